@@ -1,0 +1,57 @@
+//! JSON in, for the generated types. JSON out is serde's.
+
+mod error;
+mod impls;
+mod macros;
+mod raw;
+mod reader;
+mod unions;
+#[cfg(test)]
+mod tests;
+
+pub use self::{error::ParseError, raw::RawJson};
+pub(crate) use self::{
+    macros::{deserialize_from_json, string_enum},
+    reader::{FromJson, Reader, Result},
+    unions::{read_or, read_or_raw},
+};
+#[cfg(feature = "serde-all")]
+pub(crate) use self::unions::first_that_fits;
+
+/// What a lookup of a key says when the type has no such field.
+pub(crate) const NO_FIELD: u8 = u8::MAX;
+
+/// Reads a whole text.
+pub(crate) fn from_str<T: FromJson>(text: &str) -> std::result::Result<T, ParseError> {
+    let mut r = Reader::new(text);
+    let read = T::from_json(&mut r).and_then(|value| r.finish().map(|()| value));
+    match read {
+        Ok(value) => Ok(value),
+        // The type gave up half-way: whether the rest is JSON at all decides what kind of error
+        // this is, and so whether it is answered with 400 or handed on raw.
+        Err(_) if r.is_mismatch() => {
+            let error = r.into_error();
+            check(text)?;
+            Err(error)
+        }
+        Err(_) => Err(r.into_error()),
+    }
+}
+
+/// Reads a whole text that may not be UTF-8.
+pub(crate) fn from_slice<T: FromJson>(bytes: &[u8]) -> std::result::Result<T, ParseError> {
+    from_str(utf8(bytes)?)
+}
+
+pub(crate) fn utf8(bytes: &[u8]) -> std::result::Result<&str, ParseError> {
+    std::str::from_utf8(bytes).map_err(|e| ParseError::syntax("not UTF-8", e.valid_up_to()))
+}
+
+/// Whether the text is one JSON value, within the limits of [`Reader`].
+pub(crate) fn check(text: &str) -> std::result::Result<(), ParseError> {
+    let mut r = Reader::new(text);
+    match r.skip().and_then(|()| r.finish()) {
+        Ok(()) => Ok(()),
+        Err(_) => Err(r.into_error()),
+    }
+}

@@ -1,0 +1,63 @@
+//! A JSON value kept as it came.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer, de::DeserializeOwned};
+
+use super::{FromJson, Reader, Result, deserialize_from_json};
+
+/// A JSON value that this crate has no type for, as Telegram sent it.
+///
+/// It is well-formed: it was checked when it was read.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct RawJson(Box<str>);
+
+impl RawJson {
+    /// The text.
+    pub fn get(&self) -> &str {
+        &self.0
+    }
+
+    /// Reads the text as a type of yours.
+    ///
+    /// # Errors
+    ///
+    /// What `T` says when the text doesn't fit it.
+    pub fn parse<T: DeserializeOwned>(&self) -> std::result::Result<T, serde_json::Error> {
+        serde_json::from_str(&self.0)
+    }
+
+    pub(crate) fn from_checked(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Debug for RawJson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for RawJson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromJson for RawJson {
+    fn from_json(r: &mut Reader<'_>) -> Result<Self> {
+        r.raw().map(Self::from_checked)
+    }
+}
+
+deserialize_from_json!(RawJson);
+
+impl Serialize for RawJson {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        // The text is well-formed, so this borrows and can't fail.
+        match serde_json::from_str::<&serde_json::value::RawValue>(&self.0) {
+            Ok(raw) => raw.serialize(serializer),
+            Err(e) => Err(serde::ser::Error::custom(e)),
+        }
+    }
+}

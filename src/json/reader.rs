@@ -1,0 +1,673 @@
+//! A pull reader over one JSON text.
+//!
+//! It is what the generated types are read with. Unlike a serde visitor it can look at an object's
+//! tag and come back, and go back to where an object began and keep it raw when it doesn't fit;
+//! both are what keeps one new value from Telegram from losing the whole update. It isn't generic,
+//! so the code for all types is compiled once, in this crate.
+//!
+//! It accepts what RFC 8259 accepts, in valid UTF-8, nested at most [`MAX_DEPTH`] deep, without
+//! lone surrogates. `serde_json` is its oracle in the tests.
+
+use std::borrow::Cow;
+
+use super::error::{Fault, FaultKind, ParseError};
+
+/// How deep arrays and objects may be nested: the same as `serde_json`'s limit.
+pub(crate) const MAX_DEPTH: u8 = 128;
+
+/// Reading can't go on; why is kept in the reader, so that results stay small.
+#[derive(Debug)]
+pub(crate) struct Stop;
+
+pub(crate) type Result<T> = std::result::Result<T, Stop>;
+
+/// A type that can be read from JSON.
+pub(crate) trait FromJson: Sized {
+    fn from_json(r: &mut Reader<'_>) -> Result<Self>;
+}
+
+#[derive(Debug)]
+pub(crate) struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    depth: u8,
+    fault: Option<Fault>,
+}
+
+/// A place to come back to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    at: usize,
+    depth: u8,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            at: 0,
+            depth: 0,
+            fault: None,
+        }
+    }
+
+    // ---- Where we are -------------------------------------------------------------------------
+
+    #[inline]
+    fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// The next byte that isn't white space, not consumed.
+    #[inline]
+    pub(crate) fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.byte() {
+                Some(b' ' | b'\n' | b'\t' | b'\r') => self.at += 1,
+                other => return other,
+            }
+        }
+    }
+
+    pub(crate) fn mark(&mut self) -> Mark {
+        self.peek();
+        Mark {
+            at: self.at,
+            depth: self.depth,
+        }
+    }
+
+    pub(crate) fn rewind(&mut self, mark: Mark) {
+        self.at = mark.at;
+        self.depth = mark.depth;
+        self.fault = None;
+    }
+
+    /// Whether the text can still be read on from a [`Mark`]: it was the type that didn't fit.
+    pub(crate) fn is_mismatch(&self) -> bool {
+        matches!(
+            self.fault,
+            Some(Fault {
+                kind: FaultKind::Mismatch,
+                ..
+            })
+        )
+    }
+
+    pub(crate) fn into_error(mut self) -> ParseError {
+        self.take_error()
+    }
+
+    /// Why reading stopped, from a reader that goes on.
+    pub(crate) fn take_error(&mut self) -> ParseError {
+        ParseError::new(self.fault.take().unwrap_or(Fault {
+            kind: FaultKind::Syntax,
+            at: self.at,
+            what: "unreadable",
+            field: "",
+        }))
+    }
+
+    /// Nothing but white space may be left.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => self.syntax("characters after the value"),
+        }
+    }
+
+    // ---- What went wrong ----------------------------------------------------------------------
+
+    #[cold]
+    pub(crate) fn syntax<T>(&mut self, what: &'static str) -> Result<T> {
+        self.fail(FaultKind::Syntax, what)
+    }
+
+    /// Well-formed so far, but not what the type calls for.
+    #[cold]
+    pub(crate) fn mismatch<T>(&mut self, what: &'static str) -> Result<T> {
+        self.fail(FaultKind::Mismatch, what)
+    }
+
+    #[cold]
+    fn fail<T>(&mut self, kind: FaultKind, what: &'static str) -> Result<T> {
+        self.fault = Some(Fault {
+            kind,
+            at: self.at,
+            what,
+            field: "",
+        });
+        Err(Stop)
+    }
+
+    /// Not what was asked for: a syntax error if no value can start here, else a mismatch.
+    #[cold]
+    fn unexpected<T>(&mut self, wanted: &'static str) -> Result<T> {
+        match self.peek() {
+            Some(b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
+                self.mismatch(wanted)
+            }
+            Some(_) => self.syntax("not a value"),
+            None => self.syntax("the text ends early"),
+        }
+    }
+
+    // ---- Objects and arrays -------------------------------------------------------------------
+
+    #[inline]
+    fn enter(&mut self) -> Result<()> {
+        self.at += 1;
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return self.syntax("nested too deep");
+        }
+        Ok(())
+    }
+
+    /// Goes into an object; says whether it has a member.
+    #[inline]
+    pub(crate) fn open_object(&mut self) -> Result<bool> {
+        if self.peek() != Some(b'{') {
+            return self.unexpected("an object");
+        }
+        self.enter()?;
+        self.has_first(b'}')
+    }
+
+    /// Goes into an array; says whether it has an element.
+    #[inline]
+    pub(crate) fn open_array(&mut self) -> Result<bool> {
+        if self.peek() != Some(b'[') {
+            return self.unexpected("an array");
+        }
+        self.enter()?;
+        self.has_first(b']')
+    }
+
+    #[inline]
+    fn has_first(&mut self, close: u8) -> Result<bool> {
+        if self.peek() == Some(close) {
+            self.at += 1;
+            self.depth -= 1;
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// After a member: whether another follows. Leaves the object if not.
+    #[inline]
+    pub(crate) fn next_member(&mut self) -> Result<bool> {
+        self.next_item(b'}')
+    }
+
+    /// After an element: whether another follows. Leaves the array if not.
+    #[inline]
+    pub(crate) fn next_element(&mut self) -> Result<bool> {
+        self.next_item(b']')
+    }
+
+    #[inline]
+    fn next_item(&mut self, close: u8) -> Result<bool> {
+        match self.peek() {
+            Some(b',') => {
+                self.at += 1;
+                Ok(true)
+            }
+            Some(b) if b == close => {
+                self.at += 1;
+                self.depth -= 1;
+                Ok(false)
+            }
+            Some(_) => self.syntax("neither a comma nor the end of the list"),
+            None => self.syntax("the text ends early"),
+        }
+    }
+
+    /// Reads a member's key and the colon behind it, and looks the key up.
+    #[inline]
+    pub(crate) fn key<R>(&mut self, lookup: impl FnOnce(&[u8]) -> R) -> Result<R> {
+        if self.peek() != Some(b'"') {
+            return self.syntax("a key must be a string");
+        }
+        let (start, end, escaped) = self.string_span()?;
+        let found = if escaped {
+            lookup(self.unescape(start, end)?.as_bytes())
+        } else {
+            lookup(&self.text.as_bytes()[start..end])
+        };
+        if self.peek() != Some(b':') {
+            return self.syntax("a colon must follow the key");
+        }
+        self.at += 1;
+        Ok(found)
+    }
+
+    /// The member's key as text, for those who don't know which to expect.
+    pub(crate) fn key_text(&mut self) -> Result<Cow<'a, str>> {
+        let text = self.text;
+        let Some(b'"') = self.peek() else {
+            return self.syntax("a key must be a string");
+        };
+        let (start, end, escaped) = self.string_span()?;
+        let key = if escaped {
+            Cow::Owned(self.unescape(start, end)?)
+        } else {
+            Cow::Borrowed(&text[start..end])
+        };
+        if self.peek() != Some(b':') {
+            return self.syntax("a colon must follow the key");
+        }
+        self.at += 1;
+        Ok(key)
+    }
+
+    /// Reads a member's value into its place. `null` leaves the place empty; a key that comes
+    /// twice is an error, as two readers could disagree on which of the two counts.
+    #[inline]
+    pub(crate) fn field<T: FromJson>(
+        &mut self,
+        slot: &mut Option<T>,
+        name: &'static str,
+    ) -> Result<()> {
+        if slot.is_some() {
+            return self.duplicate(name);
+        }
+        if self.peek() == Some(b'n') {
+            return self.literal("null");
+        }
+        match T::from_json(self) {
+            Ok(value) => {
+                *slot = Some(value);
+                Ok(())
+            }
+            Err(Stop) => self.name_fault(name),
+        }
+    }
+
+    #[cold]
+    pub(crate) fn duplicate<T>(&mut self, name: &'static str) -> Result<T> {
+        let stop = self.syntax("a key comes twice");
+        if let Some(fault) = &mut self.fault {
+            fault.field = name;
+        }
+        stop
+    }
+
+    /// The innermost field is the one worth naming.
+    #[cold]
+    fn name_fault(&mut self, name: &'static str) -> Result<()> {
+        if let Some(fault) = &mut self.fault
+            && fault.field.is_empty()
+        {
+            fault.field = name;
+        }
+        Err(Stop)
+    }
+
+    /// What a required field must have.
+    #[inline]
+    pub(crate) fn required<T>(&mut self, value: Option<T>, name: &'static str) -> Result<T> {
+        match value {
+            Some(value) => Ok(value),
+            None => self.missing(name),
+        }
+    }
+
+    #[cold]
+    fn missing<T>(&mut self, name: &'static str) -> Result<T> {
+        let stop = self.mismatch("a field that is missing");
+        if let Some(fault) = &mut self.fault {
+            fault.field = name;
+        }
+        stop
+    }
+
+    /// Stays before the object that must start here.
+    pub(crate) fn peek_object(&mut self) -> Result<()> {
+        match self.peek() {
+            Some(b'{') => Ok(()),
+            _ => self.unexpected("an object"),
+        }
+    }
+
+    /// Reads the integer of the member `name` of the object that starts here, and stays before it.
+    pub(crate) fn peek_integer(&mut self, name: &str) -> Result<Option<i64>> {
+        let mark = self.mark();
+        let found = if self.find(name)? {
+            Some(self.integer()?)
+        } else {
+            None
+        };
+        self.rewind(mark);
+        Ok(found)
+    }
+
+    /// Goes into the object that starts here, up to the value of the member `name`; if there is
+    /// none, to the object's end.
+    pub(crate) fn find(&mut self, name: &str) -> Result<bool> {
+        let mut more = self.open_object()?;
+        while more {
+            if self.key(|key| key == name.as_bytes())? {
+                return Ok(true);
+            }
+            self.skip()?;
+            more = self.next_member()?;
+        }
+        Ok(false)
+    }
+
+    /// Reads the text of the member `tag` of the object that starts here, and stays before it.
+    pub(crate) fn peek_tag(&mut self, tag: &str) -> Result<Cow<'a, str>> {
+        let mark = self.mark();
+        if !self.find(tag)? {
+            return self.mismatch("an object with its tag");
+        }
+        let value = self.text()?;
+        self.rewind(mark);
+        Ok(value)
+    }
+
+    // ---- Scalars ------------------------------------------------------------------------------
+
+    #[inline]
+    pub(crate) fn literal(&mut self, word: &'static str) -> Result<()> {
+        if self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
+            self.at += word.len();
+            return Ok(());
+        }
+        self.syntax("not a value")
+    }
+
+    #[inline]
+    pub(crate) fn boolean(&mut self) -> Result<bool> {
+        match self.peek() {
+            Some(b't') => self.literal("true").map(|()| true),
+            Some(b'f') => self.literal("false").map(|()| false),
+            _ => self.unexpected("a boolean"),
+        }
+    }
+
+    /// Digits from here on; the caller has looked at the sign. `None` when they overflow.
+    #[inline]
+    fn digits(&mut self) -> Result<Option<u64>> {
+        let start = self.at;
+        let mut value = Some(0_u64);
+        while let Some(digit @ b'0'..=b'9') = self.byte() {
+            value = value
+                .and_then(|v| v.checked_mul(10))
+                .and_then(|v| v.checked_add(u64::from(digit - b'0')));
+            self.at += 1;
+        }
+        let length = self.at - start;
+        if length == 0 || (length > 1 && self.text.as_bytes()[start] == b'0') {
+            return self.syntax("not a number");
+        }
+        Ok(value)
+    }
+
+    pub(crate) fn integer(&mut self) -> Result<i64> {
+        let Some(b'-' | b'0'..=b'9') = self.peek() else {
+            return self.unexpected("an integer");
+        };
+        let start = self.at;
+        let negative = self.byte() == Some(b'-');
+        if negative {
+            self.at += 1;
+        }
+        let magnitude = self.digits()?;
+        if let Some(b'.' | b'e' | b'E') = self.byte() {
+            self.at = start;
+            self.number()?;
+            return self.mismatch("an integer");
+        }
+        let value = magnitude.and_then(|m| {
+            if negative {
+                0_i64.checked_sub_unsigned(m)
+            } else {
+                i64::try_from(m).ok()
+            }
+        });
+        match value {
+            Some(value) => Ok(value),
+            None => self.mismatch("an integer of 64 bits"),
+        }
+    }
+
+    /// The text of a number.
+    fn number(&mut self) -> Result<&'a str> {
+        let text = self.text;
+        let start = self.at;
+        if self.byte() == Some(b'-') {
+            self.at += 1;
+        }
+        self.digits()?;
+        if self.byte() == Some(b'.') {
+            self.at += 1;
+            self.some_digits()?;
+        }
+        if let Some(b'e' | b'E') = self.byte() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.byte() {
+                self.at += 1;
+            }
+            self.some_digits()?;
+        }
+        Ok(&text[start..self.at])
+    }
+
+    fn some_digits(&mut self) -> Result<()> {
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.byte() {
+            self.at += 1;
+        }
+        if self.at == start {
+            return self.syntax("not a number");
+        }
+        Ok(())
+    }
+
+    pub(crate) fn float(&mut self) -> Result<f64> {
+        let Some(b'-' | b'0'..=b'9') = self.peek() else {
+            return self.unexpected("a number");
+        };
+        match self.number()?.parse::<f64>() {
+            Ok(value) if value.is_finite() => Ok(value),
+            _ => self.mismatch("a number within range"),
+        }
+    }
+
+    // ---- Strings ------------------------------------------------------------------------------
+
+    /// A string, borrowed from the text where nothing in it was escaped.
+    #[inline]
+    pub(crate) fn text(&mut self) -> Result<Cow<'a, str>> {
+        if self.peek() != Some(b'"') {
+            return self.unexpected("a string");
+        }
+        let text = self.text;
+        let (start, end, escaped) = self.string_span()?;
+        if escaped {
+            return self.unescape(start, end).map(Cow::Owned);
+        }
+        Ok(Cow::Borrowed(&text[start..end]))
+    }
+
+    /// From the opening quote to behind the closing one: where the content starts and ends, and
+    /// whether anything in it is escaped.
+    #[inline]
+    fn string_span(&mut self) -> Result<(usize, usize, bool)> {
+        let start = self.at + 1;
+        let mut at = start;
+        let mut escaped = false;
+        loop {
+            at = plain_until(self.text.as_bytes(), at);
+            match self.text.as_bytes().get(at) {
+                Some(b'"') => {
+                    self.at = at + 1;
+                    return Ok((start, at, escaped));
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    at += 2;
+                }
+                Some(_) => {
+                    self.at = at;
+                    return self.syntax("a control character in a string");
+                }
+                None => {
+                    self.at = self.text.len();
+                    return self.syntax("the text ends early");
+                }
+            }
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unescape(&mut self, start: usize, end: usize) -> Result<String> {
+        let text = self.text;
+        let mut out = String::with_capacity(end - start);
+        if unescape_into(&text[start..end], Some(&mut out)).is_none() {
+            self.at = start;
+            return self.syntax("a bad escape in a string");
+        }
+        Ok(out)
+    }
+
+    // ---- Whole values -------------------------------------------------------------------------
+
+    /// Goes past a value, checking it as strictly as if it were read.
+    pub(crate) fn skip(&mut self) -> Result<()> {
+        match self.peek() {
+            Some(b'"') => self.skip_string(),
+            Some(b'{') => {
+                let mut more = self.open_object()?;
+                while more {
+                    if self.peek() != Some(b'"') {
+                        return self.syntax("a key must be a string");
+                    }
+                    self.skip_string()?;
+                    if self.peek() != Some(b':') {
+                        return self.syntax("a colon must follow the key");
+                    }
+                    self.at += 1;
+                    self.skip()?;
+                    more = self.next_member()?;
+                }
+                Ok(())
+            }
+            Some(b'[') => {
+                let mut more = self.open_array()?;
+                while more {
+                    self.skip()?;
+                    more = self.next_element()?;
+                }
+                Ok(())
+            }
+            Some(b'-' | b'0'..=b'9') => self.number().map(drop),
+            Some(b't') => self.literal("true"),
+            Some(b'f') => self.literal("false"),
+            Some(b'n') => self.literal("null"),
+            Some(_) => self.syntax("not a value"),
+            None => self.syntax("the text ends early"),
+        }
+    }
+
+    fn skip_string(&mut self) -> Result<()> {
+        let (start, end, escaped) = self.string_span()?;
+        if escaped && unescape_into(&self.text[start..end], None).is_none() {
+            self.at = start;
+            return self.syntax("a bad escape in a string");
+        }
+        Ok(())
+    }
+
+    /// Goes past a value and gives its text.
+    pub(crate) fn raw(&mut self) -> Result<&'a str> {
+        let text = self.text;
+        let start = self.mark().at;
+        self.skip()?;
+        Ok(&text[start..self.at])
+    }
+
+    /// The byte offset of the next value.
+    pub(crate) fn offset(&mut self) -> usize {
+        self.mark().at
+    }
+}
+
+/// The first byte at or after `at` that a plain run of string content can't contain: a quote, a
+/// backslash or a control character. Eight bytes a step.
+#[inline]
+fn plain_until(bytes: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+    const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
+    // Exact for the lowest byte that matches, which is the one that is asked for.
+    let zero_byte = |v: u64| v.wrapping_sub(ONES) & !v & HIGHS;
+    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let v = u64::from_le_bytes(*chunk);
+        let quote = zero_byte(v ^ (ONES * u64::from(b'"')));
+        let backslash = zero_byte(v ^ (ONES * u64::from(b'\\')));
+        let control = v.wrapping_sub(ONES * 0x20) & !v & HIGHS;
+        let hit = quote | backslash | control;
+        if hit != 0 {
+            return at + (hit.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    while let Some(&b) = bytes.get(at) {
+        if b == b'"' || b == b'\\' || b < 0x20 {
+            return at;
+        }
+        at += 1;
+    }
+    bytes.len()
+}
+
+/// Resolves the escapes of a string's content, or only checks them. `None` for a bad escape.
+fn unescape_into(content: &str, mut out: Option<&mut String>) -> Option<()> {
+    let mut rest = content;
+    while let Some(slash) = rest.find('\\') {
+        let escape = *rest.as_bytes().get(slash + 1)?;
+        let (character, length) = match escape {
+            b'"' => ('"', 2),
+            b'\\' => ('\\', 2),
+            b'/' => ('/', 2),
+            b'b' => ('\u{8}', 2),
+            b'f' => ('\u{c}', 2),
+            b'n' => ('\n', 2),
+            b'r' => ('\r', 2),
+            b't' => ('\t', 2),
+            b'u' => unicode_escape(&rest.as_bytes()[slash..])?,
+            _ => return None,
+        };
+        if let Some(out) = out.as_deref_mut() {
+            out.push_str(&rest[..slash]);
+            out.push(character);
+        }
+        rest = &rest[slash + length..];
+    }
+    if let Some(out) = out {
+        out.push_str(rest);
+    }
+    Some(())
+}
+
+/// `\uXXXX`, or two of them for a surrogate pair: the character and how many bytes it took.
+fn unicode_escape(bytes: &[u8]) -> Option<(char, usize)> {
+    let unit = |at: usize| -> Option<u32> {
+        let [b'\\', b'u', hex @ ..] = bytes.get(at..at + 6)? else {
+            return None;
+        };
+        hex.iter().try_fold(0, |value, &digit| {
+            Some(value * 16 + char::from(digit).to_digit(16)?)
+        })
+    };
+    let first = unit(0)?;
+    if !(0xd800..=0xdbff).contains(&first) {
+        return Some((char::from_u32(first)?, 6));
+    }
+    let second = unit(6).filter(|low| (0xdc00..=0xdfff).contains(low))?;
+    let scalar = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+    Some((char::from_u32(scalar)?, 12))
+}

@@ -1,0 +1,8 @@
+//! x
+mod json;
+mod method;
+pub mod methods;
+mod model;
+pub mod types;
+
+pub use self::method::{InlineMethod, Method, decode};

@@ -1,0 +1,73 @@
+//! Who a message goes to.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use super::Str;
+use crate::json::{FromJson, Reader, Result, deserialize_from_json};
+
+/// A chat, by its number or by its public name.
+///
+/// Methods take it wherever the Bot API takes an integer or an `@name`: `SendMessage::new(42, "hi")`,
+/// `SendMessage::new("@channel", "hi")`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ChatId {
+    /// The number: positive for a user, negative for a group or channel.
+    Id(i64),
+    /// The public name, with its `@`.
+    Username(Str),
+}
+
+impl From<i64> for ChatId {
+    fn from(id: i64) -> Self {
+        Self::Id(id)
+    }
+}
+
+impl From<&str> for ChatId {
+    fn from(name: &str) -> Self {
+        Self::Username(name.into())
+    }
+}
+
+impl From<String> for ChatId {
+    fn from(name: String) -> Self {
+        Self::Username(name.into())
+    }
+}
+
+impl From<Str> for ChatId {
+    fn from(name: Str) -> Self {
+        Self::Username(name)
+    }
+}
+
+impl fmt::Display for ChatId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => fmt::Display::fmt(id, f),
+            Self::Username(name) => fmt::Display::fmt(name, f),
+        }
+    }
+}
+
+impl FromJson for ChatId {
+    fn from_json(r: &mut Reader<'_>) -> Result<Self> {
+        if r.peek() == Some(b'"') {
+            return Str::from_json(r).map(Self::Username);
+        }
+        r.integer().map(Self::Id)
+    }
+}
+
+deserialize_from_json!(ChatId);
+
+impl Serialize for ChatId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        match self {
+            Self::Id(id) => serializer.serialize_i64(*id),
+            Self::Username(name) => serializer.serialize_str(name),
+        }
+    }
+}

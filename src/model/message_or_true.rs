@@ -1,0 +1,36 @@
+//! What editing gives back.
+
+use crate::{
+    json::{FromJson, Reader, Result, deserialize_from_json},
+    types::Message,
+};
+
+/// The message, where the bot sent it; nothing but success for an inline message.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MessageOrTrue {
+    /// The message as it is now.
+    Message(Box<Message>),
+    /// An inline message, which the bot doesn't get to see.
+    True,
+}
+
+impl MessageOrTrue {
+    /// The message, if there is one.
+    pub fn into_message(self) -> Option<Message> {
+        match self {
+            Self::Message(message) => Some(*message),
+            Self::True => None,
+        }
+    }
+}
+
+impl FromJson for MessageOrTrue {
+    fn from_json(r: &mut Reader<'_>) -> Result<Self> {
+        if r.peek() == Some(b't') {
+            return r.boolean().map(|_| Self::True);
+        }
+        FromJson::from_json(r).map(Self::Message)
+    }
+}
+
+deserialize_from_json!(MessageOrTrue);

@@ -1,0 +1,19 @@
+//! What the generated types and methods are built with, and what people expect on top of them.
+//! All of it is written by hand; it shows up in [`types`](crate::types).
+
+mod allowed_updates;
+mod chat_id;
+mod input_file;
+mod message_or_true;
+mod str;
+mod update;
+
+pub(crate) use self::input_file::CollectUploads;
+pub use self::{
+    allowed_updates::AllowedUpdates,
+    chat_id::ChatId,
+    input_file::{InputFile, Upload},
+    message_or_true::MessageOrTrue,
+    str::Str,
+    update::Update,
+};

@@ -1,0 +1,167 @@
+//! The string type of the generated API.
+
+use std::{borrow::Borrow, fmt, ops::Deref};
+
+use compact_str::CompactString;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::json::{FromJson, Reader, Result};
+
+/// Text from or for Telegram: short text is kept in place, longer text on the heap.
+///
+/// Most of an update's strings (names, user names, language codes, ids) are short, and up to 24
+/// bytes of them need no allocation. It dereferences to [`str`] and is made with `into()`; how it
+/// keeps its text is nobody's business, so that it can change without breaking anyone.
+///
+/// ```
+/// use tower_telegram::types::Str;
+///
+/// let name: Str = "Ada".into();
+/// assert_eq!(name, "Ada");
+/// assert!(name.starts_with('A'));
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Str(CompactString);
+
+impl Str {
+    /// The text.
+    #[inline]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Deref for Str {
+    type Target = str;
+
+    #[inline]
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<str> for Str {
+    fn as_ref(&self) -> &str {
+        self
+    }
+}
+
+impl Borrow<str> for Str {
+    fn borrow(&self) -> &str {
+        self
+    }
+}
+
+impl From<&str> for Str {
+    #[inline]
+    fn from(text: &str) -> Self {
+        Self(CompactString::new(text))
+    }
+}
+
+impl From<&String> for Str {
+    fn from(text: &String) -> Self {
+        Self(CompactString::new(text))
+    }
+}
+
+impl From<String> for Str {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<Box<str>> for Str {
+    fn from(text: Box<str>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<std::borrow::Cow<'_, str>> for Str {
+    #[inline]
+    fn from(text: std::borrow::Cow<'_, str>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<&Self> for Str {
+    fn from(text: &Self) -> Self {
+        text.clone()
+    }
+}
+
+impl From<Str> for String {
+    fn from(text: Str) -> Self {
+        text.0.into()
+    }
+}
+
+impl PartialEq<str> for Str {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == other
+    }
+}
+
+impl PartialEq<&str> for Str {
+    fn eq(&self, other: &&str) -> bool {
+        self.0 == *other
+    }
+}
+
+impl PartialEq<String> for Str {
+    fn eq(&self, other: &String) -> bool {
+        self.0 == *other
+    }
+}
+
+impl fmt::Debug for Str {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+impl fmt::Display for Str {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&**self, f)
+    }
+}
+
+impl FromJson for Str {
+    #[inline]
+    fn from_json(r: &mut Reader<'_>) -> Result<Self> {
+        r.text().map(Self::from)
+    }
+}
+
+impl Serialize for Str {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Str {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        std::borrow::Cow::<'de, str>::deserialize(deserializer).map(Self::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Str;
+
+    #[test]
+    fn text_survives_the_way_in_and_out() {
+        for text in ["", "Ada", "exactly twenty-four byte", &"x".repeat(1000), "✨"] {
+            let str = Str::from(text);
+            assert_eq!(str, text);
+            assert_eq!(String::from(str.clone()), text);
+            let json = serde_json::to_string(&str).unwrap();
+            assert_eq!(serde_json::from_str::<Str>(&json).unwrap(), str);
+        }
+    }
+
+    #[test]
+    fn an_option_costs_nothing() {
+        assert_eq!(size_of::<Option<Str>>(), size_of::<Str>());
+    }
+}

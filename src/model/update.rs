@@ -1,0 +1,162 @@
+//! An update, and who and where it is about.
+
+use crate::{
+    json::{FromJson, Reader, Result, deserialize_from_json, read_or},
+    types::{Chat, MaybeInaccessibleMessage, Message, UpdateKind, UpdateType, User},
+};
+
+/// Something that happened: Telegram's [`Update`](https://core.telegram.org/bots/api#update).
+///
+/// One that this version has no type for, or that doesn't fit its type, is there all the same, as
+/// [`UpdateKind::Unknown`] (conformance B7, B9).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Update {
+    /// The update's number; they rise by one.
+    pub update_id: i64,
+    /// What happened.
+    pub kind: UpdateKind,
+}
+
+impl Update {
+    /// The update's type.
+    pub fn update_type(&self) -> UpdateType {
+        self.kind.update_type()
+    }
+
+    /// The message, of whatever sort: sent, edited, posted in a channel, of a business account or
+    /// a guest, or the one whose button was pressed.
+    pub fn message(&self) -> Option<&Message> {
+        match &self.kind {
+            UpdateKind::Message(message)
+            | UpdateKind::EditedMessage(message)
+            | UpdateKind::ChannelPost(message)
+            | UpdateKind::EditedChannelPost(message)
+            | UpdateKind::BusinessMessage(message)
+            | UpdateKind::EditedBusinessMessage(message)
+            | UpdateKind::GuestMessage(message) => Some(message),
+            UpdateKind::CallbackQuery(query) => match &query.message {
+                Some(MaybeInaccessibleMessage::Message(message)) => Some(message),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The chat where it happened; none for what belongs to no chat, such as an inline query.
+    pub fn chat(&self) -> Option<&Chat> {
+        if let Some(message) = self.message() {
+            return Some(&message.chat);
+        }
+        match &self.kind {
+            UpdateKind::CallbackQuery(query) => match &query.message {
+                Some(MaybeInaccessibleMessage::InaccessibleMessage(message)) => Some(&message.chat),
+                _ => None,
+            },
+            UpdateKind::DeletedBusinessMessages(deleted) => Some(&deleted.chat),
+            UpdateKind::MessageReaction(reaction) => Some(&reaction.chat),
+            UpdateKind::MessageReactionCount(reaction) => Some(&reaction.chat),
+            UpdateKind::MyChatMember(member) | UpdateKind::ChatMember(member) => Some(&member.chat),
+            UpdateKind::ChatJoinRequest(request) => Some(&request.chat),
+            UpdateKind::ChatBoost(boost) => Some(&boost.chat),
+            UpdateKind::RemovedChatBoost(boost) => Some(&boost.chat),
+            UpdateKind::StoppedMessageGeneration(stopped) => Some(&stopped.chat),
+            _ => None,
+        }
+    }
+
+    /// Who did it, where a user did; a channel's post and a poll's new count have nobody.
+    pub fn from(&self) -> Option<&User> {
+        match &self.kind {
+            UpdateKind::CallbackQuery(query) => Some(&query.from),
+            UpdateKind::InlineQuery(query) => Some(&query.from),
+            UpdateKind::ChosenInlineResult(result) => Some(&result.from),
+            UpdateKind::ShippingQuery(query) => Some(&query.from),
+            UpdateKind::PreCheckoutQuery(query) => Some(&query.from),
+            UpdateKind::PurchasedPaidMedia(purchase) => Some(&purchase.from),
+            UpdateKind::BusinessConnection(connection) => Some(&connection.user),
+            UpdateKind::MessageReaction(reaction) => reaction.user.as_deref(),
+            UpdateKind::PollAnswer(answer) => answer.user.as_deref(),
+            UpdateKind::MyChatMember(member) | UpdateKind::ChatMember(member) => Some(&member.from),
+            UpdateKind::ChatJoinRequest(request) => Some(&request.from),
+            UpdateKind::ManagedBot(managed) => Some(&managed.user),
+            UpdateKind::Subscription(subscription) => Some(&subscription.user),
+            _ => self.message()?.from.as_deref(),
+        }
+    }
+}
+
+impl FromJson for Update {
+    /// Keys come in any order; one that isn't a known type of update counts only where no known
+    /// one comes.
+    fn from_json(r: &mut Reader<'_>) -> Result<Self> {
+        let mut update_id = None;
+        let mut known = None;
+        let mut unknown = None;
+        let mut more = r.open_object()?;
+        while more {
+            let mark = r.mark();
+            match r.key(|key| (key == b"update_id", UpdateType::from_name(key)))? {
+                (true, _) => r.field(&mut update_id, "update_id")?,
+                (false, UpdateType::Unknown) => {
+                    r.rewind(mark);
+                    let other = read_unknown(r)?;
+                    unknown.get_or_insert(other);
+                }
+                (false, _) if known.is_some() => return r.duplicate("update"),
+                (false, update_type) => known = Some(read_known(r, update_type)?),
+            }
+            more = r.next_member()?;
+        }
+        Ok(Self {
+            update_id: r.required(update_id, "update_id")?,
+            kind: r.required(known.or(unknown), "update")?,
+        })
+    }
+}
+
+fn read_known(r: &mut Reader<'_>, update_type: UpdateType) -> Result<UpdateKind> {
+    let mut misfit = None;
+    let kind = read_or(
+        r,
+        |raw, fault| {
+            misfit = Some(fault);
+            UpdateKind::Unknown {
+                name: update_type.as_str().into(),
+                raw,
+            }
+        },
+        |r| UpdateKind::read(update_type, r),
+    )?;
+    if let Some(error) = misfit {
+        tracing::warn!(
+            update_type = update_type.as_str(),
+            %error,
+            "an update doesn't fit its type and is handed on raw"
+        );
+    }
+    Ok(kind)
+}
+
+fn read_unknown(r: &mut Reader<'_>) -> Result<UpdateKind> {
+    Ok(UpdateKind::Unknown {
+        name: r.key_text()?.into(),
+        raw: FromJson::from_json(r)?,
+    })
+}
+
+deserialize_from_json!(Update);
+
+#[cfg(feature = "serde-all")]
+impl serde::Serialize for Update {
+    fn serialize<S: serde::Serializer>(
+        &self,
+        serializer: S,
+    ) -> std::result::Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap as _;
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("update_id", &self.update_id)?;
+        self.kind.write_entry(&mut map)?;
+        map.end()
+    }
+}

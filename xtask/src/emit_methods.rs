@@ -1,0 +1,70 @@
+//! The code for the methods.
+
+use std::fmt::Write as _;
+
+use crate::{
+    emit_types::{constructor, field_doc, members, read_object, uploading, write_map},
+    model::{self, Model, Shape, parse_shape, pascal},
+    schema::Method,
+};
+
+pub(crate) fn file(model: &Model, file: &str) -> String {
+    let mut out = String::from("#[allow(clippy::wildcard_imports)]\nuse super::prelude::*;\n\n");
+    for method in &model.schema.methods {
+        if model::method_file(method) == file {
+            emit(model, method, &mut out);
+        }
+    }
+    out
+}
+
+fn output(returns: &str) -> String {
+    match parse_shape(returns) {
+        Shape::True => "bool".into(),
+        other => other.to_string(),
+    }
+}
+
+fn emit(model: &Model, method: &Method, out: &mut String) {
+    let name = pascal(&method.name);
+    let members = members(model, &method.name, &method.params, false);
+    let _ = writeln!(
+        out,
+        "/// Telegram's [`{n}`](https://core.telegram.org/bots/api#{l}).\n#[derive(Clone, Debug, PartialEq)]\n#[must_use = \"a method does nothing until it is sent\"]\n#[non_exhaustive]\npub struct {name} {{",
+        n = method.name,
+        l = method.name.to_lowercase(),
+    );
+    for m in &members {
+        let _ = writeln!(out, "/// {}\npub {}: {},", field_doc(m.field, true), m.name, m.type_text());
+    }
+    out.push_str("}\n\n");
+    constructor(model, &name, &members, out);
+    if members.iter().all(|m| !m.field.required) {
+        let _ = writeln!(out, "impl Default for {name} {{\nfn default() -> Self {{\nSelf::new()\n}}\n}}\n");
+    }
+    write_map(&name, &[], &members, "", out);
+    read_object(&name, &members, "#[cfg(feature = \"serde-all\")]\n", out);
+    let _ = writeln!(
+        out,
+        "impl Method for {name} {{\ntype Output = {};\nconst NAME: &'static str = \"{}\";\nconst IDEMPOTENT: bool = {};\n",
+        output(&method.returns),
+        method.name,
+        model::is_idempotent(&method.name),
+    );
+    if let Some(m) = members.iter().find(|m| m.name == "chat_id" && m.shape == Shape::Named("ChatId".into())) {
+        let value = if m.is_plain() { "Some(&self.chat_id)" } else { "self.chat_id.as_ref()" };
+        let _ = writeln!(out, "fn chat_id(&self) -> Option<&ChatId> {{\n{value}\n}}\n");
+    }
+    let holders = uploading(model, &members);
+    if !holders.is_empty() {
+        out.push_str("fn uploads(&self) -> Vec<Upload> {\nlet mut uploads = Vec::new();\n");
+        for holder in holders {
+            let _ = writeln!(out, "self.{holder}.collect_uploads(&mut uploads);");
+        }
+        out.push_str("uploads\n}\n\n");
+    }
+    out.push_str("fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {\ncrate::json::from_str(result)\n}\n}\n\n");
+    if model::is_inline(method) {
+        let _ = writeln!(out, "impl InlineMethod for {name} {{}}\n");
+    }
+}

@@ -1,0 +1,469 @@
+//! The code for the types.
+
+use std::fmt::Write as _;
+
+use crate::{
+    model::{Model, Shape, StringEnum},
+    names,
+    schema::{Field, Type},
+};
+
+const PAGE: &str = "https://core.telegram.org/bots/api";
+
+/// Where a reverse implementation stands behind its feature.
+fn gate(needed: bool) -> &'static str {
+    if needed { "" } else { "#[cfg(feature = \"serde-all\")]\n" }
+}
+
+pub(crate) fn file(model: &Model, file: &str) -> String {
+    let mut out = String::from("#[allow(clippy::wildcard_imports)]\nuse super::prelude::*;\n\n");
+    for t in &model.schema.types {
+        if names::type_file(&t.name, &t.section) == file {
+            if t.name == "Update" {
+                update(model, t, &mut out);
+            } else if t.one_of.is_some() {
+                union(model, t, &mut out);
+            } else {
+                object(model, t, &mut out);
+            }
+        }
+    }
+    for e in model.enums.values().filter(|e| e.file == file) {
+        string_enum(e, &mut out);
+    }
+    out
+}
+
+/// A field as the code has it.
+pub(crate) struct Member<'a> {
+    pub(crate) field: &'a Field,
+    pub(crate) name: &'a str,
+    pub(crate) shape: Shape,
+    pub(crate) boxed: bool,
+}
+
+impl Member<'_> {
+    pub(crate) fn type_text(&self) -> String {
+        let inner = if self.boxed { format!("Box<{}>", self.shape) } else { self.shape.to_string() };
+        if self.is_plain() { inner } else { format!("Option<{inner}>") }
+    }
+
+    /// Always there: required, or a flag that is only ever true.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.field.required || self.shape == Shape::True
+    }
+
+    fn value_from_slot(&self) -> String {
+        let Self { name, shape, field, .. } = self;
+        match shape {
+            _ if !self.is_plain() => (*name).into(),
+            Shape::Boolean | Shape::True | Shape::List(_) => format!("{name}: {name}.unwrap_or_default()"),
+            _ => format!("{name}: r.required({name}, \"{}\")?", field.name),
+        }
+    }
+}
+
+pub(crate) fn members<'a>(model: &Model, owner: &str, fields: &'a [Field], boxes: bool) -> Vec<Member<'a>> {
+    let of = |field: &'a Field| {
+        let shape = model.shape(owner, field);
+        let boxed = boxes && !field.required && model.is_boxed(&shape);
+        Member { field, name: names::field(&field.name), shape, boxed }
+    };
+    fields.iter().filter(|f| f.constant.is_none()).map(of).collect()
+}
+
+pub(crate) fn field_doc(field: &Field, sent: bool) -> String {
+    let mut doc = names::sentence(&field.name);
+    if field.unix_time {
+        doc += ", in Unix time (seconds)";
+    }
+    doc.push('.');
+    if field.type_ == "Integer" && !field.values.is_empty() {
+        let values: Vec<String> = field.values.iter().map(ToString::to_string).collect();
+        let _ = write!(doc, " Known values: {}.", values.join(", "));
+    }
+    if sent && !field.required {
+        doc += " Optional.";
+    }
+    if names::field(&field.name) != field.name {
+        let _ = write!(doc, " Telegram calls it `{}`.", field.name);
+    }
+    doc
+}
+
+fn link(name: &str) -> String {
+    format!("[`{name}`]({PAGE}#{})", name.to_lowercase())
+}
+
+fn object(model: &Model, t: &Type, out: &mut String) {
+    let name = &t.name;
+    let members = members(model, name, &t.fields, true);
+    let (received, sent) = (model.received.contains(name), model.sent.contains(name));
+    let _ = writeln!(out, "/// Telegram's {}.\n#[derive(Clone, Debug, PartialEq)]\n#[non_exhaustive]", link(name));
+    let _ = writeln!(out, "pub struct {name} {{");
+    for m in &members {
+        let _ = writeln!(out, "/// {}\npub {}: {},", field_doc(m.field, sent), m.name, m.type_text());
+    }
+    out.push_str("}\n\n");
+    if sent {
+        constructor(model, name, &members, out);
+    }
+    read_object(name, &members, gate(received), out);
+    write_object(t, &members, gate(sent), out);
+    if sent && model.uploading.contains(name) {
+        collect(name, &uploading(model, &members), out);
+    }
+}
+
+/// How a setter or constructor takes its value: anything that turns into it.
+fn argument(shape: &Shape) -> String {
+    match shape {
+        Shape::Integer | Shape::Float | Shape::Boolean | Shape::True => shape.to_string(),
+        Shape::Named(name) if name == "AllowedUpdates" => format!("impl Into<{name}>"),
+        _ => format!("impl Into<{shape}>"),
+    }
+}
+
+fn converted(name: &str, shape: &Shape) -> String {
+    match shape {
+        Shape::Integer | Shape::Float | Shape::Boolean | Shape::True => name.into(),
+        _ => format!("{name}.into()"),
+    }
+}
+
+/// `new(required…)` and a setter by value for each of the rest.
+pub(crate) fn constructor(model: &Model, name: &str, members: &[Member<'_>], out: &mut String) {
+    let _ = model;
+    let required: Vec<&Member<'_>> = members.iter().filter(|m| m.field.required).collect();
+    let arguments: Vec<String> =
+        required.iter().map(|m| format!("{}: {}", m.name, argument(&m.shape))).collect();
+    let doc = if required.is_empty() { "Nothing set." } else { "With what is required." };
+    if arguments.len() > 7 {
+        out.push_str("#[allow(clippy::too_many_arguments)]\n");
+    }
+    let _ = writeln!(out, "#[allow(clippy::new_without_default)]\nimpl {name} {{\n/// {doc}\npub fn new({}) -> Self {{\nSelf {{", arguments.join(", "));
+    for m in members {
+        let value = if m.field.required {
+            converted(m.name, &m.shape)
+        } else if m.shape == Shape::True {
+            "false".into()
+        } else {
+            "None".into()
+        };
+        if value == m.name {
+            let _ = writeln!(out, "{value},");
+        } else {
+            let _ = writeln!(out, "{}: {value},", m.name);
+        }
+    }
+    out.push_str("}\n}\n");
+    for m in members.iter().filter(|m| !m.field.required) {
+        let value = converted(m.name, &m.shape);
+        let value = if m.boxed { format!("Box::new({value})") } else { value };
+        let value = if m.is_plain() { value } else { format!("Some({value})") };
+        let _ = writeln!(
+            out,
+            "\n/// Sets [`{n}`](Self#structfield.{n}).\npub fn {n}(mut self, {n}: {}) -> Self {{\nself.{n} = {value};\nself\n}}",
+            argument(&m.shape),
+            n = m.name,
+        );
+    }
+    out.push_str("}\n\n");
+}
+
+/// The places of the keys, by length first: most keys differ in that already.
+fn lookup(keys: &[(&str, String)]) -> String {
+    let mut lengths: Vec<usize> = keys.iter().map(|(k, _)| k.len()).collect();
+    lengths.sort_unstable();
+    lengths.dedup();
+    let mut out = String::from("match key.len() {\n");
+    for length in lengths {
+        let same: Vec<_> = keys.iter().filter(|(k, _)| k.len() == length).collect();
+        if let [(key, value)] = same[..] {
+            let _ = writeln!(out, "{length} if key == b\"{key}\" => {value},");
+        } else {
+            let _ = writeln!(out, "{length} => match key {{");
+            for (key, value) in same {
+                let _ = writeln!(out, "b\"{key}\" => {value},");
+            }
+            out.push_str("_ => NO_FIELD,\n},\n");
+        }
+    }
+    out.push_str("_ => NO_FIELD,\n}");
+    out
+}
+
+pub(crate) fn read_object(name: &str, members: &[Member<'_>], gate: &str, out: &mut String) {
+    let _ = writeln!(out, "{gate}impl FromJson for {name} {{");
+    let allow = if members.len() > 20 { "#[allow(clippy::too_many_lines)]\n" } else { "" };
+    let _ = writeln!(out, "{allow}fn from_json(r: &mut Reader<'_>) -> Result<Self> {{");
+    if members.is_empty() {
+        out.push_str("r.peek_object()?;\nr.skip()?;\nOk(Self {})\n}\n}\n\n");
+    } else {
+        for m in members {
+            let _ = writeln!(out, "let mut {} = None;", m.name);
+        }
+        out.push_str("let mut more = r.open_object()?;\nwhile more {\n");
+        let keys: Vec<(&str, String)> = members
+            .iter()
+            .enumerate()
+            .map(|(i, m)| (m.field.name.as_str(), i.to_string()))
+            .collect();
+        let _ = writeln!(out, "match r.key(|key| {})? {{", lookup(&keys));
+        for (i, m) in members.iter().enumerate() {
+            let _ = writeln!(out, "{i} => r.field(&mut {}, \"{}\")?,", m.name, m.field.name);
+        }
+        out.push_str("_ => r.skip()?,\n}\nmore = r.next_member()?;\n}\n");
+        out.push_str("Ok(Self {\n");
+        for m in members {
+            let _ = writeln!(out, "{},", m.value_from_slot());
+        }
+        out.push_str("})\n}\n}\n\n");
+    }
+    let _ = writeln!(out, "{gate}deserialize_from_json!({name});\n");
+}
+
+fn write_object(t: &Type, members: &[Member<'_>], gate: &str, out: &mut String) {
+    let constants: Vec<String> = t
+        .fields
+        .iter()
+        .filter_map(|f| f.constant.as_ref().map(|value| format!("map.serialize_entry(\"{}\", \"{value}\")?;", f.name)))
+        .collect();
+    write_map(&t.name, &constants, members, gate, out);
+}
+
+pub(crate) fn write_map(name: &str, constants: &[String], members: &[Member<'_>], gate: &str, out: &mut String) {
+    let _ = writeln!(
+        out,
+        "{gate}impl Serialize for {name} {{\nfn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {{"
+    );
+    if constants.is_empty() && members.is_empty() {
+        out.push_str("serializer.serialize_map(Some(0))?.end()\n}\n}\n\n");
+        return;
+    }
+    out.push_str("let mut map = serializer.serialize_map(None)?;\n");
+    for constant in constants {
+        let _ = writeln!(out, "{constant}");
+    }
+    for m in members {
+        let (n, key) = (m.name, &m.field.name);
+        let _ = match (m.field.required, &m.shape) {
+            (true, _) => writeln!(out, "map.serialize_entry(\"{key}\", &self.{n})?;"),
+            (false, Shape::True) => writeln!(out, "if self.{n} {{\nmap.serialize_entry(\"{key}\", &true)?;\n}}"),
+            (false, _) => writeln!(out, "if let Some(value) = &self.{n} {{\nmap.serialize_entry(\"{key}\", value)?;\n}}"),
+        };
+    }
+    out.push_str("map.end()\n}\n}\n\n");
+}
+
+/// The names of the members that can hold uploads.
+pub(crate) fn uploading<'a>(model: &Model, members: &[Member<'a>]) -> Vec<&'a str> {
+    let holds = |shape: &Shape| {
+        crate::model::innermost(shape).is_some_and(|name| model.uploading.contains(name))
+    };
+    members.iter().filter(|m| holds(&m.shape)).map(|m| m.name).collect()
+}
+
+fn collect(name: &str, holders: &[&str], out: &mut String) {
+    let _ = writeln!(out, "impl CollectUploads for {name} {{\nfn collect_uploads(&self, into: &mut Vec<Upload>) {{");
+    for holder in holders {
+        let _ = writeln!(out, "self.{holder}.collect_uploads(into);");
+    }
+    out.push_str("}\n}\n\n");
+}
+
+struct Variant {
+    name: String,
+    /// What the variant holds.
+    holds: String,
+    member: String,
+    boxed: bool,
+}
+
+fn variants(model: &Model, members: &[String]) -> Vec<Variant> {
+    let objects: Vec<String> =
+        members.iter().filter(|m| model.get(m).is_some()).cloned().collect();
+    let mut out = Vec::new();
+    for member in members {
+        let (name, shape) = match member.as_str() {
+            "String" => ("Plain".to_owned(), Shape::String),
+            list if list.starts_with("Array<") => ("List".to_owned(), crate::model::parse_shape(list)),
+            object => {
+                let at = objects.iter().position(|o| o == object).unwrap_or_default();
+                (names::union_variants(&objects)[at].clone(), Shape::Named(object.to_owned()))
+            }
+        };
+        let boxed = model.is_boxed(&shape);
+        let holds = if boxed { format!("Box<{shape}>") } else { shape.to_string() };
+        out.push(Variant { name, holds, member: member.clone(), boxed });
+    }
+    out
+}
+
+fn union(model: &Model, t: &Type, out: &mut String) {
+    let name = &t.name;
+    let members = t.one_of.as_deref().unwrap_or_default();
+    let variants = variants(model, members);
+    let doc = if names::choice(&members.join(" | ")) == Some(name) {
+        "One of several types that a parameter takes.".to_owned()
+    } else {
+        format!("Telegram's {}.", link(name))
+    };
+    let _ = writeln!(out, "/// {doc}\n#[derive(Clone, Debug, PartialEq)]\n#[non_exhaustive]\npub enum {name} {{");
+    for v in &variants {
+        let doc = match (&t.tag, v.member.as_str()) {
+            (_, "String") => "Plain text.".to_owned(),
+            (_, m) if m.starts_with("Array<") => "Several, one after the other.".to_owned(),
+            (Some(tag), m) => format!("`{tag}` is `{}`.", model.tag_value(m, tag).unwrap_or_default()),
+            (None, m) => format!("{}.", link(m)),
+        };
+        let _ = writeln!(out, "/// {doc}\n{}({}),", v.name, v.holds);
+    }
+    let _ = writeln!(out, "/// A kind that this version doesn't know, or one that doesn't fit: as it came.\nUnknown(RawJson),\n}}\n");
+    for v in &variants {
+        let value = if v.boxed { "Box::new(value)" } else { "value" };
+        let from = if v.boxed { &v.holds[4..v.holds.len() - 1] } else { v.holds.as_str() };
+        let _ = writeln!(out, "impl From<{from}> for {name} {{\nfn from(value: {from}) -> Self {{\nSelf::{}({value})\n}}\n}}\n", v.name);
+    }
+    let received = gate(model.received.contains(name));
+    read_union(model, t, &variants, received, out);
+    let _ = writeln!(out, "{received}deserialize_from_json!({name});\n");
+    write_union(name, &variants, gate(model.sent.contains(name)), out);
+    if model.sent.contains(name) && model.uploading.contains(name) {
+        collect_union(model, name, &variants, out);
+    }
+}
+
+fn write_union(name: &str, variants: &[Variant], gate: &str, out: &mut String) {
+    let _ = writeln!(
+        out,
+        "{gate}impl Serialize for {name} {{\nfn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {{\nmatch self {{"
+    );
+    for v in variants {
+        let _ = writeln!(out, "Self::{}(value) => value.serialize(serializer),", v.name);
+    }
+    out.push_str("Self::Unknown(raw) => raw.serialize(serializer),\n}\n}\n}\n\n");
+}
+
+fn collect_union(model: &Model, name: &str, variants: &[Variant], out: &mut String) {
+    let _ = writeln!(out, "impl CollectUploads for {name} {{\nfn collect_uploads(&self, into: &mut Vec<Upload>) {{\nmatch self {{");
+    for v in variants.iter().filter(|v| model.uploading.contains(&v.member)) {
+        let _ = writeln!(out, "Self::{}(value) => value.collect_uploads(into),", v.name);
+    }
+    let rest = variants.iter().filter(|v| !model.uploading.contains(&v.member));
+    let mut rest: Vec<String> = rest.map(|v| format!("Self::{}(_)", v.name)).collect();
+    rest.push("Self::Unknown(_)".into());
+    let _ = writeln!(out, "{} => {{}}\n}}\n}}\n}}\n", rest.join(" | "));
+}
+
+fn read_union(model: &Model, t: &Type, variants: &[Variant], gate: &str, out: &mut String) {
+    let name = &t.name;
+    let _ = writeln!(out, "{gate}impl FromJson for {name} {{\nfn from_json(r: &mut Reader<'_>) -> Result<Self> {{");
+    if name == "MaybeInaccessibleMessage" {
+        out.push_str(MAYBE_INACCESSIBLE);
+    } else if let Some(tag) = &t.tag {
+        read_tagged(model, tag, variants, out);
+    } else {
+        let tries: Vec<String> = variants.iter().map(try_variant).collect();
+        let _ = writeln!(out, "read_or_raw(r, Self::Unknown, |r| first_that_fits(r, &[{}]))", tries.join(", "));
+    }
+    out.push_str("}\n}\n\n");
+}
+
+fn try_variant(v: &Variant) -> String {
+    format!("|r| FromJson::from_json(r).map(Self::{})", v.name)
+}
+
+/// An inaccessible message is one whose date is 0.
+const MAYBE_INACCESSIBLE: &str = "read_or_raw(r, Self::Unknown, |r| {
+    match r.peek_integer(\"date\")? {
+        Some(0) => FromJson::from_json(r).map(Self::InaccessibleMessage),
+        _ => FromJson::from_json(r).map(Self::Message),
+    }
+})
+";
+
+fn read_tagged(model: &Model, tag: &str, variants: &[Variant], out: &mut String) {
+    out.push_str("read_or_raw(r, Self::Unknown, |r| {\n");
+    for v in variants {
+        let first = match v.member.as_str() {
+            "String" => "b'\"'",
+            m if m.starts_with("Array<") => "b'['",
+            _ => continue,
+        };
+        let _ = writeln!(out, "if r.peek() == Some({first}) {{\nreturn FromJson::from_json(r).map(Self::{});\n}}", v.name);
+    }
+    let _ = writeln!(out, "match &*r.peek_tag(\"{tag}\")? {{");
+    let tagged: Vec<(&str, &Variant)> =
+        variants.iter().filter_map(|v| Some((model.tag_value(&v.member, tag)?, v))).collect();
+    let mut done: Vec<&str> = Vec::new();
+    for (value, _) in &tagged {
+        if done.contains(value) {
+            continue;
+        }
+        done.push(value);
+        let same: Vec<&Variant> = tagged.iter().filter(|(other, _)| other == value).map(|(_, v)| *v).collect();
+        if let [only] = same[..] {
+            let _ = writeln!(out, "\"{value}\" => FromJson::from_json(r).map(Self::{}),", only.name);
+        } else {
+            let tries: Vec<String> = same.into_iter().map(try_variant).collect();
+            let _ = writeln!(out, "\"{value}\" => first_that_fits(r, &[{}]),", tries.join(", "));
+        }
+    }
+    out.push_str("_ => r.mismatch(\"a known tag\"),\n}\n})\n");
+}
+
+fn string_enum(e: &StringEnum, out: &mut String) {
+    let _ = writeln!(out, "string_enum! {{\n/// The known values of a text; new ones are kept as they come.\n{} {{", e.name);
+    for value in &e.values {
+        let _ = writeln!(out, "/// `{value}`\n{} = \"{value}\",", names::variant(value));
+    }
+    out.push_str("}\n}\n\n");
+}
+
+fn update(model: &Model, t: &Type, out: &mut String) {
+    let kinds: Vec<(&str, String, Shape)> = t
+        .fields
+        .iter()
+        .filter(|f| f.name != "update_id")
+        .map(|f| (f.name.as_str(), names::pascal(&f.name), model.shape("Update", f)))
+        .collect();
+    let _ = writeln!(out, "/// What an update is about: Telegram's {}, whose optional fields are the kinds.\n#[derive(Clone, Debug, PartialEq)]\n#[non_exhaustive]\npub enum UpdateKind {{", link("Update"));
+    for (name, variant, shape) in &kinds {
+        let _ = writeln!(out, "/// `{name}`\n{variant}(Box<{shape}>),");
+    }
+    out.push_str("/// A type of update that this version doesn't know, or a known one that doesn't fit.\nUnknown {\n/// The update type's name.\nname: Box<str>,\n/// The payload as it came.\nraw: RawJson,\n},\n}\n\n");
+    out.push_str("impl UpdateKind {\n/// The update's type.\npub fn update_type(&self) -> UpdateType {\nmatch self {\n");
+    for (_, variant, _) in &kinds {
+        let _ = writeln!(out, "Self::{variant}(_) => UpdateType::{variant},");
+    }
+    out.push_str("Self::Unknown { name, .. } => UpdateType::from_name(name.as_bytes()),\n}\n}\n\n");
+    out.push_str("/// Telegram's name for the update's type, an unknown one's too.\npub fn name(&self) -> &str {\nmatch self {\nSelf::Unknown { name, .. } => name,\nknown => known.update_type().as_str(),\n}\n}\n\n");
+    out.push_str("pub(crate) fn read(update_type: UpdateType, r: &mut Reader<'_>) -> Result<Self> {\nmatch update_type {\n");
+    for (_, variant, _) in &kinds {
+        let _ = writeln!(out, "UpdateType::{variant} => FromJson::from_json(r).map(Self::{variant}),");
+    }
+    out.push_str("UpdateType::Unknown => r.mismatch(\"a known update type\"),\n}\n}\n\n");
+    out.push_str("#[cfg(feature = \"serde-all\")]\npub(crate) fn write_entry<M: SerializeMap>(&self, map: &mut M) -> std::result::Result<(), M::Error> {\nlet name = self.name();\nmatch self {\n");
+    for (_, variant, _) in &kinds {
+        let _ = writeln!(out, "Self::{variant}(value) => map.serialize_entry(name, value),");
+    }
+    out.push_str("Self::Unknown { raw, .. } => map.serialize_entry(name, raw),\n}\n}\n}\n\n");
+
+    let _ = writeln!(out, "/// A type of update: the name of a field of Telegram's {}.\n#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]\n#[non_exhaustive]\npub enum UpdateType {{", link("Update"));
+    for (name, variant, _) in &kinds {
+        let _ = writeln!(out, "/// `{name}`\n{variant},");
+    }
+    let _ = writeln!(out, "/// One that this version doesn't know.\nUnknown,\n}}\n\nimpl UpdateType {{\n/// The types that have a name, in the order of Telegram's page.\npub const ALL: [Self; {}] = [", kinds.len());
+    for (_, variant, _) in &kinds {
+        let _ = writeln!(out, "Self::{variant},");
+    }
+    out.push_str("];\n\n/// The name in Telegram's spelling; `unknown` for [`Unknown`](Self::Unknown).\npub const fn as_str(self) -> &'static str {\nmatch self {\n");
+    for (name, variant, _) in &kinds {
+        let _ = writeln!(out, "Self::{variant} => \"{name}\",");
+    }
+    out.push_str("Self::Unknown => \"unknown\",\n}\n}\n\n#[inline]\npub(crate) fn from_name(key: &[u8]) -> Self {\nlet index = ");
+    let keys: Vec<(&str, String)> = kinds.iter().enumerate().map(|(i, (n, ..))| (*n, i.to_string())).collect();
+    out.push_str(&lookup(&keys).replace("NO_FIELD", "usize::MAX"));
+    out.push_str(";\nSelf::ALL.get(index).copied().unwrap_or(Self::Unknown)\n}\n}\n\n");
+}

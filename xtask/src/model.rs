@@ -1,0 +1,362 @@
+//! The schema with everything decided that the emitted code needs: roles, sizes, boxes, enums.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use crate::{
+    names,
+    schema::{Field, Method, Schema, Type},
+};
+
+/// Above this many bytes an optional object or a variant is kept in a box, so that the objects
+/// that hold it stay small; most of them are absent most of the time.
+const BOX_ABOVE: usize = 64;
+
+/// A type as the schema writes it, taken apart.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Shape {
+    Integer,
+    Float,
+    String,
+    Boolean,
+    True,
+    List(Box<Shape>),
+    /// A string enum, a choice, a building block of ours or a type of the schema.
+    Named(String),
+}
+
+pub(crate) struct StringEnum {
+    pub(crate) name: String,
+    pub(crate) values: Vec<String>,
+    pub(crate) file: &'static str,
+}
+
+pub(crate) struct Model {
+    pub(crate) schema: Schema,
+    pub(crate) types: BTreeMap<String, usize>,
+    pub(crate) enums: BTreeMap<String, StringEnum>,
+    pub(crate) received: HashSet<String>,
+    pub(crate) sent: HashSet<String>,
+    pub(crate) uploading: HashSet<String>,
+}
+
+/// Types that the generator doesn't emit, as they are written by hand.
+const BY_HAND: [&str; 5] = ["ChatId", "InputFile", "AllowedUpdates", "RawJson", "Str"];
+
+/// The choices that the schema spells out in place, as unions of their own.
+const CHOICES: [(&str, &str); 3] = [
+    ("ReplyMarkup", "InlineKeyboardMarkup | ReplyKeyboardMarkup | ReplyKeyboardRemove | ForceReply"),
+    (
+        "MediaGroupItem",
+        "InputMediaAudio | InputMediaDocument | InputMediaLivePhoto | InputMediaPhoto | InputMediaVideo",
+    ),
+    (
+        "RichMessageMedia",
+        "InputMediaAnimation | InputMediaAudio | InputMediaDocument | InputMediaPhoto | InputMediaVideo | InputMediaVoiceNote",
+    ),
+];
+
+impl Model {
+    pub(crate) fn new(mut schema: Schema) -> Result<Self, String> {
+        for (name, alternatives) in CHOICES {
+            let members: Vec<String> = alternatives.split(" | ").map(Into::into).collect();
+            let tagged = name != "ReplyMarkup";
+            schema.types.push(Type {
+                name: name.into(),
+                section: "available-types".into(),
+                fields: Vec::new(),
+                one_of: Some(members),
+                tag: tagged.then(|| "type".into()),
+            });
+        }
+        let types = schema
+            .types
+            .iter()
+            .enumerate()
+            .map(|(i, t)| (t.name.clone(), i))
+            .collect();
+        let mut model = Self {
+            schema,
+            types,
+            enums: BTreeMap::new(),
+            received: HashSet::new(),
+            sent: HashSet::new(),
+            uploading: HashSet::new(),
+        };
+        model.collect_enums();
+        model.check()?;
+        model.collect_roles();
+        model.collect_uploading();
+        Ok(model)
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Type> {
+        self.types.get(name).map(|&i| &self.schema.types[i])
+    }
+
+    /// The shape of a field or parameter of `owner`.
+    pub(crate) fn shape(&self, owner: &str, field: &Field) -> Shape {
+        if field.type_ == "Array<UpdateType>" {
+            return Shape::Named("AllowedUpdates".into());
+        }
+        if field.type_ == "String" && !field.values.is_empty() {
+            return Shape::Named(names::string_enum(owner, &field.name));
+        }
+        parse_shape(&field.type_)
+    }
+
+    fn collect_enums(&mut self) {
+        let mut found: Vec<(String, Vec<String>, &'static str)> = Vec::new();
+        let mut add = |owner: &str, field: &Field, file| {
+            if field.type_ == "String" && !field.values.is_empty() {
+                let values = field.values.iter().filter_map(|v| v.as_str());
+                found.push((
+                    names::string_enum(owner, &field.name),
+                    values.map(Into::into).collect(),
+                    file,
+                ));
+            }
+        };
+        for t in &self.schema.types {
+            for f in &t.fields {
+                add(&t.name, f, names::type_file(&t.name, &t.section));
+            }
+        }
+        for m in &self.schema.methods {
+            for p in &m.params {
+                let file = match m.section.as_str() {
+                    "stickers" => "sticker",
+                    _ => "chat",
+                };
+                add(&m.name, p, file);
+            }
+        }
+        for (name, values, file) in found {
+            let known = self.enums.entry(name.clone()).or_insert(StringEnum {
+                name,
+                values: Vec::new(),
+                file,
+            });
+            for value in values {
+                if !known.values.contains(&value) {
+                    known.values.push(value);
+                }
+            }
+        }
+    }
+
+    /// Whatever the generator has no answer for is said here, and not by code that doesn't build.
+    fn check(&self) -> Result<(), String> {
+        let fields = self.schema.types.iter().map(|t| (&t.name, &t.fields));
+        let params = self.schema.methods.iter().map(|m| (&m.name, &m.params));
+        for (owner, list) in fields.chain(params) {
+            for field in list {
+                let shape = self.shape(owner, field);
+                let name = innermost(&shape);
+                let known = name.is_none_or(|n| {
+                    self.types.contains_key(n)
+                        || self.enums.contains_key(n)
+                        || BY_HAND.contains(&n)
+                });
+                if !known {
+                    return Err(format!("{owner}.{}: no type for `{}`", field.name, field.type_));
+                }
+            }
+        }
+        let clash = self.enums.keys().find(|name| self.types.contains_key(*name));
+        clash.map_or(Ok(()), |name| Err(format!("`{name}` is both a type and an enum")))
+    }
+
+    fn collect_roles(&mut self) {
+        let mut received = HashSet::new();
+        let mut sent = HashSet::new();
+        self.reach("Update", &mut received);
+        self.reach("MaybeInaccessibleMessage", &mut received);
+        for method in &self.schema.methods {
+            for name in method.returns.split(" | ") {
+                if let Some(name) = innermost(&parse_shape(name)) {
+                    self.reach(name, &mut received);
+                }
+            }
+            for param in &method.params {
+                if let Some(name) = innermost(&self.shape(&method.name, param)) {
+                    self.reach(name, &mut sent);
+                }
+            }
+        }
+        self.received = received;
+        self.sent = sent;
+    }
+
+    fn reach(&self, name: &str, seen: &mut HashSet<String>) {
+        let Some(t) = self.get(name) else { return };
+        if !seen.insert(name.to_owned()) {
+            return;
+        }
+        for part in self.parts(t) {
+            self.reach(&part, seen);
+        }
+    }
+
+    /// The named types that a type is made of.
+    fn parts(&self, t: &Type) -> Vec<String> {
+        let members = t.one_of.iter().flatten().cloned();
+        let fields = t
+            .fields
+            .iter()
+            .filter_map(|f| innermost(&self.shape(&t.name, f)).map(Into::into));
+        members.chain(fields).collect()
+    }
+
+    fn collect_uploading(&mut self) {
+        let mut uploading: HashSet<String> = ["InputFile".to_owned()].into();
+        loop {
+            let before = uploading.len();
+            for t in &self.schema.types {
+                if self.parts(t).iter().any(|part| uploading.contains(part)) {
+                    uploading.insert(t.name.clone());
+                }
+            }
+            if uploading.len() == before {
+                break;
+            }
+        }
+        self.uploading = uploading;
+    }
+
+    /// About how many bytes a value takes in place.
+    fn size(&self, shape: &Shape, depth: usize) -> usize {
+        match shape {
+            Shape::Integer | Shape::Float => 8,
+            Shape::Boolean | Shape::True => 1,
+            Shape::String | Shape::List(_) => 24,
+            Shape::Named(name) => match self.get(name) {
+                _ if depth > 8 => BOX_ABOVE + 1,
+                None => 24,
+                Some(t) if t.one_of.is_some() => 24,
+                Some(t) => t
+                    .fields
+                    .iter()
+                    .filter(|f| f.constant.is_none())
+                    .map(|f| self.field_size(t, f, depth + 1))
+                    .sum(),
+            },
+        }
+    }
+
+    fn field_size(&self, owner: &Type, field: &Field, depth: usize) -> usize {
+        let shape = self.shape(&owner.name, field);
+        match (&shape, field.required) {
+            (Shape::Integer | Shape::Float, false) => 16,
+            (Shape::Named(_), false) => self.size(&shape, depth).min(BOX_ABOVE),
+            _ => self.size(&shape, depth),
+        }
+    }
+
+    /// Whether a value of the type is worth a box of its own where it may be absent.
+    pub(crate) fn is_boxed(&self, shape: &Shape) -> bool {
+        let Shape::Named(name) = shape else {
+            return false;
+        };
+        let Some(t) = self.get(name) else {
+            return false;
+        };
+        // A union's variants are boxed, so the union is small.
+        t.one_of.is_none() && (self.holds_itself(t) || self.size(shape, 0) > BOX_ABOVE)
+    }
+
+    fn holds_itself(&self, t: &Type) -> bool {
+        let mut seen = HashSet::new();
+        for part in self.parts(t) {
+            self.reach(&part, &mut seen);
+        }
+        seen.contains(&t.name)
+    }
+
+    /// The tag's value for a member of a tagged union.
+    pub(crate) fn tag_value(&self, member: &str, tag: &str) -> Option<&str> {
+        self.get(member)?
+            .fields
+            .iter()
+            .find(|f| f.name == tag)?
+            .constant
+            .as_deref()
+    }
+
+    pub(crate) fn type_files(&self) -> BTreeSet<&'static str> {
+        let types = self.schema.types.iter();
+        types
+            .map(|t| names::type_file(&t.name, &t.section))
+            .chain(self.enums.values().map(|e| e.file))
+            .collect()
+    }
+
+    pub(crate) fn method_files(&self) -> BTreeSet<&'static str> {
+        let methods = self.schema.methods.iter();
+        methods.map(method_file).collect()
+    }
+}
+
+pub(crate) fn method_file(m: &Method) -> &'static str {
+    names::method_file(&m.name, &m.section)
+}
+
+pub(crate) fn parse_shape(text: &str) -> Shape {
+    if let Some(inner) = text.strip_prefix("Array<").and_then(|t| t.strip_suffix('>')) {
+        return Shape::List(Box::new(parse_shape(inner)));
+    }
+    match text {
+        "Integer" => Shape::Integer,
+        "Float" => Shape::Float,
+        "String" => Shape::String,
+        "Boolean" => Shape::Boolean,
+        "True" => Shape::True,
+        other => Shape::Named(names::choice(other).unwrap_or(other).into()),
+    }
+}
+
+/// The name at the bottom of nested lists.
+pub(crate) fn innermost(shape: &Shape) -> Option<&str> {
+    match shape {
+        Shape::List(inner) => innermost(inner),
+        Shape::Named(name) => Some(name),
+        _ => None,
+    }
+}
+
+/// Whether a method only reads, or leaves the same behind when it is called twice, so that it may
+/// be repeated when nobody knows whether it arrived.
+pub(crate) fn is_idempotent(method: &str) -> bool {
+    const SAFE: [&str; 24] = [
+        "get", "set", "delete", "edit", "ban", "unban", "restrict", "promote", "pin", "unpin",
+        "close", "reopen", "hide", "unhide", "approve", "decline", "remove", "leave", "revoke",
+        "read", "verify", "answer", "logOut", "stop",
+    ];
+    // These post a message, hand out stars, or count.
+    const EXCEPT: [&str; 3] = ["answerWebAppQuery", "answerGuestQuery", "setGameScore"];
+    SAFE.iter().any(|prefix| method.starts_with(prefix)) && !EXCEPT.contains(&method)
+}
+
+/// Whether the server carries the method out when it comes in a webhook's reply, and nothing is
+/// lost by not seeing its result (telegram-bot-api `WebhookActor`: what begins with `get`, and four
+/// more, is passed over in silence).
+pub(crate) fn is_inline(method: &Method) -> bool {
+    let refused = ["setWebhook", "deleteWebhook", "close", "logOut"];
+    matches!(method.returns.as_str(), "Message" | "True" | "Message | True")
+        && !method.name.starts_with("get")
+        && !refused.contains(&method.name.as_str())
+}
+
+pub(crate) use names::pascal;
+
+impl std::fmt::Display for Shape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Integer => f.write_str("i64"),
+            Self::Float => f.write_str("f64"),
+            Self::String => f.write_str("Str"),
+            Self::Boolean | Self::True => f.write_str("bool"),
+            Self::List(inner) => write!(f, "Vec<{inner}>"),
+            Self::Named(name) => f.write_str(name),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! `schema/bot-api.json` as it is written.
+
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Schema {
+    pub(crate) bot_api: String,
+    pub(crate) types: Vec<Type>,
+    pub(crate) methods: Vec<Method>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Type {
+    pub(crate) name: String,
+    pub(crate) section: String,
+    #[serde(default)]
+    pub(crate) fields: Vec<Field>,
+    pub(crate) one_of: Option<Vec<String>>,
+    pub(crate) tag: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Method {
+    pub(crate) name: String,
+    pub(crate) section: String,
+    pub(crate) params: Vec<Field>,
+    pub(crate) returns: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Field {
+    pub(crate) name: String,
+    pub(crate) required: bool,
+    #[serde(rename = "type")]
+    pub(crate) type_: String,
+    #[serde(rename = "const")]
+    pub(crate) constant: Option<String>,
+    #[serde(default)]
+    pub(crate) values: Vec<serde_json::Value>,
+    #[serde(default)]
+    pub(crate) unix_time: bool,
+}
