@@ -1,8 +1,19 @@
-//! x
+//! Telegram bots as ordinary Tower services.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "axum")]
+pub mod axum;
 mod json;
 mod method;
 pub mod methods;
 mod model;
+mod multipart;
+mod reply;
 pub mod types;
+pub mod webhook;
 
-pub use self::method::{InlineMethod, Method, decode};
+pub use self::{
+    method::{InlineMethod, Method, decode},
+    reply::{IntoReply, MAX_REPLY_ARGUMENTS, Reply, ReplyError},
+    webhook::handler_fn,
+};

@@ -131,7 +131,8 @@ def fetch_aiogram(version: str | None, folder: Path) -> dict[str, str]:
 def fetch_gramio(version: str | None, folder: Path) -> dict[str, str]:
     """The package's declaration files by file name."""
     spec = f"@gramio/types@{version or 'latest'}"
-    run(["npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", str(folder), spec])
+    npm = ["npm", "pack", "--loglevel=error", "--ignore-scripts"]
+    run([*npm, "--pack-destination", str(folder), spec])
     files = {}
     with tarfile.open(only_file(folder, "gramio-types-*.tgz")) as archive:
         for member in archive.getmembers():

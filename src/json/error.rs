@@ -43,6 +43,12 @@ impl ParseError {
         })
     }
 
+    /// The same, where not fitting is as bad as not being JSON: the envelope itself.
+    pub(crate) fn into_syntax(mut self) -> Self {
+        self.fault.kind = FaultKind::Syntax;
+        self
+    }
+
     /// What a type of the caller's says that it couldn't read.
     pub(crate) fn foreign(error: &serde_json::Error) -> Self {
         Self {
@@ -90,8 +96,8 @@ fn describe(error: &serde_json::Error) -> Box<str> {
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.fault.kind {
-            FaultKind::Syntax => write!(f, "malformed JSON: {}", self.fault.what)?,
-            FaultKind::Mismatch => write!(f, "unfitting JSON: expected {}", self.fault.what)?,
+            FaultKind::Syntax => write!(f, "malformed: {}", self.fault.what)?,
+            FaultKind::Mismatch => write!(f, "unfitting: expected {}", self.fault.what)?,
         }
         if let Some(detail) = &self.detail {
             return write!(f, ": {detail}");

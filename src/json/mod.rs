@@ -5,18 +5,18 @@ mod impls;
 mod macros;
 mod raw;
 mod reader;
-mod unions;
 #[cfg(test)]
 mod tests;
+mod unions;
 
+#[cfg(feature = "serde-all")]
+pub(crate) use self::unions::first_that_fits;
 pub use self::{error::ParseError, raw::RawJson};
 pub(crate) use self::{
     macros::{deserialize_from_json, string_enum},
     reader::{FromJson, Reader, Result},
     unions::{read_or, read_or_raw},
 };
-#[cfg(feature = "serde-all")]
-pub(crate) use self::unions::first_that_fits;
 
 /// What a lookup of a key says when the type has no such field.
 pub(crate) const NO_FIELD: u8 = u8::MAX;

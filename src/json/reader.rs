@@ -69,6 +69,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The byte at which the next value or key starts.
+    pub(crate) fn offset(&mut self) -> usize {
+        self.mark().at
+    }
+
     pub(crate) fn mark(&mut self) -> Mark {
         self.peek();
         Mark {
@@ -171,7 +176,7 @@ impl<'a> Reader<'a> {
             return self.unexpected("an object");
         }
         self.enter()?;
-        self.has_first(b'}')
+        Ok(self.has_first(b'}'))
     }
 
     /// Goes into an array; says whether it has an element.
@@ -181,17 +186,17 @@ impl<'a> Reader<'a> {
             return self.unexpected("an array");
         }
         self.enter()?;
-        self.has_first(b']')
+        Ok(self.has_first(b']'))
     }
 
     #[inline]
-    fn has_first(&mut self, close: u8) -> Result<bool> {
-        if self.peek() == Some(close) {
+    fn has_first(&mut self, close: u8) -> bool {
+        let empty = self.peek() == Some(close);
+        if empty {
             self.at += 1;
             self.depth -= 1;
-            return Ok(false);
         }
-        Ok(true)
+        !empty
     }
 
     /// After a member: whether another follows. Leaves the object if not.
@@ -588,11 +593,6 @@ impl<'a> Reader<'a> {
         let start = self.mark().at;
         self.skip()?;
         Ok(&text[start..self.at])
-    }
-
-    /// The byte offset of the next value.
-    pub(crate) fn offset(&mut self) -> usize {
-        self.mark().at
     }
 }
 

@@ -1,1 +1,242 @@
+#![allow(clippy::float_cmp)]
 
+use serde_json::Value;
+
+use super::{FromJson, Reader, check, from_slice, from_str, reader::MAX_DEPTH};
+use crate::types::{ChatMember, Message, RichText, Str, Update, UpdateKind, User};
+
+/// Texts on which we and `serde_json` must agree, whether they are read or skipped.
+const TEXTS: &[&str] = &[
+    "",
+    " ",
+    "null",
+    "nul",
+    "nullx",
+    "true",
+    "tru",
+    "0",
+    "-0",
+    "01",
+    "-",
+    "1.",
+    "1.5",
+    ".5",
+    "1e5",
+    "1e",
+    "1E+5",
+    "1e-",
+    "9223372036854775807",
+    "9223372036854775808",
+    "-9223372036854775808",
+    "\"\"",
+    "\"a",
+    "\"a\\\"b\"",
+    "\"\\\"",
+    "\"\\u00e9\\ud83d\\ude00\"",
+    "\"\\ud83d\"",
+    "\"\\ud83d\\u0041\"",
+    "\"\\ude00\"",
+    "\"\\u00g0\"",
+    "\"\\x\"",
+    "\"\u{1}\"",
+    "\"\u{7f}é✨\"",
+    "[]",
+    "[",
+    "[1",
+    "[1,",
+    "[1,]",
+    "[1 2]",
+    "[,]",
+    "{}",
+    "{",
+    "{\"a\"",
+    "{\"a\":",
+    "{\"a\":1",
+    "{\"a\":1,",
+    "{\"a\":1,}",
+    "{\"a\" 1}",
+    "{a:1}",
+    "{1:1}",
+    " { \"a\" : [ 1 , { \"b\" : null } ] } ",
+    "{} {}",
+    "[]]",
+    "\u{feff}{}",
+];
+
+#[test]
+fn skips_exactly_what_serde_json_reads() {
+    for text in TEXTS {
+        let expected = serde_json::from_str::<Value>(text).is_ok();
+        assert_eq!(check(text).is_ok(), expected, "{text:?}");
+    }
+}
+
+#[test]
+fn reads_strings_as_serde_json_does() {
+    for text in TEXTS {
+        let expected = serde_json::from_str::<String>(text).ok();
+        let read = from_str::<Str>(text).ok();
+        assert_eq!(read.as_deref(), expected.as_deref(), "{text:?}");
+    }
+}
+
+#[test]
+fn reads_numbers_as_serde_json_does() {
+    for text in TEXTS {
+        // To `serde_json` a negative zero is a float only; to us it is 0 as well.
+        let integer = serde_json::from_str(text)
+            .ok()
+            .or((*text == "-0").then_some(0));
+        assert_eq!(from_str::<i64>(text).ok(), integer, "{text:?}");
+        assert_eq!(
+            from_str::<f64>(text).ok(),
+            serde_json::from_str(text).ok(),
+            "{text:?}"
+        );
+    }
+}
+
+/// The eight-bytes-a-step search must stop at the same byte wherever it stands in its step.
+#[test]
+fn finds_the_end_of_a_string_at_every_alignment() {
+    for length in 0..40 {
+        for odd in ["\"", "\\n", "\\u00e9", "é", "\u{80}", "\u{7f}", " "] {
+            let content = "x".repeat(length) + odd.trim_matches('"') + "yz";
+            let text = format!("\"{content}\"");
+            let expected: Result<String, _> = serde_json::from_str(&text);
+            assert_eq!(
+                from_str::<Str>(&text).ok().as_deref(),
+                expected.ok().as_deref(),
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn b5_nesting_stops_at_the_limit_without_using_up_the_stack() {
+    let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    assert!(check(&nested(usize::from(MAX_DEPTH))).is_ok());
+    assert!(
+        check(&nested(usize::from(MAX_DEPTH) + 1))
+            .unwrap_err()
+            .is_syntax()
+    );
+    assert!(check(&nested(10_000)).unwrap_err().is_syntax());
+    let deep = format!(r#"{{"update_id":1,"message":{}}}"#, nested(10_000));
+    assert!(from_str::<Update>(&deep).unwrap_err().is_syntax());
+}
+
+#[test]
+fn bytes_that_are_not_utf8_are_malformed_even_where_nobody_reads_them() {
+    let error = from_slice::<User>(b"{\"id\":1,\"new\":\"\xff\"}").unwrap_err();
+    assert!(error.is_syntax(), "{error}");
+}
+
+#[test]
+fn an_error_names_the_field_and_never_the_text() {
+    let error = from_str::<User>(r#"{"id":"secret words"}"#).unwrap_err();
+    assert!(error.is_mismatch());
+    assert_eq!(error.field(), Some("id"));
+    assert_eq!(
+        error.to_string(),
+        "unfitting: expected an integer, in field `id`, at byte 6"
+    );
+    let error = from_str::<User>("{}").unwrap_err();
+    assert_eq!(error.field(), Some("id"));
+}
+
+/// A type that gives up early must not hide that what follows isn't JSON.
+#[test]
+fn malformed_counts_before_unfitting() {
+    assert!(
+        from_str::<User>(r#"{"id":"x","first_name":}"#)
+            .unwrap_err()
+            .is_syntax()
+    );
+}
+
+#[test]
+fn b6_a_key_that_comes_twice_is_malformed() {
+    let twice = r#"{"id":1,"first_name":"A","is_bot":false,"id":2}"#;
+    assert!(from_str::<User>(twice).unwrap_err().is_syntax());
+    for twice in [
+        r#"{"update_id":1,"update_id":2,"message":{}}"#,
+        r#"{"update_id":1,"brand_new":{},"message":null,"message":{}}"#,
+    ] {
+        assert!(
+            from_str::<Update>(twice).unwrap_err().is_syntax(),
+            "{twice}"
+        );
+    }
+}
+
+#[test]
+fn b6_an_escaped_key_is_the_same_key() {
+    let user: User = from_str(r#"{"\u0069d":7,"first_n\u0061me":"A"}"#).unwrap();
+    assert_eq!((user.id, &*user.first_name), (7, "A"));
+}
+
+#[test]
+fn b12_a_missing_boolean_is_false_and_a_missing_list_empty() {
+    let user: User = from_str(r#"{"id":7,"first_name":"A"}"#).unwrap();
+    assert!(!user.is_bot);
+    let message: Message = from_str(
+        r#"{"message_id":1,"date":2,"chat":{"id":3,"type":"private"},
+            "poll":{"id":"1","question":"?","total_voter_count":0,"type":"regular"}}"#,
+    )
+    .unwrap();
+    assert!(message.poll.unwrap().options.is_empty());
+}
+
+#[test]
+fn b12_an_object_that_cannot_be_filled_is_kept_raw_and_its_surroundings_are_typed() {
+    let text = r#"{"update_id":1,"chat_member":{"chat":{"id":3,"type":"group"},"date":4,
+        "from":{"id":7,"is_bot":false,"first_name":"A"},
+        "old_chat_member":{"status":"left"},
+        "new_chat_member":{"user":{"id":7,"is_bot":false,"first_name":"A"},"status":"member"}}}"#;
+    let update: Update = from_str(text).unwrap();
+    let UpdateKind::ChatMember(change) = update.kind else {
+        panic!("not typed: {update:?}")
+    };
+    let ChatMember::Unknown(raw) = &change.old_chat_member else {
+        panic!("not raw: {change:?}")
+    };
+    assert_eq!(raw.get(), r#"{"status":"left"}"#);
+    assert!(matches!(change.new_chat_member, ChatMember::Member(_)));
+}
+
+/// Telegram's server writes the user before the status, so the tag isn't the first key.
+#[test]
+fn a_tag_is_found_wherever_it_stands() {
+    let member: ChatMember = from_str(
+        r#"{"user":{"id":7,"is_bot":false,"first_name":"A"},"is_anonymous":true,"status":"creator"}"#,
+    )
+    .unwrap();
+    assert!(matches!(member, ChatMember::Owner(owner) if owner.is_anonymous && owner.user.id == 7));
+}
+
+#[test]
+fn rich_text_is_a_text_a_list_or_an_object() {
+    let text: RichText = from_str(
+        r#"["a",{"type":"bold","text":["b",{"type":"italic","text":"c"}]},{"type":"new"}]"#,
+    )
+    .unwrap();
+    let RichText::List(parts) = text else {
+        panic!("not a list")
+    };
+    assert!(matches!(&parts[0], RichText::Plain(text) if text == "a"));
+    assert!(matches!(&parts[1], RichText::Bold(_)));
+    assert!(matches!(&parts[2], RichText::Unknown(_)));
+}
+
+#[test]
+fn a_reader_that_went_back_reads_the_same_again() {
+    let mut r = Reader::new(r#" {"a":[1,2]} "#);
+    let start = r.mark();
+    assert!(r.find("a").unwrap());
+    assert_eq!(Vec::<i64>::from_json(&mut r).unwrap(), [1, 2]);
+    r.rewind(start);
+    assert_eq!(r.raw().unwrap(), r#"{"a":[1,2]}"#);
+    r.finish().unwrap();
+}

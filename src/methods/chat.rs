@@ -1947,7 +1947,7 @@ pub struct CreateChatSubscriptionInviteLink {
     pub chat_id: ChatId,
     /// Name. Optional.
     pub name: Option<Str>,
-    /// Subscription period, in Unix time (seconds).
+    /// Subscription period.
     pub subscription_period: i64,
     /// Subscription price.
     pub subscription_price: i64,

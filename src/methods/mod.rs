@@ -5,6 +5,13 @@
 //! Each is a struct with public fields: `new` takes what is required, a setter of the same name each of
 //! the rest. [`Method`](crate::Method) says what it returns.
 
+#![allow(
+    clippy::too_many_lines,
+    clippy::struct_excessive_bools,
+    clippy::fn_params_excessive_bools,
+    clippy::match_same_arms
+)]
+
 mod answer;
 mod bot;
 mod business;

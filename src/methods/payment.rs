@@ -362,7 +362,6 @@ impl Serialize for SendInvoice {
 
 #[cfg(feature = "serde-all")]
 impl FromJson for SendInvoice {
-    #[allow(clippy::too_many_lines)]
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut chat_id = None;
         let mut message_thread_id = None;
@@ -809,7 +808,6 @@ impl Serialize for CreateInvoiceLink {
 
 #[cfg(feature = "serde-all")]
 impl FromJson for CreateInvoiceLink {
-    #[allow(clippy::too_many_lines)]
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut business_connection_id = None;
         let mut title = None;

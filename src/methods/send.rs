@@ -333,7 +333,7 @@ pub struct ForwardMessage {
     pub direct_messages_topic_id: Option<i64>,
     /// From chat ID.
     pub from_chat_id: ChatId,
-    /// Video start timestamp, in Unix time (seconds). Optional.
+    /// Video start timestamp. Optional.
     pub video_start_timestamp: Option<i64>,
     /// Disable notification. Optional.
     pub disable_notification: Option<bool>,
@@ -689,7 +689,7 @@ pub struct CopyMessage {
     pub from_chat_id: ChatId,
     /// Message ID.
     pub message_id: i64,
-    /// Video start timestamp, in Unix time (seconds). Optional.
+    /// Video start timestamp. Optional.
     pub video_start_timestamp: Option<i64>,
     /// Caption. Optional.
     pub caption: Option<Str>,
@@ -2696,7 +2696,7 @@ pub struct SendVideo {
     pub thumbnail: Option<InputFile>,
     /// Cover. Optional.
     pub cover: Option<InputFile>,
-    /// Start timestamp, in Unix time (seconds). Optional.
+    /// Start timestamp. Optional.
     pub start_timestamp: Option<i64>,
     /// Caption. Optional.
     pub caption: Option<Str>,
@@ -2984,7 +2984,6 @@ impl Serialize for SendVideo {
 
 #[cfg(feature = "serde-all")]
 impl FromJson for SendVideo {
-    #[allow(clippy::too_many_lines)]
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut business_connection_id = None;
         let mut chat_id = None;
@@ -3430,7 +3429,6 @@ impl Serialize for SendAnimation {
 
 #[cfg(feature = "serde-all")]
 impl FromJson for SendAnimation {
-    #[allow(clippy::too_many_lines)]
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut business_connection_id = None;
         let mut chat_id = None;
@@ -6234,7 +6232,6 @@ impl Serialize for SendPoll {
 
 #[cfg(feature = "serde-all")]
 impl FromJson for SendPoll {
-    #[allow(clippy::too_many_lines)]
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut business_connection_id = None;
         let mut chat_id = None;
@@ -7207,3 +7204,417 @@ impl Method for SendChatJoinRequestWebApp {
 }
 
 impl InlineMethod for SendChatJoinRequestWebApp {}
+
+/// Telegram's [`sendRichMessage`](https://core.telegram.org/bots/api#sendrichmessage).
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "a method does nothing until it is sent"]
+#[non_exhaustive]
+pub struct SendRichMessage {
+    /// Business connection ID. Optional.
+    pub business_connection_id: Option<Str>,
+    /// Chat ID.
+    pub chat_id: ChatId,
+    /// Message thread ID. Optional.
+    pub message_thread_id: Option<i64>,
+    /// Direct messages topic ID. Optional.
+    pub direct_messages_topic_id: Option<i64>,
+    /// Ephemeral message parameters. Optional.
+    pub ephemeral_message_parameters: Option<EphemeralMessageParameters>,
+    /// Rich message.
+    pub rich_message: InputRichMessage,
+    /// Disable notification. Optional.
+    pub disable_notification: Option<bool>,
+    /// Protect content. Optional.
+    pub protect_content: Option<bool>,
+    /// Allow paid broadcast. Optional.
+    pub allow_paid_broadcast: Option<bool>,
+    /// Message effect ID. Optional.
+    pub message_effect_id: Option<Str>,
+    /// Suggested post parameters. Optional.
+    pub suggested_post_parameters: Option<SuggestedPostParameters>,
+    /// Reply parameters. Optional.
+    pub reply_parameters: Option<ReplyParameters>,
+    /// Reply markup. Optional.
+    pub reply_markup: Option<ReplyMarkup>,
+}
+
+#[allow(clippy::new_without_default)]
+impl SendRichMessage {
+    /// With what is required.
+    pub fn new(chat_id: impl Into<ChatId>, rich_message: impl Into<InputRichMessage>) -> Self {
+        Self {
+            business_connection_id: None,
+            chat_id: chat_id.into(),
+            message_thread_id: None,
+            direct_messages_topic_id: None,
+            ephemeral_message_parameters: None,
+            rich_message: rich_message.into(),
+            disable_notification: None,
+            protect_content: None,
+            allow_paid_broadcast: None,
+            message_effect_id: None,
+            suggested_post_parameters: None,
+            reply_parameters: None,
+            reply_markup: None,
+        }
+    }
+
+    /// Sets [`business_connection_id`](Self#structfield.business_connection_id).
+    pub fn business_connection_id(mut self, business_connection_id: impl Into<Str>) -> Self {
+        self.business_connection_id = Some(business_connection_id.into());
+        self
+    }
+
+    /// Sets [`message_thread_id`](Self#structfield.message_thread_id).
+    pub fn message_thread_id(mut self, message_thread_id: i64) -> Self {
+        self.message_thread_id = Some(message_thread_id);
+        self
+    }
+
+    /// Sets [`direct_messages_topic_id`](Self#structfield.direct_messages_topic_id).
+    pub fn direct_messages_topic_id(mut self, direct_messages_topic_id: i64) -> Self {
+        self.direct_messages_topic_id = Some(direct_messages_topic_id);
+        self
+    }
+
+    /// Sets [`ephemeral_message_parameters`](Self#structfield.ephemeral_message_parameters).
+    pub fn ephemeral_message_parameters(
+        mut self,
+        ephemeral_message_parameters: impl Into<EphemeralMessageParameters>,
+    ) -> Self {
+        self.ephemeral_message_parameters = Some(ephemeral_message_parameters.into());
+        self
+    }
+
+    /// Sets [`disable_notification`](Self#structfield.disable_notification).
+    pub fn disable_notification(mut self, disable_notification: bool) -> Self {
+        self.disable_notification = Some(disable_notification);
+        self
+    }
+
+    /// Sets [`protect_content`](Self#structfield.protect_content).
+    pub fn protect_content(mut self, protect_content: bool) -> Self {
+        self.protect_content = Some(protect_content);
+        self
+    }
+
+    /// Sets [`allow_paid_broadcast`](Self#structfield.allow_paid_broadcast).
+    pub fn allow_paid_broadcast(mut self, allow_paid_broadcast: bool) -> Self {
+        self.allow_paid_broadcast = Some(allow_paid_broadcast);
+        self
+    }
+
+    /// Sets [`message_effect_id`](Self#structfield.message_effect_id).
+    pub fn message_effect_id(mut self, message_effect_id: impl Into<Str>) -> Self {
+        self.message_effect_id = Some(message_effect_id.into());
+        self
+    }
+
+    /// Sets [`suggested_post_parameters`](Self#structfield.suggested_post_parameters).
+    pub fn suggested_post_parameters(
+        mut self,
+        suggested_post_parameters: impl Into<SuggestedPostParameters>,
+    ) -> Self {
+        self.suggested_post_parameters = Some(suggested_post_parameters.into());
+        self
+    }
+
+    /// Sets [`reply_parameters`](Self#structfield.reply_parameters).
+    pub fn reply_parameters(mut self, reply_parameters: impl Into<ReplyParameters>) -> Self {
+        self.reply_parameters = Some(reply_parameters.into());
+        self
+    }
+
+    /// Sets [`reply_markup`](Self#structfield.reply_markup).
+    pub fn reply_markup(mut self, reply_markup: impl Into<ReplyMarkup>) -> Self {
+        self.reply_markup = Some(reply_markup.into());
+        self
+    }
+}
+
+impl Serialize for SendRichMessage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(value) = &self.business_connection_id {
+            map.serialize_entry("business_connection_id", value)?;
+        }
+        map.serialize_entry("chat_id", &self.chat_id)?;
+        if let Some(value) = &self.message_thread_id {
+            map.serialize_entry("message_thread_id", value)?;
+        }
+        if let Some(value) = &self.direct_messages_topic_id {
+            map.serialize_entry("direct_messages_topic_id", value)?;
+        }
+        if let Some(value) = &self.ephemeral_message_parameters {
+            map.serialize_entry("ephemeral_message_parameters", value)?;
+        }
+        map.serialize_entry("rich_message", &self.rich_message)?;
+        if let Some(value) = &self.disable_notification {
+            map.serialize_entry("disable_notification", value)?;
+        }
+        if let Some(value) = &self.protect_content {
+            map.serialize_entry("protect_content", value)?;
+        }
+        if let Some(value) = &self.allow_paid_broadcast {
+            map.serialize_entry("allow_paid_broadcast", value)?;
+        }
+        if let Some(value) = &self.message_effect_id {
+            map.serialize_entry("message_effect_id", value)?;
+        }
+        if let Some(value) = &self.suggested_post_parameters {
+            map.serialize_entry("suggested_post_parameters", value)?;
+        }
+        if let Some(value) = &self.reply_parameters {
+            map.serialize_entry("reply_parameters", value)?;
+        }
+        if let Some(value) = &self.reply_markup {
+            map.serialize_entry("reply_markup", value)?;
+        }
+        map.end()
+    }
+}
+
+#[cfg(feature = "serde-all")]
+impl FromJson for SendRichMessage {
+    fn from_json(r: &mut Reader<'_>) -> Result<Self> {
+        let mut business_connection_id = None;
+        let mut chat_id = None;
+        let mut message_thread_id = None;
+        let mut direct_messages_topic_id = None;
+        let mut ephemeral_message_parameters = None;
+        let mut rich_message = None;
+        let mut disable_notification = None;
+        let mut protect_content = None;
+        let mut allow_paid_broadcast = None;
+        let mut message_effect_id = None;
+        let mut suggested_post_parameters = None;
+        let mut reply_parameters = None;
+        let mut reply_markup = None;
+        let mut more = r.open_object()?;
+        while more {
+            match r.key(|key| match key.len() {
+                7 if key == b"chat_id" => 1,
+                12 => match key {
+                    b"rich_message" => 5,
+                    b"reply_markup" => 12,
+                    _ => NO_FIELD,
+                },
+                15 if key == b"protect_content" => 7,
+                16 if key == b"reply_parameters" => 11,
+                17 => match key {
+                    b"message_thread_id" => 2,
+                    b"message_effect_id" => 9,
+                    _ => NO_FIELD,
+                },
+                20 => match key {
+                    b"disable_notification" => 6,
+                    b"allow_paid_broadcast" => 8,
+                    _ => NO_FIELD,
+                },
+                22 if key == b"business_connection_id" => 0,
+                24 if key == b"direct_messages_topic_id" => 3,
+                25 if key == b"suggested_post_parameters" => 10,
+                28 if key == b"ephemeral_message_parameters" => 4,
+                _ => NO_FIELD,
+            })? {
+                0 => r.field(&mut business_connection_id, "business_connection_id")?,
+                1 => r.field(&mut chat_id, "chat_id")?,
+                2 => r.field(&mut message_thread_id, "message_thread_id")?,
+                3 => r.field(&mut direct_messages_topic_id, "direct_messages_topic_id")?,
+                4 => r.field(
+                    &mut ephemeral_message_parameters,
+                    "ephemeral_message_parameters",
+                )?,
+                5 => r.field(&mut rich_message, "rich_message")?,
+                6 => r.field(&mut disable_notification, "disable_notification")?,
+                7 => r.field(&mut protect_content, "protect_content")?,
+                8 => r.field(&mut allow_paid_broadcast, "allow_paid_broadcast")?,
+                9 => r.field(&mut message_effect_id, "message_effect_id")?,
+                10 => r.field(&mut suggested_post_parameters, "suggested_post_parameters")?,
+                11 => r.field(&mut reply_parameters, "reply_parameters")?,
+                12 => r.field(&mut reply_markup, "reply_markup")?,
+                _ => r.skip()?,
+            }
+            more = r.next_member()?;
+        }
+        Ok(Self {
+            business_connection_id,
+            chat_id: r.required(chat_id, "chat_id")?,
+            message_thread_id,
+            direct_messages_topic_id,
+            ephemeral_message_parameters,
+            rich_message: r.required(rich_message, "rich_message")?,
+            disable_notification,
+            protect_content,
+            allow_paid_broadcast,
+            message_effect_id,
+            suggested_post_parameters,
+            reply_parameters,
+            reply_markup,
+        })
+    }
+}
+
+#[cfg(feature = "serde-all")]
+deserialize_from_json!(SendRichMessage);
+
+impl Method for SendRichMessage {
+    type Output = Message;
+    const NAME: &'static str = "sendRichMessage";
+    const IDEMPOTENT: bool = false;
+
+    fn chat_id(&self) -> Option<&ChatId> {
+        Some(&self.chat_id)
+    }
+
+    fn uploads(&self) -> Vec<Upload> {
+        let mut uploads = Vec::new();
+        self.rich_message.collect_uploads(&mut uploads);
+        uploads
+    }
+
+    fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
+        crate::json::from_str(result)
+    }
+}
+
+impl InlineMethod for SendRichMessage {}
+
+/// Telegram's [`sendRichMessageDraft`](https://core.telegram.org/bots/api#sendrichmessagedraft).
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "a method does nothing until it is sent"]
+#[non_exhaustive]
+pub struct SendRichMessageDraft {
+    /// Chat ID.
+    pub chat_id: i64,
+    /// Message thread ID. Optional.
+    pub message_thread_id: Option<i64>,
+    /// Draft ID.
+    pub draft_id: i64,
+    /// Rich message.
+    pub rich_message: InputRichMessage,
+    /// Can stop. Optional.
+    pub can_stop: Option<bool>,
+    /// Keep on stop. Optional.
+    pub keep_on_stop: Option<bool>,
+}
+
+#[allow(clippy::new_without_default)]
+impl SendRichMessageDraft {
+    /// With what is required.
+    pub fn new(chat_id: i64, draft_id: i64, rich_message: impl Into<InputRichMessage>) -> Self {
+        Self {
+            chat_id,
+            message_thread_id: None,
+            draft_id,
+            rich_message: rich_message.into(),
+            can_stop: None,
+            keep_on_stop: None,
+        }
+    }
+
+    /// Sets [`message_thread_id`](Self#structfield.message_thread_id).
+    pub fn message_thread_id(mut self, message_thread_id: i64) -> Self {
+        self.message_thread_id = Some(message_thread_id);
+        self
+    }
+
+    /// Sets [`can_stop`](Self#structfield.can_stop).
+    pub fn can_stop(mut self, can_stop: bool) -> Self {
+        self.can_stop = Some(can_stop);
+        self
+    }
+
+    /// Sets [`keep_on_stop`](Self#structfield.keep_on_stop).
+    pub fn keep_on_stop(mut self, keep_on_stop: bool) -> Self {
+        self.keep_on_stop = Some(keep_on_stop);
+        self
+    }
+}
+
+impl Serialize for SendRichMessageDraft {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("chat_id", &self.chat_id)?;
+        if let Some(value) = &self.message_thread_id {
+            map.serialize_entry("message_thread_id", value)?;
+        }
+        map.serialize_entry("draft_id", &self.draft_id)?;
+        map.serialize_entry("rich_message", &self.rich_message)?;
+        if let Some(value) = &self.can_stop {
+            map.serialize_entry("can_stop", value)?;
+        }
+        if let Some(value) = &self.keep_on_stop {
+            map.serialize_entry("keep_on_stop", value)?;
+        }
+        map.end()
+    }
+}
+
+#[cfg(feature = "serde-all")]
+impl FromJson for SendRichMessageDraft {
+    fn from_json(r: &mut Reader<'_>) -> Result<Self> {
+        let mut chat_id = None;
+        let mut message_thread_id = None;
+        let mut draft_id = None;
+        let mut rich_message = None;
+        let mut can_stop = None;
+        let mut keep_on_stop = None;
+        let mut more = r.open_object()?;
+        while more {
+            match r.key(|key| match key.len() {
+                7 if key == b"chat_id" => 0,
+                8 => match key {
+                    b"draft_id" => 2,
+                    b"can_stop" => 4,
+                    _ => NO_FIELD,
+                },
+                12 => match key {
+                    b"rich_message" => 3,
+                    b"keep_on_stop" => 5,
+                    _ => NO_FIELD,
+                },
+                17 if key == b"message_thread_id" => 1,
+                _ => NO_FIELD,
+            })? {
+                0 => r.field(&mut chat_id, "chat_id")?,
+                1 => r.field(&mut message_thread_id, "message_thread_id")?,
+                2 => r.field(&mut draft_id, "draft_id")?,
+                3 => r.field(&mut rich_message, "rich_message")?,
+                4 => r.field(&mut can_stop, "can_stop")?,
+                5 => r.field(&mut keep_on_stop, "keep_on_stop")?,
+                _ => r.skip()?,
+            }
+            more = r.next_member()?;
+        }
+        Ok(Self {
+            chat_id: r.required(chat_id, "chat_id")?,
+            message_thread_id,
+            draft_id: r.required(draft_id, "draft_id")?,
+            rich_message: r.required(rich_message, "rich_message")?,
+            can_stop,
+            keep_on_stop,
+        })
+    }
+}
+
+#[cfg(feature = "serde-all")]
+deserialize_from_json!(SendRichMessageDraft);
+
+impl Method for SendRichMessageDraft {
+    type Output = bool;
+    const NAME: &'static str = "sendRichMessageDraft";
+    const IDEMPOTENT: bool = false;
+
+    fn uploads(&self) -> Vec<Upload> {
+        let mut uploads = Vec::new();
+        self.rich_message.collect_uploads(&mut uploads);
+        uploads
+    }
+
+    fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
+        crate::json::from_str(result)
+    }
+}
+
+impl InlineMethod for SendRichMessageDraft {}

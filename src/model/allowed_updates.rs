@@ -154,13 +154,19 @@ mod tests {
             AllowedUpdates::DEFAULT,
             AllowedUpdates::from([UpdateType::Poll, UpdateType::Message]),
         ] {
-            assert_eq!(serde_json::from_str::<AllowedUpdates>(&json(set)).unwrap(), set);
+            assert_eq!(
+                serde_json::from_str::<AllowedUpdates>(&json(set)).unwrap(),
+                set
+            );
         }
     }
 
     #[test]
     fn all_holds_each_type_and_the_unknown() {
-        assert_eq!(AllowedUpdates::ALL.iter().count(), UpdateType::ALL.len() + 1);
+        assert_eq!(
+            AllowedUpdates::ALL.iter().count(),
+            UpdateType::ALL.len() + 1
+        );
         assert_eq!(AllowedUpdates::ALL, AllowedUpdates::ALL.iter().collect());
     }
 }

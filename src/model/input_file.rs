@@ -42,7 +42,10 @@ impl InputFile {
 
     /// A file that is uploaded from memory, under the name that people will see.
     pub fn bytes(file_name: impl Into<Str>, content: impl Into<Bytes>) -> Self {
-        Self(Source::Upload(Upload::new(file_name.into(), content.into())))
+        Self(Source::Upload(Upload::new(
+            file_name.into(),
+            content.into(),
+        )))
     }
 
     /// The upload, if it is one.

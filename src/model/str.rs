@@ -151,7 +151,13 @@ mod tests {
 
     #[test]
     fn text_survives_the_way_in_and_out() {
-        for text in ["", "Ada", "exactly twenty-four byte", &"x".repeat(1000), "✨"] {
+        for text in [
+            "",
+            "Ada",
+            "exactly twenty-four byte",
+            &"x".repeat(1000),
+            "✨",
+        ] {
             let str = Str::from(text);
             assert_eq!(str, text);
             assert_eq!(String::from(str.clone()), text);

@@ -544,7 +544,6 @@ pub struct ChatFullInfo {
 }
 
 impl FromJson for ChatFullInfo {
-    #[allow(clippy::too_many_lines)]
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut id = None;
         let mut kind = None;
@@ -2987,7 +2986,6 @@ pub struct ChatMemberAdministrator {
 }
 
 impl FromJson for ChatMemberAdministrator {
-    #[allow(clippy::too_many_lines)]
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut user = None;
         let mut can_be_edited = None;

@@ -17,7 +17,7 @@ pub struct ChecklistTask {
     pub completed_by_user: Option<Box<User>>,
     /// Completed by chat.
     pub completed_by_chat: Option<Box<Chat>>,
-    /// Completion date.
+    /// Completion date, in Unix time (seconds).
     pub completion_date: Option<i64>,
 }
 

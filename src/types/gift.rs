@@ -1049,7 +1049,7 @@ pub struct OwnedGiftRegular {
     pub owned_gift_id: Option<Str>,
     /// Sender user.
     pub sender_user: Option<Box<User>>,
-    /// Send date.
+    /// Send date, in Unix time (seconds).
     pub send_date: i64,
     /// Text.
     pub text: Option<Str>,
@@ -1216,7 +1216,7 @@ pub struct OwnedGiftUnique {
     pub owned_gift_id: Option<Str>,
     /// Sender user.
     pub sender_user: Option<Box<User>>,
-    /// Send date.
+    /// Send date, in Unix time (seconds).
     pub send_date: i64,
     /// Is saved.
     pub is_saved: bool,

@@ -570,7 +570,7 @@ pub struct Video {
     pub thumbnail: Option<Box<PhotoSize>>,
     /// Cover.
     pub cover: Option<Vec<PhotoSize>>,
-    /// Start timestamp, in Unix time (seconds).
+    /// Start timestamp.
     pub start_timestamp: Option<i64>,
     /// Qualities.
     pub qualities: Option<Vec<VideoQuality>>,
@@ -3242,7 +3242,7 @@ pub struct InputMediaVideo {
     pub thumbnail: Option<InputFile>,
     /// Cover. Optional.
     pub cover: Option<InputFile>,
-    /// Start timestamp, in Unix time (seconds). Optional.
+    /// Start timestamp. Optional.
     pub start_timestamp: Option<i64>,
     /// Caption. Optional.
     pub caption: Option<Str>,
@@ -3812,7 +3812,7 @@ pub struct InputPaidMediaVideo {
     pub thumbnail: Option<InputFile>,
     /// Cover. Optional.
     pub cover: Option<InputFile>,
-    /// Start timestamp, in Unix time (seconds). Optional.
+    /// Start timestamp. Optional.
     pub start_timestamp: Option<i64>,
     /// Width. Optional.
     pub width: Option<i64>,

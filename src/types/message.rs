@@ -59,7 +59,7 @@ pub struct Message {
     pub guest_bot_caller_user: Option<Box<User>>,
     /// Guest bot caller chat.
     pub guest_bot_caller_chat: Option<Box<Chat>>,
-    /// Edit date.
+    /// Edit date, in Unix time (seconds).
     pub edit_date: Option<i64>,
     /// Has protected content.
     pub has_protected_content: bool,
@@ -250,7 +250,6 @@ pub struct Message {
 }
 
 impl FromJson for Message {
-    #[allow(clippy::too_many_lines)]
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut message_id = None;
         let mut message_thread_id = None;
@@ -1356,7 +1355,7 @@ pub struct MessageEntity {
     pub language: Option<Str>,
     /// Custom emoji ID. Optional.
     pub custom_emoji_id: Option<Str>,
-    /// Unix time. Optional.
+    /// Unix time, in Unix time (seconds). Optional.
     pub unix_time: Option<i64>,
     /// Date time format. Optional.
     pub date_time_format: Option<Str>,
@@ -1630,7 +1629,6 @@ pub struct ExternalReplyInfo {
 }
 
 impl FromJson for ExternalReplyInfo {
-    #[allow(clippy::too_many_lines)]
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut origin = None;
         let mut chat = None;

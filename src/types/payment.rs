@@ -353,7 +353,7 @@ pub struct SuccessfulPayment {
     pub total_amount: i64,
     /// Invoice payload.
     pub invoice_payload: Str,
-    /// Subscription expiration date.
+    /// Subscription expiration date, in Unix time (seconds).
     pub subscription_expiration_date: Option<i64>,
     /// Is recurring.
     pub is_recurring: bool,

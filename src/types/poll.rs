@@ -702,7 +702,6 @@ pub struct Poll {
 }
 
 impl FromJson for Poll {
-    #[allow(clippy::too_many_lines)]
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut id = None;
         let mut question = None;

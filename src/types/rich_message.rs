@@ -1044,7 +1044,7 @@ impl Serialize for RichTextSpoiler {
 pub struct RichTextDateTime {
     /// Text.
     pub text: RichText,
-    /// Unix time.
+    /// Unix time, in Unix time (seconds).
     pub unix_time: i64,
     /// Date time format.
     pub date_time_format: Str,

@@ -35,12 +35,21 @@ fn emit(model: &Model, method: &Method, out: &mut String) {
         l = method.name.to_lowercase(),
     );
     for m in &members {
-        let _ = writeln!(out, "/// {}\npub {}: {},", field_doc(m.field, true), m.name, m.type_text());
+        let _ = writeln!(
+            out,
+            "/// {}\npub {}: {},",
+            field_doc(m.field, true),
+            m.name,
+            m.type_text()
+        );
     }
     out.push_str("}\n\n");
     constructor(model, &name, &members, out);
     if members.iter().all(|m| !m.field.required) {
-        let _ = writeln!(out, "impl Default for {name} {{\nfn default() -> Self {{\nSelf::new()\n}}\n}}\n");
+        let _ = writeln!(
+            out,
+            "impl Default for {name} {{\nfn default() -> Self {{\nSelf::new()\n}}\n}}\n"
+        );
     }
     write_map(&name, &[], &members, "", out);
     read_object(&name, &members, "#[cfg(feature = \"serde-all\")]\n", out);
@@ -51,9 +60,19 @@ fn emit(model: &Model, method: &Method, out: &mut String) {
         method.name,
         model::is_idempotent(&method.name),
     );
-    if let Some(m) = members.iter().find(|m| m.name == "chat_id" && m.shape == Shape::Named("ChatId".into())) {
-        let value = if m.is_plain() { "Some(&self.chat_id)" } else { "self.chat_id.as_ref()" };
-        let _ = writeln!(out, "fn chat_id(&self) -> Option<&ChatId> {{\n{value}\n}}\n");
+    if let Some(m) = members
+        .iter()
+        .find(|m| m.name == "chat_id" && m.shape == Shape::Named("ChatId".into()))
+    {
+        let value = if m.is_plain() {
+            "Some(&self.chat_id)"
+        } else {
+            "self.chat_id.as_ref()"
+        };
+        let _ = writeln!(
+            out,
+            "fn chat_id(&self) -> Option<&ChatId> {{\n{value}\n}}\n"
+        );
     }
     let holders = uploading(model, &members);
     if !holders.is_empty() {

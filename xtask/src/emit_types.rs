@@ -12,7 +12,11 @@ const PAGE: &str = "https://core.telegram.org/bots/api";
 
 /// Where a reverse implementation stands behind its feature.
 fn gate(needed: bool) -> &'static str {
-    if needed { "" } else { "#[cfg(feature = \"serde-all\")]\n" }
+    if needed {
+        ""
+    } else {
+        "#[cfg(feature = \"serde-all\")]\n"
+    }
 }
 
 pub(crate) fn file(model: &Model, file: &str) -> String {
@@ -44,8 +48,16 @@ pub(crate) struct Member<'a> {
 
 impl Member<'_> {
     pub(crate) fn type_text(&self) -> String {
-        let inner = if self.boxed { format!("Box<{}>", self.shape) } else { self.shape.to_string() };
-        if self.is_plain() { inner } else { format!("Option<{inner}>") }
+        let inner = if self.boxed {
+            format!("Box<{}>", self.shape)
+        } else {
+            self.shape.to_string()
+        };
+        if self.is_plain() {
+            inner
+        } else {
+            format!("Option<{inner}>")
+        }
     }
 
     /// Always there: required, or a flag that is only ever true.
@@ -54,22 +66,40 @@ impl Member<'_> {
     }
 
     fn value_from_slot(&self) -> String {
-        let Self { name, shape, field, .. } = self;
+        let Self {
+            name, shape, field, ..
+        } = self;
         match shape {
             _ if !self.is_plain() => (*name).into(),
-            Shape::Boolean | Shape::True | Shape::List(_) => format!("{name}: {name}.unwrap_or_default()"),
+            Shape::Boolean | Shape::True | Shape::List(_) => {
+                format!("{name}: {name}.unwrap_or_default()")
+            }
             _ => format!("{name}: r.required({name}, \"{}\")?", field.name),
         }
     }
 }
 
-pub(crate) fn members<'a>(model: &Model, owner: &str, fields: &'a [Field], boxes: bool) -> Vec<Member<'a>> {
+pub(crate) fn members<'a>(
+    model: &Model,
+    owner: &str,
+    fields: &'a [Field],
+    may_box: bool,
+) -> Vec<Member<'a>> {
     let of = |field: &'a Field| {
         let shape = model.shape(owner, field);
-        let boxed = boxes && !field.required && model.is_boxed(&shape);
-        Member { field, name: names::field(&field.name), shape, boxed }
+        let boxed = may_box && !field.required && model.is_boxed(&shape);
+        Member {
+            field,
+            name: names::field(&field.name),
+            shape,
+            boxed,
+        }
     };
-    fields.iter().filter(|f| f.constant.is_none()).map(of).collect()
+    fields
+        .iter()
+        .filter(|f| f.constant.is_none())
+        .map(of)
+        .collect()
 }
 
 pub(crate) fn field_doc(field: &Field, sent: bool) -> String {
@@ -99,10 +129,20 @@ fn object(model: &Model, t: &Type, out: &mut String) {
     let name = &t.name;
     let members = members(model, name, &t.fields, true);
     let (received, sent) = (model.received.contains(name), model.sent.contains(name));
-    let _ = writeln!(out, "/// Telegram's {}.\n#[derive(Clone, Debug, PartialEq)]\n#[non_exhaustive]", link(name));
+    let _ = writeln!(
+        out,
+        "/// Telegram's {}.\n#[derive(Clone, Debug, PartialEq)]\n#[non_exhaustive]",
+        link(name)
+    );
     let _ = writeln!(out, "pub struct {name} {{");
     for m in &members {
-        let _ = writeln!(out, "/// {}\npub {}: {},", field_doc(m.field, sent), m.name, m.type_text());
+        let _ = writeln!(
+            out,
+            "/// {}\npub {}: {},",
+            field_doc(m.field, sent),
+            m.name,
+            m.type_text()
+        );
     }
     out.push_str("}\n\n");
     if sent {
@@ -135,13 +175,23 @@ fn converted(name: &str, shape: &Shape) -> String {
 pub(crate) fn constructor(model: &Model, name: &str, members: &[Member<'_>], out: &mut String) {
     let _ = model;
     let required: Vec<&Member<'_>> = members.iter().filter(|m| m.field.required).collect();
-    let arguments: Vec<String> =
-        required.iter().map(|m| format!("{}: {}", m.name, argument(&m.shape))).collect();
-    let doc = if required.is_empty() { "Nothing set." } else { "With what is required." };
+    let arguments: Vec<String> = required
+        .iter()
+        .map(|m| format!("{}: {}", m.name, argument(&m.shape)))
+        .collect();
+    let doc = if required.is_empty() {
+        "Nothing set."
+    } else {
+        "With what is required."
+    };
     if arguments.len() > 7 {
         out.push_str("#[allow(clippy::too_many_arguments)]\n");
     }
-    let _ = writeln!(out, "#[allow(clippy::new_without_default)]\nimpl {name} {{\n/// {doc}\npub fn new({}) -> Self {{\nSelf {{", arguments.join(", "));
+    let _ = writeln!(
+        out,
+        "#[allow(clippy::new_without_default)]\nimpl {name} {{\n/// {doc}\npub fn new({}) -> Self {{\nSelf {{",
+        arguments.join(", ")
+    );
     for m in members {
         let value = if m.field.required {
             converted(m.name, &m.shape)
@@ -159,8 +209,16 @@ pub(crate) fn constructor(model: &Model, name: &str, members: &[Member<'_>], out
     out.push_str("}\n}\n");
     for m in members.iter().filter(|m| !m.field.required) {
         let value = converted(m.name, &m.shape);
-        let value = if m.boxed { format!("Box::new({value})") } else { value };
-        let value = if m.is_plain() { value } else { format!("Some({value})") };
+        let value = if m.boxed {
+            format!("Box::new({value})")
+        } else {
+            value
+        };
+        let value = if m.is_plain() {
+            value
+        } else {
+            format!("Some({value})")
+        };
         let _ = writeln!(
             out,
             "\n/// Sets [`{n}`](Self#structfield.{n}).\npub fn {n}(mut self, {n}: {}) -> Self {{\nself.{n} = {value};\nself\n}}",
@@ -195,8 +253,7 @@ fn lookup(keys: &[(&str, String)]) -> String {
 
 pub(crate) fn read_object(name: &str, members: &[Member<'_>], gate: &str, out: &mut String) {
     let _ = writeln!(out, "{gate}impl FromJson for {name} {{");
-    let allow = if members.len() > 20 { "#[allow(clippy::too_many_lines)]\n" } else { "" };
-    let _ = writeln!(out, "{allow}fn from_json(r: &mut Reader<'_>) -> Result<Self> {{");
+    out.push_str("fn from_json(r: &mut Reader<'_>) -> Result<Self> {\n");
     if members.is_empty() {
         out.push_str("r.peek_object()?;\nr.skip()?;\nOk(Self {})\n}\n}\n\n");
     } else {
@@ -211,7 +268,11 @@ pub(crate) fn read_object(name: &str, members: &[Member<'_>], gate: &str, out: &
             .collect();
         let _ = writeln!(out, "match r.key(|key| {})? {{", lookup(&keys));
         for (i, m) in members.iter().enumerate() {
-            let _ = writeln!(out, "{i} => r.field(&mut {}, \"{}\")?,", m.name, m.field.name);
+            let _ = writeln!(
+                out,
+                "{i} => r.field(&mut {}, \"{}\")?,",
+                m.name, m.field.name
+            );
         }
         out.push_str("_ => r.skip()?,\n}\nmore = r.next_member()?;\n}\n");
         out.push_str("Ok(Self {\n");
@@ -227,12 +288,22 @@ fn write_object(t: &Type, members: &[Member<'_>], gate: &str, out: &mut String) 
     let constants: Vec<String> = t
         .fields
         .iter()
-        .filter_map(|f| f.constant.as_ref().map(|value| format!("map.serialize_entry(\"{}\", \"{value}\")?;", f.name)))
+        .filter_map(|f| {
+            f.constant
+                .as_ref()
+                .map(|value| format!("map.serialize_entry(\"{}\", \"{value}\")?;", f.name))
+        })
         .collect();
     write_map(&t.name, &constants, members, gate, out);
 }
 
-pub(crate) fn write_map(name: &str, constants: &[String], members: &[Member<'_>], gate: &str, out: &mut String) {
+pub(crate) fn write_map(
+    name: &str,
+    constants: &[String],
+    members: &[Member<'_>],
+    gate: &str,
+    out: &mut String,
+) {
     let _ = writeln!(
         out,
         "{gate}impl Serialize for {name} {{\nfn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {{"
@@ -249,8 +320,14 @@ pub(crate) fn write_map(name: &str, constants: &[String], members: &[Member<'_>]
         let (n, key) = (m.name, &m.field.name);
         let _ = match (m.field.required, &m.shape) {
             (true, _) => writeln!(out, "map.serialize_entry(\"{key}\", &self.{n})?;"),
-            (false, Shape::True) => writeln!(out, "if self.{n} {{\nmap.serialize_entry(\"{key}\", &true)?;\n}}"),
-            (false, _) => writeln!(out, "if let Some(value) = &self.{n} {{\nmap.serialize_entry(\"{key}\", value)?;\n}}"),
+            (false, Shape::True) => writeln!(
+                out,
+                "if self.{n} {{\nmap.serialize_entry(\"{key}\", &true)?;\n}}"
+            ),
+            (false, _) => writeln!(
+                out,
+                "if let Some(value) = &self.{n} {{\nmap.serialize_entry(\"{key}\", value)?;\n}}"
+            ),
         };
     }
     out.push_str("map.end()\n}\n}\n\n");
@@ -261,11 +338,18 @@ pub(crate) fn uploading<'a>(model: &Model, members: &[Member<'a>]) -> Vec<&'a st
     let holds = |shape: &Shape| {
         crate::model::innermost(shape).is_some_and(|name| model.uploading.contains(name))
     };
-    members.iter().filter(|m| holds(&m.shape)).map(|m| m.name).collect()
+    members
+        .iter()
+        .filter(|m| holds(&m.shape))
+        .map(|m| m.name)
+        .collect()
 }
 
 fn collect(name: &str, holders: &[&str], out: &mut String) {
-    let _ = writeln!(out, "impl CollectUploads for {name} {{\nfn collect_uploads(&self, into: &mut Vec<Upload>) {{");
+    let _ = writeln!(
+        out,
+        "impl CollectUploads for {name} {{\nfn collect_uploads(&self, into: &mut Vec<Upload>) {{"
+    );
     for holder in holders {
         let _ = writeln!(out, "self.{holder}.collect_uploads(into);");
     }
@@ -281,21 +365,38 @@ struct Variant {
 }
 
 fn variants(model: &Model, members: &[String]) -> Vec<Variant> {
-    let objects: Vec<String> =
-        members.iter().filter(|m| model.get(m).is_some()).cloned().collect();
+    let objects: Vec<String> = members
+        .iter()
+        .filter(|m| model.get(m).is_some())
+        .cloned()
+        .collect();
     let mut out = Vec::new();
     for member in members {
         let (name, shape) = match member.as_str() {
             "String" => ("Plain".to_owned(), Shape::String),
-            list if list.starts_with("Array<") => ("List".to_owned(), crate::model::parse_shape(list)),
+            list if list.starts_with("Array<") => {
+                ("List".to_owned(), crate::model::parse_shape(list))
+            }
             object => {
                 let at = objects.iter().position(|o| o == object).unwrap_or_default();
-                (names::union_variants(&objects)[at].clone(), Shape::Named(object.to_owned()))
+                (
+                    names::union_variants(&objects)[at].clone(),
+                    Shape::Named(object.to_owned()),
+                )
             }
         };
         let boxed = model.is_boxed(&shape);
-        let holds = if boxed { format!("Box<{shape}>") } else { shape.to_string() };
-        out.push(Variant { name, holds, member: member.clone(), boxed });
+        let holds = if boxed {
+            format!("Box<{shape}>")
+        } else {
+            shape.to_string()
+        };
+        out.push(Variant {
+            name,
+            holds,
+            member: member.clone(),
+            boxed,
+        });
     }
     out
 }
@@ -309,21 +410,38 @@ fn union(model: &Model, t: &Type, out: &mut String) {
     } else {
         format!("Telegram's {}.", link(name))
     };
-    let _ = writeln!(out, "/// {doc}\n#[derive(Clone, Debug, PartialEq)]\n#[non_exhaustive]\npub enum {name} {{");
+    let _ = writeln!(
+        out,
+        "/// {doc}\n#[derive(Clone, Debug, PartialEq)]\n#[non_exhaustive]\npub enum {name} {{"
+    );
     for v in &variants {
         let doc = match (&t.tag, v.member.as_str()) {
             (_, "String") => "Plain text.".to_owned(),
             (_, m) if m.starts_with("Array<") => "Several, one after the other.".to_owned(),
-            (Some(tag), m) => format!("`{tag}` is `{}`.", model.tag_value(m, tag).unwrap_or_default()),
+            (Some(tag), m) => format!(
+                "`{tag}` is `{}`.",
+                model.tag_value(m, tag).unwrap_or_default()
+            ),
             (None, m) => format!("{}.", link(m)),
         };
         let _ = writeln!(out, "/// {doc}\n{}({}),", v.name, v.holds);
     }
-    let _ = writeln!(out, "/// A kind that this version doesn't know, or one that doesn't fit: as it came.\nUnknown(RawJson),\n}}\n");
+    let _ = writeln!(
+        out,
+        "/// A kind that this version doesn't know, or one that doesn't fit: as it came.\nUnknown(RawJson),\n}}\n"
+    );
     for v in &variants {
         let value = if v.boxed { "Box::new(value)" } else { "value" };
-        let from = if v.boxed { &v.holds[4..v.holds.len() - 1] } else { v.holds.as_str() };
-        let _ = writeln!(out, "impl From<{from}> for {name} {{\nfn from(value: {from}) -> Self {{\nSelf::{}({value})\n}}\n}}\n", v.name);
+        let from = if v.boxed {
+            &v.holds[4..v.holds.len() - 1]
+        } else {
+            v.holds.as_str()
+        };
+        let _ = writeln!(
+            out,
+            "impl From<{from}> for {name} {{\nfn from(value: {from}) -> Self {{\nSelf::{}({value})\n}}\n}}\n",
+            v.name
+        );
     }
     let received = gate(model.received.contains(name));
     read_union(model, t, &variants, received, out);
@@ -340,17 +458,33 @@ fn write_union(name: &str, variants: &[Variant], gate: &str, out: &mut String) {
         "{gate}impl Serialize for {name} {{\nfn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {{\nmatch self {{"
     );
     for v in variants {
-        let _ = writeln!(out, "Self::{}(value) => value.serialize(serializer),", v.name);
+        let _ = writeln!(
+            out,
+            "Self::{}(value) => value.serialize(serializer),",
+            v.name
+        );
     }
     out.push_str("Self::Unknown(raw) => raw.serialize(serializer),\n}\n}\n}\n\n");
 }
 
 fn collect_union(model: &Model, name: &str, variants: &[Variant], out: &mut String) {
-    let _ = writeln!(out, "impl CollectUploads for {name} {{\nfn collect_uploads(&self, into: &mut Vec<Upload>) {{\nmatch self {{");
-    for v in variants.iter().filter(|v| model.uploading.contains(&v.member)) {
-        let _ = writeln!(out, "Self::{}(value) => value.collect_uploads(into),", v.name);
+    let _ = writeln!(
+        out,
+        "impl CollectUploads for {name} {{\nfn collect_uploads(&self, into: &mut Vec<Upload>) {{\nmatch self {{"
+    );
+    for v in variants
+        .iter()
+        .filter(|v| model.uploading.contains(&v.member))
+    {
+        let _ = writeln!(
+            out,
+            "Self::{}(value) => value.collect_uploads(into),",
+            v.name
+        );
     }
-    let rest = variants.iter().filter(|v| !model.uploading.contains(&v.member));
+    let rest = variants
+        .iter()
+        .filter(|v| !model.uploading.contains(&v.member));
     let mut rest: Vec<String> = rest.map(|v| format!("Self::{}(_)", v.name)).collect();
     rest.push("Self::Unknown(_)".into());
     let _ = writeln!(out, "{} => {{}}\n}}\n}}\n}}\n", rest.join(" | "));
@@ -358,14 +492,21 @@ fn collect_union(model: &Model, name: &str, variants: &[Variant], out: &mut Stri
 
 fn read_union(model: &Model, t: &Type, variants: &[Variant], gate: &str, out: &mut String) {
     let name = &t.name;
-    let _ = writeln!(out, "{gate}impl FromJson for {name} {{\nfn from_json(r: &mut Reader<'_>) -> Result<Self> {{");
+    let _ = writeln!(
+        out,
+        "{gate}impl FromJson for {name} {{\nfn from_json(r: &mut Reader<'_>) -> Result<Self> {{"
+    );
     if name == "MaybeInaccessibleMessage" {
         out.push_str(MAYBE_INACCESSIBLE);
     } else if let Some(tag) = &t.tag {
         read_tagged(model, tag, variants, out);
     } else {
         let tries: Vec<String> = variants.iter().map(try_variant).collect();
-        let _ = writeln!(out, "read_or_raw(r, Self::Unknown, |r| first_that_fits(r, &[{}]))", tries.join(", "));
+        let _ = writeln!(
+            out,
+            "read_or_raw(r, Self::Unknown, |r| first_that_fits(r, &[{}]))",
+            tries.join(", ")
+        );
     }
     out.push_str("}\n}\n\n");
 }
@@ -391,32 +532,58 @@ fn read_tagged(model: &Model, tag: &str, variants: &[Variant], out: &mut String)
             m if m.starts_with("Array<") => "b'['",
             _ => continue,
         };
-        let _ = writeln!(out, "if r.peek() == Some({first}) {{\nreturn FromJson::from_json(r).map(Self::{});\n}}", v.name);
+        let _ = writeln!(
+            out,
+            "if r.peek() == Some({first}) {{\nreturn FromJson::from_json(r).map(Self::{});\n}}",
+            v.name
+        );
     }
     let _ = writeln!(out, "match &*r.peek_tag(\"{tag}\")? {{");
-    let tagged: Vec<(&str, &Variant)> =
-        variants.iter().filter_map(|v| Some((model.tag_value(&v.member, tag)?, v))).collect();
+    let tagged: Vec<(&str, &Variant)> = variants
+        .iter()
+        .filter_map(|v| Some((model.tag_value(&v.member, tag)?, v)))
+        .collect();
     let mut done: Vec<&str> = Vec::new();
     for (value, _) in &tagged {
         if done.contains(value) {
             continue;
         }
         done.push(value);
-        let same: Vec<&Variant> = tagged.iter().filter(|(other, _)| other == value).map(|(_, v)| *v).collect();
+        let same: Vec<&Variant> = tagged
+            .iter()
+            .filter(|(other, _)| other == value)
+            .map(|(_, v)| *v)
+            .collect();
         if let [only] = same[..] {
-            let _ = writeln!(out, "\"{value}\" => FromJson::from_json(r).map(Self::{}),", only.name);
+            let _ = writeln!(
+                out,
+                "\"{value}\" => FromJson::from_json(r).map(Self::{}),",
+                only.name
+            );
         } else {
             let tries: Vec<String> = same.into_iter().map(try_variant).collect();
-            let _ = writeln!(out, "\"{value}\" => first_that_fits(r, &[{}]),", tries.join(", "));
+            let _ = writeln!(
+                out,
+                "\"{value}\" => first_that_fits(r, &[{}]),",
+                tries.join(", ")
+            );
         }
     }
     out.push_str("_ => r.mismatch(\"a known tag\"),\n}\n})\n");
 }
 
 fn string_enum(e: &StringEnum, out: &mut String) {
-    let _ = writeln!(out, "string_enum! {{\n/// The known values of a text; new ones are kept as they come.\n{} {{", e.name);
+    let _ = writeln!(
+        out,
+        "string_enum! {{\n/// The known values of a text; new ones are kept as they come.\n{} {{",
+        e.name
+    );
     for value in &e.values {
-        let _ = writeln!(out, "/// `{value}`\n{} = \"{value}\",", names::variant(value));
+        let _ = writeln!(
+            out,
+            "/// `{value}`\n{} = \"{value}\",",
+            names::variant(value)
+        );
     }
     out.push_str("}\n}\n\n");
 }
@@ -426,9 +593,19 @@ fn update(model: &Model, t: &Type, out: &mut String) {
         .fields
         .iter()
         .filter(|f| f.name != "update_id")
-        .map(|f| (f.name.as_str(), names::pascal(&f.name), model.shape("Update", f)))
+        .map(|f| {
+            (
+                f.name.as_str(),
+                names::pascal(&f.name),
+                model.shape("Update", f),
+            )
+        })
         .collect();
-    let _ = writeln!(out, "/// What an update is about: Telegram's {}, whose optional fields are the kinds.\n#[derive(Clone, Debug, PartialEq)]\n#[non_exhaustive]\npub enum UpdateKind {{", link("Update"));
+    let _ = writeln!(
+        out,
+        "/// What an update is about: Telegram's {}, whose optional fields are the kinds.\n#[derive(Clone, Debug, PartialEq)]\n#[non_exhaustive]\npub enum UpdateKind {{",
+        link("Update")
+    );
     for (name, variant, shape) in &kinds {
         let _ = writeln!(out, "/// `{name}`\n{variant}(Box<{shape}>),");
     }
@@ -441,20 +618,34 @@ fn update(model: &Model, t: &Type, out: &mut String) {
     out.push_str("/// Telegram's name for the update's type, an unknown one's too.\npub fn name(&self) -> &str {\nmatch self {\nSelf::Unknown { name, .. } => name,\nknown => known.update_type().as_str(),\n}\n}\n\n");
     out.push_str("pub(crate) fn read(update_type: UpdateType, r: &mut Reader<'_>) -> Result<Self> {\nmatch update_type {\n");
     for (_, variant, _) in &kinds {
-        let _ = writeln!(out, "UpdateType::{variant} => FromJson::from_json(r).map(Self::{variant}),");
+        let _ = writeln!(
+            out,
+            "UpdateType::{variant} => FromJson::from_json(r).map(Self::{variant}),"
+        );
     }
     out.push_str("UpdateType::Unknown => r.mismatch(\"a known update type\"),\n}\n}\n\n");
     out.push_str("#[cfg(feature = \"serde-all\")]\npub(crate) fn write_entry<M: SerializeMap>(&self, map: &mut M) -> std::result::Result<(), M::Error> {\nlet name = self.name();\nmatch self {\n");
     for (_, variant, _) in &kinds {
-        let _ = writeln!(out, "Self::{variant}(value) => map.serialize_entry(name, value),");
+        let _ = writeln!(
+            out,
+            "Self::{variant}(value) => map.serialize_entry(name, value),"
+        );
     }
     out.push_str("Self::Unknown { raw, .. } => map.serialize_entry(name, raw),\n}\n}\n}\n\n");
 
-    let _ = writeln!(out, "/// A type of update: the name of a field of Telegram's {}.\n#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]\n#[non_exhaustive]\npub enum UpdateType {{", link("Update"));
+    let _ = writeln!(
+        out,
+        "/// A type of update: the name of a field of Telegram's {}.\n#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]\n#[non_exhaustive]\npub enum UpdateType {{",
+        link("Update")
+    );
     for (name, variant, _) in &kinds {
         let _ = writeln!(out, "/// `{name}`\n{variant},");
     }
-    let _ = writeln!(out, "/// One that this version doesn't know.\nUnknown,\n}}\n\nimpl UpdateType {{\n/// The types that have a name, in the order of Telegram's page.\npub const ALL: [Self; {}] = [", kinds.len());
+    let _ = writeln!(
+        out,
+        "/// One that this version doesn't know.\nUnknown,\n}}\n\nimpl UpdateType {{\n/// The types that have a name, in the order of Telegram's page.\npub const ALL: [Self; {}] = [",
+        kinds.len()
+    );
     for (_, variant, _) in &kinds {
         let _ = writeln!(out, "Self::{variant},");
     }
@@ -463,7 +654,11 @@ fn update(model: &Model, t: &Type, out: &mut String) {
         let _ = writeln!(out, "Self::{variant} => \"{name}\",");
     }
     out.push_str("Self::Unknown => \"unknown\",\n}\n}\n\n#[inline]\npub(crate) fn from_name(key: &[u8]) -> Self {\nlet index = ");
-    let keys: Vec<(&str, String)> = kinds.iter().enumerate().map(|(i, (n, ..))| (*n, i.to_string())).collect();
+    let keys: Vec<(&str, String)> = kinds
+        .iter()
+        .enumerate()
+        .map(|(i, (n, ..))| (*n, i.to_string()))
+        .collect();
     out.push_str(&lookup(&keys).replace("NO_FIELD", "usize::MAX"));
     out.push_str(";\nSelf::ALL.get(index).copied().unwrap_or(Self::Unknown)\n}\n}\n\n");
 }

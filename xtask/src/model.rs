@@ -44,7 +44,10 @@ const BY_HAND: [&str; 5] = ["ChatId", "InputFile", "AllowedUpdates", "RawJson", 
 
 /// The choices that the schema spells out in place, as unions of their own.
 const CHOICES: [(&str, &str); 3] = [
-    ("ReplyMarkup", "InlineKeyboardMarkup | ReplyKeyboardMarkup | ReplyKeyboardRemove | ForceReply"),
+    (
+        "ReplyMarkup",
+        "InlineKeyboardMarkup | ReplyKeyboardMarkup | ReplyKeyboardRemove | ForceReply",
+    ),
     (
         "MediaGroupItem",
         "InputMediaAudio | InputMediaDocument | InputMediaLivePhoto | InputMediaPhoto | InputMediaVideo",
@@ -153,17 +156,23 @@ impl Model {
                 let shape = self.shape(owner, field);
                 let name = innermost(&shape);
                 let known = name.is_none_or(|n| {
-                    self.types.contains_key(n)
-                        || self.enums.contains_key(n)
-                        || BY_HAND.contains(&n)
+                    self.types.contains_key(n) || self.enums.contains_key(n) || BY_HAND.contains(&n)
                 });
                 if !known {
-                    return Err(format!("{owner}.{}: no type for `{}`", field.name, field.type_));
+                    return Err(format!(
+                        "{owner}.{}: no type for `{}`",
+                        field.name, field.type_
+                    ));
                 }
             }
         }
-        let clash = self.enums.keys().find(|name| self.types.contains_key(*name));
-        clash.map_or(Ok(()), |name| Err(format!("`{name}` is both a type and an enum")))
+        let clash = self
+            .enums
+            .keys()
+            .find(|name| self.types.contains_key(*name));
+        clash.map_or(Ok(()), |name| {
+            Err(format!("`{name}` is both a type and an enum"))
+        })
     }
 
     fn collect_roles(&mut self) {
@@ -301,7 +310,10 @@ pub(crate) fn method_file(m: &Method) -> &'static str {
 }
 
 pub(crate) fn parse_shape(text: &str) -> Shape {
-    if let Some(inner) = text.strip_prefix("Array<").and_then(|t| t.strip_suffix('>')) {
+    if let Some(inner) = text
+        .strip_prefix("Array<")
+        .and_then(|t| t.strip_suffix('>'))
+    {
         return Shape::List(Box::new(parse_shape(inner)));
     }
     match text {
@@ -341,8 +353,10 @@ pub(crate) fn is_idempotent(method: &str) -> bool {
 /// more, is passed over in silence).
 pub(crate) fn is_inline(method: &Method) -> bool {
     let refused = ["setWebhook", "deleteWebhook", "close", "logOut"];
-    matches!(method.returns.as_str(), "Message" | "True" | "Message | True")
-        && !method.name.starts_with("get")
+    matches!(
+        method.returns.as_str(),
+        "Message" | "True" | "Message | True"
+    ) && !method.name.starts_with("get")
         && !refused.contains(&method.name.as_str())
 }
 

@@ -155,7 +155,14 @@ pub(crate) fn type_file(name: &str, section: &str) -> &'static str {
     let has = |words: &[&str]| words.iter().any(|w| name.contains(w));
     if name == "Message" || name.starts_with("MessageO") || name == "MaybeInaccessibleMessage" {
         "message"
-    } else if has(&["Keyboard", "Button", "ForceReply", "WebApp", "LoginUrl", "CallbackQuery"]) {
+    } else if has(&[
+        "Keyboard",
+        "Button",
+        "ForceReply",
+        "WebApp",
+        "LoginUrl",
+        "CallbackQuery",
+    ]) {
         "keyboard"
     } else if has(&["Checklist"]) {
         "checklist"
@@ -172,11 +179,28 @@ pub(crate) fn type_file(name: &str, section: &str) -> &'static str {
     } else if has(&["Poll"]) {
         "poll"
     } else if has(&[
-        "Media", "Photo", "Audio", "Video", "Document", "Animation", "Voice", "File", "Dice",
-        "Contact", "Location", "Venue",
+        "Media",
+        "Photo",
+        "Audio",
+        "Video",
+        "Document",
+        "Animation",
+        "Voice",
+        "File",
+        "Dice",
+        "Contact",
+        "Location",
+        "Venue",
     ]) {
         "media"
-    } else if has(&["BotCommand", "BotName", "Description", "BotAccess", "Managed", "BotSubscription"]) {
+    } else if has(&[
+        "BotCommand",
+        "BotName",
+        "Description",
+        "BotAccess",
+        "Managed",
+        "BotSubscription",
+    ]) {
         "bot"
     } else if has(&["Message", "Reply", "Quote", "Entity", "Reaction"]) {
         "message"
@@ -206,7 +230,10 @@ pub(crate) fn method_file(name: &str, section: &str) -> &'static str {
         "business"
     } else if has(&["Forum"]) {
         "forum"
-    } else if ["send", "forward", "copy"].iter().any(|p| name.starts_with(p)) {
+    } else if ["send", "forward", "copy"]
+        .iter()
+        .any(|p| name.starts_with(p))
+    {
         "send"
     } else if name.starts_with("answer") || has(&["Prepared"]) {
         "answer"
@@ -231,7 +258,10 @@ mod tests {
     fn variants_lose_what_all_members_share() {
         let names = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
         assert_eq!(
-            union_variants(&names(&["InputTextMessageContent", "InputVenueMessageContent"])),
+            union_variants(&names(&[
+                "InputTextMessageContent",
+                "InputVenueMessageContent"
+            ])),
             ["Text", "Venue"]
         );
         assert_eq!(

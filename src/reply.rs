@@ -1,0 +1,293 @@
+//! What a handler answers.
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::{method::InlineMethod, types::Upload};
+
+/// The most that Telegram reads of a reply's arguments, in bytes (telegram-bot-api
+/// `HttpReader.h`). Over it the connection fails, and the update comes again.
+pub const MAX_REPLY_ARGUMENTS: usize = 1 << 20;
+
+/// The answer to an update: nothing, or one method that Telegram carries out.
+///
+/// Handlers return anything that is [`IntoReply`]; this is the one type to name when they return
+/// now the one and now the other.
+///
+/// ```
+/// use tower_telegram::{IntoReply, Reply, methods::SendMessage};
+///
+/// fn answer(text: Option<&str>) -> Result<Reply, tower_telegram::ReplyError> {
+///     match text {
+///         Some(text) => SendMessage::new(42, text).into_reply(),
+///         None => Ok(Reply::nothing()),
+///     }
+/// }
+/// assert_eq!(answer(Some("hi")).unwrap().method(), Some("sendMessage"));
+/// assert_eq!(answer(None).unwrap().method(), None);
+/// ```
+///
+/// See [Making requests when getting updates](https://core.telegram.org/bots/api#making-requests-when-getting-updates).
+#[derive(Clone, Debug, Default)]
+pub struct Reply(Option<Payload>);
+
+#[derive(Clone)]
+struct Payload {
+    method: Box<str>,
+    /// One object with all of the arguments, `method` first.
+    json: Bytes,
+    uploads: Vec<Upload>,
+}
+
+impl Reply {
+    /// Nothing to do.
+    pub fn nothing() -> Self {
+        Self(None)
+    }
+
+    /// A method for Telegram to carry out.
+    ///
+    /// # Errors
+    ///
+    /// When the method can't be written as a JSON object; those of this crate always can.
+    pub fn method_call<M: InlineMethod>(method: &M) -> Result<Self, ReplyError> {
+        Self::encode(M::NAME, method, method.uploads())
+    }
+
+    /// A method that this crate doesn't have, with its parameters as anything that serializes to
+    /// an object.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use tower_telegram::Reply;
+    ///
+    /// assert!(Reply::raw("sendConfetti", &json!({"chat_id": 42})).is_ok());
+    /// assert!(Reply::raw("getMe", &json!({})).is_err());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When Telegram would pass over the method in silence (conformance E4), or the parameters
+    /// aren't an object.
+    pub fn raw<P: Serialize + ?Sized>(method: &str, parameters: &P) -> Result<Self, ReplyError> {
+        let lower = method.to_ascii_lowercase();
+        let refused = ["", "setwebhook", "deletewebhook", "close", "logout"];
+        if refused.contains(&&*lower) || lower.starts_with("get") {
+            return Err(ReplyError::Refused {
+                method: method.into(),
+            });
+        }
+        Self::encode(method, parameters, Vec::new())
+    }
+
+    fn encode<P: Serialize + ?Sized>(
+        method: &str,
+        parameters: &P,
+        uploads: Vec<Upload>,
+    ) -> Result<Self, ReplyError> {
+        let mut json = Vec::with_capacity(256);
+        json.extend_from_slice(b"{\"method\":");
+        let written = serde_json::to_writer(&mut json, method);
+        let at = json.len();
+        let written = written.and_then(|()| serde_json::to_writer(&mut json, parameters));
+        if written.is_err() || json.get(at) != Some(&b'{') {
+            return Err(ReplyError::NotAnObject);
+        }
+        // The parameters' own brace gives way to a comma, or goes where there are none.
+        if json.get(at + 1) == Some(&b'}') {
+            json.remove(at);
+        } else {
+            json[at] = b',';
+        }
+        Ok(Self(Some(Payload {
+            method: method.into(),
+            json: json.into(),
+            uploads,
+        })))
+    }
+
+    /// The method's name, if there is one.
+    pub fn method(&self) -> Option<&str> {
+        self.0.as_ref().map(|payload| &*payload.method)
+    }
+
+    /// The object of the arguments, `method` included, if there is one. Uploads stand in it as
+    /// `attach://NAME`.
+    pub fn json(&self) -> Option<&Bytes> {
+        self.0.as_ref().map(|payload| &payload.json)
+    }
+
+    /// The files that are uploaded with it.
+    pub fn uploads(&self) -> &[Upload] {
+        self.0.as_ref().map_or(&[], |payload| &payload.uploads)
+    }
+
+    /// Whether Telegram would read all of it.
+    pub(crate) fn check_size(&self) -> Result<(), ReplyError> {
+        match self.json().map(Bytes::len) {
+            Some(length) if length > MAX_REPLY_ARGUMENTS => Err(ReplyError::TooLarge { length }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The method and its parameters' names; their values are what people wrote.
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Payload")
+            .field("method", &self.method)
+            .field("length", &self.json.len())
+            .field("uploads", &self.uploads)
+            .finish()
+    }
+}
+
+/// What a handler may return.
+///
+/// Nothing (`()`), a method that Telegram takes as an answer, a [`Reply`], or an `Option` of one of
+/// these.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be the answer to an update",
+    label = "a handler returns `()`, a method that Telegram takes in a reply, a `Reply`, or an `Option` of these",
+    note = "a method whose result matters (`get…`), or that Telegram passes over in a reply \
+            (`setWebhook`, `deleteWebhook`, `close`, `logOut`), has to be called through the client"
+)]
+pub trait IntoReply {
+    /// The answer.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be written as one.
+    fn into_reply(self) -> Result<Reply, ReplyError>;
+}
+
+impl IntoReply for () {
+    fn into_reply(self) -> Result<Reply, ReplyError> {
+        Ok(Reply::nothing())
+    }
+}
+
+impl IntoReply for Reply {
+    fn into_reply(self) -> Result<Reply, ReplyError> {
+        Ok(self)
+    }
+}
+
+impl<R: IntoReply> IntoReply for Option<R> {
+    fn into_reply(self) -> Result<Reply, ReplyError> {
+        self.map_or_else(|| Ok(Reply::nothing()), IntoReply::into_reply)
+    }
+}
+
+impl<M: InlineMethod> IntoReply for M {
+    fn into_reply(self) -> Result<Reply, ReplyError> {
+        Reply::method_call(&self)
+    }
+}
+
+/// Why something can't be the answer to an update.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReplyError {
+    /// Telegram passes over this method when it comes in a reply.
+    Refused {
+        /// The method's name.
+        method: Box<str>,
+    },
+    /// The parameters don't serialize to a JSON object.
+    NotAnObject,
+    /// The arguments are over [`MAX_REPLY_ARGUMENTS`].
+    TooLarge {
+        /// How many bytes they have.
+        length: usize,
+    },
+}
+
+impl fmt::Display for ReplyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused { method } => write!(f, "telegram takes no `{method}` in a reply"),
+            Self::NotAnObject => f.write_str("the parameters of a method must be an object"),
+            Self::TooLarge { length } => write!(
+                f,
+                "a reply has at most {MAX_REPLY_ARGUMENTS} bytes of arguments, not {length}"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ReplyError {}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{IntoReply as _, Reply, ReplyError};
+    use crate::{
+        methods::{SendMessage, SetChatStickerSet},
+        types::{InlineKeyboardButton, InlineKeyboardMarkup},
+    };
+
+    fn json(reply: &Reply) -> Value {
+        serde_json::from_slice(reply.json().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn e2_one_object_with_the_method_first_and_nested_objects_as_objects() {
+        let keyboard = InlineKeyboardMarkup::new(vec![vec![InlineKeyboardButton::new("go")]]);
+        let reply = SendMessage::new(42, "a \"b\"\n✨")
+            .reply_markup(keyboard)
+            .into_reply()
+            .unwrap();
+        assert!(
+            reply
+                .json()
+                .unwrap()
+                .starts_with(b"{\"method\":\"sendMessage\",\"chat_id\":42,")
+        );
+        assert_eq!(
+            json(&reply),
+            json!({"method": "sendMessage", "chat_id": 42, "text": "a \"b\"\n✨",
+                   "reply_markup": {"inline_keyboard": [[{"text": "go"}]]}})
+        );
+    }
+
+    #[test]
+    fn e4_the_raw_way_refuses_what_telegram_passes_over_in_whatever_case() {
+        for method in [
+            "",
+            "getMe",
+            "GETUPDATES",
+            "setWebhook",
+            "deletewebhook",
+            "Close",
+            "logOut",
+        ] {
+            let error = Reply::raw(method, &json!({})).unwrap_err();
+            assert_eq!(
+                error,
+                ReplyError::Refused {
+                    method: method.into()
+                }
+            );
+        }
+        assert_eq!(
+            Reply::raw("x", &json!([])).unwrap_err(),
+            ReplyError::NotAnObject
+        );
+        assert_eq!(
+            json(&Reply::raw("x", &json!({})).unwrap()),
+            json!({"method": "x"})
+        );
+        let reply = SetChatStickerSet::new("@a", "b").into_reply().unwrap();
+        assert_eq!(reply.method(), Some("setChatStickerSet"));
+    }
+
+    #[test]
+    fn a6_debug_shows_no_text_of_people() {
+        let reply = SendMessage::new(42, "private words").into_reply().unwrap();
+        assert!(!format!("{reply:?}").contains("private"));
+    }
+}

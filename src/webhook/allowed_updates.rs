@@ -1,0 +1,139 @@
+//! Drops the types of update that aren't wanted.
+//!
+//! 1. A type that is in the [`AllowedUpdates`]: the request goes on.
+//! 2. Any other: 200 with no body, so that Telegram doesn't send it again. The payload isn't looked
+//!    at.
+//!
+//! Give `setWebhook` the same value, and Telegram won't send the others at all; what is left for
+//! this layer are updates from before it was told.
+//!
+//! # Example
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http::{Request, Response, StatusCode};
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//! use tower_telegram::{
+//!     types::UpdateType,
+//!     webhook::{AllowedUpdatesLayer, RawUpdate},
+//! };
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let service = ServiceBuilder::new()
+//!     .layer(AllowedUpdatesLayer::new([UpdateType::Message]))
+//!     .service(service_fn(async |_: Request<RawUpdate>| {
+//!         Ok::<_, std::convert::Infallible>(Response::new("handled".to_owned()))
+//!     }));
+//! let update = |json: &'static str| {
+//!     RawUpdate::from_bytes(Bytes::from_static(json.as_bytes())).map(Request::new)
+//! };
+//!
+//! let wanted = update(r#"{"update_id":7,"message":{}}"#)?;
+//! assert_eq!(service.clone().oneshot(wanted).await?.body(), "handled");
+//!
+//! let other = service.oneshot(update(r#"{"update_id":8,"poll":{}}"#)?).await?;
+//! assert_eq!((other.status(), other.body().as_str()), (StatusCode::OK, ""));
+//! # Ok(())
+//! # }
+//! ```
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{RawUpdate, rejection::empty_response};
+use crate::types::AllowedUpdates;
+
+/// Drops the types of update that aren't wanted. See the [module](self).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AllowedUpdatesLayer {
+    allowed: AllowedUpdates,
+}
+
+impl AllowedUpdatesLayer {
+    /// Lets these through.
+    pub fn new(allowed: impl Into<AllowedUpdates>) -> Self {
+        Self {
+            allowed: allowed.into(),
+        }
+    }
+}
+
+impl<S> Layer<S> for AllowedUpdatesLayer {
+    type Service = FilterUpdates<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        FilterUpdates {
+            inner,
+            allowed: self.allowed,
+        }
+    }
+}
+
+/// The service of [`AllowedUpdatesLayer`].
+#[derive(Clone, Copy, Debug)]
+pub struct FilterUpdates<S> {
+    inner: S,
+    allowed: AllowedUpdates,
+}
+
+impl<S, R> Service<Request<RawUpdate>> for FilterUpdates<S>
+where
+    S: Service<Request<RawUpdate>, Response = Response<R>>,
+    R: Default,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<RawUpdate>) -> Self::Future {
+        let update = request.body();
+        if self.allowed.contains(update.update_type()) {
+            return ResponseFuture {
+                future: Some(self.inner.call(request)),
+            };
+        }
+        tracing::debug!(
+            update_id = update.update_id(),
+            update_type = update.name(),
+            "not wanted"
+        );
+        ResponseFuture { future: None }
+    }
+}
+
+pin_project! {
+    /// The response future of [`FilterUpdates`].
+    #[derive(Debug)]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        future: Option<F>,
+    }
+}
+
+impl<F, R, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: Default,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().future.as_pin_mut() {
+            Some(future) => future.poll(cx),
+            None => Poll::Ready(Ok(empty_response())),
+        }
+    }
+}

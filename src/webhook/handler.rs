@@ -1,0 +1,135 @@
+//! A function as a handler.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http::Request;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use crate::IntoReply;
+
+/// Makes a function of an update a handler service.
+///
+/// The function takes what [`ParseLayer`](super::ParseLayer) reads and returns an [`IntoReply`], or
+/// a `Result` of one. For the rest of the request, write a `Service<http::Request<U>>`, with
+/// `tower::service_fn` for example.
+///
+/// ```
+/// use tower_telegram::{handler_fn, methods::SendMessage, types::Update};
+///
+/// let echo = handler_fn(async |update: Update| {
+///     let message = update.message()?;
+///     let text = message.text.as_deref()?;
+///     Some(SendMessage::new(message.chat.id, text))
+/// });
+/// # fn is_a_service<S: tower::Service<http::Request<Update>>>(_: S) {}
+/// # is_a_service(echo);
+/// ```
+pub fn handler_fn<F, U, Fut>(function: F) -> HandlerFn<F>
+where
+    F: FnMut(U) -> Fut,
+    Fut: Future,
+    Fut::Output: HandlerOutput,
+{
+    HandlerFn { function }
+}
+
+/// The service of [`handler_fn`].
+#[derive(Clone, Copy)]
+pub struct HandlerFn<F> {
+    function: F,
+}
+
+impl<F> fmt::Debug for HandlerFn<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HandlerFn({})", std::any::type_name::<F>())
+    }
+}
+
+impl<F, U, Fut> Service<Request<U>> for HandlerFn<F>
+where
+    F: FnMut(U) -> Fut,
+    Fut: Future,
+    Fut::Output: HandlerOutput,
+{
+    type Response = <Fut::Output as HandlerOutput>::Reply;
+    type Error = <Fut::Output as HandlerOutput>::Error;
+    type Future = HandlerFuture<Fut>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<U>) -> Self::Future {
+        HandlerFuture {
+            future: (self.function)(request.into_body()),
+        }
+    }
+}
+
+pin_project! {
+    /// The response future of [`HandlerFn`].
+    #[derive(Debug)]
+    pub struct HandlerFuture<Fut> {
+        #[pin]
+        future: Fut,
+    }
+}
+
+impl<Fut> Future for HandlerFuture<Fut>
+where
+    Fut: Future,
+    Fut::Output: HandlerOutput,
+{
+    type Output =
+        Result<<Fut::Output as HandlerOutput>::Reply, <Fut::Output as HandlerOutput>::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(ready!(self.project().future.poll(cx)).into_result())
+    }
+}
+
+/// What a handler function's future gives: an [`IntoReply`], or a `Result` of one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be what a handler returns",
+    label = "a handler returns `()`, a method that Telegram takes in a reply, a `Reply`, an `Option` of these, or a `Result` of any of them",
+    note = "a method whose result matters (`get…`), or that Telegram passes over in a reply \
+            (`setWebhook`, `deleteWebhook`, `close`, `logOut`), has to be called through the client"
+)]
+pub trait HandlerOutput {
+    /// What is answered.
+    type Reply: IntoReply;
+    /// What can go wrong.
+    type Error;
+
+    /// As a `Result`.
+    ///
+    /// # Errors
+    ///
+    /// The handler's own.
+    fn into_result(self) -> Result<Self::Reply, Self::Error>;
+}
+
+impl<R: IntoReply> HandlerOutput for R {
+    type Reply = R;
+    type Error = Infallible;
+
+    fn into_result(self) -> Result<R, Infallible> {
+        Ok(self)
+    }
+}
+
+impl<R: IntoReply, E> HandlerOutput for Result<R, E> {
+    type Reply = R;
+    type Error = E;
+
+    fn into_result(self) -> Self {
+        self
+    }
+}

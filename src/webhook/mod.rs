@@ -1,0 +1,53 @@
+//! The way in: from Telegram's request to the bot's answer.
+//!
+//! ```text
+//! http::Request<B>
+//!   │ SecretTokenLayer      header, constant time            401, the body is never read
+//!   │ UpdateLayer           POST, JSON, size, read deadline  405 · 415 · 413 · 408 · 400
+//!   ▼
+//! http::Request<RawUpdate>  update_id and type read, the rest as it came
+//!   │ AllowedUpdatesLayer   not wanted                       200, empty
+//!   │ ParseLayer<U>         RawUpdate → U                    400 · 200 (or 500)
+//!   ▼
+//! http::Request<U>  →  handler
+//!   │ ReplyLayer            `impl IntoReply` → http::Response
+//!   ▼
+//! http::Response<ReplyBody>
+//! ```
+//!
+//! Each layer is an ordinary tower layer over `http::Request` and `http::Response`: headers and
+//! extensions travel along, and any other layer fits in between. [`Webhook`] is all of them in this
+//! order; [`ServiceBuilderExt`] has each as a method.
+//!
+//! A request that is turned away is answered with no body, `Content-Length: 0`, and the reason in
+//! the response's extensions as a [`Rejection`].
+
+pub mod allowed_updates;
+mod assembled;
+mod handler;
+pub mod parse;
+mod raw_update;
+mod read_body;
+mod rejection;
+pub mod reply;
+mod reply_body;
+mod secret;
+pub mod secret_token;
+mod service_builder;
+pub mod update;
+
+#[doc(inline)]
+pub use self::{
+    allowed_updates::AllowedUpdatesLayer,
+    assembled::{Webhook, WebhookFuture, WebhookService},
+    handler::{HandlerFn, HandlerFuture, HandlerOutput, handler_fn},
+    parse::ParseLayer,
+    raw_update::RawUpdate,
+    rejection::Rejection,
+    reply::{ErrorsAsResponses, PassErrors, ReplyLayer},
+    reply_body::ReplyBody,
+    secret::{BotId, InvalidSecretToken, SECRET_TOKEN_HEADER, SecretToken, SecretTokens},
+    secret_token::SecretTokenLayer,
+    service_builder::ServiceBuilderExt,
+    update::UpdateLayer,
+};

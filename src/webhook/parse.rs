@@ -1,0 +1,246 @@
+//! Reads the update as the handler's type.
+//!
+//! 1. JSON that fits `U`: the inner service gets an `http::Request<U>`. Our
+//!    [`Update`](crate::types::Update) always fits: what it has no type for it keeps raw.
+//! 2. What isn't JSON: 400. Telegram will send it again, for it can only have been damaged.
+//! 3. JSON that doesn't fit `U`, which can never be read however often it comes: the
+//!    [hook](ParseLayer::on_unreadable) gets it raw with the error, and the answer is 200, for an
+//!    update that is refused holds up its chat for a day; or 500, [on request](ParseLayer::retry_unreadable).
+//!
+//! # Example
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http::{Request, Response, StatusCode};
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//! use tower_telegram::webhook::{ParseLayer, RawUpdate};
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Mine {
+//!     update_id: u32,
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let service = ServiceBuilder::new()
+//!     .layer(ParseLayer::<Mine>::new().on_unreadable(|raw, error| eprintln!("{raw:?}: {error}")))
+//!     .service(service_fn(async |update: Request<Mine>| {
+//!         let answer = Response::new(update.body().update_id.to_string());
+//!         Ok::<_, std::convert::Infallible>(answer)
+//!     }));
+//! let update = |json: &'static str| {
+//!     RawUpdate::from_bytes(Bytes::from_static(json.as_bytes())).map(Request::new)
+//! };
+//!
+//! let fits = update(r#"{"update_id":7,"message":{}}"#)?;
+//! assert_eq!(service.clone().oneshot(fits).await?.body(), "7");
+//!
+//! // Too large for the `u32`: told to the hook, and not sent again.
+//! let unfit = service.oneshot(update(r#"{"update_id":5000000000,"message":{}}"#)?).await?;
+//! assert_eq!((unfit.status(), unfit.body().as_str()), (StatusCode::OK, ""));
+//! # Ok(())
+//! # }
+//! ```
+
+use std::{
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use serde::de::DeserializeOwned;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{RawUpdate, Rejection, rejection::empty_response};
+use crate::types::ParseError;
+
+type Hook = Arc<dyn Fn(&RawUpdate, &ParseError) + Send + Sync>;
+
+/// Reads the update as a `U`. See the [module](self).
+pub struct ParseLayer<U> {
+    unreadable: Unreadable,
+    marker: PhantomData<fn() -> U>,
+}
+
+/// What becomes of an update that doesn't fit.
+#[derive(Clone, Default)]
+struct Unreadable {
+    hook: Option<Hook>,
+    retry: bool,
+}
+
+impl<U> ParseLayer<U> {
+    /// Reads updates as a `U`.
+    pub fn new() -> Self {
+        Self {
+            unreadable: Unreadable::default(),
+            marker: PhantomData,
+        }
+    }
+
+    /// What is called with an update that doesn't fit `U`, and why it doesn't.
+    #[must_use]
+    pub fn on_unreadable(
+        mut self,
+        hook: impl Fn(&RawUpdate, &ParseError) + Send + Sync + 'static,
+    ) -> Self {
+        self.unreadable.hook = Some(Arc::new(hook));
+        self
+    }
+
+    /// Answers an update that doesn't fit `U` with 500, so that Telegram sends it again until it is
+    /// a day old; the chat's later updates wait behind it.
+    #[must_use]
+    pub fn retry_unreadable(mut self, retry: bool) -> Self {
+        self.unreadable.retry = retry;
+        self
+    }
+}
+
+impl<U> Default for ParseLayer<U> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<U> Clone for ParseLayer<U> {
+    fn clone(&self) -> Self {
+        Self {
+            unreadable: self.unreadable.clone(),
+            marker: PhantomData,
+        }
+    }
+}
+
+impl<U> fmt::Debug for ParseLayer<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ParseLayer")
+            .field("type", &std::any::type_name::<U>())
+            .field("retry_unreadable", &self.unreadable.retry)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S, U> Layer<S> for ParseLayer<U> {
+    type Service = Parse<S, U>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Parse {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+/// The service of [`ParseLayer`].
+pub struct Parse<S, U> {
+    inner: S,
+    layer: ParseLayer<U>,
+}
+
+impl<S: Clone, U> Clone for Parse<S, U> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            layer: self.layer.clone(),
+        }
+    }
+}
+
+impl<S: fmt::Debug, U> fmt::Debug for Parse<S, U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parse")
+            .field("inner", &self.inner)
+            .field("layer", &self.layer)
+            .finish()
+    }
+}
+
+impl Unreadable {
+    /// What an update that can't be read is answered with; nothing means that it is done with.
+    fn decide(&self, raw: &RawUpdate, error: ParseError) -> Option<Rejection> {
+        if error.is_syntax() {
+            return Some(Rejection::Malformed(error));
+        }
+        tracing::warn!(
+            update_id = raw.update_id(),
+            update_type = raw.name(),
+            %error,
+            "an update can't be read as the handler's type"
+        );
+        if let Some(hook) = &self.hook {
+            hook(raw, &error);
+        }
+        self.retry.then_some(Rejection::Unreadable(error))
+    }
+}
+
+impl<S, U, R> Service<Request<RawUpdate>> for Parse<S, U>
+where
+    S: Service<Request<U>, Response = Response<R>>,
+    U: DeserializeOwned + 'static,
+    R: Default,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<RawUpdate>) -> Self::Future {
+        let (head, raw) = request.into_parts();
+        let state = match raw.parse() {
+            Ok(update) => State::Handling {
+                future: self.inner.call(Request::from_parts(head, update)),
+            },
+            Err(error) => State::Answered {
+                why: self.layer.unreadable.decide(&raw, error),
+            },
+        };
+        ResponseFuture { state }
+    }
+}
+
+pin_project! {
+    /// The response future of [`Parse`].
+    #[derive(Debug)]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        state: State<F>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    #[derive(Debug)]
+    enum State<F> {
+        Handling { #[pin] future: F },
+        Answered { why: Option<Rejection> },
+    }
+}
+
+impl<F, R, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: Default,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProj::Handling { future } => future.poll(cx),
+            StateProj::Answered { why } => Poll::Ready(Ok(match why.take() {
+                Some(why) => why.into_response(),
+                None => empty_response(),
+            })),
+        }
+    }
+}

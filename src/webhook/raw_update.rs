@@ -1,0 +1,395 @@
+//! An update of which only the envelope has been read.
+
+use std::{any::Any, fmt, sync::Arc};
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    json::{self, Reader, Result as Read},
+    types::{ParseError, Update, UpdateType},
+};
+
+/// An update whose number and type are known, and whose payload is as it came. Cheap to clone.
+///
+/// Telegram writes the number first and then the one key that names the type, so both are read
+/// without looking at the rest, whatever its size. If they stand elsewhere, the whole envelope is
+/// read, with the same result (conformance B6). That the rest is JSON at all is known only once it
+/// is [parsed](Self::parse).
+#[derive(Clone, PartialEq, Eq)]
+pub struct RawUpdate {
+    update_id: i64,
+    update_type: UpdateType,
+    /// The name of a type that [`UpdateType`] has none for.
+    unknown: Option<Arc<str>>,
+    /// Where the payload starts.
+    payload: usize,
+    bytes: Bytes,
+}
+
+impl RawUpdate {
+    /// Reads the envelope.
+    ///
+    /// # Errors
+    ///
+    /// When it isn't an object with an `update_id` from 0 to `i64::MAX` and one key more, each
+    /// once (conformance B5).
+    pub fn from_bytes(bytes: Bytes) -> Result<Self, ParseError> {
+        let head = match Head::first_two_keys(&bytes) {
+            Some(head) => head,
+            None => Head::whole(&bytes)?,
+        };
+        Ok(Self {
+            update_id: head.update_id,
+            update_type: head.update_type,
+            unknown: head.unknown,
+            payload: head.payload,
+            bytes,
+        })
+    }
+
+    /// The update's number.
+    pub fn update_id(&self) -> i64 {
+        self.update_id
+    }
+
+    /// The update's type.
+    pub fn update_type(&self) -> UpdateType {
+        self.update_type
+    }
+
+    /// Telegram's name for the update's type, an unknown one's too.
+    pub fn name(&self) -> &str {
+        match &self.unknown {
+            Some(name) => name,
+            None => self.update_type.as_str(),
+        }
+    }
+
+    /// The whole body.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// Reads the body as any type that serde can make. Our [`Update`] is read without serde's
+    /// detour.
+    ///
+    /// # Errors
+    ///
+    /// A [syntax](ParseError::is_syntax) error when the body isn't JSON, in UTF-8, with each key of
+    /// the envelope once and at most 128 levels, whatever the type makes of that; a
+    /// [mismatch](ParseError::is_mismatch) when it doesn't fit the type.
+    pub fn parse<U: DeserializeOwned + 'static>(&self) -> Result<U, ParseError> {
+        let mut slot: Option<U> = None;
+        if let Some(slot) = (&mut slot as &mut dyn Any).downcast_mut::<Option<Update>>() {
+            *slot = Some(json::from_slice(&self.bytes)?);
+        } else {
+            let text = json::utf8(&self.bytes)?;
+            // A foreign type may pass over what it doesn't know without looking at it.
+            Head::read(text)?;
+            slot = Some(serde_json::from_str(text).map_err(|e| ParseError::foreign(&e))?);
+        }
+        slot.ok_or_else(|| ParseError::syntax("unreadable", 0))
+    }
+
+    /// The chat where it happened, found without parsing the rest. Telegram keeps the updates of
+    /// a chat in order by it.
+    pub fn chat_id(&self) -> Option<i64> {
+        use UpdateType as T;
+        match self.update_type {
+            T::CallbackQuery => self.find(&["message", "chat", "id"]),
+            T::BusinessConnection => self.find(&["user_chat_id"]),
+            T::InlineQuery
+            | T::ChosenInlineResult
+            | T::ShippingQuery
+            | T::PreCheckoutQuery
+            | T::PurchasedPaidMedia
+            | T::Poll
+            | T::PollAnswer
+            | T::ManagedBot
+            | T::Subscription => None,
+            _ => self.find(&["chat", "id"]),
+        }
+    }
+
+    /// The user who did it, found without parsing the rest.
+    pub fn user_id(&self) -> Option<i64> {
+        use UpdateType as T;
+        match self.update_type {
+            T::BusinessConnection
+            | T::MessageReaction
+            | T::PollAnswer
+            | T::ManagedBot
+            | T::Subscription => self.find(&["user", "id"]),
+            T::MessageReactionCount | T::Poll | T::DeletedBusinessMessages => None,
+            _ => self.find(&["from", "id"]),
+        }
+    }
+
+    fn find(&self, path: &[&str]) -> Option<i64> {
+        let payload = self.bytes.get(self.payload..)?;
+        let mut r = Reader::new(std::str::from_utf8(payload).ok()?);
+        for name in path {
+            if !r.find(name).ok()? {
+                return None;
+            }
+        }
+        r.integer().ok()
+    }
+}
+
+impl fmt::Debug for RawUpdate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawUpdate")
+            .field("update_id", &self.update_id)
+            .field("type", &self.name())
+            .field("length", &self.bytes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the envelope says.
+#[derive(Debug, PartialEq)]
+struct Head {
+    update_id: i64,
+    update_type: UpdateType,
+    unknown: Option<Arc<str>>,
+    payload: usize,
+}
+
+impl Head {
+    /// The usual order: `{"update_id":N,` and the key of a type we know. `None` for anything else,
+    /// which isn't an error yet.
+    fn first_two_keys(bytes: &[u8]) -> Option<Self> {
+        let mut at = Cursor { bytes, at: 0 };
+        at.token(b'{')?;
+        at.token(b'"')?;
+        at.exactly(b"update_id\"")?;
+        at.token(b':')?;
+        let update_id = at.digits()?;
+        at.token(b',')?;
+        at.token(b'"')?;
+        let start = at.at;
+        let length = bytes
+            .get(start..)?
+            .iter()
+            .take(64)
+            .position(|b| *b == b'"')?;
+        let update_type = match UpdateType::from_name(&bytes[start..start + length]) {
+            UpdateType::Unknown => return None,
+            known => known,
+        };
+        at.at = start + length + 1;
+        at.token(b':')?;
+        Some(Self {
+            update_id,
+            update_type,
+            unknown: None,
+            payload: at.at,
+        })
+    }
+
+    fn whole(bytes: &[u8]) -> Result<Self, ParseError> {
+        Self::read(json::utf8(bytes)?)
+    }
+
+    /// Reads all of the body's outer object, and checks that the rest is JSON.
+    fn read(text: &str) -> Result<Self, ParseError> {
+        let mut r = Reader::new(text);
+        match Self::read_object(&mut r).and_then(|head| r.finish().map(|()| head)) {
+            Ok(head) => Ok(head),
+            Err(_) => Err(r.into_error().into_syntax()),
+        }
+    }
+
+    /// Members in any order. A known type counts before what may be a new member of the envelope.
+    fn read_object(r: &mut Reader<'_>) -> Read<Self> {
+        let mut update_id = None;
+        let mut known = None;
+        let mut unknown = None;
+        let mut more = r.open_object()?;
+        while more {
+            let key = r.key_text()?;
+            let payload = r.offset();
+            if key == "update_id" {
+                r.field(&mut update_id, "update_id")?;
+            } else {
+                let update_type = UpdateType::from_name(key.as_bytes());
+                let slot = match update_type {
+                    UpdateType::Unknown => &mut unknown,
+                    _ if known.is_some() => return r.duplicate("update"),
+                    _ => &mut known,
+                };
+                let name = || (update_type == UpdateType::Unknown).then(|| Arc::from(&*key));
+                slot.get_or_insert_with(|| (update_type, name(), payload));
+                r.skip()?;
+            }
+            more = r.next_member()?;
+        }
+        let update_id: i64 = r.required(update_id, "update_id")?;
+        if update_id < 0 {
+            return r.syntax("an update_id below 0");
+        }
+        let (update_type, unknown, payload) = r.required(known.or(unknown), "update")?;
+        Ok(Self {
+            update_id,
+            update_type,
+            unknown,
+            payload,
+        })
+    }
+}
+
+/// Steps over bytes that must be there.
+struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Cursor<'_> {
+    /// White space, then the byte.
+    #[inline]
+    fn token(&mut self, byte: u8) -> Option<()> {
+        while let b' ' | b'\n' | b'\t' | b'\r' = self.bytes.get(self.at)? {
+            self.at += 1;
+        }
+        self.exactly(&[byte])
+    }
+
+    #[inline]
+    fn exactly(&mut self, text: &[u8]) -> Option<()> {
+        let rest = self.bytes.get(self.at..)?;
+        self.at += text.len();
+        rest.starts_with(text).then_some(())
+    }
+
+    /// A number of at most 18 digits, which always fits.
+    #[inline]
+    fn digits(&mut self) -> Option<i64> {
+        while let b' ' | b'\n' | b'\t' | b'\r' = self.bytes.get(self.at)? {
+            self.at += 1;
+        }
+        let start = self.at;
+        let mut value = 0;
+        while let digit @ b'0'..=b'9' = *self.bytes.get(self.at)? {
+            value = value * 10 + i64::from(digit - b'0');
+            self.at += 1;
+            if self.at - start > 18 {
+                return None;
+            }
+        }
+        let length = self.at - start;
+        let canonical = length == 1 || (length > 1 && self.bytes[start] != b'0');
+        canonical.then_some(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::{Head, RawUpdate};
+    use crate::types::{Update, UpdateType};
+
+    fn raw(text: &str) -> RawUpdate {
+        RawUpdate::from_bytes(Bytes::copy_from_slice(text.as_bytes())).unwrap()
+    }
+
+    #[test]
+    fn b6_the_quick_look_and_the_whole_envelope_agree() {
+        for text in [
+            "{\"update_id\":1,\n\"message\":{\"a\":1}}",
+            " { \"update_id\" : 12345 ,\t\"poll\" :\r\n {} } ",
+            r#"{"update_id":0,"callback_query":{}}"#,
+        ] {
+            let quick = Head::first_two_keys(text.as_bytes()).unwrap();
+            let whole = Head::whole(text.as_bytes()).unwrap();
+            assert_eq!(
+                (quick.update_id, quick.update_type, &quick.unknown),
+                (whole.update_id, whole.update_type, &whole.unknown),
+                "{text}"
+            );
+            assert_eq!(
+                text[quick.payload..].trim_start(),
+                &text[whole.payload..],
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn b6_order_white_space_and_escapes_make_no_difference() {
+        for text in [
+            r#"{"update_id":7,"message":{"chat":{"id":3}}}"#,
+            r#"{"message":{"chat":{"id":3}},"update_id":7}"#,
+            r#"{"new_member":[],"update_id":7,"message":{"chat":{"id":3}}}"#,
+            r#"{"update_id":7,"new_member":{},"message":{"chat":{"id":3}}}"#,
+            "\n{ \"m\\u0065ssage\" : {\"chat\" : {\"\\u0069d\" : 3 } }, \"update\\u005fid\":\t7 } ",
+        ] {
+            let raw = raw(text);
+            assert_eq!(raw.update_id(), 7, "{text}");
+            assert_eq!(raw.update_type(), UpdateType::Message, "{text}");
+            assert_eq!(raw.chat_id(), Some(3), "{text}");
+        }
+    }
+
+    #[test]
+    fn b5_what_is_no_update_is_malformed() {
+        for text in [
+            "",
+            " ",
+            "null",
+            "[]",
+            "{}",
+            "1",
+            "\"x\"",
+            "{",
+            "{\"update_id\":1}",
+            "{\"update_id\":-1,\"message\":{}}",
+            "{\"update_id\":9223372036854775808,\"message\":{}}",
+            "{\"update_id\":1.5,\"message\":{}}",
+            "{\"update_id\":\"1\",\"message\":{}}",
+            "{\"update_id\":null,\"message\":{}}",
+            "{\"update_id\":01,\"message\":{}}",
+            "{\"message\":{}}",
+            "{\"update_id\":1,\"update_id\":1,\"message\":{}}",
+            "{\"message\":{},\"update_id\":1,\"message\":{}}",
+            "{\"update_id\":1,\"brand_new\":{\"a\":\"\\ud800\"}}",
+        ] {
+            let error = RawUpdate::from_bytes(Bytes::copy_from_slice(text.as_bytes())).unwrap_err();
+            assert!(error.is_syntax(), "{text}: {error}");
+        }
+        assert!(
+            RawUpdate::from_bytes(Bytes::from_static(b"{\"update_id\":1,\"x\":\"\xff\"}")).is_err()
+        );
+    }
+
+    #[test]
+    fn what_the_quick_look_passes_over_is_found_when_parsed() {
+        for text in [
+            r#"{"update_id":1,"message":{}} trailing"#,
+            r#"{"update_id":1,"message":{"new":"\ud800"}}"#,
+            r#"{"update_id":1,"message":{},"update_id":2}"#,
+            r#"{"update_id":1,"message":{},"message":{}}"#,
+            r#"{"update_id":1,"message":{"#,
+        ] {
+            let raw = raw(text);
+            assert!(raw.parse::<Update>().unwrap_err().is_syntax(), "{text}");
+            assert!(
+                raw.parse::<serde_json::Value>().unwrap_err().is_syntax(),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_type_keeps_its_name() {
+        let raw = raw(r#"{"update_id":1,"brand_new":{"a":1}}"#);
+        assert_eq!(raw.update_type(), UpdateType::Unknown);
+        assert_eq!(raw.name(), "brand_new");
+        assert_eq!(
+            format!("{raw:?}"),
+            "RawUpdate { update_id: 1, type: \"brand_new\", length: 35, .. }"
+        );
+    }
+}

@@ -1,0 +1,135 @@
+//! Reads a body of a bounded size within a bounded time.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use http_body::Body;
+use pin_project_lite::pin_project;
+
+use super::Rejection;
+
+/// How long a body may be, and how long it may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) max_bytes: usize,
+    /// Only kept where there is a timer, that is with the feature `tokio`.
+    #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
+    pub(crate) read_timeout: Option<Duration>,
+}
+
+pin_project! {
+    /// The future of a whole body. A body of one frame isn't copied.
+    #[derive(Debug)]
+    pub(crate) struct ReadBody<B> {
+        #[pin]
+        body: B,
+        limits: Limits,
+        first: Bytes,
+        more: BytesMut,
+        #[pin]
+        deadline: Deadline,
+    }
+}
+
+impl<B> ReadBody<B> {
+    pub(crate) fn new(body: B, limits: Limits) -> Self {
+        Self {
+            body,
+            limits,
+            first: Bytes::new(),
+            more: BytesMut::new(),
+            deadline: Deadline::default(),
+        }
+    }
+}
+
+impl<B: Body> Future for ReadBody<B> {
+    type Output = Result<Bytes, Rejection>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let frame = match this.body.as_mut().poll_frame(cx) {
+                Poll::Ready(frame) => frame,
+                Poll::Pending => {
+                    ready!(this.deadline.poll_passed(this.limits.read_timeout, cx));
+                    return Poll::Ready(Err(Rejection::Timeout));
+                }
+            };
+            let mut data = match frame {
+                None => return Poll::Ready(Ok(take(this.first, this.more))),
+                Some(Err(_)) => return Poll::Ready(Err(Rejection::Interrupted)),
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => data,
+                    Err(_trailers) => continue,
+                },
+            };
+            let length = data.remaining();
+            if this.first.len() + this.more.len() + length > this.limits.max_bytes {
+                let limit = this.limits.max_bytes;
+                return Poll::Ready(Err(Rejection::TooLarge { limit }));
+            }
+            if this.first.is_empty() && this.more.is_empty() {
+                *this.first = data.copy_to_bytes(length);
+            } else {
+                this.more.put(std::mem::take(this.first));
+                this.more.put(data);
+            }
+        }
+    }
+}
+
+fn take(first: &mut Bytes, more: &mut BytesMut) -> Bytes {
+    if more.is_empty() {
+        std::mem::take(first)
+    } else {
+        more.split().freeze()
+    }
+}
+
+#[cfg(feature = "tokio")]
+pin_project! {
+    /// Started when the body is first waited for, as most are there at once.
+    #[derive(Debug, Default)]
+    struct Deadline {
+        #[pin]
+        sleep: Option<tokio::time::Sleep>,
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl Deadline {
+    fn poll_passed(
+        self: Pin<&mut Self>,
+        after: Option<Duration>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        let Some(after) = after else {
+            return Poll::Pending;
+        };
+        let mut sleep = self.project().sleep;
+        if sleep.is_none() {
+            sleep.set(Some(tokio::time::sleep(after)));
+        }
+        sleep
+            .as_pin_mut()
+            .map_or(Poll::Pending, |sleep| sleep.poll(cx))
+    }
+}
+
+/// Without a timer there is no deadline.
+#[cfg(not(feature = "tokio"))]
+#[derive(Debug, Default)]
+struct Deadline;
+
+#[cfg(not(feature = "tokio"))]
+impl Deadline {
+    fn poll_passed(self: Pin<&mut Self>, _: Option<Duration>, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}

@@ -1,0 +1,117 @@
+//! Why a request was turned away.
+
+use std::fmt;
+
+use http::{HeaderValue, Response, StatusCode, header};
+
+use crate::types::ParseError;
+
+/// Why a layer turned a request away.
+///
+/// The answer has an empty body; the reason is in its extensions, for layers further out:
+///
+/// ```
+/// # use http::Response;
+/// # use tower_telegram::webhook::Rejection;
+/// fn log(response: &Response<()>) {
+///     if let Some(why) = response.extensions().get::<Rejection>() {
+///         eprintln!("turned away: {why}");
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// 401: no accepted secret was shown.
+    SecretToken,
+    /// 405: not a POST.
+    Method,
+    /// 415: not `application/json`.
+    ContentType,
+    /// 415: the body is compressed, and no layer further out undid it.
+    ContentEncoding,
+    /// 413: the body is over the limit.
+    TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// 408: the body wasn't there by the deadline.
+    Timeout,
+    /// 400: the body broke off.
+    Interrupted,
+    /// 400: the body isn't an update.
+    Malformed(ParseError),
+    /// 500: the update can't be read as the handler's type, and was to be sent again.
+    Unreadable(ParseError),
+    /// 500: the handler failed or panicked.
+    Failed,
+    /// 500: the handler's reply can't be sent as an answer.
+    Reply(crate::ReplyError),
+}
+
+impl Rejection {
+    /// The status that it is answered with.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::SecretToken => StatusCode::UNAUTHORIZED,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::ContentType | Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Timeout => StatusCode::REQUEST_TIMEOUT,
+            Self::Interrupted | Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Unreadable(_) | Self::Failed | Self::Reply(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+        }
+    }
+
+    /// The answer: the status, no body, and this in the extensions.
+    pub fn into_response<B: Default>(self) -> Response<B> {
+        let mut response = empty_response();
+        *response.status_mut() = self.status();
+        if self == Self::Method {
+            let post = HeaderValue::from_static("POST");
+            response.headers_mut().insert(header::ALLOW, post);
+        }
+        tracing::debug!(status = self.status().as_u16(), reason = %self, "turned away");
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// 200 with no body, and with the length said: without it Telegram takes what follows on the
+/// connection for the body (telegram-bot-api `HttpReader`).
+pub(crate) fn empty_response<B: Default>() -> Response<B> {
+    let mut response = Response::new(B::default());
+    let zero = HeaderValue::from_static("0");
+    response.headers_mut().insert(header::CONTENT_LENGTH, zero);
+    response
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SecretToken => f.write_str("no accepted secret token"),
+            Self::Method => f.write_str("not a POST"),
+            Self::ContentType => f.write_str("not JSON by its content type"),
+            Self::ContentEncoding => f.write_str("a compressed body"),
+            Self::TooLarge { limit } => write!(f, "a body over {limit} bytes"),
+            Self::Timeout => f.write_str("the body wasn't there in time"),
+            Self::Interrupted => f.write_str("the body broke off"),
+            Self::Malformed(_) => f.write_str("not an update"),
+            Self::Unreadable(_) => f.write_str("not readable as the handler's type"),
+            Self::Failed => f.write_str("the handler failed"),
+            Self::Reply(_) => f.write_str("the reply can't be sent as an answer"),
+        }
+    }
+}
+
+impl std::error::Error for Rejection {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Malformed(e) | Self::Unreadable(e) => Some(e),
+            Self::Reply(e) => Some(e),
+            _ => None,
+        }
+    }
+}

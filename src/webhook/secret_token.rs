@@ -1,0 +1,158 @@
+//! Lets in who shows the secret.
+//!
+//! 1. Exactly one `X-Telegram-Bot-Api-Secret-Token` header with an accepted secret: the request
+//!    goes on; where the secret belongs to a bot, with its [`BotId`] in the extensions.
+//! 2. Anything else: 401, and the body is never read.
+//!
+//! # Example
+//!
+//! ```
+//! use http::{Request, Response, StatusCode};
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//! use tower_telegram::webhook::{SECRET_TOKEN_HEADER, SecretToken, SecretTokenLayer};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let service = ServiceBuilder::new()
+//!     .layer(SecretTokenLayer::new(SecretToken::new("swordfish")?))
+//!     .service(service_fn(async |_: Request<String>| {
+//!         Ok::<_, std::convert::Infallible>(Response::new(String::new()))
+//!     }));
+//!
+//! let right = Request::post("/").header(SECRET_TOKEN_HEADER, "swordfish").body(String::new())?;
+//! assert_eq!(service.clone().oneshot(right).await?.status(), StatusCode::OK);
+//!
+//! let wrong = Request::post("/").header(SECRET_TOKEN_HEADER, "guess").body(String::new())?;
+//! assert_eq!(service.oneshot(wrong).await?.status(), StatusCode::UNAUTHORIZED);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Security
+//!
+//! The work of refusing doesn't depend on where what was shown goes wrong, and neither the secret
+//! nor what was shown appears in any error, event or `Debug` output.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{
+    Rejection,
+    secret::{BotId, SecretTokens},
+};
+
+/// Turns away requests that don't show the secret. See the [module](self).
+#[derive(Clone, Debug)]
+pub struct SecretTokenLayer {
+    tokens: Option<SecretTokens>,
+}
+
+impl SecretTokenLayer {
+    /// Accepts one secret, or a [`SecretTokens`] handle that can be changed later.
+    pub fn new(tokens: impl Into<SecretTokens>) -> Self {
+        Self {
+            tokens: Some(tokens.into()),
+        }
+    }
+
+    /// Several bots on one endpoint, each known by its secret.
+    pub fn bots(bots: impl IntoIterator<Item = (BotId, super::SecretToken)>) -> Self {
+        Self::new(bots.into_iter().collect::<SecretTokens>())
+    }
+
+    /// Lets everyone in.
+    pub(super) fn open() -> Self {
+        Self { tokens: None }
+    }
+}
+
+impl<S> Layer<S> for SecretTokenLayer {
+    type Service = RequireSecretToken<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        RequireSecretToken {
+            inner,
+            tokens: self.tokens.clone(),
+        }
+    }
+}
+
+/// The service of [`SecretTokenLayer`].
+#[derive(Clone, Debug)]
+pub struct RequireSecretToken<S> {
+    inner: S,
+    tokens: Option<SecretTokens>,
+}
+
+impl<S, B, R> Service<Request<B>> for RequireSecretToken<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: Default,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        if let Some(tokens) = &self.tokens {
+            match tokens.admit(request.headers()) {
+                None => {}
+                Some(Some(bot)) => drop(request.extensions_mut().insert(bot)),
+                Some(None) => {}
+            }
+        }
+        ResponseFuture {
+            state: State::Admitted {
+                future: self.inner.call(request),
+            },
+        }
+    }
+}
+
+pin_project! {
+    /// The response future of [`RequireSecretToken`].
+    #[derive(Debug)]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        state: State<F>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    #[derive(Debug)]
+    enum State<F> {
+        Admitted { #[pin] future: F },
+        Refused { why: Option<Rejection> },
+    }
+}
+
+impl<F, R, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: Default,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProj::Admitted { future } => Poll::Ready(ready!(future.poll(cx))),
+            StateProj::Refused { why } => {
+                let why = why.take().unwrap_or(Rejection::SecretToken);
+                Poll::Ready(Ok(why.into_response()))
+            }
+        }
+    }
+}

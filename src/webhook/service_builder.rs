@@ -1,0 +1,88 @@
+//! Each layer as a method of `tower::ServiceBuilder`.
+
+use tower::ServiceBuilder;
+use tower_layer::Stack;
+
+use super::{
+    AllowedUpdatesLayer, ErrorsAsResponses, ParseLayer, ReplyLayer, SecretTokenLayer, SecretTokens,
+    UpdateLayer,
+};
+use crate::types::AllowedUpdates;
+
+/// Adds the layers to [`tower::ServiceBuilder`].
+///
+/// ```
+/// use tower::ServiceBuilder;
+/// use tower_telegram::{
+///     handler_fn,
+///     types::{Update, UpdateType},
+///     webhook::{SecretToken, ServiceBuilderExt as _},
+/// };
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let webhook = ServiceBuilder::new()
+///     .secret_token(SecretToken::new("swordfish")?)
+///     .update()
+///     .allowed_updates([UpdateType::Message])
+///     .parse::<Update>()
+///     .reply()
+///     .service(handler_fn(async |update: Update| println!("{update:?}")));
+/// # let _ = webhook;
+/// # Ok(())
+/// # }
+/// ```
+pub trait ServiceBuilderExt<L>: sealed::Sealed<L> + Sized {
+    /// Lets in who shows the secret: [`SecretTokenLayer`].
+    fn secret_token(
+        self,
+        tokens: impl Into<SecretTokens>,
+    ) -> ServiceBuilder<Stack<SecretTokenLayer, L>>;
+
+    /// Reads the body as an update: [`UpdateLayer`].
+    fn update(self) -> ServiceBuilder<Stack<UpdateLayer, L>>;
+
+    /// Drops the types of update that aren't wanted: [`AllowedUpdatesLayer`].
+    fn allowed_updates(
+        self,
+        allowed: impl Into<AllowedUpdates>,
+    ) -> ServiceBuilder<Stack<AllowedUpdatesLayer, L>>;
+
+    /// Reads the update as a `U`: [`ParseLayer`].
+    fn parse<U>(self) -> ServiceBuilder<Stack<ParseLayer<U>, L>>;
+
+    /// Encodes what the handler returns, and answers its errors with 500: [`ReplyLayer`].
+    fn reply(self) -> ServiceBuilder<Stack<ReplyLayer<ErrorsAsResponses>, L>>;
+}
+
+impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
+    fn secret_token(
+        self,
+        tokens: impl Into<SecretTokens>,
+    ) -> ServiceBuilder<Stack<SecretTokenLayer, L>> {
+        self.layer(SecretTokenLayer::new(tokens))
+    }
+
+    fn update(self) -> ServiceBuilder<Stack<UpdateLayer, L>> {
+        self.layer(UpdateLayer::new())
+    }
+
+    fn allowed_updates(
+        self,
+        allowed: impl Into<AllowedUpdates>,
+    ) -> ServiceBuilder<Stack<AllowedUpdatesLayer, L>> {
+        self.layer(AllowedUpdatesLayer::new(allowed))
+    }
+
+    fn parse<U>(self) -> ServiceBuilder<Stack<ParseLayer<U>, L>> {
+        self.layer(ParseLayer::new())
+    }
+
+    fn reply(self) -> ServiceBuilder<Stack<ReplyLayer<ErrorsAsResponses>, L>> {
+        self.layer(ReplyLayer::new().errors_as_responses())
+    }
+}
+
+mod sealed {
+    pub trait Sealed<L> {}
+    impl<L> Sealed<L> for tower::ServiceBuilder<L> {}
+}

@@ -1,0 +1,269 @@
+//! Reads the request's body as an update.
+//!
+//! 1. Not a POST: 405 with `Allow: POST`.
+//! 2. Not `application/json`, or compressed: 415. A decompression layer further out lets
+//!    compressed bodies in.
+//! 3. A body over the limit (1 MiB, unless told otherwise), declared or found out while reading:
+//!    413; no more is read.
+//! 4. A body that isn't there within the read deadline (10 seconds, unless told otherwise): 408.
+//! 5. No update by its first two keys, or by its whole outer object where they aren't the usual
+//!    ones: 400.
+//! 6. Else the inner service gets an `http::Request<RawUpdate>` with the same head.
+//!
+//! Only the envelope is read here, whatever the size of the body: that the rest is JSON is found
+//! out when it is [parsed](super::ParseLayer).
+//!
+//! # Example
+//!
+//! ```
+//! use http::{Request, Response, StatusCode};
+//! use http_body_util::Full;
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//! use tower_telegram::webhook::{RawUpdate, UpdateLayer};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let service = ServiceBuilder::new()
+//!     .layer(UpdateLayer::new())
+//!     .service(service_fn(async |update: Request<RawUpdate>| {
+//!         assert_eq!(update.body().update_id(), 7);
+//!         Ok::<_, std::convert::Infallible>(Response::new(String::new()))
+//!     }));
+//! let post = |body: &'static str| {
+//!     Request::post("/")
+//!         .header("content-type", "application/json")
+//!         .body(Full::from(body))
+//! };
+//!
+//! let update = post(r#"{"update_id":7,"message":{}}"#)?;
+//! assert_eq!(service.clone().oneshot(update).await?.status(), StatusCode::OK);
+//!
+//! let other = post(r#"{"hello":"world"}"#)?;
+//! assert_eq!(service.oneshot(other).await?.status(), StatusCode::BAD_REQUEST);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Panics
+//!
+//! The read deadline is tokio's timer: with the feature `tokio`, a body that isn't there at once
+//! must be waited for on a tokio runtime with its time driver on. Without the feature there is no
+//! deadline; put one in front.
+
+use std::{
+    future::Future,
+    mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{
+    RawUpdate, Rejection,
+    read_body::{Limits, ReadBody},
+};
+
+/// Reads the request's body as an update. See the [module](self).
+#[derive(Clone, Copy, Debug)]
+pub struct UpdateLayer {
+    limits: Limits,
+}
+
+impl Default for UpdateLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl UpdateLayer {
+    /// At most 1 MiB (Telegram's own limit is half of that) within 10 seconds.
+    pub fn new() -> Self {
+        Self {
+            limits: Limits {
+                max_bytes: 1 << 20,
+                read_timeout: Some(std::time::Duration::from_secs(10)),
+            },
+        }
+    }
+
+    /// How many bytes a body may have.
+    #[must_use]
+    pub fn max_bytes(mut self, max_bytes: usize) -> Self {
+        self.limits.max_bytes = max_bytes;
+        self
+    }
+
+    /// How long a body may take to arrive, from when it is first waited for.
+    #[cfg(feature = "tokio")]
+    #[must_use]
+    pub fn read_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
+        self.limits.read_timeout = timeout.into();
+        self
+    }
+
+    /// Whether the request may hold an update, from all that can be said without reading it.
+    fn check<B: Body>(&self, request: &Request<B>) -> Result<(), Rejection> {
+        if request.method() != Method::POST {
+            return Err(Rejection::Method);
+        }
+        if !is_json(request.headers()) {
+            return Err(Rejection::ContentType);
+        }
+        if is_encoded(request.headers()) {
+            return Err(Rejection::ContentEncoding);
+        }
+        let limit = self.limits.max_bytes;
+        let least = request.body().size_hint().lower();
+        let declared = declared_length(request.headers()).unwrap_or(0).max(least);
+        if declared > limit as u64 {
+            return Err(Rejection::TooLarge { limit });
+        }
+        Ok(())
+    }
+
+    /// Reads an update without a service behind: what the extractors do.
+    #[cfg(feature = "axum")]
+    pub(crate) async fn read<B: Body>(self, request: Request<B>) -> Result<RawUpdate, Rejection> {
+        self.check(&request)?;
+        let body = std::pin::pin!(ReadBody::new(request.into_body(), self.limits));
+        RawUpdate::from_bytes(body.await?).map_err(Rejection::Malformed)
+    }
+}
+
+/// `application/json`, with whatever parameters.
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let essence = value.and_then(|v| v.split(|b| *b == b';').next());
+    essence.is_some_and(|e| e.trim_ascii().eq_ignore_ascii_case(b"application/json"))
+}
+
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    encodings.any(|v| !v.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"))
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+}
+
+impl<S> Layer<S> for UpdateLayer {
+    type Service = ReadUpdate<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ReadUpdate {
+            inner,
+            layer: *self,
+        }
+    }
+}
+
+/// The service of [`UpdateLayer`].
+#[derive(Clone, Copy, Debug)]
+pub struct ReadUpdate<S> {
+    inner: S,
+    layer: UpdateLayer,
+}
+
+impl<S, B, R> Service<Request<B>> for ReadUpdate<S>
+where
+    S: Service<Request<RawUpdate>, Response = Response<R>> + Clone,
+    B: Body,
+    R: Default,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, S::Future, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        if let Err(why) = self.layer.check(&request) {
+            let state = State::Rejected { why: Some(why) };
+            return ResponseFuture { state };
+        }
+        let (head, body) = request.into_parts();
+        // The future takes the service that was polled ready and leaves the clone, which wasn't.
+        let clone = self.inner.clone();
+        let inner = mem::replace(&mut self.inner, clone);
+        ResponseFuture {
+            state: State::Reading {
+                body: ReadBody::new(body, self.layer.limits),
+                next: Some((head, inner)),
+            },
+        }
+    }
+}
+
+pin_project! {
+    /// The response future of [`ReadUpdate`].
+    pub struct ResponseFuture<S, F, B> {
+        #[pin]
+        state: State<S, F, B>,
+    }
+}
+
+impl<S, F, B> std::fmt::Debug for ResponseFuture<S, F, B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S, F, B> {
+        Reading {
+            #[pin]
+            body: ReadBody<B>,
+            next: Option<(request::Parts, S)>,
+        },
+        Handling { #[pin] future: F },
+        Rejected { why: Option<Rejection> },
+    }
+}
+
+impl<S, B, R> Future for ResponseFuture<S, S::Future, B>
+where
+    S: Service<Request<RawUpdate>, Response = Response<R>>,
+    B: Body,
+    R: Default,
+{
+    type Output = Result<Response<R>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            let new = match state.as_mut().project() {
+                StateProj::Handling { future } => return future.poll(cx),
+                StateProj::Rejected { why } => {
+                    let why = why.take().unwrap_or(Rejection::Interrupted);
+                    return Poll::Ready(Ok(why.into_response()));
+                }
+                StateProj::Reading { body, next } => {
+                    let body = ready!(body.poll(cx));
+                    let raw =
+                        body.and_then(|b| RawUpdate::from_bytes(b).map_err(Rejection::Malformed));
+                    match (raw, next.take()) {
+                        (Ok(raw), Some((head, mut inner))) => State::Handling {
+                            future: inner.call(Request::from_parts(head, raw)),
+                        },
+                        (Ok(_), None) => State::Rejected { why: None },
+                        (Err(why), _) => State::Rejected { why: Some(why) },
+                    }
+                }
+            };
+            state.set(new);
+        }
+    }
+}
