@@ -272,11 +272,11 @@ impl Cursor<'_> {
         let start = self.at;
         let mut value = 0;
         while let digit @ b'0'..=b'9' = *self.bytes.get(self.at)? {
-            value = value * 10 + i64::from(digit - b'0');
-            self.at += 1;
-            if self.at - start > 18 {
+            if self.at - start == 18 {
                 return None;
             }
+            value = value * 10 + i64::from(digit - b'0');
+            self.at += 1;
         }
         let length = self.at - start;
         let canonical = length == 1 || (length > 1 && self.bytes[start] != b'0');

@@ -108,9 +108,12 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         if let Some(tokens) = &self.tokens {
             match tokens.admit(request.headers()) {
-                None => {}
-                Some(Some(bot)) => drop(request.extensions_mut().insert(bot)),
-                Some(None) => {}
+                Err(why) => {
+                    let state = State::Refused { why: Some(why) };
+                    return ResponseFuture { state };
+                }
+                Ok(Some(bot)) => drop(request.extensions_mut().insert(bot)),
+                Ok(None) => {}
             }
         }
         ResponseFuture {

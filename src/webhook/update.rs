@@ -17,7 +17,6 @@
 //!
 //! ```
 //! use http::{Request, Response, StatusCode};
-//! use http_body_util::Full;
 //! use tower::{ServiceBuilder, ServiceExt, service_fn};
 //! use tower_telegram::webhook::{RawUpdate, UpdateLayer};
 //!
@@ -29,10 +28,10 @@
 //!         assert_eq!(update.body().update_id(), 7);
 //!         Ok::<_, std::convert::Infallible>(Response::new(String::new()))
 //!     }));
-//! let post = |body: &'static str| {
+//! let post = |body: &str| {
 //!     Request::post("/")
 //!         .header("content-type", "application/json")
-//!         .body(Full::from(body))
+//!         .body(body.to_owned())
 //! };
 //!
 //! let update = post(r#"{"update_id":7,"message":{}}"#)?;

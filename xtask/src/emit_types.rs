@@ -86,7 +86,7 @@ pub(crate) fn members<'a>(
     may_box: bool,
 ) -> Vec<Member<'a>> {
     let of = |field: &'a Field| {
-        let shape = model.shape(owner, field);
+        let shape = Model::shape(owner, field);
         let boxed = may_box && !field.required && model.is_boxed(&shape);
         Member {
             field,
@@ -597,7 +597,7 @@ fn update(model: &Model, t: &Type, out: &mut String) {
             (
                 f.name.as_str(),
                 names::pascal(&f.name),
-                model.shape("Update", f),
+                Model::shape("Update", f),
             )
         })
         .collect();

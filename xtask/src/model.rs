@@ -97,7 +97,7 @@ impl Model {
     }
 
     /// The shape of a field or parameter of `owner`.
-    pub(crate) fn shape(&self, owner: &str, field: &Field) -> Shape {
+    pub(crate) fn shape(owner: &str, field: &Field) -> Shape {
         if field.type_ == "Array<UpdateType>" {
             return Shape::Named("AllowedUpdates".into());
         }
@@ -153,7 +153,7 @@ impl Model {
         let params = self.schema.methods.iter().map(|m| (&m.name, &m.params));
         for (owner, list) in fields.chain(params) {
             for field in list {
-                let shape = self.shape(owner, field);
+                let shape = Self::shape(owner, field);
                 let name = innermost(&shape);
                 let known = name.is_none_or(|n| {
                     self.types.contains_key(n) || self.enums.contains_key(n) || BY_HAND.contains(&n)
@@ -187,7 +187,7 @@ impl Model {
                 }
             }
             for param in &method.params {
-                if let Some(name) = innermost(&self.shape(&method.name, param)) {
+                if let Some(name) = innermost(&Self::shape(&method.name, param)) {
                     self.reach(name, &mut sent);
                 }
             }
@@ -212,7 +212,7 @@ impl Model {
         let fields = t
             .fields
             .iter()
-            .filter_map(|f| innermost(&self.shape(&t.name, f)).map(Into::into));
+            .filter_map(|f| innermost(&Self::shape(&t.name, f)).map(Into::into));
         members.chain(fields).collect()
     }
 
@@ -253,7 +253,7 @@ impl Model {
     }
 
     fn field_size(&self, owner: &Type, field: &Field, depth: usize) -> usize {
-        let shape = self.shape(&owner.name, field);
+        let shape = Self::shape(&owner.name, field);
         match (&shape, field.required) {
             (Shape::Integer | Shape::Float, false) => 16,
             (Shape::Named(_), false) => self.size(&shape, depth).min(BOX_ABOVE),
