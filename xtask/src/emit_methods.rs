@@ -44,7 +44,7 @@ fn emit(model: &Model, method: &Method, out: &mut String) {
         );
     }
     out.push_str("}\n\n");
-    constructor(model, &name, &members, out);
+    constructor(&name, &members, out);
     if members.iter().all(|m| !m.field.required) {
         let _ = writeln!(
             out,

@@ -24,7 +24,7 @@ pub(crate) fn file(model: &Model, file: &str) -> String {
     for t in &model.schema.types {
         if names::type_file(&t.name, &t.section) == file {
             if t.name == "Update" {
-                update(model, t, &mut out);
+                update(t, &mut out);
             } else if t.one_of.is_some() {
                 union(model, t, &mut out);
             } else {
@@ -146,7 +146,7 @@ fn object(model: &Model, t: &Type, out: &mut String) {
     }
     out.push_str("}\n\n");
     if sent {
-        constructor(model, name, &members, out);
+        constructor(name, &members, out);
     }
     read_object(name, &members, gate(received), out);
     write_object(t, &members, gate(sent), out);
@@ -172,8 +172,7 @@ fn converted(name: &str, shape: &Shape) -> String {
 }
 
 /// `new(required…)` and a setter by value for each of the rest.
-pub(crate) fn constructor(model: &Model, name: &str, members: &[Member<'_>], out: &mut String) {
-    let _ = model;
+pub(crate) fn constructor(name: &str, members: &[Member<'_>], out: &mut String) {
     let required: Vec<&Member<'_>> = members.iter().filter(|m| m.field.required).collect();
     let arguments: Vec<String> = required
         .iter()
@@ -588,7 +587,7 @@ fn string_enum(e: &StringEnum, out: &mut String) {
     out.push_str("}\n}\n\n");
 }
 
-fn update(model: &Model, t: &Type, out: &mut String) {
+fn update(t: &Type, out: &mut String) {
     let kinds: Vec<(&str, String, Shape)> = t
         .fields
         .iter()

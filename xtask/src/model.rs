@@ -201,13 +201,13 @@ impl Model {
         if !seen.insert(name.to_owned()) {
             return;
         }
-        for part in self.parts(t) {
+        for part in Self::parts(t) {
             self.reach(&part, seen);
         }
     }
 
     /// The named types that a type is made of.
-    fn parts(&self, t: &Type) -> Vec<String> {
+    fn parts(t: &Type) -> Vec<String> {
         let members = t.one_of.iter().flatten().cloned();
         let fields = t
             .fields
@@ -221,7 +221,7 @@ impl Model {
         loop {
             let before = uploading.len();
             for t in &self.schema.types {
-                if self.parts(t).iter().any(|part| uploading.contains(part)) {
+                if Self::parts(t).iter().any(|part| uploading.contains(part)) {
                     uploading.insert(t.name.clone());
                 }
             }
@@ -275,7 +275,7 @@ impl Model {
 
     fn holds_itself(&self, t: &Type) -> bool {
         let mut seen = HashSet::new();
-        for part in self.parts(t) {
+        for part in Self::parts(t) {
             self.reach(&part, &mut seen);
         }
         seen.contains(&t.name)
