@@ -3,6 +3,8 @@
 
 #[cfg(feature = "axum")]
 pub mod axum;
+mod body;
+pub mod client;
 mod json;
 mod method;
 pub mod methods;
@@ -13,6 +15,7 @@ pub mod types;
 pub mod webhook;
 
 pub use self::{
+    client::{BotToken, Client},
     method::{InlineMethod, Method, decode},
     reply::{IntoReply, MAX_REPLY_ARGUMENTS, Reply, ReplyError},
     webhook::handler_fn,

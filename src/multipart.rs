@@ -7,9 +7,10 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::HeaderValue;
 
 use crate::{
-    json::{Reader, Result as Read},
+    json::{Reader, Result as Read, utf8},
     types::{ParseError, Upload},
 };
 
@@ -27,7 +28,8 @@ impl Multipart {
     /// # Errors
     ///
     /// When `object` isn't a JSON object.
-    pub(crate) fn new(object: &str, uploads: &[Upload]) -> Result<Self, ParseError> {
+    pub(crate) fn new(object: &[u8], uploads: &[Upload]) -> Result<Self, ParseError> {
+        let object = utf8(object)?;
         let mut parts = Self {
             chunks: VecDeque::with_capacity(2 + 3 * uploads.len()),
             boundary: boundary(),
@@ -47,12 +49,14 @@ impl Multipart {
         fields.push_str(&parts.boundary);
         fields.push_str("--\r\n");
         parts.chunks.push_back(fields.into());
-        parts.chunks.retain(|chunk| !chunk.is_empty());
         Ok(parts)
     }
 
-    pub(crate) fn content_type(&self) -> String {
-        format!("multipart/form-data; boundary={}", self.boundary)
+    pub(crate) fn content_type(&self) -> HeaderValue {
+        let text = format!("multipart/form-data; boundary={}", self.boundary);
+        // The boundary is hexadecimal, which every header takes.
+        HeaderValue::try_from(text)
+            .unwrap_or_else(|_| HeaderValue::from_static("multipart/form-data"))
     }
 
     fn fields(&self, r: &mut Reader<'_>, out: &mut String) -> Read<()> {
@@ -126,7 +130,7 @@ mod tests {
         let file = InputFile::bytes("a \"b\"%\r\n.png", &b"\x00content"[..]);
         let upload = file.as_upload().unwrap().clone();
         let object = r#"{"method":"sendPhoto","chat_id":1,"caption":"a\u00e9\"","x":{"y":[1]}}"#;
-        let parts = Multipart::new(object, std::slice::from_ref(&upload)).unwrap();
+        let parts = Multipart::new(object.as_bytes(), std::slice::from_ref(&upload)).unwrap();
         let boundary = parts.boundary.clone();
         assert!(boundary.len() <= 70);
         let body: Vec<u8> = parts.chunks.iter().flatten().copied().collect();
@@ -154,7 +158,7 @@ mod tests {
     #[test]
     fn what_is_no_object_is_refused() {
         for text in ["", "[]", "{", "{} x"] {
-            assert!(Multipart::new(text, &[]).is_err(), "{text}");
+            assert!(Multipart::new(text.as_bytes(), &[]).is_err(), "{text}");
         }
     }
 }

@@ -44,5 +44,6 @@ mod prelude {
         json::{FromJson, NO_FIELD, Reader, Result, deserialize_from_json},
         method::{InlineMethod, Method},
         model::CollectUploads,
+        webhook::SecretToken,
     };
 }

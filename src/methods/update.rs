@@ -144,7 +144,7 @@ pub struct SetWebhook {
     /// Drop pending updates. Optional.
     pub drop_pending_updates: Option<bool>,
     /// Secret token. Optional.
-    pub secret_token: Option<Str>,
+    pub secret_token: Option<SecretToken>,
 }
 
 #[allow(clippy::new_without_default)]
@@ -193,7 +193,7 @@ impl SetWebhook {
     }
 
     /// Sets [`secret_token`](Self#structfield.secret_token).
-    pub fn secret_token(mut self, secret_token: impl Into<Str>) -> Self {
+    pub fn secret_token(mut self, secret_token: impl Into<SecretToken>) -> Self {
         self.secret_token = Some(secret_token.into());
         self
     }

@@ -27,7 +27,7 @@ mod assembled;
 mod handler;
 pub mod parse;
 mod raw_update;
-mod read_body;
+pub(crate) mod read_body;
 mod rejection;
 pub mod reply;
 mod reply_body;

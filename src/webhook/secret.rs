@@ -9,6 +9,7 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderName};
+use serde::{Serialize, Serializer};
 use subtle::ConstantTimeEq as _;
 
 use super::Rejection;
@@ -108,6 +109,23 @@ impl FromStr for SecretToken {
 
     fn from_str(secret: &str) -> Result<Self, InvalidSecretToken> {
         Self::new(secret)
+    }
+}
+
+/// For `setWebhook`.
+impl Serialize for SecretToken {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+#[cfg(feature = "serde-all")]
+impl crate::json::FromJson for SecretToken {
+    fn from_json(r: &mut crate::json::Reader<'_>) -> crate::json::Result<Self> {
+        match Self::new(&r.text()?) {
+            Ok(secret) => Ok(secret),
+            Err(_) => r.mismatch("a secret token"),
+        }
     }
 }
 

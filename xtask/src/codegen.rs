@@ -104,7 +104,7 @@ fn methods_mod(model: &Model, files: impl IntoIterator<Item = &'static str>) -> 
          {}\n\
          /// What each file of this folder needs.\nmod prelude {{\n#![allow(unused_imports)]\npub(super) use serde::{{Serialize, Serializer, ser::SerializeMap}};\n\n\
          #[allow(clippy::wildcard_imports)]\npub(super) use crate::types::*;\n\
-         pub(super) use crate::{{json::{{FromJson, NO_FIELD, Reader, Result, deserialize_from_json}}, method::{{InlineMethod, Method}}, model::CollectUploads}};\n}}\n",
+         pub(super) use crate::{{json::{{FromJson, NO_FIELD, Reader, Result, deserialize_from_json}}, method::{{InlineMethod, Method}}, model::CollectUploads, webhook::SecretToken}};\n}}\n",
         modules(files.into_iter()),
         v = model.schema.bot_api,
     )

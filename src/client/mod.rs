@@ -1,0 +1,138 @@
+//! The way out: from a typed method to its typed result.
+//!
+//! ```text
+//! Client                          cheap to clone, no type parameters
+//!   │ your layers                 over ApiRequest and ApiResponse
+//! BotApi<S>                       encodes, adds address and token, decodes the envelope
+//!   │ your HTTP layers
+//! any Service<http::Request<ApiBody>>
+//! ```
+//!
+//! ```no_run
+//! use tower_telegram::{Client, methods::SendMessage};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! # #[cfg(feature = "client")] {
+//! let client = Client::new(&"123456:a-Secret_One".parse()?);
+//! let message = client.send(SendMessage::new(42, "hi")).await?;
+//! println!("sent {}", message.message_id);
+//! # }
+//! # Ok(())
+//! # }
+//! ```
+
+mod error;
+mod request;
+mod service;
+mod token;
+#[cfg(feature = "client")]
+mod transport;
+
+use std::{
+    fmt,
+    task::{Context, Poll},
+};
+
+use tower::{ServiceExt as _, util::BoxCloneSyncService};
+use tower_service::Service;
+
+#[cfg(feature = "client")]
+pub use self::transport::{HttpTransport, TransportBody, TransportError, TransportFuture};
+pub use self::{
+    error::{Error, ErrorKind},
+    request::{ApiBody, ApiRequest, ApiResponse},
+    service::{BotApi, InvalidBaseUrl, ResponseFuture},
+    token::{BotToken, InvalidBotToken},
+};
+use crate::Method;
+
+/// Where Telegram's own servers are.
+pub const TELEGRAM_API: &str = "https://api.telegram.org";
+
+/// A client of the Bot API, over whatever stack it was made from. Cheap to clone.
+///
+/// It is a `Service<ApiRequest>` too, so that it can stand behind more layers.
+#[derive(Clone)]
+pub struct Client {
+    service: BoxCloneSyncService<ApiRequest, ApiResponse, Error>,
+}
+
+impl Client {
+    /// A client of Telegram's own servers, over the default transport. No connection is made, and
+    /// no runtime needed, before the first call.
+    #[cfg(feature = "client")]
+    pub fn new(token: &BotToken) -> Self {
+        Self::from_service(BotApi::telegram(HttpTransport::new(), token))
+    }
+
+    /// A client of a server of your own, over the default transport.
+    ///
+    /// # Errors
+    ///
+    /// When `base_url` isn't an absolute `http` or `https` URL.
+    #[cfg(feature = "client")]
+    pub fn with_base_url(token: &BotToken, base_url: &str) -> Result<Self, InvalidBaseUrl> {
+        let api = BotApi::new(HttpTransport::new(), token, base_url)?;
+        Ok(Self::from_service(api))
+    }
+
+    /// A client over any stack, down to the [`BotApi`] at its foot.
+    pub fn from_service<S>(service: S) -> Self
+    where
+        S: Service<ApiRequest, Response = ApiResponse, Error = Error>,
+        S: Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+    {
+        Self {
+            service: BoxCloneSyncService::new(service),
+        }
+    }
+
+    /// Calls a method.
+    ///
+    /// # Errors
+    ///
+    /// When Telegram refuses it, or it got no answer that can be read: see [`Error::kind`].
+    pub async fn send<M: Method>(&self, method: M) -> Result<M::Output, Error> {
+        let call = ApiRequest::new(&method)?;
+        drop(method);
+        self.call_once(call).await?.decode::<M>()
+    }
+
+    async fn call_once(&self, call: ApiRequest) -> Result<ApiResponse, Error> {
+        self.service.clone().oneshot(call).await
+    }
+}
+
+impl Service<ApiRequest> for Client {
+    type Response = ApiResponse;
+    type Error = Error;
+    type Future =
+        <BoxCloneSyncService<ApiRequest, ApiResponse, Error> as Service<ApiRequest>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.service.poll_ready(cx)
+    }
+
+    fn call(&mut self, call: ApiRequest) -> Self::Future {
+        self.service.call(call)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ApiRequest, Client};
+
+    #[test]
+    fn handles_are_clone_send_and_sync() {
+        fn check<T: Clone + Send + Sync>() {}
+        check::<Client>();
+        check::<ApiRequest>();
+    }
+}
