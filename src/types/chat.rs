@@ -4437,7 +4437,6 @@ pub struct ResponseParameters {
     pub retry_after: Option<i64>,
 }
 
-#[cfg(feature = "serde-all")]
 impl FromJson for ResponseParameters {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut migrate_to_chat_id = None;
@@ -4462,7 +4461,6 @@ impl FromJson for ResponseParameters {
     }
 }
 
-#[cfg(feature = "serde-all")]
 deserialize_from_json!(ResponseParameters);
 
 #[cfg(feature = "serde-all")]

@@ -183,7 +183,8 @@ impl Model {
         let mut received = HashSet::new();
         let mut sent = HashSet::new();
         self.reach("Update", &mut received);
-        self.reach("MaybeInaccessibleMessage", &mut received);
+        // What surrounds every result.
+        self.reach("ResponseParameters", &mut received);
         for method in &self.schema.methods {
             for name in method.returns.split(" | ") {
                 if let Some(name) = innermost(&parse_shape(name)) {
