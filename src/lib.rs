@@ -11,6 +11,8 @@ pub mod methods;
 mod model;
 mod multipart;
 mod reply;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod types;
 pub mod webhook;
 

@@ -1,0 +1,353 @@
+//! What the Bot API answers, in the server's own bytes.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+use super::{call::Call, http1, json};
+
+/// An answer to a Bot API call.
+///
+/// Tests give them to [`Telegram::answer`](super::Telegram::answer) and its siblings.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    kind: Kind,
+    delay: Duration,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Ok {
+        result: Value,
+        description: Option<String>,
+    },
+    Error {
+        code: u16,
+        description: String,
+        parameters: Map<String, Value>,
+    },
+    Raw {
+        status: u16,
+        content_type: String,
+        body: Bytes,
+    },
+    HangUp,
+    Silence,
+}
+
+impl Answer {
+    /// `{"ok":true,"result":…}`.
+    pub fn ok(result: impl Into<Value>) -> Self {
+        Self::of(Kind::Ok {
+            result: result.into(),
+            description: None,
+        })
+    }
+
+    /// `{"ok":false,"error_code":…,"description":…}` with that HTTP status, which should be 400 to 599.
+    pub fn error(code: u16, description: impl Into<String>) -> Self {
+        Self::of(Kind::Error {
+            code,
+            description: description.into(),
+            parameters: Map::new(),
+        })
+    }
+
+    /// The 429 of a bot that was too fast, with `retry_after` in seconds.
+    pub fn too_many_requests(retry_after: u32) -> Self {
+        Self::error(429, format!("Too Many Requests: retry after {retry_after}"))
+            .retry_after(retry_after)
+    }
+
+    /// Any response, such as the HTML of a proxy that stands before Telegram.
+    pub fn raw(status: u16, content_type: impl Into<String>, body: impl Into<Bytes>) -> Self {
+        Self::of(Kind::Raw {
+            status,
+            content_type: content_type.into(),
+            body: body.into(),
+        })
+    }
+
+    /// Takes the call, then closes the connection without a word.
+    pub fn hang_up() -> Self {
+        Self::of(Kind::HangUp)
+    }
+
+    /// Takes the call and never answers; the connection ends when the bot gives up.
+    pub fn silence() -> Self {
+        Self::of(Kind::Silence)
+    }
+
+    fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            delay: Duration::ZERO,
+        }
+    }
+
+    /// Adds a `description` to an answer made by [`ok`](Self::ok); of no effect on others.
+    pub fn description(mut self, text: impl Into<String>) -> Self {
+        if let Kind::Ok { description, .. } = &mut self.kind {
+            *description = Some(text.into());
+        }
+        self
+    }
+
+    /// Adds `retry_after`, in seconds, to an error: in its `parameters` and, unless 0, as a header. Of no effect on others.
+    pub fn retry_after(self, seconds: u32) -> Self {
+        self.parameter("retry_after", seconds.into())
+    }
+
+    /// Adds `migrate_to_chat_id` to the `parameters` of an error; of no effect on others.
+    pub fn migrate_to_chat_id(self, chat_id: i64) -> Self {
+        self.parameter("migrate_to_chat_id", chat_id.into())
+    }
+
+    /// Waits that long before it answers.
+    pub fn after(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+
+    fn parameter(mut self, name: &str, value: Value) -> Self {
+        if let Kind::Error { parameters, .. } = &mut self.kind {
+            parameters.insert(name.to_owned(), value);
+        }
+        self
+    }
+
+    pub(super) fn delay(&self) -> Duration {
+        self.delay
+    }
+
+    /// The call was refused with that code and text, if it was.
+    pub(super) fn as_error(&self) -> Option<(u16, &str)> {
+        match &self.kind {
+            Kind::Error {
+                code, description, ..
+            } => Some((*code, description)),
+            _ => None,
+        }
+    }
+
+    /// The response's JSON, `null` if it isn't JSON.
+    pub(super) fn to_value(&self) -> Value {
+        match &self.kind {
+            Kind::Ok {
+                result,
+                description: None,
+            } => json!({"ok": true, "result": result}),
+            Kind::Ok {
+                result,
+                description,
+            } => json!({"ok": true, "result": result, "description": description}),
+            Kind::Error {
+                code,
+                description,
+                parameters,
+            } if parameters.is_empty() => {
+                json!({"ok": false, "error_code": code, "description": description})
+            }
+            Kind::Error {
+                code,
+                description,
+                parameters,
+            } => {
+                json!({"ok": false, "error_code": code, "description": description, "parameters": parameters})
+            }
+            Kind::Raw { .. } | Kind::HangUp | Kind::Silence => Value::Null,
+        }
+    }
+
+    pub(super) fn to_response(&self) -> Response {
+        let (status, content_type, retry_after, body) = match &self.kind {
+            Kind::Ok {
+                result,
+                description,
+            } => {
+                // By hand, as the order of keys is the server's.
+                let mut body = format!("{{\"ok\":true,\"result\":{}", json::to_string(result));
+                if let Some(description) = description {
+                    body += ",\"description\":";
+                    body += &json::to_string(&description.as_str().into());
+                }
+                (200, "application/json", 0, Bytes::from(body + "}"))
+            }
+            Kind::Error {
+                code,
+                description,
+                parameters,
+            } => {
+                let description = json::to_string(&description.as_str().into());
+                let mut body =
+                    format!("{{\"ok\":false,\"error_code\":{code},\"description\":{description}");
+                if !parameters.is_empty() {
+                    body += ",\"parameters\":";
+                    body += &json::to_string(&parameters.clone().into());
+                }
+                let retry_after = parameters
+                    .get("retry_after")
+                    .and_then(Value::as_u64)
+                    .unwrap_or(0);
+                (
+                    *code,
+                    "application/json",
+                    retry_after,
+                    Bytes::from(body + "}"),
+                )
+            }
+            Kind::Raw {
+                status,
+                content_type,
+                body,
+            } => (*status, content_type.as_str(), 0, body.clone()),
+            Kind::HangUp => return Response::HangUp,
+            Kind::Silence => return Response::Silence,
+        };
+        let reason = http1::reason_phrase(status);
+        let retry_after = match retry_after {
+            0 => String::new(),
+            seconds => format!("Retry-After: {seconds}\r\n"),
+        };
+        let head = format!(
+            "HTTP/1.1 {status} {reason}\r\nConnection: keep-alive\r\nContent-Type: {content_type}\r\n\
+             {retry_after}Content-Length: {}\r\n\r\n",
+            body.len()
+        );
+        Response::Bytes(head.into(), body)
+    }
+}
+
+/// What goes onto the wire.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Response {
+    Bytes(Bytes, Bytes),
+    HangUp,
+    Silence,
+}
+
+type AnswerFn = Arc<dyn Fn(&Call) -> Option<Answer> + Send + Sync>;
+
+/// The answers that tests have set, by the method's lower-case name.
+#[derive(Default)]
+pub(super) struct Overrides {
+    methods: Mutex<HashMap<String, Override>>,
+}
+
+#[derive(Default)]
+struct Override {
+    once: VecDeque<Answer>,
+    always: Option<AnswerFn>,
+}
+
+impl Overrides {
+    pub(super) fn once(&self, method: &str, answer: Answer) {
+        self.edit(method, |set| set.once.push_back(answer));
+    }
+
+    pub(super) fn always(&self, method: &str, answer: AnswerFn) {
+        self.edit(method, |set| set.always = Some(answer));
+    }
+
+    pub(super) fn clear(&self, method: &str) {
+        self.edit(method, |set| *set = Override::default());
+    }
+
+    pub(super) fn answer(&self, call: &Call) -> Option<Answer> {
+        let mut always = None;
+        let once = self.edit(&call.method, |set| {
+            always.clone_from(&set.always);
+            set.once.pop_front()
+        });
+        // The test's function runs outside the lock: it may set answers itself.
+        once.or_else(|| always?(call))
+    }
+
+    fn edit<T>(&self, method: &str, edit: impl FnOnce(&mut Override) -> T) -> T {
+        let mut methods = self.methods.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = method.to_ascii_lowercase();
+        let set = methods.entry(name.clone()).or_default();
+        let result = edit(set);
+        if set.once.is_empty() && set.always.is_none() {
+            methods.remove(&name);
+        }
+        result
+    }
+}
+
+impl fmt::Debug for Overrides {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Overrides(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::call::tests::call, *};
+
+    fn bytes(answer: &Answer) -> String {
+        match answer.to_response() {
+            Response::Bytes(head, body) => String::from_utf8([head, body].concat()).unwrap(),
+            other => panic!("no bytes: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn answers_have_exactly_the_headers_of_the_server() {
+        let body = r#"{"ok":true,"result":true,"description":"Webhook was set"}"#;
+        assert_eq!(
+            bytes(&Answer::ok(true).description("Webhook was set")),
+            format!(
+                "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Type: application/json\r\nContent-Length: 57\r\n\r\n{body}"
+            )
+        );
+        let body = r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 7","parameters":{"retry_after":7}}"#;
+        assert_eq!(
+            bytes(&Answer::too_many_requests(7)),
+            format!(
+                "HTTP/1.1 429 Too Many Requests\r\nConnection: keep-alive\r\nContent-Type: application/json\r\n\
+                 Retry-After: 7\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            )
+        );
+        let migrated = Answer::error(
+            400,
+            "Bad Request: group chat was upgraded to a supergroup chat",
+        )
+        .migrate_to_chat_id(-1001);
+        assert!(bytes(&migrated).ends_with(
+            r#"{"ok":false,"error_code":400,"description":"Bad Request: group chat was upgraded to a supergroup chat","parameters":{"migrate_to_chat_id":-1001}}"#
+        ));
+        assert!(bytes(&Answer::ok("é")).ends_with(r#"{"ok":true,"result":"\u00e9"}"#));
+    }
+
+    #[test]
+    fn one_time_answers_come_first_and_in_order() {
+        let set = Overrides::default();
+        let code = |method: &str| {
+            set.answer(&call(method, json!({})))
+                .and_then(|answer| answer.as_error().map(|error| error.0))
+        };
+        set.always("sendMessage", Arc::new(|_| Some(Answer::error(403, ""))));
+        set.once("SENDMESSAGE", Answer::error(429, ""));
+        set.once("sendMessage", Answer::error(500, ""));
+        assert_eq!(
+            [
+                code("sendmessage"),
+                code("sendMessage"),
+                code("sendMessage"),
+                code("sendMessage")
+            ],
+            [Some(429), Some(500), Some(403), Some(403)]
+        );
+        set.clear("sendMessage");
+        assert_eq!([code("sendMessage"), code("getMe")], [None, None]);
+        assert!(set.methods.lock().unwrap().is_empty());
+    }
+}

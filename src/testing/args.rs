@@ -1,0 +1,307 @@
+//! Reading a call's arguments and files out of a query string or a body.
+
+use bytes::Bytes;
+use serde::de::{DeserializeSeed, Deserializer as _, MapAccess, Visitor};
+use serde_json::{Map, Value, value::RawValue};
+
+use super::{
+    call::UploadedFile,
+    http1::{Kind, MAX_ARGUMENTS, Refusal},
+};
+
+const MAX_FILES: usize = 50;
+const MAX_BOUNDARY: usize = 70;
+
+/// A call's arguments, where the first of a name wins, and its files.
+#[derive(Debug, Default)]
+pub(super) struct Args {
+    pub(super) params: Map<String, Value>,
+    pub(super) files: Vec<UploadedFile>,
+    bytes: usize,
+}
+
+impl Args {
+    /// An argument as the server sees it; empty if there is none.
+    pub(super) fn text(&self, name: &str) -> String {
+        self.params.get(name).map(text).unwrap_or_default()
+    }
+
+    /// The file of that field, or the one that an argument of that name points to with `attach://`.
+    pub(super) fn file(&self, name: &str) -> Option<&UploadedFile> {
+        find_file(&self.files, &self.params, name)
+    }
+
+    /// Adds the arguments of a query string or a form.
+    pub(super) fn read_form(&mut self, form: &[u8]) -> Result<(), Refusal> {
+        self.count(form.len())?;
+        for (name, value) in form_urlencoded::parse(form) {
+            self.add(&name, Value::String(value.into_owned()));
+        }
+        Ok(())
+    }
+
+    /// Adds what a body holds, by its content type. Broken JSON counts up to where it breaks.
+    pub(super) async fn read_body(
+        &mut self,
+        content_type: Option<&[u8]>,
+        body: &Bytes,
+    ) -> Result<(), Refusal> {
+        let content_type = String::from_utf8_lossy(content_type.unwrap_or_default());
+        match Kind::of(&content_type.to_ascii_lowercase()) {
+            Kind::Json => self.read_json(body),
+            Kind::Form => self.read_form(body),
+            Kind::Multipart if body.is_empty() => Ok(()),
+            Kind::Multipart => self.read_multipart(boundary(&content_type)?, body).await,
+            Kind::Other => Ok(()),
+        }
+    }
+
+    fn read_json(&mut self, json: &[u8]) -> Result<(), Refusal> {
+        self.count(json.len())?;
+        // A syntax error ends the reading, but what was read counts.
+        serde_json::Deserializer::from_slice(json)
+            .deserialize_map(Members(self))
+            .ok();
+        Ok(())
+    }
+
+    async fn read_multipart(&mut self, boundary: String, body: &Bytes) -> Result<(), Refusal> {
+        let bad = |_| Refusal::new(400, "Bad Request: can't parse form data");
+        let mut parts = multer::Multipart::with_reader(body.as_ref(), boundary);
+        while let Some(part) = parts.next_field().await.map_err(bad)? {
+            let name = part.name().map(decode).filter(|name| !name.is_empty());
+            let name = name.ok_or_else(|| {
+                Refusal::new(
+                    400,
+                    "Bad Request: field name in multipart/form-data not found",
+                )
+            })?;
+            let file_name = part.file_name().map(decode);
+            let content_type = part.content_type().map(ToString::to_string);
+            let bytes = part.bytes().await.map_err(bad)?;
+            if let Some(file_name) = file_name {
+                if self.files.len() == MAX_FILES {
+                    return Err(Refusal::new(
+                        413,
+                        "Request Entity Too Large: too many files attached",
+                    ));
+                }
+                let content_type =
+                    content_type.unwrap_or_else(|| "application/octet-stream".to_owned());
+                self.files.push(UploadedFile {
+                    field: name,
+                    file_name,
+                    content_type,
+                    bytes,
+                });
+            } else {
+                self.count(bytes.len())?;
+                self.add(
+                    &name,
+                    Value::String(String::from_utf8_lossy(&bytes).into_owned()),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, name: &str, value: Value) {
+        if !self.params.contains_key(name) {
+            self.params.insert(name.to_owned(), value);
+        }
+    }
+
+    fn count(&mut self, bytes: usize) -> Result<(), Refusal> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > MAX_ARGUMENTS {
+            return Err(Refusal::new(
+                413,
+                "Request Entity Too Large: too many parameters",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// An argument as the server sees it: a string as it is, everything else as JSON.
+pub(super) fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    }
+}
+
+pub(super) fn find_file<'a>(
+    files: &'a [UploadedFile],
+    params: &Map<String, Value>,
+    name: &str,
+) -> Option<&'a UploadedFile> {
+    let with_field = |field: &str| files.iter().find(|file| file.field == field);
+    with_field(name).or_else(|| with_field(params.get(name)?.as_str()?.strip_prefix("attach://")?))
+}
+
+/// Puts each member of an object into the arguments as soon as it is read.
+struct Members<'a>(&'a mut Args);
+
+impl<'de> Visitor<'de> for Members<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        while let Some(name) = members.next_key::<String>()? {
+            let value = members.next_value_seed(Member)?;
+            self.0.add(&name, value);
+        }
+        Ok(())
+    }
+}
+
+/// Reads a member through its raw text, so that a broken value is noticed before it counts.
+struct Member;
+
+impl<'de> DeserializeSeed<'de> for Member {
+    type Value = Value;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        let raw: Box<RawValue> = serde::Deserialize::deserialize(deserializer)?;
+        serde_json::from_str(raw.get()).map_err(serde::de::Error::custom)
+    }
+}
+
+fn boundary(content_type: &str) -> Result<String, Refusal> {
+    let bad = |reason| Refusal::new(400, format!("Bad Request: {reason}"));
+    let at = content_type
+        .to_ascii_lowercase()
+        .find("boundary")
+        .ok_or_else(|| bad("boundary not found"))?;
+    let (_, value) = content_type[at..]
+        .split_once('=')
+        .ok_or_else(|| bad("boundary value not found"))?;
+    let value = value.split(';').next().unwrap_or_default();
+    let value = value
+        .strip_prefix('"')
+        .and_then(|value| value.strip_suffix('"'))
+        .unwrap_or(value);
+    if value.is_empty() || value.len() > MAX_BOUNDARY {
+        return Err(bad("boundary too big or empty"));
+    }
+    Ok(value.to_owned())
+}
+
+fn decode(text: &str) -> String {
+    percent_encoding::percent_decode_str(text)
+        .decode_utf8_lossy()
+        .into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    async fn read(content_type: &str, body: &str) -> Result<Args, Refusal> {
+        let mut args = Args::default();
+        args.read_body(
+            Some(content_type.as_bytes()),
+            &Bytes::copy_from_slice(body.as_bytes()),
+        )
+        .await?;
+        Ok(args)
+    }
+
+    async fn params(content_type: &str, body: &str) -> Value {
+        Value::Object(read(content_type, body).await.unwrap().params)
+    }
+
+    #[tokio::test]
+    async fn json_keeps_its_types_and_the_first_of_a_name() {
+        let body = r#"{"a": 1, "b": null, "c": {"d": [true]}, "a": 2, "e": "x"}"#;
+        assert_eq!(
+            params("application/json; charset=utf-8", body).await,
+            json!({"a": 1, "b": null, "c": {"d": [true]}, "e": "x"})
+        );
+        let args = read("application/json", body).await.unwrap();
+        let text = |name| args.text(name);
+        assert_eq!(
+            [text("a"), text("b"), text("c"), text("e"), text("z")],
+            ["1", "null", r#"{"d":[true]}"#, "x", ""]
+        );
+    }
+
+    #[tokio::test]
+    async fn broken_json_counts_up_to_where_it_breaks() {
+        assert_eq!(
+            params("application/json", r#"{"a": 1, "b": {"c": ], "d": 2}"#).await,
+            json!({"a": 1})
+        );
+        for other in ["[1]", "\"a\"", "null", "", "{"] {
+            assert_eq!(
+                params("application/json", other).await,
+                json!({}),
+                "{other}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn forms_are_decoded_and_other_types_ignored() {
+        assert_eq!(
+            params("Application/X-WWW-Form-Urlencoded", "a=1%202+3&b&a=4").await,
+            json!({"a": "1 2 3", "b": ""})
+        );
+        assert_eq!(params("text/plain", "a=1").await, json!({}));
+    }
+
+    #[tokio::test]
+    async fn multipart_has_fields_and_files() {
+        let body = "--x y\r\nContent-Disposition: form-data; name=\"photo\"\r\n\r\nattach://f\r\n\
+                    --x y\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a%20b.png\"\r\nContent-Type: image/png\r\n\r\n\0PNG\r\n\
+                    --x y--\r\n";
+        let args = read("multipart/form-data; boundary=\"x y\"", body)
+            .await
+            .unwrap();
+        assert_eq!(args.text("photo"), "attach://f");
+        let file = args.file("photo").unwrap();
+        assert_eq!(
+            (
+                file.field.as_str(),
+                file.file_name.as_str(),
+                file.content_type.as_str()
+            ),
+            ("f", "a b.png", "image/png")
+        );
+        assert_eq!(file.bytes.as_ref(), b"\0PNG");
+    }
+
+    #[tokio::test]
+    async fn limits_and_broken_bodies_are_refused() {
+        let code = async |content_type: &str, body: &str| {
+            read(content_type, body)
+                .await
+                .err()
+                .map(|refusal| refusal.code)
+        };
+        let boundary = "x".repeat(71);
+        assert_eq!(
+            code("application/json", &" ".repeat(MAX_ARGUMENTS + 1)).await,
+            Some(413)
+        );
+        assert_eq!(code("multipart/form-data", "x").await, Some(400));
+        assert_eq!(
+            code(&format!("multipart/form-data; boundary={boundary}"), "x").await,
+            Some(400)
+        );
+        assert_eq!(
+            code(
+                "multipart/form-data; boundary=x",
+                "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1"
+            )
+            .await,
+            Some(400)
+        );
+    }
+}

@@ -1,0 +1,157 @@
+//! Starting an embedded Telegram.
+
+use std::{
+    net::Ipv4Addr,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64},
+    },
+    time::Duration,
+};
+
+use tokio::net::TcpListener;
+
+use super::{
+    Error, Inner, Telegram, answer::Overrides, api, call::CallLog, state::State, webhook::Webhook,
+    wire::Limits,
+};
+
+/// Starts a [`Telegram`] with settings of its own.
+#[derive(Clone, Debug)]
+#[must_use = "nothing happens until it is started"]
+pub struct TelegramBuilder {
+    token: String,
+    user_name: String,
+    first_update_id: u64,
+    max_attempts: usize,
+    max_wait: Duration,
+    response_timeout: Duration,
+    patience: Duration,
+    webhook_cooldown: Duration,
+    max_upload: usize,
+}
+
+impl Default for TelegramBuilder {
+    fn default() -> Self {
+        Self {
+            token: "4711:AAEmbedded-Telegram_for-tests".to_owned(),
+            user_name: "test_bot".to_owned(),
+            first_update_id: 815_000_001,
+            max_attempts: 5,
+            max_wait: Duration::MAX,
+            response_timeout: Duration::from_secs(60),
+            patience: Duration::from_secs(10),
+            webhook_cooldown: Duration::from_secs(1),
+            max_upload: 256 << 20,
+        }
+    }
+}
+
+impl TelegramBuilder {
+    /// The bot's token, `<id>:<secret>`.
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = token.into();
+        self
+    }
+
+    /// The bot's user name, without `@`; `test_bot` by default.
+    pub fn user_name(mut self, user_name: impl Into<String>) -> Self {
+        self.user_name = user_name.into();
+        self
+    }
+
+    /// The id of the first update that has none; 815 000 001 by default.
+    pub fn first_update_id(mut self, id: u64) -> Self {
+        self.first_update_id = id;
+        self
+    }
+
+    /// How often [`Telegram::deliver`] tries (at least once); 5 by default. The real one goes on until the update's life ends.
+    pub fn max_attempts(mut self, attempts: usize) -> Self {
+        self.max_attempts = attempts.max(1);
+        self
+    }
+
+    /// Cuts the pauses between attempts, so that a test needn't sit through them. Unlimited by default: 0, 2, 4, 8 … 64
+    /// seconds, or what the bot asks for with `Retry-After`. [`Attempt::wait`](super::Attempt::wait) is not cut.
+    pub fn max_wait(mut self, wait: Duration) -> Self {
+        self.max_wait = wait;
+        self
+    }
+
+    /// How long the bot has to the *end* of its response; 60 s by default, as with the real one.
+    pub fn response_timeout(mut self, timeout: Duration) -> Self {
+        self.response_timeout = timeout;
+        self
+    }
+
+    /// How long [`Telegram::wait_for_call`] waits; 10 s by default.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// For how long after a `setWebhook` another one is answered with 429; 1 s by default, as with the real
+    /// one. [`Telegram::set_webhook`] is free of it.
+    pub fn webhook_cooldown(mut self, cooldown: Duration) -> Self {
+        self.webhook_cooldown = cooldown;
+        self
+    }
+
+    /// The largest body, in bytes, that is read from the bot, after decompression; 256 MiB by default.
+    /// Arguments that aren't files may take 1 MiB, as with the real one.
+    pub fn max_upload(mut self, bytes: usize) -> Self {
+        self.max_upload = bytes;
+        self
+    }
+
+    /// Starts it on a free port of 127.0.0.1. Must be called within a Tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidToken`], and [`Error::Start`] if no port can be opened.
+    pub async fn start(self) -> Result<Telegram, Error> {
+        let bot_id = bot_id(&self.token).ok_or(Error::InvalidToken)?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .map_err(Error::Start)?;
+        let api_url = format!("http://{}", listener.local_addr().map_err(Error::Start)?);
+        let state = Arc::new(State {
+            token: self.token,
+            bot_id,
+            user_name: self.user_name,
+            webhook: Webhook::new(self.webhook_cooldown),
+            log: CallLog::default(),
+            overrides: Overrides::default(),
+            limits: Limits {
+                response: self.response_timeout,
+                body: self.max_upload,
+            },
+            max_wait: self.max_wait,
+            max_attempts: self.max_attempts,
+            patience: self.patience,
+            max_upload: self.max_upload,
+            next_update_id: AtomicU64::new(self.first_update_id),
+            message_id: AtomicI64::new(0),
+        });
+        let server = tokio::spawn(api::serve(listener, Arc::clone(&state))).abort_handle();
+        Ok(Telegram {
+            inner: Arc::new(Inner {
+                state,
+                api_url,
+                server,
+            }),
+        })
+    }
+}
+
+fn bot_id(token: &str) -> Option<i64> {
+    let (id, secret) = token.split_once(':')?;
+    let is_fine = !id.starts_with('0')
+        && token.len() <= 80
+        && !secret.is_empty()
+        && !token.contains(['/', '?', '#', '%']);
+    id.parse()
+        .ok()
+        .filter(|id| is_fine && (1..1 << 54).contains(id))
+}

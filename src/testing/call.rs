@@ -1,0 +1,261 @@
+//! The calls a bot makes, and the log that keeps them.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+use tokio::{sync::Notify, time::timeout};
+
+use super::{Error, args};
+
+/// One call of a Bot API method, whichever way it came in.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Call {
+    /// The method's name as the bot wrote it. Telegram ignores its case.
+    pub method: String,
+    /// The arguments: with their JSON types out of a JSON body, as strings out of a form, a multipart
+    /// body or a query. [`text`](Self::text), [`integer`](Self::integer) and [`json`](Self::json) read both.
+    pub params: Map<String, Value>,
+    /// The uploaded files, in their order.
+    pub files: Vec<UploadedFile>,
+    /// How it came in.
+    pub via: Via,
+    /// Whether it was made under `/bot<token>/test/`, the test environment.
+    pub test_environment: bool,
+    /// What it was answered, as a response's JSON; `null` for [`Answer`](super::Answer)s that aren't
+    /// JSON. Nobody sees the answer to a call made in a webhook reply.
+    pub response: Value,
+}
+
+/// How a [`Call`] came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Via {
+    /// As a request to the Bot API.
+    Http,
+    /// In the response to a webhook request.
+    WebhookReply,
+}
+
+/// A file of a multipart body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UploadedFile {
+    /// The name of its field.
+    pub field: String,
+    /// Its file name, percent-decoded as Telegram does.
+    pub file_name: String,
+    /// The part's content type; `application/octet-stream` if it has none.
+    pub content_type: String,
+    /// What is in it.
+    pub bytes: Bytes,
+}
+
+impl Call {
+    /// Whether it calls that method, in any case.
+    pub fn is(&self, method: &str) -> bool {
+        self.method.eq_ignore_ascii_case(method)
+    }
+
+    /// Whether it was answered with `"ok": true`.
+    pub fn is_ok(&self) -> bool {
+        self.response["ok"] == true
+    }
+
+    /// An argument as Telegram sees it: a string as it is, everything else as JSON text.
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.params.get(name).map(args::text)
+    }
+
+    /// An argument as a whole number.
+    pub fn integer(&self, name: &str) -> Option<i64> {
+        self.text(name)?.trim().parse().ok()
+    }
+
+    /// An argument as JSON; out of a form or multipart body its text is read as JSON.
+    pub fn json(&self, name: &str) -> Option<Value> {
+        match self.params.get(name)? {
+            Value::String(text) => serde_json::from_str(text).ok(),
+            value => Some(value.clone()),
+        }
+    }
+
+    /// The file uploaded for an argument: in the field of that name, or in the field that the argument
+    /// names with `attach://`.
+    pub fn file(&self, name: &str) -> Option<&UploadedFile> {
+        args::find_file(&self.files, &self.params, name)
+    }
+
+    fn size(&self) -> usize {
+        self.files
+            .iter()
+            .map(|file| file.bytes.len())
+            .sum::<usize>()
+            + self.params.len() * 64
+    }
+}
+
+/// The last calls: at most 10 000, and at most 256 MiB of files.
+#[derive(Debug, Default)]
+pub(super) struct CallLog {
+    entries: Mutex<Entries>,
+    arrived: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    calls: VecDeque<(Call, Taken)>,
+    bytes: usize,
+}
+
+/// Whether a `wait_for` has already given the call out.
+type Taken = bool;
+
+impl CallLog {
+    const MAX_CALLS: usize = 10_000;
+    const MAX_BYTES: usize = 256 << 20;
+
+    pub(super) fn push(&self, call: Call) {
+        let mut entries = self.lock();
+        entries.bytes += call.size();
+        entries.calls.push_back((call, false));
+        while entries.calls.len() > Self::MAX_CALLS
+            || (entries.bytes > Self::MAX_BYTES && entries.calls.len() > 1)
+        {
+            if let Some((call, _)) = entries.calls.pop_front() {
+                entries.bytes -= call.size();
+            }
+        }
+        drop(entries);
+        self.arrived.notify_waiters();
+    }
+
+    pub(super) fn all(&self) -> Vec<Call> {
+        self.lock()
+            .calls
+            .iter()
+            .map(|(call, _)| call.clone())
+            .collect()
+    }
+
+    /// The oldest call of that method that no earlier wait got.
+    pub(super) async fn wait_for(&self, method: &str, patience: Duration) -> Result<Call, Error> {
+        let found = async {
+            loop {
+                let arrived = self.arrived.notified();
+                tokio::pin!(arrived);
+                // Listening starts before looking, so that no call slips through in between.
+                arrived.as_mut().enable();
+                if let Some(call) = self.take(method) {
+                    return call;
+                }
+                arrived.await;
+            }
+        };
+        timeout(patience, found).await.map_err(|_| {
+            let entries = self.lock();
+            let skipped = entries.calls.len().saturating_sub(20);
+            let seen = entries
+                .calls
+                .iter()
+                .skip(skipped)
+                .map(|(call, _)| call.method.clone())
+                .collect();
+            Error::NoCall {
+                method: method.to_owned(),
+                waited: patience,
+                seen,
+            }
+        })
+    }
+
+    fn take(&self, method: &str) -> Option<Call> {
+        let mut entries = self.lock();
+        let (call, taken) = entries
+            .calls
+            .iter_mut()
+            .find(|(call, taken)| !taken && call.is(method))?;
+        *taken = true;
+        Some(call.clone())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    pub(crate) fn call(method: &str, params: Value) -> Call {
+        let Value::Object(params) = params else {
+            panic!("not an object")
+        };
+        Call {
+            method: method.into(),
+            params,
+            files: Vec::new(),
+            via: Via::Http,
+            test_environment: false,
+            response: Value::Null,
+        }
+    }
+
+    #[test]
+    fn arguments_read_the_same_out_of_json_and_forms() {
+        for params in [
+            json!({"id": 42, "markup": {"a": [1]}}),
+            json!({"id": "42", "markup": "{\"a\":[1]}"}),
+        ] {
+            let call = call("m", params);
+            assert_eq!(call.integer("id"), Some(42));
+            assert_eq!(call.text("id").as_deref(), Some("42"));
+            assert_eq!(call.json("markup"), Some(json!({"a": [1]})));
+            assert_eq!(call.text("markup").as_deref(), Some(r#"{"a":[1]}"#));
+        }
+    }
+
+    #[tokio::test]
+    async fn each_call_is_waited_for_once_and_in_any_case() {
+        let log = CallLog::default();
+        log.push(call("SendMessage", json!({"n": 1})));
+        log.push(call("getMe", json!({})));
+        log.push(call("sendMessage", json!({"n": 2})));
+        let wait = async || log.wait_for("sendmessage", Duration::from_millis(5)).await;
+        assert_eq!(wait().await.unwrap().integer("n"), Some(1));
+        assert_eq!(wait().await.unwrap().integer("n"), Some(2));
+        let error = wait().await.unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "no call of sendmessage within 5ms; called so far: SendMessage, getMe, sendMessage"
+        );
+        assert_eq!(log.all().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_wait_ends_when_the_call_arrives() {
+        let log = CallLog::default();
+        let (found, ()) = tokio::join!(log.wait_for("getMe", Duration::from_secs(10)), async {
+            tokio::task::yield_now().await;
+            log.push(call("getMe", json!({})));
+        });
+        assert!(found.is_ok());
+    }
+
+    #[test]
+    fn the_log_is_bounded() {
+        let log = CallLog::default();
+        for _ in 0..CallLog::MAX_CALLS + 3 {
+            log.push(call("getMe", json!({})));
+        }
+        assert_eq!(log.all().len(), CallLog::MAX_CALLS);
+    }
+}

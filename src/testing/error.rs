@@ -1,0 +1,102 @@
+//! What can go wrong in the test kit itself.
+
+use std::{fmt, io, time::Duration};
+
+/// Why the embedded Telegram could not do what a test asked of it.
+///
+/// What goes wrong between Telegram and the *bot* is no `Error`: it is part of an
+/// [`Attempt`](super::Attempt).
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// No loopback port could be opened.
+    Start(io::Error),
+    /// The bot token isn't of the form `<id>:<secret>`.
+    InvalidToken,
+    /// No webhook is set, so there is nowhere to send the update.
+    NoWebhook,
+    /// The update isn't a JSON object, or its `update_id` isn't a non-negative integer.
+    NotAnUpdate,
+    /// The update is larger than the 512 KiB (524 288 bytes) Telegram keeps. Telegram drops it without a word.
+    UpdateTooLarge {
+        /// The size of its JSON, in bytes.
+        bytes: usize,
+    },
+    /// The request's head is over 4096 bytes: Telegram never sends such an update, and doesn't say so.
+    HeadTooLarge {
+        /// The size of the head, in bytes.
+        bytes: usize,
+    },
+    /// Telegram refused the call.
+    Refused {
+        /// The error code, as in `error_code`.
+        code: u16,
+        /// What Telegram says about it.
+        description: String,
+    },
+    /// The call that a test waited for didn't come in time.
+    NoCall {
+        /// The method that was waited for.
+        method: String,
+        /// How long the test waited.
+        waited: Duration,
+        /// The methods that were called up to now, oldest first, at most the last 20.
+        seen: Vec<String>,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start(_) => f.write_str("no loopback port could be opened"),
+            Self::InvalidToken => f.write_str("the bot token is not of the form <id>:<secret>"),
+            Self::NoWebhook => f.write_str("no webhook is set"),
+            Self::NotAnUpdate => {
+                f.write_str("an update is a JSON object with an unsigned integer as its update_id")
+            }
+            Self::UpdateTooLarge { bytes } => {
+                write!(
+                    f,
+                    "the update has {bytes} bytes, Telegram drops those over 524288"
+                )
+            }
+            Self::HeadTooLarge { bytes } => {
+                write!(
+                    f,
+                    "the request head has {bytes} bytes, Telegram never sends those over 4096"
+                )
+            }
+            Self::Refused { code, description } => write!(f, "{code} {description}"),
+            Self::NoCall {
+                method,
+                waited,
+                seen,
+            } if seen.is_empty() => {
+                write!(
+                    f,
+                    "no call of {method} within {waited:?}; nothing has been called at all"
+                )
+            }
+            Self::NoCall {
+                method,
+                waited,
+                seen,
+            } => {
+                write!(
+                    f,
+                    "no call of {method} within {waited:?}; called so far: {}",
+                    seen.join(", ")
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Start(source) => Some(source),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! HTTP/1 messages as Telegram's server reads them, in both directions: the bot's responses to the
+//! webhook, and the requests of a Bot API client.
+//!
+//! Written by hand because what matters here is to be wrong in the same places: a response without a
+//! length has no body, what is left over stays in the connection, lines end in CRLF or never.
+
+use std::io;
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use super::body;
+
+#[cfg(test)]
+mod tests;
+
+/// Arguments (JSON, forms, and the fields of a multipart body) may have this many bytes together.
+pub(super) const MAX_ARGUMENTS: usize = 1 << 20;
+const MAX_HEAD: usize = 1 << 18;
+
+/// Names as they were sent, in their order, with their values.
+pub(super) type Headers = Vec<(String, Bytes)>;
+
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) start: Start,
+    pub(super) headers: Headers,
+    /// Whether the sender means to keep the connection.
+    pub(super) keep_alive: bool,
+    /// Out of its chunks and decompressed.
+    pub(super) body: Bytes,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    Request { target: Vec<u8> },
+    Response { code: u16, reason: String },
+}
+
+/// Why a message can't be read: the status that the server writes back before it closes, and its words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) code: u16,
+    pub(super) reason: String,
+}
+
+impl Refusal {
+    pub(super) fn new(code: u16, reason: impl Into<String>) -> Self {
+        Self {
+            code,
+            reason: reason.into(),
+        }
+    }
+
+    /// What the server writes into the connection.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        format!(
+            "HTTP/1.1 {} {}\r\nContent-Length: 0\r\n\r\n",
+            self.code,
+            reason_phrase(self.code)
+        )
+        .into_bytes()
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum ReadError {
+    /// The other side closed the connection.
+    Closed,
+    Io(io::Error),
+    Refused(Refusal),
+}
+
+impl From<Refusal> for ReadError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// The first header of that name.
+pub(super) fn header<'a>(headers: &'a Headers, name: &str) -> Option<&'a [u8]> {
+    headers
+        .iter()
+        .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.as_ref())
+}
+
+/// Reads the next message. What follows it stays in `buffer`. `max_body` is in bytes, after decompression.
+pub(super) async fn read<R>(
+    io: &mut R,
+    buffer: &mut BytesMut,
+    max_body: usize,
+) -> Result<Message, ReadError>
+where
+    R: AsyncRead + Unpin,
+{
+    let head = loop {
+        if let Some(at) = find(buffer, b"\r\n\r\n") {
+            let head = buffer.split_to(at + 2);
+            buffer.advance(2);
+            break head;
+        }
+        if buffer.len() > MAX_HEAD {
+            return Err(Refusal::new(
+                431,
+                "Request Header Fields Too Large: total headers size exceeded",
+            )
+            .into());
+        }
+        fill(io, buffer).await?;
+    };
+    let Head {
+        start,
+        headers,
+        keep_alive,
+    } = parse_head(&head.freeze())?;
+
+    let text = |name| {
+        last(&headers, name).map(|value| String::from_utf8_lossy(value).to_ascii_lowercase())
+    };
+    let length = last(&headers, "content-length").map_or(0, leading_digits);
+    let transfer_encoding = text("transfer-encoding").unwrap_or_default();
+    if transfer_encoding.is_empty() && length == 0 {
+        return Ok(Message {
+            start,
+            headers,
+            keep_alive,
+            body: Bytes::new(),
+        });
+    }
+    let is_chunked = match transfer_encoding.as_str() {
+        "" => false,
+        "chunked" => true,
+        _ => return Err(Refusal::new(501, "Unimplemented: unsupported transfer-encoding").into()),
+    };
+    let is_compressed = match text("content-encoding").as_deref() {
+        None | Some("" | "none") => false,
+        Some("gzip" | "deflate") => true,
+        Some(_) => {
+            return Err(
+                Refusal::new(415, "Unsupported Media Type: unsupported content-encoding").into(),
+            );
+        }
+    };
+    let content_type = text("content-type").unwrap_or_default();
+    let limit = match Kind::of(&content_type) {
+        Kind::Form | Kind::Json => max_body.min(MAX_ARGUMENTS),
+        Kind::Multipart | Kind::Other => max_body,
+    };
+
+    let body = if is_chunked {
+        body::read_chunks(io, buffer, limit).await?
+    } else {
+        if length > limit {
+            return Err(too_large(length).into());
+        }
+        while buffer.len() < length {
+            fill(io, buffer).await?;
+        }
+        buffer.split_to(length).freeze()
+    };
+    let body = if is_compressed {
+        body::decompress(&body, limit)?
+    } else {
+        body
+    };
+    Ok(Message {
+        start,
+        headers,
+        keep_alive,
+        body,
+    })
+}
+
+/// How the server reads arguments from a body: decided by what the content type *contains*.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Json,
+    Form,
+    Multipart,
+    Other,
+}
+
+impl Kind {
+    pub(super) fn of(lower_case_content_type: &str) -> Self {
+        if lower_case_content_type.contains("multipart/form-data") {
+            Self::Multipart
+        } else if lower_case_content_type.contains("application/x-www-form-urlencoded") {
+            Self::Form
+        } else if lower_case_content_type.contains("application/json") {
+            Self::Json
+        } else {
+            Self::Other
+        }
+    }
+}
+
+struct Head {
+    start: Start,
+    headers: Headers,
+    keep_alive: bool,
+}
+
+/// `head` ends in the line break of its last header.
+fn parse_head(head: &Bytes) -> Result<Head, Refusal> {
+    let line_end = find(head, b"\r\n").unwrap_or(head.len());
+    let line = &head[..line_end];
+    let (first, rest) = split_once(line, b' ');
+    let (start, version) = if first == b"GET" || first == b"POST" {
+        let at = rest.iter().rposition(|&b| b == b' ');
+        let at = at.ok_or_else(|| Refusal::new(400, "Bad Request: wrong request line"))?;
+        (
+            Start::Request {
+                target: rest[..at].to_vec(),
+            },
+            &rest[at + 1..],
+        )
+    } else if first.starts_with(b"HTTP") {
+        let (code, reason) = split_once(rest, b' ');
+        let code = u16::try_from(leading_digits(code)).unwrap_or(0);
+        (
+            Start::Response {
+                code,
+                reason: String::from_utf8_lossy(reason).into_owned(),
+            },
+            first,
+        )
+    } else {
+        return Err(Refusal::new(501, "Not Implemented"));
+    };
+    let mut keep_alive = match version {
+        b"HTTP/1.1" => true,
+        b"HTTP/1.0" => false,
+        _ => return Err(Refusal::new(505, "HTTP Version Not Supported")),
+    };
+
+    let mut headers = Headers::new();
+    let mut at = line_end + 2;
+    while at < head.len() {
+        let mut end = at + find(&head[at..], b"\r\n").ok_or_else(bad_request)?;
+        // A line that starts with white space belongs to the one before.
+        while matches!(head.get(end + 2), Some(b' ' | b'\t')) {
+            end = end + 2 + find(&head[end + 2..], b"\r\n").ok_or_else(bad_request)?;
+        }
+        let colon = head[at..end]
+            .iter()
+            .position(|&b| b == b':')
+            .ok_or_else(bad_request)?;
+        let name = String::from_utf8_lossy(&head[at..at + colon])
+            .trim()
+            .to_owned();
+        let value = head.slice_ref(head[at + colon + 1..end].trim_ascii());
+        if name.eq_ignore_ascii_case("connection") {
+            keep_alive = !value.eq_ignore_ascii_case(b"close");
+        }
+        headers.push((name, value));
+        at = end + 2;
+    }
+    Ok(Head {
+        start,
+        headers,
+        keep_alive,
+    })
+}
+
+pub(super) async fn fill<R>(io: &mut R, buffer: &mut BytesMut) -> Result<(), ReadError>
+where
+    R: AsyncRead + Unpin,
+{
+    buffer.reserve(16 << 10);
+    match io.read_buf(buffer).await {
+        Ok(0) => Err(ReadError::Closed),
+        Ok(_) => Ok(()),
+        Err(error) => Err(ReadError::Io(error)),
+    }
+}
+
+pub(super) fn too_large(size: usize) -> Refusal {
+    Refusal::new(
+        413,
+        format!("Request Entity Too Large: content length is {size}"),
+    )
+}
+
+fn bad_request() -> Refusal {
+    Refusal::new(400, "Bad Request")
+}
+
+fn last<'a>(headers: &'a Headers, name: &str) -> Option<&'a [u8]> {
+    headers
+        .iter()
+        .rev()
+        .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.as_ref())
+}
+
+fn leading_digits(text: &[u8]) -> usize {
+    text.iter()
+        .map_while(|&b| (b as char).to_digit(10))
+        .fold(0, |n: usize, digit| {
+            n.saturating_mul(10).saturating_add(digit as usize)
+        })
+}
+
+fn split_once(text: &[u8], at: u8) -> (&[u8], &[u8]) {
+    match text.iter().position(|&b| b == at) {
+        Some(position) => (&text[..position], &text[position + 1..]),
+        None => (text, &[]),
+    }
+}
+
+pub(super) fn find(text: &[u8], what: &[u8]) -> Option<usize> {
+    text.windows(what.len()).position(|window| window == what)
+}
+
+/// The server's own words for a status.
+pub(super) fn reason_phrase(code: u16) -> &'static str {
+    match code {
+        200 => "OK",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        409 => "Conflict",
+        413 => "Request Entity Too Large",
+        415 => "Unsupported Media Type",
+        421 => "Misdirected Request",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        505 => "HTTP Version Not Supported",
+        _ => "Internal Server Error",
+    }
+}

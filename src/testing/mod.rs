@@ -1,0 +1,273 @@
+//! A Telegram to test bots against: its Bot API and its webhook sender on a loopback port, over real
+//! sockets, without an account or a network.
+//!
+//! [`Telegram`] does what the real server does, including what its documentation doesn't say: which
+//! headers a webhook request has and in which order, which responses are read and which only look fine,
+//! how long it waits before it tries again, how it answers a call.
+//!
+//! 1. The bot is pointed at [`Telegram::api_url`], as at any Bot API server, and sets its webhook;
+//!    or the test does it for the bot with [`Telegram::set_webhook`].
+//! 2. The test sends updates with [`Telegram::deliver`] (again and again, as Telegram would),
+//!    [`Telegram::deliver_once`], or, for requests that Telegram would never send, [`Telegram::post_raw`].
+//!    [`update`] has some to start from.
+//! 3. The test looks at what the bot did: the [`Exchange`], and the [`Call`]s of the Bot API,
+//!    whether they came as requests or in a webhook response.
+//! 4. Calls are answered plausibly: a sent message comes back as a message. A test that wants something
+//!    else says so with [`Telegram::answer`].
+//!
+//! Like a Bot API server in local mode, it takes webhooks with `http` and any port.
+//!
+//! # Example
+//!
+//! ```
+//! use tower_telegram::testing::{Telegram, Via, update};
+//! # use tokio::{io::{AsyncReadExt, AsyncWriteExt}, net::TcpListener};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let bot = TcpListener::bind("127.0.0.1:0").await?;
+//! # let address = bot.local_addr()?;
+//! # tokio::spawn(async move {
+//! #     let (mut stream, _) = bot.accept().await.unwrap();
+//! #     let (mut request, mut all) = ([0; 4096], Vec::new());
+//! #     while !all.ends_with(b"}}") {
+//! #         let read = stream.read(&mut request).await.unwrap();
+//! #         all.extend_from_slice(&request[..read]);
+//! #     }
+//! #     let body = r#"{"method":"sendMessage","chat_id":7,"text":"Hello, Ada"}"#;
+//! #     let head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+//! #     stream.write_all((head + body).as_bytes()).await.unwrap();
+//! # });
+//! let telegram = Telegram::start().await?;
+//! // … the bot listens on `address` …
+//! telegram.set_webhook(&format!("http://{address}/webhook"), "secret")?;
+//!
+//! let exchange = telegram.deliver(update::text(7, "hello")).await;
+//! assert!(exchange.is_delivered());
+//!
+//! let call = telegram.wait_for_call("sendMessage").await?;
+//! assert_eq!(call.text("text").as_deref(), Some("Hello, Ada"));
+//! assert_eq!(call.via, Via::WebhookReply);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Bounds
+//!
+//! It ends with the last clone of its [`Telegram`], connections included. It keeps the last 10 000 calls,
+//! with at most 256 MiB of files; it takes 1024 connections at once, and bodies up to
+//! [`TelegramBuilder::max_upload`].
+
+mod allowed;
+mod answer;
+mod api;
+mod args;
+mod body;
+mod builder;
+mod call;
+mod connection;
+mod delivery;
+mod error;
+mod exchange;
+mod http1;
+mod json;
+mod message;
+mod methods;
+mod raw;
+mod reply;
+mod session;
+mod state;
+#[cfg(test)]
+mod tests;
+pub mod update;
+mod url;
+mod webhook;
+mod wire;
+
+use std::{fmt, sync::Arc};
+
+use serde_json::{Map, Value};
+use tokio::task::AbortHandle;
+
+pub use self::{
+    answer::Answer,
+    builder::TelegramBuilder,
+    call::{Call, UploadedFile, Via},
+    error::Error,
+    exchange::{Attempt, AttemptError, Exchange, Outcome},
+    raw::RawRequest,
+    webhook::WebhookSettings,
+};
+use self::{args::Args, state::State};
+
+/// An embedded Telegram. Clones are handles to the same one; it ends with the last of them.
+#[derive(Clone)]
+pub struct Telegram {
+    inner: Arc<Inner>,
+}
+
+impl fmt::Debug for Telegram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let api_url = &self.inner.api_url;
+        f.debug_struct("Telegram")
+            .field("api_url", api_url)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+struct Inner {
+    state: Arc<State>,
+    api_url: String,
+    server: AbortHandle,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Telegram {
+    /// Starts one on a free port of 127.0.0.1, with a token of its own. Must be called within a Tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Start`] if no port can be opened.
+    pub async fn start() -> Result<Self, Error> {
+        Self::builder().start().await
+    }
+
+    /// For settings other than the usual ones.
+    pub fn builder() -> TelegramBuilder {
+        TelegramBuilder::default()
+    }
+
+    /// Where its Bot API is, without a slash at the end: `http://127.0.0.1:4711`.
+    pub fn api_url(&self) -> &str {
+        &self.inner.api_url
+    }
+
+    /// The bot's token.
+    pub fn token(&self) -> &str {
+        &self.inner.state.token
+    }
+
+    /// The bot's id: the number its token starts with.
+    pub fn bot_id(&self) -> i64 {
+        self.inner.state.bot_id
+    }
+
+    /// The webhook, if one is set.
+    pub fn webhook(&self) -> Option<WebhookSettings> {
+        self.inner.state.webhook.settings()
+    }
+
+    /// Sets the webhook as if the bot had called `setWebhook`, with everything else at its default. An
+    /// empty URL deletes it. The call isn't recorded.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with what `setWebhook` would say. No webhook is set then, as with the real one.
+    pub fn set_webhook<'a>(
+        &self,
+        url: &str,
+        secret: impl Into<Option<&'a str>>,
+    ) -> Result<(), Error> {
+        let mut args = Args::default();
+        args.params = Map::from_iter([("url".to_owned(), url.into())]);
+        if let Some(secret) = secret.into() {
+            args.params.insert("secret_token".to_owned(), secret.into());
+        }
+        match self.inner.state.webhook.set(&args, true).as_error() {
+            Some((code, description)) => Err(Error::Refused {
+                code,
+                description: description.to_owned(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Sends an update, and sends it again with Telegram's pauses until the bot takes it: at most
+    /// [`max_attempts`](TelegramBuilder::max_attempts) times. A method in the response is carried out.
+    ///
+    /// An update without `update_id` gets the next one. Updates sent at the same time go over connections
+    /// of their own, up to the webhook's `max_connections`. Deleting the webhook ends it; after
+    /// a new `setWebhook` the next attempt goes to the new URL.
+    pub async fn deliver(&self, update: Value) -> Exchange {
+        let update_id = update["update_id"].as_u64().unwrap_or(0);
+        let attempts = self.inner.state.max_attempts;
+        self.inner
+            .state
+            .deliver(update, attempts)
+            .await
+            .unwrap_or_else(|error| Exchange {
+                update_id,
+                attempts: Vec::new(),
+                reply: None,
+                outcome: Outcome::NotSent(error),
+            })
+    }
+
+    /// Sends an update once. A method in the response is carried out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoWebhook`], [`Error::NotAnUpdate`], [`Error::UpdateTooLarge`] and [`Error::HeadTooLarge`]:
+    /// nothing was sent. What goes wrong after that is in the [`Attempt`].
+    pub async fn deliver_once(&self, update: Value) -> Result<Exchange, Error> {
+        self.inner.state.deliver(update, 1).await
+    }
+
+    /// Sends any request to the webhook, once. What the bot replies is not carried out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoWebhook`]. What goes wrong with the request is in the [`Attempt`].
+    pub async fn post_raw(&self, request: RawRequest) -> Result<Attempt, Error> {
+        self.inner.state.post_raw(&request).await
+    }
+
+    /// All calls of the Bot API up to now, oldest first, including those that failed. At most the last 10 000.
+    pub fn calls(&self) -> Vec<Call> {
+        self.inner.state.log.all()
+    }
+
+    /// The next call of that method (in any case), waiting until there is one. Each call is given out
+    /// once, beginning with the oldest, even if it came before this was asked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoCall`] if none comes within [`patience`](TelegramBuilder::patience). It says what was called instead.
+    pub async fn wait_for_call(&self, method: &str) -> Result<Call, Error> {
+        self.inner
+            .state
+            .log
+            .wait_for(method, self.inner.state.patience)
+            .await
+    }
+
+    /// Answers every further call of that method (in any case) so, even one that doesn't exist yet.
+    pub fn answer(&self, method: &str, answer: Answer) {
+        self.answer_with(method, move |_| Some(answer.clone()));
+    }
+
+    /// Answers the next call of that method so. Several are given in their order, before any that
+    /// [`answer`](Self::answer) has set.
+    pub fn answer_once(&self, method: &str, answer: Answer) {
+        self.inner.state.overrides.once(method, answer);
+    }
+
+    /// Answers every further call of that method with what `answer` makes of it; `None` stands for the usual answer.
+    pub fn answer_with<F>(&self, method: &str, answer: F)
+    where
+        F: Fn(&Call) -> Option<Answer> + Send + Sync + 'static,
+    {
+        self.inner.state.overrides.always(method, Arc::new(answer));
+    }
+
+    /// Goes back to the usual answers to that method.
+    pub fn answer_as_usual(&self, method: &str) {
+        self.inner.state.overrides.clear(method);
+    }
+}

@@ -1,0 +1,209 @@
+//! The webhook that is set: where requests go, over which connections, and what went wrong last.
+
+use std::{
+    io::{self, ErrorKind},
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use tokio::{
+    net::lookup_host,
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
+
+use super::{
+    args::Args,
+    connection::Connection,
+    exchange::{Attempt, AttemptError},
+    http1::{self, Headers},
+    state::now,
+    url::WebhookUrl,
+    webhook::WebhookSettings,
+    wire::{self, Answer, Limits, Request},
+};
+
+pub(super) const SECRET_HEADER: &str = "X-Telegram-Bot-Api-Secret-Token";
+
+/// A webhook that is set, with the connections to it.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) settings: WebhookSettings,
+    url: WebhookUrl,
+    permits: Semaphore,
+    idle: Mutex<Vec<Connection>>,
+    connections: Arc<AtomicU64>,
+    /// When, in Unix seconds, and what.
+    last_error: Mutex<Option<(u64, String)>>,
+    address: Mutex<Option<IpAddr>>,
+}
+
+impl Session {
+    pub(super) fn new(
+        settings: WebhookSettings,
+        url: WebhookUrl,
+        connections: Arc<AtomicU64>,
+    ) -> Self {
+        let permits = usize::try_from(settings.max_connections)
+            .unwrap_or(1)
+            .clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            address: Mutex::new(
+                settings
+                    .ip_address
+                    .as_ref()
+                    .and_then(|address| address.parse().ok()),
+            ),
+            settings,
+            url,
+            permits: Semaphore::new(permits),
+            idle: Mutex::default(),
+            connections,
+            last_error: Mutex::default(),
+        }
+    }
+
+    /// What the request line asks for.
+    pub(super) fn target(&self) -> &str {
+        &self.url.target
+    }
+
+    /// The headers of a request, in Telegram's order and case.
+    pub(super) fn headers(&self, body_length: usize) -> Headers {
+        let mut headers = vec![("Host", self.url.host_header())];
+        if !self.url.userinfo.is_empty() {
+            headers.push((
+                "Authorization",
+                format!("Basic {}", BASE64.encode(&self.url.userinfo)),
+            ));
+        }
+        if let Some(secret) = &self.settings.secret_token {
+            headers.push((SECRET_HEADER, secret.clone()));
+        }
+        headers.push(("Content-Type", "application/json".to_owned()));
+        headers.push(("Content-Length", body_length.to_string()));
+        headers.push(("Connection", "keep-alive".to_owned()));
+        headers.push(("Accept-Encoding", "gzip, deflate".to_owned()));
+        headers
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .collect()
+    }
+
+    /// Sends the request once a connection is free, and reads what comes back: the attempt, and the
+    /// response's arguments.
+    pub(super) async fn attempt(&self, request: &Request, limits: Limits) -> (Attempt, Args) {
+        // The semaphore is never closed.
+        let _permit = self.permits.acquire().await.ok();
+        let started = Instant::now();
+        let mut id = None;
+        match self.send(request, limits, &mut id).await {
+            Ok((answer, args)) => (wire::attempt(answer, id, started.elapsed()), args),
+            Err(error) => (
+                Attempt::failed(error, id, started.elapsed()),
+                Args::default(),
+            ),
+        }
+    }
+
+    async fn send(
+        &self,
+        request: &Request,
+        limits: Limits,
+        id: &mut Option<u64>,
+    ) -> Result<(Answer, Args), AttemptError> {
+        let connection = timeout(limits.response, self.connection()).await;
+        let mut connection =
+            connection.map_err(|_| AttemptError::Connect(ErrorKind::TimedOut))??;
+        *id = Some(connection.id);
+        let exchange = timeout(limits.response, connection.exchange(request, limits.body)).await;
+        let (answer, is_sent) = exchange.map_err(|_| AttemptError::TimedOut)??;
+        let mut args = Args::default();
+        let content_type = http1::header(&answer.headers, "content-type");
+        if let Err(refusal) = args.read_body(content_type, &answer.body).await {
+            return Err(connection.refuse(refusal));
+        }
+        if answer.keep_alive && is_sent && request.is_complete {
+            connection.rest();
+            self.lock_idle().push(connection);
+        }
+        Ok((answer, args))
+    }
+
+    /// The connection used last that is still open, else a new one.
+    async fn connection(&self) -> Result<Connection, AttemptError> {
+        // Lets the runtime see what happened on the sockets since it last looked.
+        tokio::task::yield_now().await;
+        loop {
+            let idle = self.lock_idle().pop();
+            let Some(mut connection) = idle else {
+                return self.connect().await;
+            };
+            if connection.is_open() {
+                return Ok(connection);
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Connection, AttemptError> {
+        if self.url.https {
+            return Err(AttemptError::TlsUnsupported);
+        }
+        let failed = |error: io::Error| AttemptError::Connect(error.kind());
+        let fixed = self
+            .settings
+            .ip_address
+            .as_ref()
+            .and_then(|address| address.parse::<IpAddr>().ok());
+        let address = if let Some(address) = fixed {
+            SocketAddr::new(address, self.url.port)
+        } else {
+            let found = lookup_host((self.url.host_name(), self.url.port))
+                .await
+                .map_err(failed)?;
+            let mut found: Vec<_> = found.collect();
+            found.sort_by_key(SocketAddr::is_ipv6);
+            *found
+                .first()
+                .ok_or(AttemptError::Connect(ErrorKind::NotFound))?
+        };
+        *self.address.lock().unwrap_or_else(PoisonError::into_inner) = Some(address.ip());
+        let id = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        Connection::open(id, address).await.map_err(failed)
+    }
+
+    pub(super) fn close_idle(&self) {
+        self.lock_idle()
+            .retain(|connection| !connection.is_idle_for_too_long());
+    }
+
+    pub(super) fn note_error(&self, error: &AttemptError) {
+        if *error != AttemptError::Closed {
+            *self
+                .last_error
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = Some((now(), error.to_string()));
+        }
+    }
+
+    pub(super) fn last_error(&self) -> Option<(u64, String)> {
+        self.last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// As in `getWebhookInfo`.
+    pub(super) fn ip_address(&self) -> String {
+        let address = *self.address.lock().unwrap_or_else(PoisonError::into_inner);
+        address.map_or_else(|| "<unknown>".to_owned(), |address| address.to_string())
+    }
+
+    fn lock_idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

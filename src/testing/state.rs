@@ -1,0 +1,89 @@
+//! What the embedded Telegram knows, shared by its server and its handles.
+
+use std::{
+    sync::atomic::{AtomicI64, AtomicU64, Ordering},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use serde_json::{Map, Value};
+
+use super::{
+    answer::{Answer, Overrides},
+    args::Args,
+    call::{Call, CallLog, Via},
+    methods,
+    webhook::Webhook,
+    wire::Limits,
+};
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) token: String,
+    pub(super) bot_id: i64,
+    pub(super) user_name: String,
+    pub(super) webhook: Webhook,
+    pub(super) log: CallLog,
+    pub(super) overrides: Overrides,
+    pub(super) limits: Limits,
+    /// Longer waits between attempts are cut to this.
+    pub(super) max_wait: Duration,
+    pub(super) max_attempts: usize,
+    pub(super) patience: Duration,
+    pub(super) max_upload: usize,
+    pub(super) next_update_id: AtomicU64,
+    /// The highest up to now, of all chats.
+    pub(super) message_id: AtomicI64,
+}
+
+impl State {
+    /// Answers a call and writes it down.
+    pub(super) fn execute(
+        &self,
+        method: String,
+        args: &Args,
+        via: Via,
+        test_environment: bool,
+    ) -> (Call, Answer) {
+        let (params, files) = (args.params.clone(), args.files.clone());
+        let mut call = Call {
+            method,
+            params,
+            files,
+            via,
+            test_environment,
+            response: Value::Null,
+        };
+        let answer = self.overrides.answer(&call);
+        let answer = answer.unwrap_or_else(|| methods::answer(self, &call.method, args));
+        call.response = answer.to_value();
+        self.log.push(call.clone());
+        (call, answer)
+    }
+
+    pub(super) fn next_message_id(&self) -> i64 {
+        self.message_id
+            .fetch_add(1, Ordering::Relaxed)
+            .saturating_add(1)
+    }
+
+    /// Remembers an update's messages, so that the bot's own get higher numbers.
+    pub(super) fn observe(&self, update: &Map<String, Value>) {
+        for payload in update.values() {
+            for message in [payload, &payload["message"]] {
+                if let Some(id) = message["message_id"]
+                    .as_i64()
+                    .filter(|&id| id < i64::from(i32::MAX))
+                {
+                    self.message_id.fetch_max(id, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+}
+
+/// Unix seconds.
+pub(super) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |now| now.as_secs())
+}

@@ -1,0 +1,150 @@
+//! The whole of it, over sockets: a scripted bot on one side, a plain client on the other.
+
+mod bot_api;
+mod reading;
+mod redelivery;
+mod replies;
+mod sending;
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+    time::timeout,
+};
+
+use super::*;
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A bot that answers each request with the next of the given bytes, and then with an empty 200. Empty
+/// bytes stand for closing the connection.
+struct Bot {
+    url: String,
+    /// Each request, with the number of its connection.
+    requests: mpsc::UnboundedReceiver<(usize, String)>,
+}
+
+impl Bot {
+    async fn start(responses: &[&str]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        let responses: VecDeque<_> = responses
+            .iter()
+            .map(|response| response.as_bytes().to_vec())
+            .collect();
+        let responses = Arc::new(Mutex::new(responses));
+        let (sender, requests) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            let mut number = 0;
+            while let Ok((mut stream, _)) = listener.accept().await {
+                number += 1;
+                let (responses, sender) = (Arc::clone(&responses), sender.clone());
+                tokio::spawn(async move {
+                    let mut buffer = Vec::new();
+                    while let Some(request) = read_message(&mut stream, &mut buffer).await {
+                        sender.send((number, request)).ok();
+                        let response = responses
+                            .lock()
+                            .unwrap()
+                            .pop_front()
+                            .unwrap_or_else(|| OK.into());
+                        if response.is_empty() || stream.write_all(&response).await.is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        Self { url, requests }
+    }
+
+    /// The requests up to now, without the statuses that Telegram writes back.
+    fn seen(&mut self) -> Vec<(usize, String)> {
+        std::iter::from_fn(|| self.requests.try_recv().ok())
+            .filter(|(_, request)| !request.starts_with("HTTP/"))
+            .collect()
+    }
+}
+
+/// The next head and body as text; `None` at the end of the connection. What follows stays in `buffer`.
+async fn read_message(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<String> {
+    loop {
+        if let Some(head_end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&buffer[..head_end]).to_lowercase();
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "));
+            let end = head_end + 4 + length.map_or(0, |length| length.parse().unwrap());
+            if buffer.len() >= end {
+                return Some(String::from_utf8(buffer.drain(..end).collect()).unwrap());
+            }
+        }
+        if stream.read_buf(buffer).await.ok()? == 0 {
+            return None;
+        }
+    }
+}
+
+async fn telegram_for(bot: &Bot) -> Telegram {
+    let builder = Telegram::builder()
+        .max_wait(Duration::ZERO)
+        .response_timeout(Duration::from_millis(200))
+        .patience(SECOND);
+    let telegram = builder.start().await.unwrap();
+    telegram.set_webhook(&bot.url, "se-cret").unwrap();
+    telegram
+}
+
+/// One call over a connection of its own: the response's bytes.
+async fn call(telegram: &Telegram, request: &str) -> String {
+    let mut stream = TcpStream::connect(telegram.api_url().trim_start_matches("http://"))
+        .await
+        .unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    timeout(SECOND, read_message(&mut stream, &mut Vec::new()))
+        .await
+        .unwrap()
+        .unwrap_or_default()
+}
+
+fn post(path: &str, content_type: &str, body: &str) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: h\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n")
+}
+
+fn json_response(body: &str) -> String {
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[test]
+fn handles_and_futures_can_go_anywhere() {
+    fn anywhere<T: Clone + Send + Sync>() {}
+    fn send<T: Send>(_: impl FnOnce(&'static Telegram) -> T) {}
+    anywhere::<Telegram>();
+    anywhere::<TelegramBuilder>();
+    anywhere::<Call>();
+    anywhere::<Attempt>();
+    anywhere::<RawRequest>();
+    anywhere::<Answer>();
+    send(|telegram| telegram.deliver(Value::Null));
+    send(|telegram| telegram.post_raw(RawRequest::new()));
+    send(|telegram| telegram.wait_for_call("a"));
+}

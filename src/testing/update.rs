@@ -1,0 +1,148 @@
+//! Updates as Telegram sends them, to start from.
+//!
+//! Each function returns an update without `update_id`, which [`Telegram::deliver`](super::Telegram::deliver)
+//! fills in. Change what a test is about: `update["message"]["text"] = "…".into()`.
+//!
+//! Message ids count up over the whole process, dates are now. Users are called Ada, groups Engines.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use serde_json::{Value, json};
+
+use super::state::now;
+
+/// A text that a user sends to the bot in a private chat.
+pub fn text(user_id: i64, text: &str) -> Value {
+    json!({"message": message(&private_chat(user_id), user_id, text)})
+}
+
+/// A text that a user sends to a group. Supergroups' ids are below -1 000 000 000 000, groups' below 0.
+pub fn group_text(chat_id: i64, user_id: i64, text: &str) -> Value {
+    let kind = if chat_id < -1_000_000_000_000 {
+        "supergroup"
+    } else {
+        "group"
+    };
+    let chat = json!({"id": chat_id, "type": kind, "title": "Engines"});
+    json!({"message": message(&chat, user_id, text)})
+}
+
+/// A command, with what follows it, in a private chat: `command(7, "/start deep-link")`.
+pub fn command(user_id: i64, line: &str) -> Value {
+    let length = line
+        .split_whitespace()
+        .next()
+        .unwrap_or_default()
+        .encode_utf16()
+        .count();
+    let mut update = text(user_id, line);
+    update["message"]["entities"] = json!([{"type": "bot_command", "offset": 0, "length": length}]);
+    update
+}
+
+/// A text that a user has changed, in a private chat.
+pub fn edited_text(user_id: i64, message_id: i64, text: &str) -> Value {
+    let mut message = message(&private_chat(user_id), user_id, text);
+    message["message_id"] = message_id.into();
+    message["edit_date"] = now().into();
+    json!({"edited_message": message})
+}
+
+/// A photo in two sizes, in a private chat. No caption if it is empty.
+pub fn photo(user_id: i64, caption: &str) -> Value {
+    let mut message = message(&private_chat(user_id), user_id, "");
+    if let Some(message) = message.as_object_mut() {
+        message.remove("text");
+        if !caption.is_empty() {
+            message.insert("caption".to_owned(), caption.into());
+        }
+    }
+    message["photo"] = json!([
+        {"file_id": "AgACAgIAAxkBAAIS", "file_unique_id": "AQADS3g", "width": 90, "height": 67, "file_size": 1253},
+        {"file_id": "AgACAgIAAxkBAAIB", "file_unique_id": "AQADB3k", "width": 800, "height": 600, "file_size": 96_840},
+    ]);
+    json!({"message": message})
+}
+
+/// A press of a button under a message that the bot has sent to a private chat.
+pub fn callback_query(user_id: i64, data: &str) -> Value {
+    let mut message = message(&private_chat(user_id), user_id, "Choose");
+    message["from"] =
+        json!({"id": 1, "is_bot": true, "first_name": "Test bot", "username": "test_bot"});
+    message["reply_markup"] = json!({"inline_keyboard": [[{"text": data, "callback_data": data}]]});
+    json!({"callback_query": {
+        "id": next_query_id(user_id), "from": user(user_id), "message": message,
+        "chat_instance": "-3788500000000000000", "data": data,
+    }})
+}
+
+/// A query that a user types after the bot's name.
+pub fn inline_query(user_id: i64, query: &str) -> Value {
+    json!({"inline_query": {
+        "id": next_query_id(user_id), "from": user(user_id), "chat_type": "sender", "query": query, "offset": "",
+    }})
+}
+
+/// An update of a type that no version of the Bot API knows.
+pub fn unknown(user_id: i64) -> Value {
+    json!({"update_from_the_future": {"id": next_query_id(user_id), "from": user(user_id), "date": now()}})
+}
+
+fn message(chat: &Value, user_id: i64, text: &str) -> Value {
+    json!({"message_id": next(), "from": user(user_id), "chat": chat, "date": now(), "text": text})
+}
+
+fn user(id: i64) -> Value {
+    json!({"id": id, "is_bot": false, "first_name": "Ada", "last_name": "Lovelace", "username": "ada", "language_code": "en"})
+}
+
+fn private_chat(user_id: i64) -> Value {
+    json!({"id": user_id, "first_name": "Ada", "last_name": "Lovelace", "username": "ada", "type": "private"})
+}
+
+/// The upper half is the user's id, as in the real ones.
+fn next_query_id(user_id: i64) -> String {
+    let id = (i128::from(user_id) << 32) + i128::from(next());
+    id.to_string()
+}
+
+fn next() -> i64 {
+    static LAST: AtomicI64 = AtomicI64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_marked_in_utf16_units() {
+        let update = command(7, "/start@ключ_bot 😀");
+        assert_eq!(update["message"]["entities"][0]["length"], 15);
+        assert_eq!(update["message"]["chat"]["id"], 7);
+    }
+
+    #[test]
+    fn every_update_has_one_key_and_a_message_of_its_own() {
+        let updates = [
+            text(7, "a"),
+            group_text(-5, 7, "a"),
+            command(7, "/a"),
+            edited_text(7, 1, "a"),
+            photo(7, ""),
+            callback_query(7, "a"),
+            inline_query(7, "a"),
+            unknown(7),
+        ];
+        assert!(
+            updates
+                .iter()
+                .all(|update| update.as_object().unwrap().len() == 1)
+        );
+        assert!(
+            text(7, "a")["message"]["message_id"].as_i64()
+                < text(7, "a")["message"]["message_id"].as_i64()
+        );
+        assert!(photo(7, "")["message"].get("text").is_none());
+    }
+}

@@ -1,0 +1,360 @@
+//! The webhook as `setWebhook` leaves it, with the checks of a server in local mode: `http` and any
+//! port and address are fine.
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use serde_json::json;
+use tokio::{sync::watch, time::Instant};
+
+use super::{allowed, answer::Answer, args::Args, session::Session, url::WebhookUrl};
+
+const MAX_CERTIFICATE: usize = 3 << 20;
+const DEFAULT_CONNECTIONS: i64 = 100;
+const MAX_CONNECTIONS: i64 = 100_000;
+
+/// The webhook that a bot has set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WebhookSettings {
+    /// Where updates go.
+    pub url: String,
+    /// What each request carries as `X-Telegram-Bot-Api-Secret-Token`.
+    pub secret_token: Option<String>,
+    /// The address that is used instead of a look-up.
+    pub ip_address: Option<String>,
+    /// How many requests may be under way at once; 100 by default, as on a local server.
+    pub max_connections: u32,
+    /// The types that are sent, in the server's order. `None` is the default set: all but `chat_member`,
+    /// `message_reaction` and `message_reaction_count`.
+    pub allowed_updates: Option<Vec<String>>,
+    /// The uploaded certificate, as it came.
+    pub certificate: Option<Bytes>,
+}
+
+#[derive(Debug)]
+pub(super) struct Webhook {
+    current: watch::Sender<Option<Arc<Session>>>,
+    rules: Mutex<Rules>,
+    cooldown: Duration,
+    /// Updates on their way.
+    pub(super) pending: AtomicUsize,
+    connections: Arc<AtomicU64>,
+}
+
+/// What outlives the webhook.
+#[derive(Debug, Default)]
+struct Rules {
+    allowed_updates: Option<Vec<String>>,
+    next_set_at: Option<Instant>,
+}
+
+impl Rules {
+    /// Takes over what the call asks for. What isn't an array of names changes nothing.
+    fn allow(&mut self, args: &Args) {
+        if let Some(allowed) = allowed::read(&args.text("allowed_updates")) {
+            self.allowed_updates = Some(allowed).filter(|allowed| !allowed.is_empty());
+        }
+    }
+}
+
+impl Webhook {
+    pub(super) fn new(cooldown: Duration) -> Self {
+        Self {
+            current: watch::Sender::new(None),
+            rules: Mutex::default(),
+            cooldown,
+            pending: AtomicUsize::new(0),
+            connections: Arc::default(),
+        }
+    }
+
+    pub(super) fn session(&self) -> Option<Arc<Session>> {
+        self.current.borrow().clone()
+    }
+
+    pub(super) fn subscribe(&self) -> watch::Receiver<Option<Arc<Session>>> {
+        self.current.subscribe()
+    }
+
+    pub(super) fn settings(&self) -> Option<WebhookSettings> {
+        let allowed_updates = self.rules().allowed_updates.clone();
+        self.session().map(|session| WebhookSettings {
+            allowed_updates,
+            ..session.settings.clone()
+        })
+    }
+
+    /// `deleteWebhook`, which is `setWebhook` without a URL.
+    pub(super) fn delete(&self) -> Answer {
+        self.set(&Args::default(), true)
+    }
+
+    /// `setWebhook`. A call that is refused for its URL, secret or certificate leaves **no** webhook: the
+    /// old one is erased before the new one is looked at.
+    pub(super) fn set(&self, args: &Args, is_internal: bool) -> Answer {
+        let url = args.text("url");
+        // Held to the end: two calls at once come one after the other.
+        let mut rules = self.rules();
+        if !url.is_empty() && !is_internal {
+            let now = Instant::now();
+            if rules.next_set_at.is_some_and(|at| now < at) {
+                return Answer::too_many_requests(1);
+            }
+            rules.next_set_at = Some(now + self.cooldown);
+        }
+        let old = self.session();
+        if url.is_empty() {
+            if old.is_some() {
+                self.current.send_replace(None);
+                return Answer::ok(true).description("Webhook was deleted");
+            }
+            return Answer::ok(true).description("Webhook is already deleted");
+        }
+
+        let asked = settings(url, args);
+        let drop_pending = is_true(&args.text("drop_pending_updates"));
+        if old.is_some_and(|old| {
+            old.settings == asked && asked.certificate.is_none() && !drop_pending
+        }) {
+            rules.allow(args);
+            return Answer::ok(true).description("Webhook is already set");
+        }
+        match check(&asked) {
+            Ok(url) => {
+                rules.allow(args);
+                let session = Session::new(asked, url, Arc::clone(&self.connections));
+                self.current.send_replace(Some(Arc::new(session)));
+                Answer::ok(true).description("Webhook was set")
+            }
+            Err(reason) => {
+                self.current.send_replace(None);
+                Answer::error(400, format!("Bad Request: {reason}"))
+            }
+        }
+    }
+
+    /// `getWebhookInfo`.
+    pub(super) fn info(&self) -> Answer {
+        let session = self.session();
+        let mut info = json!({
+            "url": session.as_ref().map_or("", |session| &session.settings.url),
+            "has_custom_certificate": session.as_ref().is_some_and(|session| session.settings.certificate.is_some()),
+            "pending_update_count": self.pending.load(Ordering::Relaxed),
+        });
+        if let Some(session) = session {
+            if let Some((date, message)) = session.last_error() {
+                info["last_error_date"] = date.into();
+                info["last_error_message"] = message.into();
+            }
+            info["max_connections"] = session.settings.max_connections.into();
+            info["ip_address"] = session.ip_address().into();
+        }
+        if let Some(allowed) = &self.rules().allowed_updates {
+            info["allowed_updates"] = allowed.as_slice().into();
+        }
+        Answer::ok(info)
+    }
+
+    /// Closes the connections that have been idle for too long.
+    pub(super) fn close_idle(&self) {
+        if let Some(session) = self.session() {
+            session.close_idle();
+        }
+    }
+
+    fn rules(&self) -> std::sync::MutexGuard<'_, Rules> {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn settings(url: String, args: &Args) -> WebhookSettings {
+    let optional = |name| Some(args.text(name)).filter(|text| !text.is_empty());
+    let max_connections =
+        optional("max_connections").map_or(DEFAULT_CONNECTIONS, |text| to_integer(&text));
+    WebhookSettings {
+        url,
+        secret_token: optional("secret_token"),
+        ip_address: optional("ip_address"),
+        max_connections: u32::try_from(max_connections.clamp(1, MAX_CONNECTIONS)).unwrap_or(1),
+        allowed_updates: None,
+        certificate: args.file("certificate").map(|file| file.bytes.clone()),
+    }
+}
+
+fn check(asked: &WebhookSettings) -> Result<WebhookUrl, String> {
+    let url = WebhookUrl::parse(&asked.url).ok_or("invalid webhook URL specified")?;
+    let secret = asked.secret_token.as_deref().unwrap_or_default();
+    if secret.len() > 256 {
+        return Err("secret token is too long".to_owned());
+    }
+    if !secret
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    {
+        return Err("secret token contains unallowed characters".to_owned());
+    }
+    if let Some(size) = asked
+        .certificate
+        .as_ref()
+        .map(Bytes::len)
+        .filter(|&size| size > MAX_CERTIFICATE)
+    {
+        return Err(format!("certificate size is too big ({size} bytes)"));
+    }
+    if asked
+        .ip_address
+        .as_ref()
+        .is_some_and(|address| address.parse::<IpAddr>().is_err())
+    {
+        return Err("bad webhook: Invalid IP address specified".to_owned());
+    }
+    Ok(url)
+}
+
+/// The number that a text starts with, 0 if there is none.
+fn to_integer(text: &str) -> i64 {
+    let end = text
+        .bytes()
+        .enumerate()
+        .position(|(at, b)| !(b.is_ascii_digit() || (at == 0 && b == b'-')));
+    text[..end.unwrap_or(text.len())].parse().unwrap_or(0)
+}
+
+fn is_true(text: &str) -> bool {
+    ["true", "yes", "1"]
+        .iter()
+        .any(|word| text.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(form: &str) -> Args {
+        let mut args = Args::default();
+        args.read_form(form.as_bytes()).unwrap();
+        args
+    }
+
+    /// What `setWebhook` says: its description or its error.
+    fn set(webhook: &Webhook, form: &str) -> String {
+        let answer = webhook.set(&args(form), true).to_value();
+        answer["description"].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn each_change_has_the_servers_own_description() {
+        let webhook = Webhook::new(Duration::ZERO);
+        let deleted = |webhook: &Webhook| webhook.delete().to_value()["description"].clone();
+        assert_eq!(deleted(&webhook), "Webhook is already deleted");
+        assert_eq!(
+            set(&webhook, "url=http://h:1/&secret_token=a"),
+            "Webhook was set"
+        );
+        assert_eq!(
+            set(&webhook, "url=http://h:1/&secret_token=a"),
+            "Webhook is already set"
+        );
+        assert_eq!(
+            set(
+                &webhook,
+                "url=http://h:1/&secret_token=a&drop_pending_updates=YES"
+            ),
+            "Webhook was set"
+        );
+        assert_eq!(
+            set(&webhook, "url=http://h:1/&secret_token=b"),
+            "Webhook was set"
+        );
+        assert_eq!(deleted(&webhook), "Webhook was deleted");
+        assert_eq!(webhook.settings(), None);
+    }
+
+    #[test]
+    fn a_refused_call_leaves_no_webhook() {
+        let long = format!("url=http://h/&secret_token={}", "a".repeat(257));
+        for (form, error) in [
+            ("url=ftp://h/", "Bad Request: invalid webhook URL specified"),
+            (long.as_str(), "Bad Request: secret token is too long"),
+            (
+                "url=http://h/&secret_token=a%20b",
+                "Bad Request: secret token contains unallowed characters",
+            ),
+            (
+                "url=http://h/&ip_address=1.2.3",
+                "Bad Request: bad webhook: Invalid IP address specified",
+            ),
+        ] {
+            let webhook = Webhook::new(Duration::ZERO);
+            assert_eq!(set(&webhook, "url=http://h/"), "Webhook was set");
+            assert_eq!(set(&webhook, form), error);
+            assert_eq!(webhook.settings(), None, "{form}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_clamped() {
+        for (given, expected) in [
+            ("", 100),
+            ("0", 1),
+            ("-5", 1),
+            ("abc", 1),
+            ("7x", 7),
+            ("1000000", 100_000),
+        ] {
+            let webhook = Webhook::new(Duration::ZERO);
+            set(&webhook, &format!("url=http://h/&max_connections={given}"));
+            assert_eq!(
+                webhook.settings().unwrap().max_connections,
+                expected,
+                "{given}"
+            );
+        }
+    }
+
+    #[test]
+    fn allowed_updates_outlive_the_webhook() {
+        let webhook = Webhook::new(Duration::ZERO);
+        let allowed = |form: &str| {
+            set(&webhook, &format!("url=http://h/{form}"));
+            webhook.settings().unwrap().allowed_updates
+        };
+        let poll = Some(vec!["poll".to_owned()]);
+        assert_eq!(allowed("&allowed_updates=[\"poll\"]"), poll);
+        assert_eq!(
+            allowed("&allowed_updates=[1]"),
+            poll,
+            "not names: unchanged"
+        );
+        webhook.delete();
+        assert_eq!(allowed(""), poll, "not given: unchanged");
+        assert_eq!(allowed("&allowed_updates=[]"), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_call_within_a_second_is_too_soon() {
+        let webhook = Webhook::new(Duration::from_secs(1));
+        let code = |url: &str| {
+            webhook
+                .set(&args(&format!("url={url}")), false)
+                .as_error()
+                .map(|error| error.0)
+        };
+        assert_eq!(
+            code("nonsense:"),
+            Some(400),
+            "counts even though it is refused"
+        );
+        assert_eq!(code("http://h/"), Some(429));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(code("http://h/"), None);
+    }
+}
