@@ -1,4 +1,49 @@
 //! Telegram bots as ordinary Tower services.
+//!
+//! - [`webhook`], the way in: layers that turn Telegram's request into a typed update, and the bot's
+//!   answer into a reply. [`Webhook`](webhook::Webhook) is all of them in the right order.
+//! - [`client`], the way out: a [`Client`] whose calls are a tower `Service`, over any HTTP client.
+//! - [`types`] and [`methods`]: all of Bot API 10.3, open to what Telegram adds.
+//!
+//! ```
+//! use tower_telegram::{
+//!     methods::SendMessage,
+//!     types::Update,
+//!     webhook::{SecretToken, Webhook},
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let webhook = Webhook::new(SecretToken::new("a-long_Secret")?).handler(async |update: Update| {
+//!     let message = update.message()?;
+//!     Some(SendMessage::new(message.chat.id, message.text.as_deref()?))
+//! });
+//! # let _ = webhook;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `webhook` is a `Service<http::Request<B>, Error = Infallible>` for any body: an axum
+//! `route_service`, a hyper service, a route beside tonic's.
+//!
+//! # Features
+//!
+//! Without any, the crate has the layers, the types and methods, and the client over an HTTP
+//! service of yours; it knows no runtime and no HTTP implementation.
+//!
+//! - **`client`** (on by default) brings a transport for [`Client`], so that `Client::new(&token)`
+//!   is all it takes: hyper with rustls and bundled roots. It turns on `tokio`.
+//! - **`tokio`** gives [`UpdateLayer`](webhook::UpdateLayer) its read deadline, from tokio's timer.
+//!   Without it a slow body is bounded in size and not in time.
+//! - **`axum`** makes `Update` and `RawUpdate` extractors, and `Reply` a response, for axum
+//!   handlers. The layers and `Webhook` need no feature to be served by axum.
+//! - **`serde-all`** adds the reverse of what a type needs by its role: what is received can be
+//!   serialized, what is sent deserialized. For round trips, proxies and test kits; the build takes
+//!   longer.
+//! - **`testing`** is a Telegram on loopback to test bots against. For dev-dependencies.
+//!
+//! # Minimum supported Rust version
+//!
+//! 1.88. A newer one is a minor release.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "axum")]
@@ -22,3 +67,8 @@ pub use self::{
     reply::{IntoReply, MAX_REPLY_ARGUMENTS, Reply, ReplyError},
     webhook::handler_fn,
 };
+
+/// The README's code is tested as this crate's own.
+#[cfg(all(doctest, feature = "client"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,214 @@
+//! The small bot that every example serves, so that each example is only about its server.
+//!
+//! With `TELEGRAM_BOT_TOKEN` set it is a production bot; without, it talks to an embedded Telegram
+//! that plays a conversation. See [`Settings`] for what it reads from the environment.
+
+mod demo;
+mod handler;
+mod picture;
+mod settings;
+mod table;
+
+use std::{
+    error::Error,
+    fmt,
+    future::Future,
+    io::{self, IsTerminal as _},
+    net::SocketAddr,
+    sync::Arc,
+};
+
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tower_telegram::{
+    Client,
+    methods::SetWebhook,
+    testing::Telegram,
+    types::{AllowedUpdates, UpdateType},
+    webhook::SecretToken,
+};
+
+pub use self::{
+    handler::handle,
+    settings::{Settings, SettingsError},
+};
+
+/// What the bot wants to hear of: one value, for the filter and for `setWebhook`.
+pub fn allowed_updates() -> AllowedUpdates {
+    [
+        UpdateType::Message,
+        UpdateType::EditedMessage,
+        UpdateType::CallbackQuery,
+        UpdateType::InlineQuery,
+        UpdateType::Unknown,
+    ]
+    .into()
+}
+
+/// What an example's server needs.
+#[derive(Debug)]
+pub struct Server {
+    /// Where to listen.
+    pub listener: TcpListener,
+    /// The route of the webhook.
+    pub path: String,
+    /// What Telegram shows.
+    pub secret: SecretToken,
+    /// What the bot calls Telegram with.
+    pub client: Client,
+    /// When to stop.
+    pub shutdown: Shutdown,
+}
+
+/// Told once when the server is to stop: take no more, finish what runs, return.
+#[derive(Clone, Debug)]
+pub struct Shutdown(watch::Receiver<bool>);
+
+impl Shutdown {
+    /// Waits until the server is to stop.
+    pub async fn requested(mut self) {
+        // An error means that nobody is left to say so, and then it is time too.
+        drop(self.0.wait_for(|stop| *stop).await);
+    }
+}
+
+/// Runs the bot on an example's server, as the environment says.
+///
+/// # Errors
+///
+/// When the environment can't be read, the address not be listened on, the webhook not be set, or
+/// the server fails.
+pub async fn run<F, Fut>(serve: F) -> Result<(), Failure>
+where
+    F: FnOnce(Server) -> Fut,
+    Fut: Future<Output = io::Result<()>> + Send + 'static,
+{
+    match Settings::from_env()? {
+        Some(settings) => production(settings, serve).await,
+        None => demonstration(serve).await,
+    }
+}
+
+async fn production<F, Fut>(settings: Settings, serve: F) -> Result<(), Failure>
+where
+    F: FnOnce(Server) -> Fut,
+    Fut: Future<Output = io::Result<()>> + Send + 'static,
+{
+    tracing_subscriber::fmt().with_writer(io::stderr).init();
+    let client = Client::with_base_url(&settings.token, &settings.api_url)?;
+    let running = start(&settings, client.clone(), serve).await?;
+    set_webhook(&client, &settings).await?;
+    say(&format!(
+        "serving {} on {}",
+        settings.path(),
+        running.address
+    ));
+    stop_signal().await?;
+    say("finishing what runs");
+    running.stop().await
+}
+
+async fn demonstration<F, Fut>(serve: F) -> Result<(), Failure>
+where
+    F: FnOnce(Server) -> Fut,
+    Fut: Future<Output = io::Result<()>> + Send + 'static,
+{
+    let telegram = Telegram::start().await?;
+    let mut settings = Settings::embedded(telegram.token(), telegram.api_url())?;
+    let client = Client::with_base_url(&settings.token, &settings.api_url)?;
+    let running = start(&settings, client.clone(), serve).await?;
+    settings.webhook_url = format!("http://{}/telegram", running.address);
+    set_webhook(&client, &settings).await?;
+    let mut demo = demo::Demo::new(telegram, &settings.webhook_url);
+    demo.play().await?;
+    if io::stdin().is_terminal() {
+        demo.talk().await?;
+    }
+    running.stop().await
+}
+
+async fn set_webhook(client: &Client, settings: &Settings) -> Result<(), Failure> {
+    let call = SetWebhook::new(settings.webhook_url.as_str())
+        .secret_token(settings.secret.clone())
+        .allowed_updates(allowed_updates());
+    client.send(call).await?;
+    Ok(())
+}
+
+struct Running {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<io::Result<()>>,
+}
+
+impl Running {
+    async fn stop(self) -> Result<(), Failure> {
+        self.stop.send_replace(true);
+        self.server.await??;
+        Ok(())
+    }
+}
+
+async fn start<F, Fut>(settings: &Settings, client: Client, serve: F) -> Result<Running, Failure>
+where
+    F: FnOnce(Server) -> Fut,
+    Fut: Future<Output = io::Result<()>> + Send + 'static,
+{
+    let listener = TcpListener::bind(&settings.listen).await?;
+    let address = listener.local_addr()?;
+    let (stop, stopped) = watch::channel(false);
+    let server = tokio::spawn(serve(Server {
+        listener,
+        path: settings.path().to_owned(),
+        secret: settings.secret.clone(),
+        client,
+        shutdown: Shutdown(stopped),
+    }));
+    Ok(Running {
+        address,
+        stop,
+        server,
+    })
+}
+
+/// SIGTERM, as a service manager sends it, or Ctrl-C.
+async fn stop_signal() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            _ = terminate.recv() => Ok(()),
+            interrupted = tokio::signal::ctrl_c() => interrupted,
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
+
+#[allow(clippy::print_stdout)]
+fn say(line: &str) {
+    println!("{line}");
+}
+
+/// Why the bot stopped: whatever went wrong, in words for a person.
+#[derive(Clone)]
+pub struct Failure(Arc<dyn Error + Send + Sync>);
+
+impl<E: Error + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(Arc::new(error))
+    }
+}
+
+/// `main` prints errors with `Debug`: the whole chain, each cause once.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
