@@ -31,7 +31,8 @@
 //! # Security
 //!
 //! The work of refusing doesn't depend on where what was shown goes wrong, and neither the secret
-//! nor what was shown appears in any error, event or `Debug` output.
+//! nor what was shown appears in any error, event or `Debug` output; in the request that goes on, the
+//! header is marked as sensitive. A layer further out that logs headers sees it as it came.
 
 use std::{
     future::Future,
@@ -46,7 +47,7 @@ use tower_service::Service;
 
 use super::{
     Rejection,
-    secret::{BotId, SecretTokens},
+    secret::{BotId, SECRET_TOKEN_HEADER, SecretTokens},
 };
 
 /// Turns away requests that don't show the secret. See the [module](self).
@@ -114,6 +115,10 @@ where
                 }
                 Ok(Some(bot)) => drop(request.extensions_mut().insert(bot)),
                 Ok(None) => {}
+            }
+            // The head travels on, and people log requests.
+            if let Some(shown) = request.headers_mut().get_mut(SECRET_TOKEN_HEADER) {
+                shown.set_sensitive(true);
             }
         }
         ResponseFuture {

@@ -1,0 +1,207 @@
+//! A bot behind a server, whichever it is.
+
+use std::{
+    convert::Infallible,
+    error::Error,
+    fmt,
+    future::{Ready, ready},
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, combinators::UnsyncBoxBody};
+use serde::de::DeserializeOwned;
+use tokio::net::TcpStream;
+use tower::{Service, ServiceExt as _, util::BoxCloneSyncService};
+use tower_telegram::{
+    Reply,
+    types::Update,
+    webhook::{BotId, ReplyBody, SecretToken, SecretTokens, Webhook},
+};
+
+use crate::{
+    servers::{self, Server},
+    wire::{Answer, Call, Connection, SECRET},
+};
+
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+pub(crate) type AnyBody = UnsyncBoxBody<Bytes, BoxError>;
+
+/// Where requests go.
+#[derive(Clone, Debug)]
+pub(crate) enum Endpoint {
+    Service(BoxCloneSyncService<Request<AnyBody>, Response<ReplyBody>, Infallible>),
+    Socket(SocketAddr),
+}
+
+impl Endpoint {
+    /// Sends one request, over a connection of its own where there are connections.
+    pub(crate) async fn send(&self, call: &Call) -> Answer {
+        match self {
+            Self::Socket(_) => self.connect().await.expect("a socket").send(call).await,
+            Self::Service(service) => {
+                let Ok(response) = service.clone().oneshot(call.request()).await;
+                let answer = read(response).await;
+                answer.check(call);
+                answer
+            }
+        }
+    }
+
+    pub(crate) async fn connect(&self) -> Option<Connection> {
+        let Self::Socket(address) = self else {
+            return None;
+        };
+        let stream = TcpStream::connect(address).await;
+        Some(Connection::new(stream.expect("the server listens")))
+    }
+}
+
+/// Reads the answer of a service that is called without a connection.
+pub(crate) async fn read(response: Response<ReplyBody>) -> Answer {
+    let (head, body) = response.into_parts();
+    let Ok(body) = body.collect().await;
+    let headers = head.headers.iter();
+    Answer {
+        status: head.status.as_u16(),
+        headers: headers
+            .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
+            .collect(),
+        interim: Vec::new(),
+        trailers: body.trailers().is_some(),
+        body: body.to_bytes().to_vec(),
+    }
+}
+
+/// What a bot in these tests answers.
+pub(crate) type Answering<U> = fn(&U) -> Result<Reply, BoxError>;
+
+pub(crate) fn nothing<U>(_: &U) -> Result<Reply, BoxError> {
+    Ok(Reply::nothing())
+}
+
+/// An update that the handler got, and the bot that it was for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Handled<U> {
+    pub(crate) update: U,
+    pub(crate) bot: Option<BotId>,
+}
+
+/// A handler that keeps what it gets.
+#[derive(Debug)]
+pub(crate) struct Handler<U> {
+    pub(crate) handled: Arc<Mutex<Vec<Handled<U>>>>,
+    pub(crate) answering: Answering<U>,
+}
+
+impl<U> Handler<U> {
+    pub(crate) fn new(answering: Answering<U>) -> Self {
+        Self {
+            handled: Arc::default(),
+            answering,
+        }
+    }
+
+    pub(crate) fn handle(&self, update: U, bot: Option<BotId>) -> Result<Reply, BoxError> {
+        let reply = (self.answering)(&update);
+        let mut handled = self.handled.lock().expect("no handler holds it");
+        handled.push(Handled { update, bot });
+        reply
+    }
+}
+
+impl<U> Clone for Handler<U> {
+    fn clone(&self) -> Self {
+        Self {
+            handled: self.handled.clone(),
+            answering: self.answering,
+        }
+    }
+}
+
+impl<U> Service<Request<U>> for Handler<U> {
+    type Response = Reply;
+    type Error = BoxError;
+    type Future = Ready<Result<Reply, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<U>) -> Self::Future {
+        let bot = request.extensions().get().copied();
+        ready(self.handle(request.into_body(), bot))
+    }
+}
+
+/// A bot that is being served.
+#[derive(Debug)]
+pub(crate) struct Bot<U = Update> {
+    pub(crate) name: &'static str,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) handler: Handler<U>,
+}
+
+impl<U> Bot<U> {
+    pub(crate) async fn send(&self, call: &Call) -> Answer {
+        self.endpoint.send(call).await
+    }
+
+    /// What was handled since it was last asked.
+    pub(crate) fn handled(&self) -> Vec<Handled<U>> {
+        std::mem::take(&mut *self.handler.handled.lock().expect("no handler holds it"))
+    }
+
+    /// The one update that was handled since it was last asked.
+    pub(crate) fn one(&self) -> U {
+        let mut handled = self.handled();
+        assert_eq!(handled.len(), 1, "{self} handles it once");
+        handled.remove(0).update
+    }
+}
+
+impl<U> fmt::Display for Bot<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+pub(crate) fn secret(text: &str) -> SecretToken {
+    SecretToken::new(text).expect("a valid secret")
+}
+
+/// The usual webhook, over every server.
+pub(crate) async fn bots() -> Vec<Bot> {
+    bots_admitting(&secret(SECRET).into(), nothing).await
+}
+
+/// The same, with secrets that the test changes, or a reply.
+pub(crate) async fn bots_admitting(
+    tokens: &SecretTokens,
+    answering: Answering<Update>,
+) -> Vec<Bot> {
+    let mut bots = bots_with(&Webhook::new(tokens.clone()), answering).await;
+    bots.extend(servers::extractors(tokens, answering).await);
+    bots
+}
+
+/// A webhook of the test's, over every server that serves services.
+pub(crate) async fn bots_with<U>(webhook: &Webhook<U>, answering: Answering<U>) -> Vec<Bot<U>>
+where
+    U: DeserializeOwned + Send + 'static,
+{
+    let mut bots = Vec::new();
+    for server in Server::ALL {
+        let handler = Handler::new(answering);
+        let service = webhook.clone().service(handler.clone());
+        bots.push(Bot {
+            name: server.name(),
+            endpoint: server.serve(service).await,
+            handler,
+        });
+    }
+    bots
+}

@@ -1,0 +1,153 @@
+//! What only a body or a clock of the test's own can tell. (A2, B3, B4)
+
+use std::{iter, sync::atomic::Ordering, time::Duration};
+
+use bytes::Bytes;
+use http::Request;
+use http_body::Body;
+use http_body_util::channel::Channel;
+use tokio::time::Instant;
+use tower::ServiceExt as _;
+use tower_telegram::webhook::{UpdateLayer, Webhook, WebhookService};
+
+use crate::{
+    a_secret::wrong_secrets,
+    adapter::{BoxError, Handler, nothing, read, secret},
+    bodies::{Frames, Never, Untouchable},
+    wire::{Answer, Call, MESSAGE, SECRET},
+};
+
+type Service = WebhookService<Handler<tower_telegram::types::Update>>;
+
+fn webhook(layer: UpdateLayer) -> Service {
+    Webhook::new(secret(SECRET))
+        .update_layer(layer)
+        .service(Handler::new(nothing))
+}
+
+/// Sends the call's head with another body.
+async fn send<B>(service: Service, call: &Call, body: B) -> Answer
+where
+    B: Body<Data = Bytes, Error = BoxError>,
+{
+    let request: Request<B> = call.request().map(|_| body);
+    let Ok(response) = service.oneshot(request).await;
+    let answer = read(response).await;
+    answer.check(call);
+    answer
+}
+
+#[tokio::test]
+async fn a2_a_wrong_secret_never_polls_the_body() {
+    let service = webhook(UpdateLayer::new());
+    for wrong in wrong_secrets(&Call::new(MESSAGE)) {
+        let answer = send(service.clone(), &wrong, Untouchable).await;
+        assert_eq!(answer.status, 401, "{wrong:?}");
+    }
+}
+
+#[tokio::test]
+async fn b1_b2_b3_what_the_head_says_is_enough_to_refuse_it() {
+    let service = webhook(UpdateLayer::new().max_bytes(100));
+    let call = Call::new("").with("Content-Length", "100");
+    for (call, status) in [
+        (call.clone().method("PUT"), 405),
+        (call.clone().with("Content-Type", "text/plain"), 415),
+        (call.clone().header("Content-Encoding", "gzip"), 415),
+        (call.with("Content-Length", "101"), 413),
+    ] {
+        let answer = send(service.clone(), &call, Untouchable).await;
+        assert_eq!(answer.status, status, "{call:?}");
+    }
+}
+
+#[tokio::test]
+async fn b3_reading_stops_at_the_limit() {
+    let service = webhook(UpdateLayer::new().max_bytes(100));
+    let call = Call::new("").without("Content-Length");
+    for (size, frames) in [
+        (1, 101),
+        (10, 11),
+        (33, 4),
+        (100, 2),
+        (101, 1),
+        (1 << 20, 1),
+    ] {
+        let chunk = Bytes::from(vec![b' '; size]);
+        let (body, taken) = Frames::new(iter::repeat_with(|| Ok(chunk.clone())));
+        assert_eq!(send(service.clone(), &call, body).await.status, 413);
+        assert_eq!(taken.load(Ordering::Relaxed), frames, "of {size} bytes");
+    }
+}
+
+#[tokio::test]
+async fn b3_a_body_of_exactly_the_limit_is_read_however_it_is_cut() {
+    let service = webhook(UpdateLayer::new().max_bytes(MESSAGE.len()));
+    for size in 1..=MESSAGE.len() {
+        let chunks = MESSAGE.as_bytes().chunks(size);
+        let (body, taken) = Frames::new(chunks.map(|chunk| Ok(Bytes::from_static(chunk))));
+        let call = Call::new("").without("Content-Length");
+        assert_eq!(send(service.clone(), &call, body).await.status, 200);
+        // The end is looked for, too.
+        let frames = MESSAGE.len().div_ceil(size) + 1;
+        assert_eq!(taken.load(Ordering::Relaxed), frames, "of {size} bytes");
+    }
+}
+
+#[tokio::test]
+async fn b4_a_body_that_breaks_off_isnt_an_update() {
+    let service = webhook(UpdateLayer::new());
+    let start = Ok(Bytes::from_static(MESSAGE.as_bytes()));
+    let (body, _) = Frames::new([start, Err("reset".into())].into_iter());
+    let answer = send(service, &Call::new(MESSAGE), body).await;
+    assert_eq!(answer.status, 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn b4_a_body_that_never_comes_is_given_up_at_the_deadline() {
+    for (layer, seconds) in [
+        (UpdateLayer::new(), 10),
+        (UpdateLayer::new().read_timeout(Duration::from_secs(3)), 3),
+    ] {
+        let start = Instant::now();
+        let answer = send(webhook(layer), &Call::new(MESSAGE), Never).await;
+        assert_eq!(answer.status, 408);
+        assert_eq!(start.elapsed().as_secs(), seconds);
+    }
+}
+
+/// A byte a second doesn't put the deadline off.
+#[tokio::test(start_paused = true)]
+async fn b4_a_body_that_dribbles_is_given_up_at_the_deadline() {
+    let (sender, body) = Channel::<Bytes, BoxError>::new(1);
+    let dribble = tokio::spawn(async move {
+        let mut sender = sender;
+        while sender.send_data(Bytes::from_static(b" ")).await.is_ok() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    });
+    let start = Instant::now();
+    let call = Call::new("").without("Content-Length");
+    let answer = send(webhook(UpdateLayer::new()), &call, body).await;
+    assert_eq!(answer.status, 408);
+    assert_eq!(start.elapsed().as_secs(), 10);
+    // The body is let go of, so its sender ends as well.
+    dribble.await.expect("the sender ends");
+}
+
+#[tokio::test(start_paused = true)]
+async fn b4_without_a_deadline_a_slow_body_is_waited_for() {
+    let (mut sender, body) = Channel::<Bytes, BoxError>::new(1);
+    tokio::spawn(async move {
+        for byte in MESSAGE.as_bytes().chunks(1) {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            sender
+                .send_data(Bytes::from_static(byte))
+                .await
+                .expect("it is read");
+        }
+    });
+    let layer = UpdateLayer::new().read_timeout(None);
+    let answer = send(webhook(layer), &Call::new(MESSAGE), body).await;
+    assert_eq!(answer.status, 200);
+}
