@@ -3,7 +3,8 @@
 //! - [`webhook`], the way in: layers that turn Telegram's request into a typed update, and the bot's
 //!   answer into a reply. [`Webhook`](webhook::Webhook) is all of them in the right order.
 //! - [`client`], the way out: a [`Client`] whose calls are a tower `Service`, over any HTTP client.
-//! - [`types`] and [`methods`]: all of Bot API 10.3, open to what Telegram adds.
+//! - [`types`] and [`methods`]: all of Bot API 10.3, open to what Telegram adds;
+//!   [`text`] escapes what goes into HTML and MarkdownV2.
 //!
 //! ```
 //! use tower_telegram::{
@@ -58,6 +59,7 @@ mod multipart;
 mod reply;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod text;
 pub mod types;
 pub mod webhook;
 

@@ -1,7 +1,5 @@
 //! A conversation with the bot through an embedded Telegram and a real socket.
 
-use std::time::Duration;
-
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tower_telegram::testing::{self, Attempt, Call, Exchange, RawRequest, Telegram, Via};
@@ -43,14 +41,15 @@ impl Demo {
         let steps: Vec<Value> = serde_json::from_str(CONVERSATION)?;
         for step in steps {
             let update = step["update"].clone();
+            let remark = step["remark"].as_str().unwrap_or_default();
             match step["secret"].as_str() {
-                None => self.deliver(update).await?,
-                Some(secret) => self.intrude(&update, secret).await?,
+                None => self.deliver(update, remark).await?,
+                Some(secret) => self.intrude(&update, secret, remark).await?,
             }
         }
         let [good, away, bad] = self.tally;
         self.table.note(&format!(
-            "{} requests: {good} handled, {away} turned away or not wanted, {bad} to be sent again",
+            "{} requests: {good} handled, {away} turned away, {bad} to be sent again",
             good + away + bad
         ));
         Ok(())
@@ -68,29 +67,29 @@ impl Demo {
             } else {
                 testing::update::text(USER, &line)
             };
-            self.deliver(update).await?;
+            self.deliver(update, "").await?;
         }
         Ok(())
     }
 
-    async fn deliver(&mut self, update: Value) -> Result<(), Failure> {
+    async fn deliver(&mut self, update: Value, remark: &str) -> Result<(), Failure> {
         let exchange = self.telegram.deliver_once(update.clone()).await?;
         let Some(attempt) = exchange.last() else {
             return Ok(());
         };
         let calls = self.new_calls();
-        self.show(&update, attempt, &answer_of(&exchange, &calls), "");
+        self.show(&update, attempt, &answer_of(&exchange, &calls), remark);
         Ok(())
     }
 
-    async fn intrude(&mut self, update: &Value, secret: &str) -> Result<(), Failure> {
+    async fn intrude(&mut self, update: &Value, secret: &str, remark: &str) -> Result<(), Failure> {
         let mut numbered = update.clone();
         numbered["update_id"] = 1.into();
         let request = RawRequest::new()
             .update(&numbered)
             .secret(secret.to_owned());
         let attempt = self.telegram.post_raw(request).await?;
-        self.show(update, &attempt, "", " (wrong secret)");
+        self.show(update, &attempt, "", remark);
         Ok(())
     }
 
@@ -110,11 +109,11 @@ impl Demo {
         self.tally[tone as usize] += 1;
         self.table.row(&Row {
             kind: kind.to_owned(),
-            sent: summary(payload) + remark,
+            sent: [&summary(payload), remark].join(" ").trim().to_owned(),
             answered: answered.to_owned(),
             outcome: words,
             tone,
-            took: attempt.elapsed.max(Duration::ZERO),
+            took: attempt.elapsed,
         });
     }
 }
@@ -136,7 +135,7 @@ fn summary(payload: &Value) -> String {
         (Some(text), Value::Array(_)) => format!("[photo] {text}"),
         (Some(text), _) => text.to_owned(),
         (None, Value::Array(_)) => "[photo]".to_owned(),
-        (None, _) => payload.to_string(),
+        (None, _) => String::new(),
     }
 }
 
@@ -151,17 +150,17 @@ fn describe(call: &Call, remark: &str) -> String {
         .into_iter()
         .find_map(|key| call.text(key));
     let files: usize = call.files.iter().map(|file| file.bytes.len()).sum();
-    let mut words = call.method.clone() + remark;
-    if let Some(text) = text {
-        words += &format!(" “{text}”");
-    }
-    if files > 0 {
-        words += &format!(" +{files} bytes");
-    }
-    if call.params.contains_key("reply_markup") {
-        words += " +keyboard";
-    }
-    words
+    let keyboard = call.params.contains_key("reply_markup");
+    [
+        Some(call.method.clone() + remark),
+        text.map(|text| format!("“{text}”")),
+        (files > 0).then(|| format!("+{files} bytes")),
+        keyboard.then(|| "+keyboard".to_owned()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>()
+    .join(" ")
 }
 
 fn outcome(attempt: &Attempt, answered: bool) -> (Tone, String) {

@@ -118,6 +118,14 @@ where
     let running = start(&settings, client.clone(), serve).await?;
     settings.webhook_url = format!("http://{}/telegram", running.address);
     set_webhook(&client, &settings).await?;
+    std::panic::set_hook(Box::new(|panic| {
+        // One line, so that a backtrace doesn't tear the table.
+        let place = panic.location().map(ToString::to_string);
+        say(&format!(
+            "the handler panicked at {}",
+            place.unwrap_or_default()
+        ));
+    }));
     let mut demo = demo::Demo::new(telegram, &settings.webhook_url);
     demo.play().await?;
     if io::stdin().is_terminal() {

@@ -4,6 +4,8 @@
 mod allowed_updates;
 mod chat_id;
 mod input_file;
+mod keyboard;
+mod message;
 mod message_or_true;
 mod str;
 mod update;
@@ -13,6 +15,7 @@ pub use self::{
     allowed_updates::AllowedUpdates,
     chat_id::ChatId,
     input_file::{InputFile, Upload},
+    message::CommandCall,
     message_or_true::MessageOrTrue,
     str::Str,
     update::Update,

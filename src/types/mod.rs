@@ -41,7 +41,7 @@ pub use self::{
 
 pub use crate::{
     json::{ParseError, RawJson},
-    model::{AllowedUpdates, ChatId, InputFile, MessageOrTrue, Str, Update, Upload},
+    model::{AllowedUpdates, ChatId, CommandCall, InputFile, MessageOrTrue, Str, Update, Upload},
 };
 
 /// What each file of this folder needs.
