@@ -102,7 +102,7 @@ where
         settings.path(),
         running.address
     ));
-    stop_signal().await?;
+    stop.await;
     say("finishing what runs");
     running.stop().await
 }
@@ -178,19 +178,24 @@ where
     })
 }
 
-/// SIGTERM, as a service manager sends it, or Ctrl-C.
-async fn stop_signal() -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
+/// SIGTERM, as a service manager sends it, or Ctrl-C. Listens from when this is called, not only
+/// from when the future is awaited.
+#[cfg(unix)]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
         tokio::select! {
-            _ = terminate.recv() => Ok(()),
-            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+    })
+}
+
+#[cfg(not(unix))]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    Ok(async { drop(tokio::signal::ctrl_c().await) })
 }
 
 #[allow(clippy::print_stdout)]
