@@ -94,6 +94,7 @@ where
     Fut: Future<Output = io::Result<()>> + Send + 'static,
 {
     tracing_subscriber::fmt().with_writer(io::stderr).init();
+    let stop = stop_signal()?;
     let client = Client::with_base_url(&settings.token, &settings.api_url)?;
     let running = start(&settings, client.clone(), serve).await?;
     set_webhook(&client, &settings).await?;
