@@ -119,7 +119,7 @@ impl Error {
         self.0.status == Some(StatusCode::CONFLICT)
     }
 
-    /// 401 or, of a token that was never one, 404 with nothing but "Not Found".
+    /// 401: the token isn't, or is no longer, a bot's.
     pub fn is_unauthorized(&self) -> bool {
         self.0.status == Some(StatusCode::UNAUTHORIZED)
     }
