@@ -8,7 +8,9 @@ mod a_secret;
 mod adapter;
 mod b_envelope;
 mod b_requests;
+mod b_schema;
 mod bodies;
+mod generate;
 #[cfg(feature = "tokio")]
 mod oneshot;
 mod servers;

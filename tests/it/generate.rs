@@ -1,0 +1,362 @@
+//! Updates at random, valid by `schema/bot-api.json`.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use fastrand::Rng;
+use serde_json::{Map, Value, json};
+
+/// Keys that begin so stand for members that this version doesn't know.
+const NEW: &str = "__new_";
+/// Keys that begin so stand for members that an older server leaves out.
+const GONE: &str = "__gone_";
+
+/// A member of a type, one of a union, or one of the values of a member.
+pub(crate) type Part<'a> = (&'a str, &'a str, &'a str);
+
+/// The Bot API as data.
+#[derive(Debug)]
+pub(crate) struct Schema {
+    types: BTreeMap<String, Value>,
+}
+
+impl Schema {
+    pub(crate) fn new() -> Self {
+        let schema = include_str!("../../schema/bot-api.json");
+        let schema: Value = serde_json::from_str(schema).expect("the schema is JSON");
+        let types = schema["types"].as_array().expect("types").iter();
+        Self {
+            types: types
+                .map(|t| (text(&t["name"]).to_owned(), t.clone()))
+                .collect(),
+        }
+    }
+
+    /// The names of the types of update.
+    pub(crate) fn kinds(&self) -> Vec<&str> {
+        let names = self.fields("Update").iter().map(|f| text(&f["name"]));
+        names.filter(|name| *name != "update_id").collect()
+    }
+
+    fn fields(&self, name: &str) -> &[Value] {
+        let fields = self.types[name]["fields"].as_array();
+        fields.map_or(&[], Vec::as_slice)
+    }
+
+    fn members(&self, name: &str) -> Option<Vec<&str>> {
+        let members = self.types.get(name)?["one_of"].as_array()?;
+        Some(members.iter().map(text).collect())
+    }
+
+    /// What updates are made of.
+    pub(crate) fn everything(&self) -> HashSet<Part<'_>> {
+        let mut all = HashSet::new();
+        let mut open = vec!["Update"];
+        while let Some(name) = open.pop() {
+            if let Some(inner) = list_of(name) {
+                open.push(inner);
+            }
+            if !self.types.contains_key(name) {
+                continue;
+            }
+            for member in self.members(name).unwrap_or_default() {
+                if all.insert((name, member, "")) {
+                    open.push(member);
+                }
+            }
+            for field in self.fields(name) {
+                let key = text(&field["name"]);
+                if all.insert((name, key, "")) {
+                    open.push(text(&field["type"]));
+                }
+                let values = field["values"].as_array().into_iter().flatten();
+                all.extend(values.map(|value| (name, key, text(value))));
+            }
+        }
+        // Each update has its number.
+        all.remove(&("Update", "update_id", ""));
+        all
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("a string")
+}
+
+fn list_of(type_: &str) -> Option<&str> {
+    type_.strip_prefix("Array<")?.strip_suffix('>')
+}
+
+/// How many of the optional members there are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Fill {
+    Minimal,
+    Random,
+    /// All of the payload and of what is right below it; further down, as with `Random`.
+    Full,
+}
+
+/// Makes updates.
+#[derive(Debug)]
+pub(crate) struct Generator<'a> {
+    pub(crate) schema: &'a Schema,
+    pub(crate) rng: Rng,
+    pub(crate) fill: Fill,
+    /// Puts in what a newer server knows: of a hundred places, how many.
+    pub(crate) new: u8,
+    /// Leaves out what an older server doesn't have: of a hundred booleans and lists, how many.
+    pub(crate) gone: u8,
+    /// What of [`Schema::everything`] was made.
+    pub(crate) seen: HashSet<Part<'a>>,
+    /// How many values may still be made before only what is required is.
+    left: usize,
+}
+
+impl<'a> Generator<'a> {
+    pub(crate) fn new(schema: &'a Schema, seed: u64) -> Self {
+        Self {
+            schema,
+            rng: Rng::with_seed(seed),
+            fill: Fill::Random,
+            new: 0,
+            gone: 0,
+            seen: HashSet::new(),
+            left: 0,
+        }
+    }
+
+    /// An update of a type.
+    pub(crate) fn update(&mut self, kind: &str) -> Value {
+        self.left = 200;
+        let fields = self.schema.fields("Update").iter();
+        let field = fields.clone().find(|f| f["name"] == kind);
+        let field = field.expect("a type of update");
+        self.see(("Update", text(&field["name"]), ""));
+        let payload = self.object(text(&field["type"]), 0);
+        let id = self.rng.i64(0..=i64::MAX);
+        let id = *self
+            .rng
+            .choice(&[0, 1, 123_456_789, id, i64::MAX])
+            .unwrap_or(&0);
+        json!({"update_id": id, kind: payload})
+    }
+
+    fn see(&mut self, part: Part<'a>) {
+        self.seen.insert(part);
+    }
+
+    /// One of several, those first that weren't made yet.
+    fn choose(&mut self, owner: &'a str, key: Option<&'a str>, of: &[&'a str]) -> &'a str {
+        let part = |one: &'a str| key.map_or((owner, one, ""), |key| (owner, key, one));
+        let unseen = of.iter().filter(|one| !self.seen.contains(&part(one)));
+        let unseen: Vec<_> = unseen.copied().collect();
+        let from = if unseen.is_empty() { of } else { &unseen };
+        let one = self.rng.choice(from).copied().unwrap_or(from[0]);
+        self.see(part(one));
+        one
+    }
+
+    fn of_a_hundred(&mut self, some: u8) -> bool {
+        self.rng.u8(..100) < some
+    }
+
+    fn object(&mut self, name: &'a str, depth: usize) -> Value {
+        let schema = self.schema;
+        let mut object = Map::new();
+        for field in schema.fields(name) {
+            let key = text(&field["name"]);
+            let required = field["required"] == true;
+            let wanted = match self.fill {
+                _ if required => true,
+                Fill::Minimal => false,
+                Fill::Full if depth < 2 => true,
+                _ if self.left == 0 || depth > 12 => false,
+                _ => !self.seen.contains(&(name, key, "")) || self.rng.u8(..4) == 0,
+            };
+            if !wanted {
+                continue;
+            }
+            self.left = self.left.saturating_sub(1);
+            self.see((name, key, ""));
+            let type_ = text(&field["type"]);
+            let drops = required && (type_ == "Boolean" || list_of(type_).is_some());
+            if drops && self.of_a_hundred(self.gone) {
+                let filled = if type_ == "Boolean" {
+                    json!(false)
+                } else {
+                    json!([])
+                };
+                object.insert(format!("{GONE}{key}"), filled);
+            } else {
+                let value = self.field(name, field, depth);
+                object.insert(key.to_owned(), value);
+            }
+        }
+        if self.of_a_hundred(self.new) {
+            object.insert(format!("{NEW}member"), self.anything(3));
+        }
+        Value::Object(object)
+    }
+
+    fn field(&mut self, owner: &'a str, field: &'a Value, depth: usize) -> Value {
+        if let Some(constant) = field["const"].as_str() {
+            return json!(constant);
+        }
+        if let Some(values) = field["values"].as_array() {
+            if self.of_a_hundred(self.new) {
+                return json!("brand_new");
+            }
+            let values: Vec<_> = values.iter().map(text).collect();
+            return json!(self.choose(owner, Some(text(&field["name"])), &values));
+        }
+        // By this alone the one is told from the other.
+        if owner == "InaccessibleMessage" && field["name"] == "date" {
+            return json!(0);
+        }
+        if field["unix_time"] == true {
+            return json!(self.rng.i64(1..1 << 33));
+        }
+        self.value(text(&field["type"]), depth)
+    }
+
+    fn value(&mut self, type_: &'a str, depth: usize) -> Value {
+        if let Some(inner) = list_of(type_) {
+            let most = match self.left {
+                0 => 0,
+                _ if depth > 12 => 0,
+                _ => 3,
+            };
+            let length = self.rng.usize(..=most);
+            return (0..length).map(|_| self.value(inner, depth + 1)).collect();
+        }
+        match type_ {
+            "Integer" => json!(self.integer()),
+            "Float" => json!(self.float()),
+            "Boolean" => json!(self.rng.bool()),
+            "True" => json!(true),
+            "String" => json!(self.string()),
+            _ => match self.schema.members(type_) {
+                Some(members) => self.union(type_, &members, depth),
+                None => self.object(type_, depth + 1),
+            },
+        }
+    }
+
+    fn union(&mut self, name: &'a str, members: &[&'a str], depth: usize) -> Value {
+        if let Some(tag) = self.schema.types[name]["tag"].as_str()
+            && self.of_a_hundred(self.new)
+        {
+            return json!({"about": self.anything(3), tag: "brand_new"});
+        }
+        // A text can always be a plain one, so that texts in texts come to an end.
+        let ends = members.contains(&"String") && (self.left == 0 || depth > 12);
+        let members = if ends { &["String"] } else { members };
+        let member = self.choose(name, None, members);
+        self.value(member, depth)
+    }
+
+    fn integer(&mut self) -> i64 {
+        let any = self.rng.i64(..);
+        let usual = self.rng.i64(-1000..1_000_000_000);
+        let all = [usual, any, 0, -1, i64::MAX, i64::MIN, -1_001_234_567_890];
+        *self.rng.choice(&all).unwrap_or(&0)
+    }
+
+    fn float(&mut self) -> f64 {
+        let unit = self.rng.f64();
+        let all = [unit, -180.0 * unit, 0.0, 1.0, 1e-7, -1.5e300, 48.858_370_1];
+        *self.rng.choice(&all).unwrap_or(&0.0)
+    }
+
+    fn string(&mut self) -> String {
+        const SOME: [&str; 16] = [
+            "",
+            "a",
+            "Ada",
+            "exactly twenty-four bytes",
+            "\"quoted\" \\ / back",
+            "line\nfeed\ttab\r\u{0}\u{1f}\u{7f}",
+            "\u{e9}\u{df}\u{3a9}",
+            "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}",
+            "\u{5e9}\u{5dc}\u{5d5}\u{5dd}",
+            "\u{2028}\u{feff}\u{fffd}\u{10ffff}",
+            "https://example.com/?a=b&c=%20#d",
+            "null",
+            "{\"update_id\":1}",
+            "</script>",
+            "brand_new",
+            "%s{}$0",
+        ];
+        match self.rng.u8(..50) {
+            0 => "\u{1f600}x".repeat(self.rng.usize(..500)),
+            1 => (0..self.rng.usize(..40))
+                .map(|_| self.rng.char(..))
+                .collect(),
+            2..20 => (0..self.rng.usize(..40))
+                .map(|_| self.rng.alphanumeric())
+                .collect(),
+            _ => (*self.rng.choice(&SOME).unwrap_or(&"")).to_owned(),
+        }
+    }
+
+    /// Some JSON.
+    fn anything(&mut self, depth: usize) -> Value {
+        match self.rng.u8(..if depth == 0 { 5 } else { 7 }) {
+            0 => Value::Null,
+            1 => json!(self.rng.bool()),
+            2 => json!(self.integer()),
+            3 => json!(0.5),
+            4 => json!(self.string()),
+            5 => (0..self.rng.usize(..3))
+                .map(|_| self.anything(depth - 1))
+                .collect(),
+            _ => json!({"date": self.anything(depth - 1), "x": self.anything(depth - 1)}),
+        }
+    }
+}
+
+/// What is sent: without what an older server leaves out.
+pub(crate) fn sent(value: &Value) -> Value {
+    rename(value, |key| (!key.starts_with(GONE)).then_some(key))
+}
+
+/// What must come back: without unknown members, and with what was left out.
+pub(crate) fn kept(value: &Value) -> Value {
+    rename(value, |key| {
+        let key = key.strip_prefix(GONE).unwrap_or(key);
+        (!key.starts_with(NEW)).then_some(key)
+    })
+}
+
+fn rename(value: &Value, by: fn(&str) -> Option<&str>) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(|item| rename(item, by)).collect(),
+        Value::Object(members) => {
+            let renamed = members.iter();
+            let renamed = renamed.filter_map(|(k, v)| Some((by(k)?.to_owned(), rename(v, by))));
+            Value::Object(renamed.collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// The path to where two values first differ. Numbers are equal when they have the same value.
+pub(crate) fn difference(a: &Value, b: &Value) -> Option<String> {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            let keys: BTreeSet<_> = a.keys().chain(b.keys()).collect();
+            keys.into_iter()
+                .find_map(|key| match (a.get(key), b.get(key)) {
+                    (Some(a), Some(b)) => difference(a, b).map(|rest| format!(".{key}{rest}")),
+                    (a, b) => Some(format!(".{key}: {a:?} and {b:?}")),
+                })
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            let mut pairs = a.iter().zip(b).enumerate();
+            pairs.find_map(|(i, (a, b))| difference(a, b).map(|rest| format!("[{i}]{rest}")))
+        }
+        (Value::Number(x), Value::Number(y)) if x.as_i64().is_none() || y.as_i64().is_none() => {
+            (x.as_f64() != y.as_f64()).then(|| format!(": {x} and {y}"))
+        }
+        _ => (a != b).then(|| format!(": {a} and {b}")),
+    }
+}
