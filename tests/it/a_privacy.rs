@@ -1,9 +1,6 @@
 //! A6: secrets don't show.
 
-use std::{
-    fmt::{self, Write as _},
-    sync::{Arc, Mutex},
-};
+use std::fmt::{self, Write as _};
 
 use bytes::Bytes;
 use http::Request;
@@ -16,69 +13,17 @@ use tower_telegram::{
         SecretTokens, ServiceBuilderExt as _, Webhook,
     },
 };
-use tracing::{
-    Event, Metadata, Subscriber,
-    field::{Field, Visit},
-    span,
-};
 
 use crate::{
     a_secret::wrong_secrets,
     adapter::{BoxError, Handler, bots, bots_with, nothing, secret},
     b_envelope::malformed,
+    log::Log,
     wire::{Call, MESSAGE, SECRET, SECRET_HEADER},
 };
 
 /// A bot's token, as Telegram hands it out.
 const TOKEN: &str = "4839574812:AAFD39kkdpWt3ywyRZergyOLMaJhac60qcK";
-
-/// Writes down every event and span, whatever its level.
-#[derive(Clone, Debug, Default)]
-struct Log(Arc<Mutex<String>>);
-
-impl Log {
-    fn text(&self) -> String {
-        self.0.lock().expect("nobody holds it").clone()
-    }
-
-    fn write(&self, what: &str) {
-        let mut log = self.0.lock().expect("nobody holds it");
-        writeln!(log, "{what}").expect("a string takes it");
-    }
-}
-
-impl Visit for Log {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.write(&format!("{field}={value:?} {value:#?}"));
-    }
-}
-
-impl Subscriber for Log {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, span: &span::Attributes<'_>) -> span::Id {
-        span.record(&mut self.clone());
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, values: &span::Record<'_>) {
-        values.record(&mut self.clone());
-    }
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let metadata = event.metadata();
-        self.write(&format!("{} {}", metadata.level(), metadata.target()));
-        event.record(&mut self.clone());
-    }
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
-}
 
 /// What must not be in any output: the secret, and what a guesser has shown (it may be another
 /// bot's secret, or nearly this one's).

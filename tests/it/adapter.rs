@@ -79,6 +79,7 @@ pub(crate) async fn read(response: Response<ReplyBody>) -> Answer {
 /// What a bot in these tests answers.
 pub(crate) type Answering<U> = fn(&U) -> Result<Reply, BoxError>;
 
+#[expect(clippy::unnecessary_wraps, reason = "it is an `Answering`")]
 pub(crate) fn nothing<U>(_: &U) -> Result<Reply, BoxError> {
     Ok(Reply::nothing())
 }

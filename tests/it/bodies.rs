@@ -30,22 +30,6 @@ impl Body for Untouchable {
     }
 }
 
-/// For those who wait in vain.
-#[derive(Debug)]
-pub(crate) struct Never;
-
-impl Body for Never {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Poll::Pending
-    }
-}
-
 /// Frames that say how many of them were taken.
 #[derive(Debug)]
 pub(crate) struct Frames<I> {

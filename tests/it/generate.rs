@@ -1,6 +1,6 @@
 //! Updates at random, valid by `schema/bot-api.json`.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
@@ -340,11 +340,12 @@ fn rename(value: &Value, by: fn(&str) -> Option<&str>) -> Value {
 }
 
 /// The path to where two values first differ. Numbers are equal when they have the same value.
+#[cfg(feature = "serde-all")]
 pub(crate) fn difference(a: &Value, b: &Value) -> Option<String> {
     match (a, b) {
         (Value::Object(a), Value::Object(b)) => {
-            let keys: BTreeSet<_> = a.keys().chain(b.keys()).collect();
-            keys.into_iter()
+            a.keys()
+                .chain(b.keys())
                 .find_map(|key| match (a.get(key), b.get(key)) {
                     (Some(a), Some(b)) => difference(a, b).map(|rest| format!(".{key}{rest}")),
                     (a, b) => Some(format!(".{key}: {a:?} and {b:?}")),

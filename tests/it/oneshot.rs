@@ -1,32 +1,30 @@
-//! What only a body or a clock of the test's own can tell. (A2, B3, B4)
+//! What only a body of the test's own can tell. (A2, B3, B4)
 
-use std::{iter, sync::atomic::Ordering, time::Duration};
+use std::{iter, sync::atomic::Ordering};
 
 use bytes::Bytes;
 use http::Request;
 use http_body::Body;
-use http_body_util::channel::Channel;
-use tokio::time::Instant;
 use tower::ServiceExt as _;
 use tower_telegram::webhook::{UpdateLayer, Webhook, WebhookService};
 
 use crate::{
     a_secret::wrong_secrets,
     adapter::{BoxError, Handler, nothing, read, secret},
-    bodies::{Frames, Never, Untouchable},
+    bodies::{Frames, Untouchable},
     wire::{Answer, Call, MESSAGE, SECRET},
 };
 
-type Service = WebhookService<Handler<tower_telegram::types::Update>>;
+pub(crate) type Service = WebhookService<Handler<tower_telegram::types::Update>>;
 
-fn webhook(layer: UpdateLayer) -> Service {
+pub(crate) fn webhook(layer: UpdateLayer) -> Service {
     Webhook::new(secret(SECRET))
         .update_layer(layer)
         .service(Handler::new(nothing))
 }
 
 /// Sends the call's head with another body.
-async fn send<B>(service: Service, call: &Call, body: B) -> Answer
+pub(crate) async fn send<B>(service: Service, call: &Call, body: B) -> Answer
 where
     B: Body<Data = Bytes, Error = BoxError>,
 {
@@ -101,53 +99,4 @@ async fn b4_a_body_that_breaks_off_isnt_an_update() {
     let (body, _) = Frames::new([start, Err("reset".into())].into_iter());
     let answer = send(service, &Call::new(MESSAGE), body).await;
     assert_eq!(answer.status, 400);
-}
-
-#[tokio::test(start_paused = true)]
-async fn b4_a_body_that_never_comes_is_given_up_at_the_deadline() {
-    for (layer, seconds) in [
-        (UpdateLayer::new(), 10),
-        (UpdateLayer::new().read_timeout(Duration::from_secs(3)), 3),
-    ] {
-        let start = Instant::now();
-        let answer = send(webhook(layer), &Call::new(MESSAGE), Never).await;
-        assert_eq!(answer.status, 408);
-        assert_eq!(start.elapsed().as_secs(), seconds);
-    }
-}
-
-/// A byte a second doesn't put the deadline off.
-#[tokio::test(start_paused = true)]
-async fn b4_a_body_that_dribbles_is_given_up_at_the_deadline() {
-    let (sender, body) = Channel::<Bytes, BoxError>::new(1);
-    let dribble = tokio::spawn(async move {
-        let mut sender = sender;
-        while sender.send_data(Bytes::from_static(b" ")).await.is_ok() {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-    });
-    let start = Instant::now();
-    let call = Call::new("").without("Content-Length");
-    let answer = send(webhook(UpdateLayer::new()), &call, body).await;
-    assert_eq!(answer.status, 408);
-    assert_eq!(start.elapsed().as_secs(), 10);
-    // The body is let go of, so its sender ends as well.
-    dribble.await.expect("the sender ends");
-}
-
-#[tokio::test(start_paused = true)]
-async fn b4_without_a_deadline_a_slow_body_is_waited_for() {
-    let (mut sender, body) = Channel::<Bytes, BoxError>::new(1);
-    tokio::spawn(async move {
-        for byte in MESSAGE.as_bytes().chunks(1) {
-            tokio::time::sleep(Duration::from_secs(60)).await;
-            sender
-                .send_data(Bytes::from_static(byte))
-                .await
-                .expect("it is read");
-        }
-    });
-    let layer = UpdateLayer::new().read_timeout(None);
-    let answer = send(webhook(layer), &Call::new(MESSAGE), body).await;
-    assert_eq!(answer.status, 200);
 }

@@ -107,6 +107,6 @@ pub(crate) async fn extractors(tokens: &SecretTokens, answering: Answering<Updat
 }
 
 #[cfg(not(feature = "axum"))]
-pub(crate) async fn extractors(_: &SecretTokens, _: Answering<Update>) -> Vec<Bot> {
-    Vec::new()
+pub(crate) fn extractors(_: &SecretTokens, _: Answering<Update>) -> std::future::Ready<Vec<Bot>> {
+    std::future::ready(Vec::new())
 }

@@ -1,0 +1,170 @@
+//! E1–E6: what is answered. Row E6 is checked on each answer that any test gets, by
+//! [`Answer::check`](crate::wire::Answer::check).
+
+use serde_json::json;
+use tower_telegram::{
+    IntoReply as _, MAX_REPLY_ARGUMENTS, Reply, ReplyError,
+    methods::{SendDocument, SendMessage},
+    types::{InlineKeyboardButton, InlineKeyboardMarkup, InputFile, Update},
+    webhook::Webhook,
+};
+
+use crate::{
+    adapter::{BoxError, bots_admitting, bots_with, nothing, secret},
+    wire::{Call, MESSAGE, SECRET},
+};
+
+fn say(text: &str) -> SendMessage {
+    let keyboard = InlineKeyboardMarkup::new(vec![vec![InlineKeyboardButton::new("go")]]);
+    SendMessage::new(42, text).reply_markup(keyboard)
+}
+
+#[tokio::test]
+async fn e1_nothing_is_an_empty_200() {
+    for bot in bots_admitting(&secret(SECRET).into(), nothing).await {
+        let answer = bot.send(&Call::new(MESSAGE)).await;
+        assert_eq!(answer.status, 200, "{bot}");
+        assert_eq!(answer.header("content-length"), Some("0"), "{bot}");
+        assert!(answer.body.is_empty(), "{bot}");
+    }
+}
+
+#[tokio::test]
+async fn e2_a_method_is_one_object_of_json() {
+    let reply = |_: &Update| {
+        say("\u{2728} \"quoted\"\n")
+            .into_reply()
+            .map_err(Into::into)
+    };
+    for bot in bots_admitting(&secret(SECRET).into(), reply).await {
+        let answer = bot.send(&Call::new(MESSAGE)).await;
+        assert_eq!(answer.status, 200, "{bot}");
+        assert_eq!(
+            answer.header("content-type"),
+            Some("application/json"),
+            "{bot}"
+        );
+        let keyboard = json!({"inline_keyboard": [[{"text": "go"}]]});
+        assert_eq!(
+            answer.json(),
+            json!({"method": "sendMessage", "chat_id": 42, "text": "\u{2728} \"quoted\"\n",
+                   "reply_markup": keyboard}),
+            "{bot}"
+        );
+        // Telegram takes the first of two, so the name must be told once, and be it.
+        assert!(
+            answer.body.starts_with(b"{\"method\":\"sendMessage\","),
+            "{bot}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn e2_replies_on_a_kept_alive_connection_dont_run_into_each_other() {
+    let reply = |update: &Update| -> Result<Reply, BoxError> {
+        match update.update_id % 3 {
+            0 => Ok(Reply::nothing()),
+            1 => Ok(say(&"x".repeat(100_000)).into_reply()?),
+            _ => Err("not today".into()),
+        }
+    };
+    for bot in bots_with(&Webhook::new(secret(SECRET)), reply).await {
+        let Some(mut connection) = bot.endpoint.connect().await else {
+            continue;
+        };
+        for id in 0..30 {
+            let call = Call::new(json!({"update_id": id, "message": {}}).to_string());
+            let answer = connection.send(&call).await;
+            let (status, least) = [(200, 0), (200, 100_000), (500, 0)][id % 3];
+            assert_eq!(answer.status, status, "{bot}");
+            assert_eq!(answer.body.len() / 100_000, least / 100_000, "{bot}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn e3_a_file_goes_along_with_a_known_length() {
+    let reply = |_: &Update| {
+        let file = InputFile::bytes("a \"b\".txt", &b"content\r\n--"[..]);
+        SendDocument::new(42, file).into_reply().map_err(Into::into)
+    };
+    for bot in bots_admitting(&secret(SECRET).into(), reply).await {
+        let answer = bot.send(&Call::new(MESSAGE)).await;
+        assert_eq!(answer.status, 200, "{bot}");
+        let content_type = answer.header("content-type").unwrap_or_default();
+        let boundary = content_type.strip_prefix("multipart/form-data; boundary=");
+        let boundary = boundary.expect("a form").trim_matches('"');
+        assert!((1..=70).contains(&boundary.len()), "{bot}: {boundary}");
+        let body = String::from_utf8(answer.body.clone()).expect("text");
+        assert!(body.contains("content\r\n--"), "{bot}: {body}");
+        assert!(body.contains("sendDocument"), "{bot}: {body}");
+        assert!(
+            body.ends_with(&format!("--{boundary}--\r\n")),
+            "{bot}: {body}"
+        );
+    }
+}
+
+/// The handler is told by a typed error, and Telegram by a 500.
+#[tokio::test]
+async fn e4_the_raw_way_refuses_what_telegram_passes_over() {
+    for method in [
+        "getMe",
+        "getUpdates",
+        "setWebhook",
+        "deleteWebhook",
+        "close",
+        "logOut",
+        "",
+    ] {
+        for method in [method.to_owned(), method.to_uppercase()] {
+            let error = Reply::raw(&method, &json!({})).expect_err("it isn't taken");
+            assert_eq!(
+                error,
+                ReplyError::Refused {
+                    method: method.into()
+                }
+            );
+        }
+    }
+    let reply = |_: &Update| Reply::raw("getMe", &json!({})).map_err(Into::into);
+    for bot in bots_admitting(&secret(SECRET).into(), reply).await {
+        let answer = bot.send(&Call::new(MESSAGE)).await;
+        assert_eq!(answer.status, 500, "{bot}");
+        assert!(answer.body.is_empty(), "{bot}");
+    }
+    let reply = |_: &Update| Reply::raw("sendConfetti", &json!({"chat_id": 1})).map_err(Into::into);
+    for bot in bots_admitting(&secret(SECRET).into(), reply).await {
+        let answer = bot.send(&Call::new(MESSAGE)).await;
+        assert_eq!(
+            answer.json(),
+            json!({"method": "sendConfetti", "chat_id": 1}),
+            "{bot}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn e5_a_reply_that_telegram_wouldnt_read_isnt_sent() {
+    let reply = |update: &Update| {
+        let rest = SendMessage::new(1, "").into_reply()?;
+        let rest = rest.json().map_or(0, bytes::Bytes::len);
+        let over = usize::from(update.update_id == 1);
+        let text = "x".repeat(MAX_REPLY_ARGUMENTS - rest + over);
+        SendMessage::new(1, text).into_reply().map_err(Into::into)
+    };
+    for bot in bots_admitting(&secret(SECRET).into(), reply).await {
+        let just = bot
+            .send(&Call::new(r#"{"update_id":0,"message":{}}"#))
+            .await;
+        assert_eq!(
+            (just.status, just.body.len()),
+            (200, MAX_REPLY_ARGUMENTS),
+            "{bot}"
+        );
+        let over = bot
+            .send(&Call::new(r#"{"update_id":1,"message":{}}"#))
+            .await;
+        assert_eq!((over.status, over.body.len()), (500, 0), "{bot}");
+    }
+}

@@ -1,0 +1,201 @@
+//! Each layer calls the very service that was polled ready. To call a clone of it instead is the
+//! commonest bug of layers: the clone never took its permit, and the one that did never gives it
+//! back.
+
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    marker::PhantomData,
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tower::{Layer, Service, ServiceExt as _};
+use tower_telegram::{
+    types::Update,
+    webhook::{
+        AllowedUpdatesLayer, ParseLayer, RawUpdate, ReplyLayer, SecretToken, SecretTokenLayer,
+        SecretTokens, UpdateLayer, Webhook, WebhookService, reply,
+    },
+};
+
+use crate::{
+    adapter::{AnyBody, Handler, secret},
+    wire::{Call, MESSAGE, SECRET},
+};
+
+/// A service that keeps count, and won't be called when it isn't ready. A clone isn't.
+#[derive(Debug)]
+struct Strict<R> {
+    ready: bool,
+    readied: Arc<AtomicUsize>,
+    called: Arc<AtomicUsize>,
+    response: PhantomData<fn() -> R>,
+}
+
+impl<R> Strict<R> {
+    fn new() -> Self {
+        Self {
+            ready: false,
+            readied: Arc::default(),
+            called: Arc::default(),
+            response: PhantomData,
+        }
+    }
+}
+
+impl<R> Clone for Strict<R> {
+    fn clone(&self) -> Self {
+        Self {
+            ready: false,
+            readied: self.readied.clone(),
+            called: self.called.clone(),
+            response: PhantomData,
+        }
+    }
+}
+
+impl<T, R: Default> Service<Request<T>> for Strict<R> {
+    type Response = R;
+    type Error = Infallible;
+    type Future = Ready<Result<R, Infallible>>;
+
+    /// Ready at the second time of asking.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        if mem::replace(&mut self.ready, true) {
+            self.readied.fetch_add(1, Ordering::Relaxed);
+            return Poll::Ready(Ok(()));
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn call(&mut self, _: Request<T>) -> Self::Future {
+        assert!(mem::take(&mut self.ready), "it wasn't polled ready");
+        self.called.fetch_add(1, Ordering::Relaxed);
+        ready(Ok(R::default()))
+    }
+}
+
+/// Calls it several times over, and a clone of it, and one that is made after it was readied.
+async fn uses_the_ready_one<L, R, T, Q>(layer: L, request: impl Fn() -> Request<Q>)
+where
+    L: Layer<Strict<R>>,
+    L::Service: Service<Request<Q>, Response = Response<T>> + Clone,
+    <L::Service as Service<Request<Q>>>::Error: std::fmt::Debug,
+    R: Default,
+{
+    let strict = Strict::<R>::new();
+    let mut service = layer.layer(strict.clone());
+    for round in 0..3 {
+        let service = service.ready().await.expect("it gets ready");
+        let mut clone = service.clone();
+        let response = service.call(request()).await.expect("an answer");
+        assert_eq!(response.status(), 200);
+        let clone = clone.ready().await.expect("it gets ready");
+        let response = clone.call(request()).await.expect("an answer");
+        assert_eq!(response.status(), 200);
+        let counts = [&strict.readied, &strict.called].map(|c| c.load(Ordering::Relaxed));
+        assert_eq!(counts, [2 * (round + 1); 2], "readied and called");
+    }
+}
+
+fn raw() -> Request<RawUpdate> {
+    let raw = RawUpdate::from_bytes(Bytes::from_static(MESSAGE.as_bytes()));
+    Request::new(raw.expect("an update"))
+}
+
+fn call() -> Request<AnyBody> {
+    Call::new(MESSAGE).request()
+}
+
+#[tokio::test]
+async fn secret_token_layer_calls_the_service_that_was_polled_ready() {
+    let layer = SecretTokenLayer::new(secret(SECRET));
+    uses_the_ready_one::<_, Response<String>, _, _>(layer, call).await;
+}
+
+#[tokio::test]
+async fn update_layer_calls_the_service_that_was_polled_ready() {
+    uses_the_ready_one::<_, Response<String>, _, _>(UpdateLayer::new(), call).await;
+    // Also when the body doesn't come at once.
+    let chunked = || Call::new(MESSAGE).chunked(7).request();
+    uses_the_ready_one::<_, Response<String>, _, _>(UpdateLayer::new(), chunked).await;
+}
+
+#[tokio::test]
+async fn allowed_updates_layer_calls_the_service_that_was_polled_ready() {
+    uses_the_ready_one::<_, Response<String>, _, _>(AllowedUpdatesLayer::default(), raw).await;
+}
+
+#[tokio::test]
+async fn parse_layer_calls_the_service_that_was_polled_ready() {
+    uses_the_ready_one::<_, Response<String>, _, _>(ParseLayer::<Update>::new(), raw).await;
+}
+
+#[tokio::test]
+async fn reply_layer_calls_the_service_that_was_polled_ready() {
+    uses_the_ready_one::<_, (), _, _>(ReplyLayer::new(), raw).await;
+    uses_the_ready_one::<_, (), _, _>(ReplyLayer::new().errors_as_responses(), raw).await;
+}
+
+#[tokio::test]
+async fn the_webhook_calls_the_service_that_was_polled_ready() {
+    let webhook = Webhook::new(secret(SECRET));
+    let layer = tower::layer::layer_fn(move |inner: Strict<()>| webhook.clone().service(inner));
+    uses_the_ready_one::<_, (), _, _>(layer, call).await;
+}
+
+/// A service that can't get ready any more.
+#[derive(Clone, Debug)]
+struct Broken;
+
+impl<T> Service<Request<T>> for Broken {
+    type Response = Response<String>;
+    type Error = &'static str;
+    type Future = Ready<Result<Response<String>, &'static str>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
+        Poll::Ready(Err("broken"))
+    }
+
+    fn call(&mut self, _: Request<T>) -> Self::Future {
+        ready(Err("called all the same"))
+    }
+}
+
+#[tokio::test]
+async fn an_inner_service_that_wont_get_ready_is_the_layers_error() {
+    let secret = SecretTokenLayer::new(secret(SECRET)).layer(Broken);
+    assert_eq!(secret.oneshot(call()).await.expect_err("broken"), "broken");
+    let update = UpdateLayer::new().layer(Broken);
+    assert_eq!(update.oneshot(call()).await.expect_err("broken"), "broken");
+    let allowed = AllowedUpdatesLayer::default().layer(Broken);
+    assert_eq!(allowed.oneshot(raw()).await.expect_err("broken"), "broken");
+    let parse = ParseLayer::<Update>::new().layer(Broken);
+    assert_eq!(parse.oneshot(raw()).await.expect_err("broken"), "broken");
+}
+
+/// Public handles go wherever a server wants them.
+#[test]
+fn handles_are_clone_send_and_sync() {
+    fn check<T: Clone + Send + Sync + 'static>() {}
+    check::<SecretToken>();
+    check::<SecretTokens>();
+    check::<SecretTokenLayer>();
+    check::<UpdateLayer>();
+    check::<AllowedUpdatesLayer>();
+    check::<ParseLayer<std::rc::Rc<()>>>();
+    check::<ReplyLayer>();
+    check::<ReplyLayer<reply::ErrorsAsResponses>>();
+    check::<RawUpdate>();
+    check::<Webhook>();
+    check::<WebhookService<Handler<Update>>>();
+    assert!(!mem::needs_drop::<UpdateLayer>(), "it is plain data");
+}

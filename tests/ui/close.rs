@@ -1,0 +1,6 @@
+// In an `Option` and a `Result`, too.
+use tower_telegram::{handler_fn, methods::Close, types::Update};
+
+fn main() {
+    handler_fn(async |_: Update| Ok::<_, std::io::Error>(Some(Close::new())));
+}

@@ -1,0 +1,6 @@
+// What it returns would be thrown away.
+use tower_telegram::{handler_fn, methods::GetMe, types::Update};
+
+fn main() {
+    handler_fn(async |_: Update| GetMe::new());
+}
