@@ -4,15 +4,13 @@ use bytes::Bytes;
 use fastrand::Rng;
 use serde_json::{Value, json};
 use tower_telegram::{
-    types::{AllowedUpdates, Update, UpdateKind},
-    webhook::{RawUpdate, Webhook},
+    types::{Update, UpdateKind},
+    webhook::RawUpdate,
 };
 
 use crate::{
-    adapter::{bots_with, nothing, secret},
     generate::{Fill, Generator, Schema, kept, sent},
     text::{Style, styled, telegram},
-    wire::{Call, SECRET},
 };
 
 fn parse(text: &str) -> Update {
@@ -186,25 +184,6 @@ fn b9_b12_whatever_doesnt_fit_is_never_an_error() {
                 let expected = damaged[kind].to_string();
                 let expected: Value = serde_json::from_str(&expected).expect("JSON");
                 assert_eq!((&*name, raw), (kind, expected));
-            }
-        }
-    }
-}
-
-#[tokio::test]
-async fn b8_b11_every_type_of_update_gets_through_every_server() {
-    let webhook = Webhook::new(secret(SECRET)).allowed_updates(AllowedUpdates::ALL);
-    for bot in bots_with(&webhook, nothing).await {
-        let schema = Schema::new();
-        for kind in schema.kinds() {
-            let mut generator = Generator::new(&schema, 42);
-            generator.fill = Fill::Full;
-            for new in [0, 10] {
-                generator.new = new;
-                let text = telegram(&generator.update(kind));
-                let answer = bot.send(&Call::new(&*text)).await;
-                assert_eq!(answer.status, 200, "{bot}: {kind}");
-                assert_eq!(bot.one(), parse(&text), "{bot}: {kind}");
             }
         }
     }

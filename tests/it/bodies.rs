@@ -1,4 +1,4 @@
-//! Bodies that no decent sender has.
+//! A body of the test's own.
 
 use std::{
     pin::Pin,
@@ -13,22 +13,6 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 
 use crate::adapter::BoxError;
-
-/// For those who mustn't look at it.
-#[derive(Debug)]
-pub(crate) struct Untouchable;
-
-impl Body for Untouchable {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        panic!("the body was polled");
-    }
-}
 
 /// Frames that say how many of them were taken.
 #[derive(Debug)]

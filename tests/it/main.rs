@@ -14,6 +14,7 @@ mod adapter;
 mod b_deadline;
 mod b_envelope;
 mod b_gzip;
+mod b_kinds;
 mod b_misfits;
 mod b_requests;
 mod b_schema;

@@ -1,17 +1,22 @@
 //! What only a body of the test's own can tell. (A2, B3, B4)
 
-use std::{iter, sync::atomic::Ordering};
+use std::{
+    iter,
+    pin::Pin,
+    sync::atomic::Ordering,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use http::Request;
-use http_body::Body;
+use http_body::{Body, Frame};
 use tower::ServiceExt as _;
 use tower_telegram::webhook::{UpdateLayer, Webhook, WebhookService};
 
 use crate::{
     a_secret::wrong_secrets,
     adapter::{BoxError, Handler, nothing, read, secret},
-    bodies::{Frames, Untouchable},
+    bodies::Frames,
     wire::{Answer, Call, MESSAGE, SECRET},
 };
 
@@ -33,6 +38,22 @@ where
     let answer = read(response).await;
     answer.check(call);
     answer
+}
+
+/// For those who mustn't look at it.
+#[derive(Debug)]
+struct Untouchable;
+
+impl Body for Untouchable {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        panic!("the body was polled");
+    }
 }
 
 #[tokio::test]

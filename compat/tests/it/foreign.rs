@@ -1,0 +1,210 @@
+//! `ParseLayer` with the update types of other crates.
+
+use std::{
+    fmt::Debug,
+    sync::{Arc, Mutex},
+};
+
+use fastrand::Rng;
+use http::Request;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tower::{ServiceBuilder, ServiceExt as _, service_fn};
+use tower_telegram::webhook::{ParseLayer, Rejection, ServiceBuilderExt as _, Webhook};
+
+use crate::{
+    adapter::{Bot, bots_with, nothing, secret},
+    text::{Style, styled, telegram},
+    wire::{Call, SECRET},
+};
+
+type Frankenstein = frankenstein::updates::Update;
+type Teloxide = teloxide_core::types::Update;
+
+/// What a bot in a group and in private sees in a day.
+fn day() -> Vec<Value> {
+    let ada = json!({"id": 3, "is_bot": false, "first_name": "Ada \u{2728}", "username": "ada",
+                     "language_code": "en"});
+    let bot = json!({"id": 9, "is_bot": true, "first_name": "Bot", "username": "some_bot"});
+    let private = json!({"id": 3, "type": "private", "first_name": "Ada \u{2728}"});
+    let group = json!({"id": -1_001_234_567_890_i64, "type": "supergroup", "title": "A group"});
+    let message = json!({
+        "message_id": 10, "date": 1_700_000_000, "from": ada, "chat": private, "text": "/start hi",
+        "entities": [{"type": "bot_command", "offset": 0, "length": 6}],
+    });
+    let photo = json!({
+        "message_id": 11, "date": 1_700_000_001, "from": ada, "chat": group,
+        "photo": [
+            {"file_id": "a", "file_unique_id": "b", "width": 90, "height": 60, "file_size": 1000},
+            {"file_id": "c", "file_unique_id": "d", "width": 900, "height": 600},
+        ],
+        "caption": "look: \u{1f600}", "reply_to_message": message,
+    });
+    let pressed = json!({
+        "id": "4382bfdwdsb323b2d9", "from": ada, "message": message, "chat_instance": "-1",
+        "data": "yes",
+    });
+    let joined = json!({
+        "chat": group, "from": ada, "date": 1_700_000_002,
+        "old_chat_member": {"status": "left", "user": bot},
+        "new_chat_member": {"status": "member", "user": bot},
+    });
+    let inline = json!({"id": "1", "from": ada, "query": "caf\u{e9}", "offset": "",
+                        "chat_type": "private"});
+    let checkout = json!({"id": "1", "from": ada, "currency": "XTR", "total_amount": 100,
+                          "invoice_payload": "p"});
+    let kinds = [
+        ("message", message.clone()),
+        ("edited_message", {
+            let mut edited = message;
+            edited["edit_date"] = json!(1_700_000_009);
+            edited
+        }),
+        ("message", photo),
+        ("callback_query", pressed),
+        ("my_chat_member", joined),
+        ("inline_query", inline),
+        ("pre_checkout_query", checkout),
+    ];
+    let updates = (100..).zip(kinds);
+    let updates = updates.map(|(id, (kind, payload))| json!({"update_id": id, kind: payload}));
+    updates.collect()
+}
+
+async fn bots_of<U: DeserializeOwned + Send + 'static>() -> Vec<Bot<U>> {
+    bots_with(&Webhook::new(secret(SECRET)).parse_as::<U>(), nothing).await
+}
+
+/// All of the day gets to the handler, however it is written.
+async fn read_the_day<U: DeserializeOwned + Send + Debug + 'static>(escaped: u8) -> Vec<U> {
+    let bots = bots_of::<U>().await;
+    let mut read = Vec::new();
+    for bot in bots {
+        let mut rng = Rng::with_seed(1);
+        for update in day() {
+            let call = Call::new(telegram(&update));
+            assert_eq!(bot.send(&call).await.status, 200, "{bot}: {update}");
+            let usual = bot.one();
+            for _ in 0..10 {
+                let style = Style {
+                    shuffled: true,
+                    spaced: true,
+                    escaped,
+                };
+                let call = Call::new(styled(&update, &mut rng, style));
+                assert_eq!(bot.send(&call).await.status, 200, "{bot}: {call:?}");
+                assert_eq!(format!("{:?}", bot.one()), format!("{usual:?}"), "{bot}");
+            }
+            read.push(usual);
+        }
+    }
+    read
+}
+
+#[tokio::test]
+async fn b6_frankensteins_updates_are_read() {
+    use frankenstein::updates::UpdateContent;
+
+    let updates = read_the_day::<Frankenstein>(10).await;
+    assert_eq!(
+        updates.iter().map(|u| u.update_id).collect::<Vec<_>>(),
+        (100..107).collect::<Vec<_>>()
+    );
+    let UpdateContent::Message(message) = &updates[0].content else {
+        panic!("{:?}", updates[0]);
+    };
+    assert_eq!(message.text.as_deref(), Some("/start hi"));
+    let UpdateContent::CallbackQuery(query) = &updates[3].content else {
+        panic!("{:?}", updates[3]);
+    };
+    assert_eq!(query.data.as_deref(), Some("yes"));
+    assert!(matches!(
+        updates[6].content,
+        UpdateContent::PreCheckoutQuery(_)
+    ));
+}
+
+#[tokio::test]
+async fn b6_teloxides_updates_are_read() {
+    use teloxide_core::types::UpdateKind;
+
+    // An escaped key is more than teloxide can take: its kind is then `Error`.
+    let updates = read_the_day::<Teloxide>(0).await;
+    assert_eq!(
+        updates.iter().map(|u| u.id.0).collect::<Vec<_>>(),
+        (100..107).collect::<Vec<_>>()
+    );
+    for update in &updates {
+        assert!(!matches!(update.kind, UpdateKind::Error(_)), "{update:?}");
+    }
+    let UpdateKind::Message(message) = &updates[0].kind else {
+        panic!("{:?}", updates[0]);
+    };
+    assert_eq!(message.text(), Some("/start hi"));
+    let UpdateKind::CallbackQuery(query) = &updates[3].kind else {
+        panic!("{:?}", updates[3]);
+    };
+    assert_eq!(query.data.as_deref(), Some("yes"));
+    assert!(matches!(updates[6].kind, UpdateKind::PreCheckoutQuery(_)));
+}
+
+/// Its number is over what both take. Told to the hook, done with; and the next is read.
+async fn misfits_go_to_the_hook<U: DeserializeOwned + Send + Debug + 'static>() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let hook = told.clone();
+    let webhook = Webhook::new(secret(SECRET))
+        .parse_as::<U>()
+        .on_unreadable(move |raw, error| {
+            assert!(error.is_mismatch(), "{error}");
+            hook.lock().expect("nobody holds it").push(raw.update_id());
+        });
+    let mut update = day().remove(0);
+    update["update_id"] = json!(5_000_000_000_i64);
+    for bot in bots_with(&webhook, nothing).await {
+        let answer = bot.send(&Call::new(telegram(&update))).await;
+        assert_eq!((answer.status, answer.body.len()), (200, 0), "{bot}");
+        assert_eq!(bot.handled().len(), 0, "{bot}");
+        let told = std::mem::take(&mut *told.lock().expect("nobody holds it"));
+        assert_eq!(told, [5_000_000_000], "{bot}");
+        let answer = bot.send(&Call::new(telegram(&day()[0]))).await;
+        assert_eq!((answer.status, bot.handled().len()), (200, 1), "{bot}");
+    }
+
+    let service = ServiceBuilder::new()
+        .update()
+        .layer(ParseLayer::<U>::new().retry_unreadable(true))
+        .reply()
+        .service(service_fn(async |_: Request<U>| {
+            Ok::<(), std::io::Error>(())
+        }));
+    let Ok(response) = service
+        .oneshot(Call::new(telegram(&update)).request())
+        .await;
+    assert_eq!(response.status(), 500);
+    let why = response.extensions().get();
+    assert!(matches!(why, Some(Rejection::Unreadable(_))), "{why:?}");
+}
+
+#[tokio::test]
+async fn b9_what_frankenstein_cant_read_goes_to_the_hook() {
+    misfits_go_to_the_hook::<Frankenstein>().await;
+}
+
+#[tokio::test]
+async fn b9_what_teloxide_cant_read_goes_to_the_hook() {
+    misfits_go_to_the_hook::<Teloxide>().await;
+}
+
+/// What isn't JSON can only have been damaged: it is to be sent again.
+#[tokio::test]
+async fn b5_what_no_type_can_read_is_refused_as_theirs() {
+    let whole = telegram(&day()[0]);
+    for bot in bots_of::<Frankenstein>().await {
+        let answer = bot.send(&Call::new(&whole[..whole.len() - 1])).await;
+        assert_eq!((answer.status, bot.handled().len()), (400, 0), "{bot}");
+    }
+    for bot in bots_of::<Teloxide>().await {
+        let answer = bot.send(&Call::new(&whole[..whole.len() - 1])).await;
+        assert_eq!((answer.status, bot.handled().len()), (400, 0), "{bot}");
+    }
+}
