@@ -1,6 +1,6 @@
 //! What every method of the Bot API has in common.
 
-use serde::Serialize;
+use serde_core::Serialize;
 
 use crate::types::{ChatId, ParseError, Upload};
 
@@ -76,6 +76,6 @@ pub trait InlineMethod: Method {}
 /// # Errors
 ///
 /// When the text isn't JSON, or doesn't fit the type.
-pub fn decode<T: serde::de::DeserializeOwned>(result: &str) -> Result<T, ParseError> {
+pub fn decode<T: serde_core::de::DeserializeOwned>(result: &str) -> Result<T, ParseError> {
     serde_json::from_str(result).map_err(|e| ParseError::foreign(&e))
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::HeaderValue;
-use serde::Serialize;
+use serde_core::Serialize;
 
 use super::Error;
 use crate::{

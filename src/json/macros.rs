@@ -6,12 +6,12 @@
 /// `serde_json`, and with no other format: these types are Telegram's JSON.
 macro_rules! deserialize_from_json {
     ($($name:ty),+ $(,)?) => {$(
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(
+        impl<'de> serde_core::Deserialize<'de> for $name {
+            fn deserialize<D: serde_core::Deserializer<'de>>(
                 deserializer: D,
             ) -> std::result::Result<Self, D::Error> {
                 let raw = Box::<serde_json::value::RawValue>::deserialize(deserializer)?;
-                $crate::json::from_str(raw.get()).map_err(serde::de::Error::custom)
+                $crate::json::from_str(raw.get()).map_err(serde_core::de::Error::custom)
             }
         }
     )+};
@@ -67,8 +67,8 @@ macro_rules! string_enum {
 
         $crate::json::deserialize_from_json!($name);
 
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(
+        impl serde_core::Serialize for $name {
+            fn serialize<S: serde_core::Serializer>(
                 &self,
                 serializer: S,
             ) -> std::result::Result<S::Ok, S::Error> {

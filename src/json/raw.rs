@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer, de::DeserializeOwned};
+use serde_core::{Serialize, Serializer, de::DeserializeOwned};
 
 use super::{FromJson, Reader, Result, deserialize_from_json};
 
@@ -57,7 +57,7 @@ impl Serialize for RawJson {
         // The text is well-formed, so this borrows and can't fail.
         match serde_json::from_str::<&serde_json::value::RawValue>(&self.0) {
             Ok(raw) => raw.serialize(serializer),
-            Err(e) => Err(serde::ser::Error::custom(e)),
+            Err(e) => Err(serde_core::ser::Error::custom(e)),
         }
     }
 }

@@ -36,7 +36,7 @@ pub use self::{
 /// What each file of this folder needs.
 mod prelude {
     #![allow(unused_imports)]
-    pub(super) use serde::{Serialize, Serializer, ser::SerializeMap};
+    pub(super) use serde_core::{Serialize, Serializer, ser::SerializeMap};
 
     #[allow(clippy::wildcard_imports)]
     pub(super) use crate::types::*;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer, ser::SerializeSeq};
+use serde_core::{Serialize, Serializer, ser::SerializeSeq};
 
 use crate::{
     json::{FromJson, Reader, Result, deserialize_from_json},

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde_core::{Serialize, Serializer};
 
 use super::Str;
 use crate::json::{FromJson, Reader, Result, deserialize_from_json};

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use serde::{Serialize, Serializer};
+use serde_core::{Serialize, Serializer};
 
 use super::Str;
 #[cfg(feature = "serde-all")]

@@ -3,7 +3,7 @@
 use std::{borrow::Borrow, fmt, ops::Deref};
 
 use compact_str::CompactString;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_core::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::json::{FromJson, Reader, Result};
 

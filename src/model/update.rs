@@ -148,12 +148,12 @@ fn read_unknown(r: &mut Reader<'_>) -> Result<UpdateKind> {
 deserialize_from_json!(Update);
 
 #[cfg(feature = "serde-all")]
-impl serde::Serialize for Update {
-    fn serialize<S: serde::Serializer>(
+impl serde_core::Serialize for Update {
+    fn serialize<S: serde_core::Serializer>(
         &self,
         serializer: S,
     ) -> std::result::Result<S::Ok, S::Error> {
-        use serde::ser::SerializeMap as _;
+        use serde_core::ser::SerializeMap as _;
         let mut map = serializer.serialize_map(Some(2))?;
         map.serialize_entry("update_id", &self.update_id)?;
         self.kind.write_entry(&mut map)?;

@@ -1,7 +1,7 @@
 //! Reading a call's arguments and files out of a query string or a body.
 
 use bytes::Bytes;
-use serde::de::{DeserializeSeed, Deserializer as _, MapAccess, Visitor};
+use serde_core::de::{DeserializeSeed, Deserializer as _, MapAccess, Visitor};
 use serde_json::{Map, Value, value::RawValue};
 
 use super::{
@@ -165,9 +165,12 @@ struct Member;
 impl<'de> DeserializeSeed<'de> for Member {
     type Value = Value;
 
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        let raw: Box<RawValue> = serde::Deserialize::deserialize(deserializer)?;
-        serde_json::from_str(raw.get()).map_err(serde::de::Error::custom)
+    fn deserialize<D: serde_core::Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<Value, D::Error> {
+        let raw: Box<RawValue> = serde_core::Deserialize::deserialize(deserializer)?;
+        serde_json::from_str(raw.get()).map_err(serde_core::de::Error::custom)
     }
 }
 

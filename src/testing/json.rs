@@ -34,7 +34,7 @@ pub(super) fn to_string(value: &Value) -> String {
     let mut out = Vec::with_capacity(128);
     let mut serializer = serde_json::Serializer::with_formatter(&mut out, Ascii);
     // Writing a `Value` into memory can't fail; what is written is ASCII.
-    serde::Serialize::serialize(value, &mut serializer).ok();
+    serde_core::Serialize::serialize(value, &mut serializer).ok();
     String::from_utf8(out).unwrap_or_default()
 }
 

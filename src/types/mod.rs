@@ -47,7 +47,7 @@ pub use crate::{
 /// What each file of this folder needs.
 mod prelude {
     #![allow(unused_imports)]
-    pub(super) use serde::{Serialize, Serializer, ser::SerializeMap};
+    pub(super) use serde_core::{Serialize, Serializer, ser::SerializeMap};
 
     #[allow(clippy::wildcard_imports)]
     pub(super) use super::*;

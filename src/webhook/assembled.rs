@@ -12,7 +12,7 @@ use std::{
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use serde::de::DeserializeOwned;
+use serde_core::de::DeserializeOwned;
 use tower_layer::Layer as _;
 use tower_service::Service;
 

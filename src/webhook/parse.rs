@@ -53,7 +53,7 @@ use std::{
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use serde::de::DeserializeOwned;
+use serde_core::de::DeserializeOwned;
 use tower_layer::Layer;
 use tower_service::Service;
 

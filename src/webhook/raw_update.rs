@@ -3,7 +3,7 @@
 use std::{any::Any, fmt, sync::Arc};
 
 use bytes::Bytes;
-use serde::de::DeserializeOwned;
+use serde_core::de::DeserializeOwned;
 
 use crate::{
     json::{self, Reader, Result as Read},

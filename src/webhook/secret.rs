@@ -9,7 +9,7 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderName};
-use serde::{Serialize, Serializer};
+use serde_core::{Serialize, Serializer};
 use subtle::ConstantTimeEq as _;
 
 use super::Rejection;
