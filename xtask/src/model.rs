@@ -42,25 +42,9 @@ pub(crate) struct Model {
 /// Types that the generator doesn't emit, as they are written by hand.
 const BY_HAND: [&str; 4] = ["ChatId", "InputFile", "AllowedUpdates", "SecretToken"];
 
-/// The choices that the schema spells out in place, as unions of their own.
-const CHOICES: [(&str, &str); 3] = [
-    (
-        "ReplyMarkup",
-        "InlineKeyboardMarkup | ReplyKeyboardMarkup | ReplyKeyboardRemove | ForceReply",
-    ),
-    (
-        "MediaGroupItem",
-        "InputMediaAudio | InputMediaDocument | InputMediaLivePhoto | InputMediaPhoto | InputMediaVideo",
-    ),
-    (
-        "RichMessageMedia",
-        "InputMediaAnimation | InputMediaAudio | InputMediaDocument | InputMediaPhoto | InputMediaVideo | InputMediaVoiceNote",
-    ),
-];
-
 impl Model {
     pub(crate) fn new(mut schema: Schema) -> Result<Self, String> {
-        for (name, alternatives) in CHOICES {
+        for (name, alternatives) in names::CHOICES {
             let members: Vec<String> = alternatives.split(" | ").map(Into::into).collect();
             let tagged = name != "ReplyMarkup";
             schema.types.push(Type {

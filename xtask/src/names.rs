@@ -86,23 +86,33 @@ pub(crate) fn variant(value: &str) -> String {
     }
 }
 
-/// The name of a choice that the schema spells out where it is used.
+/// The choices that the schema spells out where it uses them, which become unions of their own.
+pub(crate) const CHOICES: [(&str, &str); 3] = [
+    (
+        "ReplyMarkup",
+        "InlineKeyboardMarkup | ReplyKeyboardMarkup | ReplyKeyboardRemove | ForceReply",
+    ),
+    (
+        "MediaGroupItem",
+        "InputMediaAudio | InputMediaDocument | InputMediaLivePhoto | InputMediaPhoto | InputMediaVideo",
+    ),
+    (
+        "RichMessageMedia",
+        "InputMediaAnimation | InputMediaAudio | InputMediaDocument | InputMediaPhoto | InputMediaVideo | InputMediaVoiceNote",
+    ),
+];
+
+/// The name of a choice: one of [`CHOICES`], or a building block written by hand.
 pub(crate) fn choice(alternatives: &str) -> Option<&'static str> {
-    Some(match alternatives {
-        "Integer | String" => "ChatId",
-        "InputFile | String" => "InputFile",
-        "Message | True" => "MessageOrTrue",
-        "InlineKeyboardMarkup | ReplyKeyboardMarkup | ReplyKeyboardRemove | ForceReply" => {
-            "ReplyMarkup"
-        }
-        "InputMediaAudio | InputMediaDocument | InputMediaLivePhoto | InputMediaPhoto | InputMediaVideo" => {
-            "MediaGroupItem"
-        }
-        "InputMediaAnimation | InputMediaAudio | InputMediaDocument | InputMediaPhoto | InputMediaVideo | InputMediaVoiceNote" => {
-            "RichMessageMedia"
-        }
-        _ => return None,
-    })
+    match alternatives {
+        "Integer | String" => Some("ChatId"),
+        "InputFile | String" => Some("InputFile"),
+        "Message | True" => Some("MessageOrTrue"),
+        other => CHOICES
+            .iter()
+            .find(|(_, spelled)| *spelled == other)
+            .map(|(name, _)| *name),
+    }
 }
 
 /// What the members of a union have in common isn't repeated in its variants.
