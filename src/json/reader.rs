@@ -32,6 +32,8 @@ pub(crate) struct Reader<'a> {
     at: usize,
     depth: u8,
     fault: Option<Fault>,
+    /// Where escapes are resolved: one allocation for all strings that have some.
+    unescaped: String,
 }
 
 /// A place to come back to.
@@ -48,6 +50,7 @@ impl<'a> Reader<'a> {
             at: 0,
             depth: 0,
             fault: None,
+            unescaped: String::new(),
         }
     }
 
@@ -234,11 +237,9 @@ impl<'a> Reader<'a> {
         if self.peek() != Some(b'"') {
             return self.syntax("a key must be a string");
         }
-        let (start, end, escaped) = self.string_span()?;
-        let found = if escaped {
-            lookup(self.unescape(start, end)?.as_bytes())
-        } else {
-            lookup(&self.text.as_bytes()[start..end])
+        let found = match self.plain_string()? {
+            Some((start, end)) => lookup(&self.text.as_bytes()[start..end]),
+            None => lookup(self.escaped_string()?.as_bytes()),
         };
         if self.peek() != Some(b':') {
             return self.syntax("a colon must follow the key");
@@ -249,15 +250,13 @@ impl<'a> Reader<'a> {
 
     /// The member's key as text, for those who don't know which to expect.
     pub(crate) fn key_text(&mut self) -> Result<Cow<'a, str>> {
-        let text = self.text;
-        let Some(b'"') = self.peek() else {
+        if self.peek() != Some(b'"') {
             return self.syntax("a key must be a string");
-        };
-        let (start, end, escaped) = self.string_span()?;
-        let key = if escaped {
-            Cow::Owned(self.unescape(start, end)?)
-        } else {
-            Cow::Borrowed(&text[start..end])
+        }
+        let text = self.text;
+        let key = match self.plain_string()? {
+            Some((start, end)) => Cow::Borrowed(&text[start..end]),
+            None => Cow::Owned(self.escaped_string()?.to_owned()),
         };
         if self.peek() != Some(b':') {
             return self.syntax("a colon must follow the key");
@@ -395,19 +394,19 @@ impl<'a> Reader<'a> {
     /// Digits from here on; the caller has looked at the sign. `None` when they overflow.
     #[inline]
     fn digits(&mut self) -> Result<Option<u64>> {
-        let start = self.at;
-        let mut value = Some(0_u64);
-        while let Some(digit @ b'0'..=b'9') = self.byte() {
-            value = value
-                .and_then(|v| v.checked_mul(10))
-                .and_then(|v| v.checked_add(u64::from(digit - b'0')));
-            self.at += 1;
+        let digits = &self.text.as_bytes()[self.at..];
+        let mut value = 0_u64;
+        let mut length = 0;
+        while let Some(digit @ b'0'..=b'9') = digits.get(length) {
+            value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+            length += 1;
         }
-        let length = self.at - start;
-        if length == 0 || (length > 1 && self.text.as_bytes()[start] == b'0') {
+        self.at += length;
+        if length == 0 || (length > 1 && digits[0] == b'0') {
             return self.syntax("not a number");
         }
-        Ok(value)
+        // 19 digits always fit, and what has more is out of an i64's range.
+        Ok((length <= 19).then_some(value))
     }
 
     pub(crate) fn integer(&mut self) -> Result<i64> {
@@ -484,59 +483,89 @@ impl<'a> Reader<'a> {
     // ---- Strings ------------------------------------------------------------------------------
 
     /// A string, borrowed from the text where nothing in it was escaped.
-    #[inline]
     pub(crate) fn text(&mut self) -> Result<Cow<'a, str>> {
         if self.peek() != Some(b'"') {
             return self.unexpected("a string");
         }
         let text = self.text;
-        let (start, end, escaped) = self.string_span()?;
-        if escaped {
-            return self.unescape(start, end).map(Cow::Owned);
+        match self.plain_string()? {
+            Some((start, end)) => Ok(Cow::Borrowed(&text[start..end])),
+            None => Ok(Cow::Owned(self.escaped_string()?.to_owned())),
         }
-        Ok(Cow::Borrowed(&text[start..end]))
     }
 
-    /// From the opening quote to behind the closing one: where the content starts and ends, and
-    /// whether anything in it is escaped.
+    /// A string, handed to what makes a value of it.
     #[inline]
-    fn string_span(&mut self) -> Result<(usize, usize, bool)> {
+    pub(crate) fn string<T>(&mut self, make: fn(&str) -> T) -> Result<T> {
+        if self.peek() != Some(b'"') {
+            return self.unexpected("a string");
+        }
+        match self.plain_string()? {
+            Some((start, end)) => Ok(make(&self.text[start..end])),
+            None => self.escaped_string().map(make),
+        }
+    }
+
+    /// From the opening quote to behind the closing one: where the content starts and ends,
+    /// if nothing in it is escaped. If something is, it stays before the quote.
+    #[inline]
+    fn plain_string(&mut self) -> Result<Option<(usize, usize)>> {
+        let bytes = self.text.as_bytes();
         let start = self.at + 1;
-        let mut at = start;
-        let mut escaped = false;
+        let end = plain_until(bytes, start);
+        match bytes.get(end) {
+            Some(b'"') => {
+                self.at = end + 1;
+                Ok(Some((start, end)))
+            }
+            Some(b'\\') => Ok(None),
+            _ => self.bad_string(end),
+        }
+    }
+
+    /// The same for a string in which something is escaped, with all escapes resolved.
+    #[inline(never)]
+    fn escaped_string(&mut self) -> Result<&str> {
+        let text = self.text;
+        let bytes = text.as_bytes();
+        let mut at = self.at + 1;
+        self.unescaped.clear();
+        if self.unescaped.capacity() == 0 {
+            // No string is longer than what is left of the text.
+            self.unescaped.reserve(bytes.len() - self.at);
+        }
         loop {
-            at = plain_until(self.text.as_bytes(), at);
-            match self.text.as_bytes().get(at) {
+            match bytes.get(at) {
                 Some(b'"') => {
                     self.at = at + 1;
-                    return Ok((start, at, escaped));
+                    return Ok(&self.unescaped);
                 }
                 Some(b'\\') => {
-                    escaped = true;
-                    at += 2;
+                    let Some((character, length)) = escape(&bytes[at..]) else {
+                        self.at = at;
+                        return self.syntax("a bad escape in a string");
+                    };
+                    self.unescaped.push(character);
+                    at += length;
                 }
-                Some(_) => {
-                    self.at = at;
-                    return self.syntax("a control character in a string");
+                Some(0x20..) => {
+                    let end = plain_until(bytes, at);
+                    self.unescaped.push_str(&text[at..end]);
+                    at = end;
                 }
-                None => {
-                    self.at = self.text.len();
-                    return self.syntax("the text ends early");
-                }
+                _ => return self.bad_string(at),
             }
         }
     }
 
     #[cold]
-    #[inline(never)]
-    fn unescape(&mut self, start: usize, end: usize) -> Result<String> {
-        let text = self.text;
-        let mut out = String::with_capacity(end - start);
-        if unescape_into(&text[start..end], Some(&mut out)).is_none() {
-            self.at = start;
-            return self.syntax("a bad escape in a string");
+    fn bad_string<T>(&mut self, at: usize) -> Result<T> {
+        self.at = at;
+        if at < self.text.len() {
+            self.syntax("a control character in a string")
+        } else {
+            self.syntax("the text ends early")
         }
-        Ok(out)
     }
 
     // ---- Whole values -------------------------------------------------------------------------
@@ -579,10 +608,8 @@ impl<'a> Reader<'a> {
     }
 
     fn skip_string(&mut self) -> Result<()> {
-        let (start, end, escaped) = self.string_span()?;
-        if escaped && unescape_into(&self.text[start..end], None).is_none() {
-            self.at = start;
-            return self.syntax("a bad escape in a string");
+        if self.plain_string()?.is_none() {
+            self.escaped_string()?;
         }
         Ok(())
     }
@@ -624,44 +651,34 @@ fn plain_until(bytes: &[u8], mut at: usize) -> usize {
     bytes.len()
 }
 
-/// Resolves the escapes of a string's content, or only checks them. `None` for a bad escape.
-fn unescape_into(content: &str, mut out: Option<&mut String>) -> Option<()> {
-    let mut rest = content;
-    while let Some(slash) = rest.find('\\') {
-        let escape = *rest.as_bytes().get(slash + 1)?;
-        let (character, length) = match escape {
-            b'"' => ('"', 2),
-            b'\\' => ('\\', 2),
-            b'/' => ('/', 2),
-            b'b' => ('\u{8}', 2),
-            b'f' => ('\u{c}', 2),
-            b'n' => ('\n', 2),
-            b'r' => ('\r', 2),
-            b't' => ('\t', 2),
-            b'u' => unicode_escape(&rest.as_bytes()[slash..])?,
-            _ => return None,
-        };
-        if let Some(out) = out.as_deref_mut() {
-            out.push_str(&rest[..slash]);
-            out.push(character);
-        }
-        rest = &rest[slash + length..];
-    }
-    if let Some(out) = out {
-        out.push_str(rest);
-    }
-    Some(())
+/// The escape that starts here: its character and how many bytes it takes.
+#[inline]
+fn escape(bytes: &[u8]) -> Option<(char, usize)> {
+    let character = match bytes.get(1)? {
+        b'u' => return unicode_escape(bytes),
+        b'"' => '"',
+        b'\\' => '\\',
+        b'/' => '/',
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        _ => return None,
+    };
+    Some((character, 2))
 }
 
 /// `\uXXXX`, or two of them for a surrogate pair: the character and how many bytes it took.
 fn unicode_escape(bytes: &[u8]) -> Option<(char, usize)> {
     let unit = |at: usize| -> Option<u32> {
-        let [b'\\', b'u', hex @ ..] = bytes.get(at..at + 6)? else {
+        let &[b'\\', b'u', a, b, c, d] = bytes.get(at..)?.first_chunk::<6>()? else {
             return None;
         };
-        hex.iter().try_fold(0, |value, &digit| {
-            Some(value * 16 + char::from(digit).to_digit(16)?)
-        })
+        let digit = |byte: u8| u32::from(HEX[usize::from(byte)]);
+        let value = digit(a) << 12 | digit(b) << 8 | digit(c) << 4 | digit(d);
+        // One that is no digit is above them all, wherever it stands.
+        ([a, b, c, d].map(digit).iter().all(|d| *d < 16)).then_some(value)
     };
     let first = unit(0)?;
     if !(0xd800..=0xdbff).contains(&first) {
@@ -671,3 +688,17 @@ fn unicode_escape(bytes: &[u8]) -> Option<(char, usize)> {
     let scalar = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
     Some((char::from_u32(scalar)?, 12))
 }
+
+/// The values of the hexadecimal digits; [`NO_DIGIT`] for all other bytes.
+const HEX: [u8; 256] = {
+    let mut table = [NO_DIGIT; 256];
+    let mut value = 0_u8;
+    while value < 16 {
+        table[b"0123456789abcdef"[value as usize] as usize] = value;
+        table[b"0123456789ABCDEF"[value as usize] as usize] = value;
+        value += 1;
+    }
+    table
+};
+
+const NO_DIGIT: u8 = u8::MAX;

@@ -129,7 +129,7 @@ impl fmt::Display for Str {
 impl FromJson for Str {
     #[inline]
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        r.text().map(Self::from)
+        r.string(|text| Self::from(text))
     }
 }
 
