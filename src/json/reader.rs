@@ -675,10 +675,9 @@ fn unicode_escape(bytes: &[u8]) -> Option<(char, usize)> {
         let &[b'\\', b'u', a, b, c, d] = bytes.get(at..)?.first_chunk::<6>()? else {
             return None;
         };
-        let digit = |byte: u8| u32::from(HEX[usize::from(byte)]);
+        let digit = |byte: u8| HEX[usize::from(byte)];
         let value = digit(a) << 12 | digit(b) << 8 | digit(c) << 4 | digit(d);
-        // One that is no digit is above them all, wherever it stands.
-        ([a, b, c, d].map(digit).iter().all(|d| *d < 16)).then_some(value)
+        (value < NO_DIGIT).then_some(value)
     };
     let first = unit(0)?;
     if !(0xd800..=0xdbff).contains(&first) {
@@ -689,10 +688,13 @@ fn unicode_escape(bytes: &[u8]) -> Option<(char, usize)> {
     Some((char::from_u32(scalar)?, 12))
 }
 
-/// The values of the hexadecimal digits; [`NO_DIGIT`] for all other bytes.
-const HEX: [u8; 256] = {
+/// What stands for a byte that is no hexadecimal digit: above all that four digits make.
+const NO_DIGIT: u32 = 0x1_0000;
+
+/// The values of the bytes as hexadecimal digits.
+const HEX: [u32; 256] = {
     let mut table = [NO_DIGIT; 256];
-    let mut value = 0_u8;
+    let mut value = 0;
     while value < 16 {
         table[b"0123456789abcdef"[value as usize] as usize] = value;
         table[b"0123456789ABCDEF"[value as usize] as usize] = value;
@@ -700,5 +702,3 @@ const HEX: [u8; 256] = {
     }
     table
 };
-
-const NO_DIGIT: u8 = u8::MAX;

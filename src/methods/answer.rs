@@ -172,11 +172,8 @@ impl FromJson for AnswerCallbackQuery {
             match r.key(|key| match key.len() {
                 3 if key == b"url" => 3,
                 4 if key == b"text" => 1,
-                10 => match key {
-                    b"show_alert" => 2,
-                    b"cache_time" => 4,
-                    _ => NO_FIELD,
-                },
+                10 if key == b"show_alert" => 2,
+                10 if key == b"cache_time" => 4,
                 17 if key == b"callback_query_id" => 0,
                 _ => NO_FIELD,
             })? {

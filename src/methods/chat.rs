@@ -360,11 +360,8 @@ impl FromJson for SetUserEmojiStatus {
         while more {
             match r.key(|key| match key.len() {
                 7 if key == b"user_id" => 0,
-                28 => match key {
-                    b"emoji_status_custom_emoji_id" => 1,
-                    b"emoji_status_expiration_date" => 2,
-                    _ => NO_FIELD,
-                },
+                28 if key == b"emoji_status_custom_emoji_id" => 1,
+                28 if key == b"emoji_status_expiration_date" => 2,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut user_id, "user_id")?,
@@ -529,11 +526,8 @@ impl FromJson for BanChatMember {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                7 => match key {
-                    b"chat_id" => 0,
-                    b"user_id" => 1,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"chat_id" => 0,
+                7 if key == b"user_id" => 1,
                 10 if key == b"until_date" => 2,
                 15 if key == b"revoke_messages" => 3,
                 _ => NO_FIELD,
@@ -626,11 +620,8 @@ impl FromJson for UnbanChatMember {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                7 => match key {
-                    b"chat_id" => 0,
-                    b"user_id" => 1,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"chat_id" => 0,
+                7 if key == b"user_id" => 1,
                 14 if key == b"only_if_banned" => 2,
                 _ => NO_FIELD,
             })? {
@@ -745,11 +736,8 @@ impl FromJson for RestrictChatMember {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                7 => match key {
-                    b"chat_id" => 0,
-                    b"user_id" => 1,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"chat_id" => 0,
+                7 if key == b"user_id" => 1,
                 10 if key == b"until_date" => 4,
                 11 if key == b"permissions" => 2,
                 32 if key == b"use_independent_chat_permissions" => 3,
@@ -1069,37 +1057,22 @@ impl FromJson for PromoteChatMember {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                7 => match key {
-                    b"chat_id" => 0,
-                    b"user_id" => 1,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"chat_id" => 0,
+                7 if key == b"user_id" => 1,
                 12 if key == b"is_anonymous" => 2,
-                15 => match key {
-                    b"can_manage_chat" => 3,
-                    b"can_change_info" => 8,
-                    b"can_manage_tags" => 18,
-                    _ => NO_FIELD,
-                },
-                16 => match key {
-                    b"can_invite_users" => 9,
-                    b"can_post_stories" => 10,
-                    b"can_edit_stories" => 11,
-                    b"can_pin_messages" => 15,
-                    _ => NO_FIELD,
-                },
-                17 => match key {
-                    b"can_post_messages" => 13,
-                    b"can_edit_messages" => 14,
-                    b"can_manage_topics" => 16,
-                    _ => NO_FIELD,
-                },
+                15 if key == b"can_manage_chat" => 3,
+                15 if key == b"can_change_info" => 8,
+                15 if key == b"can_manage_tags" => 18,
+                16 if key == b"can_invite_users" => 9,
+                16 if key == b"can_post_stories" => 10,
+                16 if key == b"can_edit_stories" => 11,
+                16 if key == b"can_pin_messages" => 15,
+                17 if key == b"can_post_messages" => 13,
+                17 if key == b"can_edit_messages" => 14,
+                17 if key == b"can_manage_topics" => 16,
                 18 if key == b"can_delete_stories" => 12,
-                19 => match key {
-                    b"can_delete_messages" => 4,
-                    b"can_promote_members" => 7,
-                    _ => NO_FIELD,
-                },
+                19 if key == b"can_delete_messages" => 4,
+                19 if key == b"can_promote_members" => 7,
                 20 if key == b"can_restrict_members" => 6,
                 22 if key == b"can_manage_video_chats" => 5,
                 25 if key == b"can_send_welcome_messages" => 19,
@@ -1221,11 +1194,8 @@ impl FromJson for SetChatAdministratorCustomTitle {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                7 => match key {
-                    b"chat_id" => 0,
-                    b"user_id" => 1,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"chat_id" => 0,
+                7 if key == b"user_id" => 1,
                 12 if key == b"custom_title" => 2,
                 _ => NO_FIELD,
             })? {
@@ -1316,11 +1286,8 @@ impl FromJson for SetChatMemberTag {
         while more {
             match r.key(|key| match key.len() {
                 3 if key == b"tag" => 2,
-                7 => match key {
-                    b"chat_id" => 0,
-                    b"user_id" => 1,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"chat_id" => 0,
+                7 if key == b"user_id" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
@@ -1891,11 +1858,8 @@ impl FromJson for EditChatInviteLink {
             match r.key(|key| match key.len() {
                 4 if key == b"name" => 2,
                 7 if key == b"chat_id" => 0,
-                11 => match key {
-                    b"invite_link" => 1,
-                    b"expire_date" => 3,
-                    _ => NO_FIELD,
-                },
+                11 if key == b"invite_link" => 1,
+                11 if key == b"expire_date" => 3,
                 12 if key == b"member_limit" => 4,
                 20 if key == b"creates_join_request" => 5,
                 _ => NO_FIELD,
@@ -2240,11 +2204,8 @@ impl FromJson for ApproveChatJoinRequest {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                7 => match key {
-                    b"chat_id" => 0,
-                    b"user_id" => 1,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"chat_id" => 0,
+                7 if key == b"user_id" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
@@ -2318,11 +2279,8 @@ impl FromJson for DeclineChatJoinRequest {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                7 => match key {
-                    b"chat_id" => 0,
-                    b"user_id" => 1,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"chat_id" => 0,
+                7 if key == b"user_id" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
@@ -3253,11 +3211,8 @@ impl FromJson for GetChatMember {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                7 => match key {
-                    b"chat_id" => 0,
-                    b"user_id" => 1,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"chat_id" => 0,
+                7 if key == b"user_id" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
@@ -3537,11 +3492,8 @@ impl FromJson for GetUserChatBoosts {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                7 => match key {
-                    b"chat_id" => 0,
-                    b"user_id" => 1,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"chat_id" => 0,
+                7 if key == b"user_id" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,

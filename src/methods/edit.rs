@@ -174,16 +174,10 @@ impl FromJson for EditMessageText {
                 4 if key == b"text" => 4,
                 7 if key == b"chat_id" => 1,
                 8 if key == b"entities" => 6,
-                10 => match key {
-                    b"message_id" => 2,
-                    b"parse_mode" => 5,
-                    _ => NO_FIELD,
-                },
-                12 => match key {
-                    b"rich_message" => 8,
-                    b"reply_markup" => 9,
-                    _ => NO_FIELD,
-                },
+                10 if key == b"message_id" => 2,
+                10 if key == b"parse_mode" => 5,
+                12 if key == b"rich_message" => 8,
+                12 if key == b"reply_markup" => 9,
                 17 if key == b"inline_message_id" => 3,
                 20 if key == b"link_preview_options" => 7,
                 22 if key == b"business_connection_id" => 0,
@@ -395,16 +389,10 @@ impl FromJson for EditMessageCaption {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                7 => match key {
-                    b"chat_id" => 1,
-                    b"caption" => 4,
-                    _ => NO_FIELD,
-                },
-                10 => match key {
-                    b"message_id" => 2,
-                    b"parse_mode" => 5,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"chat_id" => 1,
+                7 if key == b"caption" => 4,
+                10 if key == b"message_id" => 2,
+                10 if key == b"parse_mode" => 5,
                 12 if key == b"reply_markup" => 8,
                 16 if key == b"caption_entities" => 6,
                 17 if key == b"inline_message_id" => 3,
@@ -767,11 +755,8 @@ impl FromJson for EditMessageLiveLocation {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                7 => match key {
-                    b"chat_id" => 1,
-                    b"heading" => 8,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"chat_id" => 1,
+                7 if key == b"heading" => 8,
                 8 if key == b"latitude" => 4,
                 9 if key == b"longitude" => 5,
                 10 if key == b"message_id" => 2,
@@ -779,11 +764,8 @@ impl FromJson for EditMessageLiveLocation {
                 12 if key == b"reply_markup" => 10,
                 17 if key == b"inline_message_id" => 3,
                 19 if key == b"horizontal_accuracy" => 7,
-                22 => match key {
-                    b"business_connection_id" => 0,
-                    b"proximity_alert_radius" => 9,
-                    _ => NO_FIELD,
-                },
+                22 if key == b"business_connection_id" => 0,
+                22 if key == b"proximity_alert_radius" => 9,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut business_connection_id, "business_connection_id")?,
@@ -1476,17 +1458,11 @@ impl FromJson for EditEphemeralMessageText {
                 7 if key == b"chat_id" => 0,
                 8 if key == b"entities" => 5,
                 10 if key == b"parse_mode" => 4,
-                12 => match key {
-                    b"rich_message" => 6,
-                    b"reply_markup" => 8,
-                    _ => NO_FIELD,
-                },
+                12 if key == b"rich_message" => 6,
+                12 if key == b"reply_markup" => 8,
                 16 if key == b"receiver_user_id" => 1,
-                20 => match key {
-                    b"ephemeral_message_id" => 2,
-                    b"link_preview_options" => 7,
-                    _ => NO_FIELD,
-                },
+                20 if key == b"ephemeral_message_id" => 2,
+                20 if key == b"link_preview_options" => 7,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
@@ -1772,18 +1748,12 @@ impl FromJson for EditEphemeralMessageCaption {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                7 => match key {
-                    b"chat_id" => 0,
-                    b"caption" => 3,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"chat_id" => 0,
+                7 if key == b"caption" => 3,
                 10 if key == b"parse_mode" => 4,
                 12 if key == b"reply_markup" => 7,
-                16 => match key {
-                    b"receiver_user_id" => 1,
-                    b"caption_entities" => 5,
-                    _ => NO_FIELD,
-                },
+                16 if key == b"receiver_user_id" => 1,
+                16 if key == b"caption_entities" => 5,
                 20 if key == b"ephemeral_message_id" => 2,
                 24 if key == b"show_caption_above_media" => 6,
                 _ => NO_FIELD,
@@ -2074,11 +2044,8 @@ impl FromJson for DeclineSuggestedPost {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                7 => match key {
-                    b"chat_id" => 0,
-                    b"comment" => 2,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"chat_id" => 0,
+                7 if key == b"comment" => 2,
                 10 if key == b"message_id" => 1,
                 _ => NO_FIELD,
             })? {
@@ -2414,11 +2381,8 @@ impl FromJson for DeleteMessageReaction {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                7 => match key {
-                    b"chat_id" => 0,
-                    b"user_id" => 2,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"chat_id" => 0,
+                7 if key == b"user_id" => 2,
                 10 if key == b"message_id" => 1,
                 13 if key == b"actor_chat_id" => 3,
                 _ => NO_FIELD,
@@ -2519,11 +2483,8 @@ impl FromJson for DeleteAllMessageReactions {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                7 => match key {
-                    b"chat_id" => 0,
-                    b"user_id" => 1,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"chat_id" => 0,
+                7 if key == b"user_id" => 1,
                 13 if key == b"actor_chat_id" => 2,
                 _ => NO_FIELD,
             })? {

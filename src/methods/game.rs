@@ -148,22 +148,13 @@ impl FromJson for SendGame {
             match r.key(|key| match key.len() {
                 7 if key == b"chat_id" => 1,
                 12 if key == b"reply_markup" => 9,
-                15 => match key {
-                    b"game_short_name" => 3,
-                    b"protect_content" => 5,
-                    _ => NO_FIELD,
-                },
+                15 if key == b"game_short_name" => 3,
+                15 if key == b"protect_content" => 5,
                 16 if key == b"reply_parameters" => 8,
-                17 => match key {
-                    b"message_thread_id" => 2,
-                    b"message_effect_id" => 7,
-                    _ => NO_FIELD,
-                },
-                20 => match key {
-                    b"disable_notification" => 4,
-                    b"allow_paid_broadcast" => 6,
-                    _ => NO_FIELD,
-                },
+                17 if key == b"message_thread_id" => 2,
+                17 if key == b"message_effect_id" => 7,
+                20 if key == b"disable_notification" => 4,
+                20 if key == b"allow_paid_broadcast" => 6,
                 22 if key == b"business_connection_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -319,16 +310,10 @@ impl FromJson for SetGameScore {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                5 => match key {
-                    b"score" => 1,
-                    b"force" => 2,
-                    _ => NO_FIELD,
-                },
-                7 => match key {
-                    b"user_id" => 0,
-                    b"chat_id" => 4,
-                    _ => NO_FIELD,
-                },
+                5 if key == b"score" => 1,
+                5 if key == b"force" => 2,
+                7 if key == b"user_id" => 0,
+                7 if key == b"chat_id" => 4,
                 10 if key == b"message_id" => 5,
                 17 if key == b"inline_message_id" => 6,
                 20 if key == b"disable_edit_message" => 3,
@@ -445,11 +430,8 @@ impl FromJson for GetGameHighScores {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                7 => match key {
-                    b"user_id" => 0,
-                    b"chat_id" => 1,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"user_id" => 0,
+                7 if key == b"chat_id" => 1,
                 10 if key == b"message_id" => 2,
                 17 if key == b"inline_message_id" => 3,
                 _ => NO_FIELD,

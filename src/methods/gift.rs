@@ -164,18 +164,12 @@ impl FromJson for SendGift {
         while more {
             match r.key(|key| match key.len() {
                 4 if key == b"text" => 4,
-                7 => match key {
-                    b"user_id" => 0,
-                    b"chat_id" => 1,
-                    b"gift_id" => 2,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"user_id" => 0,
+                7 if key == b"chat_id" => 1,
+                7 if key == b"gift_id" => 2,
                 13 if key == b"text_entities" => 6,
-                15 => match key {
-                    b"pay_for_upgrade" => 3,
-                    b"text_parse_mode" => 5,
-                    _ => NO_FIELD,
-                },
+                15 if key == b"pay_for_upgrade" => 3,
+                15 if key == b"text_parse_mode" => 5,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut user_id, "user_id")?,
@@ -469,11 +463,8 @@ impl FromJson for GetBusinessAccountGifts {
             match r.key(|key| match key.len() {
                 5 if key == b"limit" => 10,
                 6 if key == b"offset" => 9,
-                13 => match key {
-                    b"exclude_saved" => 2,
-                    b"sort_by_price" => 8,
-                    _ => NO_FIELD,
-                },
+                13 if key == b"exclude_saved" => 2,
+                13 if key == b"sort_by_price" => 8,
                 14 if key == b"exclude_unique" => 6,
                 15 if key == b"exclude_unsaved" => 1,
                 17 if key == b"exclude_unlimited" => 3,
@@ -895,11 +886,8 @@ impl FromJson for GetChatGifts {
                 5 if key == b"limit" => 10,
                 6 if key == b"offset" => 9,
                 7 if key == b"chat_id" => 0,
-                13 => match key {
-                    b"exclude_saved" => 2,
-                    b"sort_by_price" => 8,
-                    _ => NO_FIELD,
-                },
+                13 if key == b"exclude_saved" => 2,
+                13 if key == b"sort_by_price" => 8,
                 14 if key == b"exclude_unique" => 7,
                 15 if key == b"exclude_unsaved" => 1,
                 17 if key == b"exclude_unlimited" => 3,

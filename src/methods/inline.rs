@@ -100,11 +100,8 @@ impl FromJson for AnswerInlineQuery {
                 6 if key == b"button" => 5,
                 7 if key == b"results" => 1,
                 10 if key == b"cache_time" => 2,
-                11 => match key {
-                    b"is_personal" => 3,
-                    b"next_offset" => 4,
-                    _ => NO_FIELD,
-                },
+                11 if key == b"is_personal" => 3,
+                11 if key == b"next_offset" => 4,
                 15 if key == b"inline_query_id" => 0,
                 _ => NO_FIELD,
             })? {

@@ -205,24 +205,15 @@ impl FromJson for SendSticker {
         while more {
             match r.key(|key| match key.len() {
                 5 if key == b"emoji" => 6,
-                7 => match key {
-                    b"chat_id" => 1,
-                    b"sticker" => 5,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"chat_id" => 1,
+                7 if key == b"sticker" => 5,
                 12 if key == b"reply_markup" => 13,
                 15 if key == b"protect_content" => 8,
                 16 if key == b"reply_parameters" => 12,
-                17 => match key {
-                    b"message_thread_id" => 2,
-                    b"message_effect_id" => 10,
-                    _ => NO_FIELD,
-                },
-                20 => match key {
-                    b"disable_notification" => 7,
-                    b"allow_paid_broadcast" => 9,
-                    _ => NO_FIELD,
-                },
+                17 if key == b"message_thread_id" => 2,
+                17 if key == b"message_effect_id" => 10,
+                20 if key == b"disable_notification" => 7,
+                20 if key == b"allow_paid_broadcast" => 9,
                 22 if key == b"business_connection_id" => 0,
                 24 if key == b"direct_messages_topic_id" => 3,
                 25 if key == b"suggested_post_parameters" => 11,
@@ -462,11 +453,8 @@ impl FromJson for UploadStickerFile {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                7 => match key {
-                    b"user_id" => 0,
-                    b"sticker" => 1,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"user_id" => 0,
+                7 if key == b"sticker" => 1,
                 14 if key == b"sticker_format" => 2,
                 _ => NO_FIELD,
             })? {
@@ -679,11 +667,8 @@ impl FromJson for AddStickerToSet {
         while more {
             match r.key(|key| match key.len() {
                 4 if key == b"name" => 1,
-                7 => match key {
-                    b"user_id" => 0,
-                    b"sticker" => 2,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"user_id" => 0,
+                7 if key == b"sticker" => 2,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut user_id, "user_id")?,
@@ -911,11 +896,8 @@ impl FromJson for ReplaceStickerInSet {
         while more {
             match r.key(|key| match key.len() {
                 4 if key == b"name" => 1,
-                7 => match key {
-                    b"user_id" => 0,
-                    b"sticker" => 3,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"user_id" => 0,
+                7 if key == b"sticker" => 3,
                 11 if key == b"old_sticker" => 2,
                 _ => NO_FIELD,
             })? {

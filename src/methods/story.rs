@@ -130,11 +130,8 @@ impl FromJson for PostStory {
         while more {
             match r.key(|key| match key.len() {
                 5 if key == b"areas" => 6,
-                7 => match key {
-                    b"content" => 1,
-                    b"caption" => 3,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"content" => 1,
+                7 if key == b"caption" => 3,
                 10 if key == b"parse_mode" => 4,
                 13 if key == b"active_period" => 2,
                 15 if key == b"protect_content" => 8,
@@ -270,11 +267,8 @@ impl FromJson for RepostStory {
         while more {
             match r.key(|key| match key.len() {
                 12 if key == b"from_chat_id" => 1,
-                13 => match key {
-                    b"from_story_id" => 2,
-                    b"active_period" => 3,
-                    _ => NO_FIELD,
-                },
+                13 if key == b"from_story_id" => 2,
+                13 if key == b"active_period" => 3,
                 15 if key == b"protect_content" => 5,
                 17 if key == b"post_to_chat_page" => 4,
                 22 if key == b"business_connection_id" => 0,
@@ -415,11 +409,8 @@ impl FromJson for EditStory {
         while more {
             match r.key(|key| match key.len() {
                 5 if key == b"areas" => 6,
-                7 => match key {
-                    b"content" => 2,
-                    b"caption" => 3,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"content" => 2,
+                7 if key == b"caption" => 3,
                 8 if key == b"story_id" => 1,
                 10 if key == b"parse_mode" => 4,
                 16 if key == b"caption_entities" => 5,

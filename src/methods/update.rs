@@ -242,11 +242,8 @@ impl FromJson for SetWebhook {
                 10 if key == b"ip_address" => 2,
                 11 if key == b"certificate" => 1,
                 12 if key == b"secret_token" => 6,
-                15 => match key {
-                    b"max_connections" => 3,
-                    b"allowed_updates" => 4,
-                    _ => NO_FIELD,
-                },
+                15 if key == b"max_connections" => 3,
+                15 if key == b"allowed_updates" => 4,
                 20 if key == b"drop_pending_updates" => 5,
                 _ => NO_FIELD,
             })? {

@@ -622,11 +622,8 @@ impl FromJson for BotCommandScopeChatMember {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                7 => match key {
-                    b"chat_id" => 0,
-                    b"user_id" => 1,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"chat_id" => 0,
+                7 if key == b"user_id" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,

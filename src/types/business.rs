@@ -24,11 +24,8 @@ impl FromJson for BusinessIntro {
         while more {
             match r.key(|key| match key.len() {
                 5 if key == b"title" => 0,
-                7 => match key {
-                    b"message" => 1,
-                    b"sticker" => 2,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"message" => 1,
+                7 if key == b"sticker" => 2,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut title, "title")?,
@@ -130,11 +127,8 @@ impl FromJson for BusinessOpeningHoursInterval {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                14 => match key {
-                    b"opening_minute" => 0,
-                    b"closing_minute" => 1,
-                    _ => NO_FIELD,
-                },
+                14 if key == b"opening_minute" => 0,
+                14 if key == b"closing_minute" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut opening_minute, "opening_minute")?,
@@ -264,24 +258,15 @@ impl FromJson for BusinessBotRights {
                 9 if key == b"can_reply" => 0,
                 12 if key == b"can_edit_bio" => 5,
                 13 if key == b"can_edit_name" => 4,
-                17 => match key {
-                    b"can_read_messages" => 1,
-                    b"can_edit_username" => 7,
-                    _ => NO_FIELD,
-                },
-                18 => match key {
-                    b"can_transfer_stars" => 12,
-                    b"can_manage_stories" => 13,
-                    _ => NO_FIELD,
-                },
+                17 if key == b"can_read_messages" => 1,
+                17 if key == b"can_edit_username" => 7,
+                18 if key == b"can_transfer_stars" => 12,
+                18 if key == b"can_manage_stories" => 13,
                 22 if key == b"can_edit_profile_photo" => 6,
                 23 if key == b"can_delete_all_messages" => 3,
-                24 => match key {
-                    b"can_delete_sent_messages" => 2,
-                    b"can_change_gift_settings" => 8,
-                    b"can_view_gifts_and_stars" => 9,
-                    _ => NO_FIELD,
-                },
+                24 if key == b"can_delete_sent_messages" => 2,
+                24 if key == b"can_change_gift_settings" => 8,
+                24 if key == b"can_view_gifts_and_stars" => 9,
                 26 if key == b"can_convert_gifts_to_stars" => 10,
                 30 if key == b"can_transfer_and_upgrade_gifts" => 11,
                 _ => NO_FIELD,
@@ -411,11 +396,8 @@ impl FromJson for BusinessConnection {
         while more {
             match r.key(|key| match key.len() {
                 2 if key == b"id" => 0,
-                4 => match key {
-                    b"user" => 1,
-                    b"date" => 3,
-                    _ => NO_FIELD,
-                },
+                4 if key == b"user" => 1,
+                4 if key == b"date" => 3,
                 6 if key == b"rights" => 4,
                 10 if key == b"is_enabled" => 5,
                 12 if key == b"user_chat_id" => 2,

@@ -36,11 +36,8 @@ impl FromJson for ChecklistTask {
                 4 if key == b"text" => 1,
                 13 if key == b"text_entities" => 2,
                 15 if key == b"completion_date" => 5,
-                17 => match key {
-                    b"completed_by_user" => 3,
-                    b"completed_by_chat" => 4,
-                    _ => NO_FIELD,
-                },
+                17 if key == b"completed_by_user" => 3,
+                17 if key == b"completed_by_chat" => 4,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut id, "id")?,
@@ -114,11 +111,8 @@ impl FromJson for Checklist {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                5 => match key {
-                    b"title" => 0,
-                    b"tasks" => 2,
-                    _ => NO_FIELD,
-                },
+                5 if key == b"title" => 0,
+                5 if key == b"tasks" => 2,
                 14 if key == b"title_entities" => 1,
                 20 if key == b"others_can_add_tasks" => 3,
                 29 if key == b"others_can_mark_tasks_as_done" => 4,
@@ -326,11 +320,8 @@ impl FromJson for InputChecklist {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                5 => match key {
-                    b"title" => 0,
-                    b"tasks" => 3,
-                    _ => NO_FIELD,
-                },
+                5 if key == b"title" => 0,
+                5 if key == b"tasks" => 3,
                 10 if key == b"parse_mode" => 1,
                 14 if key == b"title_entities" => 2,
                 20 if key == b"others_can_add_tasks" => 4,

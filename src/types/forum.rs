@@ -604,11 +604,8 @@ impl FromJson for SuggestedPostInfo {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                5 => match key {
-                    b"state" => 0,
-                    b"price" => 1,
-                    _ => NO_FIELD,
-                },
+                5 if key == b"state" => 0,
+                5 if key == b"price" => 1,
                 9 if key == b"send_date" => 2,
                 _ => NO_FIELD,
             })? {

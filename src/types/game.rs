@@ -33,11 +33,8 @@ impl FromJson for Game {
         while more {
             match r.key(|key| match key.len() {
                 4 if key == b"text" => 3,
-                5 => match key {
-                    b"title" => 0,
-                    b"photo" => 2,
-                    _ => NO_FIELD,
-                },
+                5 if key == b"title" => 0,
+                5 if key == b"photo" => 2,
                 9 if key == b"animation" => 5,
                 11 if key == b"description" => 1,
                 13 if key == b"text_entities" => 4,

@@ -72,11 +72,8 @@ impl FromJson for GiftBackground {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                10 => match key {
-                    b"edge_color" => 1,
-                    b"text_color" => 2,
-                    _ => NO_FIELD,
-                },
+                10 if key == b"edge_color" => 1,
+                10 if key == b"text_color" => 2,
                 12 if key == b"center_color" => 0,
                 _ => NO_FIELD,
             })? {
@@ -160,13 +157,10 @@ impl FromJson for Gift {
             match r.key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 7 if key == b"sticker" => 1,
-                10 => match key {
-                    b"star_count" => 2,
-                    b"is_premium" => 4,
-                    b"has_colors" => 5,
-                    b"background" => 10,
-                    _ => NO_FIELD,
-                },
+                10 if key == b"star_count" => 2,
+                10 if key == b"is_premium" => 4,
+                10 if key == b"has_colors" => 5,
+                10 if key == b"background" => 10,
                 11 if key == b"total_count" => 6,
                 14 if key == b"publisher_chat" => 12,
                 15 if key == b"remaining_count" => 7,
@@ -431,16 +425,10 @@ impl FromJson for UniqueGiftBackdropColors {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                10 => match key {
-                    b"edge_color" => 1,
-                    b"text_color" => 3,
-                    _ => NO_FIELD,
-                },
-                12 => match key {
-                    b"center_color" => 0,
-                    b"symbol_color" => 2,
-                    _ => NO_FIELD,
-                },
+                10 if key == b"edge_color" => 1,
+                10 if key == b"text_color" => 3,
+                12 if key == b"center_color" => 0,
+                12 if key == b"symbol_color" => 2,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut center_color, "center_color")?,
@@ -556,16 +544,10 @@ impl FromJson for UniqueGiftColors {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                21 => match key {
-                    b"model_custom_emoji_id" => 0,
-                    b"dark_theme_main_color" => 4,
-                    _ => NO_FIELD,
-                },
-                22 => match key {
-                    b"symbol_custom_emoji_id" => 1,
-                    b"light_theme_main_color" => 2,
-                    _ => NO_FIELD,
-                },
+                21 if key == b"model_custom_emoji_id" => 0,
+                21 if key == b"dark_theme_main_color" => 4,
+                22 if key == b"symbol_custom_emoji_id" => 1,
+                22 if key == b"light_theme_main_color" => 2,
                 23 if key == b"dark_theme_other_colors" => 5,
                 24 if key == b"light_theme_other_colors" => 3,
                 _ => NO_FIELD,
@@ -656,19 +638,13 @@ impl FromJson for UniqueGift {
             match r.key(|key| match key.len() {
                 4 if key == b"name" => 2,
                 5 if key == b"model" => 4,
-                6 => match key {
-                    b"number" => 3,
-                    b"symbol" => 5,
-                    b"colors" => 10,
-                    _ => NO_FIELD,
-                },
+                6 if key == b"number" => 3,
+                6 if key == b"symbol" => 5,
+                6 if key == b"colors" => 10,
                 7 if key == b"gift_id" => 0,
                 8 if key == b"backdrop" => 6,
-                9 => match key {
-                    b"base_name" => 1,
-                    b"is_burned" => 8,
-                    _ => NO_FIELD,
-                },
+                9 if key == b"base_name" => 1,
+                9 if key == b"is_burned" => 8,
                 10 if key == b"is_premium" => 7,
                 14 if key == b"publisher_chat" => 11,
                 18 if key == b"is_from_blockchain" => 9,
@@ -780,20 +756,14 @@ impl FromJson for GiftInfo {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                4 => match key {
-                    b"gift" => 0,
-                    b"text" => 6,
-                    _ => NO_FIELD,
-                },
+                4 if key == b"gift" => 0,
+                4 if key == b"text" => 6,
                 8 if key == b"entities" => 7,
                 10 if key == b"is_private" => 8,
                 13 if key == b"owned_gift_id" => 1,
                 15 if key == b"can_be_upgraded" => 5,
-                18 => match key {
-                    b"convert_star_count" => 2,
-                    b"unique_gift_number" => 9,
-                    _ => NO_FIELD,
-                },
+                18 if key == b"convert_star_count" => 2,
+                18 if key == b"unique_gift_number" => 9,
                 19 if key == b"is_upgrade_separate" => 4,
                 26 if key == b"prepaid_upgrade_star_count" => 3,
                 _ => NO_FIELD,
@@ -909,20 +879,14 @@ impl FromJson for UniqueGiftInfo {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                4 => match key {
-                    b"gift" => 0,
-                    b"text" => 2,
-                    _ => NO_FIELD,
-                },
+                4 if key == b"gift" => 0,
+                4 if key == b"text" => 2,
                 6 if key == b"origin" => 1,
                 8 if key == b"entities" => 3,
                 10 if key == b"is_private" => 4,
                 13 if key == b"owned_gift_id" => 7,
-                18 => match key {
-                    b"last_resale_amount" => 6,
-                    b"next_transfer_date" => 9,
-                    _ => NO_FIELD,
-                },
+                18 if key == b"last_resale_amount" => 6,
+                18 if key == b"next_transfer_date" => 9,
                 19 if key == b"transfer_star_count" => 8,
                 20 if key == b"last_resale_currency" => 5,
                 _ => NO_FIELD,
@@ -1092,27 +1056,18 @@ impl FromJson for OwnedGiftRegular {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                4 => match key {
-                    b"gift" => 0,
-                    b"text" => 4,
-                    _ => NO_FIELD,
-                },
-                8 => match key {
-                    b"entities" => 5,
-                    b"is_saved" => 7,
-                    _ => NO_FIELD,
-                },
+                4 if key == b"gift" => 0,
+                4 if key == b"text" => 4,
+                8 if key == b"entities" => 5,
+                8 if key == b"is_saved" => 7,
                 9 if key == b"send_date" => 3,
                 10 if key == b"is_private" => 6,
                 11 if key == b"sender_user" => 2,
                 12 if key == b"was_refunded" => 9,
                 13 if key == b"owned_gift_id" => 1,
                 15 if key == b"can_be_upgraded" => 8,
-                18 => match key {
-                    b"convert_star_count" => 10,
-                    b"unique_gift_number" => 13,
-                    _ => NO_FIELD,
-                },
+                18 if key == b"convert_star_count" => 10,
+                18 if key == b"unique_gift_number" => 13,
                 19 if key == b"is_upgrade_separate" => 12,
                 26 if key == b"prepaid_upgrade_star_count" => 11,
                 _ => NO_FIELD,
@@ -1246,11 +1201,8 @@ impl FromJson for OwnedGiftUnique {
                 9 if key == b"send_date" => 3,
                 11 if key == b"sender_user" => 2,
                 13 if key == b"owned_gift_id" => 1,
-                18 => match key {
-                    b"can_be_transferred" => 5,
-                    b"next_transfer_date" => 7,
-                    _ => NO_FIELD,
-                },
+                18 if key == b"can_be_transferred" => 5,
+                18 if key == b"next_transfer_date" => 7,
                 19 if key == b"transfer_star_count" => 6,
                 _ => NO_FIELD,
             })? {
@@ -1331,11 +1283,8 @@ impl FromJson for OwnedGifts {
         while more {
             match r.key(|key| match key.len() {
                 5 if key == b"gifts" => 1,
-                11 => match key {
-                    b"total_count" => 0,
-                    b"next_offset" => 2,
-                    _ => NO_FIELD,
-                },
+                11 if key == b"total_count" => 0,
+                11 if key == b"next_offset" => 2,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut total_count, "total_count")?,

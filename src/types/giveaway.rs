@@ -83,11 +83,8 @@ impl FromJson for Giveaway {
                 5 if key == b"chats" => 0,
                 12 if key == b"winner_count" => 2,
                 13 if key == b"country_codes" => 6,
-                16 => match key {
-                    b"only_new_members" => 3,
-                    b"prize_star_count" => 7,
-                    _ => NO_FIELD,
-                },
+                16 if key == b"only_new_members" => 3,
+                16 if key == b"prize_star_count" => 7,
                 17 if key == b"prize_description" => 5,
                 18 if key == b"has_public_winners" => 4,
                 22 if key == b"winners_selection_date" => 1,
@@ -204,23 +201,14 @@ impl FromJson for GiveawayWinners {
             match r.key(|key| match key.len() {
                 4 if key == b"chat" => 0,
                 7 if key == b"winners" => 4,
-                12 => match key {
-                    b"winner_count" => 3,
-                    b"was_refunded" => 10,
-                    _ => NO_FIELD,
-                },
-                16 => match key {
-                    b"prize_star_count" => 6,
-                    b"only_new_members" => 9,
-                    _ => NO_FIELD,
-                },
+                12 if key == b"winner_count" => 3,
+                12 if key == b"was_refunded" => 10,
+                16 if key == b"prize_star_count" => 6,
+                16 if key == b"only_new_members" => 9,
                 17 if key == b"prize_description" => 11,
                 19 if key == b"giveaway_message_id" => 1,
-                21 => match key {
-                    b"additional_chat_count" => 5,
-                    b"unclaimed_prize_count" => 8,
-                    _ => NO_FIELD,
-                },
+                21 if key == b"additional_chat_count" => 5,
+                21 if key == b"unclaimed_prize_count" => 8,
                 22 if key == b"winners_selection_date" => 2,
                 32 if key == b"premium_subscription_month_count" => 7,
                 _ => NO_FIELD,
@@ -321,11 +309,8 @@ impl FromJson for GiveawayCompleted {
         while more {
             match r.key(|key| match key.len() {
                 12 if key == b"winner_count" => 0,
-                16 => match key {
-                    b"giveaway_message" => 2,
-                    b"is_star_giveaway" => 3,
-                    _ => NO_FIELD,
-                },
+                16 if key == b"giveaway_message" => 2,
+                16 if key == b"is_star_giveaway" => 3,
                 21 if key == b"unclaimed_prize_count" => 1,
                 _ => NO_FIELD,
             })? {

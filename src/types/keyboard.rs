@@ -362,11 +362,8 @@ impl FromJson for KeyboardButton {
                 4 if key == b"text" => 0,
                 5 if key == b"style" => 2,
                 7 if key == b"web_app" => 9,
-                12 => match key {
-                    b"request_chat" => 4,
-                    b"request_poll" => 8,
-                    _ => NO_FIELD,
-                },
+                12 if key == b"request_chat" => 4,
+                12 if key == b"request_poll" => 8,
                 13 if key == b"request_users" => 3,
                 15 if key == b"request_contact" => 6,
                 16 if key == b"request_location" => 7,
@@ -528,11 +525,8 @@ impl FromJson for KeyboardButtonRequestUsers {
             match r.key(|key| match key.len() {
                 10 if key == b"request_id" => 0,
                 11 if key == b"user_is_bot" => 1,
-                12 => match key {
-                    b"max_quantity" => 3,
-                    b"request_name" => 4,
-                    _ => NO_FIELD,
-                },
+                12 if key == b"max_quantity" => 3,
+                12 if key == b"request_name" => 4,
                 13 if key == b"request_photo" => 6,
                 15 if key == b"user_is_premium" => 2,
                 16 if key == b"request_username" => 5,
@@ -716,18 +710,12 @@ impl FromJson for KeyboardButtonRequestChat {
         while more {
             match r.key(|key| match key.len() {
                 10 if key == b"request_id" => 0,
-                13 => match key {
-                    b"chat_is_forum" => 2,
-                    b"bot_is_member" => 7,
-                    b"request_title" => 8,
-                    b"request_photo" => 10,
-                    _ => NO_FIELD,
-                },
-                15 => match key {
-                    b"chat_is_channel" => 1,
-                    b"chat_is_created" => 4,
-                    _ => NO_FIELD,
-                },
+                13 if key == b"chat_is_forum" => 2,
+                13 if key == b"bot_is_member" => 7,
+                13 if key == b"request_title" => 8,
+                13 if key == b"request_photo" => 10,
+                15 if key == b"chat_is_channel" => 1,
+                15 if key == b"chat_is_created" => 4,
                 16 if key == b"request_username" => 9,
                 17 if key == b"chat_has_username" => 3,
                 24 if key == b"bot_administrator_rights" => 6,
@@ -1230,25 +1218,16 @@ impl FromJson for InlineKeyboardButton {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                3 => match key {
-                    b"url" => 3,
-                    b"pay" => 12,
-                    _ => NO_FIELD,
-                },
+                3 if key == b"url" => 3,
+                3 if key == b"pay" => 12,
                 4 if key == b"text" => 0,
                 5 if key == b"style" => 2,
                 7 if key == b"web_app" => 5,
                 8 if key == b"disabled" => 13,
-                9 => match key {
-                    b"login_url" => 6,
-                    b"copy_text" => 10,
-                    _ => NO_FIELD,
-                },
-                13 => match key {
-                    b"callback_data" => 4,
-                    b"callback_game" => 11,
-                    _ => NO_FIELD,
-                },
+                9 if key == b"login_url" => 6,
+                9 if key == b"copy_text" => 10,
+                13 if key == b"callback_data" => 4,
+                13 if key == b"callback_game" => 11,
                 19 if key == b"switch_inline_query" => 7,
                 20 if key == b"icon_custom_emoji_id" => 1,
                 31 if key == b"switch_inline_query_chosen_chat" => 9,
@@ -1402,11 +1381,8 @@ impl FromJson for LoginUrl {
         while more {
             match r.key(|key| match key.len() {
                 3 if key == b"url" => 0,
-                12 => match key {
-                    b"forward_text" => 1,
-                    b"bot_username" => 2,
-                    _ => NO_FIELD,
-                },
+                12 if key == b"forward_text" => 1,
+                12 if key == b"bot_username" => 2,
                 20 if key == b"request_write_access" => 3,
                 _ => NO_FIELD,
             })? {
@@ -1554,11 +1530,8 @@ impl FromJson for CallbackQuery {
         while more {
             match r.key(|key| match key.len() {
                 2 if key == b"id" => 0,
-                4 => match key {
-                    b"from" => 1,
-                    b"data" => 5,
-                    _ => NO_FIELD,
-                },
+                4 if key == b"from" => 1,
+                4 if key == b"data" => 5,
                 7 if key == b"message" => 2,
                 13 if key == b"chat_instance" => 4,
                 15 if key == b"game_short_name" => 6,

@@ -114,13 +114,10 @@ impl FromJson for Animation {
                 6 if key == b"height" => 3,
                 7 if key == b"file_id" => 0,
                 8 if key == b"duration" => 4,
-                9 => match key {
-                    b"thumbnail" => 5,
-                    b"file_name" => 6,
-                    b"mime_type" => 7,
-                    b"file_size" => 8,
-                    _ => NO_FIELD,
-                },
+                9 if key == b"thumbnail" => 5,
+                9 if key == b"file_name" => 6,
+                9 if key == b"mime_type" => 7,
+                9 if key == b"file_size" => 8,
                 14 if key == b"file_unique_id" => 1,
                 _ => NO_FIELD,
             })? {
@@ -219,14 +216,11 @@ impl FromJson for Audio {
                 5 if key == b"title" => 4,
                 7 if key == b"file_id" => 0,
                 8 if key == b"duration" => 2,
-                9 => match key {
-                    b"performer" => 3,
-                    b"file_name" => 5,
-                    b"mime_type" => 6,
-                    b"file_size" => 7,
-                    b"thumbnail" => 8,
-                    _ => NO_FIELD,
-                },
+                9 if key == b"performer" => 3,
+                9 if key == b"file_name" => 5,
+                9 if key == b"mime_type" => 6,
+                9 if key == b"file_size" => 7,
+                9 if key == b"thumbnail" => 8,
                 14 if key == b"file_unique_id" => 1,
                 _ => NO_FIELD,
             })? {
@@ -318,13 +312,10 @@ impl FromJson for Document {
         while more {
             match r.key(|key| match key.len() {
                 7 if key == b"file_id" => 0,
-                9 => match key {
-                    b"thumbnail" => 2,
-                    b"file_name" => 3,
-                    b"mime_type" => 4,
-                    b"file_size" => 5,
-                    _ => NO_FIELD,
-                },
+                9 if key == b"thumbnail" => 2,
+                9 if key == b"file_name" => 3,
+                9 if key == b"mime_type" => 4,
+                9 if key == b"file_size" => 5,
                 14 if key == b"file_unique_id" => 1,
                 _ => NO_FIELD,
             })? {
@@ -408,19 +399,13 @@ impl FromJson for LivePhoto {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                5 => match key {
-                    b"photo" => 0,
-                    b"width" => 3,
-                    _ => NO_FIELD,
-                },
+                5 if key == b"photo" => 0,
+                5 if key == b"width" => 3,
                 6 if key == b"height" => 4,
                 7 if key == b"file_id" => 1,
                 8 if key == b"duration" => 5,
-                9 => match key {
-                    b"mime_type" => 6,
-                    b"file_size" => 7,
-                    _ => NO_FIELD,
-                },
+                9 if key == b"mime_type" => 6,
+                9 if key == b"file_size" => 7,
                 14 if key == b"file_unique_id" => 2,
                 _ => NO_FIELD,
             })? {
@@ -502,11 +487,8 @@ impl FromJson for VideoQuality {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                5 => match key {
-                    b"width" => 2,
-                    b"codec" => 4,
-                    _ => NO_FIELD,
-                },
+                5 if key == b"width" => 2,
+                5 if key == b"codec" => 4,
                 6 if key == b"height" => 3,
                 7 if key == b"file_id" => 0,
                 9 if key == b"file_size" => 5,
@@ -599,22 +581,16 @@ impl FromJson for Video {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                5 => match key {
-                    b"width" => 2,
-                    b"cover" => 6,
-                    _ => NO_FIELD,
-                },
+                5 if key == b"width" => 2,
+                5 if key == b"cover" => 6,
                 6 if key == b"height" => 3,
                 7 if key == b"file_id" => 0,
                 8 if key == b"duration" => 4,
-                9 => match key {
-                    b"thumbnail" => 5,
-                    b"qualities" => 8,
-                    b"file_name" => 9,
-                    b"mime_type" => 10,
-                    b"file_size" => 11,
-                    _ => NO_FIELD,
-                },
+                9 if key == b"thumbnail" => 5,
+                9 if key == b"qualities" => 8,
+                9 if key == b"file_name" => 9,
+                9 if key == b"mime_type" => 10,
+                9 if key == b"file_size" => 11,
                 14 if key == b"file_unique_id" => 1,
                 15 if key == b"start_timestamp" => 7,
                 _ => NO_FIELD,
@@ -720,11 +696,8 @@ impl FromJson for VideoNote {
                 6 if key == b"length" => 2,
                 7 if key == b"file_id" => 0,
                 8 if key == b"duration" => 3,
-                9 => match key {
-                    b"thumbnail" => 4,
-                    b"file_size" => 5,
-                    _ => NO_FIELD,
-                },
+                9 if key == b"thumbnail" => 4,
+                9 if key == b"file_size" => 5,
                 14 if key == b"file_unique_id" => 1,
                 _ => NO_FIELD,
             })? {
@@ -797,11 +770,8 @@ impl FromJson for Voice {
             match r.key(|key| match key.len() {
                 7 if key == b"file_id" => 0,
                 8 if key == b"duration" => 2,
-                9 => match key {
-                    b"mime_type" => 3,
-                    b"file_size" => 4,
-                    _ => NO_FIELD,
-                },
+                9 if key == b"mime_type" => 3,
+                9 if key == b"file_size" => 4,
                 14 if key == b"file_unique_id" => 1,
                 _ => NO_FIELD,
             })? {
@@ -860,11 +830,8 @@ impl FromJson for PaidMediaInfo {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                10 => match key {
-                    b"star_count" => 0,
-                    b"paid_media" => 1,
-                    _ => NO_FIELD,
-                },
+                10 if key == b"star_count" => 0,
+                10 if key == b"paid_media" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut star_count, "star_count")?,
@@ -1229,11 +1196,8 @@ impl FromJson for Dice {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                5 => match key {
-                    b"emoji" => 0,
-                    b"value" => 1,
-                    _ => NO_FIELD,
-                },
+                5 if key == b"emoji" => 0,
+                5 if key == b"value" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut emoji, "emoji")?,
@@ -1417,11 +1381,8 @@ impl FromJson for Venue {
                 7 if key == b"address" => 2,
                 8 if key == b"location" => 0,
                 13 if key == b"foursquare_id" => 3,
-                15 => match key {
-                    b"foursquare_type" => 4,
-                    b"google_place_id" => 5,
-                    _ => NO_FIELD,
-                },
+                15 if key == b"foursquare_type" => 4,
+                15 if key == b"google_place_id" => 5,
                 17 if key == b"google_place_type" => 6,
                 _ => NO_FIELD,
             })? {
@@ -1728,11 +1689,8 @@ impl FromJson for File {
         while more {
             match r.key(|key| match key.len() {
                 7 if key == b"file_id" => 0,
-                9 => match key {
-                    b"file_size" => 2,
-                    b"file_path" => 3,
-                    _ => NO_FIELD,
-                },
+                9 if key == b"file_size" => 2,
+                9 if key == b"file_path" => 3,
                 14 if key == b"file_unique_id" => 1,
                 _ => NO_FIELD,
             })? {
@@ -2192,11 +2150,8 @@ impl FromJson for InputMediaAnimation {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                5 => match key {
-                    b"media" => 0,
-                    b"width" => 6,
-                    _ => NO_FIELD,
-                },
+                5 if key == b"media" => 0,
+                5 if key == b"width" => 6,
                 6 if key == b"height" => 7,
                 7 if key == b"caption" => 2,
                 8 if key == b"duration" => 8,
@@ -2377,18 +2332,12 @@ impl FromJson for InputMediaAudio {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                5 => match key {
-                    b"media" => 0,
-                    b"title" => 7,
-                    _ => NO_FIELD,
-                },
+                5 if key == b"media" => 0,
+                5 if key == b"title" => 7,
                 7 if key == b"caption" => 2,
                 8 if key == b"duration" => 5,
-                9 => match key {
-                    b"thumbnail" => 1,
-                    b"performer" => 6,
-                    _ => NO_FIELD,
-                },
+                9 if key == b"thumbnail" => 1,
+                9 if key == b"performer" => 6,
                 10 if key == b"parse_mode" => 3,
                 16 if key == b"caption_entities" => 4,
                 _ => NO_FIELD,
@@ -2727,11 +2676,8 @@ impl FromJson for InputMediaLivePhoto {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                5 => match key {
-                    b"media" => 0,
-                    b"photo" => 1,
-                    _ => NO_FIELD,
-                },
+                5 if key == b"media" => 0,
+                5 if key == b"photo" => 1,
                 7 if key == b"caption" => 2,
                 10 if key == b"parse_mode" => 3,
                 11 if key == b"has_spoiler" => 6,
@@ -3044,11 +2990,8 @@ impl FromJson for InputMediaSticker {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                5 => match key {
-                    b"media" => 0,
-                    b"emoji" => 1,
-                    _ => NO_FIELD,
-                },
+                5 if key == b"media" => 0,
+                5 if key == b"emoji" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut media, "media")?,
@@ -3172,11 +3115,8 @@ impl FromJson for InputMediaVenue {
                 8 if key == b"latitude" => 0,
                 9 if key == b"longitude" => 1,
                 13 if key == b"foursquare_id" => 4,
-                15 => match key {
-                    b"foursquare_type" => 5,
-                    b"google_place_id" => 6,
-                    _ => NO_FIELD,
-                },
+                15 if key == b"foursquare_type" => 5,
+                15 if key == b"google_place_id" => 6,
                 17 if key == b"google_place_type" => 7,
                 _ => NO_FIELD,
             })? {
@@ -3377,12 +3317,9 @@ impl FromJson for InputMediaVideo {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                5 => match key {
-                    b"media" => 0,
-                    b"cover" => 2,
-                    b"width" => 8,
-                    _ => NO_FIELD,
-                },
+                5 if key == b"media" => 0,
+                5 if key == b"cover" => 2,
+                5 if key == b"width" => 8,
                 6 if key == b"height" => 9,
                 7 if key == b"caption" => 4,
                 8 if key == b"duration" => 10,
@@ -3705,11 +3642,8 @@ impl FromJson for InputPaidMediaLivePhoto {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                5 => match key {
-                    b"media" => 0,
-                    b"photo" => 1,
-                    _ => NO_FIELD,
-                },
+                5 if key == b"media" => 0,
+                5 if key == b"photo" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut media, "media")?,
@@ -3897,12 +3831,9 @@ impl FromJson for InputPaidMediaVideo {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                5 => match key {
-                    b"media" => 0,
-                    b"cover" => 2,
-                    b"width" => 4,
-                    _ => NO_FIELD,
-                },
+                5 if key == b"media" => 0,
+                5 if key == b"cover" => 2,
+                5 if key == b"width" => 4,
                 6 if key == b"height" => 5,
                 8 if key == b"duration" => 6,
                 9 if key == b"thumbnail" => 1,

@@ -73,11 +73,8 @@ impl FromJson for PassportFile {
         while more {
             match r.key(|key| match key.len() {
                 7 if key == b"file_id" => 0,
-                9 => match key {
-                    b"file_size" => 2,
-                    b"file_date" => 3,
-                    _ => NO_FIELD,
-                },
+                9 if key == b"file_size" => 2,
+                9 if key == b"file_date" => 3,
                 14 if key == b"file_unique_id" => 1,
                 _ => NO_FIELD,
             })? {
@@ -153,25 +150,16 @@ impl FromJson for EncryptedPassportElement {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                4 => match key {
-                    b"type" => 0,
-                    b"data" => 1,
-                    b"hash" => 9,
-                    _ => NO_FIELD,
-                },
-                5 => match key {
-                    b"email" => 3,
-                    b"files" => 4,
-                    _ => NO_FIELD,
-                },
+                4 if key == b"type" => 0,
+                4 if key == b"data" => 1,
+                4 if key == b"hash" => 9,
+                5 if key == b"email" => 3,
+                5 if key == b"files" => 4,
                 6 if key == b"selfie" => 7,
                 10 if key == b"front_side" => 5,
                 11 if key == b"translation" => 8,
-                12 => match key {
-                    b"phone_number" => 2,
-                    b"reverse_side" => 6,
-                    _ => NO_FIELD,
-                },
+                12 if key == b"phone_number" => 2,
+                12 if key == b"reverse_side" => 6,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut kind, "type")?,
@@ -259,11 +247,8 @@ impl FromJson for EncryptedCredentials {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                4 => match key {
-                    b"data" => 0,
-                    b"hash" => 1,
-                    _ => NO_FIELD,
-                },
+                4 if key == b"data" => 0,
+                4 if key == b"hash" => 1,
                 6 if key == b"secret" => 2,
                 _ => NO_FIELD,
             })? {

@@ -160,12 +160,9 @@ impl FromJson for ShippingAddress {
                 4 if key == b"city" => 2,
                 5 if key == b"state" => 1,
                 9 if key == b"post_code" => 5,
-                12 => match key {
-                    b"country_code" => 0,
-                    b"street_line1" => 3,
-                    b"street_line2" => 4,
-                    _ => NO_FIELD,
-                },
+                12 if key == b"country_code" => 0,
+                12 if key == b"street_line1" => 3,
+                12 if key == b"street_line2" => 4,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut country_code, "country_code")?,
@@ -386,22 +383,13 @@ impl FromJson for SuccessfulPayment {
             match r.key(|key| match key.len() {
                 8 if key == b"currency" => 0,
                 10 if key == b"order_info" => 7,
-                12 => match key {
-                    b"total_amount" => 1,
-                    b"is_recurring" => 4,
-                    _ => NO_FIELD,
-                },
+                12 if key == b"total_amount" => 1,
+                12 if key == b"is_recurring" => 4,
                 15 if key == b"invoice_payload" => 2,
-                18 => match key {
-                    b"is_first_recurring" => 5,
-                    b"shipping_option_id" => 6,
-                    _ => NO_FIELD,
-                },
-                26 => match key {
-                    b"telegram_payment_charge_id" => 8,
-                    b"provider_payment_charge_id" => 9,
-                    _ => NO_FIELD,
-                },
+                18 if key == b"is_first_recurring" => 5,
+                18 if key == b"shipping_option_id" => 6,
+                26 if key == b"telegram_payment_charge_id" => 8,
+                26 if key == b"provider_payment_charge_id" => 9,
                 28 if key == b"subscription_expiration_date" => 3,
                 _ => NO_FIELD,
             })? {
@@ -506,11 +494,8 @@ impl FromJson for RefundedPayment {
             match r.key(|key| match key.len() {
                 12 if key == b"total_amount" => 0,
                 15 if key == b"invoice_payload" => 1,
-                26 => match key {
-                    b"telegram_payment_charge_id" => 2,
-                    b"provider_payment_charge_id" => 3,
-                    _ => NO_FIELD,
-                },
+                26 if key == b"telegram_payment_charge_id" => 2,
+                26 if key == b"provider_payment_charge_id" => 3,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut total_amount, "total_amount")?,
@@ -927,11 +912,8 @@ impl FromJson for AffiliateInfo {
         while more {
             match r.key(|key| match key.len() {
                 6 if key == b"amount" => 3,
-                14 => match key {
-                    b"affiliate_user" => 0,
-                    b"affiliate_chat" => 1,
-                    _ => NO_FIELD,
-                },
+                14 if key == b"affiliate_user" => 0,
+                14 if key == b"affiliate_chat" => 1,
                 15 if key == b"nanostar_amount" => 4,
                 20 if key == b"commission_per_mille" => 2,
                 _ => NO_FIELD,
@@ -1111,11 +1093,8 @@ impl FromJson for TransactionPartnerUser {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                4 => match key {
-                    b"user" => 1,
-                    b"gift" => 7,
-                    _ => NO_FIELD,
-                },
+                4 if key == b"user" => 1,
+                4 if key == b"gift" => 7,
                 9 if key == b"affiliate" => 2,
                 10 if key == b"paid_media" => 5,
                 15 if key == b"invoice_payload" => 3,
@@ -1206,11 +1185,8 @@ impl FromJson for TransactionPartnerChat {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                4 => match key {
-                    b"chat" => 0,
-                    b"gift" => 1,
-                    _ => NO_FIELD,
-                },
+                4 if key == b"chat" => 0,
+                4 if key == b"gift" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat, "chat")?,
@@ -1449,11 +1425,8 @@ impl FromJson for StarTransaction {
             match r.key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 4 if key == b"date" => 3,
-                6 => match key {
-                    b"amount" => 1,
-                    b"source" => 4,
-                    _ => NO_FIELD,
-                },
+                6 if key == b"amount" => 1,
+                6 if key == b"source" => 4,
                 8 if key == b"receiver" => 5,
                 15 if key == b"nanostar_amount" => 2,
                 _ => NO_FIELD,

@@ -45,19 +45,13 @@ impl FromJson for PollMedia {
         while more {
             match r.key(|key| match key.len() {
                 4 if key == b"link" => 3,
-                5 => match key {
-                    b"audio" => 1,
-                    b"photo" => 6,
-                    b"venue" => 8,
-                    b"video" => 9,
-                    _ => NO_FIELD,
-                },
+                5 if key == b"audio" => 1,
+                5 if key == b"photo" => 6,
+                5 if key == b"venue" => 8,
+                5 if key == b"video" => 9,
                 7 if key == b"sticker" => 7,
-                8 => match key {
-                    b"document" => 2,
-                    b"location" => 5,
-                    _ => NO_FIELD,
-                },
+                8 if key == b"document" => 2,
+                8 if key == b"location" => 5,
                 9 if key == b"animation" => 0,
                 10 if key == b"live_photo" => 4,
                 _ => NO_FIELD,
@@ -412,14 +406,11 @@ impl FromJson for PollOption {
                 4 if key == b"text" => 1,
                 5 if key == b"media" => 3,
                 11 if key == b"voter_count" => 4,
-                13 => match key {
-                    b"persistent_id" => 0,
-                    b"text_entities" => 2,
-                    b"added_by_user" => 5,
-                    b"added_by_chat" => 6,
-                    b"addition_date" => 7,
-                    _ => NO_FIELD,
-                },
+                13 if key == b"persistent_id" => 0,
+                13 if key == b"text_entities" => 2,
+                13 if key == b"added_by_user" => 5,
+                13 if key == b"added_by_chat" => 6,
+                13 if key == b"addition_date" => 7,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut persistent_id, "persistent_id")?,
@@ -607,11 +598,8 @@ impl FromJson for PollAnswer {
             match r.key(|key| match key.len() {
                 4 if key == b"user" => 2,
                 7 if key == b"poll_id" => 0,
-                10 => match key {
-                    b"voter_chat" => 1,
-                    b"option_ids" => 3,
-                    _ => NO_FIELD,
-                },
+                10 if key == b"voter_chat" => 1,
+                10 if key == b"option_ids" => 3,
                 21 if key == b"option_persistent_ids" => 4,
                 _ => NO_FIELD,
             })? {
@@ -734,31 +722,19 @@ impl FromJson for Poll {
                 8 if key == b"question" => 1,
                 9 if key == b"is_closed" => 5,
                 10 if key == b"close_date" => 17,
-                11 => match key {
-                    b"explanation" => 13,
-                    b"open_period" => 16,
-                    b"description" => 18,
-                    _ => NO_FIELD,
-                },
-                12 => match key {
-                    b"is_anonymous" => 6,
-                    b"members_only" => 10,
-                    _ => NO_FIELD,
-                },
+                11 if key == b"explanation" => 13,
+                11 if key == b"open_period" => 16,
+                11 if key == b"description" => 18,
+                12 if key == b"is_anonymous" => 6,
+                12 if key == b"members_only" => 10,
                 13 if key == b"country_codes" => 11,
                 15 if key == b"allows_revoting" => 9,
-                17 => match key {
-                    b"question_entities" => 2,
-                    b"total_voter_count" => 4,
-                    b"explanation_media" => 15,
-                    _ => NO_FIELD,
-                },
+                17 if key == b"question_entities" => 2,
+                17 if key == b"total_voter_count" => 4,
+                17 if key == b"explanation_media" => 15,
                 18 if key == b"correct_option_ids" => 12,
-                20 => match key {
-                    b"explanation_entities" => 14,
-                    b"description_entities" => 19,
-                    _ => NO_FIELD,
-                },
+                20 if key == b"explanation_entities" => 14,
+                20 if key == b"description_entities" => 19,
                 23 if key == b"allows_multiple_answers" => 8,
                 _ => NO_FIELD,
             })? {
@@ -891,11 +867,8 @@ impl FromJson for PollOptionAdded {
             match r.key(|key| match key.len() {
                 11 if key == b"option_text" => 2,
                 12 if key == b"poll_message" => 0,
-                20 => match key {
-                    b"option_persistent_id" => 1,
-                    b"option_text_entities" => 3,
-                    _ => NO_FIELD,
-                },
+                20 if key == b"option_persistent_id" => 1,
+                20 if key == b"option_text_entities" => 3,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut poll_message, "poll_message")?,
@@ -958,11 +931,8 @@ impl FromJson for PollOptionDeleted {
             match r.key(|key| match key.len() {
                 11 if key == b"option_text" => 2,
                 12 if key == b"poll_message" => 0,
-                20 => match key {
-                    b"option_persistent_id" => 1,
-                    b"option_text_entities" => 3,
-                    _ => NO_FIELD,
-                },
+                20 if key == b"option_persistent_id" => 1,
+                20 if key == b"option_text_entities" => 3,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut poll_message, "poll_message")?,

@@ -20,11 +20,8 @@ impl FromJson for RichMessage {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                6 => match key {
-                    b"blocks" => 0,
-                    b"is_rtl" => 1,
-                    _ => NO_FIELD,
-                },
+                6 if key == b"blocks" => 0,
+                6 if key == b"is_rtl" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut blocks, "blocks")?,
@@ -137,11 +134,8 @@ impl FromJson for InputRichMessage {
             match r.key(|key| match key.len() {
                 4 if key == b"html" => 1,
                 5 if key == b"media" => 3,
-                6 => match key {
-                    b"blocks" => 0,
-                    b"is_rtl" => 4,
-                    _ => NO_FIELD,
-                },
+                6 if key == b"blocks" => 0,
+                6 if key == b"is_rtl" => 4,
                 8 if key == b"markdown" => 2,
                 21 if key == b"skip_entity_detection" => 5,
                 _ => NO_FIELD,
@@ -401,11 +395,8 @@ impl FromJson for RichMessageButton {
                 5 if key == b"style" => 1,
                 7 if key == b"web_app" => 4,
                 8 if key == b"disabled" => 10,
-                9 => match key {
-                    b"login_url" => 5,
-                    b"copy_text" => 9,
-                    _ => NO_FIELD,
-                },
+                9 if key == b"login_url" => 5,
+                9 if key == b"copy_text" => 9,
                 13 if key == b"callback_data" => 3,
                 19 if key == b"switch_inline_query" => 6,
                 31 if key == b"switch_inline_query_chosen_chat" => 8,
@@ -1135,11 +1126,8 @@ impl FromJson for RichTextTextMention {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                4 => match key {
-                    b"text" => 0,
-                    b"user" => 1,
-                    _ => NO_FIELD,
-                },
+                4 if key == b"text" => 0,
+                4 if key == b"user" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
@@ -2098,11 +2086,8 @@ impl FromJson for RichTextReference {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                4 => match key {
-                    b"text" => 0,
-                    b"name" => 1,
-                    _ => NO_FIELD,
-                },
+                4 if key == b"text" => 0,
+                4 if key == b"name" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
@@ -2325,11 +2310,8 @@ impl FromJson for RichBlockTableCell {
                 4 if key == b"text" => 0,
                 5 if key == b"align" => 4,
                 6 if key == b"valign" => 5,
-                7 => match key {
-                    b"colspan" => 2,
-                    b"rowspan" => 3,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"colspan" => 2,
+                7 if key == b"rowspan" => 3,
                 9 if key == b"is_header" => 1,
                 _ => NO_FIELD,
             })? {
@@ -2407,11 +2389,8 @@ impl FromJson for RichBlockListItem {
         while more {
             match r.key(|key| match key.len() {
                 4 if key == b"type" => 5,
-                5 => match key {
-                    b"label" => 0,
-                    b"value" => 4,
-                    _ => NO_FIELD,
-                },
+                5 if key == b"label" => 0,
+                5 if key == b"value" => 4,
                 6 if key == b"blocks" => 1,
                 10 if key == b"is_checked" => 3,
                 12 if key == b"has_checkbox" => 2,
@@ -2786,11 +2765,8 @@ impl FromJson for RichBlockSectionHeading {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                4 => match key {
-                    b"text" => 0,
-                    b"size" => 1,
-                    _ => NO_FIELD,
-                },
+                4 if key == b"text" => 0,
+                4 if key == b"size" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
@@ -3069,11 +3045,8 @@ impl FromJson for RichBlockBlockQuotation {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                6 => match key {
-                    b"blocks" => 0,
-                    b"credit" => 1,
-                    _ => NO_FIELD,
-                },
+                6 if key == b"blocks" => 0,
+                6 if key == b"credit" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut blocks, "blocks")?,
@@ -3328,11 +3301,8 @@ impl FromJson for RichBlockTable {
             match r.key(|key| match key.len() {
                 5 if key == b"cells" => 0,
                 7 if key == b"caption" => 4,
-                10 => match key {
-                    b"is_striped" => 2,
-                    b"is_compact" => 3,
-                    _ => NO_FIELD,
-                },
+                10 if key == b"is_striped" => 2,
+                10 if key == b"is_compact" => 3,
                 11 if key == b"is_bordered" => 1,
                 _ => NO_FIELD,
             })? {
@@ -3400,11 +3370,8 @@ impl FromJson for RichBlockDetails {
         while more {
             match r.key(|key| match key.len() {
                 6 if key == b"blocks" => 1,
-                7 => match key {
-                    b"summary" => 0,
-                    b"is_open" => 2,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"summary" => 0,
+                7 if key == b"is_open" => 2,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut summary, "summary")?,
@@ -4416,11 +4383,8 @@ impl FromJson for InputRichBlockSectionHeading {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                4 => match key {
-                    b"text" => 0,
-                    b"size" => 1,
-                    _ => NO_FIELD,
-                },
+                4 if key == b"text" => 0,
+                4 if key == b"size" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
@@ -4790,11 +4754,8 @@ impl FromJson for InputRichBlockBlockQuotation {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                6 => match key {
-                    b"blocks" => 0,
-                    b"credit" => 1,
-                    _ => NO_FIELD,
-                },
+                6 if key == b"blocks" => 0,
+                6 if key == b"credit" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut blocks, "blocks")?,
@@ -5178,11 +5139,8 @@ impl FromJson for InputRichBlockTable {
             match r.key(|key| match key.len() {
                 5 if key == b"cells" => 0,
                 7 if key == b"caption" => 4,
-                10 => match key {
-                    b"is_striped" => 2,
-                    b"is_compact" => 3,
-                    _ => NO_FIELD,
-                },
+                10 if key == b"is_striped" => 2,
+                10 if key == b"is_compact" => 3,
                 11 if key == b"is_bordered" => 1,
                 _ => NO_FIELD,
             })? {
@@ -5269,11 +5227,8 @@ impl FromJson for InputRichBlockDetails {
         while more {
             match r.key(|key| match key.len() {
                 6 if key == b"blocks" => 1,
-                7 => match key {
-                    b"summary" => 0,
-                    b"is_open" => 2,
-                    _ => NO_FIELD,
-                },
+                7 if key == b"summary" => 0,
+                7 if key == b"is_open" => 2,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut summary, "summary")?,

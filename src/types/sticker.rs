@@ -60,23 +60,14 @@ impl FromJson for Sticker {
         while more {
             match r.key(|key| match key.len() {
                 4 if key == b"type" => 2,
-                5 => match key {
-                    b"width" => 3,
-                    b"emoji" => 8,
-                    _ => NO_FIELD,
-                },
+                5 if key == b"width" => 3,
+                5 if key == b"emoji" => 8,
                 6 if key == b"height" => 4,
                 7 if key == b"file_id" => 0,
-                8 => match key {
-                    b"is_video" => 6,
-                    b"set_name" => 9,
-                    _ => NO_FIELD,
-                },
-                9 => match key {
-                    b"thumbnail" => 7,
-                    b"file_size" => 14,
-                    _ => NO_FIELD,
-                },
+                8 if key == b"is_video" => 6,
+                8 if key == b"set_name" => 9,
+                9 if key == b"thumbnail" => 7,
+                9 if key == b"file_size" => 14,
                 11 if key == b"is_animated" => 5,
                 13 if key == b"mask_position" => 11,
                 14 if key == b"file_unique_id" => 1,
@@ -275,16 +266,10 @@ impl FromJson for MaskPosition {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                5 => match key {
-                    b"point" => 0,
-                    b"scale" => 3,
-                    _ => NO_FIELD,
-                },
-                7 => match key {
-                    b"x_shift" => 1,
-                    b"y_shift" => 2,
-                    _ => NO_FIELD,
-                },
+                5 if key == b"point" => 0,
+                5 if key == b"scale" => 3,
+                7 if key == b"x_shift" => 1,
+                7 if key == b"y_shift" => 2,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut point, "point")?,

@@ -101,11 +101,8 @@ impl FromJson for StoryAreaPosition {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                12 => match key {
-                    b"x_percentage" => 0,
-                    b"y_percentage" => 1,
-                    _ => NO_FIELD,
-                },
+                12 if key == b"x_percentage" => 0,
+                12 if key == b"y_percentage" => 1,
                 14 if key == b"rotation_angle" => 4,
                 16 if key == b"width_percentage" => 2,
                 17 if key == b"height_percentage" => 3,

@@ -228,23 +228,14 @@ pub(crate) fn constructor(name: &str, members: &[Member<'_>], out: &mut String) 
     out.push_str("}\n\n");
 }
 
-/// The places of the keys, by length first: most keys differ in that already.
+/// The places of the keys. A key of known length is compared a word at a time, so each is a guard of
+/// its own, and not a pattern, which would be compared a byte at a time.
 fn lookup(keys: &[(&str, String)]) -> String {
-    let mut lengths: Vec<usize> = keys.iter().map(|(k, _)| k.len()).collect();
-    lengths.sort_unstable();
-    lengths.dedup();
+    let mut keys: Vec<_> = keys.iter().collect();
+    keys.sort_by_key(|(key, _)| key.len());
     let mut out = String::from("match key.len() {\n");
-    for length in lengths {
-        let same: Vec<_> = keys.iter().filter(|(k, _)| k.len() == length).collect();
-        if let [(key, value)] = same[..] {
-            let _ = writeln!(out, "{length} if key == b\"{key}\" => {value},");
-        } else {
-            let _ = writeln!(out, "{length} => match key {{");
-            for (key, value) in same {
-                let _ = writeln!(out, "b\"{key}\" => {value},");
-            }
-            out.push_str("_ => NO_FIELD,\n},\n");
-        }
+    for (key, value) in keys {
+        let _ = writeln!(out, "{} if key == b\"{key}\" => {value},", key.len());
     }
     out.push_str("_ => NO_FIELD,\n}");
     out
