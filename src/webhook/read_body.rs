@@ -125,10 +125,11 @@ impl Deadline {
 /// Without a timer there is no deadline.
 #[cfg(not(feature = "tokio"))]
 #[derive(Debug, Default)]
-struct Deadline;
+struct Deadline {}
 
 #[cfg(not(feature = "tokio"))]
 impl Deadline {
+    #[allow(clippy::unused_self)]
     fn poll_passed(self: Pin<&mut Self>, _: Option<Duration>, _: &mut Context<'_>) -> Poll<()> {
         Poll::Pending
     }
