@@ -626,7 +626,7 @@ impl<'a> Reader<'a> {
 /// The first byte at or after `at` that a plain run of string content can't contain: a quote, a
 /// backslash or a control character. Eight bytes a step.
 #[inline]
-fn plain_until(bytes: &[u8], mut at: usize) -> usize {
+pub(crate) fn plain_until(bytes: &[u8], mut at: usize) -> usize {
     const ONES: u64 = u64::from_le_bytes([0x01; 8]);
     const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
     // Exact for the lowest byte that matches, which is the one that is asked for.

@@ -161,7 +161,7 @@ impl Head {
     /// The usual order: `{"update_id":N,` and the key of a type we know. `None` for anything else,
     /// which isn't an error yet.
     fn first_two_keys(bytes: &[u8]) -> Option<Self> {
-        let mut at = Cursor { bytes, at: 0 };
+        let mut at = Cursor(bytes);
         at.token(b'{')?;
         at.token(b'"')?;
         at.exactly(b"update_id\"")?;
@@ -169,23 +169,19 @@ impl Head {
         let update_id = at.digits()?;
         at.token(b',')?;
         at.token(b'"')?;
-        let start = at.at;
-        let length = bytes
-            .get(start..)?
-            .iter()
-            .take(64)
-            .position(|b| *b == b'"')?;
-        let update_type = match UpdateType::from_name(&bytes[start..start + length]) {
+        let (name, behind) = at.0.split_at_checked(json::plain_until(at.0, 0))?;
+        let update_type = match UpdateType::from_name(name) {
             UpdateType::Unknown => return None,
             known => known,
         };
-        at.at = start + length + 1;
+        at.0 = behind;
+        at.exactly(b"\"")?;
         at.token(b':')?;
         Some(Self {
             update_id,
             update_type,
             unknown: None,
-            payload: at.at,
+            payload: bytes.len() - at.0.len(),
         })
     }
 
@@ -240,47 +236,43 @@ impl Head {
     }
 }
 
-/// Steps over bytes that must be there.
-struct Cursor<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
+/// What is left, for stepping over bytes that must be there.
+struct Cursor<'a>(&'a [u8]);
 
 impl Cursor<'_> {
+    #[inline]
+    fn white_space(&mut self) {
+        while let [b' ' | b'\n' | b'\t' | b'\r', rest @ ..] = self.0 {
+            self.0 = rest;
+        }
+    }
+
     /// White space, then the byte.
     #[inline]
     fn token(&mut self, byte: u8) -> Option<()> {
-        while let b' ' | b'\n' | b'\t' | b'\r' = self.bytes.get(self.at)? {
-            self.at += 1;
-        }
+        self.white_space();
         self.exactly(&[byte])
     }
 
     #[inline]
     fn exactly(&mut self, text: &[u8]) -> Option<()> {
-        let rest = self.bytes.get(self.at..)?;
-        self.at += text.len();
-        rest.starts_with(text).then_some(())
+        self.0 = self.0.strip_prefix(text)?;
+        Some(())
     }
 
     /// A number of at most 18 digits, which always fits.
     #[inline]
     fn digits(&mut self) -> Option<i64> {
-        while let b' ' | b'\n' | b'\t' | b'\r' = self.bytes.get(self.at)? {
-            self.at += 1;
+        self.white_space();
+        let start = self.0;
+        let mut value = 0_i64;
+        while let [digit @ b'0'..=b'9', rest @ ..] = self.0 {
+            value = value.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
+            self.0 = rest;
         }
-        let start = self.at;
-        let mut value = 0;
-        while let digit @ b'0'..=b'9' = *self.bytes.get(self.at)? {
-            if self.at - start == 18 {
-                return None;
-            }
-            value = value * 10 + i64::from(digit - b'0');
-            self.at += 1;
-        }
-        let length = self.at - start;
-        let canonical = length == 1 || (length > 1 && self.bytes[start] != b'0');
-        canonical.then_some(value)
+        let length = start.len() - self.0.len();
+        let canonical = length == 1 || (length > 1 && start[0] != b'0');
+        (canonical && length <= 18).then_some(value)
     }
 }
 
