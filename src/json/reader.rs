@@ -334,18 +334,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads the integer of the member `name` of the object that starts here, and stays before it.
-    pub(crate) fn peek_integer(&mut self, name: &str) -> Result<Option<i64>> {
-        let mark = self.mark();
-        let found = if self.find(name)? {
-            Some(self.integer()?)
-        } else {
-            None
-        };
-        self.rewind(mark);
-        Ok(found)
-    }
-
     /// Goes into the object that starts here, up to the value of the member `name`; if there is
     /// none, to the object's end.
     pub(crate) fn find(&mut self, name: &str) -> Result<bool> {

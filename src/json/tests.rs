@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::{FromJson, Reader, check, from_slice, from_str, reader::MAX_DEPTH};
-use crate::types::{ChatMember, Message, RichText, Str, Update, UpdateKind, User};
+use crate::types::{
+    ChatMember, MaybeInaccessibleMessage, Message, RichText, Str, Update, UpdateKind, User,
+};
 
 /// Texts on which we and `serde_json` must agree, whether they are read or skipped.
 const TEXTS: &[&str] = &[
@@ -27,12 +29,16 @@ const TEXTS: &[&str] = &[
     "1e-",
     "9223372036854775807",
     "9223372036854775808",
+    "18446744073709551617",
     "-9223372036854775808",
     "\"\"",
     "\"a",
     "\"a\\\"b\"",
     "\"\\\"",
     "\"\\u00e9\\ud83d\\ude00\"",
+    "\"\\u00E9 a\\n\\/\\uFFFD\"",
+    "\"\\u12",
+    "\"\\",
     "\"\\ud83d\"",
     "\"\\ud83d\\u0041\"",
     "\"\\ude00\"",
@@ -239,4 +245,31 @@ fn a_reader_that_went_back_reads_the_same_again() {
     r.rewind(start);
     assert_eq!(r.raw().unwrap(), r#"{"a":[1,2]}"#);
     r.finish().unwrap();
+}
+
+/// The buffer for escapes is used again; nothing of the last string may be left in it.
+#[test]
+fn escapes_of_one_string_dont_show_in_the_next() {
+    let text = r#"["\u041f\u0440\u0438\u0432\u0435\u0442", "\n", "plain", "a\tb", ""]"#;
+    let read: Vec<Str> = from_str(text).unwrap();
+    assert_eq!(read, ["Привет", "\n", "plain", "a\tb", ""]);
+}
+
+#[test]
+fn a_message_of_date_0_is_inaccessible_wherever_its_date_stands() {
+    for text in [
+        r#"{"chat":{"id":1,"type":"private"},"message_id":2,"date":0}"#,
+        r#"{"date":0,"chat":{"id":1,"type":"private"},"message_id":2}"#,
+    ] {
+        let read: MaybeInaccessibleMessage = from_str(text).unwrap();
+        assert!(
+            matches!(read, MaybeInaccessibleMessage::InaccessibleMessage(_)),
+            "{text}"
+        );
+        let read = from_str(&text.replace("\"date\":0", "\"date\":5")).unwrap();
+        assert!(
+            matches!(read, MaybeInaccessibleMessage::Message(_)),
+            "{text}"
+        );
+    }
 }

@@ -1251,9 +1251,14 @@ impl From<InaccessibleMessage> for MaybeInaccessibleMessage {
 
 impl FromJson for MaybeInaccessibleMessage {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        read_or_raw(r, Self::Unknown, |r| match r.peek_integer("date")? {
-            Some(0) => FromJson::from_json(r).map(Self::InaccessibleMessage),
-            _ => FromJson::from_json(r).map(Self::Message),
+        read_or_raw(r, Self::Unknown, |r| {
+            let start = r.mark();
+            let message = Box::<Message>::from_json(r)?;
+            if message.date == 0 {
+                r.rewind(start);
+                return FromJson::from_json(r).map(Self::InaccessibleMessage);
+            }
+            Ok(Self::Message(message))
         })
     }
 }

@@ -505,12 +505,15 @@ fn try_variant(v: &Variant) -> String {
     format!("|r| FromJson::from_json(r).map(Self::{})", v.name)
 }
 
-/// An inaccessible message is one whose date is 0.
+/// An inaccessible message is one whose date is 0. That is rare, and as a message it can be read too.
 const MAYBE_INACCESSIBLE: &str = "read_or_raw(r, Self::Unknown, |r| {
-    match r.peek_integer(\"date\")? {
-        Some(0) => FromJson::from_json(r).map(Self::InaccessibleMessage),
-        _ => FromJson::from_json(r).map(Self::Message),
+    let start = r.mark();
+    let message = Box::<Message>::from_json(r)?;
+    if message.date == 0 {
+        r.rewind(start);
+        return FromJson::from_json(r).map(Self::InaccessibleMessage);
     }
+    Ok(Self::Message(message))
 })
 ";
 
