@@ -38,18 +38,13 @@
 //! # }
 //! ```
 
-use std::{
-    future::Future,
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{RawUpdate, rejection::empty_response};
+use super::{RawUpdate, ResponseFuture};
 use crate::types::AllowedUpdates;
 
 /// Drops the types of update that aren't wanted. See the [module](self).
@@ -101,39 +96,13 @@ where
     fn call(&mut self, request: Request<RawUpdate>) -> Self::Future {
         let update = request.body();
         if self.allowed.contains(update.update_type()) {
-            return ResponseFuture {
-                future: Some(self.inner.call(request)),
-            };
+            return ResponseFuture::forward(self.inner.call(request));
         }
         tracing::debug!(
             update_id = update.update_id(),
             update_type = update.name(),
             "not wanted"
         );
-        ResponseFuture { future: None }
-    }
-}
-
-pin_project! {
-    /// The response future of [`FilterUpdates`].
-    #[derive(Debug)]
-    pub struct ResponseFuture<F> {
-        #[pin]
-        future: Option<F>,
-    }
-}
-
-impl<F, R, E> Future for ResponseFuture<F>
-where
-    F: Future<Output = Result<Response<R>, E>>,
-    R: Default,
-{
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().future.as_pin_mut() {
-            Some(future) => future.poll(cx),
-            None => Poll::Ready(Ok(empty_response())),
-        }
+        ResponseFuture::answer(None)
     }
 }

@@ -18,8 +18,8 @@ use tower_service::Service;
 
 use super::{
     AllowedUpdatesLayer, ErrorsAsResponses, HandlerFn, HandlerOutput, ParseLayer, RawUpdate,
-    ReplyBody, ReplyLayer, SecretTokenLayer, SecretTokens, UpdateLayer, allowed_updates,
-    handler_fn, parse, reply, secret_token, update,
+    ReplyBody, ReplyLayer, ResponseFuture, SecretTokenLayer, SecretTokens, UpdateLayer,
+    allowed_updates, handler_fn, parse, reply, secret_token, update,
 };
 use crate::{
     IntoReply,
@@ -149,8 +149,7 @@ impl<U> Webhook<U> {
 type Stack<S, U> = secret_token::RequireSecretToken<update::ReadUpdate<Inner<S, U>>>;
 type Inner<S, U> =
     allowed_updates::FilterUpdates<parse::Parse<reply::EncodeReply<S, ErrorsAsResponses>, U>>;
-type InnerFuture<F> =
-    allowed_updates::ResponseFuture<parse::ResponseFuture<reply::AnsweredFuture<F>>>;
+type InnerFuture<F> = ResponseFuture<ResponseFuture<reply::AnsweredFuture<F>>>;
 
 /// The service of [`Webhook`]: a `Service<http::Request<B>>` for any body `B`, whose error is
 /// [`Infallible`].
@@ -199,7 +198,7 @@ pin_project! {
     /// The response future of [`WebhookService`].
     pub struct WebhookFuture<S, F, U, B> {
         #[pin]
-        future: secret_token::ResponseFuture<update::ResponseFuture<Inner<S, U>, InnerFuture<F>, B>>,
+        future: ResponseFuture<update::ResponseFuture<Inner<S, U>, InnerFuture<F>, B>>,
     }
 }
 

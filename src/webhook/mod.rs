@@ -24,6 +24,7 @@
 
 pub mod allowed_updates;
 mod assembled;
+mod forward;
 mod handler;
 pub mod parse;
 mod raw_update;
@@ -40,6 +41,7 @@ pub mod update;
 pub use self::{
     allowed_updates::AllowedUpdatesLayer,
     assembled::{Webhook, WebhookFuture, WebhookService},
+    forward::ResponseFuture,
     handler::{HandlerFn, HandlerFuture, HandlerOutput, handler_fn},
     parse::ParseLayer,
     raw_update::RawUpdate,

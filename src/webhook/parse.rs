@@ -44,20 +44,17 @@
 
 use std::{
     fmt,
-    future::Future,
     marker::PhantomData,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use http::{Request, Response};
-use pin_project_lite::pin_project;
 use serde_core::de::DeserializeOwned;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{RawUpdate, Rejection, rejection::empty_response};
+use super::{RawUpdate, Rejection, ResponseFuture};
 use crate::types::ParseError;
 
 type Hook = Arc<dyn Fn(&RawUpdate, &ParseError) + Send + Sync>;
@@ -197,50 +194,11 @@ where
 
     fn call(&mut self, request: Request<RawUpdate>) -> Self::Future {
         let (head, raw) = request.into_parts();
-        let state = match raw.parse() {
-            Ok(update) => State::Handling {
-                future: self.inner.call(Request::from_parts(head, update)),
-            },
-            Err(error) => State::Answered {
-                why: self.layer.unreadable.decide(&raw, error),
-            },
-        };
-        ResponseFuture { state }
-    }
-}
-
-pin_project! {
-    /// The response future of [`Parse`].
-    #[derive(Debug)]
-    pub struct ResponseFuture<F> {
-        #[pin]
-        state: State<F>,
-    }
-}
-
-pin_project! {
-    #[project = StateProj]
-    #[derive(Debug)]
-    enum State<F> {
-        Handling { #[pin] future: F },
-        Answered { why: Option<Rejection> },
-    }
-}
-
-impl<F, R, E> Future for ResponseFuture<F>
-where
-    F: Future<Output = Result<Response<R>, E>>,
-    R: Default,
-{
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            StateProj::Handling { future } => future.poll(cx),
-            StateProj::Answered { why } => Poll::Ready(Ok(match why.take() {
-                Some(why) => why.into_response(),
-                None => empty_response(),
-            })),
+        match raw.parse() {
+            Ok(update) => {
+                ResponseFuture::forward(self.inner.call(Request::from_parts(head, update)))
+            }
+            Err(error) => ResponseFuture::answer(self.layer.unreadable.decide(&raw, error)),
         }
     }
 }

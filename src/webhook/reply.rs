@@ -93,6 +93,7 @@ impl<S, E> Layer<S> for ReplyLayer<E> {
     fn layer(&self, inner: S) -> Self::Service {
         EncodeReply {
             inner,
+            broken: false,
             errors: self.errors,
         }
     }
@@ -102,6 +103,8 @@ impl<S, E> Layer<S> for ReplyLayer<E> {
 #[derive(Clone, Copy, Debug)]
 pub struct EncodeReply<S, E = PassErrors> {
     inner: S,
+    /// It won't get ready again.
+    broken: bool,
     errors: PhantomData<fn() -> E>,
 }
 
@@ -167,14 +170,19 @@ where
     type Error = Infallible;
     type Future = AnsweredFuture<S::Future>;
 
-    /// An inner service that won't get ready again is an error like any other: it is answered when
-    /// the next request comes.
+    /// An inner service that won't get ready again is an error like any other: the next request is
+    /// answered with it, and the inner service, which isn't ready, isn't called.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        ready!(self.inner.poll_ready(cx)).unwrap_or_else(|error| log(&*error.into()));
+        let ready = ready!(self.inner.poll_ready(cx));
+        self.broken = ready.is_err();
+        ready.unwrap_or_else(|error| log(&*error.into()));
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<T>) -> Self::Future {
+        if self.broken {
+            return AnsweredFuture { future: None };
+        }
         // A panicking handler must not take the connection with it, on which more updates wait.
         let call = panic::catch_unwind(AssertUnwindSafe(|| self.inner.call(request)));
         AnsweredFuture {

@@ -34,19 +34,14 @@
 //! nor what was shown appears in any error, event or `Debug` output; in the request that goes on, the
 //! header is marked as sensitive. A layer further out that logs headers sees it as it came.
 
-use std::{
-    future::Future,
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
-    Rejection,
+    ResponseFuture,
     secret::{BotId, SECRET_TOKEN_HEADER, SecretTokens},
 };
 
@@ -109,10 +104,7 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         if let Some(tokens) = &self.tokens {
             match tokens.admit(request.headers()) {
-                Err(why) => {
-                    let state = State::Refused { why: Some(why) };
-                    return ResponseFuture { state };
-                }
+                Err(why) => return ResponseFuture::answer(why),
                 Ok(Some(bot)) => drop(request.extensions_mut().insert(bot)),
                 Ok(None) => {}
             }
@@ -121,46 +113,6 @@ where
                 shown.set_sensitive(true);
             }
         }
-        ResponseFuture {
-            state: State::Admitted {
-                future: self.inner.call(request),
-            },
-        }
-    }
-}
-
-pin_project! {
-    /// The response future of [`RequireSecretToken`].
-    #[derive(Debug)]
-    pub struct ResponseFuture<F> {
-        #[pin]
-        state: State<F>,
-    }
-}
-
-pin_project! {
-    #[project = StateProj]
-    #[derive(Debug)]
-    enum State<F> {
-        Admitted { #[pin] future: F },
-        Refused { why: Option<Rejection> },
-    }
-}
-
-impl<F, R, E> Future for ResponseFuture<F>
-where
-    F: Future<Output = Result<Response<R>, E>>,
-    R: Default,
-{
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            StateProj::Admitted { future } => Poll::Ready(ready!(future.poll(cx))),
-            StateProj::Refused { why } => {
-                let why = why.take().unwrap_or(Rejection::SecretToken);
-                Poll::Ready(Ok(why.into_response()))
-            }
-        }
+        ResponseFuture::forward(self.inner.call(request))
     }
 }

@@ -182,6 +182,36 @@ async fn an_inner_service_that_wont_get_ready_is_the_layers_error() {
     assert_eq!(parse.oneshot(raw()).await.expect_err("broken"), "broken");
 }
 
+/// The same as the handler's service.
+#[derive(Clone, Debug)]
+struct BrokenHandler;
+
+impl<T> Service<Request<T>> for BrokenHandler {
+    type Response = ();
+    type Error = &'static str;
+    type Future = Ready<Result<(), &'static str>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
+        Poll::Ready(Err("broken"))
+    }
+
+    fn call(&mut self, _: Request<T>) -> Self::Future {
+        // It would say that all is well.
+        ready(Ok(()))
+    }
+}
+
+/// It was called though it had said that it wasn't ready, which many services answer with a panic.
+#[tokio::test]
+async fn a_handler_that_wont_get_ready_is_answered_with_500_and_not_called() {
+    let reply = ReplyLayer::new().errors_as_responses().layer(BrokenHandler);
+    let answer = reply.oneshot(raw()).await.expect("an answer");
+    assert_eq!(answer.status(), 500);
+    let webhook = Webhook::new(secret(SECRET)).service(BrokenHandler);
+    let answer = webhook.oneshot(call()).await.expect("an answer");
+    assert_eq!(answer.status(), 500);
+}
+
 /// Public handles go wherever a server wants them.
 #[test]
 fn handles_are_clone_send_and_sync() {
