@@ -1,5 +1,7 @@
 //! What every method of the Bot API has in common.
 
+use std::error::Error;
+
 use serde_core::Serialize;
 
 use crate::types::{ChatId, ParseError, Upload};
@@ -48,6 +50,15 @@ pub trait Method: Serialize {
     /// The files that are uploaded with it.
     fn uploads(&self) -> Vec<Upload> {
         Vec::new()
+    }
+
+    /// Whether the call can work at all, as far as that can be told before it is sent.
+    ///
+    /// # Errors
+    ///
+    /// When Telegram would refuse it, and refusing it here is better.
+    fn check(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
+        Ok(())
     }
 
     /// Reads the JSON of a result.

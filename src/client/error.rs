@@ -1,6 +1,6 @@
 //! What can go wrong with a call.
 
-use std::{error, fmt, time::Duration};
+use std::{borrow::Cow, error, fmt, time::Duration};
 
 use http::StatusCode;
 
@@ -8,15 +8,18 @@ type BoxError = Box<dyn error::Error + Send + Sync>;
 
 /// A call that failed.
 ///
-/// It names neither the address, which holds the bot's token, nor what was sent.
+/// It names the method, and neither the address, which holds the bot's token, nor what was sent.
+/// A layer's own error, such as tower's timeout, becomes one by `From<Box<dyn Error + Send + Sync>>`.
 pub struct Error(Box<Inner>);
 
 struct Inner {
     kind: ErrorKind,
+    method: Option<Cow<'static, str>>,
     status: Option<StatusCode>,
     description: Option<Box<str>>,
     retry_after: Option<Duration>,
     migrate_to_chat_id: Option<i64>,
+    may_have_arrived: bool,
     source: Option<BoxError>,
 }
 
@@ -26,12 +29,21 @@ struct Inner {
 pub enum ErrorKind {
     /// Telegram refused the call, and says why.
     Api,
-    /// Something that isn't the Bot API answered, such as a proxy's error page.
+    /// Something that isn't the Bot API answered, such as a proxy's error page; or half an answer
+    /// came.
     Http,
     /// No answer came: the connection couldn't be made, or broke.
     Transport,
+    /// No answer came in time.
+    Timeout,
+    /// A layer around the client turned the call away, such as tower's load shed.
+    Layer,
+    /// The call was refused here, before anything was sent: it couldn't have worked.
+    Invalid,
     /// The call couldn't be written.
     Encode,
+    /// A file that was to be uploaded couldn't be read.
+    Upload,
     /// The result isn't what the method returns.
     Decode,
 }
@@ -40,10 +52,12 @@ impl Error {
     fn new(kind: ErrorKind) -> Self {
         Self(Box::new(Inner {
             kind,
+            method: None,
             status: None,
             description: None,
             retry_after: None,
             migrate_to_chat_id: None,
+            may_have_arrived: false,
             source: None,
         }))
     }
@@ -54,44 +68,78 @@ impl Error {
         error
     }
 
-    pub(super) fn encode(source: impl Into<BoxError>) -> Self {
+    pub(crate) fn invalid(source: impl Into<BoxError>) -> Self {
+        Self::caused(ErrorKind::Invalid, source)
+    }
+
+    pub(crate) fn encode(source: impl Into<BoxError>) -> Self {
         Self::caused(ErrorKind::Encode, source)
     }
 
-    pub(super) fn decode(source: impl Into<BoxError>) -> Self {
-        Self::caused(ErrorKind::Decode, source)
+    /// Telegram did what was asked, so repeating it would do it twice.
+    pub(crate) fn decode(source: impl Into<BoxError>) -> Self {
+        Self::caused(ErrorKind::Decode, source).arrived(true)
     }
 
-    pub(super) fn transport(source: impl Into<BoxError>) -> Self {
-        Self::caused(ErrorKind::Transport, source)
+    pub(crate) fn upload(source: impl Into<BoxError>) -> Self {
+        Self::caused(ErrorKind::Upload, source)
     }
 
-    /// An answer that isn't the Bot API's.
-    pub(super) fn http(status: StatusCode) -> Self {
-        let mut error = Self::new(ErrorKind::Http);
+    /// `sent` says whether all of the request was handed to the connection.
+    pub(crate) fn transport(source: impl Into<BoxError>, sent: bool) -> Self {
+        Self::caused(ErrorKind::Transport, source).arrived(sent)
+    }
+
+    /// `sent` says whether all of the request was handed to the connection.
+    #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
+    pub(crate) fn timeout(sent: bool) -> Self {
+        Self::new(ErrorKind::Timeout).arrived(sent)
+    }
+
+    /// An answer that isn't the Bot API's. A gateway that is at its wits' end may have passed the
+    /// call on before; one that refuses it has not.
+    pub(crate) fn http(status: StatusCode) -> Self {
+        let refused = status.is_client_error() || status.is_redirection();
+        let mut error = Self::new(ErrorKind::Http).arrived(!refused);
         error.0.status = Some(status);
         error
     }
 
-    pub(super) fn api(
+    pub(crate) fn api(
         status: StatusCode,
         description: Box<str>,
         retry_after: Option<Duration>,
         migrate_to_chat_id: Option<i64>,
     ) -> Self {
-        Self(Box::new(Inner {
-            kind: ErrorKind::Api,
-            status: Some(status),
-            description: Some(description),
-            retry_after,
-            migrate_to_chat_id,
-            source: None,
-        }))
+        // A server that is closing hasn't begun; any other 5xx may be its gateway's, which answers
+        // in the same form.
+        let begun = status.is_server_error() && !description.ends_with(": restart");
+        let mut error = Self::new(ErrorKind::Api).arrived(begun);
+        error.0.status = Some(status);
+        error.0.description = Some(description);
+        error.0.retry_after = retry_after;
+        error.0.migrate_to_chat_id = migrate_to_chat_id;
+        error
+    }
+
+    fn arrived(mut self, may_have_arrived: bool) -> Self {
+        self.0.may_have_arrived = may_have_arrived;
+        self
+    }
+
+    pub(crate) fn with_method(mut self, method: Cow<'static, str>) -> Self {
+        self.0.method = Some(method);
+        self
     }
 
     /// What sort of thing went wrong.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
+    }
+
+    /// The method that was called, as far as it is known.
+    pub fn method(&self) -> Option<&str> {
+        self.0.method.as_deref()
     }
 
     /// Telegram's `error_code`, or the status of whatever else answered.
@@ -114,6 +162,42 @@ impl Error {
         self.0.migrate_to_chat_id
     }
 
+    /// Whether the same call might work later: the limits were hit (429), the server or what stands
+    /// before it has trouble (5xx), or the connection did.
+    ///
+    /// Whether it may be repeated is another question: see
+    /// [`may_have_arrived`](Self::may_have_arrived).
+    pub fn is_retryable(&self) -> bool {
+        match self.0.kind {
+            ErrorKind::Transport | ErrorKind::Timeout | ErrorKind::Layer => true,
+            ErrorKind::Api | ErrorKind::Http => self.0.status.is_some_and(|status| {
+                status.is_server_error()
+                    || status == StatusCode::TOO_MANY_REQUESTS
+                    // Half an answer, or none, under a status that promised one.
+                    || (status.is_success() && self.0.kind == ErrorKind::Http)
+            }),
+            _ => false,
+        }
+    }
+
+    /// Whether Telegram may have carried the call out all the same.
+    ///
+    /// It can't have where it refused the call, or where the request wasn't all handed to the
+    /// connection yet.
+    pub fn may_have_arrived(&self) -> bool {
+        self.0.may_have_arrived
+    }
+
+    /// No answer came in time.
+    pub fn is_timeout(&self) -> bool {
+        self.0.kind == ErrorKind::Timeout
+    }
+
+    /// 429: too many calls. See [`retry_after`](Self::retry_after).
+    pub fn is_rate_limited(&self) -> bool {
+        self.0.status == Some(StatusCode::TOO_MANY_REQUESTS)
+    }
+
     /// 409: a webhook is set while getUpdates is called, or another call has taken over.
     pub fn is_conflict(&self) -> bool {
         self.0.status == Some(StatusCode::CONFLICT)
@@ -123,17 +207,48 @@ impl Error {
     pub fn is_unauthorized(&self) -> bool {
         self.0.status == Some(StatusCode::UNAUTHORIZED)
     }
+
+    /// 403: the bot may not do that, for example as the user has blocked it.
+    pub fn is_forbidden(&self) -> bool {
+        self.0.status == Some(StatusCode::FORBIDDEN)
+    }
+
+    /// Any error as one of ours: ours as it is, a timeout of tower's as a timeout.
+    fn from_layer(error: BoxError) -> Self {
+        #[cfg(feature = "tokio")]
+        if error.is::<tower::timeout::error::Elapsed>() {
+            return Self::caused(ErrorKind::Timeout, error).arrived(true);
+        }
+        let shed = error.is::<tower::load_shed::error::Overloaded>();
+        Self::caused(ErrorKind::Layer, error).arrived(!shed)
+    }
+}
+
+impl From<BoxError> for Error {
+    fn from(error: BoxError) -> Self {
+        match error.downcast::<Self>() {
+            Ok(error) => *error,
+            Err(other) => Self::from_layer(other),
+        }
+    }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.kind {
-            ErrorKind::Api => f.write_str("telegram refused the call")?,
-            ErrorKind::Http => f.write_str("no answer of the bot api")?,
-            ErrorKind::Transport => f.write_str("the call got no answer")?,
-            ErrorKind::Encode => f.write_str("the call can't be written")?,
-            ErrorKind::Decode => f.write_str("the result isn't what the method returns")?,
+        if let Some(method) = &self.0.method {
+            write!(f, "{method}: ")?;
         }
+        f.write_str(match self.0.kind {
+            ErrorKind::Api => "telegram refused the call",
+            ErrorKind::Http => "no answer of the bot api",
+            ErrorKind::Transport => "the call got no answer",
+            ErrorKind::Timeout => "the call got no answer in time",
+            ErrorKind::Layer => "the call was turned away",
+            ErrorKind::Invalid => "the call can't work, and wasn't sent",
+            ErrorKind::Encode => "the call can't be written",
+            ErrorKind::Upload => "a file to upload can't be read",
+            ErrorKind::Decode => "the result isn't what the method returns",
+        })?;
         if let Some(status) = self.0.status {
             write!(f, ": {}", status.as_u16())?;
         }
@@ -148,6 +263,7 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Error")
             .field("kind", &self.0.kind)
+            .field("method", &self.0.method)
             .field("status", &self.0.status)
             .field("description", &self.0.description)
             .field("source", &self.0.source)
@@ -158,5 +274,76 @@ impl fmt::Debug for Error {
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         self.0.source.as_deref().map(|e| e as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn api(status: u16, description: &str) -> Error {
+        let status = StatusCode::from_u16(status).unwrap();
+        Error::api(status, description.into(), None, None)
+    }
+
+    #[test]
+    fn f5_only_what_time_can_mend_is_retryable() {
+        for (status, retryable) in [
+            (400, false),
+            (401, false),
+            (403, false),
+            (404, false),
+            (409, false),
+            (413, false),
+            (421, false),
+            (429, true),
+            (500, true),
+            (502, true),
+            (503, true),
+            (504, true),
+        ] {
+            assert_eq!(api(status, "x").is_retryable(), retryable, "{status}");
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(Error::http(status).is_retryable(), retryable, "{status}");
+        }
+        assert!(Error::transport("x", true).is_retryable());
+        assert!(Error::timeout(true).is_retryable());
+        for broken in [
+            Error::encode("x"),
+            Error::decode("x"),
+            Error::upload("x"),
+            Error::invalid("x"),
+        ] {
+            assert!(!broken.is_retryable(), "{broken}");
+        }
+    }
+
+    #[test]
+    fn f4_what_was_refused_cannot_have_arrived_and_a_gateway_does_not_know() {
+        assert!(!api(400, "Bad Request: chat not found").may_have_arrived());
+        assert!(!api(429, "Too Many Requests: retry after 7").may_have_arrived());
+        assert!(!api(500, "Internal Server Error: restart").may_have_arrived());
+        assert!(api(502, "Bad Gateway").may_have_arrived());
+        assert!(Error::http(StatusCode::GATEWAY_TIMEOUT).may_have_arrived());
+        assert!(Error::http(StatusCode::OK).may_have_arrived());
+        assert!(!Error::http(StatusCode::NOT_FOUND).may_have_arrived());
+        assert!(Error::decode("x").may_have_arrived());
+        assert!(Error::transport("x", true).may_have_arrived());
+        assert!(!Error::transport("x", false).may_have_arrived());
+    }
+
+    #[test]
+    fn errors_of_layers_become_ours() {
+        let ours: BoxError = api(400, "Bad Request").into();
+        assert_eq!(Error::from(ours).kind(), ErrorKind::Api);
+        let shed: BoxError = tower::load_shed::error::Overloaded::new().into();
+        let shed = Error::from(shed);
+        assert_eq!(shed.kind(), ErrorKind::Layer);
+        assert!(!shed.may_have_arrived());
+        #[cfg(feature = "tokio")]
+        {
+            let late: BoxError = tower::timeout::error::Elapsed::new().into();
+            assert!(Error::from(late).is_timeout());
+        }
     }
 }

@@ -21,8 +21,10 @@
 //! # }
 //! ```
 
+mod body;
 mod error;
 mod request;
+mod response;
 mod service;
 mod token;
 #[cfg(feature = "client")]
@@ -39,8 +41,10 @@ use tower_service::Service;
 #[cfg(feature = "client")]
 pub use self::transport::{HttpTransport, TransportBody, TransportError, TransportFuture};
 pub use self::{
+    body::ApiBody,
     error::{Error, ErrorKind},
-    request::{ApiBody, ApiRequest, ApiResponse},
+    request::ApiRequest,
+    response::ApiResponse,
     service::{BotApi, InvalidBaseUrl, ResponseFuture},
     token::{BotToken, InvalidBotToken},
 };
@@ -76,13 +80,16 @@ impl Client {
         Ok(Self::from_service(api))
     }
 
-    /// A client over any stack, down to the [`BotApi`] at its foot.
+    /// A client over any stack, down to the [`BotApi`] at its foot. Errors of layers in between
+    /// become [`Error`]s.
     pub fn from_service<S>(service: S) -> Self
     where
-        S: Service<ApiRequest, Response = ApiResponse, Error = Error>,
+        S: Service<ApiRequest, Response = ApiResponse>,
         S: Clone + Send + Sync + 'static,
+        S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
         S::Future: Send + 'static,
     {
+        let service = service.map_err(|error: S::Error| Error::from(error.into()));
         Self {
             service: BoxCloneSyncService::new(service),
         }

@@ -1,27 +1,33 @@
-//! A call on its way out, and its result on the way back.
+//! A call on its way out.
 
-use std::fmt;
+use std::{borrow::Cow, fmt, time::Duration};
 
 use bytes::Bytes;
-use http::HeaderValue;
+use http::Extensions;
 use serde_core::Serialize;
 
 use super::Error;
 use crate::{
     Method,
-    body::{Chunks, body_of_chunks},
-    multipart::Multipart,
+    json::{Reader, Result as Read, utf8},
     types::{ChatId, Upload},
 };
 
 /// A call of a method, encoded: what the layers around the client see. Cheap to clone.
 #[derive(Clone)]
 pub struct ApiRequest {
-    method: &'static str,
-    json: Bytes,
-    uploads: Vec<Upload>,
+    method: Cow<'static, str>,
+    target: Target,
     chat_id: Option<ChatId>,
     idempotent: bool,
+    held_back: Duration,
+    extensions: Extensions,
+}
+
+#[derive(Clone)]
+enum Target {
+    Method { json: Bytes, uploads: Vec<Upload> },
+    File { path: Box<str> },
 }
 
 impl ApiRequest {
@@ -29,20 +35,83 @@ impl ApiRequest {
     ///
     /// # Errors
     ///
-    /// When the method doesn't serialize to a JSON object; those of this crate always do.
+    /// When it couldn't work ([`Method::check`]), or doesn't serialize to a JSON object; the methods
+    /// of this crate always do.
     pub fn new<M: Method + ?Sized>(method: &M) -> Result<Self, Error> {
+        method
+            .check()
+            .map_err(|reason| Error::invalid(reason).with_method(M::NAME.into()))?;
+        let json = encode(method)?;
+        // Telegram keeps this one waiting on purpose.
+        let held_back = if M::NAME == "getUpdates" {
+            Duration::from_secs(member(&json, "timeout").unwrap_or(0))
+        } else {
+            Duration::ZERO
+        };
         Ok(Self {
-            method: M::NAME,
-            json: encode(method)?,
-            uploads: method.uploads(),
+            method: M::NAME.into(),
+            target: Target::Method {
+                json,
+                uploads: method.uploads(),
+            },
             chat_id: method.chat_id().cloned(),
             idempotent: M::IDEMPOTENT,
+            held_back,
+            extensions: Extensions::new(),
+        })
+    }
+
+    /// A method that this crate doesn't have, with its parameters as anything that serializes to an
+    /// object. It counts as one that mustn't be repeated when it may have arrived; see
+    /// [`set_idempotent`](Self::set_idempotent).
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use tower_telegram::client::ApiRequest;
+    ///
+    /// let call = ApiRequest::raw("sendConfetti", &json!({"chat_id": 42, "color": "red"})).unwrap();
+    /// assert_eq!(call.method(), "sendConfetti");
+    /// assert_eq!(call.chat_id(), Some(&42.into()));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the name isn't letters and digits, or the parameters aren't an object.
+    pub fn raw<P>(method: &str, parameters: &P) -> Result<Self, Error>
+    where
+        P: Serialize + ?Sized,
+    {
+        Self::from_parts(method, encode(parameters)?, Vec::new())
+    }
+
+    /// A call from what a reply consists of.
+    pub(crate) fn from_parts(
+        method: &str,
+        json: Bytes,
+        uploads: Vec<Upload>,
+    ) -> Result<Self, Error> {
+        // It becomes a part of the address.
+        if method.is_empty() || !method.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            return Err(Error::encode("a method's name is letters and digits"));
+        }
+        let chat_id = chat_id(&json);
+        Ok(Self {
+            method: method.to_owned().into(),
+            target: Target::Method { json, uploads },
+            chat_id,
+            idempotent: false,
+            held_back: Duration::ZERO,
+            extensions: Extensions::new(),
         })
     }
 
     /// Telegram's name for the method.
-    pub fn method(&self) -> &'static str {
-        self.method
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    pub(super) fn method_name(&self) -> Cow<'static, str> {
+        self.method.clone()
     }
 
     /// The chat that it goes to, where it names one.
@@ -55,26 +124,115 @@ impl ApiRequest {
         self.idempotent
     }
 
-    /// The object of the parameters. Uploads stand in it as `attach://NAME`.
-    pub fn json(&self) -> &Bytes {
-        &self.json
+    /// Says whether it may be repeated when nobody knows whether it arrived.
+    pub fn set_idempotent(&mut self, idempotent: bool) {
+        self.idempotent = idempotent;
     }
 
-    /// The body, and its content type: JSON unless a file is really uploaded.
-    pub(super) fn body(&self) -> Result<(HeaderValue, ApiBody), Error> {
-        if self.uploads.is_empty() {
-            let json = HeaderValue::from_static("application/json");
-            return Ok((json, ApiBody(self.json.clone().into())));
+    /// Whether it can be sent again. It can't once a file that was read as it went has been read.
+    pub fn is_replayable(&self) -> bool {
+        true
+    }
+
+    /// How long Telegram may take on purpose: the `timeout` of getUpdates.
+    pub fn held_back(&self) -> Duration {
+        self.held_back
+    }
+
+    /// The object of the parameters. Uploads stand in it as `attach://NAME`.
+    pub fn json(&self) -> &[u8] {
+        match &self.target {
+            Target::Method { json, .. } => json,
+            Target::File { .. } => b"{}",
         }
-        let parts = Multipart::new(&self.json, &self.uploads).map_err(Error::encode)?;
-        Ok((parts.content_type(), ApiBody(parts.chunks.into())))
+    }
+
+    /// The files that are uploaded with it.
+    pub fn uploads(&self) -> &[Upload] {
+        match &self.target {
+            Target::Method { uploads, .. } => uploads,
+            Target::File { .. } => &[],
+        }
+    }
+
+    /// The same call to another chat.
+    ///
+    /// # Errors
+    ///
+    /// When it has no `chat_id`.
+    pub fn with_chat_id(&self, chat_id: impl Into<ChatId>) -> Result<Self, Error> {
+        let chat_id = chat_id.into();
+        let Target::Method { json, uploads } = &self.target else {
+            return Err(Error::encode("a file has no chat"));
+        };
+        let text = serde_json::to_string(&chat_id).map_err(Error::encode)?;
+        let json = replace(json, "chat_id", &text)
+            .ok_or_else(|| Error::encode("the call names no chat"))?;
+        Ok(Self {
+            target: Target::Method {
+                json,
+                uploads: uploads.clone(),
+            },
+            chat_id: Some(chat_id),
+            ..self.clone()
+        })
+    }
+
+    /// What layers tell each other about the call. Not sent.
+    pub fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    /// What layers tell each other about the call. Not sent.
+    pub fn extensions_mut(&mut self) -> &mut Extensions {
+        &mut self.extensions
     }
 }
 
 fn encode<P: Serialize + ?Sized>(parameters: &P) -> Result<Bytes, Error> {
     let mut json = Vec::with_capacity(256);
     serde_json::to_writer(&mut json, parameters).map_err(Error::encode)?;
+    if json.first() != Some(&b'{') {
+        return Err(Error::encode("the parameters of a method are an object"));
+    }
     Ok(json.into())
+}
+
+/// The JSON of one member of an object.
+fn raw_member<'a>(object: &'a [u8], name: &str) -> Option<&'a str> {
+    let find = |r: &mut Reader<'a>| -> Read<Option<&'a str>> {
+        let mut more = r.open_object()?;
+        while more {
+            if &*r.key_text()? == name {
+                return r.raw().map(Some);
+            }
+            r.skip()?;
+            more = r.next_member()?;
+        }
+        Ok(None)
+    };
+    find(&mut Reader::new(utf8(object).ok()?)).ok().flatten()
+}
+
+fn member(object: &[u8], name: &str) -> Option<u64> {
+    raw_member(object, name)?.parse().ok()
+}
+
+fn chat_id(object: &[u8]) -> Option<ChatId> {
+    let raw = raw_member(object, "chat_id")?;
+    raw.parse::<i64>().map_or_else(
+        |_| serde_json::from_str::<String>(raw).ok().map(Into::into),
+        |id| Some(id.into()),
+    )
+}
+
+/// The object with another value in one of its members.
+fn replace(object: &Bytes, name: &str, value: &str) -> Option<Bytes> {
+    let old = object.slice_ref(raw_member(object, name)?.as_bytes());
+    let start = old.as_ptr() as usize - object.as_ptr() as usize;
+    let (before, rest) = object.split_at(start);
+    let after = &rest[old.len()..];
+    Some([before, value.as_bytes(), after].concat().into())
 }
 
 /// The method and sizes; parameters are what people wrote.
@@ -82,55 +240,48 @@ impl fmt::Debug for ApiRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ApiRequest")
             .field("method", &self.method)
-            .field("length", &self.json.len())
-            .field("uploads", &self.uploads.len())
+            .field("length", &self.json().len())
+            .field("uploads", &self.uploads().len())
             .finish_non_exhaustive()
     }
 }
 
-/// What Telegram returned for a call, as JSON. Cheap to clone.
-#[derive(Clone)]
-pub struct ApiResponse {
-    result: Bytes,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::methods::{GetMe, GetUpdates, SendMessage};
 
-impl ApiResponse {
-    pub(super) fn new(result: Bytes) -> Self {
-        Self { result }
+    #[test]
+    fn f6_a_call_goes_to_another_chat() {
+        let call = ApiRequest::new(&SendMessage::new(-5, "\"chat_id\":-5")).unwrap();
+        let moved = call.with_chat_id(-100_123).unwrap();
+        assert_eq!(moved.chat_id(), Some(&(-100_123).into()));
+        assert_eq!(
+            std::str::from_utf8(moved.json()).unwrap(),
+            r#"{"chat_id":-100123,"text":"\"chat_id\":-5"}"#
+        );
+        let named = moved.with_chat_id("@new").unwrap();
+        assert!(named.json().starts_with(br#"{"chat_id":"@new","#));
+        let none = ApiRequest::new(&GetMe::new()).unwrap();
+        assert!(none.with_chat_id(1).is_err());
     }
 
-    /// The JSON of the result.
-    pub fn result(&self) -> &Bytes {
-        &self.result
+    #[test]
+    fn getupdates_says_how_long_it_is_held_back() {
+        let call = ApiRequest::new(&GetUpdates::new().offset(3).timeout(50)).unwrap();
+        assert_eq!(call.held_back(), Duration::from_secs(50));
+        let call = ApiRequest::new(&GetUpdates::new()).unwrap();
+        assert_eq!(call.held_back(), Duration::ZERO);
     }
 
-    /// Reads the result as what the method returns.
-    ///
-    /// # Errors
-    ///
-    /// When it is something else.
-    pub fn decode<M: Method>(&self) -> Result<M::Output, Error> {
-        let text = crate::json::utf8(&self.result).map_err(Error::decode)?;
-        M::decode(text).map_err(Error::decode)
-    }
-}
-
-impl fmt::Debug for ApiResponse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ApiResponse")
-            .field("length", &self.result.len())
-            .finish()
-    }
-}
-
-/// The body of a call: JSON, or `multipart/form-data` where files go with it. Its length is known.
-#[derive(Clone, Debug, Default)]
-pub struct ApiBody(Chunks);
-
-body_of_chunks!(ApiBody);
-
-impl ApiBody {
-    pub(super) fn len(&self) -> u64 {
-        self.0.len()
+    #[test]
+    fn a_name_that_is_no_name_is_refused() {
+        for name in ["", "a/b", "get Me", "getMe?x", "é"] {
+            assert!(ApiRequest::raw(name, &serde_json::json!({})).is_err());
+        }
+        assert!(ApiRequest::raw("a", &serde_json::json!([])).is_err());
+        let call = ApiRequest::raw("a", &serde_json::json!({"chat_id": "@x"})).unwrap();
+        assert_eq!(call.chat_id(), Some(&"@x".into()));
+        assert!(!call.is_idempotent());
     }
 }

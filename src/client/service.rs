@@ -63,7 +63,7 @@ impl<S> BotApi<S> {
     }
 
     fn encode(&self, call: &ApiRequest) -> Result<Request<ApiBody>, Error> {
-        let (content_type, body) = call.body()?;
+        let (content_type, body) = ApiBody::of(call)?;
         // The error would hold the address, and with it the token.
         let uri = Uri::try_from(format!("{}{}", self.prefix, call.method()))
             .map_err(|_| Error::encode("a method's name that doesn't fit a URI"))?;
@@ -110,7 +110,9 @@ where
     type Future = ResponseFuture<S::Future, B>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.inner.poll_ready(cx).map_err(Error::transport)
+        self.inner
+            .poll_ready(cx)
+            .map_err(|error| Error::transport(error, false))
     }
 
     fn call(&mut self, call: ApiRequest) -> Self::Future {
@@ -164,14 +166,16 @@ where
         loop {
             let next = match state.as_mut().project() {
                 StateProj::Calling { future } => {
-                    let response = ready!(future.poll(cx)).map_err(Error::transport)?;
+                    let response =
+                        ready!(future.poll(cx)).map_err(|error| Error::transport(error, true))?;
                     State::Reading {
                         status: response.status(),
                         body: ReadBody::new(response.into_body(), LIMITS),
                     }
                 }
                 StateProj::Reading { status, body } => {
-                    let body = ready!(body.poll(cx)).map_err(Error::transport)?;
+                    let body =
+                        ready!(body.poll(cx)).map_err(|error| Error::transport(error, true))?;
                     return Poll::Ready(read_answer(*status, &body));
                 }
                 StateProj::Failed { error } => {
