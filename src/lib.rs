@@ -56,11 +56,13 @@ mod method;
 pub mod methods;
 mod model;
 mod multipart;
+mod read_body;
 mod reply;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod text;
 pub mod types;
+mod upload;
 pub mod webhook;
 
 pub use self::{
