@@ -13,7 +13,7 @@ use tokio::{
 use super::{
     answer::{Answer, Response},
     args::Args,
-    call::Via,
+    call::{Call, Via},
     http1::{self, Message, ReadError, Refusal, Start},
     state::State,
 };
@@ -120,7 +120,11 @@ async fn answer(state: &State, message: Message) -> Result<Answer, Refusal> {
                 ("", Some(_)) => args.text("method"),
                 (method, _) => method.to_owned(),
             };
-            Ok(state.execute(method, &args, Via::Http, test_environment).1)
+            let call = Call::new(method, &args, Via::Http, test_environment);
+            if call.is("getUpdates") {
+                return Ok(state.get_updates(call, &args).await);
+            }
+            Ok(state.execute(call, &args).1)
         }
         Err(answer) => Ok(answer),
     }

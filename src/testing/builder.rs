@@ -2,10 +2,7 @@
 
 use std::{
     net::Ipv4Addr,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, AtomicU64},
-    },
+    sync::{Arc, atomic::AtomicI64},
     time::Duration,
 };
 
@@ -85,7 +82,7 @@ impl TelegramBuilder {
         self
     }
 
-    /// How long [`Telegram::wait_for_call`] waits; 10 s by default.
+    /// How long [`Telegram::wait_for_call`] and [`Telegram::wait_until_confirmed`] wait; 10 s by default.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
@@ -120,7 +117,7 @@ impl TelegramBuilder {
             token: self.token,
             bot_id,
             user_name: self.user_name,
-            webhook: Webhook::new(self.webhook_cooldown),
+            webhook: Webhook::new(self.webhook_cooldown, self.first_update_id),
             log: CallLog::default(),
             overrides: Overrides::default(),
             limits: Limits {
@@ -131,7 +128,6 @@ impl TelegramBuilder {
             max_attempts: self.max_attempts,
             patience: self.patience,
             max_upload: self.max_upload,
-            next_update_id: AtomicU64::new(self.first_update_id),
             message_id: AtomicI64::new(0),
         });
         let server = tokio::spawn(api::serve(listener, Arc::clone(&state))).abort_handle();

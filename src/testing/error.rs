@@ -27,6 +27,25 @@ pub enum Error {
         /// The size of the head, in bytes.
         bytes: usize,
     },
+    /// The bot doesn't ask for that type of update (`allowed_updates`). Telegram drops it without a word.
+    NotAllowed {
+        /// The update's type.
+        update_type: String,
+    },
+    /// An update of that id, or a later one, was confirmed already: `getUpdates` can't give it out any more.
+    AlreadyConfirmed {
+        /// The update's id.
+        update_id: u64,
+    },
+    /// 100 000 updates, or 128 MiB of them, wait already. Telegram drops further ones without a word.
+    QueueFull,
+    /// The bot didn't confirm the update in time.
+    NotConfirmed {
+        /// The update's id.
+        update_id: u64,
+        /// How long the test waited.
+        waited: Duration,
+    },
     /// Telegram refused the call.
     Refused {
         /// The error code, as in `error_code`.
@@ -65,6 +84,16 @@ impl fmt::Display for Error {
                     f,
                     "the request head has {bytes} bytes, Telegram never sends those over 4096"
                 )
+            }
+            Self::NotAllowed { update_type } => {
+                write!(f, "the bot does not ask for updates of type {update_type}")
+            }
+            Self::AlreadyConfirmed { update_id } => {
+                write!(f, "update {update_id} or a later one was confirmed already")
+            }
+            Self::QueueFull => f.write_str("too many updates wait for getUpdates"),
+            Self::NotConfirmed { update_id, waited } => {
+                write!(f, "update {update_id} was not confirmed within {waited:?}")
             }
             Self::Refused { code, description } => write!(f, "{code} {description}"),
             Self::NoCall {

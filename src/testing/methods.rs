@@ -52,12 +52,8 @@ pub(super) fn answer(state: &State, method: &str, args: &Args) -> Answer {
     }
     let result = match name.as_str() {
         "setwebhook" => return state.webhook.set(args, false),
-        "deletewebhook" => return state.webhook.delete(),
+        "deletewebhook" => return state.webhook.delete(args),
         "getwebhookinfo" => return state.webhook.info(),
-        "getupdates" if state.webhook.session().is_some() => {
-            let text = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first";
-            return Answer::error(409, text);
-        }
         _ if is_in(SEND) || name == "forwardmessage" => message::sent(state, &name, args),
         _ if is_in(EDIT) => message::edited(state, args),
         "sendmediagroup" => message::album(state, args),
@@ -89,8 +85,7 @@ fn get(state: &State, name: &str, args: &Args) -> Option<Result<Value, Answer>> 
             return Some(message::chat(args).map(|_| json!({"status": "member", "user": user})));
         }
         "getchatmembercount" => return Some(message::chat(args).map(|_| json!(2))),
-        "getupdates"
-        | "getchatadministrators"
+        "getchatadministrators"
         | "getmycommands"
         | "getforumtopiciconstickers"
         | "getcustomemojistickers"

@@ -15,6 +15,8 @@
 //! 4. Calls are answered plausibly: a sent message comes back as a message. A test that wants something
 //!    else says so with [`Telegram::answer`].
 //!
+//! A bot that polls gets its updates from [`Telegram::enqueue`], see there.
+//!
 //! Like a Bot API server in local mode, it takes webhooks with `http` and any port.
 //!
 //! # Example
@@ -55,7 +57,7 @@
 //! # Bounds
 //!
 //! It ends with the last clone of its [`Telegram`], connections included. It keeps the last 10 000 calls,
-//! with at most 256 MiB of files; it takes 1024 connections at once, and bodies up to
+//! with at most 256 MiB of files, and 100 000 updates for `getUpdates`, of at most 128 MiB; it takes 1024 connections at once, and bodies up to
 //! [`TelegramBuilder::max_upload`].
 
 mod allowed;
@@ -73,6 +75,8 @@ mod http1;
 mod json;
 mod message;
 mod methods;
+mod polling;
+mod queue;
 mod raw;
 mod reply;
 mod session;
@@ -87,7 +91,7 @@ mod wire;
 use std::{fmt, sync::Arc};
 
 use serde_json::{Map, Value};
-use tokio::task::AbortHandle;
+use tokio::{task::AbortHandle, time::timeout};
 
 pub use self::{
     answer::Answer,
@@ -194,6 +198,9 @@ impl Telegram {
     /// An update without `update_id` gets the next one. Updates sent at the same time go over connections
     /// of their own, up to the webhook's `max_connections`. Deleting the webhook ends it; after
     /// a new `setWebhook` the next attempt goes to the new URL.
+    ///
+    /// This is for webhooks. Without one the outcome is [`Outcome::NotSent`], and nothing is queued for
+    /// `getUpdates`: that is what [`enqueue`](Self::enqueue) does.
     pub async fn deliver(&self, update: Value) -> Exchange {
         let update_id = update["update_id"].as_u64().unwrap_or(0);
         let attempts = self.inner.state.max_attempts;
@@ -228,13 +235,62 @@ impl Telegram {
         self.inner.state.post_raw(&request).await
     }
 
+    /// Queues an update for `getUpdates`: the update's id.
+    ///
+    /// This is for bots that poll. The update stays until a `getUpdates` confirms it with a higher `offset`,
+    /// or a `drop_pending_updates` drops it; it never gets too old. While a webhook is set it waits for the
+    /// webhook's end: only [`deliver`](Self::deliver) sends to webhooks.
+    ///
+    /// An update without `update_id` gets the next one. One that has the id of an update still in the queue
+    /// takes that one's place.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotAnUpdate`], [`Error::UpdateTooLarge`], [`Error::NotAllowed`], [`Error::AlreadyConfirmed`] and
+    /// [`Error::QueueFull`]: nothing was queued.
+    #[expect(clippy::needless_pass_by_value, reason = "as with deliver")]
+    pub fn enqueue(&self, update: Value) -> Result<u64, Error> {
+        let update = update.as_object().ok_or(Error::NotAnUpdate)?;
+        let update_id = self.inner.state.webhook.enqueue(update)?;
+        self.inner.state.observe(update);
+        Ok(update_id)
+    }
+
+    /// How many updates wait for `getUpdates`, those included that were given out but aren't confirmed yet.
+    pub fn pending_updates(&self) -> usize {
+        self.inner.state.webhook.queue.len()
+    }
+
+    /// Waits until a `getUpdates` has confirmed the update, by an `offset` above its id or a negative one
+    /// that leaves it out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotConfirmed`] if that doesn't happen within [`patience`](TelegramBuilder::patience).
+    pub async fn wait_until_confirmed(&self, update_id: u64) -> Result<(), Error> {
+        let patience = self.inner.state.patience;
+        let confirmed = self
+            .inner
+            .state
+            .webhook
+            .queue
+            .wait_until_confirmed(update_id);
+        timeout(patience, confirmed)
+            .await
+            .map_err(|_| Error::NotConfirmed {
+                update_id,
+                waited: patience,
+            })
+    }
+
     /// All calls of the Bot API up to now, oldest first, including those that failed. At most the last 10 000.
     pub fn calls(&self) -> Vec<Call> {
         self.inner.state.log.all()
     }
 
     /// The next call of that method (in any case), waiting until there is one. Each call is given out
-    /// once, beginning with the oldest, even if it came before this was asked.
+    /// once, beginning with the oldest, even if it came before this was asked. A `getUpdates` counts as
+    /// soon as it comes, even if its answer has to wait.
     ///
     /// # Errors
     ///
