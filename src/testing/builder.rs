@@ -9,8 +9,8 @@ use std::{
 use tokio::net::TcpListener;
 
 use super::{
-    Error, Inner, Telegram, answer::Overrides, api, call::CallLog, state::State, webhook::Webhook,
-    wire::Limits,
+    Error, Inner, Telegram, answer::Overrides, api, call::CallLog, files::Files, state::State,
+    webhook::Webhook, wire::Limits,
 };
 
 /// Starts a [`Telegram`] with settings of its own.
@@ -26,6 +26,7 @@ pub struct TelegramBuilder {
     patience: Duration,
     webhook_cooldown: Duration,
     max_upload: usize,
+    keep_uploads: usize,
 }
 
 impl Default for TelegramBuilder {
@@ -40,6 +41,7 @@ impl Default for TelegramBuilder {
             patience: Duration::from_secs(10),
             webhook_cooldown: Duration::from_secs(1),
             max_upload: 256 << 20,
+            keep_uploads: usize::MAX,
         }
     }
 }
@@ -102,6 +104,14 @@ impl TelegramBuilder {
         self
     }
 
+    /// Of uploaded files with more bytes than this only [`length`](super::UploadedFile::length) and
+    /// [`sha256`](super::UploadedFile::sha256) are kept; multipart requests are then never held in memory, except
+    /// for compressed ones. Unlimited by default. A webhook's certificate must fit.
+    pub fn keep_uploads_up_to(mut self, bytes: usize) -> Self {
+        self.keep_uploads = bytes;
+        self
+    }
+
     /// Starts it on a free port of 127.0.0.1. Must be called within a Tokio runtime.
     ///
     /// # Errors
@@ -123,11 +133,12 @@ impl TelegramBuilder {
             limits: Limits {
                 response: self.response_timeout,
                 body: self.max_upload,
+                keep: self.keep_uploads,
             },
             max_wait: self.max_wait,
             max_attempts: self.max_attempts,
             patience: self.patience,
-            max_upload: self.max_upload,
+            files: Files::default(),
             message_id: AtomicI64::new(0),
         });
         let server = tokio::spawn(api::serve(listener, Arc::clone(&state))).abort_handle();

@@ -56,8 +56,12 @@ pub struct UploadedFile {
     pub file_name: String,
     /// The part's content type; `application/octet-stream` if it has none.
     pub content_type: String,
-    /// What is in it.
+    /// What is in it; nothing if it is larger than [`keep_uploads_up_to`](super::TelegramBuilder::keep_uploads_up_to).
     pub bytes: Bytes,
+    /// How many bytes were uploaded.
+    pub length: u64,
+    /// The SHA-256 of what was uploaded.
+    pub sha256: [u8; 32],
 }
 
 impl Call {

@@ -11,6 +11,8 @@ use std::{fmt, io, time::Duration};
 pub enum Error {
     /// No loopback port could be opened.
     Start(io::Error),
+    /// The file can't be read.
+    File(io::Error),
     /// The bot token isn't of the form `<id>:<secret>`.
     InvalidToken,
     /// No webhook is set, so there is nowhere to send the update.
@@ -68,6 +70,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Start(_) => f.write_str("no loopback port could be opened"),
+            Self::File(_) => f.write_str("the file can't be read"),
             Self::InvalidToken => f.write_str("the bot token is not of the form <id>:<secret>"),
             Self::NoWebhook => f.write_str("no webhook is set"),
             Self::NotAnUpdate => {
@@ -124,7 +127,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Start(source) => Some(source),
+            Self::Start(source) | Self::File(source) => Some(source),
             _ => None,
         }
     }

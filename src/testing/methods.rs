@@ -77,7 +77,7 @@ pub(super) fn answer(state: &State, method: &str, args: &Args) -> Answer {
 fn get(state: &State, name: &str, args: &Args) -> Option<Result<Value, Answer>> {
     Some(Ok(match name {
         "getme" => me(state),
-        "getfile" => return Some(file(args)),
+        "getfile" => return Some(file(state, args)),
         "uploadstickerfile" => message::file(state, ""),
         "getchat" => return Some(message::chat(args).map(full_chat)),
         "getchatmember" => {
@@ -136,10 +136,14 @@ fn me(state: &State) -> Value {
     me
 }
 
-fn file(args: &Args) -> Result<Value, Answer> {
+/// A file that a test has added, or else one that could be.
+fn file(state: &State, args: &Args) -> Result<Value, Answer> {
     let id = args.text("file_id");
     if id.is_empty() {
         return Err(Answer::error(400, "Bad Request: invalid file_id"));
+    }
+    if let Some(file) = state.files.describe(&id) {
+        return Ok(file);
     }
     Ok(
         json!({"file_unique_id": format!("unique-{id}"), "file_path": format!("documents/{id}"), "file_size": 1024, "file_id": id}),

@@ -15,7 +15,8 @@
 //! 4. Calls are answered plausibly: a sent message comes back as a message. A test that wants something
 //!    else says so with [`Telegram::answer`].
 //!
-//! A bot that polls gets its updates from [`Telegram::enqueue`], see there.
+//! A bot that polls gets its updates from [`Telegram::enqueue`], one that downloads its files from
+//! [`Telegram::add_file`] and its siblings.
 //!
 //! Like a Bot API server in local mode, it takes webhooks with `http` and any port.
 //!
@@ -71,6 +72,7 @@ mod connection;
 mod delivery;
 mod error;
 mod exchange;
+mod files;
 mod http1;
 mod json;
 mod message;
@@ -88,8 +90,9 @@ mod url;
 mod webhook;
 mod wire;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::Path, sync::Arc};
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 use tokio::{task::AbortHandle, time::timeout};
 
@@ -99,10 +102,11 @@ pub use self::{
     call::{Call, UploadedFile, Via},
     error::Error,
     exchange::{Attempt, AttemptError, Exchange, Outcome},
+    files::{Download, generated_bytes, generated_sha256},
     raw::RawRequest,
     webhook::WebhookSettings,
 };
-use self::{args::Args, state::State};
+use self::{args::Args, files::Content, state::State};
 
 /// An embedded Telegram. Clones are handles to the same one; it ends with the last of them.
 #[derive(Clone)]
@@ -281,6 +285,39 @@ impl Telegram {
                 update_id,
                 waited: patience,
             })
+    }
+
+    /// Adds a file: its `file_id`, which `getFile` answers with that `file_path`. Its bytes are served under
+    /// `/file/bot<token>/<file_path>` and, for the test environment, `/file/bot<token>/test/<file_path>`.
+    ///
+    /// A path is relative, such as `documents/file_1.pdf`. What was at that path is replaced. There is no limit
+    /// of 20 MB; a test that needs one says so with [`answer_once`](Self::answer_once).
+    pub fn add_file(&self, file_path: impl Into<String>, bytes: impl Into<Bytes>) -> String {
+        let content = Content::Bytes(bytes.into());
+        self.inner.state.files.add(file_path.into(), content)
+    }
+
+    /// Adds a file of `length` bytes that is made while it is served, and never in memory: its `file_id`. What
+    /// is in it, [`generated_bytes`] says; else it is as with [`add_file`](Self::add_file).
+    pub fn add_generated_file(&self, file_path: impl Into<String>, length: u64) -> String {
+        let content = Content::Generated(length);
+        self.inner.state.files.add(file_path.into(), content)
+    }
+
+    /// Adds a file on this machine's disk, as a server in local mode has them: its `file_id`, which `getFile`
+    /// answers with the absolute path. It isn't served: the bot reads it from disk.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] if there is no such file.
+    pub fn add_local_file(&self, path: impl AsRef<Path>) -> Result<String, Error> {
+        let files = &self.inner.state.files;
+        files.add_local(path.as_ref()).map_err(Error::File)
+    }
+
+    /// All requests for files up to now that had the bot's token, oldest first. At most the last 10 000.
+    pub fn downloads(&self) -> Vec<Download> {
+        self.inner.state.files.downloads()
     }
 
     /// All calls of the Bot API up to now, oldest first, including those that failed. At most the last 10 000.

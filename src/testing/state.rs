@@ -11,6 +11,7 @@ use super::{
     answer::{Answer, Overrides},
     args::Args,
     call::{Call, CallLog},
+    files::Files,
     methods,
     polling::GetUpdates,
     webhook::Webhook,
@@ -26,11 +27,11 @@ pub(super) struct State {
     pub(super) log: CallLog,
     pub(super) overrides: Overrides,
     pub(super) limits: Limits,
+    pub(super) files: Files,
     /// Longer waits between attempts are cut to this.
     pub(super) max_wait: Duration,
     pub(super) max_attempts: usize,
     pub(super) patience: Duration,
-    pub(super) max_upload: usize,
     /// The highest up to now, of all chats.
     pub(super) message_id: AtomicI64,
 }
