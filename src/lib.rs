@@ -49,6 +49,8 @@
 
 #[cfg(feature = "axum")]
 pub mod axum;
+#[cfg(feature = "tokio")]
+mod backoff;
 mod body;
 pub mod client;
 mod json;
@@ -56,6 +58,8 @@ mod method;
 pub mod methods;
 mod model;
 mod multipart;
+#[cfg(feature = "tokio")]
+pub mod polling;
 mod read_body;
 mod reply;
 #[cfg(feature = "testing")]

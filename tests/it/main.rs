@@ -25,6 +25,8 @@ mod e_compile;
 mod generate;
 mod log;
 mod oneshot;
+#[cfg(all(feature = "client", feature = "testing"))]
+mod polling;
 mod readiness;
 mod servers;
 mod text;
