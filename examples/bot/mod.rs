@@ -3,6 +3,7 @@
 //! With `TELEGRAM_BOT_TOKEN` set it is a production bot; without, it talks to an embedded Telegram
 //! that plays a conversation. See [`Settings`] for what it reads from the environment.
 
+mod connection;
 mod demo;
 mod handler;
 mod picture;
@@ -28,7 +29,9 @@ use tower_telegram::{
 };
 
 pub use self::{
+    connection::Connection,
     handler::handle,
+    picture::gradient,
     settings::{Settings, SettingsError},
 };
 
@@ -181,8 +184,12 @@ where
 
 /// SIGTERM, as a service manager sends it, or Ctrl-C. Listens from when this is called, not only
 /// from when the future is awaited.
+///
+/// # Errors
+///
+/// When the signals can't be listened for.
 #[cfg(unix)]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -194,13 +201,19 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
+/// Ctrl-C.
+///
+/// # Errors
+///
+/// None.
 #[cfg(not(unix))]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     Ok(async { drop(tokio::signal::ctrl_c().await) })
 }
 
+/// A line for whoever runs the example.
 #[allow(clippy::print_stdout)]
-fn say(line: &str) {
+pub fn say(line: &str) {
     println!("{line}");
 }
 
