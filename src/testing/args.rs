@@ -41,6 +41,20 @@ impl Args {
         }
     }
 
+    /// Adds an uploaded certificate.
+    pub(super) fn add_certificate(&mut self, pem: Bytes) {
+        let mut hash = Sha256::default();
+        hash.update(&pem);
+        self.files.push(UploadedFile {
+            field: "certificate".to_owned(),
+            file_name: "certificate.pem".to_owned(),
+            content_type: "application/x-pem-file".to_owned(),
+            length: pem.len() as u64,
+            sha256: hash.finish(),
+            bytes: pem,
+        });
+    }
+
     /// An argument as the server sees it; empty if there is none.
     pub(super) fn text(&self, name: &str) -> String {
         self.params.get(name).map(text).unwrap_or_default()

@@ -6,11 +6,19 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use tokio::net::TcpListener;
 
 use super::{
-    Error, Inner, Telegram, answer::Overrides, api, call::CallLog, files::Files, state::State,
-    webhook::Webhook, wire::Limits,
+    Error, Inner, Telegram,
+    answer::Overrides,
+    api,
+    call::CallLog,
+    certificate::{self, Trusted},
+    files::Files,
+    state::State,
+    webhook::Webhook,
+    wire::Limits,
 };
 
 /// Starts a [`Telegram`] with settings of its own.
@@ -27,6 +35,7 @@ pub struct TelegramBuilder {
     webhook_cooldown: Duration,
     max_upload: usize,
     keep_uploads: usize,
+    trusted_roots: Vec<Bytes>,
 }
 
 impl Default for TelegramBuilder {
@@ -42,6 +51,7 @@ impl Default for TelegramBuilder {
             webhook_cooldown: Duration::from_secs(1),
             max_upload: 256 << 20,
             keep_uploads: usize::MAX,
+            trusted_roots: Vec::new(),
         }
     }
 }
@@ -112,13 +122,21 @@ impl TelegramBuilder {
         self
     }
 
+    /// Trusts the certificates of a PEM file, as the real one trusts the public authorities. Without any, an
+    /// `https` webhook needs an uploaded certificate.
+    pub fn trusted_root(mut self, pem: impl Into<Bytes>) -> Self {
+        self.trusted_roots.push(pem.into());
+        self
+    }
+
     /// Starts it on a free port of 127.0.0.1. Must be called within a Tokio runtime.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidToken`], and [`Error::Start`] if no port can be opened.
+    /// [`Error::InvalidToken`], [`Error::InvalidCertificate`], and [`Error::Start`] if no port can be opened.
     pub async fn start(self) -> Result<Telegram, Error> {
         let bot_id = bot_id(&self.token).ok_or(Error::InvalidToken)?;
+        let roots = roots(&self.trusted_roots).ok_or(Error::InvalidCertificate)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
             .map_err(Error::Start)?;
@@ -127,7 +145,7 @@ impl TelegramBuilder {
             token: self.token,
             bot_id,
             user_name: self.user_name,
-            webhook: Webhook::new(self.webhook_cooldown, self.first_update_id),
+            webhook: Webhook::new(self.webhook_cooldown, self.first_update_id, roots),
             log: CallLog::default(),
             overrides: Overrides::default(),
             limits: Limits {
@@ -150,6 +168,14 @@ impl TelegramBuilder {
             }),
         })
     }
+}
+
+fn roots(pems: &[Bytes]) -> Option<Trusted> {
+    let mut certificates = Vec::new();
+    for pem in pems {
+        certificates.extend(certificate::read_pem(pem)?);
+    }
+    Trusted::new(certificates)
 }
 
 fn bot_id(token: &str) -> Option<i64> {

@@ -15,6 +15,8 @@ pub enum Error {
     File(io::Error),
     /// The bot token isn't of the form `<id>:<secret>`.
     InvalidToken,
+    /// What should be a trusted root isn't a certificate in PEM.
+    InvalidCertificate,
     /// No webhook is set, so there is nowhere to send the update.
     NoWebhook,
     /// The update isn't a JSON object, or its `update_id` isn't a non-negative integer.
@@ -72,6 +74,7 @@ impl fmt::Display for Error {
             Self::Start(_) => f.write_str("no loopback port could be opened"),
             Self::File(_) => f.write_str("the file can't be read"),
             Self::InvalidToken => f.write_str("the bot token is not of the form <id>:<secret>"),
+            Self::InvalidCertificate => f.write_str("a trusted root is not a certificate in PEM"),
             Self::NoWebhook => f.write_str("no webhook is set"),
             Self::NotAnUpdate => {
                 f.write_str("an update is a JSON object with an unsigned integer as its update_id")

@@ -18,7 +18,11 @@
 //! A bot that polls gets its updates from [`Telegram::enqueue`], one that downloads its files from
 //! [`Telegram::add_file`] and its siblings.
 //!
-//! Like a Bot API server in local mode, it takes webhooks with `http` and any port.
+//! Like a Bot API server in local mode, it takes webhooks with `http` and any port. With `https` it trusts the
+//! certificate that was uploaded, or what [`TelegramBuilder::trusted_root`] gives it, by OpenSSL's rules: a
+//! name counts as a common name only if there is no DNS name, and a webhook at an address with an uploaded
+//! certificate needs the address as a *name*, not as an address. It speaks TLS 1.2 and 1.3 and doesn't take
+//! certificates that rustls can't read: version 1, short keys, SHA-1.
 //!
 //! # Example
 //!
@@ -68,6 +72,7 @@ mod args;
 mod body;
 mod builder;
 mod call;
+mod certificate;
 mod connection;
 mod delivery;
 mod error;
@@ -85,6 +90,7 @@ mod session;
 mod state;
 #[cfg(test)]
 mod tests;
+mod tls;
 pub mod update;
 mod url;
 mod webhook;
@@ -104,6 +110,7 @@ pub use self::{
     exchange::{Attempt, AttemptError, Exchange, Outcome},
     files::{Download, generated_bytes, generated_sha256},
     raw::RawRequest,
+    tls::TlsError,
     webhook::WebhookSettings,
 };
 use self::{args::Args, files::Content, state::State};
@@ -182,12 +189,28 @@ impl Telegram {
         url: &str,
         secret: impl Into<Option<&'a str>>,
     ) -> Result<(), Error> {
-        let mut args = Args::default();
-        args.params = Map::from_iter([("url".to_owned(), url.into())]);
-        if let Some(secret) = secret.into() {
-            args.params.insert("secret_token".to_owned(), secret.into());
-        }
-        match self.inner.state.webhook.set(&args, true).as_error() {
+        self.set_webhook_args(&webhook_args(url, secret.into()))
+    }
+
+    /// Sets an `https` webhook with a certificate in PEM, which is then the only one that is trusted: a
+    /// self-signed one, or that of its authority. Otherwise as [`set_webhook`](Self::set_webhook).
+    ///
+    /// # Errors
+    ///
+    /// As [`set_webhook`](Self::set_webhook), and if there is no certificate in it.
+    pub fn set_webhook_with_certificate<'a>(
+        &self,
+        url: &str,
+        secret: impl Into<Option<&'a str>>,
+        pem: impl Into<Bytes>,
+    ) -> Result<(), Error> {
+        let mut args = webhook_args(url, secret.into());
+        args.add_certificate(pem.into());
+        self.set_webhook_args(&args)
+    }
+
+    fn set_webhook_args(&self, args: &Args) -> Result<(), Error> {
+        match self.inner.state.webhook.set(args, true).as_error() {
             Some((code, description)) => Err(Error::Refused {
                 code,
                 description: description.to_owned(),
@@ -363,4 +386,13 @@ impl Telegram {
     pub fn answer_as_usual(&self, method: &str) {
         self.inner.state.overrides.clear(method);
     }
+}
+
+fn webhook_args(url: &str, secret: Option<&str>) -> Args {
+    let mut args = Args::default();
+    args.params = Map::from_iter([("url".to_owned(), url.into())]);
+    if let Some(secret) = secret {
+        args.params.insert("secret_token".to_owned(), secret.into());
+    }
+    args
 }

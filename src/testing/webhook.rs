@@ -18,9 +18,11 @@ use super::{
     Error, allowed,
     answer::Answer,
     args::Args,
+    certificate::Trusted,
     polling::{self, GetUpdates},
     queue::Queue,
     session::Session,
+    tls::Tls,
     url::WebhookUrl,
 };
 
@@ -52,6 +54,8 @@ pub(super) struct Webhook {
     current: watch::Sender<Option<Arc<Session>>>,
     rules: Mutex<Rules>,
     cooldown: Duration,
+    /// Trusted where the webhook has no certificate of its own.
+    roots: Trusted,
     /// Updates on their way.
     pub(super) pending: AtomicUsize,
     /// Updates that wait for `getUpdates`.
@@ -76,11 +80,12 @@ impl Rules {
 }
 
 impl Webhook {
-    pub(super) fn new(cooldown: Duration, first_update_id: u64) -> Self {
+    pub(super) fn new(cooldown: Duration, first_update_id: u64, roots: Trusted) -> Self {
         Self {
             current: watch::Sender::new(None),
             rules: Mutex::default(),
             cooldown,
+            roots,
             pending: AtomicUsize::new(0),
             queue: Queue::new(first_update_id),
             connections: Arc::default(),
@@ -151,10 +156,10 @@ impl Webhook {
         if drop_pending {
             self.queue.clear();
         }
-        match check(&asked) {
-            Ok(url) => {
+        match check(&asked, &self.roots) {
+            Ok((url, tls)) => {
                 rules.allow(args);
-                let session = Session::new(asked, url, Arc::clone(&self.connections));
+                let session = Session::new(asked, url, tls, Arc::clone(&self.connections));
                 self.current.send_replace(Some(Arc::new(session)));
                 Answer::ok(true).description("Webhook was set")
             }
@@ -240,7 +245,7 @@ fn settings(url: String, args: &Args) -> WebhookSettings {
     }
 }
 
-fn check(asked: &WebhookSettings) -> Result<WebhookUrl, String> {
+fn check(asked: &WebhookSettings, roots: &Trusted) -> Result<(WebhookUrl, Option<Tls>), String> {
     let url = WebhookUrl::parse(&asked.url).ok_or("invalid webhook URL specified")?;
     let secret = asked.secret_token.as_deref().unwrap_or_default();
     if secret.len() > 256 {
@@ -267,7 +272,12 @@ fn check(asked: &WebhookSettings) -> Result<WebhookUrl, String> {
     {
         return Err("bad webhook: Invalid IP address specified".to_owned());
     }
-    Ok(url)
+    if !url.https {
+        return Ok((url, None));
+    }
+    let tls = Tls::new(url.host_name(), asked.certificate.as_deref(), roots)
+        .map_err(|reason| format!("bad webhook: {reason}"))?;
+    Ok((url, Some(tls)))
 }
 
 /// The number that a text starts with, 0 if there is none.
@@ -289,6 +299,10 @@ fn is_true(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn webhook(cooldown: Duration) -> Webhook {
+        Webhook::new(cooldown, 1, Trusted::new(Vec::new()).unwrap())
+    }
+
     fn args(form: &str) -> Args {
         let mut args = Args::default();
         args.read_form(form.as_bytes()).unwrap();
@@ -303,7 +317,7 @@ mod tests {
 
     #[test]
     fn each_change_has_the_servers_own_description() {
-        let webhook = Webhook::new(Duration::ZERO, 1);
+        let webhook = webhook(Duration::ZERO);
         let deleted =
             |webhook: &Webhook| webhook.delete(&Args::default()).to_value()["description"].clone();
         assert_eq!(deleted(&webhook), "Webhook is already deleted");
@@ -345,7 +359,7 @@ mod tests {
                 "Bad Request: bad webhook: Invalid IP address specified",
             ),
         ] {
-            let webhook = Webhook::new(Duration::ZERO, 1);
+            let webhook = webhook(Duration::ZERO);
             assert_eq!(set(&webhook, "url=http://h/"), "Webhook was set");
             assert_eq!(set(&webhook, form), error);
             assert_eq!(webhook.settings(), None, "{form}");
@@ -362,7 +376,7 @@ mod tests {
             ("7x", 7),
             ("1000000", 100_000),
         ] {
-            let webhook = Webhook::new(Duration::ZERO, 1);
+            let webhook = webhook(Duration::ZERO);
             set(&webhook, &format!("url=http://h/&max_connections={given}"));
             assert_eq!(
                 webhook.settings().unwrap().max_connections,
@@ -374,7 +388,7 @@ mod tests {
 
     #[test]
     fn allowed_updates_outlive_the_webhook() {
-        let webhook = Webhook::new(Duration::ZERO, 1);
+        let webhook = webhook(Duration::ZERO);
         let allowed = |form: &str| {
             set(&webhook, &format!("url=http://h/{form}"));
             webhook.settings().unwrap().allowed_updates
@@ -393,7 +407,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_second_call_within_a_second_is_too_soon() {
-        let webhook = Webhook::new(Duration::from_secs(1), 1);
+        let webhook = webhook(Duration::from_secs(1));
         let code = |url: &str| {
             webhook
                 .set(&args(&format!("url={url}")), false)
