@@ -23,8 +23,14 @@
 
 mod body;
 mod error;
+#[cfg(feature = "tokio")]
+mod into_error;
+#[cfg(feature = "tokio")]
+pub mod rate_limit;
 mod request;
 mod response;
+#[cfg(feature = "tokio")]
+pub mod retry;
 mod service;
 mod token;
 #[cfg(feature = "client")]
@@ -47,6 +53,12 @@ pub use self::{
     response::ApiResponse,
     service::{BotApi, InvalidBaseUrl, ResponseFuture},
     token::{BotToken, InvalidBotToken},
+};
+#[cfg(feature = "tokio")]
+#[doc(inline)]
+pub use self::{
+    rate_limit::{Rate, RateLimitLayer},
+    retry::{RetryLayer, RetryPolicy},
 };
 use crate::Method;
 
