@@ -23,8 +23,8 @@
 
 mod body;
 mod error;
-#[cfg(feature = "tokio")]
 mod into_error;
+pub mod migrate;
 #[cfg(feature = "tokio")]
 pub mod rate_limit;
 mod request;
@@ -49,6 +49,7 @@ pub use self::transport::{HttpTransport, TransportBody, TransportError, Transpor
 pub use self::{
     body::ApiBody,
     error::{Error, ErrorKind},
+    migrate::MigrateChatLayer,
     request::ApiRequest,
     response::ApiResponse,
     service::{BotApi, InvalidBaseUrl, ResponseFuture},
