@@ -33,7 +33,8 @@
 //!
 //! - **`client`** (on by default) brings a transport for [`Client`], so that `Client::new(&token)`
 //!   is all it takes: hyper with rustls and bundled roots. It turns on `tokio`.
-//! - **`tokio`** gives [`UpdateLayer`](webhook::UpdateLayer) its read deadline, from tokio's timer.
+//! - **`tokio`** brings what needs a timer, which is tokio's: the read deadline of
+//!   [`UpdateLayer`](webhook::UpdateLayer), and the client's `RetryLayer` and `RateLimitLayer`.
 //!   Without it a slow body is bounded in size and not in time.
 //! - **`axum`** makes `Update` and `RawUpdate` extractors, and `Reply` a response, for axum
 //!   handlers. The layers and `Webhook` need no feature to be served by axum.

@@ -22,6 +22,8 @@ mod bodies;
 mod c_wanted;
 mod e_answers;
 mod e_compile;
+#[cfg(feature = "tokio")]
+mod f_layers;
 mod generate;
 mod log;
 mod oneshot;
