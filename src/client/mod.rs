@@ -23,6 +23,7 @@
 
 mod body;
 mod error;
+mod reason;
 mod request;
 mod response;
 mod service;
@@ -43,6 +44,7 @@ pub use self::transport::{HttpTransport, TransportBody, TransportError, Transpor
 pub use self::{
     body::ApiBody,
     error::{Error, ErrorKind},
+    reason::Reason,
     request::ApiRequest,
     response::ApiResponse,
     service::{BotApi, InvalidBaseUrl, ResponseFuture},

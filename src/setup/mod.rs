@@ -21,6 +21,7 @@ mod certificate;
 mod check;
 mod invalid;
 mod local;
+mod problem;
 mod url;
 
-pub use self::{invalid::InvalidWebhook, local::LocalSetWebhook};
+pub use self::{invalid::InvalidWebhook, local::LocalSetWebhook, problem::WebhookProblem};
