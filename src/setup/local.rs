@@ -33,9 +33,11 @@ impl LocalSetWebhook {
     pub fn check(&self) -> Result<(), InvalidWebhook> {
         self.settings.check_local()
     }
+}
 
-    /// The parameters.
-    pub fn settings(&self) -> &SetWebhook {
+/// The parameters.
+impl AsRef<SetWebhook> for LocalSetWebhook {
+    fn as_ref(&self) -> &SetWebhook {
         &self.settings
     }
 }

@@ -19,9 +19,19 @@
 
 mod certificate;
 mod check;
+mod drift;
+#[cfg(feature = "tokio")]
+mod ensure;
 mod invalid;
 mod local;
 mod problem;
 mod url;
 
-pub use self::{invalid::InvalidWebhook, local::LocalSetWebhook, problem::WebhookProblem};
+#[cfg(feature = "tokio")]
+pub use self::ensure::{EnsureWebhook, EnsureWebhookError, EnsuredWebhook};
+pub use self::{
+    drift::{Drift, drift},
+    invalid::InvalidWebhook,
+    local::LocalSetWebhook,
+    problem::WebhookProblem,
+};
