@@ -3,7 +3,10 @@
 //! - [`SetWebhook::check`] finds what Telegram would refuse before anything is sent, as a refused
 //!   `setWebhook` may leave the bot with no webhook at all. [`LocalSetWebhook`] is for a Bot API
 //!   server of your own, which takes more.
-//! - [`drift`] tells how a webhook differs from what it should be, and [`Health`] whether it works.
+//! - `Client::ensure_webhook` sets the webhook only where it isn't
+//!   right, from any number of replicas at once (feature `tokio`).
+//! - [`drift`] tells how a webhook differs from what it should be, and [`Health`] whether it works; `WebhookHealth`
+//!   (feature `tokio`) keeps watch.
 //!
 //! ```
 //! use tower_telegram::{methods::SetWebhook, setup::InvalidWebhook};
@@ -22,16 +25,23 @@ mod check;
 mod drift;
 #[cfg(feature = "tokio")]
 mod ensure;
+mod health;
 mod invalid;
 mod local;
 mod problem;
 mod url;
-
 #[cfg(feature = "tokio")]
-pub use self::ensure::{EnsureWebhook, EnsureWebhookError, EnsuredWebhook};
+mod watch;
+
 pub use self::{
     drift::{Drift, drift},
+    health::{Health, HealthLimits},
     invalid::InvalidWebhook,
     local::LocalSetWebhook,
     problem::WebhookProblem,
+};
+#[cfg(feature = "tokio")]
+pub use self::{
+    ensure::{EnsureWebhook, EnsureWebhookError, EnsuredWebhook},
+    watch::{HealthHandle, HealthReport, WebhookHealth},
 };

@@ -92,12 +92,19 @@ impl WebhookInfo {
 
     /// What went wrong last, if that was within `recent` before `now`, in Unix seconds.
     pub fn recent_problem(&self, now: i64, recent: Duration) -> Option<WebhookProblem> {
-        let recent = i64::try_from(recent.as_secs()).unwrap_or(i64::MAX);
-        // A date in the future is a clock that is a little off.
-        let is_recent = |at: i64| now.saturating_sub(at) <= recent;
-        self.last_error_date.filter(|at| is_recent(*at))?;
+        let date = self.last_error_date?;
+        if !is_recent(date, now, recent) {
+            return None;
+        }
         Some(self.last_problem().unwrap_or(WebhookProblem::Other))
     }
+}
+
+/// Whether `at` was within `recent` before `now`. A date in the future is a clock that is a little
+/// off.
+pub(super) fn is_recent(at: i64, now: i64, recent: Duration) -> bool {
+    let recent = i64::try_from(recent.as_secs()).unwrap_or(i64::MAX);
+    now.saturating_sub(at) <= recent
 }
 
 /// What to look at.

@@ -22,6 +22,8 @@ mod bodies;
 mod c_wanted;
 mod e_answers;
 mod e_compile;
+#[cfg(all(feature = "client", feature = "testing"))]
+mod g_webhook;
 mod generate;
 mod log;
 mod oneshot;
