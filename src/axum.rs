@@ -73,7 +73,7 @@ impl IntoResponse for ReplyError {
 
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
-        match ReplyBody::respond(&self) {
+        match ReplyBody::respond(self) {
             Ok(response) => response.map(Body::new),
             Err(error) => error.into_response(),
         }

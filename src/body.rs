@@ -1,74 +1,346 @@
-//! A body that is all there, in chunks.
+//! A body in pieces: some are there, some are read as they go.
 
-use std::{collections::VecDeque, convert::Infallible};
+use std::{
+    collections::VecDeque,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
+use crate::upload::{ProgressHook, UploadError};
+#[cfg(feature = "tokio")]
+use crate::upload::{Reader, Upload};
+
+/// How much of a file is in memory at a time.
+const CHUNK: usize = 64 << 10;
+
 /// What replies and calls are made of: nothing, one JSON object, or the pieces of a form.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Chunks {
-    chunks: VecDeque<Bytes>,
-    left: u64,
+#[derive(Debug)]
+pub(crate) struct Pieces {
+    /// Most bodies are this alone, and need no list.
+    first: Bytes,
+    more: VecDeque<Piece>,
+    /// What is left, if it is known.
+    left: Option<u64>,
 }
 
-impl Chunks {
-    pub(crate) fn len(&self) -> u64 {
+impl Default for Pieces {
+    /// Nothing, which is known to be nothing.
+    fn default() -> Self {
+        Bytes::new().into()
+    }
+}
+
+impl Pieces {
+    /// How many bytes are left, if that is known.
+    pub(crate) fn len(&self) -> Option<u64> {
         self.left
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.chunks.is_empty()
+        self.first.is_empty() && self.more.is_empty()
     }
 
-    pub(crate) fn next_frame(&mut self) -> Option<Result<Frame<Bytes>, Infallible>> {
-        let chunk = self.chunks.pop_front()?;
-        self.left -= chunk.len() as u64;
-        Some(Ok(Frame::data(chunk)))
+    /// The same again, if all of it is in memory.
+    pub(crate) fn try_clone(&self) -> Option<Self> {
+        let more = self.more.iter().map(Piece::try_clone);
+        Some(Self {
+            first: self.first.clone(),
+            more: more.collect::<Option<_>>()?,
+            left: self.left,
+        })
+    }
+
+    pub(crate) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
+        if !self.first.is_empty() {
+            let first = std::mem::take(&mut self.first);
+            return self.give(first);
+        }
+        while let Some(piece) = self.more.front_mut() {
+            match std::task::ready!(piece.poll_chunk(cx)) {
+                Some(Ok(chunk)) => return self.give(chunk),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => drop(self.more.pop_front()),
+            }
+        }
+        Poll::Ready(None)
+    }
+
+    fn give(&mut self, chunk: Bytes) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
+        if let Some(left) = &mut self.left {
+            *left = left.saturating_sub(chunk.len() as u64);
+        }
+        // So that the end shows as soon as it is reached, without another poll.
+        while self.more.front().is_some_and(Piece::is_done) {
+            self.more.pop_front();
+        }
+        Poll::Ready(Some(Ok(Frame::data(chunk))))
     }
 
     pub(crate) fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+        self.left.map_or_else(SizeHint::new, SizeHint::with_exact)
     }
 }
 
-impl From<Bytes> for Chunks {
+impl From<Bytes> for Pieces {
     fn from(bytes: Bytes) -> Self {
-        VecDeque::from([bytes]).into()
-    }
-}
-
-impl From<VecDeque<Bytes>> for Chunks {
-    fn from(mut chunks: VecDeque<Bytes>) -> Self {
-        chunks.retain(|chunk| !chunk.is_empty());
-        let left = chunks.iter().map(|chunk| chunk.len() as u64).sum();
-        Self { chunks, left }
-    }
-}
-
-/// `http_body::Body` for a public body type around [`Chunks`].
-macro_rules! body_of_chunks {
-    ($name:ident) => {
-        impl http_body::Body for $name {
-            type Data = bytes::Bytes;
-            type Error = std::convert::Infallible;
-
-            fn poll_frame(
-                mut self: std::pin::Pin<&mut Self>,
-                _: &mut std::task::Context<'_>,
-            ) -> std::task::Poll<Option<Result<http_body::Frame<bytes::Bytes>, Self::Error>>> {
-                std::task::Poll::Ready(self.0.next_frame())
-            }
-
-            fn is_end_stream(&self) -> bool {
-                self.0.is_empty()
-            }
-
-            fn size_hint(&self) -> http_body::SizeHint {
-                self.0.size_hint()
-            }
+        Self {
+            left: Some(bytes.len() as u64),
+            first: bytes,
+            more: VecDeque::new(),
         }
-    };
+    }
 }
 
-pub(crate) use body_of_chunks;
+impl From<VecDeque<Piece>> for Pieces {
+    fn from(mut more: VecDeque<Piece>) -> Self {
+        more.retain(|piece| !piece.is_done());
+        let lengths = more.iter().map(Piece::len);
+        Self {
+            first: Bytes::new(),
+            left: lengths.sum(),
+            more,
+        }
+    }
+}
+
+/// One piece of a body.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    source: Source,
+    sent: u64,
+    total: Option<u64>,
+    progress: Option<ProgressHook>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Bytes(Bytes),
+    #[cfg(feature = "tokio")]
+    Stream(std::sync::Mutex<Stream>),
+    #[cfg(feature = "tokio")]
+    End,
+}
+
+/// What is read as it goes: a file, or a reader that is taken when it is first wanted, so that it
+/// is still there for the next attempt if this one doesn't come that far.
+#[cfg(feature = "tokio")]
+pub(crate) enum Stream {
+    Open(Reader),
+    Later(Upload),
+}
+
+impl Piece {
+    pub(crate) fn bytes(bytes: Bytes, progress: Option<ProgressHook>) -> Self {
+        Self {
+            sent: 0,
+            total: Some(bytes.len() as u64),
+            source: Source::Bytes(bytes),
+            progress,
+        }
+    }
+
+    /// Gives `length` bytes if that is known, else all there are.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn stream(
+        stream: Stream,
+        length: Option<u64>,
+        progress: Option<ProgressHook>,
+    ) -> Self {
+        Self {
+            source: Source::Stream(stream.into()),
+            sent: 0,
+            total: length,
+            progress,
+        }
+    }
+
+    pub(crate) fn len(&self) -> Option<u64> {
+        self.total.map(|total| total - self.sent)
+    }
+
+    fn is_done(&self) -> bool {
+        self.len() == Some(0)
+    }
+
+    fn try_clone(&self) -> Option<Self> {
+        match &self.source {
+            Source::Bytes(bytes) => Some(Self {
+                source: Source::Bytes(bytes.clone()),
+                sent: self.sent,
+                total: self.total,
+                progress: self.progress.clone(),
+            }),
+            #[cfg(feature = "tokio")]
+            _ => None,
+        }
+    }
+
+    #[cfg_attr(not(feature = "tokio"), allow(unused_variables))]
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, UploadError>>> {
+        if self.is_done() {
+            return Poll::Ready(None);
+        }
+        let chunk = match &mut self.source {
+            Source::Bytes(bytes) if self.progress.is_some() => {
+                bytes.split_to(bytes.len().min(CHUNK))
+            }
+            Source::Bytes(bytes) => std::mem::take(bytes),
+            #[cfg(feature = "tokio")]
+            Source::Stream(stream) => {
+                let stream = stream
+                    .get_mut()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                let want = self.total.map_or(u64::MAX, |total| total - self.sent);
+                match std::task::ready!(stream.poll_read(want, cx)) {
+                    Ok(chunk) if chunk.is_empty() => return Poll::Ready(self.ended()),
+                    Ok(chunk) => chunk,
+                    Err(error) => return Poll::Ready(Some(Err(error))),
+                }
+            }
+            #[cfg(feature = "tokio")]
+            Source::End => return Poll::Ready(None),
+        };
+        self.sent += chunk.len() as u64;
+        if let Some(progress) = &self.progress {
+            progress.call(self.sent, self.total);
+        }
+        Poll::Ready(Some(Ok(chunk)))
+    }
+
+    #[cfg(feature = "tokio")]
+    fn ended(&mut self) -> Option<Result<Bytes, UploadError>> {
+        self.source = Source::End;
+        let missing = self.total? - self.sent;
+        Some(Err(UploadError::too_short(missing)))
+    }
+}
+
+#[cfg(feature = "tokio")]
+mod stream {
+    use std::{
+        fmt,
+        task::{Context, Poll, ready},
+    };
+
+    use bytes::{Bytes, BytesMut};
+    use tokio::io::ReadBuf;
+
+    use super::{CHUNK, Stream};
+    use crate::upload::{Reader, Upload, UploadError};
+
+    impl Stream {
+        /// The next bytes, at most `want`; none at the end.
+        pub(super) fn poll_read(
+            &mut self,
+            want: u64,
+            cx: &mut Context<'_>,
+        ) -> Poll<Result<Bytes, UploadError>> {
+            if let Self::Later(upload) = self {
+                *self = Self::Open(upload.take_reader()?);
+            }
+            let Self::Open(reader) = self else {
+                return Poll::Ready(Ok(Bytes::new()));
+            };
+            let size = usize::try_from(want).map_or(CHUNK, |want| want.min(CHUNK));
+            let mut chunk = BytesMut::zeroed(size);
+            let mut buffer = ReadBuf::new(&mut chunk);
+            ready!(reader.as_mut().poll_read(cx, &mut buffer))?;
+            let filled = buffer.filled().len();
+            chunk.truncate(filled);
+            Poll::Ready(Ok(chunk.freeze()))
+        }
+    }
+
+    impl From<Reader> for Stream {
+        fn from(reader: Reader) -> Self {
+            Self::Open(reader)
+        }
+    }
+
+    impl From<Upload> for Stream {
+        fn from(upload: Upload) -> Self {
+            Self::Later(upload)
+        }
+    }
+
+    impl fmt::Debug for Stream {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("Stream")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    fn all(pieces: &mut Pieces) -> Vec<Bytes> {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let mut chunks = Vec::new();
+        while let Poll::Ready(Some(frame)) = pieces.poll_frame(&mut cx) {
+            chunks.push(frame.unwrap().into_data().unwrap());
+        }
+        chunks
+    }
+
+    #[test]
+    fn the_end_shows_with_the_last_frame() {
+        let list = VecDeque::from(["a", "", "bc"].map(|s| Piece::bytes(s.into(), None)));
+        let mut pieces = Pieces::from(list);
+        assert_eq!(pieces.len(), Some(3));
+        assert!(!pieces.is_empty());
+        assert_eq!(all(&mut pieces), ["a", "bc"]);
+        assert_eq!(pieces.len(), Some(0));
+        assert!(pieces.is_empty());
+        assert!(Pieces::default().is_empty());
+    }
+
+    #[test]
+    fn progress_is_told_a_chunk_at_a_time() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let record = Arc::clone(&seen);
+        let hook = ProgressHook::new(move |at| record.lock().unwrap().push((at.sent, at.total)));
+        let content = Bytes::from(vec![7; CHUNK + 5]);
+        let piece = Piece::bytes(content.clone(), Some(hook));
+        let mut pieces = Pieces::from(VecDeque::from([piece]));
+        assert_eq!(all(&mut pieces).concat(), content);
+        let length = CHUNK as u64;
+        let total = Some(length + 5);
+        assert_eq!(
+            *seen.lock().unwrap(),
+            [(length, total), (length + 5, total)]
+        );
+    }
+
+    #[cfg(feature = "tokio")]
+    #[test]
+    fn a_stream_gives_its_length_no_more_and_no_less() {
+        let stream = |length| {
+            let reader: Reader = Box::pin(&b"hello"[..]);
+            Pieces::from(VecDeque::from([Piece::stream(reader.into(), length, None)]))
+        };
+        assert_eq!(all(&mut stream(Some(3))).concat(), b"hel");
+        assert_eq!(stream(None).len(), None);
+        assert_eq!(all(&mut stream(None)).concat(), b"hello");
+        let mut short = stream(Some(9));
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        assert!(matches!(
+            short.poll_frame(&mut cx),
+            Poll::Ready(Some(Ok(_)))
+        ));
+        let Poll::Ready(Some(Err(error))) = short.poll_frame(&mut cx) else {
+            panic!("four bytes are missing");
+        };
+        assert_eq!(
+            error.to_string(),
+            "the file ended 4 bytes before its length"
+        );
+    }
+}

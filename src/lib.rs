@@ -57,12 +57,14 @@ mod method;
 pub mod methods;
 mod model;
 mod multipart;
+mod read_body;
 mod reply;
 pub mod setup;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod text;
 pub mod types;
+mod upload;
 pub mod webhook;
 
 pub use self::{

@@ -1,5 +1,5 @@
-//! `multipart/form-data` out of a method's JSON and its uploads. The way in uses it for replies
-//! and the way out for calls.
+//! A method's arguments as the body of a message: JSON, or `multipart/form-data` where files go with
+//! it. The way in uses it for replies and the way out for calls.
 
 use std::{
     collections::VecDeque,
@@ -10,49 +10,105 @@ use bytes::Bytes;
 use http::HeaderValue;
 
 use crate::{
+    body::{Piece, Pieces},
     json::{Reader, Result as Read, utf8},
-    types::{ParseError, Upload},
+    types::{ParseError, Upload, UploadError},
 };
 
-/// The chunks of a body, and the boundary between its parts.
+/// The arguments as a body, with its content type: JSON unless a file is really uploaded, which is
+/// what needs no opening.
+///
+/// # Errors
+///
+/// When `object` isn't a JSON object.
+pub(crate) fn encode(
+    object: &Bytes,
+    uploads: &[Upload],
+) -> Result<(HeaderValue, Pieces), ParseError> {
+    if uploads.is_empty() {
+        let json = HeaderValue::from_static("application/json");
+        return Ok((json, object.clone().into()));
+    }
+    form(object, uploads, uploads.iter().map(Upload::piece))
+}
+
+/// The same where files must be opened first, as their lengths have to be known before the head is
+/// written.
+///
+/// # Errors
+///
+/// When a file can't be opened.
+pub(crate) async fn open_and_encode(
+    object: Bytes,
+    uploads: Vec<Upload>,
+) -> Result<(HeaderValue, Pieces), OpenError> {
+    let mut pieces = Vec::with_capacity(uploads.len());
+    for upload in &uploads {
+        pieces.push(upload.open().await.map_err(OpenError::Upload)?);
+    }
+    form(&object, &uploads, pieces.into_iter()).map_err(OpenError::Encode)
+}
+
+/// Why a body couldn't be made.
 #[derive(Debug)]
-pub(crate) struct Multipart {
-    pub(crate) chunks: VecDeque<Bytes>,
+pub(crate) enum OpenError {
+    Upload(UploadError),
+    Encode(ParseError),
+}
+
+fn form(
+    object: &[u8],
+    uploads: &[Upload],
+    contents: impl Iterator<Item = Piece>,
+) -> Result<(HeaderValue, Pieces), ParseError> {
+    let form = Form::new(object, uploads, contents)?;
+    Ok((form.content_type(), form.pieces.into()))
+}
+
+/// The pieces of a form, and the boundary between its parts.
+#[derive(Debug)]
+struct Form {
+    pieces: VecDeque<Piece>,
     boundary: String,
 }
 
-impl Multipart {
+impl Form {
     /// Each member of the object becomes a field, a text as it is and anything else as JSON; each
     /// upload becomes the part that its `attach://` names.
-    ///
-    /// # Errors
-    ///
-    /// When `object` isn't a JSON object.
-    pub(crate) fn new(object: &[u8], uploads: &[Upload]) -> Result<Self, ParseError> {
+    fn new(
+        object: &[u8],
+        uploads: &[Upload],
+        contents: impl Iterator<Item = Piece>,
+    ) -> Result<Self, ParseError> {
         let object = utf8(object)?;
-        let mut parts = Self {
-            chunks: VecDeque::with_capacity(2 + 3 * uploads.len()),
+        let mut form = Self {
+            pieces: VecDeque::with_capacity(2 + 2 * uploads.len()),
             boundary: boundary(),
         };
-        let mut fields = String::with_capacity(object.len() + 256);
+        let mut text = String::with_capacity(object.len() + 256);
         let mut r = Reader::new(object);
-        if parts.fields(&mut r, &mut fields).is_err() {
+        if form.fields(&mut r, &mut text).is_err() {
             return Err(r.into_error());
         }
-        for upload in uploads {
-            parts.upload_head(upload, &mut fields);
-            parts.chunks.push_back(std::mem::take(&mut fields).into());
-            parts.chunks.push_back(upload.content().clone());
-            fields.push_str("\r\n");
+        for (upload, content) in uploads.iter().zip(contents) {
+            form.upload_head(upload, &mut text);
+            form.push(&mut text);
+            form.pieces.push_back(content);
+            text.push_str("\r\n");
         }
-        fields.push_str("--");
-        fields.push_str(&parts.boundary);
-        fields.push_str("--\r\n");
-        parts.chunks.push_back(fields.into());
-        Ok(parts)
+        text.push_str("--");
+        text.push_str(&form.boundary);
+        text.push_str("--\r\n");
+        form.push(&mut text);
+        Ok(form)
     }
 
-    pub(crate) fn content_type(&self) -> HeaderValue {
+    fn push(&mut self, text: &mut String) {
+        let bytes = Bytes::from(std::mem::take(text));
+        self.pieces.push_back(Piece::bytes(bytes, None));
+    }
+
+    fn content_type(&self) -> HeaderValue {
         let text = format!("multipart/form-data; boundary={}", self.boundary);
         // The boundary is hexadecimal, which every header takes.
         HeaderValue::try_from(text)
@@ -122,7 +178,9 @@ fn boundary() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Multipart;
+    use super::*;
+    use std::task::{Context, Poll, Waker};
+
     use crate::types::InputFile;
 
     #[test]
@@ -130,10 +188,17 @@ mod tests {
         let file = InputFile::bytes("a \"b\"%\r\n.png", &b"\x00content"[..]);
         let upload = file.as_upload().unwrap().clone();
         let object = r#"{"method":"sendPhoto","chat_id":1,"caption":"a\u00e9\"","x":{"y":[1]}}"#;
-        let parts = Multipart::new(object.as_bytes(), std::slice::from_ref(&upload)).unwrap();
-        let boundary = parts.boundary.clone();
+        let (content_type, mut pieces) =
+            encode(&object.into(), std::slice::from_ref(&upload)).unwrap();
+        let (_, boundary) = content_type.to_str().unwrap().split_once('=').unwrap();
         assert!(boundary.len() <= 70);
-        let body: Vec<u8> = parts.chunks.iter().flatten().copied().collect();
+        let length = pieces.len().unwrap();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut body = Vec::new();
+        while let Poll::Ready(Some(frame)) = pieces.poll_frame(&mut cx) {
+            body.extend(frame.unwrap().into_data().unwrap());
+        }
+        assert_eq!(body.len() as u64, length);
         let field = |name: &str, value: &str| {
             format!(
                 "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
@@ -157,8 +222,10 @@ mod tests {
 
     #[test]
     fn what_is_no_object_is_refused() {
+        let file = InputFile::bytes("a", &b"b"[..]);
         for text in ["", "[]", "{", "{} x"] {
-            assert!(Multipart::new(text.as_bytes(), &[]).is_err(), "{text}");
+            let upload = file.as_upload().unwrap().clone();
+            assert!(encode(&text.into(), &[upload]).is_err(), "{text}");
         }
     }
 }

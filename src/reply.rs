@@ -1,11 +1,15 @@
 //! What a handler answers.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use serde_core::Serialize;
 
-use crate::{method::InlineMethod, types::Upload};
+use crate::{
+    client::ApiRequest,
+    method::InlineMethod,
+    types::{Upload, UploadError},
+};
 
 /// The most that Telegram reads of a reply's arguments, in bytes (telegram-bot-api
 /// `HttpReader.h`). Over it the connection fails, and the update comes again.
@@ -38,6 +42,8 @@ struct Payload {
     method: Box<str>,
     /// One object with all of the arguments, `method` first.
     json: Bytes,
+    /// Where the parameters begin in it, after the method.
+    parameters_at: usize,
     uploads: Vec<Upload>,
 }
 
@@ -104,6 +110,7 @@ impl Reply {
         Ok(Self(Some(Payload {
             method: method.into(),
             json: json.into(),
+            parameters_at: at,
             uploads,
         })))
     }
@@ -124,12 +131,32 @@ impl Reply {
         self.0.as_ref().map_or(&[], |payload| &payload.uploads)
     }
 
-    /// Whether Telegram would read all of it.
+    /// Whether Telegram would read all of it, as far as its arguments go.
     pub(crate) fn check_size(&self) -> Result<(), ReplyError> {
         match self.json().map(Bytes::len) {
             Some(length) if length > MAX_REPLY_ARGUMENTS => Err(ReplyError::TooLarge { length }),
             _ => Ok(()),
         }
+    }
+
+    /// The same as a call of the client, for when it can't be the answer; `None` if there is nothing
+    /// to do.
+    ///
+    /// # Errors
+    ///
+    /// When the method's name isn't letters and digits, as only one that was given to
+    /// [`raw`](Self::raw) can be.
+    pub fn to_api_request(&self) -> Result<Option<ApiRequest>, crate::client::Error> {
+        let Some(payload) = &self.0 else {
+            return Ok(None);
+        };
+        // The method's name is in the address there, so its member goes.
+        let (_, parameters) = payload.json.split_at(payload.parameters_at);
+        let json = match parameters.first() {
+            Some(b',') => [b"{", &parameters[1..]].concat().into(),
+            _ => Bytes::from_static(b"{}"),
+        };
+        ApiRequest::from_parts(&payload.method, json, payload.uploads.clone()).map(Some)
     }
 }
 
@@ -203,6 +230,10 @@ pub enum ReplyError {
         /// How many bytes they have.
         length: usize,
     },
+    /// A file's length isn't known, and every answer has to say how long it is.
+    UnknownLength,
+    /// A file that goes with it can't be read.
+    Upload(Arc<UploadError>),
 }
 
 impl fmt::Display for ReplyError {
@@ -214,11 +245,20 @@ impl fmt::Display for ReplyError {
                 f,
                 "a reply has at most {MAX_REPLY_ARGUMENTS} bytes of arguments, not {length}"
             ),
+            Self::UnknownLength => f.write_str("the length of a file in a reply must be known"),
+            Self::Upload(_) => f.write_str("a file in a reply can't be read"),
         }
     }
 }
 
-impl std::error::Error for ReplyError {}
+impl std::error::Error for ReplyError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Upload(error) => Some(&**error),
+            _ => None,
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -266,23 +306,34 @@ mod tests {
             "logOut",
         ] {
             let error = Reply::raw(method, &json!({})).unwrap_err();
-            assert_eq!(
-                error,
-                ReplyError::Refused {
-                    method: method.into()
-                }
-            );
+            let ReplyError::Refused { method: refused } = error else {
+                panic!("{error}");
+            };
+            assert_eq!(&*refused, method);
         }
-        assert_eq!(
-            Reply::raw("x", &json!([])).unwrap_err(),
-            ReplyError::NotAnObject
-        );
+        let error = Reply::raw("x", &json!([])).unwrap_err();
+        assert!(matches!(error, ReplyError::NotAnObject), "{error}");
         assert_eq!(
             json(&Reply::raw("x", &json!({})).unwrap()),
             json!({"method": "x"})
         );
         let reply = SetChatStickerSet::new("@a", "b").into_reply().unwrap();
         assert_eq!(reply.method(), Some("setChatStickerSet"));
+    }
+
+    #[test]
+    fn e5_a_reply_can_be_called_instead() {
+        let reply = SendMessage::new(42, "a,b").into_reply().unwrap();
+        let call = reply.to_api_request().unwrap().unwrap();
+        assert_eq!(call.method(), "sendMessage");
+        assert_eq!(call.json(), br#"{"chat_id":42,"text":"a,b"}"#);
+        assert_eq!(call.chat_id(), Some(&42.into()));
+        assert!(!call.is_idempotent());
+        let bare = Reply::raw("x", &json!({})).unwrap();
+        assert_eq!(bare.to_api_request().unwrap().unwrap().json(), b"{}");
+        assert!(Reply::nothing().to_api_request().unwrap().is_none());
+        let odd = Reply::raw("x/y", &json!({})).unwrap();
+        assert!(odd.to_api_request().is_err());
     }
 
     #[test]

@@ -1,34 +1,134 @@
 //! The body of a call.
 
-use http::HeaderValue;
-
-use super::{ApiRequest, Error};
-use crate::{
-    body::{Chunks, body_of_chunks},
-    multipart::Multipart,
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::{Context, Poll, ready},
 };
 
-/// The body of a call: JSON, or `multipart/form-data` where files go with it. Its length is known.
-#[derive(Clone, Debug, Default)]
-pub struct ApiBody(Chunks);
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
 
-body_of_chunks!(ApiBody);
+use crate::{body::Pieces, types::UploadError};
+
+/// The body of a call: JSON, or `multipart/form-data` where files go with it. Its length is known
+/// unless a reader without one is uploaded.
+pub struct ApiBody {
+    pieces: Pieces,
+    sent: Sent,
+}
 
 impl ApiBody {
-    /// The body of a call and its content type: JSON unless a file is really uploaded.
-    pub(super) fn of(call: &ApiRequest) -> Result<(HeaderValue, Self), Error> {
-        if call.uploads().is_empty() {
-            let json = HeaderValue::from_static("application/json");
-            return Ok((
-                json,
-                Self(bytes::Bytes::copy_from_slice(call.json()).into()),
-            ));
+    pub(super) fn new(pieces: Pieces) -> Self {
+        Self {
+            pieces,
+            sent: Sent::default(),
         }
-        let parts = Multipart::new(call.json(), call.uploads()).map_err(Error::encode)?;
-        Ok((parts.content_type(), Self(parts.chunks.into())))
     }
 
-    pub(super) fn len(&self) -> u64 {
-        self.0.len()
+    pub(super) fn sent(&self) -> Sent {
+        self.sent.clone()
+    }
+
+    /// The same body again, if all of it is in memory: for layers below [`BotApi`](super::BotApi)
+    /// that repeat a request.
+    pub fn try_clone(&self) -> Option<Self> {
+        Some(Self {
+            pieces: self.pieces.try_clone()?,
+            sent: self.sent(),
+        })
+    }
+}
+
+impl Body for ApiBody {
+    type Data = Bytes;
+    type Error = UploadError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
+        let frame = ready!(self.pieces.poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => {
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                self.sent.add(length, self.pieces.is_empty());
+            }
+            Some(Err(_)) => {}
+            None => self.sent.add(0, true),
+        }
+        Poll::Ready(match frame {
+            Some(Err(error)) => Some(Err(self.sent.fail(error))),
+            other => other,
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.pieces.size_hint()
+    }
+}
+
+impl fmt::Debug for ApiBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiBody")
+            .field("length", &self.pieces.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// How much of a request the connection has taken.
+///
+/// A server that hasn't got the whole body can't have carried the call out, whatever the transport
+/// below makes of it. That is how a retry knows.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sent(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    bytes: AtomicU64,
+    complete: AtomicBool,
+    failure: Mutex<Option<UploadError>>,
+}
+
+impl Sent {
+    fn add(&self, length: usize, complete: bool) {
+        self.0.bytes.fetch_add(length as u64, Ordering::Relaxed);
+        if complete {
+            self.0.complete.store(true, Ordering::Release);
+        }
+    }
+
+    /// Keeps the reason, and gives the transport one of its own.
+    fn fail(&self, error: UploadError) -> UploadError {
+        *self.failure() = Some(error);
+        UploadError::stopped()
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.0.bytes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        self.0.complete.load(Ordering::Acquire)
+    }
+
+    /// Why a file couldn't be read to its end.
+    pub(super) fn take_failure(&self) -> Option<UploadError> {
+        self.failure().take()
+    }
+
+    fn failure(&self) -> std::sync::MutexGuard<'_, Option<UploadError>> {
+        self.0
+            .failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,6 +4,8 @@ use std::{borrow::Cow, error, fmt, time::Duration};
 
 use http::StatusCode;
 
+use crate::multipart::OpenError;
+
 type BoxError = Box<dyn error::Error + Send + Sync>;
 
 /// A call that failed.
@@ -44,6 +46,8 @@ pub enum ErrorKind {
     Encode,
     /// A file that was to be uploaded couldn't be read.
     Upload,
+    /// A file that was downloaded couldn't be written.
+    Write,
     /// The result isn't what the method returns.
     Decode,
 }
@@ -79,6 +83,19 @@ impl Error {
     /// Telegram did what was asked, so repeating it would do it twice.
     pub(crate) fn decode(source: impl Into<BoxError>) -> Self {
         Self::caused(ErrorKind::Decode, source).arrived(true)
+    }
+
+    pub(crate) fn from_opening(error: OpenError) -> Self {
+        match error {
+            OpenError::Upload(error) => Self::upload(error),
+            OpenError::Encode(error) => Self::encode(error),
+        }
+    }
+
+    /// A downloaded file can't be put where it is to go.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn write(source: std::io::Error) -> Self {
+        Self::caused(ErrorKind::Write, source)
     }
 
     pub(crate) fn upload(source: impl Into<BoxError>) -> Self {
@@ -247,6 +264,7 @@ impl fmt::Display for Error {
             ErrorKind::Invalid => "the call can't work, and wasn't sent",
             ErrorKind::Encode => "the call can't be written",
             ErrorKind::Upload => "a file to upload can't be read",
+            ErrorKind::Write => "a downloaded file can't be written",
             ErrorKind::Decode => "the result isn't what the method returns",
         })?;
         if let Some(status) = self.0.status {

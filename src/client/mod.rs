@@ -21,12 +21,20 @@
 //! # }
 //! ```
 
+mod address;
+mod answer;
 mod body;
+mod builder;
+mod download;
+mod encoding;
 mod error;
 mod reason;
 mod request;
+#[cfg(feature = "reqwest")]
+mod reqwest;
 mod response;
 mod service;
+mod stall;
 mod token;
 #[cfg(feature = "client")]
 mod transport;
@@ -39,18 +47,26 @@ use std::{
 use tower::{ServiceExt as _, util::BoxCloneSyncService};
 use tower_service::Service;
 
+#[cfg(feature = "reqwest")]
+pub use self::reqwest::{ReqwestBody, ReqwestError, ReqwestFuture, ReqwestTransport};
 #[cfg(feature = "client")]
-pub use self::transport::{HttpTransport, TransportBody, TransportError, TransportFuture};
+pub use self::transport::{
+    HttpTransport, HttpTransportBuilder, InvalidCertificate, TransportBody, TransportError,
+    TransportFuture,
+};
 pub use self::{
+    address::InvalidBaseUrl,
     body::ApiBody,
+    builder::ClientBuilder,
+    download::Download,
     error::{Error, ErrorKind},
     reason::Reason,
     request::ApiRequest,
     response::ApiResponse,
-    service::{BotApi, InvalidBaseUrl, ResponseFuture},
+    service::{BotApi, ResponseFuture},
     token::{BotToken, InvalidBotToken},
 };
-use crate::Method;
+use crate::{Method, methods::GetFile, types::File};
 
 /// Where Telegram's own servers are.
 pub const TELEGRAM_API: &str = "https://api.telegram.org";
@@ -69,6 +85,12 @@ impl Client {
     #[cfg(feature = "client")]
     pub fn new(token: &BotToken) -> Self {
         Self::from_service(BotApi::telegram(HttpTransport::new(), token))
+    }
+
+    /// A client with settings or layers of your own, over the default transport.
+    #[cfg(feature = "client")]
+    pub fn builder(token: &BotToken) -> ClientBuilder<HttpTransport> {
+        ClientBuilder::new(token, HttpTransport::new())
     }
 
     /// A client of a server of your own, over the default transport.
@@ -108,7 +130,49 @@ impl Client {
         self.call_once(call).await?.decode::<M>()
     }
 
-    async fn call_once(&self, call: ApiRequest) -> Result<ApiResponse, Error> {
+    /// Begins to download a file. Nothing of it is kept: its pieces are given out as they come.
+    ///
+    /// Where `file` has no `file_path`, as in updates, getFile is called for it first. Telegram's own
+    /// servers give files of up to 20 MB, and a path is good for at least an hour.
+    ///
+    /// ```no_run
+    /// # use tower_telegram::{Client, types::Document};
+    /// # async fn run(client: Client, file_id: &str) -> Result<(), Box<dyn std::error::Error>> {
+    /// use tower_telegram::methods::GetFile;
+    ///
+    /// let file = client.send(GetFile::new(file_id)).await?;
+    /// let mut download = client.download(&file).await?;
+    /// while let Some(chunk) = download.chunk().await? {
+    ///     println!("{} bytes", chunk.len());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send); when there is no such file; when the path is one on the server's disk
+    /// and [`local_files`](BotApi::local_files) isn't on.
+    pub async fn download(&self, file: &File) -> Result<Download, Error> {
+        let found;
+        let path = if let Some(path) = &file.file_path {
+            path
+        } else {
+            found = self
+                .send(GetFile::new(file.file_id.clone()))
+                .await?
+                .file_path;
+            found
+                .as_ref()
+                .ok_or_else(|| Error::decode("telegram gave the file no path"))?
+        };
+        let response = self.call_once(ApiRequest::download(path)).await?;
+        response
+            .into_download()
+            .ok_or_else(|| Error::decode("a layer answered with something else than a file"))
+    }
+
+    pub(crate) async fn call_once(&self, call: ApiRequest) -> Result<ApiResponse, Error> {
         self.service.clone().oneshot(call).await
     }
 }

@@ -24,8 +24,9 @@ pub struct ApiRequest {
     extensions: Extensions,
 }
 
+/// What is asked for.
 #[derive(Clone)]
-enum Target {
+pub(super) enum Target {
     Method { json: Bytes, uploads: Vec<Upload> },
     File { path: Box<str> },
 }
@@ -105,6 +106,25 @@ impl ApiRequest {
         })
     }
 
+    /// A file, by the `file_path` that getFile gives. Layers see it as the method `download`, which
+    /// the Bot API doesn't have.
+    pub fn download(file_path: &str) -> Self {
+        Self {
+            method: "download".into(),
+            target: Target::File {
+                path: file_path.into(),
+            },
+            chat_id: None,
+            idempotent: true,
+            held_back: Duration::ZERO,
+            extensions: Extensions::new(),
+        }
+    }
+
+    pub(super) fn target(&self) -> &Target {
+        &self.target
+    }
+
     /// Telegram's name for the method.
     pub fn method(&self) -> &str {
         &self.method
@@ -131,7 +151,7 @@ impl ApiRequest {
 
     /// Whether it can be sent again. It can't once a file that was read as it went has been read.
     pub fn is_replayable(&self) -> bool {
-        true
+        self.uploads().iter().all(Upload::is_replayable)
     }
 
     /// How long Telegram may take on purpose: the `timeout` of getUpdates.

@@ -4,12 +4,14 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::Error;
+use super::{Download, Error};
 use crate::Method;
 
-/// What Telegram returned for a call.
+/// What Telegram returned for a call: the JSON of a result, or a file.
 pub struct ApiResponse {
     result: Bytes,
+    // Its body is `Send` only; nobody shares a response while it is read.
+    download: Option<Download>,
 }
 
 impl ApiResponse {
@@ -17,10 +19,23 @@ impl ApiResponse {
     pub fn new(result: impl Into<Bytes>) -> Self {
         Self {
             result: result.into(),
+            download: None,
         }
     }
 
-    /// The JSON of the result.
+    pub(super) fn file(download: Download) -> Self {
+        Self {
+            result: Bytes::new(),
+            download: Some(download),
+        }
+    }
+
+    /// The file, if it was one that was asked for.
+    pub fn into_download(self) -> Option<Download> {
+        self.download
+    }
+
+    /// The JSON of the result; empty for a file.
     pub fn result(&self) -> &Bytes {
         &self.result
     }
@@ -40,6 +55,7 @@ impl fmt::Debug for ApiResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ApiResponse")
             .field("length", &self.result.len())
+            .field("download", &self.download)
             .finish_non_exhaustive()
     }
 }

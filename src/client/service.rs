@@ -1,6 +1,7 @@
 //! From an [`ApiRequest`] to an HTTP request, and back.
 
 use std::{
+    borrow::Cow,
     error, fmt,
     future::Future,
     pin::Pin,
@@ -9,29 +10,65 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
+use http::{HeaderValue, Request, Response, StatusCode, header, request};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{ApiBody, ApiRequest, ApiResponse, BotToken, Error, TELEGRAM_API};
+use super::{
+    ApiBody, ApiRequest, ApiResponse, BotToken, Error, InvalidBaseUrl, TELEGRAM_API,
+    address::Address,
+    answer::read_answer,
+    body::Sent,
+    download::{self, Download},
+    encoding,
+    request::Target,
+    stall::Stall,
+};
 use crate::{
-    json::{self, FromJson as _, Reader, Result as Read},
-    webhook::read_body::{Limits, ReadBody},
+    body::Pieces,
+    multipart::{self, OpenError},
+    read_body::{Limits, ReadBody},
 };
 
-/// The most of an answer that is read. Telegram's longest is that of getUpdates, 4 MiB.
+/// The most of an answer that is read, also after decompressing it. Telegram's longest is that of
+/// getUpdates, 4 MiB.
 const MAX_ANSWER: usize = 32 << 20;
+
+/// How long a connection may stand still, unless told otherwise.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+
+type BoxError = Box<dyn error::Error + Send + Sync>;
+type Opening = Pin<Box<dyn Future<Output = Result<(HeaderValue, Pieces), OpenError>> + Send>>;
+type OpeningFile = Pin<Box<dyn Future<Output = Result<Download, Error>> + Send>>;
 
 /// Calls the Bot API over an HTTP service.
 ///
 /// It adds the address and the token, so that no layer above it sees the token; whatever traces
 /// URIs belongs above it, not below.
+///
+/// ```
+/// use tower_telegram::client::{ApiBody, BotApi, Client};
+/// use http::{Request, Response};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // Any HTTP client that is a service; here one that always gives the same answer.
+/// let http = tower::service_fn(async |_: Request<ApiBody>| {
+///     Ok::<_, std::io::Error>(Response::new(r#"{"ok":true,"result":true}"#.to_owned()))
+/// });
+/// let api = BotApi::new(http, &"123456:a-Secret_One".parse()?, "http://localhost:8081")?;
+/// let client = Client::from_service(api);
+/// # let _ = client;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct BotApi<S> {
     inner: S,
-    /// Up to and with the slash before the method's name. Holds the token.
-    prefix: std::sync::Arc<str>,
+    address: Address,
+    // A service's own timer, where there is one.
+    read_timeout: Option<Duration>,
+    local_files: bool,
 }
 
 impl<S> BotApi<S> {
@@ -41,73 +78,126 @@ impl<S> BotApi<S> {
     ///
     /// When `base_url` isn't an absolute `http` or `https` URL.
     pub fn new(inner: S, token: &BotToken, base_url: &str) -> Result<Self, InvalidBaseUrl> {
-        let base = base_url.trim_end_matches('/');
-        let uri: Uri = base.parse().map_err(|_| InvalidBaseUrl)?;
-        let known = matches!(uri.scheme_str(), Some("http" | "https"));
-        if !known || uri.host().is_none_or(str::is_empty) || uri.query().is_some() {
-            return Err(InvalidBaseUrl);
-        }
-        Ok(Self::at(inner, token, base))
+        Ok(Self::at(inner, Address::new(base_url, token)?))
     }
 
     /// Calls Telegram's own servers.
     pub fn telegram(inner: S, token: &BotToken) -> Self {
-        Self::at(inner, token, TELEGRAM_API)
+        Self::at(inner, Address::trusted(TELEGRAM_API, token))
     }
 
-    fn at(inner: S, token: &BotToken, base: &str) -> Self {
+    fn at(inner: S, address: Address) -> Self {
         Self {
             inner,
-            prefix: format!("{base}/bot{}/", token.expose()).into(),
+            address,
+            read_timeout: Some(READ_TIMEOUT),
+            local_files: false,
         }
     }
 
-    fn encode(&self, call: &ApiRequest) -> Result<Request<ApiBody>, Error> {
-        let (content_type, body) = ApiBody::of(call)?;
-        // The error would hold the address, and with it the token.
-        let uri = Uri::try_from(format!("{}{}", self.prefix, call.method()))
-            .map_err(|_| Error::encode("a method's name that doesn't fit a URI"))?;
-        let length = HeaderValue::from(body.len());
-        let mut request = Request::new(body);
+    /// Calls Telegram's [test environment](https://core.telegram.org/bots/features#dedicated-test-environment),
+    /// which has users, bots and tokens of its own.
+    pub fn test_environment(mut self) -> Self {
+        self.address.set_test_environment();
+        self
+    }
+
+    /// How long a connection may stand still: no byte of the request taken and none of the answer
+    /// come. 60 s unless told otherwise; `None` is no limit.
+    ///
+    /// What Telegram takes on purpose is added: the `timeout` of getUpdates, and a second for each
+    /// MiB that is uploaded, as files are stored before the answer comes. It needs the feature
+    /// `tokio`, for its timer; without it there is no limit.
+    pub fn read_timeout(mut self, limit: Option<Duration>) -> Self {
+        self.read_timeout = limit;
+        self
+    }
+
+    /// The server is one in local mode on this machine: where it gives a file's absolute path,
+    /// [`Client::download`](super::Client::download) opens that path. Needs the feature `tokio`.
+    ///
+    /// # Security
+    ///
+    /// Such a server can name any file that this process can read.
+    pub fn local_files(mut self) -> Self {
+        self.local_files = true;
+        self
+    }
+
+    pub(super) fn set_base_url(
+        &mut self,
+        url: &str,
+        token: &BotToken,
+    ) -> Result<(), InvalidBaseUrl> {
+        self.address.set_base(Address::new(url, token)?);
+        Ok(())
+    }
+
+    pub(super) fn with_inner<T>(self, inner: T) -> BotApi<T> {
+        BotApi {
+            inner,
+            address: self.address,
+            read_timeout: self.read_timeout,
+            local_files: self.local_files,
+        }
+    }
+
+    fn encode(&self, call: &ApiRequest, body: (HeaderValue, Pieces)) -> Encoded {
+        let (content_type, pieces) = body;
+        let mut request = Request::new(());
         *request.method_mut() = http::Method::POST;
-        *request.uri_mut() = uri;
+        *request.uri_mut() = self.address.method(call.method())?;
         let headers = request.headers_mut();
         headers.insert(header::CONTENT_TYPE, content_type);
-        headers.insert(header::CONTENT_LENGTH, length);
-        Ok(request)
+        if let Some(length) = pieces.len() {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        if let Some(accepted) = encoding::ACCEPTED {
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(accepted));
+        }
+        let (head, ()) = request.into_parts();
+        Ok((head, ApiBody::new(pieces)))
+    }
+
+    fn fetch(&self, path: &str) -> Encoded {
+        let mut request = Request::new(());
+        *request.uri_mut() = self.address.file(path)?;
+        let (head, ()) = request.into_parts();
+        Ok((head, ApiBody::new(Pieces::default())))
+    }
+
+    /// How long the connection may stand still during this call.
+    fn patience(&self, call: &ApiRequest, body: &ApiBody) -> Option<Duration> {
+        let mut limit = self.read_timeout? + call.held_back();
+        if !call.uploads().is_empty() {
+            limit += Duration::from_secs(body.size_hint().lower() >> 20);
+        }
+        Some(limit)
     }
 }
+
+type Encoded = Result<(request::Parts, ApiBody), Error>;
 
 impl<S: fmt::Debug> fmt::Debug for BotApi<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BotApi")
             .field("inner", &self.inner)
+            .field("address", &self.address)
+            .field("read_timeout", &self.read_timeout)
             .finish_non_exhaustive()
     }
 }
 
-/// A base URL that can't be called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct InvalidBaseUrl;
-
-impl fmt::Display for InvalidBaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the base url of the bot api must be an absolute http or https url")
-    }
-}
-
-impl error::Error for InvalidBaseUrl {}
-
 impl<S, B> Service<ApiRequest> for BotApi<S>
 where
-    S: Service<Request<ApiBody>, Response = Response<B>>,
-    S::Error: Into<Box<dyn error::Error + Send + Sync>>,
-    B: Body,
+    S: Service<Request<ApiBody>, Response = Response<B>> + Clone,
+    S::Error: Into<BoxError>,
+    B: Body + Send + 'static,
+    B::Error: Into<BoxError>,
 {
     type Response = ApiResponse;
     type Error = Error;
-    type Future = ResponseFuture<S::Future, B>;
+    type Future = ResponseFuture<S, S::Future, B>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.inner
@@ -116,141 +206,228 @@ where
     }
 
     fn call(&mut self, call: ApiRequest) -> Self::Future {
-        let state = match self.encode(&call) {
-            Ok(request) => State::Calling {
-                future: self.inner.call(request),
-            },
-            Err(error) => State::Failed { error: Some(error) },
-        };
-        ResponseFuture { state }
+        let method = call.method_name();
+        let state = self
+            .begin(call)
+            .unwrap_or_else(|error| State::Failed { error: Some(error) });
+        ResponseFuture { method, state }
+    }
+}
+
+impl<S> BotApi<S> {
+    fn begin<B>(&mut self, call: ApiRequest) -> Result<State<S, S::Future, B>, Error>
+    where
+        S: Service<Request<ApiBody>, Response = Response<B>> + Clone,
+    {
+        match call.target() {
+            Target::File { path } if download::is_on_disk(path) => {
+                if !self.local_files {
+                    return Err(Error::invalid(
+                        "an absolute path is opened only with `local_files`",
+                    ));
+                }
+                let opening = Box::pin(Download::open(path.clone()));
+                Ok(State::OpeningFile { opening })
+            }
+            Target::File { path } => {
+                let (head, body) = self.fetch(path)?;
+                Ok(self.send(head, body, &call))
+            }
+            Target::Method { json, uploads } => {
+                if uploads.iter().any(crate::types::Upload::needs_opening) {
+                    let opening = multipart::open_and_encode(json.clone(), uploads.clone());
+                    return Ok(State::Opening {
+                        opening: Box::pin(opening),
+                        // The one that is ready goes with the call.
+                        api: Some((self.take(), call)),
+                    });
+                }
+                let body = multipart::encode(json, uploads).map_err(Error::encode)?;
+                let (head, body) = self.encode(&call, body)?;
+                Ok(self.send(head, body, &call))
+            }
+        }
+    }
+
+    fn take(&mut self) -> Self
+    where
+        S: Clone,
+    {
+        let fresh = self.clone();
+        std::mem::replace(self, fresh)
+    }
+
+    fn send<B>(
+        &mut self,
+        head: request::Parts,
+        body: ApiBody,
+        call: &ApiRequest,
+    ) -> State<S, S::Future, B>
+    where
+        S: Service<Request<ApiBody>, Response = Response<B>>,
+    {
+        let stall = Stall::new(self.patience(call, &body));
+        let sent = body.sent();
+        State::Calling {
+            is_file: matches!(call.target(), Target::File { .. }),
+            future: self.inner.call(Request::from_parts(head, body)),
+            sent,
+            stall: Some(stall),
+        }
     }
 }
 
 pin_project! {
     /// The response future of [`BotApi`].
-    pub struct ResponseFuture<F, B> {
+    pub struct ResponseFuture<S, F, B> {
+        method: Cow<'static, str>,
         #[pin]
-        state: State<F, B>,
+        state: State<S, F, B>,
     }
 }
 
-impl<F, B> fmt::Debug for ResponseFuture<F, B> {
+impl<S, F, B> fmt::Debug for ResponseFuture<S, F, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+        f.debug_struct("ResponseFuture")
+            .field("method", &self.method)
+            .finish_non_exhaustive()
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<F, B> {
-        Calling { #[pin] future: F },
-        Reading { status: StatusCode, #[pin] body: ReadBody<B> },
+    enum State<S, F, B> {
+        /// Files are opened, as their lengths have to be known first.
+        Opening { opening: Opening, api: Option<(BotApi<S>, ApiRequest)> },
+        OpeningFile { opening: OpeningFile },
+        Calling {
+            #[pin]
+            future: F,
+            sent: Sent,
+            stall: Option<Stall>,
+            is_file: bool,
+        },
+        Reading {
+            status: StatusCode,
+            gzip: bool,
+            #[pin]
+            body: ReadBody<B>,
+            stall: Stall,
+        },
         Failed { error: Option<Error> },
     }
 }
 
-impl<F, B, E> Future for ResponseFuture<F, B>
+const LIMITS: Limits = Limits {
+    max_bytes: MAX_ANSWER,
+    read_timeout: None,
+};
+
+impl<S, B> Future for ResponseFuture<S, S::Future, B>
 where
-    F: Future<Output = Result<Response<B>, E>>,
-    E: Into<Box<dyn error::Error + Send + Sync>>,
-    B: Body,
+    S: Service<Request<ApiBody>, Response = Response<B>> + Clone,
+    S::Error: Into<BoxError>,
+    B: Body + Send + 'static,
+    B::Error: Into<BoxError>,
 {
     type Output = Result<ApiResponse, Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        const LIMITS: Limits = Limits {
-            max_bytes: MAX_ANSWER,
-            read_timeout: None,
-        };
-        let mut state = self.project().state;
-        loop {
-            let next = match state.as_mut().project() {
-                StateProj::Calling { future } => {
-                    let response =
-                        ready!(future.poll(cx)).map_err(|error| Error::transport(error, true))?;
-                    State::Reading {
-                        status: response.status(),
-                        body: ReadBody::new(response.into_body(), LIMITS),
-                    }
-                }
-                StateProj::Reading { status, body } => {
-                    let body =
-                        ready!(body.poll(cx)).map_err(|error| Error::transport(error, true))?;
-                    return Poll::Ready(read_answer(*status, &body));
-                }
-                StateProj::Failed { error } => {
-                    let error = error
-                        .take()
-                        .unwrap_or_else(|| Error::encode("polled again"));
-                    return Poll::Ready(Err(error));
-                }
-            };
-            state.set(next);
-        }
+        let this = self.project();
+        let done = ready!(poll_state(this.state, cx));
+        Poll::Ready(done.map_err(|error| error.with_method(this.method.clone())))
     }
 }
 
-/// Telegram's envelope around every result.
-#[derive(Default)]
-struct Answer<'a> {
-    ok: Option<bool>,
-    result: Option<&'a str>,
-    error_code: Option<i64>,
-    description: Option<Box<str>>,
-    retry_after: Option<i64>,
-    migrate_to_chat_id: Option<i64>,
-}
-
-fn read_answer(status: StatusCode, body: &Bytes) -> Result<ApiResponse, Error> {
-    let text = json::utf8(body).map_err(|_| Error::http(status))?;
-    let mut r = Reader::new(text);
-    let Ok(answer) = Answer::read(&mut r) else {
-        return Err(Error::http(status));
-    };
-    match (answer.ok, answer.result) {
-        (Some(true), Some(result)) => Ok(ApiResponse::new(body.slice_ref(result.as_bytes()))),
-        (Some(false), _) => Err(answer.into_error(status)),
-        _ => Err(Error::http(status)),
-    }
-}
-
-impl<'a> Answer<'a> {
-    fn read(r: &mut Reader<'a>) -> Read<Self> {
-        let mut answer = Self::default();
-        let mut more = r.open_object()?;
-        while more {
-            match &*r.key_text()? {
-                "ok" => r.field(&mut answer.ok, "ok")?,
-                "result" => answer.result = Some(r.raw()?),
-                "error_code" => r.field(&mut answer.error_code, "error_code")?,
-                "description" => answer.description = Some(r.text()?.into()),
-                "parameters" => answer.read_parameters(r)?,
-                _ => r.skip()?,
+fn poll_state<S, B>(
+    mut state: Pin<&mut State<S, S::Future, B>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<ApiResponse, Error>>
+where
+    S: Service<Request<ApiBody>, Response = Response<B>> + Clone,
+    S::Error: Into<BoxError>,
+    B: Body + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    loop {
+        let next = match state.as_mut().project() {
+            StateProj::Opening { opening, api } => {
+                let body = ready!(opening.as_mut().poll(cx)).map_err(Error::from_opening)?;
+                let Some((mut api, call)) = api.take() else {
+                    return Poll::Ready(Err(polled_again()));
+                };
+                let (head, body) = api.encode(&call, body)?;
+                api.send(head, body, &call)
             }
-            more = r.next_member()?;
-        }
-        r.finish()?;
-        Ok(answer)
+            StateProj::OpeningFile { opening } => {
+                return opening.as_mut().poll(cx).map_ok(ApiResponse::file);
+            }
+            StateProj::Calling {
+                future,
+                sent,
+                stall,
+                is_file,
+            } => {
+                let Some(timer) = stall else {
+                    return Poll::Ready(Err(polled_again()));
+                };
+                let Poll::Ready(response) = future.poll(cx) else {
+                    ready!(timer.poll_stalled(sent.bytes(), cx));
+                    return Poll::Ready(Err(Error::timeout(sent.is_complete())));
+                };
+                let response = response.map_err(|error| broken(error, sent))?;
+                let timer = stall.take().unwrap_or_default();
+                if *is_file && response.status().is_success() {
+                    let download = Download::new(response, timer);
+                    return Poll::Ready(Ok(ApiResponse::file(download)));
+                }
+                State::Reading {
+                    status: response.status(),
+                    gzip: encoding::is_gzip(response.headers()),
+                    body: ReadBody::new(response.into_body(), LIMITS),
+                    stall: timer,
+                }
+            }
+            StateProj::Reading {
+                status,
+                gzip,
+                mut body,
+                stall,
+            } => {
+                let Poll::Ready(read) = body.as_mut().poll(cx) else {
+                    ready!(stall.poll_stalled(body.received() as u64, cx));
+                    return Poll::Ready(Err(Error::timeout(true)));
+                };
+                let read = read.map_err(|error| error.into_client_error(*status));
+                return Poll::Ready(read.and_then(|body| finish(*status, *gzip, body)));
+            }
+            StateProj::Failed { error } => {
+                return Poll::Ready(Err(error.take().unwrap_or_else(polled_again)));
+            }
+        };
+        state.set(next);
     }
+}
 
-    fn read_parameters(&mut self, r: &mut Reader<'a>) -> Read<()> {
-        let parameters = crate::types::ResponseParameters::from_json(r)?;
-        self.retry_after = parameters.retry_after;
-        self.migrate_to_chat_id = parameters.migrate_to_chat_id;
-        Ok(())
-    }
+fn finish(status: StatusCode, gzip: bool, body: Bytes) -> Result<ApiResponse, Error> {
+    let body = if gzip {
+        encoding::gunzip(&body, MAX_ANSWER).ok_or_else(|| Error::http(status))?
+    } else {
+        body
+    };
+    read_answer(status, &body).map(ApiResponse::new)
+}
 
-    fn into_error(self, status: StatusCode) -> Error {
-        let code = self.error_code.and_then(|code| u16::try_from(code).ok());
-        let code = code.and_then(|code| StatusCode::from_u16(code).ok());
-        let seconds = self.retry_after.and_then(|s| u64::try_from(s).ok());
-        Error::api(
-            code.unwrap_or(status),
-            self.description.unwrap_or_default(),
-            seconds.map(Duration::from_secs),
-            self.migrate_to_chat_id,
-        )
+/// The transport's error, unless it failed for a file that couldn't be read.
+fn broken(error: impl Into<BoxError>, sent: &Sent) -> Error {
+    match sent.take_failure() {
+        Some(failure) => Error::upload(failure),
+        None => Error::transport(error, sent.is_complete()),
     }
+}
+
+fn polled_again() -> Error {
+    Error::encode("the call was polled after it was done")
 }
 
 #[cfg(test)]
@@ -260,8 +437,7 @@ mod tests {
     use super::*;
     use crate::{
         client::{Client, ErrorKind},
-        methods::{GetMe, SendPhoto},
-        types::InputFile,
+        methods::GetMe,
     };
 
     fn token() -> BotToken {
@@ -302,7 +478,7 @@ mod tests {
         assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
         assert_eq!(
             error.to_string(),
-            "telegram refused the call: 429 Too Many Requests: retry after 7"
+            "getMe: telegram refused the call: 429 Too Many Requests: retry after 7"
         );
     }
 
@@ -341,44 +517,6 @@ mod tests {
             format!("{client:?} {:?}", token()),
         ] {
             assert!(!shown.contains("secret"), "{shown}");
-        }
-    }
-
-    #[test]
-    fn uploads_go_as_a_form_and_the_rest_as_json() {
-        let api = BotApi::new((), &token(), "https://api.telegram.org").unwrap();
-        let content_type = |photo: InputFile| {
-            let call = ApiRequest::new(&SendPhoto::new(1, photo)).unwrap();
-            let request = api.encode(&call).unwrap();
-            let length = request.headers()["content-length"]
-                .to_str()
-                .unwrap()
-                .to_owned();
-            assert_eq!(length, request.body().len().to_string());
-            request.headers()["content-type"]
-                .to_str()
-                .unwrap()
-                .to_owned()
-        };
-        assert_eq!(content_type("file-id".into()), "application/json");
-        let upload = InputFile::bytes("a.png", &b"png"[..]);
-        assert!(content_type(upload).starts_with("multipart/form-data; boundary="));
-    }
-
-    #[test]
-    fn only_absolute_http_urls_are_bases() {
-        for bad in [
-            "",
-            "api.telegram.org",
-            "/x",
-            "ftp://a",
-            "http://",
-            "http://a?b=c",
-        ] {
-            assert!(BotApi::new((), &token(), bad).is_err(), "{bad}");
-        }
-        for good in ["http://localhost:1/", "https://a/proxy"] {
-            assert!(BotApi::new((), &token(), good).is_ok(), "{good}");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::{
     error, fmt,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -11,41 +12,52 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
-use hyper_rustls::HttpsConnector;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{self, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
 use pin_project_lite::pin_project;
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
+#[cfg(feature = "platform-roots")]
+use rustls_platform_verifier::Verifier;
 use tower_service::Service;
 
 use super::ApiBody;
 
-/// How long making a connection may take.
+/// How long making a connection may take, unless told otherwise.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// An HTTP/1.1 client with TLS and its own roots. Connections are kept and shared by its clones.
+/// A connection on which nothing comes for so long is asked whether it is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+/// An HTTP client with TLS: HTTP/2 where the server has it, else HTTP/1.1. Connections are kept and
+/// shared by its clones.
+///
+/// It trusts the roots that Mozilla does, which are part of the program;
+/// [`builder`](Self::builder) takes others. It follows no redirect and uses no proxy; a
+/// `reqwest::Client`, with the feature `reqwest`, does either.
 #[derive(Clone)]
 pub struct HttpTransport {
     client: legacy::Client<HttpsConnector<HttpConnector>, ApiBody>,
 }
 
 impl HttpTransport {
-    /// Makes no connection yet.
+    /// With the usual settings. Makes no connection yet, and needs no runtime.
     pub fn new() -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_webpki_roots()
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
-        let client = legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .build(connector);
-        Self { client }
+        Self::builder().build()
+    }
+
+    /// With settings of your own.
+    pub fn builder() -> HttpTransportBuilder {
+        HttpTransportBuilder {
+            connect_timeout: CONNECT_TIMEOUT,
+            roots: Roots::Bundled,
+            more_roots: Vec::new(),
+        }
     }
 }
 
@@ -54,6 +66,125 @@ impl Default for HttpTransport {
         Self::new()
     }
 }
+
+/// Makes an [`HttpTransport`].
+#[derive(Clone, Debug)]
+#[must_use = "it makes a transport when it is built"]
+pub struct HttpTransportBuilder {
+    connect_timeout: Duration,
+    roots: Roots,
+    more_roots: Vec<CertificateDer<'static>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Roots {
+    Bundled,
+    #[cfg(feature = "platform-roots")]
+    Platform,
+}
+
+impl HttpTransportBuilder {
+    /// How long making a connection may take, with looking up the host but without the TLS
+    /// handshake. 10 s unless told otherwise.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.connect_timeout = limit;
+        self
+    }
+
+    /// Trusts what the operating system does, in place of the bundled roots. Ask for it before
+    /// [`root_certificate`](Self::root_certificate) is no different from after.
+    #[cfg(feature = "platform-roots")]
+    pub fn platform_roots(mut self) -> Self {
+        self.roots = Roots::Platform;
+        self
+    }
+
+    /// Trusts these certificates too, in PEM: for a server of your own that has one of its own.
+    ///
+    /// # Errors
+    ///
+    /// When there is none in it that can be read.
+    pub fn root_certificate(mut self, pem: &[u8]) -> Result<Self, InvalidCertificate> {
+        let found: Vec<_> = CertificateDer::pem_slice_iter(pem)
+            .collect::<Result<_, _>>()
+            .map_err(|_| InvalidCertificate)?;
+        if found.is_empty() {
+            return Err(InvalidCertificate);
+        }
+        let mut store = RootCertStore::empty();
+        for certificate in &found {
+            store
+                .add(certificate.clone())
+                .map_err(|_| InvalidCertificate)?;
+        }
+        self.more_roots.extend(found);
+        Ok(self)
+    }
+
+    /// Makes it. No connection is made yet.
+    ///
+    /// # Panics
+    ///
+    /// With `platform_roots`, when the operating system's can't be reached.
+    pub fn build(self) -> HttpTransport {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_keepalive(Some(KEEP_ALIVE));
+        tcp.set_connect_timeout(Some(self.connect_timeout));
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(self.tls())
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(tcp);
+        let client = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .build(connector);
+        HttpTransport { client }
+    }
+
+    /// The provider is named, as picking the process's own panics where a program has two.
+    #[allow(clippy::expect_used)]
+    fn tls(self) -> ClientConfig {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .expect("ring has the ciphers of TLS 1.2 and 1.3");
+        match self.roots {
+            Roots::Bundled => {
+                let mut roots = RootCertStore {
+                    roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+                };
+                roots.add_parsable_certificates(self.more_roots);
+                config.with_root_certificates(roots).with_no_client_auth()
+            }
+            #[cfg(feature = "platform-roots")]
+            Roots::Platform => {
+                let verifier = Verifier::new_with_extra_roots(self.more_roots, provider)
+                    .expect("the operating system's certificates can be reached");
+                config
+                    .dangerous()
+                    .with_custom_certificate_verifier(Arc::new(verifier))
+                    .with_no_client_auth()
+            }
+        }
+    }
+}
+
+/// What can't be a certificate in PEM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InvalidCertificate;
+
+impl fmt::Display for InvalidCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a root certificate is one in PEM")
+    }
+}
+
+impl error::Error for InvalidCertificate {}
 
 impl fmt::Debug for HttpTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,24 +1,21 @@
 //! Files on their way to Telegram.
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
-
 use bytes::Bytes;
 use serde_core::{Serialize, Serializer};
+#[cfg(feature = "tokio")]
+use tokio::io::AsyncRead;
 
 use super::Str;
 #[cfg(feature = "serde-all")]
 use crate::json::{FromJson, Reader, deserialize_from_json};
+use crate::upload::{ProgressHook, Upload, UploadProgress};
 
 /// A file for Telegram: one it has already, one it is to fetch, or one that is uploaded.
 ///
-/// Made with [`id`](Self::id), [`url`](Self::url) or [`bytes`](Self::bytes). A text turns into a
-/// reference by itself, so that `SendPhoto::new(chat, "https://…")` reads well.
+/// Made with [`id`](Self::id), [`url`](Self::url), [`bytes`](Self::bytes), and, with the feature
+/// `tokio`, `path` or `reader`. A text turns into a reference by itself, so that
+/// `SendPhoto::new(chat, "https://…")` reads well.
+///
 /// See [Sending files](https://core.telegram.org/bots/api#sending-files).
 #[derive(Clone, Debug, PartialEq)]
 pub struct InputFile(Source);
@@ -42,10 +39,55 @@ impl InputFile {
 
     /// A file that is uploaded from memory, under the name that people will see.
     pub fn bytes(file_name: impl Into<Str>, content: impl Into<Bytes>) -> Self {
-        Self(Source::Upload(Upload::new(
+        Self(Source::Upload(Upload::from_bytes(
             file_name.into(),
             content.into(),
         )))
+    }
+
+    /// A file that is uploaded from the disk, under its own name; [`file_name`](Self::file_name)
+    /// gives it another. It is opened when it is sent, and again when that is tried again, and
+    /// never all in memory.
+    #[cfg(feature = "tokio")]
+    pub fn path(path: impl Into<std::path::PathBuf>) -> Self {
+        Self(Source::Upload(Upload::from_path(path.into())))
+    }
+
+    /// A file that is uploaded while it is read. Without a length the request goes out in chunks.
+    ///
+    /// What was read is gone, so a call that failed after that isn't tried again.
+    #[cfg(feature = "tokio")]
+    pub fn reader(
+        file_name: impl Into<Str>,
+        reader: impl AsyncRead + Send + 'static,
+        length: Option<u64>,
+    ) -> Self {
+        let upload = Upload::from_reader(file_name.into(), Box::pin(reader), length);
+        Self(Source::Upload(upload))
+    }
+
+    /// The name that people will see, where it is an upload.
+    pub fn file_name(mut self, file_name: impl Into<Str>) -> Self {
+        if let Source::Upload(upload) = &mut self.0 {
+            upload.set_file_name(file_name.into());
+        }
+        self
+    }
+
+    /// Calls `hook` as the upload goes on: after each piece that was handed to the connection, of at
+    /// most 64 KiB. An attempt that is repeated begins again from nothing.
+    ///
+    /// ```
+    /// use tower_telegram::types::InputFile;
+    ///
+    /// let picture = InputFile::bytes("a.png", &b"..."[..])
+    ///     .on_progress(|at| println!("{} of {:?} bytes", at.sent, at.total));
+    /// ```
+    pub fn on_progress(mut self, hook: impl Fn(UploadProgress) + Send + Sync + 'static) -> Self {
+        if let Source::Upload(upload) = &mut self.0 {
+            upload.set_progress(ProgressHook::new(hook));
+        }
+        self
     }
 
     /// The upload, if it is one.
@@ -85,58 +127,6 @@ impl FromJson for InputFile {
 #[cfg(feature = "serde-all")]
 deserialize_from_json!(InputFile);
 
-/// The content of a file that is uploaded with a request. Cheap to clone.
-#[derive(Clone)]
-pub struct Upload(Arc<Content>);
-
-struct Content {
-    /// Tells the uploads of one request apart; the same upload used twice in it is sent once.
-    number: u64,
-    file_name: Str,
-    bytes: Bytes,
-}
-
-impl Upload {
-    fn new(file_name: Str, bytes: Bytes) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self(Arc::new(Content {
-            number: NEXT.fetch_add(1, Ordering::Relaxed),
-            file_name,
-            bytes,
-        }))
-    }
-
-    /// The name of the multipart part that carries the content.
-    pub fn part_name(&self) -> String {
-        format!("file{}", self.0.number)
-    }
-
-    /// The name that people will see.
-    pub fn file_name(&self) -> &str {
-        &self.0.file_name
-    }
-
-    /// The content.
-    pub fn content(&self) -> &Bytes {
-        &self.0.bytes
-    }
-}
-
-impl PartialEq for Upload {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.file_name == other.0.file_name && self.0.bytes == other.0.bytes
-    }
-}
-
-impl fmt::Debug for Upload {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Upload")
-            .field("file_name", &self.0.file_name)
-            .field("length", &self.0.bytes.len())
-            .finish()
-    }
-}
-
 /// A type that can hold uploads, however deep.
 pub(crate) trait CollectUploads {
     fn collect_uploads(&self, into: &mut Vec<Upload>);
@@ -145,7 +135,7 @@ pub(crate) trait CollectUploads {
 impl CollectUploads for InputFile {
     fn collect_uploads(&self, into: &mut Vec<Upload>) {
         if let Some(upload) = self.as_upload()
-            && !into.iter().any(|known| known.0.number == upload.0.number)
+            && !into.iter().any(|known| known.is_same(upload))
         {
             into.push(upload.clone());
         }

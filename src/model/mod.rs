@@ -12,11 +12,6 @@ mod update;
 
 pub(crate) use self::input_file::CollectUploads;
 pub use self::{
-    allowed_updates::AllowedUpdates,
-    chat_id::ChatId,
-    input_file::{InputFile, Upload},
-    message::CommandCall,
-    message_or_true::MessageOrTrue,
-    str::Str,
-    update::Update,
+    allowed_updates::AllowedUpdates, chat_id::ChatId, input_file::InputFile, message::CommandCall,
+    message_or_true::MessageOrTrue, str::Str, update::Update,
 };

@@ -13,7 +13,8 @@ pub(super) fn check(certificate: &InputFile) -> Result<(), InvalidWebhook> {
     let Some(upload) = certificate.as_upload() else {
         return Err(InvalidWebhook::CertificateNotUploaded);
     };
-    check_content(upload.content())
+    // What is read only while it is sent can't be looked at before.
+    upload.bytes().map_or(Ok(()), |bytes| check_content(bytes))
 }
 
 fn check_content(content: &[u8]) -> Result<(), InvalidWebhook> {

@@ -55,7 +55,7 @@ impl SetWebhook {
     /// When the URL isn't an absolute `https` URL on port 443, 80, 88 or 8443 of a public host,
     /// without user information and fragment; `ip_address` isn't a public IPv4 address;
     /// `max_connections` isn't from 1 to 100; or the certificate isn't an uploaded PEM of at most
-    /// 3 MiB.
+    /// 3 MiB. What is in a certificate can be told only where its bytes are in memory.
     pub fn check(&self) -> Result<(), InvalidWebhook> {
         let url = self.check_shape()?;
         if !url.is_https() {

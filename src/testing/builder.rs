@@ -2,18 +2,15 @@
 
 use std::{
     net::Ipv4Addr,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, AtomicU64},
-    },
+    sync::{Arc, atomic::AtomicI64},
     time::Duration,
 };
 
 use tokio::net::TcpListener;
 
 use super::{
-    Error, Inner, Telegram, answer::Overrides, api, call::CallLog, state::State, webhook::Webhook,
-    wire::Limits,
+    Error, Inner, Telegram, answer::Overrides, api, call::CallLog, files::Files, state::State,
+    webhook::Webhook, wire::Limits,
 };
 
 /// Starts a [`Telegram`] with settings of its own.
@@ -29,6 +26,7 @@ pub struct TelegramBuilder {
     patience: Duration,
     webhook_cooldown: Duration,
     max_upload: usize,
+    keep_uploads: usize,
 }
 
 impl Default for TelegramBuilder {
@@ -43,6 +41,7 @@ impl Default for TelegramBuilder {
             patience: Duration::from_secs(10),
             webhook_cooldown: Duration::from_secs(1),
             max_upload: 256 << 20,
+            keep_uploads: usize::MAX,
         }
     }
 }
@@ -85,7 +84,7 @@ impl TelegramBuilder {
         self
     }
 
-    /// How long [`Telegram::wait_for_call`] waits; 10 s by default.
+    /// How long [`Telegram::wait_for_call`] and [`Telegram::wait_until_confirmed`] wait; 10 s by default.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
@@ -105,6 +104,14 @@ impl TelegramBuilder {
         self
     }
 
+    /// Of uploaded files with more bytes than this only [`length`](super::UploadedFile::length) and
+    /// [`sha256`](super::UploadedFile::sha256) are kept; multipart requests are then never held in memory, except
+    /// for compressed ones. Unlimited by default. A webhook's certificate must fit.
+    pub fn keep_uploads_up_to(mut self, bytes: usize) -> Self {
+        self.keep_uploads = bytes;
+        self
+    }
+
     /// Starts it on a free port of 127.0.0.1. Must be called within a Tokio runtime.
     ///
     /// # Errors
@@ -120,18 +127,18 @@ impl TelegramBuilder {
             token: self.token,
             bot_id,
             user_name: self.user_name,
-            webhook: Webhook::new(self.webhook_cooldown),
+            webhook: Webhook::new(self.webhook_cooldown, self.first_update_id),
             log: CallLog::default(),
             overrides: Overrides::default(),
             limits: Limits {
                 response: self.response_timeout,
                 body: self.max_upload,
+                keep: self.keep_uploads,
             },
             max_wait: self.max_wait,
             max_attempts: self.max_attempts,
             patience: self.patience,
-            max_upload: self.max_upload,
-            next_update_id: AtomicU64::new(self.first_update_id),
+            files: Files::default(),
             message_id: AtomicI64::new(0),
         });
         let server = tokio::spawn(api::serve(listener, Arc::clone(&state))).abort_handle();

@@ -11,6 +11,8 @@ use std::{fmt, io, time::Duration};
 pub enum Error {
     /// No loopback port could be opened.
     Start(io::Error),
+    /// The file can't be read.
+    File(io::Error),
     /// The bot token isn't of the form `<id>:<secret>`.
     InvalidToken,
     /// No webhook is set, so there is nowhere to send the update.
@@ -26,6 +28,25 @@ pub enum Error {
     HeadTooLarge {
         /// The size of the head, in bytes.
         bytes: usize,
+    },
+    /// The bot doesn't ask for that type of update (`allowed_updates`). Telegram drops it without a word.
+    NotAllowed {
+        /// The update's type.
+        update_type: String,
+    },
+    /// An update of that id, or a later one, was confirmed already: `getUpdates` can't give it out any more.
+    AlreadyConfirmed {
+        /// The update's id.
+        update_id: u64,
+    },
+    /// 100 000 updates, or 128 MiB of them, wait already. Telegram drops further ones without a word.
+    QueueFull,
+    /// The bot didn't confirm the update in time.
+    NotConfirmed {
+        /// The update's id.
+        update_id: u64,
+        /// How long the test waited.
+        waited: Duration,
     },
     /// Telegram refused the call.
     Refused {
@@ -49,6 +70,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Start(_) => f.write_str("no loopback port could be opened"),
+            Self::File(_) => f.write_str("the file can't be read"),
             Self::InvalidToken => f.write_str("the bot token is not of the form <id>:<secret>"),
             Self::NoWebhook => f.write_str("no webhook is set"),
             Self::NotAnUpdate => {
@@ -65,6 +87,16 @@ impl fmt::Display for Error {
                     f,
                     "the request head has {bytes} bytes, Telegram never sends those over 4096"
                 )
+            }
+            Self::NotAllowed { update_type } => {
+                write!(f, "the bot does not ask for updates of type {update_type}")
+            }
+            Self::AlreadyConfirmed { update_id } => {
+                write!(f, "update {update_id} or a later one was confirmed already")
+            }
+            Self::QueueFull => f.write_str("too many updates wait for getUpdates"),
+            Self::NotConfirmed { update_id, waited } => {
+                write!(f, "update {update_id} was not confirmed within {waited:?}")
             }
             Self::Refused { code, description } => write!(f, "{code} {description}"),
             Self::NoCall {
@@ -95,7 +127,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Start(source) => Some(source),
+            Self::Start(source) | Self::File(source) => Some(source),
             _ => None,
         }
     }

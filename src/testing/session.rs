@@ -122,7 +122,7 @@ impl Session {
         *id = Some(connection.id);
         let exchange = timeout(limits.response, connection.exchange(request, limits.body)).await;
         let (answer, is_sent) = exchange.map_err(|_| AttemptError::TimedOut)??;
-        let mut args = Args::default();
+        let mut args = Args::keeping(limits.keep);
         let content_type = http1::header(&answer.headers, "content-type");
         if let Err(refusal) = args.read_body(content_type, &answer.body).await {
             return Err(connection.refuse(refusal));

@@ -41,7 +41,8 @@ pub use self::{
 
 pub use crate::{
     json::{ParseError, RawJson},
-    model::{AllowedUpdates, ChatId, CommandCall, InputFile, MessageOrTrue, Str, Update, Upload},
+    model::{AllowedUpdates, ChatId, CommandCall, InputFile, MessageOrTrue, Str, Update},
+    upload::{Upload, UploadError, UploadProgress},
 };
 
 /// What each file of this folder needs.

@@ -28,7 +28,6 @@ mod forward;
 mod handler;
 pub mod parse;
 mod raw_update;
-pub(crate) mod read_body;
 mod rejection;
 pub mod reply;
 mod reply_body;

@@ -3,8 +3,13 @@
 //! 1. Nothing: 200, `Content-Length: 0`.
 //! 2. A method: 200, `application/json`, one object.
 //! 3. A method with files: 200, `multipart/form-data`.
-//! 4. A reply that Telegram wouldn't read, as its arguments are over 1 MiB: 500.
-//! 5. An error of the handler passes through; or, with
+//! 4. A reply that can't be an answer, as its arguments are over 1 MiB or the length of a file isn't
+//!    known: it is called through the [`client`](ReplyLayer::client) if there is one, and then
+//!    answered with an empty 200; else 500. If Telegram refuses that call (as one that comes in an
+//!    answer, which nobody hears of), the refusal is logged and the update done; if the call may work
+//!    later, 500.
+//! 5. A file that can't be read: 500.
+//! 6. An error of the handler passes through; or, with
 //!    [`errors_as_responses`](ReplyLayer::errors_as_responses), becomes 500, so that Telegram sends
 //!    the update again. A panic, then, too.
 //!
@@ -37,10 +42,12 @@ use std::{
     any::Any,
     convert::Infallible,
     error::Error,
+    fmt,
     future::Future,
     marker::PhantomData,
     panic::{self, AssertUnwindSafe},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -49,15 +56,17 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Rejection, ReplyBody};
-use crate::{IntoReply, ReplyError};
+use super::{Rejection, ReplyBody, rejection::empty_response};
+use crate::{Client, IntoReply, Reply, ReplyError};
 
 /// Encodes what the handler returns. See the [module](self).
 ///
 /// `E` says what becomes of an error: it passes ([`PassErrors`]), or is answered
 /// ([`ErrorsAsResponses`]).
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ReplyLayer<E = PassErrors> {
+    /// Shared, as every clone of the service has it.
+    client: Option<Arc<Client>>,
     errors: PhantomData<fn() -> E>,
 }
 
@@ -74,16 +83,23 @@ pub struct ErrorsAsResponses;
 impl ReplyLayer {
     /// Encodes replies, and passes errors on.
     pub fn new() -> Self {
-        Self {
+        Self::default()
+    }
+}
+
+impl<E> ReplyLayer<E> {
+    /// Answers errors and panics with 500, so that the service has no error left.
+    pub fn errors_as_responses(self) -> ReplyLayer<ErrorsAsResponses> {
+        ReplyLayer {
+            client: self.client,
             errors: PhantomData,
         }
     }
 
-    /// Answers errors and panics with 500, so that the service has no error left.
-    pub fn errors_as_responses(self) -> ReplyLayer<ErrorsAsResponses> {
-        ReplyLayer {
-            errors: PhantomData,
-        }
+    /// What calls the replies that can't be answers.
+    pub fn client(mut self, client: Client) -> Self {
+        self.client = Some(Arc::new(client));
+        self
     }
 }
 
@@ -93,6 +109,7 @@ impl<S, E> Layer<S> for ReplyLayer<E> {
     fn layer(&self, inner: S) -> Self::Service {
         EncodeReply {
             inner,
+            client: self.client.clone(),
             broken: false,
             errors: self.errors,
         }
@@ -100,23 +117,81 @@ impl<S, E> Layer<S> for ReplyLayer<E> {
 }
 
 /// The service of [`ReplyLayer`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct EncodeReply<S, E = PassErrors> {
     inner: S,
+    client: Option<Arc<Client>>,
     /// It won't get ready again.
     broken: bool,
     errors: PhantomData<fn() -> E>,
 }
 
+type Later = Pin<Box<dyn Future<Output = Response<ReplyBody>> + Send>>;
+
+/// An answer: at once, or after files were opened or the client has called.
+enum Encoded {
+    Now(Response<ReplyBody>),
+    Later(Later),
+}
+
 /// The answer to what the handler returned.
-fn encode<R: IntoReply>(reply: R) -> Response<ReplyBody> {
-    let response = reply
-        .into_reply()
-        .and_then(|reply| ReplyBody::respond(&reply));
-    response.unwrap_or_else(|error: ReplyError| {
-        tracing::error!(%error, "a reply can't be sent as an answer");
-        Rejection::Reply(error).into_response()
-    })
+fn encode<R: IntoReply>(reply: R, client: Option<&Arc<Client>>) -> Encoded {
+    let reply = match reply.into_reply() {
+        Ok(reply) => reply,
+        Err(error) => return Encoded::Now(rejected(error)),
+    };
+    if ReplyBody::needs_opening(&reply) {
+        return Encoded::Later(Box::pin(answer_later(reply, client.cloned())));
+    }
+    // Cheap: a reply is a handle to what was written.
+    match (ReplyBody::respond(reply.clone()), client) {
+        (Ok(response), _) => Encoded::Now(response),
+        (Err(error), Some(client)) if fits_a_call(&error) => {
+            Encoded::Later(Box::pin(call(reply, Arc::clone(client))))
+        }
+        (Err(error), _) => Encoded::Now(rejected(error)),
+    }
+}
+
+async fn answer_later(reply: Reply, client: Option<Arc<Client>>) -> Response<ReplyBody> {
+    match (ReplyBody::open_and_respond(reply.clone()).await, client) {
+        (Ok(response), _) => response,
+        (Err(error), Some(client)) if fits_a_call(&error) => call(reply, client).await,
+        (Err(error), _) => rejected(error),
+    }
+}
+
+/// Whether what can't be an answer can be a call.
+fn fits_a_call(error: &ReplyError) -> bool {
+    matches!(
+        error,
+        ReplyError::TooLarge { .. } | ReplyError::UnknownLength
+    )
+}
+
+/// The client gives back what the method returned, which nobody has asked for.
+async fn call(reply: Reply, client: Arc<Client>) -> Response<ReplyBody> {
+    let done = match reply.to_api_request() {
+        Ok(Some(request)) => client.call_once(request).await,
+        Ok(None) => return empty_response(),
+        Err(error) => Err(error),
+    };
+    match done {
+        Ok(_) => empty_response(),
+        Err(error) if !error.is_retryable() => {
+            tracing::error!(%error, "telegram refused a reply");
+            empty_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "a reply can't be called");
+            Rejection::Failed.into_response()
+        }
+    }
+}
+
+fn rejected(error: ReplyError) -> Response<ReplyBody> {
+    tracing::error!(%error, "a reply can't be sent as an answer");
+    Rejection::Reply(error).into_response()
 }
 
 impl<S, T> Service<Request<T>> for EncodeReply<S, PassErrors>
@@ -134,17 +209,58 @@ where
 
     fn call(&mut self, request: Request<T>) -> Self::Future {
         ResponseFuture {
-            future: self.inner.call(request),
+            answer: Answer::Handling {
+                future: self.inner.call(request),
+                client: self.client.clone(),
+            },
+        }
+    }
+}
+
+pin_project! {
+    #[project = AnswerProj]
+    enum Answer<F> {
+        Handling { #[pin] future: F, client: Option<Arc<Client>> },
+        Later { future: Later },
+        Failed,
+    }
+}
+
+impl<F, R, E> Future for Answer<F>
+where
+    F: Future<Output = Result<R, E>>,
+    R: IntoReply,
+{
+    type Output = Result<Response<ReplyBody>, E>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let later = match self.as_mut().project() {
+                AnswerProj::Later { future } => return future.as_mut().poll(cx).map(Ok),
+                AnswerProj::Failed => return Poll::Ready(Ok(Rejection::Failed.into_response())),
+                AnswerProj::Handling { future, client } => {
+                    match encode(ready!(future.poll(cx))?, client.as_ref()) {
+                        Encoded::Now(response) => return Poll::Ready(Ok(response)),
+                        Encoded::Later(later) => later,
+                    }
+                }
+            };
+            self.set(Self::Later { future: later });
         }
     }
 }
 
 pin_project! {
     /// The response future of [`EncodeReply`] that passes errors.
-    #[derive(Debug)]
     pub struct ResponseFuture<F> {
         #[pin]
-        future: F,
+        answer: Answer<F>,
+    }
+}
+
+impl<F> fmt::Debug for ResponseFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
 
@@ -156,7 +272,7 @@ where
     type Output = Result<Response<ReplyBody>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(ready!(self.project().future.poll(cx)).map(encode))
+        self.project().answer.poll(cx)
     }
 }
 
@@ -181,22 +297,37 @@ where
 
     fn call(&mut self, request: Request<T>) -> Self::Future {
         if self.broken {
-            return AnsweredFuture { future: None };
+            return AnsweredFuture {
+                answer: Answer::Failed,
+            };
         }
         // A panicking handler must not take the connection with it, on which more updates wait.
         let call = panic::catch_unwind(AssertUnwindSafe(|| self.inner.call(request)));
-        AnsweredFuture {
-            future: call.map_err(|panic| log_panic(&*panic)).ok(),
-        }
+        let answer = match call {
+            Ok(future) => Answer::Handling {
+                future,
+                client: self.client.clone(),
+            },
+            Err(panic) => {
+                log_panic(&*panic);
+                Answer::Failed
+            }
+        };
+        AnsweredFuture { answer }
     }
 }
 
 pin_project! {
     /// The response future of [`EncodeReply`] that answers errors.
-    #[derive(Debug)]
     pub struct AnsweredFuture<F> {
         #[pin]
-        future: Option<F>,
+        answer: Answer<F>,
+    }
+}
+
+impl<F> fmt::Debug for AnsweredFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnsweredFuture").finish_non_exhaustive()
     }
 }
 
@@ -209,14 +340,9 @@ where
     type Output = Result<Response<ReplyBody>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut future = self.project().future;
-        let Some(running) = future.as_mut().as_pin_mut() else {
-            return Poll::Ready(Ok(Rejection::Failed.into_response()));
-        };
+        let mut answer = self.project().answer;
         // Encoding runs the handler's code too, where its type serializes in its own way.
-        let polled = panic::catch_unwind(AssertUnwindSafe(|| {
-            running.poll(cx).map(|done| done.map(encode))
-        }));
+        let polled = panic::catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx)));
         let response = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(Ok(response))) => response,
@@ -226,7 +352,7 @@ where
             }
             Err(panic) => {
                 log_panic(&*panic);
-                future.set(None);
+                answer.set(Answer::Failed);
                 Rejection::Failed.into_response()
             }
         };

@@ -1,42 +1,109 @@
 //! The body of an answer.
 
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
 use http::{HeaderValue, Response, header};
+use http_body::{Body, Frame, SizeHint};
 
 use super::rejection::empty_response;
 use crate::{
     Reply, ReplyError,
-    body::{Chunks, body_of_chunks},
-    multipart::Multipart,
+    body::Pieces,
+    multipart::{self, OpenError},
+    types::{Upload, UploadError},
 };
 
 /// The body of an answer to Telegram: empty, one JSON object, or `multipart/form-data` where files
 /// go with it. Its length is always known.
-#[derive(Clone, Debug, Default)]
-pub struct ReplyBody(Chunks);
-
-body_of_chunks!(ReplyBody);
+#[derive(Default)]
+pub struct ReplyBody {
+    pieces: Pieces,
+    reply: Reply,
+}
 
 impl ReplyBody {
-    /// The whole answer: 200, with the body that the reply takes (conformance E1–E3).
-    pub(crate) fn respond(reply: &Reply) -> Result<Response<Self>, ReplyError> {
-        reply.check_size()?;
+    /// The reply that it is made of: nothing, for a body that was made without one.
+    pub fn reply(&self) -> &Reply {
+        &self.reply
+    }
+
+    /// The whole answer: 200, with the body that the reply takes (conformance E1–E3). Files that have
+    /// to be opened first have no length here.
+    pub(crate) fn respond(reply: Reply) -> Result<Response<Self>, ReplyError> {
         let Some(json) = reply.json() else {
             return Ok(empty_response());
         };
-        let (chunks, content_type) = if reply.uploads().is_empty() {
-            let content_type = HeaderValue::from_static("application/json");
-            (Chunks::from(json.clone()), content_type)
-        } else {
-            let parts =
-                Multipart::new(json, reply.uploads()).map_err(|_| ReplyError::NotAnObject)?;
-            let content_type = parts.content_type();
-            (parts.chunks.into(), content_type)
+        reply.check_size()?;
+        if Self::needs_opening(&reply) {
+            return Err(ReplyError::UnknownLength);
+        }
+        let encoded =
+            multipart::encode(json, reply.uploads()).map_err(|_| ReplyError::NotAnObject)?;
+        Self::response(reply, encoded)
+    }
+
+    /// The same where files have to be opened.
+    pub(crate) async fn open_and_respond(reply: Reply) -> Result<Response<Self>, ReplyError> {
+        let Some(json) = reply.json() else {
+            return Ok(empty_response());
         };
-        let length = HeaderValue::from(chunks.len());
-        let mut response = Response::new(Self(chunks));
+        reply.check_size()?;
+        let opening = multipart::open_and_encode(json.clone(), reply.uploads().to_vec());
+        let encoded = opening.await.map_err(|error| match error {
+            OpenError::Upload(error) => ReplyError::Upload(Arc::new(error)),
+            OpenError::Encode(_) => ReplyError::NotAnObject,
+        })?;
+        Self::response(reply, encoded)
+    }
+
+    pub(crate) fn needs_opening(reply: &Reply) -> bool {
+        reply.uploads().iter().any(Upload::needs_opening)
+    }
+
+    fn response(
+        reply: Reply,
+        (content_type, pieces): (HeaderValue, Pieces),
+    ) -> Result<Response<Self>, ReplyError> {
+        let length = pieces.len().ok_or(ReplyError::UnknownLength)?;
+        let mut response = Response::new(Self { pieces, reply });
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, content_type);
-        headers.insert(header::CONTENT_LENGTH, length);
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         Ok(response)
+    }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = UploadError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
+        self.pieces.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.pieces.size_hint()
+    }
+}
+
+impl fmt::Debug for ReplyBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplyBody")
+            .field("length", &self.pieces.len())
+            .field("reply", &self.reply)
+            .finish()
     }
 }

@@ -62,10 +62,8 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{
-    RawUpdate, Rejection,
-    read_body::{Limits, ReadBody},
-};
+use super::{RawUpdate, Rejection};
+use crate::read_body::{Limits, ReadBody};
 
 /// Reads the request's body as an update. See the [module](self).
 #[derive(Clone, Copy, Debug)]
@@ -251,8 +249,9 @@ where
                 }
                 StateProj::Reading { body, next } => {
                     let body = ready!(body.poll(cx));
-                    let raw =
-                        body.and_then(|b| RawUpdate::from_bytes(b).map_err(Rejection::Malformed));
+                    let raw = body
+                        .map_err(Rejection::from)
+                        .and_then(|b| RawUpdate::from_bytes(b).map_err(Rejection::Malformed));
                     match (raw, next.take()) {
                         (Ok(raw), Some((head, mut inner))) => State::Handling {
                             future: inner.call(Request::from_parts(head, raw)),

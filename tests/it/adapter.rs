@@ -63,7 +63,7 @@ impl Endpoint {
 /// Reads the answer of a service that is called without a connection.
 pub(crate) async fn read(response: Response<ReplyBody>) -> Answer {
     let (head, body) = response.into_parts();
-    let Ok(body) = body.collect().await;
+    let body = body.collect().await.expect("the body is whole");
     let headers = head.headers.iter();
     Answer {
         status: head.status.as_u16(),

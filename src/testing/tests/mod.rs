@@ -1,6 +1,8 @@
 //! The whole of it, over sockets: a scripted bot on one side, a plain client on the other.
 
 mod bot_api;
+mod files;
+mod polling;
 mod reading;
 mod redelivery;
 mod replies;

@@ -1,6 +1,7 @@
 //! Reads a body of a bounded size within a bounded time.
 
 use std::{
+    error::Error,
     future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -8,10 +9,11 @@ use std::{
 };
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use http::StatusCode;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use super::Rejection;
+use crate::{client, webhook::Rejection};
 
 /// How long a body may be, and how long it may take.
 #[derive(Clone, Copy, Debug)]
@@ -46,10 +48,59 @@ impl<B> ReadBody<B> {
             deadline: Deadline::default(),
         }
     }
+
+    /// How much is there by now.
+    pub(crate) fn received(&self) -> usize {
+        self.first.len() + self.more.len()
+    }
+}
+
+/// Why a body couldn't be read.
+#[derive(Debug)]
+pub(crate) enum ReadError<E> {
+    TooLarge { limit: usize },
+    Timeout,
+    Body(E),
+}
+
+impl<E> From<ReadError<E>> for Rejection {
+    fn from(error: ReadError<E>) -> Self {
+        match error {
+            ReadError::TooLarge { limit } => Self::TooLarge { limit },
+            ReadError::Timeout => Self::Timeout,
+            ReadError::Body(_) => Self::Interrupted,
+        }
+    }
+}
+
+impl<E> ReadError<E> {
+    /// Half an answer came, or far too much of one.
+    pub(crate) fn into_client_error(self, status: StatusCode) -> client::Error
+    where
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        match self {
+            Self::TooLarge { .. } => client::Error::http(status),
+            Self::Timeout => client::Error::timeout(true),
+            Self::Body(error) => client::Error::transport(error, true),
+        }
+    }
+}
+
+impl ReadError<client::Error> {
+    pub(crate) fn into_download_error(self) -> client::Error {
+        match self {
+            Self::TooLarge { limit } => {
+                client::Error::decode(format!("the file has more than {limit} bytes"))
+            }
+            Self::Timeout => client::Error::timeout(true),
+            Self::Body(error) => error,
+        }
+    }
 }
 
 impl<B: Body> Future for ReadBody<B> {
-    type Output = Result<Bytes, Rejection>;
+    type Output = Result<Bytes, ReadError<B::Error>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -58,12 +109,12 @@ impl<B: Body> Future for ReadBody<B> {
                 Poll::Ready(frame) => frame,
                 Poll::Pending => {
                     ready!(this.deadline.poll_passed(this.limits.read_timeout, cx));
-                    return Poll::Ready(Err(Rejection::Timeout));
+                    return Poll::Ready(Err(ReadError::Timeout));
                 }
             };
             let mut data = match frame {
                 None => return Poll::Ready(Ok(take(this.first, this.more))),
-                Some(Err(_)) => return Poll::Ready(Err(Rejection::Interrupted)),
+                Some(Err(error)) => return Poll::Ready(Err(ReadError::Body(error))),
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => data,
                     Err(_trailers) => continue,
@@ -72,7 +123,7 @@ impl<B: Body> Future for ReadBody<B> {
             let length = data.remaining();
             if this.first.len() + this.more.len() + length > this.limits.max_bytes {
                 let limit = this.limits.max_bytes;
-                return Poll::Ready(Err(Rejection::TooLarge { limit }));
+                return Poll::Ready(Err(ReadError::TooLarge { limit }));
             }
             if this.first.is_empty() && this.more.is_empty() {
                 *this.first = data.copy_to_bytes(length);

@@ -1,0 +1,72 @@
+//! Telegram's envelope around every result.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use super::Error;
+use crate::json::{self, FromJson as _, Reader, Result as Read};
+
+/// The JSON of the result, or the error that came instead of one.
+pub(super) fn read_answer(status: StatusCode, body: &Bytes) -> Result<Bytes, Error> {
+    let text = json::utf8(body).map_err(|_| Error::http(status))?;
+    let mut r = Reader::new(text);
+    let Ok(answer) = Answer::read(&mut r) else {
+        return Err(Error::http(status));
+    };
+    match (answer.ok, answer.result) {
+        (Some(true), Some(result)) => Ok(body.slice_ref(result.as_bytes())),
+        (Some(false), _) => Err(answer.into_error(status)),
+        _ => Err(Error::http(status)),
+    }
+}
+
+#[derive(Default)]
+struct Answer<'a> {
+    ok: Option<bool>,
+    result: Option<&'a str>,
+    error_code: Option<i64>,
+    description: Option<Box<str>>,
+    retry_after: Option<i64>,
+    migrate_to_chat_id: Option<i64>,
+}
+
+impl<'a> Answer<'a> {
+    fn read(r: &mut Reader<'a>) -> Read<Self> {
+        let mut answer = Self::default();
+        let mut more = r.open_object()?;
+        while more {
+            match &*r.key_text()? {
+                "ok" => r.field(&mut answer.ok, "ok")?,
+                "result" => answer.result = Some(r.raw()?),
+                "error_code" => r.field(&mut answer.error_code, "error_code")?,
+                "description" => answer.description = Some(r.text()?.into()),
+                "parameters" => answer.read_parameters(r)?,
+                _ => r.skip()?,
+            }
+            more = r.next_member()?;
+        }
+        r.finish()?;
+        Ok(answer)
+    }
+
+    fn read_parameters(&mut self, r: &mut Reader<'a>) -> Read<()> {
+        let parameters = crate::types::ResponseParameters::from_json(r)?;
+        self.retry_after = parameters.retry_after;
+        self.migrate_to_chat_id = parameters.migrate_to_chat_id;
+        Ok(())
+    }
+
+    fn into_error(self, status: StatusCode) -> Error {
+        let code = self.error_code.and_then(|code| u16::try_from(code).ok());
+        let code = code.and_then(|code| StatusCode::from_u16(code).ok());
+        let seconds = self.retry_after.and_then(|s| u64::try_from(s).ok());
+        Error::api(
+            code.unwrap_or(status),
+            self.description.unwrap_or_default(),
+            seconds.map(Duration::from_secs),
+            self.migrate_to_chat_id,
+        )
+    }
+}

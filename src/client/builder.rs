@@ -1,0 +1,122 @@
+//! Puts a client together.
+
+use std::{fmt, time::Duration};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower::layer::util::{Identity, Stack};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{ApiBody, ApiRequest, ApiResponse, BotApi, BotToken, Client, InvalidBaseUrl};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Makes a [`Client`]: its server, its transport, and the layers around its calls.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_telegram::Client;
+///
+/// # #[cfg(feature = "client")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = Client::builder(&"123456:a-Secret_One".parse()?)
+///     .base_url("http://localhost:8081")?
+///     .read_timeout(Duration::from_secs(20))
+///     .layer(tower::timeout::TimeoutLayer::new(Duration::from_secs(60)))
+///     .build();
+/// # let _ = client;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "client"))]
+/// # fn main() {}
+/// ```
+#[derive(Clone)]
+#[must_use = "it makes a client when it is built"]
+pub struct ClientBuilder<T, L = Identity> {
+    api: BotApi<T>,
+    token: BotToken,
+    layers: L,
+}
+
+impl<T> ClientBuilder<T> {
+    /// Calls Telegram's own servers over `transport`: any HTTP client that is a service.
+    /// [`Client::builder`] is the same over the default one.
+    pub fn new(token: &BotToken, transport: T) -> Self {
+        Self {
+            api: BotApi::telegram(transport, token),
+            token: token.clone(),
+            layers: Identity::new(),
+        }
+    }
+}
+
+impl<T, L> ClientBuilder<T, L> {
+    /// A server of your own in place of Telegram's, such as `http://localhost:8081`. See
+    /// [Using a Local Bot API Server](https://core.telegram.org/bots/api#using-a-local-bot-api-server).
+    ///
+    /// # Errors
+    ///
+    /// When it isn't an absolute `http` or `https` URL.
+    pub fn base_url(mut self, url: &str) -> Result<Self, InvalidBaseUrl> {
+        self.api.set_base_url(url, &self.token)?;
+        Ok(self)
+    }
+
+    /// See [`BotApi::test_environment`].
+    pub fn test_environment(mut self) -> Self {
+        self.api = self.api.test_environment();
+        self
+    }
+
+    /// See [`BotApi::read_timeout`].
+    pub fn read_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.api = self.api.read_timeout(limit.into());
+        self
+    }
+
+    /// See [`BotApi::local_files`].
+    pub fn local_files(mut self) -> Self {
+        self.api = self.api.local_files();
+        self
+    }
+
+    /// Another transport.
+    pub fn transport<U>(self, transport: U) -> ClientBuilder<U, L> {
+        ClientBuilder {
+            api: self.api.with_inner(transport),
+            token: self.token,
+            layers: self.layers,
+        }
+    }
+
+    /// A layer around the calls. The first is the outermost, as in `tower::ServiceBuilder`.
+    pub fn layer<M>(self, layer: M) -> ClientBuilder<T, Stack<M, L>> {
+        ClientBuilder {
+            api: self.api,
+            token: self.token,
+            layers: Stack::new(layer, self.layers),
+        }
+    }
+
+    /// Makes it. No connection is made yet.
+    pub fn build<B>(self) -> Client
+    where
+        T: Service<Request<ApiBody>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        T::Error: Into<BoxError>,
+        B: Body + Send + 'static,
+        B::Error: Into<BoxError>,
+        L: Layer<BotApi<T>>,
+        L::Service: Service<ApiRequest, Response = ApiResponse> + Clone + Send + Sync + 'static,
+        <L::Service as Service<ApiRequest>>::Error: Into<BoxError>,
+        <L::Service as Service<ApiRequest>>::Future: Send + 'static,
+    {
+        Client::from_service(self.layers.layer(self.api))
+    }
+}
+
+impl<T, L> fmt::Debug for ClientBuilder<T, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder").finish_non_exhaustive()
+    }
+}

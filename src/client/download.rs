@@ -1,0 +1,251 @@
+//! A file on its way from Telegram.
+
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf as _, Bytes};
+use http::{Response, header};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::{Error, stall::Stall};
+use crate::read_body::{Limits, ReadBody};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A file as it comes: nothing of it is kept. It is an `http_body::Body` too.
+///
+/// See [`Client::download`](super::Client::download).
+#[must_use = "nothing more is read unless it is asked for"]
+pub struct Download {
+    body: Pin<Box<dyn Body<Data = Bytes, Error = Error> + Send>>,
+    length: Option<u64>,
+}
+
+impl Download {
+    pub(super) fn new<B>(response: Response<B>, stall: Stall) -> Self
+    where
+        B: Body + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let declared = response.headers().get(header::CONTENT_LENGTH);
+        let declared = declared.and_then(|length| length.to_str().ok()?.parse().ok());
+        let body = response.into_body();
+        Self {
+            length: body.size_hint().exact().or(declared),
+            body: Box::pin(FileBody {
+                body,
+                stall,
+                received: 0,
+            }),
+        }
+    }
+
+    /// How many bytes the whole file has, if the server said so.
+    pub fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// The next piece, or `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// When the connection breaks, or stands still for longer than
+    /// [`read_timeout`](super::BotApi::read_timeout).
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            let frame = std::future::poll_fn(|cx| self.body.as_mut().poll_frame(cx)).await;
+            match frame {
+                None => return Ok(None),
+                Some(Err(error)) => return Err(error),
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) if data.is_empty() => {}
+                    Ok(data) => return Ok(Some(data)),
+                    Err(_trailers) => {}
+                },
+            }
+        }
+    }
+
+    /// All of it in memory, if it has at most `max` bytes.
+    ///
+    /// # Errors
+    ///
+    /// When it is longer, or as with [`chunk`](Self::chunk).
+    pub async fn bytes(self, max: usize) -> Result<Bytes, Error> {
+        let limits = Limits {
+            max_bytes: max,
+            read_timeout: None,
+        };
+        let read = ReadBody::new(self.body, limits).await;
+        read.map_err(crate::read_body::ReadError::into_download_error)
+    }
+
+    /// Writes all of it, and returns how many bytes that were. The writer is flushed.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be written, or as with [`chunk`](Self::chunk).
+    #[cfg(feature = "tokio")]
+    pub async fn write_to<W>(mut self, writer: &mut W) -> Result<u64, Error>
+    where
+        W: tokio::io::AsyncWrite + Unpin + ?Sized,
+    {
+        use tokio::io::AsyncWriteExt as _;
+
+        let mut written = 0;
+        while let Some(chunk) = self.chunk().await? {
+            writer.write_all(&chunk).await.map_err(Error::write)?;
+            written += chunk.len() as u64;
+        }
+        writer.flush().await.map_err(Error::write)?;
+        Ok(written)
+    }
+
+    /// A file that a server in local mode has put on this machine's disk.
+    #[cfg(feature = "tokio")]
+    pub(super) async fn open(path: Box<str>) -> Result<Self, Error> {
+        use crate::{
+            body::{Piece, Pieces},
+            upload::Reader,
+        };
+
+        let failed = |error| Error::transport(error, false);
+        let file = tokio::fs::File::open(&*path).await.map_err(failed)?;
+        let data = file.metadata().await.map_err(failed)?;
+        if !data.is_file() {
+            return Err(Error::invalid(
+                "the path leads to something else than a file",
+            ));
+        }
+        let reader: Reader = Box::pin(file);
+        let piece = Piece::stream(reader.into(), Some(data.len()), None);
+        Ok(Self {
+            length: Some(data.len()),
+            body: Box::pin(DiskBody {
+                pieces: Pieces::from(std::collections::VecDeque::from([piece])),
+            }),
+        })
+    }
+
+    #[cfg(not(feature = "tokio"))]
+    #[allow(clippy::unused_async)]
+    pub(super) async fn open(_: Box<str>) -> Result<Self, Error> {
+        Err(Error::invalid("files on the disk need the feature `tokio`"))
+    }
+}
+
+impl Body for Download {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        self.body.as_mut().poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl fmt::Debug for Download {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Download")
+            .field("length", &self.length)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a `file_path` is a place on the server's disk, as one in local mode gives it, on Unix or
+/// on Windows.
+pub(super) fn is_on_disk(path: &str) -> bool {
+    let drive = |path: &str| {
+        let mut bytes = path.bytes();
+        bytes.next().is_some_and(|b| b.is_ascii_alphabetic()) && bytes.next() == Some(b':')
+    };
+    path.starts_with(['/', '\\']) || drive(path)
+}
+
+pin_project! {
+    /// A file over HTTP.
+    struct FileBody<B> {
+        #[pin]
+        body: B,
+        stall: Stall,
+        received: u64,
+    }
+}
+
+impl<B> Body for FileBody<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let this = self.project();
+        let Poll::Ready(frame) = this.body.poll_frame(cx) else {
+            ready!(this.stall.poll_stalled(*this.received, cx));
+            return Poll::Ready(Some(Err(Error::timeout(true))));
+        };
+        Poll::Ready(frame.map(|frame| match frame {
+            Ok(frame) => {
+                let frame = frame.map_data(|mut data| data.copy_to_bytes(data.remaining()));
+                *this.received += frame.data_ref().map_or(0, |data| data.len() as u64);
+                Ok(frame)
+            }
+            Err(error) => Err(Error::transport(error, true)),
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A file from this machine's disk.
+#[cfg(feature = "tokio")]
+struct DiskBody {
+    pieces: crate::body::Pieces,
+}
+
+#[cfg(feature = "tokio")]
+impl Body for DiskBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let frame = self.pieces.poll_frame(cx);
+        frame.map(|frame| frame.map(|frame| frame.map_err(|e| Error::transport(e, true))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.pieces.size_hint()
+    }
+}

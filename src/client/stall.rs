@@ -1,0 +1,85 @@
+//! Notices a connection that stands still.
+
+use std::{
+    task::{Context, Poll},
+    time::Duration,
+};
+
+/// Ready once nothing has moved for a time, between once and twice its limit: only what moved since
+/// the timer was set is compared, so that a busy connection doesn't touch the timer.
+#[derive(Debug, Default)]
+pub(super) struct Stall {
+    #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
+    limit: Option<Duration>,
+    #[cfg(feature = "tokio")]
+    timer: Option<Timer>,
+}
+
+#[cfg(feature = "tokio")]
+#[derive(Debug)]
+struct Timer {
+    sleep: std::pin::Pin<Box<tokio::time::Sleep>>,
+    moved: u64,
+}
+
+impl Stall {
+    pub(super) fn new(limit: Option<Duration>) -> Self {
+        Self {
+            limit,
+            #[cfg(feature = "tokio")]
+            timer: None,
+        }
+    }
+
+    /// `moved` is anything that grows as bytes go by.
+    #[cfg(feature = "tokio")]
+    pub(super) fn poll_stalled(&mut self, moved: u64, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(limit) = self.limit else {
+            return Poll::Pending;
+        };
+        let timer = self.timer.get_or_insert_with(|| Timer {
+            sleep: Box::pin(tokio::time::sleep(limit)),
+            moved,
+        });
+        while timer.sleep.as_mut().poll(cx).is_ready() {
+            if timer.moved == moved {
+                return Poll::Ready(());
+            }
+            timer.moved = moved;
+            let next = tokio::time::Instant::now() + limit;
+            timer.sleep.as_mut().reset(next);
+        }
+        Poll::Pending
+    }
+
+    /// There is no timer.
+    #[cfg(not(feature = "tokio"))]
+    #[allow(clippy::unused_self)]
+    pub(super) fn poll_stalled(&mut self, _: u64, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}
+
+#[cfg(all(test, feature = "tokio"))]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn only_what_stands_still_runs_out_of_time() {
+        let second = Duration::from_secs(1);
+        let start = Instant::now();
+        let mut stall = Stall::new(Some(10 * second));
+        let mut moved = 0;
+        poll_fn(|cx| {
+            // It moves for the first 25 seconds, each time that anyone looks.
+            moved += u64::from(start.elapsed() < 25 * second);
+            stall.poll_stalled(moved, cx)
+        })
+        .await;
+        assert_eq!(start.elapsed().as_secs(), 30);
+    }
+}

@@ -1,0 +1,313 @@
+//! The content of a file on its way to Telegram, wherever it comes from.
+
+use std::{
+    error, fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+#[cfg(feature = "tokio")]
+use std::{
+    path::PathBuf,
+    pin::Pin,
+    sync::{Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+#[cfg(feature = "tokio")]
+use tokio::io::AsyncRead;
+
+use crate::{body::Piece, types::Str};
+
+/// What is read as it goes.
+#[cfg(feature = "tokio")]
+pub(crate) type Reader = Pin<Box<dyn AsyncRead + Send>>;
+
+/// The content of a file that is uploaded with a request. Cheap to clone.
+#[derive(Clone)]
+pub struct Upload {
+    /// Tells the uploads of one request apart; the same upload used twice in it is sent once.
+    number: u64,
+    file_name: Str,
+    source: Arc<Source>,
+    progress: Option<ProgressHook>,
+}
+
+enum Source {
+    Bytes(Bytes),
+    #[cfg(feature = "tokio")]
+    Path(PathBuf),
+    #[cfg(feature = "tokio")]
+    Reader {
+        /// Gone once it has been read from.
+        reader: Mutex<Option<Reader>>,
+        length: Option<u64>,
+    },
+}
+
+impl Upload {
+    fn new(file_name: Str, source: Source) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self {
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            file_name,
+            source: Arc::new(source),
+            progress: None,
+        }
+    }
+
+    pub(crate) fn from_bytes(file_name: Str, content: Bytes) -> Self {
+        Self::new(file_name, Source::Bytes(content))
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn from_path(path: PathBuf) -> Self {
+        let name = path.file_name().map(|name| name.to_string_lossy());
+        let name = name.map_or_else(Str::default, |name| (&*name).into());
+        Self::new(name, Source::Path(path))
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn from_reader(file_name: Str, reader: Reader, length: Option<u64>) -> Self {
+        let reader = Mutex::new(Some(reader));
+        Self::new(file_name, Source::Reader { reader, length })
+    }
+
+    pub(crate) fn set_progress(&mut self, hook: ProgressHook) {
+        self.progress = Some(hook);
+    }
+
+    pub(crate) fn set_file_name(&mut self, file_name: Str) {
+        self.file_name = file_name;
+    }
+
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+
+    /// The name of the multipart part that carries the content.
+    pub fn part_name(&self) -> String {
+        format!("file{}", self.number)
+    }
+
+    /// The name that people will see.
+    pub fn file_name(&self) -> &str {
+        &self.file_name
+    }
+
+    /// The content, if it is in memory.
+    pub fn bytes(&self) -> Option<&Bytes> {
+        match &*self.source {
+            Source::Bytes(bytes) => Some(bytes),
+            #[cfg(feature = "tokio")]
+            _ => None,
+        }
+    }
+
+    /// Whether it can be read again, or for the first time.
+    pub fn is_replayable(&self) -> bool {
+        match &*self.source {
+            #[cfg(feature = "tokio")]
+            Source::Reader { reader, .. } => reader
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .is_some(),
+            _ => true,
+        }
+    }
+
+    /// Whether a file must be opened before its length is known.
+    pub(crate) fn needs_opening(&self) -> bool {
+        match &*self.source {
+            #[cfg(feature = "tokio")]
+            Source::Path(_) => true,
+            _ => false,
+        }
+    }
+
+    /// What goes into the body; a path is opened.
+    pub(crate) async fn open(&self) -> Result<Piece, UploadError> {
+        match &*self.source {
+            #[cfg(feature = "tokio")]
+            Source::Path(path) => {
+                let file = tokio::fs::File::open(path).await?;
+                let data = file.metadata().await?;
+                if !data.is_file() {
+                    return Err(UploadError(Reason::NotAFile));
+                }
+                let opened: Reader = Box::pin(file);
+                Ok(Piece::stream(
+                    opened.into(),
+                    Some(data.len()),
+                    self.progress.clone(),
+                ))
+            }
+            _ => Ok(self.piece()),
+        }
+    }
+
+    /// What goes into the body, where nothing needs to be opened.
+    pub(crate) fn piece(&self) -> Piece {
+        match &*self.source {
+            Source::Bytes(bytes) => Piece::bytes(bytes.clone(), self.progress.clone()),
+            #[cfg(feature = "tokio")]
+            Source::Reader { length, .. } => {
+                Piece::stream(self.clone().into(), *length, self.progress.clone())
+            }
+            #[cfg(feature = "tokio")]
+            Source::Path(_) => Piece::bytes(Bytes::new(), None),
+        }
+    }
+
+    /// The reader, which is there once.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn take_reader(&self) -> Result<Reader, UploadError> {
+        let reader = match &*self.source {
+            Source::Reader { reader, .. } => {
+                reader.lock().unwrap_or_else(PoisonError::into_inner).take()
+            }
+            _ => None,
+        };
+        reader.ok_or(UploadError(Reason::AlreadyRead))
+    }
+}
+
+/// Equal if they upload the same: the same bytes or path under the same name, or the very same
+/// reader.
+impl PartialEq for Upload {
+    fn eq(&self, other: &Self) -> bool {
+        let same_source = match (&*self.source, &*other.source) {
+            (Source::Bytes(a), Source::Bytes(b)) => a == b,
+            #[cfg(feature = "tokio")]
+            (Source::Path(a), Source::Path(b)) => a == b,
+            #[cfg(feature = "tokio")]
+            _ => self.is_same(other),
+        };
+        same_source && self.file_name == other.file_name
+    }
+}
+
+impl fmt::Debug for ProgressHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProgressHook")
+    }
+}
+
+impl fmt::Debug for Upload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Upload");
+        out.field("file_name", &self.file_name);
+        match &*self.source {
+            Source::Bytes(bytes) => out.field("length", &bytes.len()),
+            #[cfg(feature = "tokio")]
+            Source::Path(path) => out.field("path", path),
+            #[cfg(feature = "tokio")]
+            Source::Reader { length, .. } => out.field("length", length),
+        };
+        out.finish_non_exhaustive()
+    }
+}
+
+/// How far an upload has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UploadProgress {
+    /// How many bytes of the file were handed to the connection.
+    pub sent: u64,
+    /// How many bytes it has, where that is known.
+    pub total: Option<u64>,
+}
+
+/// Called as an upload goes on.
+#[derive(Clone)]
+pub(crate) struct ProgressHook(Arc<dyn Fn(UploadProgress) + Send + Sync>);
+
+impl ProgressHook {
+    pub(crate) fn new(hook: impl Fn(UploadProgress) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hook))
+    }
+
+    pub(crate) fn call(&self, sent: u64, total: Option<u64>) {
+        (self.0)(UploadProgress { sent, total });
+    }
+}
+
+/// Why a file couldn't be uploaded.
+#[derive(Debug)]
+pub struct UploadError(Reason);
+
+#[derive(Debug)]
+enum Reason {
+    /// The reason itself is on its way elsewhere.
+    Stopped,
+    #[cfg(feature = "tokio")]
+    Io(std::io::Error),
+    #[cfg(feature = "tokio")]
+    NotAFile,
+    #[cfg(feature = "tokio")]
+    AlreadyRead,
+    #[cfg(feature = "tokio")]
+    TooShort { missing: u64 },
+}
+
+impl UploadError {
+    pub(crate) fn stopped() -> Self {
+        Self(Reason::Stopped)
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn too_short(missing: u64) -> Self {
+        Self(Reason::TooShort { missing })
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl From<std::io::Error> for UploadError {
+    fn from(error: std::io::Error) -> Self {
+        Self(Reason::Io(error))
+    }
+}
+
+/// Equal if the same thing went wrong.
+impl PartialEq for UploadError {
+    fn eq(&self, other: &Self) -> bool {
+        #[cfg(feature = "tokio")]
+        if let (Reason::Io(a), Reason::Io(b)) = (&self.0, &other.0) {
+            return a.kind() == b.kind();
+        }
+        std::mem::discriminant(&self.0) == std::mem::discriminant(&other.0)
+    }
+}
+
+impl Eq for UploadError {}
+
+impl fmt::Display for UploadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Reason::Stopped => f.write_str("the upload was given up"),
+            #[cfg(feature = "tokio")]
+            Reason::Io(_) => f.write_str("the file can't be read"),
+            #[cfg(feature = "tokio")]
+            Reason::NotAFile => f.write_str("the path leads to something else than a file"),
+            #[cfg(feature = "tokio")]
+            Reason::AlreadyRead => {
+                f.write_str("the reader was read by an earlier attempt, and can't be read again")
+            }
+            #[cfg(feature = "tokio")]
+            Reason::TooShort { missing } => {
+                write!(f, "the file ended {missing} bytes before its length")
+            }
+        }
+    }
+}
+
+impl error::Error for UploadError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match &self.0 {
+            #[cfg(feature = "tokio")]
+            Reason::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
