@@ -44,7 +44,7 @@ pub enum Reason {
     /// Another setWebhook has taken over (409). Read the webhook again before setting it again.
     OtherSetWebhook,
 
-    /// The token isn't, or is no longer, a bot's (401). Ask @BotFather for the present one.
+    /// The token isn't, or is no longer, a bot's (401). Ask `@BotFather` for the present one.
     Unauthorized,
     /// The method doesn't exist on this server (404). Check its name and the server's version.
     MethodNotFound,

@@ -13,7 +13,7 @@ const PORTS: [u16; 4] = [443, 80, 88, 8443];
 
 /// The networks that aren't public: to these Telegram's own servers don't send.
 const RESERVED: [(Ipv4Addr, u32); 14] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8),
+    (Ipv4Addr::UNSPECIFIED, 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
     (Ipv4Addr::new(100, 64, 0, 0), 10),
     (Ipv4Addr::new(127, 0, 0, 0), 8),
