@@ -3,6 +3,7 @@
 //! - [`webhook`], the way in: layers that turn Telegram's request into a typed update, and the bot's
 //!   answer into a reply. [`Webhook`](webhook::Webhook) is all of them in the right order.
 //! - [`client`], the way out: a [`Client`] whose calls are a tower `Service`, over any HTTP client.
+//! - [`setup`] keeps the webhook right: what Telegram would refuse is refused before it is sent.
 //! - [`types`] and [`methods`]: all of Bot API 10.3, open to what Telegram adds;
 //!   [`text`] escapes what goes into HTML and MarkdownV2.
 //!
@@ -63,6 +64,7 @@ mod multipart;
 pub mod polling;
 mod read_body;
 mod reply;
+pub mod setup;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod text;

@@ -142,7 +142,11 @@ async fn set_webhook(client: &Client, settings: &Settings) -> Result<(), Failure
     let call = SetWebhook::new(settings.webhook_url.as_str())
         .secret_token(settings.secret.clone())
         .allowed_updates(allowed_updates());
-    client.send(call).await?;
+    if settings.calls_telegrams_own() {
+        client.send(call).await?;
+    } else {
+        client.send(call.for_local_server()).await?;
+    }
     Ok(())
 }
 

@@ -70,6 +70,13 @@ impl Settings {
         })
     }
 
+    /// Whether the bot calls Telegram's own servers, which take less for a webhook than a server of
+    /// one's own does.
+    pub fn calls_telegrams_own(&self) -> bool {
+        let host = |url: &str| url.parse::<Uri>().ok()?.host().map(str::to_ascii_lowercase);
+        host(&self.api_url) == host(TELEGRAM_API)
+    }
+
     /// The route of the webhook.
     pub fn path(&self) -> &str {
         let after_scheme = self
@@ -141,6 +148,24 @@ mod tests {
         assert_eq!(settings.listen, "127.0.0.1:8080");
         assert_eq!(settings.api_url, "https://api.telegram.org");
         assert_eq!(settings.secret.expose().len(), 64);
+    }
+
+    #[test]
+    fn only_a_server_of_ones_own_is_asked_for_less() {
+        let own = |api_url: &str| {
+            let settings = read(&[
+                ("TELEGRAM_BOT_TOKEN", "1:a"),
+                ("WEBHOOK_URL", "https://a.b/c"),
+                ("TELEGRAM_API_URL", api_url),
+            ]);
+            settings.unwrap().unwrap().calls_telegrams_own()
+        };
+        for url in ["https://api.telegram.org/", "https://API.telegram.org:443"] {
+            assert!(own(url), "{url}");
+        }
+        for url in ["http://127.0.0.1:8081", "https://telegram.org"] {
+            assert!(!own(url), "{url}");
+        }
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod into_error;
 pub mod migrate;
 #[cfg(feature = "tokio")]
 pub mod rate_limit;
+mod reason;
 mod request;
 #[cfg(feature = "reqwest")]
 mod reqwest;
@@ -66,6 +67,7 @@ pub use self::{
     download::Download,
     error::{Error, ErrorKind},
     migrate::MigrateChatLayer,
+    reason::Reason,
     request::ApiRequest,
     response::ApiResponse,
     service::{BotApi, ResponseFuture},

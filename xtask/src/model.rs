@@ -337,6 +337,11 @@ pub(crate) fn is_idempotent(method: &str) -> bool {
     SAFE.iter().any(|prefix| method.starts_with(prefix)) && !EXCEPT.contains(&method)
 }
 
+/// Whether the method has a `check` of its own, written by hand, for what the server would refuse.
+pub(crate) fn is_checked(method: &str) -> bool {
+    method == "setWebhook"
+}
+
 /// Whether the server carries the method out when it comes in a webhook's reply, and nothing is
 /// lost by not seeing its result (telegram-bot-api `WebhookActor`: what begins with `get`, and four
 /// more, is passed over in silence).
