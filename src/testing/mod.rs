@@ -82,10 +82,12 @@ mod http1;
 mod json;
 mod message;
 mod methods;
+mod names;
 mod polling;
 mod queue;
 mod raw;
 mod reply;
+mod route;
 mod session;
 mod state;
 #[cfg(test)]
