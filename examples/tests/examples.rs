@@ -125,3 +125,64 @@ async fn a_token_without_an_address_is_refused_in_a_line() {
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(errors.contains("WEBHOOK_URL must be set"), "{errors}");
 }
+
+#[tokio::test]
+async fn the_client_example_tries_again_and_sends() {
+    let output = example("client").output().await.unwrap();
+    let text = stdout(&output);
+    for line in ["I am Test bot", "message 1 is sent", "message 3 is sent"] {
+        assert!(text.contains(line), "no {line:?} in\n{text}");
+    }
+    let log = String::from_utf8(output.stderr).unwrap();
+    for line in [
+        r#"retrying a call method="getMe" attempt=1 kind=Http status=502"#,
+        r#"retrying a call method="sendMessage" attempt=1 kind=Api status=429"#,
+    ] {
+        assert!(log.contains(line), "no {line:?} in\n{log}");
+    }
+}
+
+#[tokio::test]
+async fn the_media_example_uploads_an_album_with_progress() {
+    let text = stdout(&example("media").output().await.unwrap());
+    for line in [
+        "gradient.png: 12420 of 12420 bytes",
+        ": 3145728 of 3145728 bytes",
+        "lines.txt: 380000 of ? bytes",
+        "message 6: lines.txt",
+    ] {
+        assert!(text.contains(line), "no {line:?} in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_polling_example_answers_and_ends() {
+    let text = stdout(&example("polling").output().await.unwrap());
+    for line in [
+        "< sendMessage Hello! Is this your first bot?",
+        "< sendPhoto made just now",
+        "< sendMessage through the client",
+    ] {
+        assert!(text.contains(line), "no {line:?} in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_polling_example_in_production_serves_until_it_is_told_to_stop() {
+    let telegram = Telegram::start().await.unwrap();
+    let child = example("polling")
+        .env("TELEGRAM_BOT_TOKEN", telegram.token())
+        .env("TELEGRAM_API_URL", telegram.api_url())
+        .spawn()
+        .unwrap();
+    let id = telegram.enqueue(update::text(7, "hello")).unwrap();
+    telegram.wait_until_confirmed(id).await.unwrap();
+    let call = telegram.wait_for_call("sendMessage").await.unwrap();
+    assert_eq!(call.text("text").as_deref(), Some("hello"));
+    let pid = child.id().unwrap().to_string();
+    let killed = Command::new("kill").args(["-TERM", &pid]).status().await;
+    assert!(killed.unwrap().success());
+    let output = child.wait_with_output().await.unwrap();
+    stdout(&output);
+    assert_eq!(telegram.pending_updates(), 0);
+}
