@@ -65,7 +65,7 @@ async fn the_hyper_example_plays_its_conversation_and_ends_well() {
 }
 
 /// A production bot against the embedded Telegram, from setWebhook to SIGTERM.
-async fn serves_in_production(name: &str) {
+async fn serves_in_production(name: &str, scheme: &str) {
     let telegram = Telegram::start().await.unwrap();
     // Free a moment ago; nothing else on the machine asks for it.
     let listen = TcpListener::bind("127.0.0.1:0")
@@ -75,7 +75,7 @@ async fn serves_in_production(name: &str) {
     let bot = example(name)
         .env("TELEGRAM_BOT_TOKEN", telegram.token())
         .env("TELEGRAM_API_URL", telegram.api_url())
-        .env("WEBHOOK_URL", format!("http://{listen}/some/where"))
+        .env("WEBHOOK_URL", format!("{scheme}://{listen}/some/where"))
         .env("WEBHOOK_SECRET", "only-for-the-test")
         .env("LISTEN", listen.to_string())
         .spawn()
@@ -83,6 +83,8 @@ async fn serves_in_production(name: &str) {
 
     let set = telegram.wait_for_call("setWebhook").await.unwrap();
     assert!(set.is_ok(), "{set:?}");
+    let certificate = !set.files.is_empty();
+    assert_eq!(certificate, scheme == "https", "{set:?}");
     assert_eq!(
         set.text("secret_token").as_deref(),
         Some("only-for-the-test")
@@ -106,12 +108,19 @@ async fn terminate(child: &Child) {
 
 #[tokio::test]
 async fn the_axum_example_serves_in_production_until_sigterm() {
-    serves_in_production("axum").await;
+    serves_in_production("axum", "http").await;
 }
 
 #[tokio::test]
 async fn the_hyper_example_serves_in_production_until_sigterm() {
-    serves_in_production("hyper").await;
+    serves_in_production("hyper", "http").await;
+}
+
+/// The embedded Telegram trusts the uploaded certificate, and nothing else.
+#[tokio::test]
+async fn g4_the_self_signed_example_is_reached_by_who_trusts_only_its_certificate() {
+    plays_its_conversation("self_signed").await;
+    serves_in_production("self_signed", "https").await;
 }
 
 #[tokio::test]
@@ -179,9 +188,7 @@ async fn the_polling_example_in_production_serves_until_it_is_told_to_stop() {
     telegram.wait_until_confirmed(id).await.unwrap();
     let call = telegram.wait_for_call("sendMessage").await.unwrap();
     assert_eq!(call.text("text").as_deref(), Some("hello"));
-    let pid = child.id().unwrap().to_string();
-    let killed = Command::new("kill").args(["-TERM", &pid]).status().await;
-    assert!(killed.unwrap().success());
+    terminate(&child).await;
     let output = child.wait_with_output().await.unwrap();
     stdout(&output);
     assert_eq!(telegram.pending_updates(), 0);
