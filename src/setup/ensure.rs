@@ -317,12 +317,14 @@ mod tests {
         (Client::from_service(service), calls)
     }
 
+    #[allow(clippy::unnecessary_wraps)] // it stands among errors
     fn shows(url: &str) -> Result<String, Error> {
         Ok(format!(
             r#"{{"url":"{url}","has_custom_certificate":false,"pending_update_count":0,"max_connections":40}}"#
         ))
     }
 
+    #[allow(clippy::unnecessary_wraps)] // it stands among errors
     fn done() -> Result<String, Error> {
         Ok("true".into())
     }
