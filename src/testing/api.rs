@@ -16,13 +16,13 @@ use super::{
     call::{Call, Via},
     files::Content,
     http1::{self, ReadError, Refusal, Start},
+    route::{self, Route},
     state::State,
     wire::Limits,
 };
 
 const IDLE: Duration = Duration::from_secs(500);
 const MAX_CONNECTIONS: usize = 1024;
-const MAX_TOKEN: usize = 80;
 /// How much of a multipart body may wait between the connection and its parser.
 const PIPE: usize = 64 << 10;
 
@@ -149,7 +149,7 @@ enum Respond {
 
 async fn respond(state: &State, target: &[u8], args: &Args) -> Respond {
     let path = percent_encoding::percent_decode(split_target(target).0).decode_utf8_lossy();
-    let route = match route(&path, &state.token) {
+    let route = match route::find(&path, &state.token) {
         Ok(route) => route,
         Err(answer) => return Respond::Answer(answer),
     };
@@ -160,7 +160,7 @@ async fn respond(state: &State, target: &[u8], args: &Args) -> Respond {
     } = route;
     if is_file {
         let file = state.files.download(rest, test_environment);
-        return file.map_or_else(|| Respond::Answer(not_found()), Respond::File);
+        return file.map_or_else(|| Respond::Answer(route::not_found()), Respond::File);
     }
     let method = match (rest, args.params.get("method")) {
         ("", Some(_)) => args.text("method"),
@@ -178,130 +178,4 @@ async fn respond(state: &State, target: &[u8], args: &Args) -> Respond {
 fn split_target(target: &[u8]) -> (&[u8], &[u8]) {
     let path_end = target.iter().position(|b| matches!(b, b'?' | b'#'));
     target.split_at(path_end.unwrap_or(target.len()))
-}
-
-#[derive(Debug)]
-struct Route<'a> {
-    /// The method, or the file's path.
-    rest: &'a str,
-    test_environment: bool,
-    is_file: bool,
-}
-
-fn not_found() -> Answer {
-    Answer::error(404, "Not Found")
-}
-
-fn route<'a>(path: &'a str, token: &str) -> Result<Route<'a>, Answer> {
-    if !path.starts_with('/') {
-        return Err(Answer::error(
-            404,
-            "Not Found: absolute URI is specified in the Request-Line",
-        ));
-    }
-    let (path, is_file) = path
-        .strip_prefix("/file")
-        .map_or((path, false), |path| (path, true));
-    let rest = path.strip_prefix("/bot").ok_or_else(not_found)?;
-    let (given, rest) = rest.split_at(rest.find('/').ok_or_else(not_found)?);
-    let (rest, test_environment) = rest
-        .strip_prefix("/test")
-        .filter(|rest| !is_file || rest.starts_with('/'))
-        .map_or((rest, false), |rest| (rest, true));
-    let rest = rest.strip_prefix('/').ok_or_else(not_found)?;
-
-    let invalid = || Answer::error(401, "Unauthorized: invalid token specified");
-    if given.starts_with('0') || given.len() > MAX_TOKEN {
-        return Err(invalid());
-    }
-    let (id, _) = given.split_once(':').ok_or_else(invalid)?;
-    match id.parse::<i64>() {
-        Err(_) => {
-            return Err(Answer::error(
-                421,
-                "Misdirected Request: unallowed token specified",
-            ));
-        }
-        Ok(1..0x40_0000_0000_0000) => {}
-        Ok(_) => return Err(invalid()),
-    }
-    if given != token {
-        return Err(Answer::error(401, "Unauthorized"));
-    }
-    Ok(Route {
-        rest,
-        test_environment,
-        is_file,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn routed(path: &str) -> Result<(&str, bool), (u16, String)> {
-        match route(path, "42:AA") {
-            Ok(route) => Ok((route.rest, route.test_environment)),
-            Err(answer) => Err(answer
-                .as_error()
-                .map(|(code, text)| (code, text.to_owned()))
-                .unwrap()),
-        }
-    }
-
-    #[test]
-    fn paths_lead_to_methods() {
-        assert_eq!(routed("/bot42:AA/getMe"), Ok(("getMe", false)));
-        assert_eq!(routed("/bot42:AA/test/getMe"), Ok(("getMe", true)));
-        assert_eq!(routed("/bot42:AA/"), Ok(("", false)));
-        assert!(!route("/bot42:AA/getMe", "42:AA").unwrap().is_file);
-    }
-
-    #[test]
-    fn paths_lead_to_files() {
-        assert_eq!(routed("/file/bot42:AA/a/b.c"), Ok(("a/b.c", false)));
-        assert_eq!(routed("/file/bot42:AA/test/a/b.c"), Ok(("a/b.c", true)));
-        assert_eq!(routed("/file/bot42:AA/tests"), Ok(("tests", false)));
-        assert!(route("/file/bot42:AA/a", "42:AA").unwrap().is_file);
-    }
-
-    #[test]
-    fn other_paths_and_tokens_are_turned_away() {
-        let error = |code, text: &str| Err((code, text.to_owned()));
-        for path in [
-            "/",
-            "/bot42:AA",
-            "/file/bot42:AA",
-            "/files/bot42:AA/x",
-            "/bot42:AA/testing",
-        ] {
-            assert_eq!(routed(path), error(404, "Not Found"), "{path}");
-        }
-        assert_eq!(
-            routed("http://h/bot42:AA/getMe"),
-            error(
-                404,
-                "Not Found: absolute URI is specified in the Request-Line"
-            )
-        );
-        assert_eq!(routed("/bot42:BB/getMe"), error(401, "Unauthorized"));
-        assert_eq!(routed("/file/bot42:BB/x"), error(401, "Unauthorized"));
-        for token in [
-            "042:AA",
-            "42",
-            "-1:A",
-            "18014398509481984:A",
-            &"1:".repeat(41),
-        ] {
-            assert_eq!(
-                routed(&format!("/bot{token}/getMe")),
-                error(401, "Unauthorized: invalid token specified"),
-                "{token}"
-            );
-        }
-        assert_eq!(
-            routed("/botx:AA/getMe"),
-            error(421, "Misdirected Request: unallowed token specified")
-        );
-    }
 }

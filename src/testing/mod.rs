@@ -82,10 +82,12 @@ mod http1;
 mod json;
 mod message;
 mod methods;
+mod names;
 mod polling;
 mod queue;
 mod raw;
 mod reply;
+mod route;
 mod session;
 mod state;
 #[cfg(test)]
@@ -270,6 +272,17 @@ impl Telegram {
     ///
     /// An update without `update_id` gets the next one. One that has the id of an update still in the queue
     /// takes that one's place.
+    ///
+    /// ```no_run
+    /// # use tower_telegram::testing::{Error, Telegram, update};
+    /// # async fn example() -> Result<(), Error> {
+    /// let telegram = Telegram::start().await?;
+    /// // … the bot polls `telegram.api_url()` …
+    /// let update_id = telegram.enqueue(update::text(7, "hello"))?;
+    /// telegram.wait_until_confirmed(update_id).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -10,7 +10,10 @@ use rustls::{
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::certificate::{self, Subject, Trusted, Verifier};
+use super::{
+    certificate::{self, Trusted, Verifier},
+    names::Subject,
+};
 
 const VERIFY_FAILED: &str = "error:0A000086:SSL routines::certificate verify failed";
 const WRONG_VERSION: &str = "error:0A00010B:SSL routines::wrong version number";

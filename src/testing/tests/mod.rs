@@ -175,4 +175,5 @@ fn handles_and_futures_can_go_anywhere() {
     send(|telegram| telegram.deliver(Value::Null));
     send(|telegram| telegram.post_raw(RawRequest::new()));
     send(|telegram| telegram.wait_for_call("a"));
+    send(|telegram| telegram.wait_until_confirmed(1));
 }
