@@ -385,6 +385,40 @@ mod tests {
         assert!(waited.contains(&took), "{took:?}");
     }
 
+    /// A server that takes a `setWebhook` a second, and forgets the old one with each.
+    fn busy_server() -> Client {
+        let next = Mutex::new(None::<Instant>);
+        let next = Arc::new(next);
+        let service = service_fn(move |call: ApiRequest| {
+            let mut next = next.lock().unwrap();
+            let now = Instant::now();
+            let answer = match call.method() {
+                "getWebhookInfo" => shows(if next.is_some() { URL } else { "" }),
+                _ if next.is_some_and(|next| now < next) => {
+                    refused(429, "Too Many Requests: retry after 1", Some(1))
+                }
+                _ => {
+                    *next = Some(now + Duration::from_secs(1));
+                    done()
+                }
+            };
+            async move { answer.map(ApiResponse::new) }
+        });
+        Client::from_service(service)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn g3_twenty_replicas_that_all_insist_on_setting_it_come_one_by_one() {
+        let client = busy_server();
+        let replicas: Vec<_> = (0..20)
+            .map(|_| tokio::spawn(client.ensure_webhook(&wanted()).always().into_future()))
+            .collect();
+        for replica in replicas {
+            let ensured = replica.await.unwrap().unwrap();
+            assert!(ensured.was_set);
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_lost_answer_is_no_reason_to_set_it_twice() {
         let (client, calls) = client(vec![
