@@ -75,9 +75,12 @@ fn answering(answers: &'static [&'static str]) -> (Http, Arc<AtomicUsize>) {
     (BoxCloneSyncService::new(http), calls)
 }
 
-/// An HTTP client that never gets an answer.
+/// An HTTP client that sends all of a request and never gets an answer.
 fn silent() -> Http {
-    BoxCloneSyncService::new(service_fn(|_| pending()))
+    BoxCloneSyncService::new(service_fn(async |request: Request<ApiBody>| {
+        request.into_body().collect().await?;
+        pending().await
+    }))
 }
 
 /// Its name makes it one that the limits count.
