@@ -3,7 +3,8 @@
 //! - [`webhook`], the way in: layers that turn Telegram's request into a typed update, and the bot's
 //!   answer into a reply. [`Webhook`](webhook::Webhook) is all of them in the right order.
 //! - [`client`], the way out: a [`Client`] whose calls are a tower `Service`, over any HTTP client.
-//! - [`setup`] keeps the webhook right: what Telegram would refuse is refused before it is sent.
+//! - [`setup`] keeps the webhook right: set only where it differs, checked before it is
+//!   sent, and watched.
 //! - [`types`] and [`methods`]: all of Bot API 10.3, open to what Telegram adds;
 //!   [`text`] escapes what goes into HTML and MarkdownV2.
 //!
@@ -35,7 +36,8 @@
 //! - **`client`** (on by default) brings a transport for [`Client`], so that `Client::new(&token)`
 //!   is all it takes: hyper with rustls and bundled roots. It turns on `tokio`.
 //! - **`tokio`** brings what needs a timer, which is tokio's: the read deadline of
-//!   [`UpdateLayer`](webhook::UpdateLayer), and the client's `RetryLayer` and `RateLimitLayer`.
+//!   [`UpdateLayer`](webhook::UpdateLayer), the client's `RetryLayer` and `RateLimitLayer`, and
+//!   `Client::ensure_webhook` and `WebhookHealth` in [`setup`].
 //!   Without it a slow body is bounded in size and not in time.
 //! - **`axum`** makes `Update` and `RawUpdate` extractors, and `Reply` a response, for axum
 //!   handlers. The layers and `Webhook` need no feature to be served by axum.
