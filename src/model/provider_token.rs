@@ -6,7 +6,7 @@ use serde_core::{Serialize, Serializer};
 
 use super::Str;
 #[cfg(feature = "serde-all")]
-use crate::json::{FromJson, Reader, Result, deserialize_from_json};
+use crate::json::{self, FromJson, Reader, deserialize_from_json};
 
 /// The token of a [payment provider](https://core.telegram.org/bots/payments), as `BotFather` gives
 /// it. A secret like the bot's own, so it never prints itself.
@@ -34,7 +34,7 @@ impl<T: Into<Str>> From<T> for ProviderToken {
 }
 
 impl Serialize for ProviderToken {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)
     }
 }
@@ -47,7 +47,7 @@ impl fmt::Debug for ProviderToken {
 
 #[cfg(feature = "serde-all")]
 impl FromJson for ProviderToken {
-    fn from_json(r: &mut Reader<'_>) -> Result<Self> {
+    fn from_json(r: &mut Reader<'_>) -> json::Result<Self> {
         Str::from_json(r).map(Self)
     }
 }
