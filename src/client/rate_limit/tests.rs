@@ -284,7 +284,7 @@ async fn refuse(calls: &mut Calls, retry_after: u64) {
 
 #[tokio::test(start_paused = true)]
 async fn f7_a_call_that_is_dropped_before_the_service_is_ready_has_used_up_nothing() {
-    let (service, mut calls) = mocked(&RateLimitLayer::new());
+    let (service, mut calls) = mocked(&RateLimitLayer::new().per_chat(Rate::per_minute(1)));
     calls.allow(0);
     let dropped = tokio::spawn(service.clone().oneshot(to_chat(1)));
     sleep(SECOND).await;
@@ -361,6 +361,25 @@ async fn f7_a_pause_holds_for_a_call_that_was_waiting_before() {
     let status = StatusCode::TOO_MANY_REQUESTS;
     respond.send_error(Error::api(status, "".into(), Some(10 * SECOND), None));
     answer(&mut calls).await;
+    assert_eq!(began.elapsed().as_millis() / 100, 105);
+}
+
+/// It had its second, and stood in the queue of all.
+#[tokio::test(start_paused = true)]
+async fn f7_a_pause_holds_for_a_call_that_is_the_next_of_all() {
+    let limits = RateLimitLayer::new().per_chat(None);
+    let (service, mut calls) = mocked(&limits.overall(Rate::per_second(1)));
+    let began = Instant::now();
+    for chat in [1, 1, 2] {
+        tokio::spawn(service.clone().oneshot(to_chat(chat)));
+    }
+    let (_, respond) = calls.next_request().await.unwrap();
+    sleep(SECOND / 2).await;
+    let status = StatusCode::TOO_MANY_REQUESTS;
+    respond.send_error(Error::api(status, "".into(), Some(10 * SECOND), None));
+    assert_eq!(answer(&mut calls).await.chat_id(), Some(&2.into()));
+    assert_eq!(began.elapsed(), SECOND);
+    assert_eq!(answer(&mut calls).await.chat_id(), Some(&1.into()));
     assert_eq!(began.elapsed().as_millis() / 100, 105);
 }
 
