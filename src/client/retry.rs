@@ -95,7 +95,7 @@ const SPREAD: f64 = 0.1;
 const MAX_SPREAD: Duration = Duration::from_secs(1);
 
 /// When to repeat a call: a policy for tower's own `RetryLayer`, over a service whose error is
-/// [`Error`](super::Error). [`RetryLayer`] puts it over any. See the [module](self).
+/// [`Error`]. [`RetryLayer`] puts it over any. See the [module](self).
 #[derive(Clone)]
 pub struct RetryPolicy {
     max_attempts: u32,
