@@ -44,8 +44,8 @@ async fn serve(protocols: &[&str]) -> (String, String) {
                 // A client that doesn't trust the certificate ends it here.
                 if let Ok(stream) = acceptor.accept(stream).await {
                     let server = auto::Builder::new(TokioExecutor::new());
-                    let served = server.serve_connection(TokioIo::new(stream), service_fn(answer));
-                    drop(served.await);
+                    let done = server.serve_connection(TokioIo::new(stream), service_fn(answer));
+                    drop(done.await);
                 }
             });
         }
