@@ -24,6 +24,9 @@
 
 pub mod allowed_updates;
 mod assembled;
+#[cfg(feature = "tokio")]
+pub mod delivery;
+mod failure;
 mod forward;
 mod handler;
 pub mod parse;
@@ -36,10 +39,14 @@ pub mod secret_token;
 mod service_builder;
 pub mod update;
 
+#[cfg(feature = "tokio")]
+#[doc(inline)]
+pub use self::delivery::DeliveryLayer;
 #[doc(inline)]
 pub use self::{
     allowed_updates::AllowedUpdatesLayer,
     assembled::{UpdateFuture, UpdateService, Webhook, WebhookFuture, WebhookService},
+    failure::Failure,
     forward::ResponseFuture,
     handler::{HandlerFn, HandlerFuture, HandlerOutput, handler_fn},
     parse::ParseLayer,
