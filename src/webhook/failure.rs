@@ -2,8 +2,6 @@
 
 use std::{any::Any, error, fmt, sync::Arc};
 
-use http::StatusCode;
-
 /// Why an update wasn't handled. In the extensions of the 500 that tells Telegram to send it again,
 /// and in a [`DeadLetter`](super::delivery::DeadLetter).
 #[derive(Clone)]
@@ -13,7 +11,9 @@ pub struct Failure(Kind);
 enum Kind {
     Error(Arc<dyn error::Error + Send + Sync>),
     Panic(Arc<str>),
-    Status(StatusCode),
+    #[cfg(feature = "tokio")]
+    Status(http::StatusCode),
+    #[cfg(feature = "tokio")]
     Vanished,
 }
 
@@ -32,7 +32,7 @@ impl Failure {
 
     /// A service answered with a status that isn't a 2xx.
     #[cfg(feature = "tokio")]
-    pub(crate) fn status(status: StatusCode) -> Self {
+    pub(crate) fn status(status: http::StatusCode) -> Self {
         Self(Kind::Status(status))
     }
 
@@ -61,7 +61,9 @@ impl fmt::Display for Failure {
         match &self.0 {
             Kind::Error(_) => f.write_str("the handler failed"),
             Kind::Panic(text) => write!(f, "the handler panicked: {text}"),
+            #[cfg(feature = "tokio")]
             Kind::Status(status) => write!(f, "it was answered with {}", status.as_u16()),
+            #[cfg(feature = "tokio")]
             Kind::Vanished => f.write_str("whoever handled it was never heard of again"),
         }
     }

@@ -25,10 +25,14 @@
 pub mod allowed_updates;
 mod assembled;
 #[cfg(feature = "tokio")]
+pub mod deadline;
+#[cfg(feature = "tokio")]
 pub mod delivery;
 mod failure;
 mod forward;
 mod handler;
+#[cfg(feature = "tokio")]
+mod late;
 pub mod parse;
 mod raw_update;
 mod rejection;
@@ -39,9 +43,6 @@ pub mod secret_token;
 mod service_builder;
 pub mod update;
 
-#[cfg(feature = "tokio")]
-#[doc(inline)]
-pub use self::delivery::DeliveryLayer;
 #[doc(inline)]
 pub use self::{
     allowed_updates::AllowedUpdatesLayer,
@@ -58,4 +59,10 @@ pub use self::{
     secret_token::SecretTokenLayer,
     service_builder::ServiceBuilderExt,
     update::UpdateLayer,
+};
+#[cfg(feature = "tokio")]
+#[doc(inline)]
+pub use self::{
+    deadline::{Deadline, DeadlineLayer},
+    delivery::DeliveryLayer,
 };

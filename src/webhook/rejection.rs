@@ -46,6 +46,8 @@ pub enum Rejection {
     /// 500: the handler failed or panicked. [`Failure`](super::Failure), in the extensions too, says
     /// how.
     Failed,
+    /// 503: the handler needs longer than there is time.
+    Late,
     /// 503: another replica handles the update.
     Busy,
     /// 503: more work than there is room for.
@@ -68,7 +70,7 @@ impl Rejection {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
             Self::Interrupted | Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::Busy | Self::Overloaded | Self::ShuttingDown | Self::Store => {
+            Self::Late | Self::Busy | Self::Overloaded | Self::ShuttingDown | Self::Store => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Unreadable(_) | Self::Failed | Self::Reply(_) => {
@@ -109,6 +111,7 @@ impl fmt::Display for Rejection {
             Self::ContentEncoding => f.write_str("a compressed body"),
             Self::TooLarge { limit } => write!(f, "a body over {limit} bytes"),
             Self::Timeout => f.write_str("the body wasn't there in time"),
+            Self::Late => f.write_str("the handler needs longer than there is time"),
             Self::Busy => f.write_str("another replica handles the update"),
             Self::Overloaded => f.write_str("there is no room for more"),
             Self::ShuttingDown => f.write_str("the process is to end"),
