@@ -20,6 +20,8 @@ mod b_requests;
 mod b_schema;
 mod bodies;
 mod c_wanted;
+#[cfg(all(feature = "client", feature = "testing"))]
+mod d_delivery;
 mod e_answers;
 mod e_compile;
 #[cfg(feature = "tokio")]
