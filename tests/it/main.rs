@@ -22,10 +22,16 @@ mod bodies;
 mod c_wanted;
 mod e_answers;
 mod e_compile;
+#[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
+mod every_method;
+#[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
+mod f_methods;
 mod generate;
 mod log;
 mod oneshot;
 mod readiness;
 mod servers;
 mod text;
+#[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
+mod typed;
 mod wire;
