@@ -40,6 +40,12 @@ impl Schema {
         }
     }
 
+    /// Whether a member is a file.
+    pub(crate) fn is_place(&self, owner: &str, key: &str) -> bool {
+        let mut fields = self.fields(owner).iter();
+        fields.any(|field| field["name"] == key && is_file(text(&field["type"])))
+    }
+
     /// The names of the methods.
     pub(crate) fn methods(&self) -> impl Iterator<Item = &str> {
         let named = self.types.iter();
@@ -150,6 +156,10 @@ pub(crate) struct Generator<'a> {
     pub(crate) gone: u8,
     /// What of [`Schema::everything`] was made.
     pub(crate) seen: HashSet<Part<'a>>,
+    /// The places where there is a file, as often as there is one.
+    pub(crate) files: Vec<Part<'a>>,
+    /// Whether there may be a certificate, which is taken only where it is uploaded.
+    pub(crate) certificates: bool,
     /// How many values may still be made before only what is required is.
     left: usize,
 }
@@ -163,6 +173,8 @@ impl<'a> Generator<'a> {
             new: 0,
             gone: 0,
             seen: HashSet::new(),
+            files: Vec::new(),
+            certificates: false,
             left: 0,
         }
     }
@@ -183,7 +195,7 @@ impl<'a> Generator<'a> {
         json!({"update_id": id, kind: payload})
     }
 
-    /// The parameters of a method. A certificate is left out, as only an uploaded one is taken.
+    /// The parameters of a method.
     pub(crate) fn parameters(&mut self, method: &'a str) -> Value {
         self.left = 200;
         self.object(method, 0)
@@ -227,7 +239,7 @@ impl<'a> Generator<'a> {
                 _ if self.left == 0 || depth > 12 => false,
                 _ => !self.seen.contains(&(name, key, "")) || self.rng.u8(..4) == 0,
             };
-            if !wanted || (name, key) == ("setWebhook", "certificate") {
+            if !wanted || (key == "certificate" && !self.certificates) {
                 continue;
             }
             self.left = self.left.saturating_sub(1);
@@ -255,6 +267,9 @@ impl<'a> Generator<'a> {
     fn field(&mut self, owner: &'a str, field: &'a Value, depth: usize) -> Value {
         if let Some(constant) = field["const"].as_str() {
             return json!(constant);
+        }
+        if is_file(text(&field["type"])) {
+            self.files.push((owner, text(&field["name"]), ""));
         }
         if owner == "setWebhook"
             && let Some(value) = self.webhook_setting(text(&field["name"]))

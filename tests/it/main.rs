@@ -26,10 +26,14 @@ mod e_compile;
 mod every_method;
 #[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
 mod f_methods;
+#[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
+mod f_uploads;
 mod generate;
 mod log;
 mod oneshot;
 mod readiness;
+#[cfg(feature = "client")]
+mod scripted;
 mod servers;
 mod text;
 #[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
