@@ -24,6 +24,10 @@ mod e_answers;
 mod e_compile;
 #[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
 mod every_method;
+#[cfg(feature = "client")]
+mod f_answers;
+#[cfg(feature = "client")]
+mod f_cancelled;
 #[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
 mod f_methods;
 #[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]

@@ -9,7 +9,7 @@ use std::{
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
-    task::AbortHandle,
+    task::{AbortHandle, JoinSet},
     time::{Duration, timeout},
 };
 
@@ -26,8 +26,12 @@ pub(crate) enum Step {
     Write(Vec<u8>),
     /// Writes this again and again, until nobody takes it.
     WriteForever(Vec<u8>),
-    /// Waits until the other side closes.
+    /// Goes on as connections do that have no script.
+    Serve,
+    /// Reads on until the other side closes.
     Wait,
+    /// Does nothing any more, and doesn't close either.
+    Stall,
     /// Closes in a way that the other side sees as a reset.
     Reset,
 }
@@ -82,6 +86,7 @@ struct State {
     scripts: Mutex<VecDeque<Vec<Step>>>,
     received: Mutex<Vec<Received>>,
     connections: Mutex<usize>,
+    steps: Mutex<usize>,
 }
 
 /// A server on loopback, for as long as this lives.
@@ -106,19 +111,21 @@ impl Scripted {
         });
         let shared = Arc::clone(&state);
         let serving = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 stream.set_nodelay(true).expect("a socket option");
                 *shared.connections.lock().expect("nobody holds it") += 1;
                 let script = shared.scripts.lock().expect("nobody holds it").pop_front();
                 let state = Arc::clone(&shared);
-                tokio::spawn(async move {
+                while connections.try_join_next().is_some() {}
+                connections.spawn(async move {
                     let mut connection = Connection {
                         stream,
                         rest: Vec::new(),
                         state,
                     };
                     match script {
-                        Some(script) => connection.play(script).await,
+                        Some(script) => connection.play(script, rest).await,
                         None => connection.serve(rest).await,
                     }
                 });
@@ -138,6 +145,12 @@ impl Scripted {
     /// What came since this was last asked.
     pub(crate) fn received(&self) -> Vec<Received> {
         std::mem::take(&mut *self.state.received.lock().expect("nobody holds it"))
+    }
+
+    /// How many steps of the scripts were done that read or write something, on all connections
+    /// together.
+    pub(crate) fn steps(&self) -> usize {
+        *self.state.steps.lock().expect("nobody holds it")
     }
 
     /// How many connections there were.
@@ -169,7 +182,7 @@ impl Connection {
         }
     }
 
-    async fn play(&mut self, script: Vec<Step>) {
+    async fn play(&mut self, script: Vec<Step>, result: &str) {
         for step in script {
             match step {
                 Step::Read => match self.read().await {
@@ -185,11 +198,17 @@ impl Connection {
                 Step::WriteForever(bytes) => {
                     while self.stream.write_all(&bytes).await.is_ok() {}
                 }
-                Step::Wait => while self.more().await.is_some() {},
+                Step::Wait => {
+                    while self.more().await.is_some() {}
+                    return;
+                }
+                Step::Serve => self.serve(result).await,
+                Step::Stall => std::future::pending().await,
                 Step::Reset => {
                     return self.stream.set_zero_linger().expect("a socket option");
                 }
             }
+            *self.state.steps.lock().expect("nobody holds it") += 1;
         }
     }
 
