@@ -9,6 +9,8 @@
 mod a_privacy;
 mod a_secret;
 mod a_timing;
+#[cfg(feature = "client")]
+mod a_token;
 mod adapter;
 #[cfg(feature = "tokio")]
 mod b_deadline;
@@ -30,6 +32,8 @@ mod f_answers;
 mod f_cancelled;
 #[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
 mod f_methods;
+#[cfg(feature = "client")]
+mod f_tls;
 #[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
 mod f_uploads;
 mod generate;
@@ -40,6 +44,8 @@ mod readiness;
 mod scripted;
 mod servers;
 mod text;
+#[cfg(feature = "client")]
+mod tls;
 #[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
 mod typed;
 mod wire;
