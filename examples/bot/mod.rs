@@ -3,6 +3,7 @@
 //! With `TELEGRAM_BOT_TOKEN` set it is a production bot; without, it talks to an embedded Telegram
 //! that plays a conversation. See [`Settings`] for what it reads from the environment.
 
+mod connection;
 mod demo;
 mod handler;
 mod picture;
@@ -23,12 +24,14 @@ use tower_telegram::{
     Client,
     methods::SetWebhook,
     testing::Telegram,
-    types::{AllowedUpdates, UpdateType},
+    types::{AllowedUpdates, InputFile, UpdateType},
     webhook::SecretToken,
 };
 
 pub use self::{
+    connection::Connection,
     handler::handle,
+    picture::gradient,
     settings::{Settings, SettingsError},
 };
 
@@ -82,22 +85,59 @@ where
     F: FnOnce(Server) -> Fut,
     Fut: Future<Output = io::Result<()>> + Send + 'static,
 {
+    let bot = |_: &str| Ok((None, serve));
     match Settings::from_env()? {
-        Some(settings) => production(settings, serve).await,
-        None => demonstration(serve).await,
+        Some(settings) => production(settings, bot).await,
+        None => demonstration("http", bot).await,
     }
 }
 
-async fn production<F, Fut>(settings: Settings, serve: F) -> Result<(), Failure>
+/// Runs the bot on a server with a certificate that Telegram is given. `certificate` makes it for a
+/// host, with what the server needs to show it.
+///
+/// # Errors
+///
+/// As [`run`], and when the certificate can't be made.
+pub async fn run_with_certificate<C, T, F, Fut>(certificate: C, serve: F) -> Result<(), Failure>
 where
+    C: FnOnce(&str) -> Result<(Certificate, T), Failure>,
+    F: FnOnce(Server, T) -> Fut,
+    Fut: Future<Output = io::Result<()>> + Send + 'static,
+{
+    let bot = |host: &str| {
+        let (certificate, tls) = certificate(host)?;
+        let serve = move |server| serve(server, tls);
+        Ok((Some(certificate), serve))
+    };
+    match Settings::from_env()? {
+        Some(settings) => production(settings, bot).await,
+        None => demonstration("https", bot).await,
+    }
+}
+
+/// A certificate as Telegram takes it: in PEM.
+#[derive(Clone, Debug)]
+pub struct Certificate(InputFile);
+
+impl Certificate {
+    /// From its text.
+    pub fn from_pem(pem: String) -> Self {
+        Self(InputFile::bytes("certificate.pem", pem))
+    }
+}
+
+async fn production<M, F, Fut>(settings: Settings, make: M) -> Result<(), Failure>
+where
+    M: FnOnce(&str) -> Result<(Option<Certificate>, F), Failure>,
     F: FnOnce(Server) -> Fut,
     Fut: Future<Output = io::Result<()>> + Send + 'static,
 {
     tracing_subscriber::fmt().with_writer(io::stderr).init();
     let stop = stop_signal()?;
     let client = Client::with_base_url(&settings.token, &settings.api_url)?;
+    let (certificate, serve) = make(settings.host())?;
     let running = start(&settings, client.clone(), serve).await?;
-    set_webhook(&client, &settings).await?;
+    set_webhook(&client, &settings, certificate).await?;
     say(&format!(
         "serving {} on {}",
         settings.path(),
@@ -108,17 +148,19 @@ where
     running.stop().await
 }
 
-async fn demonstration<F, Fut>(serve: F) -> Result<(), Failure>
+async fn demonstration<M, F, Fut>(scheme: &str, make: M) -> Result<(), Failure>
 where
+    M: FnOnce(&str) -> Result<(Option<Certificate>, F), Failure>,
     F: FnOnce(Server) -> Fut,
     Fut: Future<Output = io::Result<()>> + Send + 'static,
 {
     let telegram = Telegram::start().await?;
     let mut settings = Settings::embedded(telegram.token(), telegram.api_url())?;
     let client = Client::with_base_url(&settings.token, &settings.api_url)?;
+    let (certificate, serve) = make("127.0.0.1")?;
     let running = start(&settings, client.clone(), serve).await?;
-    settings.webhook_url = format!("http://{}/telegram", running.address);
-    set_webhook(&client, &settings).await?;
+    settings.webhook_url = format!("{scheme}://{}/telegram", running.address);
+    set_webhook(&client, &settings, certificate).await?;
     std::panic::set_hook(Box::new(|panic| {
         // One line, so that a backtrace doesn't tear the table.
         let place = panic.location().map(ToString::to_string);
@@ -135,11 +177,20 @@ where
     running.stop().await
 }
 
-async fn set_webhook(client: &Client, settings: &Settings) -> Result<(), Failure> {
-    let call = SetWebhook::new(settings.webhook_url.as_str())
+async fn set_webhook(
+    client: &Client,
+    settings: &Settings,
+    certificate: Option<Certificate>,
+) -> Result<(), Failure> {
+    let mut call = SetWebhook::new(settings.webhook_url.as_str())
         .secret_token(settings.secret.clone())
         .allowed_updates(allowed_updates());
-    client.send(call).await?;
+    call.certificate = certificate.map(|certificate| certificate.0);
+    if settings.calls_telegrams_own() {
+        client.send(call).await?;
+    } else {
+        client.send(call.for_local_server()).await?;
+    }
     Ok(())
 }
 
@@ -181,8 +232,12 @@ where
 
 /// SIGTERM, as a service manager sends it, or Ctrl-C. Listens from when this is called, not only
 /// from when the future is awaited.
+///
+/// # Errors
+///
+/// When the signals can't be listened for.
 #[cfg(unix)]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -194,13 +249,19 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
+/// Ctrl-C.
+///
+/// # Errors
+///
+/// None.
 #[cfg(not(unix))]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     Ok(async { drop(tokio::signal::ctrl_c().await) })
 }
 
+/// A line for whoever runs the example.
 #[allow(clippy::print_stdout)]
-fn say(line: &str) {
+pub fn say(line: &str) {
     println!("{line}");
 }
 

@@ -1,7 +1,7 @@
 //! A small picture, so that the bot has something to upload.
 
 /// A square PNG of `side` pixels, from dark to light.
-pub(crate) fn gradient(side: u8) -> Vec<u8> {
+pub fn gradient(side: u8) -> Vec<u8> {
     let mut pixels = Vec::new();
     for y in 0..side {
         // Each line begins with its filter: none.

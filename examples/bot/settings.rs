@@ -70,6 +70,24 @@ impl Settings {
         })
     }
 
+    /// Whether the bot calls Telegram's own servers, which take less for a webhook than a server of
+    /// one's own does.
+    pub fn calls_telegrams_own(&self) -> bool {
+        let host = |url: &str| url.parse::<Uri>().ok()?.host().map(str::to_ascii_lowercase);
+        host(&self.api_url) == host(TELEGRAM_API)
+    }
+
+    /// The host of the webhook.
+    pub fn host(&self) -> &str {
+        let after_scheme = self
+            .webhook_url
+            .split_once("://")
+            .map_or("", |(_, rest)| rest);
+        let host = after_scheme.split(['/', '?', '#']).next();
+        host.and_then(|host| host.split(':').next())
+            .unwrap_or_default()
+    }
+
     /// The route of the webhook.
     pub fn path(&self) -> &str {
         let after_scheme = self
@@ -138,9 +156,28 @@ mod tests {
         ]);
         let settings = settings.unwrap().unwrap();
         assert_eq!(settings.path(), "/c/d");
+        assert_eq!(settings.host(), "a.b");
         assert_eq!(settings.listen, "127.0.0.1:8080");
         assert_eq!(settings.api_url, "https://api.telegram.org");
         assert_eq!(settings.secret.expose().len(), 64);
+    }
+
+    #[test]
+    fn only_a_server_of_ones_own_is_asked_for_less() {
+        let own = |api_url: &str| {
+            let settings = read(&[
+                ("TELEGRAM_BOT_TOKEN", "1:a"),
+                ("WEBHOOK_URL", "https://a.b/c"),
+                ("TELEGRAM_API_URL", api_url),
+            ]);
+            settings.unwrap().unwrap().calls_telegrams_own()
+        };
+        for url in ["https://api.telegram.org/", "https://API.telegram.org:443"] {
+            assert!(own(url), "{url}");
+        }
+        for url in ["http://127.0.0.1:8081", "https://telegram.org"] {
+            assert!(!own(url), "{url}");
+        }
     }
 
     #[test]

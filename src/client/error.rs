@@ -105,7 +105,13 @@ impl Error {
 
     /// `sent` says whether all of the request was handed to the connection.
     pub(crate) fn transport(source: impl Into<BoxError>, sent: bool) -> Self {
-        Self::caused(ErrorKind::Transport, source).arrived(sent)
+        let source = source.into();
+        let kind = if is_timeout(&source) {
+            ErrorKind::Timeout
+        } else {
+            ErrorKind::Transport
+        };
+        Self::caused(kind, source).arrived(sent)
     }
 
     /// `sent` says whether all of the request was handed to the connection.
@@ -237,13 +243,23 @@ impl Error {
 
     /// Any error as one of ours: ours as it is, a timeout of tower's as a timeout.
     fn from_layer(error: BoxError) -> Self {
-        #[cfg(feature = "tokio")]
-        if error.is::<tower::timeout::error::Elapsed>() {
+        if is_timeout(&error) {
             return Self::caused(ErrorKind::Timeout, error).arrived(true);
         }
         let shed = error.is::<tower::load_shed::error::Overloaded>();
         Self::caused(ErrorKind::Layer, error).arrived(!shed)
     }
+}
+
+/// Whether a layer of tower's gave up waiting.
+#[cfg(feature = "tokio")]
+fn is_timeout(error: &BoxError) -> bool {
+    error.is::<tower::timeout::error::Elapsed>()
+}
+
+#[cfg(not(feature = "tokio"))]
+fn is_timeout(_: &BoxError) -> bool {
+    false
 }
 
 impl From<BoxError> for Error {

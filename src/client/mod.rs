@@ -28,10 +28,17 @@ mod builder;
 mod download;
 mod encoding;
 mod error;
+mod into_error;
+pub mod migrate;
+#[cfg(feature = "tokio")]
+pub mod rate_limit;
+mod reason;
 mod request;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 mod response;
+#[cfg(feature = "tokio")]
+pub mod retry;
 mod service;
 mod stall;
 mod token;
@@ -59,10 +66,18 @@ pub use self::{
     builder::ClientBuilder,
     download::Download,
     error::{Error, ErrorKind},
+    migrate::MigrateChatLayer,
+    reason::Reason,
     request::ApiRequest,
     response::ApiResponse,
     service::{BotApi, ResponseFuture},
     token::{BotToken, InvalidBotToken},
+};
+#[cfg(feature = "tokio")]
+#[doc(inline)]
+pub use self::{
+    rate_limit::{Rate, RateLimitLayer},
+    retry::{RetryLayer, RetryPolicy},
 };
 use crate::{Method, methods::GetFile, types::File};
 

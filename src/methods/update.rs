@@ -284,6 +284,10 @@ impl Method for SetWebhook {
         uploads
     }
 
+    fn check(&self) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self::check(self)?)
+    }
+
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
     }

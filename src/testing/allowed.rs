@@ -1,8 +1,8 @@
-//! Which types of updates a webhook asks for.
+//! Which types of updates a bot asks for.
 
 use serde_json::Value;
 
-/// The types of updates that a webhook may ask for, in the server's order, and whether they are in the default.
+/// The types of updates that a bot may ask for, in the server's order, and whether they are in the default.
 const UPDATE_TYPES: [(&str, bool); 27] = [
     ("message", true),
     ("edited_message", true),
@@ -53,6 +53,17 @@ pub(super) fn read(text: &str) -> Option<Vec<String>> {
         .filter(|name| is_asked(name));
     let asked: Vec<_> = known.map(str::to_owned).collect();
     Some(if is_default { Vec::new() } else { asked })
+}
+
+/// Whether an update of that type is queued; no list stands for the default set. One that Telegram doesn't
+/// know yet always is, as a test must mean it.
+pub(super) fn is_wanted(asked: Option<&[String]>, name: &str) -> bool {
+    match UPDATE_TYPES.iter().find(|(known, _)| *known == name) {
+        None => true,
+        Some((_, is_default)) => {
+            asked.map_or(*is_default, |asked| asked.iter().any(|asked| asked == name))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -27,6 +27,10 @@ enum Kind {
         result: Value,
         description: Option<String>,
     },
+    /// A result that is JSON already, whose keys keep their order.
+    Json {
+        result: String,
+    },
     Error {
         code: u16,
         description: String,
@@ -82,6 +86,11 @@ impl Answer {
     /// Takes the call and never answers; the connection ends when the bot gives up.
     pub fn silence() -> Self {
         Self::of(Kind::Silence)
+    }
+
+    /// A result that is written already.
+    pub(super) fn json(result: String) -> Self {
+        Self::of(Kind::Json { result })
     }
 
     fn of(kind: Kind) -> Self {
@@ -161,6 +170,10 @@ impl Answer {
             } => {
                 json!({"ok": false, "error_code": code, "description": description, "parameters": parameters})
             }
+            Kind::Json { result } => {
+                let result: Value = serde_json::from_str(result).unwrap_or_default();
+                json!({"ok": true, "result": result})
+            }
             Kind::Raw { .. } | Kind::HangUp | Kind::Silence => Value::Null,
         }
     }
@@ -178,6 +191,10 @@ impl Answer {
                     body += &json::to_string(&description.as_str().into());
                 }
                 (200, "application/json", 0, Bytes::from(body + "}"))
+            }
+            Kind::Json { result } => {
+                let body = format!("{{\"ok\":true,\"result\":{result}}}");
+                (200, "application/json", 0, Bytes::from(body))
             }
             Kind::Error {
                 code,

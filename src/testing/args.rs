@@ -3,9 +3,11 @@
 use bytes::Bytes;
 use serde_core::de::{DeserializeSeed, Deserializer as _, MapAccess, Visitor};
 use serde_json::{Map, Value, value::RawValue};
+use tokio::io::AsyncRead;
 
 use super::{
     call::UploadedFile,
+    files::Sha256,
     http1::{Kind, MAX_ARGUMENTS, Refusal},
 };
 
@@ -13,14 +15,46 @@ const MAX_FILES: usize = 50;
 const MAX_BOUNDARY: usize = 70;
 
 /// A call's arguments, where the first of a name wins, and its files.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Args {
     pub(super) params: Map<String, Value>,
     pub(super) files: Vec<UploadedFile>,
     bytes: usize,
+    /// The largest file whose bytes are kept.
+    keep: usize,
+}
+
+impl Default for Args {
+    fn default() -> Self {
+        Self::keeping(usize::MAX)
+    }
 }
 
 impl Args {
+    /// None yet. Of files with more than `keep` bytes only the length and the hash will be kept.
+    pub(super) fn keeping(keep: usize) -> Self {
+        Self {
+            params: Map::new(),
+            files: Vec::new(),
+            bytes: 0,
+            keep,
+        }
+    }
+
+    /// Adds an uploaded certificate.
+    pub(super) fn add_certificate(&mut self, pem: Bytes) {
+        let mut hash = Sha256::default();
+        hash.update(&pem);
+        self.files.push(UploadedFile {
+            field: "certificate".to_owned(),
+            file_name: "certificate.pem".to_owned(),
+            content_type: "application/x-pem-file".to_owned(),
+            length: pem.len() as u64,
+            sha256: hash.finish(),
+            bytes: pem,
+        });
+    }
+
     /// An argument as the server sees it; empty if there is none.
     pub(super) fn text(&self, name: &str) -> String {
         self.params.get(name).map(text).unwrap_or_default()
@@ -47,11 +81,12 @@ impl Args {
         body: &Bytes,
     ) -> Result<(), Refusal> {
         let content_type = String::from_utf8_lossy(content_type.unwrap_or_default());
+        let mut reader = body.as_ref();
         match Kind::of(&content_type.to_ascii_lowercase()) {
             Kind::Json => self.read_json(body),
             Kind::Form => self.read_form(body),
             Kind::Multipart if body.is_empty() => Ok(()),
-            Kind::Multipart => self.read_multipart(boundary(&content_type)?, body).await,
+            Kind::Multipart => self.read_multipart(&content_type, &mut reader).await,
             Kind::Other => Ok(()),
         }
     }
@@ -65,10 +100,27 @@ impl Args {
         Ok(())
     }
 
-    async fn read_multipart(&mut self, boundary: String, body: &Bytes) -> Result<(), Refusal> {
-        let bad = |_| Refusal::new(400, "Bad Request: can't parse form data");
-        let mut parts = multer::Multipart::with_reader(body.as_ref(), boundary);
-        while let Some(part) = parts.next_field().await.map_err(bad)? {
+    /// Adds what a multipart body holds, as it comes. Whatever follows its end is read and ignored.
+    pub(super) async fn read_multipart<R>(
+        &mut self,
+        content_type: &str,
+        body: &mut R,
+    ) -> Result<(), Refusal>
+    where
+        R: AsyncRead + Unpin + Send,
+    {
+        self.read_parts(boundary(content_type)?, body).await?;
+        // It fails with the connection, which will be noticed there.
+        tokio::io::copy(body, &mut tokio::io::sink()).await.ok();
+        Ok(())
+    }
+
+    async fn read_parts<R>(&mut self, boundary: String, body: &mut R) -> Result<(), Refusal>
+    where
+        R: AsyncRead + Unpin + Send,
+    {
+        let mut parts = multer::Multipart::with_reader(body, boundary);
+        while let Some(mut part) = parts.next_field().await.map_err(bad_form)? {
             let name = part.name().map(decode).filter(|name| !name.is_empty());
             let name = name.ok_or_else(|| {
                 Refusal::new(
@@ -78,7 +130,6 @@ impl Args {
             })?;
             let file_name = part.file_name().map(decode);
             let content_type = part.content_type().map(ToString::to_string);
-            let bytes = part.bytes().await.map_err(bad)?;
             if let Some(file_name) = file_name {
                 if self.files.len() == MAX_FILES {
                     return Err(Refusal::new(
@@ -88,14 +139,21 @@ impl Args {
                 }
                 let content_type =
                     content_type.unwrap_or_else(|| "application/octet-stream".to_owned());
+                let (bytes, length, sha256) = read_file(&mut part, self.keep).await?;
                 self.files.push(UploadedFile {
                     field: name,
                     file_name,
                     content_type,
                     bytes,
+                    length,
+                    sha256,
                 });
             } else {
-                self.count(bytes.len())?;
+                let mut bytes = Vec::new();
+                while let Some(chunk) = part.chunk().await.map_err(bad_form)? {
+                    self.count(chunk.len())?;
+                    bytes.extend_from_slice(&chunk);
+                }
                 self.add(
                     &name,
                     Value::String(String::from_utf8_lossy(&bytes).into_owned()),
@@ -121,6 +179,30 @@ impl Args {
         }
         Ok(())
     }
+}
+
+/// A file's bytes, unless there are more than `keep`, their number and their hash.
+async fn read_file(
+    part: &mut multer::Field<'_>,
+    keep: usize,
+) -> Result<(Bytes, u64, [u8; 32]), Refusal> {
+    let mut kept = Vec::new();
+    let mut length = 0;
+    let mut hash = Sha256::default();
+    while let Some(chunk) = part.chunk().await.map_err(bad_form)? {
+        length += chunk.len();
+        hash.update(&chunk);
+        if length > keep {
+            kept = Vec::new();
+        } else {
+            kept.extend_from_slice(&chunk);
+        }
+    }
+    Ok((kept.into(), length as u64, hash.finish()))
+}
+
+fn bad_form(_: multer::Error) -> Refusal {
+    Refusal::new(400, "Bad Request: can't parse form data")
 }
 
 /// An argument as the server sees it: a string as it is, everything else as JSON.
@@ -277,7 +359,24 @@ mod tests {
             ),
             ("f", "a b.png", "image/png")
         );
-        assert_eq!(file.bytes.as_ref(), b"\0PNG");
+        assert_eq!((file.bytes.as_ref(), file.length), (&b"\0PNG"[..], 4));
+    }
+
+    #[tokio::test]
+    async fn of_a_large_file_only_length_and_hash_are_kept() {
+        let body = b"--x\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a\"\r\n\r\nabcd\r\n--x--";
+        for (keep, kept) in [(4, &b"abcd"[..]), (3, b""), (0, b"")] {
+            let mut args = Args::keeping(keep);
+            let content_type = "multipart/form-data; boundary=x";
+            args.read_multipart(content_type, &mut &body[..])
+                .await
+                .unwrap();
+            let mut hash = Sha256::default();
+            hash.update(b"abcd");
+            let file = args.file("f").unwrap();
+            assert_eq!((file.bytes.as_ref(), file.length), (kept, 4), "{keep}");
+            assert_eq!(file.sha256, hash.finish());
+        }
     }
 
     #[tokio::test]

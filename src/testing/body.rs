@@ -1,26 +1,103 @@
-//! What a message's body is wrapped in: chunks and compression.
+//! A message's body: what it is wrapped in, and reading it as a whole or piece by piece.
 
 use std::io::Read;
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
-use super::http1::{ReadError, Refusal, fill, find, too_large};
+use super::http1::{Kind, ReadError, Refusal, fill, find};
 
 /// The longest line that may announce a chunk, extensions included.
 const MAX_CHUNK_LINE: usize = 8;
 
-/// After the last chunk exactly one line break is skipped: trailers stay in the buffer, where the next
-/// message is expected.
-pub(super) async fn read_chunks<R>(
+/// A body that is still to be read.
+#[derive(Debug)]
+pub(super) struct Body {
+    pub(super) framing: Framing,
+    pub(super) is_compressed: bool,
+    pub(super) kind: Kind,
+    /// In bytes, after decompression.
+    pub(super) limit: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    Length(usize),
+    Chunked,
+}
+
+impl Body {
+    /// Whether it can be large, and is worth being read piece by piece.
+    pub(super) fn is_stream(&self) -> bool {
+        self.kind == Kind::Multipart && !self.is_compressed && self.framing != Framing::Length(0)
+    }
+
+    /// Reads all of it. What follows it stays in `buffer`.
+    pub(super) async fn read<R>(self, io: &mut R, buffer: &mut BytesMut) -> Result<Bytes, ReadError>
+    where
+        R: AsyncRead + Unpin,
+    {
+        let mut body = Vec::new();
+        self.copy(io, buffer, &mut body).await?;
+        if self.is_compressed && !body.is_empty() {
+            return Ok(decompress(&body, self.limit)?);
+        }
+        Ok(body.into())
+    }
+
+    /// Writes it to `to` as it comes, out of its chunks but still compressed.
+    pub(super) async fn copy<R, W>(
+        &self,
+        io: &mut R,
+        buffer: &mut BytesMut,
+        to: &mut W,
+    ) -> Result<(), ReadError>
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        match self.framing {
+            Framing::Length(length) if length > self.limit => Err(too_large(length).into()),
+            Framing::Length(length) => copy_exactly(length, io, buffer, to).await,
+            Framing::Chunked => copy_chunks(self.limit, io, buffer, to).await,
+        }
+    }
+}
+
+async fn copy_exactly<R, W>(
+    mut length: usize,
     io: &mut R,
     buffer: &mut BytesMut,
-    limit: usize,
-) -> Result<Bytes, ReadError>
+    to: &mut W,
+) -> Result<(), ReadError>
 where
     R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
 {
-    let mut body = BytesMut::new();
+    while length > 0 {
+        if buffer.is_empty() {
+            fill(io, buffer).await?;
+        }
+        let piece = buffer.split_to(length.min(buffer.len()));
+        length -= piece.len();
+        to.write_all(&piece).await.map_err(ReadError::Io)?;
+    }
+    Ok(())
+}
+
+/// After the last chunk exactly one line break is skipped: trailers stay in the buffer, where the next
+/// message is expected.
+async fn copy_chunks<R, W>(
+    limit: usize,
+    io: &mut R,
+    buffer: &mut BytesMut,
+    to: &mut W,
+) -> Result<(), ReadError>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let mut total = 0;
     loop {
         let line = loop {
             match find(buffer, b"\r\n") {
@@ -35,23 +112,24 @@ where
             .iter()
             .map_while(|&b| (b as char).to_digit(16))
             .fold(0, |n, digit| n * 16 + digit as usize);
-        if body.len() + length > limit {
-            return Err(too_large(body.len() + length).into());
+        total += length;
+        if total > limit {
+            return Err(too_large(total).into());
         }
-        while buffer.len() < 2 + length + 2 {
+        buffer.advance(2);
+        copy_exactly(length, io, buffer, to).await?;
+        while buffer.len() < 2 {
             fill(io, buffer).await?;
         }
         buffer.advance(2);
-        body.extend_from_slice(&buffer.split_to(length));
-        buffer.advance(2);
         if length == 0 {
-            return Ok(body.freeze());
+            return Ok(());
         }
     }
 }
 
 /// gzip and zlib are told apart by their first bytes, not by the header. Raw deflate is neither.
-pub(super) fn decompress(body: &[u8], limit: usize) -> Result<Bytes, Refusal> {
+fn decompress(body: &[u8], limit: usize) -> Result<Bytes, Refusal> {
     let max = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     let mut out = Vec::new();
     let read = if body.starts_with(&[0x1f, 0x8b]) {
@@ -68,4 +146,11 @@ pub(super) fn decompress(body: &[u8], limit: usize) -> Result<Bytes, Refusal> {
         Ok(size) => Err(too_large(size)),
         Err(_) => Err(Refusal::new(400, "Bad Request: zlib error")),
     }
+}
+
+fn too_large(size: usize) -> Refusal {
+    Refusal::new(
+        413,
+        format!("Request Entity Too Large: content length is {size}"),
+    )
 }

@@ -2,17 +2,22 @@
 
 use std::{
     net::Ipv4Addr,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, AtomicU64},
-    },
+    sync::{Arc, atomic::AtomicI64},
     time::Duration,
 };
 
+use bytes::Bytes;
 use tokio::net::TcpListener;
 
 use super::{
-    Error, Inner, Telegram, answer::Overrides, api, call::CallLog, state::State, webhook::Webhook,
+    Error, Inner, Telegram,
+    answer::Overrides,
+    api,
+    call::CallLog,
+    certificate::{self, Trusted},
+    files::Files,
+    state::State,
+    webhook::Webhook,
     wire::Limits,
 };
 
@@ -29,6 +34,8 @@ pub struct TelegramBuilder {
     patience: Duration,
     webhook_cooldown: Duration,
     max_upload: usize,
+    keep_uploads: usize,
+    trusted_roots: Vec<Bytes>,
 }
 
 impl Default for TelegramBuilder {
@@ -43,6 +50,8 @@ impl Default for TelegramBuilder {
             patience: Duration::from_secs(10),
             webhook_cooldown: Duration::from_secs(1),
             max_upload: 256 << 20,
+            keep_uploads: usize::MAX,
+            trusted_roots: Vec::new(),
         }
     }
 }
@@ -85,7 +94,7 @@ impl TelegramBuilder {
         self
     }
 
-    /// How long [`Telegram::wait_for_call`] waits; 10 s by default.
+    /// How long [`Telegram::wait_for_call`] and [`Telegram::wait_until_confirmed`] wait; 10 s by default.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
@@ -105,13 +114,29 @@ impl TelegramBuilder {
         self
     }
 
+    /// Of uploaded files with more bytes than this only [`length`](super::UploadedFile::length) and
+    /// [`sha256`](super::UploadedFile::sha256) are kept; multipart requests are then never held in memory, except
+    /// for compressed ones. Unlimited by default. A webhook's certificate must fit.
+    pub fn keep_uploads_up_to(mut self, bytes: usize) -> Self {
+        self.keep_uploads = bytes;
+        self
+    }
+
+    /// Trusts the certificates of a PEM file, as the real one trusts the public authorities. Without any, an
+    /// `https` webhook needs an uploaded certificate.
+    pub fn trusted_root(mut self, pem: impl Into<Bytes>) -> Self {
+        self.trusted_roots.push(pem.into());
+        self
+    }
+
     /// Starts it on a free port of 127.0.0.1. Must be called within a Tokio runtime.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidToken`], and [`Error::Start`] if no port can be opened.
+    /// [`Error::InvalidToken`], [`Error::InvalidCertificate`], and [`Error::Start`] if no port can be opened.
     pub async fn start(self) -> Result<Telegram, Error> {
         let bot_id = bot_id(&self.token).ok_or(Error::InvalidToken)?;
+        let roots = roots(&self.trusted_roots).ok_or(Error::InvalidCertificate)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
             .map_err(Error::Start)?;
@@ -120,18 +145,18 @@ impl TelegramBuilder {
             token: self.token,
             bot_id,
             user_name: self.user_name,
-            webhook: Webhook::new(self.webhook_cooldown),
+            webhook: Webhook::new(self.webhook_cooldown, self.first_update_id, roots),
             log: CallLog::default(),
             overrides: Overrides::default(),
             limits: Limits {
                 response: self.response_timeout,
                 body: self.max_upload,
+                keep: self.keep_uploads,
             },
             max_wait: self.max_wait,
             max_attempts: self.max_attempts,
             patience: self.patience,
-            max_upload: self.max_upload,
-            next_update_id: AtomicU64::new(self.first_update_id),
+            files: Files::default(),
             message_id: AtomicI64::new(0),
         });
         let server = tokio::spawn(api::serve(listener, Arc::clone(&state))).abort_handle();
@@ -143,6 +168,14 @@ impl TelegramBuilder {
             }),
         })
     }
+}
+
+fn roots(pems: &[Bytes]) -> Option<Trusted> {
+    let mut certificates = Vec::new();
+    for pem in pems {
+        certificates.extend(certificate::read_pem(pem)?);
+    }
+    Trusted::new(certificates)
 }
 
 fn bot_id(token: &str) -> Option<i64> {

@@ -10,7 +10,10 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 use tokio::{sync::Notify, time::timeout};
 
-use super::{Error, args};
+use super::{
+    Error,
+    args::{self, Args},
+};
 
 /// One call of a Bot API method, whichever way it came in.
 #[derive(Clone, Debug)]
@@ -28,7 +31,8 @@ pub struct Call {
     /// Whether it was made under `/bot<token>/test/`, the test environment.
     pub test_environment: bool,
     /// What it was answered, as a response's JSON; `null` for [`Answer`](super::Answer)s that aren't
-    /// JSON. Nobody sees the answer to a call made in a webhook reply.
+    /// JSON, and for a `getUpdates` that still waited when this was given out. Nobody sees the answer to a
+    /// call made in a webhook reply.
     pub response: Value,
 }
 
@@ -52,11 +56,26 @@ pub struct UploadedFile {
     pub file_name: String,
     /// The part's content type; `application/octet-stream` if it has none.
     pub content_type: String,
-    /// What is in it.
+    /// What is in it; nothing if it is larger than [`keep_uploads_up_to`](super::TelegramBuilder::keep_uploads_up_to).
     pub bytes: Bytes,
+    /// How many bytes were uploaded.
+    pub length: u64,
+    /// The SHA-256 of what was uploaded.
+    pub sha256: [u8; 32],
 }
 
 impl Call {
+    pub(super) fn new(method: String, args: &Args, via: Via, test_environment: bool) -> Self {
+        Self {
+            method,
+            params: args.params.clone(),
+            files: args.files.clone(),
+            via,
+            test_environment,
+            response: Value::Null,
+        }
+    }
+
     /// Whether it calls that method, in any case.
     pub fn is(&self, method: &str) -> bool {
         self.method.eq_ignore_ascii_case(method)
@@ -111,6 +130,8 @@ pub(super) struct CallLog {
 struct Entries {
     calls: VecDeque<(Call, Taken)>,
     bytes: usize,
+    /// How many calls have fallen out of the log.
+    forgotten: usize,
 }
 
 /// Whether a `wait_for` has already given the call out.
@@ -120,8 +141,10 @@ impl CallLog {
     const MAX_CALLS: usize = 10_000;
     const MAX_BYTES: usize = 256 << 20;
 
-    pub(super) fn push(&self, call: Call) {
+    /// Writes a call down: its number, counted from the first.
+    pub(super) fn push(&self, call: Call) -> usize {
         let mut entries = self.lock();
+        let number = entries.forgotten + entries.calls.len();
         entries.bytes += call.size();
         entries.calls.push_back((call, false));
         while entries.calls.len() > Self::MAX_CALLS
@@ -129,10 +152,21 @@ impl CallLog {
         {
             if let Some((call, _)) = entries.calls.pop_front() {
                 entries.bytes -= call.size();
+                entries.forgotten += 1;
             }
         }
         drop(entries);
         self.arrived.notify_waiters();
+        number
+    }
+
+    /// Fills in what the call of that number was answered, if it is still in the log.
+    pub(super) fn answered(&self, number: usize, response: Value) {
+        let mut entries = self.lock();
+        let at = number.checked_sub(entries.forgotten);
+        if let Some((call, _)) = at.and_then(|at| entries.calls.get_mut(at)) {
+            call.response = response;
+        }
     }
 
     pub(super) fn all(&self) -> Vec<Call> {

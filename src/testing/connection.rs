@@ -1,14 +1,16 @@
 //! One connection to the bot.
 
 use std::{
-    io::{self, ErrorKind},
+    fmt, io,
     net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use bytes::BytesMut;
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::TcpStream,
     time::{Instant, sleep},
 };
@@ -16,26 +18,44 @@ use tokio::{
 use super::{
     exchange::AttemptError,
     http1::{self, ReadError, Refusal},
+    tls::Tls,
     wire::{Answer, Request},
 };
 
 /// After this long without a request a connection is closed.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// What a connection runs over: a socket, with TLS or without.
+trait Io: AsyncRead + AsyncWrite + Send + Sync + Unpin + fmt::Debug {}
+
+impl<T> Io for T where T: AsyncRead + AsyncWrite + Send + Sync + Unpin + fmt::Debug {}
+
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) id: u64,
-    io: TcpStream,
+    io: Box<dyn Io>,
     /// What came after the last response. The next one is read from here on, for better or worse.
     buffer: BytesMut,
     idle_since: Instant,
 }
 
 impl Connection {
-    pub(super) async fn open(id: u64, address: SocketAddr) -> io::Result<Self> {
-        let io = TcpStream::connect(address).await?;
+    pub(super) async fn open(
+        id: u64,
+        address: SocketAddr,
+        tls: Option<&Tls>,
+    ) -> Result<Self, AttemptError> {
+        let failed = |error: io::Error| AttemptError::Connect(error.kind());
+        let io = TcpStream::connect(address).await.map_err(failed)?;
         // A head and a body that are written apart shall leave apart.
-        io.set_nodelay(true)?;
+        io.set_nodelay(true).map_err(failed)?;
+        let io: Box<dyn Io> = match tls {
+            None => Box::new(io),
+            Some(tls) => {
+                let handshake = tls.connect(io).await;
+                Box::new(handshake.map_err(|error| AttemptError::broken(&error))?)
+            }
+        };
         Ok(Self {
             id,
             io,
@@ -58,11 +78,16 @@ impl Connection {
         if self.is_idle_for_too_long() {
             return false;
         }
-        self.buffer.reserve(4 << 10);
-        match self.io.try_read_buf(&mut self.buffer) {
-            Ok(0) => false,
-            Ok(_) => true,
-            Err(error) => error.kind() == ErrorKind::WouldBlock,
+        let mut bytes = [0; 4 << 10];
+        let mut bytes = ReadBuf::new(&mut bytes);
+        let mut context = Context::from_waker(Waker::noop());
+        match Pin::new(&mut self.io).poll_read(&mut context, &mut bytes) {
+            Poll::Pending => true,
+            Poll::Ready(Err(_)) => false,
+            Poll::Ready(Ok(())) => {
+                self.buffer.extend_from_slice(bytes.filled());
+                !bytes.filled().is_empty()
+            }
         }
     }
 
@@ -73,7 +98,7 @@ impl Connection {
         request: &Request,
         max_body: usize,
     ) -> Result<(Answer, bool), AttemptError> {
-        let (mut reader, mut writer) = self.io.split();
+        let (mut reader, mut writer) = tokio::io::split(&mut self.io);
         let mut written = None;
         let result = {
             let write = async {
@@ -82,6 +107,8 @@ impl Connection {
                         sleep(request.pause).await;
                     }
                     writer.write_all(piece).await?;
+                    // TLS may hold back what the socket didn't take at once.
+                    writer.flush().await?;
                 }
                 Ok::<(), io::Error>(())
             };
@@ -103,7 +130,7 @@ impl Connection {
             },
             (Err(ReadError::Refused(refusal)), _) => Err(self.refuse(refusal)),
             (Err(ReadError::Io(error)), _) | (Err(ReadError::Closed), Some(Err(error))) => {
-                Err(AttemptError::Broken(error.kind()))
+                Err(AttemptError::broken(&error))
             }
             (Err(ReadError::Closed), _) => Err(AttemptError::Closed),
         }
@@ -111,7 +138,13 @@ impl Connection {
 
     /// Tells the bot, as far as the socket takes it; the connection is of no more use.
     pub(super) fn refuse(&mut self, refusal: Refusal) -> AttemptError {
-        self.io.try_write(&refusal.to_bytes()).ok();
+        let mut context = Context::from_waker(Waker::noop());
+        let mut io = Pin::new(&mut self.io);
+        let written = io.as_mut().poll_write(&mut context, &refusal.to_bytes());
+        if written.is_ready() {
+            // What isn't out by now is lost, as it may be.
+            let _is_out = io.poll_flush(&mut context).is_ready();
+        }
         AttemptError::Unreadable {
             code: refusal.code,
             reason: refusal.reason,

@@ -8,9 +8,10 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     Error,
-    call::Via,
+    call::{Call, Via},
     exchange::{Attempt, Exchange, Outcome},
     json,
+    queue::MAX_UPDATE,
     raw::RawRequest,
     reply,
     session::Session,
@@ -18,7 +19,6 @@ use super::{
     wire::{self, Request},
 };
 
-const MAX_UPDATE: usize = 512 << 10;
 const MAX_HEAD: usize = 4096;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -29,7 +29,7 @@ impl State {
             return Err(Error::NotAnUpdate);
         };
         let update_id = match update.get("update_id") {
-            None => self.next_update_id.fetch_add(1, Ordering::Relaxed),
+            None => self.webhook.queue.next_update_id(),
             Some(id) => id.as_u64().ok_or(Error::NotAnUpdate)?,
         };
         let body = json::update(update_id, &update);
@@ -63,7 +63,8 @@ impl State {
                 exchange.attempts.push(attempt);
                 exchange.outcome = Outcome::Delivered;
                 if let Some(method) = reply::take_method(&mut args) {
-                    let (call, _) = self.execute(method, &args, Via::WebhookReply, false);
+                    let call = Call::new(method, &args, Via::WebhookReply, false);
+                    let (call, _) = self.execute(call, &args);
                     exchange.reply = Some(call);
                 }
                 return Ok(exchange);

@@ -11,8 +11,12 @@ use std::{fmt, io, time::Duration};
 pub enum Error {
     /// No loopback port could be opened.
     Start(io::Error),
+    /// The file can't be read.
+    File(io::Error),
     /// The bot token isn't of the form `<id>:<secret>`.
     InvalidToken,
+    /// What should be a trusted root isn't a certificate in PEM.
+    InvalidCertificate,
     /// No webhook is set, so there is nowhere to send the update.
     NoWebhook,
     /// The update isn't a JSON object, or its `update_id` isn't a non-negative integer.
@@ -26,6 +30,25 @@ pub enum Error {
     HeadTooLarge {
         /// The size of the head, in bytes.
         bytes: usize,
+    },
+    /// The bot doesn't ask for that type of update (`allowed_updates`). Telegram drops it without a word.
+    NotAllowed {
+        /// The update's type.
+        update_type: String,
+    },
+    /// An update of that id, or a later one, was confirmed already: `getUpdates` can't give it out any more.
+    AlreadyConfirmed {
+        /// The update's id.
+        update_id: u64,
+    },
+    /// 100 000 updates, or 128 MiB of them, wait already. Telegram drops further ones without a word.
+    QueueFull,
+    /// The bot didn't confirm the update in time.
+    NotConfirmed {
+        /// The update's id.
+        update_id: u64,
+        /// How long the test waited.
+        waited: Duration,
     },
     /// Telegram refused the call.
     Refused {
@@ -49,7 +72,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Start(_) => f.write_str("no loopback port could be opened"),
+            Self::File(_) => f.write_str("the file can't be read"),
             Self::InvalidToken => f.write_str("the bot token is not of the form <id>:<secret>"),
+            Self::InvalidCertificate => f.write_str("a trusted root is not a certificate in PEM"),
             Self::NoWebhook => f.write_str("no webhook is set"),
             Self::NotAnUpdate => {
                 f.write_str("an update is a JSON object with an unsigned integer as its update_id")
@@ -65,6 +90,16 @@ impl fmt::Display for Error {
                     f,
                     "the request head has {bytes} bytes, Telegram never sends those over 4096"
                 )
+            }
+            Self::NotAllowed { update_type } => {
+                write!(f, "the bot does not ask for updates of type {update_type}")
+            }
+            Self::AlreadyConfirmed { update_id } => {
+                write!(f, "update {update_id} or a later one was confirmed already")
+            }
+            Self::QueueFull => f.write_str("too many updates wait for getUpdates"),
+            Self::NotConfirmed { update_id, waited } => {
+                write!(f, "update {update_id} was not confirmed within {waited:?}")
             }
             Self::Refused { code, description } => write!(f, "{code} {description}"),
             Self::NoCall {
@@ -95,7 +130,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Start(source) => Some(source),
+            Self::Start(source) | Self::File(source) => Some(source),
             _ => None,
         }
     }

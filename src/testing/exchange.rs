@@ -5,7 +5,7 @@ use std::{fmt, io, time::Duration};
 use bytes::Bytes;
 
 use super::{
-    Call, Error,
+    Call, Error, TlsError,
     http1::{self, Headers},
 };
 
@@ -138,8 +138,20 @@ pub enum AttemptError {
         /// The words after it.
         reason: String,
     },
-    /// The webhook is an `https` one, which this embedded Telegram doesn't speak yet.
-    TlsUnsupported,
+    /// There is no TLS with the bot, or it went wrong.
+    Tls(TlsError),
+}
+
+impl AttemptError {
+    /// What it means that an open connection fails so.
+    pub(super) fn broken(error: &io::Error) -> Self {
+        match TlsError::of(error) {
+            Some(error) => Self::Tls(error),
+            // TLS without an end of its own.
+            None if error.kind() == io::ErrorKind::UnexpectedEof => Self::Closed,
+            None => Self::Broken(error.kind()),
+        }
+    }
 }
 
 impl fmt::Display for AttemptError {
@@ -158,9 +170,7 @@ impl fmt::Display for AttemptError {
             Self::Status { code, reason } => {
                 write!(f, "Wrong response from the webhook: {code} {reason}")
             }
-            Self::TlsUnsupported => {
-                f.write_str("webhooks over https are not supported by the test server")
-            }
+            Self::Tls(error) => error.fmt(f),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::io;
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::body;
+use super::body::{Body, Framing};
 
 #[cfg(test)]
 mod tests;
@@ -94,6 +94,24 @@ pub(super) async fn read<R>(
 where
     R: AsyncRead + Unpin,
 {
+    let (head, body) = read_head(io, buffer, max_body).await?;
+    Ok(Message {
+        start: head.start,
+        headers: head.headers,
+        keep_alive: head.keep_alive,
+        body: body.read(io, buffer).await?,
+    })
+}
+
+/// Reads the next message up to its body.
+pub(super) async fn read_head<R>(
+    io: &mut R,
+    buffer: &mut BytesMut,
+    max_body: usize,
+) -> Result<(Head, Body), ReadError>
+where
+    R: AsyncRead + Unpin,
+{
     let head = loop {
         if let Some(at) = find(buffer, b"\r\n\r\n") {
             let head = buffer.split_to(at + 2);
@@ -109,67 +127,47 @@ where
         }
         fill(io, buffer).await?;
     };
-    let Head {
-        start,
-        headers,
-        keep_alive,
-    } = parse_head(&head.freeze())?;
+    let head = parse_head(&head.freeze())?;
+    let body = body(&head.headers, max_body)?;
+    Ok((head, body))
+}
 
-    let text = |name| {
-        last(&headers, name).map(|value| String::from_utf8_lossy(value).to_ascii_lowercase())
-    };
-    let length = last(&headers, "content-length").map_or(0, leading_digits);
-    let transfer_encoding = text("transfer-encoding").unwrap_or_default();
-    if transfer_encoding.is_empty() && length == 0 {
-        return Ok(Message {
-            start,
-            headers,
-            keep_alive,
-            body: Bytes::new(),
-        });
-    }
-    let is_chunked = match transfer_encoding.as_str() {
-        "" => false,
-        "chunked" => true,
-        _ => return Err(Refusal::new(501, "Unimplemented: unsupported transfer-encoding").into()),
-    };
-    let is_compressed = match text("content-encoding").as_deref() {
-        None | Some("" | "none") => false,
-        Some("gzip" | "deflate") => true,
-        Some(_) => {
-            return Err(
-                Refusal::new(415, "Unsupported Media Type: unsupported content-encoding").into(),
-            );
-        }
-    };
-    let content_type = text("content-type").unwrap_or_default();
-    let limit = match Kind::of(&content_type) {
+fn body(headers: &Headers, max_body: usize) -> Result<Body, Refusal> {
+    let text =
+        |name| last(headers, name).map(|value| String::from_utf8_lossy(value).to_ascii_lowercase());
+    let kind = Kind::of(&text("content-type").unwrap_or_default());
+    let limit = match kind {
         Kind::Form | Kind::Json => max_body.min(MAX_ARGUMENTS),
         Kind::Multipart | Kind::Other => max_body,
     };
-
-    let body = if is_chunked {
-        body::read_chunks(io, buffer, limit).await?
-    } else {
-        if length > limit {
-            return Err(too_large(length).into());
-        }
-        while buffer.len() < length {
-            fill(io, buffer).await?;
-        }
-        buffer.split_to(length).freeze()
+    let mut body = Body {
+        framing: Framing::Length(last(headers, "content-length").map_or(0, leading_digits)),
+        is_compressed: false,
+        kind,
+        limit,
     };
-    let body = if is_compressed {
-        body::decompress(&body, limit)?
-    } else {
-        body
-    };
-    Ok(Message {
-        start,
-        headers,
-        keep_alive,
-        body,
-    })
+    let transfer_encoding = text("transfer-encoding").unwrap_or_default();
+    if transfer_encoding.is_empty() && body.framing == Framing::Length(0) {
+        // Nothing to decode, nothing to refuse.
+        return Ok(body);
+    }
+    match transfer_encoding.as_str() {
+        "" => {}
+        "chunked" => body.framing = Framing::Chunked,
+        _ => {
+            let reason = "Unimplemented: unsupported transfer-encoding";
+            return Err(Refusal::new(501, reason));
+        }
+    }
+    match text("content-encoding").as_deref() {
+        None | Some("" | "none") => {}
+        Some("gzip" | "deflate") => body.is_compressed = true,
+        Some(_) => {
+            let reason = "Unsupported Media Type: unsupported content-encoding";
+            return Err(Refusal::new(415, reason));
+        }
+    }
+    Ok(body)
 }
 
 /// How the server reads arguments from a body: decided by what the content type *contains*.
@@ -195,9 +193,10 @@ impl Kind {
     }
 }
 
-struct Head {
-    start: Start,
-    headers: Headers,
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) start: Start,
+    pub(super) headers: Headers,
     keep_alive: bool,
 }
 
@@ -273,13 +272,6 @@ where
         Ok(_) => Ok(()),
         Err(error) => Err(ReadError::Io(error)),
     }
-}
-
-pub(super) fn too_large(size: usize) -> Refusal {
-    Refusal::new(
-        413,
-        format!("Request Entity Too Large: content length is {size}"),
-    )
 }
 
 fn bad_request() -> Refusal {

@@ -210,7 +210,7 @@ fn media(state: &State, args: &Args, name: &str) -> Result<Value, Answer> {
     }
     let mut media = file(state, &given);
     if let Some(upload) = upload {
-        media["file_size"] = upload.bytes.len().into();
+        media["file_size"] = upload.length.into();
         media["file_name"] = upload.file_name.as_str().into();
         media["mime_type"] = upload.content_type.as_str().into();
     }

@@ -15,7 +15,14 @@
 //! 4. Calls are answered plausibly: a sent message comes back as a message. A test that wants something
 //!    else says so with [`Telegram::answer`].
 //!
-//! Like a Bot API server in local mode, it takes webhooks with `http` and any port.
+//! A bot that polls gets its updates from [`Telegram::enqueue`], one that downloads its files from
+//! [`Telegram::add_file`] and its siblings.
+//!
+//! Like a Bot API server in local mode, it takes webhooks with `http` and any port. With `https` it trusts the
+//! certificate that was uploaded, or what [`TelegramBuilder::trusted_root`] gives it, by OpenSSL's rules: a
+//! name counts as a common name only if there is no DNS name, and a webhook at an address with an uploaded
+//! certificate needs the address as a *name*, not as an address. It speaks TLS 1.2 and 1.3 and doesn't take
+//! certificates that rustls can't read: version 1, short keys, SHA-1.
 //!
 //! # Example
 //!
@@ -55,7 +62,7 @@
 //! # Bounds
 //!
 //! It ends with the last clone of its [`Telegram`], connections included. It keeps the last 10 000 calls,
-//! with at most 256 MiB of files; it takes 1024 connections at once, and bodies up to
+//! with at most 256 MiB of files, and 100 000 updates for `getUpdates`, of at most 128 MiB; it takes 1024 connections at once, and bodies up to
 //! [`TelegramBuilder::max_upload`].
 
 mod allowed;
@@ -65,29 +72,37 @@ mod args;
 mod body;
 mod builder;
 mod call;
+mod certificate;
 mod connection;
 mod delivery;
 mod error;
 mod exchange;
+mod files;
 mod http1;
 mod json;
 mod message;
 mod methods;
+mod names;
+mod polling;
+mod queue;
 mod raw;
 mod reply;
+mod route;
 mod session;
 mod state;
 #[cfg(test)]
 mod tests;
+mod tls;
 pub mod update;
 mod url;
 mod webhook;
 mod wire;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::Path, sync::Arc};
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
-use tokio::task::AbortHandle;
+use tokio::{task::AbortHandle, time::timeout};
 
 pub use self::{
     answer::Answer,
@@ -95,10 +110,12 @@ pub use self::{
     call::{Call, UploadedFile, Via},
     error::Error,
     exchange::{Attempt, AttemptError, Exchange, Outcome},
+    files::{Download, generated_bytes, generated_sha256},
     raw::RawRequest,
+    tls::TlsError,
     webhook::WebhookSettings,
 };
-use self::{args::Args, state::State};
+use self::{args::Args, files::Content, state::State};
 
 /// An embedded Telegram. Clones are handles to the same one; it ends with the last of them.
 #[derive(Clone)]
@@ -174,12 +191,28 @@ impl Telegram {
         url: &str,
         secret: impl Into<Option<&'a str>>,
     ) -> Result<(), Error> {
-        let mut args = Args::default();
-        args.params = Map::from_iter([("url".to_owned(), url.into())]);
-        if let Some(secret) = secret.into() {
-            args.params.insert("secret_token".to_owned(), secret.into());
-        }
-        match self.inner.state.webhook.set(&args, true).as_error() {
+        self.set_webhook_args(&webhook_args(url, secret.into()))
+    }
+
+    /// Sets an `https` webhook with a certificate in PEM, which is then the only one that is trusted: a
+    /// self-signed one, or that of its authority. Otherwise as [`set_webhook`](Self::set_webhook).
+    ///
+    /// # Errors
+    ///
+    /// As [`set_webhook`](Self::set_webhook), and if there is no certificate in it.
+    pub fn set_webhook_with_certificate<'a>(
+        &self,
+        url: &str,
+        secret: impl Into<Option<&'a str>>,
+        pem: impl Into<Bytes>,
+    ) -> Result<(), Error> {
+        let mut args = webhook_args(url, secret.into());
+        args.add_certificate(pem.into());
+        self.set_webhook_args(&args)
+    }
+
+    fn set_webhook_args(&self, args: &Args) -> Result<(), Error> {
+        match self.inner.state.webhook.set(args, true).as_error() {
             Some((code, description)) => Err(Error::Refused {
                 code,
                 description: description.to_owned(),
@@ -194,6 +227,9 @@ impl Telegram {
     /// An update without `update_id` gets the next one. Updates sent at the same time go over connections
     /// of their own, up to the webhook's `max_connections`. Deleting the webhook ends it; after
     /// a new `setWebhook` the next attempt goes to the new URL.
+    ///
+    /// This is for webhooks. Without one the outcome is [`Outcome::NotSent`], and nothing is queued for
+    /// `getUpdates`: that is what [`enqueue`](Self::enqueue) does.
     pub async fn deliver(&self, update: Value) -> Exchange {
         let update_id = update["update_id"].as_u64().unwrap_or(0);
         let attempts = self.inner.state.max_attempts;
@@ -228,13 +264,106 @@ impl Telegram {
         self.inner.state.post_raw(&request).await
     }
 
+    /// Queues an update for `getUpdates`: the update's id.
+    ///
+    /// This is for bots that poll. The update stays until a `getUpdates` confirms it with a higher `offset`,
+    /// or a `drop_pending_updates` drops it; it never gets too old. While a webhook is set it waits for the
+    /// webhook's end: only [`deliver`](Self::deliver) sends to webhooks.
+    ///
+    /// An update without `update_id` gets the next one. One that has the id of an update still in the queue
+    /// takes that one's place.
+    ///
+    /// ```no_run
+    /// # use tower_telegram::testing::{Error, Telegram, update};
+    /// # async fn example() -> Result<(), Error> {
+    /// let telegram = Telegram::start().await?;
+    /// // … the bot polls `telegram.api_url()` …
+    /// let update_id = telegram.enqueue(update::text(7, "hello"))?;
+    /// telegram.wait_until_confirmed(update_id).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotAnUpdate`], [`Error::UpdateTooLarge`], [`Error::NotAllowed`], [`Error::AlreadyConfirmed`] and
+    /// [`Error::QueueFull`]: nothing was queued.
+    #[expect(clippy::needless_pass_by_value, reason = "as with deliver")]
+    pub fn enqueue(&self, update: Value) -> Result<u64, Error> {
+        let update = update.as_object().ok_or(Error::NotAnUpdate)?;
+        let update_id = self.inner.state.webhook.enqueue(update)?;
+        self.inner.state.observe(update);
+        Ok(update_id)
+    }
+
+    /// How many updates wait for `getUpdates`, those included that were given out but aren't confirmed yet.
+    pub fn pending_updates(&self) -> usize {
+        self.inner.state.webhook.queue.len()
+    }
+
+    /// Waits until a `getUpdates` has confirmed the update, by an `offset` above its id or a negative one
+    /// that leaves it out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotConfirmed`] if that doesn't happen within [`patience`](TelegramBuilder::patience).
+    pub async fn wait_until_confirmed(&self, update_id: u64) -> Result<(), Error> {
+        let patience = self.inner.state.patience;
+        let confirmed = self
+            .inner
+            .state
+            .webhook
+            .queue
+            .wait_until_confirmed(update_id);
+        timeout(patience, confirmed)
+            .await
+            .map_err(|_| Error::NotConfirmed {
+                update_id,
+                waited: patience,
+            })
+    }
+
+    /// Adds a file: its `file_id`, which `getFile` answers with that `file_path`. Its bytes are served under
+    /// `/file/bot<token>/<file_path>` and, for the test environment, `/file/bot<token>/test/<file_path>`.
+    ///
+    /// A path is relative, such as `documents/file_1.pdf`. What was at that path is replaced. There is no limit
+    /// of 20 MB; a test that needs one says so with [`answer_once`](Self::answer_once).
+    pub fn add_file(&self, file_path: impl Into<String>, bytes: impl Into<Bytes>) -> String {
+        let content = Content::Bytes(bytes.into());
+        self.inner.state.files.add(file_path.into(), content)
+    }
+
+    /// Adds a file of `length` bytes that is made while it is served, and never in memory: its `file_id`. What
+    /// is in it, [`generated_bytes`] says; else it is as with [`add_file`](Self::add_file).
+    pub fn add_generated_file(&self, file_path: impl Into<String>, length: u64) -> String {
+        let content = Content::Generated(length);
+        self.inner.state.files.add(file_path.into(), content)
+    }
+
+    /// Adds a file on this machine's disk, as a server in local mode has them: its `file_id`, which `getFile`
+    /// answers with the absolute path. It isn't served: the bot reads it from disk.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] if there is no such file.
+    pub fn add_local_file(&self, path: impl AsRef<Path>) -> Result<String, Error> {
+        let files = &self.inner.state.files;
+        files.add_local(path.as_ref()).map_err(Error::File)
+    }
+
+    /// All requests for files up to now that had the bot's token, oldest first. At most the last 10 000.
+    pub fn downloads(&self) -> Vec<Download> {
+        self.inner.state.files.downloads()
+    }
+
     /// All calls of the Bot API up to now, oldest first, including those that failed. At most the last 10 000.
     pub fn calls(&self) -> Vec<Call> {
         self.inner.state.log.all()
     }
 
     /// The next call of that method (in any case), waiting until there is one. Each call is given out
-    /// once, beginning with the oldest, even if it came before this was asked.
+    /// once, beginning with the oldest, even if it came before this was asked. A `getUpdates` counts as
+    /// soon as it comes, even if its answer has to wait.
     ///
     /// # Errors
     ///
@@ -270,4 +399,13 @@ impl Telegram {
     pub fn answer_as_usual(&self, method: &str) {
         self.inner.state.overrides.clear(method);
     }
+}
+
+fn webhook_args(url: &str, secret: Option<&str>) -> Args {
+    let mut args = Args::default();
+    args.params = Map::from_iter([("url".to_owned(), url.into())]);
+    if let Some(secret) = secret {
+        args.params.insert("secret_token".to_owned(), secret.into());
+    }
+    args
 }

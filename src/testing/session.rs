@@ -22,6 +22,7 @@ use super::{
     exchange::{Attempt, AttemptError},
     http1::{self, Headers},
     state::now,
+    tls::Tls,
     url::WebhookUrl,
     webhook::WebhookSettings,
     wire::{self, Answer, Limits, Request},
@@ -34,6 +35,8 @@ pub(super) const SECRET_HEADER: &str = "X-Telegram-Bot-Api-Secret-Token";
 pub(super) struct Session {
     pub(super) settings: WebhookSettings,
     url: WebhookUrl,
+    /// For an `https` webhook.
+    tls: Option<Tls>,
     permits: Semaphore,
     idle: Mutex<Vec<Connection>>,
     connections: Arc<AtomicU64>,
@@ -46,6 +49,7 @@ impl Session {
     pub(super) fn new(
         settings: WebhookSettings,
         url: WebhookUrl,
+        tls: Option<Tls>,
         connections: Arc<AtomicU64>,
     ) -> Self {
         let permits = usize::try_from(settings.max_connections)
@@ -60,6 +64,7 @@ impl Session {
             ),
             settings,
             url,
+            tls,
             permits: Semaphore::new(permits),
             idle: Mutex::default(),
             connections,
@@ -122,7 +127,7 @@ impl Session {
         *id = Some(connection.id);
         let exchange = timeout(limits.response, connection.exchange(request, limits.body)).await;
         let (answer, is_sent) = exchange.map_err(|_| AttemptError::TimedOut)??;
-        let mut args = Args::default();
+        let mut args = Args::keeping(limits.keep);
         let content_type = http1::header(&answer.headers, "content-type");
         if let Err(refusal) = args.read_body(content_type, &answer.body).await {
             return Err(connection.refuse(refusal));
@@ -150,9 +155,6 @@ impl Session {
     }
 
     async fn connect(&self) -> Result<Connection, AttemptError> {
-        if self.url.https {
-            return Err(AttemptError::TlsUnsupported);
-        }
         let failed = |error: io::Error| AttemptError::Connect(error.kind());
         let fixed = self
             .settings
@@ -173,7 +175,7 @@ impl Session {
         };
         *self.address.lock().unwrap_or_else(PoisonError::into_inner) = Some(address.ip());
         let id = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
-        Connection::open(id, address).await.map_err(failed)
+        Connection::open(id, address, self.tls.as_ref()).await
     }
 
     pub(super) fn close_idle(&self) {

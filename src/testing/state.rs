@@ -1,7 +1,7 @@
 //! What the embedded Telegram knows, shared by its server and its handles.
 
 use std::{
-    sync::atomic::{AtomicI64, AtomicU64, Ordering},
+    sync::atomic::{AtomicI64, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -10,8 +10,10 @@ use serde_json::{Map, Value};
 use super::{
     answer::{Answer, Overrides},
     args::Args,
-    call::{Call, CallLog, Via},
+    call::{Call, CallLog},
+    files::Files,
     methods,
+    polling::GetUpdates,
     webhook::Webhook,
     wire::Limits,
 };
@@ -25,39 +27,44 @@ pub(super) struct State {
     pub(super) log: CallLog,
     pub(super) overrides: Overrides,
     pub(super) limits: Limits,
+    pub(super) files: Files,
     /// Longer waits between attempts are cut to this.
     pub(super) max_wait: Duration,
     pub(super) max_attempts: usize,
     pub(super) patience: Duration,
-    pub(super) max_upload: usize,
-    pub(super) next_update_id: AtomicU64,
     /// The highest up to now, of all chats.
     pub(super) message_id: AtomicI64,
 }
 
 impl State {
     /// Answers a call and writes it down.
-    pub(super) fn execute(
-        &self,
-        method: String,
-        args: &Args,
-        via: Via,
-        test_environment: bool,
-    ) -> (Call, Answer) {
-        let (params, files) = (args.params.clone(), args.files.clone());
-        let mut call = Call {
-            method,
-            params,
-            files,
-            via,
-            test_environment,
-            response: Value::Null,
-        };
+    pub(super) fn execute(&self, mut call: Call, args: &Args) -> (Call, Answer) {
         let answer = self.overrides.answer(&call);
         let answer = answer.unwrap_or_else(|| methods::answer(self, &call.method, args));
         call.response = answer.to_value();
         self.log.push(call.clone());
         (call, answer)
+    }
+
+    /// Answers a call of `getUpdates`. It is written down as it comes, and again with what it is answered.
+    pub(super) async fn get_updates(&self, mut call: Call, args: &Args) -> Answer {
+        let poll = match self.overrides.answer(&call) {
+            Some(answer) => GetUpdates::Done(answer),
+            None => self.webhook.get_updates(args),
+        };
+        match poll {
+            GetUpdates::Done(answer) => {
+                call.response = answer.to_value();
+                self.log.push(call);
+                answer
+            }
+            GetUpdates::Waiting(poll) => {
+                let number = self.log.push(call);
+                let answer = poll.wait(&self.webhook.queue).await;
+                self.log.answered(number, answer.to_value());
+                answer
+            }
+        }
     }
 
     pub(super) fn next_message_id(&self) -> i64 {

@@ -11,10 +11,20 @@ use std::{
 };
 
 use bytes::Bytes;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tokio::{sync::watch, time::Instant};
 
-use super::{allowed, answer::Answer, args::Args, session::Session, url::WebhookUrl};
+use super::{
+    Error, allowed,
+    answer::Answer,
+    args::Args,
+    certificate::Trusted,
+    polling::{self, GetUpdates},
+    queue::Queue,
+    session::Session,
+    tls::Tls,
+    url::WebhookUrl,
+};
 
 const MAX_CERTIFICATE: usize = 3 << 20;
 const DEFAULT_CONNECTIONS: i64 = 100;
@@ -32,7 +42,7 @@ pub struct WebhookSettings {
     pub ip_address: Option<String>,
     /// How many requests may be under way at once; 100 by default, as on a local server.
     pub max_connections: u32,
-    /// The types that are sent, in the server's order. `None` is the default set: all but `chat_member`,
+    /// The types that are asked for, in the server's order. `None` is the default set: all but `chat_member`,
     /// `message_reaction` and `message_reaction_count`.
     pub allowed_updates: Option<Vec<String>>,
     /// The uploaded certificate, as it came.
@@ -44,8 +54,12 @@ pub(super) struct Webhook {
     current: watch::Sender<Option<Arc<Session>>>,
     rules: Mutex<Rules>,
     cooldown: Duration,
+    /// Trusted where the webhook has no certificate of its own.
+    roots: Trusted,
     /// Updates on their way.
     pub(super) pending: AtomicUsize,
+    /// Updates that wait for `getUpdates`.
+    pub(super) queue: Queue,
     connections: Arc<AtomicU64>,
 }
 
@@ -66,12 +80,14 @@ impl Rules {
 }
 
 impl Webhook {
-    pub(super) fn new(cooldown: Duration) -> Self {
+    pub(super) fn new(cooldown: Duration, first_update_id: u64, roots: Trusted) -> Self {
         Self {
             current: watch::Sender::new(None),
             rules: Mutex::default(),
             cooldown,
+            roots,
             pending: AtomicUsize::new(0),
+            queue: Queue::new(first_update_id),
             connections: Arc::default(),
         }
     }
@@ -93,14 +109,17 @@ impl Webhook {
     }
 
     /// `deleteWebhook`, which is `setWebhook` without a URL.
-    pub(super) fn delete(&self) -> Answer {
-        self.set(&Args::default(), true)
+    pub(super) fn delete(&self, args: &Args) -> Answer {
+        self.replace(String::new(), args, true)
     }
 
     /// `setWebhook`. A call that is refused for its URL, secret or certificate leaves **no** webhook: the
     /// old one is erased before the new one is looked at.
     pub(super) fn set(&self, args: &Args, is_internal: bool) -> Answer {
-        let url = args.text("url");
+        self.replace(args.text("url"), args, is_internal)
+    }
+
+    fn replace(&self, url: String, args: &Args, is_internal: bool) -> Answer {
         // Held to the end: two calls at once come one after the other.
         let mut rules = self.rules();
         if !url.is_empty() && !is_internal {
@@ -111,26 +130,36 @@ impl Webhook {
             rules.next_set_at = Some(now + self.cooldown);
         }
         let old = self.session();
+        let drop_pending = is_true(&args.text("drop_pending_updates"));
         if url.is_empty() {
-            if old.is_some() {
+            if drop_pending {
+                self.queue.clear();
+            }
+            if old.is_some() || drop_pending {
                 self.current.send_replace(None);
                 return Answer::ok(true).description("Webhook was deleted");
             }
+            rules.allow(args);
             return Answer::ok(true).description("Webhook is already deleted");
         }
 
         let asked = settings(url, args);
-        let drop_pending = is_true(&args.text("drop_pending_updates"));
         if old.is_some_and(|old| {
             old.settings == asked && asked.certificate.is_none() && !drop_pending
         }) {
             rules.allow(args);
             return Answer::ok(true).description("Webhook is already set");
         }
-        match check(&asked) {
-            Ok(url) => {
+        // Even if the new one is refused.
+        self.queue
+            .end_poll("Conflict: terminated by setWebhook request");
+        if drop_pending {
+            self.queue.clear();
+        }
+        match check(&asked, &self.roots) {
+            Ok((url, tls)) => {
                 rules.allow(args);
-                let session = Session::new(asked, url, Arc::clone(&self.connections));
+                let session = Session::new(asked, url, tls, Arc::clone(&self.connections));
                 self.current.send_replace(Some(Arc::new(session)));
                 Answer::ok(true).description("Webhook was set")
             }
@@ -147,7 +176,7 @@ impl Webhook {
         let mut info = json!({
             "url": session.as_ref().map_or("", |session| &session.settings.url),
             "has_custom_certificate": session.as_ref().is_some_and(|session| session.settings.certificate.is_some()),
-            "pending_update_count": self.pending.load(Ordering::Relaxed),
+            "pending_update_count": self.pending.load(Ordering::Relaxed) + self.queue.len(),
         });
         if let Some(session) = session {
             if let Some((date, message)) = session.last_error() {
@@ -161,6 +190,33 @@ impl Webhook {
             info["allowed_updates"] = allowed.as_slice().into();
         }
         Answer::ok(info)
+    }
+
+    /// `getUpdates`, up to where it may have to wait.
+    pub(super) fn get_updates(&self, args: &Args) -> GetUpdates {
+        // Held to the end: a webhook can't be set in between.
+        let mut rules = self.rules();
+        if self.session().is_some() {
+            let text = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first";
+            return GetUpdates::Done(self.queue.conflict(text));
+        }
+        rules.allow(args);
+        polling::get_updates(&self.queue, args)
+    }
+
+    /// Queues an update for `getUpdates`.
+    pub(super) fn enqueue(&self, update: &Map<String, Value>) -> Result<u64, Error> {
+        let rules = self.rules();
+        let asked = rules.allowed_updates.as_deref();
+        let unwanted = update
+            .keys()
+            .find(|key| *key != "update_id" && !allowed::is_wanted(asked, key));
+        match unwanted {
+            Some(update_type) => Err(Error::NotAllowed {
+                update_type: update_type.clone(),
+            }),
+            None => self.queue.push(update),
+        }
     }
 
     /// Closes the connections that have been idle for too long.
@@ -189,7 +245,7 @@ fn settings(url: String, args: &Args) -> WebhookSettings {
     }
 }
 
-fn check(asked: &WebhookSettings) -> Result<WebhookUrl, String> {
+fn check(asked: &WebhookSettings, roots: &Trusted) -> Result<(WebhookUrl, Option<Tls>), String> {
     let url = WebhookUrl::parse(&asked.url).ok_or("invalid webhook URL specified")?;
     let secret = asked.secret_token.as_deref().unwrap_or_default();
     if secret.len() > 256 {
@@ -216,11 +272,16 @@ fn check(asked: &WebhookSettings) -> Result<WebhookUrl, String> {
     {
         return Err("bad webhook: Invalid IP address specified".to_owned());
     }
-    Ok(url)
+    if !url.https {
+        return Ok((url, None));
+    }
+    let tls = Tls::new(url.host_name(), asked.certificate.as_deref(), roots)
+        .map_err(|reason| format!("bad webhook: {reason}"))?;
+    Ok((url, Some(tls)))
 }
 
 /// The number that a text starts with, 0 if there is none.
-fn to_integer(text: &str) -> i64 {
+pub(super) fn to_integer(text: &str) -> i64 {
     let end = text
         .bytes()
         .enumerate()
@@ -238,6 +299,10 @@ fn is_true(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn webhook(cooldown: Duration) -> Webhook {
+        Webhook::new(cooldown, 1, Trusted::new(Vec::new()).unwrap())
+    }
+
     fn args(form: &str) -> Args {
         let mut args = Args::default();
         args.read_form(form.as_bytes()).unwrap();
@@ -252,8 +317,9 @@ mod tests {
 
     #[test]
     fn each_change_has_the_servers_own_description() {
-        let webhook = Webhook::new(Duration::ZERO);
-        let deleted = |webhook: &Webhook| webhook.delete().to_value()["description"].clone();
+        let webhook = webhook(Duration::ZERO);
+        let deleted =
+            |webhook: &Webhook| webhook.delete(&Args::default()).to_value()["description"].clone();
         assert_eq!(deleted(&webhook), "Webhook is already deleted");
         assert_eq!(
             set(&webhook, "url=http://h:1/&secret_token=a"),
@@ -293,7 +359,7 @@ mod tests {
                 "Bad Request: bad webhook: Invalid IP address specified",
             ),
         ] {
-            let webhook = Webhook::new(Duration::ZERO);
+            let webhook = webhook(Duration::ZERO);
             assert_eq!(set(&webhook, "url=http://h/"), "Webhook was set");
             assert_eq!(set(&webhook, form), error);
             assert_eq!(webhook.settings(), None, "{form}");
@@ -310,7 +376,7 @@ mod tests {
             ("7x", 7),
             ("1000000", 100_000),
         ] {
-            let webhook = Webhook::new(Duration::ZERO);
+            let webhook = webhook(Duration::ZERO);
             set(&webhook, &format!("url=http://h/&max_connections={given}"));
             assert_eq!(
                 webhook.settings().unwrap().max_connections,
@@ -322,7 +388,7 @@ mod tests {
 
     #[test]
     fn allowed_updates_outlive_the_webhook() {
-        let webhook = Webhook::new(Duration::ZERO);
+        let webhook = webhook(Duration::ZERO);
         let allowed = |form: &str| {
             set(&webhook, &format!("url=http://h/{form}"));
             webhook.settings().unwrap().allowed_updates
@@ -334,14 +400,14 @@ mod tests {
             poll,
             "not names: unchanged"
         );
-        webhook.delete();
+        webhook.delete(&Args::default());
         assert_eq!(allowed(""), poll, "not given: unchanged");
         assert_eq!(allowed("&allowed_updates=[]"), None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_second_call_within_a_second_is_too_soon() {
-        let webhook = Webhook::new(Duration::from_secs(1));
+        let webhook = webhook(Duration::from_secs(1));
         let code = |url: &str| {
             webhook
                 .set(&args(&format!("url={url}")), false)

@@ -38,6 +38,8 @@ impl Request {
 pub(super) struct Limits {
     pub(super) response: Duration,
     pub(super) body: usize,
+    /// The largest file whose bytes are kept.
+    pub(super) keep: usize,
 }
 
 /// The bytes of a request's head.

@@ -41,7 +41,10 @@ pub use self::{
 
 pub use crate::{
     json::{ParseError, RawJson},
-    model::{AllowedUpdates, ChatId, CommandCall, InputFile, MessageOrTrue, Str, Update},
+    model::{
+        AllowedUpdates, ChatId, CommandCall, InputFile, MessageOrTrue, ProviderToken, Str,
+        UnknownUpdateType, Update,
+    },
     upload::{Upload, UploadError, UploadProgress},
 };
 

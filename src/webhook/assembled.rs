@@ -22,7 +22,7 @@ use super::{
     allowed_updates, handler_fn, parse, reply, secret_token, update,
 };
 use crate::{
-    IntoReply,
+    Client, IntoReply,
     types::{AllowedUpdates, ParseError, Update},
 };
 
@@ -56,6 +56,7 @@ pub struct Webhook<U = Update> {
     update: UpdateLayer,
     allowed: AllowedUpdatesLayer,
     parse: ParseLayer<U>,
+    reply: ReplyLayer<ErrorsAsResponses>,
 }
 
 impl<U> Clone for Webhook<U> {
@@ -65,6 +66,7 @@ impl<U> Clone for Webhook<U> {
             update: self.update,
             allowed: self.allowed,
             parse: self.parse.clone(),
+            reply: self.reply.clone(),
         }
     }
 }
@@ -88,6 +90,7 @@ impl Webhook {
             update: UpdateLayer::new(),
             allowed: AllowedUpdatesLayer::default(),
             parse: ParseLayer::new(),
+            reply: ReplyLayer::new().errors_as_responses(),
         }
     }
 }
@@ -113,7 +116,15 @@ impl<U> Webhook<U> {
             update: self.update,
             allowed: self.allowed,
             parse: ParseLayer::new(),
+            reply: self.reply,
         }
+    }
+
+    /// What calls the replies that can't be answers, as they are over 1 MiB or the length of a file
+    /// isn't known. See [`ReplyLayer`].
+    pub fn client(mut self, client: Client) -> Self {
+        self.reply = self.reply.client(client);
+        self
     }
 
     /// What is called with an update that doesn't fit the handler's type; ours always fits. See
@@ -138,7 +149,7 @@ impl<U> Webhook<U> {
 
     /// Serves with any service of `http::Request<U>` that returns an [`IntoReply`].
     pub fn service<S>(self, service: S) -> WebhookService<S, U> {
-        let service = ReplyLayer::new().errors_as_responses().layer(service);
+        let service = self.reply.layer(service);
         let service = self.allowed.layer(self.parse.layer(service));
         WebhookService {
             stack: self.secret.layer(self.update.layer(service)),
@@ -155,6 +166,16 @@ type InnerFuture<F> = ResponseFuture<ResponseFuture<reply::AnsweredFuture<F>>>;
 /// [`Infallible`].
 pub struct WebhookService<S, U = Update> {
     stack: Stack<S, U>,
+}
+
+impl<S, U> WebhookService<S, U> {
+    /// The same stack without a webhook's door: a `Service<http::Request<RawUpdate>>`, for updates that
+    /// come another way, such as `polling`.
+    pub fn into_updates(self) -> UpdateService<S, U> {
+        UpdateService {
+            stack: self.stack.into_inner().into_inner(),
+        }
+    }
 }
 
 impl<S: Clone, U> Clone for WebhookService<S, U> {
@@ -191,6 +212,70 @@ where
         WebhookFuture {
             future: self.stack.call(request),
         }
+    }
+}
+
+/// What is behind a webhook's door, from [`WebhookService::into_updates`]: a
+/// `Service<http::Request<RawUpdate>>` whose error is [`Infallible`].
+pub struct UpdateService<S, U = Update> {
+    stack: Inner<S, U>,
+}
+
+impl<S: Clone, U> Clone for UpdateService<S, U> {
+    fn clone(&self) -> Self {
+        Self {
+            stack: self.stack.clone(),
+        }
+    }
+}
+
+impl<S: fmt::Debug, U> fmt::Debug for UpdateService<S, U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("UpdateService").field(&self.stack).finish()
+    }
+}
+
+impl<S, U> Service<Request<RawUpdate>> for UpdateService<S, U>
+where
+    S: Service<Request<U>>,
+    S::Response: IntoReply,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    U: DeserializeOwned + 'static,
+{
+    type Response = Response<ReplyBody>;
+    type Error = Infallible;
+    type Future = UpdateFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.stack.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<RawUpdate>) -> Self::Future {
+        UpdateFuture {
+            future: self.stack.call(request),
+        }
+    }
+}
+
+pin_project! {
+    /// The response future of [`UpdateService`].
+    #[derive(Debug)]
+    pub struct UpdateFuture<F> {
+        #[pin]
+        future: InnerFuture<F>,
+    }
+}
+
+impl<F, R, E> Future for UpdateFuture<F>
+where
+    F: Future<Output = Result<R, E>>,
+    R: IntoReply,
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Output = Result<Response<ReplyBody>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().future.poll(cx)
     }
 }
 

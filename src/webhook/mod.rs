@@ -39,7 +39,7 @@ pub mod update;
 #[doc(inline)]
 pub use self::{
     allowed_updates::AllowedUpdatesLayer,
-    assembled::{Webhook, WebhookFuture, WebhookService},
+    assembled::{UpdateFuture, UpdateService, Webhook, WebhookFuture, WebhookService},
     forward::ResponseFuture,
     handler::{HandlerFn, HandlerFuture, HandlerOutput, handler_fn},
     parse::ParseLayer,

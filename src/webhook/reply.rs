@@ -129,6 +129,8 @@ pub struct EncodeReply<S, E = PassErrors> {
 type Later = Pin<Box<dyn Future<Output = Response<ReplyBody>> + Send>>;
 
 /// An answer: at once, or after files were opened or the client has called.
+// Most are answers at once, which a box would only cost.
+#[allow(clippy::large_enum_variant)]
 enum Encoded {
     Now(Response<ReplyBody>),
     Later(Later),

@@ -88,6 +88,12 @@ pub struct RequireSecretToken<S> {
     tokens: Option<SecretTokens>,
 }
 
+impl<S> RequireSecretToken<S> {
+    pub(super) fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
 impl<S, B, R> Service<Request<B>> for RequireSecretToken<S>
 where
     S: Service<Request<B>, Response = Response<R>>,

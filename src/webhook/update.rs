@@ -171,6 +171,12 @@ pub struct ReadUpdate<S> {
     layer: UpdateLayer,
 }
 
+impl<S> ReadUpdate<S> {
+    pub(super) fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
 impl<S, B, R> Service<Request<B>> for ReadUpdate<S>
 where
     S: Service<Request<RawUpdate>, Response = Response<R>> + Clone,

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// One stored block is as good a gzip as any.
-fn gzip(text: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(text: &[u8]) -> Vec<u8> {
     let length = u16::try_from(text.len()).expect("a short text");
     let mut crc = u32::MAX;
     for byte in text {

@@ -30,15 +30,21 @@ mod every_method;
 mod f_answers;
 #[cfg(feature = "client")]
 mod f_cancelled;
+#[cfg(feature = "tokio")]
+mod f_layers;
 #[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
 mod f_methods;
 #[cfg(feature = "client")]
 mod f_tls;
 #[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
 mod f_uploads;
+#[cfg(all(feature = "client", feature = "testing"))]
+mod g_webhook;
 mod generate;
 mod log;
 mod oneshot;
+#[cfg(all(feature = "client", feature = "testing"))]
+mod polling;
 mod readiness;
 #[cfg(feature = "client")]
 mod scripted;

@@ -82,6 +82,12 @@ fn emit(model: &Model, method: &Method, out: &mut String) {
         }
         out.push_str("uploads\n}\n\n");
     }
+    if model::is_checked(&method.name) {
+        let _ = writeln!(
+            out,
+            "fn check(&self) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {{\nOk(Self::check(self)?)\n}}\n"
+        );
+    }
     out.push_str("fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {\ncrate::json::from_str(result)\n}\n}\n\n");
     if model::is_inline(method) {
         let _ = writeln!(out, "impl InlineMethod for {name} {{}}\n");

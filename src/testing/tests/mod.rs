@@ -1,10 +1,13 @@
 //! The whole of it, over sockets: a scripted bot on one side, a plain client on the other.
 
 mod bot_api;
+mod files;
+mod polling;
 mod reading;
 mod redelivery;
 mod replies;
 mod sending;
+mod tls;
 
 use std::{
     collections::VecDeque,
@@ -14,11 +17,12 @@ use std::{
 
 use serde_json::json;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::mpsc,
     time::timeout,
 };
+use tokio_rustls::TlsAcceptor;
 
 use super::*;
 
@@ -35,8 +39,13 @@ struct Bot {
 
 impl Bot {
     async fn start(responses: &[&str]) -> Self {
+        Self::start_with(responses, None).await
+    }
+
+    async fn start_with(responses: &[&str], tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}/hook", listener.local_addr().unwrap());
         let responses: VecDeque<_> = responses
             .iter()
             .map(|response| response.as_bytes().to_vec())
@@ -45,20 +54,17 @@ impl Bot {
         let (sender, requests) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             let mut number = 0;
-            while let Ok((mut stream, _)) = listener.accept().await {
+            while let Ok((stream, _)) = listener.accept().await {
                 number += 1;
                 let (responses, sender) = (Arc::clone(&responses), sender.clone());
+                let tls = tls.clone();
                 tokio::spawn(async move {
-                    let mut buffer = Vec::new();
-                    while let Some(request) = read_message(&mut stream, &mut buffer).await {
-                        sender.send((number, request)).ok();
-                        let response = responses
-                            .lock()
-                            .unwrap()
-                            .pop_front()
-                            .unwrap_or_else(|| OK.into());
-                        if response.is_empty() || stream.write_all(&response).await.is_err() {
-                            return;
+                    match tls {
+                        None => answer_all(stream, number, responses, sender).await,
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                answer_all(stream, number, responses, sender).await;
+                            }
                         }
                     }
                 });
@@ -75,8 +81,30 @@ impl Bot {
     }
 }
 
+async fn answer_all<S>(
+    mut stream: S,
+    number: usize,
+    responses: Arc<Mutex<VecDeque<Vec<u8>>>>,
+    sender: mpsc::UnboundedSender<(usize, String)>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut buffer = Vec::new();
+    while let Some(request) = read_message(&mut stream, &mut buffer).await {
+        sender.send((number, request)).ok();
+        let response = responses.lock().unwrap().pop_front();
+        let response = response.unwrap_or_else(|| OK.into());
+        if response.is_empty() || stream.write_all(&response).await.is_err() {
+            return;
+        }
+    }
+}
+
 /// The next head and body as text; `None` at the end of the connection. What follows stays in `buffer`.
-async fn read_message(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<String> {
+async fn read_message<S>(stream: &mut S, buffer: &mut Vec<u8>) -> Option<String>
+where
+    S: AsyncRead + Unpin,
+{
     loop {
         if let Some(head_end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&buffer[..head_end]).to_lowercase();
@@ -147,4 +175,5 @@ fn handles_and_futures_can_go_anywhere() {
     send(|telegram| telegram.deliver(Value::Null));
     send(|telegram| telegram.post_raw(RawRequest::new()));
     send(|telegram| telegram.wait_for_call("a"));
+    send(|telegram| telegram.wait_until_confirmed(1));
 }

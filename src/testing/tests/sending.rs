@@ -38,6 +38,7 @@ async fn head_and_body_are_written_apart() {
             certificate: None,
         },
         url::WebhookUrl::parse("http://h/").unwrap(),
+        None,
         Arc::default(),
     );
     let whole = RawRequest::new().body("{}").build(&session).pieces;

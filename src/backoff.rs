@@ -1,0 +1,54 @@
+//! Pauses that grow, and that no two programs make alike.
+
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    time::Duration,
+};
+
+const FIRST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// 1 s, doubled up to 60 s, each longer by up to a quarter at random.
+#[derive(Debug)]
+pub(crate) struct Backoff {
+    next: Duration,
+}
+
+impl Backoff {
+    pub(crate) fn new() -> Self {
+        Self { next: FIRST }
+    }
+
+    /// Begins again from the shortest.
+    pub(crate) fn reset(&mut self) {
+        self.next = FIRST;
+    }
+
+    /// The next pause: at least `asked_for`, where the other side has said how long.
+    pub(crate) fn next(&mut self, asked_for: Option<Duration>) -> Duration {
+        let pause = asked_for.unwrap_or(self.next);
+        self.next = (self.next * 2).min(LONGEST);
+        let random = RandomState::new().hash_one(0_u8) >> 48;
+        // At most 65535 / 65536 of a quarter.
+        pause + pause.mul_f64(f64::from(u32::try_from(random).unwrap_or(0)) / 65536.0 / 4.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_minute_and_never_fall_short() {
+        let mut backoff = Backoff::new();
+        for base in [1, 2, 4, 8, 16, 32, 60, 60] {
+            let base = Duration::from_secs(base);
+            let pause = backoff.next(None);
+            assert!(base <= pause && pause < base + base / 4, "{pause:?}");
+        }
+        let asked = Duration::from_secs(7);
+        assert!(backoff.next(Some(asked)) >= asked);
+        backoff.reset();
+        assert!(backoff.next(None) < Duration::from_secs(2));
+    }
+}

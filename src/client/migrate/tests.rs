@@ -1,0 +1,157 @@
+use http::StatusCode;
+use tokio::task::JoinHandle;
+use tower_test::mock::{self, Handle, Mock};
+
+use super::*;
+use crate::methods::{ForwardMessage, GetMe, SendMessage};
+
+type Calls = Handle<ApiRequest, ApiResponse>;
+type Following = MigrateChat<Mock<ApiRequest, ApiResponse>>;
+type Heard = Arc<Mutex<Vec<(ChatId, i64)>>>;
+
+const NEW: i64 = -1_000_000_000_005;
+
+/// A layer over a Bot API that is played by hand, and what its hook heard.
+fn over(layer: MigrateChatLayer) -> (Following, Calls, Heard) {
+    let (api, calls) = mock::pair();
+    let heard = Heard::default();
+    let hook = heard.clone();
+    let layer = layer.on_migrate(move |from, to| hook.lock().unwrap().push((from.clone(), to)));
+    (layer.layer(api), calls, heard)
+}
+
+fn to_chat(chat: impl Into<ChatId>) -> ApiRequest {
+    ApiRequest::new(&SendMessage::new(chat, "hi")).unwrap()
+}
+
+fn begin(service: &Following, call: ApiRequest) -> JoinHandle<Result<ApiResponse, Error>> {
+    tokio::spawn(service.clone().oneshot(call))
+}
+
+fn moved() -> Error {
+    let description = "Bad Request: group chat was upgraded to a supergroup chat";
+    Error::api(StatusCode::BAD_REQUEST, description.into(), None, Some(NEW))
+}
+
+async fn refuse(calls: &mut Calls, chat: impl Into<ChatId>) {
+    let (call, respond) = calls.next_request().await.unwrap();
+    assert_eq!(call.chat_id(), Some(&chat.into()));
+    respond.send_error(moved());
+}
+
+async fn answer(calls: &mut Calls, chat: impl Into<ChatId>) {
+    let (call, respond) = calls.next_request().await.unwrap();
+    let chat = chat.into();
+    assert_eq!(call.chat_id(), Some(&chat));
+    let json = String::from_utf8(call.json().to_vec()).unwrap();
+    assert!(json.contains(&format!("\"chat_id\":{chat}")), "{json}");
+    respond.send_response(ApiResponse::new("true"));
+}
+
+#[tokio::test]
+async fn f6_the_call_is_repeated_there_and_later_ones_go_there_at_once() {
+    let (service, mut calls, heard) = over(MigrateChatLayer::new());
+    let first = begin(&service, to_chat(-5));
+    refuse(&mut calls, -5).await;
+    answer(&mut calls, NEW).await;
+    assert!(first.await.unwrap().is_ok());
+
+    for same in [to_chat(-5), to_chat("-5")] {
+        let later = begin(&service, same);
+        answer(&mut calls, NEW).await;
+        assert!(later.await.unwrap().is_ok());
+    }
+    let other = begin(&service, to_chat(-6));
+    answer(&mut calls, -6).await;
+    assert!(other.await.unwrap().is_ok());
+    assert_eq!(*heard.lock().unwrap(), [((-5).into(), NEW)]);
+}
+
+/// A server that sends a call round in circles was called for ever.
+#[tokio::test]
+async fn f6_the_call_is_repeated_once() {
+    let (service, mut calls, _) = over(MigrateChatLayer::new());
+    let call = begin(&service, to_chat(-5));
+    refuse(&mut calls, -5).await;
+    refuse(&mut calls, NEW).await;
+    let error = call.await.unwrap().unwrap_err();
+    assert_eq!(error.migrate_to_chat_id(), Some(NEW));
+    drop(service);
+    assert!(calls.next_request().await.is_none());
+}
+
+/// Two calls that are refused together are one move.
+#[tokio::test]
+async fn f6_a_move_is_heard_of_once() {
+    let (service, mut calls, heard) = over(MigrateChatLayer::new());
+    let both = [begin(&service, to_chat(-5)), begin(&service, to_chat(-5))];
+    let first = calls.next_request().await.unwrap().1;
+    let second = calls.next_request().await.unwrap().1;
+    first.send_error(moved());
+    second.send_error(moved());
+    for call in both {
+        answer(&mut calls, NEW).await;
+        assert!(call.await.unwrap().is_ok());
+    }
+    assert_eq!(heard.lock().unwrap().len(), 1);
+}
+
+/// Only groups move. That of another parameter would have got the message of somebody else.
+#[tokio::test]
+async fn f6_a_call_to_anything_but_a_group_is_left_alone() {
+    let (service, mut calls, heard) = over(MigrateChatLayer::new());
+    let forward = ForwardMessage::new(42, -5, 7);
+    for call in [
+        ApiRequest::new(&forward).unwrap(),
+        to_chat("@channel"),
+        to_chat(-1_001_234_567_890),
+        ApiRequest::new(&GetMe::new()).unwrap(),
+    ] {
+        let call = begin(&service, call);
+        calls.next_request().await.unwrap().1.send_error(moved());
+        assert!(call.await.unwrap().is_err());
+    }
+    assert!(heard.lock().unwrap().is_empty());
+    drop(service);
+    assert!(calls.next_request().await.is_none());
+}
+
+#[tokio::test]
+async fn f6_other_failures_are_the_callers() {
+    let (service, mut calls, _) = over(MigrateChatLayer::new());
+    let call = begin(&service, to_chat(-5));
+    let respond = calls.next_request().await.unwrap().1;
+    respond.send_error(Error::http(StatusCode::BAD_GATEWAY));
+    let error = call.await.unwrap().unwrap_err();
+    assert_eq!(error.status(), Some(StatusCode::BAD_GATEWAY));
+}
+
+#[tokio::test]
+async fn f6_what_is_remembered_is_bounded() {
+    let (service, mut calls, heard) = over(MigrateChatLayer::new().max_remembered(2));
+    for group in [-1, -2, -3] {
+        let call = begin(&service, to_chat(group));
+        refuse(&mut calls, group).await;
+        answer(&mut calls, NEW).await;
+        assert!(call.await.unwrap().is_ok());
+    }
+    for (group, goes_to) in [(-3, NEW), (-2, NEW), (-1, -1)] {
+        let call = begin(&service, to_chat(group));
+        answer(&mut calls, goes_to).await;
+        assert!(call.await.unwrap().is_ok());
+    }
+    assert_eq!(heard.lock().unwrap().len(), 3);
+    assert_eq!(service.layer.moves().to.len(), 2);
+}
+
+#[tokio::test]
+async fn f6_with_no_memory_each_call_is_refused_first() {
+    let (service, mut calls, heard) = over(MigrateChatLayer::new().max_remembered(0));
+    for _ in 0..2 {
+        let call = begin(&service, to_chat(-5));
+        refuse(&mut calls, -5).await;
+        answer(&mut calls, NEW).await;
+        assert!(call.await.unwrap().is_ok());
+    }
+    assert_eq!(heard.lock().unwrap().len(), 2);
+}

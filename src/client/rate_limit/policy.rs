@@ -1,0 +1,207 @@
+//! What counts against which limit.
+
+use std::time::Duration;
+
+use crate::{client::ApiRequest, types::ChatId};
+
+/// So many calls in any span of such a length. They may come all at once: then the next comes when
+/// the span is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    count: usize,
+    span: Duration,
+}
+
+impl Rate {
+    /// Up to `count` calls, and at least one, in any `span` of time.
+    pub const fn new(count: usize, span: Duration) -> Self {
+        let count = if count == 0 { 1 } else { count };
+        Self { count, span }
+    }
+
+    /// Up to `count` calls, and at least one, in any second.
+    pub const fn per_second(count: usize) -> Self {
+        Self::new(count, Duration::from_secs(1))
+    }
+
+    /// Up to `count` calls, and at least one, in any minute.
+    pub const fn per_minute(count: usize) -> Self {
+        Self::new(count, Duration::from_secs(60))
+    }
+
+    pub(super) fn count(self) -> usize {
+        self.count
+    }
+
+    pub(super) fn span(self) -> Duration {
+        self.span
+    }
+}
+
+/// Telegram's limits, as far as they are known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) overall: Option<Rate>,
+    pub(super) chat: Option<Rate>,
+    pub(super) group: Option<Rate>,
+}
+
+impl Limits {
+    pub(super) const TELEGRAM: Self = Self {
+        overall: Some(Rate::per_second(30)),
+        chat: Some(Rate::per_second(1)),
+        group: Some(Rate::per_minute(20)),
+    };
+
+    /// The limits of all calls together, or of those to one chat.
+    pub(super) fn of(&self, scope: Option<&Chat>) -> impl Iterator<Item = Rate> {
+        let rates = match scope {
+            None => [self.overall, None],
+            Some(chat) if chat.is_group() => [self.chat, self.group],
+            Some(_) => [self.chat, None],
+        };
+        rates.into_iter().flatten()
+    }
+}
+
+/// A chat as the limits know it: however its name is written, it is the same.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Chat {
+    Id(i64),
+    Name(Box<str>),
+}
+
+impl Chat {
+    /// The chat that a call goes to, where it names one.
+    pub(super) fn of(call: &ApiRequest) -> Option<Self> {
+        call.chat_id().map(Self::from)
+    }
+
+    /// A group or a channel: only those have negative numbers, and only those can be called by
+    /// name.
+    fn is_group(&self) -> bool {
+        match self {
+            Self::Id(id) => *id < 0,
+            Self::Name(_) => true,
+        }
+    }
+}
+
+impl From<&ChatId> for Chat {
+    fn from(chat_id: &ChatId) -> Self {
+        match chat_id {
+            ChatId::Id(id) => Self::Id(*id),
+            // Telegram takes a number in quotes too.
+            ChatId::Username(name) => name
+                .parse()
+                .map_or_else(|_| Self::Name(name.to_ascii_lowercase().into()), Self::Id),
+        }
+    }
+}
+
+/// Whether a method sends or changes messages, which is what Telegram counts.
+///
+/// By the beginning of its name, as methods of tomorrow will be called so too. Telegram doesn't
+/// mind the case.
+pub(super) fn counts(method: &str) -> bool {
+    // What these send is no message.
+    const EXEMPT: [&str; 2] = ["sendChatAction", "sendChatJoinRequestWebApp"];
+    const COUNTED: [&str; 9] = [
+        "send",
+        "copyMessage",
+        "forwardMessage",
+        "editMessage",
+        "editEphemeralMessage",
+        "stopMessage",
+        "stopPoll",
+        "setGameScore",
+        "pinChatMessage",
+    ];
+    let begins = |name: &str| {
+        let head = method.get(..name.len());
+        head.is_some_and(|head| head.eq_ignore_ascii_case(name))
+    };
+    COUNTED.iter().any(|name| begins(name))
+        && !EXEMPT.iter().any(|name| method.eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f7_what_sends_or_changes_messages_counts() {
+        for method in [
+            "sendMessage",
+            "SENDMESSAGE",
+            "sendPhoto",
+            "sendMediaGroup",
+            "sendPoll",
+            "sendRichMessage",
+            "sendMessageDraft",
+            "sendInvoice",
+            "sendConfetti",
+            "copyMessage",
+            "copyMessages",
+            "forwardMessage",
+            "forwardMessages",
+            "editMessageText",
+            "editMessageReplyMarkup",
+            "editEphemeralMessageText",
+            "stopPoll",
+            "stopMessageLiveLocation",
+            "setGameScore",
+            "pinChatMessage",
+        ] {
+            assert!(counts(method), "{method}");
+        }
+        for method in [
+            "getMe",
+            "getUpdates",
+            "getChat",
+            "answerCallbackQuery",
+            "answerInlineQuery",
+            "sendChatAction",
+            "sendchataction",
+            "sendChatJoinRequestWebApp",
+            "setWebhook",
+            "deleteWebhook",
+            "deleteMessage",
+            "setMessageReaction",
+            "editForumTopic",
+            "editChatInviteLink",
+            "banChatMember",
+            "postStory",
+            "close",
+            "logOut",
+            "sen",
+            "",
+            "seéd",
+        ] {
+            assert!(!counts(method), "{method}");
+        }
+    }
+
+    #[test]
+    fn f7_a_chat_is_the_same_however_its_name_is_written() {
+        let chat = |chat_id: ChatId| Chat::from(&chat_id);
+        assert_eq!(chat("@Durov".into()), chat("@durov".into()));
+        assert_eq!(chat("-1001".into()), chat((-1001).into()));
+        assert_ne!(chat("@durov".into()), chat("@durow".into()));
+        assert_ne!(chat(1.into()), chat((-1).into()));
+    }
+
+    #[test]
+    fn f7_groups_and_channels_have_a_limit_more() {
+        let rates = |chat_id: ChatId| Limits::TELEGRAM.of(Some(&Chat::from(&chat_id))).count();
+        assert_eq!(rates(1.into()), 1);
+        assert_eq!(rates((-1).into()), 2);
+        assert_eq!(rates("@channel".into()), 2);
+        assert_eq!(Limits::TELEGRAM.of(None).count(), 1);
+    }
+
+    #[test]
+    fn none_at_all_counts_as_one() {
+        assert_eq!(Rate::per_second(0), Rate::per_second(1));
+    }
+}

@@ -1,0 +1,313 @@
+use std::time::Duration;
+
+use http::StatusCode;
+use tokio::time::Instant;
+use tower::{Layer as _, ServiceExt as _, timeout::error::Elapsed};
+use tower_test::mock::{self, Handle, Mock};
+
+use super::*;
+use crate::{
+    client::ErrorKind,
+    methods::{GetMe, SendMessage},
+};
+
+type Calls = Handle<ApiRequest, ApiResponse>;
+type Answer = Result<ApiResponse, Error>;
+
+/// A layer over a Bot API that is played by hand.
+fn over(layer: impl Into<RetryLayer>) -> (Retry<Mock<ApiRequest, ApiResponse>>, Calls) {
+    let (api, calls) = mock::pair();
+    (layer.into().layer(api), calls)
+}
+
+fn to_chat(chat_id: i64) -> ApiRequest {
+    ApiRequest::new(&SendMessage::new(chat_id, "hi")).unwrap()
+}
+
+fn get_me() -> ApiRequest {
+    ApiRequest::new(&GetMe::new()).unwrap()
+}
+
+fn api(status: u16, retry_after: Option<u64>) -> Error {
+    let status = StatusCode::from_u16(status).unwrap();
+    let retry_after = retry_after.map(Duration::from_secs);
+    Error::api(status, "words".into(), retry_after, None)
+}
+
+fn flooded(retry_after: u64) -> Error {
+    api(429, Some(retry_after))
+}
+
+/// Makes the call and answers it with these failures and then a result, as long as it is repeated.
+/// What came of it, and when each attempt was made.
+async fn play(
+    layer: impl Into<RetryLayer>,
+    call: ApiRequest,
+    failures: impl IntoIterator<Item = Error>,
+) -> (Answer, Vec<Duration>) {
+    let (service, mut calls) = over(layer);
+    let began = Instant::now();
+    let answer = tokio::spawn(service.oneshot(call));
+    let mut made = Vec::new();
+    let mut failures = failures.into_iter();
+    while let Some((_, respond)) = calls.next_request().await {
+        made.push(began.elapsed());
+        match failures.next() {
+            Some(error) => respond.send_error(error),
+            None => respond.send_response(ApiResponse::new("true")),
+        }
+    }
+    (answer.await.unwrap(), made)
+}
+
+#[tokio::test(start_paused = true)]
+async fn f2_a_429_waits_as_long_as_it_says_and_then_succeeds() {
+    for call in [to_chat(1), get_me()] {
+        let (answer, made) = play(RetryLayer::new(), call, [flooded(7), flooded(30)]).await;
+        assert_eq!(answer.unwrap().result(), "true");
+        let [_, second, third] = made[..] else {
+            panic!("{made:?}")
+        };
+        // Half a second more would be a guess of ours, a millisecond less another refusal.
+        assert!((7.0..7.71).contains(&second.as_secs_f64()), "{made:?}");
+        let later = (third - second).as_secs_f64();
+        assert!((30.0..31.01).contains(&later), "{made:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn f2_other_chats_go_on_while_one_waits() {
+    let (service, mut calls) = over(RetryLayer::new());
+    let began = Instant::now();
+    let waiting = tokio::spawn(service.clone().oneshot(to_chat(1)));
+    let (_, respond) = calls.next_request().await.unwrap();
+    respond.send_error(flooded(30));
+    let other = tokio::spawn(service.oneshot(to_chat(2)));
+    let (call, respond) = calls.next_request().await.unwrap();
+    assert_eq!(call.chat_id(), Some(&2.into()));
+    respond.send_response(ApiResponse::new("2"));
+    assert_eq!(other.await.unwrap().unwrap().result(), "2");
+    assert_eq!(began.elapsed(), Duration::ZERO);
+
+    let (call, respond) = calls.next_request().await.unwrap();
+    assert_eq!(call.chat_id(), Some(&1.into()));
+    respond.send_response(ApiResponse::new("1"));
+    assert_eq!(waiting.await.unwrap().unwrap().result(), "1");
+}
+
+/// A policy is cloned with its random numbers: calls that shared them would come back together, and
+/// be refused together again.
+#[tokio::test(start_paused = true)]
+async fn f2_calls_that_were_refused_together_do_not_come_back_together() {
+    for error in [|| flooded(10), || Error::transport("refused", false)] {
+        let (service, mut calls) = over(RetryLayer::new());
+        let began = Instant::now();
+        for chat_id in 0..50 {
+            tokio::spawn(service.clone().oneshot(to_chat(chat_id)));
+        }
+        for _ in 0..50 {
+            calls.next_request().await.unwrap().1.send_error(error());
+        }
+        let mut moments = std::collections::HashSet::new();
+        for _ in 0..50 {
+            let (_, respond) = calls.next_request().await.unwrap();
+            respond.send_response(ApiResponse::new("true"));
+            moments.insert(began.elapsed().as_millis());
+        }
+        assert!(moments.len() > 25, "{moments:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn f2_attempts_are_capped() {
+    for (layer, attempts) in [
+        (RetryLayer::new(), 5),
+        (RetryLayer::new().max_attempts(2), 2),
+        (RetryLayer::new().max_attempts(1), 1),
+        (RetryLayer::new().max_attempts(0), 1),
+    ] {
+        let (answer, made) = play(layer, to_chat(1), (1..=10).map(flooded)).await;
+        assert_eq!(made.len(), attempts);
+        // The caller gets the last of the failures.
+        let last = u64::try_from(attempts).unwrap();
+        let retry_after = answer.unwrap_err().retry_after();
+        assert_eq!(retry_after, Some(Duration::from_secs(last)));
+    }
+}
+
+/// The error came only after the wait that it was too long for.
+#[tokio::test(start_paused = true)]
+async fn f2_a_wait_that_would_end_too_late_is_not_begun() {
+    let began = Instant::now();
+    let (answer, made) = play(RetryLayer::new(), to_chat(1), [flooded(121)]).await;
+    assert_eq!(
+        answer.unwrap_err().status(),
+        Some(StatusCode::TOO_MANY_REQUESTS)
+    );
+    assert_eq!((made.len(), began.elapsed()), (1, Duration::ZERO));
+
+    // What was waited before counts.
+    let (answer, made) = play(RetryLayer::new(), to_chat(1), [flooded(70), flooded(60)]).await;
+    assert!(answer.unwrap_err().is_rate_limited());
+    assert_eq!(made.len(), 2);
+
+    let layer = RetryLayer::new().max_retry_after(Duration::from_secs(5));
+    let (answer, made) = play(layer, to_chat(1), [flooded(5), flooded(6)]).await;
+    assert!(answer.unwrap_err().is_rate_limited());
+    assert_eq!(made.len(), 2);
+}
+
+/// The time an attempt takes counts too, and each call has its own: a layer that kept the first
+/// call's start would have no time left after two minutes.
+#[tokio::test(start_paused = true)]
+async fn f2_each_call_has_its_own_time() {
+    let (service, mut calls) = over(RetryLayer::new());
+    let first = tokio::spawn(service.clone().oneshot(get_me()));
+    let (_, respond) = calls.next_request().await.unwrap();
+    tokio::time::advance(Duration::from_secs(130)).await;
+    respond.send_error(Error::transport("reset", true));
+    assert_eq!(
+        first.await.unwrap().unwrap_err().kind(),
+        ErrorKind::Transport
+    );
+
+    let second = tokio::spawn(service.oneshot(get_me()));
+    let (_, respond) = calls.next_request().await.unwrap();
+    respond.send_error(Error::transport("reset", true));
+    let (_, respond) = calls.next_request().await.unwrap();
+    respond.send_response(ApiResponse::new("true"));
+    assert!(second.await.unwrap().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn f3_what_was_not_written_is_repeated_with_growing_waits() {
+    let (min, max) = (Duration::from_secs(1), Duration::from_secs(3));
+    for call in [to_chat(1), get_me()] {
+        let layer = RetryLayer::new().backoff(min, max);
+        let refused = (0..4).map(|_| Error::transport("refused", false));
+        let (answer, made) = play(layer, call, refused).await;
+        assert!(answer.is_ok());
+        let waits: Vec<_> = made.windows(2).map(|m| m[1] - m[0]).collect();
+        // The timer counts in milliseconds.
+        let tick = Duration::from_millis(1);
+        for (wait, least) in waits.iter().zip([1, 2, 3, 3].map(Duration::from_secs)) {
+            assert!(
+                *wait >= least && *wait <= max.min(least * 2) + tick,
+                "{waits:?}"
+            );
+        }
+        assert_eq!(waits.len(), 4);
+    }
+}
+
+/// Tower refuses a back-off with these bounds; a setter has no way to.
+#[tokio::test(start_paused = true)]
+async fn f3_any_bounds_make_a_back_off() {
+    let second = Duration::from_secs(1);
+    for (min, max) in [
+        (Duration::ZERO, Duration::ZERO),
+        (second, Duration::ZERO),
+        (second * 2, second),
+        (Duration::ZERO, Duration::MAX),
+    ] {
+        let layer = RetryLayer::new().backoff(min, max);
+        let refused = [Error::transport("refused", false)];
+        let (answer, made) = play(layer, get_me(), refused).await;
+        assert!(answer.is_ok());
+        assert!(made[1] >= min && made[1] <= min * 2 + second, "{made:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn f4_what_may_have_arrived_is_repeated_only_where_that_changes_nothing() {
+    let failures: [fn() -> Error; 6] = [
+        || Error::transport("reset", true),
+        || Error::timeout(true),
+        || Error::from(Box::<dyn error::Error + Send + Sync>::from(Elapsed::new())),
+        || api(500, None),
+        || Error::http(StatusCode::BAD_GATEWAY),
+        // Half an answer.
+        || Error::http(StatusCode::OK),
+    ];
+    for failure in failures {
+        let (answer, made) = play(RetryLayer::new(), to_chat(1), [failure()]).await;
+        assert_eq!(answer.unwrap_err().kind(), failure().kind());
+        assert_eq!(made.len(), 1, "{:?}", failure());
+        let (answer, made) = play(RetryLayer::new(), get_me(), [failure()]).await;
+        assert!(answer.is_ok());
+        assert_eq!(made.len(), 2, "{:?}", failure());
+
+        let mut once_more = to_chat(1);
+        once_more.set_idempotent(true);
+        let (answer, _) = play(RetryLayer::new(), once_more, [failure()]).await;
+        assert!(answer.is_ok());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn f4_a_server_that_did_not_begin_is_called_again() {
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    let closing = "Internal Server Error: restart".into();
+    let failures = [Error::api(status, closing, None, None)];
+    let (answer, made) = play(RetryLayer::new(), to_chat(1), failures).await;
+    assert!(answer.is_ok());
+    assert_eq!(made.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn f5_what_no_time_can_mend_is_not_repeated() {
+    let refusals = [400, 401, 403, 404, 409, 413, 421];
+    let failures = refusals
+        .map(|status| api(status, None))
+        .into_iter()
+        .chain(refusals.map(|status| Error::http(StatusCode::from_u16(status).unwrap())))
+        .chain([
+            Error::invalid("x"),
+            Error::encode("x"),
+            Error::upload("x"),
+            Error::decode("x"),
+        ]);
+    for failure in failures {
+        let expected = (failure.kind(), failure.status());
+        let (answer, made) = play(RetryLayer::new(), get_me(), [failure]).await;
+        let error = answer.unwrap_err();
+        assert_eq!((error.kind(), error.status()), expected);
+        assert_eq!(made.len(), 1, "{error}");
+    }
+}
+
+/// The wait parked a permit of whatever was below, as the service was polled ready before it.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_holds_no_permit_of_what_is_below() {
+    let (api_below, mut calls) = mock::pair::<ApiRequest, ApiResponse>();
+    let limited = tower::limit::ConcurrencyLimit::new(api_below, 1);
+    let service = RetryLayer::new().layer(limited);
+    let began = Instant::now();
+    let waiting = tokio::spawn(service.clone().oneshot(to_chat(1)));
+    calls
+        .next_request()
+        .await
+        .unwrap()
+        .1
+        .send_error(flooded(30));
+    let other = tokio::spawn(service.oneshot(to_chat(2)));
+    let (_, respond) = calls.next_request().await.unwrap();
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    respond.send_response(ApiResponse::new("true"));
+    assert!(other.await.unwrap().is_ok());
+    let (_, respond) = calls.next_request().await.unwrap();
+    respond.send_response(ApiResponse::new("true"));
+    assert!(waiting.await.unwrap().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_policy_fits_towers_own_layer() {
+    let (api_below, mut calls) = mock::pair::<ApiRequest, ApiResponse>();
+    let below = IntoError { inner: api_below };
+    let service = tower_retry::RetryLayer::new(RetryPolicy::new()).layer(below);
+    let answer = tokio::spawn(service.oneshot(to_chat(1)));
+    calls.next_request().await.unwrap().1.send_error(flooded(1));
+    let (_, respond) = calls.next_request().await.unwrap();
+    respond.send_response(ApiResponse::new("true"));
+    assert!(answer.await.unwrap().is_ok());
+}

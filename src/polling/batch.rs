@@ -1,0 +1,297 @@
+//! Has a batch handled: chats side by side, one chat's updates one after the other.
+
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    future::{Future, poll_fn},
+    panic::{self, AssertUnwindSafe},
+    pin::{Pin, pin},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use http::{Request, Response, header};
+use tokio::{sync::Notify, task::JoinSet};
+use tower::ServiceExt as _;
+use tower_service::Service;
+
+use super::{BoxError, FailedHook, Polling};
+use crate::{
+    Client,
+    backoff::Backoff,
+    webhook::{RawUpdate, ReplyBody},
+};
+
+/// A batch that is being handled.
+pub(super) struct Batch<S> {
+    worker: Arc<Worker<S>>,
+    /// One queue a chat, in the order in which they came.
+    waiting: VecDeque<Vec<RawUpdate>>,
+    running: JoinSet<()>,
+    concurrency: usize,
+    shutdown_timeout: Duration,
+    last: Option<i64>,
+}
+
+/// How it ended: all up to and with `confirmed` are done.
+pub(super) enum Outcome {
+    Done { confirmed: Option<i64> },
+    Stopped { confirmed: Option<i64> },
+}
+
+/// What the tasks share.
+struct Worker<S> {
+    service: S,
+    client: Client,
+    max_attempts: u32,
+    on_failed: Option<FailedHook>,
+    open: Mutex<BTreeSet<i64>>,
+    stopping: AtomicBool,
+    stop: Notify,
+}
+
+impl<S> Batch<S>
+where
+    S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
+    S: Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+{
+    pub(super) fn start(polling: &Polling, service: &S, updates: Vec<RawUpdate>) -> Self {
+        let ids: BTreeSet<_> = updates.iter().map(RawUpdate::update_id).collect();
+        let last = ids.last().copied();
+        let worker = Worker {
+            service: service.clone(),
+            client: polling.client.clone(),
+            max_attempts: polling.max_attempts,
+            on_failed: polling.on_failed.clone(),
+            open: Mutex::new(ids),
+            stopping: AtomicBool::new(false),
+            stop: Notify::new(),
+        };
+        Self {
+            worker: Arc::new(worker),
+            waiting: queues(updates),
+            running: JoinSet::new(),
+            concurrency: polling.concurrency,
+            shutdown_timeout: polling.shutdown_timeout,
+            last,
+        }
+    }
+
+    /// Handles all of it, or what has begun when `shutdown` is ready.
+    pub(super) async fn run_until<F>(&mut self, shutdown: &mut Pin<&mut F>) -> Outcome
+    where
+        F: Future<Output = ()>,
+    {
+        loop {
+            self.fill();
+            tokio::select! {
+                biased;
+                () = shutdown.as_mut() => break,
+                done = self.running.join_next() => if done.is_none() {
+                    return Outcome::Done { confirmed: self.last };
+                },
+            }
+        }
+        self.drain().await;
+        Outcome::Stopped {
+            confirmed: self.confirmed(),
+        }
+    }
+
+    fn fill(&mut self) {
+        while self.running.len() < self.concurrency
+            && let Some(queue) = self.waiting.pop_front()
+        {
+            self.running.spawn(Arc::clone(&self.worker).work(queue));
+        }
+    }
+
+    /// Begins nothing new, and waits for what runs.
+    async fn drain(&mut self) {
+        self.waiting.clear();
+        self.worker.stopping.store(true, Ordering::Release);
+        self.worker.stop.notify_waiters();
+        let all = async { while self.running.join_next().await.is_some() {} };
+        if tokio::time::timeout(self.shutdown_timeout, all)
+            .await
+            .is_err()
+        {
+            let cut_off = self.running.len();
+            tracing::warn!(
+                cut_off,
+                "handlers are cut off, and their updates will come again"
+            );
+            self.running.shutdown().await;
+        }
+    }
+
+    /// The last update before the first that isn't done.
+    fn confirmed(&self) -> Option<i64> {
+        match self.worker.open().first() {
+            Some(open) => Some(open.saturating_sub(1)),
+            None => self.last,
+        }
+    }
+}
+
+/// Updates of one chat, or else of one user, stay in order.
+fn queues(updates: Vec<RawUpdate>) -> VecDeque<Vec<RawUpdate>> {
+    let mut place = HashMap::new();
+    let mut queues: VecDeque<Vec<RawUpdate>> = VecDeque::new();
+    for update in updates {
+        // A private chat has its user's number, so the two keys may meet.
+        let key = update.chat_id().or_else(|| update.user_id());
+        let at = match key {
+            Some(key) => *place.entry(key).or_insert(queues.len()),
+            None => queues.len(),
+        };
+        match queues.get_mut(at) {
+            Some(queue) => queue.push(update),
+            None => queues.push_back(vec![update]),
+        }
+    }
+    queues
+}
+
+impl<S> Worker<S>
+where
+    S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
+    S: Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+{
+    async fn work(self: Arc<Self>, queue: Vec<RawUpdate>) {
+        for update in queue {
+            if self.is_stopping() || !self.finish(&update).await {
+                return;
+            }
+            self.open().remove(&update.update_id());
+        }
+    }
+
+    /// Tries until the update is done or given up; `false` when it is to stop before that.
+    async fn finish(&self, update: &RawUpdate) -> bool {
+        let mut backoff = Backoff::new();
+        for attempt in 1..=self.max_attempts {
+            let asked_for = match self.attempt(update).await {
+                Ok(()) => return true,
+                Err(retry_after) => retry_after,
+            };
+            if attempt < self.max_attempts && !self.pause(backoff.next(asked_for)).await {
+                return false;
+            }
+        }
+        let update_id = update.update_id();
+        tracing::error!(update_id, "an update is given up");
+        if let Some(hook) = &self.on_failed {
+            hook(update);
+        }
+        true
+    }
+
+    /// Hands it to the handler once.
+    async fn attempt(&self, update: &RawUpdate) -> Result<(), Option<Duration>> {
+        let handling = self.service.clone().oneshot(Request::new(update.clone()));
+        let update_id = update.update_id();
+        let response = match caught(handling).await {
+            Some(Ok(response)) => response,
+            Some(Err(error)) => {
+                let error: BoxError = error.into();
+                tracing::error!(%error, update_id, "the handler failed");
+                return Err(None);
+            }
+            None => {
+                tracing::error!(update_id, "the handler panicked");
+                return Err(None);
+            }
+        };
+        if !response.status().is_success() {
+            return Err(retry_after(&response));
+        }
+        self.send(response.body()).await;
+        Ok(())
+    }
+
+    /// As with a reply to a webhook, nobody hears what Telegram makes of it.
+    async fn send(&self, body: &ReplyBody) {
+        let sent = match body.reply().to_api_request() {
+            Ok(Some(call)) => self.client.call_once(call).await.map(drop),
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = sent {
+            tracing::error!(%error, "a reply wasn't carried out");
+        }
+    }
+}
+
+impl<S> Worker<S> {
+    /// `false` when it is to stop meanwhile.
+    async fn pause(&self, pause: Duration) -> bool {
+        let mut stop = pin!(self.stop.notified());
+        // Listens before it looks, so that nothing is missed in between.
+        stop.as_mut().enable();
+        if self.is_stopping() {
+            return false;
+        }
+        tokio::time::timeout(pause, stop).await.is_err()
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    fn open(&self) -> std::sync::MutexGuard<'_, BTreeSet<i64>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `None` for a panic, so that one handler's doesn't take its whole queue with it.
+async fn caught<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        let polled = panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+        match polled {
+            Ok(poll) => poll.map(Some),
+            Err(_) => std::task::Poll::Ready(None),
+        }
+    })
+    .await
+}
+
+fn retry_after(response: &Response<ReplyBody>) -> Option<Duration> {
+    let value = response.headers().get(header::RETRY_AFTER)?;
+    value.to_str().ok()?.parse().ok().map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chats_have_queues_of_their_own_and_the_rest_one_each() {
+        let update = |id: i64, rest: &str| {
+            let text = format!(r#"{{"update_id":{id},{rest}}}"#);
+            RawUpdate::from_bytes(text.into()).unwrap()
+        };
+        let queues = queues(vec![
+            update(1, r#""message":{"chat":{"id":7}}"#),
+            update(2, r#""message":{"chat":{"id":8}}"#),
+            update(
+                3,
+                r#""callback_query":{"from":{"id":9},"message":{"chat":{"id":7}}}"#,
+            ),
+            update(4, r#""poll":{"id":"1"}"#),
+            update(5, r#""poll":{"id":"1"}"#),
+            update(6, r#""inline_query":{"from":{"id":8}}"#),
+        ]);
+        let ids =
+            |queue: &Vec<RawUpdate>| -> Vec<_> { queue.iter().map(RawUpdate::update_id).collect() };
+        let ids: Vec<_> = queues.iter().map(ids).collect();
+        assert_eq!(ids, [vec![1, 3], vec![2, 6], vec![4], vec![5]]);
+    }
+}

@@ -1,0 +1,526 @@
+//! A webhook that is set where it isn't right, and left alone where it is.
+
+use std::{
+    error, fmt,
+    future::{Future, IntoFuture},
+    hash::{BuildHasher as _, RandomState},
+    pin::Pin,
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep, timeout};
+
+use super::drift::{Drift, drift, drift_once_set};
+use crate::{
+    Client, Method,
+    client::Error,
+    methods::{GetWebhookInfo, SetWebhook},
+    types::WebhookInfo,
+};
+
+/// The pauses where Telegram doesn't say how long to wait: the first, and the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+
+/// By how much pauses differ at most.
+const LONGEST_SPREAD: Duration = Duration::from_secs(2);
+
+impl Client {
+    /// Makes the webhook what it should be: reads it, sets it only where something differs
+    /// ([`drift`]), and reads it again.
+    ///
+    /// `wanted` is a [`SetWebhook`], or a [`LocalSetWebhook`](super::LocalSetWebhook) for a server in
+    /// local mode. Any number of replicas may call it at once with the same settings, each time they
+    /// start: whoever is turned away (429, 409) waits, and finds it set.
+    ///
+    /// What Telegram doesn't tell isn't compared: **a new secret token or another certificate under
+    /// the same URL goes unnoticed**. After changing one of these, use
+    /// [`always`](EnsureWebhook::always) once. With `drop_pending_updates` they are dropped when the
+    /// webhook is set, and only then.
+    ///
+    /// ```no_run
+    /// # use tower_telegram::{Client, methods::SetWebhook, webhook::SecretToken};
+    /// # async fn run(client: Client, secret: SecretToken) -> Result<(), Box<dyn std::error::Error>> {
+    /// let wanted = SetWebhook::new("https://bot.example/telegram").secret_token(secret);
+    /// let webhook = client.ensure_webhook(&wanted).await?;
+    /// println!("set: {}, pending: {}", webhook.was_set, webhook.info.pending_update_count);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the settings can't work (nothing is sent then), Telegram refuses them, or it didn't come
+    /// right within the bounds: see [`EnsureWebhookError`]. A `setWebhook` that Telegram has refused
+    /// may have left no webhook.
+    pub fn ensure_webhook<W>(&self, wanted: &W) -> EnsureWebhook<W>
+    where
+        W: Method<Output = bool> + AsRef<SetWebhook> + Clone,
+    {
+        EnsureWebhook {
+            client: self.clone(),
+            wanted: wanted.clone(),
+            always: false,
+            max_attempts: 30,
+            patience: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Makes the webhook right when awaited: see [`Client::ensure_webhook`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing happens until it is awaited"]
+pub struct EnsureWebhook<W> {
+    client: Client,
+    wanted: W,
+    always: bool,
+    max_attempts: u32,
+    patience: Duration,
+}
+
+impl<W> EnsureWebhook<W> {
+    /// Sets it once even if nothing seems to differ: for a new secret token or another certificate,
+    /// which can't be seen.
+    pub fn always(mut self) -> Self {
+        self.always = true;
+        self
+    }
+
+    /// How often it is tried; 30 times unless set, and at least once.
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = attempts.max(1);
+        self
+    }
+
+    /// How long it may take in all, the pauses included; 60 seconds unless set.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+}
+
+impl<W> IntoFuture for EnsureWebhook<W>
+where
+    W: Method<Output = bool> + AsRef<SetWebhook> + Clone + Send + Sync + 'static,
+{
+    type Output = Result<EnsuredWebhook, EnsureWebhookError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+/// A webhook that is as it should be.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct EnsuredWebhook {
+    /// Whether this call has set it, or may have: it was right already otherwise, or another replica
+    /// has set it.
+    pub was_set: bool,
+    /// What Telegram says of it in the end.
+    pub info: WebhookInfo,
+}
+
+/// Why the webhook isn't as it should be.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum EnsureWebhookError {
+    /// A call failed in a way that time can't mend, or for too often. The kind is
+    /// [`Invalid`](crate::client::ErrorKind::Invalid), and an
+    /// [`InvalidWebhook`](super::InvalidWebhook) the source, where nothing was sent.
+    Call(Error),
+    /// It was set, and is something else again: someone sets it otherwise.
+    Unsettled {
+        /// What differed in the end.
+        drift: Vec<Drift>,
+    },
+    /// It took too long.
+    TimedOut {
+        /// What went wrong last, if something did.
+        last: Option<Error>,
+    },
+}
+
+impl fmt::Display for EnsureWebhookError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call(_) => f.write_str("the webhook can't be made right"),
+            Self::Unsettled { drift } => {
+                f.write_str("the webhook doesn't stay as it was set")?;
+                drift.iter().try_for_each(|drift| write!(f, ": {drift}"))
+            }
+            Self::TimedOut { .. } => f.write_str("making the webhook right took too long"),
+        }
+    }
+}
+
+impl error::Error for EnsureWebhookError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Call(error) => Some(error),
+            Self::TimedOut { last } => last.as_ref().map(|error| error as _),
+            Self::Unsettled { .. } => None,
+        }
+    }
+}
+
+enum Failure {
+    Call(Error),
+    Drift(Vec<Drift>),
+}
+
+impl From<Failure> for EnsureWebhookError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Call(error) => Self::Call(error),
+            Failure::Drift(drift) => Self::Unsettled { drift },
+        }
+    }
+}
+
+/// What has happened up to now.
+struct Progress {
+    started: Instant,
+    attempts: u32,
+    must_set: bool,
+    was_set: bool,
+    last: Option<Error>,
+}
+
+impl<W> EnsureWebhook<W>
+where
+    W: Method<Output = bool> + AsRef<SetWebhook> + Clone,
+{
+    async fn run(self) -> Result<EnsuredWebhook, EnsureWebhookError> {
+        if let Err(reason) = self.wanted.check() {
+            let error = Error::invalid(reason).with_method(W::NAME.into());
+            return Err(EnsureWebhookError::Call(error));
+        }
+        let mut progress = Progress {
+            started: Instant::now(),
+            attempts: 0,
+            must_set: self.always,
+            was_set: false,
+            last: None,
+        };
+        match timeout(self.patience, self.settle(&mut progress)).await {
+            Ok(settled) => settled,
+            Err(_) => Err(EnsureWebhookError::TimedOut {
+                last: progress.last,
+            }),
+        }
+    }
+
+    async fn settle(&self, progress: &mut Progress) -> Result<EnsuredWebhook, EnsureWebhookError> {
+        loop {
+            let failure = match self.attempt(progress).await {
+                Ok((info, drift)) if drift.is_empty() => {
+                    let was_set = progress.was_set;
+                    return Ok(EnsuredWebhook { was_set, info });
+                }
+                Ok((_, drift)) => Failure::Drift(drift),
+                Err(error) => Failure::Call(error),
+            };
+            let Some(pause) = self.pause_after(&failure, progress) else {
+                return Err(failure.into());
+            };
+            if let Failure::Call(error) = failure {
+                progress.last = Some(error);
+            }
+            sleep(pause).await;
+        }
+    }
+
+    /// The webhook, and how it differs in the end.
+    async fn attempt(&self, progress: &mut Progress) -> Result<(WebhookInfo, Vec<Drift>), Error> {
+        progress.attempts += 1;
+        let wanted = self.wanted.as_ref();
+        if !progress.must_set {
+            let info = self.client.send(GetWebhookInfo::new()).await?;
+            if drift(wanted, &info).is_empty() {
+                return Ok((info, Vec::new()));
+            }
+        }
+        let set = self.client.send(self.wanted.clone()).await;
+        progress.was_set |= set.as_ref().err().is_none_or(Error::may_have_arrived);
+        set?;
+        progress.must_set = false;
+        let info = self.client.send(GetWebhookInfo::new()).await?;
+        let drift = drift_once_set(wanted, &info);
+        Ok((info, drift))
+    }
+
+    /// How long to wait before the next attempt; nothing if there is to be none.
+    fn pause_after(&self, failure: &Failure, progress: &Progress) -> Option<Duration> {
+        let asked = match failure {
+            Failure::Call(error) if error.is_retryable() || error.is_conflict() => {
+                error.retry_after()
+            }
+            Failure::Call(_) => return None,
+            Failure::Drift(_) => None,
+        };
+        let pause = spread(asked.unwrap_or_else(|| back_off(progress.attempts)));
+        let end = progress.started.elapsed().saturating_add(pause);
+        (progress.attempts < self.max_attempts && end < self.patience).then_some(pause)
+    }
+}
+
+fn back_off(attempts: u32) -> Duration {
+    let doubled = 2_u32.saturating_pow(attempts.saturating_sub(1));
+    FIRST_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE)
+}
+
+/// Replicas that were turned away together come back one by one.
+fn spread(pause: Duration) -> Duration {
+    // Its keys differ from one to the next.
+    let random = RandomState::new().hash_one(0_u8) % 1024;
+    let most = pause.min(LONGEST_SPREAD);
+    pause.saturating_add(most.mul_f64(f64::from(u16::try_from(random).unwrap_or(0)) / 1024.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::VecDeque,
+        sync::{Arc, Mutex},
+    };
+
+    use http::StatusCode;
+    use tower::service_fn;
+
+    use super::*;
+    use crate::{
+        client::{ApiRequest, ApiResponse, ErrorKind},
+        setup::InvalidWebhook,
+    };
+
+    const URL: &str = "https://bot.example/x";
+
+    fn wanted() -> SetWebhook {
+        SetWebhook::new(URL)
+    }
+
+    /// What each call gets, in turn.
+    type Answers = Vec<Result<String, Error>>;
+
+    /// A client whose calls are answered so, and the methods that it calls.
+    fn client(answers: Answers) -> (Client, Arc<Mutex<Vec<String>>>) {
+        let answers = Arc::new(Mutex::new(VecDeque::from(answers)));
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let called = Arc::clone(&calls);
+        let service = service_fn(move |call: ApiRequest| {
+            called.lock().unwrap().push(call.method().to_owned());
+            let answer = answers.lock().unwrap().pop_front().unwrap();
+            async move { answer.map(ApiResponse::new) }
+        });
+        (Client::from_service(service), calls)
+    }
+
+    #[allow(clippy::unnecessary_wraps)] // it stands among errors
+    fn shows(url: &str) -> Result<String, Error> {
+        Ok(format!(
+            r#"{{"url":"{url}","has_custom_certificate":false,"pending_update_count":0,"max_connections":40}}"#
+        ))
+    }
+
+    #[allow(clippy::unnecessary_wraps)] // it stands among errors
+    fn done() -> Result<String, Error> {
+        Ok("true".into())
+    }
+
+    fn refused(status: u16, words: &str, seconds: Option<u64>) -> Result<String, Error> {
+        let status = StatusCode::from_u16(status).unwrap();
+        let wait = seconds.map(Duration::from_secs);
+        Err(Error::api(status, words.into(), wait, None))
+    }
+
+    fn names(calls: &Mutex<Vec<String>>) -> Vec<String> {
+        calls.lock().unwrap().clone()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn g2_a_right_webhook_is_read_once_and_left_alone() {
+        let (client, calls) = client(vec![shows(URL)]);
+        let ensured = client.ensure_webhook(&wanted()).await.unwrap();
+        assert!(!ensured.was_set);
+        assert_eq!(ensured.info.url, URL);
+        assert_eq!(names(&calls), ["getWebhookInfo"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wrong_webhook_is_set_and_read_again() {
+        let (client, calls) = client(vec![shows(""), done(), shows(URL)]);
+        let ensured = client.ensure_webhook(&wanted()).await.unwrap();
+        assert!(ensured.was_set);
+        assert_eq!(
+            names(&calls),
+            ["getWebhookInfo", "setWebhook", "getWebhookInfo"]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn always_sets_even_what_is_right() {
+        let (client, calls) = client(vec![done(), shows(URL)]);
+        let ensured = client.ensure_webhook(&wanted()).always().await.unwrap();
+        assert!(ensured.was_set);
+        assert_eq!(names(&calls), ["setWebhook", "getWebhookInfo"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn g3_who_is_turned_away_waits_and_reads_before_setting() {
+        let (client, calls) = client(vec![
+            shows(""),
+            refused(429, "Too Many Requests: retry after 5", Some(5)),
+            shows(""),
+            refused(409, "Conflict: terminated by other setWebhook", None),
+            shows(URL),
+        ]);
+        let started = Instant::now();
+        let ensured = client.ensure_webhook(&wanted()).await.unwrap();
+        assert!(!ensured.was_set, "the others did");
+        assert_eq!(names(&calls).len(), 5);
+        let took = started.elapsed();
+        let waited = Duration::from_secs(5)..Duration::from_secs(10);
+        assert!(waited.contains(&took), "{took:?}");
+    }
+
+    /// A server that takes a `setWebhook` a second, and forgets the old one with each.
+    fn busy_server() -> Client {
+        let next = Mutex::new(None::<Instant>);
+        let next = Arc::new(next);
+        let service = service_fn(move |call: ApiRequest| {
+            let mut next = next.lock().unwrap();
+            let now = Instant::now();
+            let answer = match call.method() {
+                "getWebhookInfo" => shows(if next.is_some() { URL } else { "" }),
+                _ if next.is_some_and(|next| now < next) => {
+                    refused(429, "Too Many Requests: retry after 1", Some(1))
+                }
+                _ => {
+                    *next = Some(now + Duration::from_secs(1));
+                    done()
+                }
+            };
+            async move { answer.map(ApiResponse::new) }
+        });
+        Client::from_service(service)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn g3_twenty_replicas_that_all_insist_on_setting_it_come_one_by_one() {
+        let client = busy_server();
+        let replicas: Vec<_> = (0..20)
+            .map(|_| tokio::spawn(client.ensure_webhook(&wanted()).always().into_future()))
+            .collect();
+        for replica in replicas {
+            let ensured = replica.await.unwrap().unwrap();
+            assert!(ensured.was_set);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_answer_is_no_reason_to_set_it_twice() {
+        let (client, calls) = client(vec![
+            Err(Error::http(StatusCode::BAD_GATEWAY)),
+            shows(""),
+            Err(Error::transport("broken", true)),
+            shows(URL),
+        ]);
+        let ensured = client.ensure_webhook(&wanted()).await.unwrap();
+        assert!(ensured.was_set, "or may have been");
+        let set = names(&calls)
+            .into_iter()
+            .filter(|name| name == "setWebhook");
+        assert_eq!(set.count(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_time_cannot_mend_ends_it() {
+        for error in [
+            refused(401, "Unauthorized", None),
+            refused(400, "Bad Request: bad webhook", None),
+        ] {
+            let (client, calls) = client(vec![shows(""), error]);
+            let error = client.ensure_webhook(&wanted()).await.unwrap_err();
+            assert!(matches!(error, EnsureWebhookError::Call(_)), "{error:?}");
+            assert_eq!(names(&calls).len(), 2);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn g1_what_cannot_work_is_not_even_read() {
+        let (client, calls) = client(Vec::new());
+        let wanted = SetWebhook::new("http://bot.example/");
+        let error = client.ensure_webhook(&wanted).await.unwrap_err();
+        let EnsureWebhookError::Call(error) = error else {
+            panic!("{error:?}");
+        };
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        let source = error::Error::source(&error).unwrap();
+        let reason = source.downcast_ref::<InvalidWebhook>();
+        assert_eq!(reason, Some(&InvalidWebhook::NotHttps));
+        assert!(names(&calls).is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_webhook_that_someone_else_keeps_setting_is_given_up() {
+        let other = "https://bot.example/y";
+        let round = || [shows(other), done(), shows(other)];
+        let answers = round().into_iter().chain(round()).collect();
+        let (client, calls) = client(answers);
+        let ensure = client.ensure_webhook(&wanted()).max_attempts(2);
+        let error = ensure.await.unwrap_err();
+        let EnsureWebhookError::Unsettled { drift } = &error else {
+            panic!("{error:?}");
+        };
+        assert_eq!(drift, &[Drift::Url]);
+        assert_eq!(
+            error.to_string(),
+            "the webhook doesn't stay as it was set: the webhook has another url"
+        );
+        assert_eq!(names(&calls).len(), 6);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_ends_in_time_and_says_what_went_wrong() {
+        let answers = (0..30).map(|_| refused(502, "Bad Gateway", None));
+        let (slow, calls) = client(answers.collect());
+        let started = Instant::now();
+        let error = slow.ensure_webhook(&wanted()).await.unwrap_err();
+        let EnsureWebhookError::Call(error) = error else {
+            panic!("{error:?}");
+        };
+        assert_eq!(error.status(), Some(StatusCode::BAD_GATEWAY));
+        assert!(started.elapsed() < Duration::from_secs(60));
+        assert!(names(&calls).len() > 3);
+
+        // There is no point in waiting for what comes too late.
+        let (busy, _) = client(vec![refused(429, "Too Many Requests", Some(3600))]);
+        let started = Instant::now();
+        let error = busy.ensure_webhook(&wanted()).await.unwrap_err();
+        assert!(matches!(error, EnsureWebhookError::Call(_)), "{error:?}");
+        assert_eq!(started.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_never_ends_is_cut_off() {
+        let service =
+            service_fn(|_: ApiRequest| std::future::pending::<Result<ApiResponse, Error>>());
+        let client = Client::from_service(service);
+        let ensure = client.ensure_webhook(&wanted());
+        let error = ensure.patience(Duration::from_secs(3)).await.unwrap_err();
+        assert!(matches!(error, EnsureWebhookError::TimedOut { last: None }));
+    }
+
+    #[test]
+    fn pauses_grow_up_to_a_bound_and_are_spread() {
+        let pauses = [1, 2, 3, 4, 5, 6, 100].map(|n| back_off(n).as_millis());
+        assert_eq!(pauses, [500, 1000, 2000, 4000, 8000, 8000, 8000]);
+        let second = Duration::from_secs(1);
+        let spread_out: Vec<_> = (0..100).map(|_| spread(second)).collect();
+        assert!(spread_out.iter().all(|p| (second..2 * second).contains(p)));
+        assert!(spread_out.iter().any(|p| *p != spread_out[0]));
+        assert!(spread(Duration::MAX) == Duration::MAX);
+    }
+}

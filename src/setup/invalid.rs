@@ -1,0 +1,122 @@
+//! Why a webhook can't be set.
+
+use std::{error, fmt, net::Ipv4Addr};
+
+/// Why Telegram would refuse the arguments of `setWebhook`, or why they couldn't work.
+///
+/// It shows no part of the URL, which may hold a password, and neither the secret token nor the
+/// certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidWebhook {
+    /// The URL is empty, which would delete the webhook.
+    NoUrl,
+    /// The URL has no scheme or no host.
+    NotAbsolute,
+    /// The URL's scheme isn't `https`.
+    NotHttps,
+    /// The URL's scheme is neither `https` nor `http`.
+    NotHttp,
+    /// The URL has a character that must be percent-encoded.
+    Character {
+        /// The byte at which it stands.
+        at: usize,
+    },
+    /// The URL has a fragment, which Telegram would send as a part of the path.
+    Fragment,
+    /// The URL holds a user name or a password.
+    UserInfo,
+    /// The host is neither a name nor an address.
+    Host,
+    /// The host is `localhost`, or below it.
+    Localhost,
+    /// The host or the fixed address is an IPv6 address.
+    Ipv6,
+    /// The host or the fixed address belongs to a network that isn't public.
+    ReservedAddress {
+        /// Which one.
+        address: Ipv4Addr,
+    },
+    /// The port isn't a number from 1 to 65535.
+    NotAPort,
+    /// The port isn't one of 443, 80, 88 and 8443.
+    Port {
+        /// Which one.
+        port: u16,
+    },
+    /// With this URL and secret token the head of a request would exceed 4 KiB. Telegram would set
+    /// the webhook, and never send an update.
+    HeadTooLong {
+        /// Its bytes.
+        length: usize,
+    },
+    /// `ip_address` isn't an address.
+    IpAddress,
+    /// `max_connections` is out of range.
+    MaxConnections {
+        /// What was asked for.
+        given: i64,
+        /// The most that there may be; the least is 1.
+        most: i64,
+    },
+    /// The certificate isn't uploaded: Telegram ignores what is only a name, an URL or a text.
+    CertificateNotUploaded,
+    /// The certificate is over 3 MiB.
+    CertificateTooLarge {
+        /// Its bytes.
+        length: usize,
+    },
+    /// There is no certificate in the file, as PEM.
+    CertificateNotPem,
+    /// There is a private key in the file, which must not leave the server.
+    CertificateWithKey,
+}
+
+impl fmt::Display for InvalidWebhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoUrl => "an empty url deletes the webhook: call deleteWebhook for that",
+            Self::NotAbsolute => "the webhook's url must be absolute: https://host/path",
+            Self::NotHttps => "the webhook's url must be https",
+            Self::NotHttp => "the webhook's url must be https or http",
+            Self::Character { at } => {
+                return write!(f, "byte {at} of the webhook's url must be percent-encoded");
+            }
+            Self::Fragment => "the webhook's url must not have a fragment",
+            Self::UserInfo => "the webhook's url must not have a user name or password",
+            Self::Host => "the host of the webhook's url is neither a name nor an address",
+            Self::Localhost => "telegram can't reach localhost: the webhook needs a public host",
+            Self::Ipv6 => "telegram doesn't send to an ipv6 address",
+            Self::ReservedAddress { address } => {
+                return write!(f, "telegram doesn't send to {address}: it isn't public");
+            }
+            Self::NotAPort => "the port of the webhook's url must be from 1 to 65535",
+            Self::Port { port } => {
+                return write!(
+                    f,
+                    "the webhook's port must be 443, 80, 88 or 8443, not {port}"
+                );
+            }
+            Self::HeadTooLong { length } => {
+                return write!(
+                    f,
+                    "the webhook's url is too long: a request's head would have {length} bytes"
+                );
+            }
+            Self::IpAddress => "the fixed address of the webhook isn't an ip address",
+            Self::MaxConnections { given, most } => {
+                return write!(f, "max_connections must be from 1 to {most}, not {given}");
+            }
+            Self::CertificateNotUploaded => "the certificate must be uploaded as a file",
+            Self::CertificateTooLarge { length } => {
+                return write!(f, "the certificate has {length} bytes: 3 MiB at most");
+            }
+            Self::CertificateNotPem => "the file must hold a certificate as pem",
+            Self::CertificateWithKey => {
+                "the file holds a private key: upload the certificate alone"
+            }
+        })
+    }
+}
+
+impl error::Error for InvalidWebhook {}

@@ -1,0 +1,47 @@
+//! Keeping the webhook right.
+//!
+//! - [`SetWebhook::check`] finds what Telegram would refuse before anything is sent, as a refused
+//!   `setWebhook` may leave the bot with no webhook at all. [`LocalSetWebhook`] is for a Bot API
+//!   server of your own, which takes more.
+//! - `Client::ensure_webhook` sets the webhook only where it isn't
+//!   right, from any number of replicas at once (feature `tokio`).
+//! - [`drift`] tells how a webhook differs from what it should be, and [`Health`] whether it works; `WebhookHealth`
+//!   (feature `tokio`) keeps watch.
+//!
+//! ```
+//! use tower_telegram::{methods::SetWebhook, setup::InvalidWebhook};
+//!
+//! assert!(SetWebhook::new("https://bot.example/telegram").check().is_ok());
+//!
+//! let exposed = SetWebhook::new("https://bot.example:8080/telegram");
+//! assert_eq!(exposed.check(), Err(InvalidWebhook::Port { port: 8080 }));
+//! assert!(exposed.for_local_server().check().is_ok());
+//! ```
+//!
+//! [`SetWebhook::check`]: crate::methods::SetWebhook::check
+
+mod certificate;
+mod check;
+mod drift;
+#[cfg(feature = "tokio")]
+mod ensure;
+mod health;
+mod invalid;
+mod local;
+mod problem;
+mod url;
+#[cfg(feature = "tokio")]
+mod watch;
+
+pub use self::{
+    drift::{Drift, drift},
+    health::{Health, HealthLimits},
+    invalid::InvalidWebhook,
+    local::LocalSetWebhook,
+    problem::WebhookProblem,
+};
+#[cfg(feature = "tokio")]
+pub use self::{
+    ensure::{EnsureWebhook, EnsureWebhookError, EnsuredWebhook},
+    watch::{HealthHandle, HealthReport, WebhookHealth},
+};

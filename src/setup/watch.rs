@@ -1,0 +1,329 @@
+//! A watch over the webhook.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
+
+use super::{Health, HealthLimits};
+use crate::{
+    Client,
+    client::Error,
+    methods::{GetWebhookInfo, SetWebhook},
+};
+
+/// How long one look may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Looks at the webhook again and again, and says how it is: for readiness and metrics.
+///
+/// It is a future to spawn, [`run`](Self::run), and handles for whoever wants to know.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # use tower_telegram::{Client, methods::SetWebhook, setup::WebhookHealth};
+/// # fn start(client: Client) {
+/// let wanted = SetWebhook::new("https://bot.example/telegram");
+/// let health = WebhookHealth::new(client, &wanted).interval(Duration::from_secs(30));
+/// let handle = health.handle();
+/// tokio::spawn(health.run());
+/// // In the route that answers the readiness probe:
+/// let status = if handle.is_ready() { 200 } else { 503 };
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "nothing is watched until `run` is spawned"]
+pub struct WebhookHealth {
+    client: Client,
+    wanted: SetWebhook,
+    limits: HealthLimits,
+    interval: Duration,
+    reports: watch::Sender<HealthReport>,
+}
+
+/// How the webhook was when it was looked at last.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct HealthReport {
+    /// The latest verdict. One that couldn't be renewed stays.
+    pub health: Option<Health>,
+    /// Why the last look failed, if it did: the verdict is older then.
+    pub failure: Option<Arc<Error>>,
+}
+
+impl HealthReport {
+    /// Whether there is something new to say; how many updates wait isn't, within the limits.
+    fn differs_from(&self, other: &Self) -> bool {
+        let verdict = |report: &Self| {
+            let health = report.health.clone();
+            health.map(|health| Health {
+                pending: 0,
+                ..health
+            })
+        };
+        verdict(self) != verdict(other) || self.failure.is_some() != other.failure.is_some()
+    }
+}
+
+impl WebhookHealth {
+    /// A watch over the webhook of `client`, which should be as `wanted`.
+    pub fn new(client: Client, wanted: &impl AsRef<SetWebhook>) -> Self {
+        Self {
+            client,
+            wanted: wanted.as_ref().clone(),
+            limits: HealthLimits::default(),
+            interval: Duration::from_secs(60),
+            reports: watch::Sender::default(),
+        }
+    }
+
+    /// How long to wait between two looks; a minute unless set, and at least a second.
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.interval = interval.max(Duration::from_secs(1));
+        self
+    }
+
+    /// How long an error counts after it has happened; 5 minutes unless set.
+    pub fn recent(mut self, recent: Duration) -> Self {
+        self.limits.recent = recent;
+        self
+    }
+
+    /// How many updates may wait; 100 unless set.
+    pub fn max_pending(mut self, max_pending: i64) -> Self {
+        self.limits.max_pending = max_pending;
+        self
+    }
+
+    /// A handle to what is found.
+    pub fn handle(&self) -> HealthHandle {
+        HealthHandle {
+            reports: self.reports.subscribe(),
+        }
+    }
+
+    /// Watches until it is dropped.
+    pub async fn run(self) {
+        loop {
+            let looked = self.look().await;
+            // Telegram may want to be left alone for longer.
+            let asked = looked.as_ref().err().and_then(Error::retry_after);
+            self.publish(looked);
+            sleep(self.interval.max(asked.unwrap_or_default())).await;
+        }
+    }
+
+    async fn look(&self) -> Result<Health, Error> {
+        let call = self.client.send(GetWebhookInfo::new());
+        let info = timeout(CALL_TIMEOUT, call).await;
+        let info = info.unwrap_or_else(|_| Err(Error::timeout(true)))?;
+        Ok(Health::judge(&self.wanted, &info, now(), self.limits))
+    }
+
+    fn publish(&self, looked: Result<Health, Error>) {
+        self.reports.send_if_modified(|report| {
+            let new = match looked {
+                Ok(health) => HealthReport {
+                    health: Some(health),
+                    failure: None,
+                },
+                Err(failure) => HealthReport {
+                    health: report.health.take(),
+                    failure: Some(Arc::new(failure)),
+                },
+            };
+            let old = std::mem::replace(report, new);
+            let differs = report.differs_from(&old);
+            if differs {
+                log(report);
+            }
+            differs
+        });
+    }
+}
+
+fn log(report: &HealthReport) {
+    match (&report.failure, &report.health) {
+        (Some(error), _) => tracing::warn!(%error, "can't look at the webhook"),
+        (None, Some(health)) if health.is_healthy() => tracing::info!("{health}"),
+        (None, Some(health)) => tracing::warn!("{health}"),
+        (None, None) => {}
+    }
+}
+
+/// In Unix seconds.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    })
+}
+
+/// What a [`WebhookHealth`] finds. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct HealthHandle {
+    reports: watch::Receiver<HealthReport>,
+}
+
+impl HealthHandle {
+    /// Whether the webhook was set as it should be when that was last known; not before the first
+    /// look.
+    ///
+    /// Delivery that goes wrong doesn't count: a server that is taken out of service for it could
+    /// never do better. That is what [`is_healthy`](Self::is_healthy) is for, in metrics and alerts.
+    pub fn is_ready(&self) -> bool {
+        let report = self.reports.borrow();
+        report.health.as_ref().is_some_and(Health::is_set)
+    }
+
+    /// Whether nothing at all was wrong when that was last known; not before the first look.
+    pub fn is_healthy(&self) -> bool {
+        let report = self.reports.borrow();
+        report.health.as_ref().is_some_and(Health::is_healthy)
+    }
+
+    /// The latest report, with neither verdict nor failure before the first look.
+    pub fn latest(&self) -> HealthReport {
+        self.reports.borrow().clone()
+    }
+
+    /// Waits for a report that says something new, and says nothing once the watch has ended. Each
+    /// handle gets it once.
+    pub async fn changed(&mut self) -> Option<HealthReport> {
+        self.reports.changed().await.ok()?;
+        Some(self.reports.borrow_and_update().clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::VecDeque, sync::Mutex};
+
+    use http::StatusCode;
+    use tokio::time::Instant;
+    use tower::service_fn;
+
+    use super::*;
+    use crate::{
+        client::{ApiRequest, ApiResponse},
+        setup::Drift,
+    };
+
+    const URL: &str = "https://bot.example/x";
+
+    #[allow(clippy::unnecessary_wraps)] // it stands among errors
+    fn shows(url: &str, pending: i64) -> Result<String, Error> {
+        Ok(format!(
+            r#"{{"url":"{url}","has_custom_certificate":false,"pending_update_count":{pending}}}"#
+        ))
+    }
+
+    /// A watch over a webhook that is so at each look, and can't be looked at any more then.
+    fn watch(looks: Vec<Result<String, Error>>) -> WebhookHealth {
+        let looks = Mutex::new(VecDeque::from(looks));
+        let looks = Arc::new(looks);
+        let service = service_fn(move |call: ApiRequest| {
+            assert_eq!(call.method(), "getWebhookInfo");
+            let look = looks.lock().unwrap().pop_front();
+            async move {
+                match look {
+                    Some(look) => look.map(ApiResponse::new),
+                    None => std::future::pending().await,
+                }
+            }
+        });
+        let wanted = SetWebhook::new(URL);
+        WebhookHealth::new(Client::from_service(service), &wanted).max_pending(10)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_change_is_told_once_and_the_count_alone_is_none() {
+        let health = watch(vec![
+            shows(URL, 0),
+            shows(URL, 9),
+            shows(URL, 11),
+            shows("", 11),
+        ]);
+        let mut handle = health.handle();
+        assert!(
+            !handle.is_ready() && !handle.is_healthy(),
+            "nobody knows yet"
+        );
+        assert!(handle.latest().health.is_none());
+        let started = Instant::now();
+        let running = tokio::spawn(health.run());
+
+        let first = handle.changed().await.unwrap().health.unwrap();
+        assert!(first.is_healthy());
+        assert!(handle.is_ready() && handle.is_healthy());
+        assert_eq!(started.elapsed(), Duration::ZERO);
+
+        let behind = handle.changed().await.unwrap().health.unwrap();
+        assert_eq!(behind.pending, 11);
+        assert!(handle.is_ready() && !handle.is_healthy());
+        assert_eq!(started.elapsed(), Duration::from_secs(120));
+
+        let unset = handle.changed().await.unwrap().health.unwrap();
+        assert_eq!(unset.drift, [Drift::Unset]);
+        assert!(!handle.is_ready());
+
+        running.abort();
+        drop(running.await);
+        assert!(handle.changed().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failing_look_keeps_the_verdict_and_says_so() {
+        let health = watch(vec![
+            shows(URL, 3),
+            Err(Error::http(StatusCode::BAD_GATEWAY)),
+            shows(URL, 4),
+        ]);
+        let mut handle = health.handle();
+        let running = tokio::spawn(health.run());
+        handle.changed().await.unwrap();
+
+        let failed = handle.changed().await.unwrap();
+        assert_eq!(failed.health.unwrap().pending, 3);
+        let failure = failed.failure.unwrap();
+        assert_eq!(failure.status(), Some(StatusCode::BAD_GATEWAY));
+        assert!(handle.is_ready());
+
+        let renewed = handle.changed().await.unwrap();
+        assert!(renewed.failure.is_none());
+        assert_eq!(renewed.health.unwrap().pending, 4);
+
+        let hung = handle.changed().await.unwrap();
+        assert!(hung.failure.unwrap().is_timeout());
+        running.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn telegram_is_left_alone_for_as_long_as_it_asks() {
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        let wait = Some(Duration::from_secs(100));
+        let busy = Error::api(status, "Too Many Requests".into(), wait, None);
+        let health = watch(vec![Err(busy), shows(URL, 0)]);
+        let health = health.interval(Duration::ZERO);
+        let mut handle = health.handle();
+        tokio::spawn(health.run());
+        let started = Instant::now();
+        assert!(handle.changed().await.unwrap().health.is_none());
+        assert!(handle.changed().await.unwrap().health.is_some());
+        assert_eq!(started.elapsed(), Duration::from_secs(100));
+    }
+
+    #[test]
+    fn handles_can_go_anywhere() {
+        fn anywhere<T: Clone + Send + Sync + 'static>() {}
+        fn send<T: Send + 'static>(_: impl FnOnce(WebhookHealth) -> T) {}
+        anywhere::<HealthHandle>();
+        anywhere::<HealthReport>();
+        send(WebhookHealth::run);
+    }
+}

@@ -1,0 +1,139 @@
+//! Which certificates the webhook sender takes: the rules of OpenSSL, which the real server uses, where
+//! rustls has others.
+//!
+//! 1. The chain leads to a trusted root; or the certificate is a trusted one itself and self-signed, even if
+//!    it says that it is an authority, as those made by `openssl req -x509` do.
+//! 2. A host is looked for among the DNS names of the certificate, and only if it has none, in its common
+//!    names. A name may begin with a wildcard.
+//! 3. An address is looked for among the addresses of the certificate, and nowhere else, unless the
+//!    certificate was uploaded: then it is looked for as if it were a host, and the addresses don't count.
+//!
+//! Not imitated: certificates of version 1, RSA keys under 2048 bits, SHA-1 and further old algorithms, which
+//! rustls doesn't take; the purposes of a self-signed certificate, which aren't looked at; and revocation,
+//! which neither looks at.
+
+use std::sync::Arc;
+
+use rustls::{
+    CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    client::{
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        verify_server_cert_signed_by_trust_anchor,
+    },
+    crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
+    server::ParsedCertificate,
+};
+
+use super::names::{Names, Subject};
+
+/// Reads the certificates of a PEM file; `None` if there is none, or one that can't be read.
+pub(super) fn read_pem(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    certificates.ok().filter(|found| !found.is_empty())
+}
+
+/// The certificates that are trusted.
+#[derive(Clone, Debug)]
+pub(super) struct Trusted {
+    roots: Arc<RootCertStore>,
+    certificates: Vec<CertificateDer<'static>>,
+}
+
+impl Trusted {
+    /// `None` if one of them can't be read.
+    pub(super) fn new(certificates: Vec<CertificateDer<'static>>) -> Option<Self> {
+        let mut roots = RootCertStore::empty();
+        for certificate in &certificates {
+            roots.add(certificate.clone()).ok()?;
+        }
+        Some(Self {
+            roots: Arc::new(roots),
+            certificates,
+        })
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Verifier {
+    pub(super) trusted: Trusted,
+    pub(super) subject: Subject,
+    pub(super) provider: Arc<CryptoProvider>,
+}
+
+impl Verifier {
+    fn is_trusted_itself(&self, certificate: &CertificateDer<'_>, names: &Names<'_>) -> bool {
+        names.is_self_signed && self.trusted.certificates.contains(certificate)
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let names = Names::read(end_entity).ok_or(CertificateError::BadEncoding)?;
+        let chain = verify_server_cert_signed_by_trust_anchor(
+            &ParsedCertificate::try_from(end_entity)?,
+            &self.trusted.roots,
+            intermediates,
+            now,
+            self.provider.signature_verification_algorithms.all,
+        );
+        match chain {
+            // The dates are the first that is looked at, so with any other error they are fine.
+            Err(error) if is_about_dates(&error) => return Err(error),
+            Err(_) if self.is_trusted_itself(end_entity, &names) => {}
+            // Such as that of an authority.
+            Err(Error::InvalidCertificate(CertificateError::Other(_))) => {
+                return Err(CertificateError::UnknownIssuer.into());
+            }
+            chain => chain?,
+        }
+        if !self.subject.is_in(&names) {
+            return Err(CertificateError::NotValidForName.into());
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        algorithms.supported_schemes()
+    }
+}
+
+pub(super) fn is_about_dates(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::InvalidCertificate(
+            CertificateError::Expired
+                | CertificateError::ExpiredContext { .. }
+                | CertificateError::NotValidYet
+                | CertificateError::NotValidYetContext { .. }
+        )
+    )
+}

@@ -1,0 +1,224 @@
+//! The files that `getFile` knows, and the downloads of them.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    io,
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use ring::digest;
+use serde_json::{Value, json};
+
+const MAX_DOWNLOADS: usize = 10_000;
+/// A generated file is made in pieces of this many bytes.
+const PIECE: usize = 64 << 10;
+const WORD: u64 = 8;
+
+/// A request for a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Download {
+    /// The file's path, percent-decoded.
+    pub file_path: String,
+    /// Whether it was asked for under `/file/bot<token>/test/`, the test environment.
+    pub test_environment: bool,
+    /// Whether there is such a file.
+    pub is_found: bool,
+}
+
+/// Any part of a file made by [`Telegram::add_generated_file`](super::Telegram::add_generated_file), the same
+/// for all of them: `length` bytes from `offset` on, even beyond the end of the file.
+///
+/// No two blocks of it look alike, so that bytes in the wrong place are noticed.
+pub fn generated_bytes(offset: u64, length: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(length + 16);
+    let skipped = usize::try_from(offset % WORD).unwrap_or_default();
+    let mut index = offset / WORD;
+    while out.len() < skipped + length {
+        out.extend_from_slice(&word(index).to_le_bytes());
+        index = index.wrapping_add(1);
+    }
+    out.drain(..skipped);
+    out.truncate(length);
+    out
+}
+
+/// The SHA-256 of a generated file of `length` bytes, to compare with [`UploadedFile::sha256`](super::UploadedFile::sha256).
+pub fn generated_sha256(length: u64) -> [u8; 32] {
+    let mut hash = Sha256::default();
+    for piece in pieces(length) {
+        hash.update(&piece);
+    }
+    hash.finish()
+}
+
+/// The words of `SplitMix64` seeded with 0.
+fn word(index: u64) -> u64 {
+    let mut z = index.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+fn pieces(length: u64) -> impl Iterator<Item = Vec<u8>> + Send {
+    let piece = move |offset| {
+        let left = usize::try_from(length - offset).unwrap_or(PIECE);
+        generated_bytes(offset, left.min(PIECE))
+    };
+    (0..length).step_by(PIECE).map(piece)
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// The path of each, by its `file_id`.
+    paths: HashMap<String, String>,
+    contents: HashMap<String, Content>,
+    downloads: VecDeque<Download>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Content {
+    Bytes(Bytes),
+    /// With its length.
+    Generated(u64),
+    /// On disk, with its length. It is not served.
+    Local(u64),
+}
+
+impl Content {
+    /// In bytes.
+    pub(super) fn length(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Generated(length) | Self::Local(length) => *length,
+        }
+    }
+
+    /// What is served of it, piece by piece.
+    pub(super) fn pieces(&self) -> Box<dyn Iterator<Item = Bytes> + Send> {
+        match self {
+            Self::Bytes(bytes) => Box::new(std::iter::once(bytes.clone())),
+            Self::Generated(length) => Box::new(pieces(*length).map(Bytes::from)),
+            Self::Local(_) => Box::new(std::iter::empty()),
+        }
+    }
+}
+
+impl Files {
+    /// Adds a file: its `file_id`. It replaces what was at that path.
+    pub(super) fn add(&self, file_path: String, content: Content) -> String {
+        let mut inner = self.lock();
+        let id = format!("added-file-{}", inner.paths.len() + 1);
+        inner.paths.insert(id.clone(), file_path.clone());
+        inner.contents.insert(file_path, content);
+        id
+    }
+
+    pub(super) fn add_local(&self, path: &Path) -> io::Result<String> {
+        let path = std::path::absolute(path)?;
+        let length = std::fs::metadata(&path)?.len();
+        Ok(self.add(path.to_string_lossy().into_owned(), Content::Local(length)))
+    }
+
+    /// What `getFile` says about a file that was added.
+    pub(super) fn describe(&self, file_id: &str) -> Option<Value> {
+        let inner = self.lock();
+        let path = inner.paths.get(file_id)?;
+        let mut file = json!({"file_id": file_id, "file_unique_id": format!("unique-{file_id}"), "file_path": path});
+        // An empty file has no size, as in the real answer.
+        if let Some(length @ 1..) = inner.contents.get(path).map(Content::length) {
+            file["file_size"] = length.into();
+        }
+        Some(file)
+    }
+
+    /// What is served under that path, if anything is. The request is written down.
+    pub(super) fn download(&self, file_path: &str, test_environment: bool) -> Option<Content> {
+        let mut inner = self.lock();
+        let content = inner.contents.get(file_path).cloned();
+        let content = content.filter(|content| !matches!(content, Content::Local(_)));
+        if inner.downloads.len() == MAX_DOWNLOADS {
+            inner.downloads.pop_front();
+        }
+        inner.downloads.push_back(Download {
+            file_path: file_path.to_owned(),
+            test_environment,
+            is_found: content.is_some(),
+        });
+        content
+    }
+
+    pub(super) fn downloads(&self) -> Vec<Download> {
+        self.lock().downloads.iter().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// SHA-256 in assembly: that of a debug build has to cope with hundreds of megabytes.
+pub(super) struct Sha256(digest::Context);
+
+impl Default for Sha256 {
+    fn default() -> Self {
+        Self(digest::Context::new(&digest::SHA256))
+    }
+}
+
+impl Sha256 {
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(super) fn finish(self) -> [u8; 32] {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(self.0.finish().as_ref());
+        hash
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generated_bytes_are_the_same_from_any_offset() {
+        let all = generated_bytes(0, 200_000);
+        for (offset, length) in [(0, 0), (0, 3), (1, 8), (7, 100), (8, 8), (65_531, 70_001)] {
+            let part = generated_bytes(offset as u64, length);
+            assert_eq!(part, all[offset..offset + length], "{offset} {length}");
+        }
+        assert_eq!(pieces(200_000).collect::<Vec<_>>().concat(), all);
+        // The first words of the reference implementation.
+        assert_eq!(all[..8], 0xe220_a839_7b1d_cdaf_u64.to_le_bytes());
+        assert_eq!(all[8..16], 0x6e78_9e6a_a1b9_65f4_u64.to_le_bytes());
+    }
+
+    #[test]
+    fn the_hash_is_sha_256() {
+        let mut hash = Sha256::default();
+        hash.update(&generated_bytes(0, 100_000));
+        assert_eq!(generated_sha256(100_000), hash.finish());
+        assert_eq!(generated_sha256(0)[..4], [0xe3, 0xb0, 0xc4, 0x42]);
+    }
+
+    #[test]
+    fn a_path_has_the_content_that_was_added_last() {
+        let files = Files::default();
+        let first = files.add("a".to_owned(), Content::Generated(5));
+        let second = files.add("a".to_owned(), Content::Generated(6));
+        assert_ne!(first, second);
+        for id in [&first, &second] {
+            assert_eq!(files.describe(id).unwrap()["file_size"], 6);
+        }
+        assert_eq!(files.describe("other"), None);
+    }
+}

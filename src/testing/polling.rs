@@ -1,0 +1,89 @@
+//! `getUpdates`: at once if there are updates, else when there are.
+
+use std::time::Duration;
+
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout_at},
+};
+
+use super::{
+    answer::Answer,
+    args::Args,
+    queue::{Queue, Woken},
+    webhook::to_integer,
+};
+
+const MAX_UPDATES: i64 = 100;
+const MAX_TIMEOUT: i64 = 50;
+/// A call that repeats the offset of the one before within this time waits for at least this long.
+const REPEAT: Duration = Duration::from_secs(3);
+/// And within this time it gets a single update.
+const FAST_REPEAT: Duration = Duration::from_millis(500);
+
+#[derive(Debug)]
+pub(super) enum GetUpdates {
+    Done(Answer),
+    Waiting(Poll),
+}
+
+/// A call that waits for updates.
+#[derive(Debug)]
+pub(super) struct Poll {
+    from: u64,
+    limit: usize,
+    until: Instant,
+    woken: oneshot::Receiver<Woken>,
+}
+
+/// Only a call that has to wait ends another one that waits.
+pub(super) fn get_updates(queue: &Queue, args: &Args) -> GetUpdates {
+    let offset = to_integer(&args.text("offset"));
+    let mut limit = integer(args, "limit", MAX_UPDATES, 1, MAX_UPDATES);
+    let mut seconds = integer(args, "timeout", 0, 0, MAX_TIMEOUT);
+    if let Some(since) = queue.since_same(offset) {
+        if since < REPEAT {
+            seconds = seconds.max(REPEAT.as_secs());
+        }
+        if since < FAST_REPEAT {
+            limit = 1;
+        }
+    }
+    let limit = usize::try_from(limit).unwrap_or(1);
+    let from = queue.confirm(offset);
+    match queue.get(from, limit) {
+        Some(updates) => GetUpdates::Done(Answer::json(updates)),
+        None if seconds == 0 => GetUpdates::Done(none()),
+        None => GetUpdates::Waiting(Poll {
+            from,
+            limit,
+            until: Instant::now() + Duration::from_secs(seconds),
+            woken: queue.wait_for_updates(),
+        }),
+    }
+}
+
+impl Poll {
+    pub(super) async fn wait(self, queue: &Queue) -> Answer {
+        match timeout_at(self.until, self.woken).await {
+            Ok(Ok(Some(ended))) => ended,
+            _ => queue
+                .get(self.from, self.limit)
+                .map_or_else(none, Answer::json),
+        }
+    }
+}
+
+fn none() -> Answer {
+    Answer::json("[]".to_owned())
+}
+
+fn integer(args: &Args, name: &str, default: i64, min: i64, max: i64) -> u64 {
+    let text = args.text(name);
+    let value = if text.is_empty() {
+        default
+    } else {
+        to_integer(&text)
+    };
+    value.clamp(min, max).unsigned_abs()
+}

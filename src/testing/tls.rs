@@ -1,0 +1,125 @@
+//! TLS to the bot: no ALPN, the host's name in the clear unless it is an address, each session from the
+//! beginning. TLS 1.2 and 1.3, where the real server still speaks 1.0.
+
+use std::{fmt, io, sync::Arc};
+
+use rustls::{
+    ClientConfig, InvalidMessage, client::Resumption, crypto::ring::default_provider,
+    pki_types::ServerName,
+};
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use super::{
+    certificate::{self, Trusted, Verifier},
+    names::Subject,
+};
+
+const VERIFY_FAILED: &str = "error:0A000086:SSL routines::certificate verify failed";
+const WRONG_VERSION: &str = "error:0A00010B:SSL routines::wrong version number";
+/// What `setWebhook` says about a file without a certificate.
+pub(super) const NO_CERTIFICATE: &str = "Failed to set custom certificate file{error:05800088:x509 certificate routines::no certificate or crl found}";
+
+/// Why there is no TLS connection to the bot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// The certificate is neither the uploaded one nor comes from a trusted root.
+    Untrusted,
+    /// The certificate isn't for the host in the webhook's URL.
+    WrongName,
+    /// The certificate is no longer valid, or not yet.
+    NotValidNow,
+    /// The certificate, or the signature made with it, can't be read or used.
+    BadCertificate,
+    /// What the bot says isn't TLS.
+    NotTls,
+    /// Anything else, in words.
+    Handshake(String),
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::Untrusted | Self::WrongName | Self::NotValidNow | Self::BadCertificate => {
+                VERIFY_FAILED
+            }
+            Self::NotTls => WRONG_VERSION,
+            Self::Handshake(text) => text,
+        };
+        write!(f, "SSL error {{{text}}}")
+    }
+}
+
+impl std::error::Error for TlsError {}
+
+impl TlsError {
+    /// What went wrong with TLS, if it wasn't the connection under it.
+    pub(super) fn of(error: &io::Error) -> Option<Self> {
+        use rustls::{CertificateError as Certificate, Error};
+
+        let error = error.get_ref()?.downcast_ref::<Error>()?;
+        Some(match error {
+            error if certificate::is_about_dates(error) => Self::NotValidNow,
+            Error::InvalidCertificate(Certificate::UnknownIssuer) => Self::Untrusted,
+            Error::InvalidCertificate(Certificate::NotValidForName) => Self::WrongName,
+            Error::InvalidCertificate(_) => Self::BadCertificate,
+            Error::InvalidMessage(InvalidMessage::InvalidContentType) => Self::NotTls,
+            error => Self::Handshake(error.to_string()),
+        })
+    }
+}
+
+/// How to speak TLS with one webhook.
+#[derive(Clone)]
+pub(super) struct Tls {
+    connector: TlsConnector,
+    name: ServerName<'static>,
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Tls {
+    /// For a host without brackets. With an uploaded certificate only that one is trusted. An error is
+    /// what `setWebhook` says.
+    pub(super) fn new(
+        host: &str,
+        uploaded: Option<&[u8]>,
+        roots: &Trusted,
+    ) -> Result<Self, String> {
+        let trusted = match uploaded {
+            None => roots.clone(),
+            Some(pem) => certificate::read_pem(pem)
+                .and_then(Trusted::new)
+                .ok_or(NO_CERTIFICATE)?,
+        };
+        let provider = Arc::new(default_provider());
+        let verifier = Verifier {
+            trusted,
+            subject: Subject::new(host, uploaded.is_some()),
+            provider: Arc::clone(&provider),
+        };
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth();
+        config.resumption = Resumption::disabled();
+        let name = ServerName::try_from(host.to_owned());
+        Ok(Self {
+            connector: TlsConnector::from(Arc::new(config)),
+            name: name.map_err(|_| format!("Failed to resolve host: {host}"))?,
+        })
+    }
+
+    pub(super) async fn connect(&self, io: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        self.connector.connect(self.name.clone(), io).await
+    }
+}
