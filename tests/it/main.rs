@@ -23,6 +23,8 @@ mod b_schema;
 mod bodies;
 mod c_wanted;
 mod e_answers;
+#[cfg(feature = "client")]
+mod e_called;
 mod e_compile;
 #[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
 mod every_method;
