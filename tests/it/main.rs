@@ -32,6 +32,8 @@ mod every_method;
 mod f_answers;
 #[cfg(feature = "client")]
 mod f_cancelled;
+#[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
+mod f_files;
 #[cfg(feature = "tokio")]
 mod f_layers;
 #[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
