@@ -80,7 +80,11 @@ impl Shown {
     fn check(&self, log: &Log, heard: &[&str]) {
         let journal = journal().0.lock().expect("nobody holds it").clone();
         let shown = self.0.lock().expect("nobody holds it").clone();
-        let all = [("the log", log.text()), ("the journal", journal), ("a type", shown)];
+        let all = [
+            ("the log", log.text()),
+            ("the journal", journal),
+            ("a type", shown),
+        ];
         for (what, text) in &all {
             for private in [TOKEN, SECRET, "4839574812%3A"] {
                 let at = text.find(private);
@@ -236,7 +240,10 @@ fn scripts(elsewhere: &str) -> Vec<Vec<Step>> {
         vec![Step::Read, Step::Write(to(302, "/x"))],
         vec![Step::Read, Step::Write(to(307, "/y"))],
         vec![Step::Read, Step::Write(to(308, &format!("/bot{TOKEN}/x")))],
-        vec![Step::Read, Step::Write(answer(302, "Location: http://127.0.0.1:1/\r\n", b""))],
+        vec![
+            Step::Read,
+            Step::Write(answer(302, "Location: http://127.0.0.1:1/\r\n", b"")),
+        ],
         vec![Step::Read, Step::Write(half)],
         vec![Step::Read, Step::Write(b"ICY 200\r\n\r\n".to_vec())],
         vec![Step::Read, Step::Reset],
@@ -259,7 +266,13 @@ async fn a6_no_call_over_hyper_shows_the_token() {
     let url = server.url();
     drop(server);
     call_about(HttpTransport::new(), &url, 1, &shown).await;
-    call_about(HttpTransport::new(), "http://no-such-host.invalid", 1, &shown).await;
+    call_about(
+        HttpTransport::new(),
+        "http://no-such-host.invalid",
+        1,
+        &shown,
+    )
+    .await;
     shown.check(&log, &HEARD);
 }
 

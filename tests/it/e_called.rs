@@ -21,7 +21,10 @@ use crate::{
 };
 
 /// A bot over a real server that always answers so.
-async fn bot(client: Option<Client>, reply: impl Fn() -> Reply + Send + Sync + 'static) -> Endpoint {
+async fn bot(
+    client: Option<Client>,
+    reply: impl Fn() -> Reply + Send + Sync + 'static,
+) -> Endpoint {
     let reply = std::sync::Arc::new(reply);
     let handler = service_fn(move |_: http::Request<Update>| {
         std::future::ready(Ok::<_, Infallible>(reply()))
@@ -71,7 +74,10 @@ async fn e5_a_reply_that_is_too_long_goes_through_the_client() {
     assert_eq!(received.path(), "/bot7:secret/sendMessage");
     let sent: Value = serde_json::from_slice(&received.body).expect("JSON");
     assert_eq!(sent["chat_id"], 42);
-    assert_eq!(sent["text"].as_str().map(str::len), Some(MAX_REPLY_ARGUMENTS));
+    assert_eq!(
+        sent["text"].as_str().map(str::len),
+        Some(MAX_REPLY_ARGUMENTS)
+    );
     assert_eq!(sent.as_object().map(serde_json::Map::len), Some(2));
 }
 
@@ -97,7 +103,8 @@ async fn e5_without_a_client_nothing_is_sent_to_be_ignored() {
 /// Whether the update comes again, and what is said of it.
 #[tokio::test]
 async fn e5_what_telegram_refuses_is_done_and_what_may_work_later_comes_again() {
-    let refusal = r#"{"ok":false,"error_code":400,"description":"Bad Request: message is too long"}"#;
+    let refusal =
+        r#"{"ok":false,"error_code":400,"description":"Bad Request: message is too long"}"#;
     let flood = r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 7"}"#;
     let page = answer(502, "Content-Type: text/html\r\n", b"<html>");
     for (answer, expected, said) in [

@@ -2,6 +2,9 @@
 
 //! Every method and every type that can hold an upload, by name.
 
+// Some have one such member, others many.
+#![allow(clippy::single_match)]
+
 use tower_telegram::{methods, types};
 
 use crate::typed::{Attach, Files, Typed};

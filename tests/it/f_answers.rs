@@ -71,15 +71,30 @@ async fn f5_what_is_no_answer_of_the_bot_api_keeps_its_status() {
         ("nothing", answer(200, "", b""), 200, true),
         ("nothing at all", answer(204, "", b""), 204, true),
         ("nothing, from a gateway", answer(504, "", b""), 504, true),
-        ("half of the JSON", json(200, "{\"ok\":true,\"resu"), 200, true),
+        (
+            "half of the JSON",
+            json(200, "{\"ok\":true,\"resu"),
+            200,
+            true,
+        ),
         ("no envelope", json(200, ME), 200, true),
         ("no result", json(200, "{\"ok\":true}"), 200, true),
         ("a list", json(200, "[]"), 200, true),
         ("half of a gzip", answer(200, gzip, cut), 200, true),
         ("no gzip", answer(200, gzip, HTML), 200, true),
         ("another place", answer(302, redirect, b""), 302, false),
-        ("another place, by POST", answer(307, redirect, b""), 307, false),
-        ("not UTF-8", answer(200, "", b"{\"ok\":true,\"result\":\"\xff\"}"), 200, true),
+        (
+            "another place, by POST",
+            answer(307, redirect, b""),
+            307,
+            false,
+        ),
+        (
+            "not UTF-8",
+            answer(200, "", b"{\"ok\":true,\"result\":\"\xff\"}"),
+            200,
+            true,
+        ),
     ] {
         let error = failing(vec![Step::Read, Step::Write(bytes), Step::Serve]).await;
         assert_error(&error, (ErrorKind::Http, Some(status), arrived), what);
@@ -96,7 +111,12 @@ async fn f5_a_refusal_is_typed_whatever_its_status_line_says() {
         (401, 401, "Unauthorized", false),
         (403, 403, "Forbidden: bot was blocked by the user", false),
         (404, 404, "Not Found", false),
-        (409, 409, "Conflict: terminated by other getUpdates request", false),
+        (
+            409,
+            409,
+            "Conflict: terminated by other getUpdates request",
+            false,
+        ),
         (413, 413, "Request Entity Too Large", false),
         (421, 421, "Misdirected Request", false),
         (429, 429, "Too Many Requests: retry after 7", false),
@@ -130,7 +150,11 @@ async fn f5_a_result_of_another_type_is_said_to_be_one() {
 async fn f5_a_compressed_answer_is_read() {
     let packed = gzip(&format!("{{\"ok\":true,\"result\":{ME}}}"));
     for headers in ["Content-Encoding: gzip\r\n", "Content-encoding: GZIP\r\n"] {
-        let steps = vec![Step::Read, Step::Write(answer(200, headers, &packed)), Step::Wait];
+        let steps = vec![
+            Step::Read,
+            Step::Write(answer(200, headers, &packed)),
+            Step::Wait,
+        ];
         let server = Scripted::start([steps], "0").await;
         let me = client_of(&server).send(GetMe::new()).await;
         assert_eq!(me.expect("a result").id, 7);
@@ -156,7 +180,9 @@ async fn f4_half_an_answer_says_that_the_call_may_have_arrived() {
         ("half of the chunks", chunk, Some(200)),
     ] {
         for end in [None, Some(Step::Reset)] {
-            let steps = [Step::Read, Step::Write(bytes.clone())].into_iter().chain(end);
+            let steps = [Step::Read, Step::Write(bytes.clone())]
+                .into_iter()
+                .chain(end);
             let error = failing(steps.collect()).await;
             assert_error(&error, (transport, status, true), what);
             assert!(error.is_retryable(), "{what}");
@@ -172,10 +198,17 @@ async fn f4_half_an_answer_says_that_the_call_may_have_arrived() {
 /// What was refused before it broke off wasn't carried out.
 #[tokio::test]
 async fn f4_half_a_refusal_says_that_the_call_cant_have_arrived() {
-    let whole = json(400, "{\"ok\":false,\"error_code\":400,\"description\":\"Bad Request\"}");
+    let whole = json(
+        400,
+        "{\"ok\":false,\"error_code\":400,\"description\":\"Bad Request\"}",
+    );
     let steps = vec![Step::Read, Step::Write(whole[..whole.len() - 9].to_vec())];
     let error = failing(steps).await;
-    assert_error(&error, (ErrorKind::Transport, Some(400), false), "a refusal");
+    assert_error(
+        &error,
+        (ErrorKind::Transport, Some(400), false),
+        "a refusal",
+    );
 }
 
 /// The rest is no answer to anything.
@@ -193,11 +226,7 @@ async fn f5_an_answer_without_end_is_read_up_to_a_limit() {
     let packed = gzip(&" ".repeat(40 << 20));
     let packed = answer(200, "Content-Encoding: gzip\r\n", &packed);
     let spaces = vec![b' '; 1 << 20];
-    let endless = vec![
-        Step::Read,
-        Step::Write(head),
-        Step::WriteForever(spaces),
-    ];
+    let endless = vec![Step::Read, Step::Write(head), Step::WriteForever(spaces)];
     let error = failing(endless).await;
     assert_error(&error, (ErrorKind::Http, Some(200), true), "no end");
     let bomb = vec![Step::Read, Step::Write(packed), Step::Serve];
@@ -282,7 +311,10 @@ async fn f4_a_slow_upload_is_not_given_up_while_it_moves() {
     let line = tower::service_fn(async |request: http::Request<ApiBody>| {
         let mut body = request.into_body();
         while let Some(frame) = body.frame().await {
-            let length = frame.expect("it can be read").into_data().map_or(0, |d| d.len());
+            let length = frame
+                .expect("it can be read")
+                .into_data()
+                .map_or(0, |d| d.len());
             tokio::time::sleep(Duration::from_millis(length as u64 / 4)).await;
         }
         let answer = r#"{"ok":true,"result":true}"#;
@@ -302,16 +334,52 @@ async fn f4_a_slow_upload_is_not_given_up_while_it_moves() {
 /// Telegram refuses what is too large before it has read it all.
 #[tokio::test]
 async fn f5_an_answer_in_the_middle_of_an_upload_is_read() {
-    let refusal =
-        "{\"ok\":false,\"error_code\":413,\"description\":\"Request Entity Too Large\"}";
+    let refusal = "{\"ok\":false,\"error_code\":413,\"description\":\"Request Entity Too Large\"}";
     let refusal = Step::Write(json(413, refusal));
     let server = Scripted::start([vec![Step::ReadHead, refusal, Step::Wait]], "true").await;
     let client = client_of(&server);
     let file = InputFile::bytes("a", vec![7; 16 << 20]);
     let upload = SetChatPhoto::new(7, file);
-    let error = client.send(upload.clone()).await.expect_err("it is refused");
+    let error = client
+        .send(upload.clone())
+        .await
+        .expect_err("it is refused");
     assert_error(&error, (ErrorKind::Api, Some(413), false), "too large");
     assert!(client.send(upload).await.expect("the next call works"));
+}
+
+/// The pieces that came are given out; a file that isn't whole isn't taken for one.
+#[tokio::test]
+async fn f9_half_a_file_is_an_error_at_its_end() {
+    let whole = answer(200, "", &[7; 1000]);
+    let half = Step::Write(whole[..whole.len() - 9].to_vec());
+    for (end, kind) in [
+        (None, ErrorKind::Transport),
+        (Some(Step::Reset), ErrorKind::Transport),
+        (Some(Step::Wait), ErrorKind::Timeout),
+    ] {
+        let script = [Step::Read, half.clone()].into_iter().chain(end).collect();
+        let server = Scripted::start([script], ME).await;
+        let client = client_of(&server);
+        let file = serde_json::json!({"file_id": "a", "file_unique_id": "b", "file_path": "c"});
+        let file = serde_json::from_value(file).expect("a file");
+        let download = client.download(&file).await.expect("its beginning");
+        assert_eq!(download.length(), Some(1000));
+        let error = download.bytes(1000).await.expect_err("it isn't whole");
+        assert_error(&error, (kind, Some(200), true), "half a file");
+        assert_eq!(error.method(), Some("download"));
+        let me = client.send(GetMe::new()).await;
+        assert_eq!(me.expect("the next call works").id, 7);
+    }
+}
+
+/// Accepted, and closed at once: whether the request is written before that shows is chance.
+#[tokio::test]
+async fn f3_a_connection_that_is_reset_at_once_fails_one_call() {
+    let error = failing(vec![Step::Reset]).await;
+    assert_eq!(error.kind(), ErrorKind::Transport, "{error:?}");
+    assert_eq!(error.status(), None);
+    assert!(error.is_retryable());
 }
 
 /// Each connection is closed after its answer, with and without a word.

@@ -1,12 +1,7 @@
 //! F4, F10: calls that nobody waits for any more leave nothing behind: no task, no permit, and a
 //! client that works. Many calls at once share one client.
 
-use std::{
-    future::poll_fn,
-    pin::pin,
-    task::Poll,
-    time::Duration,
-};
+use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
 use tokio::{io::duplex, runtime::Handle};
 use tower::limit::{ConcurrencyLimitLayer, GlobalConcurrencyLimitLayer};
@@ -63,7 +58,9 @@ async fn f4_a_cancelled_call_leaves_no_task_and_no_permit() {
         let steps = script.len() - 1;
         let server = Scripted::start(std::iter::repeat_n(script, 5), ME).await;
         let idle = tasks.num_alive_tasks();
-        let client = builder(&server).layer(ConcurrencyLimitLayer::new(1)).build();
+        let client = builder(&server)
+            .layer(ConcurrencyLimitLayer::new(1))
+            .build();
         for call in 1..=5 {
             cancel(client.send(GetMe::new()), || server.steps() == call * steps).await;
         }
@@ -79,7 +76,9 @@ async fn f4_a_call_that_is_dropped_before_it_begins_or_while_it_connects_leaves_
     let tasks = Handle::current().metrics();
     let server = Scripted::start([], ME).await;
     let idle = tasks.num_alive_tasks();
-    let client = builder(&server).layer(ConcurrencyLimitLayer::new(1)).build();
+    let client = builder(&server)
+        .layer(ConcurrencyLimitLayer::new(1))
+        .build();
     for _ in 0..5 {
         drop(client.send(GetMe::new()));
         begin(client.send(GetMe::new())).await;
@@ -94,12 +93,18 @@ async fn f4_a_cancelled_upload_stops_being_read() {
     let tasks = Handle::current().metrics();
     let server = Scripted::start([vec![Step::ReadHead, Step::Wait]], "true").await;
     let idle = tasks.num_alive_tasks();
-    let client = builder(&server).layer(ConcurrencyLimitLayer::new(1)).build();
+    let client = builder(&server)
+        .layer(ConcurrencyLimitLayer::new(1))
+        .build();
     let (mut source, reader) = duplex(1 << 10);
     let file = InputFile::reader("a", reader, None);
-    cancel(client.send(SetChatPhoto::new(7, file)), || server.steps() == 1).await;
+    cancel(client.send(SetChatPhoto::new(7, file)), || {
+        server.steps() == 1
+    })
+    .await;
     // The reader is gone.
-    let written = tokio::io::AsyncWriteExt::write_all(&mut source, &[7; 1 << 20]);
+    let content = vec![7; 1 << 20];
+    let written = tokio::io::AsyncWriteExt::write_all(&mut source, &content);
     let written = tokio::time::timeout(Duration::from_secs(20), written).await;
     written.expect("it doesn't hang").expect_err("nobody reads");
     let file = InputFile::bytes("a", &b"content"[..]);
@@ -115,7 +120,9 @@ async fn f4_a_call_that_is_dropped_while_its_file_is_opened_leaves_nothing() {
     let tasks = Handle::current().metrics();
     let server = Scripted::start([], "true").await;
     let idle = tasks.num_alive_tasks();
-    let client = builder(&server).layer(ConcurrencyLimitLayer::new(1)).build();
+    let client = builder(&server)
+        .layer(ConcurrencyLimitLayer::new(1))
+        .build();
     let path = std::env::current_exe().expect("this test");
     for _ in 0..5 {
         let file = InputFile::path(&path);
@@ -124,7 +131,37 @@ async fn f4_a_call_that_is_dropped_while_its_file_is_opened_leaves_nothing() {
     let file = InputFile::bytes("a", &b"content"[..]);
     let done = client.send(SetChatPhoto::new(7, file)).await;
     assert!(done.expect("the permit is back"));
-    assert_eq!(server.received().len(), 1, "none was sent after it was dropped");
+    assert_eq!(
+        server.received().len(),
+        1,
+        "none was sent after it was dropped"
+    );
+    drop(client);
+    settle(|| tasks.num_alive_tasks() <= idle).await;
+}
+
+/// A file that nobody reads to its end doesn't keep its connection, or what reads from it.
+#[tokio::test]
+async fn f9_a_download_that_is_dropped_leaves_nothing() {
+    let tasks = Handle::current().metrics();
+    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 9999999999\r\n\r\n".to_vec();
+    let script = vec![
+        Step::Read,
+        Step::Write(head),
+        Step::WriteForever(vec![7; 10_000]),
+    ];
+    let server = Scripted::start([script.clone(), script], ME).await;
+    let idle = tasks.num_alive_tasks();
+    let client = builder(&server)
+        .layer(ConcurrencyLimitLayer::new(1))
+        .build();
+    let file = serde_json::json!({"file_id": "a", "file_unique_id": "b", "file_path": "c"});
+    let file = serde_json::from_value(file).expect("a file");
+    let unread = client.download(&file).await.expect("its beginning");
+    let mut begun = client.download(&file).await.expect("its beginning");
+    assert!(begun.chunk().await.expect("a piece").is_some());
+    drop((unread, begun));
+    assert_eq!(client.send(GetMe::new()).await.expect("a result").id, 7);
     drop(client);
     settle(|| tasks.num_alive_tasks() <= idle).await;
 }

@@ -72,7 +72,10 @@ async fn f8_f9_a_large_file_goes_by_in_little_memory() {
     if let Ok(task) = env::var(TASK) {
         return carry_out(&task).await;
     }
-    let telegram = Telegram::builder().keep_uploads_up_to(1 << 10).start().await;
+    let telegram = Telegram::builder()
+        .keep_uploads_up_to(1 << 10)
+        .start()
+        .await;
     let telegram = telegram.expect("a server");
     telegram.add_generated_file("documents/large", LARGE);
     telegram.add_generated_file("documents/small", 100_000);
@@ -91,7 +94,8 @@ async fn f8_f9_a_large_file_goes_by_in_little_memory() {
     uploads.retain(|call| call.is("sendDocument"));
     let large = uploads[1].file("document").expect("a file");
     assert_eq!(large.length, LARGE);
-    let hex: String = large.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    let bytes = large.sha256.iter();
+    let hex = bytes.fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
     assert_eq!(hex, SPARSE_SHA256);
 }
 
@@ -113,7 +117,10 @@ async fn carry_out(task: &str) {
     assert!(more < MORE, "an upload takes {more} bytes more than {idle}");
     download(&client, "documents/large", LARGE).await;
     let more = memory("VmHWM:").saturating_sub(idle);
-    assert!(more < MORE, "a download takes {more} bytes more than {idle}");
+    assert!(
+        more < MORE,
+        "a download takes {more} bytes more than {idle}"
+    );
 }
 
 /// As Linux counts it, in bytes.
@@ -152,12 +159,21 @@ fn found(path: &str) -> tower_telegram::types::File {
 async fn f9_a_file_comes_as_it_is_from_either_environment() {
     let telegram = Telegram::start().await.expect("a server");
     let content = generated_bytes(5, 300_000);
-    let names = ["documents/a b.txt", "photos/\u{fc} \u{1f389}%41.jpg", "x/#?&=+;.bin", "y"];
+    let names = [
+        "documents/a b.txt",
+        "photos/\u{fc} \u{1f389}%41.jpg",
+        "x/#?&=+;.bin",
+        "y",
+    ];
     for (number, name) in names.into_iter().enumerate() {
         let id = telegram.add_file(name, content.clone());
         for test in [false, true] {
             let client = builder(&telegram);
-            let client = if test { client.test_environment() } else { client };
+            let client = if test {
+                client.test_environment()
+            } else {
+                client
+            };
             let client = client.build();
             let file = client.send(GetFile::new(&*id)).await.expect("a file");
             assert_eq!(file.file_path.as_deref(), Some(name));
@@ -199,7 +215,11 @@ async fn f9_a_file_that_isnt_there_is_a_typed_error() {
     let client = builder(&telegram).build();
     let error = client.download(&found("documents/gone")).await;
     let error = error.expect_err("it isn't there");
-    assert_eq!(error.status(), Some(http::StatusCode::NOT_FOUND), "{error:?}");
+    assert_eq!(
+        error.status(),
+        Some(http::StatusCode::NOT_FOUND),
+        "{error:?}"
+    );
     assert_eq!(error.method(), Some("download"));
 }
 
@@ -220,8 +240,14 @@ async fn f9_a_local_servers_file_is_read_from_the_disk() {
     let error = strict.expect_err("it may be any file");
     assert_eq!(error.kind(), ErrorKind::Invalid);
     let gone = client.download(&found("/no/such/file")).await;
-    assert_eq!(gone.expect_err("it isn't there").kind(), ErrorKind::Transport);
+    assert_eq!(
+        gone.expect_err("it isn't there").kind(),
+        ErrorKind::Transport
+    );
     let folder = client.download(&found("/tmp")).await;
-    assert_eq!(folder.expect_err("it is a folder").kind(), ErrorKind::Invalid);
+    assert_eq!(
+        folder.expect_err("it is a folder").kind(),
+        ErrorKind::Invalid
+    );
     assert!(telegram.downloads().is_empty());
 }

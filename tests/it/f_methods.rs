@@ -34,7 +34,7 @@ fn wanted<'a>(schema: &'a Schema, method: &'a str) -> HashSet<Part<'a>> {
     parts
 }
 
-/// As a server reads it: serde_json's floats may be off by a bit.
+/// As a server reads it: `serde_json`'s floats may be off by a bit.
 fn read_again(value: &Value) -> Value {
     serde_json::from_str(&value.to_string()).expect("JSON")
 }

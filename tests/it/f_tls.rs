@@ -70,7 +70,10 @@ async fn f3_a_server_that_isnt_trusted_gets_no_call() {
     let error = client.send(GetMe::new()).await.expect_err("not trusted");
     assert_eq!(error.kind(), ErrorKind::Transport);
     assert!(!error.may_have_arrived());
-    for pem in ["", "-----BEGIN CERTIFICATE-----\nTUlJ\n-----END CERTIFICATE-----\n"] {
+    for pem in [
+        "",
+        "-----BEGIN CERTIFICATE-----\nTUlJ\n-----END CERTIFICATE-----\n",
+    ] {
         let refused = HttpTransport::builder().root_certificate(pem.as_bytes());
         assert!(refused.is_err(), "{pem}");
     }

@@ -10,7 +10,8 @@ use tower::{ServiceExt as _, service_fn};
 use tower_telegram::{
     Client, Reply,
     client::ApiRequest,
-    types::Update,
+    methods::SendMediaGroup,
+    types::{InputFile, InputMediaPhoto, Update},
     webhook::{Webhook, WebhookService},
 };
 
@@ -44,16 +45,13 @@ async fn read_form(content_type: &str, body: Vec<u8>) -> Form {
     let mut form = Form::default();
     while let Some(field) = multipart.next_field().await.expect("a form") {
         let name = field.name().expect("a name").to_owned();
-        match field.file_name().map(ToOwned::to_owned) {
-            Some(file_name) => {
-                let content = field.bytes().await.expect("the content");
-                form.files.push((name, undo_percent(&file_name), content));
-            }
-            None => {
-                let text = field.text().await.expect("the text");
-                let before = form.fields.insert(name, text.into());
-                assert_eq!(before, None);
-            }
+        if let Some(file_name) = field.file_name().map(undo_percent) {
+            let content = field.bytes().await.expect("the content");
+            form.files.push((name, file_name, content));
+        } else {
+            let text = field.text().await.expect("the text");
+            let before = form.fields.insert(name, text.into());
+            assert_eq!(before, None);
         }
     }
     form
@@ -233,6 +231,39 @@ async fn f1_files_without_a_length_reach_the_server_in_chunks_from_every_place()
 async fn f1_files_from_here_and_there_go_together() {
     let all = [Source::Path, Source::Bytes, Source::Reader];
     upload_everywhere(&all, 105).await;
+}
+
+#[tokio::test]
+async fn f1_a_file_that_is_used_twice_goes_once() {
+    let server = Scripted::start([], "[]").await;
+    let token = "7:secret".parse().expect("a token");
+    let client = Client::with_base_url(&token, &server.url()).expect("a client");
+    let file = InputFile::bytes("a.png", &b"content"[..]);
+    // The same under the same name, and yet another file.
+    let other = InputFile::bytes("a.png", &b"content"[..]);
+    let group = [&file, &file, &other, &file].map(|file| InputMediaPhoto::new(file.clone()));
+    let group = group.map(Into::into).to_vec();
+    let sent = client.send(SendMediaGroup::new(42, group)).await;
+    assert!(sent.expect("a result").is_empty());
+    let received = server.received().remove(0);
+    let content_type = received.header("content-type").expect("a type");
+    let form = read_form(content_type, received.body.clone()).await;
+    let media = read(form.fields["media"].as_str().expect("a text"));
+    let names: Vec<_> = media
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|m| &m["media"])
+        .collect();
+    assert!(names[0] == names[1] && names[1] == names[3] && names[0] != names[2]);
+    assert_eq!(form.files.len(), 2);
+    assert_eq!(
+        form.files
+            .iter()
+            .filter(|(_, name, _)| name == "a.png")
+            .count(),
+        2
+    );
 }
 
 type Answering = std::sync::Arc<std::sync::Mutex<Reply>>;

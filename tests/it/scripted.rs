@@ -42,14 +42,17 @@ pub(crate) fn ok(result: &str) -> Vec<u8> {
 }
 
 pub(crate) fn json(status: u16, body: &str) -> Vec<u8> {
-    answer(status, "Content-Type: application/json\r\n", body.as_bytes())
+    answer(
+        status,
+        "Content-Type: application/json\r\n",
+        body.as_bytes(),
+    )
 }
 
 /// An answer with these headers, each with its line's end, and its length.
 pub(crate) fn answer(status: u16, headers: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
-    let head =
-        format!("HTTP/1.1 {status} Whatever\r\n{headers}Content-Length: {length}\r\n\r\n");
+    let head = format!("HTTP/1.1 {status} Whatever\r\n{headers}Content-Length: {length}\r\n\r\n");
     [head.as_bytes(), body].concat()
 }
 
@@ -195,9 +198,7 @@ impl Connection {
                         return;
                     }
                 }
-                Step::WriteForever(bytes) => {
-                    while self.stream.write_all(&bytes).await.is_ok() {}
-                }
+                Step::WriteForever(bytes) => while self.stream.write_all(&bytes).await.is_ok() {},
                 Step::Wait => {
                     while self.more().await.is_some() {}
                     return;

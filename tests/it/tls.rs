@@ -49,7 +49,10 @@ impl Tls {
             .with_no_client_auth()
             .with_single_cert(vec![made.cert.der().clone()], key)
             .expect("a certificate");
-        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        config.alpn_protocols = protocols
+            .iter()
+            .map(|name| name.as_bytes().to_vec())
+            .collect();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let connections = Arc::new(AtomicUsize::new(0));
@@ -98,6 +101,10 @@ async fn serve(accepting: tokio_rustls::Accept<tokio::net::TcpStream>, answering
         let connection = http2::Builder::new(TokioExecutor::new());
         drop(connection.serve_connection(stream, service).await);
     } else {
-        drop(http1::Builder::new().serve_connection(stream, service).await);
+        drop(
+            http1::Builder::new()
+                .serve_connection(stream, service)
+                .await,
+        );
     }
 }

@@ -11,6 +11,7 @@ use crate::{
 pub(crate) fn file(model: &Model) -> String {
     let mut out = String::from(
         "//! Every method and every type that can hold an upload, by name.\n\n\
+         // Some have one such member, others many.\n#![allow(clippy::single_match)]\n\n\
          use tower_telegram::{methods, types};\n\n\
          use crate::typed::{Attach, Files, Typed};\n\n",
     );
@@ -46,11 +47,7 @@ fn holders<'a>(model: &Model, owner: &str, fields: &'a [Field]) -> Vec<&'a str> 
 fn attach_method(model: &Model, method: &Method, out: &mut String) {
     let holders = holders(model, &method.name, &method.params);
     if !holders.is_empty() {
-        attach_fields(
-            &format!("methods::{}", pascal(&method.name)),
-            &holders,
-            out,
-        );
+        attach_fields(&format!("methods::{}", pascal(&method.name)), &holders, out);
     }
 }
 
