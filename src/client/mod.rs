@@ -2,10 +2,15 @@
 //!
 //! ```text
 //! Client                          cheap to clone, no type parameters
-//!   │ your layers                 over ApiRequest and ApiResponse
+//!   │ your layers                 tower::timeout, tower::limit, a trace of your own …
+//!   │ RetryLayer                  waits out a 429, and never repeats a send that may have arrived
+//!   │ RateLimitLayer              30/s, 1/s a chat, 20/min a group
+//!   │ MigrateChatLayer            follows a group that has become a supergroup
+//!   ▼ Service<ApiRequest, Response = ApiResponse>
 //! BotApi<S>                       encodes, adds address and token, decodes the envelope
-//!   │ your HTTP layers
-//! any Service<http::Request<ApiBody>>
+//!   │ your HTTP layers            decompression …
+//!   ▼ Service<http::Request<ApiBody>, Response = http::Response<impl Body>>
+//! any HTTP client                 HttpTransport, ReqwestTransport, your own
 //! ```
 //!
 //! ```no_run

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use tower::Service;
 use tower_telegram::{
     BotToken, Client,
@@ -282,11 +282,20 @@ async fn a6_no_call_over_http2_shows_the_token() {
     let log = Log::default();
     let _guard = tracing::subscriber::set_default(log.clone());
     let shown = Shown::default();
-    let server = Tls::start(&["h2"], |path| match path.len() % 4 {
-        0 => (200, None, format!("{{\"ok\":true,\"result\":{ME}}}")),
-        1 => (502, None, "<html>".to_owned()),
-        2 => (307, Some(("location", "/elsewhere")), String::new()),
-        _ => (200, Some(("content-encoding", "gzip")), "odd".to_owned()),
+    let server = Tls::start(&["h2"], |head| {
+        let mut response = Response::new(format!("{{\"ok\":true,\"result\":{ME}}}"));
+        let mut be = |status, name, value| {
+            *response.status_mut() = status;
+            let value = HeaderValue::from_static(value);
+            response.headers_mut().insert(name, value);
+        };
+        match head.uri.path().len() % 4 {
+            0 => be(StatusCode::BAD_GATEWAY, header::SERVER, "odd"),
+            1 => be(StatusCode::TEMPORARY_REDIRECT, header::LOCATION, "/x"),
+            2 => be(StatusCode::OK, header::CONTENT_ENCODING, "gzip"),
+            _ => {}
+        }
+        response
     })
     .await;
     let transport = HttpTransport::builder().root_certificate(server.pem.as_bytes());

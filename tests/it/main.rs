@@ -38,8 +38,8 @@ mod f_files;
 mod f_layers;
 #[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
 mod f_methods;
-#[cfg(feature = "client")]
-mod f_tls;
+#[cfg(all(feature = "client", feature = "reqwest", feature = "testing"))]
+mod f_transport;
 #[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
 mod f_uploads;
 #[cfg(all(feature = "client", feature = "testing"))]

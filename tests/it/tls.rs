@@ -9,23 +9,22 @@ use std::{
     },
 };
 
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::{BodyExt as _, Full};
-use hyper::{
-    body::Incoming,
-    server::conn::{http1, http2},
-    service::service_fn,
+use http::{Request, Response, request};
+use http_body_util::BodyExt as _;
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
 };
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::TcpListener;
+use rcgen::generate_simple_self_signed;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer},
 };
 
-/// What is answered: a status, a header, and a body, by the end of the path.
-pub(crate) type Answering = fn(&str) -> (u16, Option<(&'static str, &'static str)>, String);
+/// What is answered.
+pub(crate) type Answering = fn(&request::Parts) -> Response<String>;
 
 #[derive(Debug)]
 pub(crate) struct Tls {
@@ -38,7 +37,7 @@ pub(crate) struct Tls {
 impl Tls {
     /// Speaks these protocols, until the test's runtime ends.
     pub(crate) async fn start(protocols: &[&str], answering: Answering) -> Self {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]);
+        let made = generate_simple_self_signed(["localhost".to_owned()]);
         let made = made.expect("a certificate");
         let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
         let provider = Arc::new(ring::default_provider());
@@ -80,31 +79,16 @@ impl Tls {
     }
 }
 
-async fn serve(accepting: tokio_rustls::Accept<tokio::net::TcpStream>, answering: Answering) {
+async fn serve(accepting: tokio_rustls::Accept<TcpStream>, answering: Answering) {
     // Whoever doesn't trust the certificate hangs up.
     let Ok(stream) = accepting.await else { return };
-    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let service = service_fn(move |request: Request<Incoming>| async move {
         let (head, body) = request.into_parts();
         // The rest of what a client gave up isn't missed.
         drop(body.collect().await);
-        let (status, header, body) = answering(head.uri.path());
-        let mut response = Response::builder().status(status);
-        if let Some((name, value)) = header {
-            response = response.header(name, value);
-        }
-        let body = Full::new(Bytes::from(body));
-        Ok::<_, Infallible>(response.body(body).expect("a response"))
+        Ok::<_, Infallible>(answering(&head))
     });
-    let stream = TokioIo::new(stream);
-    if is_http2 {
-        let connection = http2::Builder::new(TokioExecutor::new());
-        drop(connection.serve_connection(stream, service).await);
-    } else {
-        drop(
-            http1::Builder::new()
-                .serve_connection(stream, service)
-                .await,
-        );
-    }
+    let server = auto::Builder::new(TokioExecutor::new());
+    // A client may leave as it likes.
+    drop(server.serve_connection(TokioIo::new(stream), service).await);
 }
