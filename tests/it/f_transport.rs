@@ -3,9 +3,8 @@
 use http::{Response, Version, request};
 use tower_telegram::{
     BotToken, Client,
-    client::{BotApi, ErrorKind, HttpTransport, ReqwestTransport},
-    methods::{GetMe, SendMessage, SetChatPhoto},
-    testing::Telegram,
+    client::{BotApi, ErrorKind, HttpTransport},
+    methods::{GetMe, SetChatPhoto},
     types::InputFile,
 };
 
@@ -96,8 +95,11 @@ async fn f10_a_thousand_calls_at_once_share_a_connection_of_http_2() {
     assert_eq!(server.connections(), 1);
 }
 
+#[cfg(all(feature = "reqwest", feature = "testing"))]
 #[tokio::test]
 async fn a_reqwest_client_is_a_transport() {
+    use tower_telegram::{client::ReqwestTransport, methods::SendMessage, testing::Telegram};
+
     let telegram = Telegram::start().await.expect("a port");
     let token = telegram.token().parse().expect("a token");
     let http = ReqwestTransport::new(reqwest::Client::new());

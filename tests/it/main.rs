@@ -38,12 +38,17 @@ mod f_files;
 mod f_layers;
 #[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
 mod f_methods;
-#[cfg(all(feature = "client", feature = "reqwest", feature = "testing"))]
+#[cfg(feature = "client")]
 mod f_transport;
 #[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
 mod f_uploads;
 #[cfg(all(feature = "client", feature = "testing"))]
 mod g_webhook;
+// Of it, methods are tested only with all of these.
+#[cfg_attr(
+    not(all(feature = "client", feature = "serde-all", feature = "testing")),
+    allow(dead_code)
+)]
 mod generate;
 mod log;
 mod oneshot;
