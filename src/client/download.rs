@@ -115,21 +115,17 @@ impl Download {
     pub(super) async fn open(path: Box<str>) -> Result<Self, Error> {
         use crate::{
             body::{Piece, Pieces},
-            upload::Reader,
+            upload::{Reader, open_file},
         };
 
-        let failed = |error| Error::transport(error, false);
-        let file = tokio::fs::File::open(&*path).await.map_err(failed)?;
-        let data = file.metadata().await.map_err(failed)?;
-        if !data.is_file() {
-            return Err(Error::invalid(
-                "the path leads to something else than a file",
-            ));
-        }
+        let opened = open_file(std::path::Path::new(&*path)).await;
+        let opened = opened.map_err(|error| Error::transport(error, false))?;
+        let (file, length) =
+            opened.ok_or_else(|| Error::invalid("the path leads to something else than a file"))?;
         let reader: Reader = Box::pin(file);
-        let piece = Piece::stream(reader.into(), Some(data.len()), None);
+        let piece = Piece::stream(reader.into(), Some(length), None);
         Ok(Self {
-            length: Some(data.len()),
+            length: Some(length),
             body: Box::pin(DiskBody {
                 pieces: Pieces::from(std::collections::VecDeque::from([piece])),
             }),

@@ -1,5 +1,8 @@
 //! F8, F9: files of any size go by without being kept, and come as they are.
 
+// How much memory is used, Linux tells.
+#![cfg_attr(not(target_os = "linux"), allow(dead_code, unused_imports))]
+
 use std::{
     env,
     fs::{self, File},
@@ -244,10 +247,25 @@ async fn f9_a_local_servers_file_is_read_from_the_disk() {
         gone.expect_err("it isn't there").kind(),
         ErrorKind::Transport
     );
-    let folder = client.download(&found("/tmp")).await;
-    assert_eq!(
-        folder.expect_err("it is a folder").kind(),
-        ErrorKind::Invalid
-    );
     assert!(telegram.downloads().is_empty());
+}
+
+/// Opening a pipe would wait for who writes into it, and keep a thread that nobody gets back.
+#[cfg(unix)]
+#[tokio::test]
+async fn f8_what_is_no_file_is_told_so_at_once() {
+    let telegram = Telegram::start().await.expect("a server");
+    let client = builder(&telegram).local_files().build();
+    let pipe = Temporary::new("pipe");
+    let made = Command::new("mkfifo").arg(&pipe.0).status();
+    assert!(made.expect("it runs").success());
+    for path in [&pipe.0, &env::temp_dir()] {
+        let upload = SendDocument::new(42, InputFile::path(path));
+        let error = client.send(upload).await.expect_err("it is no file");
+        assert_eq!(error.kind(), ErrorKind::Upload);
+        let download = client.download(&found(path.to_str().expect("UTF-8"))).await;
+        let error = download.expect_err("it is no file");
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+    }
+    assert!(telegram.calls().is_empty());
 }
