@@ -68,6 +68,8 @@ pub mod methods;
 mod model;
 mod multipart;
 #[cfg(feature = "tokio")]
+mod panic;
+#[cfg(feature = "tokio")]
 pub mod polling;
 mod read_body;
 mod reply;
