@@ -3,6 +3,7 @@
 //! ```text
 //! http::Request<B>
 //!   │ SecretTokenLayer      header, constant time            401, the body is never read
+//!   │ SourceIpLayer         optional: Telegram's networks    403, the body is never read
 //!   │ UpdateLayer           POST, JSON, size, read deadline  405 · 415 · 413 · 408 · 400
 //!   ▼
 //! http::Request<RawUpdate>  update_id and type read, the rest as it came
@@ -34,6 +35,7 @@ mod reply_body;
 mod secret;
 pub mod secret_token;
 mod service_builder;
+pub mod source_ip;
 pub mod update;
 
 #[doc(inline)]
@@ -50,5 +52,6 @@ pub use self::{
     secret::{BotId, InvalidSecretToken, SECRET_TOKEN_HEADER, SecretToken, SecretTokens},
     secret_token::SecretTokenLayer,
     service_builder::ServiceBuilderExt,
+    source_ip::{InvalidIpNetwork, IpNetwork, PeerAddr, SourceIpLayer},
     update::UpdateLayer,
 };

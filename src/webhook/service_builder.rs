@@ -5,7 +5,7 @@ use tower_layer::Stack;
 
 use super::{
     AllowedUpdatesLayer, ErrorsAsResponses, ParseLayer, ReplyLayer, SecretTokenLayer, SecretTokens,
-    UpdateLayer,
+    SourceIpLayer, UpdateLayer,
 };
 use crate::types::AllowedUpdates;
 
@@ -38,6 +38,9 @@ pub trait ServiceBuilderExt<L>: sealed::Sealed<L> + Sized {
         tokens: impl Into<SecretTokens>,
     ) -> ServiceBuilder<Stack<SecretTokenLayer, L>>;
 
+    /// Lets in who comes from Telegram's networks: [`SourceIpLayer`].
+    fn source_ip(self) -> ServiceBuilder<Stack<SourceIpLayer, L>>;
+
     /// Reads the body as an update: [`UpdateLayer`].
     fn update(self) -> ServiceBuilder<Stack<UpdateLayer, L>>;
 
@@ -60,6 +63,10 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
         tokens: impl Into<SecretTokens>,
     ) -> ServiceBuilder<Stack<SecretTokenLayer, L>> {
         self.layer(SecretTokenLayer::new(tokens))
+    }
+
+    fn source_ip(self) -> ServiceBuilder<Stack<SourceIpLayer, L>> {
+        self.layer(SourceIpLayer::new())
     }
 
     fn update(self) -> ServiceBuilder<Stack<UpdateLayer, L>> {

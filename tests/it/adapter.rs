@@ -29,11 +29,12 @@ use crate::{
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 pub(crate) type AnyBody = UnsyncBoxBody<Bytes, BoxError>;
+pub(crate) type AnyService = BoxCloneSyncService<Request<AnyBody>, Response<ReplyBody>, Infallible>;
 
 /// Where requests go.
 #[derive(Clone, Debug)]
 pub(crate) enum Endpoint {
-    Service(BoxCloneSyncService<Request<AnyBody>, Response<ReplyBody>, Infallible>),
+    Service(AnyService),
     Socket(SocketAddr),
 }
 

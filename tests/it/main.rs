@@ -8,6 +8,7 @@
 
 mod a_privacy;
 mod a_secret;
+mod a_source_ip;
 mod a_timing;
 mod adapter;
 #[cfg(feature = "tokio")]

@@ -21,7 +21,7 @@ use tower_telegram::{
     types::Update,
     webhook::{
         AllowedUpdatesLayer, ParseLayer, RawUpdate, ReplyLayer, SecretToken, SecretTokenLayer,
-        SecretTokens, UpdateLayer, Webhook, WebhookService, reply,
+        SecretTokens, SourceIpLayer, UpdateLayer, Webhook, WebhookService, reply,
     },
 };
 
@@ -122,6 +122,13 @@ async fn secret_token_layer_calls_the_service_that_was_polled_ready() {
 }
 
 #[tokio::test]
+async fn source_ip_layer_calls_the_service_that_was_polled_ready() {
+    let telegram = std::net::IpAddr::from([149, 154, 160, 0]);
+    let layer = SourceIpLayer::new().peer_from(move |_| Some(telegram));
+    uses_the_ready_one::<_, Response<String>, _, _>(layer, call).await;
+}
+
+#[tokio::test]
 async fn update_layer_calls_the_service_that_was_polled_ready() {
     uses_the_ready_one::<_, Response<String>, _, _>(UpdateLayer::new(), call).await;
     // Also when the body doesn't come at once.
@@ -174,6 +181,9 @@ impl<T> Service<Request<T>> for Broken {
 async fn an_inner_service_that_wont_get_ready_is_the_layers_error() {
     let secret = SecretTokenLayer::new(secret(SECRET)).layer(Broken);
     assert_eq!(secret.oneshot(call()).await.expect_err("broken"), "broken");
+    let peer = |_: &http::Extensions| Some([149, 154, 160, 0].into());
+    let source = SourceIpLayer::new().peer_from(peer).layer(Broken);
+    assert_eq!(source.oneshot(call()).await.expect_err("broken"), "broken");
     let update = UpdateLayer::new().layer(Broken);
     assert_eq!(update.oneshot(call()).await.expect_err("broken"), "broken");
     let allowed = AllowedUpdatesLayer::default().layer(Broken);
@@ -219,6 +229,7 @@ fn handles_are_clone_send_and_sync() {
     check::<SecretToken>();
     check::<SecretTokens>();
     check::<SecretTokenLayer>();
+    check::<SourceIpLayer>();
     check::<UpdateLayer>();
     check::<AllowedUpdatesLayer>();
     check::<ParseLayer<std::rc::Rc<()>>>();
