@@ -63,6 +63,8 @@ mod backoff;
 mod body;
 pub mod client;
 mod json;
+#[cfg(feature = "tokio")]
+mod keyed_queues;
 mod method;
 pub mod methods;
 mod model;

@@ -8,6 +8,7 @@
 //!   ▼
 //! http::Request<RawUpdate>  update_id and type read, the rest as it came
 //!   │ AllowedUpdatesLayer   not wanted                       200, empty
+//!   │ SequenceLayer         optional: chat by chat           503 when too many wait
 //!   │ ParseLayer<U>         RawUpdate → U                    400 · 200 (or 500)
 //!   ▼
 //! http::Request<U>  →  handler
@@ -34,10 +35,15 @@ pub mod reply;
 mod reply_body;
 mod secret;
 pub mod secret_token;
+#[cfg(feature = "tokio")]
+pub mod sequence;
 mod service_builder;
 pub mod source_ip;
 pub mod update;
 
+#[cfg(feature = "tokio")]
+#[doc(inline)]
+pub use self::sequence::{SequenceKey, SequenceLayer};
 #[doc(inline)]
 pub use self::{
     allowed_updates::AllowedUpdatesLayer,

@@ -47,6 +47,8 @@ pub enum Rejection {
     Unreadable(ParseError),
     /// 500: the handler failed or panicked.
     Failed,
+    /// 503 with `Retry-After: 1`: too many wait already.
+    Busy,
     /// 500: the handler's reply can't be sent as an answer.
     Reply(crate::ReplyError),
 }
@@ -65,6 +67,7 @@ impl Rejection {
             Self::Unreadable(_) | Self::Failed | Self::Reply(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -75,6 +78,10 @@ impl Rejection {
         if self == Self::Method {
             let post = HeaderValue::from_static("POST");
             response.headers_mut().insert(header::ALLOW, post);
+        }
+        if self == Self::Busy {
+            let second = HeaderValue::from_static("1");
+            response.headers_mut().insert(header::RETRY_AFTER, second);
         }
         tracing::debug!(status = self.status().as_u16(), reason = %self, "turned away");
         response.extensions_mut().insert(self);
@@ -105,6 +112,7 @@ impl fmt::Display for Rejection {
             Self::Malformed(_) => f.write_str("not an update"),
             Self::Unreadable(_) => f.write_str("not readable as the handler's type"),
             Self::Failed => f.write_str("the handler failed"),
+            Self::Busy => f.write_str("too many wait already"),
             Self::Reply(_) => f.write_str("the reply can't be sent as an answer"),
         }
     }

@@ -50,6 +50,10 @@ pub trait ServiceBuilderExt<L>: sealed::Sealed<L> + Sized {
         allowed: impl Into<AllowedUpdates>,
     ) -> ServiceBuilder<Stack<AllowedUpdatesLayer, L>>;
 
+    /// Handles the updates of a chat one after the other: [`SequenceLayer`](super::SequenceLayer).
+    #[cfg(feature = "tokio")]
+    fn sequence(self) -> ServiceBuilder<Stack<super::SequenceLayer, L>>;
+
     /// Reads the update as a `U`: [`ParseLayer`].
     fn parse<U>(self) -> ServiceBuilder<Stack<ParseLayer<U>, L>>;
 
@@ -78,6 +82,11 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
         allowed: impl Into<AllowedUpdates>,
     ) -> ServiceBuilder<Stack<AllowedUpdatesLayer, L>> {
         self.layer(AllowedUpdatesLayer::new(allowed))
+    }
+
+    #[cfg(feature = "tokio")]
+    fn sequence(self) -> ServiceBuilder<Stack<super::SequenceLayer, L>> {
+        self.layer(super::SequenceLayer::new())
     }
 
     fn parse<U>(self) -> ServiceBuilder<Stack<ParseLayer<U>, L>> {

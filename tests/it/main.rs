@@ -21,6 +21,8 @@ mod b_requests;
 mod b_schema;
 mod bodies;
 mod c_wanted;
+#[cfg(feature = "testing")]
+mod d_sequence;
 mod e_answers;
 mod e_compile;
 #[cfg(feature = "tokio")]

@@ -141,6 +141,18 @@ async fn allowed_updates_layer_calls_the_service_that_was_polled_ready() {
     uses_the_ready_one::<_, Response<String>, _, _>(AllowedUpdatesLayer::default(), raw).await;
 }
 
+#[cfg(feature = "tokio")]
+#[tokio::test]
+async fn sequence_layer_calls_the_service_that_was_polled_ready() {
+    use tower_telegram::webhook::SequenceLayer;
+
+    uses_the_ready_one::<_, Response<String>, _, _>(SequenceLayer::new(), raw).await;
+    let no_key = SequenceLayer::by(|_| None::<i64>);
+    uses_the_ready_one::<_, Response<String>, _, _>(no_key, raw).await;
+    let broken = SequenceLayer::new().layer(Broken);
+    assert_eq!(broken.oneshot(raw()).await.expect_err("broken"), "broken");
+}
+
 #[tokio::test]
 async fn parse_layer_calls_the_service_that_was_polled_ready() {
     uses_the_ready_one::<_, Response<String>, _, _>(ParseLayer::<Update>::new(), raw).await;
@@ -232,6 +244,8 @@ fn handles_are_clone_send_and_sync() {
     check::<SourceIpLayer>();
     check::<UpdateLayer>();
     check::<AllowedUpdatesLayer>();
+    #[cfg(feature = "tokio")]
+    check::<tower_telegram::webhook::SequenceLayer>();
     check::<ParseLayer<std::rc::Rc<()>>>();
     check::<ReplyLayer>();
     check::<ReplyLayer<reply::ErrorsAsResponses>>();
