@@ -54,7 +54,9 @@ pub(super) struct Key {
 
 /// How an update's key is found.
 #[derive(Clone)]
-pub(super) struct KeyOf(Arc<dyn Fn(&RawUpdate) -> Option<SequenceKey> + Send + Sync>);
+pub(super) struct KeyOf(Arc<FindKey>);
+
+type FindKey = dyn Fn(&RawUpdate) -> Option<SequenceKey> + Send + Sync;
 
 impl KeyOf {
     pub(super) fn new<K: Into<SequenceKey>>(

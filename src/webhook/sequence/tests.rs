@@ -368,12 +368,22 @@ fn d8_by_default_100_wait_for_a_chat_and_1000_in_all() {
 #[test]
 fn d8_an_idle_chat_is_given_back_with_the_answer() {
     let mut play = Play::new(SequenceLayer::new());
-    let mut sent: Vec<_> = (0..20_000).map(|id| play.send(message(id, id))).collect();
+    let mut service = play.service.clone();
+    let mut sent: Vec<_> = (0..20_000)
+        .map(|id| {
+            let mut ready = task::spawn(service.ready());
+            let mut sent = task::spawn(assert_ready_ok!(ready.poll()).call(message(id, id)));
+            assert_pending!(sent.poll());
+            sent
+        })
+        .collect();
     assert_eq!(play.layer.queues.len(), 20_000);
     for (_, respond) in play.all_called() {
         respond.send_response(done());
     }
-    sent.iter_mut().for_each(answered);
+    for sent in &mut sent {
+        assert_ready_ok!(sent.poll());
+    }
     // Their futures are still there.
     assert_eq!(play.layer.queues.len(), 0);
     assert!(play.layer.queues.capacity() <= 1024);
