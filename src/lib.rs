@@ -40,9 +40,9 @@
 //! - **`platform-roots`** lets that transport trust what the operating system does.
 //! - **`reqwest`** makes any `reqwest::Client` a transport. It turns on `tokio` and `gzip`.
 //! - **`gzip`** asks for compressed answers, and reads them.
-//! - **`tokio`** brings what waits or reads files: the read deadline of
-//!   [`UpdateLayer`](webhook::UpdateLayer), `SequenceLayer`, the client's time-outs, its `RetryLayer`
-//!   and `RateLimitLayer`, `Client::ensure_webhook` and `WebhookHealth` in [`setup`], `polling`, and
+//! - **`tokio`** brings what waits, has tasks or reads files: the read deadline of
+//!   [`UpdateLayer`](webhook::UpdateLayer), `DeliveryLayer`, `DeadlineLayer` and `SequenceLayer`, the
+//!   client's time-outs, its `RetryLayer` and `RateLimitLayer`, `Client::ensure_webhook` and `WebhookHealth` in [`setup`], `polling`, and
 //!   uploads from paths and readers. Without it a slow peer is bounded in size and not in time.
 //! - **`axum`** makes `Update` and `RawUpdate` extractors, and `Reply` a response, for axum
 //!   handlers. The layers and `Webhook` need no feature to be served by axum.
@@ -69,6 +69,8 @@ mod method;
 pub mod methods;
 mod model;
 mod multipart;
+#[cfg(feature = "tokio")]
+mod panic;
 #[cfg(feature = "tokio")]
 pub mod polling;
 mod read_body;

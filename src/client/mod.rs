@@ -30,6 +30,8 @@ mod address;
 mod answer;
 mod body;
 mod builder;
+#[cfg(feature = "tokio")]
+mod deadline;
 mod download;
 mod encoding;
 mod error;
@@ -135,6 +137,17 @@ impl Client {
         Self {
             service: BoxCloneSyncService::new(service),
         }
+    }
+
+    /// The same client with a deadline for its calls, such as the one that a handler finds in its
+    /// request's extensions: [`RetryLayer`] doesn't wait beyond it, and a call that begins after it isn't
+    /// made. What is under way isn't cut short.
+    #[cfg(feature = "tokio")]
+    pub fn with_deadline(&self, deadline: crate::webhook::Deadline) -> Self {
+        Self::from_service(deadline::KeepDeadline {
+            inner: self.service.clone(),
+            deadline,
+        })
     }
 
     /// Calls a method.

@@ -13,6 +13,10 @@
 //!    requests as Telegram has open) and 1000 in all.
 //! 5. Who hangs up leaves the line, or ends its turn. So does a panic.
 //!
+//! It belongs below [`DeliveryLayer`](super::DeliveryLayer), where a handler goes on when whoever asked
+//! has hung up: its turn does, too. The 503 is one of the update's attempts there, so let the limits be
+//! such that only trouble reaches them.
+//!
 //! Clones of the layer and of its services share the line; with replicas, each has its own.
 //!
 //! The service is ready when the one below is. An update that waits keeps none of it: it makes the
@@ -63,7 +67,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -304,7 +308,7 @@ where
                     ready!(inner.poll_ready(cx)).err().map(Err)
                 }
                 StateProj::Handling { future, .. } => Some(ready!(future.poll(cx))),
-                StateProj::Rejected => Some(Ok(Rejection::Busy.into_response())),
+                StateProj::Rejected => Some(Ok(overloaded())),
                 StateProj::Done => return Poll::Pending,
             };
             // The turn ends with the answer, whenever this future is dropped.
@@ -322,6 +326,13 @@ where
             }
         }
     }
+}
+
+fn overloaded<B: Default>() -> Response<B> {
+    let mut response = Rejection::Overloaded.into_response();
+    let second = HeaderValue::from_static("1");
+    response.headers_mut().insert(header::RETRY_AFTER, second);
+    response
 }
 
 #[cfg(test)]

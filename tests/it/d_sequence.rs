@@ -14,7 +14,7 @@ use tokio::{
     task::{JoinSet, yield_now},
     time::timeout,
 };
-use tower::{ServiceBuilder, service_fn, util::BoxCloneSyncService};
+use tower::{ServiceBuilder, ServiceExt as _, service_fn, util::BoxCloneSyncService};
 use tower_telegram::{
     testing::{Telegram, update},
     webhook::{RawUpdate, SequenceLayer, ServiceBuilderExt as _},
@@ -169,4 +169,53 @@ async fn d8_d9_where_too_many_wait_telegram_is_told_when_to_come_again() {
         assert!(again.is_delivered(), "{server}: {again:?}");
         entered.notified().await;
     }
+}
+
+fn raw(json: &'static str) -> Request<RawUpdate> {
+    Request::new(RawUpdate::from_bytes(json.into()).expect("an update"))
+}
+
+/// Below `DeliveryLayer` a handler outlives who asked, and so does its turn.
+#[tokio::test]
+async fn d3_d8_who_hangs_up_on_a_running_handler_doesnt_let_the_next_on() {
+    let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let steps = Arc::new(Mutex::new(Vec::new()));
+    let seen = (entered.clone(), leave.clone(), steps.clone());
+    let handler = service_fn(move |request: Request<RawUpdate>| {
+        let (entered, leave, steps) = seen.clone();
+        let step = move |step| {
+            let step = (request.body().update_id(), step);
+            steps.lock().expect("nobody panics").push(step);
+        };
+        async move {
+            step("begins");
+            entered.notify_one();
+            leave.notified().await;
+            step("ends");
+            Ok::<(), Infallible>(())
+        }
+    });
+    let service = ServiceBuilder::new()
+        .delivery()
+        .sequence()
+        .reply()
+        .service(handler);
+    let first = raw(r#"{"update_id":1,"message":{"chat":{"id":7}}}"#);
+    let first = tokio::spawn(service.clone().oneshot(first));
+    entered.notified().await;
+    first.abort();
+    assert!(first.await.expect_err("it hung up").is_cancelled());
+    let second = raw(r#"{"update_id":2,"callback_query":{"message":{"chat":{"id":7}}}}"#);
+    let second = tokio::spawn(service.oneshot(second));
+    for _ in 0..100 {
+        yield_now().await;
+    }
+    leave.notify_one();
+    entered.notified().await;
+    leave.notify_one();
+    let answer = second.await.expect("no panic").expect("an answer");
+    assert_eq!(answer.status(), 200);
+    let steps = steps.lock().expect("nobody panics").clone();
+    let expected = [(1, "begins"), (1, "ends"), (2, "begins"), (2, "ends")];
+    assert_eq!(steps, expected);
 }

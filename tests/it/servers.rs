@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 use tower::{Service, ServiceExt as _, util::BoxCloneSyncService};
 use tower_telegram::{
+    IntoReply,
     types::Update,
     webhook::{PeerAddr, SecretTokens, SourceIpLayer, WebhookService},
 };
@@ -41,8 +42,10 @@ impl Server {
         }
     }
 
-    pub(crate) async fn serve<U>(self, service: WebhookService<Handler<U>, U>) -> Endpoint
+    pub(crate) async fn serve<S, U>(self, service: WebhookService<S, U>) -> Endpoint
     where
+        S: Service<Request<U>, Response: IntoReply, Error: Into<BoxError>, Future: Send>,
+        S: Clone + Send + Sync + 'static,
         U: DeserializeOwned + Send + 'static,
     {
         match self {

@@ -83,7 +83,7 @@ impl Play {
         assert_eq!(answer.status(), 503);
         assert_eq!(answer.headers()[header::RETRY_AFTER], "1");
         assert_eq!(answer.headers()[header::CONTENT_LENGTH], "0");
-        assert_eq!(answer.extensions().get(), Some(&Rejection::Busy));
+        assert_eq!(answer.extensions().get(), Some(&Rejection::Overloaded));
     }
 
     /// The update that the handler was called with, if it was.
