@@ -25,7 +25,7 @@ mod bodies;
 mod c_wanted;
 #[cfg(all(feature = "client", feature = "testing"))]
 mod d_delivery;
-#[cfg(feature = "testing")]
+#[cfg(all(feature = "testing", feature = "tokio"))]
 mod d_sequence;
 mod e_answers;
 #[cfg(feature = "client")]
