@@ -48,10 +48,12 @@ impl Server {
 
     /// Tells the layer where this server says who the peer is.
     pub(crate) fn find_peer(self, layer: SourceIpLayer) -> SourceIpLayer {
-        layer.peer_from(|extensions| {
-            let info = extensions.get::<TcpConnectInfo>()?;
-            Some(info.remote_addr()?.ip())
-        })
+        match self {
+            Self::Tonic => layer.peer_from(|extensions| {
+                let info = extensions.get::<TcpConnectInfo>()?;
+                Some(info.remote_addr()?.ip())
+            }),
+        }
     }
 }
 
