@@ -73,30 +73,37 @@ mod body;
 mod builder;
 mod call;
 mod certificate;
+mod chat;
 mod connection;
 mod delivery;
 mod error;
 mod exchange;
 mod files;
+mod format;
 mod http1;
 mod json;
-mod message;
 mod methods;
 mod names;
+mod people;
 mod polling;
 mod queue;
 mod raw;
 mod reply;
 mod route;
+mod schema;
 mod session;
 mod state;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod told;
+mod typed;
 pub mod update;
 mod url;
+mod user;
 mod webhook;
 mod wire;
+mod world;
 
 use std::{fmt, path::Path, sync::Arc};
 
@@ -108,11 +115,14 @@ pub use self::{
     answer::Answer,
     builder::TelegramBuilder,
     call::{Call, UploadedFile, Via},
+    chat::Chat,
     error::Error,
     exchange::{Attempt, AttemptError, Exchange, Outcome},
     files::{Download, generated_bytes, generated_sha256},
     raw::RawRequest,
     tls::TlsError,
+    told::{Sent, Told},
+    user::{InlineQuery, Press, User},
     webhook::WebhookSettings,
 };
 use self::{args::Args, files::Content, state::State};
@@ -232,17 +242,21 @@ impl Telegram {
     /// `getUpdates`: that is what [`enqueue`](Self::enqueue) does.
     pub async fn deliver(&self, update: Value) -> Exchange {
         let update_id = update["update_id"].as_u64().unwrap_or(0);
+        let update_type = update.as_object().and_then(|update| {
+            let mut keys = update.keys().filter(|key| *key != "update_id");
+            keys.next().cloned()
+        });
         let attempts = self.inner.state.max_attempts;
-        self.inner
-            .state
-            .deliver(update, attempts)
-            .await
-            .unwrap_or_else(|error| Exchange {
-                update_id,
-                attempts: Vec::new(),
-                reply: None,
-                outcome: Outcome::NotSent(error),
-            })
+        let exchange = self.inner.state.deliver(update, attempts).await;
+        let exchange = exchange.unwrap_or_else(|error| Exchange {
+            update_id,
+            attempts: Vec::new(),
+            reply: None,
+            outcome: Outcome::NotSent(error),
+        });
+        let line = format!("{} {exchange}", update_type.unwrap_or_default());
+        self.inner.state.log.note(line.trim_start().to_owned());
+        exchange
     }
 
     /// Sends an update once. A method in the response is carried out.

@@ -1,4 +1,4 @@
-//! `cargo xtask codegen`: `src/types` and `src/methods` out of `schema/bot-api.json`.
+//! `cargo xtask codegen`: `src/types`, `src/methods` and what the test kit knows, out of `schema/bot-api.json`.
 
 use std::{
     collections::BTreeMap,
@@ -8,7 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::{emit_methods, emit_types, model::Model, schema::Schema};
+use crate::{emit_methods, emit_testing, emit_types, model::Model, schema::Schema};
 
 type Files = BTreeMap<PathBuf, String>;
 
@@ -40,7 +40,7 @@ pub(crate) fn run(root: &Path, check: bool) -> Result<(), String> {
 fn generate(root: &Path) -> Result<Files, String> {
     let path = root.join("schema/bot-api.json");
     let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-    let schema: Schema = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+    let schema = schema_of(&text)?;
     let version = schema.bot_api.clone();
     let model = Model::new(schema)?;
     let mut files = Files::new();
@@ -64,7 +64,15 @@ fn generate(root: &Path) -> Result<Files, String> {
         add("methods", file, emit_methods::file(&model, file))?;
     }
     add("methods", "mod", methods_mod(&model, method_files))?;
+    let decoders = emit_testing::decoders(&model.schema);
+    add("testing/tests", "decoders", decoders)?;
+    let short = emit_testing::schema(&schema_of(&text)?);
+    files.insert(PathBuf::from("src/testing/schema/schema.txt"), short);
     Ok(files)
+}
+
+fn schema_of(text: &str) -> Result<Schema, String> {
+    serde_json::from_str(text).map_err(|e| e.to_string())
 }
 
 fn modules(files: impl Iterator<Item = &'static str> + Clone) -> String {

@@ -2,6 +2,7 @@
 
 mod codegen;
 mod emit_methods;
+mod emit_testing;
 mod emit_types;
 mod model;
 mod names;
