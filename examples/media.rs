@@ -18,7 +18,7 @@ async fn main() -> Result<(), Failure> {
     let client = Client::builder(&connection.token)
         .base_url(&connection.api_url)?
         .build();
-    let chat = env::args().nth(1).and_then(|chat| chat.parse().ok());
+    let chat = connection.chat()?;
 
     let path = env::temp_dir().join(format!("tower-telegram-{}.bin", std::process::id()));
     fs::File::create(&path)?.set_len(3 << 20)?;
@@ -33,9 +33,7 @@ async fn main() -> Result<(), Failure> {
     ];
     let album: Vec<MediaGroupItem> = album.into_iter().map(shown).collect();
 
-    let sent = client
-        .send(SendMediaGroup::new(chat.unwrap_or(42_i64), album))
-        .await;
+    let sent = client.send(SendMediaGroup::new(chat, album)).await;
     fs::remove_file(&path)?;
     for message in sent? {
         let caption = message.caption.as_deref();

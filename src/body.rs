@@ -167,6 +167,8 @@ impl Piece {
         self.len() == Some(0)
     }
 
+    /// The same again, if it is in memory; without the feature, all of it is.
+    #[cfg_attr(not(feature = "tokio"), allow(clippy::unnecessary_wraps))]
     fn try_clone(&self) -> Option<Self> {
         match &self.source {
             Source::Bytes(bytes) => Some(Self {

@@ -3,7 +3,9 @@
 //! - [`webhook`], the way in: layers that turn Telegram's request into a typed update, and the bot's
 //!   answer into a reply. [`Webhook`](webhook::Webhook) is all of them in the right order.
 //! - [`client`], the way out: a [`Client`] whose calls are a tower `Service`, over any HTTP client.
-//! - [`setup`] keeps the webhook right: what Telegram would refuse is refused before it is sent.
+//! - [`setup`] keeps the webhook right: set only where it differs, checked before it is
+//!   sent, and watched.
+//! - [`setup`]: a webhook that is set right and stays so. `polling`: the same handler without one.
 //! - [`types`] and [`methods`]: all of Bot API 10.3, open to what Telegram adds;
 //!   [`text`] escapes what goes into HTML and MarkdownV2.
 //!
@@ -33,10 +35,15 @@
 //! service of yours; it knows no runtime and no HTTP implementation.
 //!
 //! - **`client`** (on by default) brings a transport for [`Client`], so that `Client::new(&token)`
-//!   is all it takes: hyper with rustls and bundled roots. It turns on `tokio`.
-//! - **`tokio`** brings what needs a timer, which is tokio's: the read deadline of
-//!   [`UpdateLayer`](webhook::UpdateLayer), and the client's `RetryLayer` and `RateLimitLayer`.
-//!   Without it a slow body is bounded in size and not in time.
+//!   is all it takes: hyper with rustls and bundled roots, over HTTP/1.1 or HTTP/2. It turns on
+//!   `tokio` and `gzip`.
+//! - **`platform-roots`** lets that transport trust what the operating system does.
+//! - **`reqwest`** makes any `reqwest::Client` a transport. It turns on `tokio` and `gzip`.
+//! - **`gzip`** asks for compressed answers, and reads them.
+//! - **`tokio`** brings what waits or reads files: the read deadline of
+//!   [`UpdateLayer`](webhook::UpdateLayer), the client's time-outs, its `RetryLayer` and
+//!   `RateLimitLayer`, `Client::ensure_webhook` and `WebhookHealth` in [`setup`], `polling`, and
+//!   uploads from paths and readers. Without it a slow peer is bounded in size and not in time.
 //! - **`axum`** makes `Update` and `RawUpdate` extractors, and `Reply` a response, for axum
 //!   handlers. The layers and `Webhook` need no feature to be served by axum.
 //! - **`serde-all`** adds the reverse of what a type needs by its role: what is received can be
@@ -60,6 +67,8 @@ mod method;
 pub mod methods;
 mod model;
 mod multipart;
+#[cfg(feature = "tokio")]
+mod panic;
 #[cfg(feature = "tokio")]
 pub mod polling;
 mod read_body;

@@ -167,7 +167,7 @@ impl fmt::Debug for Payload {
             .field("method", &self.method)
             .field("length", &self.json.len())
             .field("uploads", &self.uploads)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

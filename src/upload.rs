@@ -127,6 +127,7 @@ impl Upload {
     }
 
     /// What goes into the body; a path is opened.
+    #[cfg_attr(not(feature = "tokio"), allow(clippy::unused_async))]
     pub(crate) async fn open(&self) -> Result<Piece, UploadError> {
         match &*self.source {
             #[cfg(feature = "tokio")]

@@ -1,8 +1,8 @@
 //! Who the examples of the client call.
 
-use std::env;
+use std::{env, error, fmt};
 
-use tower_telegram::{BotToken, client::TELEGRAM_API, testing::Telegram};
+use tower_telegram::{BotToken, client::TELEGRAM_API, testing::Telegram, types::ChatId};
 
 use crate::{Failure, SettingsError, say};
 
@@ -44,4 +44,33 @@ impl Connection {
             telegram: Some(telegram),
         })
     }
+
+    /// The chat that the first argument names, by its number or `@name`; the embedded Telegram needs
+    /// none.
+    ///
+    /// # Errors
+    ///
+    /// When there is no argument, and a real chat is needed.
+    pub fn chat(&self) -> Result<ChatId, Failure> {
+        match (env::args().nth(1), &self.telegram) {
+            (Some(chat), _) => Ok(match chat.parse::<i64>() {
+                Ok(number) => number.into(),
+                Err(_) => chat.into(),
+            }),
+            (None, Some(_)) => Ok(42.into()),
+            (None, None) => Err(NoChat.into()),
+        }
+    }
 }
+
+/// Nobody was named to write to.
+#[derive(Debug)]
+struct NoChat;
+
+impl fmt::Display for NoChat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the first argument must be a chat: its number, or its @name")
+    }
+}
+
+impl error::Error for NoChat {}

@@ -24,7 +24,7 @@ use tower_telegram::{
     Client,
     methods::SetWebhook,
     testing::Telegram,
-    types::{AllowedUpdates, UpdateType},
+    types::{AllowedUpdates, InputFile, UpdateType},
     webhook::SecretToken,
 };
 
@@ -85,22 +85,59 @@ where
     F: FnOnce(Server) -> Fut,
     Fut: Future<Output = io::Result<()>> + Send + 'static,
 {
+    let bot = |_: &str| Ok((None, serve));
     match Settings::from_env()? {
-        Some(settings) => production(settings, serve).await,
-        None => demonstration(serve).await,
+        Some(settings) => production(settings, bot).await,
+        None => demonstration("http", bot).await,
     }
 }
 
-async fn production<F, Fut>(settings: Settings, serve: F) -> Result<(), Failure>
+/// Runs the bot on a server with a certificate that Telegram is given. `certificate` makes it for a
+/// host, with what the server needs to show it.
+///
+/// # Errors
+///
+/// As [`run`], and when the certificate can't be made.
+pub async fn run_with_certificate<C, T, F, Fut>(certificate: C, serve: F) -> Result<(), Failure>
 where
+    C: FnOnce(&str) -> Result<(Certificate, T), Failure>,
+    F: FnOnce(Server, T) -> Fut,
+    Fut: Future<Output = io::Result<()>> + Send + 'static,
+{
+    let bot = |host: &str| {
+        let (certificate, tls) = certificate(host)?;
+        let serve = move |server| serve(server, tls);
+        Ok((Some(certificate), serve))
+    };
+    match Settings::from_env()? {
+        Some(settings) => production(settings, bot).await,
+        None => demonstration("https", bot).await,
+    }
+}
+
+/// A certificate as Telegram takes it: in PEM.
+#[derive(Clone, Debug)]
+pub struct Certificate(InputFile);
+
+impl Certificate {
+    /// From its text.
+    pub fn from_pem(pem: String) -> Self {
+        Self(InputFile::bytes("certificate.pem", pem))
+    }
+}
+
+async fn production<M, F, Fut>(settings: Settings, make: M) -> Result<(), Failure>
+where
+    M: FnOnce(&str) -> Result<(Option<Certificate>, F), Failure>,
     F: FnOnce(Server) -> Fut,
     Fut: Future<Output = io::Result<()>> + Send + 'static,
 {
     tracing_subscriber::fmt().with_writer(io::stderr).init();
     let stop = stop_signal()?;
     let client = Client::with_base_url(&settings.token, &settings.api_url)?;
+    let (certificate, serve) = make(settings.host())?;
     let running = start(&settings, client.clone(), serve).await?;
-    set_webhook(&client, &settings).await?;
+    set_webhook(&client, &settings, certificate).await?;
     say(&format!(
         "serving {} on {}",
         settings.path(),
@@ -111,17 +148,19 @@ where
     running.stop().await
 }
 
-async fn demonstration<F, Fut>(serve: F) -> Result<(), Failure>
+async fn demonstration<M, F, Fut>(scheme: &str, make: M) -> Result<(), Failure>
 where
+    M: FnOnce(&str) -> Result<(Option<Certificate>, F), Failure>,
     F: FnOnce(Server) -> Fut,
     Fut: Future<Output = io::Result<()>> + Send + 'static,
 {
     let telegram = Telegram::start().await?;
     let mut settings = Settings::embedded(telegram.token(), telegram.api_url())?;
     let client = Client::with_base_url(&settings.token, &settings.api_url)?;
+    let (certificate, serve) = make("127.0.0.1")?;
     let running = start(&settings, client.clone(), serve).await?;
-    settings.webhook_url = format!("http://{}/telegram", running.address);
-    set_webhook(&client, &settings).await?;
+    settings.webhook_url = format!("{scheme}://{}/telegram", running.address);
+    set_webhook(&client, &settings, certificate).await?;
     std::panic::set_hook(Box::new(|panic| {
         // One line, so that a backtrace doesn't tear the table.
         let place = panic.location().map(ToString::to_string);
@@ -138,10 +177,15 @@ where
     running.stop().await
 }
 
-async fn set_webhook(client: &Client, settings: &Settings) -> Result<(), Failure> {
-    let call = SetWebhook::new(settings.webhook_url.as_str())
+async fn set_webhook(
+    client: &Client,
+    settings: &Settings,
+    certificate: Option<Certificate>,
+) -> Result<(), Failure> {
+    let mut call = SetWebhook::new(settings.webhook_url.as_str())
         .secret_token(settings.secret.clone())
         .allowed_updates(allowed_updates());
+    call.certificate = certificate.map(|certificate| certificate.0);
     if settings.calls_telegrams_own() {
         client.send(call).await?;
     } else {

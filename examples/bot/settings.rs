@@ -77,6 +77,17 @@ impl Settings {
         host(&self.api_url) == host(TELEGRAM_API)
     }
 
+    /// The host of the webhook.
+    pub fn host(&self) -> &str {
+        let after_scheme = self
+            .webhook_url
+            .split_once("://")
+            .map_or("", |(_, rest)| rest);
+        let host = after_scheme.split(['/', '?', '#']).next();
+        host.and_then(|host| host.split(':').next())
+            .unwrap_or_default()
+    }
+
     /// The route of the webhook.
     pub fn path(&self) -> &str {
         let after_scheme = self
@@ -145,6 +156,7 @@ mod tests {
         ]);
         let settings = settings.unwrap().unwrap();
         assert_eq!(settings.path(), "/c/d");
+        assert_eq!(settings.host(), "a.b");
         assert_eq!(settings.listen, "127.0.0.1:8080");
         assert_eq!(settings.api_url, "https://api.telegram.org");
         assert_eq!(settings.secret.expose().len(), 64);

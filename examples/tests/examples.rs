@@ -65,7 +65,7 @@ async fn the_hyper_example_plays_its_conversation_and_ends_well() {
 }
 
 /// A production bot against the embedded Telegram, from setWebhook to SIGTERM.
-async fn serves_in_production(name: &str) {
+async fn serves_in_production(name: &str, scheme: &str) {
     let telegram = Telegram::start().await.unwrap();
     // Free a moment ago; nothing else on the machine asks for it.
     let listen = TcpListener::bind("127.0.0.1:0")
@@ -75,7 +75,7 @@ async fn serves_in_production(name: &str) {
     let bot = example(name)
         .env("TELEGRAM_BOT_TOKEN", telegram.token())
         .env("TELEGRAM_API_URL", telegram.api_url())
-        .env("WEBHOOK_URL", format!("http://{listen}/some/where"))
+        .env("WEBHOOK_URL", format!("{scheme}://{listen}/some/where"))
         .env("WEBHOOK_SECRET", "only-for-the-test")
         .env("LISTEN", listen.to_string())
         .spawn()
@@ -83,6 +83,8 @@ async fn serves_in_production(name: &str) {
 
     let set = telegram.wait_for_call("setWebhook").await.unwrap();
     assert!(set.is_ok(), "{set:?}");
+    let certificate = !set.files.is_empty();
+    assert_eq!(certificate, scheme == "https", "{set:?}");
     assert_eq!(
         set.text("secret_token").as_deref(),
         Some("only-for-the-test")
@@ -106,12 +108,19 @@ async fn terminate(child: &Child) {
 
 #[tokio::test]
 async fn the_axum_example_serves_in_production_until_sigterm() {
-    serves_in_production("axum").await;
+    serves_in_production("axum", "http").await;
 }
 
 #[tokio::test]
 async fn the_hyper_example_serves_in_production_until_sigterm() {
-    serves_in_production("hyper").await;
+    serves_in_production("hyper", "http").await;
+}
+
+/// The embedded Telegram trusts the uploaded certificate, and nothing else.
+#[tokio::test]
+async fn g4_the_self_signed_example_is_reached_by_who_trusts_only_its_certificate() {
+    plays_its_conversation("self_signed").await;
+    serves_in_production("self_signed", "https").await;
 }
 
 #[tokio::test]
@@ -124,4 +133,63 @@ async fn a_token_without_an_address_is_refused_in_a_line() {
     assert!(!output.status.success());
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(errors.contains("WEBHOOK_URL must be set"), "{errors}");
+}
+
+#[tokio::test]
+async fn the_client_example_tries_again_and_sends() {
+    let output = example("client").output().await.unwrap();
+    let text = stdout(&output);
+    for line in ["I am Test bot", "message 1 is sent", "message 3 is sent"] {
+        assert!(text.contains(line), "no {line:?} in\n{text}");
+    }
+    let log = String::from_utf8(output.stderr).unwrap();
+    for line in [
+        r#"retrying a call method="getMe" attempt=1 kind=Http status=502"#,
+        r#"retrying a call method="sendMessage" attempt=1 kind=Api status=429"#,
+    ] {
+        assert!(log.contains(line), "no {line:?} in\n{log}");
+    }
+}
+
+#[tokio::test]
+async fn the_media_example_uploads_an_album_with_progress() {
+    let text = stdout(&example("media").output().await.unwrap());
+    for line in [
+        "gradient.png: 12420 of 12420 bytes",
+        ": 3145728 of 3145728 bytes",
+        "lines.txt: 380000 of ? bytes",
+        "message 6: lines.txt",
+    ] {
+        assert!(text.contains(line), "no {line:?} in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_polling_example_answers_and_ends() {
+    let text = stdout(&example("polling").output().await.unwrap());
+    for line in [
+        "< sendMessage Hello! Is this your first bot?",
+        "< sendPhoto made just now",
+        "< sendMessage through the client",
+    ] {
+        assert!(text.contains(line), "no {line:?} in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_polling_example_in_production_serves_until_it_is_told_to_stop() {
+    let telegram = Telegram::start().await.unwrap();
+    let child = example("polling")
+        .env("TELEGRAM_BOT_TOKEN", telegram.token())
+        .env("TELEGRAM_API_URL", telegram.api_url())
+        .spawn()
+        .unwrap();
+    let id = telegram.enqueue(update::text(7, "hello")).unwrap();
+    telegram.wait_until_confirmed(id).await.unwrap();
+    let call = telegram.wait_for_call("sendMessage").await.unwrap();
+    assert_eq!(call.text("text").as_deref(), Some("hello"));
+    terminate(&child).await;
+    let output = child.wait_with_output().await.unwrap();
+    stdout(&output);
+    assert_eq!(telegram.pending_updates(), 0);
 }

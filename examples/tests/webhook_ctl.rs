@@ -11,6 +11,9 @@ use tower_telegram::testing::{Answer, Telegram};
 
 const URL: &str = "https://bot.example/telegram";
 
+/// Self-signed, and nobody has its key.
+const PEM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/it/bot.pem");
+
 /// Cargo builds the examples beside the tests' own folder.
 fn webhook_ctl(args: &[&str]) -> Command {
     let mut path: PathBuf = env::current_exe().unwrap();
@@ -85,9 +88,6 @@ async fn without_a_token_it_shows_what_it_does() {
 #[tokio::test]
 async fn it_sets_shows_and_deletes_a_webhook() {
     let telegram = telegram().await;
-    let pem = env::temp_dir().join(format!("webhook_ctl-{}.pem", std::process::id()));
-    let content = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
-    std::fs::write(&pem, content).unwrap();
     let set = [
         "set",
         URL,
@@ -100,19 +100,19 @@ async fn it_sets_shows_and_deletes_a_webhook() {
         "--ip",
         "8.8.8.8",
         "--certificate",
-        pem.to_str().unwrap(),
+        PEM,
         "--drop-pending",
     ];
     let text = output(at(&telegram, &set)).await;
-    std::fs::remove_file(&pem).unwrap();
     assert!(text.contains("connections: 7\n"), "{text}");
     assert!(!text.contains("se-cret"), "{text}");
 
     let webhook = telegram.webhook().unwrap();
     assert_eq!(webhook.url, URL);
+    let content = std::fs::read(PEM).unwrap();
     assert_eq!(webhook.secret_token.as_deref(), Some("se-cret"));
     assert_eq!(webhook.ip_address.as_deref(), Some("8.8.8.8"));
-    assert_eq!(webhook.certificate.as_deref(), Some(content.as_bytes()));
+    assert_eq!(webhook.certificate.as_deref(), Some(&*content));
     let names = webhook.allowed_updates.unwrap();
     assert_eq!(names, ["poll", "chat_member"]);
     let call = telegram.wait_for_call("setWebhook").await.unwrap();

@@ -52,8 +52,16 @@ impl Address {
     }
 
     fn uri(&self, prefix: &str, name: &str) -> Result<Uri, Error> {
-        let test = if self.test_environment { "test/" } else { "" };
-        let text = [&*self.base, prefix, self.token.expose(), "/", test, name].concat();
+        let environment = if self.test_environment { "test/" } else { "" };
+        let text = [
+            &*self.base,
+            prefix,
+            self.token.expose(),
+            "/",
+            environment,
+            name,
+        ]
+        .concat();
         // The error would hold the address, and with it the token.
         Uri::try_from(text).map_err(|_| Error::encode("a name that doesn't fit a URI"))
     }

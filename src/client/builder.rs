@@ -41,7 +41,7 @@ pub struct ClientBuilder<T, L = Identity> {
 
 impl<T> ClientBuilder<T> {
     /// Calls Telegram's own servers over `transport`: any HTTP client that is a service.
-    /// [`Client::builder`] is the same over the default one.
+    /// `Client::builder` is the same over the default one.
     pub fn new(token: &BotToken, transport: T) -> Self {
         Self {
             api: BotApi::telegram(transport, token),

@@ -9,7 +9,7 @@
 //! Only `chat_id` is looked at and changed. The old number is still good for reading, such as the
 //! `from_chat_id` of a message that is forwarded.
 //!
-//! Above a [`RateLimitLayer`](super::RateLimitLayer), both calls count.
+//! Above a `RateLimitLayer`, both calls count.
 //!
 //! # Example
 //!

@@ -289,6 +289,7 @@ mod tests {
         Reason::read(StatusCode::from_u16(code).unwrap(), words)
     }
 
+    #[allow(clippy::too_many_lines)] // a table
     #[test]
     fn what_the_server_says_has_its_reason_in_any_case() {
         for (code, words, reason) in [

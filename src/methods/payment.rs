@@ -21,7 +21,7 @@ pub struct SendInvoice {
     /// Payload.
     pub payload: Str,
     /// Provider token. Optional.
-    pub provider_token: Option<Str>,
+    pub provider_token: Option<ProviderToken>,
     /// Currency.
     pub currency: Str,
     /// Prices.
@@ -131,7 +131,7 @@ impl SendInvoice {
     }
 
     /// Sets [`provider_token`](Self#structfield.provider_token).
-    pub fn provider_token(mut self, provider_token: impl Into<Str>) -> Self {
+    pub fn provider_token(mut self, provider_token: impl Into<ProviderToken>) -> Self {
         self.provider_token = Some(provider_token.into());
         self
     }
@@ -537,7 +537,7 @@ pub struct CreateInvoiceLink {
     /// Payload.
     pub payload: Str,
     /// Provider token. Optional.
-    pub provider_token: Option<Str>,
+    pub provider_token: Option<ProviderToken>,
     /// Currency.
     pub currency: Str,
     /// Prices.
@@ -617,7 +617,7 @@ impl CreateInvoiceLink {
     }
 
     /// Sets [`provider_token`](Self#structfield.provider_token).
-    pub fn provider_token(mut self, provider_token: impl Into<Str>) -> Self {
+    pub fn provider_token(mut self, provider_token: impl Into<ProviderToken>) -> Self {
         self.provider_token = Some(provider_token.into());
         self
     }

@@ -7,6 +7,7 @@ mod input_file;
 mod keyboard;
 mod message;
 mod message_or_true;
+mod provider_token;
 mod str;
 mod update;
 mod update_type;
@@ -14,5 +15,6 @@ mod update_type;
 pub(crate) use self::input_file::CollectUploads;
 pub use self::{
     allowed_updates::AllowedUpdates, chat_id::ChatId, input_file::InputFile, message::CommandCall,
-    message_or_true::MessageOrTrue, str::Str, update::Update, update_type::UnknownUpdateType,
+    message_or_true::MessageOrTrue, provider_token::ProviderToken, str::Str, update::Update,
+    update_type::UnknownUpdateType,
 };

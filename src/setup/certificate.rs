@@ -85,6 +85,14 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "tokio")]
+    #[test]
+    fn what_is_not_in_memory_is_left_to_telegram() {
+        assert_eq!(check(&InputFile::path("/no/such/bot.pem")), Ok(()));
+        let reader = InputFile::reader("bot.pem", &b"x"[..], None);
+        assert_eq!(check(&reader), Ok(()));
+    }
+
     #[test]
     fn g1_what_is_no_pem_or_more_than_a_certificate_is_no_certificate() {
         for bad in [

@@ -317,12 +317,14 @@ mod tests {
         (Client::from_service(service), calls)
     }
 
+    #[allow(clippy::unnecessary_wraps)] // it stands among errors
     fn shows(url: &str) -> Result<String, Error> {
         Ok(format!(
             r#"{{"url":"{url}","has_custom_certificate":false,"pending_update_count":0,"max_connections":40}}"#
         ))
     }
 
+    #[allow(clippy::unnecessary_wraps)] // it stands among errors
     fn done() -> Result<String, Error> {
         Ok("true".into())
     }
@@ -381,6 +383,40 @@ mod tests {
         let took = started.elapsed();
         let waited = Duration::from_secs(5)..Duration::from_secs(10);
         assert!(waited.contains(&took), "{took:?}");
+    }
+
+    /// A server that takes a `setWebhook` a second, and forgets the old one with each.
+    fn busy_server() -> Client {
+        let next = Mutex::new(None::<Instant>);
+        let next = Arc::new(next);
+        let service = service_fn(move |call: ApiRequest| {
+            let mut next = next.lock().unwrap();
+            let now = Instant::now();
+            let answer = match call.method() {
+                "getWebhookInfo" => shows(if next.is_some() { URL } else { "" }),
+                _ if next.is_some_and(|next| now < next) => {
+                    refused(429, "Too Many Requests: retry after 1", Some(1))
+                }
+                _ => {
+                    *next = Some(now + Duration::from_secs(1));
+                    done()
+                }
+            };
+            async move { answer.map(ApiResponse::new) }
+        });
+        Client::from_service(service)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn g3_twenty_replicas_that_all_insist_on_setting_it_come_one_by_one() {
+        let client = busy_server();
+        let replicas: Vec<_> = (0..20)
+            .map(|_| tokio::spawn(client.ensure_webhook(&wanted()).always().into_future()))
+            .collect();
+        for replica in replicas {
+            let ensured = replica.await.unwrap().unwrap();
+            assert!(ensured.was_set);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -216,6 +216,7 @@ mod tests {
 
     const URL: &str = "https://bot.example/x";
 
+    #[allow(clippy::unnecessary_wraps)] // it stands among errors
     fn shows(url: &str, pending: i64) -> Result<String, Error> {
         Ok(format!(
             r#"{{"url":"{url}","has_custom_certificate":false,"pending_update_count":{pending}}}"#

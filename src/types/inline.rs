@@ -4921,7 +4921,7 @@ pub struct InputInvoiceMessageContent {
     /// Payload.
     pub payload: Str,
     /// Provider token. Optional.
-    pub provider_token: Option<Str>,
+    pub provider_token: Option<ProviderToken>,
     /// Currency.
     pub currency: Str,
     /// Prices.
@@ -4991,7 +4991,7 @@ impl InputInvoiceMessageContent {
     }
 
     /// Sets [`provider_token`](Self#structfield.provider_token).
-    pub fn provider_token(mut self, provider_token: impl Into<Str>) -> Self {
+    pub fn provider_token(mut self, provider_token: impl Into<ProviderToken>) -> Self {
         self.provider_token = Some(provider_token.into());
         self
     }

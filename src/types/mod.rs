@@ -42,8 +42,8 @@ pub use self::{
 pub use crate::{
     json::{ParseError, RawJson},
     model::{
-        AllowedUpdates, ChatId, CommandCall, InputFile, MessageOrTrue, Str, UnknownUpdateType,
-        Update,
+        AllowedUpdates, ChatId, CommandCall, InputFile, MessageOrTrue, ProviderToken, Str,
+        UnknownUpdateType, Update,
     },
     upload::{Upload, UploadError, UploadProgress},
 };

@@ -170,7 +170,7 @@ pub struct WebhookService<S, U = Update> {
 
 impl<S, U> WebhookService<S, U> {
     /// The same stack without a webhook's door: a `Service<http::Request<RawUpdate>>`, for updates that
-    /// come another way, such as [polling](crate::polling).
+    /// come another way, such as `polling`.
     pub fn into_updates(self) -> UpdateService<S, U> {
         UpdateService {
             stack: self.stack.into_inner().into_inner(),

@@ -24,8 +24,15 @@
 
 pub mod allowed_updates;
 mod assembled;
+#[cfg(feature = "tokio")]
+pub mod deadline;
+#[cfg(feature = "tokio")]
+pub mod delivery;
+mod failure;
 mod forward;
 mod handler;
+#[cfg(feature = "tokio")]
+mod late;
 pub mod parse;
 mod raw_update;
 mod rejection;
@@ -40,6 +47,7 @@ pub mod update;
 pub use self::{
     allowed_updates::AllowedUpdatesLayer,
     assembled::{UpdateFuture, UpdateService, Webhook, WebhookFuture, WebhookService},
+    failure::Failure,
     forward::ResponseFuture,
     handler::{HandlerFn, HandlerFuture, HandlerOutput, handler_fn},
     parse::ParseLayer,
@@ -51,4 +59,10 @@ pub use self::{
     secret_token::SecretTokenLayer,
     service_builder::ServiceBuilderExt,
     update::UpdateLayer,
+};
+#[cfg(feature = "tokio")]
+#[doc(inline)]
+pub use self::{
+    deadline::{Deadline, DeadlineLayer},
+    delivery::DeliveryLayer,
 };

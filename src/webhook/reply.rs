@@ -56,7 +56,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Rejection, ReplyBody, rejection::empty_response};
+use super::{Failure, Rejection, ReplyBody, rejection::empty_response};
 use crate::{Client, IntoReply, Reply, ReplyError};
 
 /// Encodes what the handler returns. See the [module](self).
@@ -129,6 +129,8 @@ pub struct EncodeReply<S, E = PassErrors> {
 type Later = Pin<Box<dyn Future<Output = Response<ReplyBody>> + Send>>;
 
 /// An answer: at once, or after files were opened or the client has called.
+// Most are answers at once, which a box would only cost.
+#[allow(clippy::large_enum_variant)]
 enum Encoded {
     Now(Response<ReplyBody>),
     Later(Later),
@@ -347,17 +349,24 @@ where
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(Ok(response))) => response,
             Ok(Poll::Ready(Err(error))) => {
-                log(&*error.into());
-                Rejection::Failed.into_response()
+                let error = error.into();
+                log(&*error);
+                failed(Failure::error(error))
             }
             Err(panic) => {
                 log_panic(&*panic);
                 answer.set(Answer::Failed);
-                Rejection::Failed.into_response()
+                failed(Failure::panic(&*panic))
             }
         };
         Poll::Ready(Ok(response))
     }
+}
+
+fn failed(failure: Failure) -> Response<ReplyBody> {
+    let mut response = Rejection::Failed.into_response();
+    response.extensions_mut().insert(failure);
+    response
 }
 
 fn log(error: &(dyn Error + Send + Sync)) {

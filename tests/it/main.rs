@@ -24,6 +24,8 @@ mod e_answers;
 mod e_compile;
 #[cfg(feature = "tokio")]
 mod f_layers;
+#[cfg(all(feature = "client", feature = "reqwest", feature = "testing"))]
+mod f_transport;
 #[cfg(all(feature = "client", feature = "testing"))]
 mod g_webhook;
 mod generate;

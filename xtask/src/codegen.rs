@@ -93,7 +93,7 @@ fn types_mod(model: &Model, files: impl IntoIterator<Item = &'static str>) -> St
          //! each enum has an `Unknown`. A field that may be absent is an `Option`, boxed where it is large; a flag\n\
          //! that is only ever true is a `bool`. Types that are sent have `new` and setters.\n\n\
          #![allow(clippy::too_many_lines, clippy::struct_excessive_bools, clippy::fn_params_excessive_bools, clippy::match_same_arms)]\n\n\
-         {}\npub use crate::{{json::{{ParseError, RawJson}}, model::{{AllowedUpdates, ChatId, CommandCall, InputFile, MessageOrTrue, Str, UnknownUpdateType, Update}}, upload::{{Upload, UploadError, UploadProgress}}}};\n\n\
+         {}\npub use crate::{{json::{{ParseError, RawJson}}, model::{{AllowedUpdates, ChatId, CommandCall, InputFile, MessageOrTrue, ProviderToken, Str, UnknownUpdateType, Update}}, upload::{{Upload, UploadError, UploadProgress}}}};\n\n\
          /// What each file of this folder needs.\nmod prelude {{\n#![allow(unused_imports)]\npub(super) use serde_core::{{Serialize, Serializer, ser::SerializeMap}};\n\n\
          #[allow(clippy::wildcard_imports)]\npub(super) use super::*;\n\
          pub(super) use crate::{{json::{{FromJson, NO_FIELD, Reader, Result, deserialize_from_json, read_or_raw, string_enum}}, model::CollectUploads}};\n#[cfg(feature = \"serde-all\")]\npub(super) use crate::json::first_that_fits;\n}}\n",

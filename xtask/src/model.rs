@@ -40,7 +40,13 @@ pub(crate) struct Model {
 }
 
 /// Types that the generator doesn't emit, as they are written by hand.
-const BY_HAND: [&str; 4] = ["ChatId", "InputFile", "AllowedUpdates", "SecretToken"];
+const BY_HAND: [&str; 5] = [
+    "ChatId",
+    "InputFile",
+    "AllowedUpdates",
+    "ProviderToken",
+    "SecretToken",
+];
 
 impl Model {
     pub(crate) fn new(mut schema: Schema) -> Result<Self, String> {
@@ -88,6 +94,9 @@ impl Model {
         if (owner, &*field.name) == ("setWebhook", "secret_token") {
             // It must never be printed, and is checked before it is sent.
             return Shape::Named("SecretToken".into());
+        }
+        if field.name == "provider_token" {
+            return Shape::Named("ProviderToken".into());
         }
         if field.type_ == "String" && !field.values.is_empty() {
             return Shape::Named(names::string_enum(owner, &field.name));
