@@ -123,10 +123,11 @@ impl Call {
             };
             let shown: String = value.chars().take(60).collect();
             let more = if shown.len() < value.len() { "…" } else { "" };
-            line += &format!(" {name}={shown}{more}");
+            line.extend([" ", name, "=", &shown, more]);
         }
         for file in &self.files {
-            line += &format!(" {}=<{} bytes>", file.field, file.length);
+            let length = file.length.to_string();
+            line.extend([" ", &file.field, "=<", &length, " bytes>"]);
         }
         match (&self.response, self.response["description"].as_str()) {
             (Value::Null, _) => line,

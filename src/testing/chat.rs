@@ -48,6 +48,35 @@ impl Chat {
         self.with_status(bot, "member")
     }
 
+    /// Makes the bot an administrator with these rights only, by their names in `ChatMemberAdministrator`:
+    /// `["can_pin_messages"]`.
+    pub fn with_bot_rights(self, rights: &[&str]) -> Self {
+        let bot_id = self.telegram.bot_id();
+        let chat = self.with_bot_as_administrator();
+        chat.edit(|chat| {
+            let bot = chat.members.get_mut(&bot_id).and_then(Value::as_object_mut);
+            for (name, value) in bot.into_iter().flatten() {
+                let is_right = name.starts_with("can_") && name != "can_manage_chat";
+                if is_right {
+                    *value = rights.contains(&name.as_str()).into();
+                }
+            }
+        });
+        chat
+    }
+
+    /// Makes the bot a member that may not write.
+    pub fn with_bot_restricted(self) -> Self {
+        let bot_id = self.telegram.bot_id();
+        let chat = self.with_status(bot_id, "restricted");
+        chat.edit(|chat| {
+            if let Some(bot) = chat.members.get_mut(&bot_id) {
+                bot["is_member"] = true.into();
+            }
+        });
+        chat
+    }
+
     /// Takes the bot out of the chat.
     pub fn without_bot(self) -> Self {
         let bot = self.telegram.bot_id();

@@ -65,10 +65,6 @@ impl Telegram {
     }
 
     /// The bot, as others see it.
-    ///
-    /// # Panics
-    ///
-    /// Never: it is made of what [`TelegramBuilder`](super::TelegramBuilder) was given.
     pub fn bot(&self) -> types::User {
         let bot = self.people().bot.clone();
         let name = bot["username"].as_str().map(Into::into);

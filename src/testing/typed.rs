@@ -43,7 +43,7 @@ impl Telegram {
     /// ```no_run
     /// # use tower_telegram::{methods::SendMessage, testing::{Error, Telegram}};
     /// # async fn example(telegram: Telegram) -> Result<(), Error> {
-    /// let sent: SendMessage = telegram.wait_for(|call| call.text.contains("Hello")).await?;
+    /// let sent = telegram.wait_for::<SendMessage>(|call| call.text.contains("Hello")).await?;
     /// # Ok(())
     /// # }
     /// ```

@@ -6,7 +6,7 @@ use super::{Formatted, entity};
 
 struct Open {
     tag: String,
-    entity: Option<Value>,
+    entity: Value,
     offset: usize,
 }
 
@@ -76,15 +76,12 @@ impl Parser<'_> {
             Some(name) => number(name).and_then(char::from_u32),
             None => None,
         };
-        match (c, name) {
-            (Some(c), Some(name)) => {
-                self.push(c);
-                self.at += name.len() + 2;
-            }
-            _ => {
-                self.push('&');
-                self.at += 1;
-            }
+        if let (Some(c), Some(name)) = (c, name) {
+            self.push(c);
+            self.at += name.len() + 2;
+        } else {
+            self.push('&');
+            self.at += 1;
         }
     }
 
@@ -131,9 +128,10 @@ impl Parser<'_> {
 
     fn close(&mut self, open: Open) {
         let length = self.units - open.offset;
-        let Some(mut entity) = open.entity.filter(|_| length > 0) else {
+        let mut entity = open.entity;
+        if length == 0 || entity["type"] == NOTHING {
             return;
-        };
+        }
         entity["offset"] = open.offset.into();
         entity["length"] = length.into();
         // A `code` that names a language and fills its `pre` says which language that is.
@@ -162,11 +160,14 @@ fn number(name: &str) -> Option<u32> {
     }
 }
 
-/// The entity that a tag makes, if it makes one; `None` for an unknown tag.
-fn kind(name: &str, attributes: &str) -> Option<Option<Value>> {
+/// The type of what a tag makes that is known and makes no entity, such as a link without an address.
+const NOTHING: &str = "";
+
+/// The entity that a tag makes; `None` for an unknown tag.
+fn kind(name: &str, attributes: &str) -> Option<Value> {
     let made = |kind| entity(kind, 0, 0);
     let attribute = |name| attribute(attributes, name);
-    Some(Some(match name {
+    Some(match name {
         "b" | "strong" => made("bold"),
         "i" | "em" => made("italic"),
         "u" | "ins" => made("underline"),
@@ -188,7 +189,7 @@ fn kind(name: &str, attributes: &str) -> Option<Option<Value>> {
         }
         "a" => {
             let url = attribute("href").filter(|url| !url.is_empty());
-            return Some(url.map(|url| link(&url)));
+            url.map_or_else(|| made(NOTHING), |url| link(&url))
         }
         "tg-emoji" => {
             let mut emoji = made("custom_emoji");
@@ -204,7 +205,7 @@ fn kind(name: &str, attributes: &str) -> Option<Option<Value>> {
             time
         }
         _ => return None,
-    }))
+    })
 }
 
 /// A link to a page, or to a user by the number.

@@ -229,9 +229,12 @@ mod tests {
     use super::{super::get, *};
 
     fn read(method: &str, params: Value) -> Result<Value, Problem> {
-        let (schema, params) = (get(), params.as_object().unwrap());
+        let Value::Object(params) = params else {
+            panic!("not an object")
+        };
+        let schema = get();
         let method = schema.method(method).unwrap();
-        schema.read(method, params, &[]).map(Value::Object)
+        schema.read(method, &params, &[]).map(Value::Object)
     }
 
     #[test]

@@ -62,6 +62,22 @@ impl User {
         Ok((update_type, update))
     }
 
+    /// Deletes a message for everybody. The bot isn't told, as Telegram tells no bot; it finds out when it wants
+    /// to change the message.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotPossible`] if the message isn't there any more.
+    pub fn deletes(&self, message: &Message) -> Result<(), Error> {
+        let mut people = self.telegram.people();
+        let chat = people.chats.get_mut(&message.chat.id);
+        let deleted = chat.and_then(|chat| chat.messages.remove(&message.message_id));
+        match deleted {
+            Some(_) => Ok(()),
+            None => Err(not_possible("deletion", "the message is not there")),
+        }
+    }
+
     /// Votes in a poll for the options with these places, the first being 0; for none takes the vote back.
     ///
     /// The bot is told of the poll's new state and, unless it is anonymous, of the vote; the last is returned.

@@ -103,6 +103,14 @@ impl User {
         self.changes_bot(self.id, "member").await
     }
 
+    /// Deletes the person's account: whatever the bot sends to the person is refused from then on. The bot isn't
+    /// told, as Telegram tells no bot.
+    pub fn deletes_account(&self) {
+        if let Some(chat) = self.telegram.people().chats.get_mut(&self.id) {
+            chat.is_deactivated = true;
+        }
+    }
+
     /// Adds the bot to a chat: as a member, in channels as an administrator.
     ///
     /// # Errors
@@ -181,7 +189,7 @@ impl User {
             let mut people = self.telegram.people();
             let user = people.user(self.id);
             let member = world::new_member(status, &user);
-            let update = people.change_member(chat.id(), self.id, member, &user);
+            let update = people.change_member(chat.id(), self.id, &member, &user);
             let bot_id = people.bot_id();
             let Some(known) = people.chats.get(&chat.id()) else {
                 return Err(not_possible("change", "there is no such chat"));
@@ -208,7 +216,7 @@ impl User {
             let mut people = self.telegram.people();
             let (user, bot_id) = (people.user(self.id), people.bot_id());
             let member = world::new_member(status, &people.bot);
-            people.change_member(chat_id, bot_id, member, &user)
+            people.change_member(chat_id, bot_id, &member, &user)
         };
         self.telegram.tell("my_chat_member", update).await
     }

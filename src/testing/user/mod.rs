@@ -189,6 +189,13 @@ impl User {
         let Some(chat) = people.chats.get(&self.chat_id) else {
             return Err(not_possible(what, "there is no such chat"));
         };
+        if people
+            .chats
+            .get(&self.id)
+            .is_some_and(|own| own.is_deactivated)
+        {
+            return Err(not_possible(what, "the person has no account any more"));
+        }
         if chat.migrated_to.is_some() {
             return Err(not_possible(what, "the group is a supergroup now"));
         }

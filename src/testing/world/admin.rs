@@ -19,7 +19,7 @@ impl People {
                 return Err(bad("chat member status can't be changed in private chats"));
             }
             let left = member::new("left", &bot);
-            self.change_member(id, self.bot_id(), left, &bot);
+            self.change_member(id, self.bot_id(), &left, &bot);
             return Ok(true.into());
         }
         let user_id = r.integer("user_id").unwrap_or_default();
@@ -49,7 +49,7 @@ impl People {
             }
             _ => return self.decide(r, id, user_id, &bot),
         };
-        self.change_member(id, user_id, new, &bot);
+        self.change_member(id, user_id, &new, &bot);
         Ok(true.into())
     }
 
@@ -64,7 +64,7 @@ impl People {
             }
         }
         if r.method.name == "approveChatJoinRequest" {
-            self.change_member(id, user_id, member::new("member", &user), bot);
+            self.change_member(id, user_id, &member::new("member", &user), bot);
         }
         Ok(true.into())
     }

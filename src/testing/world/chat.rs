@@ -68,6 +68,8 @@ pub(in super::super) struct Chat {
     pub(in super::super) migrated_to: Option<i64>,
     /// The custom keyboard that the bot has shown last.
     pub(in super::super) keyboard: Option<Value>,
+    /// Its person has deleted the account.
+    pub(in super::super) is_deactivated: bool,
 }
 
 impl Chat {
@@ -88,6 +90,7 @@ impl Chat {
             requests: Vec::new(),
             migrated_to: None,
             keyboard: None,
+            is_deactivated: false,
         }
     }
 
@@ -166,6 +169,9 @@ impl Chat {
         if let Some(id) = self.migrated_to {
             let text = "group chat was upgraded to a supergroup chat";
             return Some(bad(text).migrate_to_chat_id(id));
+        }
+        if self.is_deactivated {
+            return Some(forbidden("user is deactivated"));
         }
         if self.is_made_up {
             return None;

@@ -70,7 +70,7 @@ impl People {
         if !(entry.is_bots || is_via_bot || is_made_up) {
             return Err(bad("message can't be edited"));
         }
-        change.check(r, &entry.message)?;
+        check(r, &entry.message)?;
         let mut message = entry.message.clone();
         change.apply(&mut message);
         let is_same = |name: &str| message.get(name) == entry.message.get(name);
@@ -195,22 +195,6 @@ impl Change {
         Ok(Self { replaces, content })
     }
 
-    /// Whether the message is of the kind that the method changes.
-    fn check(&self, r: &Request<'_>, message: &Value) -> Result<(), Answer> {
-        let has = |name: &str| !message[name].is_null();
-        match r.method.name {
-            "editMessageText"
-                if !(has("text") || has("rich_message")) && MEDIA.iter().any(|name| has(name)) =>
-            {
-                Err(bad("there is no text in the message to edit"))
-            }
-            "editMessageCaption" if has("text") => {
-                Err(bad("there is no caption in the message to edit"))
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// Without a keyboard of its own an edit takes the message's keyboard away.
     fn apply(&self, message: &mut Value) {
         let Some(message) = message.as_object_mut() else {
@@ -222,5 +206,21 @@ impl Change {
         for (name, value) in &self.content {
             message.insert(name.clone(), value.clone());
         }
+    }
+}
+
+/// Whether the message is of the kind that the method changes.
+fn check(r: &Request<'_>, message: &Value) -> Result<(), Answer> {
+    let has = |name: &str| !message[name].is_null();
+    match r.method.name {
+        "editMessageText"
+            if !(has("text") || has("rich_message")) && MEDIA.iter().any(|name| has(name)) =>
+        {
+            Err(bad("there is no text in the message to edit"))
+        }
+        "editMessageCaption" if has("text") => {
+            Err(bad("there is no caption in the message to edit"))
+        }
+        _ => Ok(()),
     }
 }

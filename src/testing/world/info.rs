@@ -122,10 +122,10 @@ impl People {
         };
         let known = message_id.filter(|id| chat.messages.contains_key(id));
         let Some(message_id) = known else {
-            return match chat.is_made_up {
-                true => Ok(true.into()),
-                false => Err(bad(&format!("message to {verb} not found"))),
-            };
+            if chat.is_made_up {
+                return Ok(true.into());
+            }
+            return Err(bad(&format!("message to {verb} not found")));
         };
         chat.pinned.retain(|pinned| *pinned != message_id);
         if verb == "pin" {

@@ -3,10 +3,25 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Reply, content,
+    content,
     request::{Request, bad},
 };
 use crate::testing::{answer::Answer, schema};
+
+/// What a method that sends a file puts into the message: the field, its type, and the argument that it comes from.
+const MEDIA: [(&str, &str, &str, &str); 11] = [
+    ("sendPhoto", "photo", "PhotoSize", "photo"),
+    ("sendLivePhoto", "live_photo", "LivePhoto", "live_photo"),
+    ("sendLivePhoto", "photo", "PhotoSize", "photo"),
+    ("sendAudio", "audio", "Audio", "audio"),
+    ("sendDocument", "document", "Document", "document"),
+    ("sendVideo", "video", "Video", "video"),
+    ("sendAnimation", "animation", "Animation", "animation"),
+    ("sendAnimation", "document", "Document", "animation"),
+    ("sendVoice", "voice", "Voice", "voice"),
+    ("sendVideoNote", "video_note", "VideoNote", "video_note"),
+    ("sendSticker", "sticker", "Sticker", "sticker"),
+];
 
 /// Puts the media of `sendPhoto` and its siblings into a message.
 pub(super) fn put(
@@ -14,40 +29,31 @@ pub(super) fn put(
     method: &str,
     content: &mut Map<String, Value>,
 ) -> Result<(), Answer> {
-    let mut add = |field: &str, type_: &'static str, argument: &str| {
-        let mut media = file(r, type_, argument, r.text(argument));
+    let mut uploaded = None;
+    for (_, field, type_, argument) in MEDIA.into_iter().filter(|media| media.0 == method) {
+        let given = r.text(argument);
+        check(r, given)?;
+        // An animation is a document too, and one file.
+        let known = uploaded.filter(|_| field == "document");
+        let mut media = file(r, type_, argument, known.as_deref().unwrap_or(given));
+        uploaded = media["file_id"].as_str().map(str::to_owned);
         for (name, value) in &r.params {
-            if name != argument
-                && !value.is_string() | is_text(name)
-                && schema::get().has_field(type_, name)
-            {
+            let is_plain = !value.is_string() || is_text(name);
+            if name != argument && is_plain && schema::get().has_field(type_, name) {
                 media[name] = value.clone();
             }
         }
-        let media = if field == "photo" {
-            json!([media])
-        } else {
-            media
-        };
+        let is_photo = field == "photo";
+        let media = if is_photo { json!([media]) } else { media };
         content.insert(field.to_owned(), media);
-    };
-    match method {
-        "sendPhoto" => add("photo", "PhotoSize", "photo"),
-        "sendLivePhoto" => {
-            add("live_photo", "LivePhoto", "live_photo");
-            add("photo", "PhotoSize", "photo");
-        }
-        "sendAudio" => add("audio", "Audio", "audio"),
-        "sendDocument" => add("document", "Document", "document"),
-        "sendVideo" => add("video", "Video", "video"),
-        "sendAnimation" => {
-            add("animation", "Animation", "animation");
-            add("document", "Document", "animation");
-        }
-        "sendVoice" => add("voice", "Voice", "voice"),
-        "sendVideoNote" => add("video_note", "VideoNote", "video_note"),
-        "sendSticker" => add("sticker", "Sticker", "sticker"),
-        _ => {}
+    }
+    Ok(())
+}
+
+/// What says that it was uploaded must be.
+fn check(r: &Request<'_>, given: &str) -> Result<(), Answer> {
+    if given.starts_with("attach://") && r.upload(given).is_none() {
+        return Err(bad("wrong file identifier/HTTP URL specified"));
     }
     Ok(())
 }
@@ -69,9 +75,7 @@ pub(super) fn of_item(r: &Request<'_>, item: &Value) -> Result<Map<String, Value
         _ => "Document",
     };
     let given = item["media"].as_str().unwrap_or_default();
-    if given.starts_with("attach://") && r.upload(given).is_none() {
-        return Err(bad("wrong file identifier/HTTP URL specified"));
-    }
+    check(r, given)?;
     let media = file(r, type_, kind, given);
     let media = if kind == "photo" {
         json!([media])
@@ -81,7 +85,11 @@ pub(super) fn of_item(r: &Request<'_>, item: &Value) -> Result<Map<String, Value
     let mut content = Map::new();
     content.insert(kind.to_owned(), media);
     if kind == "animation" {
-        let document = file(r, "Document", "document", given);
+        let id = content[kind]["file_id"]
+            .as_str()
+            .unwrap_or(given)
+            .to_owned();
+        let document = file(r, "Document", "document", &id);
         content.insert("document".to_owned(), document);
     }
     content::put_caption(item.get("caption"), item, &mut content)?;
@@ -142,12 +150,12 @@ fn unknown(id: &str) -> Value {
 }
 
 /// `getFile`: a file that is known, or else one that could be.
-pub(super) fn get_file(r: &Request<'_>) -> Reply {
+pub(super) fn get_file(r: &Request<'_>) -> Value {
     let id = r.text("file_id");
     if let Some(file) = r.state.files.describe(id) {
-        return Ok(file);
+        return file;
     }
     let mut file = unknown(id);
     file["file_path"] = format!("documents/{id}").into();
-    Ok(file)
+    file
 }

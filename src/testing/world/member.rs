@@ -117,7 +117,7 @@ impl People {
         &mut self,
         chat_id: i64,
         user_id: i64,
-        member: Value,
+        member: &Value,
         by: &Value,
     ) -> Value {
         let user = self.user(user_id);

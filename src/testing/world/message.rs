@@ -103,9 +103,6 @@ impl People {
         message.insert("date".to_owned(), now().into());
         message.extend(content);
         let message = Value::Object(message);
-        if let Some(poll) = message["poll"]["id"].as_str() {
-            self.polls.insert(poll.to_owned(), (chat_id, id));
-        }
         chat.keep(id, Entry::new(message.clone(), sequence, is_bots));
         message
     }

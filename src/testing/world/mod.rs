@@ -42,7 +42,9 @@ use super::{
     args::Args,
     schema::{self, Method},
     state::{State, now},
+    typed,
 };
+use crate::types::Message;
 
 /// The world's answer to a call: its result, or why there is none.
 type Reply = Result<Value, Answer>;
@@ -118,8 +120,6 @@ pub(super) struct People {
     pub(super) queries: HashMap<String, Query>,
     /// The messages that were sent through the bot's inline mode, by their ids.
     pub(super) inline: HashMap<String, (i64, i64)>,
-    /// Polls by their ids: where they are.
-    pub(super) polls: HashMap<String, (i64, i64)>,
     settings: HashMap<String, Value>,
     /// Up to which message each reader has seen a chat.
     seen: HashMap<(i64, i64), u64>,
@@ -137,7 +137,6 @@ impl People {
             last_id: 100,
             queries: HashMap::new(),
             inline: HashMap::new(),
-            polls: HashMap::new(),
             settings: HashMap::new(),
             seen: HashMap::new(),
         }
@@ -170,7 +169,7 @@ impl People {
     fn answer(&mut self, r: &Request<'_>) -> Reply {
         match r.method.name {
             "getMe" => Ok(self.me(r)),
-            "getFile" => media::get_file(r),
+            "getFile" => Ok(media::get_file(r)),
             "uploadStickerFile" => Ok(media::file(r, "File", "sticker", r.text("sticker"))),
             "forwardMessage" | "forwardMessages" => self.forward(r),
             "copyMessage" | "copyMessages" => self.copy(r),
@@ -275,7 +274,7 @@ impl People {
             if kind.ends_with("_query")
                 && let Some(id) = payload["id"].as_str()
             {
-                self.queries.entry(id.to_owned()).or_default();
+                self.note_query(id.to_owned());
             }
             for message in [payload, &payload["message"]] {
                 self.observe_message(message);
@@ -284,12 +283,10 @@ impl People {
     }
 
     fn observe_message(&mut self, message: &Value) {
-        let Some(id) = message["message_id"].as_i64() else {
+        let id = message["message_id"].as_i64();
+        let Some(id) = id.filter(|id| *id < i64::from(i32::MAX)) else {
             return;
         };
-        if id >= i64::from(i32::MAX) {
-            return;
-        }
         let chat = &message["chat"];
         let Some(chat_id) = chat["id"].as_i64() else {
             self.last_message_id = self.last_message_id.max(id);
@@ -304,7 +301,8 @@ impl People {
         } else {
             self.last_message_id = self.last_message_id.max(id);
         }
-        if !made_up.messages.contains_key(&id) {
+        let is_whole = || typed::read::<Message>("a Message", message).is_ok();
+        if !made_up.messages.contains_key(&id) && is_whole() {
             self.last_sequence += 1;
             let is_bots = message["from"]["id"].as_i64() == self.bot["id"].as_i64();
             made_up.keep(id, Entry::new(message.clone(), self.last_sequence, is_bots));

@@ -104,12 +104,12 @@ impl People {
             entry.votes.insert(user_id, options);
         }
         let votes: Vec<_> = entry.votes.values().flatten().copied().collect();
-        let voters = entry.votes.len();
+        let total = entry.votes.len();
         let poll = entry.message.get_mut("poll")?;
         for (at, option) in poll["options"].as_array_mut()?.iter_mut().enumerate() {
             option["voter_count"] = votes.iter().filter(|vote| **vote == at).count().into();
         }
-        poll["total_voter_count"] = voters.into();
+        poll["total_voter_count"] = total.into();
         Some(poll.clone())
     }
 }

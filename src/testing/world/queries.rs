@@ -11,6 +11,7 @@ pub(in super::super) struct Query {
     is_answered: bool,
 }
 
+const MAX_QUERIES: usize = 100_000;
 const TOO_OLD: &str = "query is too old and response timeout expired or query ID is invalid";
 
 impl People {
@@ -18,8 +19,16 @@ impl People {
     pub(in super::super) fn new_query(&mut self, user_id: i64) -> String {
         let id = (i128::from(user_id) << 32) + i128::from(self.next_id());
         let id = id.to_string();
-        self.queries.insert(id.clone(), Query::default());
+        self.note_query(id.clone());
         id
+    }
+
+    /// A query that may be answered once, unless it is known already.
+    pub(super) fn note_query(&mut self, id: String) {
+        if self.queries.len() >= MAX_QUERIES {
+            self.queries.clear();
+        }
+        self.queries.entry(id).or_default();
     }
 
     /// `answerCallbackQuery` and its siblings.
@@ -59,10 +68,9 @@ fn check(r: &Request<'_>) -> Result<(), crate::testing::answer::Answer> {
             }
             Ok(())
         }
-        "answerPreCheckoutQuery" if !r.is("ok") && !r.has("error_message") => {
-            Err(bad("error message must be specified"))
-        }
-        "answerShippingQuery" if !r.is("ok") && !r.has("error_message") => {
+        "answerPreCheckoutQuery" | "answerShippingQuery"
+            if !r.is("ok") && !r.has("error_message") =>
+        {
             Err(bad("error message must be specified"))
         }
         "answerShippingQuery" if r.is("ok") && !r.has("shipping_options") => {

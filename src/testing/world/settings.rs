@@ -41,7 +41,7 @@ impl People {
         let mut key = name.to_owned();
         for part in ["scope", "language_code", "chat_id", "for_channels"] {
             let part = r.get(part).map(Value::to_string);
-            key += &format!(" {}", part.unwrap_or_default());
+            key.extend([" ", &part.unwrap_or_default()]);
         }
         if r.method.name.starts_with("get") {
             let value = self.settings.get(&key).cloned();

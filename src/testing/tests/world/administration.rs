@@ -60,6 +60,49 @@ async fn a_bot_that_is_shut_out_is_refused_in_telegrams_words() {
 }
 
 #[tokio::test]
+async fn what_bots_are_not_told_of_they_find_out() {
+    let telegram = start().await;
+    let ada = telegram.user("Ada");
+    send(&telegram, ada.id(), "a");
+    let message = ada.waits_for_message().await.unwrap();
+    ada.deletes(&message).unwrap();
+    assert!(ada.deletes(&message).is_err());
+    let edit = json!({"chat_id": ada.id(), "message_id": message.message_id, "text": "b"});
+    assert_eq!(
+        refused(&telegram, "editMessageText", edit),
+        "Bad Request: message to edit not found"
+    );
+    ada.deletes_account();
+    let text = |chat: i64| {
+        refused(
+            &telegram,
+            "sendMessage",
+            json!({"chat_id": chat, "text": "a"}),
+        )
+    };
+    assert_eq!(text(ada.id()), "Forbidden: user is deactivated");
+    assert!(matches!(
+        ada.sends("a").await,
+        Err(Error::NotPossible { .. })
+    ));
+    assert_eq!(telegram.pending_updates(), 0);
+    let engines = telegram.supergroup("Engines").with_bot_restricted();
+    assert_eq!(
+        text(engines.id()),
+        "Bad Request: not enough rights to send text messages to the chat"
+    );
+    let engines = engines.with_bot_rights(&["can_pin_messages"]);
+    let sent = send(&telegram, engines.id(), "a");
+    let place = json!({"chat_id": engines.id(), "message_id": sent["message_id"]});
+    assert!(api(&telegram, "pinChatMessage", place).is_ok());
+    let title = json!({"chat_id": engines.id(), "title": "Looms"});
+    assert_eq!(
+        refused(&telegram, "setChatTitle", title),
+        "Bad Request: not enough rights to change chat title"
+    );
+}
+
+#[tokio::test]
 async fn a_group_that_became_a_supergroup_says_where_it_is() {
     let telegram = start().await;
     let (ada, group) = (telegram.user("Ada"), telegram.group("Engines"));
@@ -227,7 +270,7 @@ async fn what_a_chat_is_called_is_remembered() {
     drop(engines.clone().with_bot_as_administrator());
     set("setChatTitle", json!({"title": "Looms"})).unwrap();
     set("setChatDescription", json!({"description": "weave"})).unwrap();
-    set("setChatPhoto", json!({"photo": "attach://p"})).unwrap();
+    set("setChatPhoto", json!({"photo": "p"})).unwrap();
     set(
         "setChatPermissions",
         json!({"permissions": {"can_send_polls": true}}),

@@ -11,7 +11,7 @@ async fn calls_are_read_as_the_methods_that_they_are() {
     for params in [typed, as_text] {
         api(&telegram, "sendMessage", params).unwrap();
     }
-    let two: SendMessage = telegram
+    let two = telegram
         .wait_for(|call: &SendMessage| &*call.text == "two")
         .await
         .unwrap();

@@ -19,14 +19,17 @@ async fn start() -> Telegram {
 
 /// The bot calls a method: its result, or what Telegram says against it.
 fn api(telegram: &Telegram, method: &str, params: Value) -> Result<Value, String> {
+    let Value::Object(params) = params else {
+        panic!("not an object")
+    };
     let mut args = Args::default();
-    args.params = params.as_object().unwrap().clone();
+    args.params = params;
     let call = Call::new(method.to_owned(), &args, Via::Http, false);
     let answer = telegram.inner.state.execute(call, &args).1.to_value();
-    match answer["ok"] == true {
-        true => Ok(answer["result"].clone()),
-        false => Err(answer["description"].as_str().unwrap().to_owned()),
+    if answer["ok"] == true {
+        return Ok(answer["result"].clone());
     }
+    Err(answer["description"].as_str().unwrap().to_owned())
 }
 
 fn refused(telegram: &Telegram, method: &str, params: Value) -> String {
