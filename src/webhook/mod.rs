@@ -36,6 +36,7 @@ mod late;
 pub mod parse;
 mod raw_update;
 mod rejection;
+mod reliable;
 pub mod reply;
 mod reply_body;
 mod secret;
@@ -53,6 +54,7 @@ pub use self::{
     parse::ParseLayer,
     raw_update::RawUpdate,
     rejection::Rejection,
+    reliable::{DefaultStore, Store},
     reply::{ErrorsAsResponses, PassErrors, ReplyLayer},
     reply_body::ReplyBody,
     secret::{BotId, InvalidSecretToken, SECRET_TOKEN_HEADER, SecretToken, SecretTokens},

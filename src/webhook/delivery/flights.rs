@@ -171,6 +171,12 @@ impl Flights {
         self.running().len()
     }
 
+    pub(super) fn waiting(&self) -> usize {
+        let running = self.running();
+        let askers = running.values().flat_map(Flight::askers);
+        askers.filter(|asker| !asker.is_closed()).count()
+    }
+
     /// Waits until none is left, after it was closed.
     pub(super) async fn all_landed(&self) {
         loop {
