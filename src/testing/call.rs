@@ -178,7 +178,7 @@ impl CallLog {
         let mut entries = self.lock();
         let number = entries.forgotten + entries.calls.len();
         // A bot that polls would fill the history with nothing else.
-        if !call.is("getUpdates") {
+        if !call.is("getUpdates") || call.response["ok"] == false {
             entries.note(call.summary());
         }
         entries.bytes += call.size();

@@ -87,7 +87,8 @@
 //!    whether they came as requests or in a webhook response.
 //! 4. Chats that are named by a number are made up as they are needed, and nothing about them is refused that
 //!    could be true: any message may be edited, any member banned. A test that wants something else says so
-//!    with [`Telegram::answer`], or asks for [`strict_chats`](TelegramBuilder::strict_chats).
+//!    with [`Telegram::answer`], or asks for [`strict_chats`](TelegramBuilder::strict_chats). Where there are
+//!    people, names of chats and ids of queries must be known.
 //!
 //! ```
 //! use tower_telegram::testing::{Telegram, Via, update};

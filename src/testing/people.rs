@@ -78,7 +78,10 @@ impl Telegram {
     pub fn sent_messages(&self) -> Vec<Message> {
         let people = self.people();
         let all = people.all_messages().into_iter();
-        let sent = all.filter(|entry| entry.is_bots && !is_service(&entry.message));
+        let is_sent = |entry: &&world::Entry| entry.is_bots && entry.sequence > 0;
+        let sent = all
+            .filter(is_sent)
+            .filter(|entry| !is_service(&entry.message));
         sent.filter_map(|entry| typed::read("a Message", &entry.message).ok())
             .collect()
     }

@@ -151,6 +151,17 @@ impl User {
         let Some(button) = buttons.find(|button| button["text"] == text) else {
             return Err(no_button(text, &keyboard, "keyboard"));
         };
+        let asks = [
+            "request_users",
+            "request_chat",
+            "request_managed_bot",
+            "request_poll",
+            "web_app",
+        ];
+        if asks.iter().any(|asks| !button[asks].is_null()) {
+            let why = "the button asks for something, see sends_content";
+            return Err(not_possible("tap", why));
+        }
         if button["request_contact"] == true {
             return self.sends_contact("+10000000000").await;
         }

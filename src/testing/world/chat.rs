@@ -262,7 +262,7 @@ impl People {
     }
 
     /// A test with a million chats doesn't keep them all.
-    fn forget_made_up(&mut self) {
+    pub(super) fn forget_made_up(&mut self) {
         if self.chats.len() > MAX_MADE_UP {
             self.chats.retain(|_, chat| !chat.is_made_up);
         }

@@ -11,7 +11,7 @@ use crate::testing::state::now;
 #[derive(Clone, Debug)]
 pub(in super::super) struct Entry {
     pub(in super::super) message: Value,
-    /// Its place among all messages of all chats.
+    /// Its place among all messages of all chats; 0 if it came with an update that a test made up.
     pub(in super::super) sequence: u64,
     pub(in super::super) is_bots: bool,
     /// Each user's, as lists of `ReactionType`.
@@ -32,6 +32,11 @@ impl Entry {
             votes: BTreeMap::new(),
             invoice: None,
         }
+    }
+
+    /// A message that nobody has sent here.
+    pub(super) fn observed(message: Value, is_bots: bool) -> Self {
+        Self::new(message, 0, is_bots)
     }
 }
 

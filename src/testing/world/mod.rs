@@ -292,6 +292,7 @@ impl People {
             self.last_message_id = self.last_message_id.max(id);
             return;
         };
+        self.forget_made_up();
         let made_up = self
             .chats
             .entry(chat_id)
@@ -303,9 +304,8 @@ impl People {
         }
         let is_whole = || typed::read::<Message>("a Message", message).is_ok();
         if !made_up.messages.contains_key(&id) && is_whole() {
-            self.last_sequence += 1;
             let is_bots = message["from"]["id"].as_i64() == self.bot["id"].as_i64();
-            made_up.keep(id, Entry::new(message.clone(), self.last_sequence, is_bots));
+            made_up.keep(id, Entry::observed(message.clone(), is_bots));
         }
     }
 }

@@ -90,6 +90,24 @@ async fn sent_messages_are_the_bots_in_their_order_and_as_they_are_now() {
     assert_eq!(telegram.messages_in(ada.id()).len(), 1);
 }
 
+#[tokio::test]
+async fn what_only_an_update_tells_of_was_not_sent() {
+    let telegram = start().await;
+    let ada = telegram.user("Ada");
+    let bot = json!({"id": telegram.bot_id(), "is_bot": true, "first_name": "Test bot"});
+    let chat = json!({"id": ada.id(), "type": "private", "first_name": "Ada"});
+    let old = json!({"message_id": 50, "from": bot, "chat": chat, "date": 1, "text": "old"});
+    let query = json!({"id": "5", "chat_instance": "1", "from": bot, "message": old, "data": "a"});
+    telegram.enqueue(json!({"callback_query": query})).unwrap();
+    assert!(telegram.sent_messages().is_empty() && ada.waits_for_message().await.is_err());
+    let edit = json!({"chat_id": ada.id(), "message_id": 50, "text": "new"});
+    assert_eq!(
+        api(&telegram, "editMessageText", edit).unwrap()["text"],
+        "new"
+    );
+    assert_eq!(send(&telegram, ada.id(), "next")["message_id"], 51);
+}
+
 #[test]
 fn acts_are_futures_that_can_go_anywhere() {
     fn anywhere<T: Clone + Send + Sync>() {}
