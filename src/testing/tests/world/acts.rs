@@ -57,7 +57,7 @@ async fn channels_have_posts_and_groups_have_messages() {
 
 #[tokio::test]
 async fn every_person_is_given_each_message_once() {
-    let telegram = start().await;
+    let telegram = start_patient().await;
     let engines = telegram.group("Engines");
     let (ada, bob) = (
         telegram.user("Ada").in_chat(&engines),

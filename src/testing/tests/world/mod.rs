@@ -12,9 +12,15 @@ mod webhook;
 
 use super::*;
 
+/// One whose waits are soon in vain.
 async fn start() -> Telegram {
     let builder = Telegram::builder().patience(Duration::from_millis(50));
     builder.start().await.unwrap()
+}
+
+/// One that waits for as long as others do, for tests whose waits come to an end.
+async fn start_patient() -> Telegram {
+    Telegram::start().await.unwrap()
 }
 
 /// The bot calls a method: its result, or what Telegram says against it.

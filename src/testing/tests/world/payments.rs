@@ -9,7 +9,7 @@ fn invoice(chat_id: i64, is_flexible: bool) -> Value {
 
 #[tokio::test]
 async fn a_payment_is_checked_and_then_told() {
-    let telegram = start().await;
+    let telegram = start_patient().await;
     let ada = telegram.user("Ada");
     api(&telegram, "sendInvoice", invoice(ada.id(), true)).unwrap();
     let message = ada.waits_for_message().await.unwrap();
@@ -39,7 +39,7 @@ async fn a_payment_is_checked_and_then_told() {
 
 #[tokio::test]
 async fn a_refused_order_is_not_paid() {
-    let telegram = start().await;
+    let telegram = start_patient().await;
     let ada = telegram.user("Ada");
     api(&telegram, "sendInvoice", invoice(ada.id(), false)).unwrap();
     let message = ada.waits_for_message().await.unwrap();
