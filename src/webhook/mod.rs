@@ -7,6 +7,8 @@
 //!   ▼
 //! http::Request<RawUpdate>  update_id and type read, the rest as it came
 //!   │ AllowedUpdatesLayer   not wanted                       200, empty
+//!   │ DeadlineLayer         not done in time                 503; what runs goes on
+//!   │ DeliveryLayer         handled before, or still         200, empty · joins it
 //!   │ ParseLayer<U>         RawUpdate → U                    400 · 200 (or 500)
 //!   ▼
 //! http::Request<U>  →  handler

@@ -111,7 +111,7 @@ mod without {
 
     /// The service as it is.
     #[derive(Debug)]
-    pub struct Reliable<S, St> {
+    pub(in crate::webhook) struct Reliable<S, St> {
         inner: S,
         store: PhantomData<fn() -> St>,
     }

@@ -276,7 +276,9 @@ async fn webhook() -> (Endpoint, Answering) {
         let reply = answering.lock().expect("nobody holds it").clone();
         std::future::ready(Ok::<_, Infallible>(reply))
     });
-    let service: WebhookService<_, Update> = Webhook::new(secret(SECRET)).service(handler);
+    let service: WebhookService<_, Update> = Webhook::new(secret(SECRET))
+        .without_delivery()
+        .service(handler);
     (serve_hyper(service).await, reply)
 }
 

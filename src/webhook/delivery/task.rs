@@ -234,7 +234,7 @@ impl<St: DeliveryStore> Shared<St> {
         let retry = answer.headers().get(header::RETRY_AFTER).cloned();
         loop {
             let rest = || without_reply(status, &extensions, retry.as_ref());
-            let Err(back) = self.flights.land(key, answer, rest) else {
+            let Some(back) = self.flights.land(key, answer, rest) else {
                 return;
             };
             answer = back;
