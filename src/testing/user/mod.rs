@@ -205,11 +205,11 @@ impl User {
                 _ => Ok(()),
             };
         }
-        let member = chat.members.get(&self.id);
-        let may_write = member.is_some_and(|member| world::may(member, world::Rights::SEND));
         let is_channel = chat.kind == Kind::Channel;
         let status = chat.status(self.id);
-        if may_write && (!is_channel || ["creator", "administrator"].contains(&status)) {
+        if chat.may_write(self.id)
+            && (!is_channel || ["creator", "administrator"].contains(&status))
+        {
             return Ok(());
         }
         Err(not_possible(what, format!("the person is {status} there")))

@@ -155,13 +155,23 @@ impl Chat {
     }
 
     /// Whether the bot may do it. In chats that are made up it may do everything.
-    pub(in super::super) fn allows(&self, bot_id: i64, right: Rights) -> bool {
+    pub(super) fn allows(&self, bot_id: i64, right: Rights) -> bool {
         self.is_made_up
             || self.kind == Kind::Private
             || self
                 .members
                 .get(&bot_id)
                 .is_some_and(|bot| member::may(bot, right))
+    }
+
+    /// Whether somebody may write into it, by the own status and by what the chat permits its members.
+    pub(in super::super) fn may_write(&self, user_id: i64) -> bool {
+        let Some(member) = self.members.get(&user_id) else {
+            return false;
+        };
+        let permissions = self.details.get("permissions");
+        let is_silent = permissions.is_some_and(|given| given["can_send_messages"] != true);
+        member::may(member, Rights::SEND) && !(is_silent && member["status"] == "member")
     }
 
     /// Why the bot is out of it.
@@ -217,7 +227,8 @@ impl People {
         if chat.kind == Kind::Channel && !chat.allows(bot_id, Rights::POST) {
             return Err(bad("need administrator rights in the channel chat"));
         }
-        if !chat.allows(bot_id, Rights::SEND) {
+        let is_open = chat.is_made_up || chat.kind == Kind::Private;
+        if !is_open && !chat.may_write(bot_id) {
             return Err(bad("not enough rights to send text messages to the chat"));
         }
         Ok(id)

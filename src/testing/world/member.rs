@@ -10,11 +10,11 @@ use crate::testing::{schema, state::now};
 
 /// A right that a chat's administrators may have or lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) struct Rights(&'static str);
+pub(super) struct Rights(&'static str);
 
 impl Rights {
     /// What every member may do who isn't restricted.
-    pub(in super::super) const SEND: Self = Self("can_send_messages");
+    pub(super) const SEND: Self = Self("can_send_messages");
     pub(super) const POST: Self = Self("can_post_messages");
     pub(super) const DELETE: Self = Self("can_delete_messages");
     pub(super) const RESTRICT: Self = Self("can_restrict_members");
@@ -25,7 +25,7 @@ impl Rights {
 }
 
 /// Whether a `ChatMember` may do it.
-pub(in super::super) fn may(member: &Value, right: Rights) -> bool {
+pub(super) fn may(member: &Value, right: Rights) -> bool {
     match member["status"].as_str().unwrap_or_default() {
         "creator" => true,
         "administrator" => right == Rights::SEND || member[right.0] == true,

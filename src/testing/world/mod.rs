@@ -33,7 +33,7 @@ pub(super) use self::{
     copy::origin,
     inline::Choice,
     markup::buttons,
-    member::{Rights, is_in, may, new as new_member},
+    member::{is_in, new as new_member},
     message::{Entry, content_of},
     queries::Query,
 };

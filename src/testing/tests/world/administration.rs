@@ -303,6 +303,29 @@ async fn what_a_chat_is_called_is_remembered() {
 }
 
 #[tokio::test]
+async fn what_a_chat_permits_binds_members_and_not_administrators() {
+    let telegram = start().await;
+    let ada = telegram.user("Ada");
+    let engines = telegram.supergroup("Engines").with_bot_as_administrator();
+    let in_group = ada.in_chat(&engines);
+    in_group.sends("hi").await.unwrap();
+    let silence = json!({"chat_id": engines.id(), "permissions": {"can_send_photos": true}});
+    api(&telegram, "setChatPermissions", silence).unwrap();
+    assert!(matches!(
+        in_group.sends("hi").await,
+        Err(Error::NotPossible { .. })
+    ));
+    send(&telegram, engines.id(), "quiet, please");
+    let engines = engines.with_bot_as_member().with_administrator(&ada);
+    in_group.sends("hi").await.unwrap();
+    let text = json!({"chat_id": engines.id(), "text": "a"});
+    assert_eq!(
+        refused(&telegram, "sendMessage", text),
+        "Bad Request: not enough rights to send text messages to the chat"
+    );
+}
+
+#[tokio::test]
 async fn invite_links_are_made_changed_and_revoked() {
     let telegram = start().await;
     let engines = telegram.supergroup("Engines").with_bot_as_administrator();
