@@ -92,7 +92,8 @@ impl Telegram {
                 telegram: self.clone(),
             });
         }
-        let exchange = self.deliver(update.into()).await;
+        // In a box, so that the futures of all acts stay small.
+        let exchange = Box::pin(self.deliver(update.into())).await;
         if !exchange.is_delivered() {
             return Err(Error::NotTaken(Box::new(exchange)));
         }

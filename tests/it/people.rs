@@ -145,10 +145,10 @@ async fn talk(telegram: &Telegram) {
 
 #[tokio::test]
 async fn people_talk_with_a_bot_behind_a_webhook() {
-    talk(&behind_a_webhook().await).await;
+    Box::pin(talk(&behind_a_webhook().await)).await;
 }
 
 #[tokio::test]
 async fn people_talk_with_a_bot_that_polls() {
-    talk(&behind_polling().await).await;
+    Box::pin(talk(&behind_polling().await)).await;
 }
