@@ -20,6 +20,8 @@ mod b_requests;
 mod b_schema;
 mod bodies;
 mod c_wanted;
+#[cfg(feature = "tokio")]
+mod d_stores;
 mod e_answers;
 mod e_compile;
 #[cfg(feature = "tokio")]
@@ -34,6 +36,8 @@ mod oneshot;
 #[cfg(all(feature = "client", feature = "testing"))]
 mod polling;
 mod readiness;
+#[cfg(all(feature = "redis", unix))]
+mod replicas;
 mod servers;
 mod text;
 mod wire;
