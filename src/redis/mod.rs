@@ -2,6 +2,8 @@
 //!
 //! - [`RedisStore`]: which updates were handled, for [`DeliveryLayer`](crate::webhook::DeliveryLayer).
 //!   Telegram may send an update to any replica, and again to another: each is handled once.
+//! - [`RedisLimits`]: what was sent when, for [`RateLimitLayer`](crate::client::RateLimitLayer).
+//!   Telegram counts by bot, and not by replica.
 //!
 //! Each takes a connection of the crate [redis](https://docs.rs/redis): any that can be cloned. Its
 //! `ConnectionManager` is a good one, as it connects again by itself, and can be made while Redis is
@@ -16,7 +18,8 @@
 //! ```no_run
 //! use redis::aio::ConnectionManagerConfig;
 //! use tower_telegram::{
-//!     redis::RedisStore,
+//!     client::RateLimitLayer,
+//!     redis::{RedisLimits, RedisStore},
 //!     webhook::DeliveryLayer,
 //! };
 //!
@@ -24,8 +27,11 @@
 //! let connection = redis::Client::open("redis://127.0.0.1/")?
 //!     .get_connection_manager_lazy(ConnectionManagerConfig::new())?;
 //!
-//! let delivery = DeliveryLayer::with_store(RedisStore::new(connection, "my_bot"));
-//! # drop(delivery);
+//! // The way in:
+//! let delivery = DeliveryLayer::with_store(RedisStore::new(connection.clone(), "my_bot"));
+//! // The way out:
+//! let limits = RateLimitLayer::new().shared(RedisLimits::new(connection, "my_bot"));
+//! # drop((delivery, limits));
 //! # Ok(())
 //! # }
 //! ```
@@ -37,6 +43,18 @@
 //! connection was made from.
 
 mod connection;
+mod limits;
 mod store;
 
-pub use self::store::RedisStore;
+use std::time::Duration;
+
+pub(crate) use self::{connection::Error as LimitsError, limits::Scope};
+pub use self::{limits::RedisLimits, store::RedisStore};
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

@@ -5,7 +5,10 @@ use std::{fmt, str::FromStr, sync::LazyLock, time::Duration};
 use ::redis::{FromRedisValue, aio::ConnectionLike};
 use bytes::Bytes;
 
-use super::connection::{Call, Connection, Error, Script};
+use super::{
+    connection::{Call, Connection, Error, Script},
+    micros, millis,
+};
 use crate::{
     Reply,
     webhook::delivery::{Claim, DeliveryKey, DeliveryStore, StoreError, Ticket},
@@ -185,12 +188,4 @@ fn read_reply(parts: &[Bytes]) -> Option<Option<Reply>> {
 
 fn number<T: FromStr>(digits: &[u8]) -> Option<T> {
     std::str::from_utf8(digits).ok()?.parse().ok()
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
