@@ -95,7 +95,7 @@ impl DeliveryStore for RedisStore {
     async fn claim(&self, key: DeliveryKey) -> Result<Claim, StoreError> {
         let call = self.call("claim", key).arg(micros(self.lease));
         let answer: Vec<Bytes> = self.run(call).await?;
-        read_claim(key, &answer).ok_or_else(|| StoreError::new(Error::Unreadable))
+        read_claim(key, &answer).map_err(StoreError::new)
     }
 
     fn renew_every(&self) -> Option<Duration> {
@@ -111,13 +111,14 @@ impl DeliveryStore for RedisStore {
     async fn finish(&self, ticket: &Ticket, reply: Option<&Reply>) -> Result<bool, StoreError> {
         let mut call = self.call("finish", ticket.key).arg(ticket.fence);
         if let Some(reply) = reply {
-            match parts(reply) {
-                Some((method, json)) => call = call.arg(method).arg(json),
-                None => tracing::error!(
+            if let Some((method, json)) = parts(reply) {
+                call = call.arg(method).arg(json);
+            } else {
+                tracing::error!(
                     update_id = ticket.key.update_id,
                     method = reply.method(),
                     "a reply with files can't be kept, and is lost"
-                ),
+                );
             }
         }
         self.run(call).await
@@ -138,7 +139,7 @@ impl DeliveryStore for RedisStore {
 
     async fn take_reply(&self, key: DeliveryKey) -> Result<Option<Reply>, StoreError> {
         let answer: Vec<Bytes> = self.run(self.call("take_reply", key)).await?;
-        read_reply(&answer).ok_or_else(|| StoreError::new(Error::Unreadable))
+        read_reply(&answer).map_err(StoreError::new)
     }
 }
 
@@ -157,35 +158,34 @@ fn parts(reply: &Reply) -> Option<(&str, &[u8])> {
     reply.uploads().is_empty().then_some((method, json))
 }
 
-fn read_claim(key: DeliveryKey, answer: &[Bytes]) -> Option<Claim> {
-    let (what, rest) = answer.split_first()?;
-    match (&**what, rest) {
-        (b"done", reply) => Some(Claim::Done {
+fn read_claim(key: DeliveryKey, answer: &[Bytes]) -> Result<Claim, Error> {
+    let (what, rest) = answer.split_first().ok_or(Error::Unreadable)?;
+    Ok(match (&**what, rest) {
+        (b"done", reply) => Claim::Done {
             reply: read_reply(reply)?,
-        }),
-        (b"busy", [lease]) => Some(Claim::Busy {
+        },
+        (b"busy", [lease]) => Claim::Busy {
             lease: Duration::from_micros(number(lease)?),
-        }),
-        (b"granted", [fence, attempt]) => Some(Claim::Granted(Ticket {
+        },
+        (b"granted", [fence, attempt]) => Claim::Granted(Ticket {
             key,
             fence: number(fence)?,
             attempt: number(attempt)?,
-        })),
-        _ => None,
-    }
+        }),
+        _ => return Err(Error::Unreadable),
+    })
 }
 
-fn read_reply(parts: &[Bytes]) -> Option<Option<Reply>> {
-    match parts {
-        [] => Some(None),
-        [method, json] => {
-            let method = std::str::from_utf8(method).ok()?;
-            Reply::from_parts(method, json.clone()).map(Some)
-        }
-        _ => None,
-    }
+fn read_reply(answer: &[Bytes]) -> Result<Option<Reply>, Error> {
+    let [method, json] = answer else {
+        return answer.is_empty().then_some(None).ok_or(Error::Unreadable);
+    };
+    let method = std::str::from_utf8(method).map_err(|_| Error::Unreadable)?;
+    let reply = Reply::from_parts(method, json.clone());
+    reply.map(Some).ok_or(Error::Unreadable)
 }
 
-fn number<T: FromStr>(digits: &[u8]) -> Option<T> {
-    std::str::from_utf8(digits).ok()?.parse().ok()
+fn number<T: FromStr>(digits: &[u8]) -> Result<T, Error> {
+    let digits = std::str::from_utf8(digits).map_err(|_| Error::Unreadable)?;
+    digits.parse().map_err(|_| Error::Unreadable)
 }

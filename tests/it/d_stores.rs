@@ -1,5 +1,8 @@
 //! What must hold of any store of deliveries.
 
+// The suite isn't made of tests before it has a store.
+#![allow(clippy::unwrap_used)]
+
 use std::{future::Future, sync::Arc};
 
 use serde_json::json;

@@ -212,12 +212,12 @@ async fn d11_what_a_replica_had_begun_when_it_died_another_handles() {
     for id in IDS {
         other.deliver_until_taken(id).await;
     }
-    let once = Entry {
+    let expected = Entry {
         begun: 2,
         succeeded: 1,
     };
     for id in IDS {
-        assert_eq!(book.of(id), once, "update {id}");
+        assert_eq!(book.of(id), expected, "update {id}");
     }
 }
 
@@ -264,11 +264,11 @@ async fn d12_while_redis_is_down_nothing_is_handled_and_then_all_goes_on() {
     for id in [3, 2, 1] {
         other.deliver_until_taken(id).await;
     }
-    let once = Entry {
+    let expected = Entry {
         begun: 1,
         succeeded: 1,
     };
     for id in 1..=3 {
-        assert_eq!(book.of(id), once, "update {id}");
+        assert_eq!(book.of(id), expected, "update {id}");
     }
 }

@@ -155,6 +155,21 @@ async fn f7_limits_without_end_do_not_overflow() {
 }
 
 #[tokio::test]
+async fn f7_a_cluster_does_too() {
+    let Some(server) = Server::start_cluster().await else {
+        return;
+    };
+    let client = replica(&server, RateLimitLayer::new());
+    time_of(&[&client], 1..=3).await;
+    let refused = answered(&server, RateLimitLayer::new(), TOO_MANY);
+    assert!(refused.oneshot(call(4)).await.is_err());
+    let mut keys: Vec<String> = server.ask(&["KEYS", "*"]).await;
+    keys.sort_unstable();
+    let expected = ["log", "log:1", "log:2", "log:3", "log:4", "pause:4"];
+    assert_eq!(keys, expected.map(|key| format!("{{bot:limits}}:{key}")));
+}
+
+#[tokio::test]
 async fn f2_what_telegram_refused_one_the_others_do_not_ask_for() {
     let Some(server) = Server::start().await else {
         return;

@@ -53,6 +53,25 @@ impl Server {
         Some(server)
     }
 
+    /// A cluster of one, which is as strict about keys as one of many.
+    pub(crate) async fn start_cluster() -> Option<Self> {
+        let server = Self::start_with(&["--cluster-enabled", "yes"]).await?;
+        let _: () = server
+            .ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"])
+            .await;
+        let up = async {
+            while !server
+                .ask::<String>(&["CLUSTER", "INFO"])
+                .await
+                .contains("state:ok")
+            {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(20 * SECOND, up).await.expect("the cluster is up");
+        Some(server)
+    }
+
     pub(crate) async fn start_again(&mut self) {
         let mut command = Command::new("redis-server");
         command

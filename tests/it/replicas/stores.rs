@@ -161,6 +161,19 @@ async fn d3_a_reply_is_kept_only_of_what_is_done() {
 }
 
 #[tokio::test]
+async fn d11_a_cluster_does_too() {
+    let Some(server) = Server::start_cluster().await else {
+        return;
+    };
+    let store = server.store();
+    let ticket = granted(&store, key(1)).await;
+    assert!(store.renew(&ticket).await.unwrap());
+    assert!(store.finish(&ticket, Some(&reply("x"))).await.unwrap());
+    assert_eq!(done(&store, key(1)).await, Some(json_of(&reply("x"))));
+    assert_eq!(done(&store, key(1)).await, None);
+}
+
+#[tokio::test]
 async fn d12_a_redis_that_has_forgotten_the_script_is_told_again() {
     let Some(server) = Server::start().await else {
         return;
