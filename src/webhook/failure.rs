@@ -49,10 +49,10 @@ impl Failure {
 
     /// The handler's error, if it returned one.
     pub fn as_error(&self) -> Option<&(dyn error::Error + Send + Sync + 'static)> {
-        match &self.0 {
-            Kind::Error(error) => Some(&**error),
-            _ => None,
+        if let Kind::Error(error) = &self.0 {
+            return Some(&**error);
         }
+        None
     }
 }
 
@@ -71,18 +71,18 @@ impl fmt::Display for Failure {
 
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Kind::Error(error) => f.debug_tuple("Failure").field(error).finish(),
-            _ => write!(f, "Failure({self})"),
+        if let Kind::Error(error) = &self.0 {
+            return f.debug_tuple("Failure").field(error).finish();
         }
+        write!(f, "Failure({self})")
     }
 }
 
 impl error::Error for Failure {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        match &self.0 {
-            Kind::Error(error) => Some(&**error),
-            _ => None,
+        if let Kind::Error(error) = &self.0 {
+            return Some(&**error);
         }
+        None
     }
 }

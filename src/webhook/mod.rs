@@ -7,6 +7,8 @@
 //!   ▼
 //! http::Request<RawUpdate>  update_id and type read, the rest as it came
 //!   │ AllowedUpdatesLayer   not wanted                       200, empty
+//!   │ DeadlineLayer         not done in time                 503; what runs goes on
+//!   │ DeliveryLayer         handled before, or still         200, empty · joins it
 //!   │ ParseLayer<U>         RawUpdate → U                    400 · 200 (or 500)
 //!   ▼
 //! http::Request<U>  →  handler
@@ -36,6 +38,7 @@ mod late;
 pub mod parse;
 mod raw_update;
 mod rejection;
+mod reliable;
 pub mod reply;
 mod reply_body;
 mod secret;
@@ -53,6 +56,7 @@ pub use self::{
     parse::ParseLayer,
     raw_update::RawUpdate,
     rejection::Rejection,
+    reliable::{DefaultStore, Store},
     reply::{ErrorsAsResponses, PassErrors, ReplyLayer},
     reply_body::ReplyBody,
     secret::{BotId, InvalidSecretToken, SECRET_TOKEN_HEADER, SecretToken, SecretTokens},

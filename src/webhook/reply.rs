@@ -57,7 +57,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{Failure, Rejection, ReplyBody, rejection::empty_response};
-use crate::{Client, IntoReply, Reply, ReplyError};
+use crate::{Client, IntoReply, Reply, ReplyError, client::ErrorKind};
 
 /// Encodes what the handler returns. See the [module](self).
 ///
@@ -180,7 +180,8 @@ async fn call(reply: Reply, client: Arc<Client>) -> Response<ReplyBody> {
     };
     match done {
         Ok(_) => empty_response(),
-        Err(error) if !error.is_retryable() => {
+        // A file that can't be read is no refusal.
+        Err(error) if !error.is_retryable() && error.kind() != ErrorKind::Upload => {
             tracing::error!(%error, "telegram refused a reply");
             empty_response()
         }

@@ -1,65 +1,28 @@
 //! The transports against real servers: HTTP/2 where it is offered, TLS only with whom is trusted.
 
-use std::{convert::Infallible, sync::Arc};
-
-use http::{Request, Response, Version};
-use hyper::{body::Incoming, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::conn::auto,
-};
-use rcgen::generate_simple_self_signed;
-use tokio::net::TcpListener;
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{self, ServerConfig, pki_types::PrivateKeyDer},
-};
+use http::{Response, Version, request};
 use tower_telegram::{
     BotToken, Client,
-    client::{BotApi, ErrorKind, HttpTransport, ReqwestTransport},
-    methods::{GetMe, SendMessage},
-    testing::Telegram,
+    client::{BotApi, ErrorKind, HttpTransport},
+    methods::{GetMe, SetChatPhoto},
+    types::InputFile,
 };
 
-/// A Bot API over TLS on loopback that offers these protocols, and answers with the version that it
-/// was called in as the bot's first name. Gives its URL and its certificate.
-async fn serve(protocols: &[&str]) -> (String, String) {
-    let made = generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .expect("they fit");
-    config.alpn_protocols = protocols.iter().map(|p| p.as_bytes().to_vec()).collect();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let port = listener.local_addr().expect("bound").port();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
-            tokio::spawn(async move {
-                // A client that doesn't trust the certificate ends it here.
-                if let Ok(stream) = acceptor.accept(stream).await {
-                    let server = auto::Builder::new(TokioExecutor::new());
-                    let done = server.serve_connection(TokioIo::new(stream), service_fn(answer));
-                    drop(done.await);
-                }
-            });
-        }
-    });
-    (format!("https://localhost:{port}"), made.cert.pem())
-}
+use crate::tls::Tls;
 
-async fn answer(request: Request<Incoming>) -> Result<Response<String>, Infallible> {
-    let version = match request.version() {
+/// The version that it was called in as the bot's first name; `true` for any other method.
+fn answer(head: &request::Parts) -> Response<String> {
+    let version = match head.version {
         Version::HTTP_2 => "two",
         _ => "one",
     };
     let me = format!(r#"{{"id":1,"is_bot":true,"first_name":"{version}"}}"#);
-    Ok(Response::new(format!(r#"{{"ok":true,"result":{me}}}"#)))
+    let result = if head.uri.path().ends_with("/getMe") {
+        &me
+    } else {
+        "true"
+    };
+    Response::new(format!(r#"{{"ok":true,"result":{result}}}"#))
 }
 
 fn client(url: &str, pem: &str) -> Client {
@@ -78,22 +41,23 @@ async fn http_2_is_spoken_where_it_is_offered_and_else_http_1() {
         (&["http/1.1"], "one"),
         (&[], "one"),
     ] {
-        let (url, pem) = serve(offered).await;
-        let client = client(&url, &pem);
+        let server = Tls::start(offered, answer).await;
+        let client = client(&server.url(), &server.pem);
         for _ in 0..2 {
             let me = client.send(GetMe::new()).await.expect("an answer");
             assert_eq!(me.first_name, spoken, "{offered:?}");
         }
+        assert_eq!(server.connections(), 1);
     }
 }
 
 #[tokio::test]
 async fn a_server_that_is_not_trusted_gets_no_call() {
-    let (url, _) = serve(&["h2"]).await;
-    let (_, other) = serve(&["h2"]).await;
+    let server = Tls::start(&["h2"], answer).await;
+    let other = Tls::start(&["h2"], answer).await;
     let token = BotToken::new("1:secret").expect("a token");
-    let bundled = Client::with_base_url(&token, &url).expect("a URL");
-    for client in [client(&url, &other), bundled] {
+    let bundled = Client::with_base_url(&token, &server.url()).expect("a URL");
+    for client in [client(&server.url(), &other.pem), bundled] {
         let error = client.send(GetMe::new()).await.expect_err("not trusted");
         assert_eq!(error.kind(), ErrorKind::Transport);
         assert!(!error.may_have_arrived(), "{error:?}");
@@ -108,7 +72,34 @@ async fn a_server_that_is_not_trusted_gets_no_call() {
 }
 
 #[tokio::test]
+async fn f10_a_thousand_calls_at_once_share_a_connection_of_http_2() {
+    let server = Tls::start(&["h2", "http/1.1"], answer).await;
+    let client = client(&server.url(), &server.pem);
+    // What a server speaks is known once there is a connection.
+    client.send(GetMe::new()).await.expect("an answer");
+    let calls = (0..1000).map(|i| {
+        let client = client.clone();
+        tokio::spawn(async move {
+            if i % 10 == 0 {
+                let file = InputFile::bytes("a", vec![7; 100_000]);
+                client.send(SetChatPhoto::new(7, file)).await
+            } else {
+                client.send(GetMe::new()).await.map(|me| me.id == 1)
+            }
+        })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        let done = call.await.expect("it doesn't panic");
+        assert!(done.expect("an answer"));
+    }
+    assert_eq!(server.connections(), 1);
+}
+
+#[cfg(all(feature = "reqwest", feature = "testing"))]
+#[tokio::test]
 async fn a_reqwest_client_is_a_transport() {
+    use tower_telegram::{client::ReqwestTransport, methods::SendMessage, testing::Telegram};
+
     let telegram = Telegram::start().await.expect("a port");
     let token = telegram.token().parse().expect("a token");
     let http = ReqwestTransport::new(reqwest::Client::new());

@@ -23,6 +23,11 @@ impl DeliveryHandle {
         self.flights.len()
     }
 
+    /// How many requests wait for the answer of one that is being handled. Those that hung up don't.
+    pub fn waiting(&self) -> usize {
+        self.flights.waiting()
+    }
+
     /// Turns new updates away, waits for those that run, and cuts off what still runs after `limit`.
     ///
     /// Call it when the server is told to stop, and the server's own graceful shutdown beside it: that

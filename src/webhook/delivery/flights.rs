@@ -109,11 +109,9 @@ impl Flights {
         key: DeliveryKey,
         mut answer: Answer,
         rest: impl Fn() -> Answer,
-    ) -> Result<(), Answer> {
+    ) -> Option<Answer> {
         let mut running = self.running();
-        let Some(flight) = running.get_mut(&key) else {
-            return Ok(());
-        };
+        let flight = running.get_mut(&key)?;
         while let Some(asker) = flight.pop() {
             match asker.send(answer) {
                 Ok(()) => {
@@ -124,12 +122,12 @@ impl Flights {
                         // Gone, then.
                         drop(asker.send(rest()));
                     }
-                    return Ok(());
+                    return None;
                 }
                 Err(back) => answer = back,
             }
         }
-        Err(answer)
+        Some(answer)
     }
 
     /// Ends it, if nobody has asked in the meantime.
@@ -169,6 +167,12 @@ impl Flights {
 
     pub(super) fn len(&self) -> usize {
         self.running().len()
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        let running = self.running();
+        let askers = running.values().flat_map(Flight::askers);
+        askers.filter(|asker| !asker.is_closed()).count()
     }
 
     /// Waits until none is left, after it was closed.
@@ -237,7 +241,7 @@ mod tests {
 
     fn land(flights: &Flights) -> bool {
         let landed = flights.land(KEY, answer(StatusCode::ACCEPTED), Answer::default);
-        landed.is_ok()
+        landed.is_none()
     }
 
     #[test]

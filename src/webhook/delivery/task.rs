@@ -3,7 +3,6 @@
 use std::{error::Error, sync::Arc, time::Duration};
 
 use http::{Extensions, HeaderValue, Request, Response, StatusCode, header};
-use tower::ServiceExt as _;
 use tower_service::Service;
 
 use super::{
@@ -76,7 +75,7 @@ pub(super) async fn run<St, S>(
 }
 
 impl<St: DeliveryStore> Shared<St> {
-    async fn handle<S>(&self, ticket: Ticket, service: S, request: Request<RawUpdate>) -> Answer
+    async fn handle<S>(&self, ticket: Ticket, mut service: S, request: Request<RawUpdate>) -> Answer
     where
         S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
         S::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -87,7 +86,8 @@ impl<St: DeliveryStore> Shared<St> {
             let answer = failed(Failure::vanished());
             return self.failed(ticket, update, answer).await;
         }
-        let handling = caught(service.oneshot(request));
+        // It was polled ready before it came here. A handler may panic before it returns its future.
+        let handling = caught(async move { service.call(request).await });
         let done = match self.store.renew_every() {
             None => handling.await,
             Some(every) => self.renewing(&ticket, every, handling).await,
@@ -234,7 +234,7 @@ impl<St: DeliveryStore> Shared<St> {
         let retry = answer.headers().get(header::RETRY_AFTER).cloned();
         loop {
             let rest = || without_reply(status, &extensions, retry.as_ref());
-            let Err(back) = self.flights.land(key, answer, rest) else {
+            let Some(back) = self.flights.land(key, answer, rest) else {
                 return;
             };
             answer = back;

@@ -36,13 +36,13 @@ async fn granted_later(store: &RedisStore) -> Ticket {
 
 /// What an error and its sources say, in every way.
 fn all_of(error: &StoreError) -> String {
-    let mut text = format!("{error} {error:?}");
+    let mut said = vec![format!("{error} {error:?}")];
     let mut source = error.source();
     while let Some(error) = source {
-        text += &format!(" {error} {error:?}");
+        said.push(format!("{error} {error:?}"));
         source = error.source();
     }
-    text
+    said.join(" ")
 }
 
 #[tokio::test]
