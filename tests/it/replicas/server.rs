@@ -2,6 +2,7 @@
 
 use std::{
     env, fs,
+    net::TcpListener,
     path::PathBuf,
     process::{self, Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -53,9 +54,14 @@ impl Server {
         Some(server)
     }
 
-    /// A cluster of one, which is as strict about keys as one of many.
+    /// A cluster of one, which is as strict about keys as one of many. Its nodes talk over a port, and
+    /// even one that is alone listens there.
     pub(crate) async fn start_cluster() -> Option<Self> {
-        let server = Self::start_with(&["--cluster-enabled", "yes"]).await?;
+        let free = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let port = free.local_addr().expect("it is bound").port().to_string();
+        drop(free);
+        let server =
+            Self::start_with(&["--cluster-enabled", "yes", "--cluster-port", &port]).await?;
         let _: () = server
             .ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"])
             .await;
