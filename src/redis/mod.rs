@@ -7,8 +7,12 @@
 //!
 //! Each takes a connection of the crate [redis](https://docs.rs/redis): any that can be cloned. Its
 //! `ConnectionManager` is a good one, as it connects again by itself, and can be made while Redis is
-//! down; a plain `MultiplexedConnection` fails for ever once Redis was restarted. What is asked is one
-//! script over keys of one slot, so that a cluster's connection does too.
+//! down; a plain `MultiplexedConnection` fails for ever once Redis was restarted. It is made inside a
+//! Tokio runtime. What is asked is one script over keys of one slot, so that a cluster's connection
+//! does too.
+//!
+//! A connection whose other end is gone without a word fails only when the operating system gives it
+//! up, which may take a quarter of an hour: its `TcpSettings` can have a shorter time-out.
 //!
 //! Redis 5 or newer is needed, or what speaks like it. Its clock is the one that counts; those of the
 //! replicas may differ.

@@ -32,7 +32,8 @@ const MIN_LEASE: Duration = Duration::from_millis(100);
 /// 4. A reply that nobody waited for is kept, unless it has files: those are on one replica only.
 /// 5. A Redis that doesn't answer in two seconds, unless told otherwise, is as good as down: then
 ///    updates are answered with 503, and Telegram sends them again.
-/// 6. A claim whose answer was lost holds nevertheless, until its time is over.
+/// 6. A claim whose answer was lost holds nevertheless until its time is over, and counts as an
+///    attempt.
 ///
 /// A Redis that loses its memory, or drops keys to make room (any `maxmemory-policy` but
 /// `noeviction`), has updates handled again that were done before and that Telegram sends again. Those

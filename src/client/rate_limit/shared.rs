@@ -1,6 +1,8 @@
 //! What was sent when, for all replicas of a bot.
 
 use std::{
+    error::Error,
+    future::Future,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -68,8 +70,8 @@ impl Shared {
             Ok(answer) => Some(answer),
             Err(error) => {
                 *self.down_until() = Some(Instant::now() + PAUSE);
-                let source = std::error::Error::source(&error).map(tracing::field::display);
-                tracing::warn!(%error, source, "limits aren't shared with other replicas");
+                let error = &error as &(dyn Error + 'static);
+                tracing::warn!(error, "limits aren't shared with other replicas");
                 None
             }
         }

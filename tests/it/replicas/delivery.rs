@@ -2,22 +2,27 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    future::pending,
+    future::{pending, ready},
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
 use http::{Request, Response, StatusCode, header};
+use http_body_util::BodyExt as _;
 use tokio::{
     runtime::{Builder, Runtime},
-    sync::watch,
+    sync::{Semaphore, watch},
     task::JoinSet,
     time::{Instant, sleep, timeout},
 };
-use tower::{BoxError, Layer as _, ServiceExt as _, service_fn, util::BoxCloneSyncService};
-use tower_telegram::webhook::{DeliveryLayer, RawUpdate, ReplyBody};
+use tower::{BoxError, ServiceBuilder, ServiceExt as _, util::BoxCloneSyncService};
+use tower_telegram::{
+    Reply, handler_fn,
+    webhook::{DeliveryLayer, RawUpdate, ReplyBody, ReplyLayer},
+};
 
 use super::server::{SECOND, Server};
+use crate::d_stores::{json_of, reply};
 
 type Bot = BoxCloneSyncService<Request<RawUpdate>, Response<ReplyBody>, BoxError>;
 
@@ -71,7 +76,7 @@ impl Replica {
     fn start<H, F>(server: &Server, lease: Duration, handler: H) -> Self
     where
         H: Fn(i64) -> F + Clone + Send + Sync + 'static,
-        F: Future<Output = Result<(), BoxError>> + Send + 'static,
+        F: Future<Output = Result<Reply, BoxError>> + Send + 'static,
     {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
@@ -82,34 +87,44 @@ impl Replica {
         let entered = runtime.enter();
         let store = server.store().lease(lease).timeout(SECOND / 2);
         drop(entered);
-        let service = service_fn(move |update: Request<RawUpdate>| {
-            let handling = handler(update.body().update_id());
-            async move { handling.await.map(|()| Response::default()) }
-        });
+        let service = ServiceBuilder::new()
+            .layer(DeliveryLayer::with_store(store))
+            .layer(ReplyLayer::new())
+            .service(handler_fn(move |update: RawUpdate| {
+                handler(update.update_id())
+            }))
+            .map_err(BoxError::from);
         Self {
-            bot: BoxCloneSyncService::new(DeliveryLayer::with_store(store).layer(service)),
+            bot: BoxCloneSyncService::new(service),
             runtime: Some(runtime),
         }
     }
 
-    /// What Telegram is answered; nothing if the replica dies before.
+    /// What Telegram is answered; nothing if the replica dies before. It hangs up when this is dropped.
     async fn deliver(&self, id: i64) -> Option<Response<ReplyBody>> {
         let json = format!(r#"{{"update_id":{id},"poll":{{"id":"1"}}}}"#);
         let update = RawUpdate::from_bytes(json.into()).unwrap();
         let asking = self.bot.clone().oneshot(Request::new(update));
-        let answer = self.runtime.as_ref()?.spawn(asking).await.ok()?;
+        let mut connection = JoinSet::new();
+        connection.spawn_on(asking, self.runtime.as_ref()?.handle());
+        let answer = connection.join_next().await?.ok()?;
         Some(answer.expect("errors are answers"))
     }
 
-    /// Delivers until it is taken, as Telegram does, only sooner.
-    async fn deliver_until_taken(&self, id: i64) {
+    /// Delivers until it is taken, as Telegram does, only sooner. The reply's text.
+    async fn deliver_until_taken(&self, id: i64) -> String {
         let delivering = async {
-            while !self.deliver(id).await.unwrap().status().is_success() {
+            loop {
+                let answer = self.deliver(id).await.unwrap();
+                if answer.status().is_success() {
+                    return answer.into_body().collect().await.unwrap().to_bytes();
+                }
                 sleep(Duration::from_millis(10)).await;
             }
         };
         let taken = timeout(40 * SECOND, delivering).await;
-        assert!(taken.is_ok(), "update {id} is never taken");
+        let reply = taken.unwrap_or_else(|_| panic!("update {id} is never taken"));
+        String::from_utf8(reply.to_vec()).unwrap()
     }
 
     /// As `kill -9` would.
@@ -148,7 +163,7 @@ async fn d11_updates_that_come_to_both_replicas_succeed_once() {
                     return Err("the first time fails".into());
                 }
                 book.succeed(id);
-                Ok(())
+                Ok(Reply::nothing())
             }
         }
     };
@@ -170,6 +185,47 @@ async fn d11_updates_that_come_to_both_replicas_succeed_once() {
 }
 
 #[tokio::test]
+async fn d3_a_reply_that_nobody_had_goes_to_who_asks_another_replica() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (book, go) = (Book::default(), Arc::new(Semaphore::new(0)));
+    let handler = {
+        let (book, go) = (book.clone(), go.clone());
+        move |id| {
+            let (book, go) = (book.clone(), go.clone());
+            async move {
+                book.begin(id);
+                go.acquire().await?.forget();
+                book.succeed(id);
+                Ok(reply("late"))
+            }
+        }
+    };
+    let one = Replica::start(&server, 30 * SECOND, handler.clone());
+    let other = Replica::start(&server, 30 * SECOND, handler);
+    tokio::select! {
+        answer = one.deliver(1) => panic!("{answer:?}"),
+        () = book.until_begun([1]) => {}
+    }
+    go.add_permits(1);
+    let asking = async {
+        loop {
+            let had = other.deliver_until_taken(1).await;
+            if !had.is_empty() {
+                return had;
+            }
+        }
+    };
+    let had = timeout(20 * SECOND, asking).await;
+    assert_eq!(had, Ok(json_of(&reply("late"))));
+    for replica in [&other, &one, &other] {
+        assert_eq!(replica.deliver_until_taken(1).await, "");
+    }
+    assert_eq!(book.of(1).begun, 1);
+}
+
+#[tokio::test]
 async fn d11_what_a_replica_had_begun_when_it_died_another_handles() {
     const IDS: std::ops::Range<i64> = 0..20;
     let Some(server) = Server::start().await else {
@@ -188,7 +244,7 @@ async fn d11_what_a_replica_had_begun_when_it_died_another_handles() {
         move |id| {
             book.begin(id);
             book.succeed(id);
-            std::future::ready(Ok(()))
+            ready(Ok(Reply::nothing()))
         }
     };
     let mut dying = Replica::start(&server, SECOND, stuck);
@@ -236,7 +292,7 @@ async fn d12_while_redis_is_down_nothing_is_handled_and_then_all_goes_on() {
                 book.begin(id);
                 gate.wait_for(|open| open.contains(&id)).await?;
                 book.succeed(id);
-                Ok(())
+                Ok(Reply::nothing())
             }
         }
     };

@@ -6,9 +6,12 @@ use tokio::time::{Instant, sleep, timeout};
 use tower_telegram::{
     IntoReply as _, Reply,
     methods::SendDocument,
-    redis::RedisStore,
+    redis::{RedisLimits, RedisStore},
     types::InputFile,
-    webhook::delivery::{Claim, DeliveryStore, StoreError, Ticket},
+    webhook::{
+        DeliveryLayer,
+        delivery::{Claim, DeliveryStore, StoreError, Ticket},
+    },
 };
 
 use super::server::{SECOND, Server};
@@ -43,6 +46,14 @@ fn all_of(error: &StoreError) -> String {
         source = error.source();
     }
     said.join(" ")
+}
+
+#[test]
+fn what_replicas_share_can_go_anywhere() {
+    fn goes<T: Clone + Send + Sync + 'static>() {}
+    goes::<RedisStore>();
+    goes::<RedisLimits>();
+    goes::<DeliveryLayer<RedisStore>>();
 }
 
 #[tokio::test]
