@@ -41,8 +41,8 @@
 //! - **`reqwest`** makes any `reqwest::Client` a transport. It turns on `tokio` and `gzip`.
 //! - **`gzip`** asks for compressed answers, and reads them.
 //! - **`tokio`** brings what waits, has tasks or reads files: the read deadline of
-//!   [`UpdateLayer`](webhook::UpdateLayer), `DeliveryLayer` and `DeadlineLayer`, the client's time-outs, its `RetryLayer` and
-//!   `RateLimitLayer`, `Client::ensure_webhook` and `WebhookHealth` in [`setup`], `polling`, and
+//!   [`UpdateLayer`](webhook::UpdateLayer), `DeliveryLayer`, `DeadlineLayer` and `SequenceLayer`, the
+//!   client's time-outs, its `RetryLayer` and `RateLimitLayer`, `Client::ensure_webhook` and `WebhookHealth` in [`setup`], `polling`, and
 //!   uploads from paths and readers. Without it a slow peer is bounded in size and not in time.
 //! - **`redis`** is what replicas of a bot share through Redis: which updates were handled, and the
 //!   limits on calls. It turns on `tokio`.
@@ -51,7 +51,8 @@
 //! - **`serde-all`** adds the reverse of what a type needs by its role: what is received can be
 //!   serialized, what is sent deserialized. For round trips, proxies and test kits; the build takes
 //!   longer.
-//! - **`testing`** is a Telegram on loopback to test bots against. For dev-dependencies.
+//! - **`testing`** is a Telegram on loopback to test bots against, with people in it. For
+//!   dev-dependencies; it turns on `serde-all`.
 //!
 //! # Minimum supported Rust version
 //!
@@ -65,6 +66,8 @@ mod backoff;
 mod body;
 pub mod client;
 mod json;
+#[cfg(feature = "tokio")]
+mod keyed_queues;
 mod method;
 pub mod methods;
 mod model;

@@ -1,12 +1,9 @@
 //! Starting an embedded Telegram.
 
-use std::{
-    net::Ipv4Addr,
-    sync::{Arc, atomic::AtomicI64},
-    time::Duration,
-};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::{
@@ -19,6 +16,7 @@ use super::{
     state::State,
     webhook::Webhook,
     wire::Limits,
+    world::World,
 };
 
 /// Starts a [`Telegram`] with settings of its own.
@@ -36,6 +34,8 @@ pub struct TelegramBuilder {
     max_upload: usize,
     keep_uploads: usize,
     trusted_roots: Vec<Bytes>,
+    has_strict_chats: bool,
+    has_privacy_mode: bool,
 }
 
 impl Default for TelegramBuilder {
@@ -52,6 +52,8 @@ impl Default for TelegramBuilder {
             max_upload: 256 << 20,
             keep_uploads: usize::MAX,
             trusted_roots: Vec::new(),
+            has_strict_chats: false,
+            has_privacy_mode: false,
         }
     }
 }
@@ -129,6 +131,21 @@ impl TelegramBuilder {
         self
     }
 
+    /// Knows only the chats that the test has made: all others are "chat not found". Otherwise a chat that is
+    /// named by a number is made up as it is needed, with a made-up person or group behind it.
+    pub fn strict_chats(mut self) -> Self {
+        self.has_strict_chats = true;
+        self
+    }
+
+    /// Turns privacy mode on: in groups the bot is told only of commands, of mentions of it, of replies to it
+    /// and of service messages, unless it is an administrator. Off by default, other than with a new bot of
+    /// Telegram's.
+    pub fn privacy_mode(mut self) -> Self {
+        self.has_privacy_mode = true;
+        self
+    }
+
     /// Starts it on a free port of 127.0.0.1. Must be called within a Tokio runtime.
     ///
     /// # Errors
@@ -141,10 +158,12 @@ impl TelegramBuilder {
             .await
             .map_err(Error::Start)?;
         let api_url = format!("http://{}", listener.local_addr().map_err(Error::Start)?);
+        let bot = json!({
+            "id": bot_id, "is_bot": true, "first_name": "Test bot", "username": self.user_name,
+        });
         let state = Arc::new(State {
             token: self.token,
             bot_id,
-            user_name: self.user_name,
             webhook: Webhook::new(self.webhook_cooldown, self.first_update_id, roots),
             log: CallLog::default(),
             overrides: Overrides::default(),
@@ -157,7 +176,8 @@ impl TelegramBuilder {
             max_attempts: self.max_attempts,
             patience: self.patience,
             files: Files::default(),
-            message_id: AtomicI64::new(0),
+            world: World::new(bot, self.has_strict_chats),
+            has_privacy_mode: self.has_privacy_mode,
         });
         let server = tokio::spawn(api::serve(listener, Arc::clone(&state))).abort_handle();
         Ok(Telegram {

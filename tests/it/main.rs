@@ -8,6 +8,7 @@
 
 mod a_privacy;
 mod a_secret;
+mod a_source_ip;
 mod a_timing;
 #[cfg(feature = "client")]
 mod a_token;
@@ -24,6 +25,8 @@ mod bodies;
 mod c_wanted;
 #[cfg(all(feature = "client", feature = "testing"))]
 mod d_delivery;
+#[cfg(all(feature = "testing", feature = "tokio"))]
+mod d_sequence;
 #[cfg(feature = "tokio")]
 mod d_stores;
 mod e_answers;
@@ -56,6 +59,8 @@ mod g_webhook;
 mod generate;
 mod log;
 mod oneshot;
+#[cfg(all(feature = "client", feature = "testing"))]
+mod people;
 #[cfg(all(feature = "client", feature = "testing"))]
 mod polling;
 mod readiness;

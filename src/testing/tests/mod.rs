@@ -1,6 +1,8 @@
 //! The whole of it, over sockets: a scripted bot on one side, a plain client on the other.
 
 mod bot_api;
+mod decoders;
+mod every_method;
 mod files;
 mod polling;
 mod reading;
@@ -8,6 +10,7 @@ mod redelivery;
 mod replies;
 mod sending;
 mod tls;
+mod world;
 
 use std::{
     collections::VecDeque,
