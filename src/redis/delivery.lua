@@ -100,6 +100,14 @@ function operations.fail(fence)
   return 1
 end
 
+function operations.release(fence)
+  local released = operations.fail(fence)
+  if released == 1 and redis.call('HEXISTS', key, 'attempt') == 1 then
+    redis.call('HINCRBY', key, 'attempt', -1)
+  end
+  return released
+end
+
 function operations.keep_reply(method, json)
   if redis.call('HEXISTS', key, 'done') == 0 then
     return 0

@@ -130,6 +130,11 @@ impl DeliveryStore for RedisStore {
             .await
     }
 
+    async fn release(&self, ticket: &Ticket) -> Result<bool, StoreError> {
+        self.run(self.call("release", ticket.key).arg(ticket.fence))
+            .await
+    }
+
     async fn keep_reply(&self, key: DeliveryKey, reply: &Reply) -> Result<bool, StoreError> {
         let Some((method, json)) = parts(reply) else {
             return Ok(false);

@@ -111,6 +111,21 @@ pub(crate) async fn d5_what_failed_is_granted_again_and_counted(store: impl Deli
     }
 }
 
+pub(crate) async fn d9_what_was_not_tried_is_not_counted(store: impl DeliveryStore) {
+    for attempt in 1..=2 {
+        for _ in 0..2 {
+            let ticket = granted(&store, key(1)).await;
+            assert_eq!(ticket.attempt, attempt);
+            assert!(store.release(&ticket).await.unwrap());
+            assert!(!store.release(&ticket).await.unwrap(), "it was released");
+            assert!(!store.finish(&ticket, None).await.unwrap());
+        }
+        let failing = granted(&store, key(1)).await;
+        assert!(store.fail(&failing).await.unwrap());
+        assert!(!store.release(&failing).await.unwrap(), "it has failed");
+    }
+}
+
 pub(crate) async fn d11_who_has_lost_a_claim_can_do_nothing(store: impl DeliveryStore) {
     let lost = granted(&store, key(1)).await;
     assert!(store.fail(&lost).await.unwrap());
@@ -180,6 +195,7 @@ macro_rules! suite {
             d3_of_32_who_ask_for_a_reply_one_has_it
             d4_updates_and_bots_are_apart
             d5_what_failed_is_granted_again_and_counted
+            d9_what_was_not_tried_is_not_counted
             d11_who_has_lost_a_claim_can_do_nothing
         }
     };

@@ -192,7 +192,8 @@ impl<St: DeliveryStore> Shared<St> {
     /// There was no room for it further in. That is no failure of the update's.
     async fn release(&self, ticket: Ticket, answer: Answer) -> Answer {
         if let Err(error) = self.store.release(&ticket).await {
-            tracing::error!(%error, "it isn't noted that an update wasn't tried");
+            let error = &error as &(dyn Error + 'static);
+            tracing::error!(error, "it isn't noted that an update wasn't tried");
         }
         answer
     }
