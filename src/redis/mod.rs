@@ -24,18 +24,22 @@
 //! use tower_telegram::{
 //!     client::RateLimitLayer,
 //!     redis::{RedisLimits, RedisStore},
-//!     webhook::DeliveryLayer,
+//!     types::Update,
+//!     webhook::{DeliveryLayer, SecretToken, Webhook},
 //! };
 //!
-//! # fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let connection = redis::Client::open("redis://127.0.0.1/")?
 //!     .get_connection_manager_lazy(ConnectionManagerConfig::new())?;
 //!
 //! // The way in:
-//! let delivery = DeliveryLayer::with_store(RedisStore::new(connection.clone(), "my_bot"));
+//! let store = RedisStore::new(connection.clone(), "my_bot");
+//! let webhook = Webhook::new(SecretToken::new("a-long_Secret")?)
+//!     .delivery(DeliveryLayer::with_store(store))
+//!     .handler(async |update: Update| println!("{}", update.update_id));
 //! // The way out:
 //! let limits = RateLimitLayer::new().shared(RedisLimits::new(connection, "my_bot"));
-//! # drop((delivery, limits));
+//! # drop((webhook, limits));
 //! # Ok(())
 //! # }
 //! ```
