@@ -115,6 +115,22 @@ impl Reply {
         })))
     }
 
+    /// One without files again from its method and its [`json`](Self::json); `None` if these aren't
+    /// what a reply has.
+    #[cfg(feature = "redis")]
+    pub(crate) fn from_parts(method: &str, json: Bytes) -> Option<Self> {
+        let name = serde_json::to_string(method).ok()?;
+        let rest = json.strip_prefix(b"{\"method\":")?;
+        let rest = rest.strip_prefix(name.as_bytes())?;
+        serde_json::from_slice::<&serde_json::value::RawValue>(&json).ok()?;
+        Some(Self(Some(Payload {
+            method: method.into(),
+            parameters_at: json.len() - rest.len(),
+            json,
+            uploads: Vec::new(),
+        })))
+    }
+
     /// The method's name, if there is one.
     pub fn method(&self) -> Option<&str> {
         self.0.as_ref().map(|payload| &*payload.method)
@@ -334,6 +350,31 @@ mod tests {
         assert!(Reply::nothing().to_api_request().unwrap().is_none());
         let odd = Reply::raw("x/y", &json!({})).unwrap();
         assert!(odd.to_api_request().is_err());
+    }
+
+    #[cfg(feature = "redis")]
+    #[test]
+    fn d3_a_reply_is_the_same_after_it_was_kept_elsewhere() {
+        let replies = [
+            SendMessage::new(42, "a \"b\"").into_reply().unwrap(),
+            Reply::raw("odd \"name\"", &json!({})).unwrap(),
+        ];
+        for reply in replies {
+            let (method, json) = (reply.method().unwrap(), reply.json().unwrap());
+            let again = Reply::from_parts(method, json.clone()).unwrap();
+            assert_eq!(again.method(), reply.method());
+            assert_eq!(again.json(), reply.json());
+            let call = |reply: &Reply| Some(reply.to_api_request().ok()??.json().to_vec());
+            assert_eq!(call(&again), call(&reply));
+        }
+        for (method, json) in [
+            ("sendMessage", "{\"method\":\"sendPhoto\"}"),
+            ("sendMessage", "{\"method\":\"sendMessage\""),
+            ("sendMessage", "{\"chat_id\":1}"),
+            ("sendMessage", ""),
+        ] {
+            assert!(Reply::from_parts(method, json.into()).is_none(), "{json}");
+        }
     }
 
     #[test]

@@ -13,7 +13,8 @@
 //!    call names no chat.
 //!
 //! Clones of the layer and of its services share the limits; a layer with a limit set anew begins
-//! anew. Telegram counts by bot, so each bot wants a layer of its own.
+//! anew. Telegram counts by bot, so each bot wants a layer of its own, and with the feature `redis`
+//! its replicas can share one (`RateLimitLayer::shared`).
 //!
 //! The service is always ready, as no call is known yet when it is asked: each waits in its future,
 //! and asks the service below when its time has come. It counts from when that one is ready, and
@@ -53,6 +54,8 @@
 
 mod memory;
 mod policy;
+#[cfg(feature = "redis")]
+mod shared;
 mod store;
 mod window;
 
@@ -73,7 +76,7 @@ pub use self::policy::Rate;
 use self::{
     memory::Memory,
     policy::{Chat, Limits, counts},
-    store::Store,
+    store::{Log, Store},
 };
 use super::{ApiRequest, ApiResponse, Error, into_error::IntoError};
 use crate::keyed_queues::KeyedQueues;
@@ -82,24 +85,40 @@ use crate::keyed_queues::KeyedQueues;
 #[derive(Clone)]
 pub struct RateLimitLayer {
     limits: Limits,
-    limiter: Arc<Limiter<Memory>>,
+    limiter: Arc<Limiter<Log>>,
 }
 
 impl RateLimitLayer {
     /// Telegram's limits: 30 a second overall, one a second to a chat, 20 a minute to a group or
     /// channel.
     pub fn new() -> Self {
-        Self::with_limits(Limits::TELEGRAM)
+        let limits = Limits::TELEGRAM;
+        Self::with_log(limits, Log::Memory(Memory::new(limits)))
     }
 
-    fn with_limits(limits: Limits) -> Self {
-        let limiter = Arc::new(Limiter::new(Memory::new(limits)));
+    fn with_log(limits: Limits, log: Log) -> Self {
+        let limiter = Arc::new(Limiter::new(log));
         Self { limits, limiter }
+    }
+
+    fn with_limits(&self, limits: Limits) -> Self {
+        Self::with_log(limits, self.limiter.store.with_limits(limits))
+    }
+
+    /// Keeps to the limits together with all that share these: the replicas of a bot. Each should have
+    /// the same limits set.
+    ///
+    /// The order in which calls to a chat are made is each replica's own. A call that is dropped at the
+    /// very moment at which Redis is asked may have used up its turn.
+    #[cfg(feature = "redis")]
+    pub fn shared(self, limits: crate::redis::RedisLimits) -> Self {
+        let shared = Box::new(shared::Shared::new(self.limits, limits));
+        Self::with_log(self.limits, Log::Shared(shared))
     }
 
     /// How many calls the bot makes in all. `None` switches the limit off.
     pub fn overall(self, rate: impl Into<Option<Rate>>) -> Self {
-        Self::with_limits(Limits {
+        self.with_limits(Limits {
             overall: rate.into(),
             ..self.limits
         })
@@ -107,7 +126,7 @@ impl RateLimitLayer {
 
     /// How many calls go to a chat of any kind. `None` switches the limit off.
     pub fn per_chat(self, rate: impl Into<Option<Rate>>) -> Self {
-        Self::with_limits(Limits {
+        self.with_limits(Limits {
             chat: rate.into(),
             ..self.limits
         })
@@ -116,7 +135,7 @@ impl RateLimitLayer {
     /// How many calls go to a group or channel, besides the limit of any chat. `None` switches the
     /// limit off.
     pub fn per_group(self, rate: impl Into<Option<Rate>>) -> Self {
-        Self::with_limits(Limits {
+        self.with_limits(Limits {
             group: rate.into(),
             ..self.limits
         })
@@ -152,7 +171,7 @@ impl<S> Layer<S> for RateLimitLayer {
 #[derive(Clone)]
 pub struct RateLimit<S> {
     inner: IntoError<S>,
-    limiter: Arc<Limiter<Memory>>,
+    limiter: Arc<Limiter<Log>>,
 }
 
 impl<S: fmt::Debug> fmt::Debug for RateLimit<S> {
@@ -239,7 +258,7 @@ impl<T: Store> Limiter<T> {
             && error.is_rate_limited()
             && let Some(time) = error.retry_after()
         {
-            self.store.pause(chat.as_ref(), time);
+            self.store.pause(chat.as_ref(), time).await;
         }
         answer
     }

@@ -27,6 +27,8 @@ mod c_wanted;
 mod d_delivery;
 #[cfg(all(feature = "testing", feature = "tokio"))]
 mod d_sequence;
+#[cfg(feature = "tokio")]
+mod d_stores;
 mod e_answers;
 #[cfg(feature = "client")]
 mod e_called;
@@ -62,6 +64,8 @@ mod people;
 #[cfg(all(feature = "client", feature = "testing"))]
 mod polling;
 mod readiness;
+#[cfg(all(feature = "redis", unix))]
+mod replicas;
 #[cfg(feature = "client")]
 mod scripted;
 mod servers;

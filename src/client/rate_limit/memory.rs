@@ -73,11 +73,12 @@ impl Store for Memory {
         ready(self.log().take(&self.limits, chat, Instant::now()))
     }
 
-    fn pause(&self, scope: Option<&Chat>, time: Duration) {
+    fn pause(&self, scope: Option<&Chat>, time: Duration) -> impl Future<Output = ()> + Send {
         // A time without end is no pause but a fault of whoever answered.
         if let Some(until) = Instant::now().checked_add(time) {
             self.log().scope(&self.limits, scope).pause(until);
         }
+        ready(())
     }
 }
 

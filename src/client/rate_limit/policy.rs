@@ -77,6 +77,15 @@ impl Chat {
         call.chat_id().map(Self::from)
     }
 
+    /// What it is called where it is kept outside.
+    #[cfg(feature = "redis")]
+    pub(super) fn to_key(&self) -> Box<str> {
+        match self {
+            Self::Id(id) => id.to_string().into(),
+            Self::Name(name) => name.clone(),
+        }
+    }
+
     /// A group or a channel: only those have negative numbers, and only those can be called by
     /// name.
     fn is_group(&self) -> bool {

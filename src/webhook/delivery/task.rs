@@ -136,7 +136,10 @@ impl<St: DeliveryStore> Shared<St> {
                     // Another may have it now. What the handler has begun can't be undone, but it
                     // will not be noted as done.
                     Ok(false) => tracing::warn!(update_id = ticket.key.update_id, "a claim ran out"),
-                    Err(error) => tracing::warn!(%error, "a claim wasn't renewed"),
+                    Err(error) => {
+                        let error = &error as &(dyn Error + 'static);
+                        tracing::warn!(error, "a claim wasn't renewed");
+                    }
                 },
             }
         }
@@ -162,7 +165,11 @@ impl<St: DeliveryStore> Shared<St> {
             // Told the truth, Telegram won't send it again; and if it does, as the answer got lost,
             // it should find the note.
             Err(error) => {
-                tracing::error!(%error, update_id = key.update_id, "it isn't noted that an update is done");
+                tracing::error!(
+                    error = &error as &(dyn Error + 'static),
+                    update_id = key.update_id,
+                    "it isn't noted that an update is done"
+                );
                 self.note_later(ticket);
                 answer
             }
@@ -185,7 +192,8 @@ impl<St: DeliveryStore> Shared<St> {
     /// There was no room for it further in. That is no failure of the update's.
     async fn release(&self, ticket: Ticket, answer: Answer) -> Answer {
         if let Err(error) = self.store.release(&ticket).await {
-            tracing::error!(%error, "it isn't noted that an update wasn't tried");
+            let error = &error as &(dyn Error + 'static);
+            tracing::error!(error, "it isn't noted that an update wasn't tried");
         }
         answer
     }
@@ -199,7 +207,10 @@ impl<St: DeliveryStore> Shared<St> {
         }
         let update_type = update.update_type();
         if let Err(error) = self.store.fail(&ticket).await {
-            tracing::error!(%error, "it isn't noted that an update failed");
+            tracing::error!(
+                error = &error as &(dyn Error + 'static),
+                "it isn't noted that an update failed"
+            );
         }
         with_retry_after(answer, retry_after(update_type, attempt))
     }
@@ -274,7 +285,11 @@ impl<St: DeliveryStore> Shared<St> {
                 "a reply can't be kept, and is lost"
             ),
             Err(error) => {
-                tracing::error!(%error, update_id = key.update_id, "a reply wasn't kept, and is lost");
+                tracing::error!(
+                    error = &error as &(dyn Error + 'static),
+                    update_id = key.update_id,
+                    "a reply wasn't kept, and is lost"
+                );
             }
         }
     }
@@ -328,7 +343,10 @@ pub(super) fn turned_away(why: Rejection, retry_after: Duration) -> Answer {
 }
 
 fn store_failed(error: &StoreError, update_type: UpdateType) -> Answer {
-    tracing::error!(%error, "the store of deliveries can't be asked");
+    tracing::error!(
+        error = error as &(dyn Error + 'static),
+        "the store of deliveries can't be asked"
+    );
     turned_away(Rejection::Store, retry_after(update_type, 2))
 }
 

@@ -1,0 +1,119 @@
+//! What was sent when, for all replicas of a bot.
+
+use std::{
+    error::Error,
+    future::Future,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::{
+    memory::Memory,
+    policy::{Chat, Limits},
+    store::Store,
+};
+use crate::redis::{LimitsError, RedisLimits, Scope};
+
+/// How long it isn't asked again after it has failed.
+const PAUSE: Duration = Duration::from_secs(3);
+
+/// Asks Redis, and goes by what this replica knows while Redis fails.
+#[derive(Debug)]
+pub(super) struct Shared {
+    limits: Limits,
+    redis: RedisLimits,
+    /// What was sent from here, and what Redis has said.
+    here: Memory,
+    down_until: Mutex<Option<Instant>>,
+}
+
+impl Shared {
+    pub(super) fn new(limits: Limits, redis: RedisLimits) -> Self {
+        Self {
+            limits,
+            redis,
+            here: Memory::new(limits),
+            down_until: Mutex::default(),
+        }
+    }
+
+    /// The same with other limits, and nothing sent yet from here.
+    pub(super) fn with_limits(&self, limits: Limits) -> Self {
+        Self::new(limits, self.redis.clone())
+    }
+
+    async fn is_shut(&self, chat: Option<&Chat>) -> bool {
+        let all = self.here.shut_for(None).await;
+        all.is_some() || (chat.is_some() && self.here.shut_for(chat).await.is_some())
+    }
+
+    fn scope(&self, chat: Option<&Chat>) -> Scope {
+        let rates = self.limits.of(chat);
+        Scope {
+            chat: chat.map(Chat::to_key),
+            rates: rates.map(|rate| (rate.count(), rate.span())).collect(),
+        }
+    }
+
+    /// What Redis says, if it does.
+    async fn asked<T>(
+        &self,
+        asking: impl Future<Output = Result<T, LimitsError>> + Send,
+    ) -> Option<T> {
+        let is_down = |until: Instant| until > Instant::now();
+        if self.down_until().is_some_and(is_down) {
+            return None;
+        }
+        match asking.await {
+            Ok(answer) => Some(answer),
+            Err(error) => {
+                *self.down_until() = Some(Instant::now() + PAUSE);
+                let error = &error as &(dyn Error + 'static);
+                tracing::warn!(error, "limits aren't shared with other replicas");
+                None
+            }
+        }
+    }
+
+    fn down_until(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.down_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for Shared {
+    /// As far as is known here: what others have sent comes up when a call is to be taken down.
+    fn shut_for(&self, scope: Option<&Chat>) -> impl Future<Output = Option<Duration>> + Send {
+        self.here.shut_for(scope)
+    }
+
+    async fn take(&self, chat: Option<&Chat>) -> bool {
+        if self.is_shut(chat).await {
+            return false;
+        }
+        let scopes = match chat {
+            None => vec![None],
+            Some(_) => vec![None, chat],
+        };
+        let asked: Vec<_> = scopes.iter().map(|scope| self.scope(*scope)).collect();
+        if let Some(rests) = self.asked(self.redis.take(&asked)).await
+            && rests.iter().any(|rest| !rest.is_zero())
+        {
+            for (scope, rest) in scopes.into_iter().zip(rests) {
+                // So that it is asked again when there is room, and not before.
+                self.here.pause(scope, rest).await;
+            }
+            return false;
+        }
+        self.here.take(chat).await
+    }
+
+    async fn pause(&self, scope: Option<&Chat>, time: Duration) {
+        self.here.pause(scope, time).await;
+        let chat = scope.map(Chat::to_key);
+        self.asked(self.redis.pause(chat.as_deref(), time)).await;
+    }
+}

@@ -1,0 +1,142 @@
+//! A connection, whichever it is, and how it is asked.
+
+use std::{error, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use ::redis::{
+    Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, ToRedisArgs, Value,
+    aio::ConnectionLike,
+};
+use tokio::time::timeout;
+
+/// A connection of any kind. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Connection {
+    inner: Arc<dyn Erased>,
+    /// How long an answer may take.
+    pub(super) timeout: Duration,
+}
+
+impl Connection {
+    pub(super) fn new<C>(inner: C, timeout: Duration) -> Self
+    where
+        C: ConnectionLike + Clone + Send + Sync + 'static,
+    {
+        let inner = Arc::new(inner);
+        Self { inner, timeout }
+    }
+
+    /// Runs a script: one round trip, and a second one where Redis doesn't know it yet.
+    pub(super) async fn run<T: FromRedisValue>(&self, call: Call) -> Result<T, Error> {
+        let asking = async {
+            match self.inner.ask(call.by_hash()).await {
+                Err(error) if is_unknown(&error) => self.inner.ask(call.in_full()).await,
+                answer => answer,
+            }
+        };
+        let answer = timeout(self.timeout, asking).await;
+        let answer = answer.map_err(|_| Error::Late)?.map_err(Error::Redis)?;
+        T::from_redis_value(answer).map_err(|error| Error::Redis(error.into()))
+    }
+}
+
+fn is_unknown(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+}
+
+type Answer = Pin<Box<dyn Future<Output = RedisResult<Value>> + Send>>;
+
+trait Erased: Send + Sync {
+    fn ask(&self, command: Cmd) -> Answer;
+}
+
+impl<C> Erased for C
+where
+    C: ConnectionLike + Clone + Send + Sync + 'static,
+{
+    fn ask(&self, command: Cmd) -> Answer {
+        let mut connection = self.clone();
+        // Through the command, as that is what makes an error of an answer that is one.
+        Box::pin(async move { command.query_async(&mut connection).await })
+    }
+}
+
+/// A script, and the hash that Redis knows it by.
+pub(super) struct Script {
+    code: &'static str,
+    hash: Box<str>,
+}
+
+impl Script {
+    pub(super) fn new(code: &'static str) -> Self {
+        let hash = ::redis::Script::new(code).get_hash().into();
+        Self { code, hash }
+    }
+
+    /// A call with these keys. In a cluster, all of them have to be in one slot.
+    pub(super) fn call(&'static self, keys: Vec<Box<str>>) -> Call {
+        Call {
+            script: self,
+            keys,
+            arguments: Vec::new(),
+        }
+    }
+}
+
+/// A script with its keys and arguments.
+pub(super) struct Call {
+    script: &'static Script,
+    keys: Vec<Box<str>>,
+    arguments: Vec<Vec<u8>>,
+}
+
+impl Call {
+    pub(super) fn arg(mut self, argument: impl ToRedisArgs) -> Self {
+        argument.write_redis_args(&mut self.arguments);
+        self
+    }
+
+    fn by_hash(&self) -> Cmd {
+        self.command("EVALSHA", &self.script.hash)
+    }
+
+    fn in_full(&self) -> Cmd {
+        self.command("EVAL", self.script.code)
+    }
+
+    fn command(&self, name: &str, script: &str) -> Cmd {
+        let mut command = ::redis::cmd(name);
+        command.arg(script).arg(self.keys.len());
+        for key in &self.keys {
+            command.arg(&**key);
+        }
+        command.arg(&self.arguments);
+        command
+    }
+}
+
+/// Why Redis didn't do what it was asked, or nobody knows.
+#[derive(Debug)]
+pub(crate) enum Error {
+    Late,
+    Redis(RedisError),
+    Unreadable,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Late => "redis didn't answer in time",
+            Self::Redis(_) => "redis can't be asked",
+            Self::Unreadable => "redis keeps something else under this key",
+        })
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Redis(error) => Some(error),
+            Self::Late | Self::Unreadable => None,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The limits that replicas keep to together.
+
+use std::{fmt, sync::LazyLock, time::Duration};
+
+use ::redis::aio::ConnectionLike;
+
+use super::{
+    connection::{Connection, Error, Script},
+    micros, millis,
+};
+
+static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("limits.lua")));
+static PAUSE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("pause.lua")));
+
+/// What Redis and Lua can count with, and more than Telegram asks for.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Keeps in Redis what was sent when, for the
+/// [`RateLimitLayer`](crate::client::RateLimitLayer::shared)s of all replicas of a bot.
+///
+/// 1. Each call that counts is one round trip more.
+/// 2. A Redis that doesn't answer in half a second, unless told otherwise, is as good as down. Then
+///    each replica keeps to the limits by itself, and asks again after three seconds: a bot must not
+///    fall silent with its Redis. Together the replicas may then send too much, and Telegram answers
+///    some calls with 429.
+///
+/// See the [module](super) for an example.
+#[derive(Clone)]
+pub struct RedisLimits {
+    connection: Connection,
+    prefix: Box<str>,
+}
+
+impl RedisLimits {
+    /// Over a connection that reconnects by itself.
+    ///
+    /// All keys begin with `{` and the prefix. Replicas have the same, and bots that share a Redis each
+    /// their own, as Telegram counts by bot.
+    pub fn new<C>(connection: C, prefix: &str) -> Self
+    where
+        C: ConnectionLike + Clone + Send + Sync + 'static,
+    {
+        Self {
+            connection: Connection::new(connection, Duration::from_millis(500)),
+            prefix: prefix.into(),
+        }
+    }
+
+    /// How long Redis may take for an answer; half a second unless told otherwise. A call waits that
+    /// long when Redis hangs.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.connection.timeout = limit;
+        self
+    }
+
+    /// Takes a call down in all of these scopes, or in none. How long each has no room.
+    pub(crate) async fn take(&self, scopes: &[Scope]) -> Result<Vec<Duration>, Error> {
+        let keys = scopes
+            .iter()
+            .flat_map(|scope| self.keys(scope.chat.as_deref()));
+        let mut call = TAKE.call(keys.collect());
+        for scope in scopes {
+            call = call.arg(scope.rates.len());
+            for &(count, span) in &scope.rates {
+                let count = u32::try_from(count).unwrap_or(u32::MAX);
+                call = call.arg(count).arg(micros(span.min(LONGEST)));
+            }
+        }
+        let rests: Vec<u64> = self.connection.run(call).await?;
+        if rests.len() != scopes.len() {
+            return Err(Error::Unreadable);
+        }
+        Ok(rests.into_iter().map(Duration::from_micros).collect())
+    }
+
+    /// Shuts a scope for some time.
+    pub(crate) async fn pause(&self, chat: Option<&str>, time: Duration) -> Result<(), Error> {
+        let [_, pause] = self.keys(chat);
+        let time = millis(time.min(LONGEST)).max(1);
+        self.connection.run(PAUSE.call(vec![pause]).arg(time)).await
+    }
+
+    /// The keys of a scope's log and pause. The braces have a cluster put all of a bot's into one
+    /// slot.
+    fn keys(&self, chat: Option<&str>) -> [Box<str>; 2] {
+        ["log", "pause"].map(|what| {
+            let key = format!("{{{}:limits}}:{what}", self.prefix);
+            match chat {
+                None => key.into(),
+                Some(chat) => format!("{key}:{chat}").into(),
+            }
+        })
+    }
+}
+
+impl fmt::Debug for RedisLimits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisLimits")
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What has limits of its own: a chat, or all calls together.
+pub(crate) struct Scope {
+    pub(crate) chat: Option<Box<str>>,
+    /// So many calls in any span of such a length.
+    pub(crate) rates: Vec<(usize, Duration)>,
+}

@@ -1,0 +1,68 @@
+//! What replicas of a bot share through Redis.
+//!
+//! - [`RedisStore`]: which updates were handled, for [`DeliveryLayer`](crate::webhook::DeliveryLayer).
+//!   Telegram may send an update to any replica, and again to another: each is handled once.
+//! - [`RedisLimits`]: what was sent when, for [`RateLimitLayer`](crate::client::RateLimitLayer).
+//!   Telegram counts by bot, and not by replica.
+//!
+//! Each takes a connection of the crate [redis](https://docs.rs/redis): any that can be cloned. Its
+//! `ConnectionManager` is a good one, as it connects again by itself, and can be made while Redis is
+//! down; a plain `MultiplexedConnection` fails for ever once Redis was restarted. It is made inside a
+//! Tokio runtime. What is asked is one script over keys of one slot, so that a cluster's connection
+//! does too.
+//!
+//! A connection whose other end is gone without a word fails only when the operating system gives it
+//! up, which may take a quarter of an hour: its `TcpSettings` can have a shorter time-out.
+//!
+//! Redis 5 or newer is needed, or what speaks like it. Its clock is the one that counts; those of the
+//! replicas may differ.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use redis::aio::ConnectionManagerConfig;
+//! use tower_telegram::{
+//!     client::RateLimitLayer,
+//!     redis::{RedisLimits, RedisStore},
+//!     types::Update,
+//!     webhook::{DeliveryLayer, SecretToken, Webhook},
+//! };
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let connection = redis::Client::open("redis://127.0.0.1/")?
+//!     .get_connection_manager_lazy(ConnectionManagerConfig::new())?;
+//!
+//! // The way in:
+//! let store = RedisStore::new(connection.clone(), "my_bot");
+//! let webhook = Webhook::new(SecretToken::new("a-long_Secret")?)
+//!     .delivery(DeliveryLayer::with_store(store))
+//!     .handler(async |update: Update| println!("{}", update.update_id));
+//! // The way out:
+//! let limits = RateLimitLayer::new().shared(RedisLimits::new(connection, "my_bot"));
+//! # drop((webhook, limits));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Security
+//!
+//! Replies that wait for who asks again are kept in Redis as they are, with what they say to people,
+//! for 24 hours at most. No token is kept, and no update. An error never holds the address that the
+//! connection was made from.
+
+mod connection;
+mod limits;
+mod store;
+
+use std::time::Duration;
+
+pub(crate) use self::{connection::Error as LimitsError, limits::Scope};
+pub use self::{limits::RedisLimits, store::RedisStore};
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

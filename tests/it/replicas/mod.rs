@@ -1,0 +1,9 @@
+//! What replicas share through Redis. The tests start one of their own.
+
+// What tests share fails them as they would themselves.
+#![allow(clippy::unwrap_used)]
+
+mod delivery;
+mod limits;
+mod server;
+mod stores;

@@ -1,0 +1,282 @@
+//! What holds of the store on Redis, besides what holds of any.
+
+use std::{error::Error as _, time::Duration};
+
+use tokio::time::{Instant, sleep, timeout};
+use tower_telegram::{
+    IntoReply as _, Reply,
+    methods::SendDocument,
+    redis::{RedisLimits, RedisStore},
+    types::InputFile,
+    webhook::{
+        DeliveryLayer,
+        delivery::{Claim, DeliveryStore, StoreError, Ticket},
+    },
+};
+
+use super::server::{SECOND, Server};
+use crate::d_stores::{done, granted, is_busy, json_of, key, reply, suite};
+
+suite!(Server);
+
+const KEY: &str = "{bot:1:1}";
+
+const SHORT: Duration = Duration::from_millis(300);
+
+/// Waits until it is granted.
+async fn granted_later(store: &RedisStore) -> Ticket {
+    let asking = async {
+        loop {
+            match store.claim(key(1)).await.unwrap() {
+                Claim::Granted(ticket) => return ticket,
+                Claim::Busy { lease } => sleep(lease).await,
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    timeout(20 * SECOND, asking).await.expect("a claim ends")
+}
+
+/// What an error and its sources say, in every way.
+fn all_of(error: &StoreError) -> String {
+    let mut said = vec![format!("{error} {error:?}")];
+    let mut source = error.source();
+    while let Some(error) = source {
+        said.push(format!("{error} {error:?}"));
+        source = error.source();
+    }
+    said.join(" ")
+}
+
+#[test]
+fn what_replicas_share_can_go_anywhere() {
+    fn goes<T: Clone + Send + Sync + 'static>() {}
+    goes::<RedisStore>();
+    goes::<RedisLimits>();
+    goes::<DeliveryLayer<RedisStore>>();
+}
+
+#[tokio::test]
+async fn d11_a_claim_that_is_not_renewed_ends() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (one, other) = (server.store().lease(SHORT), server.store().lease(SHORT));
+    let began = Instant::now();
+    let lost = granted(&one, key(1)).await;
+    let Claim::Busy { lease } = other.claim(key(1)).await.unwrap() else {
+        panic!("it is held");
+    };
+    assert!(lease <= SHORT && lease > SHORT / 10, "{lease:?}");
+    let held = granted_later(&other).await;
+    assert!(began.elapsed() >= SHORT, "{:?}", began.elapsed());
+    assert_eq!(held.attempt, 2);
+    assert!(held.fence > lost.fence);
+    assert!(!one.renew(&lost).await.unwrap());
+    assert!(!one.finish(&lost, Some(&reply("lost"))).await.unwrap());
+    assert!(!one.fail(&lost).await.unwrap());
+    assert!(other.finish(&held, None).await.unwrap());
+    assert_eq!(done(&one, key(1)).await, None);
+}
+
+#[tokio::test]
+async fn d11_a_claim_that_is_renewed_goes_on() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (one, other) = (server.store().lease(SECOND), server.store().lease(SECOND));
+    assert_eq!(one.renew_every(), Some(SECOND / 3));
+    let ticket = granted(&one, key(1)).await;
+    let began = Instant::now();
+    while began.elapsed() < 2 * SECOND {
+        assert!(one.renew(&ticket).await.unwrap());
+        assert!(is_busy(&other, key(1)).await);
+        sleep(SECOND / 10).await;
+    }
+}
+
+#[tokio::test]
+async fn d11_what_ends_late_counts_if_nobody_else_has_begun() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let store = server.store().lease(Duration::ZERO);
+    let ticket = granted(&store, key(1)).await;
+    sleep(SHORT).await;
+    assert!(store.finish(&ticket, None).await.unwrap());
+    assert_eq!(done(&store, key(1)).await, None);
+}
+
+#[tokio::test]
+async fn d11_bots_with_prefixes_of_their_own_are_apart() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    granted(&server.store(), key(1)).await;
+    let other = RedisStore::new(server.connection(), "other");
+    assert_eq!(granted(&other, key(1)).await.attempt, 1);
+}
+
+#[tokio::test]
+async fn d13_all_is_forgotten_after_a_day() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let store = server.store();
+    let day = 24 * 60 * 60 * 1000;
+    let stays = async |what: &str| {
+        let stays: i64 = server.ask(&["PTTL", KEY]).await;
+        assert!(stays > day - 60_000 && stays <= day, "{what}: {stays}");
+        let _: i64 = server.ask(&["PERSIST", KEY]).await;
+    };
+    let ticket = granted(&store, key(1)).await;
+    stays("claimed").await;
+    assert!(store.renew(&ticket).await.unwrap());
+    stays("renewed").await;
+    assert!(store.fail(&ticket).await.unwrap());
+    stays("failed").await;
+    let ticket = granted(&store, key(1)).await;
+    assert!(store.finish(&ticket, Some(&reply("x"))).await.unwrap());
+    stays("done").await;
+    let keys: Vec<String> = server.ask(&["KEYS", "*"]).await;
+    assert_eq!(keys, [KEY]);
+}
+
+#[tokio::test]
+async fn d3_a_reply_with_files_is_not_kept() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let store = server.store();
+    let file = InputFile::bytes("a.txt", "text");
+    let with_file = SendDocument::new(1, file).into_reply().unwrap();
+    let ticket = granted(&store, key(1)).await;
+    assert!(store.finish(&ticket, Some(&with_file)).await.unwrap());
+    assert!(!store.keep_reply(key(1), &with_file).await.unwrap());
+    assert!(!store.keep_reply(key(1), &Reply::nothing()).await.unwrap());
+    assert_eq!(done(&store, key(1)).await, None);
+}
+
+#[tokio::test]
+async fn d3_a_reply_is_kept_only_of_what_is_done() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let store = server.store();
+    assert!(!store.keep_reply(key(1), &reply("x")).await.unwrap());
+    let ticket = granted(&store, key(1)).await;
+    assert!(!store.keep_reply(key(1), &reply("x")).await.unwrap());
+    let large = reply(&"x".repeat(1 << 20));
+    assert!(store.finish(&ticket, Some(&large)).await.unwrap());
+    assert_eq!(done(&store, key(1)).await, Some(json_of(&large)));
+}
+
+#[tokio::test]
+async fn d11_a_cluster_does_too() {
+    let Some(server) = Server::start_cluster().await else {
+        return;
+    };
+    let store = server.store();
+    let ticket = granted(&store, key(1)).await;
+    assert!(store.renew(&ticket).await.unwrap());
+    assert!(store.finish(&ticket, Some(&reply("x"))).await.unwrap());
+    assert_eq!(done(&store, key(1)).await, Some(json_of(&reply("x"))));
+    assert_eq!(done(&store, key(1)).await, None);
+}
+
+#[tokio::test]
+async fn d12_a_redis_that_has_forgotten_the_script_is_told_again() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let store = server.store();
+    let ticket = granted(&store, key(1)).await;
+    let _: () = server.ask(&["SCRIPT", "FLUSH"]).await;
+    assert!(store.finish(&ticket, None).await.unwrap());
+}
+
+#[tokio::test]
+async fn d12_what_runs_is_noted_anew_after_redis_has_forgotten_all() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let store = server.store();
+    let ticket = granted(&store, key(1)).await;
+    let _: () = server.ask(&["FLUSHALL"]).await;
+    assert!(store.renew(&ticket).await.unwrap());
+    assert!(is_busy(&store, key(1)).await);
+    let _: () = server.ask(&["FLUSHALL"]).await;
+    assert!(store.finish(&ticket, None).await.unwrap());
+    assert_eq!(done(&store, key(1)).await, None);
+
+    let _: () = server.ask(&["FLUSHALL"]).await;
+    assert!(store.release(&ticket).await.unwrap());
+    let again = granted(&store, key(1)).await;
+    assert_eq!(again.attempt, 1);
+    assert!(again.fence > ticket.fence, "no number comes twice");
+    assert!(!store.finish(&ticket, None).await.unwrap());
+}
+
+#[tokio::test]
+async fn d12_a_redis_that_hangs_is_an_error_in_time() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let store = server.store().timeout(SECOND / 10);
+    granted(&store, key(1)).await;
+    let _: () = server.ask(&["CLIENT", "PAUSE", "1500"]).await;
+    let began = Instant::now();
+    let error = store.claim(key(2)).await.unwrap_err();
+    assert!(began.elapsed() < SECOND, "{:?}", began.elapsed());
+    assert!(all_of(&error).contains("in time"), "{}", all_of(&error));
+    let recovering = async { while store.claim(key(3)).await.is_err() {} };
+    timeout(20 * SECOND, recovering).await.expect("it goes on");
+}
+
+#[tokio::test]
+async fn d12_a_redis_that_is_not_there_is_an_error_in_time() {
+    let Some(mut server) = Server::start().await else {
+        return;
+    };
+    server.kill();
+    let store = server.store().timeout(SECOND / 10);
+    let error = timeout(5 * SECOND, store.claim(key(1))).await;
+    assert!(error.expect("in time").is_err());
+    server.start_again().await;
+    let recovering = async { while store.claim(key(1)).await.is_err() {} };
+    timeout(20 * SECOND, recovering).await.expect("it recovers");
+}
+
+#[tokio::test]
+async fn d12_what_is_no_record_of_ours_is_an_error() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let _: () = server.ask(&["SET", KEY, "something else"]).await;
+    let error = server.store().claim(key(1)).await.unwrap_err();
+    assert!(all_of(&error).contains("WRONGTYPE"), "{}", all_of(&error));
+    let _: i64 = server.ask(&["DEL", KEY]).await;
+    let record = ["HSET", KEY, "done", "1", "method", "sendMessage", "json"];
+    let _: i64 = server.ask(&[&record[..], &["{}"]].concat()).await;
+    assert!(server.store().claim(key(1)).await.is_err());
+}
+
+#[tokio::test]
+async fn a6_no_error_shows_the_password() {
+    let Some(server) = Server::start_with(&["--requirepass", "the-right-one"]).await else {
+        return;
+    };
+    let url = format!("{}?pass=hunter2secret", server.url());
+    let client = redis::Client::open(url).unwrap();
+    let config = redis::aio::ConnectionManagerConfig::new().set_number_of_retries(0);
+    let connection = client.get_connection_manager_lazy(config).unwrap();
+    let store = RedisStore::new(connection, "bot");
+    let error = store.claim(key(1)).await.unwrap_err();
+    assert!(error.source().is_some());
+    let text = format!("{} {store:?}", all_of(&error));
+    assert!(
+        text.to_lowercase().contains("auth") || text.contains("WRONGPASS"),
+        "{text}"
+    );
+    assert!(!text.contains("hunter2secret"), "{text}");
+}
