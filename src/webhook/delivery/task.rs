@@ -147,9 +147,11 @@ impl<St: DeliveryStore> Shared<St> {
 
     /// Notes that it is done, before Telegram is told so.
     async fn finish(&self, ticket: Ticket, answer: Answer) -> Answer {
-        // A reply that nobody waits for is kept with the same step.
+        // A reply that nobody waits for is kept with the same step. One with files may be more than the
+        // store can keep, and somebody may still come for it.
         let key = ticket.key;
-        let kept = has_reply(&answer) && !self.flights.is_awaited(key);
+        let can_be_kept = has_reply(&answer) && answer.body().reply().uploads().is_empty();
+        let kept = can_be_kept && !self.flights.is_awaited(key);
         let reply = kept.then(|| answer.body().reply().clone());
         match self.store.finish(&ticket, reply.as_ref()).await {
             Ok(true) if kept => empty_response(),
