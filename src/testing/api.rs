@@ -7,7 +7,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     task::JoinSet,
-    time::{MissedTickBehavior, interval, sleep, timeout},
+    time::timeout,
 };
 
 use super::{
@@ -29,8 +29,8 @@ const PIPE: usize = 64 << 10;
 /// Serves until it is aborted; the connections end with it.
 pub(super) async fn serve(listener: TcpListener, state: Arc<State>) {
     let mut connections = JoinSet::new();
-    let mut tick = interval(Duration::from_secs(5));
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let clock = state.webhook.clock.clone();
+    let mut look_at = clock.now();
     loop {
         tokio::select! {
             accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => {
@@ -40,7 +40,10 @@ pub(super) async fn serve(listener: TcpListener, state: Arc<State>) {
                 }
             }
             Some(_) = connections.join_next() => {}
-            _ = tick.tick() => state.webhook.close_idle(),
+            () = clock.sleep_until(look_at) => {
+                state.webhook.close_idle();
+                look_at = clock.now() + Duration::from_secs(5);
+            }
         }
     }
 }
@@ -49,16 +52,17 @@ async fn serve_connection(mut stream: TcpStream, state: Arc<State>) {
     // Without it answers come later, not wrong.
     stream.set_nodelay(true).ok();
     let mut buffer = BytesMut::new();
+    let clock = state.webhook.clock.clone();
     loop {
-        let request = timeout(IDLE, receive(&mut stream, &mut buffer, state.limits)).await;
-        let (target, args) = match request {
-            Ok(Ok(request)) => request,
-            Ok(Err(ReadError::Refused(refusal))) => return refuse(stream, &refusal).await,
-            Ok(Err(ReadError::Closed | ReadError::Io(_))) | Err(_) => return,
+        let request = receive(&mut stream, &mut buffer, state.limits);
+        let (target, args) = match clock.timeout(IDLE, request).await {
+            Some(Ok(request)) => request,
+            Some(Err(ReadError::Refused(refusal))) => return refuse(stream, &refusal).await,
+            Some(Err(ReadError::Closed | ReadError::Io(_))) | None => return,
         };
         let sent = match respond(&state, &target, &args).await {
             Respond::Answer(answer) => {
-                sleep(answer.delay()).await;
+                clock.sleep(answer.delay()).await;
                 match answer.to_response() {
                     Response::Bytes(head, body) => {
                         send(&mut stream, head, std::iter::once(body)).await

@@ -1,7 +1,7 @@
 //! Starting an embedded Telegram.
 
 use std::{
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddr},
     sync::{Arc, atomic::AtomicI64},
     time::Duration,
 };
@@ -15,6 +15,8 @@ use super::{
     api,
     call::CallLog,
     certificate::{self, Trusted},
+    clock::Clock,
+    delivery,
     files::Files,
     state::State,
     webhook::Webhook,
@@ -36,6 +38,9 @@ pub struct TelegramBuilder {
     max_upload: usize,
     keep_uploads: usize,
     trusted_roots: Vec<Bytes>,
+    listen: SocketAddr,
+    is_paced: bool,
+    is_clock_paused: bool,
 }
 
 impl Default for TelegramBuilder {
@@ -52,6 +57,9 @@ impl Default for TelegramBuilder {
             max_upload: 256 << 20,
             keep_uploads: usize::MAX,
             trusted_roots: Vec::new(),
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            is_paced: false,
+            is_clock_paused: false,
         }
     }
 }
@@ -129,7 +137,30 @@ impl TelegramBuilder {
         self
     }
 
-    /// Starts it on a free port of 127.0.0.1. Must be called within a Tokio runtime.
+    /// Opens connections to the webhook at Telegram's pace. While it has had no success for 10 s, at first
+    /// too: one connection, and a new one each 2 s. Else: one for each chat with updates up to the webhook's
+    /// `max_connections`, the first 10 at once and then one each 50 ms. Without this there is no pause
+    /// between them.
+    pub fn true_pace(mut self) -> Self {
+        self.is_paced = true;
+        self
+    }
+
+    /// Stops Telegram's clock, so that only [`Telegram::advance`] moves it: it waits for nothing but the bot,
+    /// and never gives up waiting, before a test says so.
+    pub fn paused_clock(mut self) -> Self {
+        self.is_clock_paused = true;
+        self
+    }
+
+    /// Where its Bot API listens; a free port of 127.0.0.1 by default. There is no other protection than the
+    /// token: open it to a network only if everybody there may play Telegram.
+    pub fn listen(mut self, address: impl Into<SocketAddr>) -> Self {
+        self.listen = address.into();
+        self
+    }
+
+    /// Starts it. Must be called within a Tokio runtime.
     ///
     /// # Errors
     ///
@@ -137,15 +168,23 @@ impl TelegramBuilder {
     pub async fn start(self) -> Result<Telegram, Error> {
         let bot_id = bot_id(&self.token).ok_or(Error::InvalidToken)?;
         let roots = roots(&self.trusted_roots).ok_or(Error::InvalidCertificate)?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .map_err(Error::Start)?;
-        let api_url = format!("http://{}", listener.local_addr().map_err(Error::Start)?);
+        let listener = TcpListener::bind(self.listen).await.map_err(Error::Start)?;
+        let mut address = listener.local_addr().map_err(Error::Start)?;
+        if address.ip().is_unspecified() {
+            address.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        let api_url = format!("http://{address}");
         let state = Arc::new(State {
             token: self.token,
             bot_id,
             user_name: self.user_name,
-            webhook: Webhook::new(self.webhook_cooldown, self.first_update_id, roots),
+            webhook: Webhook::new(
+                self.webhook_cooldown,
+                self.first_update_id,
+                roots,
+                self.is_paced,
+                Clock::new(self.is_clock_paused),
+            ),
             log: CallLog::default(),
             overrides: Overrides::default(),
             limits: Limits {
@@ -159,12 +198,15 @@ impl TelegramBuilder {
             files: Files::default(),
             message_id: AtomicI64::new(0),
         });
-        let server = tokio::spawn(api::serve(listener, Arc::clone(&state))).abort_handle();
+        let servers = [
+            tokio::spawn(api::serve(listener, Arc::clone(&state))).abort_handle(),
+            tokio::spawn(delivery::serve(Arc::clone(&state))).abort_handle(),
+        ];
         Ok(Telegram {
             inner: Arc::new(Inner {
                 state,
                 api_url,
-                server,
+                servers,
             }),
         })
     }

@@ -177,7 +177,7 @@ impl CallLog {
             .collect()
     }
 
-    /// The oldest call of that method that no earlier wait got.
+    /// The oldest call of that method, or with `*` of any, that no earlier wait got.
     pub(super) async fn wait_for(&self, method: &str, patience: Duration) -> Result<Call, Error> {
         let found = async {
             loop {
@@ -213,7 +213,7 @@ impl CallLog {
         let (call, taken) = entries
             .calls
             .iter_mut()
-            .find(|(call, taken)| !taken && call.is(method))?;
+            .find(|(call, taken)| !taken && (method == "*" || call.is(method)))?;
         *taken = true;
         Some(call.clone())
     }

@@ -2,11 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    answer::Answer,
-    args::Args,
-    state::{State, now},
-};
+use super::{answer::Answer, args::Args, state::State};
 
 /// What `sendMessage` and its siblings return. `name` is the method in lower case.
 pub(super) fn sent(state: &State, name: &str, args: &Args) -> Result<Value, Answer> {
@@ -87,7 +83,7 @@ pub(super) fn edited(state: &State, args: &Args) -> Result<Value, Answer> {
     let id = integer(args, "message_id")
         .ok_or_else(|| Answer::error(400, "Bad Request: message identifier is not specified"))?;
     message["message_id"] = id.into();
-    message["edit_date"] = now().into();
+    message["edit_date"] = state.now().into();
     for name in ["text", "caption"] {
         if let Some(text) = Some(args.text(name)).filter(|text| !text.is_empty()) {
             message[name] = text.into();
@@ -190,7 +186,7 @@ pub(super) fn json_of(args: &Args, name: &str) -> Option<Value> {
 
 fn empty(state: &State, args: &Args) -> Result<Value, Answer> {
     let chat = chat(args)?;
-    let mut message = json!({"message_id": state.next_message_id(), "from": bot(state), "chat": chat, "date": now()});
+    let mut message = json!({"message_id": state.next_message_id(), "from": bot(state), "chat": chat, "date": state.now()});
     if let Some(thread) = integer(args, "message_thread_id") {
         message["message_thread_id"] = thread.into();
         message["is_topic_message"] = true.into();

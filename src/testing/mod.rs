@@ -69,10 +69,12 @@ mod allowed;
 mod answer;
 mod api;
 mod args;
+mod back_off;
 mod body;
 mod builder;
 mod call;
 mod certificate;
+mod clock;
 mod connection;
 mod delivery;
 mod error;
@@ -83,11 +85,14 @@ mod json;
 mod message;
 mod methods;
 mod names;
+mod pending;
 mod polling;
 mod queue;
+mod ramp;
 mod raw;
 mod reply;
 mod route;
+mod sender;
 mod session;
 mod state;
 #[cfg(test)]
@@ -98,7 +103,7 @@ mod url;
 mod webhook;
 mod wire;
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
@@ -136,12 +141,15 @@ impl fmt::Debug for Telegram {
 struct Inner {
     state: Arc<State>,
     api_url: String,
-    server: AbortHandle,
+    /// The Bot API, and what sends to the webhook.
+    servers: [AbortHandle; 2],
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.server.abort();
+        for server in &self.servers {
+            server.abort();
+        }
     }
 }
 
@@ -224,18 +232,23 @@ impl Telegram {
     /// Sends an update, and sends it again with Telegram's pauses until the bot takes it: at most
     /// [`max_attempts`](TelegramBuilder::max_attempts) times. A method in the response is carried out.
     ///
-    /// An update without `update_id` gets the next one. Updates sent at the same time go over connections
-    /// of their own, up to the webhook's `max_connections`. Deleting the webhook ends it; after
-    /// a new `setWebhook` the next attempt goes to the new URL.
+    /// An update without `update_id` gets the next one. Updates that belong together, such as the messages of a
+    /// chat, are sent one at a time in their order; others at the same time, over connections of their own, up
+    /// to the webhook's `max_connections`, and from at most twice as many queues: where those fail, nothing
+    /// else is sent. A message and a callback query of one chat don't belong together.
     ///
-    /// This is for webhooks. Without one the outcome is [`Outcome::NotSent`], and nothing is queued for
-    /// `getUpdates`: that is what [`enqueue`](Self::enqueue) does.
+    /// It goes on even if nobody waits for its end any more. After a new `setWebhook` the next attempt goes to
+    /// the new URL at once. Deleting the webhook ends it with [`Outcome::Stopped`]; so does a bot that has
+    /// answered nothing but 410 for more than 23 hours.
+    ///
+    /// This is for webhooks. Without one the outcome is [`Outcome::NotSent`], and nothing is queued:
+    /// that is what [`enqueue`](Self::enqueue) does.
+    #[expect(clippy::needless_pass_by_value, reason = "most are made for the call")]
     pub async fn deliver(&self, update: Value) -> Exchange {
         let update_id = update["update_id"].as_u64().unwrap_or(0);
-        let attempts = self.inner.state.max_attempts;
         self.inner
             .state
-            .deliver(update, attempts)
+            .deliver(&update)
             .await
             .unwrap_or_else(|error| Exchange {
                 update_id,
@@ -245,14 +258,16 @@ impl Telegram {
             })
     }
 
-    /// Sends an update once. A method in the response is carried out.
+    /// Sends an update once and at once, even if one before it in its chat is under way: so does Telegram
+    /// when it has given up waiting for a response. A method in the response is carried out.
     ///
     /// # Errors
     ///
     /// [`Error::NoWebhook`], [`Error::NotAnUpdate`], [`Error::UpdateTooLarge`] and [`Error::HeadTooLarge`]:
     /// nothing was sent. What goes wrong after that is in the [`Attempt`].
+    #[expect(clippy::needless_pass_by_value, reason = "as with deliver")]
     pub async fn deliver_once(&self, update: Value) -> Result<Exchange, Error> {
-        self.inner.state.deliver(update, 1).await
+        self.inner.state.deliver_once(&update).await
     }
 
     /// Sends any request to the webhook, once. What the bot replies is not carried out.
@@ -264,11 +279,11 @@ impl Telegram {
         self.inner.state.post_raw(&request).await
     }
 
-    /// Queues an update for `getUpdates`: the update's id.
+    /// Queues an update, for whichever way the bot gets its updates: the update's id.
     ///
-    /// This is for bots that poll. The update stays until a `getUpdates` confirms it with a higher `offset`,
-    /// or a `drop_pending_updates` drops it; it never gets too old. While a webhook is set it waits for the
-    /// webhook's end: only [`deliver`](Self::deliver) sends to webhooks.
+    /// If a webhook is set, or as soon as one is, it is sent there as with [`deliver`](Self::deliver), until the
+    /// bot takes it or its life ends. Else it stays until a `getUpdates` confirms it with a higher `offset`,
+    /// or a `drop_pending_updates` drops it; there it never gets too old.
     ///
     /// An update without `update_id` gets the next one. One that has the id of an update still in the queue
     /// takes that one's place.
@@ -296,13 +311,14 @@ impl Telegram {
         Ok(update_id)
     }
 
-    /// How many updates wait for `getUpdates`, those included that were given out but aren't confirmed yet.
+    /// How many updates the bot hasn't taken: those on their way to the webhook, and those that wait for
+    /// `getUpdates`, given out but not confirmed ones included.
     pub fn pending_updates(&self) -> usize {
-        self.inner.state.webhook.queue.len()
+        self.inner.state.webhook.pending_updates()
     }
 
-    /// Waits until a `getUpdates` has confirmed the update, by an `offset` above its id or a negative one
-    /// that leaves it out.
+    /// Waits until the bot has taken the update: until the webhook has answered it with a 2xx, or a
+    /// `getUpdates` has confirmed it, by an `offset` above its id or a negative one that leaves it out.
     ///
     /// # Errors
     ///
@@ -374,6 +390,27 @@ impl Telegram {
             .log
             .wait_for(method, self.inner.state.patience)
             .await
+    }
+
+    /// The next call of whichever method that no wait has been given yet, waiting until there is one; as
+    /// [`wait_for_call`](Self::wait_for_call).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoCall`] if none comes within [`patience`](TelegramBuilder::patience).
+    pub async fn next_call(&self) -> Result<Call, Error> {
+        let state = &self.inner.state;
+        state.log.wait_for("*", state.patience).await
+    }
+
+    /// Moves Telegram's clock, and with it everything that Telegram waits for and the dates it writes: the
+    /// pauses before it sends again, the lives of updates, long polls, idle connections. A response that is
+    /// still awaited may time out.
+    ///
+    /// It goes on from there with Tokio's time, unless the [clock is paused](TelegramBuilder::paused_clock).
+    /// How long a test itself waits ([`patience`](TelegramBuilder::patience)) is always Tokio's time.
+    pub fn advance(&self, by: Duration) {
+        self.inner.state.webhook.clock.advance(by);
     }
 
     /// Answers every further call of that method (in any case) so, even one that doesn't exist yet.

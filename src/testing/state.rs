@@ -60,11 +60,16 @@ impl State {
             }
             GetUpdates::Waiting(poll) => {
                 let number = self.log.push(call);
-                let answer = poll.wait(&self.webhook.queue).await;
+                let answer = poll.wait(&self.webhook.queue, &self.webhook.clock).await;
                 self.log.answered(number, answer.to_value());
                 answer
             }
         }
+    }
+
+    /// Unix seconds, by Telegram's clock.
+    pub(super) fn now(&self) -> u64 {
+        self.webhook.clock.unix()
     }
 
     pub(super) fn next_message_id(&self) -> i64 {

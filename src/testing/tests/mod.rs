@@ -12,7 +12,6 @@ mod tls;
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use serde_json::json;
