@@ -188,6 +188,12 @@ impl Telegram {
         self.inner.state.webhook.settings()
     }
 
+    /// Why the webhook that is set failed last, as in `getWebhookInfo`: it stays after a success.
+    pub fn last_webhook_error(&self) -> Option<String> {
+        let session = self.inner.state.webhook.session();
+        session?.last_error().map(|(_, message)| message)
+    }
+
     /// Sets the webhook as if the bot had called `setWebhook`, with everything else at its default. An
     /// empty URL deletes it. The call isn't recorded.
     ///
