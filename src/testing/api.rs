@@ -14,6 +14,7 @@ use super::{
     answer::{Answer, Response},
     args::Args,
     call::{Call, Via},
+    faults::CallFault,
     files::Content,
     http1::{self, ReadError, Refusal, Start},
     route::{self, Route},
@@ -67,7 +68,13 @@ async fn serve_connection(mut stream: TcpStream, state: Arc<State>) {
                     Response::Bytes(head, body) => {
                         send(&mut stream, head, std::iter::once(body)).await
                     }
+                    Response::Half(bytes) => {
+                        // What the client doesn't get any more is what this is about.
+                        stream.write_all(&bytes).await.ok();
+                        return;
+                    }
                     Response::HangUp => return,
+                    Response::Reset => return reset(&stream),
                     Response::Silence => return drain(&mut stream).await,
                 }
             }
@@ -141,6 +148,13 @@ async fn refuse(mut stream: TcpStream, refusal: &Refusal) {
     }
 }
 
+/// Closes with a reset instead of an end.
+fn reset(stream: &TcpStream) {
+    // What is said against it is that closing may block: not for no time at all.
+    #[allow(deprecated)]
+    stream.set_linger(Some(Duration::ZERO)).ok();
+}
+
 async fn drain(stream: &mut TcpStream) {
     let mut sink = [0; 4096];
     while matches!(stream.read(&mut sink).await, Ok(1..)) {}
@@ -170,11 +184,21 @@ async fn respond(state: &State, target: &[u8], args: &Args) -> Respond {
         ("", Some(_)) => args.text("method"),
         (method, _) => method.to_owned(),
     };
-    let call = Call::new(method, args, Via::Http, test_environment);
-    Respond::Answer(if call.is("getUpdates") {
+    let mut call = Call::new(method, args, Via::Http, test_environment);
+    let fault = state.faults.on_call(&call.method);
+    if let Some(CallFault::Refused(answer)) = fault {
+        call.response = answer.to_value();
+        state.log.push(call);
+        return Respond::Answer(answer);
+    }
+    let answer = if call.is("getUpdates") {
         state.get_updates(call, args).await
     } else {
         state.execute(call, args).1
+    };
+    Respond::Answer(match fault {
+        Some(fault) => fault.spoil(answer),
+        None => answer,
     })
 }
 

@@ -17,6 +17,7 @@ use super::{
     certificate::{self, Trusted},
     clock::Clock,
     delivery,
+    faults::Chance,
     files::Files,
     state::State,
     webhook::Webhook,
@@ -187,6 +188,7 @@ impl TelegramBuilder {
             ),
             log: CallLog::default(),
             overrides: Overrides::default(),
+            faults: Chance::default(),
             limits: Limits {
                 response: self.response_timeout,
                 body: self.max_upload,

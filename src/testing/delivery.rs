@@ -1,6 +1,6 @@
 //! Sending updates: again and again until the bot takes them, as Telegram does.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
@@ -9,7 +9,8 @@ use tokio::{sync::oneshot, task::JoinSet};
 use super::{
     Error,
     call::{Call, Via},
-    exchange::{Attempt, Exchange, Outcome},
+    exchange::{Attempt, AttemptError, Exchange, Outcome},
+    faults::Mishap,
     pending::Pending,
     raw::RawRequest,
     reply,
@@ -20,6 +21,8 @@ use super::{
 };
 
 const MAX_HEAD: usize = 4096;
+/// How many pieces a slow request comes in.
+const SLOW_PIECES: usize = 8;
 
 /// Sends what is queued for the webhook until it is aborted; what is under way ends with it.
 pub(super) async fn serve(state: Arc<State>) {
@@ -28,7 +31,10 @@ pub(super) async fn serve(state: Arc<State>) {
     loop {
         let mut woken_at = None;
         if let Some(session) = webhook.session() {
-            match webhook.sender.next(&session, webhook.clock.now()) {
+            match webhook
+                .sender
+                .next(&session, webhook.clock.now(), &state.faults)
+            {
                 Next::Send(delivery) => {
                     under_way.spawn(send(Arc::clone(&state), session, delivery));
                     continue;
@@ -53,33 +59,41 @@ pub(super) async fn serve(state: Arc<State>) {
 /// Sends an update once, and decides what becomes of it.
 async fn send(state: Arc<State>, session: Arc<Session>, mut delivery: Delivery) {
     let webhook = &state.webhook;
-    let queue = delivery.pending.queue;
-    let end = |delivery: Delivery, outcome, reply| {
+    let (queue, update_id) = (delivery.pending.queue, delivery.pending.id);
+    let end = |delivery: Delivery, outcome| {
         webhook.sender.done(queue, webhook.clock.now());
-        delivery.end(outcome, reply);
+        delivery.end(outcome);
     };
     if delivery.pending.is_over(webhook.clock.now()) {
-        return end(delivery, Outcome::Dropped, None);
+        return end(delivery, Outcome::Dropped);
     }
-    let (mut attempt, reply) = match state.attempt(&session, &delivery.pending.json).await {
+    let mishap = state.faults.on_request(update_id, delivery.sent);
+    delivery.sent += 1;
+    let json = &delivery.pending.json;
+    let (mut attempt, reply) = match state.attempt(&session, json, mishap).await {
         Ok(attempt) => attempt,
-        Err(error) => return end(delivery, Outcome::NotSent(error), None),
+        Err(error) => return end(delivery, Outcome::NotSent(error)),
     };
     if session.note(&attempt) {
         webhook.delete_gone(&session);
     }
     if attempt.error.is_none() {
         delivery.note(attempt);
-        webhook.queue.note_taken(delivery.pending.id);
-        return end(delivery, Outcome::Delivered, reply);
+        delivery.reply = reply.or(delivery.reply);
+        if !delivery.is_repeated && state.faults.is_duplicated(update_id) {
+            delivery.is_repeated = true;
+            return webhook.retry(delivery, &session, Duration::ZERO);
+        }
+        webhook.queue.note_taken(update_id);
+        return end(delivery, Outcome::Delivered);
     }
     let wait = delivery.back_off.after(attempt.retry_after);
     attempt.wait = wait;
     delivery.note(attempt);
     if webhook.clock.now() + wait > delivery.pending.ends_at {
-        end(delivery, Outcome::Dropped, None);
+        end(delivery, Outcome::Dropped);
     } else if delivery.has_given_up() {
-        end(delivery, Outcome::GaveUp, None);
+        end(delivery, Outcome::GaveUp);
     } else {
         webhook.retry(delivery, &session, wait.min(state.max_wait));
     }
@@ -111,7 +125,9 @@ impl State {
     pub(super) async fn deliver_once(&self, update: &Value) -> Result<Exchange, Error> {
         let pending = self.prepare(update)?;
         let session = self.webhook.session().ok_or(Error::NoWebhook)?;
-        let (mut attempt, reply) = self.attempt(&session, &pending.json).await?;
+        let (mut attempt, reply) = self
+            .attempt(&session, &pending.json, Mishap::default())
+            .await?;
         if session.note(&attempt) {
             self.webhook.delete_gone(&session);
         }
@@ -148,9 +164,20 @@ impl State {
         &self,
         session: &Session,
         json: &Bytes,
+        mishap: Mishap,
     ) -> Result<(Attempt, Option<Call>), Error> {
-        let request = update_request(session, json.clone())?;
+        let mut request = update_request(session, json.clone())?;
+        if let Some(pause) = mishap.pause {
+            request = request.in_pieces(SLOW_PIECES, pause);
+        }
+        if mishap.is_answer_lost {
+            request.is_complete = false;
+        }
         let (attempt, mut args) = session.attempt(&request, self.limits).await;
+        if mishap.is_answer_lost && attempt.status.is_some() {
+            let lost = Attempt::failed(AttemptError::Closed, attempt.connection, attempt.elapsed);
+            return Ok((lost, None));
+        }
         let method = reply::take_method(&mut args).filter(|_| attempt.error.is_none());
         let reply = method.map(|method| {
             let call = Call::new(method, &args, Via::WebhookReply, false);

@@ -13,7 +13,8 @@
 //! 3. The test looks at what the bot did: the [`Exchange`], and the [`Call`]s of the Bot API,
 //!    whether they came as requests or in a webhook response.
 //! 4. Calls are answered plausibly: a sent message comes back as a message. A test that wants something
-//!    else says so with [`Telegram::answer`].
+//!    else says so with [`Telegram::answer`]; what goes wrong by chance, with [`Telegram::faults`].
+//! 5. Time is Tokio's, so that `start_paused` skips every pause; [`Telegram::advance`] moves it on.
 //!
 //! A bot that polls gets its updates from [`Telegram::enqueue`], one that downloads its files from
 //! [`Telegram::add_file`] and its siblings.
@@ -79,6 +80,7 @@ mod connection;
 mod delivery;
 mod error;
 mod exchange;
+mod faults;
 mod files;
 mod http1;
 mod json;
@@ -115,6 +117,7 @@ pub use self::{
     call::{Call, UploadedFile, Via},
     error::Error,
     exchange::{Attempt, AttemptError, Exchange, Outcome},
+    faults::Faults,
     files::{Download, generated_bytes, generated_sha256},
     raw::RawRequest,
     tls::TlsError,
@@ -417,6 +420,13 @@ impl Telegram {
     /// How long a test itself waits ([`patience`](TelegramBuilder::patience)) is always Tokio's time.
     pub fn advance(&self, by: Duration) {
         self.inner.state.webhook.clock.advance(by);
+    }
+
+    /// From now on these things go wrong by chance, instead of any that were set before: with the updates that
+    /// are [queued](Self::enqueue) or [delivered](Self::deliver), and with the calls that come as requests.
+    /// What [`deliver_once`](Self::deliver_once) and [`post_raw`](Self::post_raw) send is spared.
+    pub fn faults(&self, faults: Faults) {
+        self.inner.state.faults.set(faults);
     }
 
     /// Answers every further call of that method (in any case) so, even one that doesn't exist yet.

@@ -11,8 +11,10 @@ use tokio::{
 };
 
 use super::{
+    Call,
     back_off::BackOff,
     exchange::{Attempt, Exchange, Outcome},
+    faults::Chance,
     pending::{Pending, QueueId},
     session::Session,
 };
@@ -22,6 +24,14 @@ use super::{
 pub(super) struct Delivery {
     pub(super) pending: Pending,
     pub(super) back_off: BackOff,
+    /// How often it was sent.
+    pub(super) sent: u64,
+    /// Whether the bot took it once, and it is sent again.
+    pub(super) is_repeated: bool,
+    /// What the bot replied when it took it.
+    pub(super) reply: Option<Call>,
+    /// Whether one that came after it was sent before it.
+    is_overtaken: bool,
     watch: Option<Watch>,
     /// How often all updates had been dropped when it came.
     epoch: u64,
@@ -40,6 +50,10 @@ impl Delivery {
         Self {
             pending,
             back_off: BackOff::default(),
+            sent: 0,
+            is_repeated: false,
+            reply: None,
+            is_overtaken: false,
             watch,
             epoch: 0,
         }
@@ -59,12 +73,12 @@ impl Delivery {
     }
 
     /// Tells the one who waits, if there is one, how it ended.
-    pub(super) fn end(self, outcome: Outcome, reply: Option<super::Call>) -> Pending {
+    pub(super) fn end(self, outcome: Outcome) -> Pending {
         if let Some(watch) = self.watch {
             let exchange = Exchange {
                 update_id: self.pending.id,
                 attempts: watch.attempts,
-                reply,
+                reply: self.reply,
                 outcome,
             };
             // An error means that nobody waits any more.
@@ -126,7 +140,7 @@ impl Sender {
 
     /// The next one to send to that webhook. Its queue waits until it is [`done`](Self::done) or
     /// [`put_back`](Self::put_back).
-    pub(super) fn next(&self, session: &Session, now: Instant) -> Next {
+    pub(super) fn next(&self, session: &Session, now: Instant, chance: &Chance) -> Next {
         let mut inner = self.lock();
         let max_connections = session.max_connections();
         inner.load(max_connections.saturating_mul(2), now);
@@ -154,7 +168,7 @@ impl Sender {
             Err(None) => return Next::Wait,
             Err(Some(at)) => return Next::WaitUntil(at),
         }
-        inner.take(id).map_or(Next::Wait, Next::Send)
+        inner.take(id, chance).map_or(Next::Wait, Next::Send)
     }
 
     /// An update that was sent is over with.
@@ -180,16 +194,6 @@ impl Sender {
     /// Whether all updates were dropped since it came.
     pub(super) fn is_dropped(&self, delivery: &Delivery) -> bool {
         delivery.epoch < self.lock().epoch
-    }
-
-    /// Puts the first update that waits in that queue behind the one that follows it.
-    pub(super) fn swap_first(&self, queue: QueueId) {
-        let mut inner = self.lock();
-        if let Some(queue) = inner.queues.get_mut(&queue)
-            && queue.waiting.len() > 1
-        {
-            queue.waiting.swap(0, 1);
-        }
     }
 
     /// Takes out all that wait, in the order of their ids.
@@ -224,6 +228,11 @@ impl Sender {
         self.changed.notify_one();
     }
 
+    #[cfg(test)]
+    pub(super) fn under_way(&self) -> usize {
+        self.lock().under_way
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -246,9 +255,17 @@ impl Inner {
         }
     }
 
-    fn take(&mut self, id: QueueId) -> Option<Delivery> {
+    fn take(&mut self, id: QueueId, chance: &Chance) -> Option<Delivery> {
         let queue = self.queues.get_mut(&id)?;
-        let delivery = queue.waiting.pop_front()?;
+        let mut delivery = queue.waiting.pop_front()?;
+        if !delivery.is_overtaken
+            && chance.is_reordered(delivery.pending.id)
+            && let Some(next) = queue.waiting.pop_front()
+        {
+            delivery.is_overtaken = true;
+            queue.waiting.push_front(delivery);
+            delivery = next;
+        }
         queue.is_busy = true;
         self.under_way += 1;
         Some(delivery)

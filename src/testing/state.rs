@@ -11,6 +11,7 @@ use super::{
     answer::{Answer, Overrides},
     args::Args,
     call::{Call, CallLog},
+    faults::Chance,
     files::Files,
     methods,
     polling::GetUpdates,
@@ -26,6 +27,7 @@ pub(super) struct State {
     pub(super) webhook: Webhook,
     pub(super) log: CallLog,
     pub(super) overrides: Overrides,
+    pub(super) faults: Chance,
     pub(super) limits: Limits,
     pub(super) files: Files,
     /// Longer waits between attempts are cut to this.

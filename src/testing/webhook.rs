@@ -232,13 +232,13 @@ impl Webhook {
         self.current.send_replace(None);
         let stopped = self.sender.take_all().into_iter();
         self.queue
-            .restore(stopped.map(|delivery| delivery.end(Outcome::Stopped, None)));
+            .restore(stopped.map(|delivery| delivery.end(Outcome::Stopped)));
     }
 
     fn drop_pending(&self) {
         self.queue.clear();
         for delivery in self.sender.drop_all() {
-            delivery.end(Outcome::Dropped, None);
+            delivery.end(Outcome::Dropped);
         }
     }
 
@@ -262,7 +262,7 @@ impl Webhook {
         let queue = delivery.pending.queue;
         if self.sender.is_dropped(&delivery) {
             self.sender.done(queue, now);
-            delivery.end(Outcome::Dropped, None);
+            delivery.end(Outcome::Dropped);
         } else if self.is_current(failed) {
             self.sender.put_back(delivery, now + wait);
         } else if self.session().is_some() {
@@ -270,7 +270,7 @@ impl Webhook {
             self.sender.put_back(delivery, now);
         } else {
             self.sender.done(queue, now);
-            let pending = delivery.end(Outcome::Stopped, None);
+            let pending = delivery.end(Outcome::Stopped);
             self.queue.restore([pending]);
         }
     }

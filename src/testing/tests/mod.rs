@@ -1,8 +1,10 @@
 //! The whole of it, over sockets: a scripted bot on one side, a plain client on the other.
 
 mod bot_api;
+mod faults;
 mod files;
 mod polling;
+mod queues;
 mod reading;
 mod redelivery;
 mod replies;
