@@ -19,23 +19,6 @@ fn error(status: &str, headers: &str) -> String {
     format!("HTTP/1.1 {status}\r\n{headers}Content-Length: 0\r\n\r\n")
 }
 
-impl Bot {
-    /// The update ids of the next requests.
-    async fn next_ids(&mut self, count: usize) -> Vec<u64> {
-        let mut ids = Vec::new();
-        while ids.len() < count {
-            let (_, request) = timeout(5 * SECOND, self.requests.recv())
-                .await
-                .unwrap()
-                .unwrap();
-            let body: Value =
-                serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap();
-            ids.push(body["update_id"].as_u64().unwrap());
-        }
-        ids
-    }
-}
-
 /// Waits until nothing is under way.
 async fn settled(telegram: &Telegram) {
     let nothing = async {
@@ -90,7 +73,7 @@ async fn a_message_and_a_callback_query_of_a_chat_come_at_once_and_two_messages_
     ] {
         telegram.enqueue(update).unwrap();
     }
-    let mut read = async || {
+    let read = async || {
         let (mut stream, _) = listener.accept().await.unwrap();
         let message = read_message(&mut stream, &mut Vec::new()).await;
         (stream, message.unwrap())
@@ -235,6 +218,17 @@ async fn at_true_pace_a_refused_connection_is_tried_each_two_seconds() {
     let exchange = telegram.deliver(update::text(7, "a")).await;
     assert_eq!(exchange.attempts.len(), 4);
     assert_eq!(started.elapsed().as_secs(), 6);
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_after_60_seconds() {
+    let bot = Bot::start(&[]).await;
+    let telegram = telegram_for(&bot).await;
+    for (seconds, expected) in [(0, 1), (50, 1), (60, 2)] {
+        telegram.advance(seconds * SECOND);
+        let exchange = telegram.deliver(update::text(7, "a")).await;
+        assert_eq!(exchange.attempts[0].connection, Some(expected), "{seconds}");
+    }
 }
 
 #[tokio::test]
