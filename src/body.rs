@@ -188,10 +188,8 @@ impl Piece {
             return Poll::Ready(None);
         }
         let chunk = match &mut self.source {
-            Source::Bytes(bytes) if self.progress.is_some() => {
-                bytes.split_to(bytes.len().min(CHUNK))
-            }
-            Source::Bytes(bytes) => std::mem::take(bytes),
+            // Given all at once, nobody would see it move over a slow line.
+            Source::Bytes(bytes) => bytes.split_to(bytes.len().min(CHUNK)),
             #[cfg(feature = "tokio")]
             Source::Stream(stream) => {
                 let stream = stream

@@ -40,8 +40,8 @@
 //! - **`platform-roots`** lets that transport trust what the operating system does.
 //! - **`reqwest`** makes any `reqwest::Client` a transport. It turns on `tokio` and `gzip`.
 //! - **`gzip`** asks for compressed answers, and reads them.
-//! - **`tokio`** brings what waits or reads files: the read deadline of
-//!   [`UpdateLayer`](webhook::UpdateLayer), the client's time-outs, its `RetryLayer` and
+//! - **`tokio`** brings what waits, has tasks or reads files: the read deadline of
+//!   [`UpdateLayer`](webhook::UpdateLayer), `DeliveryLayer` and `DeadlineLayer`, the client's time-outs, its `RetryLayer` and
 //!   `RateLimitLayer`, `Client::ensure_webhook` and `WebhookHealth` in [`setup`], `polling`, and
 //!   uploads from paths and readers. Without it a slow peer is bounded in size and not in time.
 //! - **`axum`** makes `Update` and `RawUpdate` extractors, and `Reply` a response, for axum
@@ -67,6 +67,8 @@ mod method;
 pub mod methods;
 mod model;
 mod multipart;
+#[cfg(feature = "tokio")]
+mod panic;
 #[cfg(feature = "tokio")]
 pub mod polling;
 mod read_body;

@@ -42,6 +42,9 @@ pub(crate) async fn open_and_encode(
     object: Bytes,
     uploads: Vec<Upload>,
 ) -> Result<(HeaderValue, Pieces), OpenError> {
+    if uploads.is_empty() {
+        return encode(&object, &uploads).map_err(OpenError::Encode);
+    }
     let mut pieces = Vec::with_capacity(uploads.len());
     for upload in &uploads {
         pieces.push(upload.open().await.map_err(OpenError::Upload)?);

@@ -81,8 +81,8 @@ impl<E> ReadError<E> {
     {
         match self {
             Self::TooLarge { .. } => client::Error::http(status),
-            Self::Timeout => client::Error::timeout(true),
-            Self::Body(error) => client::Error::transport(error, true),
+            Self::Timeout => client::Error::timeout(true).under(status),
+            Self::Body(error) => client::Error::transport(error, true).under(status),
         }
     }
 }

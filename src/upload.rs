@@ -132,15 +132,12 @@ impl Upload {
         match &*self.source {
             #[cfg(feature = "tokio")]
             Source::Path(path) => {
-                let file = tokio::fs::File::open(path).await?;
-                let data = file.metadata().await?;
-                if !data.is_file() {
-                    return Err(UploadError(Reason::NotAFile));
-                }
+                let opened = open_file(path).await?;
+                let (file, length) = opened.ok_or(UploadError(Reason::NotAFile))?;
                 let opened: Reader = Box::pin(file);
                 Ok(Piece::stream(
                     opened.into(),
-                    Some(data.len()),
+                    Some(length),
                     self.progress.clone(),
                 ))
             }
@@ -172,6 +169,20 @@ impl Upload {
         };
         reader.ok_or(UploadError(Reason::AlreadyRead))
     }
+}
+
+/// The file and its length; nothing where the path leads to something else. That is found out
+/// first, as a pipe is open only when somebody writes into it, and no thread may wait for that.
+#[cfg(feature = "tokio")]
+pub(crate) async fn open_file(
+    path: &std::path::Path,
+) -> std::io::Result<Option<(tokio::fs::File, u64)>> {
+    if !tokio::fs::metadata(path).await?.is_file() {
+        return Ok(None);
+    }
+    let file = tokio::fs::File::open(path).await?;
+    let length = file.metadata().await?.len();
+    Ok(Some((file, length)))
 }
 
 /// Equal if they upload the same: the same bytes or path under the same name, or the very same

@@ -19,7 +19,9 @@ impl Address {
         let base = base_url.trim_end_matches('/');
         let uri: Uri = base.parse().map_err(|_| InvalidBaseUrl)?;
         let known = matches!(uri.scheme_str(), Some("http" | "https"));
-        if !known || uri.host().is_none_or(str::is_empty) || uri.query().is_some() {
+        // A fragment is lost in parsing, and the rest of each address would be part of it.
+        let more = uri.query().is_some() || base.contains('#');
+        if !known || uri.host().is_none_or(str::is_empty) || more {
             return Err(InvalidBaseUrl);
         }
         Ok(Self::trusted(base, token))
@@ -119,6 +121,8 @@ mod tests {
             "ftp://a",
             "http://",
             "http://a?b=c",
+            "http://a#b",
+            "http://a/#",
         ] {
             assert!(Address::new(bad, &token()).is_err(), "{bad}");
         }

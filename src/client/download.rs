@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::{Buf as _, Bytes};
-use http::{Response, header};
+use http::{Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -15,6 +15,9 @@ use super::{Error, stall::Stall};
 use crate::read_body::{Limits, ReadBody};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What layers see a download as; the Bot API has no such method.
+pub(super) const METHOD: &str = "download";
 
 /// A file as it comes: nothing of it is kept. It is an `http_body::Body` too.
 ///
@@ -33,11 +36,13 @@ impl Download {
     {
         let declared = response.headers().get(header::CONTENT_LENGTH);
         let declared = declared.and_then(|length| length.to_str().ok()?.parse().ok());
+        let status = response.status();
         let body = response.into_body();
         Self {
             length: body.size_hint().exact().or(declared),
             body: Box::pin(FileBody {
                 body,
+                status,
                 stall,
                 received: 0,
             }),
@@ -110,21 +115,17 @@ impl Download {
     pub(super) async fn open(path: Box<str>) -> Result<Self, Error> {
         use crate::{
             body::{Piece, Pieces},
-            upload::Reader,
+            upload::{Reader, open_file},
         };
 
-        let failed = |error| Error::transport(error, false);
-        let file = tokio::fs::File::open(&*path).await.map_err(failed)?;
-        let data = file.metadata().await.map_err(failed)?;
-        if !data.is_file() {
-            return Err(Error::invalid(
-                "the path leads to something else than a file",
-            ));
-        }
+        let opened = open_file(std::path::Path::new(&*path)).await;
+        let opened = opened.map_err(|error| Error::transport(error, false))?;
+        let (file, length) =
+            opened.ok_or_else(|| Error::invalid("the path leads to something else than a file"))?;
         let reader: Reader = Box::pin(file);
-        let piece = Piece::stream(reader.into(), Some(data.len()), None);
+        let piece = Piece::stream(reader.into(), Some(length), None);
         Ok(Self {
-            length: Some(data.len()),
+            length: Some(length),
             body: Box::pin(DiskBody {
                 pieces: Pieces::from(std::collections::VecDeque::from([piece])),
             }),
@@ -181,6 +182,7 @@ pin_project! {
     struct FileBody<B> {
         #[pin]
         body: B,
+        status: StatusCode,
         stall: Stall,
         received: u64,
     }
@@ -201,7 +203,8 @@ where
         let this = self.project();
         let Poll::Ready(frame) = this.body.poll_frame(cx) else {
             ready!(this.stall.poll_stalled(*this.received, cx));
-            return Poll::Ready(Some(Err(Error::timeout(true))));
+            let late = Error::timeout(true).under(*this.status);
+            return Poll::Ready(Some(Err(late.with_method(METHOD.into()))));
         };
         Poll::Ready(frame.map(|frame| match frame {
             Ok(frame) => {
@@ -209,7 +212,10 @@ where
                 *this.received += frame.data_ref().map_or(0, |data| data.len() as u64);
                 Ok(frame)
             }
-            Err(error) => Err(Error::transport(error, true)),
+            Err(error) => {
+                let broken = Error::transport(error, true).under(*this.status);
+                Err(broken.with_method(METHOD.into()))
+            }
         }))
     }
 
@@ -238,7 +244,11 @@ impl Body for DiskBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let frame = self.pieces.poll_frame(cx);
-        frame.map(|frame| frame.map(|frame| frame.map_err(|e| Error::transport(e, true))))
+        frame.map(|frame| {
+            frame.map(|frame| {
+                frame.map_err(|e| Error::transport(e, true).with_method(METHOD.into()))
+            })
+        })
     }
 
     fn is_end_stream(&self) -> bool {

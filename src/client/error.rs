@@ -31,12 +31,13 @@ struct Inner {
 pub enum ErrorKind {
     /// Telegram refused the call, and says why.
     Api,
-    /// Something that isn't the Bot API answered, such as a proxy's error page; or half an answer
-    /// came.
+    /// Something that isn't the Bot API answered, such as a proxy's error page; or what came is no
+    /// whole answer of the Bot API, or far too long.
     Http,
-    /// No answer came: the connection couldn't be made, or broke.
+    /// No answer came: the connection couldn't be made, or broke. With a status, it broke in the
+    /// middle of the answer.
     Transport,
-    /// No answer came in time.
+    /// No answer came in time. With a status, it began in time.
     Timeout,
     /// A layer around the client turned the call away, such as tower's load shed.
     Layer,
@@ -113,6 +114,12 @@ impl Error {
         Self::caused(kind, source).arrived(sent)
     }
 
+    /// There was no time left to begin.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn too_late() -> Self {
+        Self::timeout(false)
+    }
+
     /// `sent` says whether all of the request was handed to the connection.
     #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
     pub(crate) fn timeout(sent: bool) -> Self {
@@ -122,10 +129,14 @@ impl Error {
     /// An answer that isn't the Bot API's. A gateway that is at its wits' end may have passed the
     /// call on before; one that refuses it has not.
     pub(crate) fn http(status: StatusCode) -> Self {
+        Self::new(ErrorKind::Http).under(status)
+    }
+
+    /// Only the head of the answer came. A refusal is one whether its words came or not.
+    pub(crate) fn under(mut self, status: StatusCode) -> Self {
         let refused = status.is_client_error() || status.is_redirection();
-        let mut error = Self::new(ErrorKind::Http).arrived(!refused);
-        error.0.status = Some(status);
-        error
+        self.0.status = Some(status);
+        self.arrived(!refused)
     }
 
     pub(crate) fn api(
@@ -274,7 +285,9 @@ impl fmt::Display for Error {
         f.write_str(match self.0.kind {
             ErrorKind::Api => "telegram refused the call",
             ErrorKind::Http => "no answer of the bot api",
+            ErrorKind::Transport if self.0.status.is_some() => "the answer broke off",
             ErrorKind::Transport => "the call got no answer",
+            ErrorKind::Timeout if self.0.status.is_some() => "the answer didn't end in time",
             ErrorKind::Timeout => "the call got no answer in time",
             ErrorKind::Layer => "the call was turned away",
             ErrorKind::Invalid => "the call can't work, and wasn't sent",

@@ -2,10 +2,15 @@
 //!
 //! ```text
 //! Client                          cheap to clone, no type parameters
-//!   │ your layers                 over ApiRequest and ApiResponse
+//!   │ your layers                 tower::timeout, tower::limit, a trace of your own …
+//!   │ RetryLayer                  waits out a 429, and never repeats a send that may have arrived
+//!   │ RateLimitLayer              30/s, 1/s a chat, 20/min a group
+//!   │ MigrateChatLayer            follows a group that has become a supergroup
+//!   ▼ Service<ApiRequest, Response = ApiResponse>
 //! BotApi<S>                       encodes, adds address and token, decodes the envelope
-//!   │ your HTTP layers
-//! any Service<http::Request<ApiBody>>
+//!   │ your HTTP layers            decompression …
+//!   ▼ Service<http::Request<ApiBody>, Response = http::Response<impl Body>>
+//! any HTTP client                 HttpTransport, ReqwestTransport, your own
 //! ```
 //!
 //! ```no_run
@@ -25,6 +30,8 @@ mod address;
 mod answer;
 mod body;
 mod builder;
+#[cfg(feature = "tokio")]
+mod deadline;
 mod download;
 mod encoding;
 mod error;
@@ -130,6 +137,17 @@ impl Client {
         Self {
             service: BoxCloneSyncService::new(service),
         }
+    }
+
+    /// The same client with a deadline for its calls, such as the one that a handler finds in its
+    /// request's extensions: [`RetryLayer`] doesn't wait beyond it, and a call that begins after it isn't
+    /// made. What is under way isn't cut short.
+    #[cfg(feature = "tokio")]
+    pub fn with_deadline(&self, deadline: crate::webhook::Deadline) -> Self {
+        Self::from_service(deadline::KeepDeadline {
+            inner: self.service.clone(),
+            deadline,
+        })
     }
 
     /// Calls a method.

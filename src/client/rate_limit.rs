@@ -12,11 +12,12 @@
 //! 6. A 429 seen on its way back makes its chat pause for `retry_after`; the whole bot, where the
 //!    call names no chat.
 //!
-//! Clones of the layer and of its services share the limits. Telegram counts by bot, so each bot
-//! wants a layer of its own.
+//! Clones of the layer and of its services share the limits; a layer with a limit set anew begins
+//! anew. Telegram counts by bot, so each bot wants a layer of its own.
 //!
 //! The service is always ready, as no call is known yet when it is asked: each waits in its future,
-//! and asks the service below when its time has come. A call counts from when that one is ready.
+//! and asks the service below when its time has come. It counts from when that one is ready, and
+//! until then those behind it wait too.
 //! What must not pile up needs a limit above, such as tower's load shed over its concurrency limit.
 //!
 //! # Example

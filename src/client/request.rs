@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Extensions;
 use serde_core::Serialize;
 
-use super::Error;
+use super::{Error, download};
 use crate::{
     Method,
     json::{Reader, Result as Read, utf8},
@@ -110,7 +110,7 @@ impl ApiRequest {
     /// the Bot API doesn't have.
     pub fn download(file_path: &str) -> Self {
         Self {
-            method: "download".into(),
+            method: download::METHOD.into(),
             target: Target::File {
                 path: file_path.into(),
             },

@@ -74,9 +74,15 @@ impl Service<Request<ApiBody>> for ReqwestTransport {
 type Pending = <reqwest::Client as Service<reqwest::Request>>::Future;
 
 /// The response future of [`ReqwestTransport`].
-#[derive(Debug)]
 pub struct ReqwestFuture {
     call: Result<Pending, Option<reqwest::Error>>,
+}
+
+/// Without the call itself, which would print the address.
+impl fmt::Debug for ReqwestFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReqwestFuture").finish_non_exhaustive()
+    }
 }
 
 impl Future for ReqwestFuture {

@@ -7,7 +7,7 @@
 //! 4. Anything else is the caller's at once: another 4xx, a result that doesn't fit, a call that
 //!    couldn't be written, a call that [can't be sent again](ApiRequest::is_replayable).
 //! 5. So is the last failure when the attempts are used up, or when the wait would end after the
-//!    time for all of it.
+//!    time for all of it, or after the call's [`Deadline`].
 //!
 //! Only the call itself waits; others go on. Each retry is an event with the method, the attempt,
 //! the status and the delay.
@@ -86,6 +86,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{ApiRequest, ApiResponse, Error, into_error::IntoError};
+use crate::webhook::Deadline;
 
 /// Up to this part of `retry_after` is added to it, so that calls that were refused together don't
 /// come back together.
@@ -176,7 +177,9 @@ impl RetryPolicy {
         }
         let wait = self.next_wait(error.retry_after());
         let began = self.began.unwrap_or_else(Instant::now);
-        (wait.deadline().duration_since(began) <= self.max_elapsed).then_some(wait)
+        let due = call.extensions().get::<Deadline>();
+        let in_time = due.is_none_or(|due| wait.deadline() < due.moment());
+        (in_time && wait.deadline().duration_since(began) <= self.max_elapsed).then_some(wait)
     }
 
     fn next_wait(&mut self, retry_after: Option<Duration>) -> Sleep {

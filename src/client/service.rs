@@ -396,7 +396,7 @@ where
             } => {
                 let Poll::Ready(read) = body.as_mut().poll(cx) else {
                     ready!(stall.poll_stalled(body.received() as u64, cx));
-                    return Poll::Ready(Err(Error::timeout(true)));
+                    return Poll::Ready(Err(Error::timeout(true).under(*status)));
                 };
                 let read = read.map_err(|error| error.into_client_error(*status));
                 return Poll::Ready(read.and_then(|body| finish(*status, *gzip, body)));

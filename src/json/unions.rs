@@ -29,18 +29,39 @@ pub(crate) fn read_or<T>(
     }
 }
 
-/// The first reading that the value fits, where no tag tells which it is.
+/// The keys that an object must have for a reading, and the reading.
 #[cfg(feature = "serde-all")]
-pub(crate) fn first_that_fits<T>(
-    r: &mut Reader<'_>,
-    readings: &[fn(&mut Reader<'_>) -> Result<T>],
-) -> Result<T> {
+pub(crate) type Attempt<T> = (&'static [&'static str], fn(&mut Reader<'_>) -> Result<T>);
+
+/// The first reading that the object fits, where no tag tells which it is. The keys are looked at as
+/// well, since a list that is missing reads as an empty one.
+#[cfg(feature = "serde-all")]
+pub(crate) fn first_that_fits<T>(r: &mut Reader<'_>, attempts: &[Attempt<T>]) -> Result<T> {
     let start = r.mark();
-    for read in readings {
+    for (keys, read) in attempts {
+        let fits = has_members(r, keys)?;
+        r.rewind(start);
+        if !fits {
+            continue;
+        }
         match read(r) {
             Err(_) if r.is_mismatch() => r.rewind(start),
             done => return done,
         }
     }
     r.mismatch("one of several types")
+}
+
+#[cfg(feature = "serde-all")]
+fn has_members(r: &mut Reader<'_>, keys: &[&str]) -> Result<bool> {
+    let mut missing = keys.to_vec();
+    let mut more = r.open_object()?;
+    while more {
+        let key = r.key_text()?;
+        missing.retain(|name| *name != key);
+        drop(key);
+        r.skip()?;
+        more = r.next_member()?;
+    }
+    Ok(missing.is_empty())
 }

@@ -34,3 +34,16 @@ impl FromJson for MessageOrTrue {
 }
 
 deserialize_from_json!(MessageOrTrue);
+
+#[cfg(feature = "serde-all")]
+impl serde_core::Serialize for MessageOrTrue {
+    fn serialize<S: serde_core::Serializer>(
+        &self,
+        serializer: S,
+    ) -> std::result::Result<S::Ok, S::Error> {
+        match self {
+            Self::Message(message) => message.serialize(serializer),
+            Self::True => serializer.serialize_bool(true),
+        }
+    }
+}

@@ -2,8 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
-    future::{Future, poll_fn},
-    panic::{self, AssertUnwindSafe},
+    future::Future,
     pin::{Pin, pin},
     sync::{
         Arc, Mutex, PoisonError,
@@ -21,6 +20,7 @@ use super::{BoxError, FailedHook, Polling};
 use crate::{
     Client,
     backoff::Backoff,
+    panic::caught,
     webhook::{RawUpdate, ReplyBody},
 };
 
@@ -198,13 +198,13 @@ where
         let handling = self.service.clone().oneshot(Request::new(update.clone()));
         let update_id = update.update_id();
         let response = match caught(handling).await {
-            Some(Ok(response)) => response,
-            Some(Err(error)) => {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => {
                 let error: BoxError = error.into();
                 tracing::error!(%error, update_id, "the handler failed");
                 return Err(None);
             }
-            None => {
+            Err(_) => {
                 tracing::error!(update_id, "the handler panicked");
                 return Err(None);
             }
@@ -248,19 +248,6 @@ impl<S> Worker<S> {
     fn open(&self) -> std::sync::MutexGuard<'_, BTreeSet<i64>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// `None` for a panic, so that one handler's doesn't take its whole queue with it.
-async fn caught<F: Future>(future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    poll_fn(|cx| {
-        let polled = panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
-        match polled {
-            Ok(poll) => poll.map(Some),
-            Err(_) => std::task::Poll::Ready(None),
-        }
-    })
-    .await
 }
 
 fn retry_after(response: &Response<ReplyBody>) -> Option<Duration> {

@@ -338,51 +338,80 @@ impl FromJson for InlineQueryResult {
             "audio" => first_that_fits(
                 r,
                 &[
-                    |r| FromJson::from_json(r).map(Self::CachedAudio),
-                    |r| FromJson::from_json(r).map(Self::Audio),
+                    (&["id", "audio_url", "title"], |r| {
+                        FromJson::from_json(r).map(Self::Audio)
+                    }),
+                    (&["id", "audio_file_id"], |r| {
+                        FromJson::from_json(r).map(Self::CachedAudio)
+                    }),
                 ],
             ),
             "document" => first_that_fits(
                 r,
                 &[
-                    |r| FromJson::from_json(r).map(Self::CachedDocument),
-                    |r| FromJson::from_json(r).map(Self::Document),
+                    (&["id", "title", "document_url", "mime_type"], |r| {
+                        FromJson::from_json(r).map(Self::Document)
+                    }),
+                    (&["id", "title", "document_file_id"], |r| {
+                        FromJson::from_json(r).map(Self::CachedDocument)
+                    }),
                 ],
             ),
             "gif" => first_that_fits(
                 r,
                 &[
-                    |r| FromJson::from_json(r).map(Self::CachedGif),
-                    |r| FromJson::from_json(r).map(Self::Gif),
+                    (&["id", "gif_url", "thumbnail_url"], |r| {
+                        FromJson::from_json(r).map(Self::Gif)
+                    }),
+                    (&["id", "gif_file_id"], |r| {
+                        FromJson::from_json(r).map(Self::CachedGif)
+                    }),
                 ],
             ),
             "mpeg4_gif" => first_that_fits(
                 r,
                 &[
-                    |r| FromJson::from_json(r).map(Self::CachedMpeg4Gif),
-                    |r| FromJson::from_json(r).map(Self::Mpeg4Gif),
+                    (&["id", "mpeg4_url", "thumbnail_url"], |r| {
+                        FromJson::from_json(r).map(Self::Mpeg4Gif)
+                    }),
+                    (&["id", "mpeg4_file_id"], |r| {
+                        FromJson::from_json(r).map(Self::CachedMpeg4Gif)
+                    }),
                 ],
             ),
             "photo" => first_that_fits(
                 r,
                 &[
-                    |r| FromJson::from_json(r).map(Self::CachedPhoto),
-                    |r| FromJson::from_json(r).map(Self::Photo),
+                    (&["id", "photo_url", "thumbnail_url"], |r| {
+                        FromJson::from_json(r).map(Self::Photo)
+                    }),
+                    (&["id", "photo_file_id"], |r| {
+                        FromJson::from_json(r).map(Self::CachedPhoto)
+                    }),
                 ],
             ),
             "sticker" => FromJson::from_json(r).map(Self::CachedSticker),
             "video" => first_that_fits(
                 r,
                 &[
-                    |r| FromJson::from_json(r).map(Self::CachedVideo),
-                    |r| FromJson::from_json(r).map(Self::Video),
+                    (
+                        &["id", "video_url", "mime_type", "thumbnail_url", "title"],
+                        |r| FromJson::from_json(r).map(Self::Video),
+                    ),
+                    (&["id", "video_file_id", "title"], |r| {
+                        FromJson::from_json(r).map(Self::CachedVideo)
+                    }),
                 ],
             ),
             "voice" => first_that_fits(
                 r,
                 &[
-                    |r| FromJson::from_json(r).map(Self::CachedVoice),
-                    |r| FromJson::from_json(r).map(Self::Voice),
+                    (&["id", "voice_file_id", "title"], |r| {
+                        FromJson::from_json(r).map(Self::CachedVoice)
+                    }),
+                    (&["id", "voice_url", "title"], |r| {
+                        FromJson::from_json(r).map(Self::Voice)
+                    }),
                 ],
             ),
             "article" => FromJson::from_json(r).map(Self::Article),
@@ -4355,12 +4384,25 @@ impl FromJson for InputMessageContent {
             first_that_fits(
                 r,
                 &[
-                    |r| FromJson::from_json(r).map(Self::Text),
-                    |r| FromJson::from_json(r).map(Self::Rich),
-                    |r| FromJson::from_json(r).map(Self::Location),
-                    |r| FromJson::from_json(r).map(Self::Venue),
-                    |r| FromJson::from_json(r).map(Self::Contact),
-                    |r| FromJson::from_json(r).map(Self::Invoice),
+                    (
+                        &["title", "description", "payload", "currency", "prices"],
+                        |r| FromJson::from_json(r).map(Self::Invoice),
+                    ),
+                    (&["latitude", "longitude", "title", "address"], |r| {
+                        FromJson::from_json(r).map(Self::Venue)
+                    }),
+                    (&["latitude", "longitude"], |r| {
+                        FromJson::from_json(r).map(Self::Location)
+                    }),
+                    (&["phone_number", "first_name"], |r| {
+                        FromJson::from_json(r).map(Self::Contact)
+                    }),
+                    (&["message_text"], |r| {
+                        FromJson::from_json(r).map(Self::Text)
+                    }),
+                    (&["rich_message"], |r| {
+                        FromJson::from_json(r).map(Self::Rich)
+                    }),
                 ],
             )
         })

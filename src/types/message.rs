@@ -2977,10 +2977,18 @@ impl FromJson for ReplyMarkup {
             first_that_fits(
                 r,
                 &[
-                    |r| FromJson::from_json(r).map(Self::InlineKeyboardMarkup),
-                    |r| FromJson::from_json(r).map(Self::ReplyKeyboardMarkup),
-                    |r| FromJson::from_json(r).map(Self::ReplyKeyboardRemove),
-                    |r| FromJson::from_json(r).map(Self::ForceReply),
+                    (&["inline_keyboard"], |r| {
+                        FromJson::from_json(r).map(Self::InlineKeyboardMarkup)
+                    }),
+                    (&["keyboard"], |r| {
+                        FromJson::from_json(r).map(Self::ReplyKeyboardMarkup)
+                    }),
+                    (&["remove_keyboard"], |r| {
+                        FromJson::from_json(r).map(Self::ReplyKeyboardRemove)
+                    }),
+                    (&["force_reply"], |r| {
+                        FromJson::from_json(r).map(Self::ForceReply)
+                    }),
                 ],
             )
         })

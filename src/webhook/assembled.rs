@@ -18,9 +18,13 @@ use tower_service::Service;
 
 use super::{
     AllowedUpdatesLayer, ErrorsAsResponses, HandlerFn, HandlerOutput, ParseLayer, RawUpdate,
-    ReplyBody, ReplyLayer, ResponseFuture, SecretTokenLayer, SecretTokens, UpdateLayer,
-    allowed_updates, handler_fn, parse, reply, secret_token, update,
+    ReplyBody, ReplyLayer, SecretTokenLayer, SecretTokens, UpdateLayer, allowed_updates,
+    handler_fn, parse,
+    reliable::{DefaultStore, Reliability, Reliable, Store},
+    reply, secret_token, update,
 };
+#[cfg(feature = "tokio")]
+use super::{DeadlineLayer, DeliveryLayer, delivery::DeliveryStore};
 use crate::{
     Client, IntoReply,
     types::{AllowedUpdates, ParseError, Update},
@@ -29,7 +33,9 @@ use crate::{
 /// The whole way in, in the right order and with safe defaults.
 ///
 /// It makes a service that every tower server can serve: whatever happens, it answers, with what
-/// the layers' own pages say.
+/// the layers' own pages say. With the feature `tokio` each update counts once, by a `DeliveryLayer`
+/// that remembers in memory, and is answered within 50 s, by a `DeadlineLayer`; the handler then runs on
+/// a task of its own, and so is `Send`.
 ///
 /// ```
 /// use tower_telegram::{
@@ -51,20 +57,22 @@ use crate::{
 /// ```
 #[derive(Debug)]
 #[must_use = "a webhook serves once it has a handler"]
-pub struct Webhook<U = Update> {
+pub struct Webhook<U = Update, St = DefaultStore> {
     secret: SecretTokenLayer,
     update: UpdateLayer,
     allowed: AllowedUpdatesLayer,
+    reliability: Reliability<St>,
     parse: ParseLayer<U>,
     reply: ReplyLayer<ErrorsAsResponses>,
 }
 
-impl<U> Clone for Webhook<U> {
+impl<U, St> Clone for Webhook<U, St> {
     fn clone(&self) -> Self {
         Self {
             secret: self.secret.clone(),
             update: self.update,
             allowed: self.allowed,
+            reliability: self.reliability.clone(),
             parse: self.parse.clone(),
             reply: self.reply.clone(),
         }
@@ -89,13 +97,14 @@ impl Webhook {
             secret,
             update: UpdateLayer::new(),
             allowed: AllowedUpdatesLayer::default(),
+            reliability: Reliability::default(),
             parse: ParseLayer::new(),
             reply: ReplyLayer::new().errors_as_responses(),
         }
     }
 }
 
-impl<U> Webhook<U> {
+impl<U, St: Store> Webhook<U, St> {
     /// Which types of update go to the handler; give `setWebhook` the same. Unless told otherwise
     /// it is Telegram's own choice.
     pub fn allowed_updates(mut self, allowed: impl Into<AllowedUpdates>) -> Self {
@@ -110,14 +119,41 @@ impl<U> Webhook<U> {
     }
 
     /// Gives the handler another type than our [`Update`].
-    pub fn parse_as<V>(self) -> Webhook<V> {
+    pub fn parse_as<V>(self) -> Webhook<V, St> {
         Webhook {
             secret: self.secret,
             update: self.update,
             allowed: self.allowed,
+            reliability: self.reliability,
             parse: ParseLayer::new(),
             reply: self.reply,
         }
+    }
+
+    /// How each update is made to count once, in place of a `DeliveryLayer` that remembers in memory.
+    #[cfg(feature = "tokio")]
+    pub fn delivery<T: DeliveryStore>(self, layer: DeliveryLayer<T>) -> Webhook<U, T> {
+        Webhook {
+            secret: self.secret,
+            update: self.update,
+            allowed: self.allowed,
+            reliability: self.reliability.with_delivery(layer),
+            parse: self.parse,
+            reply: self.reply,
+        }
+    }
+
+    /// Has an update handled as often as it comes, within the request: a hang-up ends the handler.
+    pub fn without_delivery(mut self) -> Self {
+        self.reliability.without_delivery();
+        self
+    }
+
+    /// When Telegram is answered at the latest: after 50 s, with 503, unless told otherwise.
+    #[cfg(feature = "tokio")]
+    pub fn deadline(mut self, layer: impl Into<Option<DeadlineLayer>>) -> Self {
+        self.reliability.set_deadline(layer.into());
+        self
     }
 
     /// What calls the replies that can't be answers, as they are over 1 MiB or the length of a file
@@ -138,7 +174,7 @@ impl<U> Webhook<U> {
     }
 
     /// Serves with a function. See [`handler_fn`].
-    pub fn handler<F, Fut>(self, function: F) -> WebhookService<HandlerFn<F>, U>
+    pub fn handler<F, Fut>(self, function: F) -> WebhookService<HandlerFn<F>, U, St>
     where
         F: FnMut(U) -> Fut,
         Fut: Future,
@@ -148,37 +184,36 @@ impl<U> Webhook<U> {
     }
 
     /// Serves with any service of `http::Request<U>` that returns an [`IntoReply`].
-    pub fn service<S>(self, service: S) -> WebhookService<S, U> {
-        let service = self.reply.layer(service);
-        let service = self.allowed.layer(self.parse.layer(service));
+    pub fn service<S>(self, service: S) -> WebhookService<S, U, St> {
+        let service = self.parse.layer(self.reply.layer(service));
+        let service = self.allowed.layer(self.reliability.layer(service));
         WebhookService {
             stack: self.secret.layer(self.update.layer(service)),
         }
     }
 }
 
-type Stack<S, U> = secret_token::RequireSecretToken<update::ReadUpdate<Inner<S, U>>>;
-type Inner<S, U> =
-    allowed_updates::FilterUpdates<parse::Parse<reply::EncodeReply<S, ErrorsAsResponses>, U>>;
-type InnerFuture<F> = ResponseFuture<ResponseFuture<reply::AnsweredFuture<F>>>;
+type Stack<S, U, St> = secret_token::RequireSecretToken<update::ReadUpdate<Inner<S, U, St>>>;
+type Inner<S, U, St> = allowed_updates::FilterUpdates<Reliable<Parsing<S, U>, St>>;
+type Parsing<S, U> = parse::Parse<reply::EncodeReply<S, ErrorsAsResponses>, U>;
 
 /// The service of [`Webhook`]: a `Service<http::Request<B>>` for any body `B`, whose error is
 /// [`Infallible`].
-pub struct WebhookService<S, U = Update> {
-    stack: Stack<S, U>,
+pub struct WebhookService<S, U = Update, St = DefaultStore> {
+    stack: Stack<S, U, St>,
 }
 
-impl<S, U> WebhookService<S, U> {
+impl<S, U, St> WebhookService<S, U, St> {
     /// The same stack without a webhook's door: a `Service<http::Request<RawUpdate>>`, for updates that
     /// come another way, such as `polling`.
-    pub fn into_updates(self) -> UpdateService<S, U> {
+    pub fn into_updates(self) -> UpdateService<S, U, St> {
         UpdateService {
             stack: self.stack.into_inner().into_inner(),
         }
     }
 }
 
-impl<S: Clone, U> Clone for WebhookService<S, U> {
+impl<S: Clone, U, St> Clone for WebhookService<S, U, St> {
     fn clone(&self) -> Self {
         Self {
             stack: self.stack.clone(),
@@ -186,23 +221,25 @@ impl<S: Clone, U> Clone for WebhookService<S, U> {
     }
 }
 
-impl<S: fmt::Debug, U> fmt::Debug for WebhookService<S, U> {
+impl<S: fmt::Debug, U, St: fmt::Debug> fmt::Debug for WebhookService<S, U, St> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("WebhookService").field(&self.stack).finish()
     }
 }
 
-impl<S, U, B> Service<Request<B>> for WebhookService<S, U>
+impl<S, U, St, B> Service<Request<B>> for WebhookService<S, U, St>
 where
-    S: Service<Request<U>> + Clone,
+    S: Service<Request<U>> + Clone + Send + 'static,
     S::Response: IntoReply,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
+    S::Future: Send + 'static,
     U: DeserializeOwned + 'static,
+    St: Store,
     B: Body,
 {
     type Response = Response<ReplyBody>;
     type Error = Infallible;
-    type Future = WebhookFuture<S, S::Future, U, B>;
+    type Future = WebhookFuture<S, U, St, B>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Service::<Request<B>>::poll_ready(&mut self.stack, cx)
@@ -215,13 +252,69 @@ where
     }
 }
 
-/// What is behind a webhook's door, from [`WebhookService::into_updates`]: a
-/// `Service<http::Request<RawUpdate>>` whose error is [`Infallible`].
-pub struct UpdateService<S, U = Update> {
-    stack: Inner<S, U>,
+type InnerFuture<S, U, St> = <Inner<S, U, St> as Service<Request<RawUpdate>>>::Future;
+type StackFuture<S, U, St, B> =
+    super::ResponseFuture<update::ResponseFuture<Inner<S, U, St>, InnerFuture<S, U, St>, B>>;
+
+pin_project! {
+    /// The response future of [`WebhookService`].
+    pub struct WebhookFuture<S, U, St, B>
+    where
+        S: Service<Request<U>>,
+        S: Clone,
+        S: Send,
+        S: 'static,
+        S::Response: IntoReply,
+        S::Error: Into<Box<dyn Error + Send + Sync>>,
+        S::Future: Send,
+        S::Future: 'static,
+        U: DeserializeOwned,
+        U: 'static,
+        St: Store,
+    {
+        #[pin]
+        future: StackFuture<S, U, St, B>,
+    }
 }
 
-impl<S: Clone, U> Clone for UpdateService<S, U> {
+impl<S, U, St, B> fmt::Debug for WebhookFuture<S, U, St, B>
+where
+    S: Service<Request<U>> + Clone + Send + 'static,
+    S::Response: IntoReply,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    S::Future: Send + 'static,
+    U: DeserializeOwned + 'static,
+    St: Store,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookFuture").finish_non_exhaustive()
+    }
+}
+
+impl<S, U, St, B> Future for WebhookFuture<S, U, St, B>
+where
+    S: Service<Request<U>> + Clone + Send + 'static,
+    S::Response: IntoReply,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    S::Future: Send + 'static,
+    U: DeserializeOwned + 'static,
+    St: Store,
+    B: Body,
+{
+    type Output = Result<Response<ReplyBody>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().future.poll(cx)
+    }
+}
+
+/// What is behind a webhook's door, from [`WebhookService::into_updates`]: a
+/// `Service<http::Request<RawUpdate>>` whose error is [`Infallible`].
+pub struct UpdateService<S, U = Update, St = DefaultStore> {
+    stack: Inner<S, U, St>,
+}
+
+impl<S: Clone, U, St> Clone for UpdateService<S, U, St> {
     fn clone(&self) -> Self {
         Self {
             stack: self.stack.clone(),
@@ -229,22 +322,24 @@ impl<S: Clone, U> Clone for UpdateService<S, U> {
     }
 }
 
-impl<S: fmt::Debug, U> fmt::Debug for UpdateService<S, U> {
+impl<S: fmt::Debug, U, St: fmt::Debug> fmt::Debug for UpdateService<S, U, St> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("UpdateService").field(&self.stack).finish()
     }
 }
 
-impl<S, U> Service<Request<RawUpdate>> for UpdateService<S, U>
+impl<S, U, St> Service<Request<RawUpdate>> for UpdateService<S, U, St>
 where
-    S: Service<Request<U>>,
+    S: Service<Request<U>> + Clone + Send + 'static,
     S::Response: IntoReply,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
+    S::Future: Send + 'static,
     U: DeserializeOwned + 'static,
+    St: Store,
 {
     type Response = Response<ReplyBody>;
     type Error = Infallible;
-    type Future = UpdateFuture<S::Future>;
+    type Future = UpdateFuture<S, U, St>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.stack.poll_ready(cx)
@@ -259,47 +354,47 @@ where
 
 pin_project! {
     /// The response future of [`UpdateService`].
-    #[derive(Debug)]
-    pub struct UpdateFuture<F> {
+    pub struct UpdateFuture<S, U, St>
+    where
+        S: Service<Request<U>>,
+        S: Clone,
+        S: Send,
+        S: 'static,
+        S::Response: IntoReply,
+        S::Error: Into<Box<dyn Error + Send + Sync>>,
+        S::Future: Send,
+        S::Future: 'static,
+        U: DeserializeOwned,
+        U: 'static,
+        St: Store,
+    {
         #[pin]
-        future: InnerFuture<F>,
+        future: InnerFuture<S, U, St>,
     }
 }
 
-impl<F, R, E> Future for UpdateFuture<F>
+impl<S, U, St> fmt::Debug for UpdateFuture<S, U, St>
 where
-    F: Future<Output = Result<R, E>>,
-    R: IntoReply,
-    E: Into<Box<dyn Error + Send + Sync>>,
-{
-    type Output = Result<Response<ReplyBody>, Infallible>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().future.poll(cx)
-    }
-}
-
-pin_project! {
-    /// The response future of [`WebhookService`].
-    pub struct WebhookFuture<S, F, U, B> {
-        #[pin]
-        future: ResponseFuture<update::ResponseFuture<Inner<S, U>, InnerFuture<F>, B>>,
-    }
-}
-
-impl<S, F, U, B> fmt::Debug for WebhookFuture<S, F, U, B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebhookFuture").finish_non_exhaustive()
-    }
-}
-
-impl<S, U, B> Future for WebhookFuture<S, S::Future, U, B>
-where
-    S: Service<Request<U>> + Clone,
+    S: Service<Request<U>> + Clone + Send + 'static,
     S::Response: IntoReply,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
+    S::Future: Send + 'static,
     U: DeserializeOwned + 'static,
-    B: Body,
+    St: Store,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpdateFuture").finish_non_exhaustive()
+    }
+}
+
+impl<S, U, St> Future for UpdateFuture<S, U, St>
+where
+    S: Service<Request<U>> + Clone + Send + 'static,
+    S::Response: IntoReply,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    S::Future: Send + 'static,
+    U: DeserializeOwned + 'static,
+    St: Store,
 {
     type Output = Result<Response<ReplyBody>, Infallible>;
 

@@ -7,6 +7,8 @@
 //!   ▼
 //! http::Request<RawUpdate>  update_id and type read, the rest as it came
 //!   │ AllowedUpdatesLayer   not wanted                       200, empty
+//!   │ DeadlineLayer         not done in time                 503; what runs goes on
+//!   │ DeliveryLayer         handled before, or still         200, empty · joins it
 //!   │ ParseLayer<U>         RawUpdate → U                    400 · 200 (or 500)
 //!   ▼
 //! http::Request<U>  →  handler
@@ -24,11 +26,19 @@
 
 pub mod allowed_updates;
 mod assembled;
+#[cfg(feature = "tokio")]
+pub mod deadline;
+#[cfg(feature = "tokio")]
+pub mod delivery;
+mod failure;
 mod forward;
 mod handler;
+#[cfg(feature = "tokio")]
+mod late;
 pub mod parse;
 mod raw_update;
 mod rejection;
+mod reliable;
 pub mod reply;
 mod reply_body;
 mod secret;
@@ -40,15 +50,23 @@ pub mod update;
 pub use self::{
     allowed_updates::AllowedUpdatesLayer,
     assembled::{UpdateFuture, UpdateService, Webhook, WebhookFuture, WebhookService},
+    failure::Failure,
     forward::ResponseFuture,
     handler::{HandlerFn, HandlerFuture, HandlerOutput, handler_fn},
     parse::ParseLayer,
     raw_update::RawUpdate,
     rejection::Rejection,
+    reliable::{DefaultStore, Store},
     reply::{ErrorsAsResponses, PassErrors, ReplyLayer},
     reply_body::ReplyBody,
     secret::{BotId, InvalidSecretToken, SECRET_TOKEN_HEADER, SecretToken, SecretTokens},
     secret_token::SecretTokenLayer,
     service_builder::ServiceBuilderExt,
     update::UpdateLayer,
+};
+#[cfg(feature = "tokio")]
+#[doc(inline)]
+pub use self::{
+    deadline::{Deadline, DeadlineLayer},
+    delivery::DeliveryLayer,
 };

@@ -43,8 +43,19 @@ pub enum Rejection {
     Malformed(ParseError),
     /// 500: the update can't be read as the handler's type, and was to be sent again.
     Unreadable(ParseError),
-    /// 500: the handler failed or panicked.
+    /// 500: the handler failed or panicked. [`Failure`](super::Failure), in the extensions too, says
+    /// how.
     Failed,
+    /// 503: the handler needs longer than there is time.
+    Late,
+    /// 503: another replica handles the update.
+    Busy,
+    /// 503: more work than there is room for.
+    Overloaded,
+    /// 503: no new updates are taken, as the process is to end.
+    ShuttingDown,
+    /// 503: it can't be known whether the update was handled.
+    Store,
     /// 500: the handler's reply can't be sent as an answer.
     Reply(crate::ReplyError),
 }
@@ -59,6 +70,9 @@ impl Rejection {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
             Self::Interrupted | Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Late | Self::Busy | Self::Overloaded | Self::ShuttingDown | Self::Store => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Unreadable(_) | Self::Failed | Self::Reply(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
@@ -97,6 +111,11 @@ impl fmt::Display for Rejection {
             Self::ContentEncoding => f.write_str("a compressed body"),
             Self::TooLarge { limit } => write!(f, "a body over {limit} bytes"),
             Self::Timeout => f.write_str("the body wasn't there in time"),
+            Self::Late => f.write_str("the handler needs longer than there is time"),
+            Self::Busy => f.write_str("another replica handles the update"),
+            Self::Overloaded => f.write_str("there is no room for more"),
+            Self::ShuttingDown => f.write_str("the process is to end"),
+            Self::Store => f.write_str("the store of deliveries failed"),
             Self::Interrupted => f.write_str("the body broke off"),
             Self::Malformed(_) => f.write_str("not an update"),
             Self::Unreadable(_) => f.write_str("not readable as the handler's type"),

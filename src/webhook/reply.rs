@@ -56,8 +56,8 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Rejection, ReplyBody, rejection::empty_response};
-use crate::{Client, IntoReply, Reply, ReplyError};
+use super::{Failure, Rejection, ReplyBody, rejection::empty_response};
+use crate::{Client, IntoReply, Reply, ReplyError, client::ErrorKind};
 
 /// Encodes what the handler returns. See the [module](self).
 ///
@@ -180,7 +180,8 @@ async fn call(reply: Reply, client: Arc<Client>) -> Response<ReplyBody> {
     };
     match done {
         Ok(_) => empty_response(),
-        Err(error) if !error.is_retryable() => {
+        // A file that can't be read is no refusal.
+        Err(error) if !error.is_retryable() && error.kind() != ErrorKind::Upload => {
             tracing::error!(%error, "telegram refused a reply");
             empty_response()
         }
@@ -349,17 +350,24 @@ where
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(Ok(response))) => response,
             Ok(Poll::Ready(Err(error))) => {
-                log(&*error.into());
-                Rejection::Failed.into_response()
+                let error = error.into();
+                log(&*error);
+                failed(Failure::error(error))
             }
             Err(panic) => {
                 log_panic(&*panic);
                 answer.set(Answer::Failed);
-                Rejection::Failed.into_response()
+                failed(Failure::panic(&*panic))
             }
         };
         Poll::Ready(Ok(response))
     }
+}
+
+fn failed(failure: Failure) -> Response<ReplyBody> {
+    let mut response = Rejection::Failed.into_response();
+    response.extensions_mut().insert(failure);
+    response
 }
 
 fn log(error: &(dyn Error + Send + Sync)) {

@@ -47,6 +47,15 @@ pub trait ServiceBuilderExt<L>: sealed::Sealed<L> + Sized {
         allowed: impl Into<AllowedUpdates>,
     ) -> ServiceBuilder<Stack<AllowedUpdatesLayer, L>>;
 
+    /// Answers before Telegram gives up: [`DeadlineLayer`](super::DeadlineLayer).
+    #[cfg(feature = "tokio")]
+    fn deadline(self, limit: std::time::Duration)
+    -> ServiceBuilder<Stack<super::DeadlineLayer, L>>;
+
+    /// Makes each update count once, in this process: [`DeliveryLayer`](super::DeliveryLayer).
+    #[cfg(feature = "tokio")]
+    fn delivery(self) -> ServiceBuilder<Stack<super::DeliveryLayer, L>>;
+
     /// Reads the update as a `U`: [`ParseLayer`].
     fn parse<U>(self) -> ServiceBuilder<Stack<ParseLayer<U>, L>>;
 
@@ -71,6 +80,19 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
         allowed: impl Into<AllowedUpdates>,
     ) -> ServiceBuilder<Stack<AllowedUpdatesLayer, L>> {
         self.layer(AllowedUpdatesLayer::new(allowed))
+    }
+
+    #[cfg(feature = "tokio")]
+    fn deadline(
+        self,
+        limit: std::time::Duration,
+    ) -> ServiceBuilder<Stack<super::DeadlineLayer, L>> {
+        self.layer(super::DeadlineLayer::new(limit))
+    }
+
+    #[cfg(feature = "tokio")]
+    fn delivery(self) -> ServiceBuilder<Stack<super::DeliveryLayer, L>> {
+        self.layer(super::DeliveryLayer::new())
     }
 
     fn parse<U>(self) -> ServiceBuilder<Stack<ParseLayer<U>, L>> {

@@ -6,6 +6,7 @@ use std::{
     fmt,
     future::{Ready, ready},
     net::SocketAddr,
+    pin::Pin,
     sync::{Arc, Mutex},
     task::{Context, Poll},
 };
@@ -30,6 +31,9 @@ use crate::{
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 pub(crate) type AnyBody = UnsyncBoxBody<Bytes, BoxError>;
 
+/// Erased, as the compiler can't see that one around this body is `Send`.
+type Handling = Pin<Box<dyn Future<Output = Result<Response<ReplyBody>, Infallible>> + Send>>;
+
 /// Where requests go.
 #[derive(Clone, Debug)]
 pub(crate) enum Endpoint {
@@ -49,6 +53,24 @@ impl Endpoint {
                 answer
             }
         }
+    }
+
+    /// The same as a future that can be spawned.
+    pub(crate) fn sending(&self, call: Call) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+        let Self::Service(service) = self else {
+            let connecting = self.clone();
+            return Box::pin(async move {
+                let connection = connecting.connect().await;
+                connection.expect("a socket").send(&call).await
+            });
+        };
+        let handling: Handling = Box::pin(service.clone().oneshot(call.request()));
+        Box::pin(async move {
+            let Ok(response) = handling.await;
+            let answer = read(response).await;
+            answer.check(&call);
+            answer
+        })
     }
 
     pub(crate) async fn connect(&self) -> Option<Connection> {
@@ -197,7 +219,9 @@ where
     let mut bots = Vec::new();
     for server in Server::ALL {
         let handler = Handler::new(answering);
-        let service = webhook.clone().service(handler.clone());
+        // These rows send the same update again and again, and each time it is to be handled.
+        let service = webhook.clone().without_delivery();
+        let service = service.service(handler.clone());
         bots.push(Bot {
             name: server.name(),
             endpoint: server.serve(service).await,

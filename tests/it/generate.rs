@@ -1,4 +1,4 @@
-//! Updates at random, valid by `schema/bot-api.json`.
+//! Updates, parameters and results at random, valid by `schema/bot-api.json`.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -24,11 +24,38 @@ impl Schema {
         let schema = include_str!("../../schema/bot-api.json");
         let schema: Value = serde_json::from_str(schema).expect("the schema is JSON");
         let types = schema["types"].as_array().expect("types").iter();
+        let methods = schema["methods"].as_array().expect("methods").iter();
+        // A method is the type of its parameters; no type's name begins like a method's.
+        let methods = methods.map(|method| {
+            let mut method = method.clone();
+            method["fields"] = method["params"].take();
+            method
+        });
         Self {
             types: types
-                .map(|t| (text(&t["name"]).to_owned(), t.clone()))
+                .cloned()
+                .chain(methods)
+                .map(|t| (text(&t["name"]).to_owned(), t))
                 .collect(),
         }
+    }
+
+    /// Whether a member is a file.
+    pub(crate) fn is_place(&self, owner: &str, key: &str) -> bool {
+        let mut fields = self.fields(owner).iter();
+        fields.any(|field| field["name"] == key && is_file(text(&field["type"])))
+    }
+
+    /// The names of the methods.
+    pub(crate) fn methods(&self) -> impl Iterator<Item = &str> {
+        let named = self.types.iter();
+        let methods = named.filter(|(_, t)| t["returns"].is_string());
+        methods.map(|(name, _)| &**name)
+    }
+
+    /// What a method returns.
+    pub(crate) fn returned_by(&self, method: &str) -> &str {
+        text(&self.types[method]["returns"])
     }
 
     /// The names of the types of update.
@@ -38,24 +65,42 @@ impl Schema {
     }
 
     fn fields(&self, name: &str) -> &[Value] {
-        let fields = self.types[name]["fields"].as_array();
+        let fields = self.types.get(name).and_then(|t| t["fields"].as_array());
         fields.map_or(&[], Vec::as_slice)
     }
 
-    fn members(&self, name: &str) -> Option<Vec<&str>> {
-        let members = self.types.get(name)?["one_of"].as_array()?;
+    /// The types that a type is one of.
+    fn members<'a>(&'a self, name: &'a str) -> Option<Vec<&'a str>> {
+        let Some(type_) = self.types.get(name) else {
+            // A choice that is spelled out where it is used.
+            let spelled: Vec<_> = name.split(" | ").collect();
+            return (spelled.len() > 1 && list_of(name).is_none()).then_some(spelled);
+        };
+        let members = type_["one_of"].as_array()?;
         Some(members.iter().map(text).collect())
     }
 
     /// What updates are made of.
     pub(crate) fn everything(&self) -> HashSet<Part<'_>> {
+        let mut all = self.parts_of(["Update"]);
+        // Each update has its number.
+        all.remove(&("Update", "update_id", ""));
+        all
+    }
+
+    /// What these types and methods are made of.
+    pub(crate) fn parts_of<'a>(
+        &'a self,
+        roots: impl IntoIterator<Item = &'a str>,
+    ) -> HashSet<Part<'a>> {
         let mut all = HashSet::new();
-        let mut open = vec!["Update"];
+        let mut open: Vec<_> = roots.into_iter().collect();
         while let Some(name) = open.pop() {
             if let Some(inner) = list_of(name) {
                 open.push(inner);
+                continue;
             }
-            if !self.types.contains_key(name) {
+            if is_file(name) {
                 continue;
             }
             for member in self.members(name).unwrap_or_default() {
@@ -69,13 +114,17 @@ impl Schema {
                     open.push(text(&field["type"]));
                 }
                 let values = field["values"].as_array().into_iter().flatten();
-                all.extend(values.map(|value| (name, key, text(value))));
+                let values = values.filter_map(Value::as_str);
+                all.extend(values.map(|value| (name, key, value)));
             }
         }
-        // Each update has its number.
-        all.remove(&("Update", "update_id", ""));
         all
     }
+}
+
+/// Whether it is what is uploaded, or refers to what was.
+pub(crate) fn is_file(type_: &str) -> bool {
+    matches!(type_, "InputFile" | "InputFile | String")
 }
 
 fn text(value: &Value) -> &str {
@@ -107,6 +156,10 @@ pub(crate) struct Generator<'a> {
     pub(crate) gone: u8,
     /// What of [`Schema::everything`] was made.
     pub(crate) seen: HashSet<Part<'a>>,
+    /// The places where there is a file, as often as there is one.
+    pub(crate) files: Vec<Part<'a>>,
+    /// Whether there may be a certificate, which is taken only where it is uploaded.
+    pub(crate) certificates: bool,
     /// How many values may still be made before only what is required is.
     left: usize,
 }
@@ -120,6 +173,8 @@ impl<'a> Generator<'a> {
             new: 0,
             gone: 0,
             seen: HashSet::new(),
+            files: Vec::new(),
+            certificates: false,
             left: 0,
         }
     }
@@ -138,6 +193,18 @@ impl<'a> Generator<'a> {
             .choice(&[0, 1, 123_456_789, id, i64::MAX])
             .unwrap_or(&0);
         json!({"update_id": id, kind: payload})
+    }
+
+    /// The parameters of a method.
+    pub(crate) fn parameters(&mut self, method: &'a str) -> Value {
+        self.left = 200;
+        self.object(method, 0)
+    }
+
+    /// What a method may return.
+    pub(crate) fn result(&mut self, method: &str) -> Value {
+        self.left = 200;
+        self.value(self.schema.returned_by(method), 0)
     }
 
     fn see(&mut self, part: Part<'a>) {
@@ -172,7 +239,7 @@ impl<'a> Generator<'a> {
                 _ if self.left == 0 || depth > 12 => false,
                 _ => !self.seen.contains(&(name, key, "")) || self.rng.u8(..4) == 0,
             };
-            if !wanted {
+            if !wanted || (key == "certificate" && !self.certificates) {
                 continue;
             }
             self.left = self.left.saturating_sub(1);
@@ -201,7 +268,17 @@ impl<'a> Generator<'a> {
         if let Some(constant) = field["const"].as_str() {
             return json!(constant);
         }
-        if let Some(values) = field["values"].as_array() {
+        if is_file(text(&field["type"])) {
+            self.files.push((owner, text(&field["name"]), ""));
+        }
+        if owner == "setWebhook"
+            && let Some(value) = self.webhook_setting(text(&field["name"]))
+        {
+            return value;
+        }
+        if field["type"] == "String"
+            && let Some(values) = field["values"].as_array()
+        {
             if self.of_a_hundred(self.new) {
                 return json!("brand_new");
             }
@@ -218,7 +295,42 @@ impl<'a> Generator<'a> {
         self.value(text(&field["type"]), depth)
     }
 
+    /// These are checked before they are sent.
+    fn webhook_setting(&mut self, name: &str) -> Option<Value> {
+        match name {
+            "url" => Some(json!("https://bot.example.com:8443/hook?x=1")),
+            "ip_address" => Some(json!("8.8.8.8")),
+            "max_connections" => Some(json!(self.rng.i64(1..=100))),
+            "secret_token" => {
+                let length = self.rng.usize(1..=256);
+                let token: String = (0..length).map(|_| self.rng.alphanumeric()).collect();
+                Some(json!(token))
+            }
+            _ => None,
+        }
+    }
+
+    /// Each at most once, in their order.
+    fn update_types(&mut self) -> Value {
+        let kinds = self.schema.kinds().into_iter();
+        kinds.filter(|_| self.rng.u8(..3) == 0).collect()
+    }
+
     fn value(&mut self, type_: &'a str, depth: usize) -> Value {
+        match type_ {
+            "Array<UpdateType>" => return self.update_types(),
+            // It has only one member of many.
+            "Update" => {
+                let left = self.left;
+                let kinds = self.schema.kinds();
+                let kind = self.choose("Update", None, &kinds);
+                let update = self.update(kind);
+                self.left = left;
+                return update;
+            }
+            _ if is_file(type_) => return json!(format!("file{}", self.rng.u32(..))),
+            _ => {}
+        }
         if let Some(inner) = list_of(type_) {
             let most = match self.left {
                 0 => 0,
@@ -242,7 +354,7 @@ impl<'a> Generator<'a> {
     }
 
     fn union(&mut self, name: &'a str, members: &[&'a str], depth: usize) -> Value {
-        if let Some(tag) = self.schema.types[name]["tag"].as_str()
+        if let Some(tag) = self.schema.types.get(name).and_then(|t| t["tag"].as_str())
             && self.of_a_hundred(self.new)
         {
             return json!({"about": self.anything(3), tag: "brand_new"});

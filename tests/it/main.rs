@@ -9,6 +9,8 @@
 mod a_privacy;
 mod a_secret;
 mod a_timing;
+#[cfg(feature = "client")]
+mod a_token;
 mod adapter;
 #[cfg(feature = "tokio")]
 mod b_deadline;
@@ -20,18 +22,47 @@ mod b_requests;
 mod b_schema;
 mod bodies;
 mod c_wanted;
+#[cfg(all(feature = "client", feature = "testing"))]
+mod d_delivery;
 mod e_answers;
+#[cfg(feature = "client")]
+mod e_called;
 mod e_compile;
+#[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
+mod every_method;
+#[cfg(feature = "client")]
+mod f_answers;
+#[cfg(feature = "client")]
+mod f_cancelled;
+#[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
+mod f_files;
 #[cfg(feature = "tokio")]
 mod f_layers;
+#[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
+mod f_methods;
+#[cfg(feature = "client")]
+mod f_transport;
+#[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
+mod f_uploads;
 #[cfg(all(feature = "client", feature = "testing"))]
 mod g_webhook;
+// Of it, methods are tested only with all of these.
+#[cfg_attr(
+    not(all(feature = "client", feature = "serde-all", feature = "testing")),
+    allow(dead_code)
+)]
 mod generate;
 mod log;
 mod oneshot;
 #[cfg(all(feature = "client", feature = "testing"))]
 mod polling;
 mod readiness;
+#[cfg(feature = "client")]
+mod scripted;
 mod servers;
 mod text;
+#[cfg(feature = "client")]
+mod tls;
+#[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
+mod typed;
 mod wire;

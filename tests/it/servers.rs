@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 use tower::{Service, util::BoxCloneSyncService};
 use tower_telegram::{
+    IntoReply,
     types::Update,
     webhook::{SecretTokens, WebhookService},
 };
@@ -37,8 +38,10 @@ impl Server {
         }
     }
 
-    pub(crate) async fn serve<U>(self, service: WebhookService<Handler<U>, U>) -> Endpoint
+    pub(crate) async fn serve<S, U>(self, service: WebhookService<S, U>) -> Endpoint
     where
+        S: Service<Request<U>, Response: IntoReply, Error: Into<BoxError>, Future: Send>,
+        S: Clone + Send + Sync + 'static,
         U: DeserializeOwned + Send + 'static,
     {
         match self {

@@ -178,7 +178,7 @@ impl Answer {
     /// Row E6, for each answer that any test gets: Telegram takes none of what is refused here as
     /// it is meant (it drops the webhook, sends the update again, or loses the reply).
     pub(crate) fn check(&self, call: &Call) {
-        let known = [200, 400, 401, 405, 408, 413, 415, 500];
+        let known = [200, 400, 401, 403, 405, 408, 413, 415, 500, 503];
         assert!(known.contains(&self.status), "{self:?}");
         // Only a server that was asked to says that it goes on.
         let asked = call.headers.iter().any(|(name, _)| *name == "Expect");

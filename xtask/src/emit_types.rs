@@ -346,15 +346,15 @@ fn collect(name: &str, holders: &[&str], out: &mut String) {
     out.push_str("}\n}\n\n");
 }
 
-struct Variant {
-    name: String,
+pub(crate) struct Variant {
+    pub(crate) name: String,
     /// What the variant holds.
     holds: String,
-    member: String,
+    pub(crate) member: String,
     boxed: bool,
 }
 
-fn variants(model: &Model, members: &[String]) -> Vec<Variant> {
+pub(crate) fn variants(model: &Model, members: &[String]) -> Vec<Variant> {
     let objects: Vec<String> = members
         .iter()
         .filter(|m| model.get(m).is_some())
@@ -491,18 +491,30 @@ fn read_union(model: &Model, t: &Type, variants: &[Variant], gate: &str, out: &m
     } else if let Some(tag) = &t.tag {
         read_tagged(model, tag, variants, out);
     } else {
-        let tries: Vec<String> = variants.iter().map(try_variant).collect();
         let _ = writeln!(
             out,
             "read_or_raw(r, Self::Unknown, |r| first_that_fits(r, &[{}]))",
-            tries.join(", ")
+            tries(model, variants.iter())
         );
     }
     out.push_str("}\n}\n\n");
 }
 
-fn try_variant(v: &Variant) -> String {
-    format!("|r| FromJson::from_json(r).map(Self::{})", v.name)
+/// What a value has to have to be of a variant, as what is missing may be filled in, and how it is
+/// read then; those first that want the most, as a venue has all that a location has.
+fn tries<'a>(model: &Model, variants: impl Iterator<Item = &'a Variant>) -> String {
+    let required = |v: &'a Variant| -> Vec<String> {
+        let fields = model.get(&v.member).map_or(&[][..], |t| &t.fields);
+        let fields = fields.iter().filter(|f| f.required && f.constant.is_none());
+        fields.map(|f| format!("\"{}\"", f.name)).collect()
+    };
+    let mut tries: Vec<_> = variants.map(|v| (required(v), &v.name)).collect();
+    tries.sort_by_key(|(keys, _)| std::cmp::Reverse(keys.len()));
+    let tries = tries.iter().map(|(keys, name)| {
+        let keys = keys.join(", ");
+        format!("(&[{keys}], |r| FromJson::from_json(r).map(Self::{name}))")
+    });
+    tries.collect::<Vec<_>>().join(", ")
 }
 
 /// An inaccessible message is one whose date is 0. That is rare, and as a message it can be read too.
@@ -554,12 +566,8 @@ fn read_tagged(model: &Model, tag: &str, variants: &[Variant], out: &mut String)
                 only.name
             );
         } else {
-            let tries: Vec<String> = same.into_iter().map(try_variant).collect();
-            let _ = writeln!(
-                out,
-                "\"{value}\" => first_that_fits(r, &[{}]),",
-                tries.join(", ")
-            );
+            let tries = tries(model, same.into_iter());
+            let _ = writeln!(out, "\"{value}\" => first_that_fits(r, &[{tries}]),");
         }
     }
     out.push_str("_ => r.mismatch(\"a known tag\"),\n}\n})\n");

@@ -1,0 +1,44 @@
+//! Calls that have to be done by a moment.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use tower_service::Service;
+
+use super::{ApiRequest, ApiResponse, Error};
+use crate::webhook::Deadline;
+
+/// Tells each call when it is due.
+#[derive(Clone, Debug)]
+pub(super) struct KeepDeadline<S> {
+    pub(super) inner: S,
+    pub(super) deadline: Deadline,
+}
+
+type Calling = Pin<Box<dyn Future<Output = Result<ApiResponse, Error>> + Send>>;
+
+impl<S> Service<ApiRequest> for KeepDeadline<S>
+where
+    S: Service<ApiRequest, Response = ApiResponse, Error = Error>,
+    S::Future: Send + 'static,
+{
+    type Response = ApiResponse;
+    type Error = Error;
+    type Future = Calling;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut call: ApiRequest) -> Self::Future {
+        if self.deadline.remaining().is_zero() {
+            let error = Error::too_late().with_method(call.method_name());
+            return Box::pin(std::future::ready(Err(error)));
+        }
+        call.extensions_mut().insert(self.deadline);
+        Box::pin(self.inner.call(call))
+    }
+}

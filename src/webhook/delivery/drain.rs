@@ -1,0 +1,63 @@
+//! Ending well.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{DeliveryKey, flights::Flights};
+
+/// Ends the deliveries of a [`DeliveryLayer`](super::DeliveryLayer). Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct DeliveryHandle {
+    pub(super) flights: Arc<Flights>,
+}
+
+impl DeliveryHandle {
+    /// Turns new updates away from now on, with 503 and `Retry-After`, so that Telegram sends them to
+    /// another replica, or to this one's successor. Who asks again for an update that runs still gets
+    /// its answer.
+    pub fn close(&self) {
+        self.flights.close();
+    }
+
+    /// How many updates are being handled.
+    pub fn running(&self) -> usize {
+        self.flights.len()
+    }
+
+    /// How many requests wait for the answer of one that is being handled. Those that hung up don't.
+    pub fn waiting(&self) -> usize {
+        self.flights.waiting()
+    }
+
+    /// Turns new updates away, waits for those that run, and cuts off what still runs after `limit`.
+    ///
+    /// Call it when the server is told to stop, and the server's own graceful shutdown beside it: that
+    /// waits for the connections, and this for the handlers too whose connections are gone.
+    pub async fn shutdown(&self, limit: Duration) -> ShutdownReport {
+        self.close();
+        let landed = tokio::time::timeout(limit, self.flights.all_landed()).await;
+        let cut_off = match landed {
+            Ok(()) => Vec::new(),
+            Err(_) => self.flights.cut_off(),
+        };
+        if !cut_off.is_empty() {
+            tracing::warn!(count = cut_off.len(), "handlers are cut off");
+        }
+        ShutdownReport { cut_off }
+    }
+}
+
+/// What a shutdown came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// The updates whose handlers were still running. Telegram was told of no success, so it sends
+    /// them again.
+    pub cut_off: Vec<DeliveryKey>,
+}
+
+impl ShutdownReport {
+    /// Whether all that ran came to its end.
+    pub fn is_clean(&self) -> bool {
+        self.cut_off.is_empty()
+    }
+}

@@ -1,0 +1,48 @@
+//! How long Telegram keeps an update, and how soon it is to send it again.
+
+use std::time::Duration;
+
+use crate::types::UpdateType;
+
+/// How long Telegram tries to deliver an update of a type (telegram-bot-api `Client.cpp`). Those of
+/// messages count from the message's date, the rest from when they came up.
+pub(crate) fn life(update_type: UpdateType) -> Duration {
+    Duration::from_secs(match update_type {
+        UpdateType::InlineQuery => 30,
+        UpdateType::CallbackQuery | UpdateType::ShippingQuery | UpdateType::PreCheckoutQuery => 150,
+        UpdateType::ChosenInlineResult => 600,
+        _ => 24 * 60 * 60,
+    })
+}
+
+/// After which time it is worth sending an update again: 1 s, doubled up to a minute, and never more
+/// than a tenth of its life, as Telegram drops it at once where it would be too old by then.
+pub(crate) fn retry_after(update_type: UpdateType, failed: u32) -> Duration {
+    let doubled = Duration::from_secs(1 << failed.saturating_sub(1).min(6));
+    let longest = (life(update_type) / 10).min(Duration::from_secs(60));
+    doubled.clamp(Duration::from_secs(1), longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d5_the_pause_grows_inside_the_updates_life() {
+        let seconds = |update_type| -> Vec<u64> {
+            (0..9)
+                .map(|n| retry_after(update_type, n).as_secs())
+                .collect()
+        };
+        assert_eq!(
+            seconds(UpdateType::Message),
+            [1, 1, 2, 4, 8, 16, 32, 60, 60]
+        );
+        assert_eq!(
+            seconds(UpdateType::InlineQuery),
+            [1, 1, 2, 3, 3, 3, 3, 3, 3]
+        );
+        assert_eq!(seconds(UpdateType::CallbackQuery)[8], 15);
+        assert_eq!(seconds(UpdateType::ChosenInlineResult)[8], 60);
+    }
+}

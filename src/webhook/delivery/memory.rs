@@ -1,0 +1,271 @@
+//! The store of a single process.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    future::{Future, ready},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::{Claim, DeliveryKey, DeliveryStore, StoreError, Ticket, seen::Seen};
+use crate::Reply;
+
+/// How long Telegram tries to deliver an update at most.
+const LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How many handled updates are remembered, unless told otherwise. At 30 updates a second that are
+/// nine hours.
+const CAPACITY: usize = 1_000_000;
+
+/// How many replies wait for who asks again.
+const MAX_REPLIES: usize = 1000;
+
+/// Remembers in memory what was handled: for one process, and for as long as it runs.
+///
+/// What it remembers is bounded by 24 hours and a number of updates; a redelivery that comes after it
+/// was forgotten is handled again. Telegram's numbers follow one another, and then an update takes
+/// about two bytes.
+#[derive(Debug)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    done: Seen,
+    open: HashMap<DeliveryKey, Open>,
+    /// In the order in which they failed last, for the bound.
+    failed: VecDeque<(DeliveryKey, u64)>,
+    replies: VecDeque<(DeliveryKey, Reply)>,
+    capacity: usize,
+    next_fence: u64,
+}
+
+/// An update that was claimed and isn't done.
+#[derive(Debug)]
+struct Open {
+    attempt: u32,
+    fence: u64,
+    is_running: bool,
+}
+
+impl MemoryStore {
+    /// Remembers a million updates.
+    pub fn new() -> Self {
+        Self::with_capacity(CAPACITY)
+    }
+
+    /// Remembers so many updates, give or take 64.
+    pub fn with_capacity(updates: usize) -> Self {
+        Self {
+            state: Mutex::new(State {
+                done: Seen::new(updates, LIFE),
+                open: HashMap::new(),
+                failed: VecDeque::new(),
+                replies: VecDeque::new(),
+                capacity: updates,
+                next_fence: 0,
+            }),
+        }
+    }
+
+    /// Held for a few lines, and never while waiting.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl State {
+    fn claim(&mut self, key: DeliveryKey, now: Instant) -> Claim {
+        if self.done.contains(key, now) {
+            let reply = self.take_reply(key);
+            return Claim::Done { reply };
+        }
+        self.next_fence += 1;
+        let open = self.open.entry(key).or_insert(Open {
+            attempt: 0,
+            fence: 0,
+            is_running: false,
+        });
+        if open.is_running {
+            // The process is the same, so it can't have died; who runs it will be done some time.
+            let lease = Duration::from_secs(1);
+            return Claim::Busy { lease };
+        }
+        open.attempt = open.attempt.saturating_add(1);
+        open.fence = self.next_fence;
+        open.is_running = true;
+        Claim::Granted(Ticket {
+            key,
+            fence: open.fence,
+            attempt: open.attempt,
+        })
+    }
+
+    fn holds(&self, ticket: &Ticket) -> bool {
+        let open = self.open.get(&ticket.key);
+        open.is_some_and(|open| open.is_running && open.fence == ticket.fence)
+    }
+
+    fn finish(&mut self, ticket: &Ticket, reply: Option<&Reply>, now: Instant) -> bool {
+        if !self.holds(ticket) {
+            return false;
+        }
+        self.open.remove(&ticket.key);
+        self.done.insert(ticket.key, now);
+        if let Some(reply) = reply {
+            self.keep_reply(ticket.key, reply.clone());
+        }
+        true
+    }
+
+    fn fail(&mut self, ticket: &Ticket) -> bool {
+        if !self.holds(ticket) {
+            return false;
+        }
+        if let Some(open) = self.open.get_mut(&ticket.key) {
+            open.is_running = false;
+        }
+        self.failed.push_back((ticket.key, ticket.fence));
+        while self.failed.len() > self.capacity.max(1) {
+            self.forget_failed();
+        }
+        true
+    }
+
+    /// An update that failed and never came again, or did: then it is in the queue once more.
+    fn forget_failed(&mut self) {
+        let Some((key, fence)) = self.failed.pop_front() else {
+            return;
+        };
+        let open = self.open.get(&key);
+        if open.is_some_and(|open| !open.is_running && open.fence == fence) {
+            self.open.remove(&key);
+        }
+    }
+
+    fn keep_reply(&mut self, key: DeliveryKey, reply: Reply) {
+        if self.replies.len() >= MAX_REPLIES {
+            self.replies.pop_front();
+            tracing::warn!("a reply that nobody asked for again is given up");
+        }
+        self.replies.push_back((key, reply));
+    }
+
+    fn take_reply(&mut self, key: DeliveryKey) -> Option<Reply> {
+        let at = self.replies.iter().position(|(of, _)| *of == key)?;
+        self.replies.remove(at).map(|(_, reply)| reply)
+    }
+}
+
+impl DeliveryStore for MemoryStore {
+    fn claim(&self, key: DeliveryKey) -> impl Future<Output = Result<Claim, StoreError>> + Send {
+        ready(Ok(self.state().claim(key, Instant::now())))
+    }
+
+    fn finish(
+        &self,
+        ticket: &Ticket,
+        reply: Option<&Reply>,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        ready(Ok(self.state().finish(ticket, reply, Instant::now())))
+    }
+
+    fn fail(&self, ticket: &Ticket) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        ready(Ok(self.state().fail(ticket)))
+    }
+
+    fn keep_reply(
+        &self,
+        key: DeliveryKey,
+        reply: &Reply,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        self.state().keep_reply(key, reply.clone());
+        ready(Ok(true))
+    }
+
+    fn take_reply(
+        &self,
+        key: DeliveryKey,
+    ) -> impl Future<Output = Result<Option<Reply>, StoreError>> + Send {
+        ready(Ok(self.state().take_reply(key)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{IntoReply as _, methods::SendMessage, webhook::BotId};
+
+    fn key(update_id: i64) -> DeliveryKey {
+        let bot = BotId(1);
+        DeliveryKey { bot, update_id }
+    }
+
+    async fn granted(store: &MemoryStore, key: DeliveryKey) -> Ticket {
+        match store.claim(key).await {
+            Ok(Claim::Granted(ticket)) => ticket,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn reply() -> Reply {
+        SendMessage::new(1, "x").into_reply().unwrap()
+    }
+
+    #[tokio::test]
+    async fn d1_an_update_is_granted_until_it_is_done() {
+        let store = MemoryStore::new();
+        let first = granted(&store, key(1)).await;
+        assert_eq!(first.attempt, 1);
+        let second = store.claim(key(1)).await.unwrap();
+        assert!(matches!(second, Claim::Busy { .. }), "{second:?}");
+        assert!(store.fail(&first).await.unwrap());
+        let again = granted(&store, key(1)).await;
+        assert_eq!(again.attempt, 2);
+        assert!(!store.finish(&first, None).await.unwrap(), "it ran out");
+        assert!(store.finish(&again, None).await.unwrap());
+        assert!(!store.finish(&again, None).await.unwrap());
+        let done = store.claim(key(1)).await.unwrap();
+        assert!(matches!(done, Claim::Done { reply: None }), "{done:?}");
+    }
+
+    #[tokio::test]
+    async fn d3_a_reply_that_is_kept_is_given_out_once() {
+        let store = MemoryStore::new();
+        let ticket = granted(&store, key(1)).await;
+        assert!(store.finish(&ticket, Some(&reply())).await.unwrap());
+        let done = store.claim(key(1)).await.unwrap();
+        assert!(matches!(done, Claim::Done { reply: Some(_) }), "{done:?}");
+        let done = store.claim(key(1)).await.unwrap();
+        assert!(matches!(done, Claim::Done { reply: None }), "{done:?}");
+        assert!(store.keep_reply(key(1), &reply()).await.unwrap());
+        assert!(store.take_reply(key(1)).await.unwrap().is_some());
+        assert!(store.take_reply(key(1)).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn d13_failures_and_replies_are_bounded_too() {
+        let store = MemoryStore::with_capacity(100);
+        for id in 0..10_000 {
+            let ticket = granted(&store, key(id)).await;
+            store.fail(&ticket).await.unwrap();
+        }
+        assert_eq!(store.state().open.len(), 100);
+        for id in 20_000..30_000 {
+            let ticket = granted(&store, key(id)).await;
+            store.finish(&ticket, Some(&reply())).await.unwrap();
+        }
+        let state = store.state();
+        assert_eq!(state.replies.len(), MAX_REPLIES);
+        assert!(state.done.len() <= 100);
+    }
+}

@@ -1,0 +1,152 @@
+//! A set of update ids that forgets the oldest.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::DeliveryKey;
+use crate::webhook::BotId;
+
+/// Telegram counts updates up one by one, so ids lie close together: 64 of them share an entry, and
+/// a bit says which are in.
+#[derive(Debug)]
+pub(super) struct Seen {
+    blocks: HashMap<BlockKey, Block>,
+    /// In the order in which they began.
+    order: VecDeque<BlockKey>,
+    len: usize,
+    capacity: usize,
+    life: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct BlockKey {
+    bot: BotId,
+    number: i64,
+}
+
+#[derive(Debug)]
+struct Block {
+    bits: u64,
+    last: Instant,
+}
+
+impl Seen {
+    pub(super) fn new(capacity: usize, life: Duration) -> Self {
+        Self {
+            blocks: HashMap::new(),
+            order: VecDeque::new(),
+            len: 0,
+            capacity,
+            life,
+        }
+    }
+
+    pub(super) fn contains(&self, key: DeliveryKey, now: Instant) -> bool {
+        let (block, bit) = place(key);
+        self.blocks.get(&block).is_some_and(|block| {
+            block.bits & bit != 0 && now.duration_since(block.last) < self.life
+        })
+    }
+
+    pub(super) fn insert(&mut self, key: DeliveryKey, now: Instant) {
+        let (place, bit) = place(key);
+        let order = &mut self.order;
+        let block = self.blocks.entry(place).or_insert_with(|| {
+            order.push_back(place);
+            Block { bits: 0, last: now }
+        });
+        self.len += usize::from(block.bits & bit == 0);
+        block.bits |= bit;
+        block.last = now;
+        self.forget(now);
+    }
+
+    /// The oldest go when there are too many, or when Telegram has no more use for them.
+    fn forget(&mut self, now: Instant) {
+        while let Some(oldest) = self.order.front() {
+            let block = self.blocks.get(oldest);
+            let is_old = block.is_none_or(|block| now.duration_since(block.last) >= self.life);
+            // The newest block stays, however small the capacity is.
+            let is_too_many = self.len > self.capacity && self.order.len() > 1;
+            if !is_old && !is_too_many {
+                return;
+            }
+            if let Some(block) = self.blocks.remove(oldest) {
+                self.len -= block.bits.count_ones() as usize;
+            }
+            self.order.pop_front();
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+}
+
+fn place(key: DeliveryKey) -> (BlockKey, u64) {
+    let block = BlockKey {
+        bot: key.bot,
+        number: key.update_id >> 6,
+    };
+    (block, 1 << (key.update_id & 63))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(update_id: i64) -> DeliveryKey {
+        let bot = BotId(1);
+        DeliveryKey { bot, update_id }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d13_ids_are_forgotten_when_they_are_too_many_or_too_old() {
+        let hour = Duration::from_secs(3600);
+        let mut seen = Seen::new(1000, hour);
+        let now = Instant::now();
+        for id in 0..5000 {
+            seen.insert(key(id), now);
+            seen.insert(key(id), now);
+        }
+        assert!(seen.len() <= 1000, "{}", seen.len());
+        assert!(seen.contains(key(4999), now) && seen.contains(key(4100), now));
+        assert!(!seen.contains(key(0), now));
+        assert!(!seen.contains(key(5000), now));
+        let later = now + hour;
+        assert!(!seen.contains(key(4999), later));
+        seen.insert(key(9000), later);
+        assert_eq!(seen.len(), 1);
+    }
+
+    #[test]
+    fn bots_have_numbers_of_their_own() {
+        let mut seen = Seen::new(10, Duration::from_secs(60));
+        let now = Instant::now();
+        seen.insert(key(7), now);
+        let other = DeliveryKey {
+            bot: BotId(2),
+            update_id: 7,
+        };
+        assert!(!seen.contains(other, now));
+    }
+
+    /// The target is 40 bytes an id where they come one after the other.
+    #[test]
+    fn d13_an_id_costs_a_few_bytes() {
+        let mut seen = Seen::new(1_000_000, Duration::from_secs(60));
+        for id in 0..1_000_000 {
+            seen.insert(key(id), Instant::now());
+        }
+        // A map's slot has a byte of its own, and at most 7 of 8 are taken after it has doubled.
+        let slot = size_of::<BlockKey>() + size_of::<Block>() + 1;
+        let bytes =
+            seen.blocks.capacity() * 8 / 7 * slot + seen.order.capacity() * size_of::<BlockKey>();
+        assert!(bytes < 4 * seen.len(), "{bytes} bytes");
+    }
+}

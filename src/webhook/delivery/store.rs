@@ -1,0 +1,117 @@
+//! Where it is kept which updates were handled.
+
+use std::{error, fmt, future::Future, time::Duration};
+
+use crate::{Reply, webhook::BotId};
+
+/// An update of a bot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DeliveryKey {
+    /// The bot, where several share an endpoint; else 0.
+    pub bot: BotId,
+    /// The update's number, of which each bot has its own.
+    pub update_id: i64,
+}
+
+/// The right to handle an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// Which update.
+    pub key: DeliveryKey,
+    /// Tells this claim from those before and after it, so that one that ran out can do nothing
+    /// any more.
+    pub fence: u64,
+    /// How often it was claimed by now, this time included.
+    pub attempt: u32,
+}
+
+/// What came of asking for an update.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Claim {
+    /// It is the asker's to handle.
+    Granted(Ticket),
+    /// Somebody else handles it.
+    Busy {
+        /// How long they have at least, before it can be claimed again.
+        lease: Duration,
+    },
+    /// It is done.
+    Done {
+        /// The reply that nobody had yet. It is given out with this, and to nobody after.
+        reply: Option<Reply>,
+    },
+}
+
+/// Remembers which updates were handled, for as long as Telegram may send them again: 24 hours.
+///
+/// [`MemoryStore`](super::MemoryStore) is one for a single process. Write it for a database of your
+/// own; each method is one step that happens wholly or not at all.
+///
+/// # Errors
+///
+/// A method fails when it isn't known whether it worked. A claim that fails is answered with 503, so
+/// that Telegram asks again.
+pub trait DeliveryStore: Send + Sync + 'static {
+    /// Asks for an update. A claim that isn't renewed in time is as good as failed.
+    fn claim(&self, key: DeliveryKey) -> impl Future<Output = Result<Claim, StoreError>> + Send;
+
+    /// How often a claim has to be renewed; never, unless told otherwise.
+    fn renew_every(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Keeps a claim. `false` if it ran out, and is or may be another's.
+    fn renew(&self, ticket: &Ticket) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        let _ = ticket;
+        std::future::ready(Ok(true))
+    }
+
+    /// It is done. A reply that is given with it is kept for who asks next. `false` if the claim ran
+    /// out: then nothing was noted.
+    fn finish(
+        &self,
+        ticket: &Ticket,
+        reply: Option<&Reply>,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// It failed, and can be claimed again. `false` if the claim ran out.
+    fn fail(&self, ticket: &Ticket) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Keeps the reply of an update that is done, for who asks next. `false` if it can't be kept, for
+    /// example as it has files.
+    fn keep_reply(
+        &self,
+        key: DeliveryKey,
+        reply: &Reply,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Takes back a reply that was kept, if nobody had it.
+    fn take_reply(
+        &self,
+        key: DeliveryKey,
+    ) -> impl Future<Output = Result<Option<Reply>, StoreError>> + Send;
+}
+
+/// A store that didn't do what it was asked, or nobody knows.
+#[derive(Debug)]
+pub struct StoreError(Box<dyn error::Error + Send + Sync>);
+
+impl StoreError {
+    /// For this reason.
+    pub fn new(source: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
+        Self(source.into())
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the store of deliveries failed")
+    }
+}
+
+impl error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        Some(&*self.0)
+    }
+}

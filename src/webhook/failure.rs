@@ -1,0 +1,88 @@
+//! Why an update wasn't handled.
+
+use std::{any::Any, error, fmt, sync::Arc};
+
+/// Why an update wasn't handled. In the extensions of the 500 that tells Telegram to send it again,
+/// and in a [`DeadLetter`](super::delivery::DeadLetter).
+#[derive(Clone)]
+pub struct Failure(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Error(Arc<dyn error::Error + Send + Sync>),
+    Panic(Arc<str>),
+    #[cfg(feature = "tokio")]
+    Status(http::StatusCode),
+    #[cfg(feature = "tokio")]
+    Vanished,
+}
+
+impl Failure {
+    /// The handler returned an error.
+    pub(crate) fn error(error: Box<dyn error::Error + Send + Sync>) -> Self {
+        Self(Kind::Error(error.into()))
+    }
+
+    /// The handler panicked.
+    pub(crate) fn panic(panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Self(Kind::Panic(text.unwrap_or("not a text").into()))
+    }
+
+    /// A service answered with a status that isn't a 2xx.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn status(status: http::StatusCode) -> Self {
+        Self(Kind::Status(status))
+    }
+
+    /// Whoever handled it was never heard of again: the process ended, or hung.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn vanished() -> Self {
+        Self(Kind::Vanished)
+    }
+
+    /// Whether it was a panic.
+    pub fn is_panic(&self) -> bool {
+        matches!(self.0, Kind::Panic(_))
+    }
+
+    /// The handler's error, if it returned one.
+    pub fn as_error(&self) -> Option<&(dyn error::Error + Send + Sync + 'static)> {
+        if let Kind::Error(error) = &self.0 {
+            return Some(&**error);
+        }
+        None
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Error(_) => f.write_str("the handler failed"),
+            Kind::Panic(text) => write!(f, "the handler panicked: {text}"),
+            #[cfg(feature = "tokio")]
+            Kind::Status(status) => write!(f, "it was answered with {}", status.as_u16()),
+            #[cfg(feature = "tokio")]
+            Kind::Vanished => f.write_str("whoever handled it was never heard of again"),
+        }
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Kind::Error(error) = &self.0 {
+            return f.debug_tuple("Failure").field(error).finish();
+        }
+        write!(f, "Failure({self})")
+    }
+}
+
+impl error::Error for Failure {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        if let Kind::Error(error) = &self.0 {
+            return Some(&**error);
+        }
+        None
+    }
+}

@@ -1,0 +1,70 @@
+//! What becomes of an update that was acked before it was done: here, we are Telegram.
+
+use std::{error::Error, pin::Pin, sync::Arc, time::Duration};
+
+use http::{Extensions, Request, Response};
+use tokio::time::Instant;
+use tower::ServiceExt as _;
+use tower_service::Service;
+
+use super::{RawUpdate, ReplyBody};
+use crate::{Client, Reply, backoff::Backoff};
+
+/// How long an update that fails is tried again.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// An update that Telegram takes for done, with all that it takes to do it.
+pub(super) struct Late<S> {
+    pub(super) service: S,
+    pub(super) update: RawUpdate,
+    pub(super) extensions: Extensions,
+    pub(super) client: Arc<Client>,
+}
+
+impl<S> Late<S>
+where
+    S: Service<Request<RawUpdate>, Response = Response<ReplyBody>> + Clone,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    /// Waits for the handler, and does with its answer what Telegram would: carries the reply out, or
+    /// asks again.
+    pub(super) async fn finish(self, handling: Pin<Box<S::Future>>) {
+        let until = Instant::now() + PATIENCE;
+        let mut backoff = Backoff::new();
+        let mut answer = handling.await;
+        loop {
+            match answer {
+                Ok(answer) if answer.status().is_success() => {
+                    let reply = answer.body().reply().clone();
+                    return send(reply, &self.client).await;
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let error: Box<dyn Error + Send + Sync> = error.into();
+                    tracing::error!(%error, "the handler failed");
+                }
+            }
+            let pause = backoff.next(None);
+            if Instant::now() + pause > until {
+                let update_id = self.update.update_id();
+                tracing::error!(update_id, "an update that was acked early is given up");
+                return;
+            }
+            tokio::time::sleep(pause).await;
+            let mut request = Request::new(self.update.clone());
+            *request.extensions_mut() = self.extensions.clone();
+            answer = self.service.clone().oneshot(request).await;
+        }
+    }
+}
+
+async fn send(reply: Reply, client: &Client) {
+    let sent = match reply.to_api_request() {
+        Ok(Some(call)) => client.call_once(call).await.map(drop),
+        Ok(None) => return,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = sent {
+        tracing::error!(%error, "a late reply wasn't carried out");
+    }
+}

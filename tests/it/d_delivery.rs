@@ -1,0 +1,439 @@
+//! D1–D7, D9, D10: each update once and in time, over every server that serves services.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::yield_now,
+    time::timeout,
+};
+use tower_telegram::{
+    Client, IntoReply as _, Reply,
+    methods::SendMessage,
+    testing::{Telegram, Via, update},
+    types::Update,
+    webhook::{
+        DeadlineLayer, DeliveryLayer, Webhook,
+        delivery::{DeadLetter, DeliveryHandle},
+    },
+};
+
+use crate::{
+    adapter::{BoxError, Endpoint, secret},
+    servers::Server,
+    wire::{Answer, Call, SECRET},
+};
+
+/// What the bot does with an update, and how it is told to.
+#[derive(Clone, Debug)]
+struct Bot {
+    /// How often it was called.
+    calls: Arc<AtomicU32>,
+    began: Arc<Semaphore>,
+    /// What it waits for, where it waits.
+    go: Arc<Semaphore>,
+    waits: bool,
+    /// So many calls fail first; every other by a panic.
+    failing: u32,
+}
+
+impl Bot {
+    fn new() -> Self {
+        Self {
+            calls: Arc::default(),
+            began: Arc::new(Semaphore::new(0)),
+            go: Arc::new(Semaphore::new(0)),
+            waits: false,
+            failing: 0,
+        }
+    }
+
+    fn waiting() -> Self {
+        Self {
+            waits: true,
+            ..Self::new()
+        }
+    }
+
+    fn failing(times: u32) -> Self {
+        Self {
+            failing: times,
+            ..Self::new()
+        }
+    }
+
+    async fn handle(self, update: Update) -> Result<Reply, BoxError> {
+        let before = self.calls.fetch_add(1, Ordering::Relaxed);
+        self.began.add_permits(1);
+        if self.waits {
+            self.go.acquire().await?.forget();
+        }
+        if before < self.failing {
+            assert!(before.is_multiple_of(2), "this one panics");
+            return Err("not yet".into());
+        }
+        Ok(SendMessage::new(7, update.update_id.to_string()).into_reply()?)
+    }
+
+    async fn has_begun(&self) {
+        let begun = timeout(PATIENCE, self.began.acquire()).await;
+        begun.expect("it begins").expect("open").forget();
+    }
+
+    fn calls(&self) -> u32 {
+        self.calls.load(Ordering::Relaxed)
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Awaits a condition that nobody tells of.
+async fn until(condition: impl Fn() -> bool) {
+    let met = async {
+        while !condition() {
+            yield_now().await;
+        }
+    };
+    timeout(PATIENCE, met).await.expect("the condition is met");
+}
+
+fn call(id: u64) -> Call {
+    Call::new(json!({"update_id": id, "poll": {"id": "1"}}).to_string())
+}
+
+/// A bot behind a server, with what ends its deliveries.
+struct Served {
+    server: Server,
+    endpoint: Endpoint,
+    bot: Bot,
+    handle: DeliveryHandle,
+}
+
+impl fmt::Display for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.server.name())
+    }
+}
+
+impl Served {
+    async fn send(&self, id: u64) -> Answer {
+        self.endpoint.send(&call(id)).await
+    }
+
+    /// Sends on a task of its own, and waits until the bot has so many requests waiting.
+    async fn ask(&self, id: u64, waiting: usize) -> tokio::task::JoinHandle<Answer> {
+        let asking = tokio::spawn(self.endpoint.sending(call(id)));
+        until(|| self.handle.waiting() == waiting).await;
+        asking
+    }
+}
+
+async fn serve(bot: fn() -> Bot, delivery: fn() -> DeliveryLayer) -> Vec<Served> {
+    serve_with(bot, delivery, |webhook| webhook).await
+}
+
+async fn serve_with(
+    bot: fn() -> Bot,
+    delivery: fn() -> DeliveryLayer,
+    with: impl Fn(Webhook) -> Webhook,
+) -> Vec<Served> {
+    let mut all = Vec::new();
+    for server in Server::ALL {
+        let (bot, delivery) = (bot(), delivery());
+        let handle = delivery.handle();
+        let webhook = with(Webhook::new(secret(SECRET)).delivery(delivery));
+        let handler = bot.clone();
+        let service = webhook.handler(move |update| handler.clone().handle(update));
+        let endpoint = server.serve(service).await;
+        all.push(Served {
+            server,
+            endpoint,
+            bot,
+            handle,
+        });
+    }
+    all
+}
+
+/// The text of the message that the answer sends, if it sends one.
+fn sent(answer: &Answer) -> Option<String> {
+    if answer.body.is_empty() {
+        return None;
+    }
+    answer.json()["text"].as_str().map(ToOwned::to_owned)
+}
+
+#[tokio::test]
+async fn d1_an_update_that_is_done_is_not_handled_again() {
+    for served in serve(Bot::new, DeliveryLayer::new).await {
+        let first = served.send(1).await;
+        assert_eq!(sent(&first).as_deref(), Some("1"), "{served}");
+        for _ in 0..3 {
+            let again = served.send(1).await;
+            assert_eq!((again.status, sent(&again)), (200, None), "{served}");
+        }
+        assert_eq!(served.bot.calls(), 1, "{served}");
+    }
+}
+
+#[tokio::test]
+async fn d2_a_redelivery_joins_the_running_handler_and_the_last_has_the_reply() {
+    for served in serve(Bot::waiting, DeliveryLayer::new).await {
+        let first = served.ask(1, 1).await;
+        served.bot.has_begun().await;
+        let second = served.ask(1, 2).await;
+        let third = served.ask(1, 3).await;
+        served.bot.go.add_permits(1);
+        for (asked, reply) in [(first, None), (second, None), (third, Some("1"))] {
+            let answer = asked.await.expect("no panic");
+            assert_eq!(answer.status, 200, "{served}");
+            assert_eq!(sent(&answer).as_deref(), reply, "{served}");
+        }
+        assert_eq!(served.bot.calls(), 1, "{served}");
+    }
+}
+
+#[tokio::test]
+async fn d3_a_hang_up_does_not_end_the_handler_and_its_reply_is_given_out_once() {
+    for served in serve(Bot::waiting, DeliveryLayer::new).await {
+        served.ask(1, 1).await.abort();
+        served.bot.has_begun().await;
+        until(|| served.handle.waiting() == 0).await;
+        served.bot.go.add_permits(1);
+        until(|| served.handle.running() == 0).await;
+        let second = served.send(1).await;
+        assert_eq!(sent(&second).as_deref(), Some("1"), "{served}");
+        let third = served.send(1).await;
+        assert_eq!((third.status, sent(&third)), (200, None), "{served}");
+        assert_eq!(served.bot.calls(), 1, "{served}");
+    }
+}
+
+#[tokio::test]
+async fn d4_numbers_that_come_in_another_order_are_all_handled() {
+    for served in serve(Bot::new, DeliveryLayer::new).await {
+        for id in [5, 3, 1_000_000, 4, 1] {
+            let answer = served.send(id).await;
+            assert_eq!(sent(&answer), Some(id.to_string()), "{served}");
+        }
+        assert_eq!(served.bot.calls(), 5, "{served}");
+    }
+}
+
+#[tokio::test]
+async fn d5_errors_and_panics_are_500_and_the_redelivery_runs_again() {
+    for served in serve(|| Bot::failing(2), DeliveryLayer::new).await {
+        for pause in ["1", "2"] {
+            let failed = served.send(1).await;
+            assert_eq!(failed.status, 500, "{served}");
+            assert_eq!(failed.header("retry-after"), Some(pause), "{served}");
+        }
+        let answer = served.send(1).await;
+        assert_eq!(sent(&answer).as_deref(), Some("1"), "{served}");
+        assert_eq!(served.bot.calls(), 3, "{served}");
+    }
+}
+
+#[tokio::test]
+async fn d5_who_joined_a_handler_that_fails_is_told_so_too() {
+    let failing = || Bot {
+        failing: 1,
+        ..Bot::waiting()
+    };
+    for served in serve(failing, DeliveryLayer::new).await {
+        let first = served.ask(1, 1).await;
+        let second = served.ask(1, 2).await;
+        served.bot.go.add_permits(1);
+        for asked in [first, second] {
+            let answer = asked.await.expect("no panic");
+            assert_eq!(answer.status, 500, "{served}");
+            assert_eq!(answer.header("retry-after"), Some("1"), "{served}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn d6_what_fails_five_times_goes_to_the_dead_letters_and_is_done() {
+    static LETTERS: Mutex<Vec<DeadLetter>> = Mutex::new(Vec::new());
+    let delivery = || {
+        DeliveryLayer::new().dead_letter(|letter| async {
+            LETTERS.lock().expect("unpoisoned").push(letter);
+        })
+    };
+    for served in serve(|| Bot::failing(u32::MAX), delivery).await {
+        for _ in 0..4 {
+            assert_eq!(served.send(1).await.status, 500, "{served}");
+        }
+        let fifth = served.send(1).await;
+        assert_eq!((fifth.status, sent(&fifth)), (200, None), "{served}");
+        let letters = std::mem::take(&mut *LETTERS.lock().expect("unpoisoned"));
+        let [letter] = &letters[..] else {
+            panic!("{served}: {letters:?}");
+        };
+        assert_eq!((letter.update.update_id(), letter.attempts), (1, 5));
+        let error = letter.failure.as_error().expect("an error");
+        assert_eq!(error.to_string(), "not yet", "{served}");
+        assert_eq!(served.send(1).await.status, 200, "{served}");
+        assert_eq!(served.bot.calls(), 5, "{served}");
+    }
+}
+
+#[tokio::test]
+async fn d6_a_dead_letter_that_nobody_could_take_is_not_given_up() {
+    let delivery = || {
+        let layer = DeliveryLayer::new().max_attempts(1);
+        layer.dead_letter(|_| async { panic!("no room for letters") })
+    };
+    for served in serve(|| Bot::failing(1), delivery).await {
+        assert_eq!(served.send(1).await.status, 500, "{served}");
+    }
+}
+
+#[tokio::test]
+async fn d7_a_slow_handler_is_answered_for_and_the_redelivery_joins_it() {
+    let soon = |webhook: Webhook| webhook.deadline(DeadlineLayer::new(Duration::from_millis(20)));
+    for served in serve_with(Bot::waiting, DeliveryLayer::new, soon).await {
+        let late = served.send(1).await;
+        assert_eq!(late.status, 503, "{served}");
+        assert_eq!(late.header("retry-after"), Some("1"), "{served}");
+        served.bot.go.add_permits(1);
+        until(|| served.handle.running() == 0).await;
+        let answer = served.send(1).await;
+        assert_eq!(sent(&answer).as_deref(), Some("1"), "{served}");
+        assert_eq!(served.bot.calls(), 1, "{served}");
+    }
+}
+
+#[tokio::test]
+async fn d7_acked_early_the_reply_comes_later_through_the_client() {
+    let telegram = Telegram::start().await.expect("a port");
+    let token = telegram.token().parse().expect("a token");
+    let client = Client::with_base_url(&token, telegram.api_url()).expect("a URL");
+    let ack = |webhook: Webhook| {
+        let limit = Duration::from_millis(20);
+        webhook.deadline(DeadlineLayer::ack_after(limit, client.clone()))
+    };
+    // The first try fails, and there will be no redelivery.
+    let failing = || Bot {
+        failing: 1,
+        ..Bot::waiting()
+    };
+    for served in serve_with(failing, DeliveryLayer::new, ack).await {
+        let acked = served.send(1).await;
+        assert_eq!((acked.status, sent(&acked)), (200, None), "{served}");
+        served.bot.go.add_permits(2);
+        let call = telegram.wait_for_call("sendMessage").await;
+        assert_eq!(call.expect("sent").params["text"], "1", "{served}");
+        assert_eq!(served.bot.calls(), 2, "{served}");
+        // In time, it is an answer as usual.
+        served.bot.go.add_permits(1);
+        let answer = served.send(2).await;
+        assert_eq!(sent(&answer).as_deref(), Some("2"), "{served}");
+    }
+}
+
+#[tokio::test]
+async fn d9_more_than_there_is_room_for_is_turned_away_and_nothing_is_lost() {
+    let small = || DeliveryLayer::new().max_running(2);
+    for served in serve(Bot::waiting, small).await {
+        let first = served.ask(1, 1).await;
+        // One that hung up takes room as well, as its handler goes on.
+        served.ask(2, 2).await.abort();
+        until(|| served.handle.waiting() == 1).await;
+        let third = served.send(3).await;
+        assert_eq!(third.status, 503, "{served}");
+        assert_eq!(third.header("retry-after"), Some("1"), "{served}");
+        served.bot.go.add_permits(3);
+        assert_eq!(first.await.expect("no panic").status, 200, "{served}");
+        until(|| served.handle.running() == 0).await;
+        for id in [2, 3] {
+            let answer = served.send(id).await;
+            assert_eq!(sent(&answer), Some(id.to_string()), "{served}");
+        }
+        assert_eq!(served.bot.calls(), 3, "{served}");
+    }
+}
+
+#[tokio::test]
+async fn d10_shutdown_turns_away_what_is_new_and_waits_for_what_runs() {
+    for served in serve(Bot::waiting, DeliveryLayer::new).await {
+        let running = served.ask(1, 1).await;
+        served.bot.has_begun().await;
+        let handle = served.handle.clone();
+        handle.close();
+        let ending = tokio::spawn(async move { handle.shutdown(PATIENCE).await });
+        let new = served.send(2).await;
+        assert_eq!(new.status, 503, "{served}");
+        assert_eq!(new.header("retry-after"), Some("1"), "{served}");
+        let joined = served.ask(1, 2).await;
+        served.bot.go.add_permits(1);
+        assert_eq!(running.await.expect("no panic").status, 200, "{served}");
+        let joined = joined.await.expect("no panic");
+        assert_eq!(sent(&joined).as_deref(), Some("1"), "{served}");
+        assert!(ending.await.expect("no panic").is_clean(), "{served}");
+    }
+}
+
+#[tokio::test]
+async fn d10_what_does_not_end_is_cut_off_and_named() {
+    for served in serve(Bot::waiting, DeliveryLayer::new).await {
+        let running = served.ask(1, 1).await;
+        served.bot.has_begun().await;
+        let report = served.handle.shutdown(Duration::ZERO).await;
+        let ids: Vec<_> = report.cut_off.iter().map(|key| key.update_id).collect();
+        assert_eq!(ids, [1], "{served}");
+        let answer = running.await.expect("no panic");
+        assert_eq!(answer.status, 503, "{served}");
+        assert_eq!(served.handle.running(), 0, "{served}");
+    }
+}
+
+/// With Telegram's own way of sending again.
+#[tokio::test]
+async fn d5_telegram_sends_until_it_works_and_the_handler_succeeds_once() {
+    let telegram = Telegram::start().await.expect("a port");
+    let bot = Bot::failing(2);
+    let handler = bot.clone();
+    let webhook = Webhook::new(secret(SECRET)).handler(move |u| handler.clone().handle(u));
+    let Endpoint::Socket(address) = Server::Hyper.serve(webhook).await else {
+        panic!("hyper has sockets");
+    };
+    let url = format!("http://{address}/bot");
+    telegram.set_webhook(&url, SECRET).expect("set");
+    let exchange = telegram.deliver(update::text(7, "hi")).await;
+    assert!(exchange.is_delivered(), "{exchange:?}");
+    assert_eq!(exchange.attempts.len(), 3);
+    assert_eq!(bot.calls(), 3);
+    let reply = exchange.reply.expect("a reply");
+    assert_eq!(reply.via, Via::WebhookReply);
+    assert_ne!(reply.params["text"], Value::Null);
+}
+
+/// The dead-letter hook may take its time, and Telegram waits for it.
+#[tokio::test]
+async fn d6_the_hook_is_waited_for() {
+    let (letters, mut taken) = mpsc::channel(1);
+    let delivery = DeliveryLayer::new()
+        .max_attempts(1)
+        .dead_letter(move |letter| {
+            let letters = letters.clone();
+            async move {
+                yield_now().await;
+                letters.send(letter).await.expect("the test listens");
+            }
+        });
+    let bot = Bot::failing(9);
+    let webhook = Webhook::new(secret(SECRET)).delivery(delivery);
+    let service = webhook.handler(move |update| bot.clone().handle(update));
+    let endpoint = Server::Oneshot.serve(service).await;
+    assert_eq!(endpoint.send(&call(1)).await.status, 200);
+    assert_eq!(taken.try_recv().expect("a letter").update.update_id(), 1);
+}

@@ -1,0 +1,145 @@
+//! E5: what can't be an answer is called.
+
+use std::convert::Infallible;
+
+use serde_json::Value;
+use tower::service_fn;
+use tower_telegram::{
+    Client, IntoReply as _, MAX_REPLY_ARGUMENTS, Reply,
+    methods::{SendDocument, SendMessage},
+    types::{InputFile, Update},
+    webhook::{Webhook, WebhookService},
+};
+
+use crate::{
+    adapter::{Endpoint, secret},
+    f_answers::client_of,
+    log::Log,
+    scripted::{Scripted, Step, answer, json},
+    servers::serve_hyper,
+    wire::{Call, MESSAGE, SECRET},
+};
+
+/// A bot over a real server that always answers so.
+async fn bot(
+    client: Option<Client>,
+    reply: impl Fn() -> Reply + Send + Sync + 'static,
+) -> Endpoint {
+    let reply = std::sync::Arc::new(reply);
+    let handler = service_fn(move |_: http::Request<Update>| {
+        std::future::ready(Ok::<_, Infallible>(reply()))
+    });
+    let webhook = Webhook::new(secret(SECRET));
+    let webhook = match client {
+        Some(client) => webhook.client(client),
+        None => webhook,
+    };
+    let service: WebhookService<_, Update> = webhook.service(handler);
+    serve_hyper(service).await
+}
+
+/// Over a MiB.
+fn long() -> Reply {
+    let text = "x".repeat(MAX_REPLY_ARGUMENTS);
+    SendMessage::new(42, text).into_reply().expect("a reply")
+}
+
+fn without_length() -> Reply {
+    let reader = InputFile::reader("a.txt", &b"content"[..], None);
+    SendDocument::new(42, reader).into_reply().expect("a reply")
+}
+
+fn unreadable() -> Reply {
+    let file = InputFile::path("/no/such/file");
+    let long = "x".repeat(MAX_REPLY_ARGUMENTS);
+    let reply = SendDocument::new(42, file).caption(long);
+    reply.into_reply().expect("a reply")
+}
+
+async fn status(bot: &Endpoint) -> u16 {
+    let answer = bot.send(&Call::new(MESSAGE)).await;
+    assert!(answer.body.is_empty(), "nothing is sent to be ignored");
+    answer.status
+}
+
+#[tokio::test]
+async fn e5_a_reply_that_is_too_long_goes_through_the_client() {
+    let telegram = Scripted::start([], "{}").await;
+    let bot = bot(Some(client_of(&telegram)), long).await;
+    assert_eq!(status(&bot).await, 200);
+    let received = telegram.received();
+    let [received] = &received[..] else {
+        panic!("one call: {}", received.len());
+    };
+    assert_eq!(received.path(), "/bot7:secret/sendMessage");
+    let sent: Value = serde_json::from_slice(&received.body).expect("JSON");
+    assert_eq!(sent["chat_id"], 42);
+    assert_eq!(
+        sent["text"].as_str().map(str::len),
+        Some(MAX_REPLY_ARGUMENTS)
+    );
+    assert_eq!(sent.as_object().map(serde_json::Map::len), Some(2));
+}
+
+#[tokio::test]
+async fn e5_a_reply_without_a_length_goes_through_the_client() {
+    let telegram = Scripted::start([], "{}").await;
+    let bot = bot(Some(client_of(&telegram)), without_length).await;
+    assert_eq!(status(&bot).await, 200);
+    let received = telegram.received();
+    assert_eq!(received[0].path(), "/bot7:secret/sendDocument");
+    let body = String::from_utf8(received[0].body.clone()).expect("text");
+    assert!(body.contains("\r\n\r\ncontent\r\n"), "{body}");
+    assert_eq!(received.len(), 1);
+}
+
+#[tokio::test]
+async fn e5_without_a_client_nothing_is_sent_to_be_ignored() {
+    for reply in [long, without_length] {
+        assert_eq!(status(&bot(None, reply).await).await, 500);
+    }
+}
+
+/// Whether the update comes again, and what is said of it.
+#[tokio::test]
+async fn e5_what_telegram_refuses_is_done_and_what_may_work_later_comes_again() {
+    let refusal =
+        r#"{"ok":false,"error_code":400,"description":"Bad Request: message is too long"}"#;
+    let flood = r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 7"}"#;
+    let page = answer(502, "Content-Type: text/html\r\n", b"<html>");
+    for (answer, expected, said) in [
+        (json(400, refusal), 200, "message is too long"),
+        (json(429, flood), 500, "retry after 7"),
+        (page, 500, "502"),
+        (Vec::new(), 500, "the call got no answer"),
+    ] {
+        let log = Log::default();
+        let _guard = tracing::subscriber::set_default(log.clone());
+        let script = vec![Step::Read, Step::Write(answer)];
+        let telegram = Scripted::start([script], "{}").await;
+        let bot = bot(Some(client_of(&telegram)), long).await;
+        assert_eq!(status(&bot).await, expected, "{said}");
+        assert_eq!(telegram.received().len(), 1, "{said}");
+        assert!(log.text().contains(said), "{said} in {}", log.text());
+        // The bot goes on, and so does its client.
+        assert_eq!(status(&bot).await, 200);
+    }
+}
+
+#[tokio::test]
+async fn e5_where_nobody_listens_the_update_comes_again() {
+    let telegram = Scripted::start([], "{}").await;
+    let bot = bot(Some(client_of(&telegram)), long).await;
+    drop(telegram);
+    tokio::task::yield_now().await;
+    assert_eq!(status(&bot).await, 500);
+}
+
+/// It is no refusal of Telegram's, which was never asked.
+#[tokio::test]
+async fn e5_a_file_that_cant_be_read_makes_the_update_come_again() {
+    let telegram = Scripted::start([], "{}").await;
+    let bot = bot(Some(client_of(&telegram)), unreadable).await;
+    assert_eq!(status(&bot).await, 500);
+    assert!(telegram.received().is_empty());
+}

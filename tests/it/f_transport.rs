@@ -1,0 +1,110 @@
+//! The transports against real servers: HTTP/2 where it is offered, TLS only with whom is trusted.
+
+use http::{Response, Version, request};
+use tower_telegram::{
+    BotToken, Client,
+    client::{BotApi, ErrorKind, HttpTransport},
+    methods::{GetMe, SetChatPhoto},
+    types::InputFile,
+};
+
+use crate::tls::Tls;
+
+/// The version that it was called in as the bot's first name; `true` for any other method.
+fn answer(head: &request::Parts) -> Response<String> {
+    let version = match head.version {
+        Version::HTTP_2 => "two",
+        _ => "one",
+    };
+    let me = format!(r#"{{"id":1,"is_bot":true,"first_name":"{version}"}}"#);
+    let result = if head.uri.path().ends_with("/getMe") {
+        &me
+    } else {
+        "true"
+    };
+    Response::new(format!(r#"{{"ok":true,"result":{result}}}"#))
+}
+
+fn client(url: &str, pem: &str) -> Client {
+    let token = BotToken::new("1:secret").expect("a token");
+    let http = HttpTransport::builder()
+        .root_certificate(pem.as_bytes())
+        .expect("a certificate")
+        .build();
+    Client::from_service(BotApi::new(http, &token, url).expect("a URL"))
+}
+
+#[tokio::test]
+async fn http_2_is_spoken_where_it_is_offered_and_else_http_1() {
+    for (offered, spoken) in [
+        (&["h2", "http/1.1"][..], "two"),
+        (&["http/1.1"], "one"),
+        (&[], "one"),
+    ] {
+        let server = Tls::start(offered, answer).await;
+        let client = client(&server.url(), &server.pem);
+        for _ in 0..2 {
+            let me = client.send(GetMe::new()).await.expect("an answer");
+            assert_eq!(me.first_name, spoken, "{offered:?}");
+        }
+        assert_eq!(server.connections(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_trusted_gets_no_call() {
+    let server = Tls::start(&["h2"], answer).await;
+    let other = Tls::start(&["h2"], answer).await;
+    let token = BotToken::new("1:secret").expect("a token");
+    let bundled = Client::with_base_url(&token, &server.url()).expect("a URL");
+    for client in [client(&server.url(), &other.pem), bundled] {
+        let error = client.send(GetMe::new()).await.expect_err("not trusted");
+        assert_eq!(error.kind(), ErrorKind::Transport);
+        assert!(!error.may_have_arrived(), "{error:?}");
+    }
+    for pem in [
+        "",
+        "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----",
+    ] {
+        let builder = HttpTransport::builder();
+        assert!(builder.root_certificate(pem.as_bytes()).is_err(), "{pem}");
+    }
+}
+
+#[tokio::test]
+async fn f10_a_thousand_calls_at_once_share_a_connection_of_http_2() {
+    let server = Tls::start(&["h2", "http/1.1"], answer).await;
+    let client = client(&server.url(), &server.pem);
+    // What a server speaks is known once there is a connection.
+    client.send(GetMe::new()).await.expect("an answer");
+    let calls = (0..1000).map(|i| {
+        let client = client.clone();
+        tokio::spawn(async move {
+            if i % 10 == 0 {
+                let file = InputFile::bytes("a", vec![7; 100_000]);
+                client.send(SetChatPhoto::new(7, file)).await
+            } else {
+                client.send(GetMe::new()).await.map(|me| me.id == 1)
+            }
+        })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        let done = call.await.expect("it doesn't panic");
+        assert!(done.expect("an answer"));
+    }
+    assert_eq!(server.connections(), 1);
+}
+
+#[cfg(all(feature = "reqwest", feature = "testing"))]
+#[tokio::test]
+async fn a_reqwest_client_is_a_transport() {
+    use tower_telegram::{client::ReqwestTransport, methods::SendMessage, testing::Telegram};
+
+    let telegram = Telegram::start().await.expect("a port");
+    let token = telegram.token().parse().expect("a token");
+    let http = ReqwestTransport::new(reqwest::Client::new());
+    let api = BotApi::new(http, &token, telegram.api_url()).expect("a URL");
+    let client = Client::from_service(api);
+    let sent = client.send(SendMessage::new(7, "hi")).await.expect("sent");
+    assert_eq!(sent.text.as_deref(), Some("hi"));
+}

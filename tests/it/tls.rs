@@ -1,0 +1,94 @@
+//! A server with TLS, and a certificate of its own.
+
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use http::{Request, Response, request};
+use http_body_util::BodyExt as _;
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+};
+use rcgen::generate_simple_self_signed;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer},
+};
+
+/// What is answered.
+pub(crate) type Answering = fn(&request::Parts) -> Response<String>;
+
+#[derive(Debug)]
+pub(crate) struct Tls {
+    address: SocketAddr,
+    /// The certificate, which nobody trusts.
+    pub(crate) pem: String,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Tls {
+    /// Speaks these protocols, until the test's runtime ends.
+    pub(crate) async fn start(protocols: &[&str], answering: Answering) -> Self {
+        let made = generate_simple_self_signed(["localhost".to_owned()]);
+        let made = made.expect("a certificate");
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
+        let provider = Arc::new(ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions");
+        let mut config = config
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .expect("a certificate");
+        config.alpn_protocols = protocols
+            .iter()
+            .map(|name| name.as_bytes().to_vec())
+            .collect();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&connections);
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(serve(acceptor.accept(stream), answering));
+            }
+        });
+        Self {
+            address,
+            pem: made.cert.pem(),
+            connections,
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("https://localhost:{}", self.address.port())
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+}
+
+async fn serve(accepting: tokio_rustls::Accept<TcpStream>, answering: Answering) {
+    // Whoever doesn't trust the certificate hangs up.
+    let Ok(stream) = accepting.await else { return };
+    let service = service_fn(move |request: Request<Incoming>| async move {
+        let (head, body) = request.into_parts();
+        // The rest of what a client gave up isn't missed.
+        drop(body.collect().await);
+        Ok::<_, Infallible>(answering(&head))
+    });
+    let server = auto::Builder::new(TokioExecutor::new());
+    // A client may leave as it likes.
+    drop(server.serve_connection(TokioIo::new(stream), service).await);
+}
