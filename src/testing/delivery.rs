@@ -14,7 +14,7 @@ use super::{
     pending::Pending,
     raw::RawRequest,
     reply,
-    sender::{Delivery, Next, Watch},
+    sender::{Delivery, Watch},
     session::Session,
     state::State,
     wire::{self, Request},
@@ -29,25 +29,22 @@ pub(super) async fn serve(state: Arc<State>) {
     let mut under_way = JoinSet::new();
     let webhook = &state.webhook;
     loop {
-        let mut woken_at = None;
+        let mut look_at = None;
         if let Some(session) = webhook.session() {
-            match webhook
-                .sender
-                .next(&session, webhook.clock.now(), &state.faults)
-            {
-                Next::Send(delivery) => {
+            let now = webhook.clock.now();
+            match webhook.sender.next(&session, now, &state.faults) {
+                Ok(delivery) => {
                     under_way.spawn(send(Arc::clone(&state), session, delivery));
                     continue;
                 }
-                Next::WaitUntil(at) => woken_at = Some(at),
-                Next::Wait => {}
+                Err(at) => look_at = at,
             }
         }
         tokio::select! {
             () = webhook.sender.changed.notified() => {}
             Some(_) = under_way.join_next() => {}
             () = async {
-                match woken_at {
+                match look_at {
                     Some(at) => webhook.clock.sleep_until(at).await,
                     None => std::future::pending().await,
                 }

@@ -252,7 +252,6 @@ impl Telegram {
     ///
     /// This is for webhooks. Without one the outcome is [`Outcome::NotSent`], and nothing is queued:
     /// that is what [`enqueue`](Self::enqueue) does.
-    #[expect(clippy::needless_pass_by_value, reason = "most are made for the call")]
     pub async fn deliver(&self, update: Value) -> Exchange {
         let update_id = update["update_id"].as_u64().unwrap_or(0);
         self.inner
@@ -274,7 +273,6 @@ impl Telegram {
     ///
     /// [`Error::NoWebhook`], [`Error::NotAnUpdate`], [`Error::UpdateTooLarge`] and [`Error::HeadTooLarge`]:
     /// nothing was sent. What goes wrong after that is in the [`Attempt`].
-    #[expect(clippy::needless_pass_by_value, reason = "as with deliver")]
     pub async fn deliver_once(&self, update: Value) -> Result<Exchange, Error> {
         self.inner.state.deliver_once(&update).await
     }
@@ -291,8 +289,9 @@ impl Telegram {
     /// Queues an update, for whichever way the bot gets its updates: the update's id.
     ///
     /// If a webhook is set, or as soon as one is, it is sent there as with [`deliver`](Self::deliver), until the
-    /// bot takes it or its life ends. Else it stays until a `getUpdates` confirms it with a higher `offset`,
-    /// or a `drop_pending_updates` drops it; there it never gets too old.
+    /// bot takes it. Else it stays until a `getUpdates` confirms it with a higher `offset`. A
+    /// `drop_pending_updates` drops it, and so does the end of its life: 30 s for inline queries, 150 s for
+    /// callback queries and what has to do with paying, 600 s for chosen results, a day for the rest.
     ///
     /// An update without `update_id` gets the next one. One that has the id of an update still in the queue
     /// takes that one's place.

@@ -81,7 +81,9 @@ impl Queue {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.lock().updates.len()
+        let mut inner = self.lock();
+        inner.forget(self.clock.now());
+        inner.updates.len()
     }
 
     /// An update as it will wait, with the next id if it has none.
@@ -177,7 +179,8 @@ impl Queue {
 
     /// The result of a `getUpdates`; `None` if there is no update.
     pub(super) fn get(&self, from: u64, limit: usize) -> Option<String> {
-        let inner = self.lock();
+        let mut inner = self.lock();
+        inner.forget(self.clock.now());
         let mut left = MAX_ANSWER;
         let updates: Vec<_> = inner
             .updates
@@ -247,6 +250,16 @@ impl Inner {
         self.updates
             .first_key_value()
             .map_or(self.next_id, |(id, _)| *id)
+    }
+
+    /// Drops the updates whose life has ended.
+    fn forget(&mut self, now: Instant) {
+        let bytes = &mut self.bytes;
+        self.updates.retain(|_, update| {
+            let is_over = update.is_over(now);
+            *bytes -= if is_over { update.json.len() } else { 0 };
+            !is_over
+        });
     }
 
     fn insert(&mut self, pending: Pending) {

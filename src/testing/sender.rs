@@ -88,16 +88,6 @@ impl Delivery {
     }
 }
 
-/// What there is to do.
-#[derive(Debug)]
-pub(super) enum Next {
-    Send(Delivery),
-    /// Nothing before that moment, unless something changes.
-    WaitUntil(Instant),
-    /// Nothing, unless something changes.
-    Wait,
-}
-
 #[derive(Debug, Default)]
 pub(super) struct Sender {
     inner: Mutex<Inner>,
@@ -138,9 +128,14 @@ impl Sender {
         self.changed.notify_one();
     }
 
-    /// The next one to send to that webhook. Its queue waits until it is [`done`](Self::done) or
-    /// [`put_back`](Self::put_back).
-    pub(super) fn next(&self, session: &Session, now: Instant, chance: &Chance) -> Next {
+    /// The next one to send to that webhook, or when to ask again if nothing changes before. Its queue waits
+    /// until it is [`done`](Self::done) or [`put_back`](Self::put_back).
+    pub(super) fn next(
+        &self,
+        session: &Session,
+        now: Instant,
+        chance: &Chance,
+    ) -> Result<Delivery, Option<Instant>> {
         let mut inner = self.lock();
         let max_connections = session.max_connections();
         inner.load(max_connections.saturating_mul(2), now);
@@ -153,22 +148,16 @@ impl Sender {
                 Some((queue.ready_at, queue.waiting.front()?.pending.id, *id))
             })
             .min_by_key(|(ready_at, update_id, _)| (*ready_at, *update_id));
-        let Some((ready_at, _, id)) = first else {
-            return Next::Wait;
-        };
+        let (ready_at, _, id) = first.ok_or(None)?;
         if inner.under_way >= max_connections {
-            return Next::Wait;
+            return Err(None);
         }
         if ready_at > now {
-            return Next::WaitUntil(ready_at);
+            return Err(Some(ready_at));
         }
         let wanted = inner.queues.len().min(max_connections);
-        match session.may_send(inner.under_way, wanted, now) {
-            Ok(()) => {}
-            Err(None) => return Next::Wait,
-            Err(Some(at)) => return Next::WaitUntil(at),
-        }
-        inner.take(id, chance).map_or(Next::Wait, Next::Send)
+        session.may_send(inner.under_way, wanted, now)?;
+        inner.take(id, chance).ok_or(None)
     }
 
     /// An update that was sent is over with.

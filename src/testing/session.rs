@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -47,6 +47,8 @@ pub(super) struct Session {
     clock: Clock,
     /// If connections are opened at Telegram's pace.
     ramp: Option<Mutex<Ramp>>,
+    /// How many requests were let through but haven't got their connection yet.
+    starting: AtomicUsize,
     /// Since when every answer is a 410.
     gone_since: Mutex<Option<Instant>>,
 }
@@ -78,6 +80,7 @@ impl Session {
             last_error: Mutex::default(),
             clock,
             ramp: None,
+            starting: AtomicUsize::new(0),
             gone_since: Mutex::default(),
         }
     }
@@ -105,12 +108,21 @@ impl Session {
         };
         let mut idle = self.lock_idle();
         idle.retain_mut(|connection| connection.is_open(now));
-        if !idle.is_empty() {
-            return Ok(());
+        if idle.len() <= self.starting.load(Ordering::Relaxed) {
+            let mut ramp = ramp.lock().unwrap_or_else(PoisonError::into_inner);
+            ramp.open(now, under_way, wanted)?;
         }
         drop(idle);
-        let mut ramp = ramp.lock().unwrap_or_else(PoisonError::into_inner);
-        ramp.open(now, under_way, wanted)
+        self.starting.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// A request has got its connection, or failed to.
+    fn started(&self) {
+        let one_less = |starting: usize| Some(starting.saturating_sub(1));
+        self.starting
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
+            .ok();
     }
 
     /// Takes note of what an attempt came to: whether this webhook is gone for good.
@@ -185,6 +197,7 @@ impl Session {
         id: &mut Option<u64>,
     ) -> Result<(Answer, Args), AttemptError> {
         let connection = self.clock.timeout(limits.response, self.connection()).await;
+        self.started();
         let mut connection = connection.ok_or(AttemptError::Connect(ErrorKind::TimedOut))??;
         *id = Some(connection.id);
         let exchange = connection.exchange(request, limits.body, &self.clock);

@@ -297,23 +297,21 @@ impl Webhook {
         let unwanted = update
             .keys()
             .find(|key| *key != "update_id" && !allowed::is_wanted(asked, key));
-        match unwanted {
-            Some(update_type) => Err(Error::NotAllowed {
+        if let Some(update_type) = unwanted {
+            return Err(Error::NotAllowed {
                 update_type: update_type.clone(),
-            }),
-            None => {
-                let pending = self.queue.prepare(update)?;
-                let update_id = pending.id;
-                if self.session().is_none() {
-                    self.queue.push(pending);
-                } else if self.sender.len() < MAX_UPDATES {
-                    self.sender.push(Delivery::new(pending, None));
-                } else {
-                    return Err(Error::QueueFull);
-                }
-                Ok(update_id)
-            }
+            });
         }
+        let pending = self.queue.prepare(update)?;
+        let update_id = pending.id;
+        if self.session().is_none() {
+            self.queue.push(pending);
+        } else if self.sender.len() < MAX_UPDATES {
+            self.sender.push(Delivery::new(pending, None));
+        } else {
+            return Err(Error::QueueFull);
+        }
+        Ok(update_id)
     }
 
     /// Closes the connections that have been idle for too long.

@@ -175,6 +175,20 @@ async fn an_update_whose_life_ended_is_not_sent() {
     assert!(bot.seen().is_empty());
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_update_whose_life_ended_is_not_given_out() {
+    let telegram = Telegram::start().await.unwrap();
+    telegram.enqueue(update::inline_query(7, "a")).unwrap();
+    telegram.enqueue(update::callback_query(7, "b")).unwrap();
+    for (seconds, left) in [(30, 2), (1, 1), (119, 1), (1, 0)] {
+        telegram.advance(seconds * SECOND);
+        let updates = telegram.inner.state.webhook.queue.get(0, 100);
+        let updates = updates.unwrap_or_default();
+        assert_eq!(updates.matches("update_id").count(), left, "{updates}");
+        assert_eq!(telegram.pending_updates(), left);
+    }
+}
+
 #[tokio::test]
 async fn a_webhook_that_is_gone_for_23_hours_is_deleted() {
     let gone = error("410 Gone", "");
@@ -218,6 +232,35 @@ async fn at_true_pace_a_refused_connection_is_tried_each_two_seconds() {
     let exchange = telegram.deliver(update::text(7, "a")).await;
     assert_eq!(exchange.attempts.len(), 4);
     assert_eq!(started.elapsed().as_secs(), 6);
+}
+
+#[tokio::test]
+async fn at_true_pace_a_webhook_that_works_gets_ten_connections_and_then_one_each_50_ms() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let builder = Telegram::builder().true_pace().paused_clock();
+    let telegram = builder.start().await.unwrap();
+    for chat in 1..=14 {
+        telegram.enqueue(update::text(chat, "hi")).unwrap();
+    }
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    telegram.set_webhook(&url, None).unwrap();
+    // Longer than the sender needs to start all that it may.
+    let under_way = async || {
+        for _ in 0..200 {
+            tokio::task::yield_now().await;
+        }
+        telegram.inner.state.webhook.sender.under_way()
+    };
+    assert_eq!(under_way().await, 1, "nothing has succeeded yet");
+    let (mut stream, _) = listener.accept().await.unwrap();
+    read_message(&mut stream, &mut Vec::new()).await.unwrap();
+    stream.write_all(OK.as_bytes()).await.unwrap();
+    telegram.wait_until_confirmed(815_000_001).await.unwrap();
+    assert_eq!(under_way().await, 1 + 10);
+    telegram.advance(SECOND / 20);
+    assert_eq!(under_way().await, 1 + 11);
+    telegram.advance(SECOND / 20);
+    assert_eq!(under_way().await, 1 + 12);
 }
 
 #[tokio::test]
