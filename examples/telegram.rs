@@ -273,18 +273,18 @@ fn show(call: &Call) {
     }
     let mut params = call.params.clone();
     params.remove("secret_token");
-    let mut line = format!("< {} {}", call.method, Value::Object(params));
+    let mut line = vec![format!("< {} {}", call.method, Value::Object(params))];
     for file in &call.files {
-        line += &format!(" + {} ({} bytes)", file.file_name, file.length);
+        line.push(format!("+ {} ({} bytes)", file.file_name, file.length));
     }
     if call.via == Via::WebhookReply {
-        line += " (in the webhook's response)";
+        line.push("(in the webhook's response)".to_owned());
     }
     if let Some(error) = call.response["description"]
         .as_str()
         .filter(|_| !call.is_ok())
     {
-        line += &format!(" → {} {error}", call.response["error_code"]);
+        line.push(format!("→ {} {error}", call.response["error_code"]));
     }
-    say(&line);
+    say(&line.join(" "));
 }
