@@ -24,6 +24,7 @@ mod bodies;
 mod c_wanted;
 #[cfg(all(feature = "client", feature = "testing"))]
 mod d_delivery;
+mod d_faults;
 mod e_answers;
 #[cfg(feature = "client")]
 mod e_called;
