@@ -23,14 +23,15 @@ use std::{
     io::{self, Write as _},
     net::SocketAddr,
     process::{ExitCode, Stdio},
+    thread,
     time::Duration,
 };
 
 use example_bot::{say, stop_signal};
 use serde_json::Value;
 use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
+    sync::mpsc,
     time::timeout,
 };
 use tower_telegram::testing::{Call, Telegram, Via, update};
@@ -63,7 +64,11 @@ async fn run() -> Result<(), Failure> {
     }
     let telegram = builder.start().await?;
     say(&format!("TELEGRAM_API_URL={}", telegram.api_url()));
-    say(&format!("TELEGRAM_BOT_TOKEN={}", telegram.token()));
+    match &options.token {
+        // It may be a real one.
+        Some(_) => say("TELEGRAM_BOT_TOKEN is the one you gave"),
+        None => say(&format!("TELEGRAM_BOT_TOKEN={}", telegram.token())),
+    }
 
     let mut bot = options.start_bot(&telegram)?;
     let ended = async {
@@ -200,13 +205,13 @@ fn why(telegram: &Telegram) -> String {
 
 /// Sends lines as they are typed, and prints what the bot calls, until Ctrl-C.
 async fn converse(telegram: &Telegram, chat: i64) -> Result<(), Failure> {
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut lines = typed_lines();
     let mut stop = Box::pin(stop_signal()?);
     let (mut is_open, mut webhook_error) = (true, None);
     loop {
         tokio::select! {
             () = &mut stop => return Ok(()),
-            line = lines.next_line(), if is_open => match line? {
+            line = lines.recv(), if is_open => match line {
                 Some(line) if line.trim().is_empty() => {}
                 Some(line) => { send(telegram, chat, &line)?; }
                 None => is_open = false,
@@ -223,6 +228,19 @@ async fn converse(telegram: &Telegram, chat: i64) -> Result<(), Failure> {
             webhook_error = error;
         }
     }
+}
+
+/// On a thread of its own, which doesn't hold up the end of the program.
+fn typed_lines() -> mpsc::UnboundedReceiver<String> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    thread::spawn(move || {
+        let lines = io::stdin().lines().map_while(Result::ok);
+        // It ends with the program, or with what is typed.
+        lines
+            .take_while(|line| sender.send(line.clone()).is_ok())
+            .count()
+    });
+    receiver
 }
 
 fn send(telegram: &Telegram, chat: i64, text: &str) -> Result<u64, Failure> {

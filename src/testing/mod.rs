@@ -63,8 +63,10 @@
 //! # Bounds
 //!
 //! It ends with the last clone of its [`Telegram`], connections included. It keeps the last 10 000 calls,
-//! with at most 256 MiB of files, and 100 000 updates for `getUpdates`, of at most 128 MiB; it takes 1024 connections at once, and bodies up to
-//! [`TelegramBuilder::max_upload`].
+//! with at most 256 MiB of files, and 100 000 updates that wait (for `getUpdates`, of at most 128 MiB); it
+//! takes 1024 connections at once, and bodies up to [`TelegramBuilder::max_upload`].
+//!
+//! With the example `telegram` it is a program of its own, for bots in any language.
 
 mod allowed;
 mod answer;
