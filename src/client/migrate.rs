@@ -20,6 +20,7 @@
 //!     BotToken, Client,
 //!     client::{ApiBody, BotApi, MigrateChatLayer},
 //!     methods::LeaveChat,
+//!     types::UploadError,
 //! };
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -28,7 +29,7 @@
 //! // A Telegram where the group -5 has become the supergroup -1005.
 //! let http = service_fn(async |call: Request<ApiBody>| {
 //!     let json = call.into_body().collect().await?.to_bytes();
-//!     Ok::<_, std::convert::Infallible>(Response::new(match &json[..] {
+//!     Ok::<_, UploadError>(Response::new(match &json[..] {
 //!         br#"{"chat_id":-1005}"# => r#"{"ok":true,"result":true}"#.to_owned(),
 //!         _ => r#"{"ok":false,"error_code":400,"parameters":{"migrate_to_chat_id":-1005}}"#.to_owned(),
 //!     }))
