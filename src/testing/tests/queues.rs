@@ -304,3 +304,15 @@ async fn each_call_is_given_out_once_whatever_its_method() {
         assert!(telegram.next_call().await.unwrap().is("getMe"));
     }
 }
+
+#[tokio::test]
+async fn a_panic_over_a_reply_does_not_hold_up_the_chat() {
+    let reply = json_response(r#"{"method":"sendMessage","chat_id":7,"text":"hi"}"#);
+    let bot = Bot::start(&[&reply]).await;
+    let telegram = telegram_for(&bot).await;
+    telegram.answer_with("sendMessage", |_| panic!("as a test's assertion may"));
+    let first = telegram.deliver(update::text(7, "a")).await;
+    assert!(matches!(first.outcome, Outcome::Stopped), "{first:?}");
+    let second = timeout(SECOND, telegram.deliver(update::text(7, "b")));
+    assert!(second.await.unwrap().is_delivered());
+}
