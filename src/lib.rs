@@ -41,8 +41,8 @@
 //! - **`reqwest`** makes any `reqwest::Client` a transport. It turns on `tokio` and `gzip`.
 //! - **`gzip`** asks for compressed answers, and reads them.
 //! - **`tokio`** brings what waits, has tasks or reads files: the read deadline of
-//!   [`UpdateLayer`](webhook::UpdateLayer), `DeliveryLayer` and `DeadlineLayer`, the client's time-outs, its `RetryLayer` and
-//!   `RateLimitLayer`, `Client::ensure_webhook` and `WebhookHealth` in [`setup`], `polling`, and
+//!   [`UpdateLayer`](webhook::UpdateLayer), `DeliveryLayer`, `DeadlineLayer` and `SequenceLayer`, the
+//!   client's time-outs, its `RetryLayer` and `RateLimitLayer`, `Client::ensure_webhook` and `WebhookHealth` in [`setup`], `polling`, and
 //!   uploads from paths and readers. Without it a slow peer is bounded in size and not in time.
 //! - **`axum`** makes `Update` and `RawUpdate` extractors, and `Reply` a response, for axum
 //!   handlers. The layers and `Webhook` need no feature to be served by axum.
@@ -63,6 +63,8 @@ mod backoff;
 mod body;
 pub mod client;
 mod json;
+#[cfg(feature = "tokio")]
+mod keyed_queues;
 mod method;
 pub mod methods;
 mod model;

@@ -53,7 +53,6 @@
 
 mod memory;
 mod policy;
-mod queues;
 mod store;
 mod window;
 
@@ -65,7 +64,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::time::sleep;
+use tokio::{sync::Mutex, time::sleep};
 use tower::ServiceExt as _;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -74,10 +73,10 @@ pub use self::policy::Rate;
 use self::{
     memory::Memory,
     policy::{Chat, Limits, counts},
-    queues::Queues,
     store::Store,
 };
 use super::{ApiRequest, ApiResponse, Error, into_error::IntoError};
+use crate::keyed_queues::KeyedQueues;
 
 /// Holds calls back, so that Telegram needn't refuse them. See the [module](self).
 #[derive(Clone)]
@@ -216,14 +215,17 @@ impl Future for ResponseFuture {
 /// Lets calls go when there is room for them.
 struct Limiter<T> {
     store: T,
-    queues: Queues,
+    chats: Arc<KeyedQueues<Chat>>,
+    /// The queue of those that are first in their chat's.
+    all: Mutex<()>,
 }
 
 impl<T: Store> Limiter<T> {
     fn new(store: T) -> Self {
         Self {
             store,
-            queues: Queues::default(),
+            chats: Arc::default(),
+            all: Mutex::new(()),
         }
     }
 
@@ -254,16 +256,15 @@ impl<T: Store> Limiter<T> {
     where
         IntoError<S>: Service<ApiRequest, Response = ApiResponse, Error = Error> + Clone,
     {
-        let queue = chat.map(|chat| self.queues.chat(chat));
-        let _first_in_chat = match &queue {
-            Some(queue) => Some(queue.turn.lock().await),
+        let _first_in_chat = match chat {
+            Some(chat) => Some(self.chats.enter(chat.clone()).turn().await),
             None => None,
         };
         loop {
             if chat.is_some() {
                 self.room(chat).await;
             }
-            let _first_of_all = self.queues.all.lock().await;
+            let _first_of_all = self.all.lock().await;
             self.room(None).await;
             let mut inner = inner.clone();
             let ready = inner.ready().await?;

@@ -3,12 +3,14 @@
 //! ```text
 //! http::Request<B>
 //!   │ SecretTokenLayer      header, constant time            401, the body is never read
+//!   │ SourceIpLayer         optional: Telegram's networks    403, the body is never read
 //!   │ UpdateLayer           POST, JSON, size, read deadline  405 · 415 · 413 · 408 · 400
 //!   ▼
 //! http::Request<RawUpdate>  update_id and type read, the rest as it came
 //!   │ AllowedUpdatesLayer   not wanted                       200, empty
 //!   │ DeadlineLayer         not done in time                 503; what runs goes on
 //!   │ DeliveryLayer         handled before, or still         200, empty · joins it
+//!   │ SequenceLayer         optional: chat by chat           503 when too many wait
 //!   │ ParseLayer<U>         RawUpdate → U                    400 · 200 (or 500)
 //!   ▼
 //! http::Request<U>  →  handler
@@ -43,9 +45,15 @@ pub mod reply;
 mod reply_body;
 mod secret;
 pub mod secret_token;
+#[cfg(feature = "tokio")]
+pub mod sequence;
 mod service_builder;
+pub mod source_ip;
 pub mod update;
 
+#[cfg(feature = "tokio")]
+#[doc(inline)]
+pub use self::sequence::{SequenceKey, SequenceLayer};
 #[doc(inline)]
 pub use self::{
     allowed_updates::AllowedUpdatesLayer,
@@ -62,6 +70,7 @@ pub use self::{
     secret::{BotId, InvalidSecretToken, SECRET_TOKEN_HEADER, SecretToken, SecretTokens},
     secret_token::SecretTokenLayer,
     service_builder::ServiceBuilderExt,
+    source_ip::{InvalidIpNetwork, IpNetwork, PeerAddr, SourceIpLayer},
     update::UpdateLayer,
 };
 #[cfg(feature = "tokio")]

@@ -24,6 +24,8 @@ use crate::types::ParseError;
 pub enum Rejection {
     /// 401: no accepted secret was shown.
     SecretToken,
+    /// 403: not from an address that is let in.
+    SourceAddress,
     /// 405: not a POST.
     Method,
     /// 415: not `application/json`.
@@ -65,6 +67,7 @@ impl Rejection {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::SecretToken => StatusCode::UNAUTHORIZED,
+            Self::SourceAddress => StatusCode::FORBIDDEN,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::ContentType | Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -106,6 +109,7 @@ impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SecretToken => f.write_str("no accepted secret token"),
+            Self::SourceAddress => f.write_str("not from an accepted address"),
             Self::Method => f.write_str("not a POST"),
             Self::ContentType => f.write_str("not JSON by its content type"),
             Self::ContentEncoding => f.write_str("a compressed body"),

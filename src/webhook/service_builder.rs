@@ -5,7 +5,7 @@ use tower_layer::Stack;
 
 use super::{
     AllowedUpdatesLayer, ErrorsAsResponses, ParseLayer, ReplyLayer, SecretTokenLayer, SecretTokens,
-    UpdateLayer,
+    SourceIpLayer, UpdateLayer,
 };
 use crate::types::AllowedUpdates;
 
@@ -38,6 +38,9 @@ pub trait ServiceBuilderExt<L>: sealed::Sealed<L> + Sized {
         tokens: impl Into<SecretTokens>,
     ) -> ServiceBuilder<Stack<SecretTokenLayer, L>>;
 
+    /// Lets in who comes from Telegram's networks: [`SourceIpLayer`].
+    fn source_ip(self) -> ServiceBuilder<Stack<SourceIpLayer, L>>;
+
     /// Reads the body as an update: [`UpdateLayer`].
     fn update(self) -> ServiceBuilder<Stack<UpdateLayer, L>>;
 
@@ -56,6 +59,10 @@ pub trait ServiceBuilderExt<L>: sealed::Sealed<L> + Sized {
     #[cfg(feature = "tokio")]
     fn delivery(self) -> ServiceBuilder<Stack<super::DeliveryLayer, L>>;
 
+    /// Handles the updates of a chat one after the other: [`SequenceLayer`](super::SequenceLayer).
+    #[cfg(feature = "tokio")]
+    fn sequence(self) -> ServiceBuilder<Stack<super::SequenceLayer, L>>;
+
     /// Reads the update as a `U`: [`ParseLayer`].
     fn parse<U>(self) -> ServiceBuilder<Stack<ParseLayer<U>, L>>;
 
@@ -69,6 +76,10 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
         tokens: impl Into<SecretTokens>,
     ) -> ServiceBuilder<Stack<SecretTokenLayer, L>> {
         self.layer(SecretTokenLayer::new(tokens))
+    }
+
+    fn source_ip(self) -> ServiceBuilder<Stack<SourceIpLayer, L>> {
+        self.layer(SourceIpLayer::new())
     }
 
     fn update(self) -> ServiceBuilder<Stack<UpdateLayer, L>> {
@@ -93,6 +104,11 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
     #[cfg(feature = "tokio")]
     fn delivery(self) -> ServiceBuilder<Stack<super::DeliveryLayer, L>> {
         self.layer(super::DeliveryLayer::new())
+    }
+
+    #[cfg(feature = "tokio")]
+    fn sequence(self) -> ServiceBuilder<Stack<super::SequenceLayer, L>> {
+        self.layer(super::SequenceLayer::new())
     }
 
     fn parse<U>(self) -> ServiceBuilder<Stack<ParseLayer<U>, L>> {

@@ -30,6 +30,7 @@ use crate::{
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 pub(crate) type AnyBody = UnsyncBoxBody<Bytes, BoxError>;
+pub(crate) type AnyService = BoxCloneSyncService<Request<AnyBody>, Response<ReplyBody>, Infallible>;
 
 /// Erased, as the compiler can't see that one around this body is `Send`.
 type Handling = Pin<Box<dyn Future<Output = Result<Response<ReplyBody>, Infallible>> + Send>>;
@@ -37,7 +38,7 @@ type Handling = Pin<Box<dyn Future<Output = Result<Response<ReplyBody>, Infallib
 /// Where requests go.
 #[derive(Clone, Debug)]
 pub(crate) enum Endpoint {
-    Service(BoxCloneSyncService<Request<AnyBody>, Response<ReplyBody>, Infallible>),
+    Service(AnyService),
     Socket(SocketAddr),
 }
 

@@ -96,6 +96,24 @@ async fn f10_a_thousand_calls_at_once_share_a_connection_of_http_2() {
 }
 
 #[cfg(all(feature = "reqwest", feature = "testing"))]
+/// The operating system trusts no certificate of ours, but what it is given beside is.
+#[cfg(feature = "platform-roots")]
+#[tokio::test]
+async fn the_platforms_roots_can_be_trusted_in_place_of_the_bundled_ones() {
+    let server = Tls::start(&["h2"], answer).await;
+    let token = BotToken::new("1:secret").expect("a token");
+    let client = |builder: tower_telegram::client::HttpTransportBuilder| {
+        let api = BotApi::new(builder.platform_roots().build(), &token, &server.url());
+        Client::from_service(api.expect("a URL"))
+    };
+    let alone = client(HttpTransport::builder());
+    let error = alone.send(GetMe::new()).await.expect_err("not trusted");
+    assert_eq!(error.kind(), ErrorKind::Transport);
+    let with_ours = HttpTransport::builder().root_certificate(server.pem.as_bytes());
+    let client = client(with_ours.expect("a certificate"));
+    assert_eq!(client.send(GetMe::new()).await.expect("an answer").id, 1);
+}
+
 #[tokio::test]
 async fn a_reqwest_client_is_a_transport() {
     use tower_telegram::{client::ReqwestTransport, methods::SendMessage, testing::Telegram};

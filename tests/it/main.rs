@@ -8,6 +8,7 @@
 
 mod a_privacy;
 mod a_secret;
+mod a_source_ip;
 mod a_timing;
 #[cfg(feature = "client")]
 mod a_token;
@@ -24,7 +25,10 @@ mod bodies;
 mod c_wanted;
 #[cfg(all(feature = "client", feature = "testing"))]
 mod d_delivery;
+#[cfg(all(feature = "testing", feature = "tokio"))]
 mod d_faults;
+#[cfg(all(feature = "testing", feature = "tokio"))]
+mod d_sequence;
 mod e_answers;
 #[cfg(feature = "client")]
 mod e_called;

@@ -21,7 +21,7 @@ use tower_telegram::{
     types::Update,
     webhook::{
         AllowedUpdatesLayer, ParseLayer, RawUpdate, ReplyLayer, SecretToken, SecretTokenLayer,
-        SecretTokens, UpdateLayer, Webhook, WebhookService, reply,
+        SecretTokens, SourceIpLayer, UpdateLayer, Webhook, WebhookService, reply,
     },
 };
 
@@ -122,6 +122,13 @@ async fn secret_token_layer_calls_the_service_that_was_polled_ready() {
 }
 
 #[tokio::test]
+async fn source_ip_layer_calls_the_service_that_was_polled_ready() {
+    let telegram = std::net::IpAddr::from([149, 154, 160, 0]);
+    let layer = SourceIpLayer::new().peer_from(move |_| Some(telegram));
+    uses_the_ready_one::<_, Response<String>, _, _>(layer, call).await;
+}
+
+#[tokio::test]
 async fn update_layer_calls_the_service_that_was_polled_ready() {
     uses_the_ready_one::<_, Response<String>, _, _>(UpdateLayer::new(), call).await;
     // Also when the body doesn't come at once.
@@ -132,6 +139,18 @@ async fn update_layer_calls_the_service_that_was_polled_ready() {
 #[tokio::test]
 async fn allowed_updates_layer_calls_the_service_that_was_polled_ready() {
     uses_the_ready_one::<_, Response<String>, _, _>(AllowedUpdatesLayer::default(), raw).await;
+}
+
+#[cfg(feature = "tokio")]
+#[tokio::test]
+async fn sequence_layer_calls_the_service_that_was_polled_ready() {
+    use tower_telegram::webhook::SequenceLayer;
+
+    uses_the_ready_one::<_, Response<String>, _, _>(SequenceLayer::new(), raw).await;
+    let no_key = SequenceLayer::by(|_| None::<i64>);
+    uses_the_ready_one::<_, Response<String>, _, _>(no_key, raw).await;
+    let broken = SequenceLayer::new().layer(Broken);
+    assert_eq!(broken.oneshot(raw()).await.expect_err("broken"), "broken");
 }
 
 #[tokio::test]
@@ -180,6 +199,9 @@ impl<T> Service<Request<T>> for Broken {
 async fn an_inner_service_that_wont_get_ready_is_the_layers_error() {
     let secret = SecretTokenLayer::new(secret(SECRET)).layer(Broken);
     assert_eq!(secret.oneshot(call()).await.expect_err("broken"), "broken");
+    let peer = |_: &http::Extensions| Some([149, 154, 160, 0].into());
+    let source = SourceIpLayer::new().peer_from(peer).layer(Broken);
+    assert_eq!(source.oneshot(call()).await.expect_err("broken"), "broken");
     let update = UpdateLayer::new().layer(Broken);
     assert_eq!(update.oneshot(call()).await.expect_err("broken"), "broken");
     let allowed = AllowedUpdatesLayer::default().layer(Broken);
@@ -225,8 +247,11 @@ fn handles_are_clone_send_and_sync() {
     check::<SecretToken>();
     check::<SecretTokens>();
     check::<SecretTokenLayer>();
+    check::<SourceIpLayer>();
     check::<UpdateLayer>();
     check::<AllowedUpdatesLayer>();
+    #[cfg(feature = "tokio")]
+    check::<tower_telegram::webhook::SequenceLayer>();
     check::<ParseLayer<std::rc::Rc<()>>>();
     check::<ReplyLayer>();
     check::<ReplyLayer<reply::ErrorsAsResponses>>();

@@ -1,23 +1,27 @@
 //! The servers that this crate's own tests run over.
 
-use std::convert::Infallible;
+use std::{
+    convert::Infallible,
+    net::{Ipv4Addr, SocketAddr},
+};
 
-use axum::Router;
+use axum::{Router, extract::ConnectInfo};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
+use http_body_util::BodyExt as _;
 use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
-use tower::{Service, util::BoxCloneSyncService};
+use tower::{Service, ServiceExt as _, util::BoxCloneSyncService};
 use tower_telegram::{
     IntoReply,
     types::Update,
-    webhook::{SecretTokens, WebhookService},
+    webhook::{PeerAddr, SecretTokens, SourceIpLayer, WebhookService},
 };
 
-use crate::adapter::{Answering, Bot, BoxError, Endpoint, Handler};
+use crate::adapter::{Answering, AnyBody, AnyService, Bot, BoxError, Endpoint, Handler};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Server {
@@ -50,6 +54,48 @@ impl Server {
             Self::Axum => serve_axum(Router::new().route_service("/bot", service)).await,
         }
     }
+
+    /// Serves what isn't just a webhook.
+    pub(crate) async fn serve_any(self, service: AnyService) -> Endpoint {
+        match self {
+            Self::Oneshot => Endpoint::Service(BoxCloneSyncService::new(
+                service.map_request(with_peer((Ipv4Addr::LOCALHOST, 49152).into())),
+            )),
+            Self::Hyper => {
+                let boxed = |request: Request<Incoming>| request.map(any_body);
+                serve_hyper(service.map_request(boxed)).await
+            }
+            Self::Axum => {
+                let boxed = |request: Request<axum::body::Body>| request.map(any_body);
+                let service = service.map_request(boxed);
+                serve_axum(Router::new().route_service("/bot", service)).await
+            }
+        }
+    }
+
+    /// Tells the layer where this server says who the peer is.
+    pub(crate) fn find_peer(self, layer: SourceIpLayer) -> SourceIpLayer {
+        match self {
+            // As the layer's own type.
+            Self::Oneshot | Self::Hyper => layer,
+            Self::Axum => layer
+                .peer_from(|extensions| Some(extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip())),
+        }
+    }
+}
+
+fn any_body<B>(body: B) -> AnyBody
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    body.map_err(Into::into).boxed_unsync()
+}
+
+fn with_peer<B>(peer: SocketAddr) -> impl Fn(Request<B>) -> Request<B> + Clone {
+    move |mut request| {
+        request.extensions_mut().insert(PeerAddr(peer));
+        request
+    }
 }
 
 /// A loopback port, chosen by the system.
@@ -72,8 +118,9 @@ where
 {
     let (listener, endpoint) = listen().await;
     tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let service = TowerToHyperService::new(service.clone());
+        while let Ok((stream, peer)) = listener.accept().await {
+            let service = service.clone().map_request(with_peer(peer));
+            let service = TowerToHyperService::new(service);
             let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             tokio::spawn(connection);
         }
@@ -83,7 +130,8 @@ where
 
 async fn serve_axum(router: Router) -> Endpoint {
     let (listener, endpoint) = listen().await;
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    let app = router.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, app).await });
     endpoint
 }
 

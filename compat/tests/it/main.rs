@@ -13,6 +13,8 @@ mod servers;
 mod a_privacy;
 #[path = "../../../tests/it/a_secret.rs"]
 mod a_secret;
+#[path = "../../../tests/it/a_source_ip.rs"]
+mod a_source_ip;
 #[path = "../../../tests/it/adapter.rs"]
 mod adapter;
 #[path = "../../../tests/it/b_envelope.rs"]

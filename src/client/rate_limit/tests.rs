@@ -263,7 +263,7 @@ async fn f7_a_call_that_is_dropped_while_it_waits_has_used_up_nothing() {
         calls[1..9].iter().for_each(tokio::task::JoinHandle::abort);
         sleep(MINUTE).await;
         assert_eq!(recorder.moments(None), [Duration::ZERO, SECOND]);
-        assert_eq!(layer.limiter.queues.len(), 0);
+        assert_eq!(layer.limiter.chats.len(), 0);
     }
 }
 
@@ -412,7 +412,7 @@ async fn chats_that_are_still_are_given_back() {
             let call = to_chat(-1 - chat - round * 20_000);
             service.clone().oneshot(call).await.unwrap();
         }
-        assert_eq!(layer.limiter.queues.len(), 0);
+        assert_eq!(layer.limiter.chats.len(), 0);
         sleep(MINUTE).await;
     }
     assert_eq!(recorder.made().len(), 100_000);

@@ -1,0 +1,255 @@
+//! Who is next, key by key.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{Arc, Mutex as StdMutex, MutexGuard as StdGuard, PoisonError},
+};
+
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+/// A queue for each key. Tokio's mutex is fair: who asks first is served first, and who goes away is
+/// passed over.
+#[derive(Debug)]
+pub(crate) struct KeyedQueues<K> {
+    state: StdMutex<State<K>>,
+}
+
+#[derive(Debug)]
+struct State<K> {
+    queues: HashMap<K, Queue>,
+    /// In all queues.
+    places: usize,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    turn: Arc<Mutex<()>>,
+    /// The first of them doesn't wait.
+    places: usize,
+}
+
+/// How many may wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    pub(crate) in_all: usize,
+    pub(crate) per_key: usize,
+}
+
+impl<K> Default for KeyedQueues<K> {
+    fn default() -> Self {
+        let state = State {
+            queues: HashMap::new(),
+            places: 0,
+        };
+        Self {
+            state: StdMutex::new(state),
+        }
+    }
+}
+
+impl<K> KeyedQueues<K> {
+    fn state(&self) -> StdGuard<'_, State<K>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many keys have a queue.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.state().queues.len()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.state().queues.capacity()
+    }
+}
+
+impl<K: Hash + Eq + Clone> KeyedQueues<K> {
+    /// A place in the queue of a key.
+    pub(crate) fn enter(self: &Arc<Self>, key: K) -> Place<K> {
+        self.state().enter(self, key)
+    }
+
+    /// The same where it needn't wait, or there is room for one more that does.
+    pub(crate) fn try_enter(self: &Arc<Self>, key: K, room: Room) -> Option<Place<K>> {
+        let mut state = self.state();
+        state.has(&key, room).then(|| state.enter(self, key))
+    }
+}
+
+impl<K: Hash + Eq> State<K> {
+    fn has(&self, key: &K, room: Room) -> bool {
+        let waiting = self.places - self.queues.len();
+        self.queues
+            .get(key)
+            .is_none_or(|queue| queue.places <= room.per_key && waiting < room.in_all)
+    }
+
+    fn enter(&mut self, queues: &Arc<KeyedQueues<K>>, key: K) -> Place<K>
+    where
+        K: Clone,
+    {
+        self.places += 1;
+        let queue = self.queues.entry(key.clone()).or_default();
+        queue.places += 1;
+        Place {
+            queues: queues.clone(),
+            key,
+            turn: queue.turn.clone(),
+        }
+    }
+
+    fn leave(&mut self, key: &K) {
+        self.places -= 1;
+        if let Some(queue) = self.queues.get_mut(key) {
+            queue.places -= 1;
+            if queue.places == 0 {
+                self.queues.remove(key);
+            }
+        }
+        // A rush shouldn't cost its memory for ever.
+        if self.queues.capacity() > 1024 && self.queues.len() < self.queues.capacity() / 8 {
+            let twice = 2 * self.queues.len();
+            self.queues.shrink_to(twice);
+        }
+    }
+}
+
+/// A place in a queue, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place<K: Hash + Eq> {
+    queues: Arc<KeyedQueues<K>>,
+    key: K,
+    turn: Arc<Mutex<()>>,
+}
+
+impl<K: Hash + Eq> Place<K> {
+    /// The turn, where nobody stands before.
+    pub(crate) fn try_turn(self) -> Result<Turn<K>, Self> {
+        match self.turn.clone().try_lock_owned() {
+            Ok(turn) => Ok(Turn::new(turn, self)),
+            Err(_) => Err(self),
+        }
+    }
+
+    /// Waits for the turn, from when it is first polled.
+    pub(crate) async fn turn(self) -> Turn<K> {
+        let turn = self.turn.clone().lock_owned().await;
+        Turn::new(turn, self)
+    }
+}
+
+impl<K: Hash + Eq> Drop for Place<K> {
+    fn drop(&mut self) {
+        self.queues.state().leave(&self.key);
+    }
+}
+
+/// The turn of a key. The next one's begins when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Turn<K: Hash + Eq> {
+    // In this order: as long as the queue is locked, whoever comes must find it.
+    _turn: OwnedMutexGuard<()>,
+    _place: Place<K>,
+}
+
+impl<K: Hash + Eq> Turn<K> {
+    fn new(turn: OwnedMutexGuard<()>, place: Place<K>) -> Self {
+        Self {
+            _turn: turn,
+            _place: place,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_test::{assert_pending, assert_ready, task::spawn};
+
+    use super::*;
+
+    fn queues() -> Arc<KeyedQueues<u32>> {
+        Arc::default()
+    }
+
+    #[test]
+    fn who_comes_first_has_the_turn_and_the_next_when_it_is_dropped() {
+        let queues = queues();
+        let first = queues.enter(1).try_turn().ok().unwrap();
+        let mut second = spawn(queues.enter(1).try_turn().err().unwrap().turn());
+        let mut third = spawn(queues.enter(1).turn());
+        assert_pending!(second.poll());
+        assert_pending!(third.poll());
+        assert!(queues.enter(2).try_turn().is_ok());
+        drop(first);
+        assert_pending!(third.poll());
+        let second = assert_ready!(second.poll());
+        assert_pending!(third.poll());
+        drop(second);
+        assert!(third.is_woken());
+        assert_ready!(third.poll());
+    }
+
+    /// Between the end of a turn and the next poll of who is next, it is nobody else's.
+    #[test]
+    fn nobody_slips_in() {
+        let queues = queues();
+        let first = queues.enter(1).try_turn().ok().unwrap();
+        let mut second = spawn(queues.enter(1).turn());
+        assert_pending!(second.poll());
+        drop(first);
+        assert!(queues.enter(1).try_turn().is_err());
+        assert_ready!(second.poll());
+    }
+
+    #[test]
+    fn who_goes_away_is_passed_over() {
+        let queues = queues();
+        let first = queues.enter(1).try_turn().ok().unwrap();
+        let mut second = spawn(queues.enter(1).turn());
+        let mut third = spawn(queues.enter(1).turn());
+        let mut fourth = spawn(queues.enter(1).turn());
+        assert_pending!(second.poll());
+        assert_pending!(third.poll());
+        assert_pending!(fourth.poll());
+        drop(second);
+        drop(first);
+        // Now it is the third's turn, who doesn't know yet.
+        drop(third);
+        assert_ready!(fourth.poll());
+        assert_eq!(queues.len(), 0);
+    }
+
+    #[test]
+    fn only_so_many_wait() {
+        let queues = queues();
+        let room = Room {
+            in_all: 3,
+            per_key: 2,
+        };
+        let try_enter = |key| queues.try_enter(key, room);
+        let turns = [1, 2, 3].map(|key| try_enter(key).unwrap().try_turn().ok());
+        let waiting = [1, 1].map(|key| try_enter(key).unwrap());
+        assert!(try_enter(1).is_none(), "two wait for 1");
+        let another = try_enter(2).unwrap();
+        assert!(try_enter(2).is_none(), "three wait");
+        assert!(try_enter(3).is_none(), "three wait");
+        assert!(try_enter(4).is_some(), "it needn't wait");
+        drop(another);
+        assert!(try_enter(1).is_none(), "two wait for 1");
+        assert!(try_enter(3).is_some(), "two wait");
+        drop((turns, waiting));
+        assert_eq!(queues.len(), 0);
+    }
+
+    #[test]
+    fn an_idle_key_is_given_back() {
+        let queues = queues();
+        let rush: Vec<_> = (0..100_000).map(|key| queues.enter(key)).collect();
+        assert_eq!(queues.len(), 100_000);
+        drop(rush);
+        assert_eq!(queues.len(), 0);
+        assert!(queues.capacity() <= 1024, "{}", queues.capacity());
+    }
+}

@@ -1,0 +1,83 @@
+//! Which updates are handled one after the other.
+
+use std::{fmt, sync::Arc};
+
+use compact_str::CompactString;
+use http::Request;
+
+use crate::webhook::{BotId, RawUpdate};
+
+/// Updates that have the same one are handled one after the other: a number, or a text.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct SequenceKey(Value);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Value {
+    Number(i64),
+    Text(CompactString),
+}
+
+impl From<i64> for SequenceKey {
+    fn from(number: i64) -> Self {
+        Self(Value::Number(number))
+    }
+}
+
+impl From<&str> for SequenceKey {
+    fn from(text: &str) -> Self {
+        Self(Value::Text(text.into()))
+    }
+}
+
+impl From<String> for SequenceKey {
+    fn from(text: String) -> Self {
+        Self(Value::Text(text.into()))
+    }
+}
+
+impl fmt::Debug for SequenceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Value::Number(number) => fmt::Debug::fmt(number, f),
+            Value::Text(text) => fmt::Debug::fmt(text, f),
+        }
+    }
+}
+
+/// A key, and the bot that the update is for where that is known: bots that share an endpoint meet
+/// the same users and groups, and don't wait for each other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    bot: Option<BotId>,
+    key: SequenceKey,
+}
+
+/// How an update's key is found.
+#[derive(Clone)]
+pub(super) struct KeyOf(Arc<FindKey>);
+
+type FindKey = dyn Fn(&RawUpdate) -> Option<SequenceKey> + Send + Sync;
+
+impl KeyOf {
+    pub(super) fn new<K: Into<SequenceKey>>(
+        key: impl Fn(&RawUpdate) -> Option<K> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(move |update| key(update).map(Into::into)))
+    }
+
+    /// A private chat has its user's number, so that what a user does elsewhere is in line with it.
+    pub(super) fn chat() -> Self {
+        Self::new(|update| update.chat_id().or_else(|| update.user_id()))
+    }
+
+    pub(super) fn user() -> Self {
+        Self::new(|update| update.user_id().or_else(|| update.chat_id()))
+    }
+
+    pub(super) fn find(&self, request: &Request<RawUpdate>) -> Option<Key> {
+        Some(Key {
+            bot: request.extensions().get().copied(),
+            key: (self.0)(request.body())?,
+        })
+    }
+}

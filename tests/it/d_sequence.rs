@@ -1,0 +1,221 @@
+//! D8: one after the other in a chat.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use http::Request;
+use tokio::{
+    sync::{Barrier, Notify},
+    task::{JoinSet, yield_now},
+    time::timeout,
+};
+use tower::{ServiceBuilder, ServiceExt as _, service_fn, util::BoxCloneSyncService};
+use tower_telegram::{
+    testing::{Telegram, update},
+    webhook::{RawUpdate, SequenceLayer, ServiceBuilderExt as _},
+};
+
+use crate::{
+    adapter::{AnyService, Endpoint, secret},
+    servers::Server,
+    wire::SECRET,
+};
+
+/// Whatever takes this long hangs.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A bot behind the layer.
+fn bot<F>(
+    layer: SequenceLayer,
+    handle: impl Fn(RawUpdate) -> F + Clone + Send + Sync + 'static,
+) -> AnyService
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let handler = service_fn(move |request: Request<RawUpdate>| {
+        let handled = handle(request.into_body());
+        async move {
+            handled.await;
+            Ok::<(), Infallible>(())
+        }
+    });
+    let stack = ServiceBuilder::new()
+        .secret_token(secret(SECRET))
+        .update()
+        .layer(layer)
+        .reply()
+        .service(handler);
+    BoxCloneSyncService::new(stack)
+}
+
+/// A Telegram for each server that has a socket, with its webhook set to it.
+async fn telegrams(bot: impl Fn() -> AnyService) -> Vec<(&'static str, Telegram)> {
+    let mut telegrams = Vec::new();
+    for server in Server::ALL {
+        if let Endpoint::Socket(address) = server.serve_any(bot()).await {
+            telegrams.push((server.name(), telegram(address).await));
+        }
+    }
+    telegrams
+}
+
+async fn telegram(address: SocketAddr) -> Telegram {
+    let telegram = Telegram::start().await.expect("a port");
+    let set = telegram.set_webhook(&format!("http://{address}/bot"), SECRET);
+    set.expect("a webhook");
+    telegram
+}
+
+const CHATS: i64 = 4;
+
+/// A handler that lets nobody out before all chats are in.
+#[derive(Debug)]
+struct Meeting {
+    inside: Mutex<HashMap<i64, usize>>,
+    all: Barrier,
+}
+
+impl Meeting {
+    fn new() -> Arc<Self> {
+        let chats = usize::try_from(CHATS).expect("a few");
+        Arc::new(Self {
+            inside: Mutex::default(),
+            all: Barrier::new(chats),
+        })
+    }
+
+    fn step(&self, chat: i64, step: impl FnOnce(&mut usize)) {
+        let mut inside = self.inside.lock().expect("nobody panics");
+        step(inside.entry(chat).or_default());
+    }
+
+    async fn handle(self: Arc<Self>, update: RawUpdate) {
+        let chat = update.chat_id().expect("a chat");
+        self.step(chat, |inside| {
+            *inside += 1;
+            assert_eq!(*inside, 1, "in chat {chat}");
+        });
+        self.all.wait().await;
+        // Whoever wants to come in too early can do so now.
+        for _ in 0..100 {
+            yield_now().await;
+        }
+        self.step(chat, |inside| *inside -= 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d8_a_message_and_a_press_in_a_chat_are_handled_one_after_the_other_and_chats_at_once() {
+    let meetings = || {
+        let meeting = Meeting::new();
+        bot(SequenceLayer::new(), move |update| {
+            meeting.clone().handle(update)
+        })
+    };
+    for (server, telegram) in telegrams(meetings).await {
+        let mut deliveries = JoinSet::new();
+        for chat in 1..=CHATS {
+            for update in [
+                update::text(chat, "hello"),
+                update::callback_query(chat, "pressed"),
+                update::edited_text(chat, 1, "hello!"),
+            ] {
+                let telegram = telegram.clone();
+                deliveries.spawn(async move { telegram.deliver_once(update).await });
+            }
+        }
+        let exchanges = timeout(PATIENCE, deliveries.join_all()).await;
+        for exchange in exchanges.expect("the chats don't wait for each other") {
+            let exchange = exchange.expect("a webhook");
+            assert!(exchange.is_delivered(), "{server}: {exchange:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn d8_d9_where_too_many_wait_telegram_is_told_when_to_come_again() {
+    let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let doors = (entered.clone(), leave.clone());
+    let handle = move |_| {
+        let (entered, leave) = doors.clone();
+        async move {
+            entered.notify_one();
+            leave.notified().await;
+        }
+    };
+    let layer = || SequenceLayer::new().max_waiting(0);
+    for (server, telegram) in telegrams(|| bot(layer(), handle.clone())).await {
+        let first = telegram.clone();
+        let first = tokio::spawn(async move { first.deliver_once(update::text(7, "hi")).await });
+        entered.notified().await;
+        let pressed = update::callback_query(7, "pressed");
+        let refused = telegram.deliver_once(pressed.clone()).await;
+        let refused = refused.expect("a webhook");
+        let attempt = refused.last().expect("an attempt");
+        assert_eq!(attempt.status, Some(503), "{server}: {refused:?}");
+        assert_eq!(attempt.header("retry-after"), Some("1"), "{server}");
+        assert_eq!(attempt.header("content-length"), Some("0"), "{server}");
+
+        leave.notify_one();
+        let first = first.await.expect("no panic").expect("a webhook");
+        assert!(first.is_delivered(), "{server}: {first:?}");
+        leave.notify_one();
+        let again = telegram.deliver_once(pressed).await.expect("a webhook");
+        assert!(again.is_delivered(), "{server}: {again:?}");
+        entered.notified().await;
+    }
+}
+
+fn raw(json: &'static str) -> Request<RawUpdate> {
+    Request::new(RawUpdate::from_bytes(json.into()).expect("an update"))
+}
+
+/// Below `DeliveryLayer` a handler outlives who asked, and so does its turn.
+#[tokio::test]
+async fn d3_d8_who_hangs_up_on_a_running_handler_doesnt_let_the_next_on() {
+    let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let steps = Arc::new(Mutex::new(Vec::new()));
+    let seen = (entered.clone(), leave.clone(), steps.clone());
+    let handler = service_fn(move |request: Request<RawUpdate>| {
+        let (entered, leave, steps) = seen.clone();
+        let step = move |step| {
+            let step = (request.body().update_id(), step);
+            steps.lock().expect("nobody panics").push(step);
+        };
+        async move {
+            step("begins");
+            entered.notify_one();
+            leave.notified().await;
+            step("ends");
+            Ok::<(), Infallible>(())
+        }
+    });
+    let service = ServiceBuilder::new()
+        .delivery()
+        .sequence()
+        .reply()
+        .service(handler);
+    let first = raw(r#"{"update_id":1,"message":{"chat":{"id":7}}}"#);
+    let first = tokio::spawn(service.clone().oneshot(first));
+    entered.notified().await;
+    first.abort();
+    assert!(first.await.expect_err("it hung up").is_cancelled());
+    let second = raw(r#"{"update_id":2,"callback_query":{"message":{"chat":{"id":7}}}}"#);
+    let second = tokio::spawn(service.oneshot(second));
+    for _ in 0..100 {
+        yield_now().await;
+    }
+    leave.notify_one();
+    entered.notified().await;
+    leave.notify_one();
+    let answer = second.await.expect("no panic").expect("an answer");
+    assert_eq!(answer.status(), 200);
+    let steps = steps.lock().expect("nobody panics").clone();
+    let expected = [(1, "begins"), (1, "ends"), (2, "begins"), (2, "ends")];
+    assert_eq!(steps, expected);
+}
