@@ -49,7 +49,8 @@
 //! - **`serde-all`** adds the reverse of what a type needs by its role: what is received can be
 //!   serialized, what is sent deserialized. For round trips, proxies and test kits; the build takes
 //!   longer.
-//! - **`testing`** is a Telegram on loopback to test bots against. For dev-dependencies.
+//! - **`testing`** is a Telegram on loopback to test bots against, with people in it. For
+//!   dev-dependencies; it turns on `serde-all`.
 //!
 //! # Minimum supported Rust version
 //!

@@ -2,11 +2,12 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, atomic::AtomicI64},
+    sync::Arc,
     time::Duration,
 };
 
 use bytes::Bytes;
+use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::{
@@ -22,6 +23,7 @@ use super::{
     state::State,
     webhook::Webhook,
     wire::Limits,
+    world::World,
 };
 
 /// Starts a [`Telegram`] with settings of its own.
@@ -42,6 +44,8 @@ pub struct TelegramBuilder {
     listen: SocketAddr,
     is_paced: bool,
     is_clock_paused: bool,
+    has_strict_chats: bool,
+    has_privacy_mode: bool,
 }
 
 impl Default for TelegramBuilder {
@@ -61,6 +65,8 @@ impl Default for TelegramBuilder {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             is_paced: false,
             is_clock_paused: false,
+            has_strict_chats: false,
+            has_privacy_mode: false,
         }
     }
 }
@@ -161,6 +167,21 @@ impl TelegramBuilder {
         self
     }
 
+    /// Knows only the chats that the test has made: all others are "chat not found". Otherwise a chat that is
+    /// named by a number is made up as it is needed, with a made-up person or group behind it.
+    pub fn strict_chats(mut self) -> Self {
+        self.has_strict_chats = true;
+        self
+    }
+
+    /// Turns privacy mode on: in groups the bot is told only of commands, of mentions of it, of replies to it
+    /// and of service messages, unless it is an administrator. Off by default, other than with a new bot of
+    /// Telegram's.
+    pub fn privacy_mode(mut self) -> Self {
+        self.has_privacy_mode = true;
+        self
+    }
+
     /// Starts it. Must be called within a Tokio runtime.
     ///
     /// # Errors
@@ -175,16 +196,19 @@ impl TelegramBuilder {
             address.set_ip(Ipv4Addr::LOCALHOST.into());
         }
         let api_url = format!("http://{address}");
+        let bot = json!({
+            "id": bot_id, "is_bot": true, "first_name": "Test bot", "username": self.user_name,
+        });
+        let clock = Clock::new(self.is_clock_paused);
         let state = Arc::new(State {
             token: self.token,
             bot_id,
-            user_name: self.user_name,
             webhook: Webhook::new(
                 self.webhook_cooldown,
                 self.first_update_id,
                 roots,
                 self.is_paced,
-                Clock::new(self.is_clock_paused),
+                clock.clone(),
             ),
             log: CallLog::default(),
             overrides: Overrides::default(),
@@ -198,7 +222,8 @@ impl TelegramBuilder {
             max_attempts: self.max_attempts,
             patience: self.patience,
             files: Files::default(),
-            message_id: AtomicI64::new(0),
+            world: World::new(bot, self.has_strict_chats, clock.clone()),
+            has_privacy_mode: self.has_privacy_mode,
         });
         let servers = [
             tokio::spawn(api::serve(listener, Arc::clone(&state))).abort_handle(),

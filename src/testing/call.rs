@@ -110,6 +110,32 @@ impl Call {
         args::find_file(&self.files, &self.params, name)
     }
 
+    /// One line that says what was called with what, and how it went.
+    fn summary(&self) -> String {
+        let mut line = self.method.clone();
+        for (name, value) in &self.params {
+            if SECRETS.contains(&name.as_str()) {
+                continue;
+            }
+            let value = match value {
+                Value::String(text) => format!("{text:?}"),
+                value => value.to_string(),
+            };
+            let shown: String = value.chars().take(60).collect();
+            let more = if shown.len() < value.len() { "…" } else { "" };
+            line.extend([" ", name, "=", &shown, more]);
+        }
+        for file in &self.files {
+            let length = file.length.to_string();
+            line.extend([" ", &file.field, "=<", &length, " bytes>"]);
+        }
+        match (&self.response, self.response["description"].as_str()) {
+            (Value::Null, _) => line,
+            (_, Some(description)) if !self.is_ok() => format!("{line} -> {description}"),
+            _ => line + " -> ok",
+        }
+    }
+
     fn size(&self) -> usize {
         self.files
             .iter()
@@ -118,6 +144,9 @@ impl Call {
             + self.params.len() * 64
     }
 }
+
+/// Arguments that aren't shown.
+const SECRETS: [&str; 2] = ["secret_token", "provider_token"];
 
 /// The last calls: at most 10 000, and at most 256 MiB of files.
 #[derive(Debug, Default)]
@@ -132,6 +161,8 @@ struct Entries {
     bytes: usize,
     /// How many calls have fallen out of the log.
     forgotten: usize,
+    /// What has happened last, a line for each call and each update.
+    history: VecDeque<String>,
 }
 
 /// Whether a `wait_for` has already given the call out.
@@ -140,11 +171,16 @@ type Taken = bool;
 impl CallLog {
     const MAX_CALLS: usize = 10_000;
     const MAX_BYTES: usize = 256 << 20;
+    const MAX_HISTORY: usize = 20;
 
     /// Writes a call down: its number, counted from the first.
     pub(super) fn push(&self, call: Call) -> usize {
         let mut entries = self.lock();
         let number = entries.forgotten + entries.calls.len();
+        // A bot that polls would fill the history with nothing else.
+        if !call.is("getUpdates") || call.response["ok"] == false {
+            entries.note(call.summary());
+        }
         entries.bytes += call.size();
         entries.calls.push_back((call, false));
         while entries.calls.len() > Self::MAX_CALLS
@@ -177,49 +213,74 @@ impl CallLog {
             .collect()
     }
 
+    /// Writes down what else has happened.
+    pub(super) fn note(&self, line: String) {
+        self.lock().note(line);
+    }
+
+    /// What has happened last, oldest first, at most 20 lines.
+    pub(super) fn history(&self) -> Vec<String> {
+        self.lock().history.iter().cloned().collect()
+    }
+
     /// The oldest call of that method, or with `*` of any, that no earlier wait got.
     pub(super) async fn wait_for(&self, method: &str, patience: Duration) -> Result<Call, Error> {
+        let find = |call: &Call| (method == "*" || call.is(method)).then(|| call.clone());
+        self.wait_until(method, patience, true, find).await
+    }
+
+    /// What `find` makes of the first call that it makes something of. With `take` each call is given out once,
+    /// over all waits that take.
+    pub(super) async fn wait_until<T>(
+        &self,
+        method: &str,
+        patience: Duration,
+        take: bool,
+        mut find: impl FnMut(&Call) -> Option<T>,
+    ) -> Result<T, Error> {
         let found = async {
             loop {
                 let arrived = self.arrived.notified();
                 tokio::pin!(arrived);
                 // Listening starts before looking, so that no call slips through in between.
                 arrived.as_mut().enable();
-                if let Some(call) = self.take(method) {
-                    return call;
+                if let Some(found) = self.find(take, &mut find) {
+                    return found;
                 }
                 arrived.await;
             }
         };
-        timeout(patience, found).await.map_err(|_| {
-            let entries = self.lock();
-            let skipped = entries.calls.len().saturating_sub(20);
-            let seen = entries
-                .calls
-                .iter()
-                .skip(skipped)
-                .map(|(call, _)| call.method.clone())
-                .collect();
-            Error::NoCall {
-                method: method.to_owned(),
-                waited: patience,
-                seen,
-            }
+        timeout(patience, found).await.map_err(|_| Error::NoCall {
+            method: method.to_owned(),
+            waited: patience,
+            history: self.history(),
         })
     }
 
-    fn take(&self, method: &str) -> Option<Call> {
+    fn find<T>(&self, take: bool, find: &mut impl FnMut(&Call) -> Option<T>) -> Option<T> {
         let mut entries = self.lock();
-        let (call, taken) = entries
+        let mut calls = entries
             .calls
             .iter_mut()
-            .find(|(call, taken)| !taken && (method == "*" || call.is(method)))?;
-        *taken = true;
-        Some(call.clone())
+            .filter(|(_, taken)| !(take && *taken));
+        calls.find_map(|(call, taken)| {
+            let found = find(call)?;
+            *taken |= take;
+            Some(found)
+        })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entries {
+    fn note(&mut self, line: String) {
+        if self.history.len() == CallLog::MAX_HISTORY {
+            self.history.pop_front();
+        }
+        self.history.push_back(line);
     }
 }
 
@@ -269,7 +330,7 @@ pub(super) mod tests {
         let error = wait().await.unwrap_err().to_string();
         assert_eq!(
             error,
-            "no call of sendmessage within 5ms; called so far: SendMessage, getMe, sendMessage"
+            "no call of sendmessage within 5ms; what happened instead:\n  SendMessage n=1\n  getMe\n  sendMessage n=2"
         );
         assert_eq!(log.all().len(), 3);
     }

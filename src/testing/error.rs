@@ -2,6 +2,9 @@
 
 use std::{fmt, io, time::Duration};
 
+use super::Exchange;
+use crate::types::ParseError;
+
 /// Why the embedded Telegram could not do what a test asked of it.
 ///
 /// What goes wrong between Telegram and the *bot* is no `Error`: it is part of an
@@ -63,8 +66,54 @@ pub enum Error {
         method: String,
         /// How long the test waited.
         waited: Duration,
-        /// The methods that were called up to now, oldest first, at most the last 20.
-        seen: Vec<String>,
+        /// What happened instead: the last calls and updates, oldest first, a line for each, at most 20.
+        history: Vec<String>,
+    },
+    /// The message that a person waited for didn't come in time.
+    NoMessage {
+        /// What was waited for.
+        what: String,
+        /// The chat, by its title or its person's name.
+        chat: String,
+        /// How long the test waited.
+        waited: Duration,
+        /// What happened instead: the last calls and updates, oldest first, a line for each, at most 20.
+        history: Vec<String>,
+    },
+    /// A person did something of which Telegram doesn't tell the bot.
+    NotTold {
+        /// What was done.
+        what: String,
+        /// Why the bot isn't told.
+        why: String,
+    },
+    /// The bot was told of what a person did, and didn't take it.
+    NotTaken(Box<Exchange>),
+    /// A person can't do that.
+    NotPossible {
+        /// What should have been done.
+        what: String,
+        /// Why it can't be.
+        why: String,
+    },
+    /// There is no such button below the message.
+    NoButton {
+        /// The text of the button that was looked for.
+        text: String,
+        /// The texts of those that are there.
+        buttons: Vec<String>,
+    },
+    /// The bot refused a payment or a shipment.
+    PaymentRefused {
+        /// What it gave as the reason.
+        reason: String,
+    },
+    /// Something that a test made up isn't what it should be.
+    Unreadable {
+        /// What it should be.
+        what: &'static str,
+        /// Why it can't be read as that.
+        source: ParseError,
     },
 }
 
@@ -105,24 +154,30 @@ impl fmt::Display for Error {
             Self::NoCall {
                 method,
                 waited,
-                seen,
-            } if seen.is_empty() => {
-                write!(
-                    f,
-                    "no call of {method} within {waited:?}; nothing has been called at all"
-                )
-            }
-            Self::NoCall {
-                method,
-                waited,
-                seen,
+                history,
             } => {
-                write!(
-                    f,
-                    "no call of {method} within {waited:?}; called so far: {}",
-                    seen.join(", ")
-                )
+                write!(f, "no call of {method} within {waited:?}")?;
+                write_history(f, history)
             }
+            Self::NoMessage {
+                what,
+                chat,
+                waited,
+                history,
+            } => {
+                write!(f, "no {what} in the chat {chat:?} within {waited:?}")?;
+                write_history(f, history)
+            }
+            Self::NotTold { what, why } => {
+                write!(f, "the bot is not told of the {what}: {why}")
+            }
+            Self::NotTaken(exchange) => write!(f, "the bot did not take the {exchange}"),
+            Self::NotPossible { what, why } => write!(f, "the {what} is not possible: {why}"),
+            Self::NoButton { text, buttons } => {
+                write!(f, "no button says {text:?}; there are {buttons:?}")
+            }
+            Self::PaymentRefused { reason } => write!(f, "the bot refused the payment: {reason}"),
+            Self::Unreadable { what, .. } => write!(f, "it can't be read as {what}"),
         }
     }
 }
@@ -131,7 +186,19 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Start(source) | Self::File(source) => Some(source),
+            Self::Unreadable { source, .. } => Some(source),
             _ => None,
         }
     }
+}
+
+fn write_history(f: &mut fmt::Formatter<'_>, history: &[String]) -> fmt::Result {
+    if history.is_empty() {
+        return f.write_str("; nothing has happened at all");
+    }
+    f.write_str("; what happened instead:")?;
+    for line in history {
+        write!(f, "\n  {line}")?;
+    }
+    Ok(())
 }

@@ -58,6 +58,27 @@ impl Exchange {
     }
 }
 
+/// In one line: the update, each attempt's status or error, and how it ended.
+impl fmt::Display for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "update {} ->", self.update_id)?;
+        for attempt in &self.attempts {
+            match (&attempt.error, attempt.status) {
+                (Some(error), _) => write!(f, " {error};")?,
+                (None, Some(status)) => write!(f, " {status};")?,
+                (None, None) => {}
+            }
+        }
+        match &self.outcome {
+            Outcome::Delivered => f.write_str(" delivered"),
+            Outcome::GaveUp => f.write_str(" given up"),
+            Outcome::Dropped => f.write_str(" dropped"),
+            Outcome::Stopped => f.write_str(" the webhook was deleted"),
+            Outcome::NotSent(error) => write!(f, " not sent: {error}"),
+        }
+    }
+}
+
 /// One request to the bot, and what came back.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

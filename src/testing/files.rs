@@ -11,7 +11,11 @@ use bytes::Bytes;
 use ring::digest;
 use serde_json::{Value, json};
 
+use super::call::UploadedFile;
+
 const MAX_DOWNLOADS: usize = 10_000;
+/// Of what the bot has uploaded, in bytes; the oldest goes first.
+const MAX_UPLOADS: usize = 256 << 20;
 /// A generated file is made in pieces of this many bytes.
 const PIECE: usize = 64 << 10;
 const WORD: u64 = 8;
@@ -81,6 +85,10 @@ struct Inner {
     paths: HashMap<String, String>,
     contents: HashMap<String, Content>,
     downloads: VecDeque<Download>,
+    /// The paths of what the bot has uploaded, oldest first, and how much of it is kept.
+    uploads: VecDeque<String>,
+    uploaded: usize,
+    last_number: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -90,6 +98,8 @@ pub(super) enum Content {
     Generated(u64),
     /// On disk, with its length. It is not served.
     Local(u64),
+    /// Uploaded and not kept, with its length.
+    Forgotten(u64),
 }
 
 impl Content {
@@ -97,7 +107,7 @@ impl Content {
     pub(super) fn length(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
-            Self::Generated(length) | Self::Local(length) => *length,
+            Self::Generated(length) | Self::Local(length) | Self::Forgotten(length) => *length,
         }
     }
 
@@ -106,7 +116,7 @@ impl Content {
         match self {
             Self::Bytes(bytes) => Box::new(std::iter::once(bytes.clone())),
             Self::Generated(length) => Box::new(pieces(*length).map(Bytes::from)),
-            Self::Local(_) => Box::new(std::iter::empty()),
+            Self::Local(_) | Self::Forgotten(_) => Box::new(std::iter::empty()),
         }
     }
 }
@@ -119,6 +129,47 @@ impl Files {
         inner.paths.insert(id.clone(), file_path.clone());
         inner.contents.insert(file_path, content);
         id
+    }
+
+    /// A number that no file and no poll has yet.
+    pub(super) fn next_number(&self) -> u64 {
+        let mut inner = self.lock();
+        inner.last_number += 1;
+        inner.last_number
+    }
+
+    /// Adds what the bot has uploaded as a photo, a document …: its `file_id`.
+    pub(super) fn add_upload(&self, kind: &str, upload: &UploadedFile) -> String {
+        let ending = upload
+            .file_name
+            .rsplit_once('.')
+            .map_or("bin", |(_, ending)| ending);
+        let is_plain = ending.len() <= 8 && ending.bytes().all(|b| b.is_ascii_alphanumeric());
+        let ending = if is_plain { ending } else { "bin" };
+        let path = format!("{kind}s/file_{}.{ending}", self.next_number());
+        let content = if upload.bytes.len() as u64 == upload.length {
+            Content::Bytes(upload.bytes.clone())
+        } else {
+            Content::Forgotten(upload.length)
+        };
+        let id = self.add(path.clone(), content);
+        self.bound_uploads(path, upload.bytes.len());
+        id
+    }
+
+    fn bound_uploads(&self, path: String, length: usize) {
+        let mut inner = self.lock();
+        inner.uploads.push_back(path);
+        inner.uploaded += length;
+        while inner.uploaded > MAX_UPLOADS && inner.uploads.len() > 1 {
+            let oldest = inner.uploads.pop_front().unwrap_or_default();
+            if let Some(content) = inner.contents.get_mut(&oldest) {
+                let length = content.length();
+                *content = Content::Forgotten(length);
+                let length = usize::try_from(length).unwrap_or(usize::MAX);
+                inner.uploaded = inner.uploaded.saturating_sub(length);
+            }
+        }
     }
 
     pub(super) fn add_local(&self, path: &Path) -> io::Result<String> {
@@ -143,7 +194,9 @@ impl Files {
     pub(super) fn download(&self, file_path: &str, test_environment: bool) -> Option<Content> {
         let mut inner = self.lock();
         let content = inner.contents.get(file_path).cloned();
-        let content = content.filter(|content| !matches!(content, Content::Local(_)));
+        let is_served =
+            |content: &Content| !matches!(content, Content::Local(_) | Content::Forgotten(_));
+        let content = content.filter(is_served);
         if inner.downloads.len() == MAX_DOWNLOADS {
             inner.downloads.pop_front();
         }

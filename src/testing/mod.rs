@@ -1,31 +1,96 @@
-//! A Telegram to test bots against: its Bot API and its webhook sender on a loopback port, over real
-//! sockets, without an account or a network.
+//! A Telegram to test bots against: its Bot API, its webhook sender and the people who use the bot, on a
+//! loopback port, over real sockets, without an account or a network.
 //!
-//! [`Telegram`] does what the real server does, including what its documentation doesn't say: which
-//! headers a webhook request has and in which order, which responses are read and which only look fine,
-//! how long it waits before it tries again, how it answers a call.
+//! ```
+//! use tower_telegram::{
+//!     Client,
+//!     client::Error,
+//!     methods::{AnswerCallbackQuery, SendMessage},
+//!     polling::Polling,
+//!     testing::Telegram,
+//!     types::{InlineKeyboardButton, InlineKeyboardMarkup, Update, UpdateKind},
+//!     webhook::Webhook,
+//! };
+//!
+//! // The bot.
+//! async fn handle(client: Client, update: Update) -> Result<(), Error> {
+//!     match update.kind {
+//!         UpdateKind::Message(message) => {
+//!             let yes = InlineKeyboardButton::callback("Yes", "begin");
+//!             let question = SendMessage::new(message.chat.id, "Shall we begin?")
+//!                 .reply_markup(InlineKeyboardMarkup::row([yes]));
+//!             client.send(question).await?;
+//!         }
+//!         UpdateKind::CallbackQuery(query) => {
+//!             client.send(AnswerCallbackQuery::new(query.id).text("Good")).await?;
+//!             client.send(SendMessage::new(query.from.id, "Let us.")).await?;
+//!         }
+//!         _ => {}
+//!     }
+//!     Ok(())
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A Telegram, and the bot connected to it.
+//! let telegram = Telegram::start().await?;
+//! let client = Client::with_base_url(&telegram.token().parse()?, telegram.api_url())?;
+//! let bot = client.clone();
+//! let updates = Webhook::without_secret_token()
+//!     .handler(move |update| handle(bot.clone(), update))
+//!     .into_updates();
+//! tokio::spawn(Polling::new(client).run(updates));
+//!
+//! // Somebody who uses it.
+//! let ada = telegram.user("Ada");
+//! ada.sends("/start").await?;
+//! let question = ada.waits_for_message().await?;
+//! assert_eq!(question.text.as_deref(), Some("Shall we begin?"));
+//!
+//! let press = ada.presses(&question, "Yes").await?;
+//! assert_eq!(press.answer().await?.text.as_deref(), Some("Good"));
+//!
+//! let call = telegram.wait_for::<SendMessage>(|call| call.text == "Let us.").await?;
+//! assert_eq!(call.chat_id, ada.id().into());
+//!
+//! // And in a group.
+//! let engines = telegram.group("Engines");
+//! ada.in_chat(&engines).sends("hi").await?;
+//! ada.in_chat(&engines).waits_for_message().await?;
+//! assert_eq!(telegram.sent_messages().len(), 3);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # People
+//!
+//! [`Telegram::user`] is a person, [`Telegram::group`] and its siblings are chats. A [`User`] sends, presses,
+//! pays, votes, joins, and waits for what the bot does; the bot hears of it by its webhook, if it has set one,
+//! and else from `getUpdates`. With a webhook an act ends when the bot has answered, and what it answered is
+//! in [`Told::exchange`]. Without one it ends when the update waits for the bot; [`Told::handled`] waits until the
+//! bot has confirmed it.
+//!
+//! What the bot does is remembered: [`Telegram::sent_messages`], [`Telegram::messages_in`], [`Chat::info`], and call
+//! by call [`Telegram::wait_for`], [`Telegram::calls_of`], [`Telegram::calls`]. A wait in vain ends with an error
+//! that lists what happened instead.
+//!
+//! # Updates and requests
+//!
+//! A test of how a bot takes updates, rather than of what it does with them, works without people.
 //!
 //! 1. The bot is pointed at [`Telegram::api_url`], as at any Bot API server, and sets its webhook;
 //!    or the test does it for the bot with [`Telegram::set_webhook`].
 //! 2. The test sends updates with [`Telegram::deliver`] (again and again, as Telegram would),
 //!    [`Telegram::deliver_once`], or, for requests that Telegram would never send, [`Telegram::post_raw`].
-//!    [`update`] has some to start from.
+//!    [`update`] has some to start from. A bot that polls gets its updates from [`Telegram::enqueue`].
 //! 3. The test looks at what the bot did: the [`Exchange`], and the [`Call`]s of the Bot API,
 //!    whether they came as requests or in a webhook response.
-//! 4. Calls are answered plausibly: a sent message comes back as a message. A test that wants something
-//!    else says so with [`Telegram::answer`]; what goes wrong by chance, with [`Telegram::faults`].
-//! 5. Time is Tokio's, so that `start_paused` skips every pause; [`Telegram::advance`] moves it on.
-//!
-//! A bot that polls gets its updates from [`Telegram::enqueue`], one that downloads its files from
-//! [`Telegram::add_file`] and its siblings.
-//!
-//! Like a Bot API server in local mode, it takes webhooks with `http` and any port. With `https` it trusts the
-//! certificate that was uploaded, or what [`TelegramBuilder::trusted_root`] gives it, by OpenSSL's rules: a
-//! name counts as a common name only if there is no DNS name, and a webhook at an address with an uploaded
-//! certificate needs the address as a *name*, not as an address. It speaks TLS 1.2 and 1.3 and doesn't take
-//! certificates that rustls can't read: version 1, short keys, SHA-1.
-//!
-//! # Example
+//! 4. Chats that are named by a number are made up as they are needed, and nothing about them is refused that
+//!    could be true: any message may be edited, any member banned. A test that wants something else says so
+//!    with [`Telegram::answer`], or asks for [`strict_chats`](TelegramBuilder::strict_chats). Where there are
+//!    people, names of chats and ids of queries must be known.
+//! 5. What goes wrong by chance, it says with [`Telegram::faults`]. Time is Tokio's, so that `start_paused`
+//!    skips every pause; [`Telegram::advance`] moves it on.
 //!
 //! ```
 //! use tower_telegram::testing::{Telegram, Via, update};
@@ -60,10 +125,48 @@
 //! # }
 //! ```
 //!
+//! Like a Bot API server in local mode, it takes webhooks with `http` and any port. With `https` it trusts the
+//! certificate that was uploaded, or what [`TelegramBuilder::trusted_root`] gives it, by OpenSSL's rules: a
+//! name counts as a common name only if there is no DNS name, and a webhook at an address with an uploaded
+//! certificate needs the address as a *name*, not as an address. It speaks TLS 1.2 and 1.3 and doesn't take
+//! certificates that rustls can't read: version 1, short keys, SHA-1.
+//!
+//! # What is imitated
+//!
+//! - **The wire**, in both directions: headers and their order, which responses count and which only look fine,
+//!   pauses between attempts, time-outs, answers byte for byte.
+//! - **Arguments** of all methods of the schema: what is required, of which type, in JSON, forms and multipart
+//!   bodies. A method that isn't in the schema is a 404.
+//! - **Messages** with their numbers (private chats and groups share theirs, supergroups and channels have their
+//!   own), entities out of HTML, `MarkdownV2` and Markdown and those that Telegram finds, replies, albums, polls,
+//!   invoices, checklists; edits, deletions, forwards, copies, pins, reactions. Lengths, captions and buttons
+//!   are checked.
+//! - **Chats** with their members and what each may do: bans, restrictions, promotions, invite links, requests to
+//!   join, titles, photos, descriptions, permissions; bots that are blocked, removed, never started, or only
+//!   find a supergroup where there was a group; [privacy mode](TelegramBuilder::privacy_mode).
+//! - **Queries**: each is answered once, and only if it was asked.
+//! - **Files**: what anybody uploads has a `file_id` that `getFile` and the file's address lead back from.
+//! - **Settings**: commands, name, descriptions, menu button and default rights are read back as they were set.
+//!
+//! What is refused is refused with the code of the real one, and with its text where that is known.
+//!
+//! # What isn't
+//!
+//! - Any other method is answered with a value that its type can read, made of the call's arguments and of
+//!   constants, and changes nothing: forum topics, stickers, gifts, stars, stories, business accounts, games.
+//! - The bot isn't told of what it does itself (the real one tells of members that it bans, and of polls that
+//!   it stops), nor of messages of other bots.
+//! - Rich messages are kept without what is in them. Photos have one size, thumbnails none; no file is looked into.
+//! - Nothing gets old: queries can be answered, messages edited and deleted, links used at any time later;
+//!   bans and restrictions don't end by themselves. Links aren't counted down as people join.
+//! - There are no limits of rate and of a file's size, and a dice always shows 4. A test that wants those
+//!   has [`Telegram::answer_once`].
+//!
 //! # Bounds
 //!
-//! It ends with the last clone of its [`Telegram`], connections included. It keeps the last 10 000 calls,
-//! with at most 256 MiB of files, and 100 000 updates that wait (for `getUpdates`, of at most 128 MiB); it
+//! It ends with the last clone of its [`Telegram`], [`User`] and [`Chat`], connections included. It keeps the
+//! last 10 000 calls, with at most 256 MiB of files, as much again of what can be downloaded, 10 000 messages
+//! of each chat, and 100 000 updates that wait (for `getUpdates`, of at most 128 MiB); it
 //! takes 1024 connections at once, and bodies up to [`TelegramBuilder::max_upload`].
 //!
 //! With the example `telegram` it is a program of its own, for bots in any language.
@@ -77,6 +180,7 @@ mod body;
 mod builder;
 mod call;
 mod certificate;
+mod chat;
 mod clock;
 mod connection;
 mod delivery;
@@ -84,28 +188,34 @@ mod error;
 mod exchange;
 mod faults;
 mod files;
+mod format;
 mod http1;
 mod json;
-mod message;
 mod methods;
 mod names;
 mod pending;
+mod people;
 mod polling;
 mod queue;
 mod ramp;
 mod raw;
 mod reply;
 mod route;
+mod schema;
 mod sender;
 mod session;
 mod state;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod told;
+mod typed;
 pub mod update;
 mod url;
+mod user;
 mod webhook;
 mod wire;
+mod world;
 
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 
@@ -117,12 +227,15 @@ pub use self::{
     answer::Answer,
     builder::TelegramBuilder,
     call::{Call, UploadedFile, Via},
+    chat::Chat,
     error::Error,
     exchange::{Attempt, AttemptError, Exchange, Outcome},
     faults::Faults,
     files::{Download, generated_bytes, generated_sha256},
     raw::RawRequest,
     tls::TlsError,
+    told::{Sent, Told},
+    user::{InlineQuery, Press, User},
     webhook::WebhookSettings,
 };
 use self::{args::Args, files::Content, state::State};
@@ -256,16 +369,20 @@ impl Telegram {
     /// that is what [`enqueue`](Self::enqueue) does.
     pub async fn deliver(&self, update: Value) -> Exchange {
         let update_id = update["update_id"].as_u64().unwrap_or(0);
-        self.inner
-            .state
-            .deliver(&update)
-            .await
-            .unwrap_or_else(|error| Exchange {
-                update_id,
-                attempts: Vec::new(),
-                reply: None,
-                outcome: Outcome::NotSent(error),
-            })
+        let update_type = update.as_object().and_then(|update| {
+            let mut keys = update.keys().filter(|key| *key != "update_id");
+            keys.next().cloned()
+        });
+        let exchange = self.inner.state.deliver(&update).await;
+        let exchange = exchange.unwrap_or_else(|error| Exchange {
+            update_id,
+            attempts: Vec::new(),
+            reply: None,
+            outcome: Outcome::NotSent(error),
+        });
+        let line = format!("{} {exchange}", update_type.unwrap_or_default());
+        self.inner.state.log.note(line.trim_start().to_owned());
+        exchange
     }
 
     /// Sends an update once and at once, even if one before it in its chat is under way: so does Telegram

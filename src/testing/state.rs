@@ -1,9 +1,6 @@
 //! What the embedded Telegram knows, shared by its server and its handles.
 
-use std::{
-    sync::atomic::{AtomicI64, Ordering},
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
 
@@ -17,13 +14,13 @@ use super::{
     polling::GetUpdates,
     webhook::Webhook,
     wire::Limits,
+    world::World,
 };
 
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) token: String,
     pub(super) bot_id: i64,
-    pub(super) user_name: String,
     pub(super) webhook: Webhook,
     pub(super) log: CallLog,
     pub(super) overrides: Overrides,
@@ -34,8 +31,9 @@ pub(super) struct State {
     pub(super) max_wait: Duration,
     pub(super) max_attempts: usize,
     pub(super) patience: Duration,
-    /// The highest up to now, of all chats.
-    pub(super) message_id: AtomicI64,
+    pub(super) world: World,
+    /// In groups the bot only sees what is meant for it.
+    pub(super) has_privacy_mode: bool,
 }
 
 impl State {
@@ -69,29 +67,9 @@ impl State {
         }
     }
 
-    /// Unix seconds, by Telegram's clock.
-    pub(super) fn now(&self) -> u64 {
-        self.webhook.clock.unix()
-    }
-
-    pub(super) fn next_message_id(&self) -> i64 {
-        self.message_id
-            .fetch_add(1, Ordering::Relaxed)
-            .saturating_add(1)
-    }
-
     /// Remembers an update's messages, so that the bot's own get higher numbers.
     pub(super) fn observe(&self, update: &Map<String, Value>) {
-        for payload in update.values() {
-            for message in [payload, &payload["message"]] {
-                if let Some(id) = message["message_id"]
-                    .as_i64()
-                    .filter(|&id| id < i64::from(i32::MAX))
-                {
-                    self.message_id.fetch_max(id, Ordering::Relaxed);
-                }
-            }
-        }
+        self.world.observe(update);
     }
 }
 

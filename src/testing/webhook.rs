@@ -314,6 +314,11 @@ impl Webhook {
         Ok(update_id)
     }
 
+    /// Whether the bot asks for updates of that type.
+    pub(super) fn is_wanted(&self, update_type: &str) -> bool {
+        allowed::is_wanted(self.rules().allowed_updates.as_deref(), update_type)
+    }
+
     /// Closes the connections that have been idle for too long.
     pub(super) fn close_idle(&self) {
         if let Some(session) = self.session() {

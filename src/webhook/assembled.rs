@@ -24,7 +24,7 @@ use super::{
     reply, secret_token, update,
 };
 #[cfg(feature = "tokio")]
-use super::{DeadlineLayer, DeliveryLayer, delivery::DeliveryStore};
+use super::{DeadlineLayer, DeliveryLayer, SequenceLayer, delivery::DeliveryStore};
 use crate::{
     Client, IntoReply,
     types::{AllowedUpdates, ParseError, Update},
@@ -146,6 +146,14 @@ impl<U, St: Store> Webhook<U, St> {
     /// Has an update handled as often as it comes, within the request: a hang-up ends the handler.
     pub fn without_delivery(mut self) -> Self {
         self.reliability.without_delivery();
+        self
+    }
+
+    /// Handles the updates of a chat one after the other, also those that Telegram sends at the same
+    /// time, such as a message and a pressed button.
+    #[cfg(feature = "tokio")]
+    pub fn sequence(mut self, layer: SequenceLayer) -> Self {
+        self.reliability.set_sequence(layer);
         self
     }
 

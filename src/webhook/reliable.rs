@@ -17,9 +17,10 @@ mod with_tokio {
     use tower_layer::Layer;
 
     use crate::webhook::{
-        DeadlineLayer, DeliveryLayer,
+        DeadlineLayer, DeliveryLayer, SequenceLayer,
         deadline::AnswerInTime,
         delivery::{Deliver, DeliveryStore, MemoryStore},
+        sequence::Sequence,
     };
 
     /// Where a webhook remembers, unless told otherwise.
@@ -34,9 +35,12 @@ mod with_tokio {
     pub(in crate::webhook) struct Reliability<St> {
         deadline: Option<DeadlineLayer>,
         delivery: Option<DeliveryLayer<St>>,
+        /// Below the deliveries, as a turn ends with the handler and not with a hang-up.
+        sequence: Option<SequenceLayer>,
     }
 
-    type Delivering<S, St> = Either<Deliver<S, St>, S>;
+    type InTurn<S> = Either<Sequence<S>, S>;
+    type Delivering<S, St> = Either<Deliver<InTurn<S>, St>, InTurn<S>>;
 
     /// A service with both, either or neither.
     pub(in crate::webhook) type Reliable<S, St> =
@@ -47,6 +51,7 @@ mod with_tokio {
             Self {
                 deadline: Some(DeadlineLayer::default()),
                 delivery: Some(DeliveryLayer::new()),
+                sequence: None,
             }
         }
     }
@@ -56,6 +61,7 @@ mod with_tokio {
             Self {
                 deadline: self.deadline.clone(),
                 delivery: self.delivery.clone(),
+                sequence: self.sequence.clone(),
             }
         }
     }
@@ -68,6 +74,7 @@ mod with_tokio {
             Reliability {
                 deadline: self.deadline,
                 delivery: Some(layer),
+                sequence: self.sequence,
             }
         }
 
@@ -79,7 +86,12 @@ mod with_tokio {
             self.deadline = layer;
         }
 
+        pub(in crate::webhook) fn set_sequence(&mut self, layer: SequenceLayer) {
+            self.sequence = Some(layer);
+        }
+
         pub(in crate::webhook) fn layer<S>(&self, service: S) -> Reliable<S, St> {
+            let service = tower::util::option_layer(self.sequence.clone()).layer(service);
             let delivery = tower::util::option_layer(self.delivery.clone());
             let deadline = tower::util::option_layer(self.deadline.clone());
             Stack::new(delivery, deadline).layer(service)

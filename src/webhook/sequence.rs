@@ -14,8 +14,7 @@
 //! 5. Who hangs up leaves the line, or ends its turn. So does a panic.
 //!
 //! It belongs below [`DeliveryLayer`](super::DeliveryLayer), where a handler goes on when whoever asked
-//! has hung up: its turn does, too. The 503 is one of the update's attempts there, so let the limits be
-//! such that only trouble reaches them.
+//! has hung up: its turn does, too. An update that is turned away here is none of its attempts there.
 //!
 //! Clones of the layer and of its services share the line; with replicas, each has its own.
 //!

@@ -60,6 +60,8 @@ mod generate;
 mod log;
 mod oneshot;
 #[cfg(all(feature = "client", feature = "testing"))]
+mod people;
+#[cfg(all(feature = "client", feature = "testing"))]
 mod polling;
 mod readiness;
 #[cfg(feature = "client")]

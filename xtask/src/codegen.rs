@@ -1,5 +1,5 @@
-//! `cargo xtask codegen`: `src/types`, `src/methods` and what their tests need to reach each of them,
-//! out of `schema/bot-api.json`.
+//! `cargo xtask codegen`: `src/types`, `src/methods`, what the test kit knows, and what tests need to
+//! reach each of them, out of `schema/bot-api.json`.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +9,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::{emit_methods, emit_tests, emit_types, model::Model, schema::Schema};
+use crate::{emit_methods, emit_testing, emit_tests, emit_types, model::Model, schema::Schema};
 
 type Files = BTreeMap<PathBuf, String>;
 
@@ -41,7 +41,7 @@ pub(crate) fn run(root: &Path, check: bool) -> Result<(), String> {
 fn generate(root: &Path) -> Result<Files, String> {
     let path = root.join("schema/bot-api.json");
     let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-    let schema: Schema = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+    let schema = schema_of(&text)?;
     let version = schema.bot_api.clone();
     let model = Model::new(schema)?;
     let mut files = Files::new();
@@ -66,7 +66,15 @@ fn generate(root: &Path) -> Result<Files, String> {
         add("src/methods", file, emit_methods::file(&model, file))?;
     }
     add("src/methods", "mod", methods_mod(&model, method_files))?;
+    let decoders = emit_testing::decoders(&model.schema);
+    add("src/testing/tests", "decoders", decoders)?;
+    let short = emit_testing::schema(&schema_of(&text)?);
+    files.insert(PathBuf::from("src/testing/schema/schema.txt"), short);
     Ok(files)
+}
+
+fn schema_of(text: &str) -> Result<Schema, String> {
+    serde_json::from_str(text).map_err(|e| e.to_string())
 }
 
 fn modules(files: impl Iterator<Item = &'static str> + Clone) -> String {

@@ -2,6 +2,7 @@
 
 mod codegen;
 mod emit_methods;
+mod emit_testing;
 mod emit_tests;
 mod emit_types;
 mod model;

@@ -1,6 +1,8 @@
 //! The whole of it, over sockets: a scripted bot on one side, a plain client on the other.
 
 mod bot_api;
+mod decoders;
+mod every_method;
 mod faults;
 mod files;
 mod polling;
@@ -10,6 +12,7 @@ mod redelivery;
 mod replies;
 mod sending;
 mod tls;
+mod world;
 
 use std::{
     collections::VecDeque,

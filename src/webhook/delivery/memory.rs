@@ -127,6 +127,22 @@ impl State {
         true
     }
 
+    fn release(&mut self, ticket: &Ticket) -> bool {
+        let is_first = self
+            .open
+            .get(&ticket.key)
+            .is_some_and(|open| open.attempt <= 1);
+        if is_first && self.holds(ticket) {
+            self.open.remove(&ticket.key);
+            return true;
+        }
+        let released = self.fail(ticket);
+        if released && let Some(open) = self.open.get_mut(&ticket.key) {
+            open.attempt = open.attempt.saturating_sub(1);
+        }
+        released
+    }
+
     fn fail(&mut self, ticket: &Ticket) -> bool {
         if !self.holds(ticket) {
             return false;
@@ -183,6 +199,10 @@ impl DeliveryStore for MemoryStore {
         ready(Ok(self.state().fail(ticket)))
     }
 
+    fn release(&self, ticket: &Ticket) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        ready(Ok(self.state().release(ticket)))
+    }
+
     fn keep_reply(
         &self,
         key: DeliveryKey,
@@ -236,6 +256,24 @@ mod tests {
         assert!(!store.finish(&again, None).await.unwrap());
         let done = store.claim(key(1)).await.unwrap();
         assert!(matches!(done, Claim::Done { reply: None }), "{done:?}");
+    }
+
+    #[tokio::test]
+    async fn d9_an_update_that_was_not_tried_has_not_failed() {
+        let store = MemoryStore::new();
+        for _ in 0..2 {
+            let first = granted(&store, key(1)).await;
+            assert_eq!(first.attempt, 1);
+            assert!(store.release(&first).await.unwrap());
+            assert!(!store.release(&first).await.unwrap());
+        }
+        let failing = granted(&store, key(1)).await;
+        assert!(store.fail(&failing).await.unwrap());
+        for _ in 0..2 {
+            let second = granted(&store, key(1)).await;
+            assert_eq!(second.attempt, 2);
+            assert!(store.release(&second).await.unwrap());
+        }
     }
 
     #[tokio::test]

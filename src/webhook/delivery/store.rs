@@ -78,6 +78,12 @@ pub trait DeliveryStore: Send + Sync + 'static {
     /// It failed, and can be claimed again. `false` if the claim ran out.
     fn fail(&self, ticket: &Ticket) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
+    /// It wasn't tried at all, for want of room, and can be claimed again without this one being
+    /// counted. `false` if the claim ran out. As good as failed, unless a store knows better.
+    fn release(&self, ticket: &Ticket) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        self.fail(ticket)
+    }
+
     /// Keeps the reply of an update that is done, for who asks next. `false` if it can't be kept, for
     /// example as it has files.
     fn keep_reply(

@@ -94,6 +94,7 @@ impl<St: DeliveryStore> Shared<St> {
         };
         match done {
             Ok(Ok(answer)) if answer.status().is_success() => self.finish(ticket, answer).await,
+            Ok(Ok(answer)) if was_turned_away(&answer) => self.release(ticket, answer).await,
             Ok(Ok(answer)) => self.failed(ticket, update, answer).await,
             Ok(Err(error)) => {
                 let failure = Failure::error(error.into());
@@ -179,6 +180,14 @@ impl<St: DeliveryStore> Shared<St> {
                 }
             }
         });
+    }
+
+    /// There was no room for it further in. That is no failure of the update's.
+    async fn release(&self, ticket: Ticket, answer: Answer) -> Answer {
+        if let Err(error) = self.store.release(&ticket).await {
+            tracing::error!(%error, "it isn't noted that an update wasn't tried");
+        }
+        answer
     }
 
     async fn failed(&self, ticket: Ticket, update: RawUpdate, answer: Answer) -> Answer {
@@ -276,6 +285,11 @@ impl<St: DeliveryStore> Shared<St> {
             self.keep(key, answer.body().reply()).await;
         }
     }
+}
+
+/// Whether a layer further in had no room for it, such as a `SequenceLayer`.
+fn was_turned_away(answer: &Answer) -> bool {
+    answer.extensions().get() == Some(&Rejection::Overloaded)
 }
 
 pub(super) fn has_reply(answer: &Answer) -> bool {

@@ -1,0 +1,155 @@
+//! A group or a channel, as a test holds it.
+
+use serde_json::Value;
+
+use super::{Error, Telegram, User, typed, world};
+use crate::types::{ChatFullInfo, ChatInviteLink, ChatMember, Message};
+
+/// A group, a supergroup or a channel. Clones are the same one.
+///
+/// What begins with `with` sets the scene: nobody is told.
+#[derive(Clone, Debug)]
+pub struct Chat {
+    telegram: Telegram,
+    id: i64,
+}
+
+impl Chat {
+    pub(super) fn new(telegram: &Telegram, id: i64) -> Self {
+        Self {
+            telegram: telegram.clone(),
+            id,
+        }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> i64 {
+        self.id
+    }
+
+    /// Gives the chat a public name, without `@`.
+    pub fn with_username(self, username: &str) -> Self {
+        self.edit(|chat| {
+            let name = ("username".to_owned(), username.into());
+            chat.set_info([name]);
+        });
+        self
+    }
+
+    /// Makes the bot an administrator with all rights.
+    pub fn with_bot_as_administrator(self) -> Self {
+        let bot = self.telegram.bot_id();
+        self.with_status(bot, "administrator")
+    }
+
+    /// Makes the bot a plain member.
+    pub fn with_bot_as_member(self) -> Self {
+        let bot = self.telegram.bot_id();
+        self.with_status(bot, "member")
+    }
+
+    /// Makes the bot an administrator with these rights only, by their names in `ChatMemberAdministrator`:
+    /// `["can_pin_messages"]`.
+    pub fn with_bot_rights(self, rights: &[&str]) -> Self {
+        let bot_id = self.telegram.bot_id();
+        let chat = self.with_bot_as_administrator();
+        chat.edit(|chat| {
+            let bot = chat.members.get_mut(&bot_id).and_then(Value::as_object_mut);
+            for (name, value) in bot.into_iter().flatten() {
+                let is_right = name.starts_with("can_") && name != "can_manage_chat";
+                if is_right {
+                    *value = rights.contains(&name.as_str()).into();
+                }
+            }
+        });
+        chat
+    }
+
+    /// Makes the bot a member that may not write.
+    pub fn with_bot_restricted(self) -> Self {
+        let bot_id = self.telegram.bot_id();
+        let chat = self.with_status(bot_id, "restricted");
+        chat.edit(|chat| {
+            if let Some(bot) = chat.members.get_mut(&bot_id) {
+                bot["is_member"] = true.into();
+            }
+        });
+        chat
+    }
+
+    /// Takes the bot out of the chat.
+    pub fn without_bot(self) -> Self {
+        let bot = self.telegram.bot_id();
+        self.with_status(bot, "left")
+    }
+
+    /// Makes somebody the owner.
+    pub fn with_owner(self, user: &User) -> Self {
+        self.with_status(user.id(), "creator")
+    }
+
+    /// Makes somebody an administrator with all rights.
+    pub fn with_administrator(self, user: &User) -> Self {
+        self.with_status(user.id(), "administrator")
+    }
+
+    /// Makes somebody a plain member.
+    pub fn with_member(self, user: &User) -> Self {
+        self.with_status(user.id(), "member")
+    }
+
+    fn with_status(self, user_id: i64, status: &str) -> Self {
+        let mut people = self.telegram.people();
+        let member = world::new_member(status, &people.user(user_id));
+        if let Some(chat) = people.chats.get_mut(&self.id) {
+            chat.members.insert(user_id, member);
+        }
+        drop(people);
+        self
+    }
+
+    fn edit(&self, edit: impl FnOnce(&mut world::Chat)) {
+        if let Some(chat) = self.telegram.people().chats.get_mut(&self.id) {
+            edit(chat);
+        }
+    }
+
+    /// All messages in it, in their order and as they are now.
+    pub fn messages(&self) -> Vec<Message> {
+        self.telegram.messages_in(self.id)
+    }
+
+    /// What `getChat` says: title, description, photo, permissions, the pinned message.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unreadable`] if a test has put something into it that isn't of these types.
+    pub fn info(&self) -> Result<ChatFullInfo, Error> {
+        let people = self.telegram.people();
+        let chat = people.chats.get(&self.id);
+        let full = chat.map(world::Chat::full).unwrap_or_default();
+        typed::read("a ChatFullInfo", &full)
+    }
+
+    /// What somebody is in it: `left` for those who never were.
+    ///
+    /// # Errors
+    ///
+    /// As with [`info`](Self::info).
+    pub fn member(&self, user: &User) -> Result<ChatMember, Error> {
+        let people = self.telegram.people();
+        let members = people.chats.get(&self.id).map(|chat| &chat.members);
+        let member = members.and_then(|members| members.get(&user.id()).cloned());
+        let member = member.unwrap_or_else(|| world::new_member("left", &people.user(user.id())));
+        typed::read("a ChatMember", &member)
+    }
+
+    /// Its invite links, oldest first, with those that are revoked.
+    pub fn invite_links(&self) -> Vec<ChatInviteLink> {
+        let people = self.telegram.people();
+        let links = people.chats.get(&self.id).map(|chat| chat.links.clone());
+        let links = links.unwrap_or_default();
+        let read = |link: &Value| typed::read("a ChatInviteLink", link).ok();
+        links.iter().filter_map(read).collect()
+    }
+}

@@ -1,0 +1,223 @@
+//! Coming and going, of people and of the bot.
+
+use serde_json::{Map, Value, json};
+
+use super::User;
+use crate::testing::{
+    Chat, Error, Told,
+    state::now,
+    told::not_possible,
+    world::{self, Kind},
+};
+
+impl User {
+    /// Joins a chat. The bot is told with a message, except in channels, and as an administrator with
+    /// `chat_member`, if it asks for that.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`]; [`Error::NotPossible`] for who is banned or in it already.
+    pub async fn joins(&self, chat: &Chat) -> Result<Told, Error> {
+        let user = self.value();
+        match self.status_in(chat).as_str() {
+            "left" => {}
+            status => {
+                return Err(not_possible(
+                    "joining",
+                    format!("the person is {status} there"),
+                ));
+            }
+        }
+        let service = json!({"new_chat_members": [user]});
+        self.changes(chat, "member", &service).await
+    }
+
+    /// Leaves a chat. The bot is told as when somebody [`joins`](Self::joins).
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`]; [`Error::NotPossible`] for who isn't in it.
+    pub async fn leaves(&self, chat: &Chat) -> Result<Told, Error> {
+        let status = self.status_in(chat);
+        if status == "left" || status == "kicked" {
+            return Err(not_possible(
+                "leaving",
+                format!("the person is {status} there"),
+            ));
+        }
+        let service = json!({"left_chat_member": self.value()});
+        self.changes(chat, "left", &service).await
+    }
+
+    /// Asks to join a chat, of which the bot is told as an administrator. `approveChatJoinRequest` and
+    /// `declineChatJoinRequest` decide about it.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`]; [`Error::NotPossible`] for who is banned or in it already.
+    pub async fn asks_to_join(&self, chat: &Chat) -> Result<Told, Error> {
+        let status = self.status_in(chat);
+        if status != "left" {
+            return Err(not_possible(
+                "request",
+                format!("the person is {status} there"),
+            ));
+        }
+        let user = self.value();
+        let request = self.request(chat, &user)?;
+        self.telegram.tell("chat_join_request", request).await
+    }
+
+    fn request(&self, chat: &Chat, user: &Value) -> Result<Value, Error> {
+        let mut people = self.telegram.people();
+        let bot_id = people.bot_id();
+        let Some(known) = people.chats.get_mut(&chat.id()) else {
+            return Err(not_possible("request", "there is no such chat"));
+        };
+        if known.status(bot_id) != "administrator" {
+            let why = "it is not an administrator of the chat";
+            return Err(crate::testing::told::not_told("chat_join_request", why));
+        }
+        known.requests.retain(|id| *id != self.id);
+        known.requests.push(self.id);
+        Ok(json!({
+            "chat": known.value(), "from": user, "user_chat_id": self.id, "date": now(),
+        }))
+    }
+
+    /// Blocks the bot: from then on it is refused whatever it sends to the person.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`].
+    pub async fn blocks_bot(&self) -> Result<Told, Error> {
+        self.changes_bot(self.id, "kicked").await
+    }
+
+    /// Takes that back.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`].
+    pub async fn unblocks_bot(&self) -> Result<Told, Error> {
+        self.changes_bot(self.id, "member").await
+    }
+
+    /// Deletes the person's account: whatever the bot sends to the person is refused from then on. The bot isn't
+    /// told, as Telegram tells no bot.
+    pub fn deletes_account(&self) {
+        if let Some(chat) = self.telegram.people().chats.get_mut(&self.id) {
+            chat.is_deactivated = true;
+        }
+    }
+
+    /// Adds the bot to a chat: as a member, in channels as an administrator.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`].
+    pub async fn adds_bot(&self, chat: &Chat) -> Result<Told, Error> {
+        let kind = self
+            .telegram
+            .people()
+            .chats
+            .get(&chat.id())
+            .map(|chat| chat.kind);
+        let is_channel = kind == Some(Kind::Channel);
+        let status = if is_channel {
+            "administrator"
+        } else {
+            "member"
+        };
+        self.changes_bot(chat.id(), status).await
+    }
+
+    /// Removes the bot from a chat.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`].
+    pub async fn removes_bot(&self, chat: &Chat) -> Result<Told, Error> {
+        self.changes_bot(chat.id(), "kicked").await
+    }
+
+    /// Makes the bot an administrator of a chat, with all rights.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`].
+    pub async fn promotes_bot(&self, chat: &Chat) -> Result<Told, Error> {
+        self.changes_bot(chat.id(), "administrator").await
+    }
+
+    /// Makes a group a supergroup, which has another id: the supergroup. Calls for the group are refused with
+    /// `migrate_to_chat_id` from then on. The bot is told in both.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`]; [`Error::NotPossible`] if it isn't a group.
+    pub async fn upgrades(&self, group: &Chat) -> Result<Chat, Error> {
+        let (left, arrived, id) = {
+            let mut people = self.telegram.people();
+            let known = people.chats.get(&group.id());
+            if known.is_none_or(|chat| chat.kind != Kind::Group || chat.migrated_to.is_some()) {
+                return Err(not_possible("upgrade", "it is not a group"));
+            }
+            let user = people.user(self.id);
+            let Some(id) = people.upgrade(group.id()) else {
+                return Err(not_possible("upgrade", "there is no such chat"));
+            };
+            let to = Map::from_iter([("migrate_to_chat_id".to_owned(), id.into())]);
+            let from = Map::from_iter([("migrate_from_chat_id".to_owned(), group.id().into())]);
+            let left = people.post(group.id(), &user, to);
+            (left, people.post(id, &user, from), id)
+        };
+        let updates = vec![("message", left), ("message", arrived)];
+        self.telegram.tell_all(updates).await?;
+        Ok(Chat::new(&self.telegram, id))
+    }
+
+    fn status_in(&self, chat: &Chat) -> String {
+        let people = self.telegram.people();
+        let chat = people.chats.get(&chat.id());
+        chat.map_or("left", |chat| chat.status(self.id)).to_owned()
+    }
+
+    async fn changes(&self, chat: &Chat, status: &str, service: &Value) -> Result<Told, Error> {
+        let mut updates = Vec::new();
+        {
+            let mut people = self.telegram.people();
+            let user = people.user(self.id);
+            let member = world::new_member(status, &user);
+            let update = people.change_member(chat.id(), self.id, &member, &user);
+            let bot_id = people.bot_id();
+            let Some(known) = people.chats.get(&chat.id()) else {
+                return Err(not_possible("change", "there is no such chat"));
+            };
+            let bot = known.members.get(&bot_id);
+            if !bot.is_some_and(world::is_in) {
+                let why = "the bot is not in the chat";
+                return Err(crate::testing::told::not_told("change", why));
+            }
+            let is_administrator = known.status(bot_id) == "administrator";
+            if known.kind != Kind::Channel {
+                let service = service.as_object().cloned().unwrap_or_default();
+                updates.push(("message", people.post(chat.id(), &user, service)));
+            }
+            if is_administrator {
+                updates.push(("chat_member", update));
+            }
+        }
+        self.telegram.tell_all(updates).await
+    }
+
+    async fn changes_bot(&self, chat_id: i64, status: &str) -> Result<Told, Error> {
+        let update = {
+            let mut people = self.telegram.people();
+            let (user, bot_id) = (people.user(self.id), people.bot_id());
+            let member = world::new_member(status, &people.bot);
+            people.change_member(chat_id, bot_id, &member, &user)
+        };
+        self.telegram.tell("my_chat_member", update).await
+    }
+}

@@ -1,0 +1,94 @@
+//! Paying an invoice.
+
+use serde_json::{Map, Value, json};
+
+use super::User;
+use crate::{
+    methods::{AnswerPreCheckoutQuery, AnswerShippingQuery},
+    testing::{Error, Sent, told::not_possible},
+    types::Message,
+};
+
+impl User {
+    /// Pays an invoice: asks the bot about the shipment, if the price depends on it, and whether it takes the
+    /// order, waiting for its answers, and tells it of the payment with a message. Of several ways of shipping
+    /// the first is taken.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`]; [`Error::NoCall`] if the bot doesn't answer within
+    /// [`patience`](crate::testing::TelegramBuilder::patience), [`Error::PaymentRefused`] if it says no, and
+    /// [`Error::NotPossible`] if there is no invoice in the message.
+    pub async fn pays(&self, message: &Message) -> Result<Sent, Error> {
+        let (shown, hidden) = self.invoice(message)?;
+        let mut order = json!({
+            "currency": shown["currency"], "total_amount": shown["total_amount"], "invoice_payload": hidden["payload"],
+        });
+        if hidden["is_flexible"] == true {
+            self.ships(&hidden, &mut order).await?;
+        }
+        self.checks_out(&order).await?;
+        let number = self.telegram.people().next_id();
+        order["telegram_payment_charge_id"] = format!("telegram-{number}").into();
+        order["provider_payment_charge_id"] = format!("provider-{number}").into();
+        self.posts(Map::from_iter([("successful_payment".to_owned(), order)]))
+            .await
+    }
+
+    /// What the invoice shows, and what it doesn't.
+    fn invoice(&self, message: &Message) -> Result<(Value, Value), Error> {
+        let people = self.telegram.people();
+        let entry = people.entry(message.chat.id, message.message_id);
+        let hidden = entry.and_then(|entry| entry.invoice.clone());
+        let shown = entry.map(|entry| entry.message["invoice"].clone());
+        let found = shown.zip(hidden);
+        found.ok_or_else(|| not_possible("payment", "there is no invoice in the message"))
+    }
+
+    async fn ships(&self, hidden: &Value, order: &mut Value) -> Result<(), Error> {
+        let address = json!({
+            "country_code": "GB", "state": "", "city": "London", "street_line1": "St James's Square 12",
+            "street_line2": "", "post_code": "SW1Y 4JH",
+        });
+        let id = self.telegram.people().new_query(self.id);
+        let query = json!({
+            "id": id, "from": self.value(), "invoice_payload": hidden["payload"], "shipping_address": address,
+        });
+        self.telegram.tell("shipping_query", query).await?;
+        let answer: AnswerShippingQuery = self.telegram.answered("shipping_query_id", &id).await?;
+        let option = answer
+            .shipping_options
+            .unwrap_or_default()
+            .into_iter()
+            .next();
+        let Some(option) = option.filter(|_| answer.ok) else {
+            return Err(refused(answer.error_message.as_deref()));
+        };
+        let shipping: i64 = option.prices.iter().map(|price| price.amount).sum();
+        let total = order["total_amount"].as_i64().unwrap_or_default();
+        order["total_amount"] = total.saturating_add(shipping).into();
+        order["shipping_option_id"] = option.id.as_str().into();
+        order["order_info"] = json!({"shipping_address": address});
+        Ok(())
+    }
+
+    async fn checks_out(&self, order: &Value) -> Result<(), Error> {
+        let id = self.telegram.people().new_query(self.id);
+        let mut query = order.clone();
+        query["id"] = id.as_str().into();
+        query["from"] = self.value();
+        self.telegram.tell("pre_checkout_query", query).await?;
+        let argument = "pre_checkout_query_id";
+        let answer: AnswerPreCheckoutQuery = self.telegram.answered(argument, &id).await?;
+        if !answer.ok {
+            return Err(refused(answer.error_message.as_deref()));
+        }
+        Ok(())
+    }
+}
+
+fn refused(reason: Option<&str>) -> Error {
+    Error::PaymentRefused {
+        reason: reason.unwrap_or_default().to_owned(),
+    }
+}

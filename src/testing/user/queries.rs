@@ -1,0 +1,208 @@
+//! Buttons below messages, and inline mode.
+
+use serde_json::{Value, json};
+
+use super::{User, sends::no_button};
+use crate::{
+    Method,
+    methods::{AnswerCallbackQuery, AnswerInlineQuery},
+    testing::{
+        Call, Error, Sent, Telegram, Told,
+        told::{not_possible, not_told},
+        typed,
+        world::{self, Choice},
+    },
+    types::Message,
+};
+
+/// A pressed button, of which the bot was told with a callback query.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Press {
+    /// The callback query's id.
+    pub id: String,
+    /// What the bot was told.
+    pub told: Told,
+    telegram: Telegram,
+}
+
+impl Press {
+    /// How the bot answers the query, waiting until it does: what the person gets to see.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoCall`] if it doesn't within [`patience`](crate::testing::TelegramBuilder::patience).
+    pub async fn answer(&self) -> Result<AnswerCallbackQuery, Error> {
+        self.telegram.answered("callback_query_id", &self.id).await
+    }
+}
+
+/// What a person has typed after the bot's name.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct InlineQuery {
+    /// The inline query's id.
+    pub id: String,
+    /// What was typed.
+    pub query: String,
+    /// What the bot was told.
+    pub told: Told,
+    telegram: Telegram,
+}
+
+impl InlineQuery {
+    /// How the bot answers the query, waiting until it does: the results that the person gets to see.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoCall`] if it doesn't within [`patience`](crate::testing::TelegramBuilder::patience).
+    pub async fn answer(&self) -> Result<AnswerInlineQuery, Error> {
+        self.telegram.answered("inline_query_id", &self.id).await
+    }
+}
+
+impl Telegram {
+    /// The call that answered a query.
+    pub(super) async fn answered<M>(&self, argument: &str, id: &str) -> Result<M, Error>
+    where
+        M: Method + serde_core::de::DeserializeOwned,
+    {
+        let state = &self.inner.state;
+        let find = |call: &Call| {
+            let is_it = call.text(argument).as_deref() == Some(id) && call.is_ok();
+            is_it.then(|| call.method_as::<M>()).flatten()
+        };
+        state
+            .log
+            .wait_until(M::NAME, state.patience, false, find)
+            .await
+    }
+}
+
+impl User {
+    /// Presses a button below a message, by its text. The message may have changed since: what counts is how
+    /// it is now.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`]; [`Error::NoButton`] if there is no such button, [`Error::NotTold`] if it
+    /// only opens something.
+    pub async fn presses(&self, message: &Message, text: &str) -> Result<Press, Error> {
+        let (id, query) = self.press(message, text)?;
+        let told = self.telegram.tell("callback_query", query).await?;
+        Ok(Press {
+            id,
+            told,
+            telegram: self.telegram.clone(),
+        })
+    }
+
+    fn press(&self, message: &Message, text: &str) -> Result<(String, Value), Error> {
+        let (chat_id, message_id) = (message.chat.id, message.message_id);
+        let mut people = self.telegram.people();
+        let current = people
+            .entry(chat_id, message_id)
+            .map(|entry| entry.message.clone());
+        let current = current.ok_or_else(|| not_possible("press", "the message is not there"))?;
+        let markup = &current["reply_markup"];
+        let mut buttons = world::buttons(markup, "inline_keyboard");
+        let Some(button) = buttons.find(|button| button["text"] == text) else {
+            return Err(no_button(text, markup, "inline_keyboard"));
+        };
+        let mut query = json!({"from": people.user(self.id), "chat_instance": chat_id.to_string()});
+        if let Some(data) = button["callback_data"].as_str() {
+            query["data"] = data.into();
+        } else if button["callback_game"].is_object() {
+            query["game_short_name"] = current["game"]["title"].clone();
+        } else if button["pay"] == true {
+            return Err(not_possible("press", "it is a button to pay, see pays"));
+        } else {
+            return Err(not_told("press", "the button only opens something"));
+        }
+        let mut inline = people.inline.iter();
+        match inline.find(|(_, place)| **place == (chat_id, message_id)) {
+            Some((id, _)) => query["inline_message_id"] = id.as_str().into(),
+            None => query["message"] = current.clone(),
+        }
+        let id = people.new_query(self.id);
+        query["id"] = id.as_str().into();
+        Ok((id, query))
+    }
+
+    /// Types a query after the bot's name, in the chat in which the person acts.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`].
+    pub async fn queries(&self, text: &str) -> Result<InlineQuery, Error> {
+        let (id, query) = self.query(text);
+        let told = self.telegram.tell("inline_query", query).await?;
+        Ok(InlineQuery {
+            id,
+            query: text.to_owned(),
+            told,
+            telegram: self.telegram.clone(),
+        })
+    }
+
+    fn query(&self, text: &str) -> (String, Value) {
+        let mut people = self.telegram.people();
+        let chat = people.chats.get(&self.chat_id).map(|chat| chat.kind.name());
+        let is_own = self.chat_id == self.id;
+        let chat_type = if is_own {
+            "sender"
+        } else {
+            chat.unwrap_or("private")
+        };
+        let id = people.new_query(self.id);
+        let query = json!({
+            "id": id, "from": people.user(self.id), "query": text, "offset": "", "chat_type": chat_type,
+        });
+        (id, query)
+    }
+
+    /// Chooses a result of an answered inline query, by the result's id: sends it into the chat in which the
+    /// person acts. The bot is told with `chosen_inline_result`; it doesn't get to see the message, but can
+    /// change it if it has a keyboard.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`]; [`Error::NoCall`] if the query isn't answered within
+    /// [`patience`](crate::testing::TelegramBuilder::patience), [`Error::NotPossible`] if there is no such result.
+    pub async fn chooses(&self, query: &InlineQuery, result_id: &str) -> Result<Sent, Error> {
+        let state = &self.telegram.inner.state;
+        let find = |call: &Call| {
+            let is_it = call.text("inline_query_id").as_deref() == Some(&*query.id) && call.is_ok();
+            is_it.then(|| call.json("results")).flatten()
+        };
+        let answer = state
+            .log
+            .wait_until("answerInlineQuery", state.patience, false, find);
+        let results = answer.await?;
+        let mut results = results.as_array().into_iter().flatten();
+        let result = results.find(|result| result["id"] == result_id);
+        let result = result.ok_or_else(|| not_possible("choice", "there is no such result"))?;
+        self.check_place("choice")?;
+        let (message, chosen) = self.post_choice(query, result);
+        let told = self.telegram.tell("chosen_inline_result", chosen).await?;
+        Ok(Sent {
+            message: typed::read("a Message", &message)?,
+            told,
+        })
+    }
+
+    fn post_choice(&self, query: &InlineQuery, result: &Value) -> (Value, Value) {
+        let choice = Choice {
+            result: result.clone(),
+        };
+        let mut people = self.telegram.people();
+        let (message, id) = people.post_result(self.chat_id, self.id, &choice);
+        let mut chosen = json!({
+            "result_id": result["id"], "from": people.user(self.id), "query": query.query,
+        });
+        if result["reply_markup"].is_object() {
+            chosen["inline_message_id"] = id.into();
+        }
+        (message, chosen)
+    }
+}

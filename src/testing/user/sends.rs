@@ -1,0 +1,283 @@
+//! Sending messages.
+
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+use super::{User, update_type};
+use crate::{
+    testing::{
+        Error, Sent,
+        files::Content,
+        format, schema,
+        state::now,
+        told::not_possible,
+        typed,
+        world::{self, Kind},
+    },
+    types::Message,
+};
+
+impl User {
+    /// Sends a text. Commands, mentions, hashtags and addresses in it are marked as Telegram marks them.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`].
+    pub async fn sends(&self, text: &str) -> Result<Sent, Error> {
+        self.posts(text_content(text)).await
+    }
+
+    /// Answers a message with a text.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`]; [`Error::NotPossible`] if the message isn't there any more.
+    pub async fn replies(&self, to: &Message, text: &str) -> Result<Sent, Error> {
+        let quoted = self.telegram.people().quoted(to.chat.id, to.message_id);
+        let quoted = quoted.ok_or_else(|| not_possible("reply", "the message is not there"))?;
+        let mut content = text_content(text);
+        content.insert("reply_to_message".to_owned(), quoted);
+        self.posts(content).await
+    }
+
+    /// Sends a photo, without a caption if that is empty. Its bytes aren't looked at: as the bot sees it, it has
+    /// 320 by 240 pixels.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`].
+    pub async fn sends_photo(&self, bytes: impl Into<Bytes>, caption: &str) -> Result<Sent, Error> {
+        let mut photo = self.file("photos", "file.jpg", bytes.into(), "PhotoSize");
+        (photo["width"], photo["height"]) = (320.into(), 240.into());
+        let mut content = Map::from_iter([("photo".to_owned(), json!([photo]))]);
+        if !caption.is_empty() {
+            content.insert("caption".to_owned(), caption.into());
+        }
+        self.posts(content).await
+    }
+
+    /// Sends a file.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`].
+    pub async fn sends_document(
+        &self,
+        file_name: &str,
+        bytes: impl Into<Bytes>,
+    ) -> Result<Sent, Error> {
+        let mut document = self.file("documents", file_name, bytes.into(), "Document");
+        document["file_name"] = file_name.into();
+        self.posts(Map::from_iter([("document".to_owned(), document)]))
+            .await
+    }
+
+    /// Sends a voice message of one second.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`].
+    pub async fn sends_voice(&self, bytes: impl Into<Bytes>) -> Result<Sent, Error> {
+        let mut voice = self.file("voice", "file.oga", bytes.into(), "Voice");
+        voice["mime_type"] = "audio/ogg".into();
+        self.posts(Map::from_iter([("voice".to_owned(), voice)]))
+            .await
+    }
+
+    /// Sends a place, in degrees.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`].
+    pub async fn sends_location(&self, latitude: f64, longitude: f64) -> Result<Sent, Error> {
+        self.sends_content(json!({"location": {"latitude": latitude, "longitude": longitude}}))
+            .await
+    }
+
+    /// Sends the person's own contact.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`].
+    pub async fn sends_contact(&self, phone_number: &str) -> Result<Sent, Error> {
+        let user = self.value();
+        self.sends_content(json!({"contact": {
+            "phone_number": phone_number, "first_name": user["first_name"], "user_id": self.id,
+        }}))
+        .await
+    }
+
+    /// Sends any other message: the fields of `Message` that are its content, such as
+    /// `json!({"dice": {"emoji": "🎲", "value": 6}})`.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`]; [`Error::Unreadable`] if that is no message.
+    pub async fn sends_content(&self, content: Value) -> Result<Sent, Error> {
+        let content = content.as_object().cloned().unwrap_or_default();
+        let mut message = schema::get().make("Message", &|_, _| None);
+        for (name, value) in &content {
+            message[name] = value.clone();
+        }
+        typed::read::<Message>("a Message", &message)?;
+        self.posts(content).await
+    }
+
+    /// Forwards a message of any chat.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`]; [`Error::NotPossible`] if the message isn't there any more.
+    pub async fn forwards(&self, message: &Message) -> Result<Sent, Error> {
+        let quoted = self
+            .telegram
+            .people()
+            .quoted(message.chat.id, message.message_id);
+        let original = quoted.ok_or_else(|| not_possible("forward", "the message is not there"))?;
+        let mut content = world::content_of(&original);
+        content.insert("forward_origin".to_owned(), world::origin(&original));
+        self.posts(content).await
+    }
+
+    /// Presses a button of the keyboard that the bot has shown last in place of the letters: sends its text,
+    /// or the contact or the place (0, 0) that it asks for.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`]; [`Error::NoButton`] if no button has that text.
+    pub async fn taps(&self, text: &str) -> Result<Sent, Error> {
+        let keyboard = self.keyboard();
+        let mut buttons = world::buttons(&keyboard, "keyboard");
+        let Some(button) = buttons.find(|button| button["text"] == text) else {
+            return Err(no_button(text, &keyboard, "keyboard"));
+        };
+        let asks = [
+            "request_users",
+            "request_chat",
+            "request_managed_bot",
+            "request_poll",
+            "web_app",
+        ];
+        if asks.iter().any(|asks| !button[asks].is_null()) {
+            let why = "the button asks for something, see sends_content";
+            return Err(not_possible("tap", why));
+        }
+        if button["request_contact"] == true {
+            return self.sends_contact("+10000000000").await;
+        }
+        if button["request_location"] == true {
+            return self.sends_location(0.0, 0.0).await;
+        }
+        self.sends(text).await
+    }
+
+    /// The custom keyboard that the bot has shown last, `null` if there is none.
+    fn keyboard(&self) -> Value {
+        let people = self.telegram.people();
+        let chat = people.chats.get(&self.chat_id);
+        chat.and_then(|chat| chat.keyboard.clone())
+            .unwrap_or_default()
+    }
+
+    /// Changes the text of a message of this person's, or its caption.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`]; [`Error::NotPossible`] if it isn't this person's message, or not there
+    /// any more.
+    pub async fn edits(&self, message: &Message, text: &str) -> Result<Sent, Error> {
+        let edited = self.edit(message, text)?;
+        self.tells(edited, true).await
+    }
+
+    fn edit(&self, message: &Message, text: &str) -> Result<Value, Error> {
+        let mut people = self.telegram.people();
+        let entry = people.entry_mut(message.chat.id, message.message_id);
+        let entry = entry.ok_or_else(|| not_possible("edit", "the message is not there"))?;
+        let is_channel = entry.message["chat"]["type"] == "channel";
+        if entry.is_bots || (!is_channel && entry.message["from"]["id"] != self.id) {
+            return Err(not_possible("edit", "it is not this person's message"));
+        }
+        let field = if entry.message["text"].is_null() {
+            "caption"
+        } else {
+            "text"
+        };
+        let entities = if field == "text" {
+            "entities"
+        } else {
+            "caption_entities"
+        };
+        entry.message[field] = text.into();
+        entry.message[entities] = format::detect(text).into();
+        entry.message["edit_date"] = now().into();
+        Ok(entry.message.clone())
+    }
+
+    /// Puts the message into the chat and tells the bot.
+    pub(super) async fn posts(&self, content: Map<String, Value>) -> Result<Sent, Error> {
+        self.check_place("message")?;
+        let message = {
+            let mut people = self.telegram.people();
+            let user = people.user(self.id);
+            people.start_bot(self.chat_id);
+            people.post(self.chat_id, &user, content)
+        };
+        self.tells(message, false).await
+    }
+
+    async fn tells(&self, message: Value, is_edit: bool) -> Result<Sent, Error> {
+        let update_type = update_type(&message, is_edit);
+        self.check_told(update_type, &message)?;
+        let read = typed::read("a Message", &message)?;
+        let told = self.telegram.tell(update_type, message).await?;
+        Ok(Sent {
+            message: read,
+            told,
+        })
+    }
+
+    fn file(&self, folder: &str, name: &str, bytes: Bytes, type_: &'static str) -> Value {
+        let files = &self.telegram.inner.state.files;
+        let path = format!("{folder}/{}-{name}", files.next_number());
+        let id = files.add(path, Content::Bytes(bytes));
+        let described = files.describe(&id).unwrap_or_default();
+        let mut file = schema::get().make(type_, &|_, _| None);
+        for name in ["file_id", "file_unique_id", "file_size"] {
+            if !described[name].is_null() {
+                file[name] = described[name].clone();
+            }
+        }
+        file
+    }
+}
+
+pub(super) fn no_button(text: &str, keyboard: &Value, kind: &str) -> Error {
+    let texts = world::buttons(keyboard, kind).filter_map(|button| button["text"].as_str());
+    Error::NoButton {
+        text: text.to_owned(),
+        buttons: texts.map(str::to_owned).collect(),
+    }
+}
+
+fn text_content(text: &str) -> Map<String, Value> {
+    let entities = format::detect(text);
+    let mut content = Map::from_iter([("text".to_owned(), text.into())]);
+    if !entities.is_empty() {
+        content.insert("entities".to_owned(), entities.into());
+    }
+    content
+}
+
+impl world::People {
+    /// Whoever writes to the bot has started it.
+    fn start_bot(&mut self, chat_id: i64) {
+        let (bot, bot_id) = (world::new_member("member", &self.bot), self.bot_id());
+        if let Some(chat) = self.chats.get_mut(&chat_id)
+            && chat.kind == Kind::Private
+            && chat.status(bot_id) == "left"
+        {
+            chat.members.insert(bot_id, bot);
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! What a call puts into a message.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    markup, media, poll,
+    request::{Request, bad},
+};
+use crate::testing::{
+    answer::Answer,
+    format::{self, Formatted},
+    schema,
+};
+
+const MAX_TEXT: usize = 4096;
+const MAX_CAPTION: usize = 1024;
+
+/// The methods that send one message.
+pub(super) fn is_sent(method: &str) -> bool {
+    [
+        "sendMessage",
+        "sendPhoto",
+        "sendLivePhoto",
+        "sendAudio",
+        "sendDocument",
+        "sendVideo",
+        "sendAnimation",
+        "sendVoice",
+        "sendVideoNote",
+        "sendPaidMedia",
+        "sendLocation",
+        "sendVenue",
+        "sendContact",
+        "sendPoll",
+        "sendChecklist",
+        "sendDice",
+        "sendSticker",
+        "sendRichMessage",
+        "sendInvoice",
+        "sendGame",
+    ]
+    .contains(&method)
+}
+
+/// What a `send…` puts into its message.
+pub(super) fn of(r: &Request<'_>) -> Result<Map<String, Value>, Answer> {
+    let mut content = Map::new();
+    match r.method.name {
+        "sendMessage" => put_text(r, &mut content)?,
+        "sendLocation" => put(&mut content, "location", location(r)),
+        "sendVenue" => {
+            put(&mut content, "location", location(r));
+            let mut venue = given(r, "Venue");
+            venue["location"] = location(r);
+            put(&mut content, "venue", venue);
+        }
+        "sendContact" => put(&mut content, "contact", given(r, "Contact")),
+        "sendDice" => put(&mut content, "dice", dice(r)),
+        "sendPoll" => put(&mut content, "poll", poll::new(r)?),
+        "sendInvoice" => put(&mut content, "invoice", invoice(r)?),
+        "sendGame" => {
+            let game = json!({"title": r.text("game_short_name"), "description": "", "photo": []});
+            put(&mut content, "game", game);
+        }
+        "sendChecklist" => put_checklist(r, &mut content)?,
+        "sendPaidMedia" => put(&mut content, "paid_media", media::paid(r)?),
+        "sendRichMessage" => {
+            let rich = schema::get().make("RichMessage", &|_, _| None);
+            put(&mut content, "rich_message", rich);
+        }
+        name => media::put(r, name, &mut content)?,
+    }
+    put_caption(
+        r.get("caption"),
+        &Value::Object(r.params.clone()),
+        &mut content,
+    )?;
+    for (name, field) in [
+        ("link_preview_options", "link_preview_options"),
+        ("message_effect_id", "effect_id"),
+        ("business_connection_id", "business_connection_id"),
+    ] {
+        if let Some(value) = r.get(name) {
+            put(&mut content, field, value.clone());
+        }
+    }
+    for (name, field) in [
+        ("show_caption_above_media", "show_caption_above_media"),
+        ("has_spoiler", "has_media_spoiler"),
+        ("protect_content", "has_protected_content"),
+    ] {
+        if r.is(name) {
+            put(&mut content, field, true.into());
+        }
+    }
+    Ok(content)
+}
+
+fn put(content: &mut Map<String, Value>, name: &str, value: Value) {
+    content.insert(name.to_owned(), value);
+}
+
+/// The text of `sendMessage` and `editMessageText`.
+pub(super) fn put_text(r: &Request<'_>, content: &mut Map<String, Value>) -> Result<(), Answer> {
+    let formatted = format::format(r.text("text"), r.text("parse_mode"), r.get("entities"));
+    let formatted = formatted.map_err(|problem| bad(&problem))?;
+    if formatted.text.is_empty() {
+        return Err(bad("message text is empty"));
+    }
+    if formatted.text.chars().count() > MAX_TEXT {
+        return Err(bad("message is too long"));
+    }
+    put_formatted(formatted, "text", "entities", content);
+    Ok(())
+}
+
+/// The caption of a call or of an item of an album, which `around` is.
+pub(super) fn put_caption(
+    caption: Option<&Value>,
+    around: &Value,
+    content: &mut Map<String, Value>,
+) -> Result<(), Answer> {
+    let Some(caption) = caption.and_then(Value::as_str) else {
+        return Ok(());
+    };
+    let parse_mode = around["parse_mode"].as_str().unwrap_or_default();
+    let formatted = format::format(caption, parse_mode, around.get("caption_entities"));
+    let formatted = formatted.map_err(|problem| bad(&problem))?;
+    if formatted.text.chars().count() > MAX_CAPTION {
+        return Err(bad("message caption is too long"));
+    }
+    if !formatted.text.is_empty() {
+        put_formatted(formatted, "caption", "caption_entities", content);
+    }
+    Ok(())
+}
+
+fn put_formatted(
+    formatted: Formatted,
+    text: &str,
+    entities: &str,
+    content: &mut Map<String, Value>,
+) {
+    put(content, text, formatted.text.into());
+    if !formatted.entities.is_empty() {
+        put(content, entities, formatted.entities.into());
+    }
+}
+
+/// The keyboard below a message, if it is one that belongs to the message.
+pub(super) fn put_markup(r: &Request<'_>, content: &mut Map<String, Value>) -> Result<(), Answer> {
+    let Some(markup) = r.get("reply_markup") else {
+        return Ok(());
+    };
+    markup::check(markup).map_err(|problem| bad(&problem))?;
+    if markup::is_inline(markup) {
+        put(content, "reply_markup", markup.clone());
+    }
+    Ok(())
+}
+
+/// An object of that type with the arguments that have its fields' names.
+fn given(r: &Request<'_>, type_: &'static str) -> Value {
+    let schema = schema::get();
+    let mut object = schema.make(type_, &|_, _| None);
+    for (name, value) in &r.params {
+        if schema.has_field(type_, name) {
+            object[name] = value.clone();
+        }
+    }
+    object
+}
+
+fn location(r: &Request<'_>) -> Value {
+    given(r, "Location")
+}
+
+/// Always the same throw.
+fn dice(r: &Request<'_>) -> Value {
+    let emoji = Some(r.text("emoji")).filter(|emoji| !emoji.is_empty());
+    json!({"emoji": emoji.unwrap_or("🎲"), "value": 4})
+}
+
+fn invoice(r: &Request<'_>) -> Result<Value, Answer> {
+    let currency = r.text("currency");
+    if currency.len() != 3 || !currency.chars().all(|c| c.is_ascii_uppercase()) {
+        return Err(bad("CURRENCY_INVALID"));
+    }
+    let prices = r.get("prices").and_then(Value::as_array);
+    let amounts = prices
+        .into_iter()
+        .flatten()
+        .filter_map(|price| price["amount"].as_i64());
+    let total: i64 = amounts.sum();
+    if total <= 0 {
+        return Err(bad("CURRENCY_TOTAL_AMOUNT_INVALID"));
+    }
+    Ok(json!({
+        "title": r.text("title"), "description": r.text("description"),
+        "start_parameter": r.text("start_parameter"), "currency": currency, "total_amount": total,
+    }))
+}
+
+pub(super) fn put_checklist(
+    r: &Request<'_>,
+    content: &mut Map<String, Value>,
+) -> Result<(), Answer> {
+    let Some(mut checklist) = r.get("checklist").cloned() else {
+        return Err(bad("parameter \"checklist\" is required"));
+    };
+    if checklist["tasks"].as_array().is_none_or(Vec::is_empty) {
+        return Err(bad("checklist must have at least one task"));
+    }
+    for name in ["others_can_add_tasks", "others_can_mark_tasks_as_done"] {
+        if checklist[name] != true
+            && let Some(checklist) = checklist.as_object_mut()
+        {
+            checklist.remove(name);
+        }
+    }
+    put(content, "checklist", checklist);
+    Ok(())
+}

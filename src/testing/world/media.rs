@@ -1,0 +1,161 @@
+//! Files in messages.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    content,
+    request::{Request, bad},
+};
+use crate::testing::{answer::Answer, schema};
+
+/// What a method that sends a file puts into the message: the field, its type, and the argument that it comes from.
+const MEDIA: [(&str, &str, &str, &str); 11] = [
+    ("sendPhoto", "photo", "PhotoSize", "photo"),
+    ("sendLivePhoto", "live_photo", "LivePhoto", "live_photo"),
+    ("sendLivePhoto", "photo", "PhotoSize", "photo"),
+    ("sendAudio", "audio", "Audio", "audio"),
+    ("sendDocument", "document", "Document", "document"),
+    ("sendVideo", "video", "Video", "video"),
+    ("sendAnimation", "animation", "Animation", "animation"),
+    ("sendAnimation", "document", "Document", "animation"),
+    ("sendVoice", "voice", "Voice", "voice"),
+    ("sendVideoNote", "video_note", "VideoNote", "video_note"),
+    ("sendSticker", "sticker", "Sticker", "sticker"),
+];
+
+/// Puts the media of `sendPhoto` and its siblings into a message.
+pub(super) fn put(
+    r: &Request<'_>,
+    method: &str,
+    content: &mut Map<String, Value>,
+) -> Result<(), Answer> {
+    let mut uploaded = None;
+    for (_, field, type_, argument) in MEDIA.into_iter().filter(|media| media.0 == method) {
+        let given = r.text(argument);
+        check(r, given)?;
+        // An animation is a document too, and one file.
+        let known = uploaded.filter(|_| field == "document");
+        let mut media = file(r, type_, argument, known.as_deref().unwrap_or(given));
+        uploaded = media["file_id"].as_str().map(str::to_owned);
+        for (name, value) in &r.params {
+            let is_plain = !value.is_string() || is_text(name);
+            if name != argument && is_plain && schema::get().has_field(type_, name) {
+                media[name] = value.clone();
+            }
+        }
+        let is_photo = field == "photo";
+        let media = if is_photo { json!([media]) } else { media };
+        content.insert(field.to_owned(), media);
+    }
+    Ok(())
+}
+
+/// What says that it was uploaded must be.
+fn check(r: &Request<'_>, given: &str) -> Result<(), Answer> {
+    if given.starts_with("attach://") && r.upload(given).is_none() {
+        return Err(bad("wrong file identifier/HTTP URL specified"));
+    }
+    Ok(())
+}
+
+/// The arguments that are taken over as text; others, such as thumbnails, are files themselves.
+fn is_text(name: &str) -> bool {
+    ["title", "performer", "emoji"].contains(&name)
+}
+
+/// What an `InputMedia` puts into a message.
+pub(super) fn of_item(r: &Request<'_>, item: &Value) -> Result<Map<String, Value>, Answer> {
+    let kind = item["type"].as_str().unwrap_or_default();
+    let type_ = match kind {
+        "photo" => "PhotoSize",
+        "live_photo" => "LivePhoto",
+        "audio" => "Audio",
+        "video" => "Video",
+        "animation" => "Animation",
+        _ => "Document",
+    };
+    let given = item["media"].as_str().unwrap_or_default();
+    check(r, given)?;
+    let media = file(r, type_, kind, given);
+    let media = if kind == "photo" {
+        json!([media])
+    } else {
+        media
+    };
+    let mut content = Map::new();
+    content.insert(kind.to_owned(), media);
+    if kind == "animation" {
+        let id = content[kind]["file_id"]
+            .as_str()
+            .unwrap_or(given)
+            .to_owned();
+        let document = file(r, "Document", "document", &id);
+        content.insert("document".to_owned(), document);
+    }
+    content::put_caption(item.get("caption"), item, &mut content)?;
+    if item["has_spoiler"] == true {
+        content.insert("has_media_spoiler".to_owned(), true.into());
+    }
+    Ok(content)
+}
+
+/// The `PaidMediaInfo` of `sendPaidMedia`.
+pub(super) fn paid(r: &Request<'_>) -> Result<Value, Answer> {
+    let items = r.get("media").and_then(Value::as_array);
+    let mut media = Vec::new();
+    for item in items.into_iter().flatten() {
+        let kind = item["type"].as_str().unwrap_or_default();
+        let content = of_item(r, item)?;
+        let file = content.get(kind).cloned().unwrap_or_default();
+        media.push(json!({"type": kind, kind: file}));
+    }
+    if media.is_empty() {
+        return Err(bad("there are no messages to send"));
+    }
+    Ok(json!({"star_count": r.integer("star_count"), "paid_media": media}))
+}
+
+/// A file that was uploaded, is known, or is made up, as an object of that type.
+pub(super) fn file(r: &Request<'_>, type_: &'static str, kind: &str, given: &str) -> Value {
+    let schema = schema::get();
+    let mut file = schema.make(type_, &|_, _| None);
+    let files = &r.state.files;
+    let described = match r.upload(given) {
+        Some(upload) => {
+            let id = files.add_upload(kind, upload);
+            if schema.has_field(type_, "file_name") {
+                file["file_name"] = upload.file_name.as_str().into();
+            }
+            if schema.has_field(type_, "mime_type") {
+                file["mime_type"] = upload.content_type.as_str().into();
+            }
+            files.describe(&id)
+        }
+        None if given.contains("://") || given.is_empty() => None,
+        None => Some(files.describe(given).unwrap_or_else(|| unknown(given))),
+    };
+    let described =
+        described.unwrap_or_else(|| unknown(&format!("{kind}-{}", files.next_number())));
+    for name in ["file_id", "file_unique_id", "file_size"] {
+        if !described[name].is_null() {
+            file[name] = described[name].clone();
+        }
+    }
+    file
+}
+
+/// What stands for a file of which nothing is known but its id.
+fn unknown(id: &str) -> Value {
+    json!({"file_id": id, "file_unique_id": format!("unique-{id}"), "file_size": 1024})
+}
+
+/// `getFile`: a file that is known, or else one that could be.
+pub(super) fn get_file(r: &Request<'_>) -> Value {
+    let id = r.text("file_id");
+    if let Some(file) = r.state.files.describe(id) {
+        return file;
+    }
+    let mut file = unknown(id);
+    file["file_path"] = format!("documents/{id}").into();
+    file
+}

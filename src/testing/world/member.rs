@@ -1,0 +1,134 @@
+//! Members of chats and what they may do.
+
+use serde_json::{Value, json};
+
+use super::{
+    People, Reply,
+    request::{Request, bad},
+};
+use crate::testing::schema;
+
+/// A right that a chat's administrators may have or lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rights(&'static str);
+
+impl Rights {
+    /// What every member may do who isn't restricted.
+    pub(super) const SEND: Self = Self("can_send_messages");
+    pub(super) const POST: Self = Self("can_post_messages");
+    pub(super) const DELETE: Self = Self("can_delete_messages");
+    pub(super) const RESTRICT: Self = Self("can_restrict_members");
+    pub(super) const PROMOTE: Self = Self("can_promote_members");
+    pub(super) const INFO: Self = Self("can_change_info");
+    pub(super) const INVITE: Self = Self("can_invite_users");
+    pub(super) const PIN: Self = Self("can_pin_messages");
+}
+
+/// Whether a `ChatMember` may do it.
+pub(super) fn may(member: &Value, right: Rights) -> bool {
+    match member["status"].as_str().unwrap_or_default() {
+        "creator" => true,
+        "administrator" => right == Rights::SEND || member[right.0] == true,
+        "member" => right == Rights::SEND,
+        "restricted" => member[right.0] == true,
+        _ => false,
+    }
+}
+
+/// Whether a `ChatMember` is in the chat.
+pub(in super::super) fn is_in(member: &Value) -> bool {
+    match member["status"].as_str().unwrap_or_default() {
+        "creator" | "administrator" | "member" => true,
+        "restricted" => member["is_member"] == true,
+        _ => false,
+    }
+}
+
+/// A `ChatMember` of that status. Administrators may do everything.
+pub(in super::super) fn new(status: &str, user: &Value) -> Value {
+    let type_ = match status {
+        "creator" => "ChatMemberOwner",
+        "administrator" => "ChatMemberAdministrator",
+        "restricted" => "ChatMemberRestricted",
+        "left" => "ChatMemberLeft",
+        "kicked" => "ChatMemberBanned",
+        _ => "ChatMemberMember",
+    };
+    let is_administrator = status == "administrator";
+    let mut member = schema::get().make(type_, &|type_, name| match (type_, name) {
+        ("User", _) => Some(user.clone()),
+        ("Time", _) => Some(0.into()),
+        ("Boolean", "is_anonymous") => Some(false.into()),
+        ("Boolean", _) if is_administrator => Some(true.into()),
+        _ => None,
+    });
+    if is_administrator {
+        for right in [
+            "can_post_messages",
+            "can_edit_messages",
+            "can_pin_messages",
+            "can_manage_topics",
+        ] {
+            member[right] = true.into();
+        }
+    }
+    member
+}
+
+impl People {
+    /// `getChatMember` and its siblings.
+    pub(super) fn members(&mut self, r: &Request<'_>) -> Reply {
+        let id = self.open(r)?;
+        let chat = &self.chats[&id];
+        Ok(match r.method.name {
+            "getChatMember" => {
+                let user_id = r.integer("user_id").unwrap_or_default();
+                if let Some(member) = chat.members.get(&user_id) {
+                    return Ok(member.clone());
+                }
+                let is_known = self.users.contains_key(&user_id);
+                match (chat.is_made_up, is_known) {
+                    (true, _) => new("member", &self.user(user_id)),
+                    (false, true) => new("left", &self.user(user_id)),
+                    (false, false) => return Err(bad("PARTICIPANT_ID_INVALID")),
+                }
+            }
+            "getChatMemberCount" if chat.is_made_up => 2.into(),
+            "getChatMemberCount" => {
+                let members = chat.members.values().filter(|member| is_in(member));
+                members.count().into()
+            }
+            _ => {
+                let members = chat.members.values();
+                let returns_bots = r.is("return_bots");
+                let shown = members.filter(|member| {
+                    let status = member["status"].as_str().unwrap_or_default();
+                    let is_bot =
+                        member["user"]["is_bot"] == true && member["user"]["id"] != self.bot["id"];
+                    ["creator", "administrator"].contains(&status) && (returns_bots || !is_bot)
+                });
+                shown.cloned().collect()
+            }
+        })
+    }
+
+    /// Changes a member's status: what `ChatMemberUpdated` says about it, by whom it was done.
+    pub(in super::super) fn change_member(
+        &mut self,
+        chat_id: i64,
+        user_id: i64,
+        member: &Value,
+        by: &Value,
+    ) -> Value {
+        let user = self.user(user_id);
+        let Some(chat) = self.chats.get_mut(&chat_id) else {
+            return Value::Null;
+        };
+        let old = chat.members.insert(user_id, member.clone());
+        let old = old.unwrap_or_else(|| new("left", &user));
+        json!({
+            "chat": chat.value(), "from": by, "date": self.clock.unix(),
+            "old_chat_member": old, "new_chat_member": member,
+        })
+    }
+}

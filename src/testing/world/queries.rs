@@ -1,0 +1,81 @@
+//! Queries that a bot has to answer, each once.
+
+use super::{
+    People, Reply, markup,
+    request::{Request, bad},
+};
+
+/// A query, until it is answered and after.
+#[derive(Clone, Debug, Default)]
+pub(in super::super) struct Query {
+    is_answered: bool,
+}
+
+const MAX_QUERIES: usize = 100_000;
+const TOO_OLD: &str = "query is too old and response timeout expired or query ID is invalid";
+
+impl People {
+    /// A new query of a user: its id, of which the upper half is the user's.
+    pub(in super::super) fn new_query(&mut self, user_id: i64) -> String {
+        let id = (i128::from(user_id) << 32) + i128::from(self.next_id());
+        let id = id.to_string();
+        self.note_query(id.clone());
+        id
+    }
+
+    /// A query that may be answered once, unless it is known already.
+    pub(super) fn note_query(&mut self, id: String) {
+        if self.queries.len() >= MAX_QUERIES {
+            self.queries.clear();
+        }
+        self.queries.entry(id).or_default();
+    }
+
+    /// `answerCallbackQuery` and its siblings.
+    pub(super) fn answer_query(&mut self, r: &Request<'_>) -> Reply {
+        check(r)?;
+        let name = r.method.params.first().map_or("", |param| param.name);
+        let is_strict = self.is_strict();
+        match self.queries.get_mut(r.text(name)) {
+            Some(query) if !query.is_answered => query.is_answered = true,
+            None if !is_strict => {}
+            _ => return Err(bad(TOO_OLD)),
+        }
+        Ok(true.into())
+    }
+}
+
+fn check(r: &Request<'_>) -> Result<(), crate::testing::answer::Answer> {
+    match r.method.name {
+        "answerCallbackQuery" if r.text("text").chars().count() > 200 => {
+            Err(bad("MESSAGE_TOO_LONG"))
+        }
+        "answerInlineQuery" => {
+            let results = r.get("results").and_then(serde_json::Value::as_array);
+            let results = results.map(Vec::as_slice).unwrap_or_default();
+            if results.len() > 50 {
+                return Err(bad("RESULTS_TOO_MUCH"));
+            }
+            for (at, result) in results.iter().enumerate() {
+                let id = result["id"].as_str().unwrap_or_default();
+                if id.is_empty() || id.len() > 64 {
+                    return Err(bad("RESULT_ID_INVALID"));
+                }
+                if results[..at].iter().any(|other| other["id"] == id) {
+                    return Err(bad("RESULT_ID_DUPLICATE"));
+                }
+                markup::check(&result["reply_markup"]).map_err(|problem| bad(&problem))?;
+            }
+            Ok(())
+        }
+        "answerPreCheckoutQuery" | "answerShippingQuery"
+            if !r.is("ok") && !r.has("error_message") =>
+        {
+            Err(bad("error message must be specified"))
+        }
+        "answerShippingQuery" if r.is("ok") && !r.has("shipping_options") => {
+            Err(bad("shipping options must be specified"))
+        }
+        _ => Ok(()),
+    }
+}
