@@ -29,6 +29,7 @@ use super::{
 /// Starts a [`Telegram`] with settings of its own.
 #[derive(Clone, Debug)]
 #[must_use = "nothing happens until it is started"]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct TelegramBuilder {
     token: String,
     user_name: String,
