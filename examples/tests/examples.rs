@@ -12,13 +12,17 @@ use tokio::process::{Child, Command};
 use tower_telegram::testing::{Telegram, Via, update};
 
 /// Cargo builds the examples beside the tests' own folder.
-fn example(name: &str) -> Command {
+fn path(name: &str) -> PathBuf {
     let mut path: PathBuf = env::current_exe().unwrap();
     path.pop();
     path.pop();
     path.push("examples");
     path.push(name);
-    let mut command = Command::new(path);
+    path
+}
+
+fn example(name: &str) -> Command {
+    let mut command = Command::new(path(name));
     for (name, _) in env::vars() {
         if name.starts_with("TELEGRAM_") || name.starts_with("WEBHOOK_") || name == "LISTEN" {
             command.env_remove(name);
@@ -192,4 +196,25 @@ async fn the_polling_example_in_production_serves_until_it_is_told_to_stop() {
     let output = child.wait_with_output().await.unwrap();
     stdout(&output);
     assert_eq!(telegram.pending_updates(), 0);
+}
+
+#[tokio::test]
+async fn the_telegram_example_tests_a_bot_of_its_own() {
+    let mut command = example("telegram");
+    command.args(["--say", "Hello", "--say", "/photo", "--"]);
+    let output = command.arg(path("polling")).output().await.unwrap();
+    let text = stdout(&output);
+    for line in ["> Hello", "< sendMessage ", "> /photo", "< sendPhoto "] {
+        assert!(text.contains(line), "no {line:?} in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_telegram_example_fails_with_a_bot_that_does_not_answer() {
+    let mut command = example("telegram");
+    command.args(["--say", "Hello", "--", "true"]);
+    let output = command.output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("the bot has ended"), "{errors}");
 }

@@ -19,6 +19,7 @@ use super::{call::Call, http1, json};
 pub struct Answer {
     kind: Kind,
     delay: Duration,
+    is_half: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -42,6 +43,7 @@ enum Kind {
         body: Bytes,
     },
     HangUp,
+    Reset,
     Silence,
 }
 
@@ -83,6 +85,11 @@ impl Answer {
         Self::of(Kind::HangUp)
     }
 
+    /// Takes the call, then resets the connection, as a server does that falls over.
+    pub fn reset() -> Self {
+        Self::of(Kind::Reset)
+    }
+
     /// Takes the call and never answers; the connection ends when the bot gives up.
     pub fn silence() -> Self {
         Self::of(Kind::Silence)
@@ -97,6 +104,7 @@ impl Answer {
         Self {
             kind,
             delay: Duration::ZERO,
+            is_half: false,
         }
     }
 
@@ -116,6 +124,12 @@ impl Answer {
     /// Adds `migrate_to_chat_id` to the `parameters` of an error; of no effect on others.
     pub fn migrate_to_chat_id(self, chat_id: i64) -> Self {
         self.parameter("migrate_to_chat_id", chat_id.into())
+    }
+
+    /// Closes the connection after half of the body, or of the head if there is no body.
+    pub fn half(mut self) -> Self {
+        self.is_half = true;
+        self
     }
 
     /// Waits that long before it answers.
@@ -174,7 +188,7 @@ impl Answer {
                 let result: Value = serde_json::from_str(result).unwrap_or_default();
                 json!({"ok": true, "result": result})
             }
-            Kind::Raw { .. } | Kind::HangUp | Kind::Silence => Value::Null,
+            Kind::Raw { .. } | Kind::HangUp | Kind::Reset | Kind::Silence => Value::Null,
         }
     }
 
@@ -225,6 +239,7 @@ impl Answer {
                 body,
             } => (*status, content_type.as_str(), 0, body.clone()),
             Kind::HangUp => return Response::HangUp,
+            Kind::Reset => return Response::Reset,
             Kind::Silence => return Response::Silence,
         };
         let reason = http1::reason_phrase(status);
@@ -237,6 +252,16 @@ impl Answer {
              {retry_after}Content-Length: {}\r\n\r\n",
             body.len()
         );
+        if self.is_half {
+            let whole = if body.is_empty() {
+                head.len()
+            } else {
+                body.len()
+            };
+            let mut bytes = [head.as_bytes(), &body].concat();
+            bytes.truncate(bytes.len() - whole.div_ceil(2));
+            return Response::Half(bytes.into());
+        }
         Response::Bytes(head.into(), body)
     }
 }
@@ -245,7 +270,10 @@ impl Answer {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Response {
     Bytes(Bytes, Bytes),
+    /// Nothing comes after it.
+    Half(Bytes),
     HangUp,
+    Reset,
     Silence,
 }
 

@@ -7,13 +7,14 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     task::JoinSet,
-    time::{MissedTickBehavior, interval, sleep, timeout},
+    time::timeout,
 };
 
 use super::{
     answer::{Answer, Response},
     args::Args,
     call::{Call, Via},
+    faults::CallFault,
     files::Content,
     http1::{self, ReadError, Refusal, Start},
     route::{self, Route},
@@ -29,8 +30,8 @@ const PIPE: usize = 64 << 10;
 /// Serves until it is aborted; the connections end with it.
 pub(super) async fn serve(listener: TcpListener, state: Arc<State>) {
     let mut connections = JoinSet::new();
-    let mut tick = interval(Duration::from_secs(5));
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let clock = state.webhook.clock.clone();
+    let mut look_at = clock.now();
     loop {
         tokio::select! {
             accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => {
@@ -40,7 +41,10 @@ pub(super) async fn serve(listener: TcpListener, state: Arc<State>) {
                 }
             }
             Some(_) = connections.join_next() => {}
-            _ = tick.tick() => state.webhook.close_idle(),
+            () = clock.sleep_until(look_at) => {
+                state.webhook.close_idle();
+                look_at = clock.now() + Duration::from_secs(5);
+            }
         }
     }
 }
@@ -49,21 +53,28 @@ async fn serve_connection(mut stream: TcpStream, state: Arc<State>) {
     // Without it answers come later, not wrong.
     stream.set_nodelay(true).ok();
     let mut buffer = BytesMut::new();
+    let clock = state.webhook.clock.clone();
     loop {
-        let request = timeout(IDLE, receive(&mut stream, &mut buffer, state.limits)).await;
-        let (target, args) = match request {
-            Ok(Ok(request)) => request,
-            Ok(Err(ReadError::Refused(refusal))) => return refuse(stream, &refusal).await,
-            Ok(Err(ReadError::Closed | ReadError::Io(_))) | Err(_) => return,
+        let request = receive(&mut stream, &mut buffer, state.limits);
+        let (target, args) = match clock.timeout(IDLE, request).await {
+            Some(Ok(request)) => request,
+            Some(Err(ReadError::Refused(refusal))) => return refuse(stream, &refusal).await,
+            Some(Err(ReadError::Closed | ReadError::Io(_))) | None => return,
         };
         let sent = match respond(&state, &target, &args).await {
             Respond::Answer(answer) => {
-                sleep(answer.delay()).await;
+                clock.sleep(answer.delay()).await;
                 match answer.to_response() {
                     Response::Bytes(head, body) => {
                         send(&mut stream, head, std::iter::once(body)).await
                     }
+                    Response::Half(bytes) => {
+                        // What the client doesn't get any more is what this is about.
+                        stream.write_all(&bytes).await.ok();
+                        return;
+                    }
                     Response::HangUp => return,
+                    Response::Reset => return reset(&stream),
                     Response::Silence => return drain(&mut stream).await,
                 }
             }
@@ -137,6 +148,13 @@ async fn refuse(mut stream: TcpStream, refusal: &Refusal) {
     }
 }
 
+/// Closes with a reset instead of an end.
+fn reset(stream: &TcpStream) {
+    // What is said against it is that closing may block: not for no time at all.
+    #[allow(deprecated)]
+    stream.set_linger(Some(Duration::ZERO)).ok();
+}
+
 async fn drain(stream: &mut TcpStream) {
     let mut sink = [0; 4096];
     while matches!(stream.read(&mut sink).await, Ok(1..)) {}
@@ -166,11 +184,21 @@ async fn respond(state: &State, target: &[u8], args: &Args) -> Respond {
         ("", Some(_)) => args.text("method"),
         (method, _) => method.to_owned(),
     };
-    let call = Call::new(method, args, Via::Http, test_environment);
-    Respond::Answer(if call.is("getUpdates") {
+    let mut call = Call::new(method, args, Via::Http, test_environment);
+    let fault = state.faults.on_call(&call.method);
+    if let Some(CallFault::Refused(answer)) = fault {
+        call.response = answer.to_value();
+        state.log.push(call);
+        return Respond::Answer(answer);
+    }
+    let answer = if call.is("getUpdates") {
         state.get_updates(call, args).await
     } else {
         state.execute(call, args).1
+    };
+    Respond::Answer(match fault {
+        Some(fault) => fault.spoil(answer),
+        None => answer,
     })
 }
 

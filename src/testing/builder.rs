@@ -1,6 +1,10 @@
 //! Starting an embedded Telegram.
 
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use serde_json::json;
@@ -12,6 +16,9 @@ use super::{
     api,
     call::CallLog,
     certificate::{self, Trusted},
+    clock::Clock,
+    delivery,
+    faults::Chance,
     files::Files,
     state::State,
     webhook::Webhook,
@@ -22,6 +29,7 @@ use super::{
 /// Starts a [`Telegram`] with settings of its own.
 #[derive(Clone, Debug)]
 #[must_use = "nothing happens until it is started"]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct TelegramBuilder {
     token: String,
     user_name: String,
@@ -34,6 +42,9 @@ pub struct TelegramBuilder {
     max_upload: usize,
     keep_uploads: usize,
     trusted_roots: Vec<Bytes>,
+    listen: SocketAddr,
+    is_paced: bool,
+    is_clock_paused: bool,
     has_strict_chats: bool,
     has_privacy_mode: bool,
 }
@@ -52,6 +63,9 @@ impl Default for TelegramBuilder {
             max_upload: 256 << 20,
             keep_uploads: usize::MAX,
             trusted_roots: Vec::new(),
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            is_paced: false,
+            is_clock_paused: false,
             has_strict_chats: false,
             has_privacy_mode: false,
         }
@@ -131,6 +145,29 @@ impl TelegramBuilder {
         self
     }
 
+    /// Opens connections to the webhook at Telegram's pace. While it has had no success for 10 s, at first
+    /// too: one connection, and a new one each 2 s. Else: one for each chat with updates up to the webhook's
+    /// `max_connections`, the first 10 at once and then one each 50 ms. Without this there is no pause
+    /// between them.
+    pub fn true_pace(mut self) -> Self {
+        self.is_paced = true;
+        self
+    }
+
+    /// Stops Telegram's clock, so that only [`Telegram::advance`] moves it: it waits for nothing but the bot,
+    /// and never gives up waiting, before a test says so.
+    pub fn paused_clock(mut self) -> Self {
+        self.is_clock_paused = true;
+        self
+    }
+
+    /// Where its Bot API listens; a free port of 127.0.0.1 by default. There is no other protection than the
+    /// token: open it to a network only if everybody there may play Telegram.
+    pub fn listen(mut self, address: impl Into<SocketAddr>) -> Self {
+        self.listen = address.into();
+        self
+    }
+
     /// Knows only the chats that the test has made: all others are "chat not found". Otherwise a chat that is
     /// named by a number is made up as it is needed, with a made-up person or group behind it.
     pub fn strict_chats(mut self) -> Self {
@@ -146,7 +183,7 @@ impl TelegramBuilder {
         self
     }
 
-    /// Starts it on a free port of 127.0.0.1. Must be called within a Tokio runtime.
+    /// Starts it. Must be called within a Tokio runtime.
     ///
     /// # Errors
     ///
@@ -154,19 +191,29 @@ impl TelegramBuilder {
     pub async fn start(self) -> Result<Telegram, Error> {
         let bot_id = bot_id(&self.token).ok_or(Error::InvalidToken)?;
         let roots = roots(&self.trusted_roots).ok_or(Error::InvalidCertificate)?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .map_err(Error::Start)?;
-        let api_url = format!("http://{}", listener.local_addr().map_err(Error::Start)?);
+        let listener = TcpListener::bind(self.listen).await.map_err(Error::Start)?;
+        let mut address = listener.local_addr().map_err(Error::Start)?;
+        if address.ip().is_unspecified() {
+            address.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        let api_url = format!("http://{address}");
         let bot = json!({
             "id": bot_id, "is_bot": true, "first_name": "Test bot", "username": self.user_name,
         });
+        let clock = Clock::new(self.is_clock_paused);
         let state = Arc::new(State {
             token: self.token,
             bot_id,
-            webhook: Webhook::new(self.webhook_cooldown, self.first_update_id, roots),
+            webhook: Webhook::new(
+                self.webhook_cooldown,
+                self.first_update_id,
+                roots,
+                self.is_paced,
+                clock.clone(),
+            ),
             log: CallLog::default(),
             overrides: Overrides::default(),
+            faults: Chance::default(),
             limits: Limits {
                 response: self.response_timeout,
                 body: self.max_upload,
@@ -176,15 +223,18 @@ impl TelegramBuilder {
             max_attempts: self.max_attempts,
             patience: self.patience,
             files: Files::default(),
-            world: World::new(bot, self.has_strict_chats),
+            world: World::new(bot, self.has_strict_chats, clock.clone()),
             has_privacy_mode: self.has_privacy_mode,
         });
-        let server = tokio::spawn(api::serve(listener, Arc::clone(&state))).abort_handle();
+        let servers = [
+            tokio::spawn(api::serve(listener, Arc::clone(&state))).abort_handle(),
+            tokio::spawn(delivery::serve(Arc::clone(&state))).abort_handle(),
+        ];
         Ok(Telegram {
             inner: Arc::new(Inner {
                 state,
                 api_url,
-                server,
+                servers,
             }),
         })
     }

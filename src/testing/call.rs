@@ -223,9 +223,9 @@ impl CallLog {
         self.lock().history.iter().cloned().collect()
     }
 
-    /// The oldest call of that method that no earlier wait got.
+    /// The oldest call of that method, or with `*` of any, that no earlier wait got.
     pub(super) async fn wait_for(&self, method: &str, patience: Duration) -> Result<Call, Error> {
-        let find = |call: &Call| call.is(method).then(|| call.clone());
+        let find = |call: &Call| (method == "*" || call.is(method)).then(|| call.clone());
         self.wait_until(method, patience, true, find).await
     }
 

@@ -12,10 +12,11 @@ use bytes::BytesMut;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::TcpStream,
-    time::{Instant, sleep},
+    time::Instant,
 };
 
 use super::{
+    clock::Clock,
     exchange::AttemptError,
     http1::{self, ReadError, Refusal},
     tls::Tls,
@@ -44,6 +45,7 @@ impl Connection {
         id: u64,
         address: SocketAddr,
         tls: Option<&Tls>,
+        now: Instant,
     ) -> Result<Self, AttemptError> {
         let failed = |error: io::Error| AttemptError::Connect(error.kind());
         let io = TcpStream::connect(address).await.map_err(failed)?;
@@ -60,22 +62,22 @@ impl Connection {
             id,
             io,
             buffer: BytesMut::new(),
-            idle_since: Instant::now(),
+            idle_since: now,
         })
     }
 
     /// Starts the time that it may be idle.
-    pub(super) fn rest(&mut self) {
-        self.idle_since = Instant::now();
+    pub(super) fn rest(&mut self, now: Instant) {
+        self.idle_since = now;
     }
 
-    pub(super) fn is_idle_for_too_long(&self) -> bool {
-        self.idle_since.elapsed() >= IDLE
+    pub(super) fn is_idle_for_too_long(&self, now: Instant) -> bool {
+        now >= self.idle_since + IDLE
     }
 
     /// Whether it can take another request. What the bot sent in the meantime is kept as it is.
-    pub(super) fn is_open(&mut self) -> bool {
-        if self.is_idle_for_too_long() {
+    pub(super) fn is_open(&mut self, now: Instant) -> bool {
+        if self.is_idle_for_too_long(now) {
             return false;
         }
         let mut bytes = [0; 4 << 10];
@@ -97,6 +99,7 @@ impl Connection {
         &mut self,
         request: &Request,
         max_body: usize,
+        clock: &Clock,
     ) -> Result<(Answer, bool), AttemptError> {
         let (mut reader, mut writer) = tokio::io::split(&mut self.io);
         let mut written = None;
@@ -104,7 +107,7 @@ impl Connection {
             let write = async {
                 for (at, piece) in request.pieces.iter().enumerate() {
                     if at > 0 && !request.pause.is_zero() {
-                        sleep(request.pause).await;
+                        clock.sleep(request.pause).await;
                     }
                     writer.write_all(piece).await?;
                     // TLS may hold back what the socket didn't take at once.

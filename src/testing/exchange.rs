@@ -32,9 +32,10 @@ pub enum Outcome {
     Delivered,
     /// All attempts failed; Telegram would go on.
     GaveUp,
-    /// The update's life would have ended before the next attempt, so Telegram dropped it.
+    /// The update's life would have ended before the next attempt, so Telegram dropped it; or it was dropped
+    /// with all others, by `drop_pending_updates`.
     Dropped,
-    /// The webhook was deleted in between.
+    /// The webhook was deleted in between. The update waits for the next one, or for `getUpdates`.
     Stopped,
     /// Nothing could be sent.
     NotSent(Error),

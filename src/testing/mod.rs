@@ -89,6 +89,8 @@
 //!    could be true: any message may be edited, any member banned. A test that wants something else says so
 //!    with [`Telegram::answer`], or asks for [`strict_chats`](TelegramBuilder::strict_chats). Where there are
 //!    people, names of chats and ids of queries must be known.
+//! 5. What goes wrong by chance, it says with [`Telegram::faults`]. Time is Tokio's, so that `start_paused`
+//!    skips every pause; [`Telegram::advance`] moves it on.
 //!
 //! ```
 //! use tower_telegram::testing::{Telegram, Via, update};
@@ -164,35 +166,43 @@
 //!
 //! It ends with the last clone of its [`Telegram`], [`User`] and [`Chat`], connections included. It keeps the
 //! last 10 000 calls, with at most 256 MiB of files, as much again of what can be downloaded, 10 000 messages
-//! of each chat, and 100 000 updates for `getUpdates`, of at most 128 MiB; it takes 1024 connections at once, and bodies up to
-//! [`TelegramBuilder::max_upload`].
+//! of each chat, and 100 000 updates that wait (for `getUpdates`, of at most 128 MiB); it
+//! takes 1024 connections at once, and bodies up to [`TelegramBuilder::max_upload`].
+//!
+//! With the example `telegram` it is a program of its own, for bots in any language.
 
 mod allowed;
 mod answer;
 mod api;
 mod args;
+mod back_off;
 mod body;
 mod builder;
 mod call;
 mod certificate;
 mod chat;
+mod clock;
 mod connection;
 mod delivery;
 mod error;
 mod exchange;
+mod faults;
 mod files;
 mod format;
 mod http1;
 mod json;
 mod methods;
 mod names;
+mod pending;
 mod people;
 mod polling;
 mod queue;
+mod ramp;
 mod raw;
 mod reply;
 mod route;
 mod schema;
+mod sender;
 mod session;
 mod state;
 #[cfg(test)]
@@ -207,7 +217,7 @@ mod webhook;
 mod wire;
 mod world;
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
@@ -220,6 +230,7 @@ pub use self::{
     chat::Chat,
     error::Error,
     exchange::{Attempt, AttemptError, Exchange, Outcome},
+    faults::Faults,
     files::{Download, generated_bytes, generated_sha256},
     raw::RawRequest,
     tls::TlsError,
@@ -248,12 +259,15 @@ impl fmt::Debug for Telegram {
 struct Inner {
     state: Arc<State>,
     api_url: String,
-    server: AbortHandle,
+    /// The Bot API, and what sends to the webhook.
+    servers: [AbortHandle; 2],
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.server.abort();
+        for server in &self.servers {
+            server.abort();
+        }
     }
 }
 
@@ -290,6 +304,12 @@ impl Telegram {
     /// The webhook, if one is set.
     pub fn webhook(&self) -> Option<WebhookSettings> {
         self.inner.state.webhook.settings()
+    }
+
+    /// Why the webhook that is set failed last, as in `getWebhookInfo`: it stays after a success.
+    pub fn last_webhook_error(&self) -> Option<String> {
+        let session = self.inner.state.webhook.session();
+        session?.last_error().map(|(_, message)| message)
     }
 
     /// Sets the webhook as if the bot had called `setWebhook`, with everything else at its default. An
@@ -336,20 +356,24 @@ impl Telegram {
     /// Sends an update, and sends it again with Telegram's pauses until the bot takes it: at most
     /// [`max_attempts`](TelegramBuilder::max_attempts) times. A method in the response is carried out.
     ///
-    /// An update without `update_id` gets the next one. Updates sent at the same time go over connections
-    /// of their own, up to the webhook's `max_connections`. Deleting the webhook ends it; after
-    /// a new `setWebhook` the next attempt goes to the new URL.
+    /// An update without `update_id` gets the next one. Updates that belong together, such as the messages of a
+    /// chat, are sent one at a time in their order; others at the same time, over connections of their own, up
+    /// to the webhook's `max_connections`, and from at most twice as many queues: where those fail, nothing
+    /// else is sent. A message and a callback query of one chat don't belong together.
     ///
-    /// This is for webhooks. Without one the outcome is [`Outcome::NotSent`], and nothing is queued for
-    /// `getUpdates`: that is what [`enqueue`](Self::enqueue) does.
+    /// It goes on even if nobody waits for its end any more. After a new `setWebhook` the next attempt goes to
+    /// the new URL at once. Deleting the webhook ends it with [`Outcome::Stopped`]; so does a bot that has
+    /// answered nothing but 410 for more than 23 hours.
+    ///
+    /// This is for webhooks. Without one the outcome is [`Outcome::NotSent`], and nothing is queued:
+    /// that is what [`enqueue`](Self::enqueue) does.
     pub async fn deliver(&self, update: Value) -> Exchange {
         let update_id = update["update_id"].as_u64().unwrap_or(0);
         let update_type = update.as_object().and_then(|update| {
             let mut keys = update.keys().filter(|key| *key != "update_id");
             keys.next().cloned()
         });
-        let attempts = self.inner.state.max_attempts;
-        let exchange = self.inner.state.deliver(update, attempts).await;
+        let exchange = self.inner.state.deliver(&update).await;
         let exchange = exchange.unwrap_or_else(|error| Exchange {
             update_id,
             attempts: Vec::new(),
@@ -361,14 +385,15 @@ impl Telegram {
         exchange
     }
 
-    /// Sends an update once. A method in the response is carried out.
+    /// Sends an update once and at once, even if one before it in its chat is under way: so does Telegram
+    /// when it has given up waiting for a response. A method in the response is carried out.
     ///
     /// # Errors
     ///
     /// [`Error::NoWebhook`], [`Error::NotAnUpdate`], [`Error::UpdateTooLarge`] and [`Error::HeadTooLarge`]:
     /// nothing was sent. What goes wrong after that is in the [`Attempt`].
     pub async fn deliver_once(&self, update: Value) -> Result<Exchange, Error> {
-        self.inner.state.deliver(update, 1).await
+        self.inner.state.deliver_once(&update).await
     }
 
     /// Sends any request to the webhook, once. What the bot replies is not carried out.
@@ -380,11 +405,12 @@ impl Telegram {
         self.inner.state.post_raw(&request).await
     }
 
-    /// Queues an update for `getUpdates`: the update's id.
+    /// Queues an update, for whichever way the bot gets its updates: the update's id.
     ///
-    /// This is for bots that poll. The update stays until a `getUpdates` confirms it with a higher `offset`,
-    /// or a `drop_pending_updates` drops it; it never gets too old. While a webhook is set it waits for the
-    /// webhook's end: only [`deliver`](Self::deliver) sends to webhooks.
+    /// If a webhook is set, or as soon as one is, it is sent there as with [`deliver`](Self::deliver), until the
+    /// bot takes it. Else it stays until a `getUpdates` confirms it with a higher `offset`. A
+    /// `drop_pending_updates` drops it, and so does the end of its life: 30 s for inline queries, 150 s for
+    /// callback queries and what has to do with paying, 600 s for chosen results, a day for the rest.
     ///
     /// An update without `update_id` gets the next one. One that has the id of an update still in the queue
     /// takes that one's place.
@@ -412,13 +438,14 @@ impl Telegram {
         Ok(update_id)
     }
 
-    /// How many updates wait for `getUpdates`, those included that were given out but aren't confirmed yet.
+    /// How many updates the bot hasn't taken: those on their way to the webhook, and those that wait for
+    /// `getUpdates`, given out but not confirmed ones included.
     pub fn pending_updates(&self) -> usize {
-        self.inner.state.webhook.queue.len()
+        self.inner.state.webhook.pending_updates()
     }
 
-    /// Waits until a `getUpdates` has confirmed the update, by an `offset` above its id or a negative one
-    /// that leaves it out.
+    /// Waits until the bot has taken the update: until the webhook has answered it with a 2xx, or a
+    /// `getUpdates` has confirmed it, by an `offset` above its id or a negative one that leaves it out.
     ///
     /// # Errors
     ///
@@ -490,6 +517,34 @@ impl Telegram {
             .log
             .wait_for(method, self.inner.state.patience)
             .await
+    }
+
+    /// The next call of whichever method that no wait has been given yet, waiting until there is one; as
+    /// [`wait_for_call`](Self::wait_for_call).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoCall`] if none comes within [`patience`](TelegramBuilder::patience).
+    pub async fn next_call(&self) -> Result<Call, Error> {
+        let state = &self.inner.state;
+        state.log.wait_for("*", state.patience).await
+    }
+
+    /// Moves Telegram's clock, and with it everything that Telegram waits for and the dates it writes: the
+    /// pauses before it sends again, the lives of updates, long polls, idle connections. A response that is
+    /// still awaited may time out.
+    ///
+    /// It goes on from there with Tokio's time, unless the [clock is paused](TelegramBuilder::paused_clock).
+    /// How long a test itself waits ([`patience`](TelegramBuilder::patience)) is always Tokio's time.
+    pub fn advance(&self, by: Duration) {
+        self.inner.state.webhook.clock.advance(by);
+    }
+
+    /// From now on these things go wrong by chance, instead of any that were set before: with the updates that
+    /// are [queued](Self::enqueue) or [delivered](Self::deliver), and with the calls that come as requests.
+    /// What [`deliver_once`](Self::deliver_once) and [`post_raw`](Self::post_raw) send is spared.
+    pub fn faults(&self, faults: Faults) {
+        self.inner.state.faults.set(faults);
     }
 
     /// Answers every further call of that method (in any case) so, even one that doesn't exist yet.

@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use tokio::{
-    sync::oneshot,
-    time::{Instant, timeout_at},
-};
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     answer::Answer,
     args::Args,
+    clock::Clock,
     queue::{Queue, Woken},
     webhook::to_integer,
 };
@@ -37,7 +35,7 @@ pub(super) struct Poll {
 }
 
 /// Only a call that has to wait ends another one that waits.
-pub(super) fn get_updates(queue: &Queue, args: &Args) -> GetUpdates {
+pub(super) fn get_updates(queue: &Queue, args: &Args, clock: &Clock) -> GetUpdates {
     let offset = to_integer(&args.text("offset"));
     let mut limit = integer(args, "limit", MAX_UPDATES, 1, MAX_UPDATES);
     let mut seconds = integer(args, "timeout", 0, 0, MAX_TIMEOUT);
@@ -57,16 +55,17 @@ pub(super) fn get_updates(queue: &Queue, args: &Args) -> GetUpdates {
         None => GetUpdates::Waiting(Poll {
             from,
             limit,
-            until: Instant::now() + Duration::from_secs(seconds),
+            until: clock.now() + Duration::from_secs(seconds),
             woken: queue.wait_for_updates(),
         }),
     }
 }
 
 impl Poll {
-    pub(super) async fn wait(self, queue: &Queue) -> Answer {
-        match timeout_at(self.until, self.woken).await {
-            Ok(Ok(Some(ended))) => ended,
+    pub(super) async fn wait(self, queue: &Queue, clock: &Clock) -> Answer {
+        let left = self.until.saturating_duration_since(clock.now());
+        match clock.timeout(left, self.woken).await {
+            Some(Ok(Some(ended))) => ended,
             _ => queue
                 .get(self.from, self.limit)
                 .map_or_else(none, Answer::json),

@@ -1,7 +1,7 @@
 //! The updates that wait for `getUpdates`, and the one call of it that may wait for updates.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -12,11 +12,9 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Error, answer::Answer, json};
+use super::{Error, answer::Answer, clock::Clock, pending::Pending};
 
-/// The longest update, in bytes of its JSON.
-pub(super) const MAX_UPDATE: usize = 512 << 10;
-const MAX_UPDATES: usize = 100_000;
+pub(super) const MAX_UPDATES: usize = 100_000;
 const MAX_BYTES: usize = 128 << 20;
 /// An answer ends before the update that would make it longer than this many bytes.
 const MAX_ANSWER: usize = 4 << 20;
@@ -29,15 +27,17 @@ const CONFLICT_PAUSE: Duration = Duration::from_secs(3);
 pub(super) struct Queue {
     max_updates: usize,
     max_bytes: usize,
+    clock: Clock,
     inner: Mutex<Inner>,
     /// Every update below this id is confirmed.
     confirmed: watch::Sender<u64>,
+    /// The ids of the last updates that a webhook took. No other lock is taken while this one is held.
+    taken: Mutex<BTreeSet<u64>>,
 }
 
 #[derive(Debug)]
 struct Inner {
-    /// The JSON of each, by its id.
-    updates: BTreeMap<u64, String>,
+    updates: BTreeMap<u64, Pending>,
     bytes: usize,
     next_id: u64,
     poll: Option<oneshot::Sender<Woken>>,
@@ -50,11 +50,11 @@ struct Inner {
 pub(super) type Woken = Option<Answer>;
 
 impl Queue {
-    pub(super) fn new(first_id: u64) -> Self {
-        Self::bounded(first_id, MAX_UPDATES, MAX_BYTES)
+    pub(super) fn new(first_id: u64, clock: Clock) -> Self {
+        Self::bounded(first_id, clock, MAX_UPDATES, MAX_BYTES)
     }
 
-    fn bounded(first_id: u64, max_updates: usize, max_bytes: usize) -> Self {
+    fn bounded(first_id: u64, clock: Clock, max_updates: usize, max_bytes: usize) -> Self {
         let inner = Inner {
             updates: BTreeMap::new(),
             bytes: 0,
@@ -66,8 +66,10 @@ impl Queue {
         Self {
             max_updates,
             max_bytes,
+            clock,
             inner: Mutex::new(inner),
             confirmed: watch::Sender::new(0),
+            taken: Mutex::default(),
         }
     }
 
@@ -79,10 +81,13 @@ impl Queue {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.lock().updates.len()
+        let mut inner = self.lock();
+        inner.forget(self.clock.now());
+        inner.updates.len()
     }
 
-    pub(super) fn push(&self, update: &Map<String, Value>) -> Result<u64, Error> {
+    /// An update as it will wait, with the next id if it has none.
+    pub(super) fn prepare(&self, update: &Map<String, Value>) -> Result<Pending, Error> {
         let mut inner = self.lock();
         let id = match update.get("update_id") {
             None => inner.next_id,
@@ -91,23 +96,53 @@ impl Queue {
         if id < *self.confirmed.borrow() {
             return Err(Error::AlreadyConfirmed { update_id: id });
         }
-        let json = json::update(id, update);
-        if json.len() > MAX_UPDATE {
-            return Err(Error::UpdateTooLarge { bytes: json.len() });
-        }
-        if inner.updates.len() >= self.max_updates || inner.bytes + json.len() > self.max_bytes {
+        let pending = Pending::new(id, update, self.clock.now())?;
+        if inner.updates.len() >= self.max_updates
+            || inner.bytes + pending.json.len() > self.max_bytes
+        {
             return Err(Error::QueueFull);
         }
         inner.next_id = inner.next_id.max(id.saturating_add(1));
-        inner.bytes += json.len();
-        if let Some(replaced) = inner.updates.insert(id, json) {
-            inner.bytes -= replaced.len();
-        }
+        Ok(pending)
+    }
+
+    pub(super) fn push(&self, pending: Pending) {
+        let mut inner = self.lock();
+        inner.insert(pending);
         if let Some(poll) = inner.poll.take() {
             // An error means that it has just stopped waiting.
             poll.send(None).ok();
         }
-        Ok(id)
+    }
+
+    /// Takes out all updates.
+    pub(super) fn take_all(&self) -> impl Iterator<Item = Pending> + use<> {
+        let mut inner = self.lock();
+        inner.bytes = 0;
+        std::mem::take(&mut inner.updates).into_values()
+    }
+
+    /// Takes updates back that a webhook hasn't taken, but those that were confirmed before it was set.
+    pub(super) fn restore(&self, updates: impl IntoIterator<Item = Pending>) {
+        let mut inner = self.lock();
+        let confirmed = *self.confirmed.borrow();
+        for pending in updates {
+            if pending.id >= confirmed {
+                inner.insert(pending);
+            }
+        }
+    }
+
+    /// A webhook has taken the update.
+    pub(super) fn note_taken(&self, id: u64) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.insert(id);
+        if taken.len() > MAX_UPDATES {
+            taken.pop_first();
+        }
+        drop(taken);
+        // Those who wait look again.
+        self.confirmed.send_modify(|_| {});
     }
 
     /// Drops all updates.
@@ -133,7 +168,10 @@ impl Queue {
         };
         let kept = inner.updates.split_off(&from);
         let confirmed = std::mem::replace(&mut inner.updates, kept);
-        inner.bytes -= confirmed.values().map(String::len).sum::<usize>();
+        inner.bytes -= confirmed
+            .values()
+            .map(|update| update.json.len())
+            .sum::<usize>();
         self.confirmed
             .send_if_modified(|below| from > std::mem::replace(below, from.max(*below)));
         from
@@ -141,15 +179,16 @@ impl Queue {
 
     /// The result of a `getUpdates`; `None` if there is no update.
     pub(super) fn get(&self, from: u64, limit: usize) -> Option<String> {
-        let inner = self.lock();
+        let mut inner = self.lock();
+        inner.forget(self.clock.now());
         let mut left = MAX_ANSWER;
         let updates: Vec<_> = inner
             .updates
             .range(from..)
             .take(limit)
-            .map_while(|(_, json)| {
-                left = left.checked_sub(json.len())?;
-                Some(json.as_str())
+            .map_while(|(_, update)| {
+                left = left.checked_sub(update.json.len())?;
+                Some(String::from_utf8_lossy(&update.json))
             })
             .collect();
         (!updates.is_empty()).then(|| format!("[{}]", updates.join(",")))
@@ -169,29 +208,33 @@ impl Queue {
     pub(super) fn end_poll(&self, text: &str) {
         let mut inner = self.lock();
         if let Some(poll) = inner.poll.take().filter(|poll| !poll.is_closed()) {
-            let answer = inner.conflict(text);
+            let answer = inner.conflict(text, self.clock.now());
             poll.send(Some(answer)).ok();
         }
     }
 
     /// A 409: at once, unless there has just been one.
     pub(super) fn conflict(&self, text: &str) -> Answer {
-        self.lock().conflict(text)
+        self.lock().conflict(text, self.clock.now())
     }
 
     /// How long ago the last call came, if it had the same offset.
     pub(super) fn since_same(&self, offset: i64) -> Option<Duration> {
-        let now = Instant::now();
+        let now = self.clock.now();
         let last = self.lock().last_poll.replace((offset, now));
         last.filter(|last| last.0 == offset)
             .map(|last| now - last.1)
     }
 
     pub(super) async fn wait_until_confirmed(&self, id: u64) {
+        let is_taken = || {
+            let taken = self.taken.lock();
+            taken.unwrap_or_else(PoisonError::into_inner).contains(&id)
+        };
         // The sender is in `self`, so the channel is open.
         self.confirmed
             .subscribe()
-            .wait_for(|below| id < *below)
+            .wait_for(|below| id < *below || is_taken())
             .await
             .ok();
     }
@@ -209,9 +252,25 @@ impl Inner {
             .map_or(self.next_id, |(id, _)| *id)
     }
 
-    fn conflict(&mut self, text: &str) -> Answer {
+    /// Drops the updates whose life has ended.
+    fn forget(&mut self, now: Instant) {
+        let bytes = &mut self.bytes;
+        self.updates.retain(|_, update| {
+            let is_over = update.is_over(now);
+            *bytes -= if is_over { update.json.len() } else { 0 };
+            !is_over
+        });
+    }
+
+    fn insert(&mut self, pending: Pending) {
+        self.bytes += pending.json.len();
+        if let Some(replaced) = self.updates.insert(pending.id, pending) {
+            self.bytes -= replaced.json.len();
+        }
+    }
+
+    fn conflict(&mut self, text: &str, now: Instant) -> Answer {
         let answer = Answer::error(409, text);
-        let now = Instant::now();
         if self.next_conflict_at.is_some_and(|at| now < at) {
             return answer.after(CONFLICT_PAUSE);
         }
@@ -224,10 +283,13 @@ impl Inner {
 mod tests {
     use serde_json::json;
 
-    use super::*;
+    use super::{
+        super::{json, pending::MAX_UPDATE},
+        *,
+    };
 
     fn queue(ids: impl IntoIterator<Item = u64>) -> Queue {
-        let queue = Queue::new(1);
+        let queue = Queue::new(1, Clock::default());
         for id in ids {
             push(&queue, id).unwrap();
         }
@@ -235,7 +297,9 @@ mod tests {
     }
 
     fn push(queue: &Queue, id: u64) -> Result<u64, Error> {
-        queue.push(json!({"update_id": id, "poll": {}}).as_object().unwrap())
+        let update = json!({"update_id": id, "poll": {}});
+        queue.push(queue.prepare(update.as_object().unwrap())?);
+        Ok(id)
     }
 
     fn ids(queue: &Queue, from: u64, limit: usize) -> Vec<u64> {
@@ -247,8 +311,8 @@ mod tests {
             .collect()
     }
 
-    #[test]
-    fn an_offset_confirms_what_lies_below_it() {
+    #[tokio::test]
+    async fn an_offset_confirms_what_lies_below_it() {
         for (offset, expected) in [
             (0, vec![1, 2, 3, 4]),
             (1, vec![1, 2, 3, 4]),
@@ -268,8 +332,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn updates_come_in_the_order_of_their_ids_and_as_written_for_webhooks() {
+    #[tokio::test]
+    async fn updates_come_in_the_order_of_their_ids_and_as_written_for_webhooks() {
         let queue = queue([9, 7, 8, 7]);
         assert_eq!(ids(&queue, 0, 2), [7, 8]);
         assert_eq!(
@@ -279,39 +343,39 @@ mod tests {
         assert_eq!(queue.next_update_id(), 10);
     }
 
-    #[test]
-    fn an_answer_has_at_most_4_mib() {
-        let queue = Queue::new(1);
+    #[tokio::test]
+    async fn an_answer_has_at_most_4_mib() {
+        let queue = Queue::new(1, Clock::default());
         let long = json!({"poll": "a".repeat(MAX_UPDATE - 100)});
         for _ in 0..10 {
-            queue.push(long.as_object().unwrap()).unwrap();
+            queue.push(queue.prepare(long.as_object().unwrap()).unwrap());
         }
         assert_eq!(ids(&queue, 1, 100), (1..=8).collect::<Vec<_>>());
     }
 
-    #[test]
-    fn the_queue_is_bounded_in_number_and_in_bytes() {
-        let queue = Queue::bounded(1, 2, usize::MAX);
+    #[tokio::test]
+    async fn the_queue_is_bounded_in_number_and_in_bytes() {
+        let queue = Queue::bounded(1, Clock::default(), 2, usize::MAX);
         assert!(push(&queue, 1).is_ok() && push(&queue, 2).is_ok());
         assert!(matches!(push(&queue, 3), Err(Error::QueueFull)));
         queue.confirm(2);
         assert!(push(&queue, 3).is_ok(), "there is room again");
 
         let size = json::update(1, json!({"poll": {}}).as_object().unwrap()).len();
-        let queue = Queue::bounded(1, 100, 2 * size + 1);
+        let queue = Queue::bounded(1, Clock::default(), 100, 2 * size + 1);
         assert!(push(&queue, 1).is_ok() && push(&queue, 2).is_ok());
         assert!(matches!(push(&queue, 3), Err(Error::QueueFull)));
         queue.clear();
         assert!(push(&queue, 3).is_ok(), "there is room again");
         let too_long = json!({"poll": "a".repeat(MAX_UPDATE)});
         assert!(matches!(
-            queue.push(too_long.as_object().unwrap()),
+            queue.prepare(too_long.as_object().unwrap()),
             Err(Error::UpdateTooLarge { .. })
         ));
     }
 
-    #[test]
-    fn what_was_confirmed_does_not_come_again() {
+    #[tokio::test]
+    async fn what_was_confirmed_does_not_come_again() {
         let queue = queue(1..=4);
         queue.confirm(3);
         assert!(matches!(

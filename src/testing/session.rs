@@ -5,23 +5,21 @@ use std::{
     net::{IpAddr, SocketAddr},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
-use tokio::{
-    net::lookup_host,
-    sync::Semaphore,
-    time::{Instant, timeout},
-};
+use tokio::{net::lookup_host, sync::Semaphore, time::Instant};
 
 use super::{
     args::Args,
+    clock::Clock,
     connection::Connection,
     exchange::{Attempt, AttemptError},
     http1::{self, Headers},
-    state::now,
+    ramp::Ramp,
     tls::Tls,
     url::WebhookUrl,
     webhook::WebhookSettings,
@@ -29,6 +27,9 @@ use super::{
 };
 
 pub(super) const SECRET_HEADER: &str = "X-Telegram-Bot-Api-Secret-Token";
+
+/// A webhook that answers nothing but 410 for longer than this is deleted.
+const MAX_GONE: Duration = Duration::from_secs(23 * 60 * 60);
 
 /// A webhook that is set, with the connections to it.
 #[derive(Debug)]
@@ -43,6 +44,13 @@ pub(super) struct Session {
     /// When, in Unix seconds, and what.
     last_error: Mutex<Option<(u64, String)>>,
     address: Mutex<Option<IpAddr>>,
+    clock: Clock,
+    /// If connections are opened at Telegram's pace.
+    ramp: Option<Mutex<Ramp>>,
+    /// How many requests were let through but haven't got their connection yet.
+    starting: AtomicUsize,
+    /// Since when every answer is a 410.
+    gone_since: Mutex<Option<Instant>>,
 }
 
 impl Session {
@@ -51,6 +59,7 @@ impl Session {
         url: WebhookUrl,
         tls: Option<Tls>,
         connections: Arc<AtomicU64>,
+        clock: Clock,
     ) -> Self {
         let permits = usize::try_from(settings.max_connections)
             .unwrap_or(1)
@@ -69,6 +78,73 @@ impl Session {
             idle: Mutex::default(),
             connections,
             last_error: Mutex::default(),
+            clock,
+            ramp: None,
+            starting: AtomicUsize::new(0),
+            gone_since: Mutex::default(),
+        }
+    }
+
+    /// Opens connections at Telegram's pace.
+    pub(super) fn paced(mut self) -> Self {
+        self.ramp = Some(Mutex::default());
+        self
+    }
+
+    pub(super) fn max_connections(&self) -> usize {
+        usize::try_from(self.settings.max_connections).unwrap_or(usize::MAX)
+    }
+
+    /// Whether a request can be sent now, where so many are under way and so many connections are wanted.
+    /// If not: when to ask again, unless that depends on those under way.
+    pub(super) fn may_send(
+        &self,
+        under_way: usize,
+        wanted: usize,
+        now: Instant,
+    ) -> Result<(), Option<Instant>> {
+        let Some(ramp) = &self.ramp else {
+            return Ok(());
+        };
+        let mut idle = self.lock_idle();
+        idle.retain_mut(|connection| connection.is_open(now));
+        if idle.len() <= self.starting.load(Ordering::Relaxed) {
+            let mut ramp = ramp.lock().unwrap_or_else(PoisonError::into_inner);
+            ramp.open(now, under_way, wanted)?;
+        }
+        drop(idle);
+        self.starting.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// A request has got its connection, or failed to.
+    fn started(&self) {
+        let one_less = |starting: usize| Some(starting.saturating_sub(1));
+        self.starting
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
+            .ok();
+    }
+
+    /// Takes note of what an attempt came to: whether this webhook is gone for good.
+    pub(super) fn note(&self, attempt: &Attempt) -> bool {
+        let now = self.clock.now();
+        if let Some(error) = &attempt.error {
+            self.note_error(error);
+        } else if let Some(ramp) = &self.ramp {
+            let mut ramp = ramp.lock().unwrap_or_else(PoisonError::into_inner);
+            ramp.succeeded(now);
+        }
+        let mut gone_since = self
+            .gone_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match attempt.status {
+            Some(410) => now > *gone_since.get_or_insert(now) + MAX_GONE,
+            Some(_) => {
+                *gone_since = None;
+                false
+            }
+            None => false,
         }
     }
 
@@ -104,14 +180,13 @@ impl Session {
     pub(super) async fn attempt(&self, request: &Request, limits: Limits) -> (Attempt, Args) {
         // The semaphore is never closed.
         let _permit = self.permits.acquire().await.ok();
-        let started = Instant::now();
+        let started = self.clock.now();
         let mut id = None;
-        match self.send(request, limits, &mut id).await {
-            Ok((answer, args)) => (wire::attempt(answer, id, started.elapsed()), args),
-            Err(error) => (
-                Attempt::failed(error, id, started.elapsed()),
-                Args::default(),
-            ),
+        let sent = self.send(request, limits, &mut id).await;
+        let elapsed = self.clock.now() - started;
+        match sent {
+            Ok((answer, args)) => (wire::attempt(answer, id, elapsed), args),
+            Err(error) => (Attempt::failed(error, id, elapsed), Args::default()),
         }
     }
 
@@ -121,19 +196,20 @@ impl Session {
         limits: Limits,
         id: &mut Option<u64>,
     ) -> Result<(Answer, Args), AttemptError> {
-        let connection = timeout(limits.response, self.connection()).await;
-        let mut connection =
-            connection.map_err(|_| AttemptError::Connect(ErrorKind::TimedOut))??;
+        let connection = self.clock.timeout(limits.response, self.connection()).await;
+        self.started();
+        let mut connection = connection.ok_or(AttemptError::Connect(ErrorKind::TimedOut))??;
         *id = Some(connection.id);
-        let exchange = timeout(limits.response, connection.exchange(request, limits.body)).await;
-        let (answer, is_sent) = exchange.map_err(|_| AttemptError::TimedOut)??;
+        let exchange = connection.exchange(request, limits.body, &self.clock);
+        let exchange = self.clock.timeout(limits.response, exchange).await;
+        let (answer, is_sent) = exchange.ok_or(AttemptError::TimedOut)??;
         let mut args = Args::keeping(limits.keep);
         let content_type = http1::header(&answer.headers, "content-type");
         if let Err(refusal) = args.read_body(content_type, &answer.body).await {
             return Err(connection.refuse(refusal));
         }
         if answer.keep_alive && is_sent && request.is_complete {
-            connection.rest();
+            connection.rest(self.clock.now());
             self.lock_idle().push(connection);
         }
         Ok((answer, args))
@@ -148,7 +224,7 @@ impl Session {
             let Some(mut connection) = idle else {
                 return self.connect().await;
             };
-            if connection.is_open() {
+            if connection.is_open(self.clock.now()) {
                 return Ok(connection);
             }
         }
@@ -175,20 +251,22 @@ impl Session {
         };
         *self.address.lock().unwrap_or_else(PoisonError::into_inner) = Some(address.ip());
         let id = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
-        Connection::open(id, address, self.tls.as_ref()).await
+        Connection::open(id, address, self.tls.as_ref(), self.clock.now()).await
     }
 
     pub(super) fn close_idle(&self) {
+        let now = self.clock.now();
         self.lock_idle()
-            .retain(|connection| !connection.is_idle_for_too_long());
+            .retain(|connection| !connection.is_idle_for_too_long(now));
     }
 
-    pub(super) fn note_error(&self, error: &AttemptError) {
+    fn note_error(&self, error: &AttemptError) {
         if *error != AttemptError::Closed {
             *self
                 .last_error
                 .lock()
-                .unwrap_or_else(PoisonError::into_inner) = Some((now(), error.to_string()));
+                .unwrap_or_else(PoisonError::into_inner) =
+                Some((self.clock.unix(), error.to_string()));
         }
     }
 

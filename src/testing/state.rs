@@ -8,6 +8,7 @@ use super::{
     answer::{Answer, Overrides},
     args::Args,
     call::{Call, CallLog},
+    faults::Chance,
     files::Files,
     methods,
     polling::GetUpdates,
@@ -23,6 +24,7 @@ pub(super) struct State {
     pub(super) webhook: Webhook,
     pub(super) log: CallLog,
     pub(super) overrides: Overrides,
+    pub(super) faults: Chance,
     pub(super) limits: Limits,
     pub(super) files: Files,
     /// Longer waits between attempts are cut to this.
@@ -58,7 +60,7 @@ impl State {
             }
             GetUpdates::Waiting(poll) => {
                 let number = self.log.push(call);
-                let answer = poll.wait(&self.webhook.queue).await;
+                let answer = poll.wait(&self.webhook.queue, &self.webhook.clock).await;
                 self.log.answered(number, answer.to_value());
                 answer
             }

@@ -3,10 +3,7 @@
 
 use std::{
     net::IpAddr,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -18,9 +15,14 @@ use super::{
     Error, allowed,
     answer::Answer,
     args::Args,
+    back_off::BackOff,
     certificate::Trusted,
+    clock::Clock,
+    exchange::Outcome,
+    pending::Pending,
     polling::{self, GetUpdates},
-    queue::Queue,
+    queue::{MAX_UPDATES, Queue},
+    sender::{Delivery, Sender, Watch},
     session::Session,
     tls::Tls,
     url::WebhookUrl,
@@ -56,9 +58,12 @@ pub(super) struct Webhook {
     cooldown: Duration,
     /// Trusted where the webhook has no certificate of its own.
     roots: Trusted,
-    /// Updates on their way.
-    pub(super) pending: AtomicUsize,
-    /// Updates that wait for `getUpdates`.
+    /// Whether connections are opened at Telegram's pace.
+    is_paced: bool,
+    pub(super) clock: Clock,
+    /// Updates on their way to the webhook.
+    pub(super) sender: Sender,
+    /// Updates that wait for `getUpdates` or a webhook.
     pub(super) queue: Queue,
     connections: Arc<AtomicU64>,
 }
@@ -80,24 +85,28 @@ impl Rules {
 }
 
 impl Webhook {
-    pub(super) fn new(cooldown: Duration, first_update_id: u64, roots: Trusted) -> Self {
+    pub(super) fn new(
+        cooldown: Duration,
+        first_update_id: u64,
+        roots: Trusted,
+        is_paced: bool,
+        clock: Clock,
+    ) -> Self {
         Self {
             current: watch::Sender::new(None),
             rules: Mutex::default(),
             cooldown,
             roots,
-            pending: AtomicUsize::new(0),
-            queue: Queue::new(first_update_id),
+            is_paced,
+            sender: Sender::default(),
+            queue: Queue::new(first_update_id, clock.clone()),
+            clock,
             connections: Arc::default(),
         }
     }
 
     pub(super) fn session(&self) -> Option<Arc<Session>> {
         self.current.borrow().clone()
-    }
-
-    pub(super) fn subscribe(&self) -> watch::Receiver<Option<Arc<Session>>> {
-        self.current.subscribe()
     }
 
     pub(super) fn settings(&self) -> Option<WebhookSettings> {
@@ -123,7 +132,7 @@ impl Webhook {
         // Held to the end: two calls at once come one after the other.
         let mut rules = self.rules();
         if !url.is_empty() && !is_internal {
-            let now = Instant::now();
+            let now = self.clock.now();
             if rules.next_set_at.is_some_and(|at| now < at) {
                 return Answer::too_many_requests(1);
             }
@@ -133,10 +142,10 @@ impl Webhook {
         let drop_pending = is_true(&args.text("drop_pending_updates"));
         if url.is_empty() {
             if drop_pending {
-                self.queue.clear();
+                self.drop_pending();
             }
             if old.is_some() || drop_pending {
-                self.current.send_replace(None);
+                self.stop();
                 return Answer::ok(true).description("Webhook was deleted");
             }
             rules.allow(args);
@@ -154,17 +163,22 @@ impl Webhook {
         self.queue
             .end_poll("Conflict: terminated by setWebhook request");
         if drop_pending {
-            self.queue.clear();
+            self.drop_pending();
         }
         match check(&asked, &self.roots) {
             Ok((url, tls)) => {
                 rules.allow(args);
-                let session = Session::new(asked, url, tls, Arc::clone(&self.connections));
-                self.current.send_replace(Some(Arc::new(session)));
+                let connections = Arc::clone(&self.connections);
+                let session = Session::new(asked, url, tls, connections, self.clock.clone());
+                self.begin(if self.is_paced {
+                    session.paced()
+                } else {
+                    session
+                });
                 Answer::ok(true).description("Webhook was set")
             }
             Err(reason) => {
-                self.current.send_replace(None);
+                self.stop();
                 Answer::error(400, format!("Bad Request: {reason}"))
             }
         }
@@ -176,7 +190,7 @@ impl Webhook {
         let mut info = json!({
             "url": session.as_ref().map_or("", |session| &session.settings.url),
             "has_custom_certificate": session.as_ref().is_some_and(|session| session.settings.certificate.is_some()),
-            "pending_update_count": self.pending.load(Ordering::Relaxed) + self.queue.len(),
+            "pending_update_count": self.pending_updates(),
         });
         if let Some(session) = session {
             if let Some((date, message)) = session.last_error() {
@@ -201,22 +215,103 @@ impl Webhook {
             return GetUpdates::Done(self.queue.conflict(text));
         }
         rules.allow(args);
-        polling::get_updates(&self.queue, args)
+        polling::get_updates(&self.queue, args, &self.clock)
     }
 
-    /// Queues an update for `getUpdates`.
+    /// From now on updates go to that webhook, beginning with those that wait.
+    fn begin(&self, session: Session) {
+        self.current.send_replace(Some(Arc::new(session)));
+        self.sender.restart(self.clock.now());
+        for pending in self.queue.take_all() {
+            self.sender.push(Delivery::new(pending, None));
+        }
+    }
+
+    /// There is no webhook any more. What it hasn't taken waits for the next one, or for `getUpdates`.
+    fn stop(&self) {
+        self.current.send_replace(None);
+        let stopped = self.sender.take_all().into_iter();
+        self.queue
+            .restore(stopped.map(|delivery| delivery.end(Outcome::Stopped)));
+    }
+
+    fn drop_pending(&self) {
+        self.queue.clear();
+        for delivery in self.sender.drop_all() {
+            delivery.end(Outcome::Dropped);
+        }
+    }
+
+    /// Deletes the webhook, if it is still that one.
+    pub(super) fn delete_gone(&self, gone: &Arc<Session>) {
+        let _rules = self.rules();
+        if self.is_current(gone) {
+            self.stop();
+        }
+    }
+
+    fn is_current(&self, session: &Arc<Session>) -> bool {
+        self.session()
+            .is_some_and(|current| Arc::ptr_eq(&current, session))
+    }
+
+    /// Sends an update again after a failure, to whichever webhook there is by then.
+    pub(super) fn retry(&self, mut delivery: Delivery, failed: &Arc<Session>, wait: Duration) {
+        let _rules = self.rules();
+        let now = self.clock.now();
+        let queue = delivery.pending.queue;
+        if self.sender.is_dropped(&delivery) {
+            self.sender.done(queue, now);
+            delivery.end(Outcome::Dropped);
+        } else if self.is_current(failed) {
+            self.sender.put_back(delivery, now + wait);
+        } else if self.session().is_some() {
+            delivery.back_off = BackOff::default();
+            self.sender.put_back(delivery, now);
+        } else {
+            self.sender.done(queue, now);
+            let pending = delivery.end(Outcome::Stopped);
+            self.queue.restore([pending]);
+        }
+    }
+
+    /// How many updates wait for `getUpdates` or are on their way to the webhook.
+    pub(super) fn pending_updates(&self) -> usize {
+        self.sender.len() + self.queue.len()
+    }
+
+    /// Queues an update for the webhook, whatever types it asks for.
+    pub(super) fn deliver(&self, pending: Pending, watch: Watch) -> Result<(), Error> {
+        let _rules = self.rules();
+        if self.session().is_none() {
+            return Err(Error::NoWebhook);
+        }
+        self.sender.push(Delivery::new(pending, Some(watch)));
+        Ok(())
+    }
+
+    /// Queues an update for the webhook or for `getUpdates`.
     pub(super) fn enqueue(&self, update: &Map<String, Value>) -> Result<u64, Error> {
         let rules = self.rules();
         let asked = rules.allowed_updates.as_deref();
         let unwanted = update
             .keys()
             .find(|key| *key != "update_id" && !allowed::is_wanted(asked, key));
-        match unwanted {
-            Some(update_type) => Err(Error::NotAllowed {
+        if let Some(update_type) = unwanted {
+            return Err(Error::NotAllowed {
                 update_type: update_type.clone(),
-            }),
-            None => self.queue.push(update),
+            });
         }
+        let pending = self.queue.prepare(update)?;
+        let update_id = pending.id;
+        if self.session().is_none() {
+            self.queue.push(pending);
+        } else if self.sender.len() < MAX_UPDATES {
+            self.sender.push(Delivery::new(pending, None));
+        } else {
+            return Err(Error::QueueFull);
+        }
+        Ok(update_id)
     }
 
     /// Whether the bot asks for updates of that type.
@@ -305,7 +400,8 @@ mod tests {
     use super::*;
 
     fn webhook(cooldown: Duration) -> Webhook {
-        Webhook::new(cooldown, 1, Trusted::new(Vec::new()).unwrap())
+        let roots = Trusted::new(Vec::new()).unwrap();
+        Webhook::new(cooldown, 1, roots, false, Clock::default())
     }
 
     fn args(form: &str) -> Args {
@@ -320,8 +416,8 @@ mod tests {
         answer["description"].as_str().unwrap().to_owned()
     }
 
-    #[test]
-    fn each_change_has_the_servers_own_description() {
+    #[tokio::test]
+    async fn each_change_has_the_servers_own_description() {
         let webhook = webhook(Duration::ZERO);
         let deleted =
             |webhook: &Webhook| webhook.delete(&Args::default()).to_value()["description"].clone();
@@ -349,8 +445,8 @@ mod tests {
         assert_eq!(webhook.settings(), None);
     }
 
-    #[test]
-    fn a_refused_call_leaves_no_webhook() {
+    #[tokio::test]
+    async fn a_refused_call_leaves_no_webhook() {
         let long = format!("url=http://h/&secret_token={}", "a".repeat(257));
         for (form, error) in [
             ("url=ftp://h/", "Bad Request: invalid webhook URL specified"),
@@ -371,8 +467,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn numbers_are_clamped() {
+    #[tokio::test]
+    async fn numbers_are_clamped() {
         for (given, expected) in [
             ("", 100),
             ("0", 1),
@@ -391,8 +487,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn allowed_updates_outlive_the_webhook() {
+    #[tokio::test]
+    async fn allowed_updates_outlive_the_webhook() {
         let webhook = webhook(Duration::ZERO);
         let allowed = |form: &str| {
             set(&webhook, &format!("url=http://h/{form}"));

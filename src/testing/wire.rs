@@ -31,6 +31,17 @@ impl Request {
             is_complete: true,
         }
     }
+
+    /// The same bytes in so many pieces, with that pause between them.
+    pub(super) fn in_pieces(self, count: usize, pause: Duration) -> Self {
+        let all = Bytes::from(self.pieces.concat());
+        let size = all.len().div_ceil(count.max(1)).max(1);
+        Self {
+            pieces: all.chunks(size).map(|piece| all.slice_ref(piece)).collect(),
+            pause,
+            ..self
+        }
+    }
 }
 
 /// How much time and space a response may take.

@@ -26,6 +26,8 @@ mod c_wanted;
 #[cfg(all(feature = "client", feature = "testing"))]
 mod d_delivery;
 #[cfg(all(feature = "testing", feature = "tokio"))]
+mod d_faults;
+#[cfg(all(feature = "testing", feature = "tokio"))]
 mod d_sequence;
 #[cfg(feature = "tokio")]
 mod d_stores;

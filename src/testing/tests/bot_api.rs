@@ -1,3 +1,5 @@
+use std::io::Write as _;
+
 use super::*;
 
 const HEAD: &str = "Connection: keep-alive\r\nContent-Type: application/json\r\n";
@@ -111,19 +113,73 @@ async fn arguments_come_from_query_and_body_and_the_first_wins() {
 }
 
 #[tokio::test]
+async fn compressed_and_chunked_requests_are_read() {
+    let (telegram, bot) = start().await;
+    let json = r#"{"chat_id":7,"text":"small"}"#;
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(json.as_bytes()).unwrap();
+    let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    zlib.write_all(json.as_bytes()).unwrap();
+    let gzip = gzip.finish().unwrap();
+    for (encoding, body) in [("gzip", gzip), ("deflate", zlib.finish().unwrap())] {
+        let head = format!(
+            "POST {bot}/sendMessage HTTP/1.1\r\nContent-Type: application/json\r\nContent-Encoding: {encoding}\r\n"
+        );
+        let plain = format!("{head}Content-Length: {}\r\n\r\n", body.len());
+        let plain = [plain.as_bytes(), &body].concat();
+        let (one, two) = body.split_at(5);
+        let chunked = [
+            format!("{head}Transfer-Encoding: chunked\r\n\r\n5\r\n").as_bytes(),
+            one,
+            format!("\r\n{:x}\r\n", two.len()).as_bytes(),
+            two,
+            b"\r\n0\r\n\r\n",
+        ]
+        .concat();
+        for request in [plain, chunked] {
+            let response = call(&telegram, request).await;
+            assert!(response.contains(r#""text":"small""#), "{response}");
+        }
+    }
+    assert_eq!(telegram.calls().len(), 4);
+}
+
+#[tokio::test]
+async fn an_idle_client_is_closed_after_500_seconds() {
+    let (telegram, bot) = start().await;
+    let address = telegram.api_url().trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut buffer = Vec::new();
+    for _ in 0..2 {
+        let request = get(&format!("{bot}/getMe"));
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let answer = read_message(&mut stream, &mut buffer).await;
+        assert!(answer.unwrap().contains("\"id\":42"));
+        telegram.advance(400 * SECOND);
+    }
+    telegram.advance(100 * SECOND);
+    let end = timeout(SECOND, stream.read(&mut [0; 1])).await.unwrap();
+    assert_eq!(end.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn the_test_environment_and_the_method_as_an_argument_work() {
     let (telegram, bot) = start().await;
     call(&telegram, &get(&format!("{bot}/test/getMe"))).await;
-    call(&telegram, &get(&format!("{bot}/?method=getMe"))).await;
+    call(&telegram, &get(&format!("{bot}/?method=GETME"))).await;
+    let form = "application/x-www-form-urlencoded";
+    let in_body = post(&format!("{bot}/?method=getMe"), form, "method=close");
+    call(&telegram, &in_body).await;
+    call(&telegram, &post(&format!("{bot}/"), form, "method=getMe")).await;
     let calls = telegram.calls();
     assert_eq!(
         calls
             .iter()
             .map(|call| call.test_environment)
             .collect::<Vec<_>>(),
-        [true, false]
+        [true, false, false, false]
     );
-    assert!(calls.iter().all(Call::is_ok));
+    assert!(calls.iter().all(|call| call.is_ok() && call.is("getMe")));
 }
 
 #[tokio::test]

@@ -3,8 +3,10 @@
 mod bot_api;
 mod decoders;
 mod every_method;
+mod faults;
 mod files;
 mod polling;
+mod queues;
 mod reading;
 mod redelivery;
 mod replies;
@@ -15,7 +17,6 @@ mod world;
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use serde_json::json;
@@ -82,6 +83,21 @@ impl Bot {
             .filter(|(_, request)| !request.starts_with("HTTP/"))
             .collect()
     }
+
+    /// The update ids of the next requests.
+    async fn next_ids(&mut self, count: usize) -> Vec<u64> {
+        let mut ids = Vec::new();
+        while ids.len() < count {
+            let (_, request) = timeout(5 * SECOND, self.requests.recv())
+                .await
+                .unwrap()
+                .unwrap();
+            let body: Value =
+                serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap();
+            ids.push(body["update_id"].as_u64().unwrap());
+        }
+        ids
+    }
 }
 
 async fn answer_all<S>(
@@ -136,11 +152,11 @@ async fn telegram_for(bot: &Bot) -> Telegram {
 }
 
 /// One call over a connection of its own: the response's bytes.
-async fn call(telegram: &Telegram, request: &str) -> String {
+async fn call(telegram: &Telegram, request: impl AsRef<[u8]>) -> String {
     let mut stream = TcpStream::connect(telegram.api_url().trim_start_matches("http://"))
         .await
         .unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.write_all(request.as_ref()).await.unwrap();
     timeout(SECOND, read_message(&mut stream, &mut Vec::new()))
         .await
         .unwrap()

@@ -197,14 +197,19 @@ async fn pending_updates_are_counted_and_can_be_dropped() {
 }
 
 #[tokio::test]
-async fn what_is_queued_waits_for_the_end_of_the_webhook() {
-    let mut bot = Bot::start(&[]).await;
-    let telegram = telegram_for(&bot).await;
+async fn what_a_webhook_has_not_taken_waits_for_get_updates() {
+    let telegram = start().await;
+    telegram.set_webhook("http://127.0.0.1:1/", None).unwrap();
     let id = telegram.enqueue(update::text(7, "a")).unwrap();
-    assert!(telegram.deliver(update::text(7, "b")).await.is_delivered());
-    assert_eq!(bot.seen().len(), 1);
-    telegram.set_webhook("", None).unwrap();
-    assert_eq!(ids(&telegram, "").await, [id]);
+    let (exchange, ()) = tokio::join!(telegram.deliver(update::text(7, "b")), async {
+        tokio::task::yield_now().await;
+        telegram.set_webhook("", None).unwrap();
+    });
+    assert!(matches!(exchange.outcome, Outcome::Stopped), "{exchange:?}");
+    while telegram.inner.state.webhook.queue.len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(ids(&telegram, "").await, [id, exchange.update_id]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -40,6 +40,7 @@ async fn head_and_body_are_written_apart() {
         url::WebhookUrl::parse("http://h/").unwrap(),
         None,
         Arc::default(),
+        clock::Clock::default(),
     );
     let whole = RawRequest::new().body("{}").build(&session).pieces;
     assert_eq!(whole.len(), 2);

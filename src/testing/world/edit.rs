@@ -8,7 +8,7 @@ use super::{
     message::content_of,
     request::{Request, bad},
 };
-use crate::testing::{answer::Answer, state::now};
+use crate::testing::answer::Answer;
 
 const NOT_MODIFIED: &str = "message is not modified: specified new message content and reply markup are exactly \
     the same as a current content and reply markup of the message";
@@ -31,7 +31,7 @@ impl People {
             return Err(bad("message to edit not found"));
         }
         let mut message = json!({
-            "message_id": message_id, "from": self.bot, "chat": chat.value(), "date": now(), "edit_date": now(),
+            "message_id": message_id, "from": self.bot, "chat": chat.value(), "date": self.clock.unix(), "edit_date": self.clock.unix(),
         });
         change.apply(&mut message);
         Ok(message)
@@ -63,6 +63,7 @@ impl People {
     ) -> Result<Option<Value>, Answer> {
         let is_made_up = self.chats.get(&chat_id).is_none_or(|chat| chat.is_made_up);
         let bot_id = self.bot_id();
+        let now = self.clock.unix();
         let Some(entry) = self.entry_mut(chat_id, message_id) else {
             return Ok(None);
         };
@@ -81,7 +82,7 @@ impl People {
             return Err(bad(NOT_MODIFIED));
         }
         if content_of(&message) != content_of(&entry.message) {
-            message["edit_date"] = now().into();
+            message["edit_date"] = now.into();
         }
         entry.message = message.clone();
         Ok(Some(message))

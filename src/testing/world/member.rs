@@ -6,7 +6,7 @@ use super::{
     People, Reply,
     request::{Request, bad},
 };
-use crate::testing::{schema, state::now};
+use crate::testing::schema;
 
 /// A right that a chat's administrators may have or lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +127,7 @@ impl People {
         let old = chat.members.insert(user_id, member.clone());
         let old = old.unwrap_or_else(|| new("left", &user));
         json!({
-            "chat": chat.value(), "from": by, "date": now(),
+            "chat": chat.value(), "from": by, "date": self.clock.unix(),
             "old_chat_member": old, "new_chat_member": member,
         })
     }

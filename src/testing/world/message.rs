@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{Chat, Kind, People};
-use crate::testing::state::now;
 
 /// A message as the bot sees it, and what it doesn't see.
 #[derive(Clone, Debug)]
@@ -105,7 +104,7 @@ impl People {
             message.insert("from".to_owned(), from.clone());
         }
         message.insert("chat".to_owned(), chat.value());
-        message.insert("date".to_owned(), now().into());
+        message.insert("date".to_owned(), self.clock.unix().into());
         message.extend(content);
         let message = Value::Object(message);
         chat.keep(id, Entry::new(message.clone(), sequence, is_bots));

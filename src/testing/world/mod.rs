@@ -40,8 +40,9 @@ pub(super) use self::{
 use super::{
     answer::Answer,
     args::Args,
+    clock::Clock,
     schema::{self, Method},
-    state::{State, now},
+    state::State,
     typed,
 };
 use crate::types::Message;
@@ -56,9 +57,9 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(bot: Value, is_strict: bool) -> Self {
+    pub(super) fn new(bot: Value, is_strict: bool, clock: Clock) -> Self {
         Self {
-            people: Mutex::new(People::new(bot, is_strict)),
+            people: Mutex::new(People::new(bot, is_strict, clock)),
             changed: watch::Sender::new(()),
         }
     }
@@ -106,6 +107,7 @@ impl World {
 
 #[derive(Debug)]
 pub(super) struct People {
+    clock: Clock,
     pub(super) bot: Value,
     /// No chat is made up.
     is_strict: bool,
@@ -126,9 +128,10 @@ pub(super) struct People {
 }
 
 impl People {
-    fn new(bot: Value, is_strict: bool) -> Self {
+    fn new(bot: Value, is_strict: bool, clock: Clock) -> Self {
         Self {
             bot,
+            clock,
             is_strict,
             users: HashMap::new(),
             chats: HashMap::new(),
@@ -252,7 +255,7 @@ impl People {
         let given = |type_: &str, name: &str| match (type_, name) {
             ("User", _) => Some(bot.clone()),
             ("Chat", _) => Some(chat.clone()),
-            ("Time", _) => Some(now().into()),
+            ("Time", _) => Some(self.clock.unix().into()),
             ("String", "") if is_token => Some(token.as_str().into()),
             ("String", "") => Some(format!("https://t.me/$test{id}").into()),
             ("Integer", name) if name.ends_with("_count") || name == "amount" => Some(0.into()),

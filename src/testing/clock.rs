@@ -1,0 +1,150 @@
+//! The embedded Telegram's time: Tokio's, and what a test has added to it.
+
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
+
+/// Clones are the same clock.
+#[derive(Clone, Debug)]
+pub(super) struct Clock {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    started: Instant,
+    /// Since 1970.
+    started_at: Duration,
+    is_paused: bool,
+    /// How far a test has moved it.
+    ahead: watch::Sender<Duration>,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::new(false)
+    }
+}
+
+impl Clock {
+    /// One that runs with Tokio's time, or stands still until it is moved.
+    pub(super) fn new(is_paused: bool) -> Self {
+        let inner = Inner {
+            started: Instant::now(),
+            started_at: wall(),
+            is_paused,
+            ahead: watch::Sender::new(Duration::ZERO),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        let ahead = *self.inner.ahead.borrow();
+        if self.inner.is_paused {
+            self.inner.started + ahead
+        } else {
+            Instant::now() + ahead
+        }
+    }
+
+    /// Unix seconds.
+    pub(super) fn unix(&self) -> u64 {
+        let elapsed = self.now() - self.inner.started;
+        (self.inner.started_at + elapsed).as_secs()
+    }
+
+    /// Moves it, and wakes everything that waits for a moment that has come.
+    pub(super) fn advance(&self, by: Duration) {
+        self.inner.ahead.send_modify(|ahead| *ahead += by);
+    }
+
+    pub(super) async fn sleep(&self, for_long: Duration) {
+        // Not even a turn of the runtime.
+        if !for_long.is_zero() {
+            let now = self.now();
+            let until = now.checked_add(for_long);
+            self.sleep_until(until.unwrap_or(now + MAX_SLEEP)).await;
+        }
+    }
+
+    pub(super) async fn sleep_until(&self, until: Instant) {
+        let mut ahead = self.inner.ahead.subscribe();
+        loop {
+            ahead.mark_unchanged();
+            let left = until.saturating_duration_since(self.now());
+            if left.is_zero() {
+                return;
+            }
+            // The sender is in `self`, so the channel is open.
+            let moved = ahead.changed();
+            if self.inner.is_paused {
+                moved.await.ok();
+            } else {
+                tokio::select! {
+                    () = sleep(left) => {}
+                    _ = moved => {}
+                }
+            }
+        }
+    }
+
+    /// What the future comes to, unless that takes longer.
+    pub(super) async fn timeout<F: Future>(&self, limit: Duration, future: F) -> Option<F::Output> {
+        tokio::select! {
+            biased;
+            output = future => Some(output),
+            () = self.sleep(limit) => None,
+        }
+    }
+}
+
+const MAX_SLEEP: Duration = Duration::from_secs(1 << 30);
+
+/// Since 1970, by the machine's clock.
+pub(super) fn wall() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[tokio::test(start_paused = true)]
+    async fn it_runs_with_tokios_time_and_jumps() {
+        let clock = Clock::default();
+        let (start, unix) = (clock.now(), clock.unix());
+        tokio::time::advance(HOUR).await;
+        clock.advance(HOUR);
+        assert_eq!(clock.now() - start, 2 * HOUR);
+        assert_eq!(clock.unix() - unix, 7200);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_paused_one_wakes_nobody_until_it_is_moved_far_enough() {
+        let clock = Clock::new(true);
+        let slept = clock.sleep(2 * HOUR);
+        tokio::pin!(slept);
+        for _ in 0..2 {
+            let waited = tokio::time::timeout(100 * HOUR, &mut slept).await;
+            assert!(waited.is_err(), "Tokio's time is not its own");
+            clock.advance(HOUR);
+        }
+        slept.await;
+        let never = std::future::pending::<()>();
+        let (ended, ()) = tokio::join!(clock.timeout(HOUR, never), async { clock.advance(HOUR) });
+        assert_eq!(ended, None);
+    }
+}

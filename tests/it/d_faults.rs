@@ -1,0 +1,74 @@
+//! D1–D4 by chance: what Telegram sends twice, too late and out of order reaches the handler once.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tower_telegram::{
+    testing::{Faults, Telegram, update},
+    types::Update,
+    webhook::Webhook,
+};
+
+use crate::{
+    adapter::{Endpoint, secret},
+    servers::Server,
+    wire::SECRET,
+};
+
+const UPDATES: usize = 300;
+const CHATS: i64 = 12;
+
+/// How often the handler had each update.
+type Handled = Arc<Mutex<BTreeMap<i64, u32>>>;
+
+/// The webhook is served by hyper and gets its updates with faults, until it has taken them all.
+async fn handled_under_faults(webhook: Webhook) -> BTreeMap<i64, u32> {
+    let handled = Handled::default();
+    let count = Arc::clone(&handled);
+    let service = webhook.handler(move |update: Update| {
+        let count = Arc::clone(&count);
+        async move {
+            tokio::task::yield_now().await;
+            let mut handled = count.lock().expect("no panic");
+            *handled.entry(update.update_id).or_default() += 1;
+        }
+    });
+    let Endpoint::Socket(address) = Server::Hyper.serve(service).await else {
+        panic!("hyper has sockets");
+    };
+    let builder = Telegram::builder().max_wait(Duration::ZERO);
+    let telegram = builder.start().await.expect("a port");
+    let faults = Faults::new().duplicates(0.1).lost_answers(0.1);
+    let faults = faults.slow_requests(0.1, Duration::from_micros(100));
+    telegram.faults(faults.reordered(0.1).seed(7));
+    let ids: Vec<_> = (0..UPDATES)
+        .zip((1..=CHATS).cycle())
+        .map(|(_, chat)| telegram.enqueue(update::text(chat, "hi")).expect("queued"))
+        .collect();
+    let url = format!("http://{address}/bot");
+    telegram.set_webhook(&url, SECRET).expect("set");
+    for id in ids {
+        telegram.wait_until_confirmed(id).await.expect("taken");
+    }
+    let handled = handled.lock().expect("no panic");
+    handled.clone()
+}
+
+#[tokio::test]
+async fn d1_what_comes_twice_by_chance_is_handled_once() {
+    let handled = handled_under_faults(Webhook::new(secret(SECRET))).await;
+    assert_eq!(handled.len(), UPDATES);
+    assert!(handled.values().all(|count| *count == 1), "{handled:?}");
+}
+
+#[tokio::test]
+async fn d1_without_a_memory_it_is_handled_twice() {
+    let webhook = Webhook::new(secret(SECRET)).without_delivery();
+    let handled = handled_under_faults(webhook).await;
+    assert_eq!(handled.len(), UPDATES);
+    let repeated = handled.values().filter(|count| **count > 1).count();
+    assert!((30..120).contains(&repeated), "{repeated}");
+}
