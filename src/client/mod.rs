@@ -86,7 +86,7 @@ pub use self::{
     rate_limit::{Rate, RateLimitLayer},
     retry::{RetryLayer, RetryPolicy},
 };
-use crate::{Method, methods::GetFile, types::File};
+use crate::{Method, Reply, methods::GetFile, types::File};
 
 /// Where Telegram's own servers are.
 pub const TELEGRAM_API: &str = "https://api.telegram.org";
@@ -159,6 +159,19 @@ impl Client {
         let call = ApiRequest::new(&method)?;
         drop(method);
         self.call_once(call).await?.decode::<M>()
+    }
+
+    /// Calls what a handler has answered, where it can't be the answer to a webhook request. What the
+    /// method returns is thrown away, as it would be there; a reply of nothing is done at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_reply(&self, reply: &Reply) -> Result<(), Error> {
+        match reply.to_api_request()? {
+            Some(call) => self.call_once(call).await.map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Begins to download a file. Nothing of it is kept: its pieces are given out as they come.

@@ -212,20 +212,12 @@ where
         if !response.status().is_success() {
             return Err(retry_after(&response));
         }
-        self.send(response.body()).await;
-        Ok(())
-    }
-
-    /// As with a reply to a webhook, nobody hears what Telegram makes of it.
-    async fn send(&self, body: &ReplyBody) {
-        let sent = match body.reply().to_api_request() {
-            Ok(Some(call)) => self.client.call_once(call).await.map(drop),
-            Ok(None) => Ok(()),
-            Err(error) => Err(error),
-        };
-        if let Err(error) = sent {
-            tracing::error!(%error, "a reply wasn't carried out");
+        // As with a reply to a webhook, nobody hears what Telegram makes of it.
+        let reply = response.body().reply().clone();
+        if let Err(error) = self.client.send_reply(&reply).await {
+            tracing::error!(%error, update_id, "a reply wasn't carried out");
         }
+        Ok(())
     }
 }
 

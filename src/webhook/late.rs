@@ -8,7 +8,7 @@ use tower::ServiceExt as _;
 use tower_service::Service;
 
 use super::{RawUpdate, ReplyBody};
-use crate::{Client, Reply, backoff::Backoff};
+use crate::{Client, backoff::Backoff};
 
 /// How long an update that fails is tried again.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -36,7 +36,10 @@ where
             match answer {
                 Ok(answer) if answer.status().is_success() => {
                     let reply = answer.body().reply().clone();
-                    return send(reply, &self.client).await;
+                    if let Err(error) = self.client.send_reply(&reply).await {
+                        tracing::error!(%error, "a late reply wasn't carried out");
+                    }
+                    return;
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -55,16 +58,5 @@ where
             *request.extensions_mut() = self.extensions.clone();
             answer = self.service.clone().oneshot(request).await;
         }
-    }
-}
-
-async fn send(reply: Reply, client: &Client) {
-    let sent = match reply.to_api_request() {
-        Ok(Some(call)) => client.call_once(call).await.map(drop),
-        Ok(None) => return,
-        Err(error) => Err(error),
-    };
-    if let Err(error) = sent {
-        tracing::error!(%error, "a late reply wasn't carried out");
     }
 }

@@ -173,13 +173,8 @@ fn fits_a_call(error: &ReplyError) -> bool {
 
 /// The client gives back what the method returned, which nobody has asked for.
 async fn call(reply: Reply, client: Arc<Client>) -> Response<ReplyBody> {
-    let done = match reply.to_api_request() {
-        Ok(Some(request)) => client.call_once(request).await,
-        Ok(None) => return empty_response(),
-        Err(error) => Err(error),
-    };
-    match done {
-        Ok(_) => empty_response(),
+    match client.send_reply(&reply).await {
+        Ok(()) => empty_response(),
         // A file that can't be read is no refusal.
         Err(error) if !error.is_retryable() && error.kind() != ErrorKind::Upload => {
             tracing::error!(%error, "telegram refused a reply");

@@ -32,7 +32,9 @@ pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 pub(crate) type AnyBody = UnsyncBoxBody<Bytes, BoxError>;
 pub(crate) type AnyService = BoxCloneSyncService<Request<AnyBody>, Response<ReplyBody>, Infallible>;
 
-/// Erased, as the compiler can't see that one around this body is `Send`.
+/// Erased, as the compiler can't see that one around this body is `Send`. The rows of deliveries have use
+/// for it, and not every member runs those.
+#[allow(dead_code)]
 type Handling = Pin<Box<dyn Future<Output = Result<Response<ReplyBody>, Infallible>> + Send>>;
 
 /// Where requests go.
@@ -57,6 +59,7 @@ impl Endpoint {
     }
 
     /// The same as a future that can be spawned.
+    #[allow(dead_code)]
     pub(crate) fn sending(&self, call: Call) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
         let Self::Service(service) = self else {
             let connecting = self.clone();

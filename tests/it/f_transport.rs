@@ -95,7 +95,6 @@ async fn f10_a_thousand_calls_at_once_share_a_connection_of_http_2() {
     assert_eq!(server.connections(), 1);
 }
 
-#[cfg(all(feature = "reqwest", feature = "testing"))]
 /// The operating system trusts no certificate of ours, but what it is given beside is.
 #[cfg(feature = "platform-roots")]
 #[tokio::test]
@@ -114,6 +113,7 @@ async fn the_platforms_roots_can_be_trusted_in_place_of_the_bundled_ones() {
     assert_eq!(client.send(GetMe::new()).await.expect("an answer").id, 1);
 }
 
+#[cfg(all(feature = "reqwest", feature = "testing"))]
 #[tokio::test]
 async fn a_reqwest_client_is_a_transport() {
     use tower_telegram::{client::ReqwestTransport, methods::SendMessage, testing::Telegram};

@@ -21,7 +21,9 @@ use tower_telegram::{
     webhook::{PeerAddr, SecretTokens, SourceIpLayer, WebhookService},
 };
 
-use crate::adapter::{Answering, AnyBody, AnyService, Bot, BoxError, Endpoint, Handler};
+#[cfg(feature = "axum")]
+use crate::adapter::Handler;
+use crate::adapter::{Answering, AnyBody, AnyService, Bot, BoxError, Endpoint};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Server {
