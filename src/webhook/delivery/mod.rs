@@ -100,7 +100,7 @@ pub use self::{
 use self::{
     dead_letter::DeadLetterHook,
     flights::{Answer, Boarding, Flights},
-    task::{Shared, has_reply, run, turned_away},
+    task::{Shared, begin, has_reply, run, turned_away},
 };
 use super::{BotId, RawUpdate, Rejection, ReplyBody};
 
@@ -230,8 +230,8 @@ impl<S, St> Service<Request<RawUpdate>> for Deliver<S, St>
 where
     S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
     S: Clone + Send + 'static,
-    S::Error: Into<Box<dyn Error + Send + Sync>> + Send,
-    S::Future: Send,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    S::Future: Send + 'static,
     St: DeliveryStore,
 {
     type Response = Response<ReplyBody>;
@@ -254,7 +254,8 @@ where
                 let fresh = self.inner.clone();
                 let ready = std::mem::replace(&mut self.inner, fresh);
                 let shared = Arc::clone(&self.shared);
-                let task = tokio::spawn(run(shared, key, ready, request));
+                let update = request.body().clone();
+                let task = tokio::spawn(run(shared, key, update, begin(ready, request)));
                 self.shared.flights.took_off(key, task.abort_handle());
                 State::Waiting { answer }
             }

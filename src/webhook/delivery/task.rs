@@ -1,8 +1,17 @@
 //! One update on its way through the handler.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    future::Future,
+    panic::{self, AssertUnwindSafe},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use http::{Extensions, HeaderValue, Request, Response, StatusCode, header};
+use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
@@ -43,24 +52,60 @@ impl Drop for Guard<'_> {
     }
 }
 
+/// The handler at work. Boxed, so that a task is small to move, whatever the handler is made of.
+pub(super) type Handling = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send>>;
+
+/// Sets the handler to work, once it is known that the update is ours.
+pub(super) type Begin = Box<dyn FnOnce() -> Handling + Send>;
+
+/// The handler that is to be set to work. It was polled ready.
+pub(super) fn begin<S>(mut service: S, request: Request<RawUpdate>) -> Begin
+where
+    S: Service<Request<RawUpdate>, Response = Response<ReplyBody>> + Send + 'static,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    S::Future: Send + 'static,
+{
+    Box::new(move || {
+        Box::pin(Called {
+            future: service.call(request),
+        })
+    })
+}
+
+pin_project! {
+    struct Called<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F, E> Future for Called<F>
+where
+    F: Future<Output = Result<Answer, E>>,
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Output = Result<Answer, Failure>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let done = self.project().future.poll(cx);
+        done.map_err(|error| Failure::error(error.into()))
+    }
+}
+
 /// Handles an update, and sees to it that its answer goes to one asker.
-pub(super) async fn run<St, S>(
+pub(super) async fn run<St: DeliveryStore>(
     shared: Arc<Shared<St>>,
     key: DeliveryKey,
-    service: S,
-    request: Request<RawUpdate>,
-) where
-    St: DeliveryStore,
-    S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
-    S::Error: Into<Box<dyn Error + Send + Sync>>,
-{
+    update: RawUpdate,
+    begin: Begin,
+) {
     let guard = Guard {
         flights: &shared.flights,
         key,
     };
-    let update_type = request.body().update_type();
+    let update_type = update.update_type();
     let answer = match shared.store.claim(key).await {
-        Ok(Claim::Granted(ticket)) => shared.handle(ticket, service, request).await,
+        Ok(Claim::Granted(ticket)) => shared.handle(ticket, update, begin).await,
         Ok(Claim::Busy { lease }) => {
             let longest = retry_after(update_type, u32::MAX);
             let seconds = lease.clamp(Duration::from_secs(1), longest);
@@ -75,38 +120,32 @@ pub(super) async fn run<St, S>(
 }
 
 impl<St: DeliveryStore> Shared<St> {
-    async fn handle<S>(&self, ticket: Ticket, mut service: S, request: Request<RawUpdate>) -> Answer
-    where
-        S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
-        S::Error: Into<Box<dyn Error + Send + Sync>>,
-    {
-        let update = request.body().clone();
+    async fn handle(&self, ticket: Ticket, update: RawUpdate, begin: Begin) -> Answer {
         // The last attempt died without a word: once more would only do the same again.
         if ticket.attempt > self.max_attempts {
             let answer = failed(Failure::vanished());
             return self.failed(ticket, update, answer).await;
         }
-        // It was polled ready before it came here. A handler may panic before it returns its future.
-        let handling = caught(async move { service.call(request).await });
-        let done = match self.store.renew_every() {
-            None => handling.await,
-            Some(every) => self.renewing(&ticket, every, handling).await,
-        };
-        match done {
-            Ok(Ok(answer)) if answer.status().is_success() => self.finish(ticket, answer).await,
-            Ok(Ok(answer)) if was_turned_away(&answer) => self.release(ticket, answer).await,
-            Ok(Ok(answer)) => self.failed(ticket, update, answer).await,
-            Ok(Err(error)) => {
-                let failure = Failure::error(error.into());
-                log(&failure);
-                self.failed(ticket, update, failed(failure)).await
-            }
-            Err(panic) => {
-                let failure = Failure::panic(&*panic);
+        match self.attempt(&ticket, begin).await {
+            Ok(answer) if answer.status().is_success() => self.finish(ticket, answer).await,
+            Ok(answer) if was_turned_away(&answer) => self.release(ticket, answer).await,
+            Ok(answer) => self.failed(ticket, update, answer).await,
+            Err(failure) => {
                 log(&failure);
                 self.failed(ticket, update, failed(failure)).await
             }
         }
+    }
+
+    async fn attempt(&self, ticket: &Ticket, begin: Begin) -> Result<Answer, Failure> {
+        // A handler may panic before it returns its future.
+        let handling = panic::catch_unwind(AssertUnwindSafe(begin));
+        let handling = caught(handling.map_err(|panic| Failure::panic(&*panic))?);
+        let done = match self.store.renew_every() {
+            None => handling.await,
+            Some(every) => self.renewing(ticket, every, handling).await,
+        };
+        done.unwrap_or_else(|panic| Err(Failure::panic(&*panic)))
     }
 
     /// Keeps the claim while the handler runs.
