@@ -114,12 +114,6 @@ impl Error {
         Self::caused(kind, source).arrived(sent)
     }
 
-    /// There was no time left to begin.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn too_late() -> Self {
-        Self::timeout(false)
-    }
-
     /// `sent` says whether all of the request was handed to the connection.
     #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
     pub(crate) fn timeout(sent: bool) -> Self {

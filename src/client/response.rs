@@ -10,7 +10,6 @@ use crate::Method;
 /// What Telegram returned for a call: the JSON of a result, or a file.
 pub struct ApiResponse {
     result: Bytes,
-    // Its body is `Send` only; nobody shares a response while it is read.
     download: Option<Download>,
 }
 

@@ -66,7 +66,6 @@ type OpeningFile = Pin<Box<dyn Future<Output = Result<Download, Error>> + Send>>
 pub struct BotApi<S> {
     inner: S,
     address: Address,
-    // A service's own timer, where there is one.
     read_timeout: Option<Duration>,
     local_files: bool,
 }

@@ -91,8 +91,8 @@ impl HttpTransportBuilder {
         self
     }
 
-    /// Trusts what the operating system does, in place of the bundled roots. Ask for it before
-    /// [`root_certificate`](Self::root_certificate) is no different from after.
+    /// Trusts what the operating system does, in place of the bundled roots. What
+    /// [`root_certificate`](Self::root_certificate) adds is trusted too.
     #[cfg(feature = "platform-roots")]
     pub fn platform_roots(mut self) -> Self {
         self.roots = Roots::Platform;

@@ -247,7 +247,7 @@ where
 {
     type Response = Response<ReplyBody>;
     type Error = Infallible;
-    type Future = WebhookFuture<S, U, St, B>;
+    type Future = WebhookFuture<StackFuture<S, U, St, B>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Service::<Request<B>>::poll_ready(&mut self.stack, cx)
@@ -265,53 +265,23 @@ type StackFuture<S, U, St, B> =
     super::ResponseFuture<update::ResponseFuture<Inner<S, U, St>, InnerFuture<S, U, St>, B>>;
 
 pin_project! {
-    /// The response future of [`WebhookService`].
-    pub struct WebhookFuture<S, U, St, B>
-    where
-        S: Service<Request<U>>,
-        S: Clone,
-        S: Send,
-        S: 'static,
-        S::Response: IntoReply,
-        S::Error: Into<Box<dyn Error + Send + Sync>>,
-        S::Future: Send,
-        S::Future: 'static,
-        U: DeserializeOwned,
-        U: 'static,
-        St: Store,
-    {
+    /// The response future of [`WebhookService`] and of [`UpdateService`].
+    pub struct WebhookFuture<F> {
         #[pin]
-        future: StackFuture<S, U, St, B>,
+        future: F,
     }
 }
 
-impl<S, U, St, B> fmt::Debug for WebhookFuture<S, U, St, B>
-where
-    S: Service<Request<U>> + Clone + Send + 'static,
-    S::Response: IntoReply,
-    S::Error: Into<Box<dyn Error + Send + Sync>>,
-    S::Future: Send + 'static,
-    U: DeserializeOwned + 'static,
-    St: Store,
-{
+impl<F> fmt::Debug for WebhookFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebhookFuture").finish_non_exhaustive()
     }
 }
 
-impl<S, U, St, B> Future for WebhookFuture<S, U, St, B>
-where
-    S: Service<Request<U>> + Clone + Send + 'static,
-    S::Response: IntoReply,
-    S::Error: Into<Box<dyn Error + Send + Sync>>,
-    S::Future: Send + 'static,
-    U: DeserializeOwned + 'static,
-    St: Store,
-    B: Body,
-{
-    type Output = Result<Response<ReplyBody>, Infallible>;
+impl<F: Future> Future for WebhookFuture<F> {
+    type Output = F::Output;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         self.project().future.poll(cx)
     }
 }
@@ -347,66 +317,15 @@ where
 {
     type Response = Response<ReplyBody>;
     type Error = Infallible;
-    type Future = UpdateFuture<S, U, St>;
+    type Future = WebhookFuture<InnerFuture<S, U, St>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.stack.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<RawUpdate>) -> Self::Future {
-        UpdateFuture {
+        WebhookFuture {
             future: self.stack.call(request),
         }
-    }
-}
-
-pin_project! {
-    /// The response future of [`UpdateService`].
-    pub struct UpdateFuture<S, U, St>
-    where
-        S: Service<Request<U>>,
-        S: Clone,
-        S: Send,
-        S: 'static,
-        S::Response: IntoReply,
-        S::Error: Into<Box<dyn Error + Send + Sync>>,
-        S::Future: Send,
-        S::Future: 'static,
-        U: DeserializeOwned,
-        U: 'static,
-        St: Store,
-    {
-        #[pin]
-        future: InnerFuture<S, U, St>,
-    }
-}
-
-impl<S, U, St> fmt::Debug for UpdateFuture<S, U, St>
-where
-    S: Service<Request<U>> + Clone + Send + 'static,
-    S::Response: IntoReply,
-    S::Error: Into<Box<dyn Error + Send + Sync>>,
-    S::Future: Send + 'static,
-    U: DeserializeOwned + 'static,
-    St: Store,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UpdateFuture").finish_non_exhaustive()
-    }
-}
-
-impl<S, U, St> Future for UpdateFuture<S, U, St>
-where
-    S: Service<Request<U>> + Clone + Send + 'static,
-    S::Response: IntoReply,
-    S::Error: Into<Box<dyn Error + Send + Sync>>,
-    S::Future: Send + 'static,
-    U: DeserializeOwned + 'static,
-    St: Store,
-{
-    type Output = Result<Response<ReplyBody>, Infallible>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().future.poll(cx)
     }
 }

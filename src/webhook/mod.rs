@@ -57,7 +57,7 @@ pub use self::sequence::{SequenceKey, SequenceLayer};
 #[doc(inline)]
 pub use self::{
     allowed_updates::AllowedUpdatesLayer,
-    assembled::{UpdateFuture, UpdateService, Webhook, WebhookFuture, WebhookService},
+    assembled::{UpdateService, Webhook, WebhookFuture, WebhookService},
     failure::Failure,
     forward::ResponseFuture,
     handler::{HandlerFn, HandlerFuture, HandlerOutput, handler_fn},

@@ -121,9 +121,10 @@ mod without {
         store: PhantomData<fn() -> St>,
     }
 
-    /// The service as it is.
+    /// The service as it is. Public, as the type of a webhook's future has it in it.
     #[derive(Debug)]
-    pub(in crate::webhook) struct Reliable<S, St> {
+    #[allow(unreachable_pub)]
+    pub struct Reliable<S, St> {
         inner: S,
         store: PhantomData<fn() -> St>,
     }

@@ -15,6 +15,7 @@ use tokio::{
     task::yield_now,
     time::timeout,
 };
+use tower::util::BoxCloneSyncService;
 use tower_telegram::{
     Client, IntoReply as _, Reply,
     methods::SendMessage,
@@ -22,7 +23,10 @@ use tower_telegram::{
     types::Update,
     webhook::{
         DeadlineLayer, DeliveryLayer, Webhook,
-        delivery::{DeadLetter, DeliveryHandle},
+        delivery::{
+            Claim, DeadLetter, DeliveryHandle, DeliveryKey, DeliveryStore, MemoryStore, StoreError,
+            Ticket,
+        },
     },
 };
 
@@ -449,4 +453,69 @@ async fn d6_the_hook_is_waited_for() {
     let endpoint = Server::Oneshot.serve(service).await;
     assert_eq!(endpoint.send(&call(1)).await.status, 200);
     assert_eq!(taken.try_recv().expect("a letter").update.update_id(), 1);
+}
+
+/// A store whose note that an update is done takes its time.
+struct Slow {
+    store: MemoryStore,
+    noting: Arc<Semaphore>,
+    go: Arc<Semaphore>,
+}
+
+impl DeliveryStore for Slow {
+    async fn claim(&self, key: DeliveryKey) -> Result<Claim, StoreError> {
+        self.store.claim(key).await
+    }
+
+    async fn finish(&self, ticket: &Ticket, reply: Option<&Reply>) -> Result<bool, StoreError> {
+        self.noting.add_permits(1);
+        self.go.acquire().await.expect("open").forget();
+        self.store.finish(ticket, reply).await
+    }
+
+    async fn fail(&self, ticket: &Ticket) -> Result<bool, StoreError> {
+        self.store.fail(ticket).await
+    }
+
+    async fn keep_reply(&self, key: DeliveryKey, reply: &Reply) -> Result<bool, StoreError> {
+        self.store.keep_reply(key, reply).await
+    }
+
+    async fn take_reply(&self, key: DeliveryKey) -> Result<Option<Reply>, StoreError> {
+        self.store.take_reply(key).await
+    }
+}
+
+/// The reply was kept for the next who asks, while that one was there already, and got nothing.
+#[tokio::test]
+async fn d3_who_asks_while_it_is_noted_as_done_has_the_reply() {
+    let (noting, go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let store = Slow {
+        store: MemoryStore::new(),
+        noting: Arc::clone(&noting),
+        go: Arc::clone(&go),
+    };
+    let delivery = DeliveryLayer::with_store(store);
+    let (handle, bot) = (delivery.handle(), Bot::waiting());
+    let handler = bot.clone();
+    let service = Webhook::new(secret(SECRET))
+        .delivery(delivery)
+        .handler(move |update| handler.clone().handle(update));
+    let endpoint = Endpoint::Service(BoxCloneSyncService::new(service));
+
+    let first = tokio::spawn(endpoint.sending(call(1)));
+    bot.has_begun().await;
+    first.abort();
+    until(|| handle.waiting() == 0).await;
+    bot.go.add_permits(1);
+    let noted = timeout(PATIENCE, noting.acquire()).await;
+    noted.expect("it is noted").expect("open").forget();
+    let second = tokio::spawn(endpoint.sending(call(1)));
+    until(|| handle.waiting() == 1).await;
+    go.add_permits(1);
+    let answer = second.await.expect("no panic");
+    assert_eq!(sent(&answer).as_deref(), Some("1"));
+    let third = endpoint.send(&call(1)).await;
+    assert_eq!((third.status, sent(&third)), (200, None));
+    assert_eq!(bot.calls(), 1);
 }

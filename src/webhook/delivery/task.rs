@@ -52,6 +52,21 @@ impl Drop for Guard<'_> {
     }
 }
 
+/// An answer on its way to an asker, and whether its reply is in the store already.
+struct Landing {
+    answer: Answer,
+    kept: bool,
+}
+
+impl From<Answer> for Landing {
+    fn from(answer: Answer) -> Self {
+        Self {
+            answer,
+            kept: false,
+        }
+    }
+}
+
 /// The handler at work. Boxed, so that a task is small to move, whatever the handler is made of.
 pub(super) type Handling = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send>>;
 
@@ -104,35 +119,35 @@ pub(super) async fn run<St: DeliveryStore>(
         key,
     };
     let update_type = update.update_type();
-    let answer = match shared.store.claim(key).await {
+    let landing = match shared.store.claim(key).await {
         Ok(Claim::Granted(ticket)) => shared.handle(ticket, update, begin).await,
         Ok(Claim::Busy { lease }) => {
             let longest = retry_after(update_type, u32::MAX);
             let seconds = lease.clamp(Duration::from_secs(1), longest);
-            turned_away(Rejection::Busy, seconds)
+            turned_away(Rejection::Busy, seconds).into()
         }
-        Ok(Claim::Done { reply: None }) => empty_response(),
-        Ok(Claim::Done { reply: Some(reply) }) => respond(reply).await,
-        Err(error) => store_failed(&error, update_type),
+        Ok(Claim::Done { reply: None }) => Landing::from(empty_response()),
+        Ok(Claim::Done { reply: Some(reply) }) => respond(reply).await.into(),
+        Err(error) => store_failed(&error, update_type).into(),
     };
-    shared.land(key, answer).await;
+    shared.land(key, landing).await;
     std::mem::forget(guard);
 }
 
 impl<St: DeliveryStore> Shared<St> {
-    async fn handle(&self, ticket: Ticket, update: RawUpdate, begin: Begin) -> Answer {
+    async fn handle(&self, ticket: Ticket, update: RawUpdate, begin: Begin) -> Landing {
         // The last attempt died without a word: once more would only do the same again.
         if ticket.attempt > self.max_attempts {
             let answer = failed(Failure::vanished());
-            return self.failed(ticket, update, answer).await;
+            return self.failed(ticket, update, answer).await.into();
         }
         match self.attempt(&ticket, begin).await {
             Ok(answer) if answer.status().is_success() => self.finish(ticket, answer).await,
-            Ok(answer) if was_turned_away(&answer) => self.release(ticket, answer).await,
-            Ok(answer) => self.failed(ticket, update, answer).await,
+            Ok(answer) if was_turned_away(&answer) => self.release(ticket, answer).await.into(),
+            Ok(answer) => self.failed(ticket, update, answer).await.into(),
             Err(failure) => {
                 log(&failure);
-                self.failed(ticket, update, failed(failure)).await
+                self.failed(ticket, update, failed(failure)).await.into()
             }
         }
     }
@@ -185,7 +200,7 @@ impl<St: DeliveryStore> Shared<St> {
     }
 
     /// Notes that it is done, before Telegram is told so.
-    async fn finish(&self, ticket: Ticket, answer: Answer) -> Answer {
+    async fn finish(&self, ticket: Ticket, answer: Answer) -> Landing {
         // A reply that nobody waits for is kept with the same step. One with files may be more than the
         // store can keep, and somebody may still come for it.
         let key = ticket.key;
@@ -193,15 +208,14 @@ impl<St: DeliveryStore> Shared<St> {
         let kept = can_be_kept && !self.flights.is_awaited(key);
         let reply = kept.then(|| answer.body().reply().clone());
         match self.store.finish(&ticket, reply.as_ref()).await {
-            Ok(true) if kept => empty_response(),
-            Ok(true) => answer,
+            Ok(true) => Landing { answer, kept },
             Ok(false) => {
                 tracing::warn!(
                     update_id = key.update_id,
                     "an update was handled after its claim had run out"
                 );
                 // The other one answers.
-                turned_away(Rejection::Busy, Duration::from_secs(1))
+                turned_away(Rejection::Busy, Duration::from_secs(1)).into()
             }
             // Told the truth, Telegram won't send it again; and if it does, as the answer got lost,
             // it should find the note.
@@ -212,7 +226,7 @@ impl<St: DeliveryStore> Shared<St> {
                     "it isn't noted that an update is done"
                 );
                 self.note_later(ticket);
-                answer
+                answer.into()
             }
         }
     }
@@ -288,51 +302,63 @@ impl<St: DeliveryStore> Shared<St> {
     }
 
     /// Gives the answer to who asked last; if nobody waits any more, keeps its reply for who asks
-    /// next.
-    async fn land(&self, key: DeliveryKey, mut answer: Answer) {
+    /// next. Until it leaves, somebody may still come, and then the reply is theirs.
+    async fn land(
+        &self,
+        key: DeliveryKey,
+        Landing {
+            mut answer,
+            mut kept,
+        }: Landing,
+    ) {
         let status = answer.status();
         let extensions = answer.extensions().clone();
         let retry = answer.headers().get(header::RETRY_AFTER).cloned();
         loop {
+            if kept {
+                if self.flights.leave(key) {
+                    return;
+                }
+                answer = self.take_reply(key).await;
+            }
             let rest = || without_reply(status, &extensions, retry.as_ref());
             let Some(back) = self.flights.land(key, answer, rest) else {
                 return;
             };
             answer = back;
-            let kept = has_reply(&answer);
-            if kept {
-                self.keep(key, answer.body().reply()).await;
-            }
-            if self.flights.leave(key) {
+            kept = has_reply(&answer) && self.keep(key, answer.body().reply()).await;
+            if !kept && self.flights.leave(key) {
                 return;
-            }
-            // Somebody asked in the meantime.
-            if kept {
-                answer = match self.store.take_reply(key).await {
-                    Ok(Some(reply)) => respond(reply).await,
-                    Ok(None) => empty_response(),
-                    Err(error) => store_failed(&error, UpdateType::Message),
-                };
             }
         }
     }
 
-    async fn keep(&self, key: DeliveryKey, reply: &Reply) {
+    async fn take_reply(&self, key: DeliveryKey) -> Answer {
+        match self.store.take_reply(key).await {
+            Ok(Some(reply)) => respond(reply).await,
+            Ok(None) => empty_response(),
+            Err(error) => store_failed(&error, UpdateType::Message),
+        }
+    }
+
+    /// Whether it is kept.
+    async fn keep(&self, key: DeliveryKey, reply: &Reply) -> bool {
         match self.store.keep_reply(key, reply).await {
-            Ok(true) => {}
+            Ok(true) => return true,
             Ok(false) => tracing::error!(
                 update_id = key.update_id,
                 method = reply.method(),
-                "a reply can't be kept, and is lost"
+                "a reply can't be kept for who asks again"
             ),
             Err(error) => {
                 tracing::error!(
                     error = &error as &(dyn Error + 'static),
                     update_id = key.update_id,
-                    "a reply wasn't kept, and is lost"
+                    "a reply wasn't kept for who asks again"
                 );
             }
         }
+        false
     }
 
     /// An answer that was given to somebody who then left without it.
