@@ -1,7 +1,8 @@
 //! A bot's webhook from the command line: set, look at, delete and watch it.
 //!
-//! `cargo run --example webhook_ctl` shows it on an embedded Telegram. With `TELEGRAM_BOT_TOKEN`
-//! (and `TELEGRAM_API_URL` for a server of your own) in the environment:
+//! `cargo run --example webhook_ctl` shows it on an embedded Telegram, and so runs any command without
+//! a token. With `TELEGRAM_BOT_TOKEN` (and `TELEGRAM_API_URL` for a server of your own) in the
+//! environment:
 //!
 //! ```text
 //! webhook_ctl set URL [--secret S] [--max-connections N] [--allowed A,B|all|default] [--ip IP]
@@ -64,12 +65,26 @@ async fn run() -> Result<(), Failure> {
         return demonstrate().await;
     }
     let command = Command::parse(args)?;
-    let token: BotToken = token.ok_or("TELEGRAM_BOT_TOKEN must be set")?.parse()?;
     let api_url = variable("TELEGRAM_API_URL");
+    if token.is_none() && api_url.is_none() {
+        return try_out(command).await;
+    }
+    let token: BotToken = token.ok_or("TELEGRAM_BOT_TOKEN must be set")?.parse()?;
     let api_url = api_url.as_deref().unwrap_or(TELEGRAM_API);
     command
         .carry_out(&Client::with_base_url(&token, api_url)?)
         .await
+}
+
+/// Carries it out on an embedded Telegram, where it changes nothing that lasts, and says so where it
+/// doesn't mix with what the command writes.
+async fn try_out(command: Command) -> Result<(), Failure> {
+    let telegram = Telegram::start().await?;
+    let token = telegram.token().parse()?;
+    let client = Client::with_base_url(&token, telegram.api_url())?;
+    command.carry_out(&client).await?;
+    let note = "webhook_ctl: no TELEGRAM_BOT_TOKEN, so this was an embedded Telegram";
+    Ok(writeln!(io::stderr(), "{note}")?)
 }
 
 enum Command {

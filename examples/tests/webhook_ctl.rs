@@ -165,8 +165,22 @@ async fn what_cannot_work_is_refused_in_a_line_and_nothing_is_sent() {
         assert!(!line.contains("se-cret"), "{args:?}: {line}");
     }
     assert!(telegram.calls().is_empty());
-    let line = failure(webhook_ctl(&["info"])).await;
+    let mut nobodys = webhook_ctl(&["info"]);
+    nobodys.env("TELEGRAM_API_URL", telegram.api_url());
+    let line = failure(nobodys).await;
     assert!(line.contains("TELEGRAM_BOT_TOKEN must be set"), "{line}");
+}
+
+#[tokio::test]
+async fn without_a_token_a_command_is_tried_out_and_that_is_said() {
+    let tried = webhook_ctl(&["set", URL]).output().await.unwrap();
+    let note = String::from_utf8(tried.stderr).unwrap();
+    assert_eq!(tried.status.code(), Some(0), "{note}");
+    assert!(note.contains("this was an embedded Telegram"), "{note}");
+    assert_eq!(note.lines().count(), 1, "{note}");
+    assert!(!tried.stdout.is_empty());
+    let line = failure(webhook_ctl(&["set", "http://bot.example/"])).await;
+    assert!(line.contains("https"), "{line}");
 }
 
 #[tokio::test]
