@@ -11,13 +11,11 @@ use std::{
     process::{Command, Stdio},
 };
 
-use table::Table;
-
 /// With `all`, the other tests of the workspace run as well, as by `cargo test`.
 pub(crate) fn run(root: &Path, all: bool) -> Result<(), String> {
     let text = fs::read_to_string(root.join("tests/conformance.md"));
     let table = table::parse(&text.map_err(|e| format!("tests/conformance.md: {e}"))?)?;
-    let (output, passed) = test(root, &table, all).map_err(|e| format!("cargo test: {e}"))?;
+    let (output, passed) = test(root, all).map_err(|e| format!("cargo test: {e}"))?;
     let report = report::report(&table, &outcome::parse(&output));
     let mut wrong = report.wrong;
     if !passed {
@@ -31,7 +29,7 @@ pub(crate) fn run(root: &Path, all: bool) -> Result<(), String> {
 }
 
 /// What the tests say, and whether they passed.
-fn test(root: &Path, table: &Table, all: bool) -> io::Result<(String, bool)> {
+fn test(root: &Path, all: bool) -> io::Result<(String, bool)> {
     let mut command = cargo();
     command
         .args(["test", "--workspace", "--all-features", "--no-fail-fast"])
@@ -40,10 +38,10 @@ fn test(root: &Path, table: &Table, all: bool) -> io::Result<(String, bool)> {
     // A test may pass without what it needs, such as Redis, but not in CI. Nor does it count here.
     command.env("CI", "true");
     if !all {
-        let filters = table
-            .keys()
-            .map(|number| format!("{number}_").to_lowercase());
-        command.arg("--").args(filters);
+        // The end of any number, be it a row's or not.
+        command
+            .arg("--")
+            .args((0..10).map(|digit| format!("{digit}_")));
     }
     let mut child = command.spawn()?;
     let mut output = String::new();
