@@ -78,13 +78,13 @@ async fn a2_any_other_secret_is_turned_away_and_the_connection_lives_on(server: 
     for bot in bots(server).await {
         let mut connection = bot.endpoint.connect().await;
         for wrong in wrong_secrets(&right) {
-            let (refused, served) = match &mut connection {
+            let (refused, admitted) = match &mut connection {
                 Some(c) => (c.send(&wrong).await, c.send(&right).await),
                 None => (bot.send(&wrong).await, bot.send(&right).await),
             };
             assert_eq!(refused.status, 401, "{bot}: {wrong:?}");
             assert!(refused.body.is_empty(), "{bot}: {wrong:?}");
-            assert_eq!(served.status, 200, "{bot} after {wrong:?}");
+            assert_eq!(admitted.status, 200, "{bot} after {wrong:?}");
             assert_eq!(bot.handled().len(), 1, "{bot} after {wrong:?}");
         }
     }

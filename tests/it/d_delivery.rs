@@ -138,20 +138,20 @@ fn call(id: u64) -> Call {
 }
 
 /// A bot behind a server, with what ends its deliveries.
-struct Served {
+struct Hosted {
     server: Server,
     endpoint: Endpoint,
     bot: Bot,
     handle: DeliveryHandle,
 }
 
-impl fmt::Display for Served {
+impl fmt::Display for Hosted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.server.name())
     }
 }
 
-impl Served {
+impl Hosted {
     async fn send(&self, id: u64) -> Answer {
         self.endpoint.send(&call(id)).await
     }
@@ -164,7 +164,7 @@ impl Served {
     }
 }
 
-async fn serve(server: Server, bot: Bot, delivery: DeliveryLayer) -> Served {
+async fn serve(server: Server, bot: Bot, delivery: DeliveryLayer) -> Hosted {
     serve_with(server, bot, delivery, |webhook| webhook).await
 }
 
@@ -173,13 +173,13 @@ async fn serve_with(
     bot: Bot,
     delivery: DeliveryLayer,
     with: impl FnOnce(Webhook) -> Webhook,
-) -> Served {
+) -> Hosted {
     let handle = delivery.handle();
     let webhook = with(Webhook::new(secret(SECRET)).delivery(delivery));
     let handler = bot.clone();
     let service = webhook.handler(move |update| handler.clone().handle(update));
     let endpoint = server.serve(service).await;
-    Served {
+    Hosted {
         server,
         endpoint,
         bot,
@@ -196,64 +196,64 @@ fn sent(answer: &Answer) -> Option<String> {
 }
 
 async fn d1_an_update_that_is_done_is_not_handled_again(server: Server) {
-    let served = serve(server, Bot::new(), DeliveryLayer::new()).await;
-    let first = served.send(1).await;
-    assert_eq!(sent(&first).as_deref(), Some("1"), "{served}");
+    let hosted = serve(server, Bot::new(), DeliveryLayer::new()).await;
+    let first = hosted.send(1).await;
+    assert_eq!(sent(&first).as_deref(), Some("1"), "{hosted}");
     for _ in 0..3 {
-        let again = served.send(1).await;
-        assert_eq!((again.status, sent(&again)), (200, None), "{served}");
+        let again = hosted.send(1).await;
+        assert_eq!((again.status, sent(&again)), (200, None), "{hosted}");
     }
-    assert_eq!(served.bot.calls(), 1, "{served}");
+    assert_eq!(hosted.bot.calls(), 1, "{hosted}");
 }
 
 async fn d2_a_redelivery_joins_the_running_handler_and_the_last_has_the_reply(server: Server) {
-    let served = serve(server, Bot::waiting(), DeliveryLayer::new()).await;
-    let first = served.ask(1, 1).await;
-    served.bot.has_begun().await;
-    let second = served.ask(1, 2).await;
-    let third = served.ask(1, 3).await;
-    served.bot.go.add_permits(1);
+    let hosted = serve(server, Bot::waiting(), DeliveryLayer::new()).await;
+    let first = hosted.ask(1, 1).await;
+    hosted.bot.has_begun().await;
+    let second = hosted.ask(1, 2).await;
+    let third = hosted.ask(1, 3).await;
+    hosted.bot.go.add_permits(1);
     for (asked, reply) in [(first, None), (second, None), (third, Some("1"))] {
         let answer = asked.await.expect("no panic");
-        assert_eq!(answer.status, 200, "{served}");
-        assert_eq!(sent(&answer).as_deref(), reply, "{served}");
+        assert_eq!(answer.status, 200, "{hosted}");
+        assert_eq!(sent(&answer).as_deref(), reply, "{hosted}");
     }
-    assert_eq!(served.bot.calls(), 1, "{served}");
+    assert_eq!(hosted.bot.calls(), 1, "{hosted}");
 }
 
 async fn d3_a_hang_up_does_not_end_the_handler_and_its_reply_is_given_out_once(server: Server) {
-    let served = serve(server, Bot::waiting(), DeliveryLayer::new()).await;
-    served.ask(1, 1).await.abort();
-    served.bot.has_begun().await;
-    until(|| served.handle.waiting() == 0).await;
-    served.bot.go.add_permits(1);
-    until(|| served.handle.running() == 0).await;
-    let second = served.send(1).await;
-    assert_eq!(sent(&second).as_deref(), Some("1"), "{served}");
-    let third = served.send(1).await;
-    assert_eq!((third.status, sent(&third)), (200, None), "{served}");
-    assert_eq!(served.bot.calls(), 1, "{served}");
+    let hosted = serve(server, Bot::waiting(), DeliveryLayer::new()).await;
+    hosted.ask(1, 1).await.abort();
+    hosted.bot.has_begun().await;
+    until(|| hosted.handle.waiting() == 0).await;
+    hosted.bot.go.add_permits(1);
+    until(|| hosted.handle.running() == 0).await;
+    let second = hosted.send(1).await;
+    assert_eq!(sent(&second).as_deref(), Some("1"), "{hosted}");
+    let third = hosted.send(1).await;
+    assert_eq!((third.status, sent(&third)), (200, None), "{hosted}");
+    assert_eq!(hosted.bot.calls(), 1, "{hosted}");
 }
 
 async fn d4_numbers_that_come_in_another_order_are_all_handled(server: Server) {
-    let served = serve(server, Bot::new(), DeliveryLayer::new()).await;
+    let hosted = serve(server, Bot::new(), DeliveryLayer::new()).await;
     for id in [5, 3, 1_000_000, 4, 1] {
-        let answer = served.send(id).await;
-        assert_eq!(sent(&answer), Some(id.to_string()), "{served}");
+        let answer = hosted.send(id).await;
+        assert_eq!(sent(&answer), Some(id.to_string()), "{hosted}");
     }
-    assert_eq!(served.bot.calls(), 5, "{served}");
+    assert_eq!(hosted.bot.calls(), 5, "{hosted}");
 }
 
 async fn d5_errors_and_panics_are_500_and_the_redelivery_runs_again(server: Server) {
-    let served = serve(server, Bot::failing(2), DeliveryLayer::new()).await;
+    let hosted = serve(server, Bot::failing(2), DeliveryLayer::new()).await;
     for pause in ["1", "2"] {
-        let failed = served.send(1).await;
-        assert_eq!(failed.status, 500, "{served}");
-        assert_eq!(failed.header("retry-after"), Some(pause), "{served}");
+        let failed = hosted.send(1).await;
+        assert_eq!(failed.status, 500, "{hosted}");
+        assert_eq!(failed.header("retry-after"), Some(pause), "{hosted}");
     }
-    let answer = served.send(1).await;
-    assert_eq!(sent(&answer).as_deref(), Some("1"), "{served}");
-    assert_eq!(served.bot.calls(), 3, "{served}");
+    let answer = hosted.send(1).await;
+    assert_eq!(sent(&answer).as_deref(), Some("1"), "{hosted}");
+    assert_eq!(hosted.bot.calls(), 3, "{hosted}");
 }
 
 async fn d5_who_joined_a_handler_that_fails_is_told_so_too(server: Server) {
@@ -261,14 +261,14 @@ async fn d5_who_joined_a_handler_that_fails_is_told_so_too(server: Server) {
         failing: 1,
         ..Bot::waiting()
     };
-    let served = serve(server, failing, DeliveryLayer::new()).await;
-    let first = served.ask(1, 1).await;
-    let second = served.ask(1, 2).await;
-    served.bot.go.add_permits(1);
+    let hosted = serve(server, failing, DeliveryLayer::new()).await;
+    let first = hosted.ask(1, 1).await;
+    let second = hosted.ask(1, 2).await;
+    hosted.bot.go.add_permits(1);
     for asked in [first, second] {
         let answer = asked.await.expect("no panic");
-        assert_eq!(answer.status, 500, "{served}");
-        assert_eq!(answer.header("retry-after"), Some("1"), "{served}");
+        assert_eq!(answer.status, 500, "{hosted}");
+        assert_eq!(answer.header("retry-after"), Some("1"), "{hosted}");
     }
 }
 
@@ -279,45 +279,45 @@ async fn d6_what_fails_five_times_goes_to_the_dead_letters_and_is_done(server: S
         taken.lock().expect("unpoisoned").push(letter);
         ready(())
     });
-    let served = serve(server, Bot::failing(u32::MAX), delivery).await;
+    let hosted = serve(server, Bot::failing(u32::MAX), delivery).await;
     for _ in 0..4 {
-        assert_eq!(served.send(1).await.status, 500, "{served}");
+        assert_eq!(hosted.send(1).await.status, 500, "{hosted}");
     }
-    let fifth = served.send(1).await;
-    assert_eq!((fifth.status, sent(&fifth)), (200, None), "{served}");
+    let fifth = hosted.send(1).await;
+    assert_eq!((fifth.status, sent(&fifth)), (200, None), "{hosted}");
     let letters = std::mem::take(&mut *letters.lock().expect("unpoisoned"));
     let [letter] = &letters[..] else {
-        panic!("{served}: {letters:?}");
+        panic!("{hosted}: {letters:?}");
     };
     assert_eq!((letter.update.update_id(), letter.attempts), (1, 5));
     let error = letter.failure.as_error().expect("an error");
-    assert_eq!(error.to_string(), "not yet", "{served}");
-    assert_eq!(served.send(1).await.status, 200, "{served}");
-    assert_eq!(served.bot.calls(), 5, "{served}");
+    assert_eq!(error.to_string(), "not yet", "{hosted}");
+    assert_eq!(hosted.send(1).await.status, 200, "{hosted}");
+    assert_eq!(hosted.bot.calls(), 5, "{hosted}");
 }
 
 async fn d6_a_dead_letter_that_nobody_could_take_is_not_given_up(server: Server) {
     let delivery = DeliveryLayer::new().max_attempts(1);
     let delivery = delivery.dead_letter(|_| async { panic!("no room for letters") });
-    let served = serve(server, Bot::failing(1), delivery).await;
-    assert_eq!(served.send(1).await.status, 500, "{served}");
+    let hosted = serve(server, Bot::failing(1), delivery).await;
+    assert_eq!(hosted.send(1).await.status, 500, "{hosted}");
 }
 
 async fn d7_a_slow_handler_is_answered_for_and_the_redelivery_joins_it(server: Server) {
     let soon = |webhook: Webhook| webhook.deadline(DeadlineLayer::new(Duration::from_millis(20)));
-    let served = serve_with(server, Bot::waiting(), DeliveryLayer::new(), soon).await;
-    let late = served.send(1).await;
-    assert_eq!(late.status, 503, "{served}");
-    assert_eq!(late.header("retry-after"), Some("1"), "{served}");
-    served.bot.go.add_permits(1);
-    until(|| served.handle.running() == 0).await;
-    let mut answer = served.send(1).await;
+    let hosted = serve_with(server, Bot::waiting(), DeliveryLayer::new(), soon).await;
+    let late = hosted.send(1).await;
+    assert_eq!(late.status, 503, "{hosted}");
+    assert_eq!(late.header("retry-after"), Some("1"), "{hosted}");
+    hosted.bot.go.add_permits(1);
+    until(|| hosted.handle.running() == 0).await;
+    let mut answer = hosted.send(1).await;
     // A busy machine may be late once more.
     while answer.status == 503 {
-        answer = served.send(1).await;
+        answer = hosted.send(1).await;
     }
-    assert_eq!(sent(&answer).as_deref(), Some("1"), "{served}");
-    assert_eq!(served.bot.calls(), 1, "{served}");
+    assert_eq!(sent(&answer).as_deref(), Some("1"), "{hosted}");
+    assert_eq!(hosted.bot.calls(), 1, "{hosted}");
 }
 
 async fn d7_acked_early_the_reply_comes_later_through_the_client(server: Server) {
@@ -331,13 +331,13 @@ async fn d7_acked_early_the_reply_comes_later_through_the_client(server: Server)
         failing: 1,
         ..Bot::waiting()
     };
-    let served = serve_with(server, failing, DeliveryLayer::new(), ack).await;
-    let acked = served.send(1).await;
-    assert_eq!((acked.status, sent(&acked)), (200, None), "{served}");
-    served.bot.go.add_permits(2);
+    let hosted = serve_with(server, failing, DeliveryLayer::new(), ack).await;
+    let acked = hosted.send(1).await;
+    assert_eq!((acked.status, sent(&acked)), (200, None), "{hosted}");
+    hosted.bot.go.add_permits(2);
     let call = telegram.wait_for_call("sendMessage").await;
-    assert_eq!(call.expect("sent").params["text"], "1", "{served}");
-    assert_eq!(served.bot.calls(), 2, "{served}");
+    assert_eq!(call.expect("sent").params["text"], "1", "{hosted}");
+    assert_eq!(hosted.bot.calls(), 2, "{hosted}");
     assert_eq!(telegram.calls().len(), 1);
 }
 
@@ -345,59 +345,59 @@ async fn d7_in_time_the_reply_is_the_answer_though_it_could_be_acked(server: Ser
     let token = "1:a".parse().expect("a token");
     let nowhere = Client::with_base_url(&token, "http://127.0.0.1:9").expect("a URL");
     let ack = |webhook: Webhook| webhook.deadline(DeadlineLayer::ack_after(PATIENCE, nowhere));
-    let served = serve_with(server, Bot::new(), DeliveryLayer::new(), ack).await;
-    let answer = served.send(1).await;
-    assert_eq!(sent(&answer).as_deref(), Some("1"), "{served}");
+    let hosted = serve_with(server, Bot::new(), DeliveryLayer::new(), ack).await;
+    let answer = hosted.send(1).await;
+    assert_eq!(sent(&answer).as_deref(), Some("1"), "{hosted}");
 }
 
 async fn d9_more_than_there_is_room_for_is_turned_away_and_nothing_is_lost(server: Server) {
     let small = DeliveryLayer::new().max_running(2);
-    let served = serve(server, Bot::waiting(), small).await;
-    let first = served.ask(1, 1).await;
+    let hosted = serve(server, Bot::waiting(), small).await;
+    let first = hosted.ask(1, 1).await;
     // One that hung up takes room as well, as its handler goes on.
-    served.ask(2, 2).await.abort();
-    until(|| served.handle.waiting() == 1).await;
-    let third = served.send(3).await;
-    assert_eq!(third.status, 503, "{served}");
-    assert_eq!(third.header("retry-after"), Some("1"), "{served}");
-    served.bot.go.add_permits(3);
-    assert_eq!(first.await.expect("no panic").status, 200, "{served}");
-    until(|| served.handle.running() == 0).await;
+    hosted.ask(2, 2).await.abort();
+    until(|| hosted.handle.waiting() == 1).await;
+    let third = hosted.send(3).await;
+    assert_eq!(third.status, 503, "{hosted}");
+    assert_eq!(third.header("retry-after"), Some("1"), "{hosted}");
+    hosted.bot.go.add_permits(3);
+    assert_eq!(first.await.expect("no panic").status, 200, "{hosted}");
+    until(|| hosted.handle.running() == 0).await;
     for id in [2, 3] {
-        let answer = served.send(id).await;
-        assert_eq!(sent(&answer), Some(id.to_string()), "{served}");
+        let answer = hosted.send(id).await;
+        assert_eq!(sent(&answer), Some(id.to_string()), "{hosted}");
     }
-    assert_eq!(served.bot.calls(), 3, "{served}");
+    assert_eq!(hosted.bot.calls(), 3, "{hosted}");
 }
 
 async fn d10_shutdown_turns_away_what_is_new_and_waits_for_what_runs(server: Server) {
-    let served = serve(server, Bot::waiting(), DeliveryLayer::new()).await;
-    let running = served.ask(1, 1).await;
-    served.bot.has_begun().await;
-    let handle = served.handle.clone();
+    let hosted = serve(server, Bot::waiting(), DeliveryLayer::new()).await;
+    let running = hosted.ask(1, 1).await;
+    hosted.bot.has_begun().await;
+    let handle = hosted.handle.clone();
     handle.close();
     let ending = tokio::spawn(async move { handle.shutdown(PATIENCE).await });
-    let new = served.send(2).await;
-    assert_eq!(new.status, 503, "{served}");
-    assert_eq!(new.header("retry-after"), Some("1"), "{served}");
-    let joined = served.ask(1, 2).await;
-    served.bot.go.add_permits(1);
-    assert_eq!(running.await.expect("no panic").status, 200, "{served}");
+    let new = hosted.send(2).await;
+    assert_eq!(new.status, 503, "{hosted}");
+    assert_eq!(new.header("retry-after"), Some("1"), "{hosted}");
+    let joined = hosted.ask(1, 2).await;
+    hosted.bot.go.add_permits(1);
+    assert_eq!(running.await.expect("no panic").status, 200, "{hosted}");
     let joined = joined.await.expect("no panic");
-    assert_eq!(sent(&joined).as_deref(), Some("1"), "{served}");
-    assert!(ending.await.expect("no panic").is_clean(), "{served}");
+    assert_eq!(sent(&joined).as_deref(), Some("1"), "{hosted}");
+    assert!(ending.await.expect("no panic").is_clean(), "{hosted}");
 }
 
 async fn d10_what_does_not_end_is_cut_off_and_named(server: Server) {
-    let served = serve(server, Bot::waiting(), DeliveryLayer::new()).await;
-    let running = served.ask(1, 1).await;
-    served.bot.has_begun().await;
-    let report = served.handle.shutdown(Duration::ZERO).await;
+    let hosted = serve(server, Bot::waiting(), DeliveryLayer::new()).await;
+    let running = hosted.ask(1, 1).await;
+    hosted.bot.has_begun().await;
+    let report = hosted.handle.shutdown(Duration::ZERO).await;
     let ids: Vec<_> = report.cut_off.iter().map(|key| key.update_id).collect();
-    assert_eq!(ids, [1], "{served}");
+    assert_eq!(ids, [1], "{hosted}");
     let answer = running.await.expect("no panic");
-    assert_eq!(answer.status, 503, "{served}");
-    assert_eq!(served.handle.running(), 0, "{served}");
+    assert_eq!(answer.status, 503, "{hosted}");
+    assert_eq!(hosted.handle.running(), 0, "{hosted}");
 }
 
 /// With Telegram's own way of sending again.
