@@ -111,12 +111,12 @@ async fn terminate(child: &Child) {
 }
 
 #[tokio::test]
-async fn the_axum_example_serves_in_production_until_sigterm() {
+async fn d10_the_axum_example_serves_in_production_until_sigterm() {
     serves_in_production("axum", "http").await;
 }
 
 #[tokio::test]
-async fn the_hyper_example_serves_in_production_until_sigterm() {
+async fn d10_the_hyper_example_serves_in_production_until_sigterm() {
     serves_in_production("hyper", "http").await;
 }
 

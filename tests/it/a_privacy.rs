@@ -19,8 +19,14 @@ use crate::{
     adapter::{BoxError, Handler, bots, bots_with, nothing, secret},
     b_envelope::malformed,
     log::Log,
+    servers::{Server, rows},
     wire::{Call, MESSAGE, SECRET, SECRET_HEADER},
 };
+
+rows! {
+    a6_no_event_shows_a_secret
+    a6_a_failing_handler_shows_no_secret
+}
 
 /// A bot's token, as Telegram hands it out.
 const TOKEN: &str = "4839574812:AAFD39kkdpWt3ywyRZergyOLMaJhac60qcK";
@@ -41,11 +47,10 @@ fn assert_private(shown: &str, what: &str) {
 }
 
 /// Servers run on the test's own thread, so that what they say is heard.
-#[tokio::test]
-async fn a6_no_event_shows_a_secret() {
+async fn a6_no_event_shows_a_secret(server: Server) {
     let log = Log::default();
     let _guard = tracing::subscriber::set_default(log.clone());
-    for bot in bots().await {
+    for bot in bots(server).await {
         let right = Call::new(MESSAGE);
         for wrong in wrong_secrets(&right) {
             bot.send(&wrong).await;
@@ -75,16 +80,15 @@ async fn a6_no_event_shows_a_secret() {
 }
 
 /// A handler's error or panic is logged with its own words, and nothing of the request.
-#[tokio::test]
-async fn a6_a_failing_handler_shows_no_secret() {
+async fn a6_a_failing_handler_shows_no_secret(server: Server) {
     let log = Log::default();
     let _guard = tracing::subscriber::set_default(log.clone());
     let webhook = Webhook::new(secret(SECRET));
-    for bot in bots_with(&webhook, |_| Err("out of luck".into())).await {
+    for bot in bots_with(server, &webhook, |_| Err("out of luck".into())).await {
         assert_eq!(bot.send(&Call::new(MESSAGE)).await.status, 500, "{bot}");
     }
     let fall_over = |update: &Update| -> Result<Reply, BoxError> { panic!("at {update:?}") };
-    for bot in bots_with(&webhook, fall_over).await {
+    for bot in bots_with(server, &webhook, fall_over).await {
         let mut connection = bot.endpoint.connect().await;
         for _ in 0..2 {
             let answer = match &mut connection {

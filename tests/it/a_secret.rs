@@ -4,21 +4,35 @@ use tower_telegram::webhook::{BotId, InvalidSecretToken, SecretToken, SecretToke
 
 use crate::{
     adapter::{bots, bots_admitting, nothing, secret},
+    servers::{Server, rows},
     wire::{Call, MESSAGE, SECRET, SECRET_HEADER},
 };
 
-#[tokio::test]
-async fn a1_the_right_secret_runs_the_handler_once() {
-    for bot in bots().await {
+rows! {
+    a1_the_right_secret_runs_the_handler_once
+    a1_the_case_of_the_headers_name_makes_no_difference
+    a2_any_other_secret_is_turned_away_and_the_connection_lives_on
+    a2_the_secret_comes_before_everything_else
+    a3_both_get_in_while_rotating_and_only_the_new_one_afterwards
+    a4_each_secret_leads_to_its_own_bot
+    a4_a_bots_secret_can_be_rotated_too
+    a5_the_longest_secret_gets_in
+}
+
+rows! { sockets:
+    a2_the_refusal_doesnt_wait_for_the_body
+}
+
+async fn a1_the_right_secret_runs_the_handler_once(server: Server) {
+    for bot in bots(server).await {
         let answer = bot.send(&Call::new(MESSAGE)).await;
         assert_eq!(answer.status, 200, "{bot}");
         assert_eq!(bot.one().update_id, 7, "{bot}");
     }
 }
 
-#[tokio::test]
-async fn a1_the_case_of_the_headers_name_makes_no_difference() {
-    for bot in bots().await {
+async fn a1_the_case_of_the_headers_name_makes_no_difference(server: Server) {
+    for bot in bots(server).await {
         let call = Call::new(MESSAGE).without(SECRET_HEADER);
         let call = call.header("x-TELEGRAM-bot-api-SECRET-token", SECRET);
         assert_eq!(bot.send(&call).await.status, 200, "{bot}");
@@ -59,28 +73,26 @@ pub(crate) fn wrong_secrets(call: &Call) -> Vec<Call> {
     calls
 }
 
-#[tokio::test]
-async fn a2_any_other_secret_is_turned_away_and_the_connection_lives_on() {
+async fn a2_any_other_secret_is_turned_away_and_the_connection_lives_on(server: Server) {
     let right = Call::new(MESSAGE);
-    for bot in bots().await {
+    for bot in bots(server).await {
         let mut connection = bot.endpoint.connect().await;
         for wrong in wrong_secrets(&right) {
-            let (refused, served) = match &mut connection {
+            let (refused, admitted) = match &mut connection {
                 Some(c) => (c.send(&wrong).await, c.send(&right).await),
                 None => (bot.send(&wrong).await, bot.send(&right).await),
             };
             assert_eq!(refused.status, 401, "{bot}: {wrong:?}");
             assert!(refused.body.is_empty(), "{bot}: {wrong:?}");
-            assert_eq!(served.status, 200, "{bot} after {wrong:?}");
+            assert_eq!(admitted.status, 200, "{bot} after {wrong:?}");
             assert_eq!(bot.handled().len(), 1, "{bot} after {wrong:?}");
         }
     }
 }
 
 /// A stranger learns nothing from what is checked later: it never is.
-#[tokio::test]
-async fn a2_the_secret_comes_before_everything_else() {
-    for bot in bots().await {
+async fn a2_the_secret_comes_before_everything_else(server: Server) {
+    for bot in bots(server).await {
         let call = Call::new("not an update").with(SECRET_HEADER, "guess");
         for call in [
             call.clone().method("GET"),
@@ -94,12 +106,9 @@ async fn a2_the_secret_comes_before_everything_else() {
 }
 
 /// A body that is announced and never comes can't hold up the refusal.
-#[tokio::test]
-async fn a2_the_refusal_doesnt_wait_for_the_body() {
-    for bot in bots().await {
-        let Some(mut connection) = bot.endpoint.connect().await else {
-            continue;
-        };
+async fn a2_the_refusal_doesnt_wait_for_the_body(server: Server) {
+    for bot in bots(server).await {
+        let mut connection = bot.endpoint.connect().await.expect("a socket");
         for call in [
             Call::new("").with("Content-Length", "1000"),
             Call::new("").chunked(1),
@@ -113,12 +122,11 @@ async fn a2_the_refusal_doesnt_wait_for_the_body() {
     }
 }
 
-#[tokio::test]
-async fn a3_both_get_in_while_rotating_and_only_the_new_one_afterwards() {
+async fn a3_both_get_in_while_rotating_and_only_the_new_one_afterwards(server: Server) {
     let (old, new) = (secret("old"), secret("new"));
     let tokens = SecretTokens::new(old.clone());
     let with = |secret: &SecretToken| Call::new(MESSAGE).with(SECRET_HEADER, secret.expose());
-    let bots = bots_admitting(&tokens, nothing).await;
+    let bots = bots_admitting(server, &tokens, nothing).await;
     let statuses = async || {
         let mut statuses = Vec::new();
         for bot in &bots {
@@ -141,13 +149,12 @@ async fn a3_both_get_in_while_rotating_and_only_the_new_one_afterwards() {
     }
 }
 
-#[tokio::test]
-async fn a4_each_secret_leads_to_its_own_bot() {
+async fn a4_each_secret_leads_to_its_own_bot(server: Server) {
     let secrets: Vec<_> = (1..=40)
         .map(|id| (BotId(id), SecretToken::derive(b"key", BotId(id))))
         .collect();
     let tokens: SecretTokens = secrets.iter().cloned().collect();
-    for bot in bots_admitting(&tokens, nothing).await {
+    for bot in bots_admitting(server, &tokens, nothing).await {
         for (id, secret) in &secrets {
             let call = Call::new(MESSAGE).with(SECRET_HEADER, secret.expose());
             assert_eq!(bot.send(&call).await.status, 200, "{bot}");
@@ -162,12 +169,11 @@ async fn a4_each_secret_leads_to_its_own_bot() {
     }
 }
 
-#[tokio::test]
-async fn a4_a_bots_secret_can_be_rotated_too() {
+async fn a4_a_bots_secret_can_be_rotated_too(server: Server) {
     let tokens: SecretTokens = [(BotId(1), secret("one")), (BotId(2), secret("two"))]
         .into_iter()
         .collect();
-    for bot in bots_admitting(&tokens, nothing).await {
+    for bot in bots_admitting(server, &tokens, nothing).await {
         tokens.accept_for(BotId(1), secret("one-new"));
         for (text, id) in [("one", 1), ("one-new", 1), ("two", 2)] {
             let call = Call::new(MESSAGE).with(SECRET_HEADER, text);
@@ -197,10 +203,9 @@ fn a5_what_telegram_wouldnt_take_is_refused_when_it_is_made() {
     }
 }
 
-#[tokio::test]
-async fn a5_the_longest_secret_gets_in() {
+async fn a5_the_longest_secret_gets_in(server: Server) {
     let longest = "x".repeat(256);
-    for bot in bots_admitting(&secret(&longest).into(), nothing).await {
+    for bot in bots_admitting(server, &secret(&longest).into(), nothing).await {
         let call = Call::new(MESSAGE).with(SECRET_HEADER, &*longest);
         assert_eq!(bot.send(&call).await.status, 200, "{bot}");
         let call = Call::new(MESSAGE).with(SECRET_HEADER, &longest[1..]);

@@ -9,9 +9,20 @@ use tracing::instrument::WithSubscriber as _;
 use crate::{
     adapter::{Bot, Endpoint, Handler, nothing, secret},
     log::Log,
-    servers::Server,
+    servers::{Server, rows},
     wire::{Call, MESSAGE, SECRET, SECRET_HEADER},
 };
+
+rows! {
+    a7_the_peer_is_let_in_by_its_network_whatever_a_header_says
+    a7_behind_proxies_the_nearest_hop_that_isnt_trusted_decides
+    a7_who_goes_around_the_proxies_is_turned_away
+    a7_the_networks_come_in_addition_to_the_secret
+}
+
+rows! { sockets:
+    a7_the_refusal_doesnt_wait_for_the_body
+}
 
 const TELEGRAM: &str = "149.154.167.220";
 const STRANGER: &str = "203.0.113.7";
@@ -22,20 +33,16 @@ fn here() -> IpNetwork {
     IpAddr::from(Ipv4Addr::LOCALHOST).into()
 }
 
-/// A bot behind the layer, over every server.
-async fn bots(layer: &SourceIpLayer) -> Vec<Bot> {
-    let mut bots = Vec::new();
-    for server in Server::ALL {
-        let handler = Handler::new(nothing);
-        let webhook = Webhook::new(secret(SECRET)).service(handler.clone());
-        let service = server.find_peer(layer.clone()).layer(webhook);
-        bots.push(Bot {
-            name: server.name(),
-            endpoint: server.serve_any(BoxCloneSyncService::new(service)).await,
-            handler,
-        });
+/// A bot behind the layer.
+async fn bot(server: Server, layer: &SourceIpLayer) -> Bot {
+    let handler = Handler::new(nothing);
+    let webhook = Webhook::new(secret(SECRET)).service(handler.clone());
+    let service = server.find_peer(layer.clone()).layer(webhook);
+    Bot {
+        name: server.name(),
+        endpoint: server.serve_any(BoxCloneSyncService::new(service)).await,
+        handler,
     }
-    bots
 }
 
 fn forwarded(values: &[&str]) -> Call {
@@ -44,34 +51,31 @@ fn forwarded(values: &[&str]) -> Call {
     values.iter().fold(call, add)
 }
 
-async fn expect(layer: SourceIpLayer, call: Call, status: u16) {
-    for bot in bots(&layer).await {
-        let answer = bot.send(&call).await;
-        assert_eq!(answer.status, status, "{bot}, {layer:?}: {call:?}");
-        let handled = usize::from(status == 200);
-        assert_eq!(bot.handled().len(), handled, "{bot}, {layer:?}: {call:?}");
-        if status != 200 {
-            assert!(answer.body.is_empty(), "{bot}");
-        }
+async fn expect(server: Server, layer: SourceIpLayer, call: Call, status: u16) {
+    let bot = bot(server, &layer).await;
+    let answer = bot.send(&call).await;
+    assert_eq!(answer.status, status, "{bot}, {layer:?}: {call:?}");
+    let handled = usize::from(status == 200);
+    assert_eq!(bot.handled().len(), handled, "{bot}, {layer:?}: {call:?}");
+    if status != 200 {
+        assert!(answer.body.is_empty(), "{bot}");
     }
 }
 
-#[tokio::test]
-async fn a7_the_peer_is_let_in_by_its_network_whatever_a_header_says() {
+async fn a7_the_peer_is_let_in_by_its_network_whatever_a_header_says(server: Server) {
     let from_here = SourceIpLayer::new().networks([here()]);
     let from_telegram = SourceIpLayer::new();
     for values in [&[][..], &[TELEGRAM], &[STRANGER], &["nonsense"]] {
-        expect(from_here.clone(), forwarded(values), 200).await;
-        expect(from_telegram.clone(), forwarded(values), 403).await;
+        expect(server, from_here.clone(), forwarded(values), 200).await;
+        expect(server, from_telegram.clone(), forwarded(values), 403).await;
     }
     let call = Call::new(MESSAGE).header("Forwarded", format!("for={TELEGRAM}"));
-    expect(from_telegram.clone(), call, 403).await;
+    expect(server, from_telegram.clone(), call, 403).await;
     let call = Call::new(MESSAGE).header("X-Real-IP", TELEGRAM);
-    expect(from_telegram, call, 403).await;
+    expect(server, from_telegram, call, 403).await;
 }
 
-#[tokio::test]
-async fn a7_behind_proxies_the_nearest_hop_that_isnt_trusted_decides() {
+async fn a7_behind_proxies_the_nearest_hop_that_isnt_trusted_decides(server: Server) {
     for (hops, values, status) in [
         (1, &[][..], 403),
         (1, &[TELEGRAM], 200),
@@ -85,30 +89,31 @@ async fn a7_behind_proxies_the_nearest_hop_that_isnt_trusted_decides() {
         (2, &["149.154.167.220, 203.0.113.7", "10.0.0.2"], 403),
     ] {
         let layer = SourceIpLayer::new().trusted_hops(hops);
-        expect(layer, forwarded(values), status).await;
+        expect(server, layer, forwarded(values), status).await;
     }
 }
 
-#[tokio::test]
-async fn a7_who_goes_around_the_proxies_is_turned_away() {
+async fn a7_who_goes_around_the_proxies_is_turned_away(server: Server) {
     let layer = SourceIpLayer::new().trusted_hops(1);
-    expect(layer.clone().proxies([here()]), forwarded(&[TELEGRAM]), 200).await;
+    expect(
+        server,
+        layer.clone().proxies([here()]),
+        forwarded(&[TELEGRAM]),
+        200,
+    )
+    .await;
     let elsewhere = layer.proxies(["10.0.0.0/8".parse().expect("a network")]);
-    expect(elsewhere, forwarded(&[TELEGRAM]), 403).await;
+    expect(server, elsewhere, forwarded(&[TELEGRAM]), 403).await;
 }
 
 /// A body that is announced and never comes can't hold up the refusal, and a right secret doesn't
 /// help.
-#[tokio::test]
-async fn a7_the_refusal_doesnt_wait_for_the_body() {
-    for bot in bots(&SourceIpLayer::new()).await {
-        let Some(mut connection) = bot.endpoint.connect().await else {
-            continue;
-        };
-        let call = Call::new("").with("Content-Length", "1000");
-        connection.write(&call.head()).await;
-        assert_eq!(connection.answer(&call).await.status, 403, "{bot}");
-    }
+async fn a7_the_refusal_doesnt_wait_for_the_body(server: Server) {
+    let bot = bot(server, &SourceIpLayer::new()).await;
+    let mut connection = bot.endpoint.connect().await.expect("a socket");
+    let call = Call::new("").with("Content-Length", "1000");
+    connection.write(&call.head()).await;
+    assert_eq!(connection.answer(&call).await.status, 403, "{bot}");
 }
 
 #[tokio::test]
@@ -132,11 +137,10 @@ async fn a7_without_a_peer_nobody_is_let_in_and_the_log_says_what_to_do() {
     }
 }
 
-#[tokio::test]
-async fn a7_the_networks_come_in_addition_to_the_secret() {
+async fn a7_the_networks_come_in_addition_to_the_secret(server: Server) {
     let layer = SourceIpLayer::new().networks([here()]);
     let call = Call::new(MESSAGE).with(SECRET_HEADER, "guess");
-    expect(layer, call, 401).await;
+    expect(server, layer, call, 401).await;
 }
 
 /// What isn't served has the peer that the test gives it.

@@ -24,7 +24,7 @@ use tower_telegram::{
 };
 
 use crate::{
-    servers::{self, Server},
+    servers::Server,
     wire::{Answer, Call, Connection, SECRET},
 };
 
@@ -200,37 +200,38 @@ pub(crate) fn secret(text: &str) -> SecretToken {
     SecretToken::new(text).expect("a valid secret")
 }
 
-/// The usual webhook, over every server.
-pub(crate) async fn bots() -> Vec<Bot> {
-    bots_admitting(&secret(SECRET).into(), nothing).await
+/// The usual webhook, in each way that the server has for one.
+pub(crate) async fn bots(server: Server) -> Vec<Bot> {
+    bots_admitting(server, &secret(SECRET).into(), nothing).await
 }
 
 /// The same, with secrets that the test changes, or a reply.
 pub(crate) async fn bots_admitting(
+    server: Server,
     tokens: &SecretTokens,
     answering: Answering<Update>,
 ) -> Vec<Bot> {
-    let mut bots = bots_with(&Webhook::new(tokens.clone()), answering).await;
-    bots.extend(servers::extractors(tokens, answering).await);
+    let mut bots = bots_with(server, &Webhook::new(tokens.clone()), answering).await;
+    bots.extend(server.extractors(tokens, answering).await);
     bots
 }
 
-/// A webhook of the test's, over every server that serves services.
-pub(crate) async fn bots_with<U>(webhook: &Webhook<U>, answering: Answering<U>) -> Vec<Bot<U>>
+/// A webhook of the test's, in the one way in which every server has it: as a service.
+pub(crate) async fn bots_with<U>(
+    server: Server,
+    webhook: &Webhook<U>,
+    answering: Answering<U>,
+) -> Vec<Bot<U>>
 where
     U: DeserializeOwned + Send + 'static,
 {
-    let mut bots = Vec::new();
-    for server in Server::ALL {
-        let handler = Handler::new(answering);
-        // These rows send the same update again and again, and each time it is to be handled.
-        let service = webhook.clone().without_delivery();
-        let service = service.service(handler.clone());
-        bots.push(Bot {
-            name: server.name(),
-            endpoint: server.serve(service).await,
-            handler,
-        });
-    }
-    bots
+    let handler = Handler::new(answering);
+    // These rows send the same update again and again, and each time it is to be handled.
+    let service = webhook.clone().without_delivery();
+    let service = service.service(handler.clone());
+    vec![Bot {
+        name: server.name(),
+        endpoint: server.serve(service).await,
+        handler,
+    }]
 }

@@ -10,9 +10,25 @@ use tower_telegram::{
 
 use crate::{
     adapter::{Bot, bots, bots_with, nothing, secret},
+    servers::{Server, rows},
     text::{Style, styled, telegram},
     wire::{Call, MESSAGE, SECRET},
 };
+
+rows! {
+    b5_what_is_no_update_is_refused_as_ours
+    b5_what_is_no_update_is_refused_as_any_value
+    b5_what_is_no_update_is_refused_as_somebody_elses_type
+    b5_the_numbers_bounds_are_inside
+    b6_order_space_and_escapes_make_no_difference_to_ours
+    b6_order_space_and_escapes_make_no_difference_to_any_value
+    b6_order_space_and_escapes_make_no_difference_to_somebody_elses_type
+    b6_duplicate_keys_of_the_envelope_are_refused
+    b6_duplicate_keys_further_down_are_refused
+    b7_an_unknown_type_gets_to_the_handler_raw
+    b7_a_new_member_beside_a_known_type_is_passed_over
+    b7_an_unknown_type_reaches_other_types_too
+}
 
 /// A type of somebody else's, that knows only what it needs.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -26,8 +42,13 @@ struct MyMessage {
     text: Option<String>,
 }
 
-async fn bots_of<U: DeserializeOwned + Send + 'static>() -> Vec<Bot<U>> {
-    bots_with(&Webhook::new(secret(SECRET)).parse_as::<U>(), nothing).await
+async fn bots_of<U: DeserializeOwned + Send + 'static>(server: Server) -> Vec<Bot<U>> {
+    bots_with(
+        server,
+        &Webhook::new(secret(SECRET)).parse_as::<U>(),
+        nothing,
+    )
+    .await
 }
 
 /// What no type can be read from.
@@ -149,24 +170,20 @@ async fn all_malformed<U: std::fmt::Debug>(bots: Vec<Bot<U>>) {
     }
 }
 
-#[tokio::test]
-async fn b5_what_is_no_update_is_refused_as_ours() {
-    all_malformed(bots().await).await;
+async fn b5_what_is_no_update_is_refused_as_ours(server: Server) {
+    all_malformed(bots(server).await).await;
 }
 
-#[tokio::test]
-async fn b5_what_is_no_update_is_refused_as_any_value() {
-    all_malformed(bots_of::<Value>().await).await;
+async fn b5_what_is_no_update_is_refused_as_any_value(server: Server) {
+    all_malformed(bots_of::<Value>(server).await).await;
 }
 
-#[tokio::test]
-async fn b5_what_is_no_update_is_refused_as_somebody_elses_type() {
-    all_malformed(bots_of::<Mine>().await).await;
+async fn b5_what_is_no_update_is_refused_as_somebody_elses_type(server: Server) {
+    all_malformed(bots_of::<Mine>(server).await).await;
 }
 
-#[tokio::test]
-async fn b5_the_numbers_bounds_are_inside() {
-    for bot in bots().await {
+async fn b5_the_numbers_bounds_are_inside(server: Server) {
+    for bot in bots(server).await {
         for id in [
             0,
             1,
@@ -227,19 +244,16 @@ where
     }
 }
 
-#[tokio::test]
-async fn b6_order_space_and_escapes_make_no_difference_to_ours() {
-    all_the_same(bots().await).await;
+async fn b6_order_space_and_escapes_make_no_difference_to_ours(server: Server) {
+    all_the_same(bots(server).await).await;
 }
 
-#[tokio::test]
-async fn b6_order_space_and_escapes_make_no_difference_to_any_value() {
-    all_the_same(bots_of::<Value>().await).await;
+async fn b6_order_space_and_escapes_make_no_difference_to_any_value(server: Server) {
+    all_the_same(bots_of::<Value>(server).await).await;
 }
 
-#[tokio::test]
-async fn b6_order_space_and_escapes_make_no_difference_to_somebody_elses_type() {
-    all_the_same(bots_of::<Mine>().await).await;
+async fn b6_order_space_and_escapes_make_no_difference_to_somebody_elses_type(server: Server) {
+    all_the_same(bots_of::<Mine>(server).await).await;
 }
 
 /// Two readers could disagree on which of the two counts.
@@ -261,16 +275,14 @@ async fn no_duplicates<U: std::fmt::Debug>(bots: Vec<Bot<U>>) {
     }
 }
 
-#[tokio::test]
-async fn b6_duplicate_keys_of_the_envelope_are_refused() {
-    no_duplicates(bots().await).await;
-    no_duplicates(bots_of::<Value>().await).await;
-    no_duplicates(bots_of::<Mine>().await).await;
+async fn b6_duplicate_keys_of_the_envelope_are_refused(server: Server) {
+    no_duplicates(bots(server).await).await;
+    no_duplicates(bots_of::<Value>(server).await).await;
+    no_duplicates(bots_of::<Mine>(server).await).await;
 }
 
-#[tokio::test]
-async fn b6_duplicate_keys_further_down_are_refused() {
-    for bot in bots().await {
+async fn b6_duplicate_keys_further_down_are_refused(server: Server) {
+    for bot in bots(server).await {
         for (once, twice) in [
             ("\"date\":1700000000", "\"date\":1700000000,\"date\":1"),
             ("\"is_bot\":false", "\"is_bot\":false,\"is_bot\":true"),
@@ -287,10 +299,9 @@ async fn b6_duplicate_keys_further_down_are_refused() {
     }
 }
 
-#[tokio::test]
-async fn b7_an_unknown_type_gets_to_the_handler_raw() {
+async fn b7_an_unknown_type_gets_to_the_handler_raw(server: Server) {
     let payload = r#"{ "a":[1,2.50,null], "b":"\u00e9" }"#;
-    for bot in bots().await {
+    for bot in bots(server).await {
         for body in [
             format!(r#"{{"update_id":9,"brand_new":{payload}}}"#),
             format!(r#"{{"brand_new":{payload},"update_id":9}}"#),
@@ -309,9 +320,8 @@ async fn b7_an_unknown_type_gets_to_the_handler_raw() {
     }
 }
 
-#[tokio::test]
-async fn b7_a_new_member_beside_a_known_type_is_passed_over() {
-    for bot in bots().await {
+async fn b7_a_new_member_beside_a_known_type_is_passed_over(server: Server) {
+    for bot in bots(server).await {
         let body = MESSAGE.replace("\"message\"", "\"brand_new\":[{}],\"message\"");
         let answer = bot.send(&Call::new(body)).await;
         assert_eq!(answer.status, 200, "{bot}");
@@ -320,14 +330,13 @@ async fn b7_a_new_member_beside_a_known_type_is_passed_over() {
     }
 }
 
-#[tokio::test]
-async fn b7_an_unknown_type_reaches_other_types_too() {
+async fn b7_an_unknown_type_reaches_other_types_too(server: Server) {
     let body = json!({"update_id": 9, "brand_new": {"a": 1}});
-    for bot in bots_of::<Value>().await {
+    for bot in bots_of::<Value>(server).await {
         let answer = bot.send(&Call::new(body.to_string())).await;
         assert_eq!((answer.status, bot.one()), (200, body.clone()), "{bot}");
     }
-    for bot in bots_of::<Mine>().await {
+    for bot in bots_of::<Mine>(server).await {
         let answer = bot.send(&Call::new(body.to_string())).await;
         let expected = Mine {
             update_id: 9,

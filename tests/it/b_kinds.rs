@@ -1,4 +1,4 @@
-//! B8, B11: any type of update gets through.
+//! B8, B11, B12: any type of update gets through.
 
 use bytes::Bytes;
 use tower_telegram::{
@@ -8,15 +8,20 @@ use tower_telegram::{
 
 use crate::{
     adapter::{bots_with, nothing, secret},
-    generate::{Fill, Generator, Schema},
+    generate::{Fill, Generator, Schema, sent},
+    servers::{Server, rows},
     text::telegram,
     wire::{Call, SECRET},
 };
 
-#[tokio::test]
-async fn b8_b11_every_type_of_update_gets_through_every_server() {
+rows! {
+    b8_b11_every_type_of_update_gets_through
+    b12_what_an_older_server_sends_gets_through_typed
+}
+
+async fn b8_b11_every_type_of_update_gets_through(server: Server) {
     let webhook = Webhook::new(secret(SECRET)).allowed_updates(AllowedUpdates::ALL);
-    for bot in bots_with(&webhook, nothing).await {
+    for bot in bots_with(server, &webhook, nothing).await {
         let schema = Schema::new();
         for kind in schema.kinds() {
             let mut generator = Generator::new(&schema, 42);
@@ -30,6 +35,24 @@ async fn b8_b11_every_type_of_update_gets_through_every_server() {
                 let update: Update = raw.and_then(|raw| raw.parse()).expect("an update");
                 assert_eq!(bot.one(), update, "{bot}: {kind}");
             }
+        }
+    }
+}
+
+async fn b12_what_an_older_server_sends_gets_through_typed(server: Server) {
+    let webhook = Webhook::new(secret(SECRET)).allowed_updates(AllowedUpdates::ALL);
+    for bot in bots_with(server, &webhook, nothing).await {
+        let schema = Schema::new();
+        for kind in schema.kinds() {
+            let mut generator = Generator::new(&schema, 43);
+            generator.fill = Fill::Full;
+            generator.gone = 30;
+            let text = telegram(&sent(&generator.update(kind)));
+            let answer = bot.send(&Call::new(&*text)).await;
+            assert_eq!(answer.status, 200, "{bot}: {text}");
+            let update = bot.one();
+            assert_eq!(update.update_type().as_str(), kind, "{bot}: {text}");
+            assert!(!format!("{update:?}").contains("Unknown"), "{bot}: {text}");
         }
     }
 }

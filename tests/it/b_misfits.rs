@@ -11,8 +11,15 @@ use tower_telegram::{
 use crate::{
     adapter::{bots, bots_with, nothing, secret},
     log::Log,
+    servers::{Server, rows},
     wire::{Call, MESSAGE, SECRET},
 };
+
+rows! {
+    b9_a_misfit_gets_to_the_handler_raw_and_with_a_warning
+    b9_what_can_hold_the_unknown_keeps_the_rest_typed
+    b9_a_misfit_of_a_foreign_type_goes_to_the_hook_and_isnt_sent_again
+}
 
 /// Payloads that are no messages.
 const MISFITS: [&str; 10] = [
@@ -28,12 +35,11 @@ const MISFITS: [&str; 10] = [
     r#"{"message_id":9223372036854775808,"date":1,"chat":{"id":1,"type":"private"}}"#,
 ];
 
-#[tokio::test]
-async fn b9_a_misfit_gets_to_the_handler_raw_and_with_a_warning() {
+async fn b9_a_misfit_gets_to_the_handler_raw_and_with_a_warning(server: Server) {
     let log = Log::default();
     let _guard = tracing::subscriber::set_default(log.clone());
     let warnings = || log.text().matches("WARN tower_telegram").count();
-    for bot in bots().await {
+    for bot in bots(server).await {
         for misfit in MISFITS {
             let before = warnings();
             let body = format!(r#"{{"update_id":9,"message":{misfit}}}"#);
@@ -52,9 +58,8 @@ async fn b9_a_misfit_gets_to_the_handler_raw_and_with_a_warning() {
 
 /// One broken message inside another leaves the rest typed where a union can hold it, and makes the
 /// update unknown where not; in neither case is it lost.
-#[tokio::test]
-async fn b9_what_can_hold_the_unknown_keeps_the_rest_typed() {
-    for bot in bots().await {
+async fn b9_what_can_hold_the_unknown_keeps_the_rest_typed(server: Server) {
+    for bot in bots(server).await {
         let update = json!({"update_id": 9, "callback_query": {
             "id": "1",
             "from": {"id": 3, "is_bot": false, "first_name": "Ada"},
@@ -84,8 +89,7 @@ struct StrictMessage {
     text: String,
 }
 
-#[tokio::test]
-async fn b9_a_misfit_of_a_foreign_type_goes_to_the_hook_and_isnt_sent_again() {
+async fn b9_a_misfit_of_a_foreign_type_goes_to_the_hook_and_isnt_sent_again(server: Server) {
     let told = Arc::new(Mutex::new(Vec::new()));
     let hook = told.clone();
     let webhook = Webhook::new(secret(SECRET))
@@ -94,7 +98,7 @@ async fn b9_a_misfit_of_a_foreign_type_goes_to_the_hook_and_isnt_sent_again() {
             assert!(error.is_mismatch(), "{error}");
             hook.lock().expect("nobody holds it").push(raw.clone());
         });
-    for bot in bots_with(&webhook, nothing).await {
+    for bot in bots_with(server, &webhook, nothing).await {
         for misfit in MISFITS {
             let body = format!(r#"{{"update_id":9,"message":{misfit}}}"#);
             let answer = bot.send(&Call::new(&*body)).await;

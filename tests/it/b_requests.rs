@@ -4,12 +4,36 @@ use tower_telegram::webhook::{UpdateLayer, Webhook};
 
 use crate::{
     adapter::{Bot, bots, bots_with, nothing, secret},
+    servers::{Server, rows},
     wire::{Call, MESSAGE, SECRET},
 };
 
-async fn bots_reading(layer: UpdateLayer) -> Vec<Bot> {
+rows! {
+    b1_only_post_is_allowed
+    b2_only_json_is_taken
+    b2_parameters_and_case_make_no_difference
+    b3_a_body_over_the_limit_is_too_large_and_one_of_the_limit_isnt
+    b3_without_being_told_it_is_a_mebibyte
+    b10_compressed_bodies_are_turned_away_unread
+}
+
+rows! { sockets:
+    b3_the_answer_doesnt_wait_for_the_body_to_end
+    b4_a_body_that_breaks_off_isnt_handled
+    b10_http_1_0_is_answered
+    b10_no_100_comes_for_what_is_refused
+    b10_a_request_in_pieces_is_put_together
+    b10_forty_kept_alive_connections_are_served_side_by_side
+}
+
+#[cfg(feature = "tokio")]
+rows! { sockets:
+    b4_a_body_that_never_ends_is_given_up_at_the_deadline
+}
+
+async fn bots_reading(server: Server, layer: UpdateLayer) -> Vec<Bot> {
     let webhook = Webhook::new(secret(SECRET)).update_layer(layer);
-    bots_with(&webhook, nothing).await
+    bots_with(server, &webhook, nothing).await
 }
 
 /// Sends it on a connection that carries on afterwards, where there are connections.
@@ -24,9 +48,8 @@ async fn refused(bot: &Bot, call: &Call) -> crate::wire::Answer {
     answer
 }
 
-#[tokio::test]
-async fn b1_only_post_is_allowed() {
-    for bot in bots().await {
+async fn b1_only_post_is_allowed(server: Server) {
+    for bot in bots(server).await {
         for method in [
             "GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW",
         ] {
@@ -39,9 +62,8 @@ async fn b1_only_post_is_allowed() {
     }
 }
 
-#[tokio::test]
-async fn b2_only_json_is_taken() {
-    for bot in bots().await {
+async fn b2_only_json_is_taken(server: Server) {
+    for bot in bots(server).await {
         for other in [
             "",
             "json",
@@ -63,9 +85,8 @@ async fn b2_only_json_is_taken() {
     }
 }
 
-#[tokio::test]
-async fn b2_parameters_and_case_make_no_difference() {
-    for bot in bots().await {
+async fn b2_parameters_and_case_make_no_difference(server: Server) {
+    for bot in bots(server).await {
         for json in [
             "application/json; charset=utf-8",
             "application/json;charset=UTF-8",
@@ -79,11 +100,10 @@ async fn b2_parameters_and_case_make_no_difference() {
     }
 }
 
-#[tokio::test]
-async fn b3_a_body_over_the_limit_is_too_large_and_one_of_the_limit_isnt() {
+async fn b3_a_body_over_the_limit_is_too_large_and_one_of_the_limit_isnt(server: Server) {
     let layer = UpdateLayer::new().max_bytes(MESSAGE.len());
     let longer = format!("{MESSAGE} ");
-    for bot in bots_reading(layer).await {
+    for bot in bots_reading(server, layer).await {
         for (call, status) in [
             (Call::new(MESSAGE), 200),
             (Call::new(MESSAGE).chunked(10), 200),
@@ -98,12 +118,9 @@ async fn b3_a_body_over_the_limit_is_too_large_and_one_of_the_limit_isnt() {
 }
 
 /// What is declared is enough, and what is over the limit is: neither waits for the rest.
-#[tokio::test]
-async fn b3_the_answer_doesnt_wait_for_the_body_to_end() {
-    for bot in bots_reading(UpdateLayer::new().max_bytes(1000)).await {
-        let Some(mut connection) = bot.endpoint.connect().await else {
-            continue;
-        };
+async fn b3_the_answer_doesnt_wait_for_the_body_to_end(server: Server) {
+    for bot in bots_reading(server, UpdateLayer::new().max_bytes(1000)).await {
+        let mut connection = bot.endpoint.connect().await.expect("a socket");
         let declared = Call::new("").with("Content-Length", "1001");
         connection.write(&declared.head()).await;
         assert_eq!(connection.answer(&declared).await.status, 413, "{bot}");
@@ -120,10 +137,9 @@ async fn b3_the_answer_doesnt_wait_for_the_body_to_end() {
     }
 }
 
-#[tokio::test]
-async fn b3_without_being_told_it_is_a_mebibyte() {
+async fn b3_without_being_told_it_is_a_mebibyte(server: Server) {
     let padded = |length: usize| format!("{MESSAGE}{}", " ".repeat(length - MESSAGE.len()));
-    for bot in bots().await {
+    for bot in bots(server).await {
         let fits = bot.send(&Call::new(padded(1 << 20))).await;
         assert_eq!(fits.status, 200, "{bot}");
         let over = bot.send(&Call::new(padded((1 << 20) + 1))).await;
@@ -133,13 +149,10 @@ async fn b3_without_being_told_it_is_a_mebibyte() {
 }
 
 #[cfg(feature = "tokio")]
-#[tokio::test]
-async fn b4_a_body_that_never_ends_is_given_up_at_the_deadline() {
+async fn b4_a_body_that_never_ends_is_given_up_at_the_deadline(server: Server) {
     let layer = UpdateLayer::new().read_timeout(std::time::Duration::from_millis(100));
-    for bot in bots_reading(layer).await {
-        let Some(mut connection) = bot.endpoint.connect().await else {
-            continue;
-        };
+    for bot in bots_reading(server, layer).await {
+        let mut connection = bot.endpoint.connect().await.expect("a socket");
         let call = Call::new(MESSAGE);
         connection.write(&call.head()).await;
         connection.write(&call.body[..20]).await;
@@ -157,22 +170,20 @@ async fn b4_a_body_that_never_ends_is_given_up_at_the_deadline() {
 }
 
 /// The sender hangs up half-way through: nothing is handled, and the server lives on.
-#[tokio::test]
-async fn b4_a_body_that_breaks_off_isnt_handled() {
-    for bot in bots().await {
-        if let Some(mut connection) = bot.endpoint.connect().await {
-            let call = Call::new(MESSAGE);
-            connection.write(&call.head()).await;
-            connection.write(&call.body[..call.body.len() - 1]).await;
-        }
+async fn b4_a_body_that_breaks_off_isnt_handled(server: Server) {
+    for bot in bots(server).await {
+        let mut connection = bot.endpoint.connect().await.expect("a socket");
+        let call = Call::new(MESSAGE);
+        connection.write(&call.head()).await;
+        connection.write(&call.body[..call.body.len() - 1]).await;
+        drop(connection);
         assert_eq!(bot.send(&Call::new(MESSAGE)).await.status, 200, "{bot}");
         assert_eq!(bot.handled().len(), 1, "{bot}");
     }
 }
 
-#[tokio::test]
-async fn b10_compressed_bodies_are_turned_away_unread() {
-    for bot in bots().await {
+async fn b10_compressed_bodies_are_turned_away_unread(server: Server) {
+    for bot in bots(server).await {
         for encoding in ["gzip", "deflate", "br", "identity, gzip"] {
             let call = Call::new(MESSAGE).header("Content-Encoding", encoding);
             assert_eq!(refused(&bot, &call).await.status, 415, "{bot}: {encoding}");
@@ -183,9 +194,8 @@ async fn b10_compressed_bodies_are_turned_away_unread() {
     }
 }
 
-#[tokio::test]
-async fn b10_http_1_0_is_answered() {
-    for bot in bots().await {
+async fn b10_http_1_0_is_answered(server: Server) {
+    for bot in bots(server).await {
         let mut call = Call::new(MESSAGE);
         call.version = "HTTP/1.0";
         assert_eq!(bot.send(&call).await.status, 200, "{bot}");
@@ -195,12 +205,9 @@ async fn b10_http_1_0_is_answered() {
 
 /// It is the server in front that says 100, once the body is asked for. Nobody asks for the body of
 /// what is refused by its head.
-#[tokio::test]
-async fn b10_no_100_comes_for_what_is_refused() {
-    for bot in bots().await {
-        let Some(mut connection) = bot.endpoint.connect().await else {
-            continue;
-        };
+async fn b10_no_100_comes_for_what_is_refused(server: Server) {
+    for bot in bots(server).await {
+        let mut connection = bot.endpoint.connect().await.expect("a socket");
         let call = Call::new(MESSAGE).header("Expect", "100-continue");
         connection.write(&call.head()).await;
         let (interim, headers) = connection.read_head().await;
@@ -226,12 +233,9 @@ async fn b10_no_100_comes_for_what_is_refused() {
 }
 
 /// Telegram writes head and body as two buffers; the network may cut them anywhere.
-#[tokio::test]
-async fn b10_a_request_in_pieces_is_put_together() {
-    for bot in bots().await {
-        let Some(mut connection) = bot.endpoint.connect().await else {
-            continue;
-        };
+async fn b10_a_request_in_pieces_is_put_together(server: Server) {
+    for bot in bots(server).await {
+        let mut connection = bot.endpoint.connect().await.expect("a socket");
         let call = Call::new(MESSAGE);
         let wire = [call.head(), call.body.clone()].concat();
         let head = call.head().len();
@@ -247,12 +251,11 @@ async fn b10_a_request_in_pieces_is_put_together() {
     }
 }
 
-#[tokio::test]
-async fn b10_forty_kept_alive_connections_are_served_side_by_side() {
-    for bot in bots().await {
+async fn b10_forty_kept_alive_connections_are_served_side_by_side(server: Server) {
+    for bot in bots(server).await {
         let mut connections = Vec::new();
         for _ in 0..40 {
-            connections.extend(bot.endpoint.connect().await);
+            connections.push(bot.endpoint.connect().await.expect("a socket"));
         }
         let sent = 5 * connections.len();
         let call = Call::new(MESSAGE);

@@ -11,8 +11,16 @@ use tower_telegram::{
 use crate::{
     adapter::{bots_with, nothing, secret},
     generate::Schema,
+    servers::{Server, rows},
     wire::{Call, SECRET},
 };
+
+rows! {
+    c1_what_isnt_wanted_is_done_with_unparsed
+    c1_only_what_is_wanted_gets_to_the_handler
+    c2_by_default_all_but_three_and_the_unknown_get_to_the_handler
+    c2_all_means_all
+}
 
 /// Nobody may read it.
 #[derive(Debug)]
@@ -24,12 +32,11 @@ impl<'de> Deserialize<'de> for Unreadable {
     }
 }
 
-#[tokio::test]
-async fn c1_what_isnt_wanted_is_done_with_unparsed() {
+async fn c1_what_isnt_wanted_is_done_with_unparsed(server: Server) {
     let webhook = Webhook::new(secret(SECRET))
         .allowed_updates([UpdateType::Message])
         .parse_as::<Unreadable>();
-    for bot in bots_with(&webhook, nothing).await {
+    for bot in bots_with(server, &webhook, nothing).await {
         for body in [
             r#"{"update_id":1,"poll":{}}"#,
             r#"{"update_id":1,"poll":{"id":"1"}}"#,
@@ -52,11 +59,10 @@ fn minimal(kind: &str) -> Call {
     Call::new(json!({"update_id": 1, kind: {}}).to_string())
 }
 
-#[tokio::test]
-async fn c1_only_what_is_wanted_gets_to_the_handler() {
+async fn c1_only_what_is_wanted_gets_to_the_handler(server: Server) {
     let wanted = [UpdateType::Poll, UpdateType::ChatMember];
     let webhook = Webhook::new(secret(SECRET)).allowed_updates(wanted);
-    for bot in bots_with(&webhook, nothing).await {
+    for bot in bots_with(server, &webhook, nothing).await {
         for kind in Schema::new().kinds().into_iter().chain(["brand_new"]) {
             assert_eq!(bot.send(&minimal(kind)).await.status, 200, "{bot}: {kind}");
             let calls = usize::from(["poll", "chat_member"].contains(&kind));
@@ -65,10 +71,9 @@ async fn c1_only_what_is_wanted_gets_to_the_handler() {
     }
 }
 
-#[tokio::test]
-async fn c2_by_default_all_but_three_and_the_unknown_get_to_the_handler() {
+async fn c2_by_default_all_but_three_and_the_unknown_get_to_the_handler(server: Server) {
     let on_request = ["chat_member", "message_reaction", "message_reaction_count"];
-    for bot in bots_with(&Webhook::new(secret(SECRET)), nothing).await {
+    for bot in bots_with(server, &Webhook::new(secret(SECRET)), nothing).await {
         for kind in Schema::new().kinds().into_iter().chain(["brand_new"]) {
             assert_eq!(bot.send(&minimal(kind)).await.status, 200, "{bot}: {kind}");
             let calls = usize::from(!on_request.contains(&kind));
@@ -77,10 +82,9 @@ async fn c2_by_default_all_but_three_and_the_unknown_get_to_the_handler() {
     }
 }
 
-#[tokio::test]
-async fn c2_all_means_all() {
+async fn c2_all_means_all(server: Server) {
     let webhook = Webhook::new(secret(SECRET)).allowed_updates(AllowedUpdates::ALL);
-    for bot in bots_with(&webhook, nothing).await {
+    for bot in bots_with(server, &webhook, nothing).await {
         for kind in Schema::new().kinds().into_iter().chain(["brand_new"]) {
             assert_eq!(bot.send(&minimal(kind)).await.status, 200, "{bot}: {kind}");
             assert_eq!(bot.handled().len(), 1, "{bot}: {kind}");

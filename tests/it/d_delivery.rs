@@ -1,7 +1,8 @@
-//! D1–D7, D9, D10: each update once and in time, over every server that serves services.
+//! D1–D7, D9, D10: each update once and in time, over every server.
 
 use std::{
     fmt,
+    future::ready,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
@@ -32,9 +33,32 @@ use tower_telegram::{
 
 use crate::{
     adapter::{BoxError, Endpoint, secret},
-    servers::Server,
+    servers::{Server, rows},
     wire::{Answer, Call, SECRET},
 };
+
+rows! {
+    d1_an_update_that_is_done_is_not_handled_again
+    d2_a_redelivery_joins_the_running_handler_and_the_last_has_the_reply
+    d3_a_hang_up_does_not_end_the_handler_and_its_reply_is_given_out_once
+    d3_who_asks_while_it_is_noted_as_done_has_the_reply
+    d4_numbers_that_come_in_another_order_are_all_handled
+    d5_errors_and_panics_are_500_and_the_redelivery_runs_again
+    d5_who_joined_a_handler_that_fails_is_told_so_too
+    d6_what_fails_five_times_goes_to_the_dead_letters_and_is_done
+    d6_a_dead_letter_that_nobody_could_take_is_not_given_up
+    d6_the_hook_is_waited_for
+    d7_a_slow_handler_is_answered_for_and_the_redelivery_joins_it
+    d7_acked_early_the_reply_comes_later_through_the_client
+    d7_in_time_the_reply_is_the_answer_though_it_could_be_acked
+    d9_more_than_there_is_room_for_is_turned_away_and_nothing_is_lost
+    d10_shutdown_turns_away_what_is_new_and_waits_for_what_runs
+    d10_what_does_not_end_is_cut_off_and_named
+}
+
+rows! { sockets:
+    d5_telegram_sends_until_it_works_and_the_handler_succeeds_once
+}
 
 /// What the bot does with an update, and how it is told to.
 #[derive(Clone, Debug)]
@@ -114,20 +138,20 @@ fn call(id: u64) -> Call {
 }
 
 /// A bot behind a server, with what ends its deliveries.
-struct Served {
+struct Hosted {
     server: Server,
     endpoint: Endpoint,
     bot: Bot,
     handle: DeliveryHandle,
 }
 
-impl fmt::Display for Served {
+impl fmt::Display for Hosted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.server.name())
     }
 }
 
-impl Served {
+impl Hosted {
     async fn send(&self, id: u64) -> Answer {
         self.endpoint.send(&call(id)).await
     }
@@ -140,31 +164,27 @@ impl Served {
     }
 }
 
-async fn serve(bot: fn() -> Bot, delivery: fn() -> DeliveryLayer) -> Vec<Served> {
-    serve_with(bot, delivery, |webhook| webhook).await
+async fn serve(server: Server, bot: Bot, delivery: DeliveryLayer) -> Hosted {
+    serve_with(server, bot, delivery, |webhook| webhook).await
 }
 
 async fn serve_with(
-    bot: fn() -> Bot,
-    delivery: fn() -> DeliveryLayer,
-    with: impl Fn(Webhook) -> Webhook,
-) -> Vec<Served> {
-    let mut all = Vec::new();
-    for server in Server::ALL {
-        let (bot, delivery) = (bot(), delivery());
-        let handle = delivery.handle();
-        let webhook = with(Webhook::new(secret(SECRET)).delivery(delivery));
-        let handler = bot.clone();
-        let service = webhook.handler(move |update| handler.clone().handle(update));
-        let endpoint = server.serve(service).await;
-        all.push(Served {
-            server,
-            endpoint,
-            bot,
-            handle,
-        });
+    server: Server,
+    bot: Bot,
+    delivery: DeliveryLayer,
+    with: impl FnOnce(Webhook) -> Webhook,
+) -> Hosted {
+    let handle = delivery.handle();
+    let webhook = with(Webhook::new(secret(SECRET)).delivery(delivery));
+    let handler = bot.clone();
+    let service = webhook.handler(move |update| handler.clone().handle(update));
+    let endpoint = server.serve(service).await;
+    Hosted {
+        server,
+        endpoint,
+        bot,
+        handle,
     }
-    all
 }
 
 /// The text of the message that the answer sends, if it sends one.
@@ -175,253 +195,219 @@ fn sent(answer: &Answer) -> Option<String> {
     answer.json()["text"].as_str().map(ToOwned::to_owned)
 }
 
-#[tokio::test]
-async fn d1_an_update_that_is_done_is_not_handled_again() {
-    for served in serve(Bot::new, DeliveryLayer::new).await {
-        let first = served.send(1).await;
-        assert_eq!(sent(&first).as_deref(), Some("1"), "{served}");
-        for _ in 0..3 {
-            let again = served.send(1).await;
-            assert_eq!((again.status, sent(&again)), (200, None), "{served}");
-        }
-        assert_eq!(served.bot.calls(), 1, "{served}");
+async fn d1_an_update_that_is_done_is_not_handled_again(server: Server) {
+    let hosted = serve(server, Bot::new(), DeliveryLayer::new()).await;
+    let first = hosted.send(1).await;
+    assert_eq!(sent(&first).as_deref(), Some("1"), "{hosted}");
+    for _ in 0..3 {
+        let again = hosted.send(1).await;
+        assert_eq!((again.status, sent(&again)), (200, None), "{hosted}");
     }
+    assert_eq!(hosted.bot.calls(), 1, "{hosted}");
 }
 
-#[tokio::test]
-async fn d2_a_redelivery_joins_the_running_handler_and_the_last_has_the_reply() {
-    for served in serve(Bot::waiting, DeliveryLayer::new).await {
-        let first = served.ask(1, 1).await;
-        served.bot.has_begun().await;
-        let second = served.ask(1, 2).await;
-        let third = served.ask(1, 3).await;
-        served.bot.go.add_permits(1);
-        for (asked, reply) in [(first, None), (second, None), (third, Some("1"))] {
-            let answer = asked.await.expect("no panic");
-            assert_eq!(answer.status, 200, "{served}");
-            assert_eq!(sent(&answer).as_deref(), reply, "{served}");
-        }
-        assert_eq!(served.bot.calls(), 1, "{served}");
+async fn d2_a_redelivery_joins_the_running_handler_and_the_last_has_the_reply(server: Server) {
+    let hosted = serve(server, Bot::waiting(), DeliveryLayer::new()).await;
+    let first = hosted.ask(1, 1).await;
+    hosted.bot.has_begun().await;
+    let second = hosted.ask(1, 2).await;
+    let third = hosted.ask(1, 3).await;
+    hosted.bot.go.add_permits(1);
+    for (asked, reply) in [(first, None), (second, None), (third, Some("1"))] {
+        let answer = asked.await.expect("no panic");
+        assert_eq!(answer.status, 200, "{hosted}");
+        assert_eq!(sent(&answer).as_deref(), reply, "{hosted}");
     }
+    assert_eq!(hosted.bot.calls(), 1, "{hosted}");
 }
 
-#[tokio::test]
-async fn d3_a_hang_up_does_not_end_the_handler_and_its_reply_is_given_out_once() {
-    for served in serve(Bot::waiting, DeliveryLayer::new).await {
-        served.ask(1, 1).await.abort();
-        served.bot.has_begun().await;
-        until(|| served.handle.waiting() == 0).await;
-        served.bot.go.add_permits(1);
-        until(|| served.handle.running() == 0).await;
-        let second = served.send(1).await;
-        assert_eq!(sent(&second).as_deref(), Some("1"), "{served}");
-        let third = served.send(1).await;
-        assert_eq!((third.status, sent(&third)), (200, None), "{served}");
-        assert_eq!(served.bot.calls(), 1, "{served}");
-    }
+async fn d3_a_hang_up_does_not_end_the_handler_and_its_reply_is_given_out_once(server: Server) {
+    let hosted = serve(server, Bot::waiting(), DeliveryLayer::new()).await;
+    hosted.ask(1, 1).await.abort();
+    hosted.bot.has_begun().await;
+    until(|| hosted.handle.waiting() == 0).await;
+    hosted.bot.go.add_permits(1);
+    until(|| hosted.handle.running() == 0).await;
+    let second = hosted.send(1).await;
+    assert_eq!(sent(&second).as_deref(), Some("1"), "{hosted}");
+    let third = hosted.send(1).await;
+    assert_eq!((third.status, sent(&third)), (200, None), "{hosted}");
+    assert_eq!(hosted.bot.calls(), 1, "{hosted}");
 }
 
-#[tokio::test]
-async fn d4_numbers_that_come_in_another_order_are_all_handled() {
-    for served in serve(Bot::new, DeliveryLayer::new).await {
-        for id in [5, 3, 1_000_000, 4, 1] {
-            let answer = served.send(id).await;
-            assert_eq!(sent(&answer), Some(id.to_string()), "{served}");
-        }
-        assert_eq!(served.bot.calls(), 5, "{served}");
+async fn d4_numbers_that_come_in_another_order_are_all_handled(server: Server) {
+    let hosted = serve(server, Bot::new(), DeliveryLayer::new()).await;
+    for id in [5, 3, 1_000_000, 4, 1] {
+        let answer = hosted.send(id).await;
+        assert_eq!(sent(&answer), Some(id.to_string()), "{hosted}");
     }
+    assert_eq!(hosted.bot.calls(), 5, "{hosted}");
 }
 
-#[tokio::test]
-async fn d5_errors_and_panics_are_500_and_the_redelivery_runs_again() {
-    for served in serve(|| Bot::failing(2), DeliveryLayer::new).await {
-        for pause in ["1", "2"] {
-            let failed = served.send(1).await;
-            assert_eq!(failed.status, 500, "{served}");
-            assert_eq!(failed.header("retry-after"), Some(pause), "{served}");
-        }
-        let answer = served.send(1).await;
-        assert_eq!(sent(&answer).as_deref(), Some("1"), "{served}");
-        assert_eq!(served.bot.calls(), 3, "{served}");
+async fn d5_errors_and_panics_are_500_and_the_redelivery_runs_again(server: Server) {
+    let hosted = serve(server, Bot::failing(2), DeliveryLayer::new()).await;
+    for pause in ["1", "2"] {
+        let failed = hosted.send(1).await;
+        assert_eq!(failed.status, 500, "{hosted}");
+        assert_eq!(failed.header("retry-after"), Some(pause), "{hosted}");
     }
+    let answer = hosted.send(1).await;
+    assert_eq!(sent(&answer).as_deref(), Some("1"), "{hosted}");
+    assert_eq!(hosted.bot.calls(), 3, "{hosted}");
 }
 
-#[tokio::test]
-async fn d5_who_joined_a_handler_that_fails_is_told_so_too() {
-    let failing = || Bot {
+async fn d5_who_joined_a_handler_that_fails_is_told_so_too(server: Server) {
+    let failing = Bot {
         failing: 1,
         ..Bot::waiting()
     };
-    for served in serve(failing, DeliveryLayer::new).await {
-        let first = served.ask(1, 1).await;
-        let second = served.ask(1, 2).await;
-        served.bot.go.add_permits(1);
-        for asked in [first, second] {
-            let answer = asked.await.expect("no panic");
-            assert_eq!(answer.status, 500, "{served}");
-            assert_eq!(answer.header("retry-after"), Some("1"), "{served}");
-        }
+    let hosted = serve(server, failing, DeliveryLayer::new()).await;
+    let first = hosted.ask(1, 1).await;
+    let second = hosted.ask(1, 2).await;
+    hosted.bot.go.add_permits(1);
+    for asked in [first, second] {
+        let answer = asked.await.expect("no panic");
+        assert_eq!(answer.status, 500, "{hosted}");
+        assert_eq!(answer.header("retry-after"), Some("1"), "{hosted}");
     }
 }
 
-#[tokio::test]
-async fn d6_what_fails_five_times_goes_to_the_dead_letters_and_is_done() {
-    static LETTERS: Mutex<Vec<DeadLetter>> = Mutex::new(Vec::new());
-    let delivery = || {
-        DeliveryLayer::new().dead_letter(|letter| async {
-            LETTERS.lock().expect("unpoisoned").push(letter);
-        })
+async fn d6_what_fails_five_times_goes_to_the_dead_letters_and_is_done(server: Server) {
+    let letters = Arc::new(Mutex::new(Vec::<DeadLetter>::new()));
+    let taken = Arc::clone(&letters);
+    let delivery = DeliveryLayer::new().dead_letter(move |letter| {
+        taken.lock().expect("unpoisoned").push(letter);
+        ready(())
+    });
+    let hosted = serve(server, Bot::failing(u32::MAX), delivery).await;
+    for _ in 0..4 {
+        assert_eq!(hosted.send(1).await.status, 500, "{hosted}");
+    }
+    let fifth = hosted.send(1).await;
+    assert_eq!((fifth.status, sent(&fifth)), (200, None), "{hosted}");
+    let letters = std::mem::take(&mut *letters.lock().expect("unpoisoned"));
+    let [letter] = &letters[..] else {
+        panic!("{hosted}: {letters:?}");
     };
-    for served in serve(|| Bot::failing(u32::MAX), delivery).await {
-        for _ in 0..4 {
-            assert_eq!(served.send(1).await.status, 500, "{served}");
-        }
-        let fifth = served.send(1).await;
-        assert_eq!((fifth.status, sent(&fifth)), (200, None), "{served}");
-        let letters = std::mem::take(&mut *LETTERS.lock().expect("unpoisoned"));
-        let [letter] = &letters[..] else {
-            panic!("{served}: {letters:?}");
-        };
-        assert_eq!((letter.update.update_id(), letter.attempts), (1, 5));
-        let error = letter.failure.as_error().expect("an error");
-        assert_eq!(error.to_string(), "not yet", "{served}");
-        assert_eq!(served.send(1).await.status, 200, "{served}");
-        assert_eq!(served.bot.calls(), 5, "{served}");
-    }
+    assert_eq!((letter.update.update_id(), letter.attempts), (1, 5));
+    let error = letter.failure.as_error().expect("an error");
+    assert_eq!(error.to_string(), "not yet", "{hosted}");
+    assert_eq!(hosted.send(1).await.status, 200, "{hosted}");
+    assert_eq!(hosted.bot.calls(), 5, "{hosted}");
 }
 
-#[tokio::test]
-async fn d6_a_dead_letter_that_nobody_could_take_is_not_given_up() {
-    let delivery = || {
-        let layer = DeliveryLayer::new().max_attempts(1);
-        layer.dead_letter(|_| async { panic!("no room for letters") })
-    };
-    for served in serve(|| Bot::failing(1), delivery).await {
-        assert_eq!(served.send(1).await.status, 500, "{served}");
-    }
+async fn d6_a_dead_letter_that_nobody_could_take_is_not_given_up(server: Server) {
+    let delivery = DeliveryLayer::new().max_attempts(1);
+    let delivery = delivery.dead_letter(|_| async { panic!("no room for letters") });
+    let hosted = serve(server, Bot::failing(1), delivery).await;
+    assert_eq!(hosted.send(1).await.status, 500, "{hosted}");
 }
 
-#[tokio::test]
-async fn d7_a_slow_handler_is_answered_for_and_the_redelivery_joins_it() {
+async fn d7_a_slow_handler_is_answered_for_and_the_redelivery_joins_it(server: Server) {
     let soon = |webhook: Webhook| webhook.deadline(DeadlineLayer::new(Duration::from_millis(20)));
-    for served in serve_with(Bot::waiting, DeliveryLayer::new, soon).await {
-        let late = served.send(1).await;
-        assert_eq!(late.status, 503, "{served}");
-        assert_eq!(late.header("retry-after"), Some("1"), "{served}");
-        served.bot.go.add_permits(1);
-        until(|| served.handle.running() == 0).await;
-        let mut answer = served.send(1).await;
-        // A busy machine may be late once more.
-        while answer.status == 503 {
-            answer = served.send(1).await;
-        }
-        assert_eq!(sent(&answer).as_deref(), Some("1"), "{served}");
-        assert_eq!(served.bot.calls(), 1, "{served}");
+    let hosted = serve_with(server, Bot::waiting(), DeliveryLayer::new(), soon).await;
+    let late = hosted.send(1).await;
+    assert_eq!(late.status, 503, "{hosted}");
+    assert_eq!(late.header("retry-after"), Some("1"), "{hosted}");
+    hosted.bot.go.add_permits(1);
+    until(|| hosted.handle.running() == 0).await;
+    let mut answer = hosted.send(1).await;
+    // A busy machine may be late once more.
+    while answer.status == 503 {
+        answer = hosted.send(1).await;
     }
+    assert_eq!(sent(&answer).as_deref(), Some("1"), "{hosted}");
+    assert_eq!(hosted.bot.calls(), 1, "{hosted}");
 }
 
-#[tokio::test]
-async fn d7_acked_early_the_reply_comes_later_through_the_client() {
+async fn d7_acked_early_the_reply_comes_later_through_the_client(server: Server) {
     let telegram = Telegram::start().await.expect("a port");
     let token = telegram.token().parse().expect("a token");
     let client = Client::with_base_url(&token, telegram.api_url()).expect("a URL");
-    let ack = |webhook: Webhook| {
-        let limit = Duration::from_millis(20);
-        webhook.deadline(DeadlineLayer::ack_after(limit, client.clone()))
-    };
+    let limit = Duration::from_millis(20);
+    let ack = |webhook: Webhook| webhook.deadline(DeadlineLayer::ack_after(limit, client));
     // The first try fails, and there will be no redelivery.
-    let failing = || Bot {
+    let failing = Bot {
         failing: 1,
         ..Bot::waiting()
     };
-    for served in serve_with(failing, DeliveryLayer::new, ack).await {
-        let acked = served.send(1).await;
-        assert_eq!((acked.status, sent(&acked)), (200, None), "{served}");
-        served.bot.go.add_permits(2);
-        let call = telegram.wait_for_call("sendMessage").await;
-        assert_eq!(call.expect("sent").params["text"], "1", "{served}");
-        assert_eq!(served.bot.calls(), 2, "{served}");
-    }
-    assert_eq!(telegram.calls().len(), Server::ALL.len());
+    let hosted = serve_with(server, failing, DeliveryLayer::new(), ack).await;
+    let acked = hosted.send(1).await;
+    assert_eq!((acked.status, sent(&acked)), (200, None), "{hosted}");
+    hosted.bot.go.add_permits(2);
+    let call = telegram.wait_for_call("sendMessage").await;
+    assert_eq!(call.expect("sent").params["text"], "1", "{hosted}");
+    assert_eq!(hosted.bot.calls(), 2, "{hosted}");
+    assert_eq!(telegram.calls().len(), 1);
 }
 
-#[tokio::test]
-async fn d7_in_time_the_reply_is_the_answer_though_it_could_be_acked() {
+async fn d7_in_time_the_reply_is_the_answer_though_it_could_be_acked(server: Server) {
     let token = "1:a".parse().expect("a token");
     let nowhere = Client::with_base_url(&token, "http://127.0.0.1:9").expect("a URL");
-    let ack =
-        |webhook: Webhook| webhook.deadline(DeadlineLayer::ack_after(PATIENCE, nowhere.clone()));
-    for served in serve_with(Bot::new, DeliveryLayer::new, ack).await {
-        let answer = served.send(1).await;
-        assert_eq!(sent(&answer).as_deref(), Some("1"), "{served}");
-    }
+    let ack = |webhook: Webhook| webhook.deadline(DeadlineLayer::ack_after(PATIENCE, nowhere));
+    let hosted = serve_with(server, Bot::new(), DeliveryLayer::new(), ack).await;
+    let answer = hosted.send(1).await;
+    assert_eq!(sent(&answer).as_deref(), Some("1"), "{hosted}");
 }
 
-#[tokio::test]
-async fn d9_more_than_there_is_room_for_is_turned_away_and_nothing_is_lost() {
-    let small = || DeliveryLayer::new().max_running(2);
-    for served in serve(Bot::waiting, small).await {
-        let first = served.ask(1, 1).await;
-        // One that hung up takes room as well, as its handler goes on.
-        served.ask(2, 2).await.abort();
-        until(|| served.handle.waiting() == 1).await;
-        let third = served.send(3).await;
-        assert_eq!(third.status, 503, "{served}");
-        assert_eq!(third.header("retry-after"), Some("1"), "{served}");
-        served.bot.go.add_permits(3);
-        assert_eq!(first.await.expect("no panic").status, 200, "{served}");
-        until(|| served.handle.running() == 0).await;
-        for id in [2, 3] {
-            let answer = served.send(id).await;
-            assert_eq!(sent(&answer), Some(id.to_string()), "{served}");
-        }
-        assert_eq!(served.bot.calls(), 3, "{served}");
+async fn d9_more_than_there_is_room_for_is_turned_away_and_nothing_is_lost(server: Server) {
+    let small = DeliveryLayer::new().max_running(2);
+    let hosted = serve(server, Bot::waiting(), small).await;
+    let first = hosted.ask(1, 1).await;
+    // One that hung up takes room as well, as its handler goes on.
+    hosted.ask(2, 2).await.abort();
+    until(|| hosted.handle.waiting() == 1).await;
+    let third = hosted.send(3).await;
+    assert_eq!(third.status, 503, "{hosted}");
+    assert_eq!(third.header("retry-after"), Some("1"), "{hosted}");
+    hosted.bot.go.add_permits(3);
+    assert_eq!(first.await.expect("no panic").status, 200, "{hosted}");
+    until(|| hosted.handle.running() == 0).await;
+    for id in [2, 3] {
+        let answer = hosted.send(id).await;
+        assert_eq!(sent(&answer), Some(id.to_string()), "{hosted}");
     }
+    assert_eq!(hosted.bot.calls(), 3, "{hosted}");
 }
 
-#[tokio::test]
-async fn d10_shutdown_turns_away_what_is_new_and_waits_for_what_runs() {
-    for served in serve(Bot::waiting, DeliveryLayer::new).await {
-        let running = served.ask(1, 1).await;
-        served.bot.has_begun().await;
-        let handle = served.handle.clone();
-        handle.close();
-        let ending = tokio::spawn(async move { handle.shutdown(PATIENCE).await });
-        let new = served.send(2).await;
-        assert_eq!(new.status, 503, "{served}");
-        assert_eq!(new.header("retry-after"), Some("1"), "{served}");
-        let joined = served.ask(1, 2).await;
-        served.bot.go.add_permits(1);
-        assert_eq!(running.await.expect("no panic").status, 200, "{served}");
-        let joined = joined.await.expect("no panic");
-        assert_eq!(sent(&joined).as_deref(), Some("1"), "{served}");
-        assert!(ending.await.expect("no panic").is_clean(), "{served}");
-    }
+async fn d10_shutdown_turns_away_what_is_new_and_waits_for_what_runs(server: Server) {
+    let hosted = serve(server, Bot::waiting(), DeliveryLayer::new()).await;
+    let running = hosted.ask(1, 1).await;
+    hosted.bot.has_begun().await;
+    let handle = hosted.handle.clone();
+    handle.close();
+    let ending = tokio::spawn(async move { handle.shutdown(PATIENCE).await });
+    let new = hosted.send(2).await;
+    assert_eq!(new.status, 503, "{hosted}");
+    assert_eq!(new.header("retry-after"), Some("1"), "{hosted}");
+    let joined = hosted.ask(1, 2).await;
+    hosted.bot.go.add_permits(1);
+    assert_eq!(running.await.expect("no panic").status, 200, "{hosted}");
+    let joined = joined.await.expect("no panic");
+    assert_eq!(sent(&joined).as_deref(), Some("1"), "{hosted}");
+    assert!(ending.await.expect("no panic").is_clean(), "{hosted}");
 }
 
-#[tokio::test]
-async fn d10_what_does_not_end_is_cut_off_and_named() {
-    for served in serve(Bot::waiting, DeliveryLayer::new).await {
-        let running = served.ask(1, 1).await;
-        served.bot.has_begun().await;
-        let report = served.handle.shutdown(Duration::ZERO).await;
-        let ids: Vec<_> = report.cut_off.iter().map(|key| key.update_id).collect();
-        assert_eq!(ids, [1], "{served}");
-        let answer = running.await.expect("no panic");
-        assert_eq!(answer.status, 503, "{served}");
-        assert_eq!(served.handle.running(), 0, "{served}");
-    }
+async fn d10_what_does_not_end_is_cut_off_and_named(server: Server) {
+    let hosted = serve(server, Bot::waiting(), DeliveryLayer::new()).await;
+    let running = hosted.ask(1, 1).await;
+    hosted.bot.has_begun().await;
+    let report = hosted.handle.shutdown(Duration::ZERO).await;
+    let ids: Vec<_> = report.cut_off.iter().map(|key| key.update_id).collect();
+    assert_eq!(ids, [1], "{hosted}");
+    let answer = running.await.expect("no panic");
+    assert_eq!(answer.status, 503, "{hosted}");
+    assert_eq!(hosted.handle.running(), 0, "{hosted}");
 }
 
 /// With Telegram's own way of sending again.
-#[tokio::test]
-async fn d5_telegram_sends_until_it_works_and_the_handler_succeeds_once() {
+async fn d5_telegram_sends_until_it_works_and_the_handler_succeeds_once(server: Server) {
     let telegram = Telegram::start().await.expect("a port");
     let bot = Bot::failing(2);
     let handler = bot.clone();
     let webhook = Webhook::new(secret(SECRET)).handler(move |u| handler.clone().handle(u));
-    let Endpoint::Socket(address) = Server::Hyper.serve(webhook).await else {
-        panic!("hyper has sockets");
+    let Endpoint::Socket(address) = server.serve(webhook).await else {
+        panic!("{} has no sockets", server.name());
     };
     let url = format!("http://{address}/bot");
     telegram.set_webhook(&url, SECRET).expect("set");
@@ -435,8 +421,7 @@ async fn d5_telegram_sends_until_it_works_and_the_handler_succeeds_once() {
 }
 
 /// The dead-letter hook may take its time, and Telegram waits for it.
-#[tokio::test]
-async fn d6_the_hook_is_waited_for() {
+async fn d6_the_hook_is_waited_for(server: Server) {
     let (letters, mut taken) = mpsc::channel(1);
     let delivery = DeliveryLayer::new()
         .max_attempts(1)
@@ -450,7 +435,7 @@ async fn d6_the_hook_is_waited_for() {
     let bot = Bot::failing(9);
     let webhook = Webhook::new(secret(SECRET)).delivery(delivery);
     let service = webhook.handler(move |update| bot.clone().handle(update));
-    let endpoint = Server::Oneshot.serve(service).await;
+    let endpoint = server.serve(service).await;
     assert_eq!(endpoint.send(&call(1)).await.status, 200);
     assert_eq!(taken.try_recv().expect("a letter").update.update_id(), 1);
 }
@@ -487,8 +472,7 @@ impl DeliveryStore for Slow {
 }
 
 /// The reply was kept for the next who asks, while that one was there already, and got nothing.
-#[tokio::test]
-async fn d3_who_asks_while_it_is_noted_as_done_has_the_reply() {
+async fn d3_who_asks_while_it_is_noted_as_done_has_the_reply(server: Server) {
     let (noting, go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let store = Slow {
         store: MemoryStore::new(),
@@ -501,7 +485,7 @@ async fn d3_who_asks_while_it_is_noted_as_done_has_the_reply() {
     let service = Webhook::new(secret(SECRET))
         .delivery(delivery)
         .handler(move |update| handler.clone().handle(update));
-    let endpoint = Endpoint::Service(BoxCloneSyncService::new(service));
+    let endpoint = server.serve_any(BoxCloneSyncService::new(service)).await;
 
     let first = tokio::spawn(endpoint.sending(call(1)));
     bot.has_begun().await;

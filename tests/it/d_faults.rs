@@ -14,9 +14,14 @@ use tower_telegram::{
 
 use crate::{
     adapter::{Endpoint, secret},
-    servers::Server,
+    servers::{Server, rows},
     wire::SECRET,
 };
+
+rows! { sockets:
+    d1_what_comes_twice_by_chance_is_handled_once
+    d1_without_a_memory_it_is_handled_twice
+}
 
 const UPDATES: usize = 300;
 const CHATS: i64 = 12;
@@ -24,8 +29,8 @@ const CHATS: i64 = 12;
 /// How often the handler had each update.
 type Handled = Arc<Mutex<BTreeMap<i64, u32>>>;
 
-/// The webhook is served by hyper and gets its updates with faults, until it has taken them all.
-async fn handled_under_faults(webhook: Webhook) -> BTreeMap<i64, u32> {
+/// The webhook is served and gets its updates with faults, until it has taken them all.
+async fn handled_under_faults(server: Server, webhook: Webhook) -> BTreeMap<i64, u32> {
     let handled = Handled::default();
     let count = Arc::clone(&handled);
     let service = webhook.handler(move |update: Update| {
@@ -36,8 +41,8 @@ async fn handled_under_faults(webhook: Webhook) -> BTreeMap<i64, u32> {
             *handled.entry(update.update_id).or_default() += 1;
         }
     });
-    let Endpoint::Socket(address) = Server::Hyper.serve(service).await else {
-        panic!("hyper has sockets");
+    let Endpoint::Socket(address) = server.serve(service).await else {
+        panic!("{} has no sockets", server.name());
     };
     let builder = Telegram::builder().max_wait(Duration::ZERO);
     let telegram = builder.start().await.expect("a port");
@@ -57,17 +62,15 @@ async fn handled_under_faults(webhook: Webhook) -> BTreeMap<i64, u32> {
     handled.clone()
 }
 
-#[tokio::test]
-async fn d1_what_comes_twice_by_chance_is_handled_once() {
-    let handled = handled_under_faults(Webhook::new(secret(SECRET))).await;
+async fn d1_what_comes_twice_by_chance_is_handled_once(server: Server) {
+    let handled = handled_under_faults(server, Webhook::new(secret(SECRET))).await;
     assert_eq!(handled.len(), UPDATES);
     assert!(handled.values().all(|count| *count == 1), "{handled:?}");
 }
 
-#[tokio::test]
-async fn d1_without_a_memory_it_is_handled_twice() {
+async fn d1_without_a_memory_it_is_handled_twice(server: Server) {
     let webhook = Webhook::new(secret(SECRET)).without_delivery();
-    let handled = handled_under_faults(webhook).await;
+    let handled = handled_under_faults(server, webhook).await;
     assert_eq!(handled.len(), UPDATES);
     let repeated = handled.values().filter(|count| **count > 1).count();
     assert!((30..120).contains(&repeated), "{repeated}");

@@ -3,12 +3,12 @@
 use std::{
     collections::HashMap,
     convert::Infallible,
-    net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use http::Request;
+use serde_json::Value;
 use tokio::{
     sync::{Barrier, Notify},
     task::{JoinSet, yield_now},
@@ -16,15 +16,23 @@ use tokio::{
 };
 use tower::{ServiceBuilder, ServiceExt as _, service_fn, util::BoxCloneSyncService};
 use tower_telegram::{
-    testing::{Telegram, update},
+    testing::update,
     webhook::{RawUpdate, SequenceLayer, ServiceBuilderExt as _},
 };
 
 use crate::{
-    adapter::{AnyService, Endpoint, secret},
-    servers::Server,
-    wire::SECRET,
+    adapter::{AnyService, secret},
+    servers::{Server, rows},
+    wire::{Call, SECRET},
 };
+
+rows! { threads:
+    d8_a_message_and_a_press_in_a_chat_are_handled_one_after_the_other_and_chats_at_once
+}
+
+rows! {
+    d8_d9_where_too_many_wait_telegram_is_told_when_to_come_again
+}
 
 /// Whatever takes this long hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -53,22 +61,9 @@ where
     BoxCloneSyncService::new(stack)
 }
 
-/// A Telegram for each server that has a socket, with its webhook set to it.
-async fn telegrams(bot: impl Fn() -> AnyService) -> Vec<(&'static str, Telegram)> {
-    let mut telegrams = Vec::new();
-    for server in Server::ALL {
-        if let Endpoint::Socket(address) = server.serve_any(bot()).await {
-            telegrams.push((server.name(), telegram(address).await));
-        }
-    }
-    telegrams
-}
-
-async fn telegram(address: SocketAddr) -> Telegram {
-    let telegram = Telegram::start().await.expect("a port");
-    let set = telegram.set_webhook(&format!("http://{address}/bot"), SECRET);
-    set.expect("a webhook");
-    telegram
+fn call(id: u64, mut update: Value) -> Call {
+    update["update_id"] = id.into();
+    Call::new(update.to_string())
 }
 
 const CHATS: i64 = 4;
@@ -109,36 +104,31 @@ impl Meeting {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn d8_a_message_and_a_press_in_a_chat_are_handled_one_after_the_other_and_chats_at_once() {
-    let meetings = || {
-        let meeting = Meeting::new();
-        bot(SequenceLayer::new(), move |update| {
-            meeting.clone().handle(update)
-        })
-    };
-    for (server, telegram) in telegrams(meetings).await {
-        let mut deliveries = JoinSet::new();
-        for chat in 1..=CHATS {
-            for update in [
-                update::text(chat, "hello"),
-                update::callback_query(chat, "pressed"),
-                update::edited_text(chat, 1, "hello!"),
-            ] {
-                let telegram = telegram.clone();
-                deliveries.spawn(async move { telegram.deliver_once(update).await });
-            }
+async fn d8_a_message_and_a_press_in_a_chat_are_handled_one_after_the_other_and_chats_at_once(
+    server: Server,
+) {
+    let meeting = Meeting::new();
+    let bot = bot(SequenceLayer::new(), move |update| {
+        meeting.clone().handle(update)
+    });
+    let endpoint = server.serve_any(bot).await;
+    let mut answers = JoinSet::new();
+    for chat in 1..=CHATS {
+        for (id, update) in (0..).zip([
+            update::text(chat, "hello"),
+            update::callback_query(chat, "pressed"),
+            update::edited_text(chat, 1, "hello!"),
+        ]) {
+            answers.spawn(endpoint.sending(call(id, update)));
         }
-        let exchanges = timeout(PATIENCE, deliveries.join_all()).await;
-        for exchange in exchanges.expect("the chats don't wait for each other") {
-            let exchange = exchange.expect("a webhook");
-            assert!(exchange.is_delivered(), "{server}: {exchange:?}");
-        }
+    }
+    let answers = timeout(PATIENCE, answers.join_all()).await;
+    for answer in answers.expect("the chats don't wait for each other") {
+        assert_eq!(answer.status, 200, "{answer:?}");
     }
 }
 
-#[tokio::test]
-async fn d8_d9_where_too_many_wait_telegram_is_told_when_to_come_again() {
+async fn d8_d9_where_too_many_wait_telegram_is_told_when_to_come_again(server: Server) {
     let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let doors = (entered.clone(), leave.clone());
     let handle = move |_| {
@@ -148,27 +138,21 @@ async fn d8_d9_where_too_many_wait_telegram_is_told_when_to_come_again() {
             leave.notified().await;
         }
     };
-    let layer = || SequenceLayer::new().max_waiting(0);
-    for (server, telegram) in telegrams(|| bot(layer(), handle.clone())).await {
-        let first = telegram.clone();
-        let first = tokio::spawn(async move { first.deliver_once(update::text(7, "hi")).await });
-        entered.notified().await;
-        let pressed = update::callback_query(7, "pressed");
-        let refused = telegram.deliver_once(pressed.clone()).await;
-        let refused = refused.expect("a webhook");
-        let attempt = refused.last().expect("an attempt");
-        assert_eq!(attempt.status, Some(503), "{server}: {refused:?}");
-        assert_eq!(attempt.header("retry-after"), Some("1"), "{server}");
-        assert_eq!(attempt.header("content-length"), Some("0"), "{server}");
+    let bot = bot(SequenceLayer::new().max_waiting(0), handle);
+    let endpoint = server.serve_any(bot).await;
+    let first = tokio::spawn(endpoint.sending(call(1, update::text(7, "hi"))));
+    entered.notified().await;
+    let pressed = call(2, update::callback_query(7, "pressed"));
+    let refused = endpoint.send(&pressed).await;
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert_eq!(refused.header("retry-after"), Some("1"), "{refused:?}");
+    assert!(refused.body.is_empty(), "{refused:?}");
 
-        leave.notify_one();
-        let first = first.await.expect("no panic").expect("a webhook");
-        assert!(first.is_delivered(), "{server}: {first:?}");
-        leave.notify_one();
-        let again = telegram.deliver_once(pressed).await.expect("a webhook");
-        assert!(again.is_delivered(), "{server}: {again:?}");
-        entered.notified().await;
-    }
+    leave.notify_one();
+    assert_eq!(first.await.expect("no panic").status, 200);
+    leave.notify_one();
+    assert_eq!(endpoint.send(&pressed).await.status, 200);
+    entered.notified().await;
 }
 
 fn raw(json: &'static str) -> Request<RawUpdate> {

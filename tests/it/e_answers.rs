@@ -1,5 +1,5 @@
 //! E1–E6: what is answered. Row E6 is checked on each answer that any test gets, by
-//! [`Answer::check`](crate::wire::Answer::check).
+//! [`Answer::check`](crate::wire::Answer::check); its own test only sees to it that each kind comes.
 
 use serde_json::json;
 use tower_telegram::{
@@ -11,17 +11,30 @@ use tower_telegram::{
 
 use crate::{
     adapter::{BoxError, bots_admitting, bots_with, nothing, secret},
-    wire::{Call, MESSAGE, SECRET},
+    servers::{Server, rows},
+    wire::{Call, MESSAGE, SECRET, SECRET_HEADER},
 };
+
+rows! {
+    e1_nothing_is_an_empty_200
+    e2_a_method_is_one_object_of_json
+    e3_a_file_goes_along_with_a_known_length
+    e4_the_raw_way_refuses_what_telegram_passes_over
+    e5_a_reply_that_telegram_wouldnt_read_isnt_sent
+    e6_no_kind_of_answer_is_one_that_telegram_takes_amiss
+}
+
+rows! { sockets:
+    e2_replies_on_a_kept_alive_connection_dont_run_into_each_other
+}
 
 fn say(text: &str) -> SendMessage {
     let keyboard = InlineKeyboardMarkup::new(vec![vec![InlineKeyboardButton::new("go")]]);
     SendMessage::new(42, text).reply_markup(keyboard)
 }
 
-#[tokio::test]
-async fn e1_nothing_is_an_empty_200() {
-    for bot in bots_admitting(&secret(SECRET).into(), nothing).await {
+async fn e1_nothing_is_an_empty_200(server: Server) {
+    for bot in bots_admitting(server, &secret(SECRET).into(), nothing).await {
         let answer = bot.send(&Call::new(MESSAGE)).await;
         assert_eq!(answer.status, 200, "{bot}");
         assert_eq!(answer.header("content-length"), Some("0"), "{bot}");
@@ -29,14 +42,13 @@ async fn e1_nothing_is_an_empty_200() {
     }
 }
 
-#[tokio::test]
-async fn e2_a_method_is_one_object_of_json() {
+async fn e2_a_method_is_one_object_of_json(server: Server) {
     let reply = |_: &Update| {
         say("\u{2728} \"quoted\"\n")
             .into_reply()
             .map_err(Into::into)
     };
-    for bot in bots_admitting(&secret(SECRET).into(), reply).await {
+    for bot in bots_admitting(server, &secret(SECRET).into(), reply).await {
         let answer = bot.send(&Call::new(MESSAGE)).await;
         assert_eq!(answer.status, 200, "{bot}");
         assert_eq!(
@@ -59,8 +71,7 @@ async fn e2_a_method_is_one_object_of_json() {
     }
 }
 
-#[tokio::test]
-async fn e2_replies_on_a_kept_alive_connection_dont_run_into_each_other() {
+async fn e2_replies_on_a_kept_alive_connection_dont_run_into_each_other(server: Server) {
     let reply = |update: &Update| -> Result<Reply, BoxError> {
         match update.update_id % 3 {
             0 => Ok(Reply::nothing()),
@@ -68,10 +79,8 @@ async fn e2_replies_on_a_kept_alive_connection_dont_run_into_each_other() {
             _ => Err("not today".into()),
         }
     };
-    for bot in bots_with(&Webhook::new(secret(SECRET)), reply).await {
-        let Some(mut connection) = bot.endpoint.connect().await else {
-            continue;
-        };
+    for bot in bots_with(server, &Webhook::new(secret(SECRET)), reply).await {
+        let mut connection = bot.endpoint.connect().await.expect("a socket");
         for id in 0..30 {
             let call = Call::new(json!({"update_id": id, "message": {}}).to_string());
             let answer = connection.send(&call).await;
@@ -82,13 +91,12 @@ async fn e2_replies_on_a_kept_alive_connection_dont_run_into_each_other() {
     }
 }
 
-#[tokio::test]
-async fn e3_a_file_goes_along_with_a_known_length() {
+async fn e3_a_file_goes_along_with_a_known_length(server: Server) {
     let reply = |_: &Update| {
         let file = InputFile::bytes("a \"b\".txt", &b"content\r\n--"[..]);
         SendDocument::new(42, file).into_reply().map_err(Into::into)
     };
-    for bot in bots_admitting(&secret(SECRET).into(), reply).await {
+    for bot in bots_admitting(server, &secret(SECRET).into(), reply).await {
         let answer = bot.send(&Call::new(MESSAGE)).await;
         assert_eq!(answer.status, 200, "{bot}");
         let content_type = answer.header("content-type").unwrap_or_default();
@@ -106,8 +114,7 @@ async fn e3_a_file_goes_along_with_a_known_length() {
 }
 
 /// The handler is told by a typed error, and Telegram by a 500.
-#[tokio::test]
-async fn e4_the_raw_way_refuses_what_telegram_passes_over() {
+async fn e4_the_raw_way_refuses_what_telegram_passes_over(server: Server) {
     for method in [
         "getMe",
         "getUpdates",
@@ -128,13 +135,13 @@ async fn e4_the_raw_way_refuses_what_telegram_passes_over() {
         }
     }
     let reply = |_: &Update| Reply::raw("getMe", &json!({})).map_err(Into::into);
-    for bot in bots_admitting(&secret(SECRET).into(), reply).await {
+    for bot in bots_admitting(server, &secret(SECRET).into(), reply).await {
         let answer = bot.send(&Call::new(MESSAGE)).await;
         assert_eq!(answer.status, 500, "{bot}");
         assert!(answer.body.is_empty(), "{bot}");
     }
     let reply = |_: &Update| Reply::raw("sendConfetti", &json!({"chat_id": 1})).map_err(Into::into);
-    for bot in bots_admitting(&secret(SECRET).into(), reply).await {
+    for bot in bots_admitting(server, &secret(SECRET).into(), reply).await {
         let answer = bot.send(&Call::new(MESSAGE)).await;
         assert_eq!(
             answer.json(),
@@ -144,8 +151,7 @@ async fn e4_the_raw_way_refuses_what_telegram_passes_over() {
     }
 }
 
-#[tokio::test]
-async fn e5_a_reply_that_telegram_wouldnt_read_isnt_sent() {
+async fn e5_a_reply_that_telegram_wouldnt_read_isnt_sent(server: Server) {
     let reply = |update: &Update| {
         let rest = SendMessage::new(1, "").into_reply()?;
         let rest = rest.json().map_or(0, bytes::Bytes::len);
@@ -153,7 +159,7 @@ async fn e5_a_reply_that_telegram_wouldnt_read_isnt_sent() {
         let text = "x".repeat(MAX_REPLY_ARGUMENTS - rest + over);
         SendMessage::new(1, text).into_reply().map_err(Into::into)
     };
-    for bot in bots_admitting(&secret(SECRET).into(), reply).await {
+    for bot in bots_admitting(server, &secret(SECRET).into(), reply).await {
         let just = bot
             .send(&Call::new(r#"{"update_id":0,"message":{}}"#))
             .await;
@@ -166,5 +172,35 @@ async fn e5_a_reply_that_telegram_wouldnt_read_isnt_sent() {
             .send(&Call::new(r#"{"update_id":1,"message":{}}"#))
             .await;
         assert_eq!((over.status, over.body.len()), (500, 0), "{bot}");
+    }
+}
+
+async fn e6_no_kind_of_answer_is_one_that_telegram_takes_amiss(server: Server) {
+    let reply = |update: &Update| -> Result<Reply, BoxError> {
+        let file = || InputFile::bytes("a.txt", "content");
+        match update.update_id {
+            0 => Ok(Reply::nothing()),
+            1 => Ok(say("hi").into_reply()?),
+            2 => Ok(SendDocument::new(42, file()).into_reply()?),
+            _ => Err("not today".into()),
+        }
+    };
+    let with_id = |id: i64| Call::new(json!({"update_id": id, "message": {}}).to_string());
+    for bot in bots_admitting(server, &secret(SECRET).into(), reply).await {
+        for (call, status) in [
+            (with_id(0), 200),
+            (with_id(1), 200),
+            (with_id(2), 200),
+            (with_id(3), 500),
+            (Call::new(r#"{"update_id":0,"chat_member":{}}"#), 200),
+            (Call::new("[]"), 400),
+            (with_id(0).with(SECRET_HEADER, "guess"), 401),
+            (with_id(0).method("GET"), 405),
+            (with_id(0).method("HEAD"), 405),
+            (Call::new(vec![b' '; (1 << 20) + 1]), 413),
+            (with_id(0).without("Content-Type"), 415),
+        ] {
+            assert_eq!(bot.send(&call).await.status, status, "{bot}: {call:?}");
+        }
     }
 }

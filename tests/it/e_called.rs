@@ -13,15 +13,24 @@ use tower_telegram::{
 
 use crate::{
     adapter::{Endpoint, secret},
-    f_answers::client_of,
     log::Log,
-    scripted::{Scripted, Step, answer, json},
-    servers::serve_hyper,
+    scripted::{Scripted, Step, answer, client_of, json},
+    servers::{Server, rows},
     wire::{Call, MESSAGE, SECRET},
 };
 
-/// A bot over a real server that always answers so.
+rows! {
+    e5_a_reply_that_is_too_long_goes_through_the_client
+    e5_a_reply_without_a_length_goes_through_the_client
+    e5_without_a_client_nothing_is_sent_to_be_ignored
+    e5_what_telegram_refuses_is_done_and_what_may_work_later_comes_again
+    e5_where_nobody_listens_the_update_comes_again
+    e5_a_file_that_cant_be_read_makes_the_update_come_again
+}
+
+/// A bot that always answers so.
 async fn bot(
+    server: Server,
     client: Option<Client>,
     reply: impl Fn() -> Reply + Send + Sync + 'static,
 ) -> Endpoint {
@@ -35,7 +44,7 @@ async fn bot(
         None => webhook,
     };
     let service: WebhookService<_, Update> = webhook.service(handler);
-    serve_hyper(service).await
+    server.serve(service).await
 }
 
 /// Over a MiB.
@@ -62,10 +71,9 @@ async fn status(bot: &Endpoint) -> u16 {
     answer.status
 }
 
-#[tokio::test]
-async fn e5_a_reply_that_is_too_long_goes_through_the_client() {
+async fn e5_a_reply_that_is_too_long_goes_through_the_client(server: Server) {
     let telegram = Scripted::start([], "{}").await;
-    let bot = bot(Some(client_of(&telegram)), long).await;
+    let bot = bot(server, Some(client_of(&telegram)), long).await;
     assert_eq!(status(&bot).await, 200);
     let received = telegram.received();
     let [received] = &received[..] else {
@@ -81,10 +89,9 @@ async fn e5_a_reply_that_is_too_long_goes_through_the_client() {
     assert_eq!(sent.as_object().map(serde_json::Map::len), Some(2));
 }
 
-#[tokio::test]
-async fn e5_a_reply_without_a_length_goes_through_the_client() {
+async fn e5_a_reply_without_a_length_goes_through_the_client(server: Server) {
     let telegram = Scripted::start([], "{}").await;
-    let bot = bot(Some(client_of(&telegram)), without_length).await;
+    let bot = bot(server, Some(client_of(&telegram)), without_length).await;
     assert_eq!(status(&bot).await, 200);
     let received = telegram.received();
     assert_eq!(received[0].path(), "/bot7:secret/sendDocument");
@@ -93,16 +100,14 @@ async fn e5_a_reply_without_a_length_goes_through_the_client() {
     assert_eq!(received.len(), 1);
 }
 
-#[tokio::test]
-async fn e5_without_a_client_nothing_is_sent_to_be_ignored() {
+async fn e5_without_a_client_nothing_is_sent_to_be_ignored(server: Server) {
     for reply in [long, without_length] {
-        assert_eq!(status(&bot(None, reply).await).await, 500);
+        assert_eq!(status(&bot(server, None, reply).await).await, 500);
     }
 }
 
 /// Whether the update comes again, and what is said of it.
-#[tokio::test]
-async fn e5_what_telegram_refuses_is_done_and_what_may_work_later_comes_again() {
+async fn e5_what_telegram_refuses_is_done_and_what_may_work_later_comes_again(server: Server) {
     let refusal =
         r#"{"ok":false,"error_code":400,"description":"Bad Request: message is too long"}"#;
     let flood = r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 7"}"#;
@@ -117,7 +122,7 @@ async fn e5_what_telegram_refuses_is_done_and_what_may_work_later_comes_again() 
         let _guard = tracing::subscriber::set_default(log.clone());
         let script = vec![Step::Read, Step::Write(answer)];
         let telegram = Scripted::start([script], "{}").await;
-        let bot = bot(Some(client_of(&telegram)), long).await;
+        let bot = bot(server, Some(client_of(&telegram)), long).await;
         assert_eq!(status(&bot).await, expected, "{said}");
         assert_eq!(telegram.received().len(), 1, "{said}");
         assert!(log.text().contains(said), "{said} in {}", log.text());
@@ -126,20 +131,18 @@ async fn e5_what_telegram_refuses_is_done_and_what_may_work_later_comes_again() 
     }
 }
 
-#[tokio::test]
-async fn e5_where_nobody_listens_the_update_comes_again() {
+async fn e5_where_nobody_listens_the_update_comes_again(server: Server) {
     let telegram = Scripted::start([], "{}").await;
-    let bot = bot(Some(client_of(&telegram)), long).await;
+    let bot = bot(server, Some(client_of(&telegram)), long).await;
     drop(telegram);
     tokio::task::yield_now().await;
     assert_eq!(status(&bot).await, 500);
 }
 
 /// It is no refusal of Telegram's, which was never asked.
-#[tokio::test]
-async fn e5_a_file_that_cant_be_read_makes_the_update_come_again() {
+async fn e5_a_file_that_cant_be_read_makes_the_update_come_again(server: Server) {
     let telegram = Scripted::start([], "{}").await;
-    let bot = bot(Some(client_of(&telegram)), unreadable).await;
+    let bot = bot(server, Some(client_of(&telegram)), unreadable).await;
     assert_eq!(status(&bot).await, 500);
     assert!(telegram.received().is_empty());
 }

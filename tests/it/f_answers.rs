@@ -13,19 +13,9 @@ use tower_telegram::{
     types::InputFile,
 };
 
-use crate::scripted::{Scripted, Step, answer, json, ok};
+use crate::scripted::{READ_TIMEOUT, Scripted, Step, answer, client_of, json, ok};
 
 const ME: &str = r#"{"id":7,"is_bot":true,"first_name":"B"}"#;
-
-/// How long the client waits where it must not wait for ever. Long enough for a busy machine to
-/// answer in time where it does answer.
-const READ_TIMEOUT: Duration = Duration::from_millis(600);
-
-pub(crate) fn client_of(server: &Scripted) -> Client {
-    let token = "7:secret".parse().expect("a token");
-    let client = Client::builder(&token).read_timeout(READ_TIMEOUT);
-    client.base_url(&server.url()).expect("a URL").build()
-}
 
 /// What becomes of a call that must not be repeated by itself.
 async fn failing(script: Vec<Step>) -> Error {

@@ -1,7 +1,8 @@
 //! What must hold, over every server that the crate is served by: plain `oneshot`, hyper and axum.
 //!
-//! A test's name begins with its row of the conformance list. Rows about a request are in files
-//! that name no server, so that other workspace members run them over theirs.
+//! A test's name begins with its row of `tests/conformance.md`, and ends with the server that it
+//! ran over, if it was one of these. Rows about a request are in files that name no server, so that
+//! other workspace members run them over theirs.
 
 // A test's helpers fail it as the test itself would; clippy only knows the latter.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr)]
@@ -13,8 +14,6 @@ mod a_timing;
 #[cfg(feature = "client")]
 mod a_token;
 mod adapter;
-#[cfg(feature = "tokio")]
-mod b_deadline;
 mod b_envelope;
 mod b_gzip;
 mod b_kinds;

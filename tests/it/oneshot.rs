@@ -1,5 +1,8 @@
 //! What only a body of the test's own can tell. (A2, B3, B4)
 
+#[cfg(feature = "tokio")]
+mod deadline;
+
 use std::{
     iter,
     pin::Pin,

@@ -12,9 +12,20 @@ use tokio::{
     task::{AbortHandle, JoinSet},
     time::{Duration, timeout},
 };
+use tower_telegram::Client;
 
 /// Whatever takes this long hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long the client waits where it must not wait for ever. Long enough for a busy machine to
+/// answer in time where it does answer.
+pub(crate) const READ_TIMEOUT: Duration = Duration::from_millis(600);
+
+pub(crate) fn client_of(server: &Scripted) -> Client {
+    let token = "7:secret".parse().expect("a token");
+    let client = Client::builder(&token).read_timeout(READ_TIMEOUT);
+    client.base_url(&server.url()).expect("a URL").build()
+}
 
 /// What is done on a connection. After the last step it is closed.
 #[derive(Clone, Debug)]

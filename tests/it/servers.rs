@@ -34,8 +34,6 @@ pub(crate) enum Server {
 }
 
 impl Server {
-    pub(crate) const ALL: [Self; 3] = [Self::Oneshot, Self::Hyper, Self::Axum];
-
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Oneshot => "oneshot",
@@ -84,7 +82,49 @@ impl Server {
                 .peer_from(|extensions| Some(extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip())),
         }
     }
+
+    /// The bots of a server's own way to get at updates.
+    pub(crate) async fn extractors(
+        self,
+        tokens: &SecretTokens,
+        answering: Answering<Update>,
+    ) -> Vec<Bot> {
+        match self {
+            Self::Oneshot | Self::Hyper => Vec::new(),
+            Self::Axum => extractors(tokens, answering).await,
+        }
+    }
 }
+
+/// A test for each server, by the server's name: `a1_some_row::hyper`. What a row says is an
+/// ordinary function that takes the server. With `sockets:` it is for those that have connections,
+/// with `threads:` it has more threads than one.
+macro_rules! rows {
+    (@ $row:ident #[$test:meta] $($name:ident: $server:ident),*) => {
+        mod $row {$(
+            #[$test]
+            async fn $name() {
+                super::$row(crate::servers::Server::$server).await;
+            }
+        )*}
+    };
+    (sockets: $($row:ident)*) => {$(
+        crate::servers::rows! { @ $row #[tokio::test] hyper: Hyper, axum: Axum }
+    )*};
+    (threads: $($row:ident)*) => {$(
+        crate::servers::rows! { @ $row
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            oneshot: Oneshot, hyper: Hyper, axum: Axum
+        }
+    )*};
+    ($($row:ident)*) => {$(
+        crate::servers::rows! { @ $row
+            #[tokio::test]
+            oneshot: Oneshot, hyper: Hyper, axum: Axum
+        }
+    )*};
+}
+pub(crate) use rows;
 
 fn any_body<B>(body: B) -> AnyBody
 where
@@ -139,7 +179,7 @@ async fn serve_axum(router: Router) -> Endpoint {
 
 /// A handler of axum's that extracts the update, behind our layer for the secret.
 #[cfg(feature = "axum")]
-pub(crate) async fn extractors(tokens: &SecretTokens, answering: Answering<Update>) -> Vec<Bot> {
+async fn extractors(tokens: &SecretTokens, answering: Answering<Update>) -> Vec<Bot> {
     use axum::{Extension, http::StatusCode, routing::post};
     use tower_telegram::webhook::{BotId, SecretTokenLayer};
 
@@ -160,6 +200,6 @@ pub(crate) async fn extractors(tokens: &SecretTokens, answering: Answering<Updat
 }
 
 #[cfg(not(feature = "axum"))]
-pub(crate) fn extractors(_: &SecretTokens, _: Answering<Update>) -> std::future::Ready<Vec<Bot>> {
+fn extractors(_: &SecretTokens, _: Answering<Update>) -> std::future::Ready<Vec<Bot>> {
     std::future::ready(Vec::new())
 }

@@ -14,9 +14,18 @@ use tower_telegram::webhook::{ParseLayer, Rejection, ServiceBuilderExt as _, Web
 
 use crate::{
     adapter::{Bot, bots_with, nothing, secret},
+    servers::{Server, rows},
     text::{Style, styled, telegram},
     wire::{Call, SECRET},
 };
+
+rows! {
+    b6_frankensteins_updates_are_read
+    b6_teloxides_updates_are_read
+    b9_what_frankenstein_cant_read_goes_to_the_hook
+    b9_what_teloxide_cant_read_goes_to_the_hook
+    b5_what_no_type_can_read_is_refused_as_theirs
+}
 
 type Frankenstein = frankenstein::updates::Update;
 type Teloxide = teloxide_core::types::Update;
@@ -71,13 +80,21 @@ fn day() -> Vec<Value> {
     updates.collect()
 }
 
-async fn bots_of<U: DeserializeOwned + Send + 'static>() -> Vec<Bot<U>> {
-    bots_with(&Webhook::new(secret(SECRET)).parse_as::<U>(), nothing).await
+async fn bots_of<U: DeserializeOwned + Send + 'static>(server: Server) -> Vec<Bot<U>> {
+    bots_with(
+        server,
+        &Webhook::new(secret(SECRET)).parse_as::<U>(),
+        nothing,
+    )
+    .await
 }
 
 /// All of the day gets to the handler, however it is written.
-async fn read_the_day<U: DeserializeOwned + Send + Debug + 'static>(escaped: u8) -> Vec<U> {
-    let bots = bots_of::<U>().await;
+async fn read_the_day<U>(server: Server, escaped: u8) -> Vec<U>
+where
+    U: DeserializeOwned + Send + Debug + 'static,
+{
+    let bots = bots_of::<U>(server).await;
     let mut read = Vec::new();
     for bot in bots {
         let mut rng = Rng::with_seed(1);
@@ -101,11 +118,10 @@ async fn read_the_day<U: DeserializeOwned + Send + Debug + 'static>(escaped: u8)
     read
 }
 
-#[tokio::test]
-async fn b6_frankensteins_updates_are_read() {
+async fn b6_frankensteins_updates_are_read(server: Server) {
     use frankenstein::updates::UpdateContent;
 
-    let updates = read_the_day::<Frankenstein>(10).await;
+    let updates = read_the_day::<Frankenstein>(server, 10).await;
     assert_eq!(
         updates.iter().map(|u| u.update_id).collect::<Vec<_>>(),
         (100..107).collect::<Vec<_>>()
@@ -124,12 +140,11 @@ async fn b6_frankensteins_updates_are_read() {
     ));
 }
 
-#[tokio::test]
-async fn b6_teloxides_updates_are_read() {
+async fn b6_teloxides_updates_are_read(server: Server) {
     use teloxide_core::types::UpdateKind;
 
     // An escaped key is more than teloxide can take: its kind is then `Error`.
-    let updates = read_the_day::<Teloxide>(0).await;
+    let updates = read_the_day::<Teloxide>(server, 0).await;
     assert_eq!(
         updates.iter().map(|u| u.id.0).collect::<Vec<_>>(),
         (100..107).collect::<Vec<_>>()
@@ -149,7 +164,7 @@ async fn b6_teloxides_updates_are_read() {
 }
 
 /// Its number is over what both take. Told to the hook, done with; and the next is read.
-async fn misfits_go_to_the_hook<U: DeserializeOwned + Send + Debug + 'static>() {
+async fn misfits_go_to_the_hook<U: DeserializeOwned + Send + Debug + 'static>(server: Server) {
     let told = Arc::new(Mutex::new(Vec::new()));
     let hook = told.clone();
     let webhook = Webhook::new(secret(SECRET))
@@ -160,7 +175,7 @@ async fn misfits_go_to_the_hook<U: DeserializeOwned + Send + Debug + 'static>() 
         });
     let mut update = day().remove(0);
     update["update_id"] = json!(5_000_000_000_i64);
-    for bot in bots_with(&webhook, nothing).await {
+    for bot in bots_with(server, &webhook, nothing).await {
         let answer = bot.send(&Call::new(telegram(&update))).await;
         assert_eq!((answer.status, answer.body.len()), (200, 0), "{bot}");
         assert_eq!(bot.handled().len(), 0, "{bot}");
@@ -185,25 +200,22 @@ async fn misfits_go_to_the_hook<U: DeserializeOwned + Send + Debug + 'static>() 
     assert!(matches!(why, Some(Rejection::Unreadable(_))), "{why:?}");
 }
 
-#[tokio::test]
-async fn b9_what_frankenstein_cant_read_goes_to_the_hook() {
-    misfits_go_to_the_hook::<Frankenstein>().await;
+async fn b9_what_frankenstein_cant_read_goes_to_the_hook(server: Server) {
+    misfits_go_to_the_hook::<Frankenstein>(server).await;
 }
 
-#[tokio::test]
-async fn b9_what_teloxide_cant_read_goes_to_the_hook() {
-    misfits_go_to_the_hook::<Teloxide>().await;
+async fn b9_what_teloxide_cant_read_goes_to_the_hook(server: Server) {
+    misfits_go_to_the_hook::<Teloxide>(server).await;
 }
 
 /// What isn't JSON can only have been damaged: it is to be sent again.
-#[tokio::test]
-async fn b5_what_no_type_can_read_is_refused_as_theirs() {
+async fn b5_what_no_type_can_read_is_refused_as_theirs(server: Server) {
     let whole = telegram(&day()[0]);
-    for bot in bots_of::<Frankenstein>().await {
+    for bot in bots_of::<Frankenstein>(server).await {
         let answer = bot.send(&Call::new(&whole[..whole.len() - 1])).await;
         assert_eq!((answer.status, bot.handled().len()), (400, 0), "{bot}");
     }
-    for bot in bots_of::<Teloxide>().await {
+    for bot in bots_of::<Teloxide>(server).await {
         let answer = bot.send(&Call::new(&whole[..whole.len() - 1])).await;
         assert_eq!((answer.status, bot.handled().len()), (400, 0), "{bot}");
     }

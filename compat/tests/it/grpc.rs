@@ -7,12 +7,13 @@ use tonic_health::pb::{
 
 use crate::{
     adapter::{Endpoint, bots},
+    servers::Server,
     wire::{Call, MESSAGE},
 };
 
 #[tokio::test]
 async fn grpc_calls_and_updates_are_served_side_by_side() {
-    for bot in bots().await {
+    for bot in bots(Server::Tonic).await {
         let Endpoint::Socket(address) = &bot.endpoint else {
             panic!("{bot} has no socket");
         };

@@ -29,12 +29,22 @@ mod b_requests;
 mod bodies;
 #[path = "../../../tests/it/c_wanted.rs"]
 mod c_wanted;
+#[path = "../../../tests/it/d_delivery.rs"]
+mod d_delivery;
+#[path = "../../../tests/it/d_faults.rs"]
+mod d_faults;
+#[path = "../../../tests/it/d_sequence.rs"]
+mod d_sequence;
 #[path = "../../../tests/it/e_answers.rs"]
 mod e_answers;
+#[path = "../../../tests/it/e_called.rs"]
+mod e_called;
 #[path = "../../../tests/it/generate.rs"]
 mod generate;
 #[path = "../../../tests/it/log.rs"]
 mod log;
+#[path = "../../../tests/it/scripted.rs"]
+mod scripted;
 #[path = "../../../tests/it/text.rs"]
 mod text;
 #[path = "../../../tests/it/wire.rs"]

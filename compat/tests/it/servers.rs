@@ -9,13 +9,14 @@ use tonic::{
     service::Routes,
     transport::server::{Server as TonicServer, TcpConnectInfo, TcpIncoming},
 };
-use tower::ServiceExt as _;
+use tower::{Service, ServiceExt as _};
 use tower_telegram::{
+    IntoReply,
     types::Update,
     webhook::{SecretTokens, SourceIpLayer, WebhookService},
 };
 
-use crate::adapter::{Answering, AnyService, Bot, Endpoint, Handler};
+use crate::adapter::{Answering, AnyService, Bot, BoxError, Endpoint};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Server {
@@ -24,16 +25,16 @@ pub(crate) enum Server {
 }
 
 impl Server {
-    pub(crate) const ALL: [Self; 1] = [Self::Tonic];
-
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Tonic => "tonic",
         }
     }
 
-    pub(crate) async fn serve<U>(self, service: WebhookService<Handler<U>, U>) -> Endpoint
+    pub(crate) async fn serve<S, U>(self, service: WebhookService<S, U>) -> Endpoint
     where
+        S: Service<Request<U>, Response: IntoReply, Error: Into<BoxError>, Future: Send>,
+        S: Clone + Send + Sync + 'static,
         U: DeserializeOwned + Send + 'static,
     {
         serve(|grpc| grpc.route_service("/bot", service)).await
@@ -55,7 +56,37 @@ impl Server {
             }),
         }
     }
+
+    /// There is nothing that extracts.
+    #[expect(clippy::unused_async, reason = "others serve theirs")]
+    pub(crate) async fn extractors(self, _: &SecretTokens, _: Answering<Update>) -> Vec<Bot> {
+        Vec::new()
+    }
 }
+
+/// A test for each server, as where these rows come from.
+macro_rules! rows {
+    (@ $row:ident #[$test:meta]) => {
+        mod $row {
+            #[$test]
+            async fn tonic() {
+                super::$row(crate::servers::Server::Tonic).await;
+            }
+        }
+    };
+    (threads: $($row:ident)*) => {$(
+        crate::servers::rows! { @ $row
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        }
+    )*};
+    (sockets: $($row:ident)*) => {
+        crate::servers::rows! { $($row)* }
+    };
+    ($($row:ident)*) => {$(
+        crate::servers::rows! { @ $row #[tokio::test] }
+    )*};
+}
+pub(crate) use rows;
 
 /// Serves until the test's runtime ends.
 async fn serve(add: impl FnOnce(Router) -> Router) -> Endpoint {
@@ -70,9 +101,4 @@ async fn serve(add: impl FnOnce(Router) -> Router) -> Endpoint {
             .serve_with_incoming(TcpIncoming::from(listener)),
     );
     Endpoint::Socket(address)
-}
-
-/// There is nothing that extracts.
-pub(crate) fn extractors(_: &SecretTokens, _: Answering<Update>) -> std::future::Ready<Vec<Bot>> {
-    std::future::ready(Vec::new())
 }
