@@ -4,8 +4,8 @@
 //!   answer into a reply. [`Webhook`](webhook::Webhook) is all of them in the right order.
 //! - [`client`], the way out: a [`Client`] whose calls are a tower `Service`, over any HTTP client.
 //! - [`setup`] keeps the webhook right: set only where it differs, checked before it is
-//!   sent, and watched.
-//! - [`setup`]: a webhook that is set right and stays so. `polling`: the same handler without one.
+//!   sent, and watched. `polling`: the same handler without one.
+//! - `guide`: pages on what goes beyond one module, such as what is guaranteed when.
 //! - [`types`] and [`methods`]: all of Bot API 10.3, open to what Telegram adds;
 //!   [`text`] escapes what goes into HTML and MarkdownV2.
 //!
@@ -65,6 +65,8 @@ pub mod axum;
 mod backoff;
 mod body;
 pub mod client;
+#[cfg(feature = "tokio")]
+pub mod guide;
 mod json;
 #[cfg(feature = "tokio")]
 mod keyed_queues;
