@@ -38,8 +38,11 @@ impl Database {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .kill_on_drop(true)
-            .spawn()
-            .map_err(explained)?;
+            .spawn();
+        let server = server.map_err(|error| {
+            fs::remove_dir_all(&folder).ok();
+            explained(error)
+        })?;
         let mut database = Self {
             port,
             folder,

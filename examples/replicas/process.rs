@@ -1,15 +1,19 @@
 //! This program once more, as one of the replicas.
 
-use std::{env, io, process::Stdio};
+use std::{env, io, process::Stdio, time::Duration};
 
 use example_bot::{Failure, say};
 use redis::aio::ConnectionManager;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
     process::{Child, ChildStdout, Command},
+    time::timeout,
 };
 
 use crate::bot::Surroundings;
+
+/// With a Redis that is to end.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Ends when it is dropped.
 pub(crate) struct Process {
@@ -66,7 +70,7 @@ pub(crate) async fn orphaned(mut connection: ConnectionManager) {
     let mut nothing = [0; 1];
     while matches!(tokio::io::stdin().read(&mut nothing).await, Ok(1..)) {}
     let mut command = redis::cmd("SHUTDOWN");
-    let asking: Result<(), _> = command.arg("NOSAVE").query_async(&mut connection).await;
-    // It ends without an answer, or another child has asked before.
-    drop(asking);
+    let asking = command.arg("NOSAVE").query_async::<()>(&mut connection);
+    // It ends without an answer, or is gone already as another child has asked.
+    drop(timeout(PATIENCE, asking).await);
 }

@@ -2,7 +2,7 @@
 
 use std::{process, time::Duration};
 
-use example_bot::Failure;
+use example_bot::{Failure, stop_signal};
 use redis::{RedisError, aio::ConnectionManager};
 use tokio::time::sleep;
 use tower_telegram::{methods::SendMessage, types::Update, webhook::Webhook};
@@ -23,7 +23,10 @@ pub(crate) async fn work() -> Result<(), Failure> {
 
     let worker = bot::queue(connection.clone()).worker(bot::client()?);
     ready("working");
-    worker.run_until(handler, orphaned(connection)).await?;
+    tokio::select! {
+        ended = worker.run_until(handler, stop_signal()?) => ended?,
+        () = orphaned(connection) => {}
+    }
     Ok(())
 }
 

@@ -16,7 +16,8 @@
 //! Telegram doesn't send an update again that was acked. If the process ends before its handler does,
 //! the update is lost; and the next update of that chat may come while this one is still being
 //! handled. One that fails is tried again here, with growing pauses, for as often as the
-//! [`DeliveryLayer`](super::DeliveryLayer) below allows and at most for ten minutes.
+//! [`DeliveryLayer`](super::DeliveryLayer) below allows and at most for ten minutes. `UpdateQueue`, of
+//! the feature `redis`, is for acking at once and losing nothing.
 //!
 //! # Example
 //!

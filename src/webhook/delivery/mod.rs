@@ -16,6 +16,7 @@
 //!    day.
 //! 7. A [store](DeliveryStore) that fails is 503, not a guess.
 //! 8. Too many at once are 503, and so is what comes after [`DeliveryHandle::close`].
+//! 9. An update that a worker took from a queue (feature `redis`) passes: there the queue does all this.
 //!
 //! It belongs above the layers that parse and reply, and below the one that reads the request. What it
 //! costs is a task, and what is remembered of each update for a day: see [`MemoryStore`].

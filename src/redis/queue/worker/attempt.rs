@@ -237,25 +237,33 @@ impl Trouble {
 
     fn answered(response: &Response<ReplyBody>) -> Self {
         let after = asked_for(response);
-        match response.extensions().get::<Rejection>() {
-            Some(
-                Rejection::Late
-                | Rejection::Busy
-                | Rejection::Overloaded
-                | Rejection::ShuttingDown
-                | Rejection::Store,
-            ) => Self::NotNow {
+        if response
+            .extensions()
+            .get::<Rejection>()
+            .is_some_and(is_passing)
+        {
+            return Self::NotNow {
                 after: after.unwrap_or_default().max(TROUBLE),
-            },
-            _ => {
-                let failure = response.extensions().get::<Failure>().cloned();
-                Self::Failed {
-                    failure: failure.unwrap_or_else(|| Failure::status(response.status())),
-                    after,
-                }
-            }
+            };
+        }
+        let failure = response.extensions().get::<Failure>().cloned();
+        Self::Failed {
+            failure: failure.unwrap_or_else(|| Failure::status(response.status())),
+            after,
         }
     }
+}
+
+/// Whether it says nothing of the update.
+fn is_passing(why: &Rejection) -> bool {
+    matches!(
+        why,
+        Rejection::Late
+            | Rejection::Busy
+            | Rejection::Overloaded
+            | Rejection::ShuttingDown
+            | Rejection::Store
+    )
 }
 
 fn asked_for(response: &Response<ReplyBody>) -> Option<Duration> {
