@@ -1,6 +1,11 @@
 //! Runs the examples as people do.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+// An example's own tests aren't run with the others.
+#[allow(dead_code)]
+#[path = "../replicas/verdict.rs"]
+mod verdict;
+
 use std::{
     env,
     net::TcpListener,
@@ -217,4 +222,27 @@ async fn the_telegram_example_fails_with_a_bot_that_does_not_answer() {
     assert_eq!(output.status.code(), Some(1));
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(errors.contains("the bot has ended"), "{errors}");
+}
+
+#[tokio::test]
+async fn d11_the_replicas_example_loses_nothing_with_those_it_kills() {
+    let text = stdout(&example("replicas").output().await.unwrap());
+    for line in [
+        "killing webhook ",
+        "killing worker ",
+        "once:         400\n",
+        "twice:        0\n",
+        "never:        0\n",
+        "out of order: 0\n",
+    ] {
+        assert!(text.contains(line), "no {line:?} in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_replicas_example_says_so_where_there_is_no_redis() {
+    let output = example("replicas").env("PATH", "").output().await.unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("needs redis-server"), "{errors}");
 }

@@ -4,6 +4,13 @@
 //!   Telegram may send an update to any replica, and again to another: each is handled once.
 //! - [`RedisLimits`]: what was sent when, for [`RateLimitLayer`](crate::client::RateLimitLayer).
 //!   Telegram counts by bot, and not by replica.
+//! - [`UpdateQueue`]: the updates themselves, in a [`queue`] between the replicas with the webhook and the
+//!   workers with the handler. Telegram is answered once Redis has an update.
+//!
+//! The first two are for replicas that each have the webhook and the handler: nothing is kept that
+//! Telegram doesn't have, and Telegram's 100 connections are what may run at the same time. The queue is
+//! for handlers that take long, for rushes that are more than the workers can do at once, and for workers
+//! that come and go by themselves; Redis then has what nobody else has.
 //!
 //! Each takes a connection of the crate [redis](https://docs.rs/redis): any that can be cloned. Its
 //! `ConnectionManager` is a good one, as it connects again by itself, and can be made while Redis is
@@ -14,7 +21,7 @@
 //! A connection whose other end is gone without a word fails only when the operating system gives it
 //! up, which may take a quarter of an hour: its `TcpSettings` can have a shorter time-out.
 //!
-//! Redis 5 or newer is needed, or what speaks like it. Its clock is the one that counts; those of the
+//! Redis 5 or newer is needed, 6 for the queue, or what speaks like it. Its clock is the one that counts; those of the
 //! replicas may differ.
 //!
 //! # Example
@@ -47,17 +54,27 @@
 //! # Security
 //!
 //! Replies that wait for who asks again are kept in Redis as they are, with what they say to people,
-//! for 24 hours at most. No token is kept, and no update. An error never holds the address that the
-//! connection was made from.
+//! for 24 hours at most. The queue keeps updates until they are handled, and dead letters, with the text
+//! of the handler's error, until they are discarded. No token is kept. An error never holds the address
+//! that the connection was made from.
 
 mod connection;
 mod limits;
+pub mod queue;
 mod store;
 
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
+#[doc(inline)]
+pub use self::queue::{QueueError, UpdateQueue};
 pub(crate) use self::{connection::Error as LimitsError, limits::Scope};
 pub use self::{limits::RedisLimits, store::RedisStore};
+
+/// How long Telegram tries to deliver an update at most.
+const LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The shortest lease that can still be renewed in time.
+const MIN_LEASE: Duration = Duration::from_millis(100);
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
@@ -65,4 +82,9 @@ fn millis(time: Duration) -> u64 {
 
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn number<T: FromStr>(digits: &[u8]) -> Result<T, LimitsError> {
+    let digits = std::str::from_utf8(digits).map_err(|_| LimitsError::Unreadable)?;
+    digits.parse().map_err(|_| LimitsError::Unreadable)
 }

@@ -1,13 +1,14 @@
 //! The store of updates that replicas share.
 
-use std::{fmt, str::FromStr, sync::LazyLock, time::Duration};
+use std::{fmt, sync::LazyLock, time::Duration};
 
 use ::redis::{FromRedisValue, aio::ConnectionLike};
 use bytes::Bytes;
 
 use super::{
+    LIFE, MIN_LEASE,
     connection::{Call, Connection, Error, Script},
-    micros, millis,
+    micros, millis, number,
 };
 use crate::{
     Reply,
@@ -15,12 +16,6 @@ use crate::{
 };
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("delivery.lua")));
-
-/// How long Telegram tries to deliver an update at most.
-const LIFE: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// The shortest lease that can still be renewed in time.
-const MIN_LEASE: Duration = Duration::from_millis(100);
 
 /// Remembers in Redis which updates were handled, for all replicas of a bot.
 ///
@@ -189,9 +184,4 @@ fn read_reply(answer: &[Bytes]) -> Result<Option<Reply>, Error> {
     let method = std::str::from_utf8(method).map_err(|_| Error::Unreadable)?;
     let reply = Reply::from_parts(method, json.clone());
     reply.map(Some).ok_or(Error::Unreadable)
-}
-
-fn number<T: FromStr>(digits: &[u8]) -> Result<T, Error> {
-    let digits = std::str::from_utf8(digits).map_err(|_| Error::Unreadable)?;
-    digits.parse().map_err(|_| Error::Unreadable)
 }

@@ -199,7 +199,19 @@ impl<U, St: Store> Webhook<U, St> {
             stack: self.secret.layer(self.update.layer(service)),
         }
     }
+
+    /// What it takes to get in, before a service of updates.
+    #[cfg(feature = "redis")]
+    pub(crate) fn door<S>(&self, service: S) -> Door<S> {
+        let service = self.allowed.layer(service);
+        self.secret.layer(self.update.layer(service))
+    }
 }
+
+/// A webhook up to where a handler's stack begins.
+#[cfg(feature = "redis")]
+pub(crate) type Door<S> =
+    secret_token::RequireSecretToken<update::ReadUpdate<allowed_updates::FilterUpdates<S>>>;
 
 type Stack<S, U, St> = secret_token::RequireSecretToken<update::ReadUpdate<Inner<S, U, St>>>;
 type Inner<S, U, St> = allowed_updates::FilterUpdates<Reliable<Parsing<S, U>, St>>;
@@ -269,6 +281,13 @@ pin_project! {
     pub struct WebhookFuture<F> {
         #[pin]
         future: F,
+    }
+}
+
+impl<F> WebhookFuture<F> {
+    #[cfg(feature = "redis")]
+    pub(crate) fn new(future: F) -> Self {
+        Self { future }
     }
 }
 

@@ -16,7 +16,8 @@
 //! Telegram doesn't send an update again that was acked. If the process ends before its handler does,
 //! the update is lost; and the next update of that chat may come while this one is still being
 //! handled. One that fails is tried again here, with growing pauses, for as often as the
-//! [`DeliveryLayer`](super::DeliveryLayer) below allows and at most for ten minutes.
+//! [`DeliveryLayer`](super::DeliveryLayer) below allows and at most for ten minutes. `UpdateQueue`, of
+//! the feature `redis`, is for acking at once and losing nothing.
 //!
 //! # Example
 //!
@@ -74,9 +75,15 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
-    RawUpdate, Rejection, ReplyBody, delivery::life::retry_after, late, rejection::empty_response,
+    RawUpdate, Rejection, ReplyBody,
+    delivery::{Queued, life::retry_after},
+    late,
+    rejection::empty_response,
 };
 use crate::Client;
+
+/// Longer than any process runs.
+const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// When an answer is due; in the extensions of the request.
 ///
@@ -167,6 +174,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<RawUpdate>) -> Self::Future {
+        if request.extensions().get::<Queued>().is_some() {
+            return ResponseFuture::without_limit(self.inner.call(request));
+        }
         let due = Instant::now() + self.layer.limit;
         request.extensions_mut().insert(Deadline(due));
         let update_type = request.body().update_type();
@@ -192,6 +202,18 @@ pub struct ResponseFuture<S: Service<Request<RawUpdate>>> {
     due: Pin<Box<Sleep>>,
     retry_after: Duration,
     ack: Option<late::Late<S>>,
+}
+
+impl<S: Service<Request<RawUpdate>>> ResponseFuture<S> {
+    /// Nobody waits who would give up.
+    fn without_limit(handling: S::Future) -> Self {
+        Self {
+            handling: Some(Box::pin(handling)),
+            due: Box::pin(sleep_until(Instant::now() + NEVER)),
+            retry_after: Duration::ZERO,
+            ack: None,
+        }
+    }
 }
 
 /// What it holds by itself is pinned in boxes.

@@ -39,7 +39,7 @@ mod handler;
 mod late;
 pub mod parse;
 mod raw_update;
-mod rejection;
+pub(crate) mod rejection;
 mod reliable;
 pub mod reply;
 mod reply_body;
@@ -51,6 +51,8 @@ mod service_builder;
 pub mod source_ip;
 pub mod update;
 
+#[cfg(feature = "redis")]
+pub(crate) use self::assembled::Door;
 #[cfg(feature = "tokio")]
 #[doc(inline)]
 pub use self::sequence::{SequenceKey, SequenceLayer};

@@ -16,6 +16,7 @@
 //!    day.
 //! 7. A [store](DeliveryStore) that fails is 503, not a guess.
 //! 8. Too many at once are 503, and so is what comes after [`DeliveryHandle::close`].
+//! 9. An update that a worker took from a queue (feature `redis`) passes: there the queue does all this.
 //!
 //! It belongs above the layers that parse and reply, and below the one that reads the request. What it
 //! costs is a task, and what is remembered of each update for a day: see [`MemoryStore`].
@@ -107,6 +108,12 @@ use super::{BotId, RawUpdate, Rejection, ReplyBody};
 /// How many updates may be handled at the same time, unless told otherwise. Telegram's own most is
 /// 100 connections; those whose connections are gone count too.
 const MAX_RUNNING: usize = 1000;
+
+/// In the extensions of a request whose update comes from a queue that sees to it that it counts once,
+/// whoever it is that waits. The layers that do so for Telegram's deliveries step aside.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "redis"), allow(dead_code))]
+pub(crate) struct Queued;
 
 /// Handles each update once. See the [module](self).
 ///
@@ -247,6 +254,15 @@ where
             bot: request.extensions().get().copied().unwrap_or(BotId(0)),
             update_id: request.body().update_id(),
         };
+        if request.extensions().get::<Queued>().is_some() {
+            return ResponseFuture {
+                state: State::Passing {
+                    handling: Box::pin(self.inner.call(request)),
+                },
+                key,
+                shared: Arc::clone(&self.shared),
+            };
+        }
         let pause = Duration::from_secs(1);
         let state = match self.shared.flights.board(key) {
             Boarding::Joined(answer) => State::Waiting { answer },
@@ -266,25 +282,26 @@ where
             state,
             key,
             shared: Arc::clone(&self.shared),
-            error: std::marker::PhantomData,
         }
     }
 }
 
 /// The response future of [`Deliver`]. Dropped, it doesn't end the handler.
 pub struct ResponseFuture<E, St: DeliveryStore = MemoryStore> {
-    state: State,
+    state: State<E>,
     key: DeliveryKey,
     shared: Arc<Shared<St>>,
-    error: std::marker::PhantomData<fn() -> E>,
 }
 
-enum State {
+enum State<E> {
     Waiting { answer: oneshot::Receiver<Answer> },
     Answered { answer: Option<Box<Answer>> },
+    Passing { handling: Passing<E> },
 }
 
-impl State {
+type Passing<E> = Pin<Box<dyn Future<Output = Result<Answer, E>> + Send>>;
+
+impl<E> State<E> {
     fn answered(answer: Answer) -> Self {
         Self::Answered {
             answer: Some(Box::new(answer)),
@@ -299,6 +316,7 @@ impl<E, St: DeliveryStore> Future for ResponseFuture<E, St> {
         let answer = match &mut self.state {
             State::Waiting { answer } => ready!(Pin::new(answer).poll(cx)).ok(),
             State::Answered { answer } => answer.take().map(|answer| *answer),
+            State::Passing { handling } => return handling.as_mut().poll(cx),
         };
         // Cut off, or polled again.
         let answer =

@@ -5,5 +5,6 @@
 
 mod delivery;
 mod limits;
+mod queue;
 mod server;
 mod stores;

@@ -1,0 +1,52 @@
+//! What all processes know of each other.
+
+use std::{env, time::Duration};
+
+use example_bot::Failure;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use tower_telegram::{Client, redis::UpdateQueue, testing::Telegram};
+
+use crate::database::Database;
+
+/// The queue's name.
+pub(crate) const NAME: &str = "replicas";
+
+/// What the embedded Telegram shows. A bot in production has one that nobody knows.
+pub(crate) const SECRET: &str = "only-for-the-example";
+
+const REDIS_URL: &str = "REPLICAS_REDIS_URL";
+const API_URL: &str = "REPLICAS_API_URL";
+const TOKEN: &str = "REPLICAS_TOKEN";
+
+/// Told to the children by their environment.
+pub(crate) struct Surroundings {
+    pub(crate) variables: [(&'static str, String); 3],
+}
+
+impl Surroundings {
+    pub(crate) fn new(database: &Database, telegram: &Telegram) -> Self {
+        Self {
+            variables: [
+                (REDIS_URL, database.url()),
+                (API_URL, telegram.api_url().to_owned()),
+                (TOKEN, telegram.token().to_owned()),
+            ],
+        }
+    }
+}
+
+/// A connection that reconnects by itself.
+pub(crate) fn connection() -> Result<ConnectionManager, Failure> {
+    let client = redis::Client::open(env::var(REDIS_URL)?)?;
+    Ok(client.get_connection_manager_lazy(ConnectionManagerConfig::new())?)
+}
+
+/// A short lease, so that nobody has to wait for long until a dead worker's updates are taken over.
+pub(crate) fn queue(connection: ConnectionManager) -> UpdateQueue {
+    UpdateQueue::new(connection, NAME).lease(Duration::from_secs(2))
+}
+
+pub(crate) fn client() -> Result<Client, Failure> {
+    let token = env::var(TOKEN)?.parse()?;
+    Ok(Client::with_base_url(&token, &env::var(API_URL)?)?)
+}

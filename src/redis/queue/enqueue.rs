@@ -1,0 +1,141 @@
+//! The way into the queue.
+
+use std::{
+    convert::Infallible,
+    error::Error,
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::{HeaderValue, Request, Response, header};
+use serde_core::de::IgnoredAny;
+use tower_service::Service;
+
+use super::{
+    Key, QueueError, UpdateQueue,
+    lane::{lane, partition},
+};
+use crate::{
+    redis::{LIFE, millis},
+    webhook::{
+        BotId, RawUpdate, Rejection, ReplyBody, delivery::life::retry_after,
+        rejection::empty_response,
+    },
+};
+
+/// What became of an update that was to be queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Enqueued {
+    /// It is in the queue.
+    Added,
+    /// It was in the queue in the last 24 hours, and is there no second time.
+    Known,
+    /// There is no room for it.
+    Full,
+}
+
+impl UpdateQueue {
+    /// Puts an update into the queue. `bot` is whose it is where several share the queue, else
+    /// `BotId(0)`.
+    ///
+    /// # Errors
+    ///
+    /// When Redis can't be asked, or the queue was made with another number of partitions. It may be in the
+    /// queue nevertheless, as an answer can get lost; and can be put there again.
+    pub async fn enqueue(&self, bot: BotId, update: &RawUpdate) -> Result<Enqueued, QueueError> {
+        let lane = lane(bot, update);
+        let stream = Key::Stream(partition(&lane, self.partitions));
+        let seen = format!("{bot}:{}", update.update_id());
+        let call = self
+            .call("enqueue", [stream, Key::Seen(&seen)])
+            .arg(self.max_length())
+            .arg(millis(LIFE))
+            .arg(bot.0)
+            .arg(lane)
+            .arg(&update.bytes()[..]);
+        let answer = self.ask(call).await?;
+        match answer.first().map(|what| &**what) {
+            Some(b"added") => Ok(Enqueued::Added),
+            Some(b"known") => Ok(Enqueued::Known),
+            Some(b"full") => Ok(Enqueued::Full),
+            _ => Err(QueueError::unreadable()),
+        }
+    }
+
+    /// The queue in the place of a handler: below an
+    /// [`AllowedUpdatesLayer`](crate::webhook::AllowedUpdatesLayer), or with
+    /// [`Polling`](crate::polling::Polling).
+    ///
+    /// 1. 200 once the update is in the queue, or was there before.
+    /// 2. 503 with `Retry-After` when the queue is full or can't be reached.
+    /// 3. 400 when it isn't JSON throughout: no worker could read it.
+    pub fn service(&self) -> Enqueue {
+        Enqueue {
+            queue: self.clone(),
+        }
+    }
+}
+
+/// The service of [`UpdateQueue::service`].
+#[derive(Clone, Debug)]
+pub struct Enqueue {
+    queue: UpdateQueue,
+}
+
+impl Service<Request<RawUpdate>> for Enqueue {
+    type Response = Response<ReplyBody>;
+    type Error = Infallible;
+    type Future = EnqueueFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<RawUpdate>) -> EnqueueFuture {
+        let queue = self.queue.clone();
+        let bot = request.extensions().get().copied().unwrap_or(BotId(0));
+        let update = request.into_body();
+        EnqueueFuture(Box::pin(async move { answer(&queue, bot, &update).await }))
+    }
+}
+
+async fn answer(queue: &UpdateQueue, bot: BotId, update: &RawUpdate) -> Response<ReplyBody> {
+    if let Err(error) = update.parse::<IgnoredAny>() {
+        return Rejection::Malformed(error).into_response();
+    }
+    let why = match queue.enqueue(bot, update).await {
+        Ok(Enqueued::Added | Enqueued::Known) => return empty_response(),
+        Ok(Enqueued::Full) => Rejection::Overloaded,
+        Err(error) => {
+            let error = &error as &(dyn Error + 'static);
+            tracing::error!(error, "an update can't be queued");
+            Rejection::Store
+        }
+    };
+    let mut answer: Response<ReplyBody> = why.into_response();
+    let pause = retry_after(update.update_type(), 2).max(Duration::from_secs(1));
+    let seconds = HeaderValue::from(pause.as_secs());
+    answer.headers_mut().insert(header::RETRY_AFTER, seconds);
+    answer
+}
+
+/// The response future of [`Enqueue`].
+pub struct EnqueueFuture(Pin<Box<dyn Future<Output = Response<ReplyBody>> + Send>>);
+
+impl Future for EnqueueFuture {
+    type Output = Result<Response<ReplyBody>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx).map(Ok)
+    }
+}
+
+impl fmt::Debug for EnqueueFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnqueueFuture").finish_non_exhaustive()
+    }
+}

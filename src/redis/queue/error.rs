@@ -1,0 +1,67 @@
+//! Why a queue can't be used.
+
+use std::{error, fmt};
+
+use crate::redis::connection;
+
+/// Why a queue didn't do what it was asked, or nobody knows.
+#[derive(Debug)]
+pub struct QueueError(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Redis(connection::Error),
+    Partitions { there: Box<str> },
+    Full,
+}
+
+impl QueueError {
+    pub(super) fn partitions(there: Box<str>) -> Self {
+        Self(Kind::Partitions { there })
+    }
+
+    pub(super) fn full() -> Self {
+        Self(Kind::Full)
+    }
+
+    pub(super) fn unreadable() -> Self {
+        connection::Error::Unreadable.into()
+    }
+
+    /// Whether the queue was made with another number of partitions, which no time mends.
+    pub fn is_partitions(&self) -> bool {
+        matches!(self.0, Kind::Partitions { .. })
+    }
+
+    /// Whether there was no room.
+    pub fn is_full(&self) -> bool {
+        matches!(self.0, Kind::Full)
+    }
+}
+
+impl From<connection::Error> for QueueError {
+    fn from(error: connection::Error) -> Self {
+        Self(Kind::Redis(error))
+    }
+}
+
+impl fmt::Display for QueueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Redis(_) => f.write_str("the queue of updates failed"),
+            Kind::Partitions { there } => {
+                write!(f, "the queue of updates was made with {there} partitions")
+            }
+            Kind::Full => f.write_str("the queue of updates is full"),
+        }
+    }
+}
+
+impl error::Error for QueueError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match &self.0 {
+            Kind::Redis(error) => Some(error),
+            Kind::Partitions { .. } | Kind::Full => None,
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Which updates are handled one after the other, and in which partition they are.
+
+use crate::webhook::{BotId, RawUpdate};
+
+/// The line that an update stands in: its bot's and chat's, or else its user's, or else its own. It is
+/// kept in Redis, so that it mustn't change.
+pub(super) fn lane(bot: BotId, update: &RawUpdate) -> String {
+    // A private chat has its user's number, so the two keys may meet.
+    match update.chat_id().or_else(|| update.user_id()) {
+        Some(chat) => format!("{bot}:{chat}"),
+        None => format!("{bot}:update:{}", update.update_id()),
+    }
+}
+
+/// The partition of a lane. FNV-1a: all replicas must agree, whatever version they are.
+pub(super) fn partition(lane: &str, partitions: u16) -> u16 {
+    let hash = lane.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    // The lowest bits of it are not its best.
+    let hash = hash ^ (hash >> 32);
+    u16::try_from(hash % u64::from(partitions.max(1))).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lane_of(json: &'static str) -> String {
+        lane(BotId(5), &RawUpdate::from_bytes(json.into()).unwrap())
+    }
+
+    #[test]
+    fn an_update_is_in_line_with_its_chat_or_its_user_or_alone() {
+        for (json, expected) in [
+            (r#"{"update_id":1,"message":{"chat":{"id":-7}}}"#, "5:-7"),
+            (
+                r#"{"update_id":1,"callback_query":{"from":{"id":9},"message":{"chat":{"id":7}}}}"#,
+                "5:7",
+            ),
+            (r#"{"update_id":1,"inline_query":{"from":{"id":7}}}"#, "5:7"),
+            (r#"{"update_id":1,"poll":{"id":"1"}}"#, "5:update:1"),
+        ] {
+            assert_eq!(lane_of(json), expected, "{json}");
+        }
+    }
+
+    /// What is in Redis was put there by other versions too.
+    #[test]
+    fn a_lane_has_the_same_partition_for_ever() {
+        let of = |lane| partition(lane, 16);
+        assert_eq!(
+            ["0:1", "0:2", "0:-100", "5:update:1"].map(of),
+            [2, 15, 14, 6]
+        );
+    }
+
+    #[test]
+    fn chats_are_spread_evenly() {
+        let mut counts = [0_u32; 16];
+        for chat in 0..16_000 {
+            counts[usize::from(partition(&format!("0:{chat}"), 16))] += 1;
+        }
+        assert!(
+            counts.iter().all(|&n| (800..1200).contains(&n)),
+            "{counts:?}"
+        );
+    }
+}

@@ -1,0 +1,45 @@
+//! A webhook that only writes down what comes.
+
+use std::{
+    convert::Infallible,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use super::{Enqueue, UpdateQueue};
+use crate::webhook::{Door, ReplyBody, Store, Webhook, WebhookFuture};
+
+impl<U, St: Store> Webhook<U, St> {
+    /// Serves with a queue, from which workers take the updates: with the door as it is set here, and
+    /// what counts for a handler set where the workers have theirs. See the
+    /// [queue](crate::redis::UpdateQueue::service) for what is answered.
+    pub fn queue(&self, queue: &UpdateQueue) -> QueueWebhook {
+        QueueWebhook {
+            stack: self.door(queue.service()),
+        }
+    }
+}
+
+/// The service of [`Webhook::queue`]: a `Service<http::Request<B>>` for any body `B`, whose error is
+/// [`Infallible`].
+#[derive(Clone, Debug)]
+pub struct QueueWebhook {
+    stack: Door<Enqueue>,
+}
+
+impl<B: Body> Service<Request<B>> for QueueWebhook {
+    type Response = Response<ReplyBody>;
+    type Error = Infallible;
+    type Future = WebhookFuture<<Door<Enqueue> as Service<Request<B>>>::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Service::<Request<B>>::poll_ready(&mut self.stack, cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        WebhookFuture::new(self.stack.call(request))
+    }
+}

@@ -1,0 +1,157 @@
+//! Takes updates out of the queue, and has them handled.
+
+mod attempt;
+mod partition;
+mod run;
+
+use std::{
+    convert::Infallible,
+    fmt,
+    future::{self, Future},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use http::{Request, Response};
+use tower_service::Service;
+
+use self::run::Run;
+use super::{QueueError, UpdateQueue};
+use crate::{
+    Client,
+    webhook::{BotId, RawUpdate, ReplyBody},
+};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+type ClientOf = Arc<dyn Fn(BotId) -> Option<Client> + Send + Sync>;
+
+impl UpdateQueue {
+    /// Takes updates out of the queue. Replies are sent through `client`, as no webhook waits for them.
+    pub fn worker(&self, client: Client) -> Worker {
+        Worker {
+            queue: self.clone(),
+            client,
+            client_of: None,
+            concurrency: 40,
+            max_attempts: 5,
+            poll_every: Duration::from_millis(50),
+            shutdown_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Takes updates out of an [`UpdateQueue`], and has them handled. See the [module](super).
+///
+/// Dropped while it runs, it cuts its handlers off, and others take its updates over when its claims have
+/// run out, as if it had died. [`run_until`](Self::run_until) ends well.
+#[derive(Clone)]
+#[must_use = "nothing is handled until it runs"]
+pub struct Worker {
+    queue: UpdateQueue,
+    client: Client,
+    client_of: Option<ClientOf>,
+    concurrency: usize,
+    max_attempts: u32,
+    poll_every: Duration,
+    shutdown_timeout: Duration,
+}
+
+impl Worker {
+    /// The client of each bot, where several share the queue; with `None`, the worker's own.
+    pub fn client_of(
+        mut self,
+        client: impl Fn(BotId) -> Option<Client> + Send + Sync + 'static,
+    ) -> Self {
+        self.client_of = Some(Arc::new(client));
+        self
+    }
+
+    /// How many chats are served at the same time; 40 unless told otherwise, as with a webhook. 0
+    /// counts as 1.
+    pub fn concurrency(mut self, chats: usize) -> Self {
+        self.concurrency = chats.max(1);
+        self
+    }
+
+    /// How often an update is handed to the handler before it is given up; 5 unless told otherwise.
+    /// 0 counts as 1.
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = attempts.max(1);
+        self
+    }
+
+    /// How often an empty queue is looked at, by one round trip: every 50 ms unless told otherwise, at
+    /// most every millisecond. An update that comes into an empty queue waits half of that on average.
+    pub fn poll_every(mut self, pause: Duration) -> Self {
+        self.poll_every = pause.max(Duration::from_millis(1));
+        self
+    }
+
+    /// How long what runs is waited for on shutdown; 30 s unless told otherwise. What is cut off then
+    /// is handled again by another worker.
+    pub fn shutdown_timeout(mut self, limit: Duration) -> Self {
+        self.shutdown_timeout = limit;
+        self
+    }
+
+    /// Runs until an error ends it. Must be called within a Tokio runtime; the handlers run on tasks
+    /// of their own.
+    ///
+    /// While Redis can't be asked, nothing is begun, and it is asked again, for as long as it takes.
+    ///
+    /// # Errors
+    ///
+    /// When the queue was made with another number of partitions.
+    pub async fn run<S>(self, service: S) -> Result<Infallible, QueueError>
+    where
+        S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
+        S: Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+    {
+        loop {
+            self.clone()
+                .run_until(service.clone(), future::pending())
+                .await?;
+        }
+    }
+
+    /// Runs until an error ends it, or `shutdown` is ready. Then nothing more is begun, and what runs is
+    /// waited for. Partitions are given back as soon as nothing runs in them, so that others go on there
+    /// at once.
+    ///
+    /// # Errors
+    ///
+    /// When the queue was made with another number of partitions.
+    pub async fn run_until<S, F>(self, service: S, shutdown: F) -> Result<(), QueueError>
+    where
+        S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
+        S: Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+        F: Future<Output = ()>,
+    {
+        let mut run = Run::new(self, service);
+        run.until(pin!(shutdown)).await?;
+        run.drain().await;
+        Ok(())
+    }
+
+    fn client_for(&self, bot: BotId) -> Client {
+        let other = self.client_of.as_ref().and_then(|client| client(bot));
+        other.unwrap_or_else(|| self.client.clone())
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker")
+            .field("queue", &self.queue)
+            .field("concurrency", &self.concurrency)
+            .field("max_attempts", &self.max_attempts)
+            .field("poll_every", &self.poll_every)
+            .field("shutdown_timeout", &self.shutdown_timeout)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,162 @@
+//! Updates that can't be handled.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use std::future::pending;
+
+use super::bench::{
+    Asked, Book, Calls, Hand, done, failed, fill, message, queue, status, until_empty,
+    until_updates,
+};
+use crate::replicas::server::{SECOND, Server};
+
+#[tokio::test]
+async fn d6_an_update_that_fails_again_and_again_is_a_dead_letter_and_its_chat_goes_on() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (queue, book) = (queue(&server), Book::default());
+    let mended = Arc::new(AtomicBool::new(false));
+    let handler = {
+        let (book, mended) = (book.clone(), mended.clone());
+        move |asked: Asked| {
+            let (book, mended) = (book.clone(), mended.clone());
+            async move {
+                let id = asked.body().update_id();
+                let begun = book.begin(id);
+                if id == 1 && !mended.load(Ordering::Relaxed) {
+                    assert!(begun != 1, "the first time panics");
+                    return if begun == 3 {
+                        Err("it is broken".into())
+                    } else {
+                        Ok(failed())
+                    };
+                }
+                book.succeed(id);
+                Ok(done())
+            }
+        }
+    };
+    let worker = || {
+        let queue = super::bench::queue(&server);
+        queue.worker(Calls::default().client()).max_attempts(3)
+    };
+    let hand = Hand::start_with(worker, handler);
+    fill(&queue, [message(1, 7), message(2, 7)]).await;
+    book.until_succeeded(1).await;
+    assert_eq!((book.succeeded(), book.begun(1)), (vec![2], 3));
+    until_empty(&queue).await;
+
+    let letters = queue.dead_letters(None, 10).await.unwrap();
+    let [letter] = &letters[..] else {
+        panic!("{letters:?}");
+    };
+    assert_eq!(letter.update, message(1, 7));
+    assert_eq!((letter.bot.0, letter.attempts), (0, 3));
+    assert!(letter.failure.contains("it is broken"), "{letter:?}");
+    assert_eq!(status(&queue).await.dead_letters, 1);
+    let attempts: usize = server.ask(&["HLEN", "{bot:queue}:attempts"]).await;
+    assert_eq!(attempts, 0, "nothing is left behind");
+
+    // Telegram's own repetition does nothing.
+    fill(&queue, [message(1, 7)]).await;
+    mended.store(true, Ordering::Relaxed);
+    assert!(queue.requeue(letter).await.unwrap());
+    assert!(!queue.requeue(letter).await.unwrap(), "it is gone");
+    book.until_succeeded(2).await;
+    until_empty(&queue).await;
+    hand.stop().await;
+    assert_eq!((book.succeeded(), book.begun(1)), (vec![2, 1], 4));
+    assert_eq!(status(&queue).await.dead_letters, 0);
+}
+
+#[tokio::test]
+async fn dead_letters_are_read_page_by_page_and_only_the_latest_are_kept() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let queue = queue(&server).partitions(1).max_dead_letters(5);
+    let worker = queue.worker(Calls::default().client()).max_attempts(1);
+    let hand = Hand::start_with(|| worker, async |_| Ok(failed()));
+    fill(&queue, (1..=8).map(|id| message(id, 7))).await;
+    until_empty(&queue).await;
+    hand.stop().await;
+    let (mut ids, mut last) = (Vec::new(), None);
+    loop {
+        let page = queue.dead_letters(last.as_deref(), 2).await.unwrap();
+        let Some(letter) = page.last() else { break };
+        last = Some(letter.id.clone());
+        ids.extend(page.iter().map(|letter| letter.update.update_id()));
+    }
+    assert_eq!(ids, [4, 5, 6, 7, 8]);
+    let letters = queue.dead_letters(None, 1).await.unwrap();
+    assert!(queue.discard(&letters[0]).await.unwrap());
+    assert!(!queue.discard(&letters[0]).await.unwrap(), "it is gone");
+    assert_eq!(status(&queue).await.dead_letters, 4);
+}
+
+#[tokio::test]
+async fn d6_an_update_that_kills_its_worker_is_given_up_too() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (queue, book) = (queue(&server).lease(SECOND / 5), Book::default());
+    let worker = || {
+        let queue = super::bench::queue(&server).lease(SECOND / 5);
+        queue.worker(Calls::default().client()).max_attempts(2)
+    };
+    fill(&queue, [message(1, 7), message(2, 7)]).await;
+    for times in 1..=2 {
+        let deadly = {
+            let book = book.clone();
+            move |asked: Asked| {
+                book.begin(asked.body().update_id());
+                pending()
+            }
+        };
+        let mut hand = Hand::start_with(worker, deadly);
+        book.until_begun(1, times).await;
+        hand.kill();
+    }
+    let hand = Hand::start_with(worker, super::bench::succeeding(&book));
+    until_empty(&queue).await;
+    hand.stop().await;
+    assert_eq!((book.succeeded(), book.begun(1)), (vec![2], 2));
+    let letters = queue.dead_letters(None, 10).await.unwrap();
+    assert_eq!(letters.len(), 1);
+    assert!(letters[0].failure.contains("never heard of"), "{letters:?}");
+    assert_eq!(letters[0].attempts, 2);
+}
+
+/// A layer such as `SequenceLayer` has no room: that is no fault of the update's.
+#[tokio::test]
+async fn an_update_for_which_there_is_no_room_is_not_given_up() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (queue, book) = (queue(&server), Book::default());
+    let handler = {
+        let book = book.clone();
+        move |asked: Asked| {
+            let book = book.clone();
+            async move {
+                let id = asked.body().update_id();
+                if book.begin(id) <= 3 {
+                    return Ok(tower_telegram::webhook::Rejection::Overloaded.into_response());
+                }
+                book.succeed(id);
+                Ok(done())
+            }
+        }
+    };
+    let worker = queue.worker(Calls::default().client()).max_attempts(1);
+    fill(&queue, [message(1, 7)]).await;
+    let hand = Hand::start_with(|| worker, handler);
+    until_updates(&queue, 0).await;
+    hand.stop().await;
+    assert_eq!(book.succeeded(), [1]);
+    assert_eq!(status(&queue).await.dead_letters, 0);
+}

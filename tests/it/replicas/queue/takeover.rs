@@ -1,0 +1,306 @@
+//! Workers that come, go, die and hang.
+
+use std::{
+    collections::HashMap,
+    future::pending,
+    sync::{Arc, Mutex, mpsc},
+};
+
+use tokio::{sync::Semaphore, time::Instant};
+
+use super::bench::{
+    Asked, Book, Calls, Entry, Hand, deliver_until_taken, done, fill, message, queue, status,
+    succeeding, until, until_empty, until_updates,
+};
+use crate::replicas::server::{SECOND, Server};
+
+#[tokio::test]
+async fn d11_what_a_worker_had_begun_when_it_died_another_handles_in_order() {
+    const CHATS: i64 = 5;
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (queue, book) = (queue(&server), Book::default());
+    let stuck = {
+        let book = book.clone();
+        move |asked: Asked| {
+            book.begin(asked.body().update_id());
+            pending()
+        }
+    };
+    let mut dying = Hand::start(&server, stuck);
+    fill(&queue, (0..20).map(|id| message(id, id % CHATS))).await;
+    for id in 0..CHATS {
+        book.until_begun(id, 1).await;
+    }
+    let other = Hand::start(&server, succeeding(&book));
+    dying.kill();
+    until_empty(&queue).await;
+    other.stop().await;
+    for chat in 0..CHATS {
+        let of_chat = |id: &i64| id % CHATS == chat;
+        let succeeded: Vec<_> = book.succeeded().into_iter().filter(of_chat).collect();
+        assert_eq!(succeeded, (0..20).filter(of_chat).collect::<Vec<_>>());
+        assert_eq!(book.begun(chat), 2, "it was begun by the one that died");
+        assert_eq!(book.begun(chat + CHATS), 1, "it waited for its chat");
+    }
+}
+
+#[tokio::test]
+async fn d11_a_worker_that_hung_notes_nothing_that_is_another_ones_by_now() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (queue, book) = (queue(&server).partitions(1), Book::default());
+    // The first worker's only thread stands still in the handler, and so does all of it.
+    let (thaw, frozen) = mpsc::channel::<()>();
+    let frozen = Arc::new(Mutex::new(frozen));
+    let hanging = {
+        let book = book.clone();
+        move |asked: Asked| {
+            let (book, frozen) = (book.clone(), frozen.clone());
+            async move {
+                book.begin(asked.body().update_id());
+                frozen.lock().unwrap().recv().ok();
+                Ok(done())
+            }
+        }
+    };
+    let go = Arc::new(Semaphore::new(0));
+    let waiting = {
+        let (book, go) = (book.clone(), go.clone());
+        move |asked: Asked| {
+            let (book, go) = (book.clone(), go.clone());
+            async move {
+                let id = asked.body().update_id();
+                book.begin(id);
+                go.acquire().await?.forget();
+                book.succeed(id);
+                Ok(done())
+            }
+        }
+    };
+    let worker = |server: &Server| {
+        let queue = super::bench::queue(server).partitions(1);
+        queue.worker(Calls::default().client())
+    };
+    let first = Hand::start_with(|| worker(&server), hanging);
+    fill(&queue, [message(1, 7), message(2, 7)]).await;
+    book.until_begun(1, 1).await;
+    let other = Hand::start_with(|| worker(&server), waiting);
+    book.until_begun(1, 2).await;
+    thaw.send(()).unwrap();
+    // It notices that it has lost the partition, and has no second try at it: the other holds it.
+    first.stop().await;
+    assert_eq!(status(&queue).await.updates, 2, "it has noted nothing");
+    assert_eq!(book.begun(2), 0, "and begun nothing");
+    go.add_permits(2);
+    until_empty(&queue).await;
+    other.stop().await;
+    assert_eq!(book.succeeded(), [1, 2]);
+}
+
+#[tokio::test]
+async fn d12_workers_go_on_when_redis_is_back() {
+    let Some(mut server) = Server::start().await else {
+        return;
+    };
+    let (queue, book) = (queue(&server), Book::default());
+    let go = Arc::new(Semaphore::new(0));
+    let handler = {
+        let (book, go) = (book.clone(), go.clone());
+        move |asked: Asked| {
+            let (book, go) = (book.clone(), go.clone());
+            async move {
+                let id = asked.body().update_id();
+                book.begin(id);
+                if id == 1 {
+                    go.acquire().await?.forget();
+                }
+                book.succeed(id);
+                Ok(done())
+            }
+        }
+    };
+    let hand = Hand::start(&server, handler);
+    fill(&queue, [message(1, 7), message(2, 7)]).await;
+    book.until_begun(1, 1).await;
+    server.stop().await;
+    // It is done while Redis is away, and noted when that is back.
+    go.add_permits(1);
+    book.until_succeeded(1).await;
+    server.start_again().await;
+    deliver_until_taken(&queue, message(3, 7)).await;
+    book.until_succeeded(3).await;
+    hand.stop().await;
+    let expected = [1, 2, 3].map(|id| [Entry::Begun(id), Entry::Succeeded(id)]);
+    assert_eq!(*book.entries(), expected.concat());
+    assert_eq!(status(&queue).await.updates, 0);
+}
+
+#[tokio::test]
+async fn d10_a_worker_that_is_told_to_stop_finishes_and_leaves_the_rest_to_others_at_once() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    // Nobody could wait for the lease.
+    let lease = 600 * SECOND;
+    let (queue, book) = (queue(&server).lease(lease), Book::default());
+    let go = Arc::new(Semaphore::new(0));
+    let slow = {
+        let (book, go) = (book.clone(), go.clone());
+        move |asked: Asked| {
+            let (book, go) = (book.clone(), go.clone());
+            async move {
+                let id = asked.body().update_id();
+                book.begin(id);
+                go.acquire().await?.forget();
+                book.succeed(id);
+                Ok(done())
+            }
+        }
+    };
+    let worker = || {
+        let queue = super::bench::queue(&server).lease(lease);
+        queue.worker(Calls::default().client())
+    };
+    let mut leaving = Hand::start_with(worker, slow);
+    fill(&queue, (1..=3).map(|id| message(id, 7))).await;
+    book.until_begun(1, 1).await;
+    leaving.tell();
+    let began = Instant::now();
+    let other = Hand::start_with(worker, succeeding(&book));
+    // Another chat is in another partition, where nothing runs any more.
+    fill(&queue, [message(10, 1)]).await;
+    book.until_begun(10, 1).await;
+    assert_eq!(book.begun(2), 0, "the one before it runs");
+    go.add_permits(1);
+    leaving.end().await.unwrap();
+    until_empty(&queue).await;
+    assert!(began.elapsed() < 20 * SECOND, "{:?}", began.elapsed());
+    other.stop().await;
+    assert_eq!(book.succeeded(), [10, 1, 2, 3]);
+    for id in [1, 2, 3, 10] {
+        assert_eq!(book.begun(id), 1, "update {id}");
+    }
+}
+
+#[tokio::test]
+async fn d10_what_does_not_end_is_cut_off_and_begun_again_by_another() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let lease = 600 * SECOND;
+    let (queue, book) = (queue(&server).lease(lease), Book::default());
+    let stuck = {
+        let book = book.clone();
+        move |asked: Asked| {
+            book.begin(asked.body().update_id());
+            pending()
+        }
+    };
+    let worker = || {
+        let queue = super::bench::queue(&server).lease(lease);
+        let worker = queue.worker(Calls::default().client());
+        worker.shutdown_timeout(SECOND / 10)
+    };
+    let first = Hand::start_with(worker, stuck);
+    fill(&queue, [message(1, 7)]).await;
+    book.until_begun(1, 1).await;
+    first.stop().await;
+    assert_eq!(status(&queue).await.workers, 0);
+    let other = Hand::start_with(worker, succeeding(&book));
+    until_empty(&queue).await;
+    other.stop().await;
+    assert_eq!(book.succeeded(), [1]);
+}
+
+/// How many partitions each worker has.
+async fn shares(server: &Server) -> Vec<usize> {
+    let key = "{bot:queue}:partitions";
+    let all: HashMap<String, String> = server.ask(&["HGETALL", key]).await;
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    for (field, value) in &all {
+        if field.starts_with("worker:") {
+            *counts.entry(value).or_default() += 1;
+        }
+    }
+    let mut shares: Vec<_> = counts.into_values().collect();
+    shares.sort_unstable();
+    shares
+}
+
+async fn until_shares(server: &Server, expected: &[usize]) {
+    let began = Instant::now();
+    loop {
+        let shares = shares(server).await;
+        if shares == expected {
+            return;
+        }
+        assert!(began.elapsed() < 20 * SECOND, "{shares:?}");
+        tokio::time::sleep(SECOND / 50).await;
+    }
+}
+
+#[tokio::test]
+async fn workers_that_come_and_go_share_the_partitions() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (queue, book) = (queue(&server), Book::default());
+    let first = Hand::start(&server, succeeding(&book));
+    until_shares(&server, &[16]).await;
+    let mut second = Hand::start(&server, succeeding(&book));
+    until_shares(&server, &[8, 8]).await;
+    let third = Hand::start(&server, succeeding(&book));
+    until_shares(&server, &[4, 6, 6]).await;
+    second.kill();
+    until_shares(&server, &[8, 8]).await;
+    third.stop().await;
+    until_shares(&server, &[16]).await;
+    fill(&queue, (0..50).map(|id| message(id, id))).await;
+    book.until_succeeded(50).await;
+    first.stop().await;
+    until_shares(&server, &[]).await;
+    assert_eq!(status(&queue).await.workers, 0);
+}
+
+#[tokio::test]
+async fn partitions_change_hands_without_a_second_handling() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (queue, book) = (queue(&server), Book::default());
+    let handler = {
+        let book = book.clone();
+        move |asked: Asked| {
+            let book = book.clone();
+            async move {
+                let id = asked.body().update_id();
+                book.begin(id);
+                tokio::time::sleep(SECOND / 500).await;
+                book.succeed(id);
+                Ok(done())
+            }
+        }
+    };
+    fill(&queue, (0..1000).map(|id| message(id, id % 32))).await;
+    let first = Hand::start(&server, handler.clone());
+    book.until_succeeded(50).await;
+    let second = Hand::start(&server, handler.clone());
+    until(|| book.succeeded().len() >= 300, "it goes on").await;
+    first.stop().await;
+    let third = Hand::start(&server, handler);
+    until_updates(&queue, 0).await;
+    second.stop().await;
+    third.stop().await;
+    let mut chats: HashMap<i64, Vec<i64>> = HashMap::new();
+    for id in book.succeeded() {
+        assert_eq!(book.begun(id), 1, "update {id}");
+        chats.entry(id % 32).or_default().push(id);
+    }
+    for (chat, ids) in chats {
+        let expected: Vec<_> = (0..1000).filter(|id| id % 32 == chat).collect();
+        assert_eq!(ids, expected, "chat {chat}");
+    }
+}
