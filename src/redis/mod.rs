@@ -2,6 +2,9 @@
 //!
 //! - [`RedisStore`]: which updates were handled, for [`DeliveryLayer`](crate::webhook::DeliveryLayer).
 //!   Telegram may send an update to any replica, and again to another: each is handled once.
+//! - [`RedisLocks`]: whose turn it is in a chat, for
+//!   [`SequenceLayer`](crate::webhook::SequenceLayer::with_lock). Telegram may send a chat's message to
+//!   one replica and the press of a button to another: they are handled one after the other.
 //! - [`RedisLimits`]: what was sent when, for [`RateLimitLayer`](crate::client::RateLimitLayer).
 //!   Telegram counts by bot, and not by replica.
 //!
@@ -23,9 +26,9 @@
 //! use redis::aio::ConnectionManagerConfig;
 //! use tower_telegram::{
 //!     client::RateLimitLayer,
-//!     redis::{RedisLimits, RedisStore},
+//!     redis::{RedisLimits, RedisLocks, RedisStore},
 //!     types::Update,
-//!     webhook::{DeliveryLayer, SecretToken, Webhook},
+//!     webhook::{DeliveryLayer, SecretToken, SequenceLayer, Webhook},
 //! };
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -34,8 +37,10 @@
 //!
 //! // The way in:
 //! let store = RedisStore::new(connection.clone(), "my_bot");
+//! let locks = RedisLocks::new(connection.clone(), "my_bot");
 //! let webhook = Webhook::new(SecretToken::new("a-long_Secret")?)
 //!     .delivery(DeliveryLayer::with_store(store))
+//!     .sequence(SequenceLayer::new().with_lock(locks))
 //!     .handler(async |update: Update| println!("{}", update.update_id));
 //! // The way out:
 //! let limits = RateLimitLayer::new().shared(RedisLimits::new(connection, "my_bot"));
@@ -52,12 +57,18 @@
 
 mod connection;
 mod limits;
+mod locks;
 mod store;
 
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
+use self::connection::Error;
 pub(crate) use self::{connection::Error as LimitsError, limits::Scope};
-pub use self::{limits::RedisLimits, store::RedisStore};
+pub use self::{
+    limits::RedisLimits,
+    locks::{RedisLocks, RedisTurn},
+    store::RedisStore,
+};
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
@@ -65,4 +76,9 @@ fn millis(time: Duration) -> u64 {
 
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn number<T: FromStr>(digits: &[u8]) -> Result<T, Error> {
+    let digits = std::str::from_utf8(digits).map_err(|_| Error::Unreadable)?;
+    digits.parse().map_err(|_| Error::Unreadable)
 }

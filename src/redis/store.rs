@@ -1,13 +1,13 @@
 //! The store of updates that replicas share.
 
-use std::{fmt, str::FromStr, sync::LazyLock, time::Duration};
+use std::{fmt, sync::LazyLock, time::Duration};
 
 use ::redis::{FromRedisValue, aio::ConnectionLike};
 use bytes::Bytes;
 
 use super::{
     connection::{Call, Connection, Error, Script},
-    micros, millis,
+    micros, millis, number,
 };
 use crate::{
     Reply,
@@ -189,9 +189,4 @@ fn read_reply(answer: &[Bytes]) -> Result<Option<Reply>, Error> {
     let method = std::str::from_utf8(method).map_err(|_| Error::Unreadable)?;
     let reply = Reply::from_parts(method, json.clone());
     reply.map(Some).ok_or(Error::Unreadable)
-}
-
-fn number<T: FromStr>(digits: &[u8]) -> Result<T, Error> {
-    let digits = std::str::from_utf8(digits).map_err(|_| Error::Unreadable)?;
-    digits.parse().map_err(|_| Error::Unreadable)
 }

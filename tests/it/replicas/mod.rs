@@ -5,5 +5,6 @@
 
 mod delivery;
 mod limits;
+mod locks;
 mod server;
 mod stores;
