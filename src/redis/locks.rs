@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::{
-    connection::{Connection, Error, Script},
+    connection::{Call, Connection, Error, Script},
     micros, number,
 };
 use crate::{
@@ -172,10 +172,7 @@ impl Asker {
     ) -> Result<T, Error> {
         let call = SCRIPT.call(vec![self.key.clone()]);
         let call = call.arg(operation).arg(&*self.id);
-        let call = arguments
-            .into_iter()
-            .flatten()
-            .fold(call, |call, n| call.arg(n));
+        let call = arguments.into_iter().flatten().fold(call, Call::arg);
         self.locks.connection.run(call).await
     }
 
@@ -247,10 +244,10 @@ struct Place {
 impl Place {
     fn granted(mut self, fence: u64, asked: Instant) -> RedisTurn {
         self.has_come = true;
-        let asker = Arc::clone(&self.asker);
-        let (lease, keeper) = Lease::new(fence, (asked + asker.locks.lease).into_std());
-        let kept = lease.clone();
-        let renewing = tokio::spawn(async move { asker.keep(kept, keeper).await });
+        let until = asked + self.asker.locks.lease;
+        let (lease, keeper) = Lease::new(fence, until.into_std());
+        let (kept, who) = (lease.clone(), Arc::clone(&self.asker));
+        let renewing = tokio::spawn(async move { who.keep(kept, keeper).await });
         RedisTurn {
             asker: Arc::clone(&self.asker),
             lease,
@@ -264,8 +261,8 @@ impl Drop for Place {
         if !self.has_come
             && let Ok(runtime) = Handle::try_current()
         {
-            let asker = Arc::clone(&self.asker);
-            runtime.spawn(async move { asker.release().await });
+            let who = Arc::clone(&self.asker);
+            runtime.spawn(async move { who.release().await });
         }
     }
 }

@@ -93,7 +93,10 @@ impl World {
             params,
             args,
         };
-        let reply = self.lock().answer(&request);
+        let reply = {
+            let mut people = self.lock();
+            media::check(&request, people.is_strict()).and_then(|()| people.answer(&request))
+        };
         self.changed.send_replace(());
         reply.map_or_else(|error| error, Answer::ok)
     }
@@ -172,7 +175,7 @@ impl People {
     fn answer(&mut self, r: &Request<'_>) -> Reply {
         match r.method.name {
             "getMe" => Ok(self.me(r)),
-            "getFile" => Ok(media::get_file(r)),
+            "getFile" => self.get_file(r),
             "uploadStickerFile" => Ok(media::file(r, "File", "sticker", r.text("sticker"))),
             "forwardMessage" | "forwardMessages" => self.forward(r),
             "copyMessage" | "copyMessages" => self.copy(r),
@@ -277,7 +280,7 @@ impl People {
             if kind.ends_with("_query")
                 && let Some(id) = payload["id"].as_str()
             {
-                self.note_query(id.to_owned());
+                self.note_query(kind, id.to_owned());
             }
             for message in [payload, &payload["message"]] {
                 self.observe_message(message);
