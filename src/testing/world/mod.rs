@@ -18,6 +18,7 @@ mod reactions;
 mod request;
 mod send;
 mod settings;
+mod topics;
 
 use std::{
     collections::HashMap,
@@ -210,6 +211,18 @@ impl People {
             | "exportChatInviteLink"
             | "createChatSubscriptionInviteLink"
             | "editChatSubscriptionInviteLink" => self.invite_link(r),
+            "createForumTopic"
+            | "editForumTopic"
+            | "closeForumTopic"
+            | "reopenForumTopic"
+            | "deleteForumTopic"
+            | "unpinAllForumTopicMessages"
+            | "editGeneralForumTopic"
+            | "closeGeneralForumTopic"
+            | "reopenGeneralForumTopic"
+            | "hideGeneralForumTopic"
+            | "unhideGeneralForumTopic"
+            | "unpinAllGeneralForumTopicMessages" => self.topic(r),
             "answerCallbackQuery"
             | "answerInlineQuery"
             | "answerPreCheckoutQuery"
