@@ -147,6 +147,7 @@
 //! - **Topics** of forums: they are made, changed, closed and deleted, and messages go into those that there are.
 //! - **Queries**: each is answered once, only if it was asked, and in time: 30 seconds for inline queries, 10 for
 //!   checkouts, 150 for the rest.
+//! - **Stars**: what people pay is in the bot's transactions and its balance, and is given back once.
 //! - **Files**: what anybody uploads has a `file_id` that `getFile` and the file's address lead back from, up to
 //!   [20 MiB](TelegramBuilder::max_download).
 //! - **Settings**: commands, name, descriptions, menu button and default rights are read back as they were set.
@@ -156,7 +157,7 @@
 //! # What isn't
 //!
 //! - Any other method is answered with a value that its type can read, made of the call's arguments and of
-//!   constants, and changes nothing: stickers, gifts, stars, stories, business accounts, games.
+//!   constants, and changes nothing: stickers, gifts, subscriptions, stories, business accounts, games.
 //! - The bot isn't told of what it does itself (the real one tells of members that it bans, and of polls that
 //!   it stops), nor of messages of other bots.
 //! - Rich messages are kept without what is in them. Photos have one size, thumbnails none; no file is looked into.

@@ -31,6 +31,7 @@ impl User {
         let number = self.telegram.people().next_id();
         order["telegram_payment_charge_id"] = format!("telegram-{number}").into();
         order["provider_payment_charge_id"] = format!("provider-{number}").into();
+        self.telegram.people().note_payment(self.id, &order);
         self.posts(Map::from_iter([("successful_payment".to_owned(), order)]))
             .await
     }

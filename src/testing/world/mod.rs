@@ -18,6 +18,7 @@ mod reactions;
 mod request;
 mod send;
 mod settings;
+mod stars;
 mod topics;
 
 use std::{
@@ -127,6 +128,8 @@ pub(super) struct People {
     /// The messages that were sent through the bot's inline mode, by their ids.
     pub(super) inline: HashMap<String, (i64, i64)>,
     settings: HashMap<String, Value>,
+    /// As `StarTransaction`, oldest first.
+    stars: Vec<Value>,
     /// Up to which message each reader has seen a chat.
     seen: HashMap<(i64, i64), u64>,
 }
@@ -145,6 +148,7 @@ impl People {
             queries: HashMap::new(),
             inline: HashMap::new(),
             settings: HashMap::new(),
+            stars: Vec::new(),
             seen: HashMap::new(),
         }
     }
@@ -227,6 +231,7 @@ impl People {
             | "answerInlineQuery"
             | "answerPreCheckoutQuery"
             | "answerShippingQuery" => self.answer_query(r),
+            "getMyStarBalance" | "getStarTransactions" | "refundStarPayment" => self.stars(r),
             name if settings::is_setting(name) => Ok(self.setting(r)),
             _ => self.other(r),
         }
