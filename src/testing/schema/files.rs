@@ -38,10 +38,8 @@ impl Schema {
         found: &mut Vec<FileArgument<'a>>,
     ) {
         match (type_, value) {
-            ("InputFile" | "InputFile|String", Value::String(file)) => {
-                if name != "thumbnail" {
-                    found.push(FileArgument::Input(file));
-                }
+            ("InputFile" | "InputFile|String", Value::String(file)) if name != "thumbnail" => {
+                found.push(FileArgument::Input(file));
             }
             ("String", Value::String(id)) if name.ends_with("_file_id") => {
                 found.push(FileArgument::Id(id));

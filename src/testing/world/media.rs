@@ -29,11 +29,7 @@ const MEDIA: [(&str, &str, &str, &str); 11] = [
 ];
 
 /// Puts the media of `sendPhoto` and its siblings into a message.
-pub(super) fn put(
-    r: &Request<'_>,
-    method: &str,
-    content: &mut Map<String, Value>,
-) -> Result<(), Answer> {
+pub(super) fn put(r: &Request<'_>, method: &str, content: &mut Map<String, Value>) {
     let mut uploaded = None;
     for (_, field, type_, argument) in MEDIA.into_iter().filter(|media| media.0 == method) {
         let given = r.text(argument);
@@ -51,7 +47,6 @@ pub(super) fn put(
         let media = if is_photo { json!([media]) } else { media };
         content.insert(field.to_owned(), media);
     }
-    Ok(())
 }
 
 /// What says that it was uploaded must be; and where ids must be known, each must have been given out.

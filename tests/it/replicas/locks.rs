@@ -320,13 +320,13 @@ async fn d11_who_has_lost_its_turn_is_told_and_the_other_goes_on() {
     let doors = (entered.clone(), leave.clone());
     let layer = SequenceLayer::new().with_lock(server.locks().lease(SHORT));
     let stalled = replica(&layer, move |request| {
-        let lease = request.extensions().get::<Lease>().unwrap().clone();
+        let held = request.extensions().get::<Lease>().unwrap().clone();
         let (told, (entered, leave)) = (told.clone(), doors.clone());
         async move {
-            assert!(lease.is_held());
+            assert!(held.is_held());
             entered.notify_one();
-            lease.lost().await;
-            told.send(lease.is_held()).unwrap();
+            held.lost().await;
+            told.send(held.is_held()).unwrap();
             leave.notified().await;
         }
     });
