@@ -199,11 +199,8 @@ impl Asker {
     }
 
     /// Gives the turn back, or leaves the line.
-    async fn release(&self) {
-        if let Err(error) = self.run::<()>("release", [None; 2]).await {
-            let error = &error as &(dyn std::error::Error + 'static);
-            tracing::warn!(error, "a chat's turn wasn't given back, and has to run out");
-        }
+    async fn release(&self) -> Result<(), Error> {
+        self.run("release", [None; 2]).await
     }
 
     /// Renews the turn until it is lost.
@@ -262,7 +259,8 @@ impl Drop for Place {
             && let Ok(runtime) = Handle::try_current()
         {
             let who = Arc::clone(&self.asker);
-            runtime.spawn(async move { who.release().await });
+            // If that fails, the others wait a little longer.
+            runtime.spawn(async move { who.release().await.ok() });
         }
     }
 }
@@ -282,7 +280,10 @@ impl LockGuard for RedisTurn {
     async fn release(self) {
         // First, so that it isn't taken anew after it was given back.
         self.renewing.abort();
-        self.asker.release().await;
+        if let Err(error) = self.asker.release().await {
+            let error = &error as &(dyn std::error::Error + 'static);
+            tracing::warn!(error, "a chat's turn wasn't given back, and has to run out");
+        }
     }
 }
 

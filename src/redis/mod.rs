@@ -52,7 +52,8 @@
 //! # Security
 //!
 //! Replies that wait for who asks again are kept in Redis as they are, with what they say to people,
-//! for 24 hours at most. No token is kept, and no update. An error never holds the address that the
+//! for 24 hours at most. Keys name chats, as long as something is handled there or was sent. No token is
+//! kept, and no update. An error never holds the address that the
 //! connection was made from.
 
 mod connection;

@@ -106,7 +106,7 @@ mod tests {
             Key { bot, key }.to_string()
         };
         assert_eq!(
-            text(Some(4839574812), (-1001234).into()),
+            text(Some(4_839_574_812), (-1_001_234).into()),
             "4839574812:-1001234"
         );
         assert_eq!(text(None, 7.into()), "0:7");
