@@ -28,10 +28,15 @@ impl Backoff {
     pub(crate) fn next(&mut self, asked_for: Option<Duration>) -> Duration {
         let pause = asked_for.unwrap_or(self.next);
         self.next = (self.next * 2).min(LONGEST);
-        let random = RandomState::new().hash_one(0_u8) >> 48;
-        // At most 65535 / 65536 of a quarter.
-        pause + pause.mul_f64(f64::from(u32::try_from(random).unwrap_or(0)) / 65536.0 / 4.0)
+        longer_at_random(pause)
     }
+}
+
+/// Longer by up to a quarter.
+pub(crate) fn longer_at_random(pause: Duration) -> Duration {
+    let random = RandomState::new().hash_one(0_u8) >> 48;
+    // At most 65535 / 65536 of a quarter.
+    pause + pause.mul_f64(f64::from(u32::try_from(random).unwrap_or(0)) / 65536.0 / 4.0)
 }
 
 #[cfg(test)]

@@ -125,6 +125,10 @@ pub(crate) struct Place<K: Hash + Eq> {
 }
 
 impl<K: Hash + Eq> Place<K> {
+    pub(crate) fn key(&self) -> &K {
+        &self.key
+    }
+
     /// The turn, where nobody stands before.
     pub(crate) fn try_turn(self) -> Result<Turn<K>, Self> {
         match self.turn.clone().try_lock_owned() {

@@ -44,8 +44,9 @@
 //!   [`UpdateLayer`](webhook::UpdateLayer), `DeliveryLayer`, `DeadlineLayer` and `SequenceLayer`, the
 //!   client's time-outs, its `RetryLayer` and `RateLimitLayer`, `Client::ensure_webhook` and `WebhookHealth` in [`setup`], `polling`, and
 //!   uploads from paths and readers. Without it a slow peer is bounded in size and not in time.
-//! - **`redis`** is what replicas of a bot share through Redis: which updates were handled, the limits
-//!   on calls, and a queue of updates between webhook and workers. It turns on `tokio`.
+//! - **`redis`** is what replicas of a bot share through Redis: which updates were handled, whose turn
+//!   it is in a chat, the limits on calls, and a queue of updates between webhook and workers. It turns
+//!   on `tokio`.
 //! - **`axum`** makes `Update` and `RawUpdate` extractors, and `Reply` a response, for axum
 //!   handlers. The layers and `Webhook` need no feature to be served by axum.
 //! - **`serde-all`** adds the reverse of what a type needs by its role: what is received can be

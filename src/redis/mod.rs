@@ -2,12 +2,15 @@
 //!
 //! - [`RedisStore`]: which updates were handled, for [`DeliveryLayer`](crate::webhook::DeliveryLayer).
 //!   Telegram may send an update to any replica, and again to another: each is handled once.
+//! - [`RedisLocks`]: whose turn it is in a chat, for
+//!   [`SequenceLayer`](crate::webhook::SequenceLayer::with_lock). Telegram may send a chat's message to
+//!   one replica and the press of a button to another: they are handled one after the other.
 //! - [`RedisLimits`]: what was sent when, for [`RateLimitLayer`](crate::client::RateLimitLayer).
 //!   Telegram counts by bot, and not by replica.
 //! - [`UpdateQueue`]: the updates themselves, in a [`queue`] between the replicas with the webhook and the
 //!   workers with the handler. Telegram is answered once Redis has an update.
 //!
-//! The first two are for replicas that each have the webhook and the handler: nothing is kept that
+//! The first three are for replicas that each have the webhook and the handler: nothing is kept that
 //! Telegram doesn't have, and Telegram's 100 connections are what may run at the same time. The queue is
 //! for handlers that take long, for rushes that are more than the workers can do at once, and for workers
 //! that come and go by themselves; Redis then has what nobody else has.
@@ -30,9 +33,9 @@
 //! use redis::aio::ConnectionManagerConfig;
 //! use tower_telegram::{
 //!     client::RateLimitLayer,
-//!     redis::{RedisLimits, RedisStore},
+//!     redis::{RedisLimits, RedisLocks, RedisStore},
 //!     types::Update,
-//!     webhook::{DeliveryLayer, SecretToken, Webhook},
+//!     webhook::{DeliveryLayer, SecretToken, SequenceLayer, Webhook},
 //! };
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -41,8 +44,10 @@
 //!
 //! // The way in:
 //! let store = RedisStore::new(connection.clone(), "my_bot");
+//! let locks = RedisLocks::new(connection.clone(), "my_bot");
 //! let webhook = Webhook::new(SecretToken::new("a-long_Secret")?)
 //!     .delivery(DeliveryLayer::with_store(store))
+//!     .sequence(SequenceLayer::new().with_lock(locks))
 //!     .handler(async |update: Update| println!("{}", update.update_id));
 //! // The way out:
 //! let limits = RateLimitLayer::new().shared(RedisLimits::new(connection, "my_bot"));
@@ -55,20 +60,27 @@
 //!
 //! Replies that wait for who asks again are kept in Redis as they are, with what they say to people,
 //! for 24 hours at most. The queue keeps updates until they are handled, and dead letters, with the text
-//! of the handler's error, until they are discarded. No token is kept. An error never holds the address
-//! that the connection was made from.
+//! of the handler's error, until they are discarded. Keys name chats, as long as something is handled
+//! there or was sent. No token is kept. An error never holds the address that the connection was made
+//! from.
 
 mod connection;
 mod limits;
+mod locks;
 pub mod queue;
 mod store;
 
 use std::{str::FromStr, time::Duration};
 
+use self::connection::Error;
 #[doc(inline)]
 pub use self::queue::{QueueError, UpdateQueue};
 pub(crate) use self::{connection::Error as LimitsError, limits::Scope};
-pub use self::{limits::RedisLimits, store::RedisStore};
+pub use self::{
+    limits::RedisLimits,
+    locks::{RedisLocks, RedisTurn},
+    store::RedisStore,
+};
 
 /// How long Telegram tries to deliver an update at most.
 const LIFE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -84,7 +96,7 @@ fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-fn number<T: FromStr>(digits: &[u8]) -> Result<T, LimitsError> {
-    let digits = std::str::from_utf8(digits).map_err(|_| LimitsError::Unreadable)?;
-    digits.parse().map_err(|_| LimitsError::Unreadable)
+fn number<T: FromStr>(digits: &[u8]) -> Result<T, Error> {
+    let digits = std::str::from_utf8(digits).map_err(|_| Error::Unreadable)?;
+    digits.parse().map_err(|_| Error::Unreadable)
 }

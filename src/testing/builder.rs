@@ -40,6 +40,7 @@ pub struct TelegramBuilder {
     patience: Duration,
     webhook_cooldown: Duration,
     max_upload: usize,
+    max_download: u64,
     keep_uploads: usize,
     trusted_roots: Vec<Bytes>,
     listen: SocketAddr,
@@ -61,6 +62,7 @@ impl Default for TelegramBuilder {
             patience: Duration::from_secs(10),
             webhook_cooldown: Duration::from_secs(1),
             max_upload: 256 << 20,
+            max_download: 20 << 20,
             keep_uploads: usize::MAX,
             trusted_roots: Vec::new(),
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
@@ -127,6 +129,13 @@ impl TelegramBuilder {
     /// Arguments that aren't files may take 1 MiB, as with the real one.
     pub fn max_upload(mut self, bytes: usize) -> Self {
         self.max_upload = bytes;
+        self
+    }
+
+    /// The largest file, in bytes, that `getFile` leads to; 20 MiB by default, as with the real one. A server
+    /// in local mode has no limit: `u64::MAX`.
+    pub fn max_download(mut self, bytes: u64) -> Self {
+        self.max_download = bytes;
         self
     }
 
@@ -223,6 +232,7 @@ impl TelegramBuilder {
             max_attempts: self.max_attempts,
             patience: self.patience,
             files: Files::default(),
+            max_download: self.max_download,
             world: World::new(bot, self.has_strict_chats, clock.clone()),
             has_privacy_mode: self.has_privacy_mode,
         });

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Error, Telegram, User, typed, world};
-use crate::types::{ChatFullInfo, ChatInviteLink, ChatMember, Message};
+use crate::types::{ChatFullInfo, ChatInviteLink, ChatMember, ForumTopic, Message};
 
 /// A group, a supergroup or a channel. Clones are the same one.
 ///
@@ -96,6 +96,27 @@ impl Chat {
     /// Makes somebody a plain member.
     pub fn with_member(self, user: &User) -> Self {
         self.with_status(user.id(), "member")
+    }
+
+    /// Makes a supergroup a forum, with topics.
+    pub fn with_topics(self) -> Self {
+        self.edit(world::Chat::open_topics);
+        self
+    }
+
+    /// Begins a topic, as that person: its `message_thread_id`. It makes the chat a forum.
+    pub fn add_topic(&self, name: &str, by: &User) -> i64 {
+        let mut people = self.telegram.people();
+        let user = people.user(by.id());
+        people.new_topic(self.id, name, &user)
+    }
+
+    /// Its topics, oldest first, without the general one.
+    pub fn topics(&self) -> Vec<ForumTopic> {
+        let people = self.telegram.people();
+        let topics = people.chats.get(&self.id).map(world::Chat::topics);
+        let read = |topic: &Value| typed::read("a ForumTopic", topic).ok();
+        topics.unwrap_or_default().iter().filter_map(read).collect()
     }
 
     fn with_status(self, user_id: i64, status: &str) -> Self {

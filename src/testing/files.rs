@@ -1,7 +1,7 @@
 //! The files that `getFile` knows, and the downloads of them.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     io,
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -16,6 +16,7 @@ use super::call::UploadedFile;
 const MAX_DOWNLOADS: usize = 10_000;
 /// Of what the bot has uploaded, in bytes; the oldest goes first.
 const MAX_UPLOADS: usize = 256 << 20;
+const MAX_NOTED: usize = 100_000;
 /// A generated file is made in pieces of this many bytes.
 const PIECE: usize = 64 << 10;
 const WORD: u64 = 8;
@@ -89,6 +90,9 @@ struct Inner {
     uploads: VecDeque<String>,
     uploaded: usize,
     last_number: u64,
+    /// The ids of files of which nothing else is known: the server fetched them, or they came with an update
+    /// that a test made up.
+    noted: HashSet<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -176,6 +180,45 @@ impl Files {
         let path = std::path::absolute(path)?;
         let length = std::fs::metadata(&path)?.len();
         Ok(self.add(path.to_string_lossy().into_owned(), Content::Local(length)))
+    }
+
+    /// Remembers an id that the bot is told.
+    pub(super) fn note(&self, file_id: &str) {
+        let mut inner = self.lock();
+        if inner.noted.len() >= MAX_NOTED {
+            inner.noted.clear();
+        }
+        inner.noted.insert(file_id.to_owned());
+    }
+
+    /// As well, all that are in an update.
+    pub(super) fn note_all(&self, value: &Value) {
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| self.note_all(item)),
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    match value.as_str() {
+                        Some(id) if name.ends_with("file_id") => self.note(id),
+                        _ => self.note_all(value),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the bot was told the id.
+    pub(super) fn is_known(&self, file_id: &str) -> bool {
+        let inner = self.lock();
+        inner.paths.contains_key(file_id) || inner.noted.contains(file_id)
+    }
+
+    /// Whether the file is on this machine's disk, as with a server in local mode.
+    pub(super) fn is_local(&self, file_id: &str) -> bool {
+        let inner = self.lock();
+        let path = inner.paths.get(file_id);
+        let content = path.and_then(|path| inner.contents.get(path));
+        matches!(content, Some(Content::Local(_)))
     }
 
     /// What `getFile` says about a file that was added.

@@ -88,7 +88,7 @@
 //! 4. Chats that are named by a number are made up as they are needed, and nothing about them is refused that
 //!    could be true: any message may be edited, any member banned. A test that wants something else says so
 //!    with [`Telegram::answer`], or asks for [`strict_chats`](TelegramBuilder::strict_chats). Where there are
-//!    people, names of chats and ids of queries must be known.
+//!    people, names of chats and ids of queries and files must be known.
 //! 5. What goes wrong by chance, it says with [`Telegram::faults`]. Time is Tokio's, so that `start_paused`
 //!    skips every pause; [`Telegram::advance`] moves it on.
 //!
@@ -144,8 +144,12 @@
 //! - **Chats** with their members and what each may do: bans, restrictions, promotions, invite links, requests to
 //!   join, titles, photos, descriptions, permissions; bots that are blocked, removed, never started, or only
 //!   find a supergroup where there was a group; [privacy mode](TelegramBuilder::privacy_mode).
-//! - **Queries**: each is answered once, and only if it was asked.
-//! - **Files**: what anybody uploads has a `file_id` that `getFile` and the file's address lead back from.
+//! - **Topics** of forums: they are made, changed, closed and deleted, and messages go into those that there are.
+//! - **Queries**: each is answered once, only if it was asked, and in time: 30 seconds for inline queries, 10 for
+//!   checkouts, 150 for the rest.
+//! - **Stars**: what people pay is in the bot's transactions and its balance, and is given back once.
+//! - **Files**: what anybody uploads has a `file_id` that `getFile` and the file's address lead back from, up to
+//!   [20 MiB](TelegramBuilder::max_download).
 //! - **Settings**: commands, name, descriptions, menu button and default rights are read back as they were set.
 //!
 //! What is refused is refused with the code of the real one, and with its text where that is known.
@@ -153,13 +157,13 @@
 //! # What isn't
 //!
 //! - Any other method is answered with a value that its type can read, made of the call's arguments and of
-//!   constants, and changes nothing: forum topics, stickers, gifts, stars, stories, business accounts, games.
+//!   constants, and changes nothing: stickers, gifts, subscriptions, stories, business accounts, games.
 //! - The bot isn't told of what it does itself (the real one tells of members that it bans, and of polls that
 //!   it stops), nor of messages of other bots.
 //! - Rich messages are kept without what is in them. Photos have one size, thumbnails none; no file is looked into.
-//! - Nothing gets old: queries can be answered, messages edited and deleted, links used at any time later;
-//!   bans and restrictions don't end by themselves. Links aren't counted down as people join.
-//! - There are no limits of rate and of a file's size, and a dice always shows 4. A test that wants those
+//! - Only queries get old: messages can be edited and deleted, links used at any time later; bans and
+//!   restrictions don't end by themselves. Links aren't counted down as people join.
+//! - There are no limits of rate and of an upload's size, and a dice always shows 4. A test that wants those
 //!   has [`Telegram::answer_once`].
 //!
 //! # Bounds
@@ -469,8 +473,8 @@ impl Telegram {
     /// Adds a file: its `file_id`, which `getFile` answers with that `file_path`. Its bytes are served under
     /// `/file/bot<token>/<file_path>` and, for the test environment, `/file/bot<token>/test/<file_path>`.
     ///
-    /// A path is relative, such as `documents/file_1.pdf`. What was at that path is replaced. There is no limit
-    /// of 20 MB; a test that needs one says so with [`answer_once`](Self::answer_once).
+    /// A path is relative, such as `documents/file_1.pdf`. What was at that path is replaced. `getFile` doesn't
+    /// lead to a file over 20 MiB, unless [told so](TelegramBuilder::max_download).
     pub fn add_file(&self, file_path: impl Into<String>, bytes: impl Into<Bytes>) -> String {
         let content = Content::Bytes(bytes.into());
         self.inner.state.files.add(file_path.into(), content)

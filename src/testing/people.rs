@@ -107,6 +107,13 @@ fn is_service(message: &Value) -> bool {
         "new_chat_title",
         "new_chat_photo",
         "delete_chat_photo",
+        "forum_topic_created",
+        "forum_topic_edited",
+        "forum_topic_closed",
+        "forum_topic_reopened",
+        "general_forum_topic_hidden",
+        "general_forum_topic_unhidden",
+        "refunded_payment",
     ]
     .iter()
     .any(|name| !message[name].is_null())

@@ -27,6 +27,8 @@ pub(super) struct State {
     pub(super) faults: Chance,
     pub(super) limits: Limits,
     pub(super) files: Files,
+    /// The largest file that `getFile` leads to, in bytes.
+    pub(super) max_download: u64,
     /// Longer waits between attempts are cut to this.
     pub(super) max_wait: Duration,
     pub(super) max_attempts: usize,
@@ -67,8 +69,9 @@ impl State {
         }
     }
 
-    /// Remembers an update's messages, so that the bot's own get higher numbers.
+    /// Remembers an update's messages, so that the bot's own get higher numbers, and its files.
     pub(super) fn observe(&self, update: &Map<String, Value>) {
+        update.values().for_each(|value| self.files.note_all(value));
         self.world.observe(update);
     }
 }

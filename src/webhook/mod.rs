@@ -10,7 +10,7 @@
 //!   │ AllowedUpdatesLayer   not wanted                       200, empty
 //!   │ DeadlineLayer         not done in time                 503; what runs goes on
 //!   │ DeliveryLayer         handled before, or still         200, empty · joins it
-//!   │ SequenceLayer         optional: chat by chat           503 when too many wait
+//!   │ SequenceLayer         optional: chat by chat           503 when too many wait, or too long
 //!   │ ParseLayer<U>         RawUpdate → U                    400 · 200 (or 500)
 //!   ▼
 //! http::Request<U>  →  handler

@@ -54,6 +54,10 @@ pub enum Rejection {
     Busy,
     /// 503: more work than there is room for.
     Overloaded,
+    /// 503: its turn didn't come in time.
+    Waited,
+    /// 503: it can't be known whose turn it is.
+    Lock,
     /// 503: no new updates are taken, as the process is to end.
     ShuttingDown,
     /// 503: it can't be known whether the update was handled.
@@ -73,9 +77,13 @@ impl Rejection {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
             Self::Interrupted | Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::Late | Self::Busy | Self::Overloaded | Self::ShuttingDown | Self::Store => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Late
+            | Self::Busy
+            | Self::Overloaded
+            | Self::Waited
+            | Self::Lock
+            | Self::ShuttingDown
+            | Self::Store => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unreadable(_) | Self::Failed | Self::Reply(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
@@ -118,6 +126,8 @@ impl fmt::Display for Rejection {
             Self::Late => f.write_str("the handler needs longer than there is time"),
             Self::Busy => f.write_str("another replica handles the update"),
             Self::Overloaded => f.write_str("there is no room for more"),
+            Self::Waited => f.write_str("its turn didn't come in time"),
+            Self::Lock => f.write_str("the lock of a sequence failed"),
             Self::ShuttingDown => f.write_str("the process is to end"),
             Self::Store => f.write_str("the store of deliveries failed"),
             Self::Interrupted => f.write_str("the body broke off"),

@@ -16,7 +16,15 @@
 //! It belongs below [`DeliveryLayer`](super::DeliveryLayer), where a handler goes on when whoever asked
 //! has hung up: its turn does, too. An update that is turned away here is none of its attempts there.
 //!
-//! Clones of the layer and of its services share the line; with replicas, each has its own.
+//! Clones of the layer and of its services share the line. So do replicas that have a
+//! [lock](SequenceLayer::with_lock) in common; else each has a line of its own:
+//!
+//! 1. Whoever is first in a replica's line asks the lock, and waits there for those of other replicas.
+//! 2. An update that has waited for 40 seconds in all, unless told otherwise, is answered with 503 and
+//!    `Retry-After`, before Telegram gives up by itself. A lock that fails is 503 too, and not a guess.
+//! 3. The answer doesn't wait until the turn is given back; the chat's next update does.
+//! 4. The turn of a replica that died ends when its lease runs out. One that was only out of reach may
+//!    still run its handler then, beside the next one's: its [`Lease`] says so.
 //!
 //! The service is ready when the one below is. An update that waits keeps none of it: it makes the
 //! service below ready when its turn has come, and until then those behind it wait too.
@@ -56,6 +64,9 @@
 //! ```
 
 mod key;
+mod lease;
+mod lock;
+mod turn;
 
 use std::{
     fmt,
@@ -64,6 +75,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use http::{HeaderValue, Request, Response, header};
@@ -71,16 +83,27 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-pub use self::key::SequenceKey;
-use self::key::{Key, KeyOf};
-use super::{RawUpdate, Rejection};
-use crate::keyed_queues::{KeyedQueues, Place, Room, Turn};
+pub use self::{
+    key::SequenceKey,
+    lease::{Lease, LeaseKeeper},
+    lock::{LockError, LockGuard, SequenceLock},
+};
+use self::{
+    key::{Key, KeyOf},
+    turn::{Held, NoTurn, Terms, WaitForTurn},
+};
+use super::{RawUpdate, Rejection, delivery::life::retry_after};
+use crate::{
+    keyed_queues::{KeyedQueues, Place, Room},
+    types::UpdateType,
+};
 
 /// Handles the updates of a chat one after the other. See the [module](self).
 #[derive(Clone)]
 pub struct SequenceLayer {
     key: KeyOf,
     room: Room,
+    terms: Terms,
     queues: Arc<KeyedQueues<Key>>,
 }
 
@@ -124,6 +147,7 @@ impl SequenceLayer {
                 in_all: 1000,
                 per_key: 100,
             },
+            terms: Terms::default(),
             queues: Arc::default(),
         }
     }
@@ -139,6 +163,36 @@ impl SequenceLayer {
         self.room.per_key = updates;
         self
     }
+
+    /// How long an update may wait before it is answered with 503 and `Retry-After`: as long as it
+    /// takes, and with a [lock](Self::with_lock) 40 seconds, unless told otherwise. It should be under
+    /// the time of a [`DeadlineLayer`](super::DeadlineLayer).
+    pub fn max_wait(mut self, limit: Duration) -> Self {
+        self.terms.max_wait = Some(limit);
+        self
+    }
+
+    /// Shares the line with other replicas, whose layers find keys in the same way.
+    ///
+    /// It needs a Tokio runtime where it is called.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "redis")]
+    /// # fn run() -> Result<(), redis::RedisError> {
+    /// use redis::aio::ConnectionManagerConfig;
+    /// use tower_telegram::{redis::RedisLocks, webhook::SequenceLayer};
+    ///
+    /// let connection = redis::Client::open("redis://127.0.0.1/")?
+    ///     .get_connection_manager_lazy(ConnectionManagerConfig::new())?;
+    /// let layer = SequenceLayer::new().with_lock(RedisLocks::new(connection, "my_bot"));
+    /// # drop(layer);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_lock<L: SequenceLock>(mut self, lock: impl Into<Arc<L>>) -> Self {
+        self.terms.lock = Some(lock.into());
+        self
+    }
 }
 
 impl Default for SequenceLayer {
@@ -152,6 +206,7 @@ impl fmt::Debug for SequenceLayer {
         f.debug_struct("SequenceLayer")
             .field("max_waiting", &self.room.in_all)
             .field("max_waiting_per_key", &self.room.per_key)
+            .field("terms", &self.terms)
             .finish_non_exhaustive()
     }
 }
@@ -197,7 +252,7 @@ where
                 Line::Free => State::handle(ready, request, None),
                 Line::Turn(turn) => State::handle(ready, request, Some(turn)),
                 Line::Wait(place) => State::Waiting {
-                    turn: WaitForTurn::new(place),
+                    turn: WaitForTurn::new(self.layer.terms.clone(), place),
                     inner: self.inner.clone(),
                     request,
                 },
@@ -211,7 +266,7 @@ where
 enum Line {
     /// It has no key.
     Free,
-    Turn(Turn<Key>),
+    Turn(Held),
     Wait(Place<Key>),
     Full,
 }
@@ -221,30 +276,16 @@ impl SequenceLayer {
         let Some(key) = self.key.find(request) else {
             return Line::Free;
         };
-        match self.queues.try_enter(key, self.room).map(Place::try_turn) {
-            Some(Ok(turn)) => Line::Turn(turn),
-            Some(Err(place)) => Line::Wait(place),
-            None => Line::Full,
+        let Some(place) = self.queues.try_enter(key, self.room) else {
+            return Line::Full;
+        };
+        if self.terms.lock.is_some() {
+            return Line::Wait(place);
         }
-    }
-}
-
-/// A turn that is waited for, or has come.
-enum WaitForTurn {
-    Waiting(Pin<Box<dyn Future<Output = Turn<Key>> + Send>>),
-    Come(Turn<Key>),
-}
-
-impl WaitForTurn {
-    fn new(place: Place<Key>) -> Self {
-        Self::Waiting(Box::pin(place.turn()))
-    }
-
-    fn poll_come(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Self::Waiting(waiting) = self {
-            *self = Self::Come(ready!(waiting.as_mut().poll(cx)));
+        match place.try_turn() {
+            Ok(turn) => Line::Turn(Held::Here { _turn: turn }),
+            Err(place) => Line::Wait(place),
         }
-        Poll::Ready(())
     }
 }
 
@@ -275,7 +316,7 @@ pin_project! {
             #[pin]
             future: F,
             // Behind the future, so that the next one's turn begins when that is gone.
-            turn: Option<Turn<Key>>,
+            turn: Option<Held>,
         },
         Rejected,
         Done,
@@ -283,7 +324,10 @@ pin_project! {
 }
 
 impl<S: Service<Request<RawUpdate>>> State<S, S::Future> {
-    fn handle(mut ready: S, request: Request<RawUpdate>, turn: Option<Turn<Key>>) -> Self {
+    fn handle(mut ready: S, mut request: Request<RawUpdate>, turn: Option<Held>) -> Self {
+        if let Some(lease) = turn.as_ref().and_then(Held::lease) {
+            request.extensions_mut().insert(lease);
+        }
         Self::Handling {
             future: ready.call(request),
             turn,
@@ -302,10 +346,14 @@ where
         let mut state = self.project().state;
         loop {
             let answer = match state.as_mut().project() {
-                StateProj::Waiting { turn, inner, .. } => {
-                    ready!(turn.poll_come(cx));
-                    ready!(inner.poll_ready(cx)).err().map(Err)
-                }
+                StateProj::Waiting {
+                    turn,
+                    inner,
+                    request,
+                } => match ready!(turn.poll_come(cx)) {
+                    Ok(()) => ready!(inner.poll_ready(cx)).err().map(Err),
+                    Err(why) => Some(Ok(without_turn(&why, request.body().update_type()))),
+                },
                 StateProj::Handling { future, .. } => Some(ready!(future.poll(cx))),
                 StateProj::Rejected => Some(Ok(overloaded())),
                 StateProj::Done => return Poll::Pending,
@@ -328,9 +376,24 @@ where
 }
 
 fn overloaded<B: Default>() -> Response<B> {
-    let mut response = Rejection::Overloaded.into_response();
-    let second = HeaderValue::from_static("1");
-    response.headers_mut().insert(header::RETRY_AFTER, second);
+    turned_away(Rejection::Overloaded, Duration::from_secs(1))
+}
+
+fn without_turn<B: Default>(why: &NoTurn, update_type: UpdateType) -> Response<B> {
+    match why {
+        NoTurn::Late => turned_away(Rejection::Waited, Duration::from_secs(1)),
+        NoTurn::Unknown(error) => {
+            let error = error as &(dyn std::error::Error + 'static);
+            tracing::error!(error, "the lock of a sequence can't be asked");
+            turned_away(Rejection::Lock, retry_after(update_type, 2))
+        }
+    }
+}
+
+fn turned_away<B: Default>(why: Rejection, retry_after: Duration) -> Response<B> {
+    let mut response = why.into_response();
+    let seconds = HeaderValue::from(retry_after.as_secs());
+    response.headers_mut().insert(header::RETRY_AFTER, seconds);
     response
 }
 

@@ -1,7 +1,7 @@
 //! D8: one after the other in a chat.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     convert::Infallible,
     sync::{Arc, Mutex},
     time::Duration,
@@ -17,7 +17,10 @@ use tokio::{
 use tower::{ServiceBuilder, ServiceExt as _, service_fn, util::BoxCloneSyncService};
 use tower_telegram::{
     testing::update,
-    webhook::{RawUpdate, SequenceLayer, ServiceBuilderExt as _},
+    webhook::{
+        DeliveryLayer, RawUpdate, Rejection, SequenceLayer, ServiceBuilderExt as _,
+        sequence::{Lease, LockError, LockGuard, SequenceLock},
+    },
 };
 
 use crate::{
@@ -202,4 +205,110 @@ async fn d3_d8_who_hangs_up_on_a_running_handler_doesnt_let_the_next_on() {
     let steps = steps.lock().expect("nobody panics").clone();
     let expected = [(1, "begins"), (1, "ends"), (2, "begins"), (2, "ends")];
     assert_eq!(steps, expected);
+}
+
+/// Answers with the next of these, and notes what it is asked.
+#[derive(Debug, Default)]
+struct Scripted {
+    answers: Mutex<VecDeque<Result<(), &'static str>>>,
+    noted: Arc<Mutex<Vec<String>>>,
+}
+
+impl Scripted {
+    fn note(&self, what: String) {
+        self.noted.lock().expect("nobody panics").push(what);
+    }
+}
+
+#[derive(Debug)]
+struct Noting(Arc<Mutex<Vec<String>>>);
+
+impl SequenceLock for Scripted {
+    type Guard = Noting;
+
+    async fn acquire(&self, key: &str) -> Result<Noting, LockError> {
+        self.note(format!("asked for {key}"));
+        let answer = self.answers.lock().expect("nobody panics").pop_front();
+        match answer {
+            None => std::future::pending().await,
+            Some(Ok(())) => Ok(Noting(self.noted.clone())),
+            Some(Err(why)) => Err(LockError::new(why)),
+        }
+    }
+}
+
+impl LockGuard for Noting {
+    async fn release(self) {
+        self.0
+            .lock()
+            .expect("nobody panics")
+            .push("given back".into());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn d8_d12_an_update_without_a_turn_is_503_and_none_of_its_attempts() {
+    let answers = [Err("no"), Err("no"), Ok(()), Err("no")];
+    let lock = Scripted {
+        answers: Mutex::new(answers.into()),
+        ..Scripted::default()
+    };
+    let noted = lock.noted.clone();
+    let called = noted.clone();
+    let service = ServiceBuilder::new()
+        .layer(DeliveryLayer::new().max_attempts(1))
+        .layer(SequenceLayer::new().with_lock(lock))
+        .reply()
+        .service(service_fn(move |request: Request<RawUpdate>| {
+            assert!(request.extensions().get::<Lease>().is_none(), "it has none");
+            called.lock().expect("nobody panics").push("called".into());
+            std::future::ready(Ok::<(), Infallible>(()))
+        }));
+    let send = async |json| service.clone().oneshot(raw(json)).await.expect("an answer");
+    let message = r#"{"update_id":1,"message":{"chat":{"id":7}}}"#;
+    let pressed = r#"{"update_id":2,"callback_query":{"from":{"id":8}}}"#;
+    for _ in 0..2 {
+        let answer = send(message).await;
+        assert_eq!(answer.status(), 503);
+        assert_eq!(answer.headers()["retry-after"], "2");
+        assert_eq!(answer.extensions().get(), Some(&Rejection::Lock));
+    }
+    assert_eq!(send(message).await.status(), 200);
+    assert_eq!(send(message).await.status(), 200, "it was handled");
+    assert_eq!(send(pressed).await.status(), 503);
+    // The lock says nothing any more.
+    let began = tokio::time::Instant::now();
+    let answer = send(pressed).await;
+    assert_eq!(began.elapsed(), Duration::from_secs(40));
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.headers()["retry-after"], "1");
+    assert_eq!(answer.extensions().get(), Some(&Rejection::Waited));
+    let expected = [
+        "asked for 0:7",
+        "asked for 0:7",
+        "asked for 0:7",
+        "called",
+        "given back",
+        "asked for 0:8",
+        "asked for 0:8",
+    ];
+    assert_eq!(*noted.lock().expect("nobody panics"), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn d8_d9_without_a_lock_the_wait_can_be_bounded_too() {
+    let limit = Duration::from_secs(5);
+    let service = ServiceBuilder::new()
+        .layer(SequenceLayer::new().max_wait(limit))
+        .reply()
+        .service(service_fn(|_: Request<RawUpdate>| {
+            std::future::pending::<Result<(), Infallible>>()
+        }));
+    let message = r#"{"update_id":1,"message":{"chat":{"id":7}}}"#;
+    let mut first = tokio_test::task::spawn(service.clone().oneshot(raw(message)));
+    assert!(first.poll().is_pending());
+    let began = tokio::time::Instant::now();
+    let answer = service.oneshot(raw(message)).await.expect("an answer");
+    assert_eq!(began.elapsed(), limit);
+    assert_eq!(answer.extensions().get(), Some(&Rejection::Waited));
 }

@@ -1,9 +1,12 @@
 //! The Bot API as data: which methods there are, what they take and what they return.
 
+mod files;
 mod make;
 mod read;
 
 use std::{collections::HashMap, sync::LazyLock};
+
+pub(super) use self::files::FileArgument;
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema::parse(include_str!("schema.txt")));
 

@@ -127,7 +127,7 @@ impl Schema {
     }
 
     /// Which member of a union a value is: by its tag, or the first that has all it needs.
-    fn member(
+    pub(super) fn member(
         &self,
         tag: Option<&str>,
         members: &[&'static str],

@@ -5,6 +5,7 @@ const PIECE: usize = 64 << 10;
 
 async fn start() -> Telegram {
     let builder = Telegram::builder().token("42:AA").patience(60 * SECOND);
+    let builder = builder.max_download(LARGE);
     builder.keep_uploads_up_to(1024).start().await.unwrap()
 }
 

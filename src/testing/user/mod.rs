@@ -31,6 +31,8 @@ pub struct User {
     telegram: Telegram,
     id: i64,
     chat_id: i64,
+    /// The topic of it, if it isn't the general one.
+    thread: Option<i64>,
 }
 
 impl User {
@@ -39,6 +41,7 @@ impl User {
             telegram: telegram.clone(),
             id,
             chat_id,
+            thread: None,
         }
     }
 
@@ -109,6 +112,15 @@ impl User {
         }
         drop(people);
         Self::new(&self.telegram, self.id, chat.id())
+    }
+
+    /// The same person in a topic of the forum in which the person acts, by its `message_thread_id`: what
+    /// is sent goes there. Waits are for the messages of all topics.
+    pub fn in_topic(&self, message_thread_id: i64) -> Self {
+        Self {
+            thread: Some(message_thread_id),
+            ..self.clone()
+        }
     }
 
     /// All messages of the chat in which the person acts, in their order and as they are now.
@@ -207,6 +219,9 @@ impl User {
         }
         let is_channel = chat.kind == Kind::Channel;
         let status = chat.status(self.id);
+        if let Some(problem) = chat.topic_problem(self.thread, self.id) {
+            return Err(not_possible(what, problem));
+        }
         if chat.may_write(self.id)
             && (!is_channel || ["creator", "administrator"].contains(&status))
         {

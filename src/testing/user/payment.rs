@@ -31,6 +31,7 @@ impl User {
         let number = self.telegram.people().next_id();
         order["telegram_payment_charge_id"] = format!("telegram-{number}").into();
         order["provider_payment_charge_id"] = format!("provider-{number}").into();
+        self.telegram.people().note_payment(self.id, &order);
         self.posts(Map::from_iter([("successful_payment".to_owned(), order)]))
             .await
     }
@@ -45,12 +46,16 @@ impl User {
         found.ok_or_else(|| not_possible("payment", "there is no invoice in the message"))
     }
 
+    fn new_query(&self, kind: &str) -> String {
+        self.telegram.people().new_query(kind, self.id)
+    }
+
     async fn ships(&self, hidden: &Value, order: &mut Value) -> Result<(), Error> {
         let address = json!({
             "country_code": "GB", "state": "", "city": "London", "street_line1": "St James's Square 12",
             "street_line2": "", "post_code": "SW1Y 4JH",
         });
-        let id = self.telegram.people().new_query(self.id);
+        let id = self.new_query("shipping_query");
         let query = json!({
             "id": id, "from": self.value(), "invoice_payload": hidden["payload"], "shipping_address": address,
         });
@@ -73,7 +78,7 @@ impl User {
     }
 
     async fn checks_out(&self, order: &Value) -> Result<(), Error> {
-        let id = self.telegram.people().new_query(self.id);
+        let id = self.new_query("pre_checkout_query");
         let mut query = order.clone();
         query["id"] = id.as_str().into();
         query["from"] = self.value();

@@ -124,7 +124,7 @@ impl User {
             Some((id, _)) => query["inline_message_id"] = id.as_str().into(),
             None => query["message"] = current.clone(),
         }
-        let id = people.new_query(self.id);
+        let id = people.new_query("callback_query", self.id);
         query["id"] = id.as_str().into();
         Ok((id, query))
     }
@@ -154,7 +154,7 @@ impl User {
         } else {
             chat.unwrap_or("private")
         };
-        let id = people.new_query(self.id);
+        let id = people.new_query("inline_query", self.id);
         let query = json!({
             "id": id, "from": people.user(self.id), "query": text, "offset": "", "chat_type": chat_type,
         });

@@ -215,10 +215,13 @@ impl User {
     }
 
     /// Puts the message into the chat and tells the bot.
-    pub(super) async fn posts(&self, content: Map<String, Value>) -> Result<Sent, Error> {
+    pub(super) async fn posts(&self, mut content: Map<String, Value>) -> Result<Sent, Error> {
         self.check_place("message")?;
         let message = {
             let mut people = self.telegram.people();
+            if let Some(thread) = self.thread {
+                people.place(self.chat_id, thread, &mut content);
+            }
             let user = people.user(self.id);
             people.start_bot(self.chat_id);
             people.post(self.chat_id, &user, content)

@@ -8,6 +8,7 @@ use super::{
     Entry, People,
     member::{self, Rights},
     request::{Request, bad, forbidden},
+    topics::Topic,
 };
 use crate::testing::answer::Answer;
 
@@ -59,6 +60,8 @@ pub(in super::super) struct Chat {
     /// Each as `ChatMember`, by the user's id.
     pub(in super::super) members: BTreeMap<i64, Value>,
     pub(in super::super) messages: BTreeMap<i64, Entry>,
+    /// By their numbers.
+    pub(super) topics: BTreeMap<i64, Topic>,
     pub(super) last_message_id: i64,
     /// The one pinned last comes last.
     pub(super) pinned: Vec<i64>,
@@ -84,6 +87,7 @@ impl Chat {
             details: Map::new(),
             members: BTreeMap::new(),
             messages: BTreeMap::new(),
+            topics: BTreeMap::new(),
             last_message_id: 0,
             pinned: Vec::new(),
             links: Vec::new(),

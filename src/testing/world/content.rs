@@ -68,7 +68,7 @@ pub(super) fn of(r: &Request<'_>) -> Result<Map<String, Value>, Answer> {
             let rich = schema::get().make("RichMessage", &|_, _| None);
             put(&mut content, "rich_message", rich);
         }
-        name => media::put(r, name, &mut content)?,
+        name => media::put(r, name, &mut content),
     }
     put_caption(
         r.get("caption"),

@@ -3,10 +3,15 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    content,
+    People, Reply, content,
     request::{Request, bad},
 };
-use crate::testing::{answer::Answer, schema};
+use crate::testing::{
+    answer::Answer,
+    schema::{self, FileArgument},
+};
+
+const WRONG_FILE: &str = "wrong file identifier/HTTP URL specified";
 
 /// What a method that sends a file puts into the message: the field, its type, and the argument that it comes from.
 const MEDIA: [(&str, &str, &str, &str); 11] = [
@@ -24,15 +29,10 @@ const MEDIA: [(&str, &str, &str, &str); 11] = [
 ];
 
 /// Puts the media of `sendPhoto` and its siblings into a message.
-pub(super) fn put(
-    r: &Request<'_>,
-    method: &str,
-    content: &mut Map<String, Value>,
-) -> Result<(), Answer> {
+pub(super) fn put(r: &Request<'_>, method: &str, content: &mut Map<String, Value>) {
     let mut uploaded = None;
     for (_, field, type_, argument) in MEDIA.into_iter().filter(|media| media.0 == method) {
         let given = r.text(argument);
-        check(r, given)?;
         // An animation is a document too, and one file.
         let known = uploaded.filter(|_| field == "document");
         let mut media = file(r, type_, argument, known.as_deref().unwrap_or(given));
@@ -47,13 +47,25 @@ pub(super) fn put(
         let media = if is_photo { json!([media]) } else { media };
         content.insert(field.to_owned(), media);
     }
-    Ok(())
 }
 
-/// What says that it was uploaded must be.
-fn check(r: &Request<'_>, given: &str) -> Result<(), Answer> {
-    if given.starts_with("attach://") && r.upload(given).is_none() {
-        return Err(bad("wrong file identifier/HTTP URL specified"));
+/// What says that it was uploaded must be; and where ids must be known, each must have been given out.
+pub(super) fn check(r: &Request<'_>, is_strict: bool) -> Result<(), Answer> {
+    let is_known = |id: &str| !is_strict || r.state.files.is_known(id);
+    for file in schema::get().files(r.method, &r.params) {
+        match file {
+            FileArgument::Input(file) if file.starts_with("attach://") => {
+                r.upload(file).ok_or_else(|| bad(WRONG_FILE))?;
+            }
+            FileArgument::Input(file) if !file.contains("://") && !is_known(file) => {
+                return Err(bad(WRONG_FILE));
+            }
+            FileArgument::Id(id) if !is_known(id) => {
+                let text = "wrong remote file identifier specified: can't unserialize it";
+                return Err(bad(text));
+            }
+            _ => {}
+        }
     }
     Ok(())
 }
@@ -75,7 +87,6 @@ pub(super) fn of_item(r: &Request<'_>, item: &Value) -> Result<Map<String, Value
         _ => "Document",
     };
     let given = item["media"].as_str().unwrap_or_default();
-    check(r, given)?;
     let media = file(r, type_, kind, given);
     let media = if kind == "photo" {
         json!([media])
@@ -134,8 +145,11 @@ pub(super) fn file(r: &Request<'_>, type_: &'static str, kind: &str, given: &str
         None if given.contains("://") || given.is_empty() => None,
         None => Some(files.describe(given).unwrap_or_else(|| unknown(given))),
     };
-    let described =
-        described.unwrap_or_else(|| unknown(&format!("{kind}-{}", files.next_number())));
+    let described = described.unwrap_or_else(|| {
+        let id = format!("{kind}-{}", files.next_number());
+        files.note(&id);
+        unknown(&id)
+    });
     for name in ["file_id", "file_unique_id", "file_size"] {
         if !described[name].is_null() {
             file[name] = described[name].clone();
@@ -149,13 +163,22 @@ fn unknown(id: &str) -> Value {
     json!({"file_id": id, "file_unique_id": format!("unique-{id}"), "file_size": 1024})
 }
 
-/// `getFile`: a file that is known, or else one that could be.
-pub(super) fn get_file(r: &Request<'_>) -> Value {
-    let id = r.text("file_id");
-    if let Some(file) = r.state.files.describe(id) {
-        return file;
+impl People {
+    /// `getFile`: a file that is known, or else one that could be.
+    pub(super) fn get_file(&self, r: &Request<'_>) -> Reply {
+        let id = r.text("file_id");
+        if let Some(file) = r.state.files.describe(id) {
+            let is_large = file["file_size"].as_u64() > Some(r.state.max_download);
+            if is_large && !r.state.files.is_local(id) {
+                return Err(bad("file is too big"));
+            }
+            return Ok(file);
+        }
+        if self.is_strict() && !r.state.files.is_known(id) {
+            return Err(bad("invalid file_id"));
+        }
+        let mut file = unknown(id);
+        file["file_path"] = format!("documents/{id}").into();
+        Ok(file)
     }
-    let mut file = unknown(id);
-    file["file_path"] = format!("documents/{id}").into();
-    file
 }

@@ -22,6 +22,7 @@ impl Rights {
     pub(super) const INFO: Self = Self("can_change_info");
     pub(super) const INVITE: Self = Self("can_invite_users");
     pub(super) const PIN: Self = Self("can_pin_messages");
+    pub(super) const TOPICS: Self = Self("can_manage_topics");
 }
 
 /// Whether a `ChatMember` may do it.

@@ -18,6 +18,8 @@ mod reactions;
 mod request;
 mod send;
 mod settings;
+mod stars;
+mod topics;
 
 use std::{
     collections::HashMap,
@@ -93,7 +95,10 @@ impl World {
             params,
             args,
         };
-        let reply = self.lock().answer(&request);
+        let reply = {
+            let mut people = self.lock();
+            media::check(&request, people.is_strict()).and_then(|()| people.answer(&request))
+        };
         self.changed.send_replace(());
         reply.map_or_else(|error| error, Answer::ok)
     }
@@ -123,6 +128,8 @@ pub(super) struct People {
     /// The messages that were sent through the bot's inline mode, by their ids.
     pub(super) inline: HashMap<String, (i64, i64)>,
     settings: HashMap<String, Value>,
+    /// As `StarTransaction`, oldest first.
+    stars: Vec<Value>,
     /// Up to which message each reader has seen a chat.
     seen: HashMap<(i64, i64), u64>,
 }
@@ -141,6 +148,7 @@ impl People {
             queries: HashMap::new(),
             inline: HashMap::new(),
             settings: HashMap::new(),
+            stars: Vec::new(),
             seen: HashMap::new(),
         }
     }
@@ -172,7 +180,7 @@ impl People {
     fn answer(&mut self, r: &Request<'_>) -> Reply {
         match r.method.name {
             "getMe" => Ok(self.me(r)),
-            "getFile" => Ok(media::get_file(r)),
+            "getFile" => self.get_file(r),
             "uploadStickerFile" => Ok(media::file(r, "File", "sticker", r.text("sticker"))),
             "forwardMessage" | "forwardMessages" => self.forward(r),
             "copyMessage" | "copyMessages" => self.copy(r),
@@ -207,10 +215,23 @@ impl People {
             | "exportChatInviteLink"
             | "createChatSubscriptionInviteLink"
             | "editChatSubscriptionInviteLink" => self.invite_link(r),
+            "createForumTopic"
+            | "editForumTopic"
+            | "closeForumTopic"
+            | "reopenForumTopic"
+            | "deleteForumTopic"
+            | "unpinAllForumTopicMessages"
+            | "editGeneralForumTopic"
+            | "closeGeneralForumTopic"
+            | "reopenGeneralForumTopic"
+            | "hideGeneralForumTopic"
+            | "unhideGeneralForumTopic"
+            | "unpinAllGeneralForumTopicMessages" => self.topic(r),
             "answerCallbackQuery"
             | "answerInlineQuery"
             | "answerPreCheckoutQuery"
             | "answerShippingQuery" => self.answer_query(r),
+            "getMyStarBalance" | "getStarTransactions" | "refundStarPayment" => self.stars(r),
             name if settings::is_setting(name) => Ok(self.setting(r)),
             _ => self.other(r),
         }
@@ -277,7 +298,7 @@ impl People {
             if kind.ends_with("_query")
                 && let Some(id) = payload["id"].as_str()
             {
-                self.note_query(id.to_owned());
+                self.note_query(kind, id.to_owned());
             }
             for message in [payload, &payload["message"]] {
                 self.observe_message(message);

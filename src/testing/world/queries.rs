@@ -1,4 +1,8 @@
-//! Queries that a bot has to answer, each once.
+//! Queries that a bot has to answer, each once and in time.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::{
     People, Reply, markup,
@@ -6,43 +10,60 @@ use super::{
 };
 
 /// A query, until it is answered and after.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(in super::super) struct Query {
     is_answered: bool,
+    /// Until when it can be.
+    ends_at: Instant,
 }
 
 const MAX_QUERIES: usize = 100_000;
 const TOO_OLD: &str = "query is too old and response timeout expired or query ID is invalid";
 
 impl People {
-    /// A new query of a user: its id, of which the upper half is the user's.
-    pub(in super::super) fn new_query(&mut self, user_id: i64) -> String {
+    /// A new query of a user, by the type of update that brings it: its id, of which the upper half is
+    /// the user's.
+    pub(in super::super) fn new_query(&mut self, kind: &str, user_id: i64) -> String {
         let id = (i128::from(user_id) << 32) + i128::from(self.next_id());
         let id = id.to_string();
-        self.note_query(id.clone());
+        self.note_query(kind, id.clone());
         id
     }
 
     /// A query that may be answered once, unless it is known already.
-    pub(super) fn note_query(&mut self, id: String) {
+    pub(super) fn note_query(&mut self, kind: &str, id: String) {
         if self.queries.len() >= MAX_QUERIES {
             self.queries.clear();
         }
-        self.queries.entry(id).or_default();
+        let ends_at = self.clock.now() + life(kind);
+        self.queries.entry(id).or_insert(Query {
+            is_answered: false,
+            ends_at,
+        });
     }
 
     /// `answerCallbackQuery` and its siblings.
     pub(super) fn answer_query(&mut self, r: &Request<'_>) -> Reply {
         check(r)?;
         let name = r.method.params.first().map_or("", |param| param.name);
-        let is_strict = self.is_strict();
+        let (is_strict, now) = (self.is_strict(), self.clock.now());
         match self.queries.get_mut(r.text(name)) {
-            Some(query) if !query.is_answered => query.is_answered = true,
+            Some(query) if !query.is_answered && now <= query.ends_at => query.is_answered = true,
             None if !is_strict => {}
             _ => return Err(bad(TOO_OLD)),
         }
         Ok(true.into())
     }
+}
+
+/// How long it can be answered: who pays is kept waiting for 10 seconds, and the rest is as old as its
+/// update can get.
+fn life(kind: &str) -> Duration {
+    Duration::from_secs(match kind {
+        "inline_query" => 30,
+        "pre_checkout_query" => 10,
+        _ => 150,
+    })
 }
 
 fn check(r: &Request<'_>) -> Result<(), crate::testing::answer::Answer> {

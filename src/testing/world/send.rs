@@ -53,10 +53,16 @@ impl People {
         chat_id: i64,
         content: &mut Map<String, Value>,
     ) -> Result<(), Answer> {
-        if let Some(thread) = r.integer("message_thread_id") {
-            content.insert("message_thread_id".to_owned(), thread.into());
-            content.insert("is_topic_message".to_owned(), true.into());
-        }
+        self.put_answered(r, chat_id, content)?;
+        self.put_topic(r, chat_id, content)
+    }
+
+    fn put_answered(
+        &self,
+        r: &Request<'_>,
+        chat_id: i64,
+        content: &mut Map<String, Value>,
+    ) -> Result<(), Answer> {
         let Some(reply) = r.get("reply_parameters") else {
             return Ok(());
         };

@@ -369,9 +369,12 @@ impl<St: DeliveryStore> Shared<St> {
     }
 }
 
-/// Whether a layer further in had no room for it, such as a `SequenceLayer`.
+/// Whether a layer further in had no room or no turn for it, such as a `SequenceLayer`.
 fn was_turned_away(answer: &Answer) -> bool {
-    answer.extensions().get() == Some(&Rejection::Overloaded)
+    matches!(
+        answer.extensions().get(),
+        Some(Rejection::Overloaded | Rejection::Waited | Rejection::Lock)
+    )
 }
 
 pub(super) fn has_reply(answer: &Answer) -> bool {

@@ -52,6 +52,18 @@ pub(super) struct Key {
     key: SequenceKey,
 }
 
+/// As replicas know it: see [`SequenceLock`](super::SequenceLock). Replicas of other builds know it
+/// so too, so that it must stay as it is.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let BotId(bot) = self.bot.unwrap_or(BotId(0));
+        match &self.key.0 {
+            Value::Number(number) => write!(f, "{bot}:{number}"),
+            Value::Text(text) => write!(f, "{bot}:={text}"),
+        }
+    }
+}
+
 /// How an update's key is found.
 #[derive(Clone)]
 pub(super) struct KeyOf(Arc<FindKey>);
@@ -79,5 +91,26 @@ impl KeyOf {
             bot: request.extensions().get().copied(),
             key: (self.0)(request.body())?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Changed, replicas of two builds would handle a chat at once.
+    #[test]
+    fn d8_replicas_know_a_key_by_a_text_that_stays() {
+        let text = |bot: Option<i64>, key: SequenceKey| {
+            let bot = bot.map(BotId);
+            Key { bot, key }.to_string()
+        };
+        assert_eq!(
+            text(Some(4_839_574_812), (-1_001_234).into()),
+            "4839574812:-1001234"
+        );
+        assert_eq!(text(None, 7.into()), "0:7");
+        assert_eq!(text(None, "7".into()), "0:=7");
+        assert_eq!(text(Some(1), "a:b}".into()), "1:=a:b}");
     }
 }

@@ -5,6 +5,7 @@
 
 mod delivery;
 mod limits;
+mod locks;
 mod queue;
 mod server;
 mod stores;

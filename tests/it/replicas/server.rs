@@ -14,7 +14,7 @@ use redis::{
     aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection},
 };
 use tokio::time::{sleep, timeout};
-use tower_telegram::redis::RedisStore;
+use tower_telegram::redis::{RedisLocks, RedisStore};
 
 use crate::d_stores::Place;
 
@@ -135,6 +135,10 @@ impl Server {
 
     pub(crate) fn store(&self) -> RedisStore {
         RedisStore::new(self.connection(), "bot")
+    }
+
+    pub(crate) fn locks(&self) -> RedisLocks {
+        RedisLocks::new(self.connection(), "bot")
     }
 
     async fn plain(&self) -> MultiplexedConnection {

@@ -57,3 +57,81 @@ async fn an_animation_is_one_file_and_what_was_not_uploaded_is_refused() {
         "Bad Request: wrong file identifier/HTTP URL specified"
     );
 }
+
+#[tokio::test]
+async fn where_people_are_only_ids_that_were_given_out_are_files() {
+    let telegram = start().await;
+    let stranger = json!({"chat_id": 7, "photo": "AgAD"});
+    assert!(
+        api(&telegram, "sendPhoto", stranger).is_ok(),
+        "nobody is there"
+    );
+    let ada = telegram.user("Ada");
+    let photo = |id: &Value| json!({"chat_id": ada.id(), "photo": id});
+    let wrong = "Bad Request: wrong file identifier/HTTP URL specified";
+    assert_eq!(
+        refused(&telegram, "sendPhoto", photo(&json!("AgAD"))),
+        wrong
+    );
+    let media = |id: &str| json!({"type": "photo", "media": id});
+    let album =
+        json!({"chat_id": ada.id(), "media": [media("https://a.example/b.jpg"), media("AgAD")]});
+    assert_eq!(refused(&telegram, "sendMediaGroup", album), wrong);
+    let id = json!({"file_id": "AgAD"});
+    assert_eq!(
+        refused(&telegram, "getFile", id),
+        "Bad Request: invalid file_id"
+    );
+    let query = ada.queries("loom").await.unwrap();
+    let cached = json!({"type": "photo", "id": "1", "photo_file_id": "AgAD"});
+    let results = json!({"inline_query_id": query.id, "results": [cached]});
+    assert_eq!(
+        refused(&telegram, "answerInlineQuery", results),
+        "Bad Request: wrong remote file identifier specified: can't unserialize it"
+    );
+    assert!(ada.waits_for_message().await.is_err(), "nothing was sent");
+
+    // What a person has sent, what Telegram has fetched, and what a test says that there is.
+    let sent = ada.sends_photo("JPEG", "").await.unwrap().message;
+    let of_ada = json!(&*sent.photo.unwrap()[0].file_id);
+    let fetched = api(
+        &telegram,
+        "sendPhoto",
+        photo(&json!("https://a.example/b.jpg")),
+    )
+    .unwrap();
+    let mut update = update::text(ada.id(), "x");
+    update["message"]["document"] = json!({"file_id": "BQAD", "file_unique_id": "b"});
+    telegram.enqueue(update).unwrap();
+    for id in [
+        of_ada,
+        fetched["photo"][0]["file_id"].clone(),
+        json!("BQAD"),
+    ] {
+        assert!(api(&telegram, "sendPhoto", photo(&id)).is_ok(), "{id}");
+        assert!(api(&telegram, "getFile", json!({"file_id": id})).is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a_file_over_20_mib_is_not_given_out_unless_it_is_local() {
+    let telegram = start().await;
+    let get = |telegram: &Telegram, id: &str| api(telegram, "getFile", json!({"file_id": id}));
+    let most = telegram.add_generated_file("a", 20 << 20);
+    assert!(get(&telegram, &most).is_ok());
+    let more = telegram.add_generated_file("b", (20 << 20) + 1);
+    assert_eq!(
+        get(&telegram, &more),
+        Err("Bad Request: file is too big".to_owned())
+    );
+    let path = std::env::temp_dir().join(format!("tower-telegram-{}", std::process::id()));
+    let file = std::fs::File::create(&path).unwrap();
+    file.set_len((20 << 20) + 1).unwrap();
+    let local = telegram.add_local_file(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert!(get(&telegram, &local).is_ok());
+    let builder = Telegram::builder().max_download(u64::MAX);
+    let telegram = builder.start().await.unwrap();
+    let more = telegram.add_generated_file("b", (20 << 20) + 1);
+    assert!(get(&telegram, &more).is_ok());
+}

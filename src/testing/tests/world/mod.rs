@@ -8,6 +8,7 @@ mod keyboards;
 mod messages;
 mod payments;
 mod queries;
+mod topics;
 mod webhook;
 
 use super::*;

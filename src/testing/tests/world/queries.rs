@@ -67,3 +67,42 @@ async fn queries_from_outside_are_known_and_made_up_ones_pass_where_nobody_lives
     assert!(answer(&id).is_ok());
     assert!(answer(&id).is_err(), "answered already");
 }
+
+#[tokio::test]
+async fn a_query_gets_too_old_by_telegrams_clock() {
+    let telegram = Telegram::builder().paused_clock().start().await.unwrap();
+    let ada = telegram.user("Ada");
+    let keyboard = json!({"inline_keyboard": [[{"text": "Yes", "callback_data": "y"}]]});
+    let question = json!({"chat_id": ada.id(), "text": "?", "reply_markup": keyboard});
+    api(&telegram, "sendMessage", question).unwrap();
+    let question = ada.waits_for_message().await.unwrap();
+    let press = async || {
+        let press = ada.presses(&question, "Yes").await.unwrap();
+        (
+            "answerCallbackQuery",
+            json!({"callback_query_id": press.id}),
+        )
+    };
+    let type_in = async || {
+        let query = ada.queries("loom").await.unwrap();
+        let answer = json!({"inline_query_id": query.id, "results": []});
+        ("answerInlineQuery", answer)
+    };
+    let order = async || {
+        let id = telegram.people().new_query("pre_checkout_query", ada.id());
+        let answer = json!({"pre_checkout_query_id": id, "ok": true});
+        ("answerPreCheckoutQuery", answer)
+    };
+    let too_old =
+        "Bad Request: query is too old and response timeout expired or query ID is invalid";
+    let check = |life: u64, [(method, in_time), (_, late)]: [(&str, Value); 2]| {
+        telegram.advance(Duration::from_secs(life - 1));
+        assert!(api(&telegram, method, in_time.clone()).is_ok(), "{method}");
+        assert_eq!(refused(&telegram, method, in_time), too_old, "twice");
+        telegram.advance(2 * SECOND);
+        assert_eq!(refused(&telegram, method, late), too_old, "{method}");
+    };
+    check(150, [press().await, press().await]);
+    check(30, [type_in().await, type_in().await]);
+    check(10, [order().await, order().await]);
+}
