@@ -71,6 +71,8 @@ mod replicas;
 #[cfg(feature = "client")]
 mod scripted;
 mod servers;
+#[cfg(feature = "tokio")]
+mod simulation;
 mod text;
 #[cfg(feature = "client")]
 mod tls;
