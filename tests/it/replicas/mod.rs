@@ -6,4 +6,5 @@
 mod delivery;
 mod limits;
 mod server;
+mod simulation;
 mod stores;

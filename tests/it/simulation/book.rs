@@ -23,6 +23,8 @@ pub(crate) enum Fault {
     Stalled,
     /// The store failed to renew it, or to note its end.
     Store,
+    /// It ran out on a machine that was too busy. Where time is only counted, that can't be.
+    Lapsed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +88,8 @@ struct Pages {
     pages: HashMap<i64, Page>,
     /// The claims that each replica has open.
     open: BTreeMap<ReplicaId, BTreeSet<i64>>,
+    /// The replies that each has and nobody else.
+    landing: BTreeMap<ReplicaId, BTreeSet<i64>>,
     /// The chats in which each has a handler at work.
     busy_chats: BTreeSet<(ReplicaId, i64)>,
     /// The last of each queue whose handler was called.
@@ -150,18 +154,21 @@ impl Book {
             }
             if let Some(last) = page.grants.last() {
                 let has_lapsed = last.held_until.is_some_and(|until| until <= Instant::now());
-                if last.end.is_none() && !last.may_have_ended && !has_lapsed {
+                let is_open = last.end.is_none() && !last.may_have_ended;
+                if is_open && !has_lapsed {
                     pages.violation(format!("{id} was granted while it was held: {page:?}"));
-                } else if last.end.is_none()
-                    && !last.may_have_ended
-                    && last.fault.is_none()
-                    && self.is_exact
-                {
+                } else if is_open && last.fault.is_none() && self.is_exact {
                     pages.violation(format!("{id}: a claim ran out by itself: {page:?}"));
                 }
                 if last.ticket.fence >= ticket.fence {
                     pages.violation(format!("{id}: a fence came again: {page:?}"));
                 }
+            }
+            if let Some(last) = page.grants.last_mut()
+                && last.end.is_none()
+                && !self.is_exact
+            {
+                last.fault.get_or_insert(Fault::Lapsed);
             }
             let counted = page.grants.iter();
             let certain = counted.filter(|grant| grant.end != Some(End::Released));
@@ -251,15 +258,23 @@ impl Book {
         });
     }
 
-    pub(crate) fn finished(&self, ticket: &Ticket) {
+    pub(crate) fn finished(&self, replica: ReplicaId, ticket: &Ticket, with_reply: bool) {
         let id = ticket.key.update_id;
         self.open(id, |pages, page| {
+            if !with_reply {
+                pages.landing.entry(replica).or_default().insert(id);
+            }
             if page.is_done {
                 pages.violation(format!("{id} was noted as done twice: {page:?}"));
             }
             page.is_done = true;
             pages.end(page, ticket, End::Done);
         });
+    }
+
+    /// The replica's reply is in the store.
+    pub(crate) fn kept(&self, replica: ReplicaId, id: i64) {
+        self.pages().landed(replica, id);
     }
 
     pub(crate) fn failed(&self, ticket: &Ticket) {
@@ -296,6 +311,9 @@ impl Book {
             }
         }
         if fault == Fault::Killed {
+            for id in pages.landing.remove(&replica).unwrap_or_default() {
+                pages.pages.entry(id).or_default().is_muddled = true;
+            }
             pages.open.remove(&replica);
             pages.busy_chats.retain(|(of, _)| *of != replica);
         }
@@ -371,10 +389,15 @@ impl Book {
     }
 
     /// The bot gave this answer to somebody.
-    pub(crate) fn answered(&self, id: i64, is_success: bool, has_reply: bool) {
+    pub(crate) fn answered(&self, replica: ReplicaId, id: i64, is_success: bool, has_reply: bool) {
         self.open(id, |pages, page| {
+            if has_reply {
+                pages.landed(replica, id);
+            }
             if is_success && page.effects == 0 && page.letters == 0 {
-                pages.violation(format!("{id} was acked, and nobody had handled it: {page:?}"));
+                pages.violation(format!(
+                    "{id} was acked, and nobody had handled it: {page:?}"
+                ));
             }
             page.replies_given += u32::from(has_reply);
         });
@@ -414,14 +437,28 @@ impl Pages {
 
     fn mix(&mut self, parts: &[u64]) {
         for part in parts {
-            self.digest = (self.digest ^ part).wrapping_mul(0x100_0000_01b3).rotate_left(7);
+            self.digest = (self.digest ^ part)
+                .wrapping_mul(0x100_0000_01b3)
+                .rotate_left(7);
+        }
+    }
+
+    fn landed(&mut self, replica: ReplicaId, id: i64) {
+        if let Some(landing) = self.landing.get_mut(&replica) {
+            landing.remove(&id);
         }
     }
 
     fn end(&mut self, page: &mut Page, ticket: &Ticket, end: End) {
         let id = ticket.key.update_id;
-        if page.grants.last().is_none_or(|last| last.ticket.fence != ticket.fence) {
-            self.violation(format!("{id}: a claim was ended that is another's: {page:?}"));
+        if page
+            .grants
+            .last()
+            .is_none_or(|last| last.ticket.fence != ticket.fence)
+        {
+            self.violation(format!(
+                "{id}: a claim was ended that is another's: {page:?}"
+            ));
         }
         if let Some(grant) = page.of(ticket) {
             grant.end = Some(end);
@@ -453,7 +490,9 @@ impl Pages {
             self.violation(format!("{id}: its reply never reached Telegram: {page:?}"));
         }
         for grant in page.unexplained() {
-            self.violation(format!("{id} took effect again for no reason: {grant:?} {page:?}"));
+            self.violation(format!(
+                "{id} took effect again for no reason: {grant:?} {page:?}"
+            ));
         }
     }
 }
@@ -522,9 +561,13 @@ impl Sum {
     pub(crate) fn has_seen_all(&self) -> bool {
         let faults = [Fault::Killed, Fault::Stalled, Fault::Store];
         let told = &self.told;
-        faults.iter().all(|fault| self.repeated.contains_key(&Some(*fault)))
+        faults
+            .iter()
+            .all(|fault| self.repeated.contains_key(&Some(*fault)))
             && self.given_up > 0
-            && [told.late, told.broken, told.refused].iter().all(|n| *n > 0)
+            && [told.late, told.broken, told.refused]
+                .iter()
+                .all(|n| *n > 0)
     }
 }
 

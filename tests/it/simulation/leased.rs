@@ -105,7 +105,9 @@ impl DeliveryStore for Leased {
     async fn keep_reply(&self, key: DeliveryKey, reply: &Reply) -> Result<bool, StoreError> {
         let mut records = self.records();
         let done = records.get_mut(&key).filter(|record| record.is_done);
-        Ok(done.map(|record| record.reply = Some(reply.clone())).is_some())
+        Ok(done
+            .map(|record| record.reply = Some(reply.clone()))
+            .is_some())
     }
 
     async fn take_reply(&self, key: DeliveryKey) -> Result<Option<Reply>, StoreError> {

@@ -168,7 +168,7 @@ impl Replica {
             });
         let handle = delivery.handle();
         let bot = ServiceBuilder::new()
-            .deadline(plan.seconds(20.0))
+            .deadline(plan.seconds(45.0))
             .layer(delivery)
             .service(stack.service(handler))
             .map_err(BoxError::from);
@@ -193,7 +193,12 @@ impl Replica {
             Ok(response) => Answer::read(&response),
             Err(_) => Answer::failure(),
         };
-        book.answered(update.id, answer.is_success, answer.has_reply);
+        let Answer {
+            is_success,
+            has_reply,
+            ..
+        } = answer;
+        book.answered(self.life.id, update.id, is_success, has_reply);
         Some(answer)
     }
 
@@ -249,7 +254,7 @@ async fn handle(
     let mut dice = Dice::new(plan.seed, For::Handler, number, turn);
     let is_poison = once.chance(plan.chances.poison);
     let time = match () {
-        () if dice.chance(plan.chances.slow) => dice.between(20.0..70.0),
+        () if dice.chance(plan.chances.slow) => dice.between(10.0..90.0),
         () if dice.chance(0.1) => dice.between(0.2..3.0),
         () if dice.chance(0.1) => 0.0,
         () => dice.between(0.0..0.2),
@@ -268,14 +273,17 @@ async fn handle(
     }
     let has_reply = once.chance(0.5);
     book.took_effect(life.id, update, has_reply);
-    if dice.chance(0.1) {
+    if dice.chance(0.3) {
         // There is a moment in which it is done, and nobody knows.
-        sleep(plan.seconds(dice.between(0.0..0.1))).await;
+        sleep(plan.seconds(dice.between(0.0..0.3))).await;
     }
     if !has_reply {
         return Ok(Reply::nothing());
     }
-    Ok(Reply::raw("sendMessage", &serde_json::json!({"chat_id": update.chat, "text": "x"}))?)
+    Ok(Reply::raw(
+        "sendMessage",
+        &serde_json::json!({"chat_id": update.chat, "text": "x"}),
+    )?)
 }
 
 struct Returned<'a> {
@@ -392,7 +400,7 @@ impl World {
                 if let Some(killed) = self.set(at, None) {
                     killed.kill(&self.book).await;
                 }
-                sleep(self.plan.seconds(dice.between(0.5..15.0))).await;
+                sleep(self.plan.seconds(dice.between(0.5..10.0))).await;
                 self.set(at, Some(self.replica(place)));
             }
             // The new one is up before the old one goes.
@@ -402,7 +410,8 @@ impl World {
                 }
             }
             Blow::Stalled => {
-                let time = self.plan.seconds(dice.between(0.5..25.0));
+                // Mostly short, and now and then for longer than anybody waits.
+                let time = self.plan.seconds(90.0 * dice.between(0.1..1.0).powi(4));
                 if let Some(replica) = &self.up()[at] {
                     let until = Instant::now() + time;
                     let mut stalled = replica.life.stalled_until.lock();
@@ -422,7 +431,7 @@ impl World {
         loop {
             sleep(self.plan.seconds(dice.wait(every))).await;
             self.is_store_down.store(true, Ordering::Relaxed);
-            sleep(self.plan.seconds(dice.between(0.5..30.0))).await;
+            sleep(self.plan.seconds(dice.between(0.5..12.0))).await;
             self.is_store_down.store(false, Ordering::Relaxed);
         }
     }

@@ -61,7 +61,11 @@ impl Update {
                 let press = format!(r#""callback_query":{{"from":{from},"message":{at}}}"#);
                 (QueueId::Presses(chat), 150.0, press)
             }
-            5 => (QueueId::Chat(chat), 86400.0, format!(r#""edited_message":{at}"#)),
+            5 => (
+                QueueId::Chat(chat),
+                86400.0,
+                format!(r#""edited_message":{at}"#),
+            ),
             _ => (QueueId::Chat(chat), 86400.0, format!(r#""message":{at}"#)),
         };
         Self {
@@ -237,7 +241,8 @@ impl Telegram<'_> {
             }
             update.attempts += 1;
             self.told.attempts += 1;
-            self.under_way.spawn(attempt(Arc::clone(self.world), update));
+            self.under_way
+                .spawn(attempt(Arc::clone(self.world), update));
         }
     }
 
@@ -261,7 +266,12 @@ impl Telegram<'_> {
 
     fn judge(&mut self, mut update: Update, seen: Seen) {
         let plan = &self.world.plan;
-        let mut dice = Dice::new(plan.seed, For::Outcome, update.id.cast_unsigned(), update.attempts);
+        let mut dice = Dice::new(
+            plan.seed,
+            For::Outcome,
+            update.id.cast_unsigned(),
+            update.attempts,
+        );
         let asked_for = match seen {
             Seen::Answer(answer) if answer.is_success => {
                 self.told.acked += 1;
@@ -296,14 +306,22 @@ impl Telegram<'_> {
         }
         let queue = update.queue;
         self.ready.insert((at, update.id, queue));
-        let waiting = self.queues.get_mut(&queue).expect("it is there while one is under way");
+        let waiting = self
+            .queues
+            .get_mut(&queue)
+            .expect("it is there while one is under way");
         waiting.push_front(update);
     }
 }
 
 async fn attempt(world: Arc<World>, update: Update) -> (Update, Seen, bool) {
     let (plan, book) = (&world.plan, &world.book);
-    let mut dice = Dice::new(plan.seed, For::Attempt, update.id.cast_unsigned(), update.attempts);
+    let mut dice = Dice::new(
+        plan.seed,
+        For::Attempt,
+        update.id.cast_unsigned(),
+        update.attempts,
+    );
     let Some(replica) = world.any(&mut dice) else {
         return (update, Seen::Refused, false);
     };

@@ -161,7 +161,8 @@ impl<St: DeliveryStore> DeliveryStore for Watched<St> {
         let book = &self.scene.book;
         book.asks_to_finish(ticket);
         let asking = self.inner.finish(ticket, reply);
-        self.end(ticket, asking, || book.finished(ticket), luck).await
+        let finished = || book.finished(self.life.id, ticket, reply.is_some());
+        self.end(ticket, asking, finished, luck).await
     }
 
     async fn fail(&self, ticket: &Ticket) -> Result<bool, StoreError> {
@@ -177,7 +178,8 @@ impl<St: DeliveryStore> DeliveryStore for Watched<St> {
         let book = &self.scene.book;
         book.asks_to_release(ticket);
         let asking = self.inner.release(ticket);
-        self.end(ticket, asking, || book.released(ticket), luck).await
+        self.end(ticket, asking, || book.released(ticket), luck)
+            .await
     }
 
     async fn keep_reply(&self, key: DeliveryKey, reply: &Reply) -> Result<bool, StoreError> {
@@ -189,6 +191,11 @@ impl<St: DeliveryStore> DeliveryStore for Watched<St> {
             return Err(StoreError::new("on purpose"));
         }
         let result = self.inner.keep_reply(key, reply).await;
+        match &result {
+            Ok(true) => self.scene.book.kept(self.life.id, key.update_id),
+            Ok(false) => {}
+            Err(_) => self.scene.book.muddled(key.update_id),
+        }
         self.back(luck, result).await
     }
 
@@ -201,6 +208,9 @@ impl<St: DeliveryStore> DeliveryStore for Watched<St> {
             return Err(StoreError::new("on purpose"));
         }
         let result = self.inner.take_reply(key).await;
+        if result.is_err() {
+            self.scene.book.muddled(key.update_id);
+        }
         self.back(luck, result).await
     }
 }
