@@ -272,6 +272,12 @@ impl Book {
         });
     }
 
+    /// The replica has a reply from the store, and nobody else has it.
+    pub(crate) fn took_reply(&self, replica: ReplicaId, id: i64) {
+        let mut pages = self.pages();
+        pages.landing.entry(replica).or_default().insert(id);
+    }
+
     /// The replica's reply is in the store.
     pub(crate) fn kept(&self, replica: ReplicaId, id: i64) {
         self.pages().landed(replica, id);

@@ -90,7 +90,7 @@ pub(crate) struct Blows {
 impl Blows {
     pub(crate) const ALL: Self = Self {
         killed_every: Some(25.0),
-        stalled_every: Some(40.0),
+        stalled_every: Some(60.0),
         restarted_every: Some(60.0),
         store_down_every: Some(120.0),
     };

@@ -411,7 +411,7 @@ impl World {
             }
             Blow::Stalled => {
                 // Mostly short, and now and then for longer than anybody waits.
-                let time = self.plan.seconds(90.0 * dice.between(0.1..1.0).powi(4));
+                let time = self.plan.seconds(90.0 * dice.between(0.1..1.0).powi(8));
                 if let Some(replica) = &self.up()[at] {
                     let until = Instant::now() + time;
                     let mut stalled = replica.life.stalled_until.lock();

@@ -124,6 +124,10 @@ impl<St: DeliveryStore> DeliveryStore for Watched<St> {
                 let fault = fault.or(self.life.is_over().then_some(Fault::Killed));
                 book.granted(self.life.id, *ticket, self.held_until(asked), fault);
             }
+            Ok(Claim::Done { reply: Some(_) }) => {
+                book.not_granted(id);
+                book.took_reply(self.life.id, id);
+            }
             Ok(_) => book.not_granted(id),
             Err(_) => book.muddled(id),
         }
@@ -208,8 +212,10 @@ impl<St: DeliveryStore> DeliveryStore for Watched<St> {
             return Err(StoreError::new("on purpose"));
         }
         let result = self.inner.take_reply(key).await;
-        if result.is_err() {
-            self.scene.book.muddled(key.update_id);
+        match &result {
+            Ok(Some(_)) => self.scene.book.took_reply(self.life.id, key.update_id),
+            Ok(None) => {}
+            Err(_) => self.scene.book.muddled(key.update_id),
         }
         self.back(luck, result).await
     }
