@@ -69,6 +69,9 @@ impl Ledger {
     pub(crate) fn over(&self, id: i64) {
         let entry = self.entries().remove(&id).unwrap_or_default();
         add(&self.acked, 1);
+        if entry.effects > 1 || entry.replies > 1 {
+            println!("{id}: {entry:?}");
+        }
         add(&self.repeated, entry.effects.saturating_sub(1).into());
         add(
             &self.replies_repeated,
@@ -79,6 +82,9 @@ impl Ledger {
     /// One that was over was sent again, and mustn't have begun anew.
     pub(crate) fn again(&self, id: i64, has_reply: bool) {
         let begun = self.entries().remove(&id).is_some();
+        if begun || has_reply {
+            println!("{id} was over, and began again");
+        }
         add(&self.repeated, begun.into());
         add(&self.replies_repeated, has_reply.into());
     }

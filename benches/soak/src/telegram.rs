@@ -22,9 +22,12 @@ use crate::bot::Ledger;
 
 pub(crate) const SECRET: &str = "a-soaked_Secret";
 
-/// How many of a connection's updates that are over may be sent again. It is long before they are
-/// forgotten.
+/// How many of a connection's updates that are over may be sent again.
 const OVER: usize = 64;
+
+/// And until when, from when they were sent first. The bot forgets the oldest of 20,000, by the order in
+/// which they came: at 2000 a second those of ten seconds ago.
+const STILL_KNOWN: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
 pub(crate) struct Count {
@@ -160,15 +163,22 @@ pub(crate) async fn deliver(
 ) -> Count {
     let mut count = Count::default();
     let mut connection = Connection::new(address);
-    let mut over: VecDeque<i64> = VecDeque::with_capacity(OVER);
+    let mut over: VecDeque<(Instant, i64)> = VecDeque::with_capacity(OVER);
     while Instant::now() < ends {
         let id = ids.fetch_add(1, Ordering::Relaxed);
+        let came = Instant::now();
         let comes_again = fastrand::u32(..100) < 5;
         let at_once = comes_again && fastrand::bool();
         until_taken(&mut connection, &ledger, id, at_once, &mut count).await;
         ledger.over(id);
+        while over
+            .front()
+            .is_some_and(|(came, _)| came.elapsed() > STILL_KNOWN)
+        {
+            over.pop_front();
+        }
         if comes_again && !at_once && !over.is_empty() {
-            let old = over[fastrand::usize(..over.len())];
+            let (_, old) = over[fastrand::usize(..over.len())];
             count.redelivered += 1;
             count.requests += 1;
             match connection.ask(old).await {
@@ -179,7 +189,7 @@ pub(crate) async fn deliver(
         if over.len() == OVER {
             over.pop_front();
         }
-        over.push_back(id);
+        over.push_back((came, id));
     }
     count
 }

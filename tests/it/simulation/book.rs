@@ -65,6 +65,9 @@ struct Page {
     /// Befallen by more than hang-ups, so that its reply may not have come.
     is_muddled: bool,
     is_dropped: bool,
+    /// Telegram hung up while the store was told that it is done, and was answered by another replica
+    /// before the reply was kept.
+    is_overtaken: bool,
 }
 
 impl Page {
@@ -399,6 +402,8 @@ impl Book {
         self.open(id, |pages, page| {
             if has_reply {
                 pages.landed(replica, id);
+            } else if is_success && pages.lands_elsewhere(replica, id) {
+                page.is_overtaken = true;
             }
             if is_success && page.effects == 0 && page.letters == 0 {
                 pages.violation(format!(
@@ -449,6 +454,11 @@ impl Pages {
         }
     }
 
+    fn lands_elsewhere(&self, replica: ReplicaId, id: i64) -> bool {
+        let mut others = self.landing.iter().filter(|(of, _)| **of != replica);
+        others.any(|(_, ids)| ids.contains(&id))
+    }
+
     fn landed(&mut self, replica: ReplicaId, id: i64) {
         if let Some(landing) = self.landing.get_mut(&replica) {
             landing.remove(&id);
@@ -492,7 +502,7 @@ impl Pages {
             return;
         }
         let fine = !page.is_muddled && !page.is_struck() && page.effects == 1;
-        if fine && page.replies_seen != page.replies_made {
+        if fine && !page.is_overtaken && page.replies_seen != page.replies_made {
             self.violation(format!("{id}: its reply never reached Telegram: {page:?}"));
         }
         for grant in page.unexplained() {
@@ -536,6 +546,7 @@ pub(crate) struct Sum {
     /// Effects that came again, by what struck the claim under which they had come before.
     repeated: BTreeMap<Option<Fault>, u64>,
     extra_effects: u64,
+    replies_overtaken: u64,
 }
 
 impl Sum {
@@ -543,6 +554,8 @@ impl Sum {
         self.handled += u64::from(page.effects > 0);
         self.given_up += u64::from(page.letters > 0);
         self.given_up_twice += u64::from(page.letters.saturating_sub(1));
+        let has_no_reply = page.replies_given < page.replies_made;
+        self.replies_overtaken += u64::from(page.is_overtaken && has_no_reply);
         self.extra_effects += u64::from(page.effects.saturating_sub(1));
         for grant in page.too_many() {
             *self.repeated.entry(grant.fault).or_default() += 1;
@@ -592,6 +605,11 @@ impl fmt::Display for Sum {
                 None => write!(f, ", {count} for no reason")?,
             }
         }
+        write!(
+            f,
+            "\n  replies too late for who asked another replica: {}",
+            self.replies_overtaken
+        )?;
         write!(f, "\n  digest: {:016x}", self.digest)
     }
 }
