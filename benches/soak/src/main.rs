@@ -60,9 +60,10 @@ fn main() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     for problem in &problems {
         println!("FAILED: {problem}");
     }
-    Ok(match problems.is_empty() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
+    Ok(if problems.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     })
 }
 
@@ -86,7 +87,7 @@ async fn soak(minutes: f64) -> Result<Vec<String>, Box<dyn Error + Send + Sync>>
         connections.spawn(telegram::deliver(address, ledger, ids, began + time));
     }
     sleep(warm_up).await;
-    let samples = measure(&deliveries, time - warm_up).await;
+    let samples = measure(&deliveries, time.saturating_sub(warm_up)).await;
     let mut count = Count::default();
     while let Some(done) = connections.join_next().await {
         count += done?;

@@ -23,7 +23,7 @@ use shuttle::{
 
 use crate::check;
 
-const ORDERS: usize = 3_000;
+const ORDERS: usize = 1_000;
 const KEYS: usize = 2;
 
 /// What is known of an update beside the store. These aren't shuttle's: they are no steps of the model.

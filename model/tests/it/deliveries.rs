@@ -28,7 +28,7 @@ use tower::{ServiceBuilder, ServiceExt as _, util::BoxCloneSyncService};
 
 use crate::check;
 
-const ORDERS: usize = 2_000;
+const ORDERS: usize = 500;
 
 type Bot = BoxCloneSyncService<Request<RawUpdate>, Response<ReplyBody>, Infallible>;
 

@@ -4,6 +4,9 @@
 //! Its steps are those between which others can come: the taking of a lock, the steps of a `oneshot`, and
 //! each `.await` that waits. Tokio's mutex and `Notify` are one step each.
 
+// What tests share fails them as they would themselves.
+#![allow(clippy::expect_used, clippy::panic)]
+
 mod claims;
 mod deliveries;
 mod sequence;

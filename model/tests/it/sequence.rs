@@ -21,7 +21,7 @@ use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use crate::check;
 
-const ORDERS: usize = 2_000;
+const ORDERS: usize = 1_000;
 
 fn update(id: i64) -> Request<RawUpdate> {
     let json = format!(r#"{{"update_id":{id},"message":{{"chat":{{"id":7}}}}}}"#);

@@ -519,9 +519,10 @@ impl Page {
         let ended = self.grants.iter().any(|grant| grant.end == Some(End::Done));
         let last = self.grants.iter().rposition(|grant| grant.has_effect);
         let unnoted = self.grants.iter().enumerate().filter(move |(at, grant)| {
-            let is_the_one = match ended {
-                true => grant.end == Some(End::Done),
-                false => Some(*at) == last,
+            let is_the_one = if ended {
+                grant.end == Some(End::Done)
+            } else {
+                Some(*at) == last
             };
             grant.has_effect && !is_the_one
         });

@@ -339,9 +339,10 @@ async fn attempt(world: Arc<World>, update: Update) -> (Update, Seen, bool) {
         }
     }
     let is_lost = dice.chance(plan.chances.lost);
-    let patience = match dice.chance(plan.chances.hang_up) {
-        true => dice.between(0.0..0.3),
-        false => 60.0,
+    let patience = if dice.chance(plan.chances.hang_up) {
+        dice.between(0.0..0.3)
+    } else {
+        60.0
     };
     let asking = timeout(plan.seconds(patience), replica.ask(book, &update));
     let seen = match asking.await {
