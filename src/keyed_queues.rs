@@ -3,10 +3,12 @@
 use std::{
     collections::HashMap,
     hash::Hash,
-    sync::{Arc, Mutex as StdMutex, MutexGuard as StdGuard, PoisonError},
+    sync::{Arc, PoisonError},
 };
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::sync::{Mutex as StdMutex, MutexGuard as StdGuard};
 
 /// A queue for each key. Tokio's mutex is fair: who asks first is served first, and who goes away is
 /// passed over.

@@ -84,6 +84,8 @@ mod read_body;
 pub mod redis;
 mod reply;
 pub mod setup;
+#[cfg(feature = "tokio")]
+mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod text;

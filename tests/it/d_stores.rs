@@ -202,7 +202,7 @@ macro_rules! suite {
 }
 pub(crate) use suite;
 
-struct Memory;
+pub(crate) struct Memory;
 
 impl Place for Memory {
     type Store = MemoryStore;

@@ -70,6 +70,8 @@ mod replicas;
 #[cfg(feature = "client")]
 mod scripted;
 mod servers;
+#[cfg(feature = "tokio")]
+mod simulation;
 mod text;
 #[cfg(feature = "client")]
 mod tls;

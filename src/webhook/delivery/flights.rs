@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -15,7 +15,10 @@ use tokio::{
 };
 
 use super::DeliveryKey;
-use crate::webhook::ReplyBody;
+use crate::{
+    sync::{Mutex, MutexGuard},
+    webhook::ReplyBody,
+};
 
 pub(super) type Answer = Response<ReplyBody>;
 pub(super) type Asker = oneshot::Sender<Answer>;

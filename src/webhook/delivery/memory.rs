@@ -3,14 +3,17 @@
 use std::{
     collections::{HashMap, VecDeque},
     future::{Future, ready},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::PoisonError,
     time::Duration,
 };
 
 use tokio::time::Instant;
 
 use super::{Claim, DeliveryKey, DeliveryStore, StoreError, Ticket, seen::Seen};
-use crate::Reply;
+use crate::{
+    Reply,
+    sync::{Mutex, MutexGuard},
+};
 
 /// How long Telegram tries to deliver an update at most.
 const LIFE: Duration = Duration::from_secs(24 * 60 * 60);

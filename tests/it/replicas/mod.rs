@@ -8,4 +8,5 @@ mod limits;
 mod locks;
 mod queue;
 mod server;
+mod simulation;
 mod stores;

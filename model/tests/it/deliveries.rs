@@ -1,0 +1,271 @@
+//! The whole `DeliveryLayer`: who asks, joins, hangs up and asks again.
+
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
+
+use http::{Request, Response, StatusCode};
+use modelled::{
+    Reply, handler_fn,
+    webhook::{
+        DeliveryLayer, RawUpdate, ReplyBody, ReplyLayer,
+        delivery::{DeliveryHandle, MemoryStore},
+    },
+};
+use shuttle::{
+    future::{JoinHandle, block_on, spawn, yield_now},
+    rand::{Rng as _, thread_rng},
+};
+use tower::{ServiceBuilder, ServiceExt as _, util::BoxCloneSyncService};
+
+use crate::check;
+
+const ORDERS: usize = 500;
+
+type Bot = BoxCloneSyncService<Request<RawUpdate>, Response<ReplyBody>, Infallible>;
+
+/// What was seen. These aren't shuttle's: they are no steps of the model.
+#[derive(Debug, Default)]
+struct Seen {
+    calls: AtomicU32,
+    inside: AtomicU32,
+    effects: AtomicU32,
+    replies: AtomicU32,
+    given_up: AtomicU32,
+}
+
+impl Seen {
+    fn count(counter: &AtomicU32) -> u32 {
+        counter.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn effects(&self) -> u32 {
+        self.effects.load(Ordering::Relaxed)
+    }
+
+    fn replies(&self) -> u32 {
+        self.replies.load(Ordering::Relaxed)
+    }
+}
+
+/// A bot whose first calls fail, the first by an error and the second by a panic.
+fn bot(layer: &DeliveryLayer, seen: &Arc<Seen>, failing: u32, most_inside: u32) -> Bot {
+    let seen = Arc::clone(seen);
+    let handler = handler_fn(move |_: RawUpdate| {
+        let seen = Arc::clone(&seen);
+        async move {
+            let call = Seen::count(&seen.calls);
+            assert!(Seen::count(&seen.inside) <= most_inside, "too many at once");
+            for _ in 0..thread_rng().gen_range(0..3) {
+                yield_now().await;
+            }
+            seen.inside.fetch_sub(1, Ordering::Relaxed);
+            if call <= failing {
+                if call == 2 {
+                    // Without a report, which would say that the model failed.
+                    std::panic::resume_unwind(Box::new("the second time it panics"));
+                }
+                return Err("it fails");
+            }
+            Seen::count(&seen.effects);
+            Ok(Reply::raw("sendMessage", &serde_json::json!({"chat_id": 1})).expect("an object"))
+        }
+    });
+    let stack = ServiceBuilder::new()
+        .layer(layer.clone())
+        .layer(ReplyLayer::new().errors_as_responses())
+        .service(handler);
+    BoxCloneSyncService::new(stack)
+}
+
+fn update(id: i64) -> Request<RawUpdate> {
+    let json = format!(r#"{{"update_id":{id},"poll":{{"id":"1"}}}}"#);
+    Request::new(RawUpdate::from_bytes(json.into()).expect("it is an update"))
+}
+
+/// Runs it, and the tasks of the layer to their ends.
+fn run(model: impl Future<Output = ()>) {
+    block_on(async {
+        model.await;
+        while tokio::task::alive() > 0 {
+            yield_now().await;
+        }
+    });
+}
+
+async fn ask(bot: &Bot, seen: &Seen, id: i64) -> StatusCode {
+    let Ok(answer) = bot.clone().oneshot(update(id)).await;
+    if answer.body().reply().method().is_some() {
+        Seen::count(&seen.replies);
+    }
+    if answer.status().is_success() {
+        let over = seen.effects() + seen.given_up.load(Ordering::Relaxed);
+        assert!(over > 0, "it was acked, and nobody had handled it");
+    }
+    answer.status()
+}
+
+async fn ask_until_taken(bot: &Bot, seen: &Seen, id: i64) {
+    while !ask(bot, seen, id).await.is_success() {
+        yield_now().await;
+    }
+}
+
+/// Hangs up at some moment, or has the answer before.
+async fn ask_and_hang_up(bot: Bot, seen: Arc<Seen>, id: i64) {
+    let mut asking = pin!(ask(&bot, &seen, id));
+    for _ in 0..thread_rng().gen_range(1..6) {
+        let had = poll_fn(|cx| Poll::Ready(asking.as_mut().poll(cx).is_ready())).await;
+        if had {
+            return;
+        }
+        yield_now().await;
+    }
+}
+
+async fn join(tasks: impl IntoIterator<Item = JoinHandle<()>>) {
+    for task in tasks {
+        task.await.expect("no task panics");
+    }
+}
+
+/// All that was begun comes to its end.
+async fn until_landed(handle: &DeliveryHandle) {
+    while handle.running() > 0 {
+        yield_now().await;
+    }
+}
+
+fn asked_by_many(failing: u32) {
+    run(async {
+        let (layer, seen) = (DeliveryLayer::new(), Arc::new(Seen::default()));
+        let bot = bot(&layer, &seen, failing, 1);
+        let hanging_up = (0..2).map(|_| {
+            let (bot, seen) = (bot.clone(), Arc::clone(&seen));
+            spawn(ask_and_hang_up(bot, seen, 1))
+        });
+        let hanging_up: Vec<_> = hanging_up.collect();
+        let (waiting, of) = (bot.clone(), Arc::clone(&seen));
+        let waiting = spawn(async move { ask_until_taken(&waiting, &of, 1).await });
+        join(hanging_up.into_iter().chain([waiting])).await;
+        until_landed(&layer.handle()).await;
+        assert_eq!(seen.effects(), 1);
+        // The reply that nobody had yet may still be on its way to the store.
+        for _ in 0..20 {
+            ask_until_taken(&bot, &seen, 1).await;
+            yield_now().await;
+        }
+        assert_eq!(seen.effects(), 1);
+        assert_eq!(seen.replies(), 1, "it is given out once, and isn't lost");
+    });
+}
+
+#[test]
+fn d1_d2_d3_who_asks_and_hangs_up_has_one_call_made_and_one_reply_given() {
+    check(ORDERS, || asked_by_many(0));
+}
+
+#[test]
+fn d5_an_error_and_a_panic_are_tried_again_until_it_is_handled_once() {
+    check(ORDERS, || asked_by_many(2));
+}
+
+#[test]
+fn d6_what_always_fails_is_given_up_once() {
+    check(ORDERS, || {
+        run(async {
+            let seen = Arc::new(Seen::default());
+            let hook = Arc::clone(&seen);
+            let layer = DeliveryLayer::new().max_attempts(2).dead_letter(move |_| {
+                Seen::count(&hook.given_up);
+                yield_now()
+            });
+            let bot = bot(&layer, &seen, u32::MAX, 1);
+            let hanging_up = spawn(ask_and_hang_up(bot.clone(), Arc::clone(&seen), 1));
+            let (waiting, of) = (bot.clone(), Arc::clone(&seen));
+            let waiting = spawn(async move { ask_until_taken(&waiting, &of, 1).await });
+            join([hanging_up, waiting]).await;
+            until_landed(&layer.handle()).await;
+            ask_until_taken(&bot, &seen, 1).await;
+            assert_eq!(seen.calls.load(Ordering::Relaxed), 2);
+            assert_eq!(seen.given_up.load(Ordering::Relaxed), 1);
+        });
+    });
+}
+
+/// Two processes can't share a memory; two layers can, and meet as replicas do.
+#[test]
+fn d11_layers_that_share_a_store_handle_an_update_once() {
+    check(ORDERS, || {
+        run(async {
+            let (store, seen) = (Arc::new(MemoryStore::new()), Arc::new(Seen::default()));
+            let layers = [0, 1].map(|_| DeliveryLayer::with_store(Arc::clone(&store)));
+            let bots = layers.each_ref().map(|layer| bot(layer, &seen, 1, 1));
+            let mut tasks = Vec::new();
+            for bot in &bots {
+                tasks.push(spawn(ask_and_hang_up(bot.clone(), Arc::clone(&seen), 1)));
+                let (bot, seen) = (bot.clone(), Arc::clone(&seen));
+                tasks.push(spawn(async move { ask_until_taken(&bot, &seen, 1).await }));
+            }
+            join(tasks).await;
+            for layer in &layers {
+                until_landed(&layer.handle()).await;
+            }
+            for turn in 0..20 {
+                ask_until_taken(&bots[turn % 2], &seen, 1).await;
+                yield_now().await;
+            }
+            assert_eq!((seen.effects(), seen.replies()), (1, 1));
+        });
+    });
+}
+
+#[test]
+fn d9_no_more_are_handled_at_once_than_there_is_room_for() {
+    check(ORDERS, || {
+        run(async {
+            let seen = Arc::new(Seen::default());
+            let layer = DeliveryLayer::new().max_running(1);
+            let bot = bot(&layer, &seen, 0, 1);
+            let tasks = (1..=3).map(|id| {
+                let (bot, seen) = (bot.clone(), Arc::clone(&seen));
+                spawn(async move { ask_until_taken(&bot, &seen, id).await })
+            });
+            let tasks: Vec<_> = tasks.collect();
+            join(tasks).await;
+            assert_eq!((seen.effects(), seen.replies()), (3, 3));
+        });
+    });
+}
+
+#[test]
+fn d10_a_shutdown_waits_for_what_runs_and_lets_nothing_begin() {
+    check(ORDERS, || {
+        run(async {
+            let (layer, seen) = (DeliveryLayer::new(), Arc::new(Seen::default()));
+            let (bot, handle) = (bot(&layer, &seen, 0, 2), layer.handle());
+            let asking =
+                [1, 2].map(|id| spawn(ask_and_hang_up(bot.clone(), Arc::clone(&seen), id)));
+            for _ in 0..thread_rng().gen_range(0..4) {
+                yield_now().await;
+            }
+            // One that no wake-up reaches would wait for ever, and be found out.
+            let report = handle.shutdown(Duration::from_secs(1)).await;
+            assert!(report.is_clean());
+            let calls = seen.calls.load(Ordering::Relaxed);
+            assert_eq!(seen.effects(), calls, "all came to their ends");
+            join(asking).await;
+            let late = ask(&bot, &seen, 3).await;
+            assert_eq!(late, StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(seen.calls.load(Ordering::Relaxed), calls, "none has begun");
+        });
+    });
+}
