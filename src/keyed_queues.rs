@@ -1,14 +1,16 @@
 //! Who is next, key by key.
 
 use std::{
-    collections::HashMap,
     hash::Hash,
     sync::{Arc, PoisonError},
 };
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::sync::{Mutex as StdMutex, MutexGuard as StdGuard};
+use crate::{
+    number_hash::NumberMap,
+    sync::{Mutex as StdMutex, MutexGuard as StdGuard},
+};
 
 /// A queue for each key. Tokio's mutex is fair: who asks first is served first, and who goes away is
 /// passed over.
@@ -19,7 +21,7 @@ pub(crate) struct KeyedQueues<K> {
 
 #[derive(Debug)]
 struct State<K> {
-    queues: HashMap<K, Queue>,
+    queues: NumberMap<K, Queue>,
     /// In all queues.
     places: usize,
 }
@@ -41,7 +43,7 @@ pub(crate) struct Room {
 impl<K> Default for KeyedQueues<K> {
     fn default() -> Self {
         let state = State {
-            queues: HashMap::new(),
+            queues: NumberMap::default(),
             places: 0,
         };
         Self {

@@ -76,6 +76,8 @@ pub mod methods;
 mod model;
 mod multipart;
 #[cfg(feature = "tokio")]
+mod number_hash;
+#[cfg(feature = "tokio")]
 mod panic;
 #[cfg(feature = "tokio")]
 pub mod polling;

@@ -34,8 +34,8 @@ use crate::{
 ///
 /// It makes a service that every tower server can serve: whatever happens, it answers, with what
 /// the layers' own pages say. With the feature `tokio` each update counts once, by a `DeliveryLayer`
-/// that remembers in memory, and is answered within 50 s, by a `DeadlineLayer`; the handler then runs on
-/// a task of its own, and so is `Send`.
+/// that remembers in memory, and is answered within 50 s, by a `DeadlineLayer`; a hang-up then doesn't end
+/// the handler, which goes on, on a task of its own, and so is `Send`.
 ///
 /// ```
 /// use tower_telegram::{

@@ -65,11 +65,12 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use http::{HeaderValue, Request, Response, header};
+use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -80,10 +81,7 @@ use super::{
     late,
     rejection::empty_response,
 };
-use crate::Client;
-
-/// Longer than any process runs.
-const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+use crate::{Client, types::UpdateType};
 
 /// When an answer is due; in the extensions of the request.
 ///
@@ -174,50 +172,78 @@ where
     }
 
     fn call(&mut self, mut request: Request<RawUpdate>) -> Self::Future {
+        let update_type = request.body().update_type();
+        // From a queue nobody waits who would give up.
         if request.extensions().get::<Queued>().is_some() {
-            return ResponseFuture::without_limit(self.inner.call(request));
+            let future = self.inner.call(request);
+            return ResponseFuture {
+                handling: Handling::InPlace { future },
+                due: None,
+                timer: None,
+                update_type,
+            };
         }
         let due = Instant::now() + self.layer.limit;
         request.extensions_mut().insert(Deadline(due));
-        let update_type = request.body().update_type();
         let ack = self.layer.ack.as_ref().map(|client| late::Late {
             service: self.inner.clone(),
             update: request.body().clone(),
             extensions: request.extensions().clone(),
             client: Arc::clone(client),
         });
+        let future = self.inner.call(request);
         ResponseFuture {
-            // It may have to go on without this future.
-            handling: Some(Box::pin(self.inner.call(request))),
-            due: Box::pin(sleep_until(due)),
-            retry_after: retry_after(update_type, 1),
-            ack,
+            handling: match ack {
+                Some(late) => Handling::Movable {
+                    future: Some((Box::pin(future), late)),
+                },
+                None => Handling::InPlace { future },
+            },
+            due: Some(due),
+            timer: None,
+            update_type,
         }
     }
 }
 
-/// The response future of [`AnswerInTime`].
-pub struct ResponseFuture<S: Service<Request<RawUpdate>>> {
-    handling: Option<Pin<Box<S::Future>>>,
-    due: Pin<Box<Sleep>>,
-    retry_after: Duration,
-    ack: Option<late::Late<S>>,
-}
-
-impl<S: Service<Request<RawUpdate>>> ResponseFuture<S> {
-    /// Nobody waits who would give up.
-    fn without_limit(handling: S::Future) -> Self {
-        Self {
-            handling: Some(Box::pin(handling)),
-            due: Box::pin(sleep_until(Instant::now() + NEVER)),
-            retry_after: Duration::ZERO,
-            ack: None,
-        }
+pin_project! {
+    /// The response future of [`AnswerInTime`].
+    pub struct ResponseFuture<S: Service<Request<RawUpdate>>> {
+        #[pin]
+        handling: Handling<S>,
+        due: Option<Instant>,
+        // Set when there is something to wait for.
+        timer: Option<Pin<Box<Sleep>>>,
+        update_type: UpdateType,
     }
 }
 
-/// What it holds by itself is pinned in boxes.
-impl<S: Service<Request<RawUpdate>>> Unpin for ResponseFuture<S> {}
+pin_project! {
+    #[project = HandlingProj]
+    enum Handling<S: Service<Request<RawUpdate>>> {
+        InPlace {
+            #[pin]
+            future: S::Future,
+        },
+        // Goes on without this future, if it is acked.
+        Movable {
+            future: Option<(Pin<Box<S::Future>>, late::Late<S>)>,
+        },
+        Gone,
+    }
+}
+
+impl<S: Service<Request<RawUpdate>>> Handling<S> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<S::Response, S::Error>> {
+        match self.project() {
+            HandlingProj::InPlace { future } => future.poll(cx),
+            HandlingProj::Movable {
+                future: Some((future, _)),
+            } => future.as_mut().poll(cx),
+            HandlingProj::Movable { future: None } | HandlingProj::Gone => Poll::Pending,
+        }
+    }
+}
 
 impl<S> Future for ResponseFuture<S>
 where
@@ -228,25 +254,37 @@ where
 {
     type Output = Result<Response<ReplyBody>, S::Error>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(handling) = &mut self.handling
-            && let Poll::Ready(done) = handling.as_mut().poll(cx)
-        {
-            self.handling = None;
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if let Poll::Ready(done) = this.handling.as_mut().poll(cx) {
+            this.handling.set(Handling::Gone);
             return Poll::Ready(done);
         }
-        std::task::ready!(self.due.as_mut().poll(cx));
-        let handling = self.handling.take();
-        let (Some(handling), Some(late)) = (handling, self.ack.take()) else {
-            // Below, the handler has a task of its own.
-            let mut answer: Response<ReplyBody> = Rejection::Late.into_response();
-            let seconds = HeaderValue::from(self.retry_after.as_secs());
-            answer.headers_mut().insert(header::RETRY_AFTER, seconds);
-            return Poll::Ready(Ok(answer));
+        let Some(due) = *this.due else {
+            return Poll::Pending;
         };
-        tokio::spawn(late.finish(handling));
-        Poll::Ready(Ok(empty_response()))
+        let timer = this.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        ready!(timer.as_mut().poll(cx));
+        let answer = match this.handling.as_mut().project() {
+            HandlingProj::Movable { future } => {
+                if let Some((future, late)) = future.take() {
+                    tokio::spawn(late.finish(future));
+                }
+                empty_response()
+            }
+            _ => late_answer(*this.update_type),
+        };
+        // A `DeliveryLayer` below has the handler go on by itself.
+        this.handling.set(Handling::Gone);
+        Poll::Ready(Ok(answer))
     }
+}
+
+fn late_answer(update_type: UpdateType) -> Response<ReplyBody> {
+    let mut answer: Response<ReplyBody> = Rejection::Late.into_response();
+    let seconds = HeaderValue::from(retry_after(update_type, 1).as_secs());
+    answer.headers_mut().insert(header::RETRY_AFTER, seconds);
+    answer
 }
 
 impl<S: Service<Request<RawUpdate>>> fmt::Debug for ResponseFuture<S> {

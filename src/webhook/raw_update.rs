@@ -162,10 +162,13 @@ impl Head {
     /// which isn't an error yet.
     fn first_two_keys(bytes: &[u8]) -> Option<Self> {
         let mut at = Cursor(bytes);
-        at.token(b'{')?;
-        at.token(b'"')?;
-        at.exactly(b"update_id\"")?;
-        at.token(b':')?;
+        // As Telegram writes it, or with white space.
+        if at.exactly(b"{\"update_id\":").is_none() {
+            at.token(b'{')?;
+            at.token(b'"')?;
+            at.exactly(b"update_id\"")?;
+            at.token(b':')?;
+        }
         let update_id = at.digits()?;
         at.token(b',')?;
         at.token(b'"')?;
@@ -247,11 +250,14 @@ impl Cursor<'_> {
         }
     }
 
-    /// White space, then the byte.
+    /// The byte, and white space before it; mostly there is none.
     #[inline]
     fn token(&mut self, byte: u8) -> Option<()> {
-        self.white_space();
-        self.exactly(&[byte])
+        if self.exactly(&[byte]).is_none() {
+            self.white_space();
+            self.exactly(&[byte])?;
+        }
+        Some(())
     }
 
     #[inline]
@@ -265,7 +271,7 @@ impl Cursor<'_> {
     fn digits(&mut self) -> Option<i64> {
         self.white_space();
         let start = self.0;
-        let mut value = 0_i64;
+        let mut value = self.eight_digits().unwrap_or(0);
         while let [digit @ b'0'..=b'9', rest @ ..] = self.0 {
             value = value.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
             self.0 = rest;
@@ -273,6 +279,26 @@ impl Cursor<'_> {
         let length = start.len() - self.0.len();
         let canonical = length == 1 || (length > 1 && start[0] != b'0');
         (canonical && length <= 18).then_some(value)
+    }
+
+    /// As many as fit into a register, by pairs, then fours: ids have nine or ten of them.
+    #[inline]
+    fn eight_digits(&mut self) -> Option<i64> {
+        const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+        let (eight, rest) = self.0.split_first_chunk::<8>()?;
+        let text = u64::from_le_bytes(*eight);
+        // A digit is 0x30 to 0x39, and stays below 0x40 with six more.
+        let is_0x30 = |text: u64| text & (ONES * 0xf0) == ONES * 0x30;
+        if !is_0x30(text) || !is_0x30(text.wrapping_add(ONES * 0x06)) {
+            return None;
+        }
+        let ones = text - ONES * 0x30;
+        let pairs = ones * 10 + (ones >> 8);
+        let mask = 0x0000_00ff_0000_00ff;
+        let first = (pairs & mask).wrapping_mul(100 + (1_000_000 << 32));
+        let second = ((pairs >> 16) & mask).wrapping_mul(1 + (10_000 << 32));
+        self.0 = rest;
+        i64::try_from(first.wrapping_add(second) >> 32).ok()
     }
 }
 
@@ -306,6 +332,26 @@ mod tests {
                 &text[whole.payload..],
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn b6_numbers_of_any_length_are_read_the_same() {
+        let numbers = (0..19).flat_map(|digits| [10_i64.pow(digits) - 1, 10_i64.pow(digits)]);
+        for number in numbers.chain([12_345_678, 90_817_263, 987_654_321, i64::MAX]) {
+            let text = format!("{{\"update_id\":{number},\"poll\":{{}}}}");
+            assert_eq!(raw(&text).update_id(), number);
+        }
+        for misfit in [
+            "1234567/",
+            "1234567:",
+            "/2345678",
+            "1234 678",
+            "12\"45678",
+            "\u{ff}1234567",
+        ] {
+            let text = format!("{{\"update_id\":{misfit},\"poll\":{{}}}}");
+            assert_eq!(Head::first_two_keys(text.as_bytes()), None, "{misfit}");
         }
     }
 

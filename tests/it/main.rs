@@ -26,6 +26,8 @@ mod c_wanted;
 mod d_delivery;
 #[cfg(all(feature = "testing", feature = "tokio"))]
 mod d_faults;
+#[cfg(feature = "tokio")]
+mod d_hang_ups;
 #[cfg(all(feature = "testing", feature = "tokio"))]
 mod d_sequence;
 #[cfg(feature = "tokio")]

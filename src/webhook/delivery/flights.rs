@@ -1,7 +1,7 @@
 //! The updates that are being handled in this process, and who waits for their answers.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::hash_map::Entry,
     sync::{
         PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -9,44 +9,58 @@ use std::{
 };
 
 use http::Response;
-use tokio::{
-    sync::{Notify, oneshot},
-    task::AbortHandle,
-};
+use tokio::sync::{Notify, oneshot};
 
 use super::DeliveryKey;
 use crate::{
+    number_hash::NumberMap,
     sync::{Mutex, MutexGuard},
     webhook::ReplyBody,
 };
 
-pub(super) type Answer = Response<ReplyBody>;
+/// Boxed, as it passes many hands.
+pub(super) type Answer = Box<Response<ReplyBody>>;
 pub(super) type Asker = oneshot::Sender<Answer>;
 
 #[derive(Debug)]
 pub(super) struct Flights {
-    running: Mutex<HashMap<DeliveryKey, Flight>>,
+    running: Mutex<NumberMap<DeliveryKey, Flight>>,
     max: usize,
     closed: AtomicBool,
     /// Told when the last one has landed.
     idle: Notify,
+    is_cut_off: AtomicBool,
+    /// Told when what runs is cut off.
+    cut: Notify,
 }
 
 /// One update that is being handled.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Flight {
-    /// Who asked last; mostly there is no other.
-    last: Option<Asker>,
-    before: Vec<Asker>,
-    task: Option<AbortHandle>,
+    /// Whether who asked first still waits. They have the handler, so that its answer needs no way
+    /// to them.
+    first_waits: bool,
+    /// Who asked after them; mostly nobody.
+    joined: Vec<Asker>,
+}
+
+/// What became of an answer.
+pub(super) enum Landed {
+    /// It was given to one asker.
+    Given {
+        /// What is left for who asked first, if they still wait.
+        first: Option<Answer>,
+    },
+    /// Nobody waits. The flight goes on: there may be something to do before another asks.
+    Unwanted(Answer),
 }
 
 /// What an asker finds.
 pub(super) enum Boarding {
     /// The update is being handled, and the answer will come.
     Joined(oneshot::Receiver<Answer>),
-    /// The asker has it handled, and the answer will come.
-    First(oneshot::Receiver<Answer>),
+    /// It is the asker's to handle.
+    First,
     /// There are too many.
     Full,
     /// No more are taken.
@@ -60,40 +74,38 @@ impl Flights {
             max,
             closed: AtomicBool::new(false),
             idle: Notify::new(),
+            is_cut_off: AtomicBool::new(false),
+            cut: Notify::new(),
         }
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<DeliveryKey, Flight>> {
+    fn running(&self) -> MutexGuard<'_, NumberMap<DeliveryKey, Flight>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn board(&self, key: DeliveryKey) -> Boarding {
-        let (asker, answer) = oneshot::channel();
         let mut running = self.running();
         let count = running.len();
         match running.entry(key) {
-            Entry::Occupied(mut flight) => {
-                flight.get_mut().join(asker);
-                Boarding::Joined(answer)
-            }
+            Entry::Occupied(mut flight) => Boarding::Joined(flight.get_mut().join()),
             // Looked at under the lock, so that nothing begins once it is closed.
             Entry::Vacant(_) if self.closed.load(Ordering::Relaxed) => Boarding::Closed,
             Entry::Vacant(_) if count >= self.max => Boarding::Full,
             Entry::Vacant(free) => {
                 free.insert(Flight {
-                    last: Some(asker),
-                    ..Flight::default()
+                    first_waits: true,
+                    joined: Vec::new(),
                 });
-                Boarding::First(answer)
+                Boarding::First
             }
         }
     }
 
-    /// Which task it is, for cutting it off.
-    pub(super) fn took_off(&self, key: DeliveryKey, task: AbortHandle) {
-        // It may have landed already.
+    /// Who asked first has hung up.
+    pub(super) fn first_left(&self, key: DeliveryKey) {
+        // It may have been cut off.
         if let Some(flight) = self.running().get_mut(&key) {
-            flight.task = Some(task);
+            flight.first_waits = false;
         }
     }
 
@@ -101,43 +113,66 @@ impl Flights {
     pub(super) fn is_awaited(&self, key: DeliveryKey) -> bool {
         let running = self.running();
         let flight = running.get(&key);
-        flight.is_some_and(|flight| flight.askers().any(|asker| !asker.is_closed()))
+        flight.is_some_and(|flight| flight.waiting() > 0)
     }
 
-    /// Gives the answer to who asked last and still waits, and what `rest` makes to all before. If
-    /// nobody waits, the answer comes back, and the flight goes on: there may be something to do
-    /// before another asks.
+    /// Ends it where nobody asked but the first, who still waits: the answer is theirs.
+    pub(super) fn land_first(&self, key: DeliveryKey) -> bool {
+        let mut running = self.running();
+        let Entry::Occupied(flight) = running.entry(key) else {
+            return false;
+        };
+        let alone = flight.get().first_waits && flight.get().joined.is_empty();
+        if alone {
+            flight.remove();
+            self.landed(&running);
+        }
+        alone
+    }
+
+    /// Gives the answer to who asked last and still waits, and what `rest` makes to all before.
     pub(super) fn land(
         &self,
         key: DeliveryKey,
         mut answer: Answer,
         rest: impl Fn() -> Answer,
-    ) -> Option<Answer> {
+    ) -> Landed {
         let mut running = self.running();
-        let flight = running.get_mut(&key)?;
-        while let Some(asker) = flight.pop() {
+        let Entry::Occupied(mut flight) = running.entry(key) else {
+            // Cut off.
+            return Landed::Given { first: None };
+        };
+        let first_waits = flight.get().first_waits;
+        while let Some(asker) = flight.get_mut().joined.pop() {
             match asker.send(answer) {
                 Ok(()) => {
-                    let flight = running.remove(&key);
+                    let flight = flight.remove();
                     self.landed(&running);
                     drop(running);
-                    for asker in flight.into_iter().flat_map(Flight::into_askers) {
+                    for asker in flight.joined {
                         // Gone, then.
                         drop(asker.send(rest()));
                     }
-                    return None;
+                    let first = first_waits.then(rest);
+                    return Landed::Given { first };
                 }
                 Err(back) => answer = back,
             }
         }
-        Some(answer)
+        if !first_waits {
+            return Landed::Unwanted(answer);
+        }
+        flight.remove();
+        self.landed(&running);
+        let first = Some(answer);
+        Landed::Given { first }
     }
 
     /// Ends it, if nobody has asked in the meantime.
     pub(super) fn leave(&self, key: DeliveryKey) -> bool {
         let mut running = self.running();
         if let Entry::Occupied(flight) = running.entry(key) {
-            if flight.get().askers().next().is_some() {
+            if !flight.get().joined.is_empty() {
                 return false;
             }
             flight.remove();
@@ -155,7 +190,7 @@ impl Flights {
         drop(flight);
     }
 
-    fn landed(&self, running: &HashMap<DeliveryKey, Flight>) {
+    fn landed(&self, running: &NumberMap<DeliveryKey, Flight>) {
         if running.is_empty() && self.closed.load(Ordering::Relaxed) {
             self.idle.notify_waiters();
         }
@@ -174,8 +209,7 @@ impl Flights {
 
     pub(super) fn waiting(&self) -> usize {
         let running = self.running();
-        let askers = running.values().flat_map(Flight::askers);
-        askers.filter(|asker| !asker.is_closed()).count()
+        running.values().map(Flight::waiting).sum()
     }
 
     /// Waits until none is left, after it was closed.
@@ -191,36 +225,42 @@ impl Flights {
         }
     }
 
-    /// Ends all that run, and says which they were.
+    /// Ends all that run, and says which they were. It was closed before.
     pub(super) fn cut_off(&self) -> Vec<DeliveryKey> {
         let flights = std::mem::take(&mut *self.running());
-        for task in flights.values().filter_map(|flight| flight.task.as_ref()) {
-            task.abort();
-        }
+        self.is_cut_off.store(true, Ordering::Release);
+        self.cut.notify_waiters();
         let mut keys: Vec<_> = flights.into_keys().collect();
         keys.sort_unstable_by_key(|key| (key.bot.0, key.update_id));
         keys
     }
+
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.is_cut_off.load(Ordering::Acquire)
+    }
+
+    /// Waits until what runs is cut off.
+    pub(super) async fn are_cut_off(&self) {
+        // Listens before it looks, so that nothing is missed in between.
+        let cut = self.cut.notified();
+        if !self.is_cut_off() {
+            cut.await;
+        }
+    }
 }
 
 impl Flight {
-    fn join(&mut self, asker: Asker) {
+    fn join(&mut self) -> oneshot::Receiver<Answer> {
+        let (asker, answer) = oneshot::channel();
         // Whoever hung up needs no place.
-        self.before.retain(|asker| !asker.is_closed());
-        self.before.extend(self.last.replace(asker));
+        self.joined.retain(|asker| !asker.is_closed());
+        self.joined.push(asker);
+        answer
     }
 
-    fn askers(&self) -> impl Iterator<Item = &Asker> {
-        self.last.iter().chain(&self.before)
-    }
-
-    /// The last of those who asked.
-    fn pop(&mut self) -> Option<Asker> {
-        self.last.take().or_else(|| self.before.pop())
-    }
-
-    fn into_askers(self) -> impl Iterator<Item = Asker> {
-        self.before.into_iter().chain(self.last)
+    fn waiting(&self) -> usize {
+        let joined = self.joined.iter().filter(|asker| !asker.is_closed());
+        usize::from(self.first_waits) + joined.count()
     }
 }
 
@@ -242,49 +282,67 @@ mod tests {
         answer
     }
 
-    fn land(flights: &Flights) -> bool {
-        let landed = flights.land(KEY, answer(StatusCode::ACCEPTED), Answer::default);
-        landed.is_none()
+    fn land(flights: &Flights) -> Landed {
+        flights.land(KEY, answer(StatusCode::ACCEPTED), Answer::default)
+    }
+
+    fn join(flights: &Flights) -> oneshot::Receiver<Answer> {
+        match flights.board(KEY) {
+            Boarding::Joined(answer) => answer,
+            _ => panic!("it runs"),
+        }
     }
 
     #[test]
     fn d2_the_last_who_still_waits_has_the_answer() {
         let flights = Flights::new(9);
-        let Boarding::First(mut first) = flights.board(KEY) else {
-            panic!("nobody was before");
+        assert!(matches!(flights.board(KEY), Boarding::First));
+        let (mut second, mut third) = (join(&flights), join(&flights));
+        let fourth = join(&flights);
+        drop(fourth);
+        assert_eq!(flights.waiting(), 3);
+        assert!(!flights.land_first(KEY), "others wait");
+        let Landed::Given { first: Some(first) } = land(&flights) else {
+            panic!("they wait");
         };
-        let Boarding::Joined(mut second) = flights.board(KEY) else {
-            panic!("it runs");
+        assert_eq!(first.status(), StatusCode::OK);
+        assert_eq!(second.try_recv().unwrap().status(), StatusCode::OK);
+        assert_eq!(third.try_recv().unwrap().status(), StatusCode::ACCEPTED);
+        assert_eq!(flights.len(), 0);
+    }
+
+    #[test]
+    fn d2_where_all_who_joined_hung_up_the_first_has_the_answer() {
+        let flights = Flights::new(9);
+        assert!(matches!(flights.board(KEY), Boarding::First));
+        drop(join(&flights));
+        assert!(!flights.land_first(KEY), "who knows");
+        let Landed::Given { first: Some(first) } = land(&flights) else {
+            panic!("they wait");
         };
-        let Boarding::Joined(third) = flights.board(KEY) else {
-            panic!("it runs");
-        };
-        drop(third);
-        assert!(land(&flights));
-        assert_eq!(first.try_recv().unwrap().status(), StatusCode::OK);
-        assert_eq!(second.try_recv().unwrap().status(), StatusCode::ACCEPTED);
+        assert_eq!(first.status(), StatusCode::ACCEPTED);
         assert_eq!(flights.len(), 0);
     }
 
     #[test]
     fn d3_where_nobody_waits_the_answer_comes_back_until_one_asks() {
         let flights = Flights::new(9);
-        drop(flights.board(KEY));
+        assert!(matches!(flights.board(KEY), Boarding::First));
+        assert!(flights.is_awaited(KEY));
+        flights.first_left(KEY);
         assert!(!flights.is_awaited(KEY));
-        assert!(!land(&flights));
-        let Boarding::Joined(mut late) = flights.board(KEY) else {
-            panic!("it hasn't left");
-        };
+        assert!(!flights.land_first(KEY), "they left");
+        assert!(matches!(land(&flights), Landed::Unwanted(_)));
+        let mut late = join(&flights);
         assert!(!flights.leave(KEY), "somebody asked");
-        assert!(land(&flights));
+        assert!(matches!(land(&flights), Landed::Given { first: None }));
         assert!(late.try_recv().is_ok());
     }
 
     #[test]
     fn d9_and_d10_too_many_and_too_late_are_turned_away_but_may_join() {
         let flights = Flights::new(1);
-        let first = flights.board(KEY);
-        assert!(matches!(first, Boarding::First(_)));
+        assert!(matches!(flights.board(KEY), Boarding::First));
         let other = DeliveryKey {
             update_id: 2,
             ..KEY
@@ -293,6 +351,8 @@ mod tests {
         flights.close();
         assert!(matches!(flights.board(other), Boarding::Closed));
         assert!(matches!(flights.board(KEY), Boarding::Joined(_)));
+        assert!(!flights.is_cut_off());
         assert_eq!(flights.cut_off(), [KEY]);
+        assert!(flights.is_cut_off());
     }
 }

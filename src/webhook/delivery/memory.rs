@@ -1,7 +1,7 @@
 //! The store of a single process.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{VecDeque, hash_map::Entry},
     future::{Future, ready},
     sync::PoisonError,
     time::Duration,
@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::{Claim, DeliveryKey, DeliveryStore, StoreError, Ticket, seen::Seen};
 use crate::{
     Reply,
+    number_hash::NumberMap,
     sync::{Mutex, MutexGuard},
 };
 
@@ -38,7 +39,7 @@ pub struct MemoryStore {
 #[derive(Debug)]
 struct State {
     done: Seen,
-    open: HashMap<DeliveryKey, Open>,
+    open: NumberMap<DeliveryKey, Open>,
     /// In the order in which they failed last, for the bound.
     failed: VecDeque<(DeliveryKey, u64)>,
     replies: VecDeque<(DeliveryKey, Reply)>,
@@ -54,6 +55,12 @@ struct Open {
     is_running: bool,
 }
 
+impl Open {
+    fn is_held_by(&self, ticket: &Ticket) -> bool {
+        self.is_running && self.fence == ticket.fence
+    }
+}
+
 impl MemoryStore {
     /// Remembers a million updates.
     pub fn new() -> Self {
@@ -65,7 +72,7 @@ impl MemoryStore {
         Self {
             state: Mutex::new(State {
                 done: Seen::new(updates, LIFE),
-                open: HashMap::new(),
+                open: NumberMap::default(),
                 failed: VecDeque::new(),
                 replies: VecDeque::new(),
                 capacity: updates,
@@ -113,16 +120,11 @@ impl State {
         })
     }
 
-    fn holds(&self, ticket: &Ticket) -> bool {
-        let open = self.open.get(&ticket.key);
-        open.is_some_and(|open| open.is_running && open.fence == ticket.fence)
-    }
-
     fn finish(&mut self, ticket: &Ticket, reply: Option<&Reply>, now: Instant) -> bool {
-        if !self.holds(ticket) {
-            return false;
-        }
-        self.open.remove(&ticket.key);
+        match self.open.entry(ticket.key) {
+            Entry::Occupied(open) if open.get().is_held_by(ticket) => open.remove(),
+            _ => return false,
+        };
         self.done.insert(ticket.key, now);
         if let Some(reply) = reply {
             self.keep_reply(ticket.key, reply.clone());
@@ -134,8 +136,8 @@ impl State {
         let is_first = self
             .open
             .get(&ticket.key)
-            .is_some_and(|open| open.attempt <= 1);
-        if is_first && self.holds(ticket) {
+            .is_some_and(|open| open.attempt <= 1 && open.is_held_by(ticket));
+        if is_first {
             self.open.remove(&ticket.key);
             return true;
         }
@@ -147,11 +149,9 @@ impl State {
     }
 
     fn fail(&mut self, ticket: &Ticket) -> bool {
-        if !self.holds(ticket) {
-            return false;
-        }
-        if let Some(open) = self.open.get_mut(&ticket.key) {
-            open.is_running = false;
+        match self.open.get_mut(&ticket.key) {
+            Some(open) if open.is_held_by(ticket) => open.is_running = false,
+            _ => return false,
         }
         self.failed.push_back((ticket.key, ticket.fence));
         while self.failed.len() > self.capacity.max(1) {

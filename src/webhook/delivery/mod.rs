@@ -3,7 +3,8 @@
 //! Telegram sends an update again when the answer is late, lost, or not a 2xx, and a connection that
 //! breaks tells a server nothing about what the handler has done. So:
 //!
-//! 1. The handler runs on a task of its own. A hang-up doesn't end it.
+//! 1. The handler runs in the response future of who asked first. If that is dropped before it is done,
+//!    by a hang-up or by a time-out above, the handler goes on, on a task of its own.
 //! 2. An update that comes again while it runs **joins** it: there is one call, and whoever asked last
 //!    has the reply, as a reply that is sent twice is carried out twice. The others get the same status
 //!    and no body.
@@ -19,7 +20,17 @@
 //! 9. An update that a worker took from a queue (feature `redis`) passes: there the queue does all this.
 //!
 //! It belongs above the layers that parse and reply, and below the one that reads the request. What it
-//! costs is a task, and what is remembered of each update for a day: see [`MemoryStore`].
+//! costs is three allocations, and what is remembered of each update for a day: see [`MemoryStore`].
+//!
+//! # Who polls the handler
+//!
+//! Who asked first, for as long as they wait; nobody hands it to another task before it has to be. So:
+//!
+//! - Task-locals and spans of the caller are the handler's too, until the caller is gone.
+//! - A handler that blocks its thread also blocks the connection that it came by, and with it a
+//!   deadline above. Such work belongs on `tokio::task::spawn_blocking`.
+//! - A caller that keeps the future without polling it keeps the handler waiting, and those who joined
+//!   it. Servers poll it, and tower's layers poll it or drop it.
 //!
 //! # Example
 //!
@@ -66,29 +77,29 @@
 //!
 //! # Panics
 //!
-//! Called outside a Tokio runtime, it panics, as it has no place to run a task.
+//! Called outside a Tokio runtime, it panics, as the handler would have no place to go on. The future may
+//! be dropped anywhere.
 
 mod dead_letter;
 mod drain;
+mod flight;
 mod flights;
+mod handling;
 pub(crate) mod life;
 mod memory;
+mod response_future;
 mod seen;
 mod store;
-mod task;
 
 use std::{
     error::Error,
-    fmt,
     future::Future,
-    pin::Pin,
+    mem,
     sync::Arc,
-    task::{Context, Poll, ready},
-    time::Duration,
+    task::{Context, Poll},
 };
 
 use http::{Request, Response};
-use tokio::sync::oneshot;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -96,12 +107,14 @@ pub use self::{
     dead_letter::DeadLetter,
     drain::{DeliveryHandle, ShutdownReport},
     memory::MemoryStore,
+    response_future::ResponseFuture,
     store::{Claim, DeliveryKey, DeliveryStore, StoreError, Ticket},
 };
 use self::{
     dead_letter::DeadLetterHook,
-    flights::{Answer, Boarding, Flights},
-    task::{Shared, begin, has_reply, run, turned_away},
+    flight::{Place, Shared, fly},
+    flights::{Boarding, Flights},
+    handling::Handling,
 };
 use super::{BotId, RawUpdate, Rejection, ReplyBody};
 
@@ -254,99 +267,23 @@ where
             bot: request.extensions().get().copied().unwrap_or(BotId(0)),
             update_id: request.body().update_id(),
         };
+        let shared = &self.shared;
         if request.extensions().get::<Queued>().is_some() {
-            return ResponseFuture {
-                state: State::Passing {
-                    handling: Box::pin(self.inner.call(request)),
-                },
-                key,
-                shared: Arc::clone(&self.shared),
-            };
+            let passing = Box::pin(self.inner.call(request));
+            return ResponseFuture::passing(passing, key, shared);
         }
-        let pause = Duration::from_secs(1);
-        let state = match self.shared.flights.board(key) {
-            Boarding::Joined(answer) => State::Waiting { answer },
-            Boarding::First(answer) => {
+        match shared.flights.board(key) {
+            Boarding::First => {
                 let fresh = self.inner.clone();
-                let ready = std::mem::replace(&mut self.inner, fresh);
-                let shared = Arc::clone(&self.shared);
+                let ready = mem::replace(&mut self.inner, fresh);
                 let update = request.body().clone();
-                let task = tokio::spawn(run(shared, key, update, begin(ready, request)));
-                self.shared.flights.took_off(key, task.abort_handle());
-                State::Waiting { answer }
+                let place = Place::new(shared, key);
+                let flying = fly(place, update, Handling::new(ready, request));
+                ResponseFuture::flying(flying, key, shared)
             }
-            Boarding::Full => State::answered(turned_away(Rejection::Overloaded, pause)),
-            Boarding::Closed => State::answered(turned_away(Rejection::ShuttingDown, pause)),
-        };
-        ResponseFuture {
-            state,
-            key,
-            shared: Arc::clone(&self.shared),
+            Boarding::Joined(answer) => ResponseFuture::joined(answer, key, shared),
+            Boarding::Full => ResponseFuture::turned_away(Rejection::Overloaded, key, shared),
+            Boarding::Closed => ResponseFuture::turned_away(Rejection::ShuttingDown, key, shared),
         }
-    }
-}
-
-/// The response future of [`Deliver`]. Dropped, it doesn't end the handler.
-pub struct ResponseFuture<E, St: DeliveryStore = MemoryStore> {
-    state: State<E>,
-    key: DeliveryKey,
-    shared: Arc<Shared<St>>,
-}
-
-enum State<E> {
-    Waiting { answer: oneshot::Receiver<Answer> },
-    Answered { answer: Option<Box<Answer>> },
-    Passing { handling: Passing<E> },
-}
-
-type Passing<E> = Pin<Box<dyn Future<Output = Result<Answer, E>> + Send>>;
-
-impl<E> State<E> {
-    fn answered(answer: Answer) -> Self {
-        Self::Answered {
-            answer: Some(Box::new(answer)),
-        }
-    }
-}
-
-impl<E, St: DeliveryStore> Future for ResponseFuture<E, St> {
-    type Output = Result<Response<ReplyBody>, E>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = match &mut self.state {
-            State::Waiting { answer } => ready!(Pin::new(answer).poll(cx)).ok(),
-            State::Answered { answer } => answer.take().map(|answer| *answer),
-            State::Passing { handling } => return handling.as_mut().poll(cx),
-        };
-        // Cut off, or polled again.
-        let answer =
-            answer.unwrap_or_else(|| turned_away(Rejection::ShuttingDown, Duration::from_secs(1)));
-        self.state = State::Answered { answer: None };
-        Poll::Ready(Ok(answer))
-    }
-}
-
-/// Whoever asked may leave at the very moment at which the answer is given to them.
-impl<E, St: DeliveryStore> Drop for ResponseFuture<E, St> {
-    fn drop(&mut self) {
-        let State::Waiting { answer } = &mut self.state else {
-            return;
-        };
-        answer.close();
-        if let Ok(answer) = answer.try_recv()
-            && has_reply(&answer)
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            let (shared, key) = (Arc::clone(&self.shared), self.key);
-            runtime.spawn(async move { shared.take_back(key, answer).await });
-        }
-    }
-}
-
-impl<E, St: DeliveryStore> fmt::Debug for ResponseFuture<E, St> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture")
-            .field("key", &self.key)
-            .finish_non_exhaustive()
     }
 }

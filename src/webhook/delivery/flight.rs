@@ -2,22 +2,19 @@
 
 use std::{
     error::Error,
-    future::Future,
-    panic::{self, AssertUnwindSafe},
-    pin::Pin,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll},
+    task::Poll,
     time::Duration,
 };
 
-use http::{Extensions, HeaderValue, Request, Response, StatusCode, header};
-use pin_project_lite::pin_project;
-use tower_service::Service;
+use http::{Extensions, HeaderValue, StatusCode, header};
 
 use super::{
     Claim, DeadLetter, DeliveryKey, DeliveryStore, StoreError, Ticket,
     dead_letter::DeadLetterHook,
-    flights::{Answer, Flights},
+    flights::{Answer, Flights, Landed},
     life::retry_after,
 };
 use crate::{
@@ -40,15 +37,34 @@ pub(super) struct Shared<St> {
     pub(super) dead_letter: Option<DeadLetterHook>,
 }
 
-/// Whoever waits sees it if the task ends without an answer: cut off, or by a fault of ours.
-struct Guard<'a> {
-    flights: &'a Flights,
+/// An update's place among those that are handled.
+pub(super) struct Place<St> {
+    shared: Arc<Shared<St>>,
     key: DeliveryKey,
+    has_landed: bool,
 }
 
-impl Drop for Guard<'_> {
+impl<St> Place<St> {
+    pub(super) fn new(shared: &Arc<Shared<St>>, key: DeliveryKey) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            key,
+            has_landed: false,
+        }
+    }
+
+    /// It is free by now, and may be another's.
+    fn land(&mut self) {
+        self.has_landed = true;
+    }
+}
+
+/// Whoever waits sees it if there will be no answer: cut off, or by a fault of ours.
+impl<St> Drop for Place<St> {
     fn drop(&mut self) {
-        self.flights.crash(self.key);
+        if !self.has_landed {
+            self.shared.flights.crash(self.key);
+        }
     }
 }
 
@@ -67,124 +83,119 @@ impl From<Answer> for Landing {
     }
 }
 
-/// The handler at work. Boxed, so that a task is small to move, whatever the handler is made of.
-pub(super) type Handling = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send>>;
+/// An update on its way, to whose end who asked first has its answer; unless they left before, or
+/// were cut off. Boxed, so that it can go on without them.
+pub(super) type Flying = Pin<Box<dyn Future<Output = Option<Answer>> + Send>>;
 
-/// Sets the handler to work, once it is known that the update is ours.
-pub(super) type Begin = Box<dyn FnOnce() -> Handling + Send>;
+type Handling<'a> = &'a mut (dyn Future<Output = Result<Answer, Failure>> + Unpin + Send);
 
-/// The handler that is to be set to work. It was polled ready.
-pub(super) fn begin<S>(mut service: S, request: Request<RawUpdate>) -> Begin
+/// Handles an update, and sees to it that its answer goes to one asker.
+pub(super) fn fly<St, H>(mut place: Place<St>, update: RawUpdate, mut handling: H) -> Flying
 where
-    S: Service<Request<RawUpdate>, Response = Response<ReplyBody>> + Send + 'static,
-    S::Error: Into<Box<dyn Error + Send + Sync>>,
-    S::Future: Send + 'static,
+    St: DeliveryStore,
+    H: Future<Output = Result<Answer, Failure>> + Unpin + Send + 'static,
 {
-    Box::new(move || {
-        Box::pin(Called {
-            future: service.call(request),
-        })
+    // A block, as the arguments of an async function are there twice.
+    Box::pin(async move {
+        let answer = place.until_cut_off(&update, &mut handling).await?;
+        place.land();
+        answer
     })
 }
 
-pin_project! {
-    struct Called<F> {
-        #[pin]
-        future: F,
+impl<St: DeliveryStore> Place<St> {
+    /// Nothing if it was cut off; else what who asked first is answered, if they still wait.
+    async fn until_cut_off(
+        &self,
+        update: &RawUpdate,
+        handling: Handling<'_>,
+    ) -> Option<Option<Answer>> {
+        let flights = &self.shared.flights;
+        let mut run = pin!(self.shared.run(self.key, update, handling));
+        let mut cut = pin!(flights.are_cut_off());
+        poll_fn(|cx| {
+            if flights.is_cut_off() {
+                return Poll::Ready(None);
+            }
+            // Nobody listens for the end before there is something to wait for.
+            match run.as_mut().poll(cx) {
+                Poll::Ready(answer) => Poll::Ready(Some(answer)),
+                Poll::Pending => cut.as_mut().poll(cx).map(|()| None),
+            }
+        })
+        .await
     }
-}
-
-impl<F, E> Future for Called<F>
-where
-    F: Future<Output = Result<Answer, E>>,
-    E: Into<Box<dyn Error + Send + Sync>>,
-{
-    type Output = Result<Answer, Failure>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let done = self.project().future.poll(cx);
-        done.map_err(|error| Failure::error(error.into()))
-    }
-}
-
-/// Handles an update, and sees to it that its answer goes to one asker.
-pub(super) async fn run<St: DeliveryStore>(
-    shared: Arc<Shared<St>>,
-    key: DeliveryKey,
-    update: RawUpdate,
-    begin: Begin,
-) {
-    let guard = Guard {
-        flights: &shared.flights,
-        key,
-    };
-    let update_type = update.update_type();
-    let landing = match shared.store.claim(key).await {
-        Ok(Claim::Granted(ticket)) => shared.handle(ticket, update, begin).await,
-        Ok(Claim::Busy { lease }) => {
-            let longest = retry_after(update_type, u32::MAX);
-            let seconds = lease.clamp(Duration::from_secs(1), longest);
-            turned_away(Rejection::Busy, seconds).into()
-        }
-        Ok(Claim::Done { reply: None }) => Landing::from(empty_response()),
-        Ok(Claim::Done { reply: Some(reply) }) => respond(reply).await.into(),
-        Err(error) => store_failed(&error, update_type).into(),
-    };
-    shared.land(key, landing).await;
-    std::mem::forget(guard);
 }
 
 impl<St: DeliveryStore> Shared<St> {
-    async fn handle(&self, ticket: Ticket, update: RawUpdate, begin: Begin) -> Landing {
-        // The last attempt died without a word: once more would only do the same again.
-        if ticket.attempt > self.max_attempts {
-            let answer = failed(Failure::vanished());
-            return self.failed(ticket, update, answer).await.into();
-        }
-        match self.attempt(&ticket, begin).await {
-            Ok(answer) if answer.status().is_success() => self.finish(ticket, answer).await,
-            Ok(answer) if was_turned_away(&answer) => self.release(ticket, answer).await.into(),
-            Ok(answer) => self.failed(ticket, update, answer).await.into(),
-            Err(failure) => {
-                log(&failure);
-                self.failed(ticket, update, failed(failure)).await.into()
+    /// What who asked first is answered, if they still wait.
+    async fn run(
+        &self,
+        key: DeliveryKey,
+        update: &RawUpdate,
+        handling: Handling<'_>,
+    ) -> Option<Answer> {
+        let landing = match self.store.claim(key).await {
+            Ok(Claim::Granted(ticket)) => self.handle(ticket, update, handling).await,
+            Ok(Claim::Busy { lease }) => {
+                let longest = retry_after(update.update_type(), u32::MAX);
+                let seconds = lease.clamp(Duration::from_secs(1), longest);
+                turned_away(Rejection::Busy, seconds).into()
             }
-        }
+            Ok(Claim::Done { reply: None }) => Landing::from(empty()),
+            Ok(Claim::Done { reply: Some(reply) }) => Box::pin(respond(reply)).await.into(),
+            Err(error) => store_failed(&error, update.update_type()).into(),
+        };
+        self.land(key, landing).await
     }
 
-    async fn attempt(&self, ticket: &Ticket, begin: Begin) -> Result<Answer, Failure> {
-        // A handler may panic before it returns its future.
-        let handling = panic::catch_unwind(AssertUnwindSafe(begin));
-        let handling = caught(handling.map_err(|panic| Failure::panic(&*panic))?);
-        let done = match self.store.renew_every() {
-            None => handling.await,
-            Some(every) => self.renewing(ticket, every, handling).await,
+    async fn handle(&self, ticket: Ticket, update: &RawUpdate, handling: Handling<'_>) -> Landing {
+        // The last attempt died without a word: once more would only do the same again.
+        let handled = match ticket.attempt > self.max_attempts {
+            true => Err(Failure::vanished()),
+            false => self.attempt(&ticket, handling).await.inspect_err(log),
         };
-        done.unwrap_or_else(|panic| Err(Failure::panic(&*panic)))
+        let answer = handled.unwrap_or_else(failed);
+        if answer.status().is_success() {
+            return self.finish(ticket, answer).await;
+        }
+        // What is rare is boxed, here and elsewhere, so that the usual way is small.
+        let answer = if was_turned_away(&answer) {
+            Box::pin(self.release(ticket, answer)).await
+        } else {
+            Box::pin(self.failed(ticket, update, answer)).await
+        };
+        answer.into()
+    }
+
+    async fn attempt(&self, ticket: &Ticket, handling: Handling<'_>) -> Result<Answer, Failure> {
+        match self.store.renew_every() {
+            None => handling.await,
+            Some(every) => Box::pin(self.renewing(ticket, every, handling)).await,
+        }
     }
 
     /// Keeps the claim while the handler runs.
-    async fn renewing<F: Future>(
+    async fn renewing(
         &self,
         ticket: &Ticket,
         every: Duration,
-        handling: F,
-    ) -> F::Output {
-        let mut handling = std::pin::pin!(handling);
+        handling: Handling<'_>,
+    ) -> Result<Answer, Failure> {
         let mut ticks = tokio::time::interval(every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         ticks.tick().await;
         loop {
             tokio::select! {
                 biased;
-                done = &mut handling => return done,
+                done = &mut *handling => return done,
                 _ = ticks.tick() => {}
             }
             // The handler goes on while the store is asked.
             let renewing = self.store.renew(ticket);
             tokio::select! {
                 biased;
-                done = &mut handling => return done,
+                done = &mut *handling => return done,
                 renewed = renewing => match renewed {
                     Ok(true) => {}
                     // Another may have it now. What the handler has begun can't be undone, but it
@@ -253,7 +264,7 @@ impl<St: DeliveryStore> Shared<St> {
         answer
     }
 
-    async fn failed(&self, ticket: Ticket, update: RawUpdate, answer: Answer) -> Answer {
+    async fn failed(&self, ticket: Ticket, update: &RawUpdate, answer: Answer) -> Answer {
         let failure = answer.extensions().get::<Failure>().cloned();
         let failure = failure.unwrap_or_else(|| Failure::status(answer.status()));
         let attempt = ticket.attempt;
@@ -271,7 +282,7 @@ impl<St: DeliveryStore> Shared<St> {
     }
 
     /// It mustn't hold up its chat for a day, so that it ends in a 200; unless nobody could take it.
-    async fn give_up(&self, ticket: Ticket, update: RawUpdate, failure: Failure) -> Answer {
+    async fn give_up(&self, ticket: Ticket, update: &RawUpdate, failure: Failure) -> Answer {
         let update_type = update.update_type();
         tracing::error!(
             update_id = update.update_id(),
@@ -282,7 +293,7 @@ impl<St: DeliveryStore> Shared<St> {
         if let Some(hook) = &self.dead_letter {
             let attempts = ticket.attempt.min(self.max_attempts);
             let letter = DeadLetter {
-                update,
+                update: update.clone(),
                 failure,
                 attempts,
             };
@@ -296,39 +307,44 @@ impl<St: DeliveryStore> Shared<St> {
             }
         }
         match self.store.finish(&ticket, None).await {
-            Ok(_) => empty_response(),
+            Ok(_) => empty(),
             Err(error) => store_failed(&error, update_type),
         }
     }
 
-    /// Gives the answer to who asked last; if nobody waits any more, keeps its reply for who asks
-    /// next. Until it leaves, somebody may still come, and then the reply is theirs.
-    async fn land(
-        &self,
-        key: DeliveryKey,
-        Landing {
+    /// Gives the answer to who asked last, and to who asked first what is theirs. If nobody waits any
+    /// more, keeps its reply for who asks next.
+    async fn land(&self, key: DeliveryKey, landing: Landing) -> Option<Answer> {
+        if !landing.kept && self.flights.land_first(key) {
+            return Some(landing.answer);
+        }
+        Box::pin(self.land_among_others(key, landing)).await
+    }
+
+    /// Until it leaves, somebody may still come, and then the reply is theirs.
+    async fn land_among_others(&self, key: DeliveryKey, landing: Landing) -> Option<Answer> {
+        let Landing {
             mut answer,
             mut kept,
-        }: Landing,
-    ) {
+        } = landing;
         let status = answer.status();
         let extensions = answer.extensions().clone();
         let retry = answer.headers().get(header::RETRY_AFTER).cloned();
         loop {
             if kept {
                 if self.flights.leave(key) {
-                    return;
+                    return None;
                 }
                 answer = self.take_reply(key).await;
             }
             let rest = || without_reply(status, &extensions, retry.as_ref());
-            let Some(back) = self.flights.land(key, answer, rest) else {
-                return;
+            answer = match self.flights.land(key, answer, rest) {
+                Landed::Given { first } => return first,
+                Landed::Unwanted(answer) => answer,
             };
-            answer = back;
             kept = has_reply(&answer) && self.keep(key, answer.body().reply()).await;
             if !kept && self.flights.leave(key) {
-                return;
+                return None;
             }
         }
     }
@@ -336,7 +352,7 @@ impl<St: DeliveryStore> Shared<St> {
     async fn take_reply(&self, key: DeliveryKey) -> Answer {
         match self.store.take_reply(key).await {
             Ok(Some(reply)) => respond(reply).await,
-            Ok(None) => empty_response(),
+            Ok(None) => empty(),
             Err(error) => store_failed(&error, UpdateType::Message),
         }
     }
@@ -387,7 +403,7 @@ fn without_reply(
     extensions: &Extensions,
     retry: Option<&HeaderValue>,
 ) -> Answer {
-    let mut answer: Answer = empty_response();
+    let mut answer = empty();
     *answer.status_mut() = status;
     *answer.extensions_mut() = extensions.clone();
     if let Some(retry) = retry {
@@ -399,17 +415,22 @@ fn without_reply(
 }
 
 async fn respond(reply: Reply) -> Answer {
-    ReplyBody::open_and_respond(reply)
-        .await
-        .unwrap_or_else(|error| {
+    match ReplyBody::open_and_respond(reply).await {
+        Ok(answer) => Box::new(answer),
+        Err(error) => {
             // It was fine when it was made; now a file is gone.
             tracing::error!(%error, "a reply that was kept can't be sent");
-            empty_response()
-        })
+            empty()
+        }
+    }
+}
+
+fn empty() -> Answer {
+    Box::new(empty_response())
 }
 
 pub(super) fn turned_away(why: Rejection, retry_after: Duration) -> Answer {
-    with_retry_after(why.into_response(), retry_after)
+    with_retry_after(Box::new(why.into_response()), retry_after)
 }
 
 fn store_failed(error: &StoreError, update_type: UpdateType) -> Answer {
@@ -421,7 +442,7 @@ fn store_failed(error: &StoreError, update_type: UpdateType) -> Answer {
 }
 
 fn failed(failure: Failure) -> Answer {
-    let mut answer: Answer = Rejection::Failed.into_response();
+    let mut answer: Answer = Box::new(Rejection::Failed.into_response());
     answer.extensions_mut().insert(failure);
     answer
 }
@@ -435,4 +456,37 @@ fn with_retry_after(mut answer: Answer, after: Duration) -> Answer {
 fn log(failure: &Failure) {
     let error = failure.as_error().map(tracing::field::display);
     tracing::error!(%failure, error, "an update wasn't handled");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use super::{super::MemoryStore, *};
+    use crate::webhook::{BotId, delivery::flights::Boarding};
+
+    #[tokio::test]
+    async fn d2_what_has_landed_leaves_its_successor_alone() {
+        let shared = Arc::new(Shared {
+            store: Arc::new(MemoryStore::new()),
+            flights: Arc::new(Flights::new(9)),
+            max_attempts: 5,
+            dead_letter: None,
+        });
+        let key = DeliveryKey {
+            bot: BotId(0),
+            update_id: 1,
+        };
+        let update = RawUpdate::from_bytes(r#"{"update_id":1,"poll":{}}"#.into()).unwrap();
+        let board = || matches!(shared.flights.board(key), Boarding::First);
+        assert!(board());
+        let mut flying = fly(Place::new(&shared, key), update.clone(), ready(Ok(empty())));
+        assert!(flying.as_mut().await.is_some());
+        assert!(board(), "it has landed");
+        drop(flying);
+        assert_eq!(shared.flights.len(), 1);
+        // One that never began leaves nobody waiting.
+        drop(fly(Place::new(&shared, key), update, ready(Ok(empty()))));
+        assert_eq!(shared.flights.len(), 0);
+    }
 }

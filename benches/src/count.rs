@@ -1,0 +1,115 @@
+//! Instructions and allocations, as valgrind counts them.
+//!
+//! A bench runs itself under valgrind, once with few rounds and once with many: the difference is
+//! what the rounds cost, without what comes before and after them. Nothing but valgrind is needed, and
+//! what is counted isn't changed by the counting.
+
+use std::{
+    env,
+    error::Error,
+    process::{Command, Stdio},
+};
+
+/// What goes wrong while counting.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+const FEW: u32 = 1000;
+const MANY: u32 = 3000;
+
+/// What one round costs.
+#[derive(Clone, Copy, Debug)]
+pub struct Cost {
+    /// Instructions in user space.
+    pub instructions: f64,
+    /// Calls of `malloc` and its kin.
+    pub allocations: f64,
+    /// How much they ask for.
+    pub bytes: f64,
+}
+
+/// A run that a bench was asked for by itself: the path's name, and how many rounds.
+pub fn asked_for() -> Option<(String, u32)> {
+    let mut args = env::args().skip(1);
+    if args.next()? != "run" {
+        return None;
+    }
+    Some((args.next()?, args.next()?.parse().ok()?))
+}
+
+/// Counts what a round of a path costs.
+///
+/// # Errors
+///
+/// When valgrind isn't there, or the run fails.
+pub fn cost(path: &str) -> Result<Cost, BoxError> {
+    let per_round = |few: u64, many: u64| (many as f64 - few as f64) / f64::from(MANY - FEW);
+    let instructions = |rounds| -> Result<u64, BoxError> {
+        let report = valgrind(
+            &["--tool=callgrind", "--callgrind-out-file=/dev/null"],
+            path,
+            rounds,
+        )?;
+        number_after(&report, "Collected :")
+    };
+    let heap = |rounds| -> Result<(u64, u64), BoxError> {
+        let report = valgrind(
+            &["--tool=memcheck", "--undef-value-errors=no"],
+            path,
+            rounds,
+        )?;
+        Ok((
+            number_after(&report, "total heap usage:")?,
+            number_after(&report, "frees,")?,
+        ))
+    };
+    let (few, many) = (heap(FEW)?, heap(MANY)?);
+    Ok(Cost {
+        instructions: per_round(instructions(FEW)?, instructions(MANY)?),
+        allocations: per_round(few.0, many.0),
+        bytes: per_round(few.1, many.1),
+    })
+}
+
+/// What valgrind says of a run.
+fn valgrind(tool: &[&str], path: &str, rounds: u32) -> Result<String, BoxError> {
+    let output = Command::new("valgrind")
+        .args(tool)
+        .arg(env::current_exe()?)
+        .args(["run", path, &rounds.to_string()])
+        .stdout(Stdio::null())
+        .output()
+        .map_err(|error| format!("valgrind doesn't start: {error}"))?;
+    let report = String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.success() {
+        Ok(report)
+    } else {
+        Err(format!("{path} failed: {report}").into())
+    }
+}
+
+/// The number that stands after a text, without its separators.
+fn number_after(report: &str, text: &str) -> Result<u64, BoxError> {
+    let (_, after) = report
+        .split_once(text)
+        .ok_or("valgrind says it otherwise")?;
+    let number = after.trim_start();
+    let end = number.find(|c: char| !c.is_ascii_digit() && c != ',');
+    let digits = number[..end.unwrap_or(number.len())].replace(',', "");
+    Ok(digits.parse()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_from_valgrinds_words() {
+        let report = "==7== Collected : 1234567\n\
+            ==7==   total heap usage: 12,345 allocs, 12,000 frees, 6,789,012 bytes allocated";
+        let number = |text| number_after(report, text).unwrap();
+        assert_eq!(number("Collected :"), 1_234_567);
+        assert_eq!(number("total heap usage:"), 12_345);
+        assert_eq!(number("frees,"), 6_789_012);
+        assert!(number_after(report, "nowhere").is_err());
+    }
+}
