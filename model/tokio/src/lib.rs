@@ -65,6 +65,11 @@ pub mod runtime {
 
     impl Handle {
         /// The one that is there.
+        pub fn current() -> Self {
+            Self(())
+        }
+
+        /// The one that is there.
         ///
         /// # Errors
         ///
