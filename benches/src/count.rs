@@ -42,6 +42,8 @@ pub fn asked_for() -> Option<(String, u32)> {
 ///
 /// When valgrind isn't there, or the run fails.
 pub fn cost(path: &str) -> Result<Cost, BoxError> {
+    // Billions, not more.
+    #[allow(clippy::cast_precision_loss)]
     let per_round = |few: u64, many: u64| (many as f64 - few as f64) / f64::from(MANY - FEW);
     let instructions = |rounds| -> Result<u64, BoxError> {
         let report = valgrind(

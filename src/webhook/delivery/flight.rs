@@ -151,9 +151,10 @@ impl<St: DeliveryStore> Shared<St> {
 
     async fn handle(&self, ticket: Ticket, update: &RawUpdate, handling: Handling<'_>) -> Landing {
         // The last attempt died without a word: once more would only do the same again.
-        let handled = match ticket.attempt > self.max_attempts {
-            true => Err(Failure::vanished()),
-            false => self.attempt(&ticket, handling).await.inspect_err(log),
+        let handled = if ticket.attempt > self.max_attempts {
+            Err(Failure::vanished())
+        } else {
+            self.attempt(&ticket, handling).await.inspect_err(log)
         };
         let answer = handled.unwrap_or_else(failed);
         if answer.status().is_success() {
