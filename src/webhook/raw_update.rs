@@ -412,6 +412,7 @@ mod tests {
         let raw = raw(r#"{"update_id":1,"brand_new":{"a":1}}"#);
         assert_eq!(raw.update_type(), UpdateType::Unknown);
         assert_eq!(raw.name(), "brand_new");
+        assert_eq!(raw.bytes().len(), 35);
         assert_eq!(
             format!("{raw:?}"),
             "RawUpdate { update_id: 1, type: \"brand_new\", length: 35, .. }"

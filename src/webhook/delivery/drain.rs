@@ -61,3 +61,20 @@ impl ShutdownReport {
         self.cut_off.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::webhook::BotId;
+
+    #[test]
+    fn d10_only_what_cut_nothing_off_is_clean() {
+        let key = DeliveryKey {
+            bot: BotId(1),
+            update_id: 1,
+        };
+        assert!(ShutdownReport::default().is_clean());
+        let cut_off = vec![key];
+        assert!(!ShutdownReport { cut_off }.is_clean());
+    }
+}
