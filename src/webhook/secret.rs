@@ -309,6 +309,10 @@ mod tests {
                 Err(InvalidSecretToken::Character { at: 2 })
             );
         }
+        assert_eq!(
+            InvalidSecretToken::TooLong { length: 257 }.to_string(),
+            "a secret token has at most 256 characters, not 257"
+        );
     }
 
     #[test]
@@ -353,7 +357,7 @@ mod tests {
         // The last word counts.
         tokens.accept_for(BotId(8), new.clone());
         assert_eq!(admit(&[&new]), Ok(Some(BotId(8))));
-        assert_eq!(format!("{tokens:?}"), "SecretTokens(2)");
+        assert_eq!(format!("{tokens:?} {}", BotId(8)), "SecretTokens(2) 8");
     }
 
     #[test]
