@@ -167,9 +167,10 @@ impl<S> BotApi<S> {
 
     /// How long the connection may stand still during this call.
     fn patience(&self, call: &ApiRequest, body: &ApiBody) -> Option<Duration> {
-        let mut limit = self.read_timeout? + call.held_back();
+        let mut limit = self.read_timeout?.saturating_add(call.held_back());
         if !call.uploads().is_empty() {
-            limit += Duration::from_secs(body.size_hint().lower() >> 20);
+            let storing = Duration::from_secs(body.size_hint().lower() >> 20);
+            limit = limit.saturating_add(storing);
         }
         Some(limit)
     }
@@ -436,7 +437,7 @@ mod tests {
     use super::*;
     use crate::{
         client::{Client, ErrorKind},
-        methods::GetMe,
+        methods::{GetMe, GetUpdates},
     };
 
     fn token() -> BotToken {
@@ -500,6 +501,15 @@ mod tests {
             odd.send(GetMe::new()).await.unwrap_err().kind(),
             ErrorKind::Decode
         );
+    }
+
+    #[test]
+    fn the_longest_of_limits_is_still_one_when_more_is_added() {
+        let api = BotApi::telegram((), &token()).read_timeout(Some(Duration::MAX));
+        let updates = GetUpdates::new().timeout(50);
+        let call = ApiRequest::new(&updates).unwrap();
+        let body = ApiBody::new(Pieces::default());
+        assert_eq!(api.patience(&call, &body), Some(Duration::MAX));
     }
 
     #[tokio::test]

@@ -149,16 +149,42 @@ pub(super) fn same(a: &str, b: &str) -> bool {
 
 fn is_number(label: &str) -> bool {
     let digits = label.bytes().all(|b| b.is_ascii_digit());
-    let hex = label
-        .get(..2)
-        .is_some_and(|start| start.eq_ignore_ascii_case("0x"));
+    let hex = label.strip_prefix("0x").or(label.strip_prefix("0X"));
+    let hex = hex.is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
     !label.is_empty() && (digits || hex)
 }
 
 /// Telegram turns letters of other scripts into punycode.
 fn is_label(label: &str) -> bool {
-    let allowed = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+    let allowed = |c: char| (c.is_alphanumeric() && !is_lookalike(c)) || c == '-' || c == '_';
     !label.is_empty() && label.chars().all(allowed)
+}
+
+/// Whether it is turned into letters or digits of ASCII, so that an address can be written with it
+/// (`①` is `1`, `Ａ` is `a`). A name that can be registered has none of these.
+fn is_lookalike(c: char) -> bool {
+    matches!(
+        c,
+        '\u{aa}' | '\u{b2}' | '\u{b3}' | '\u{b9}' | '\u{ba}' | '\u{132}' | '\u{133}' | '\u{17f}'
+            | '\u{1c7}'..='\u{1cc}'
+            | '\u{1f1}'..='\u{1f3}'
+            | '\u{2b0}'..='\u{2b8}' | '\u{2e0}'..='\u{2e4}'
+            | '\u{115f}' | '\u{1160}'
+            | '\u{1d2c}'..='\u{1d6a}'
+            | '\u{1d9b}'..='\u{1dbf}'
+            // From superscripts and roman numerals to what is in circles.
+            | '\u{2070}'..='\u{24ff}'
+            | '\u{2c7c}' | '\u{2c7d}'
+            | '\u{3164}'
+            | '\u{3200}'..='\u{33ff}'
+            | '\u{a7f1}'..='\u{a7f4}'
+            | '\u{fb00}'..='\u{fb06}'
+            | '\u{ff00}'..='\u{ffef}'
+            | '\u{10780}'..='\u{107bf}'
+            | '\u{1ccd6}'..='\u{1ccf9}'
+            | '\u{1d400}'..='\u{1d7ff}'
+            | '\u{1f100}'..='\u{1fbff}'
+    )
 }
 
 #[cfg(test)]
@@ -174,6 +200,8 @@ mod tests {
             ("https://user:pass@a.b?c", "a.b"),
             ("https://бот.рф/x", "бот.рф"),
             ("https://1a.example", "1a.example"),
+            ("https://0x1.0x7fs", "0x1.0x7fs"),
+            ("https://hawai\u{2bb}i.例え", "hawai\u{2bb}i.例え"),
         ] {
             assert_eq!(host(url), Ok(Host::Name(name)), "{url}");
         }
@@ -190,6 +218,8 @@ mod tests {
             "https://127.1/",
             "https://2130706433/",
             "https://0x7f000001/",
+            "https://127.0.0.0X1/",
+            "https://127.0.0.0x/",
             "https://0177.0.0.1/",
             "https://1.2.3.256/",
             "https://a..b/",
@@ -199,6 +229,12 @@ mod tests {
             "https://[::1/",
             "https://[::1]x/",
             "https://[1.2.3.4]/",
+            // Digits and letters that are turned into those of ASCII.
+            "https://127.0.0.\u{2460}/",
+            "https://\u{ff11}\u{ff12}\u{ff17}.0.0.\u{ff11}/",
+            "https://192.168.\u{1d7ce}.\u{b9}/",
+            "https://\u{24db}ocalhost/",
+            "https://loca\u{2e1}host/",
         ] {
             assert_eq!(host(url), Err(InvalidWebhook::Host), "{url}");
         }

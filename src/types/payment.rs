@@ -473,6 +473,8 @@ impl Serialize for SuccessfulPayment {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RefundedPayment {
+    /// Currency.
+    pub currency: Str,
     /// Total amount.
     pub total_amount: i64,
     /// Invoice payload.
@@ -485,6 +487,7 @@ pub struct RefundedPayment {
 
 impl FromJson for RefundedPayment {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
+        let mut currency = None;
         let mut total_amount = None;
         let mut invoice_payload = None;
         let mut telegram_payment_charge_id = None;
@@ -492,19 +495,21 @@ impl FromJson for RefundedPayment {
         let mut more = r.open_object()?;
         while more {
             match r.key(|key| match key.len() {
-                12 if key == b"total_amount" => 0,
-                15 if key == b"invoice_payload" => 1,
-                26 if key == b"telegram_payment_charge_id" => 2,
-                26 if key == b"provider_payment_charge_id" => 3,
+                8 if key == b"currency" => 0,
+                12 if key == b"total_amount" => 1,
+                15 if key == b"invoice_payload" => 2,
+                26 if key == b"telegram_payment_charge_id" => 3,
+                26 if key == b"provider_payment_charge_id" => 4,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut total_amount, "total_amount")?,
-                1 => r.field(&mut invoice_payload, "invoice_payload")?,
-                2 => r.field(
+                0 => r.field(&mut currency, "currency")?,
+                1 => r.field(&mut total_amount, "total_amount")?,
+                2 => r.field(&mut invoice_payload, "invoice_payload")?,
+                3 => r.field(
                     &mut telegram_payment_charge_id,
                     "telegram_payment_charge_id",
                 )?,
-                3 => r.field(
+                4 => r.field(
                     &mut provider_payment_charge_id,
                     "provider_payment_charge_id",
                 )?,
@@ -513,6 +518,7 @@ impl FromJson for RefundedPayment {
             more = r.next_member()?;
         }
         Ok(Self {
+            currency: r.required(currency, "currency")?,
             total_amount: r.required(total_amount, "total_amount")?,
             invoice_payload: r.required(invoice_payload, "invoice_payload")?,
             telegram_payment_charge_id: r
@@ -528,7 +534,7 @@ deserialize_from_json!(RefundedPayment);
 impl Serialize for RefundedPayment {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("currency", "XTR")?;
+        map.serialize_entry("currency", &self.currency)?;
         map.serialize_entry("total_amount", &self.total_amount)?;
         map.serialize_entry("invoice_payload", &self.invoice_payload)?;
         map.serialize_entry(

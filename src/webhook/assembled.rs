@@ -348,3 +348,62 @@ where
         }
     }
 }
+
+#[cfg(all(test, feature = "tokio"))]
+mod tests {
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        time::Duration,
+    };
+
+    use http::StatusCode;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::webhook::{SECRET_TOKEN_HEADER, SecretToken};
+
+    fn update(number: u8) -> Request<String> {
+        Request::post("/")
+            .header(SECRET_TOKEN_HEADER, "swordfish")
+            .header("content-type", "application/json")
+            .body(format!(
+                r#"{{"update_id":{number},"message":{{"chat":{{"id":7}}}}}}"#
+            ))
+            .unwrap()
+    }
+
+    /// How many updates of one chat are handled at once.
+    async fn at_once(webhook: Webhook) -> usize {
+        let (running, most) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+        let (running, seen) = (Arc::new(running), Arc::clone(&most));
+        let service = webhook.handler(move |_: Update| {
+            let (running, most) = (Arc::clone(&running), Arc::clone(&seen));
+            async move {
+                most.fetch_max(
+                    running.fetch_add(1, Ordering::Relaxed) + 1,
+                    Ordering::Relaxed,
+                );
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                running.fetch_sub(1, Ordering::Relaxed);
+            }
+        });
+        let (a, b) = tokio::join!(
+            service.clone().oneshot(update(1)),
+            service.oneshot(update(2))
+        );
+        assert_eq!(a.unwrap().status(), StatusCode::OK);
+        assert_eq!(b.unwrap().status(), StatusCode::OK);
+        most.load(Ordering::Relaxed)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d8_a_chat_is_in_line_where_that_was_asked_for() {
+        let webhook = || Webhook::new("swordfish".parse::<SecretToken>().unwrap());
+        assert_eq!(at_once(webhook()).await, 2);
+        let sequence = SequenceLayer::new();
+        assert_eq!(at_once(webhook().sequence(sequence)).await, 1);
+    }
+}

@@ -86,3 +86,30 @@ impl error::Error for Failure {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn an_error_is_kept_and_a_panic_says_its_text() {
+        let error = Failure::error("broken".into());
+        assert!(!error.is_panic());
+        assert_eq!(error.to_string(), "the handler failed");
+        assert_eq!(error.as_error().unwrap().to_string(), "broken");
+        assert_eq!(error.source().unwrap().to_string(), "broken");
+        let texts: [(&(dyn Any + Send), _); 3] = [
+            (&"words", "the handler panicked: words"),
+            (&String::from("words"), "the handler panicked: words"),
+            (&7, "the handler panicked: not a text"),
+        ];
+        for (panic, shown) in texts {
+            let panic = Failure::panic(panic);
+            assert!(panic.is_panic());
+            assert_eq!(panic.to_string(), shown);
+            assert!(panic.as_error().is_none() && panic.source().is_none());
+        }
+    }
+}

@@ -277,8 +277,8 @@ impl Cursor<'_> {
             self.0 = rest;
         }
         let length = start.len() - self.0.len();
-        let canonical = length == 1 || (length > 1 && start[0] != b'0');
-        (canonical && length <= 18).then_some(value)
+        let canonical = length == 1 || !start.starts_with(b"0");
+        (canonical && (1..=18).contains(&length)).then_some(value)
     }
 
     /// As many as fit into a register, by pairs, then fours: ids have nine or ten of them.
@@ -372,6 +372,39 @@ mod tests {
     }
 
     #[test]
+    fn each_type_has_its_own_place_for_the_chat_and_the_user() {
+        const IDS: &str = r#"{"chat":{"id":1},"message":{"chat":{"id":2}},"user_chat_id":3,
+            "from":{"id":4},"user":{"id":5}}"#;
+        for kind in UpdateType::ALL {
+            let raw = raw(&format!(r#"{{"update_id":7,"{kind}":{IDS}}}"#));
+            let chat = match kind.as_str() {
+                "callback_query" => Some(2),
+                "business_connection" => Some(3),
+                "inline_query"
+                | "chosen_inline_result"
+                | "shipping_query"
+                | "pre_checkout_query"
+                | "purchased_paid_media"
+                | "poll"
+                | "poll_answer"
+                | "managed_bot"
+                | "subscription" => None,
+                _ => Some(1),
+            };
+            let user = match kind.as_str() {
+                "business_connection"
+                | "message_reaction"
+                | "poll_answer"
+                | "managed_bot"
+                | "subscription" => Some(5),
+                "message_reaction_count" | "poll" | "deleted_business_messages" => None,
+                _ => Some(4),
+            };
+            assert_eq!((raw.chat_id(), raw.user_id()), (chat, user), "{kind}");
+        }
+    }
+
+    #[test]
     fn b5_what_is_no_update_is_malformed() {
         for text in [
             "",
@@ -425,6 +458,7 @@ mod tests {
         let raw = raw(r#"{"update_id":1,"brand_new":{"a":1}}"#);
         assert_eq!(raw.update_type(), UpdateType::Unknown);
         assert_eq!(raw.name(), "brand_new");
+        assert_eq!(raw.bytes().len(), 35);
         assert_eq!(
             format!("{raw:?}"),
             "RawUpdate { update_id: 1, type: \"brand_new\", length: 35, .. }"

@@ -148,3 +148,42 @@ impl std::error::Error for Rejection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn b1_only_who_used_another_method_is_told_which_there_is() {
+        for (why, allow) in [(Rejection::Method, Some("POST")), (Rejection::Busy, None)] {
+            let response: Response<()> = why.clone().into_response();
+            assert_eq!(response.status(), why.status());
+            let allowed = response.headers().get(header::ALLOW);
+            assert_eq!(allowed.map(HeaderValue::as_bytes), allow.map(str::as_bytes));
+            assert_eq!(response.headers()[header::CONTENT_LENGTH], "0");
+            assert_eq!(response.extensions().get(), Some(&why));
+        }
+    }
+
+    #[test]
+    fn what_is_behind_a_reason_is_its_source() {
+        let syntax = ParseError::syntax("a test", 3);
+        let reply = crate::ReplyError::NotAnObject;
+        for (why, source) in [
+            (
+                Rejection::Malformed(syntax.clone()),
+                Some(syntax.to_string()),
+            ),
+            (
+                Rejection::Unreadable(syntax.clone()),
+                Some(syntax.to_string()),
+            ),
+            (Rejection::Reply(reply.clone()), Some(reply.to_string())),
+            (Rejection::Method, None),
+        ] {
+            assert_eq!(why.source().map(ToString::to_string), source, "{why}");
+        }
+    }
+}

@@ -107,3 +107,25 @@ impl fmt::Debug for ReplyBody {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{IntoReply as _, methods::SendMessage};
+
+    #[test]
+    fn e1_e2_a_body_says_how_long_it_is_and_when_it_ends() {
+        let nothing = ReplyBody::respond(Reply::nothing()).unwrap().into_body();
+        assert!(nothing.is_end_stream());
+        assert_eq!(nothing.size_hint().exact(), Some(0));
+
+        let reply = SendMessage::new(42, "x").into_reply().unwrap();
+        let length = reply.json().unwrap().len() as u64;
+        let mut body = ReplyBody::respond(reply).unwrap().into_body();
+        assert!(!body.is_end_stream());
+        assert_eq!(body.size_hint().exact(), Some(length));
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        assert!(Pin::new(&mut body).poll_frame(&mut cx).is_ready());
+        assert!(body.is_end_stream());
+    }
+}

@@ -291,7 +291,7 @@ impl fmt::Debug for SecretTokens {
 
 #[cfg(test)]
 mod tests {
-    use super::{BotId, InvalidSecretToken, SecretToken, SecretTokens};
+    use super::*;
 
     #[test]
     fn a5_only_the_allowed_is_a_secret() {
@@ -309,6 +309,10 @@ mod tests {
                 Err(InvalidSecretToken::Character { at: 2 })
             );
         }
+        assert_eq!(
+            InvalidSecretToken::TooLong { length: 257 }.to_string(),
+            "a secret token has at most 256 characters, not 257"
+        );
     }
 
     #[test]
@@ -324,6 +328,36 @@ mod tests {
         }
         let error = SecretToken::new("sword fish").unwrap_err();
         assert!(!format!("{error} {error:?}").contains("fish"));
+    }
+
+    fn shown(secrets: &[&SecretToken]) -> HeaderMap {
+        let value = |secret: &&SecretToken| secret.expose().parse().unwrap();
+        let values = secrets.iter().map(value);
+        values.map(|value| (SECRET_TOKEN_HEADER, value)).collect()
+    }
+
+    #[test]
+    fn a2_a3_a4_who_shows_one_accepted_secret_gets_in_as_its_bot() {
+        let secret = |text| SecretToken::new(text).unwrap();
+        let (old, new, other) = (secret("old"), secret("new"), secret("other"));
+        let tokens = SecretTokens::new(old.clone());
+        let admit = |secrets: &[&SecretToken]| tokens.admit(&shown(secrets));
+        assert_eq!(admit(&[&old]), Ok(None));
+        for wrong in [&[][..], &[&new], &[&old, &old], &[&old, &new]] {
+            assert_eq!(admit(wrong), Err(Rejection::SecretToken));
+        }
+        tokens.accept(new.clone());
+        tokens.accept_for(BotId(7), other.clone());
+        assert_eq!(admit(&[&old]), Ok(None));
+        assert_eq!(admit(&[&new]), Ok(None));
+        assert_eq!(admit(&[&other]), Ok(Some(BotId(7))));
+        assert!(tokens.retire(&old) && !tokens.retire(&old));
+        assert_eq!(admit(&[&old]), Err(Rejection::SecretToken));
+        assert_eq!(admit(&[&new]), Ok(None));
+        // The last word counts.
+        tokens.accept_for(BotId(8), new.clone());
+        assert_eq!(admit(&[&new]), Ok(Some(BotId(8))));
+        assert_eq!(format!("{tokens:?} {}", BotId(8)), "SecretTokens(2) 8");
     }
 
     #[test]

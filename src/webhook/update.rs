@@ -271,3 +271,70 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(method: &str, headers: &[(&str, &str)], body: &str) -> Result<(), Rejection> {
+        let mut request = Request::builder().method(method);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body.to_owned()).unwrap();
+        UpdateLayer::new().max_bytes(10).check(&request)
+    }
+
+    #[test]
+    fn b1_b2_b3_what_can_be_told_without_reading_is() {
+        const JSON: (&str, &str) = ("content-type", "application/json");
+        let too_large = Rejection::TooLarge { limit: 10 };
+        for (method, headers, body, why) in [
+            ("POST", &[JSON][..], "", None),
+            ("POST", &[JSON], "0123456789", None),
+            ("POST", &[JSON, ("content-length", "10")], "", None),
+            ("POST", &[JSON, ("content-length", "x")], "", None),
+            ("POST", &[JSON, ("content-encoding", "Identity")], "", None),
+            (
+                "POST",
+                &[("content-type", " Application/JSON ; a=b")],
+                "",
+                None,
+            ),
+            ("GET", &[JSON], "", Some(Rejection::Method)),
+            ("POST", &[], "", Some(Rejection::ContentType)),
+            (
+                "POST",
+                &[("content-type", "text/json")],
+                "",
+                Some(Rejection::ContentType),
+            ),
+            (
+                "POST",
+                &[("content-type", "a;application/json")],
+                "",
+                Some(Rejection::ContentType),
+            ),
+            (
+                "POST",
+                &[JSON, ("content-encoding", "gzip")],
+                "",
+                Some(Rejection::ContentEncoding),
+            ),
+            ("POST", &[JSON], "0123456789a", Some(too_large.clone())),
+            (
+                "POST",
+                &[JSON, ("content-length", "11")],
+                "",
+                Some(too_large),
+            ),
+        ] {
+            let expected = why.map_or(Ok(()), Err);
+            assert_eq!(
+                check(method, headers, body),
+                expected,
+                "{method} {headers:?} {body}"
+            );
+        }
+    }
+}

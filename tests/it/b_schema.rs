@@ -188,3 +188,23 @@ fn b9_b12_whatever_doesnt_fit_is_never_an_error() {
         }
     }
 }
+
+/// The schema knows one currency for it, by which nothing is told from another.
+#[test]
+fn b8_a_refund_keeps_its_currency_whatever_it_is() {
+    let schema = Schema::new();
+    let mut generator = Generator::new(&schema, 8);
+    generator.fill = Fill::Minimal;
+    let mut original = generator.update("message");
+    original["message"]["refunded_payment"] = json!({
+        "currency": "TON",
+        "total_amount": 1,
+        "invoice_payload": "",
+        "telegram_payment_charge_id": "",
+    });
+    let text = telegram(&original);
+    let update = parse(&text);
+    let refund = update.message().and_then(|m| m.refunded_payment.as_deref());
+    assert_eq!(refund.expect("a refund").currency, "TON");
+    assert_kept(&update, &original, &text);
+}

@@ -3,12 +3,12 @@
 use std::convert::Infallible;
 
 use serde_json::Value;
-use tower::service_fn;
+use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_telegram::{
     Client, IntoReply as _, MAX_REPLY_ARGUMENTS, Reply,
     methods::{SendDocument, SendMessage},
     types::{InputFile, Update},
-    webhook::{Webhook, WebhookService},
+    webhook::{ReplyLayer, Webhook, WebhookService},
 };
 
 use crate::{
@@ -145,4 +145,62 @@ async fn e5_a_file_that_cant_be_read_makes_the_update_come_again(server: Server)
     let bot = bot(server, Some(client_of(&telegram)), unreadable).await;
     assert_eq!(status(&bot).await, 500);
     assert!(telegram.received().is_empty());
+}
+
+#[tokio::test]
+async fn e5_a_file_goes_through_the_client_with_a_reply_that_is_too_long() {
+    let long = || {
+        let file = InputFile::path(concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE"));
+        let long = "x".repeat(MAX_REPLY_ARGUMENTS);
+        let reply = SendDocument::new(42, file).caption(long);
+        reply.into_reply().expect("a reply")
+    };
+    let telegram = Scripted::start([], "{}").await;
+    let bot = bot(Some(client_of(&telegram)), long).await;
+    assert_eq!(status(&bot).await, 200);
+    let received = telegram.received();
+    assert_eq!(received[0].path(), "/bot7:secret/sendDocument");
+    assert_eq!(received.len(), 1);
+}
+
+#[tokio::test]
+async fn e5_a_file_that_cant_be_read_for_an_answer_isnt_tried_again_for_a_call() {
+    let unreadable = || {
+        let reply = SendDocument::new(42, InputFile::path("/no/such/file"));
+        reply.into_reply().expect("a reply")
+    };
+    let log = Log::default();
+    let _guard = tracing::subscriber::set_default(log.clone());
+    let telegram = Scripted::start([], "{}").await;
+    let bot = bot(Some(client_of(&telegram)), unreadable).await;
+    assert_eq!(status(&bot).await, 500);
+    assert!(
+        log.text().contains("can't be sent as an answer"),
+        "{}",
+        log.text()
+    );
+}
+
+#[tokio::test]
+async fn e3_a_file_on_the_disk_is_in_the_answer() {
+    let reply = || {
+        let file = InputFile::path(concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE"));
+        let reply = SendDocument::new(42, file).into_reply();
+        reply.expect("a reply")
+    };
+    let answer = bot(None, reply).await.send(&Call::new(MESSAGE)).await;
+    assert_eq!(answer.status, 200);
+    let body = String::from_utf8_lossy(&answer.body);
+    assert!(body.contains(include_str!("../../LICENSE")), "{body}");
+}
+
+#[tokio::test]
+async fn e5_the_client_stays_where_errors_become_responses() {
+    let telegram = Scripted::start([], "{}").await;
+    let layer = ReplyLayer::new().client(client_of(&telegram));
+    let handler = service_fn(async |_: http::Request<()>| Ok::<_, Infallible>(long()));
+    let service = layer.errors_as_responses().layer(handler);
+    let answer = service.oneshot(http::Request::new(())).await;
+    assert_eq!(answer.expect("infallible").status(), 200);
+    assert_eq!(telegram.received().len(), 1);
 }

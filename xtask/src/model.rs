@@ -78,6 +78,7 @@ impl Model {
         model.collect_enums();
         model.check()?;
         model.collect_roles();
+        model.open_constants();
         model.collect_uploading();
         Ok(model)
     }
@@ -170,6 +171,27 @@ impl Model {
         clash.map_or(Ok(()), |name| {
             Err(format!("`{name}` is both a type and an enum"))
         })
+    }
+
+    /// What Telegram sends may have another value one day, unless it tells by it which type it is.
+    fn open_constants(&mut self) {
+        let tags: HashSet<(String, String)> = self
+            .schema
+            .types
+            .iter()
+            .filter_map(|union| Some((union.tag.as_ref()?, union.one_of.as_ref()?)))
+            .flat_map(|(tag, members)| members.iter().map(|m| (m.clone(), tag.clone())))
+            .collect();
+        for t in &mut self.schema.types {
+            if self.sent.contains(&t.name) {
+                continue;
+            }
+            for field in &mut t.fields {
+                if !tags.contains(&(t.name.clone(), field.name.clone())) {
+                    field.constant = None;
+                }
+            }
+        }
     }
 
     fn collect_roles(&mut self) {

@@ -76,6 +76,23 @@ async fn f2_a_429_waits_as_long_as_it_says_and_then_succeeds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn f2_a_429_that_names_no_time_is_backed_off_from() {
+    let (answer, made) = play(RetryLayer::new(), to_chat(1), [flooded(0)]).await;
+    assert_eq!(answer.unwrap().result(), "true");
+    assert!(made[1] >= Duration::from_millis(500), "{made:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn f2_a_wait_that_would_end_after_the_time_for_all_is_not_begun() {
+    let layer = || RetryLayer::new().max_elapsed(Duration::from_secs(16));
+    for (failures, attempts) in [([7, 7], 3), ([7, 10], 2), ([17, 1], 1)] {
+        let (answer, made) = play(layer(), to_chat(1), failures.map(flooded)).await;
+        assert_eq!(made.len(), attempts, "{failures:?}");
+        assert_eq!(answer.is_ok(), attempts == 3, "{failures:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn f2_other_chats_go_on_while_one_waits() {
     let (service, mut calls) = over(RetryLayer::new());
     let began = Instant::now();

@@ -61,3 +61,44 @@ impl ShutdownReport {
         self.cut_off.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, future::pending};
+
+    use http::{Request, Response};
+    use tower::{Layer as _, ServiceExt as _, service_fn};
+
+    use super::*;
+    use crate::webhook::{BotId, DeliveryLayer, RawUpdate, ReplyBody};
+
+    #[tokio::test(start_paused = true)]
+    async fn d10_what_still_runs_is_counted_and_in_the_end_cut_off() {
+        let layer = DeliveryLayer::new();
+        let handle = layer.handle();
+        let service = layer.layer(service_fn(|_: Request<RawUpdate>| {
+            pending::<Result<Response<ReplyBody>, Infallible>>()
+        }));
+        let raw = RawUpdate::from_bytes(r#"{"update_id":7,"message":{}}"#.into()).unwrap();
+        let asking = tokio::spawn(service.oneshot(Request::new(raw)));
+        while handle.running() == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(handle.running(), 1);
+        let report = handle.shutdown(Duration::from_secs(1)).await;
+        let cut_off: Vec<_> = report.cut_off.iter().map(|key| key.update_id).collect();
+        assert_eq!(cut_off, [7]);
+        asking.abort();
+    }
+
+    #[test]
+    fn d10_only_what_cut_nothing_off_is_clean() {
+        let key = DeliveryKey {
+            bot: BotId(1),
+            update_id: 1,
+        };
+        assert!(ShutdownReport::default().is_clean());
+        let cut_off = vec![key];
+        assert!(!ShutdownReport { cut_off }.is_clean());
+    }
+}

@@ -28,6 +28,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_update_lives_as_long_as_telegram_keeps_it() {
+        use UpdateType as T;
+        for (update_type, seconds) in [
+            (T::InlineQuery, 30),
+            (T::CallbackQuery, 150),
+            (T::ShippingQuery, 150),
+            (T::PreCheckoutQuery, 150),
+            (T::ChosenInlineResult, 600),
+            (T::Message, 86_400),
+            (T::Unknown, 86_400),
+        ] {
+            assert_eq!(life(update_type).as_secs(), seconds, "{update_type}");
+        }
+    }
+
+    #[test]
     fn d5_the_pause_grows_inside_the_updates_life() {
         let seconds = |update_type| -> Vec<u64> {
             (0..9)

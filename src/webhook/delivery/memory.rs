@@ -294,6 +294,43 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn d9_who_gave_an_update_back_has_no_say_in_it_any_more() {
+        let store = MemoryStore::new();
+        let old = granted(&store, key(1)).await;
+        assert!(store.release(&old).await.unwrap());
+        let new = granted(&store, key(1)).await;
+        assert!(!store.release(&old).await.unwrap());
+        assert!(!store.fail(&old).await.unwrap());
+        assert!(store.finish(&new, None).await.unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d13_what_was_handled_is_remembered_for_a_day() {
+        let store = MemoryStore::new();
+        let ticket = granted(&store, key(1)).await;
+        store.finish(&ticket, None).await.unwrap();
+        tokio::time::advance(Duration::from_secs(86_399)).await;
+        let done = store.claim(key(1)).await.unwrap();
+        assert!(matches!(done, Claim::Done { .. }), "{done:?}");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        granted(&store, key(1)).await;
+    }
+
+    #[tokio::test]
+    async fn d13_an_update_is_forgotten_by_its_last_failure() {
+        let store = MemoryStore::with_capacity(2);
+        for id in [1, 1, 2] {
+            let ticket = granted(&store, key(id)).await;
+            store.fail(&ticket).await.unwrap();
+        }
+        let running = granted(&store, key(1)).await;
+        assert_eq!(running.attempt, 3);
+        let other = granted(&store, key(3)).await;
+        store.fail(&other).await.unwrap();
+        assert!(store.finish(&running, None).await.unwrap());
+    }
+
+    #[tokio::test]
     async fn d13_failures_and_replies_are_bounded_too() {
         let store = MemoryStore::with_capacity(100);
         for id in 0..10_000 {

@@ -126,6 +126,29 @@ mod tests {
     }
 
     #[test]
+    fn d13_as_many_ids_are_kept_as_there_may_be() {
+        let mut seen = Seen::new(128, Duration::from_secs(60));
+        let now = Instant::now();
+        for id in 0..128 {
+            seen.insert(key(id), now);
+        }
+        assert!(seen.contains(key(0), now) && seen.len() == 128);
+        seen.insert(key(128), now);
+        assert!(!seen.contains(key(0), now) && seen.contains(key(64), now));
+        assert_eq!(seen.len(), 65);
+    }
+
+    #[test]
+    fn the_newest_ids_are_kept_however_few_there_may_be() {
+        let mut seen = Seen::new(1, Duration::from_secs(60));
+        let now = Instant::now();
+        for id in 64..67 {
+            seen.insert(key(id), now);
+            assert!(seen.contains(key(64), now) && seen.contains(key(id), now));
+        }
+    }
+
+    #[test]
     fn bots_have_numbers_of_their_own() {
         let mut seen = Seen::new(10, Duration::from_secs(60));
         let now = Instant::now();

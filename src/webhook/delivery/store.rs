@@ -121,3 +121,17 @@ impl error::Error for StoreError {
         Some(&*self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn what_failed_is_the_source_of_the_error() {
+        let error = StoreError::new("unreachable");
+        assert_eq!(error.to_string(), "the store of deliveries failed");
+        assert_eq!(error.source().unwrap().to_string(), "unreachable");
+    }
+}

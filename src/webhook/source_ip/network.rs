@@ -196,6 +196,7 @@ mod tests {
     #[test]
     fn what_is_no_network_is_refused() {
         use InvalidIpNetwork::{Address, HostBits, Prefix};
+        assert_eq!(Address.to_string(), "a network begins with an IP address");
         for (text, error) in [
             ("", Address),
             ("/8", Address),

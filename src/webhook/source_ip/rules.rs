@@ -217,6 +217,7 @@ mod tests {
         let admit =
             |hops, peer, forwarded: &[&str]| rules(hops).admit(Some(ip(peer)), &headers(forwarded));
         let stranger = Refusal::Proxy(ip(STRANGER));
+        assert_eq!(stranger.to_string(), "203.0.113.7 isn't one of the proxies");
         assert_eq!(admit(1, PROXY, &[TELEGRAM]), Ok(()));
         assert_eq!(admit(1, "::ffff:10.0.0.2", &[TELEGRAM]), Ok(()));
         assert_eq!(admit(1, STRANGER, &[TELEGRAM]), Err(stranger));

@@ -1,0 +1,113 @@
+//! Any answer to a call, plain, in pieces and compressed, against `serde_json`.
+
+#![no_main]
+
+use std::{convert::Infallible, io::Write as _, time::Duration};
+
+use bytes::Bytes;
+use flate2::{Compression, write::GzEncoder};
+use futures_util::stream;
+use http::{Request, Response};
+use http_body_util::StreamBody;
+use libfuzzer_sys::fuzz_target;
+use serde_json::json;
+use tower::{ServiceExt, service_fn};
+use tower_telegram::{
+    BotToken,
+    client::{ApiBody, ApiRequest, ApiResponse, BotApi, Error, ErrorKind},
+    methods::GetUpdates,
+};
+use tower_telegram_fuzz::{json::Json, now};
+
+/// What the client makes of an answer.
+fn call(status: u16, gzip: bool, frames: &[&[u8]]) -> Result<ApiResponse, Error> {
+    let http = service_fn(async |_: Request<ApiBody>| {
+        let frames: Vec<_> = frames.iter().map(|data| data.to_vec()).collect();
+        let frames = frames.into_iter().map(|data| {
+            let data = http_body::Frame::data(Bytes::from(data));
+            Ok::<_, Infallible>(data)
+        });
+        let mut answer = Response::builder().status(status);
+        if gzip {
+            answer = answer.header("content-encoding", "gzip");
+        }
+        Ok::<_, Infallible>(answer.body(StreamBody::new(stream::iter(frames))).unwrap())
+    });
+    let api = BotApi::telegram(http, &BotToken::new("1:a").unwrap());
+    let request = ApiRequest::raw("getUpdates", &json!({})).unwrap();
+    now(api.oneshot(request))
+}
+
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(body).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// All that a caller is told.
+fn told(answer: &Result<ApiResponse, Error>) -> String {
+    match answer {
+        Ok(response) => format!("{:?}", response.result()),
+        Err(error) => format!("{error:?} {error}"),
+    }
+}
+
+fn check(answer: &Result<ApiResponse, Error>, status: u16, json: Option<&Json>) {
+    let member = |name: &str| json.and_then(|json| json.get(name));
+    let ok = member("ok");
+    let result = member("result");
+    match answer {
+        Ok(response) => {
+            assert_eq!(ok, Some(&Json::Bool(true)));
+            assert_eq!(Json::of(response.result()).as_ref(), result);
+            // Whatever it is, it is that or an error.
+            let _ = response.decode::<GetUpdates>();
+        }
+        Err(error) if error.kind() == ErrorKind::Api => {
+            assert_eq!(ok, Some(&Json::Bool(false)));
+            let said = member("error_code").and_then(Json::integer);
+            let said = said.filter(|code| (100..1000).contains(code));
+            let code = said.unwrap_or(i64::from(status));
+            let shown = error.status().map(|code| i64::from(code.as_u16()));
+            assert_eq!(shown, Some(code));
+            let description = member("description").and_then(Json::string);
+            assert_eq!(error.description(), Some(description.unwrap_or_default()));
+            let parameter = |name: &str| member("parameters")?.get(name)?.integer();
+            let seconds = parameter("retry_after").and_then(|s| u64::try_from(s).ok());
+            assert_eq!(error.retry_after(), seconds.map(Duration::from_secs));
+            assert_eq!(error.migrate_to_chat_id(), parameter("migrate_to_chat_id"));
+        }
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Http);
+            assert_eq!(error.status().map(|code| code.as_u16()), Some(status));
+            let odd = ["error_code", "description", "parameters"];
+            let is_odd = odd.iter().any(|name| member(name).is_some());
+            if !is_odd && ok == Some(&Json::Bool(true)) {
+                assert_eq!(result, None);
+            }
+            assert!(is_odd || ok != Some(&Json::Bool(false)));
+        }
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    let Some((&[high, low, cut], body)) = data.split_first_chunk() else {
+        return;
+    };
+    let status = 100 + u16::from_be_bytes([high, low]) % 900;
+    let (first, rest) = body.split_at(usize::from(cut).min(body.len()));
+
+    let whole = call(status, false, &[body]);
+    let json = Json::of(body);
+    // Of keys that come twice, either may count.
+    if !json.as_ref().is_some_and(Json::has_doubles) {
+        check(&whole, status, json.as_ref());
+    }
+    let expected = told(&whole);
+    assert_eq!(told(&call(status, false, &[first, b"", rest])), expected);
+    assert_eq!(told(&call(status, true, &[&gzip(body)])), expected);
+    let parts = [gzip(first), gzip(rest)].concat();
+    assert_eq!(told(&call(status, true, &[&parts])), expected);
+    // Not what it claims to be, unless it is.
+    let _ = call(status, true, &[first, rest]);
+});

@@ -1,0 +1,111 @@
+//! The check of a webhook's URL against the `url` crate.
+
+#![no_main]
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use libfuzzer_sys::fuzz_target;
+use tower_telegram::{methods::SetWebhook, setup::InvalidWebhook};
+use url::{Host, Url};
+
+fn is_public(address: Ipv4Addr) -> bool {
+    let octets = address.octets();
+    let is_shared = octets[0] == 100 && octets[1] & 0xc0 == 64;
+    let is_benchmark = octets[0] == 198 && octets[1] & 0xfe == 18;
+    let is_other = matches!(
+        octets,
+        [0, ..] | [192, 0, 0, _] | [192, 88, 99, _] | [224..=255, ..]
+    );
+    !(address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_documentation()
+        || is_shared
+        || is_benchmark
+        || is_other)
+}
+
+/// Whether Telegram's own servers could send to it.
+fn is_sound(url: &Url) -> bool {
+    let is_reachable = match url.host() {
+        Some(Host::Domain(name)) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            name != "localhost" && !name.ends_with(".localhost")
+        }
+        Some(Host::Ipv4(address)) => is_public(address),
+        Some(Host::Ipv6(_)) | None => false,
+    };
+    let port = url.port_or_known_default();
+    is_reachable
+        && url.scheme() == "https"
+        && port.is_some_and(|port| [80, 88, 443, 8443].contains(&port))
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.fragment().is_none()
+}
+
+/// A name of the plain sort.
+fn is_plain(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let labels = || name.split('.');
+    labels().all(|label| !label.is_empty() && label.chars().all(is_plain))
+        && labels().all(|label| !label.to_ascii_lowercase().starts_with("xn--"))
+}
+
+fn check_url(text: &str) {
+    let checked = SetWebhook::new(text).check();
+    let local = SetWebhook::new(text).check_local();
+    let url = Url::parse(text);
+    if checked.is_ok() {
+        assert_eq!(local, Ok(()));
+        match &url {
+            Ok(url) => assert!(is_sound(url), "{url}"),
+            // Without tables, what letters a name may have in which order isn't known here.
+            Err(error) => {
+                let host = text.split('/').nth(2).unwrap_or_default();
+                let is_idna = !host.is_ascii() || host.to_ascii_lowercase().contains("xn--");
+                assert!(is_idna, "{error}");
+            }
+        }
+    }
+    if let Ok(url) = &url
+        && local.is_ok()
+    {
+        assert!(["http", "https"].contains(&url.scheme()));
+        assert_eq!(url.fragment(), None);
+    }
+    // What is in the form that the other gives it is refused only where it is wrong.
+    if let Ok(url) = &url
+        && url.as_str() == text
+        && is_sound(url)
+        && url
+            .host_str()
+            .is_some_and(|host| url.domain().is_none() || is_plain(host))
+        && text.len() < 3000
+    {
+        assert_eq!(checked, Ok(()), "{text}");
+    }
+}
+
+fn check_address(text: &str) {
+    let settings = SetWebhook::new("https://bot.example/").ip_address(text);
+    let expected = match text.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) if is_public(address) => Ok(()),
+        Ok(IpAddr::V4(address)) => Err(InvalidWebhook::ReservedAddress { address }),
+        Ok(IpAddr::V6(_)) => Err(InvalidWebhook::Ipv6),
+        Err(_) => Err(InvalidWebhook::IpAddress),
+    };
+    assert_eq!(settings.check(), expected);
+}
+
+fuzz_target!(|text: &str| {
+    check_url(text);
+    check_url(&format!("https://{text}"));
+    check_address(text);
+    if let Some(bits) = text.as_bytes().first_chunk() {
+        let address = Ipv4Addr::from_bits(u32::from_be_bytes(*bits));
+        check_url(&format!("https://{address}/"));
+        check_address(&address.to_string());
+    }
+});

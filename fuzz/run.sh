@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Runs each fuzz target, or those that are named, for so many seconds:
+#   fuzz/run.sh SECONDS [TARGET]...
+# Any toolchain does, as there is no sanitizer: the crate has no unsafe code, and what is looked for is
+# a wrong answer. What is learnt stays in fuzz/corpus, what fails in fuzz/artifacts.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+seconds=$1
+shift
+command -v cargo-fuzz >/dev/null || cargo install --locked --quiet cargo-fuzz
+[ $# -gt 0 ] || set -- $(cargo fuzz list)
+
+cargo fuzz build --sanitizer none
+for target in "$@"; do
+  printf '\n== %s\n' "$target"
+  case $target in
+    head) kin=update ;;
+    *) kin=$target ;;
+  esac
+  # The first folder is where new inputs go.
+  mkdir -p "fuzz/corpus/$target"
+  folders=("fuzz/corpus/$target")
+  for seeds in "fuzz/seeds/$target" "fuzz/seeds/$kin"; do
+    [ ! -d "$seeds" ] || folders+=("$seeds")
+  done
+  options=(-max_total_time="$seconds" -max_len=16384 -timeout=10 -print_final_stats=1)
+  dictionary="fuzz/dictionaries/$kin.dict"
+  [ ! -e "$dictionary" ] || options+=(-dict="$dictionary")
+  cargo fuzz run --sanitizer none "$target" "${folders[@]}" -- "${options[@]}"
+done

@@ -1,0 +1,22 @@
+//! What the fuzz targets share.
+
+pub mod json;
+pub mod mutate;
+
+#[allow(dead_code, unexpected_cfgs)]
+#[path = "../../tests/it/generate.rs"]
+mod generate;
+
+use std::{
+    future::Future,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+/// What a future gives that has nothing to wait for.
+pub fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("it waits"),
+    }
+}
