@@ -10,7 +10,8 @@ const { Telegraf } = require("telegraf");
 const bot = new Telegraf(process.env.BENCH_TOKEN, { telegram: { webhookReply: true } });
 // What it would ask Telegram for.
 bot.botInfo = { id: 123456789, is_bot: true, first_name: "Echo", username: "echo_bot" };
-bot.on("text", (ctx) => ctx.reply(ctx.message.text));
+// Of what it answers a webhook with, as it calls Telegram for sendMessage.
+bot.on("text", (ctx) => ctx.sendChatAction("typing"));
 
 const server = createServer(bot.webhookCallback("/bot", { secretToken: process.env.BENCH_SECRET }));
 server.listen(0, "127.0.0.1", () => console.log(server.address().port));

@@ -34,7 +34,12 @@ fn head_scan(body: &Bytes) -> bool {
 fn ours(body: &Bytes) -> bool {
     let update = RawUpdate::from_bytes(body.clone())
         .and_then(|raw| raw.parse::<Update>())
-        .is_ok_and(|update| !matches!(update.kind, tower_telegram::types::UpdateKind::Unknown { .. }));
+        .is_ok_and(|update| {
+            !matches!(
+                update.kind,
+                tower_telegram::types::UpdateKind::Unknown { .. }
+            )
+        });
     black_box(update)
 }
 

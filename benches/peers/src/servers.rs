@@ -16,8 +16,8 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use teloxide::{
-    error_handlers::LoggingErrorHandler,
     dispatching::UpdateFilterExt as _,
+    error_handlers::LoggingErrorHandler,
     prelude::{Dispatcher, Message, respond},
     types::Update as TeloxideUpdate,
     update_listeners::{AsUpdateStream as _, UpdateListener, webhooks},
