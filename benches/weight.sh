@@ -1,36 +1,48 @@
 #!/usr/bin/env bash
-# What building on us costs, beside teloxide with its webhook on axum: user CPU seconds of a cold
-# `cargo build`, and the number of crates, side by side in one run. Prints one Markdown table.
+# What building on us costs, beside teloxide with its webhook on axum: the number of crates and the user
+# CPU seconds of a cold build, as a library in debug and as the same bot in release, with the size of its
+# program. Side by side in one run; prints one Markdown table.
 #
-# Usage: bash benches/weight.sh
+# Usage: bash benches/weight.sh [NAME…]
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
+bots="$here/benches/peers/weight"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+wanted=("$@")
 
-project() { # name, dependency line
-  cargo new --quiet --lib --vcs none --name "$1" "$work/$1"
-  printf '%s\n' "$2" >>"$work/$1/Cargo.toml"
-  (cd "$work/$1" && cargo fetch --quiet)
-}
+tokio='tokio = { version = "1", features = ["macros", "net", "rt-multi-thread"] }'
+ours="tower-telegram = { path = \"$here\" }"
+bare="tower-telegram = { path = \"$here\", default-features = false }"
+with_axum="tower-telegram = { path = \"$here\", default-features = false, features = [\"axum\"] }"
+axum='axum = "0.8"'
+teloxide='teloxide = { version = "0.17", features = ["webhooks-axum"] }'
 
-crates() { (cd "$work/$1" && cargo tree -e normal --prefix none | sed 's/ (\*)$//' | sort -u | tail -n +2 | wc -l); }
+# Of what the folder's project builds, without the project itself.
+crates() { (cd "$1" && cargo tree -e normal --prefix none | sed 's/ (\*)$//' | sort -u | tail -n +2 | wc -l); }
 
-build() { # name -> user CPU seconds
+measure() { # name, profile, source, dependency lines
+  local name=$1 profile=$2 source=$3 folder="$work/measured" seconds size=''
+  shift 3
+  if [ ${#wanted[@]} -gt 0 ] && [[ " ${wanted[*]} " != *" $name "* ]]; then return; fi
+  rm -rf "$folder"
+  cargo new --quiet --vcs none --name measured "--$([ "$source" ] && echo bin || echo lib)" "$folder"
+  printf '%s\n' "$@" >>"$folder/Cargo.toml"
+  [ -z "$source" ] || cp "$bots/$source" "$folder/src/main.rs"
+  (cd "$folder" && cargo fetch --quiet)
   local TIMEFORMAT=%U
-  (cd "$work/$1" && { time CARGO_TARGET_DIR="$work/$1/target" cargo build --quiet 2>/dev/null; } 2>&1)
+  seconds=$(cd "$folder" && { time CARGO_TARGET_DIR="$folder/target" cargo build --quiet --profile "$profile" >&2 2>"$work/log"; } 2>&1) ||
+    { cat "$work/log" >&2; return 1; }
+  if [ "$source" ]; then
+    strip "$folder/target/$profile/measured"
+    size=$(($(stat -c %s "$folder/target/$profile/measured") / 1024))
+  fi
+  printf '| %s | %s | %s | %s |\n' "$name" "$(crates "$folder")" "$seconds" "$size"
 }
 
-project ours "tower-telegram = { path = \"$here\", default-features = false }"
-project ours-axum "tower-telegram = { path = \"$here\", default-features = false, features = [\"axum\"] }
-axum = \"0.8\""
-project teloxide 'teloxide = { version = "0.17", features = ["webhooks-axum"] }'
-
-theirs=$(build teloxide)
-printf '| what | crates | user CPU, s | ratio |\n|---|---|---|---|\n'
-for name in ours ours-axum teloxide; do
-  seconds=$theirs
-  [ "$name" = teloxide ] || seconds=$(build "$name")
-  ratio=$(awk -v a="$seconds" -v b="$theirs" 'BEGIN { printf "%.2f", a / b }')
-  printf '| %s | %s | %s | %s |\n' "$name" "$(crates "$name")" "$seconds" "$ratio"
-done
+printf '| what | crates | user CPU, s | stripped, KiB |\n|---|---|---|---|\n'
+measure ours dev '' "$bare"
+measure ours-axum dev '' "$with_axum" "$axum"
+measure teloxide dev '' "$teloxide"
+measure ours-bot release ours.rs "$ours" "$axum" "$tokio"
+measure teloxide-bot release teloxide.rs "$teloxide" "$tokio"

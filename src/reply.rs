@@ -7,6 +7,7 @@ use serde_core::Serialize;
 
 use crate::{
     client::ApiRequest,
+    json::written,
     method::InlineMethod,
     types::{Upload, UploadError},
 };
@@ -93,24 +94,28 @@ impl Reply {
         parameters: &P,
         uploads: Vec<Upload>,
     ) -> Result<Self, ReplyError> {
-        let mut json = Vec::with_capacity(256);
-        json.extend_from_slice(b"{\"method\":");
-        let written = serde_json::to_writer(&mut json, method);
-        let at = json.len();
-        let written = written.and_then(|()| serde_json::to_writer(&mut json, parameters));
-        if written.is_err() || json.get(at) != Some(&b'{') {
-            return Err(ReplyError::NotAnObject);
-        }
-        // The parameters' own brace gives way to a comma, or goes where there are none.
-        if json.get(at + 1) == Some(&b'}') {
-            json.remove(at);
-        } else {
-            json[at] = b',';
-        }
+        let mut parameters_at = 0;
+        let json = written(|json| {
+            json.extend_from_slice(b"{\"method\":");
+            let written = serde_json::to_writer(&mut *json, method);
+            let at = json.len();
+            let written = written.and_then(|()| serde_json::to_writer(&mut *json, parameters));
+            if written.is_err() || json.get(at) != Some(&b'{') {
+                return Err(ReplyError::NotAnObject);
+            }
+            // The parameters' own brace gives way to a comma, or goes where there are none.
+            if json.get(at + 1) == Some(&b'}') {
+                json.remove(at);
+            } else {
+                json[at] = b',';
+            }
+            parameters_at = at;
+            Ok(())
+        })?;
         Ok(Self(Some(Payload {
             method: method.into(),
-            json: json.into(),
-            parameters_at: at,
+            json,
+            parameters_at,
             uploads,
         })))
     }

@@ -2,14 +2,24 @@
 
 use std::{error, fmt, fmt::Write as _, sync::Arc};
 
-use http::Uri;
+use bytes::Bytes;
+use http::{
+    Uri,
+    uri::{Authority, Parts, PathAndQuery, Scheme},
+};
 
 use super::{BotToken, Error};
+
+/// Where Telegram's own servers are: what [`TELEGRAM_API`](super::TELEGRAM_API) names.
+const TELEGRAM_HOST: &str = "api.telegram.org";
 
 /// Up to the path of a call.
 #[derive(Clone)]
 pub(super) struct Address {
-    base: Arc<str>,
+    scheme: Scheme,
+    authority: Authority,
+    /// Of the server, without a slash at its end.
+    path: Arc<str>,
     token: BotToken,
     test_environment: bool,
 }
@@ -18,18 +28,33 @@ impl Address {
     pub(super) fn new(base_url: &str, token: &BotToken) -> Result<Self, InvalidBaseUrl> {
         let base = base_url.trim_end_matches('/');
         let uri: Uri = base.parse().map_err(|_| InvalidBaseUrl)?;
-        let known = matches!(uri.scheme_str(), Some("http" | "https"));
+        let uri = uri.into_parts();
+        let (Some(scheme), Some(authority), Some(path)) =
+            (uri.scheme, uri.authority, uri.path_and_query)
+        else {
+            return Err(InvalidBaseUrl);
+        };
+        let known = scheme == Scheme::HTTP || scheme == Scheme::HTTPS;
         // A fragment is lost in parsing, and the rest of each address would be part of it.
-        let more = uri.query().is_some() || base.contains('#');
-        if !known || uri.host().is_none_or(str::is_empty) || more {
+        let more = path.query().is_some() || base.contains('#');
+        if !known || authority.host().is_empty() || more {
             return Err(InvalidBaseUrl);
         }
-        Ok(Self::trusted(base, token))
+        let path = path.path().trim_end_matches('/');
+        Ok(Self::at(scheme, authority, path, token))
     }
 
-    pub(super) fn trusted(base: &str, token: &BotToken) -> Self {
+    /// Telegram's own servers.
+    pub(super) fn telegram(token: &BotToken) -> Self {
+        let authority = Authority::from_static(TELEGRAM_HOST);
+        Self::at(Scheme::HTTPS, authority, "", token)
+    }
+
+    fn at(scheme: Scheme, authority: Authority, path: &str, token: &BotToken) -> Self {
         Self {
-            base: base.into(),
+            scheme,
+            authority,
+            path: path.into(),
             token: token.clone(),
             test_environment: false,
         }
@@ -37,7 +62,9 @@ impl Address {
 
     /// The environment stays as it was.
     pub(super) fn set_base(&mut self, other: Self) {
-        self.base = other.base;
+        self.scheme = other.scheme;
+        self.authority = other.authority;
+        self.path = other.path;
     }
 
     pub(super) fn set_test_environment(&mut self) {
@@ -56,7 +83,7 @@ impl Address {
     fn uri(&self, prefix: &str, name: &str) -> Result<Uri, Error> {
         let environment = if self.test_environment { "test/" } else { "" };
         let text = [
-            &*self.base,
+            &*self.path,
             prefix,
             self.token.expose(),
             "/",
@@ -65,7 +92,13 @@ impl Address {
         ]
         .concat();
         // The error would hold the address, and with it the token.
-        Uri::try_from(text).map_err(|_| Error::encode("a name that doesn't fit a URI"))
+        let refused = || Error::encode("a name that doesn't fit a URI");
+        let path = PathAndQuery::from_maybe_shared(Bytes::from(text)).map_err(|_| refused())?;
+        let mut parts = Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(path);
+        Uri::from_parts(parts).map_err(|_| refused())
     }
 }
 
@@ -86,7 +119,9 @@ fn percent_encode(path: &str) -> String {
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Address")
-            .field("base", &self.base)
+            .field("scheme", &self.scheme)
+            .field("authority", &self.authority)
+            .field("path", &self.path)
             .finish_non_exhaustive()
     }
 }
@@ -126,6 +161,13 @@ mod tests {
         ] {
             assert!(Address::new(bad, &token()).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn telegrams_own_servers_are_where_their_name_says() {
+        let short = Address::telegram(&token()).method("getMe").unwrap();
+        let long = Address::new(crate::client::TELEGRAM_API, &token()).unwrap();
+        assert_eq!(short, long.method("getMe").unwrap());
     }
 
     #[test]

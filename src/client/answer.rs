@@ -8,8 +8,15 @@ use http::StatusCode;
 use super::Error;
 use crate::json::{self, FromJson as _, Reader, Result as Read};
 
-/// The JSON of the result, or the error that came instead of one.
+/// How a result that is an object or a list begins, as Telegram's server writes it.
+const RESULT: &[u8] = br#"{"ok":true,"result":"#;
+
+/// The JSON of the result, or the error that came instead of one. What the result holds is looked into
+/// only by who reads it.
 pub(super) fn read_answer(status: StatusCode, body: &Bytes) -> Result<Bytes, Error> {
+    if let Some(length) = body.strip_prefix(RESULT).and_then(only_member) {
+        return Ok(body.slice(RESULT.len()..RESULT.len() + length));
+    }
     let text = json::utf8(body).map_err(|_| Error::http(status))?;
     let mut r = Reader::new(text);
     let Ok(answer) = Answer::read(&mut r) else {
@@ -20,6 +27,43 @@ pub(super) fn read_answer(status: StatusCode, body: &Bytes) -> Result<Bytes, Err
         (Some(false), _) => Err(answer.into_error(status)),
         _ => Err(Error::http(status)),
     }
+}
+
+/// The length of an object or a list after which the envelope ends; it isn't read twice for that.
+fn only_member(text: &[u8]) -> Option<usize> {
+    let length = bracketed(text)?;
+    (text[length..].trim_ascii_end() == b"}").then_some(length)
+}
+
+/// Where the bracket is closed that the text begins with.
+fn bracketed(text: &[u8]) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut bytes = text.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => {
+                depth = depth.checked_sub(1)?;
+                if depth == 0 {
+                    return Some(text.len() - bytes.len());
+                }
+            }
+            b'"' => pass_string(&mut bytes)?,
+            _ => {}
+        }
+        if depth == 0 {
+            return None;
+        }
+    }
+    None
+}
+
+/// Up to the quotation mark that ends it.
+fn pass_string(bytes: &mut std::slice::Iter<'_, u8>) -> Option<()> {
+    while *bytes.find(|byte| matches!(byte, b'"' | b'\\'))? == b'\\' {
+        bytes.next()?;
+    }
+    Some(())
 }
 
 #[derive(Default)]
@@ -68,5 +112,54 @@ impl<'a> Answer<'a> {
             seconds.map(Duration::from_secs),
             self.migrate_to_chat_id,
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn result(body: &'static str) -> Option<Bytes> {
+        read_answer(StatusCode::OK, &Bytes::from_static(body.as_bytes())).ok()
+    }
+
+    #[test]
+    fn a_result_is_the_same_by_the_short_way_and_by_the_long() {
+        for text in [
+            r#"{"a":[1,{"b":"}]\"\\"}],"c":"{"}"#,
+            r#"[[],"]",{}]"#,
+            "{}",
+            "true",
+            "-7",
+            r#""}""#,
+        ] {
+            for body in [
+                format!(r#"{{"ok":true,"result":{text}}}"#),
+                format!("{{\"ok\":true,\"result\":{text}}}\r\n"),
+                format!(r#"{{"ok":true,"result":{text} }}"#),
+                format!(r#"{{"ok":true,"result":{text},"description":"}}"}}"#),
+                format!(r#"{{"result":{text},"ok":true}}"#),
+            ] {
+                let read = read_answer(StatusCode::OK, &Bytes::from(body.clone()));
+                assert_eq!(read.unwrap(), text, "{body}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_result_that_does_not_end_is_none() {
+        for body in [
+            r#"{"ok":true,"result":{"#,
+            r#"{"ok":true,"result":{}"#,
+            r#"{"ok":true,"result":{"a"}"#,
+            r#"{"ok":true,"result":{"a\"}}"#,
+            r#"{"ok":true,"result":]}"#,
+            r#"{"ok":true,"result":}"#,
+            r#"{"ok":true,"result":{}}}"#,
+            r#"{"ok":true,"result":{},}"#,
+            r#"{"ok":true,"result":"#,
+        ] {
+            assert_eq!(result(body), None, "{body}");
+        }
     }
 }

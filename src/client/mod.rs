@@ -57,7 +57,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use tower::{ServiceExt as _, util::BoxCloneSyncService};
+use tower::{
+    ServiceExt as _,
+    util::{BoxCloneSyncService, Oneshot},
+};
 use tower_service::Service;
 
 #[cfg(feature = "reqwest")]
@@ -96,8 +99,10 @@ pub const TELEGRAM_API: &str = "https://api.telegram.org";
 /// It is a `Service<ApiRequest>` too, so that it can stand behind more layers.
 #[derive(Clone)]
 pub struct Client {
-    service: BoxCloneSyncService<ApiRequest, ApiResponse, Error>,
+    service: Stack,
 }
+
+type Stack = BoxCloneSyncService<ApiRequest, ApiResponse, Error>;
 
 impl Client {
     /// A client of Telegram's own servers, over the default transport. No connection is made, and
@@ -156,8 +161,7 @@ impl Client {
     ///
     /// When Telegram refuses it, or it got no answer that can be read: see [`Error::kind`].
     pub async fn send<M: Method>(&self, method: M) -> Result<M::Output, Error> {
-        let call = ApiRequest::new(&method)?;
-        drop(method);
+        let call = encode(method)?;
         self.call_once(call).await?.decode::<M>()
     }
 
@@ -216,16 +220,20 @@ impl Client {
             .ok_or_else(|| Error::decode("a layer answered with something else than a file"))
     }
 
-    pub(crate) async fn call_once(&self, call: ApiRequest) -> Result<ApiResponse, Error> {
-        self.service.clone().oneshot(call).await
+    pub(crate) fn call_once(&self, call: ApiRequest) -> Oneshot<Stack, ApiRequest> {
+        self.service.clone().oneshot(call)
     }
+}
+
+/// The method isn't kept while it's called.
+fn encode<M: Method>(method: M) -> Result<ApiRequest, Error> {
+    ApiRequest::new(&method)
 }
 
 impl Service<ApiRequest> for Client {
     type Response = ApiResponse;
     type Error = Error;
-    type Future =
-        <BoxCloneSyncService<ApiRequest, ApiResponse, Error> as Service<ApiRequest>>::Future;
+    type Future = <Stack as Service<ApiRequest>>::Future;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.service.poll_ready(cx)

@@ -9,7 +9,7 @@ use serde_core::Serialize;
 use super::{Error, download};
 use crate::{
     Method,
-    json::{Reader, Result as Read, utf8},
+    json::{Reader, Result as Read, utf8, written},
     types::{ChatId, Upload},
 };
 
@@ -210,12 +210,11 @@ impl ApiRequest {
 }
 
 fn encode<P: Serialize + ?Sized>(parameters: &P) -> Result<Bytes, Error> {
-    let mut json = Vec::with_capacity(256);
-    serde_json::to_writer(&mut json, parameters).map_err(Error::encode)?;
+    let json = written(|json| serde_json::to_writer(json, parameters)).map_err(Error::encode)?;
     if json.first() != Some(&b'{') {
         return Err(Error::encode("the parameters of a method are an object"));
     }
-    Ok(json.into())
+    Ok(json)
 }
 
 /// The JSON of one member of an object.

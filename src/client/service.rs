@@ -16,7 +16,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    ApiBody, ApiRequest, ApiResponse, BotToken, Error, InvalidBaseUrl, TELEGRAM_API,
+    ApiBody, ApiRequest, ApiResponse, BotToken, Error, InvalidBaseUrl,
     address::Address,
     answer::read_answer,
     body::Sent,
@@ -82,7 +82,7 @@ impl<S> BotApi<S> {
 
     /// Calls Telegram's own servers.
     pub fn telegram(inner: S, token: &BotToken) -> Self {
-        Self::at(inner, Address::trusted(TELEGRAM_API, token))
+        Self::at(inner, Address::telegram(token))
     }
 
     fn at(inner: S, address: Address) -> Self {

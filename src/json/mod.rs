@@ -8,6 +8,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 mod unions;
+mod write;
 
 #[cfg(feature = "serde-all")]
 pub(crate) use self::unions::first_that_fits;
@@ -16,6 +17,7 @@ pub(crate) use self::{
     macros::{deserialize_from_json, string_enum},
     reader::{FromJson, Reader, Result, plain_until},
     unions::{read_or, read_or_raw},
+    write::written,
 };
 
 /// What a lookup of a key says when the type has no such field.

@@ -1,0 +1,77 @@
+//! What each crate makes of a body.
+
+use std::hint::black_box;
+
+use bytes::Bytes;
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
+use tower_telegram::{types::Update, webhook::RawUpdate};
+
+pub type Parse = fn(&Bytes) -> bool;
+
+/// The first is what the others are compared with.
+pub const PARSERS: [(&str, Parse); 8] = [
+    ("IgnoredAny", read::<IgnoredAny>),
+    ("head scan", head_scan),
+    ("tower-telegram", ours),
+    ("own struct", own_struct),
+    ("serde_json::Value", read::<serde_json::Value>),
+    ("frankenstein", read::<frankenstein::updates::Update>),
+    ("teloxide-core", teloxide),
+    ("tgbot", read::<tgbot::types::Update>),
+];
+
+fn read<T: DeserializeOwned>(body: &Bytes) -> bool {
+    black_box(serde_json::from_slice::<T>(body)).is_ok()
+}
+
+fn head_scan(body: &Bytes) -> bool {
+    black_box(RawUpdate::from_bytes(body.clone())).is_ok()
+}
+
+fn ours(body: &Bytes) -> bool {
+    let update = RawUpdate::from_bytes(body.clone())
+        .and_then(|raw| raw.parse::<Update>())
+        .is_ok_and(|update| {
+            !matches!(
+                update.kind,
+                tower_telegram::types::UpdateKind::Unknown { .. }
+            )
+        });
+    black_box(update)
+}
+
+/// teloxide answers a body that it can't read with a kind of its own.
+fn teloxide(body: &Bytes) -> bool {
+    use teloxide::types::{Update, UpdateKind};
+    let text = std::str::from_utf8(body).expect("JSON is UTF-8");
+    black_box(serde_json::from_str::<Update>(text))
+        .is_ok_and(|update| !matches!(update.kind, UpdateKind::Error(_)))
+}
+
+/// What a bot needs that only echoes, through our way in.
+fn own_struct(body: &Bytes) -> bool {
+    let raw = RawUpdate::from_bytes(body.clone());
+    black_box(raw.and_then(|raw| raw.parse::<Echo>())).is_ok()
+}
+
+#[derive(Deserialize)]
+#[allow(dead_code)]
+struct Echo {
+    message: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[allow(dead_code)]
+struct Text {
+    chat: Chat,
+    text: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[allow(dead_code)]
+struct Chat {
+    id: i64,
+}

@@ -1,0 +1,728 @@
+#!/usr/bin/env python3
+"""Measures this crate beside others, and writes tables and plots of it into `benches/results/`.
+
+    python3 benches/run.py                       everything; needs valgrind and wrk, and a quiet machine for `peers`
+    python3 benches/run.py --only micro          parsing: instructions and allocations
+    python3 benches/run.py --only server         a webhook request: instructions
+    python3 benches/run.py --only client         a call: instructions
+    python3 benches/run.py --only peers          a loaded webhook: requests per second and latency
+    python3 benches/run.py --only memory         idle connections, remembered updates
+    python3 benches/run.py --only weight         cold builds
+    python3 benches/run.py --quick               fewer bodies and shorter runs, printed and not kept
+
+Parts that aren't run keep the figures that they had. Everything is a ratio of two figures of the same
+run, or a count: neither drifts with the machine.
+"""
+
+import argparse
+import concurrent.futures
+import datetime
+import hashlib
+import json
+import math
+import os
+import re
+import resource
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+RESULTS = HERE / "results"
+CORPUS = HERE / "corpus"
+LANGUAGES = HERE / "peers" / "languages"
+PARTS = ("micro", "server", "client", "peers", "memory", "weight")
+
+TOKEN = "123456789:AAF-bench_Secret"
+SECRET = "the-Secret_of-the-benches"
+
+PLAIN = "text_plain"
+LONG = "keyboard_30k"
+OURS = "tower-telegram"
+
+# What is shown for each server of `peers serve`.
+SERVERS = {
+    "hyper-unread": "bare hyper, body not read",
+    "hyper": "bare hyper, body read",
+    "axum-bytes": "axum, body read",
+    "hyper-value": "hyper + serde_json::Value",
+    "ours-hyper": "ours on hyper, no delivery",
+    "ours-hyper-delivery": "ours on hyper, with delivery",
+    "ours-hyper-deadline": "ours on hyper, with deadline",
+    "ours-hyper-default": "ours on hyper, as it comes",
+    "ours-axum": "ours on axum, no delivery",
+    "ours-axum-default": "ours on axum, as it comes",
+    "axum-frankenstein": "axum + frankenstein",
+    "teloxide-webhook": "teloxide, webhook",
+    "teloxide-dispatcher": "teloxide, dispatcher",
+    "tgbot": "tgbot",
+}
+LANGUAGE_BOTS = {
+    "grammy": "grammY (node)",
+    "telegraf": "Telegraf (node)",
+    "aiogram": "aiogram (Python)",
+}
+
+
+# Bodies and connections
+
+
+def body_names(quick=False):
+    names = sorted(path.stem for path in CORPUS.glob("*.json"))
+    return [name for name in names if name in (PLAIN, LONG, "photo", "callback")] if quick else names
+
+
+class Requests:
+    """What Telegram sends: the same body each time, with a number of its own."""
+
+    first = 100_000_000
+
+    def __init__(self, name, secret=SECRET):
+        body = (CORPUS / f"{name}.json").read_bytes()
+        before, after = re.match(rb'(\{"update_id":)\d+(.*)', body, re.S).groups()
+        length = len(before) + 9 + len(after)
+        head = (
+            "POST /bot HTTP/1.1\r\nHost: example.org\r\n"
+            f"X-Telegram-Bot-Api-Secret-Token: {secret}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {length}\r\n"
+            "Connection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n\r\n"
+        )
+        self.before = head.encode() + before
+        self.after = after
+
+    def next(self):
+        Requests.first += 1
+        return self.before + b"%d" % Requests.first + self.after
+
+
+class Connection:
+    """Sends one request after the other, and reads each answer to its end."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.read = b""
+
+    def ask(self, request):
+        self.socket.sendall(request)
+        while b"\r\n\r\n" not in self.read:
+            self.more()
+        head, _, rest = self.read.partition(b"\r\n\r\n")
+        length = int(re.search(rb"(?i)content-length: (\d+)", head).group(1))
+        self.read = rest
+        while len(self.read) < length:
+            self.more()
+        body, self.read = self.read[:length], self.read[length:]
+        return int(head.split(b" ", 2)[1]), body
+
+    def more(self):
+        piece = self.socket.recv(65536)
+        if not piece:
+            raise RuntimeError("the server hung up")
+        self.read += piece
+
+
+class Server:
+    """A server that prints its port and ends with its stdin."""
+
+    def __init__(self, command, **options):
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options
+        )
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{command} gave no port")
+        self.port = int(line)
+
+    def mark(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        if self.process.stdout.readline() != "marked\n":
+            raise RuntimeError("the server is gone")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+
+
+# Programs
+
+
+class Programs:
+    def __init__(self):
+        run = ["cargo", "build", "--quiet", "--release", "--manifest-path", str(HERE / "peers" / "Cargo.toml"), "--message-format", "json"]
+        built = subprocess.run(run, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+        found = {}
+        for line in built.splitlines():
+            message = json.loads(line)
+            if message.get("executable"):
+                found[message["target"]["name"]] = message["executable"]
+        self.peers, self.allocations = found["peers"], found["allocations"]
+
+
+def parallel(work, items):
+    """Counts don't mind that the machine is busy."""
+    with concurrent.futures.ThreadPoolExecutor(max(1, (os.cpu_count() or 2) - 1)) as pool:
+        return dict(zip(items, pool.map(work, items)))
+
+
+class Callgrind:
+    """Runs a program under callgrind, which writes its counts each time that a function is left."""
+
+    def __init__(self, function, toggle):
+        self.folder = tempfile.TemporaryDirectory()
+        name = f"peers::count::{function}"
+        self.command = [
+            "valgrind", "--tool=callgrind", "--quiet", f"--callgrind-out-file={self.folder.name}/out",
+            f"--dump-after={name}",
+        ]
+        if toggle:
+            self.command.append(f"--toggle-collect={name}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.folder.cleanup()
+
+    def counts(self):
+        files = sorted(Path(self.folder.name).glob("out.*"), key=lambda path: int(path.suffix[1:]))
+        return [int(re.search(r"^(?:totals|summary): (\d+)", path.read_text(), re.M).group(1)) for path in files]
+
+
+def count_once(command):
+    """The counts of a program that marks them by itself, with what it printed."""
+    with Callgrind("counted", toggle=True) as grind:
+        run = subprocess.run(grind.command + command, check=True, stdout=subprocess.PIPE, text=True)
+        return grind.counts(), run.stdout.splitlines()
+
+
+# micro
+
+
+def micro(programs, quick):
+    listed = subprocess.run([programs.peers, "list"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    parsers = re.search("parsers: (.*)", listed).group(1).split(", ")
+    times = 4 if quick else 20
+
+    def parse(name):
+        counts, lines = count_once([programs.peers, "parse", name, str(times)])
+        bodies = [line.split() for line in lines]
+        return {
+            body: {"instructions": count / times, "fits": fits == "true", "length": int(length)}
+            for count, (body, length, fits) in zip(counts, bodies)
+        }
+
+    return {"instructions": parallel(parse, parsers), "allocations": allocations(programs)}
+
+
+def allocations(programs):
+    run = subprocess.run([programs.allocations], check=True, stdout=subprocess.PIPE, text=True)
+    found = {}
+    for line in run.stdout.splitlines():
+        what, body, count = line.split("\t")
+        found.setdefault(what, {})[body] = int(count)
+    return found
+
+
+# server
+
+
+def server(programs, quick):
+    jobs = {name: (name, SECRET) for name in SERVERS}
+    jobs["ours-hyper-filtered"] = ("ours-hyper-filtered", SECRET)
+    jobs["ours-hyper-wrong-secret"] = ("ours-hyper", "another-Secret_than-theirs")
+    names = body_names(quick)
+    # hyper hangs up on a body that it was told not to read and hasn't in its first read.
+    short = [name for name in names if (CORPUS / f"{name}.json").stat().st_size < 7500]
+
+    def count(job):
+        bodies = short if job in ("hyper-unread", "ours-hyper-wrong-secret") else names
+        return count_requests(programs, *jobs[job], bodies, 20 if quick else 100)
+
+    return parallel(count, jobs)
+
+
+def count_requests(programs, name, secret, bodies, times):
+    """Instructions of a request, for each body: what the server does between two marks."""
+    with Callgrind("mark", toggle=False) as grind:
+        statuses = {}
+        with Server(grind.command + [programs.peers, "serve", name]) as peer:
+            connection = Connection(peer.port)
+            peer.mark()
+            # What a mark costs by itself.
+            peer.mark()
+            for body in bodies:
+                requests = Requests(body, secret)
+                for _ in range(10):
+                    connection.ask(requests.next())
+                peer.mark()
+                for _ in range(times):
+                    statuses[body] = connection.ask(requests.next())[0]
+                peer.mark()
+        counts = grind.counts()
+        cost = counts[1]
+        return {
+            body: {"instructions": (counts[3 + 2 * index] - cost) / times, "status": statuses[body]}
+            for index, body in enumerate(bodies)
+        }
+
+
+# client
+
+
+def client(programs, quick):
+    listed = subprocess.run([programs.peers, "list"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    clients = re.search("clients: (.*)", listed).group(1).split(", ")
+    times = 50 if quick else 300
+    with Server([programs.peers, "serve", "api"]) as api:
+
+        def call(name):
+            counts, _ = count_once([programs.peers, "call", name, f"127.0.0.1:{api.port}", str(times)])
+            return counts[0] / times
+
+        return parallel(call, clients)
+
+
+# peers
+
+
+WRK = """
+local before, after = %s, %s
+local number = %d
+request = function()
+  number = number + 1
+  return before .. number .. after
+end
+done = function(summary, latency)
+  local errors = summary.errors
+  local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
+  io.write(string.format("RESULT %%d %%d %%d %%d\\n", summary.requests, summary.duration, latency:percentile(99), failed))
+end
+"""
+
+
+def quoted(text):
+    """A string as Lua reads it."""
+    return '"' + "".join(chr(b) if 32 <= b < 127 and b not in b'"\\' else "\\%03d" % b for b in text) + '"'
+
+
+def peers(programs, quick):
+    rounds, seconds = (2, 1) if quick else (7, 4)
+    commands = {name: ([programs.peers, "serve", name], {}) for name in SERVERS}
+    commands.update(language_bots())
+    running = {}
+    try:
+        for name, (command, environment) in commands.items():
+            pin = ["taskset", "-c", "0"] + command
+            running[name] = Server(pin, env={**os.environ, **environment}, stderr=subprocess.DEVNULL)
+        for name, one in list(running.items()):
+            if load(one.port, 1)["failed"]:
+                say(f"peers: {name} doesn't serve, and is left out")
+                running.pop(name).__exit__()
+        runs = []
+        for count in range(rounds):
+            order = list(running) if count % 2 == 0 else list(running)[::-1]
+            runs.append({name: load(running[name].port, seconds) for name in order})
+            say(f"peers: round {count + 1} of {rounds}")
+    finally:
+        for one in running.values():
+            one.__exit__()
+    return {name: beside_hyper(runs, name) for name in running}
+
+
+def beside_hyper(runs, name):
+    rates = [run[name]["rate"] / run["hyper"]["rate"] for run in runs]
+    p99s = [run[name]["p99"] / run["hyper"]["p99"] for run in runs]
+    return {
+        "rate": statistics.median(rates),
+        "rates": [min(rates), max(rates)],
+        "p99": statistics.median(p99s),
+        "failed": sum(run[name]["failed"] for run in runs),
+    }
+
+
+def load(port, seconds, connections=40):
+    requests = Requests(PLAIN)
+    script = WRK % (quoted(requests.before), quoted(requests.after), Requests.first)
+    # No run sends a number that another has sent.
+    Requests.first += seconds * 1_000_000
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
+        file.write(script)
+        file.flush()
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", file.name]
+        pin = ["taskset", "-c", "1"] if (os.cpu_count() or 1) > 1 else []
+        run = subprocess.run(pin + command + [f"http://127.0.0.1:{port}/bot"], stdout=subprocess.PIPE, text=True)
+    found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+)", run.stdout)
+    if not found:
+        return {"rate": 0, "p99": 1, "failed": 1}
+    count, micros, p99, failed = map(int, found.groups())
+    return {"rate": count * 1e6 / micros, "p99": max(p99, 1), "failed": failed}
+
+
+def language_bots():
+    """Those whose language is here, with what they need installed into a folder of their own."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "tower-telegram" / "benches"
+    environment = {"BENCH_TOKEN": TOKEN, "BENCH_SECRET": SECRET, "NODE_ENV": "production"}
+    found = {}
+    try:
+        if shutil.which("node") and shutil.which("npm"):
+            folder = install(cache, "package-lock.json", install_node)
+            node = {**environment, "NODE_PACKAGES": str(folder)}
+            for name in ("grammy", "telegraf"):
+                found[name] = (["node", str(LANGUAGES / f"bot_{name}.mjs")], node)
+        folder = install(cache, "requirements.txt", install_python)
+        found["aiogram"] = ([str(folder / "bin" / "python"), str(LANGUAGES / "bot_aiogram.py")], environment)
+    except (OSError, subprocess.CalledProcessError) as error:
+        say(f"peers: not every language is here: {error}")
+    return found
+
+
+def install(cache, lock, run):
+    folder = cache / f"{lock.split('.')[0]}-{hash_of(LANGUAGES / lock)}"
+    if not (folder / ".installed").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        run(folder)
+        (folder / ".installed").touch()
+    return folder
+
+
+def hash_of(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def install_node(folder):
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(LANGUAGES / name, folder)
+    quiet = ["npm", "ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"]
+    subprocess.run(quiet, cwd=folder, check=True)
+
+
+def install_python(folder):
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    pip = [folder / "bin" / "pip", "install", "--quiet", "--requirement", LANGUAGES / "requirements.txt"]
+    subprocess.run(pip, check=True)
+
+
+# memory
+
+
+def memory(programs, quick):
+    connections = 1000 if quick else 10_000
+    files = connections + 200
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(files, most), most))
+    names = ("hyper", "ours-hyper", "ours-hyper-default", "axum-bytes", "ours-axum-default")
+    found = allocations(programs)
+    return {
+        "connections": connections,
+        "idle": {name: idle(programs, name, connections) for name in names},
+        "id": {what: counts[""] for what, counts in found.items() if what.startswith("bytes an id")},
+    }
+
+
+def idle(programs, name, connections):
+    """Bytes that a connection keeps after it has brought one update."""
+    requests = Requests(PLAIN)
+    with Server([programs.peers, "serve", name]) as peer:
+        Connection(peer.port).ask(requests.next())
+        before = resident(peer.process.pid)
+        kept = []
+        for _ in range(connections):
+            connection = Connection(peer.port)
+            connection.ask(requests.next())
+            kept.append(connection)
+        return (resident(peer.process.pid) - before) / connections
+
+
+def resident(pid):
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1)) * 1024
+
+
+# weight
+
+
+def weight(_programs, _quick):
+    run = subprocess.run(["bash", HERE / "weight.sh"], check=True, stdout=subprocess.PIPE, text=True)
+    rows = [[cell.strip() for cell in line.strip("| \n").split("|")] for line in run.stdout.splitlines()]
+    return {"columns": rows[0], "rows": rows[2:]}
+
+
+# Reports
+
+
+def mean(ratios):
+    ratios = list(ratios)
+    return math.exp(sum(map(math.log, ratios)) / len(ratios)) if ratios else None
+
+
+def parse_ratio(data, name, base="IgnoredAny"):
+    """Over the bodies that `name` can read."""
+    counts = data["micro"]["instructions"]
+    return mean(
+        one["instructions"] / counts[base][body]["instructions"]
+        for body, one in counts[name].items()
+        if one["fits"] and counts[base][body]["fits"]
+    )
+
+
+def request_ratio(data, name, base="hyper"):
+    counts = data["server"]
+    both = [body for body in counts[name] if body in counts[base]]
+    return mean(counts[name][body]["instructions"] / counts[base][body]["instructions"] for body in both)
+
+
+def plain_ratio(data, name, base="hyper"):
+    counts = data["server"]
+    return counts[name][PLAIN]["instructions"] / counts[base][PLAIN]["instructions"]
+
+
+def targets(data):
+    """Rows of: what, the figure as text, the target as text, whether it's met."""
+    rows = []
+
+    def at_most(what, figure, limit, shown="{:.2f}", unit="", stretch=None):
+        text = "≤ " + shown.format(limit) + unit + (f" (stretch {shown.format(stretch)})" if stretch else "")
+        verdict = figure <= limit
+        rows.append((what, shown.format(figure) + unit, text, verdict))
+
+    def at_least(what, figure, limit, stretch=None):
+        text = f"≥ {limit:.2f} ×" + (f" (stretch {stretch:.2f})" if stretch else "")
+        rows.append((what, f"{figure:.2f} ×", text, figure >= limit))
+
+    if "micro" in data:
+        allocated = data["micro"]["allocations"]
+        at_most("full typed parse, against `IgnoredAny`", parse_ratio(data, OURS), 1.8, unit=" ×", stretch=1.5)
+        at_least("full typed parse, fewer instructions than teloxide-core", 1 / parse_ratio(data, OURS, "teloxide-core"), 3)
+        at_least("full typed parse, fewer instructions than frankenstein", 1 / parse_ratio(data, OURS, "frankenstein"), 1.9)
+        at_most("allocations, plain text message", allocated[OURS][PLAIN], 6, "{}")
+        at_most("allocations, 30 KB keyboard message", allocated[OURS][LONG], 300, "{}")
+        scan = max(one["instructions"] for one in data["micro"]["instructions"]["head scan"].values())
+        at_most("head scan, instructions, the longest", scan, 150, "{:.0f}")
+        at_most("head scan, allocations, the most", max(allocated["head scan"].values()), 0, "{}")
+        at_most("wrong secret, allocations of ours, the most", max(allocated["wrong secret"].values()), 0, "{}")
+        at_most("encode `SendMessage`, allocations", allocated["encode"]["sendMessage"], 1, "{}")
+    if "server" in data:
+        unread = request_ratio(data, "ours-hyper-wrong-secret", "hyper-unread")
+        at_most("wrong secret, against bare hyper that doesn't read", unread, 1.03, unit=" ×")
+        at_most("filtered-out update, against bare hyper", request_ratio(data, "ours-hyper-filtered"), 1.10, unit=" ×")
+        for ratio, bodies in ((plain_ratio, "plain text"), (request_ratio, "all bodies")):
+            stack = ratio(data, "ours-hyper")
+            at_most(f"whole stack without delivery, against bare hyper, {bodies}", stack, 1.9, unit=" ×", stretch=1.7)
+            third = ratio(data, "ours-hyper", "teloxide-webhook")
+            at_most(f"whole stack without delivery, against teloxide's webhook, {bodies}", third, 1 / 3, unit=" ×")
+            delivery = ratio(data, "ours-hyper-delivery")
+            at_most(f"whole stack with delivery, against bare hyper, {bodies}", delivery, 2.1, unit=" ×")
+    if "peers" in data:
+        ours = data["peers"]["ours-hyper-default"]
+        at_least("requests/s at 40 connections, whole stack as it comes", ours["rate"], 0.80, stretch=0.85)
+        at_most("p99 at 40 connections, whole stack as it comes", ours["p99"], 1.3, unit=" ×")
+    if "client" in data:
+        calls = data["client"]
+        at_most("`client.send`, against raw hyper-util", calls[OURS] / calls["hyper-util"], 1.4, unit=" ×", stretch=1.25)
+    if "memory" in data:
+        idle = data["memory"]["idle"]
+        at_most("an idle connection, against bare hyper", idle["ours-hyper-default"] / idle["hyper"], 1.15, unit=" ×")
+        for what, count in data["memory"]["id"].items():
+            at_most(f"a remembered update: {what}", count, 40, "{}", " bytes")
+    if "weight" in data:
+        rows += weight_targets(data["weight"])
+    return rows
+
+
+def weight_targets(table):
+    cells = {row[0]: dict(zip(table["columns"], row)) for row in table["rows"]}
+    if "teloxide-bot" not in cells:
+        return []
+    theirs, rows = cells["teloxide-bot"], []
+    for column, limit, what in (("user CPU, s", 0.5, "cold release build, user CPU"), ("stripped, KiB", 0.6, "stripped size")):
+        figure = float(cells["ours-bot"][column]) / float(theirs[column])
+        rows.append((f"{what}, against teloxide", f"{figure:.2f} ×", f"≤ {limit:.2f} ×", figure <= limit))
+    return rows
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows]) + "\n"
+
+
+def number(count):
+    return f"{count:,.0f}"
+
+
+def micro_report(data):
+    counts, allocated = data["micro"]["instructions"], data["micro"]["allocations"]
+    rows = []
+    for name in counts:
+        if name == "head scan":
+            continue
+        fits = sum(one["fits"] for one in counts[name].values())
+        rows.append((
+            name, f"{parse_ratio(data, name):.2f}", number(counts[name][PLAIN]["instructions"]),
+            allocated[name][PLAIN], allocated[name][LONG], f"{fits} of {len(counts[name])}",
+        ))
+    head = ("what reads the body", "instructions, `IgnoredAny` = 1", "plain text, instructions",
+            "plain text, allocations", "30 KB keyboard, allocations", "bodies read")
+    bars = [(name, parse_ratio(data, name)) for name in counts if name not in ("head scan", "own struct")]
+    return table(head, rows), bars
+
+
+def server_report(data):
+    counts, rows, bars = data["server"], [], []
+    names = {**SERVERS, "ours-hyper-filtered": "ours on hyper, filtered out",
+             "ours-hyper-wrong-secret": "ours on hyper, wrong secret"}
+    for name, shown in names.items():
+        plain = counts[name][PLAIN]["instructions"]
+        is_refusal = name == "ours-hyper-wrong-secret"
+        refused = 0 if is_refusal else sum(one["status"] != 200 for one in counts[name].values())
+        rows.append((shown, number(plain), f"{plain / counts['hyper'][PLAIN]['instructions']:.2f}",
+                     f"{request_ratio(data, name):.2f}", refused or ""))
+        if name not in ("hyper-unread", "ours-hyper-deadline", "ours-hyper-filtered", "ours-hyper-wrong-secret"):
+            bars.append((shown, plain / counts["hyper"][PLAIN]["instructions"]))
+    head = ("server", "plain text, instructions", "against bare hyper", "the same, over all bodies", "bodies refused")
+    return table(head, rows), bars
+
+
+def client_report(data):
+    calls = data["client"]
+    base = calls["hyper-util"]
+    rows = [(name, number(count), f"{count / base:.2f}") for name, count in calls.items()]
+    return table(("client", "instructions", "against hyper-util"), rows), [(name, count / base) for name, count in calls.items()]
+
+
+def peers_report(data):
+    rows, bars = [], []
+    for name, one in data["peers"].items():
+        shown = {**SERVERS, **LANGUAGE_BOTS}[name]
+        low, high = one["rates"]
+        rows.append((shown, f"{one['rate']:.2f}", f"{low:.2f} to {high:.2f}", f"{one['p99']:.2f}", one["failed"] or ""))
+        if name != "hyper-unread":
+            bars.append((shown, one["rate"]))
+    return table(("server", "requests/s, bare hyper = 1", "in the rounds", "p99, bare hyper = 1", "failed"), rows), bars
+
+
+def memory_report(data):
+    idle = data["memory"]["idle"]
+    rows = [(SERVERS[name], number(count), f"{count / idle['hyper']:.2f}") for name, count in idle.items()]
+    rows += [(what, count, "") for what, count in data["memory"]["id"].items()]
+    return table(("what", "bytes", "against bare hyper"), rows), None
+
+
+def weight_report(data):
+    return table(data["weight"]["columns"], data["weight"]["rows"]), None
+
+
+REPORTS = {
+    "micro": ("Parsing", "Instructions (callgrind) of reading a body as an update, the geometric mean over the bodies that can be read; blocks allocated.", micro_report),
+    "server": ("A webhook request", "Instructions (callgrind, user space) of a request on a kept connection, from the socket to the socket. The bot echoes a text in its answer; teloxide's and tgbot's webhooks can't answer with one and only read it.", server_report),
+    "client": ("A call", "Instructions of `sendMessage` on a kept connection, with its result read. hyper-util sends a ready-made body and reads nothing.", client_report),
+    "peers": ("A loaded webhook", "Requests per second with 40 connections (`wrk`), server and load on a core each, the median of interleaved rounds; each update has a number of its own.", peers_report),
+    "memory": ("Memory", "What a server keeps for a connection that is idle after one update (resident set), and what the memory of deliveries takes.", memory_report),
+    "weight": ("Builds", "Cold builds.", weight_report),
+}
+
+
+def plot(title, bars):
+    """A bar plot that can be read on light and on dark."""
+    width, label, row, top = 760, 250, 26, 44
+    most = max(value for _, value in bars)
+    height = top + row * len(bars) + 12
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-label="{title}">',
+        "<style>text{font:13px system-ui,sans-serif;fill:#1f2328}.title{font-weight:600}.bar{fill:#8c959f}.ours{fill:#0a7ea4}",
+        "@media(prefers-color-scheme:dark){text{fill:#e6edf3}.bar{fill:#6e7681}.ours{fill:#3fb6d8}}</style>",
+        f'<text class="title" x="8" y="24">{title}</text>',
+    ]
+    for index, (name, value) in enumerate(bars):
+        y = top + row * index
+        length = max(1, (width - label - 70) * value / most)
+        kind = "bar ours" if name.startswith("ours") or name == OURS else "bar"
+        lines.append(f'<text x="{label - 8}" y="{y + 14}" text-anchor="end">{name}</text>')
+        lines.append(f'<rect class="{kind}" x="{label}" y="{y}" width="{length:.1f}" height="18" rx="2"/>')
+        lines.append(f'<text x="{label + length + 6:.1f}" y="{y + 14}">{value:.2f}</text>')
+    return "\n".join(lines + ["</svg>"]) + "\n"
+
+
+PLOTS = {
+    "micro": "Instructions to read an update (serde's IgnoredAny = 1, less is better)",
+    "server": "Instructions of a webhook request (bare hyper = 1, less is better)",
+    "client": "Instructions of a call (raw hyper-util = 1, less is better)",
+    "peers": "Requests per second at 40 connections (bare hyper = 1, more is better)",
+}
+
+
+def write_report(data, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [(what, figure, target, "yes" if met else "**no**") for what, figure, target, met in targets(data)]
+    text = ["# Results\n", "Written by `benches/run.py`; the figures are in `results.json`.\n"]
+    text += ["## Targets\n", table(("what", "figure", "target", "met"), rows)]
+    for part, (title, words, report) in REPORTS.items():
+        if part not in data:
+            continue
+        shown, bars = report(data)
+        ran = data["ran"][part]
+        text += [f"## {title}\n", f"{words}\n"]
+        if part in PLOTS:
+            order = sorted(bars, key=lambda bar: bar[1], reverse=part == "peers")
+            (folder / f"{part}.svg").write_text(plot(PLOTS[part], order))
+            text.append(f"![{PLOTS[part]}]({part}.svg)\n")
+        text += [shown, f"{ran['date']}, `{ran['command']}`, {ran['machine']}.\n"]
+    (folder / "README.md").write_text("\n".join(text))
+    (folder / "results.json").write_text(json.dumps(data, indent=1, sort_keys=True) + "\n")
+    return "\n".join(text)
+
+
+def machine():
+    kib = int(re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text()).group(1))
+    return f"{os.cpu_count()} cores, {round(kib / 2**20)} GiB"
+
+
+def say(line):
+    print(line, file=sys.stderr, flush=True)
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--only", default=",".join(PARTS), help="parts, with commas between")
+    arguments.add_argument("--quick", action="store_true", help="a look, not a result")
+    arguments.add_argument("--out", type=Path, help="where to write; benches/results/ unless it's --quick")
+    options = arguments.parse_args()
+    parts = options.only.split(",")
+    if unknown := set(parts) - set(PARTS):
+        arguments.error(f"no such part: {', '.join(unknown)}")
+    needed = {"valgrind": {"micro", "server", "client"}, "wrk": {"peers"}, "taskset": {"peers"}}
+    for tool, wanted in needed.items():
+        if wanted & set(parts) and not shutil.which(tool):
+            arguments.error(f"{tool} is missing: apt-get install valgrind wrk util-linux")
+
+    folder = options.out or (None if options.quick else RESULTS)
+    kept = folder / "results.json" if folder else None
+    data = json.loads(kept.read_text()) if kept and kept.exists() else {"ran": {}}
+    programs = Programs()
+    command = " ".join(["python3 benches/run.py", *sys.argv[1:]])
+    for part in parts:
+        began = time.monotonic()
+        data[part] = globals()[part](programs, options.quick)
+        date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
+        data["ran"][part] = {"date": date, "command": command, "machine": machine()}
+        say(f"{part}: {time.monotonic() - began:.0f} s")
+    with tempfile.TemporaryDirectory() as nowhere:
+        print(write_report(data, folder or Path(nowhere)))
+
+
+if __name__ == "__main__":
+    main()
