@@ -274,6 +274,16 @@ async fn d8_d12_an_update_without_a_turn_is_503_and_none_of_its_attempts() {
         assert_eq!(answer.extensions().get(), Some(&Rejection::Lock));
     }
     assert_eq!(send(message).await.status(), 200);
+    // The answer doesn't wait for that.
+    while noted
+        .lock()
+        .expect("nobody panics")
+        .last()
+        .map(String::as_str)
+        != Some("given back")
+    {
+        tokio::task::yield_now().await;
+    }
     assert_eq!(send(message).await.status(), 200, "it was handled");
     assert_eq!(send(pressed).await.status(), 503);
     // The lock says nothing any more.

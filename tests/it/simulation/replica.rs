@@ -12,7 +12,7 @@ use std::{
 
 use http::{Request, Response, header};
 use tokio::{
-    sync::watch,
+    sync::Notify,
     task::AbortHandle,
     time::{Instant, Sleep, sleep, sleep_until},
 };
@@ -57,7 +57,9 @@ impl Scene {
 #[derive(Debug)]
 pub(crate) struct Life {
     pub(crate) id: ReplicaId,
-    is_over: watch::Sender<bool>,
+    is_over: AtomicBool,
+    /// Wakes in the order of asking, where a `watch` would in any, so that a seed repeats a run.
+    over: Notify,
     stalled_until: Mutex<Option<Instant>>,
 }
 
@@ -65,23 +67,27 @@ impl Life {
     fn new(id: ReplicaId) -> Arc<Self> {
         Arc::new(Self {
             id,
-            is_over: watch::Sender::new(false),
+            is_over: AtomicBool::new(false),
+            over: Notify::new(),
             stalled_until: Mutex::new(None),
         })
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        *self.is_over.borrow()
+        self.is_over.load(Ordering::Relaxed)
     }
 
     fn end(&self) {
-        self.is_over.send_replace(true);
+        self.is_over.store(true, Ordering::Relaxed);
+        self.over.notify_waiters();
     }
 
     async fn ends(&self) {
-        let mut is_over = self.is_over.subscribe();
-        // It has this sender as long as it is there itself.
-        is_over.wait_for(|is_over| *is_over).await.ok();
+        let mut over = pin!(self.over.notified());
+        over.as_mut().enable();
+        if !self.is_over() {
+            over.await;
+        }
     }
 
     fn stalls(&self) -> Option<Instant> {
