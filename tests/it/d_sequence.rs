@@ -282,7 +282,7 @@ async fn d8_d12_an_update_without_a_turn_is_503_and_none_of_its_attempts() {
         .map(String::as_str)
         != Some("given back")
     {
-        tokio::task::yield_now().await;
+        yield_now().await;
     }
     assert_eq!(send(message).await.status(), 200, "it was handled");
     assert_eq!(send(pressed).await.status(), 503);

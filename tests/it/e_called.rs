@@ -26,7 +26,12 @@ rows! {
     e5_what_telegram_refuses_is_done_and_what_may_work_later_comes_again
     e5_where_nobody_listens_the_update_comes_again
     e5_a_file_that_cant_be_read_makes_the_update_come_again
+    e5_a_file_goes_through_the_client_with_a_reply_that_is_too_long
+    e5_a_file_that_cant_be_read_for_an_answer_isnt_tried_again_for_a_call
+    e3_a_file_on_the_disk_is_in_the_answer
 }
+
+const ON_DISK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
 
 /// A bot that always answers so.
 async fn bot(
@@ -147,24 +152,22 @@ async fn e5_a_file_that_cant_be_read_makes_the_update_come_again(server: Server)
     assert!(telegram.received().is_empty());
 }
 
-#[tokio::test]
-async fn e5_a_file_goes_through_the_client_with_a_reply_that_is_too_long() {
+async fn e5_a_file_goes_through_the_client_with_a_reply_that_is_too_long(server: Server) {
     let long = || {
-        let file = InputFile::path(concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE"));
+        let file = InputFile::path(ON_DISK);
         let long = "x".repeat(MAX_REPLY_ARGUMENTS);
         let reply = SendDocument::new(42, file).caption(long);
         reply.into_reply().expect("a reply")
     };
     let telegram = Scripted::start([], "{}").await;
-    let bot = bot(Some(client_of(&telegram)), long).await;
+    let bot = bot(server, Some(client_of(&telegram)), long).await;
     assert_eq!(status(&bot).await, 200);
     let received = telegram.received();
     assert_eq!(received[0].path(), "/bot7:secret/sendDocument");
     assert_eq!(received.len(), 1);
 }
 
-#[tokio::test]
-async fn e5_a_file_that_cant_be_read_for_an_answer_isnt_tried_again_for_a_call() {
+async fn e5_a_file_that_cant_be_read_for_an_answer_isnt_tried_again_for_a_call(server: Server) {
     let unreadable = || {
         let reply = SendDocument::new(42, InputFile::path("/no/such/file"));
         reply.into_reply().expect("a reply")
@@ -172,7 +175,7 @@ async fn e5_a_file_that_cant_be_read_for_an_answer_isnt_tried_again_for_a_call()
     let log = Log::default();
     let _guard = tracing::subscriber::set_default(log.clone());
     let telegram = Scripted::start([], "{}").await;
-    let bot = bot(Some(client_of(&telegram)), unreadable).await;
+    let bot = bot(server, Some(client_of(&telegram)), unreadable).await;
     assert_eq!(status(&bot).await, 500);
     assert!(
         log.text().contains("can't be sent as an answer"),
@@ -181,17 +184,23 @@ async fn e5_a_file_that_cant_be_read_for_an_answer_isnt_tried_again_for_a_call()
     );
 }
 
-#[tokio::test]
-async fn e3_a_file_on_the_disk_is_in_the_answer() {
+async fn e3_a_file_on_the_disk_is_in_the_answer(server: Server) {
     let reply = || {
-        let file = InputFile::path(concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE"));
+        let file = InputFile::path(ON_DISK);
         let reply = SendDocument::new(42, file).into_reply();
         reply.expect("a reply")
     };
-    let answer = bot(None, reply).await.send(&Call::new(MESSAGE)).await;
+    let bot = bot(server, None, reply).await;
+    let answer = bot.send(&Call::new(MESSAGE)).await;
     assert_eq!(answer.status, 200);
     let body = String::from_utf8_lossy(&answer.body);
-    assert!(body.contains(include_str!("../../LICENSE")), "{body}");
+    assert!(
+        body.contains(include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/Cargo.toml"
+        ))),
+        "{body}"
+    );
 }
 
 #[tokio::test]
