@@ -175,6 +175,18 @@ async fn f2_a_wait_that_would_end_too_late_is_not_begun() {
     assert_eq!(made.len(), 2);
 }
 
+#[tokio::test(start_paused = true)]
+async fn f2_a_wait_that_would_end_after_the_calls_deadline_is_not_begun() {
+    for (wait, attempts) in [(7, 2), (21, 1)] {
+        let mut call = to_chat(1);
+        let due = Instant::now() + Duration::from_secs(20);
+        call.extensions_mut().insert(Deadline::at(due));
+        let (answer, made) = play(RetryLayer::new(), call, [flooded(wait)]).await;
+        assert_eq!(made.len(), attempts, "{wait} s");
+        assert_eq!(answer.is_ok(), attempts == 2, "{wait} s");
+    }
+}
+
 /// The time that an attempt takes counts too, and each call has its own: a service that kept its
 /// first call's start would have no time left after two minutes.
 #[tokio::test(start_paused = true)]
