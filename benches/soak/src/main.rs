@@ -46,7 +46,7 @@ use crate::{
 const CONNECTIONS: usize = 40;
 
 /// So many ids are remembered before the measuring begins, that from then on each takes another's place.
-const REMEMBERED: usize = 20_000;
+const REMEMBERED: usize = 100_000;
 
 const EVERY: Duration = Duration::from_secs(10);
 

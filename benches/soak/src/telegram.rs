@@ -25,9 +25,9 @@ pub(crate) const SECRET: &str = "a-soaked_Secret";
 /// How many of a connection's updates that are over may be sent again.
 const OVER: usize = 64;
 
-/// And until when, from when they were sent first. The bot forgets the oldest of 20,000, by the order in
-/// which they came: at 2000 a second those of ten seconds ago.
-const STILL_KNOWN: Duration = Duration::from_secs(5);
+/// And until when, from when they were sent first. The bot forgets the oldest of 100,000, by the order in
+/// which they came: at 2000 a second those of fifty seconds ago.
+const STILL_KNOWN: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Default)]
 pub(crate) struct Count {
