@@ -225,7 +225,8 @@ impl Client {
     }
 }
 
-/// The method isn't kept while it's called.
+/// Takes the method, so that it isn't kept while the call is made.
+#[allow(clippy::needless_pass_by_value)]
 fn encode<M: Method>(method: M) -> Result<ApiRequest, Error> {
     ApiRequest::new(&method)
 }
