@@ -35,6 +35,7 @@ enum End {
 }
 
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // Each is a note of its own.
 struct Grant {
     ticket: Ticket,
     replica: ReplicaId,
@@ -52,6 +53,7 @@ struct Grant {
 }
 
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // Each is a note of its own.
 struct Page {
     grants: Vec<Grant>,
     /// Claims of which only the store knows whether they were granted.
@@ -87,7 +89,7 @@ impl Page {
 }
 
 #[derive(Debug, Default)]
-struct Pages {
+struct Notes {
     pages: HashMap<i64, Page>,
     /// The claims that each replica has open.
     open: BTreeMap<ReplicaId, BTreeSet<i64>>,
@@ -104,7 +106,7 @@ struct Pages {
 
 #[derive(Debug)]
 pub(crate) struct Book {
-    pages: Mutex<Pages>,
+    pages: Mutex<Notes>,
     /// Without a layer for it there are no claims.
     has_claims: bool,
     is_exact: bool,
@@ -119,11 +121,11 @@ impl Book {
         }
     }
 
-    fn pages(&self) -> MutexGuard<'_, Pages> {
+    fn pages(&self) -> MutexGuard<'_, Notes> {
         self.pages.lock().expect("nobody panics with it")
     }
 
-    fn open<T>(&self, id: i64, write: impl FnOnce(&mut Pages, &mut Page) -> T) -> T {
+    fn open<T>(&self, id: i64, write: impl FnOnce(&mut Notes, &mut Page) -> T) -> T {
         let mut pages = self.pages();
         let mut page = pages.pages.remove(&id).unwrap_or_default();
         let written = write(&mut pages, &mut page);
@@ -441,7 +443,7 @@ impl Book {
     }
 }
 
-impl Pages {
+impl Notes {
     fn violation(&mut self, what: String) {
         self.violations.push(what);
     }

@@ -79,6 +79,7 @@ impl Chances {
 
 /// What becomes of the replicas, and how often, in seconds on average.
 #[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::struct_field_names)] // It says what the number is.
 pub(crate) struct Blows {
     pub(crate) killed_every: Option<f64>,
     pub(crate) stalled_every: Option<f64>,
@@ -141,7 +142,7 @@ fn from_env<T: std::str::FromStr>(name: &str) -> Option<T> {
 pub(crate) async fn run<P: Place + Send + Sync + 'static>(plan: Plan, place: Arc<P>) -> Sum {
     let (seed, updates) = (plan.seed, plan.updates);
     let began = std::time::Instant::now();
-    let world = World::start(plan, place);
+    let world = World::start(plan, &place);
     let told = telegram::deliver_all(&world).await;
     world.stop();
     let sum = world.book.sum(told);
@@ -229,7 +230,7 @@ async fn d1_without_the_layer_effects_are_repeated() {
 #[tokio::test(start_paused = true)]
 async fn d1_a_store_that_grants_what_another_holds_is_found_out() {
     let place = Arc::new(SharedLeased::careless());
-    let world = World::start(Plan::new(2_000), place);
+    let world = World::start(Plan::new(2_000), &place);
     let told = telegram::deliver_all(&world).await;
     world.stop();
     let sum = world.book.sum(told);

@@ -329,7 +329,7 @@ enum Blow {
 }
 
 impl World {
-    pub(crate) fn start<P: Place + Send + Sync + 'static>(plan: Plan, place: Arc<P>) -> Arc<Self> {
+    pub(crate) fn start<P: Place + Send + Sync + 'static>(plan: Plan, place: &Arc<P>) -> Arc<Self> {
         let scene = Arc::new(Scene {
             book: Book::new(plan.delivers, plan.is_exact),
             plan,
@@ -343,8 +343,8 @@ impl World {
         });
         let mut fates = Vec::new();
         for at in 0..world.scene.plan.replicas {
-            world.set(at, Some(world.replica(&*place)));
-            let fate = Arc::clone(&world).fate(at, Arc::clone(&place));
+            world.set(at, Some(world.replica(&**place)));
+            let fate = Arc::clone(&world).fate(at, Arc::clone(place));
             fates.push(tokio::spawn(fate).abort_handle());
         }
         fates.push(tokio::spawn(Arc::clone(&world).store_fate()).abort_handle());
