@@ -89,15 +89,31 @@ pub(super) type Flying = Pin<Box<dyn Future<Output = Option<Answer>> + Send>>;
 
 type Handling<'a> = &'a mut (dyn Future<Output = Result<Answer, Failure>> + Unpin + Send);
 
+/// What is known of an update beside its number. All of it, only where somebody takes what is given up.
+pub(super) struct Luggage {
+    update_type: UpdateType,
+    letter: Option<Box<RawUpdate>>,
+}
+
+impl Luggage {
+    pub(super) fn new<St>(shared: &Shared<St>, update: &RawUpdate) -> Self {
+        let hook = shared.dead_letter.as_ref();
+        Self {
+            update_type: update.update_type(),
+            letter: hook.map(|_| Box::new(update.clone())),
+        }
+    }
+}
+
 /// Handles an update, and sees to it that its answer goes to one asker.
-pub(super) fn fly<St, H>(mut place: Place<St>, update: RawUpdate, mut handling: H) -> Flying
+pub(super) fn fly<St, H>(mut place: Place<St>, luggage: Luggage, mut handling: H) -> Flying
 where
     St: DeliveryStore,
     H: Future<Output = Result<Answer, Failure>> + Unpin + Send + 'static,
 {
     // A block, as the arguments of an async function are there twice.
     Box::pin(async move {
-        let answer = place.until_cut_off(&update, &mut handling).await?;
+        let answer = place.until_cut_off(&luggage, &mut handling).await?;
         place.land();
         answer
     })
@@ -107,11 +123,11 @@ impl<St: DeliveryStore> Place<St> {
     /// Nothing if it was cut off; else what who asked first is answered, if they still wait.
     async fn until_cut_off(
         &self,
-        update: &RawUpdate,
+        luggage: &Luggage,
         handling: Handling<'_>,
     ) -> Option<Option<Answer>> {
         let flights = &self.shared.flights;
-        let mut run = pin!(self.shared.run(self.key, update, handling));
+        let mut run = pin!(self.shared.run(self.key, luggage, handling));
         let mut cut = pin!(flights.are_cut_off());
         poll_fn(|cx| {
             if flights.is_cut_off() {
@@ -132,48 +148,53 @@ impl<St: DeliveryStore> Shared<St> {
     async fn run(
         &self,
         key: DeliveryKey,
-        update: &RawUpdate,
+        luggage: &Luggage,
         handling: Handling<'_>,
     ) -> Option<Answer> {
-        let landing = match self.store.claim(key).await {
-            Ok(Claim::Granted(ticket)) => self.handle(ticket, update, handling).await,
-            Ok(Claim::Busy { lease }) => {
-                let longest = retry_after(update.update_type(), u32::MAX);
-                let seconds = lease.clamp(Duration::from_secs(1), longest);
-                turned_away(Rejection::Busy, seconds).into()
-            }
-            Ok(Claim::Done { reply: None }) => Landing::from(empty()),
-            Ok(Claim::Done { reply: Some(reply) }) => Box::pin(respond(reply)).await.into(),
-            Err(error) => store_failed(&error, update.update_type()).into(),
-        };
-        self.land(key, landing).await
-    }
-
-    async fn handle(&self, ticket: Ticket, update: &RawUpdate, handling: Handling<'_>) -> Landing {
-        // The last attempt died without a word: once more would only do the same again.
-        let handled = if ticket.attempt > self.max_attempts {
-            Err(Failure::vanished())
-        } else {
-            self.attempt(&ticket, handling).await.inspect_err(log)
-        };
-        let answer = handled.unwrap_or_else(failed);
-        if answer.status().is_success() {
-            return self.finish(ticket, answer).await;
-        }
         // What is rare is boxed, here and elsewhere, so that the usual way is small.
-        let answer = if was_turned_away(&answer) {
-            Box::pin(self.release(ticket, answer)).await
-        } else {
-            Box::pin(self.failed(ticket, update, answer)).await
+        let landing = match self.store.claim(key).await {
+            Ok(Claim::Granted(ticket)) => {
+                let answer = self.attempt(ticket, handling).await.unwrap_or_else(failed);
+                if answer.status().is_success() {
+                    self.finish(ticket, answer).await
+                } else {
+                    Box::pin(self.unsuccessful(ticket, luggage, answer))
+                        .await
+                        .into()
+                }
+            }
+            other => Box::pin(self.not_granted(other, luggage)).await.into(),
         };
-        answer.into()
+        if !landing.kept && self.flights.land_first(key) {
+            return Some(landing.answer);
+        }
+        Box::pin(self.land_among_others(key, landing)).await
     }
 
-    async fn attempt(&self, ticket: &Ticket, handling: Handling<'_>) -> Result<Answer, Failure> {
-        match self.store.renew_every() {
-            None => handling.await,
-            Some(every) => Box::pin(self.renewing(ticket, every, handling)).await,
+    /// It isn't ours to handle.
+    async fn not_granted(&self, claim: Result<Claim, StoreError>, luggage: &Luggage) -> Answer {
+        match claim {
+            Ok(Claim::Done { reply: Some(reply) }) => respond(reply).await,
+            Ok(Claim::Done { reply: None } | Claim::Granted(_)) => empty(),
+            Ok(Claim::Busy { lease }) => {
+                let longest = retry_after(luggage.update_type, u32::MAX);
+                let seconds = lease.clamp(Duration::from_secs(1), longest);
+                turned_away(Rejection::Busy, seconds)
+            }
+            Err(error) => store_failed(&error, luggage.update_type),
         }
+    }
+
+    async fn attempt(&self, ticket: Ticket, handling: Handling<'_>) -> Result<Answer, Failure> {
+        // The last attempt died without a word: once more would only do the same again.
+        if ticket.attempt > self.max_attempts {
+            return Err(Failure::vanished());
+        }
+        let handled = match self.store.renew_every() {
+            None => handling.await,
+            Some(every) => Box::pin(self.renewing(&ticket, every, handling)).await,
+        };
+        handled.inspect_err(log)
     }
 
     /// Keeps the claim while the handler runs.
@@ -218,8 +239,8 @@ impl<St: DeliveryStore> Shared<St> {
         let key = ticket.key;
         let can_be_kept = has_reply(&answer) && answer.body().reply().uploads().is_empty();
         let kept = can_be_kept && !self.flights.is_awaited(key);
-        let reply = kept.then(|| answer.body().reply().clone());
-        match self.store.finish(&ticket, reply.as_ref()).await {
+        let reply = kept.then(|| Box::new(answer.body().reply().clone()));
+        match self.store.finish(&ticket, reply.as_deref()).await {
             Ok(true) => Landing { answer, kept },
             Ok(false) => {
                 tracing::warn!(
@@ -256,6 +277,14 @@ impl<St: DeliveryStore> Shared<St> {
         });
     }
 
+    async fn unsuccessful(&self, ticket: Ticket, luggage: &Luggage, answer: Answer) -> Answer {
+        if was_turned_away(&answer) {
+            self.release(ticket, answer).await
+        } else {
+            self.failed(ticket, luggage, answer).await
+        }
+    }
+
     /// There was no room for it further in. That is no failure of the update's.
     async fn release(&self, ticket: Ticket, answer: Answer) -> Answer {
         if let Err(error) = self.store.release(&ticket).await {
@@ -265,36 +294,35 @@ impl<St: DeliveryStore> Shared<St> {
         answer
     }
 
-    async fn failed(&self, ticket: Ticket, update: &RawUpdate, answer: Answer) -> Answer {
+    async fn failed(&self, ticket: Ticket, luggage: &Luggage, answer: Answer) -> Answer {
         let failure = answer.extensions().get::<Failure>().cloned();
         let failure = failure.unwrap_or_else(|| Failure::status(answer.status()));
         let attempt = ticket.attempt;
         if attempt >= self.max_attempts {
-            return self.give_up(ticket, update, failure).await;
+            return self.give_up(ticket, luggage, failure).await;
         }
-        let update_type = update.update_type();
         if let Err(error) = self.store.fail(&ticket).await {
             tracing::error!(
                 error = &error as &(dyn Error + 'static),
                 "it isn't noted that an update failed"
             );
         }
-        with_retry_after(answer, retry_after(update_type, attempt))
+        with_retry_after(answer, retry_after(luggage.update_type, attempt))
     }
 
     /// It mustn't hold up its chat for a day, so that it ends in a 200; unless nobody could take it.
-    async fn give_up(&self, ticket: Ticket, update: &RawUpdate, failure: Failure) -> Answer {
-        let update_type = update.update_type();
+    async fn give_up(&self, ticket: Ticket, luggage: &Luggage, failure: Failure) -> Answer {
+        let update_type = luggage.update_type;
         tracing::error!(
-            update_id = update.update_id(),
+            update_id = ticket.key.update_id,
             attempts = ticket.attempt,
             %failure,
             "an update is given up"
         );
-        if let Some(hook) = &self.dead_letter {
+        if let (Some(hook), Some(update)) = (&self.dead_letter, &luggage.letter) {
             let attempts = ticket.attempt.min(self.max_attempts);
             let letter = DeadLetter {
-                update: update.clone(),
+                update: RawUpdate::clone(update),
                 failure,
                 attempts,
             };
@@ -314,15 +342,8 @@ impl<St: DeliveryStore> Shared<St> {
     }
 
     /// Gives the answer to who asked last, and to who asked first what is theirs. If nobody waits any
-    /// more, keeps its reply for who asks next.
-    async fn land(&self, key: DeliveryKey, landing: Landing) -> Option<Answer> {
-        if !landing.kept && self.flights.land_first(key) {
-            return Some(landing.answer);
-        }
-        Box::pin(self.land_among_others(key, landing)).await
-    }
-
-    /// Until it leaves, somebody may still come, and then the reply is theirs.
+    /// more, keeps its reply for who asks next: until it leaves, somebody may still come, and then the
+    /// reply is theirs.
     async fn land_among_others(&self, key: DeliveryKey, landing: Landing) -> Option<Answer> {
         let Landing {
             mut answer,
@@ -479,15 +500,16 @@ mod tests {
             update_id: 1,
         };
         let update = RawUpdate::from_bytes(r#"{"update_id":1,"poll":{}}"#.into()).unwrap();
+        let luggage = || Luggage::new(&shared, &update);
         let board = || matches!(shared.flights.board(key), Boarding::First);
         assert!(board());
-        let mut flying = fly(Place::new(&shared, key), update.clone(), ready(Ok(empty())));
+        let mut flying = fly(Place::new(&shared, key), luggage(), ready(Ok(empty())));
         assert!(flying.as_mut().await.is_some());
         assert!(board(), "it has landed");
         drop(flying);
         assert_eq!(shared.flights.len(), 1);
         // One that never began leaves nobody waiting.
-        drop(fly(Place::new(&shared, key), update, ready(Ok(empty()))));
+        drop(fly(Place::new(&shared, key), luggage(), ready(Ok(empty()))));
         assert_eq!(shared.flights.len(), 0);
     }
 }

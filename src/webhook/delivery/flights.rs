@@ -1,19 +1,15 @@
 //! The updates that are being handled in this process, and who waits for their answers.
 
-use std::{
-    collections::hash_map::Entry,
-    sync::{
-        PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    PoisonError,
+    atomic::{AtomicBool, Ordering},
 };
 
 use http::Response;
 use tokio::sync::{Notify, oneshot};
 
-use super::DeliveryKey;
+use super::{DeliveryKey, newest::NewestMap};
 use crate::{
-    number_hash::NumberMap,
     sync::{Mutex, MutexGuard},
     webhook::ReplyBody,
 };
@@ -24,7 +20,7 @@ pub(super) type Asker = oneshot::Sender<Answer>;
 
 #[derive(Debug)]
 pub(super) struct Flights {
-    running: Mutex<NumberMap<DeliveryKey, Flight>>,
+    running: Mutex<NewestMap<DeliveryKey, Flight>>,
     max: usize,
     closed: AtomicBool,
     /// Told when the last one has landed.
@@ -79,26 +75,28 @@ impl Flights {
         }
     }
 
-    fn running(&self) -> MutexGuard<'_, NumberMap<DeliveryKey, Flight>> {
+    fn running(&self) -> MutexGuard<'_, NewestMap<DeliveryKey, Flight>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn board(&self, key: DeliveryKey) -> Boarding {
         let mut running = self.running();
-        let count = running.len();
-        match running.entry(key) {
-            Entry::Occupied(mut flight) => Boarding::Joined(flight.get_mut().join()),
-            // Looked at under the lock, so that nothing begins once it is closed.
-            Entry::Vacant(_) if self.closed.load(Ordering::Relaxed) => Boarding::Closed,
-            Entry::Vacant(_) if count >= self.max => Boarding::Full,
-            Entry::Vacant(free) => {
-                free.insert(Flight {
-                    first_waits: true,
-                    joined: Vec::new(),
-                });
-                Boarding::First
-            }
+        if let Some(flight) = running.get_mut(&key) {
+            return Boarding::Joined(flight.join());
         }
+        // Looked at under the lock, so that nothing begins once it is closed.
+        if self.closed.load(Ordering::Relaxed) {
+            return Boarding::Closed;
+        }
+        if running.len() >= self.max {
+            return Boarding::Full;
+        }
+        let flight = Flight {
+            first_waits: true,
+            joined: Vec::new(),
+        };
+        running.insert_new(key, flight);
+        Boarding::First
     }
 
     /// Who asked first has hung up.
@@ -119,15 +117,13 @@ impl Flights {
     /// Ends it where nobody asked but the first, who still waits: the answer is theirs.
     pub(super) fn land_first(&self, key: DeliveryKey) -> bool {
         let mut running = self.running();
-        let Entry::Occupied(flight) = running.entry(key) else {
-            return false;
-        };
-        let alone = flight.get().first_waits && flight.get().joined.is_empty();
-        if alone {
-            flight.remove();
+        let alone = running.remove_if(&key, |flight| {
+            flight.first_waits && flight.joined.is_empty()
+        });
+        if alone.is_some() {
             self.landed(&running);
         }
-        alone
+        alone.is_some()
     }
 
     /// Gives the answer to who asked last and still waits, and what `rest` makes to all before.
@@ -138,18 +134,19 @@ impl Flights {
         rest: impl Fn() -> Answer,
     ) -> Landed {
         let mut running = self.running();
-        let Entry::Occupied(mut flight) = running.entry(key) else {
+        let Some(flight) = running.get_mut(&key) else {
             // Cut off.
             return Landed::Given { first: None };
         };
-        let first_waits = flight.get().first_waits;
-        while let Some(asker) = flight.get_mut().joined.pop() {
+        let first_waits = flight.first_waits;
+        while let Some(asker) = flight.joined.pop() {
             match asker.send(answer) {
                 Ok(()) => {
-                    let flight = flight.remove();
+                    let before = std::mem::take(&mut flight.joined);
+                    running.remove(&key);
                     self.landed(&running);
                     drop(running);
-                    for asker in flight.joined {
+                    for asker in before {
                         // Gone, then.
                         drop(asker.send(rest()));
                     }
@@ -162,7 +159,7 @@ impl Flights {
         if !first_waits {
             return Landed::Unwanted(answer);
         }
-        flight.remove();
+        running.remove(&key);
         self.landed(&running);
         let first = Some(answer);
         Landed::Given { first }
@@ -171,12 +168,11 @@ impl Flights {
     /// Ends it, if nobody has asked in the meantime.
     pub(super) fn leave(&self, key: DeliveryKey) -> bool {
         let mut running = self.running();
-        if let Entry::Occupied(flight) = running.entry(key) {
-            if !flight.get().joined.is_empty() {
-                return false;
-            }
-            flight.remove();
+        let flight = running.get(&key);
+        if flight.is_some_and(|flight| !flight.joined.is_empty()) {
+            return false;
         }
+        running.remove(&key);
         self.landed(&running);
         true
     }
@@ -190,7 +186,7 @@ impl Flights {
         drop(flight);
     }
 
-    fn landed(&self, running: &NumberMap<DeliveryKey, Flight>) {
+    fn landed(&self, running: &NewestMap<DeliveryKey, Flight>) {
         if running.is_empty() && self.closed.load(Ordering::Relaxed) {
             self.idle.notify_waiters();
         }

@@ -1,7 +1,7 @@
 //! The store of a single process.
 
 use std::{
-    collections::{VecDeque, hash_map::Entry},
+    collections::VecDeque,
     future::{Future, ready},
     sync::PoisonError,
     time::Duration,
@@ -9,10 +9,9 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Claim, DeliveryKey, DeliveryStore, StoreError, Ticket, seen::Seen};
+use super::{Claim, DeliveryKey, DeliveryStore, StoreError, Ticket, newest::NewestMap, seen::Seen};
 use crate::{
     Reply,
-    number_hash::NumberMap,
     sync::{Mutex, MutexGuard},
 };
 
@@ -39,7 +38,7 @@ pub struct MemoryStore {
 #[derive(Debug)]
 struct State {
     done: Seen,
-    open: NumberMap<DeliveryKey, Open>,
+    open: NewestMap<DeliveryKey, Open>,
     /// In the order in which they failed last, for the bound.
     failed: VecDeque<(DeliveryKey, u64)>,
     replies: VecDeque<(DeliveryKey, Reply)>,
@@ -72,7 +71,7 @@ impl MemoryStore {
         Self {
             state: Mutex::new(State {
                 done: Seen::new(updates, LIFE),
-                open: NumberMap::default(),
+                open: NewestMap::default(),
                 failed: VecDeque::new(),
                 replies: VecDeque::new(),
                 capacity: updates,
@@ -94,37 +93,48 @@ impl Default for MemoryStore {
 }
 
 impl State {
-    fn claim(&mut self, key: DeliveryKey, now: Instant) -> Claim {
+    fn claim(&mut self, key: DeliveryKey, now: impl FnOnce() -> Instant) -> Claim {
         if self.done.contains(key, now) {
             let reply = self.take_reply(key);
             return Claim::Done { reply };
         }
         self.next_fence += 1;
-        let open = self.open.entry(key).or_insert(Open {
-            attempt: 0,
-            fence: 0,
-            is_running: false,
-        });
-        if open.is_running {
-            // The process is the same, so it can't have died; who runs it will be done some time.
-            let lease = Duration::from_secs(1);
-            return Claim::Busy { lease };
-        }
-        open.attempt = open.attempt.saturating_add(1);
-        open.fence = self.next_fence;
-        open.is_running = true;
+        let fence = self.next_fence;
+        let attempt = match self.open.get_mut(&key) {
+            Some(open) if open.is_running => {
+                // The process is the same, so it can't have died; who runs it will be done some time.
+                let lease = Duration::from_secs(1);
+                return Claim::Busy { lease };
+            }
+            Some(open) => {
+                open.attempt = open.attempt.saturating_add(1);
+                open.fence = fence;
+                open.is_running = true;
+                open.attempt
+            }
+            None => {
+                let open = Open {
+                    attempt: 1,
+                    fence,
+                    is_running: true,
+                };
+                self.open.insert_new(key, open);
+                1
+            }
+        };
         Claim::Granted(Ticket {
             key,
-            fence: open.fence,
-            attempt: open.attempt,
+            fence,
+            attempt,
         })
     }
 
     fn finish(&mut self, ticket: &Ticket, reply: Option<&Reply>, now: Instant) -> bool {
-        match self.open.entry(ticket.key) {
-            Entry::Occupied(open) if open.get().is_held_by(ticket) => open.remove(),
-            _ => return false,
-        };
+        let open = &mut self.open;
+        let held = open.remove_if(&ticket.key, |open| open.is_held_by(ticket));
+        if held.is_none() {
+            return false;
+        }
         self.done.insert(ticket.key, now);
         if let Some(reply) = reply {
             self.keep_reply(ticket.key, reply.clone());
@@ -133,12 +143,11 @@ impl State {
     }
 
     fn release(&mut self, ticket: &Ticket) -> bool {
-        let is_first = self
-            .open
-            .get(&ticket.key)
-            .is_some_and(|open| open.attempt <= 1 && open.is_held_by(ticket));
-        if is_first {
-            self.open.remove(&ticket.key);
+        let open = &mut self.open;
+        let first = open.remove_if(&ticket.key, |open| {
+            open.attempt <= 1 && open.is_held_by(ticket)
+        });
+        if first.is_some() {
             return true;
         }
         let released = self.fail(ticket);
@@ -165,10 +174,8 @@ impl State {
         let Some((key, fence)) = self.failed.pop_front() else {
             return;
         };
-        let open = self.open.get(&key);
-        if open.is_some_and(|open| !open.is_running && open.fence == fence) {
-            self.open.remove(&key);
-        }
+        let is_that_one = |open: &Open| !open.is_running && open.fence == fence;
+        self.open.remove_if(&key, is_that_one);
     }
 
     fn keep_reply(&mut self, key: DeliveryKey, reply: Reply) {
@@ -187,7 +194,7 @@ impl State {
 
 impl DeliveryStore for MemoryStore {
     fn claim(&self, key: DeliveryKey) -> impl Future<Output = Result<Claim, StoreError>> + Send {
-        ready(Ok(self.state().claim(key, Instant::now())))
+        ready(Ok(self.state().claim(key, Instant::now)))
     }
 
     fn finish(

@@ -87,6 +87,7 @@ mod flights;
 mod handling;
 pub(crate) mod life;
 mod memory;
+mod newest;
 mod response_future;
 mod seen;
 mod store;
@@ -112,7 +113,7 @@ pub use self::{
 };
 use self::{
     dead_letter::DeadLetterHook,
-    flight::{Place, Shared, fly},
+    flight::{Luggage, Place, Shared, fly},
     flights::{Boarding, Flights},
     handling::Handling,
 };
@@ -276,9 +277,9 @@ where
             Boarding::First => {
                 let fresh = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, fresh);
-                let update = request.body().clone();
                 let place = Place::new(shared, key);
-                let flying = fly(place, update, Handling::new(ready, request));
+                let luggage = Luggage::new(shared, request.body());
+                let flying = fly(place, luggage, Handling::new(ready, request));
                 ResponseFuture::flying(flying, key, shared)
             }
             Boarding::Joined(answer) => ResponseFuture::joined(answer, key, shared),

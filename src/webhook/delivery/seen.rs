@@ -4,14 +4,14 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use super::DeliveryKey;
-use crate::{number_hash::NumberMap, webhook::BotId};
+use super::{DeliveryKey, newest::NewestMap};
+use crate::webhook::BotId;
 
 /// Telegram counts updates up one by one, so ids lie close together: 64 of them share an entry, and
 /// a bit says which are in.
 #[derive(Debug)]
 pub(super) struct Seen {
-    blocks: NumberMap<BlockKey, Block>,
+    blocks: NewestMap<BlockKey, Block>,
     /// In the order in which they began.
     order: VecDeque<BlockKey>,
     len: usize,
@@ -34,7 +34,7 @@ struct Block {
 impl Seen {
     pub(super) fn new(capacity: usize, life: Duration) -> Self {
         Self {
-            blocks: NumberMap::default(),
+            blocks: NewestMap::default(),
             order: VecDeque::new(),
             len: 0,
             capacity,
@@ -42,26 +42,33 @@ impl Seen {
         }
     }
 
-    pub(super) fn contains(&self, key: DeliveryKey, now: Instant) -> bool {
+    /// Looks at the clock only where an id is in.
+    pub(super) fn contains(&self, key: DeliveryKey, now: impl FnOnce() -> Instant) -> bool {
         let (block, bit) = place(key);
         self.blocks.get(&block).is_some_and(|block| {
-            block.bits & bit != 0 && now.duration_since(block.last) < self.life
+            block.bits & bit != 0 && now().duration_since(block.last) < self.life
         })
     }
 
     pub(super) fn insert(&mut self, key: DeliveryKey, now: Instant) {
         let (place, bit) = place(key);
-        let order = &mut self.order;
-        let before = order.len();
-        let block = self.blocks.entry(place).or_insert_with(|| {
-            order.push_back(place);
-            Block { bits: 0, last: now }
-        });
-        self.len += usize::from(block.bits & bit == 0);
-        block.bits |= bit;
-        block.last = now;
+        let known = self.blocks.get_mut(&place);
+        let is_new = known.is_none();
+        if let Some(block) = known {
+            self.len += usize::from(block.bits & bit == 0);
+            block.bits |= bit;
+            block.last = now;
+        } else {
+            let block = Block {
+                bits: bit,
+                last: now,
+            };
+            self.blocks.insert_new(place, block);
+            self.order.push_back(place);
+            self.len += 1;
+        }
         // Age frees no memory that a new block wouldn't take, so that it can wait for one.
-        if self.order.len() > before || self.len > self.capacity {
+        if is_new || self.len > self.capacity {
             self.forget(now);
         }
     }
@@ -116,11 +123,11 @@ mod tests {
             seen.insert(key(id), now);
         }
         assert!(seen.len() <= 1000, "{}", seen.len());
-        assert!(seen.contains(key(4999), now) && seen.contains(key(4100), now));
-        assert!(!seen.contains(key(0), now));
-        assert!(!seen.contains(key(5000), now));
+        assert!(seen.contains(key(4999), || now) && seen.contains(key(4100), || now));
+        assert!(!seen.contains(key(0), || now));
+        assert!(!seen.contains(key(5000), || now));
         let later = now + hour;
-        assert!(!seen.contains(key(4999), later));
+        assert!(!seen.contains(key(4999), || later));
         seen.insert(key(9000), later);
         assert_eq!(seen.len(), 1);
     }
@@ -132,9 +139,9 @@ mod tests {
         for id in 0..128 {
             seen.insert(key(id), now);
         }
-        assert!(seen.contains(key(0), now) && seen.len() == 128);
+        assert!(seen.contains(key(0), || now) && seen.len() == 128);
         seen.insert(key(128), now);
-        assert!(!seen.contains(key(0), now) && seen.contains(key(64), now));
+        assert!(!seen.contains(key(0), || now) && seen.contains(key(64), || now));
         assert_eq!(seen.len(), 65);
     }
 
@@ -144,7 +151,7 @@ mod tests {
         let now = Instant::now();
         for id in 64..67 {
             seen.insert(key(id), now);
-            assert!(seen.contains(key(64), now) && seen.contains(key(id), now));
+            assert!(seen.contains(key(64), || now) && seen.contains(key(id), || now));
         }
     }
 
@@ -157,7 +164,7 @@ mod tests {
             bot: BotId(2),
             update_id: 7,
         };
-        assert!(!seen.contains(other, now));
+        assert!(!seen.contains(other, || now));
     }
 
     /// The target is 40 bytes an id where they come one after the other.
