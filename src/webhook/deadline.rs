@@ -292,3 +292,17 @@ impl<S: Service<Request<RawUpdate>>> fmt::Debug for ResponseFuture<S> {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn of_a_deadline_remains_what_there_is_until_then() {
+        let deadline = Deadline::at(Instant::now() + Duration::from_secs(5));
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert_eq!(deadline.remaining(), Duration::from_secs(2));
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert_eq!(deadline.remaining(), Duration::ZERO);
+    }
+}

@@ -60,3 +60,40 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{future::ready, sync::Mutex};
+
+    use tower::service_fn;
+
+    use super::*;
+    use crate::client;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_fails_is_tried_again_for_ten_minutes_and_no_longer() {
+        let began = Instant::now();
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&calls);
+        let mut service = service_fn(move |_: Request<RawUpdate>| {
+            noted.lock().unwrap().push(began.elapsed());
+            ready(Err::<Response<ReplyBody>, _>("no"))
+        });
+        let nobody = service_fn(|_| ready(Err(client::Error::transport("nobody", false))));
+        let update = RawUpdate::from_bytes(r#"{"update_id":1,"message":{}}"#.into()).unwrap();
+        let handling = Box::pin(service.call(Request::new(update.clone())));
+        let late = Late {
+            service,
+            update,
+            extensions: Extensions::new(),
+            client: Arc::new(Client::from_service(nobody)),
+        };
+        let day = Duration::from_secs(24 * 60 * 60);
+        let finished = tokio::time::timeout(day, late.finish(handling)).await;
+        finished.expect("it is given up");
+        let last = *calls.lock().unwrap().last().unwrap();
+        // A pause is 75 s at most.
+        assert!(last <= PATIENCE, "{last:?}");
+        assert!(last + Duration::from_secs(75) > PATIENCE, "{last:?}");
+    }
+}

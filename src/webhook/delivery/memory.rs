@@ -163,13 +163,21 @@ impl State {
             _ => return false,
         }
         self.failed.push_back((ticket.key, ticket.fence));
-        while self.failed.len() > self.capacity.max(1) {
+        while self.failed.len() > self.capacity.max(1) || self.has_come_again() {
             self.forget_failed();
         }
         true
     }
 
-    /// An update that failed and never came again, or did: then it is in the queue once more.
+    /// Whether what failed longest ago has come again: then it is in the queue once more, or done.
+    fn has_come_again(&self) -> bool {
+        self.failed.front().is_some_and(|(key, fence)| {
+            let open = self.open.get(key);
+            open.is_none_or(|open| open.is_running || open.fence != *fence)
+        })
+    }
+
+    /// The one that failed longest ago, whose attempts are forgotten if it hasn't come again.
     fn forget_failed(&mut self) {
         let Some((key, fence)) = self.failed.pop_front() else {
             return;
@@ -249,6 +257,28 @@ mod tests {
 
     fn reply() -> Reply {
         SendMessage::new(1, "x").into_reply().unwrap()
+    }
+
+    #[tokio::test]
+    async fn d13_what_failed_and_came_again_takes_no_room() {
+        let store = MemoryStore::new();
+        for update_id in 0..100 {
+            let key = DeliveryKey {
+                bot: BotId(0),
+                update_id,
+            };
+            for fails in [true, false] {
+                let Ok(Claim::Granted(ticket)) = store.claim(key).await else {
+                    panic!("nobody has it");
+                };
+                if fails {
+                    assert!(store.fail(&ticket).await.unwrap());
+                } else {
+                    assert!(store.finish(&ticket, None).await.unwrap());
+                }
+            }
+        }
+        assert_eq!(store.state().failed.len(), 1, "of a hundred");
     }
 
     #[tokio::test]
