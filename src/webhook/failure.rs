@@ -3,7 +3,7 @@
 use std::{any::Any, error, fmt, sync::Arc};
 
 /// Why an update wasn't handled. In the extensions of the 500 that tells Telegram to send it again,
-/// and in a [`DeadLetter`](super::delivery::DeadLetter).
+/// and in a `DeadLetter`.
 #[derive(Clone)]
 pub struct Failure(Kind);
 
