@@ -149,6 +149,25 @@ async fn d3_who_hangs_up_while_it_runs_does_not_end_it() {
     assert_eq!(bot.calls(), 1);
 }
 
+/// There is nothing to keep for anybody, and nothing stays behind.
+#[tokio::test]
+async fn d3_what_ends_without_a_reply_when_nobody_waits_is_done() {
+    let layer = DeliveryLayer::new();
+    let service = ServiceBuilder::new()
+        .layer(layer.clone())
+        .layer(ReplyLayer::new())
+        .service(handler_fn(async |_: RawUpdate| yield_now().await))
+        .map_err(BoxError::from);
+    let service = BoxCloneSyncService::new(service);
+    let mut asked = ask(&service, 1).await;
+    assert!(poll_once(&mut asked).await.is_pending());
+    drop(asked);
+    let handle = layer.handle();
+    until(|| handle.running() == 0).await;
+    let again = ask(&service, 1).await.await.expect("an answer");
+    assert_eq!(again.status(), StatusCode::OK);
+}
+
 /// What wakes it was told to the task of who hung up.
 #[tokio::test]
 async fn d3_a_wake_up_that_comes_with_the_hang_up_is_not_lost() {
