@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
-# Runs each fuzz target, or those that are named, for so many seconds:
+# Runs each fuzz target, or those that are named, for so many seconds, or for so many inputs, which are
+# then the same ones every time:
 #   fuzz/run.sh SECONDS [TARGET]...
+#   fuzz/run.sh INPUTSx [TARGET]...
 # Any toolchain does, as there is no sanitizer: the crate has no unsafe code, and what is looked for is
 # a wrong answer. What is learnt stays in fuzz/corpus, what fails in fuzz/artifacts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-seconds=$1
+case $1 in
+  *x) limit=(-seed=1 -runs="${1%x}") ;;
+  *) limit=(-max_total_time="$1") ;;
+esac
 shift
 command -v cargo-fuzz >/dev/null || cargo install --locked --quiet cargo-fuzz
 [ $# -gt 0 ] || set -- $(cargo fuzz list)
@@ -24,7 +29,7 @@ for target in "$@"; do
   for seeds in "fuzz/seeds/$target" "fuzz/seeds/$kin"; do
     [ ! -d "$seeds" ] || folders+=("$seeds")
   done
-  options=(-max_total_time="$seconds" -max_len=16384 -timeout=10 -print_final_stats=1)
+  options=("${limit[@]}" -max_len=16384 -timeout=10 -print_final_stats=1)
   dictionary="fuzz/dictionaries/$kin.dict"
   [ ! -e "$dictionary" ] || options+=(-dict="$dictionary")
   cargo fuzz run --sanitizer none "$target" "${folders[@]}" -- "${options[@]}"
