@@ -351,4 +351,31 @@ mod tests {
         assert_eq!(flights.cut_off(), [KEY]);
         assert!(flights.is_cut_off());
     }
+
+    #[test]
+    fn d10_the_last_to_land_ends_the_wait() {
+        let other = DeliveryKey {
+            update_id: 2,
+            ..KEY
+        };
+        let ends: [fn(&Flights); 4] = [
+            |flights| assert!(flights.land_first(KEY)),
+            |flights| drop(land(flights)),
+            |flights| assert!(flights.leave(KEY)),
+            |flights| flights.crash(KEY),
+        ];
+        for end in ends {
+            let flights = Flights::new(9);
+            assert!(matches!(flights.board(KEY), Boarding::First));
+            assert!(matches!(flights.board(other), Boarding::First));
+            let mut all = tokio_test::task::spawn(flights.all_landed());
+            flights.close();
+            assert!(all.poll().is_pending());
+            flights.crash(other);
+            assert!(all.poll().is_pending(), "one runs");
+            end(&flights);
+            assert!(all.is_woken());
+            assert!(all.poll().is_ready());
+        }
+    }
 }
