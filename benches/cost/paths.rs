@@ -3,7 +3,7 @@
 use std::{convert::Infallible, future::Future, time::Duration};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{Layer as _, Service, ServiceExt as _};
 use tower_telegram::{
@@ -25,7 +25,7 @@ pub(crate) struct Path {
     pub(crate) run: fn(u32) -> Result<(), BoxError>,
 }
 
-const fn path(
+pub(crate) const fn path(
     name: &'static str,
     over: Option<&'static str>,
     run: fn(u32) -> Result<(), BoxError>,
@@ -33,7 +33,7 @@ const fn path(
     Path { name, over, run }
 }
 
-const SECRET: &str = "Correct_horse-battery_staple";
+pub(crate) const SECRET: &str = "Correct_horse-battery_staple";
 
 /// In the order of the table: what another is compared with stands before it.
 pub(crate) const ALL: &[Path] = &[
@@ -189,7 +189,7 @@ impl<S> Bot for S where
 {
 }
 
-async fn nothing<T>(request: Request<T>) -> Result<Response<ReplyBody>, Infallible> {
+pub(crate) async fn nothing<T>(request: Request<T>) -> Result<Response<ReplyBody>, Infallible> {
     std::hint::black_box(request);
     Ok(Response::default())
 }
@@ -219,16 +219,33 @@ fn requests<S>(rounds: u32, service: S) -> Result<(), BoxError>
 where
     S: Service<Request<Full<Bytes>>, Response = Response<ReplyBody>, Error: Into<BoxError>>,
 {
-    calls(rounds, service, |n| {
-        let request = Request::post("/bot")
-            .header("content-type", "application/json")
-            .header("x-telegram-bot-api-secret-token", SECRET)
-            .body(Full::new(updates::text_message(n)))?;
-        Ok(request)
-    })
+    calls(rounds, service, |n| request(n, SECRET))
 }
 
+/// The n-th request of a run.
+pub(crate) fn request(n: u32, secret: &str) -> Result<Request<Full<Bytes>>, BoxError> {
+    let request = Request::post("/bot")
+        .header("content-type", "application/json")
+        .header("x-telegram-bot-api-secret-token", secret)
+        .body(Full::new(updates::text_message(n)))?;
+    Ok(request)
+}
+
+/// What is refused would cost less, and isn't what is counted.
 fn calls<S, R>(
+    rounds: u32,
+    service: S,
+    request: impl Fn(u32) -> Result<R, BoxError>,
+) -> Result<(), BoxError>
+where
+    S: Service<R, Response = Response<ReplyBody>, Error: Into<BoxError>>,
+{
+    answered(StatusCode::OK, rounds, service, request)
+}
+
+/// Sends one after the other; each is answered with `status`.
+pub(crate) fn answered<S, R>(
+    status: StatusCode,
     rounds: u32,
     mut service: S,
     request: impl Fn(u32) -> Result<R, BoxError>,
@@ -244,7 +261,7 @@ where
             let request = request(n)?;
             let ready = service.ready().await.map_err(Into::into)?;
             let answer = ready.call(request).await.map_err(Into::into)?;
-            if !answer.status().is_success() {
+            if answer.status() != status {
                 return Err(format!("it is answered with {}", answer.status()).into());
             }
         }

@@ -7,6 +7,7 @@
 use std::{
     env,
     error::Error,
+    ops::Sub,
     process::{Command, Stdio},
 };
 
@@ -25,6 +26,18 @@ pub struct Cost {
     pub allocations: f64,
     /// How much they ask for.
     pub bytes: f64,
+}
+
+impl Sub for Cost {
+    type Output = Self;
+
+    fn sub(self, base: Self) -> Self {
+        Self {
+            instructions: self.instructions - base.instructions,
+            allocations: self.allocations - base.allocations,
+            bytes: self.bytes - base.bytes,
+        }
+    }
 }
 
 /// A run that a bench was asked for by itself: the path's name, and how many rounds.

@@ -3,4 +3,5 @@
 //! Each bench is a `[[bench]]` of its own in a folder beside this one.
 
 pub mod count;
+pub mod limit;
 pub mod updates;
