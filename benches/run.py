@@ -6,6 +6,7 @@
     python3 benches/run.py --only server         a webhook request: instructions
     python3 benches/run.py --only client         a call: instructions
     python3 benches/run.py --only peers          a loaded webhook: requests per second and latency
+    python3 benches/run.py --only shares         what a request's time is made of
     python3 benches/run.py --only memory         idle connections, remembered updates
     python3 benches/run.py --only weight         cold builds
     python3 benches/run.py --quick               fewer bodies and shorter runs, printed and not kept
@@ -37,7 +38,7 @@ ROOT = HERE.parent
 RESULTS = HERE / "results"
 CORPUS = HERE / "corpus"
 LANGUAGES = HERE / "peers" / "languages"
-PARTS = ("micro", "server", "client", "peers", "memory", "weight")
+PARTS = ("micro", "server", "client", "peers", "shares", "memory", "weight")
 
 TOKEN = "123456789:AAF-bench_Secret"
 SECRET = "the-Secret_of-the-benches"
@@ -417,6 +418,78 @@ def install_python(folder):
     subprocess.run(pip, check=True)
 
 
+# shares
+
+
+# Whose a line is, by the first that its file has, or its function where the file is one of std's: so
+# what was inlined counts for who wrote it, but std's for who took it in.
+WHOSE = (
+    ("allocation", r"/malloc/|sys/alloc|__rustc::"),
+    ("copying, comparing", r"/string/|multiarch"),
+    ("parse: JSON and types", r"^src/(json|types|text|model)|tower_telegram::(json|types|text|model)"),
+    ("layers, reply, handler", r"^src/|tower|peers|subtle-|core::hash::sip"),
+    ("hyper, httparse", r"hyper|httparse|httpdate"),
+    ("http, bytes", r"http-|http::|http_body|bytes"),
+    ("serde_json", r"serde|itoa|ryu|zmij"),
+    ("tokio, mio, calls of the kernel", r"tokio|mio|recv|writev|epoll|std::sys|parking_lot|nptl|linux"),
+)
+REST = "the rest"
+
+
+def shares(programs, quick):
+    found = {}
+    for name in ("hyper", "ours-hyper", "ours-hyper-default"):
+        own = instructions_by_owner(programs, name, 100 if quick else 1000)
+        found[name] = {"kernel": kernel_share(programs, name, 1 if quick else 5), "user": own}
+    return found
+
+
+def kernel_share(programs, name, seconds):
+    """Of the server's CPU under load, what the kernel spends for it."""
+    with Server(["taskset", "-c", "0", programs.peers, "serve", name]) as peer:
+        load(peer.port, 1)
+        before = cpu_ticks(peer.process.pid)
+        load(peer.port, seconds)
+        user, kernel = (now - then for now, then in zip(cpu_ticks(peer.process.pid), before))
+    return kernel / (user + kernel)
+
+
+def cpu_ticks(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]), int(fields[12])
+
+
+def instructions_by_owner(programs, name, times):
+    with Callgrind("mark", toggle=False) as grind:
+        with Server(grind.command + [programs.peers, "serve", name]) as peer:
+            connection, requests = Connection(peer.port), Requests(PLAIN)
+            for _ in range(100):
+                connection.ask(requests.next())
+            peer.mark()
+            for _ in range(times):
+                connection.ask(requests.next())
+            peer.mark()
+        command = ["callgrind_annotate", "--auto=no", "--threshold=100", "--show-percs=no", f"{grind.folder.name}/out.2"]
+        run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    listed = [(int(count.replace(",", "")), place) for count, place in re.findall(r"^ *([\d,]+) +(\S+:.+)$", run.stdout, re.M)]
+    # What hasn't returned yet when the counts are written is given all of them.
+    whole = int(re.search(r"([\d,]+) +PROGRAM TOTALS", run.stdout).group(1).replace(",", ""))
+    found = {owner: 0 for owner, _ in WHOSE} | {REST: 0}
+    for count, place in listed:
+        if count < 0.9 * whole:
+            found[owner_of(place)] += count / times
+    return found
+
+
+def owner_of(place):
+    """Of `file:function [object]`."""
+    file, _, function = re.sub(r" \[[^\[]*\]$", "", place).partition(":")
+    # The folder of a crate, without what is above it.
+    file = re.sub(r".*/registry/src/[^/]+/", "", file)
+    key = function if "/library/" in file or file == "???" else file
+    return next((owner for owner, names in WHOSE if re.search(names, key)), REST)
+
+
 # memory
 
 
@@ -615,6 +688,17 @@ def peers_report(data):
     return table(("server", "requests/s, bare hyper = 1", "in the rounds", "p99, bare hyper = 1", "failed"), rows), bars
 
 
+def shares_report(data):
+    names = list(data["shares"])
+    rows = [("kernel, of all CPU", *(f"{data['shares'][name]['kernel']:.0%}" for name in names))]
+    totals = {name: sum(data["shares"][name]["user"].values()) for name in names}
+    for owner in data["shares"][names[0]]["user"]:
+        counts = ((data["shares"][name]["user"][owner], totals[name]) for name in names)
+        rows.append((owner, *(f"{number(count)} ({count / total:.0%})" for count, total in counts)))
+    rows.append(("all of user space", *(number(totals[name]) for name in names)))
+    return table(("what", *(SERVERS[name] for name in names)), rows), None
+
+
 def memory_report(data):
     idle = data["memory"]["idle"]
     rows = [(SERVERS[name], number(count), f"{count / idle['hyper']:.2f}") for name, count in idle.items()]
@@ -631,6 +715,7 @@ REPORTS = {
     "server": ("A webhook request", "Instructions (callgrind, user space) of a request on a kept connection, from the socket to the socket. The bot echoes a text in its answer; teloxide's and tgbot's webhooks can't answer with one and only read it.", server_report),
     "client": ("A call", "Instructions of `sendMessage` on a kept connection, with its result read. hyper-util sends a ready-made body and reads nothing.", client_report),
     "peers": ("A loaded webhook", "Requests per second with 40 connections (`wrk`), server and load on a core each, the median of interleaved rounds; each update has a number of its own.", peers_report),
+    "shares": ("What a request is made of", "The kernel's part of the server's CPU under load, and the instructions of a request with a plain text in user space, by whose line they are: what was inlined counts for who wrote it, but the standard library's for who took it in.", shares_report),
     "memory": ("Memory", "What a server keeps for a connection that is idle after one update (resident set), and what the memory of deliveries takes.", memory_report),
     "weight": ("Builds", "Cold builds.", weight_report),
 }
@@ -704,7 +789,7 @@ def main():
     parts = options.only.split(",")
     if unknown := set(parts) - set(PARTS):
         arguments.error(f"no such part: {', '.join(unknown)}")
-    needed = {"valgrind": {"micro", "server", "client"}, "wrk": {"peers"}, "taskset": {"peers"}}
+    needed = {"valgrind": {"micro", "server", "client", "shares"}, "wrk": {"peers", "shares"}, "taskset": {"peers", "shares"}}
     for tool, wanted in needed.items():
         if wanted & set(parts) and not shutil.which(tool):
             arguments.error(f"{tool} is missing: apt-get install valgrind wrk util-linux")
