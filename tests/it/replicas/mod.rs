@@ -7,6 +7,7 @@ mod delivery;
 mod limits;
 mod locks;
 mod queue;
+mod round_trips;
 mod server;
 mod simulation;
 mod stores;
