@@ -10,7 +10,11 @@
 
 use std::borrow::Cow;
 
-use super::error::{Fault, FaultKind, ParseError};
+use super::{
+    error::{Fault, FaultKind, ParseError},
+    pieces::Pieces,
+};
+use crate::types::Str;
 
 /// How deep arrays and objects may be nested: the same as `serde_json`'s limit.
 pub(crate) const MAX_DEPTH: u8 = 128;
@@ -34,6 +38,7 @@ pub(crate) struct Reader<'a> {
     fault: Option<Fault>,
     /// Where escapes are resolved: one allocation for all strings that have some.
     unescaped: String,
+    pieces: Pieces,
 }
 
 /// A place to come back to.
@@ -51,6 +56,7 @@ impl<'a> Reader<'a> {
             depth: 0,
             fault: None,
             unescaped: String::new(),
+            pieces: Pieces::default(),
         }
     }
 
@@ -482,15 +488,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A string, handed to what makes a value of it.
+    /// A string to keep.
     #[inline]
-    pub(crate) fn string<T>(&mut self, make: fn(&str) -> T) -> Result<T> {
+    pub(crate) fn string(&mut self) -> Result<Str> {
         if self.peek() != Some(b'"') {
             return self.unexpected("a string");
         }
         match self.plain_string()? {
-            Some((start, end)) => Ok(make(&self.text[start..end])),
-            None => self.escaped_string().map(make),
+            Some((start, end)) => Ok(self.pieces.string(self.text, start..end)),
+            None => self.escaped_string().map(Str::from),
         }
     }
 
