@@ -7,6 +7,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{Layer as _, Service, ServiceExt as _};
 use tower_telegram::{
+    client::ApiRequest,
     handler_fn,
     methods::SendMessage,
     types::Update,
@@ -107,6 +108,13 @@ pub(crate) const ALL: &[Path] = &[
     path("request/webhook", Some("request/make"), |rounds| {
         let webhook = Webhook::new(SecretToken::new(SECRET)?);
         requests(rounds, webhook.handler(async |_: Update| {}))
+    }),
+    path("encode/sendMessage", None, |rounds| {
+        let message = SendMessage::new(7, "Could you tell me when the next train leaves, please?");
+        (0..rounds).try_for_each(|_| {
+            std::hint::black_box(ApiRequest::new(std::hint::black_box(&message))?);
+            Ok(())
+        })
     }),
 ];
 

@@ -3,6 +3,7 @@
 mod error;
 mod impls;
 mod macros;
+mod pieces;
 mod raw;
 mod reader;
 #[cfg(test)]

@@ -10,7 +10,12 @@
 
 use std::borrow::Cow;
 
-use super::error::{Fault, FaultKind, ParseError};
+use super::{
+    NO_FIELD,
+    error::{Fault, FaultKind, ParseError},
+    pieces::Pieces,
+};
+use crate::types::Str;
 
 /// How deep arrays and objects may be nested: the same as `serde_json`'s limit.
 pub(crate) const MAX_DEPTH: u8 = 128;
@@ -34,6 +39,7 @@ pub(crate) struct Reader<'a> {
     fault: Option<Fault>,
     /// Where escapes are resolved: one allocation for all strings that have some.
     unescaped: String,
+    pieces: Pieces,
 }
 
 /// A place to come back to.
@@ -51,6 +57,7 @@ impl<'a> Reader<'a> {
             depth: 0,
             fault: None,
             unescaped: String::new(),
+            pieces: Pieces::default(),
         }
     }
 
@@ -70,6 +77,12 @@ impl<'a> Reader<'a> {
                 other => return other,
             }
         }
+    }
+
+    /// The same as `peek`, where white space would be a surprise.
+    #[inline]
+    fn is_next(&mut self, wanted: u8) -> bool {
+        self.byte() == Some(wanted) || self.peek() == Some(wanted)
     }
 
     /// The byte at which the next value or key starts.
@@ -175,7 +188,7 @@ impl<'a> Reader<'a> {
     /// Goes into an object; says whether it has a member.
     #[inline]
     pub(crate) fn open_object(&mut self) -> Result<bool> {
-        if self.peek() != Some(b'{') {
+        if !self.is_next(b'{') {
             return self.unexpected("an object");
         }
         self.enter()?;
@@ -216,6 +229,11 @@ impl<'a> Reader<'a> {
 
     #[inline]
     fn next_item(&mut self, close: u8) -> Result<bool> {
+        // Mostly there is no white space before it.
+        if self.byte() == Some(b',') {
+            self.at += 1;
+            return Ok(true);
+        }
         match self.peek() {
             Some(b',') => {
                 self.at += 1;
@@ -246,6 +264,45 @@ impl<'a> Reader<'a> {
         }
         self.at += 1;
         Ok(found)
+    }
+
+    /// Reads a member's key and the colon behind it, and gives the field's number. The names of fields
+    /// have nothing escaped, so what one of them is found for needs no closer look.
+    #[inline]
+    pub(crate) fn field_key(&mut self, lookup: impl Fn(&[u8]) -> u8) -> Result<u8> {
+        if !self.is_next(b'"') {
+            return self.syntax("a key must be a string");
+        }
+        let quote = self.at;
+        let rest = self.text.as_bytes().get(quote + 1..).unwrap_or_default();
+        let length = quote_from(rest, 0);
+        self.at = quote + length + 2;
+        // With the quote: a text that ends before it has no key.
+        let mut key = rest.get(..=length).map_or(&[][..], |it| &it[..length]);
+        let mut is_checked = false;
+        let found = loop {
+            let found = lookup(key);
+            if found != NO_FIELD || is_checked {
+                break found;
+            }
+            key = self.checked_key(quote)?;
+            is_checked = true;
+        };
+        if !self.is_next(b':') {
+            return self.syntax("a colon must follow the key");
+        }
+        self.at += 1;
+        Ok(found)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn checked_key(&mut self, quote: usize) -> Result<&[u8]> {
+        self.at = quote;
+        match self.plain_string()? {
+            Some((start, end)) => Ok(&self.text.as_bytes()[start..end]),
+            None => self.escaped_string().map(str::as_bytes),
+        }
     }
 
     /// The member's key as text, for those who don't know which to expect.
@@ -482,15 +539,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A string, handed to what makes a value of it.
+    /// A string to keep.
     #[inline]
-    pub(crate) fn string<T>(&mut self, make: fn(&str) -> T) -> Result<T> {
-        if self.peek() != Some(b'"') {
+    pub(crate) fn string(&mut self) -> Result<Str> {
+        if !self.is_next(b'"') {
             return self.unexpected("a string");
         }
         match self.plain_string()? {
-            Some((start, end)) => Ok(make(&self.text[start..end])),
-            None => self.escaped_string().map(make),
+            Some((start, end)) => Ok(self.pieces.string(self.text, start..end)),
+            None => self.escaped_string().map(Str::from),
         }
     }
 
@@ -611,32 +668,51 @@ impl<'a> Reader<'a> {
     }
 }
 
+const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
+
 /// The first byte at or after `at` that a plain run of string content can't contain: a quote, a
 /// backslash or a control character. Eight bytes a step.
 #[inline]
-pub(crate) fn plain_until(bytes: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = u64::from_le_bytes([0x01; 8]);
-    const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
-    // Exact for the lowest byte that matches, which is the one that is asked for.
-    let zero_byte = |v: u64| v.wrapping_sub(ONES) & !v & HIGHS;
-    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let v = u64::from_le_bytes(*chunk);
-        let quote = zero_byte(v ^ (ONES * u64::from(b'"')));
-        let backslash = zero_byte(v ^ (ONES * u64::from(b'\\')));
-        let control = v.wrapping_sub(ONES * 0x20) & !v & HIGHS;
-        let hit = quote | backslash | control;
+pub(crate) fn plain_until(bytes: &[u8], at: usize) -> usize {
+    first_hit(bytes, at, |v| {
+        let quote = (v ^ (ONES * u64::from(b'"'))).wrapping_sub(ONES);
+        let backslash = (v ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
+        let control = v.wrapping_sub(ONES * 0x20);
+        (quote | backslash | control) & !v & HIGHS
+    })
+}
+
+/// The first quote at or after `at`.
+#[inline]
+fn quote_from(bytes: &[u8], at: usize) -> usize {
+    first_hit(bytes, at, |v| {
+        (v ^ (ONES * u64::from(b'"'))).wrapping_sub(ONES) & !v & HIGHS
+    })
+}
+
+/// The first byte at or after `at` that is a hit. `hits` says with a high bit which bytes of a word are, and has
+/// to be right about the lowest one only.
+#[inline]
+fn first_hit(bytes: &[u8], mut at: usize, hits: impl Fn(u64) -> u64) -> usize {
+    while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        let hit = hits(u64::from_le_bytes(*word));
         if hit != 0 {
             return at + (hit.trailing_zeros() / 8) as usize;
         }
         at += 8;
     }
-    while let Some(&b) = bytes.get(at) {
-        if b == b'"' || b == b'\\' || b < 0x20 {
-            return at;
-        }
-        at += 1;
-    }
-    bytes.len()
+    let hit = hits(last_word(bytes.get(at..).unwrap_or_default()));
+    at + (hit.trailing_zeros() / 8) as usize
+}
+
+/// What is left of a text, and a quote at its end.
+#[inline(never)]
+fn last_word(rest: &[u8]) -> u64 {
+    let quote = u64::from(b'"');
+    rest.iter()
+        .rev()
+        .fold(quote, |word, byte| word << 8 | u64::from(*byte))
 }
 
 /// The escape that starts here: its character and how many bytes it takes.

@@ -184,6 +184,17 @@ fn b6_an_escaped_key_is_the_same_key() {
 }
 
 #[test]
+fn a_text_cut_short_is_malformed_at_its_end() {
+    let text = r#"{"id":7,"is_bot":false,"first_name":"Ada"}"#;
+    assert!(from_str::<User>(text).is_ok());
+    for length in 0..text.len() {
+        let error = from_str::<User>(&text[..length]).unwrap_err();
+        assert!(error.is_syntax(), "{length}: {error}");
+        assert!(error.offset() <= length, "{length}: {error}");
+    }
+}
+
+#[test]
 fn b12_a_missing_boolean_is_false_and_a_missing_list_empty() {
     let user: User = from_str(r#"{"id":7,"first_name":"A"}"#).unwrap();
     assert!(!user.is_bot);

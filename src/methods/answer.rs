@@ -47,7 +47,7 @@ impl FromJson for AnswerChatJoinRequestQuery {
         let mut result = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"result" => 1,
                 26 if key == b"chat_join_request_query_id" => 0,
                 _ => NO_FIELD,
@@ -169,7 +169,7 @@ impl FromJson for AnswerCallbackQuery {
         let mut cache_time = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 3 if key == b"url" => 3,
                 4 if key == b"text" => 1,
                 10 if key == b"show_alert" => 2,
@@ -249,7 +249,7 @@ impl FromJson for AnswerGuestQuery {
         let mut result = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"result" => 1,
                 14 if key == b"guest_query_id" => 0,
                 _ => NO_FIELD,
@@ -324,7 +324,7 @@ impl FromJson for AnswerWebAppQuery {
         let mut result = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"result" => 1,
                 16 if key == b"web_app_query_id" => 0,
                 _ => NO_FIELD,
@@ -451,7 +451,7 @@ impl FromJson for SavePreparedInlineMessage {
         let mut allow_channel_chats = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"result" => 1,
                 7 if key == b"user_id" => 0,
                 15 if key == b"allow_bot_chats" => 3,
@@ -538,7 +538,7 @@ impl FromJson for SavePreparedKeyboardButton {
         let mut button = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"button" => 1,
                 7 if key == b"user_id" => 0,
                 _ => NO_FIELD,

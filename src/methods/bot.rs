@@ -178,7 +178,7 @@ impl FromJson for GetManagedBotToken {
         let mut user_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"user_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -237,7 +237,7 @@ impl FromJson for ReplaceManagedBotToken {
         let mut user_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"user_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -296,7 +296,7 @@ impl FromJson for GetManagedBotAccessSettings {
         let mut user_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"user_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -375,7 +375,7 @@ impl FromJson for SetManagedBotAccessSettings {
         let mut added_user_ids = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"user_id" => 0,
                 14 if key == b"added_user_ids" => 2,
                 20 if key == b"is_access_restricted" => 1,
@@ -470,7 +470,7 @@ impl FromJson for SetMyCommands {
         let mut language_code = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"scope" => 1,
                 8 if key == b"commands" => 0,
                 13 if key == b"language_code" => 2,
@@ -566,7 +566,7 @@ impl FromJson for DeleteMyCommands {
         let mut language_code = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"scope" => 0,
                 13 if key == b"language_code" => 1,
                 _ => NO_FIELD,
@@ -659,7 +659,7 @@ impl FromJson for GetMyCommands {
         let mut language_code = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"scope" => 0,
                 13 if key == b"language_code" => 1,
                 _ => NO_FIELD,
@@ -750,7 +750,7 @@ impl FromJson for SetMyName {
         let mut language_code = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 0,
                 13 if key == b"language_code" => 1,
                 _ => NO_FIELD,
@@ -830,7 +830,7 @@ impl FromJson for GetMyName {
         let mut language_code = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 13 if key == b"language_code" => 0,
                 _ => NO_FIELD,
             })? {
@@ -916,7 +916,7 @@ impl FromJson for SetMyDescription {
         let mut language_code = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 11 if key == b"description" => 0,
                 13 if key == b"language_code" => 1,
                 _ => NO_FIELD,
@@ -996,7 +996,7 @@ impl FromJson for GetMyDescription {
         let mut language_code = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 13 if key == b"language_code" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1082,7 +1082,7 @@ impl FromJson for SetMyShortDescription {
         let mut language_code = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 13 if key == b"language_code" => 1,
                 17 if key == b"short_description" => 0,
                 _ => NO_FIELD,
@@ -1162,7 +1162,7 @@ impl FromJson for GetMyShortDescription {
         let mut language_code = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 13 if key == b"language_code" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1221,7 +1221,7 @@ impl FromJson for SetMyProfilePhoto {
         let mut photo = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"photo" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1367,7 +1367,7 @@ impl FromJson for SetChatMenuButton {
         let mut menu_button = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 11 if key == b"menu_button" => 1,
                 _ => NO_FIELD,
@@ -1445,7 +1445,7 @@ impl FromJson for GetChatMenuButton {
         let mut chat_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1531,7 +1531,7 @@ impl FromJson for SetMyDefaultAdministratorRights {
         let mut for_channels = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"rights" => 0,
                 12 if key == b"for_channels" => 1,
                 _ => NO_FIELD,
@@ -1609,7 +1609,7 @@ impl FromJson for GetMyDefaultAdministratorRights {
         let mut for_channels = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 12 if key == b"for_channels" => 0,
                 _ => NO_FIELD,
             })? {

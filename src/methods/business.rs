@@ -36,7 +36,7 @@ impl FromJson for GetBusinessConnection {
         let mut business_connection_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 22 if key == b"business_connection_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -107,7 +107,7 @@ impl FromJson for ReadBusinessMessage {
         let mut message_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 1,
                 10 if key == b"message_id" => 2,
                 22 if key == b"business_connection_id" => 0,
@@ -181,7 +181,7 @@ impl FromJson for DeleteBusinessMessages {
         let mut message_ids = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 11 if key == b"message_ids" => 1,
                 22 if key == b"business_connection_id" => 0,
                 _ => NO_FIELD,
@@ -265,7 +265,7 @@ impl FromJson for SetBusinessAccountName {
         let mut last_name = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 9 if key == b"last_name" => 2,
                 10 if key == b"first_name" => 1,
                 22 if key == b"business_connection_id" => 0,
@@ -347,7 +347,7 @@ impl FromJson for SetBusinessAccountUsername {
         let mut username = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 8 if key == b"username" => 1,
                 22 if key == b"business_connection_id" => 0,
                 _ => NO_FIELD,
@@ -426,7 +426,7 @@ impl FromJson for SetBusinessAccountBio {
         let mut bio = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 3 if key == b"bio" => 1,
                 22 if key == b"business_connection_id" => 0,
                 _ => NO_FIELD,
@@ -513,7 +513,7 @@ impl FromJson for SetBusinessAccountProfilePhoto {
         let mut is_public = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"photo" => 1,
                 9 if key == b"is_public" => 2,
                 22 if key == b"business_connection_id" => 0,
@@ -601,7 +601,7 @@ impl FromJson for RemoveBusinessAccountProfilePhoto {
         let mut is_public = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 9 if key == b"is_public" => 1,
                 22 if key == b"business_connection_id" => 0,
                 _ => NO_FIELD,
@@ -667,7 +667,7 @@ impl FromJson for GetBusinessAccountStarBalance {
         let mut business_connection_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 22 if key == b"business_connection_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -733,7 +733,7 @@ impl FromJson for TransferBusinessAccountStars {
         let mut star_count = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 10 if key == b"star_count" => 1,
                 22 if key == b"business_connection_id" => 0,
                 _ => NO_FIELD,

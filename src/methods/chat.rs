@@ -67,7 +67,7 @@ impl FromJson for SetMessageReaction {
         let mut is_big = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"is_big" => 3,
                 7 if key == b"chat_id" => 0,
                 8 if key == b"reaction" => 2,
@@ -169,7 +169,7 @@ impl FromJson for GetUserProfilePhotos {
         let mut limit = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"limit" => 2,
                 6 if key == b"offset" => 1,
                 7 if key == b"user_id" => 0,
@@ -262,7 +262,7 @@ impl FromJson for GetUserProfileAudios {
         let mut limit = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"limit" => 2,
                 6 if key == b"offset" => 1,
                 7 if key == b"user_id" => 0,
@@ -358,7 +358,7 @@ impl FromJson for SetUserEmojiStatus {
         let mut emoji_status_expiration_date = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"user_id" => 0,
                 28 if key == b"emoji_status_custom_emoji_id" => 1,
                 28 if key == b"emoji_status_expiration_date" => 2,
@@ -433,7 +433,7 @@ impl FromJson for GetFile {
         let mut file_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"file_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -525,7 +525,7 @@ impl FromJson for BanChatMember {
         let mut revoke_messages = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 7 if key == b"user_id" => 1,
                 10 if key == b"until_date" => 2,
@@ -619,7 +619,7 @@ impl FromJson for UnbanChatMember {
         let mut only_if_banned = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 7 if key == b"user_id" => 1,
                 14 if key == b"only_if_banned" => 2,
@@ -735,7 +735,7 @@ impl FromJson for RestrictChatMember {
         let mut until_date = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 7 if key == b"user_id" => 1,
                 10 if key == b"until_date" => 4,
@@ -1056,7 +1056,7 @@ impl FromJson for PromoteChatMember {
         let mut can_send_welcome_messages = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 7 if key == b"user_id" => 1,
                 12 if key == b"is_anonymous" => 2,
@@ -1193,7 +1193,7 @@ impl FromJson for SetChatAdministratorCustomTitle {
         let mut custom_title = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 7 if key == b"user_id" => 1,
                 12 if key == b"custom_title" => 2,
@@ -1284,7 +1284,7 @@ impl FromJson for SetChatMemberTag {
         let mut tag = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 3 if key == b"tag" => 2,
                 7 if key == b"chat_id" => 0,
                 7 if key == b"user_id" => 1,
@@ -1362,7 +1362,7 @@ impl FromJson for BanChatSenderChat {
         let mut sender_chat_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 14 if key == b"sender_chat_id" => 1,
                 _ => NO_FIELD,
@@ -1437,7 +1437,7 @@ impl FromJson for UnbanChatSenderChat {
         let mut sender_chat_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 14 if key == b"sender_chat_id" => 1,
                 _ => NO_FIELD,
@@ -1528,7 +1528,7 @@ impl FromJson for SetChatPermissions {
         let mut use_independent_chat_permissions = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 11 if key == b"permissions" => 1,
                 32 if key == b"use_independent_chat_permissions" => 2,
@@ -1604,7 +1604,7 @@ impl FromJson for ExportChatInviteLink {
         let mut chat_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1721,7 +1721,7 @@ impl FromJson for CreateChatInviteLink {
         let mut creates_join_request = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 1,
                 7 if key == b"chat_id" => 0,
                 11 if key == b"expire_date" => 2,
@@ -1855,7 +1855,7 @@ impl FromJson for EditChatInviteLink {
         let mut creates_join_request = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 2,
                 7 if key == b"chat_id" => 0,
                 11 if key == b"invite_link" => 1,
@@ -1962,7 +1962,7 @@ impl FromJson for CreateChatSubscriptionInviteLink {
         let mut subscription_price = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 1,
                 7 if key == b"chat_id" => 0,
                 18 if key == b"subscription_price" => 3,
@@ -2054,7 +2054,7 @@ impl FromJson for EditChatSubscriptionInviteLink {
         let mut name = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 2,
                 7 if key == b"chat_id" => 0,
                 11 if key == b"invite_link" => 1,
@@ -2130,7 +2130,7 @@ impl FromJson for RevokeChatInviteLink {
         let mut invite_link = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 11 if key == b"invite_link" => 1,
                 _ => NO_FIELD,
@@ -2203,7 +2203,7 @@ impl FromJson for ApproveChatJoinRequest {
         let mut user_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 7 if key == b"user_id" => 1,
                 _ => NO_FIELD,
@@ -2278,7 +2278,7 @@ impl FromJson for DeclineChatJoinRequest {
         let mut user_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 7 if key == b"user_id" => 1,
                 _ => NO_FIELD,
@@ -2353,7 +2353,7 @@ impl FromJson for SetChatPhoto {
         let mut photo = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"photo" => 1,
                 7 if key == b"chat_id" => 0,
                 _ => NO_FIELD,
@@ -2429,7 +2429,7 @@ impl FromJson for DeleteChatPhoto {
         let mut chat_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -2501,7 +2501,7 @@ impl FromJson for SetChatTitle {
         let mut title = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"title" => 1,
                 7 if key == b"chat_id" => 0,
                 _ => NO_FIELD,
@@ -2584,7 +2584,7 @@ impl FromJson for SetChatDescription {
         let mut description = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 11 if key == b"description" => 1,
                 _ => NO_FIELD,
@@ -2685,7 +2685,7 @@ impl FromJson for PinChatMessage {
         let mut disable_notification = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 1,
                 10 if key == b"message_id" => 2,
                 20 if key == b"disable_notification" => 3,
@@ -2787,7 +2787,7 @@ impl FromJson for UnpinChatMessage {
         let mut message_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 1,
                 10 if key == b"message_id" => 2,
                 22 if key == b"business_connection_id" => 0,
@@ -2860,7 +2860,7 @@ impl FromJson for UnpinAllChatMessages {
         let mut chat_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -2927,7 +2927,7 @@ impl FromJson for LeaveChat {
         let mut chat_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -2994,7 +2994,7 @@ impl FromJson for GetChat {
         let mut chat_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -3072,7 +3072,7 @@ impl FromJson for GetChatAdministrators {
         let mut return_bots = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 11 if key == b"return_bots" => 1,
                 _ => NO_FIELD,
@@ -3140,7 +3140,7 @@ impl FromJson for GetChatMemberCount {
         let mut chat_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -3210,7 +3210,7 @@ impl FromJson for GetChatMember {
         let mut user_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 7 if key == b"user_id" => 1,
                 _ => NO_FIELD,
@@ -3280,7 +3280,7 @@ impl FromJson for GetUserPersonalChatMessages {
         let mut limit = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"limit" => 1,
                 7 if key == b"user_id" => 0,
                 _ => NO_FIELD,
@@ -3349,7 +3349,7 @@ impl FromJson for SetChatStickerSet {
         let mut sticker_set_name = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 16 if key == b"sticker_set_name" => 1,
                 _ => NO_FIELD,
@@ -3419,7 +3419,7 @@ impl FromJson for DeleteChatStickerSet {
         let mut chat_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -3491,7 +3491,7 @@ impl FromJson for GetUserChatBoosts {
         let mut user_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 7 if key == b"user_id" => 1,
                 _ => NO_FIELD,
@@ -3608,7 +3608,7 @@ impl FromJson for GiftPremiumSubscription {
         let mut text_entities = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 3,
                 7 if key == b"user_id" => 0,
                 10 if key == b"star_count" => 2,
@@ -3699,7 +3699,7 @@ impl FromJson for VerifyUser {
         let mut custom_description = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"user_id" => 0,
                 18 if key == b"custom_description" => 1,
                 _ => NO_FIELD,
@@ -3778,7 +3778,7 @@ impl FromJson for VerifyChat {
         let mut custom_description = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 18 if key == b"custom_description" => 1,
                 _ => NO_FIELD,
@@ -3846,7 +3846,7 @@ impl FromJson for RemoveUserVerification {
         let mut user_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"user_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -3909,7 +3909,7 @@ impl FromJson for RemoveChatVerification {
         let mut chat_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 _ => NO_FIELD,
             })? {

@@ -170,7 +170,7 @@ impl FromJson for EditMessageText {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 4,
                 7 if key == b"chat_id" => 1,
                 8 if key == b"entities" => 6,
@@ -388,7 +388,7 @@ impl FromJson for EditMessageCaption {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 1,
                 7 if key == b"caption" => 4,
                 10 if key == b"message_id" => 2,
@@ -544,7 +544,7 @@ impl FromJson for EditMessageMedia {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"media" => 4,
                 7 if key == b"chat_id" => 1,
                 10 if key == b"message_id" => 2,
@@ -754,7 +754,7 @@ impl FromJson for EditMessageLiveLocation {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 1,
                 7 if key == b"heading" => 8,
                 8 if key == b"latitude" => 4,
@@ -917,7 +917,7 @@ impl FromJson for StopMessageLiveLocation {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 1,
                 10 if key == b"message_id" => 2,
                 12 if key == b"reply_markup" => 4,
@@ -1029,7 +1029,7 @@ impl FromJson for EditMessageChecklist {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 1,
                 9 if key == b"checklist" => 3,
                 10 if key == b"message_id" => 2,
@@ -1174,7 +1174,7 @@ impl FromJson for EditMessageReplyMarkup {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 1,
                 10 if key == b"message_id" => 2,
                 12 if key == b"reply_markup" => 4,
@@ -1284,7 +1284,7 @@ impl FromJson for StopPoll {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 1,
                 10 if key == b"message_id" => 2,
                 12 if key == b"reply_markup" => 3,
@@ -1453,7 +1453,7 @@ impl FromJson for EditEphemeralMessageText {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 3,
                 7 if key == b"chat_id" => 0,
                 8 if key == b"entities" => 5,
@@ -1583,7 +1583,7 @@ impl FromJson for EditEphemeralMessageMedia {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"media" => 3,
                 7 if key == b"chat_id" => 0,
                 12 if key == b"reply_markup" => 4,
@@ -1747,7 +1747,7 @@ impl FromJson for EditEphemeralMessageCaption {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 7 if key == b"caption" => 3,
                 10 if key == b"parse_mode" => 4,
@@ -1862,7 +1862,7 @@ impl FromJson for EditEphemeralMessageReplyMarkup {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 12 if key == b"reply_markup" => 3,
                 16 if key == b"receiver_user_id" => 1,
@@ -1956,7 +1956,7 @@ impl FromJson for ApproveSuggestedPost {
         let mut send_date = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 9 if key == b"send_date" => 2,
                 10 if key == b"message_id" => 1,
@@ -2043,7 +2043,7 @@ impl FromJson for DeclineSuggestedPost {
         let mut comment = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 7 if key == b"comment" => 2,
                 10 if key == b"message_id" => 1,
@@ -2117,7 +2117,7 @@ impl FromJson for DeleteMessage {
         let mut message_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 10 if key == b"message_id" => 1,
                 _ => NO_FIELD,
@@ -2192,7 +2192,7 @@ impl FromJson for DeleteMessages {
         let mut message_ids = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 11 if key == b"message_ids" => 1,
                 _ => NO_FIELD,
@@ -2276,7 +2276,7 @@ impl FromJson for DeleteEphemeralMessage {
         let mut ephemeral_message_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 16 if key == b"receiver_user_id" => 1,
                 20 if key == b"ephemeral_message_id" => 2,
@@ -2380,7 +2380,7 @@ impl FromJson for DeleteMessageReaction {
         let mut actor_chat_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 7 if key == b"user_id" => 2,
                 10 if key == b"message_id" => 1,
@@ -2482,7 +2482,7 @@ impl FromJson for DeleteAllMessageReactions {
         let mut actor_chat_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 7 if key == b"user_id" => 1,
                 13 if key == b"actor_chat_id" => 2,

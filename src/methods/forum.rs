@@ -115,7 +115,7 @@ impl FromJson for CreateForumTopic {
         let mut icon_custom_emoji_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 1,
                 7 if key == b"chat_id" => 0,
                 10 if key == b"icon_color" => 2,
@@ -220,7 +220,7 @@ impl FromJson for EditForumTopic {
         let mut icon_custom_emoji_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 2,
                 7 if key == b"chat_id" => 0,
                 17 if key == b"message_thread_id" => 1,
@@ -301,7 +301,7 @@ impl FromJson for CloseForumTopic {
         let mut message_thread_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 17 if key == b"message_thread_id" => 1,
                 _ => NO_FIELD,
@@ -376,7 +376,7 @@ impl FromJson for ReopenForumTopic {
         let mut message_thread_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 17 if key == b"message_thread_id" => 1,
                 _ => NO_FIELD,
@@ -451,7 +451,7 @@ impl FromJson for DeleteForumTopic {
         let mut message_thread_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 17 if key == b"message_thread_id" => 1,
                 _ => NO_FIELD,
@@ -526,7 +526,7 @@ impl FromJson for UnpinAllForumTopicMessages {
         let mut message_thread_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 17 if key == b"message_thread_id" => 1,
                 _ => NO_FIELD,
@@ -601,7 +601,7 @@ impl FromJson for EditGeneralForumTopic {
         let mut name = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 1,
                 7 if key == b"chat_id" => 0,
                 _ => NO_FIELD,
@@ -671,7 +671,7 @@ impl FromJson for CloseGeneralForumTopic {
         let mut chat_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -738,7 +738,7 @@ impl FromJson for ReopenGeneralForumTopic {
         let mut chat_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -805,7 +805,7 @@ impl FromJson for HideGeneralForumTopic {
         let mut chat_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -872,7 +872,7 @@ impl FromJson for UnhideGeneralForumTopic {
         let mut chat_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -939,7 +939,7 @@ impl FromJson for UnpinAllGeneralForumTopicMessages {
         let mut chat_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 _ => NO_FIELD,
             })? {

@@ -145,7 +145,7 @@ impl FromJson for SendGame {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 1,
                 12 if key == b"reply_markup" => 9,
                 15 if key == b"game_short_name" => 3,
@@ -309,7 +309,7 @@ impl FromJson for SetGameScore {
         let mut inline_message_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"score" => 1,
                 5 if key == b"force" => 2,
                 7 if key == b"user_id" => 0,
@@ -429,7 +429,7 @@ impl FromJson for GetGameHighScores {
         let mut inline_message_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"user_id" => 0,
                 7 if key == b"chat_id" => 1,
                 10 if key == b"message_id" => 2,

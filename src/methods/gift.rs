@@ -162,7 +162,7 @@ impl FromJson for SendGift {
         let mut text_entities = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 4,
                 7 if key == b"user_id" => 0,
                 7 if key == b"chat_id" => 1,
@@ -261,7 +261,7 @@ impl FromJson for SetBusinessAccountGiftSettings {
         let mut accepted_gift_types = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 16 if key == b"show_gift_button" => 1,
                 19 if key == b"accepted_gift_types" => 2,
                 22 if key == b"business_connection_id" => 0,
@@ -460,7 +460,7 @@ impl FromJson for GetBusinessAccountGifts {
         let mut limit = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"limit" => 10,
                 6 if key == b"offset" => 9,
                 13 if key == b"exclude_saved" => 2,
@@ -661,7 +661,7 @@ impl FromJson for GetUserGifts {
         let mut limit = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"limit" => 8,
                 6 if key == b"offset" => 7,
                 7 if key == b"user_id" => 0,
@@ -882,7 +882,7 @@ impl FromJson for GetChatGifts {
         let mut limit = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"limit" => 10,
                 6 if key == b"offset" => 9,
                 7 if key == b"chat_id" => 0,
@@ -988,7 +988,7 @@ impl FromJson for ConvertGiftToStars {
         let mut owned_gift_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 13 if key == b"owned_gift_id" => 1,
                 22 if key == b"business_connection_id" => 0,
                 _ => NO_FIELD,
@@ -1085,7 +1085,7 @@ impl FromJson for UpgradeGift {
         let mut star_count = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 10 if key == b"star_count" => 3,
                 13 if key == b"owned_gift_id" => 1,
                 21 if key == b"keep_original_details" => 2,
@@ -1184,7 +1184,7 @@ impl FromJson for TransferGift {
         let mut star_count = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 10 if key == b"star_count" => 3,
                 13 if key == b"owned_gift_id" => 1,
                 17 if key == b"new_owner_chat_id" => 2,

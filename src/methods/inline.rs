@@ -96,7 +96,7 @@ impl FromJson for AnswerInlineQuery {
         let mut button = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"button" => 5,
                 7 if key == b"results" => 1,
                 10 if key == b"cache_time" => 2,

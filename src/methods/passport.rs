@@ -41,7 +41,7 @@ impl FromJson for SetPassportDataErrors {
         let mut errors = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"errors" => 1,
                 7 if key == b"user_id" => 0,
                 _ => NO_FIELD,

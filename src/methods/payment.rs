@@ -396,7 +396,7 @@ impl FromJson for SendInvoice {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"title" => 3,
                 6 if key == b"prices" => 8,
                 7 if key == b"chat_id" => 0,
@@ -803,7 +803,7 @@ impl FromJson for CreateInvoiceLink {
         let mut is_flexible = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"title" => 1,
                 6 if key == b"prices" => 6,
                 7 if key == b"payload" => 3,
@@ -961,7 +961,7 @@ impl FromJson for AnswerShippingQuery {
         let mut error_message = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"ok" => 1,
                 13 if key == b"error_message" => 3,
                 16 if key == b"shipping_options" => 2,
@@ -1051,7 +1051,7 @@ impl FromJson for AnswerPreCheckoutQuery {
         let mut error_message = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"ok" => 1,
                 13 if key == b"error_message" => 2,
                 21 if key == b"pre_checkout_query_id" => 0,
@@ -1195,7 +1195,7 @@ impl FromJson for GetStarTransactions {
         let mut limit = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"limit" => 1,
                 6 if key == b"offset" => 0,
                 _ => NO_FIELD,
@@ -1264,7 +1264,7 @@ impl FromJson for RefundStarPayment {
         let mut telegram_payment_charge_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"user_id" => 0,
                 26 if key == b"telegram_payment_charge_id" => 1,
                 _ => NO_FIELD,
@@ -1351,7 +1351,7 @@ impl FromJson for EditUserStarSubscription {
         let mut is_canceled = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"user_id" => 0,
                 11 if key == b"is_canceled" => 2,
                 26 if key == b"telegram_payment_charge_id" => 1,

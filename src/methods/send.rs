@@ -232,7 +232,7 @@ impl FromJson for SendMessage {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 5,
                 7 if key == b"chat_id" => 1,
                 8 if key == b"entities" => 7,
@@ -455,7 +455,7 @@ impl FromJson for ForwardMessage {
         let mut message_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 10 if key == b"message_id" => 9,
                 12 if key == b"from_chat_id" => 3,
@@ -615,7 +615,7 @@ impl FromJson for ForwardMessages {
         let mut protect_content = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 11 if key == b"message_ids" => 4,
                 12 if key == b"from_chat_id" => 3,
@@ -897,7 +897,7 @@ impl FromJson for CopyMessage {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 7 if key == b"caption" => 6,
                 10 if key == b"message_id" => 4,
@@ -1089,7 +1089,7 @@ impl FromJson for CopyMessages {
         let mut remove_caption = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 11 if key == b"message_ids" => 4,
                 12 if key == b"from_chat_id" => 3,
@@ -1394,7 +1394,7 @@ impl FromJson for SendPhoto {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"photo" => 5,
                 7 if key == b"chat_id" => 1,
                 7 if key == b"caption" => 6,
@@ -1749,7 +1749,7 @@ impl FromJson for SendLivePhoto {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"photo" => 6,
                 7 if key == b"chat_id" => 1,
                 7 if key == b"caption" => 7,
@@ -2125,7 +2125,7 @@ impl FromJson for SendAudio {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"audio" => 5,
                 5 if key == b"title" => 11,
                 7 if key == b"chat_id" => 1,
@@ -2478,7 +2478,7 @@ impl FromJson for SendDocument {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 1,
                 7 if key == b"caption" => 7,
                 8 if key == b"document" => 5,
@@ -2919,7 +2919,7 @@ impl FromJson for SendVideo {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"video" => 5,
                 5 if key == b"width" => 7,
                 5 if key == b"cover" => 10,
@@ -3340,7 +3340,7 @@ impl FromJson for SendAnimation {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"width" => 7,
                 6 if key == b"height" => 8,
                 7 if key == b"chat_id" => 1,
@@ -3686,7 +3686,7 @@ impl FromJson for SendVoice {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"voice" => 5,
                 7 if key == b"chat_id" => 1,
                 7 if key == b"caption" => 6,
@@ -4003,7 +4003,7 @@ impl FromJson for SendVideoNote {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"length" => 7,
                 7 if key == b"chat_id" => 1,
                 8 if key == b"duration" => 6,
@@ -4324,7 +4324,7 @@ impl FromJson for SendPaidMedia {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"media" => 5,
                 7 if key == b"chat_id" => 1,
                 7 if key == b"payload" => 6,
@@ -4554,7 +4554,7 @@ impl FromJson for SendMediaGroup {
         let mut reply_parameters = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"media" => 4,
                 7 if key == b"chat_id" => 1,
                 15 if key == b"protect_content" => 6,
@@ -4863,7 +4863,7 @@ impl FromJson for SendLocation {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 1,
                 7 if key == b"heading" => 9,
                 8 if key == b"latitude" => 5,
@@ -5211,7 +5211,7 @@ impl FromJson for SendVenue {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"title" => 7,
                 7 if key == b"chat_id" => 1,
                 7 if key == b"address" => 8,
@@ -5527,7 +5527,7 @@ impl FromJson for SendContact {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"vcard" => 8,
                 7 if key == b"chat_id" => 1,
                 9 if key == b"last_name" => 7,
@@ -6065,7 +6065,7 @@ impl FromJson for SendPoll {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 8,
                 5 if key == b"media" => 27,
                 7 if key == b"chat_id" => 1,
@@ -6318,7 +6318,7 @@ impl FromJson for SendChecklist {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 1,
                 9 if key == b"checklist" => 2,
                 12 if key == b"reply_markup" => 7,
@@ -6552,7 +6552,7 @@ impl FromJson for SendDice {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"emoji" => 4,
                 7 if key == b"chat_id" => 1,
                 12 if key == b"reply_markup" => 11,
@@ -6735,7 +6735,7 @@ impl FromJson for SendMessageDraft {
         let mut keep_on_stop = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 3,
                 7 if key == b"chat_id" => 0,
                 8 if key == b"draft_id" => 2,
@@ -6850,7 +6850,7 @@ impl FromJson for SendChatAction {
         let mut action = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"action" => 3,
                 7 if key == b"chat_id" => 1,
                 17 if key == b"message_thread_id" => 2,
@@ -6934,7 +6934,7 @@ impl FromJson for SendChatJoinRequestWebApp {
         let mut web_app_url = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 11 if key == b"web_app_url" => 1,
                 26 if key == b"chat_join_request_query_id" => 0,
                 _ => NO_FIELD,
@@ -7158,7 +7158,7 @@ impl FromJson for SendRichMessage {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 1,
                 12 if key == b"rich_message" => 5,
                 12 if key == b"reply_markup" => 12,
@@ -7319,7 +7319,7 @@ impl FromJson for SendRichMessageDraft {
         let mut keep_on_stop = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 8 if key == b"draft_id" => 2,
                 8 if key == b"can_stop" => 4,

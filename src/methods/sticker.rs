@@ -203,7 +203,7 @@ impl FromJson for SendSticker {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"emoji" => 6,
                 7 if key == b"chat_id" => 1,
                 7 if key == b"sticker" => 5,
@@ -316,7 +316,7 @@ impl FromJson for GetStickerSet {
         let mut name = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 0,
                 _ => NO_FIELD,
             })? {
@@ -377,7 +377,7 @@ impl FromJson for GetCustomEmojiStickers {
         let mut custom_emoji_ids = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 16 if key == b"custom_emoji_ids" => 0,
                 _ => NO_FIELD,
             })? {
@@ -452,7 +452,7 @@ impl FromJson for UploadStickerFile {
         let mut sticker_format = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"user_id" => 0,
                 7 if key == b"sticker" => 1,
                 14 if key == b"sticker_format" => 2,
@@ -571,7 +571,7 @@ impl FromJson for CreateNewStickerSet {
         let mut needs_repainting = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 1,
                 5 if key == b"title" => 2,
                 7 if key == b"user_id" => 0,
@@ -665,7 +665,7 @@ impl FromJson for AddStickerToSet {
         let mut sticker = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 1,
                 7 if key == b"user_id" => 0,
                 7 if key == b"sticker" => 2,
@@ -745,7 +745,7 @@ impl FromJson for SetStickerPositionInSet {
         let mut position = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"sticker" => 0,
                 8 if key == b"position" => 1,
                 _ => NO_FIELD,
@@ -811,7 +811,7 @@ impl FromJson for DeleteStickerFromSet {
         let mut sticker = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"sticker" => 0,
                 _ => NO_FIELD,
             })? {
@@ -894,7 +894,7 @@ impl FromJson for ReplaceStickerInSet {
         let mut sticker = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 1,
                 7 if key == b"user_id" => 0,
                 7 if key == b"sticker" => 3,
@@ -977,7 +977,7 @@ impl FromJson for SetStickerEmojiList {
         let mut emoji_list = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"sticker" => 0,
                 10 if key == b"emoji_list" => 1,
                 _ => NO_FIELD,
@@ -1056,7 +1056,7 @@ impl FromJson for SetStickerKeywords {
         let mut keywords = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"sticker" => 0,
                 8 if key == b"keywords" => 1,
                 _ => NO_FIELD,
@@ -1135,7 +1135,7 @@ impl FromJson for SetStickerMaskPosition {
         let mut mask_position = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"sticker" => 0,
                 13 if key == b"mask_position" => 1,
                 _ => NO_FIELD,
@@ -1206,7 +1206,7 @@ impl FromJson for SetStickerSetTitle {
         let mut title = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 0,
                 5 if key == b"title" => 1,
                 _ => NO_FIELD,
@@ -1295,7 +1295,7 @@ impl FromJson for SetStickerSetThumbnail {
         let mut format = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 0,
                 6 if key == b"format" => 3,
                 7 if key == b"user_id" => 1,
@@ -1386,7 +1386,7 @@ impl FromJson for SetCustomEmojiStickerSetThumbnail {
         let mut custom_emoji_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 0,
                 15 if key == b"custom_emoji_id" => 1,
                 _ => NO_FIELD,
@@ -1450,7 +1450,7 @@ impl FromJson for DeleteStickerSet {
         let mut name = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 0,
                 _ => NO_FIELD,
             })? {

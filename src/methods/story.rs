@@ -128,7 +128,7 @@ impl FromJson for PostStory {
         let mut protect_content = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"areas" => 6,
                 7 if key == b"content" => 1,
                 7 if key == b"caption" => 3,
@@ -265,7 +265,7 @@ impl FromJson for RepostStory {
         let mut protect_content = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 12 if key == b"from_chat_id" => 1,
                 13 if key == b"from_story_id" => 2,
                 13 if key == b"active_period" => 3,
@@ -407,7 +407,7 @@ impl FromJson for EditStory {
         let mut areas = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"areas" => 6,
                 7 if key == b"content" => 2,
                 7 if key == b"caption" => 3,
@@ -497,7 +497,7 @@ impl FromJson for DeleteStory {
         let mut story_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 8 if key == b"story_id" => 1,
                 22 if key == b"business_connection_id" => 0,
                 _ => NO_FIELD,

@@ -89,7 +89,7 @@ impl FromJson for GetUpdates {
         let mut allowed_updates = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"limit" => 1,
                 6 if key == b"offset" => 0,
                 7 if key == b"timeout" => 2,
@@ -237,7 +237,7 @@ impl FromJson for SetWebhook {
         let mut secret_token = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 3 if key == b"url" => 0,
                 10 if key == b"ip_address" => 2,
                 11 if key == b"certificate" => 1,
@@ -340,7 +340,7 @@ impl FromJson for DeleteWebhook {
         let mut drop_pending_updates = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 20 if key == b"drop_pending_updates" => 0,
                 _ => NO_FIELD,
             })? {

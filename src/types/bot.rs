@@ -16,7 +16,7 @@ impl FromJson for ManagedBotCreated {
         let mut bot = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 3 if key == b"bot" => 0,
                 _ => NO_FIELD,
             })? {
@@ -58,7 +58,7 @@ impl FromJson for ManagedBotUpdated {
         let mut bot = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 3 if key == b"bot" => 1,
                 4 if key == b"user" => 0,
                 _ => NO_FIELD,
@@ -107,7 +107,7 @@ impl FromJson for BotSubscriptionUpdated {
         let mut state = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"user" => 0,
                 5 if key == b"state" => 2,
                 15 if key == b"invoice_payload" => 1,
@@ -157,7 +157,7 @@ impl FromJson for BotAccessSettings {
         let mut added_users = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 11 if key == b"added_users" => 1,
                 20 if key == b"is_access_restricted" => 0,
                 _ => NO_FIELD,
@@ -226,7 +226,7 @@ impl FromJson for BotCommand {
         let mut is_ephemeral = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"command" => 0,
                 11 if key == b"description" => 1,
                 12 if key == b"is_ephemeral" => 2,
@@ -515,7 +515,7 @@ impl FromJson for BotCommandScopeChat {
         let mut chat_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -566,7 +566,7 @@ impl FromJson for BotCommandScopeChatAdministrators {
         let mut chat_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -621,7 +621,7 @@ impl FromJson for BotCommandScopeChatMember {
         let mut user_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"chat_id" => 0,
                 7 if key == b"user_id" => 1,
                 _ => NO_FIELD,
@@ -665,7 +665,7 @@ impl FromJson for BotName {
         let mut name = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 0,
                 _ => NO_FIELD,
             })? {
@@ -704,7 +704,7 @@ impl FromJson for BotDescription {
         let mut description = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 11 if key == b"description" => 0,
                 _ => NO_FIELD,
             })? {
@@ -743,7 +743,7 @@ impl FromJson for BotShortDescription {
         let mut short_description = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 17 if key == b"short_description" => 0,
                 _ => NO_FIELD,
             })? {

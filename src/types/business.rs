@@ -22,7 +22,7 @@ impl FromJson for BusinessIntro {
         let mut sticker = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"title" => 0,
                 7 if key == b"message" => 1,
                 7 if key == b"sticker" => 2,
@@ -78,7 +78,7 @@ impl FromJson for BusinessLocation {
         let mut location = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"address" => 0,
                 8 if key == b"location" => 1,
                 _ => NO_FIELD,
@@ -126,7 +126,7 @@ impl FromJson for BusinessOpeningHoursInterval {
         let mut closing_minute = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 14 if key == b"opening_minute" => 0,
                 14 if key == b"closing_minute" => 1,
                 _ => NO_FIELD,
@@ -172,7 +172,7 @@ impl FromJson for BusinessOpeningHours {
         let mut opening_hours = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 13 if key == b"opening_hours" => 1,
                 14 if key == b"time_zone_name" => 0,
                 _ => NO_FIELD,
@@ -254,7 +254,7 @@ impl FromJson for BusinessBotRights {
         let mut can_manage_stories = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 9 if key == b"can_reply" => 0,
                 12 if key == b"can_edit_bio" => 5,
                 13 if key == b"can_edit_name" => 4,
@@ -394,7 +394,7 @@ impl FromJson for BusinessConnection {
         let mut is_enabled = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 4 if key == b"user" => 1,
                 4 if key == b"date" => 3,
@@ -461,7 +461,7 @@ impl FromJson for BusinessMessagesDeleted {
         let mut message_ids = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"chat" => 1,
                 11 if key == b"message_ids" => 2,
                 22 if key == b"business_connection_id" => 0,

@@ -184,7 +184,7 @@ impl FromJson for User {
         let mut supports_join_request_queries = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 6 if key == b"is_bot" => 1,
                 8 if key == b"username" => 4,
@@ -350,7 +350,7 @@ impl FromJson for Chat {
         let mut is_direct_messages = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 4 if key == b"type" => 1,
                 5 if key == b"title" => 2,
@@ -585,7 +585,7 @@ impl FromJson for ChatFullInfo {
         let mut community = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 3 if key == b"bio" => 24,
                 4 if key == b"type" => 1,
@@ -950,7 +950,7 @@ impl FromJson for Link {
         let mut url = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 3 if key == b"url" => 0,
                 _ => NO_FIELD,
             })? {
@@ -995,7 +995,7 @@ impl FromJson for ProximityAlertTriggered {
         let mut distance = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"watcher" => 1,
                 8 if key == b"traveler" => 0,
                 8 if key == b"distance" => 2,
@@ -1042,7 +1042,7 @@ impl FromJson for ChatBoostAdded {
         let mut boost_count = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 11 if key == b"boost_count" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1138,7 +1138,7 @@ impl FromJson for BackgroundFillSolid {
         let mut color = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"color" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1184,7 +1184,7 @@ impl FromJson for BackgroundFillGradient {
         let mut rotation_angle = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 9 if key == b"top_color" => 0,
                 12 if key == b"bottom_color" => 1,
                 14 if key == b"rotation_angle" => 2,
@@ -1232,7 +1232,7 @@ impl FromJson for BackgroundFillFreeformGradient {
         let mut colors = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"colors" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1342,7 +1342,7 @@ impl FromJson for BackgroundTypeFill {
         let mut dark_theme_dimming = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"fill" => 0,
                 18 if key == b"dark_theme_dimming" => 1,
                 _ => NO_FIELD,
@@ -1395,7 +1395,7 @@ impl FromJson for BackgroundTypeWallpaper {
         let mut is_moving = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 8 if key == b"document" => 0,
                 9 if key == b"is_moving" => 3,
                 10 if key == b"is_blurred" => 2,
@@ -1463,7 +1463,7 @@ impl FromJson for BackgroundTypePattern {
         let mut is_moving = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"fill" => 1,
                 8 if key == b"document" => 0,
                 9 if key == b"intensity" => 2,
@@ -1523,7 +1523,7 @@ impl FromJson for BackgroundTypeChatTheme {
         let mut theme_name = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 10 if key == b"theme_name" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1563,7 +1563,7 @@ impl FromJson for ChatBackground {
         let mut kind = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1602,7 +1602,7 @@ impl FromJson for CommunityChatAdded {
         let mut community = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 9 if key == b"community" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1641,7 +1641,7 @@ impl FromJson for CommunityChatJoined {
         let mut community = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 9 if key == b"community" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1714,7 +1714,7 @@ impl FromJson for SharedUser {
         let mut photo = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"photo" => 4,
                 7 if key == b"user_id" => 0,
                 8 if key == b"username" => 3,
@@ -1780,7 +1780,7 @@ impl FromJson for UsersShared {
         let mut users = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"users" => 1,
                 10 if key == b"request_id" => 0,
                 _ => NO_FIELD,
@@ -1835,7 +1835,7 @@ impl FromJson for ChatShared {
         let mut photo = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"title" => 2,
                 5 if key == b"photo" => 4,
                 7 if key == b"chat_id" => 1,
@@ -1902,7 +1902,7 @@ impl FromJson for WriteAccessAllowed {
         let mut from_attachment_menu = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 12 if key == b"from_request" => 0,
                 12 if key == b"web_app_name" => 1,
                 20 if key == b"from_attachment_menu" => 2,
@@ -2011,7 +2011,7 @@ impl FromJson for LinkPreviewOptions {
         let mut show_above_text = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 3 if key == b"url" => 1,
                 11 if key == b"is_disabled" => 0,
                 15 if key == b"show_above_text" => 4,
@@ -2131,7 +2131,7 @@ impl FromJson for SwitchInlineQueryChosenChat {
         let mut allow_channel_chats = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"query" => 0,
                 15 if key == b"allow_bot_chats" => 2,
                 16 if key == b"allow_user_chats" => 1,
@@ -2198,7 +2198,7 @@ impl FromJson for Community {
         let mut name = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 4 if key == b"name" => 1,
                 _ => NO_FIELD,
@@ -2271,7 +2271,7 @@ impl FromJson for ChatInviteLink {
         let mut subscription_price = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 5,
                 7 if key == b"creator" => 1,
                 10 if key == b"is_primary" => 3,
@@ -2493,7 +2493,7 @@ impl FromJson for ChatAdministratorRights {
         let mut can_send_welcome_messages = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 12 if key == b"is_anonymous" => 0,
                 15 if key == b"can_manage_chat" => 1,
                 15 if key == b"can_change_info" => 6,
@@ -2635,7 +2635,7 @@ impl FromJson for ChatMemberUpdated {
         let mut via_chat_folder_invite_link = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"chat" => 0,
                 4 if key == b"from" => 1,
                 4 if key == b"date" => 2,
@@ -2804,7 +2804,7 @@ impl FromJson for ChatMemberOwner {
         let mut custom_title = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"user" => 0,
                 12 if key == b"is_anonymous" => 1,
                 12 if key == b"custom_title" => 2,
@@ -2914,7 +2914,7 @@ impl FromJson for ChatMemberAdministrator {
         let mut custom_title = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"user" => 0,
                 12 if key == b"is_anonymous" => 2,
                 12 if key == b"custom_title" => 20,
@@ -3057,7 +3057,7 @@ impl FromJson for ChatMemberMember {
         let mut until_date = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 3 if key == b"tag" => 0,
                 4 if key == b"user" => 1,
                 10 if key == b"until_date" => 2,
@@ -3166,7 +3166,7 @@ impl FromJson for ChatMemberRestricted {
         let mut until_date = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 3 if key == b"tag" => 0,
                 4 if key == b"user" => 1,
                 9 if key == b"is_member" => 2,
@@ -3284,7 +3284,7 @@ impl FromJson for ChatMemberLeft {
         let mut user = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"user" => 0,
                 _ => NO_FIELD,
             })? {
@@ -3327,7 +3327,7 @@ impl FromJson for ChatMemberBanned {
         let mut until_date = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"user" => 0,
                 10 if key == b"until_date" => 1,
                 _ => NO_FIELD,
@@ -3389,7 +3389,7 @@ impl FromJson for ChatJoinRequest {
         let mut query_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 3 if key == b"bio" => 4,
                 4 if key == b"chat" => 0,
                 4 if key == b"from" => 1,
@@ -3624,7 +3624,7 @@ impl FromJson for ChatPermissions {
         let mut can_manage_topics = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 12 if key == b"can_edit_tag" => 11,
                 14 if key == b"can_send_polls" => 7,
                 15 if key == b"can_send_audios" => 1,
@@ -3760,7 +3760,7 @@ impl FromJson for Birthdate {
         let mut year = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 3 if key == b"day" => 0,
                 4 if key == b"year" => 2,
                 5 if key == b"month" => 1,
@@ -3818,7 +3818,7 @@ impl FromJson for UserRating {
         let mut next_level_rating = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"level" => 0,
                 6 if key == b"rating" => 1,
                 17 if key == b"next_level_rating" => 3,
@@ -3874,7 +3874,7 @@ impl FromJson for StarAmount {
         let mut nanostar_amount = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"amount" => 0,
                 15 if key == b"nanostar_amount" => 1,
                 _ => NO_FIELD,
@@ -3976,7 +3976,7 @@ impl FromJson for ChatBoostSourcePremium {
         let mut user = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"user" => 0,
                 _ => NO_FIELD,
             })? {
@@ -4025,7 +4025,7 @@ impl FromJson for ChatBoost {
         let mut source = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"source" => 3,
                 8 if key == b"boost_id" => 0,
                 8 if key == b"add_date" => 1,
@@ -4079,7 +4079,7 @@ impl FromJson for ChatBoostUpdated {
         let mut boost = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"chat" => 0,
                 5 if key == b"boost" => 1,
                 _ => NO_FIELD,
@@ -4131,7 +4131,7 @@ impl FromJson for ChatBoostRemoved {
         let mut source = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"chat" => 0,
                 6 if key == b"source" => 3,
                 8 if key == b"boost_id" => 1,
@@ -4182,7 +4182,7 @@ impl FromJson for ChatOwnerLeft {
         let mut new_owner = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 9 if key == b"new_owner" => 0,
                 _ => NO_FIELD,
             })? {
@@ -4221,7 +4221,7 @@ impl FromJson for ChatOwnerChanged {
         let mut new_owner = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 9 if key == b"new_owner" => 0,
                 _ => NO_FIELD,
             })? {
@@ -4260,7 +4260,7 @@ impl FromJson for UserChatBoosts {
         let mut boosts = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"boosts" => 0,
                 _ => NO_FIELD,
             })? {
@@ -4302,7 +4302,7 @@ impl FromJson for ResponseParameters {
         let mut retry_after = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 11 if key == b"retry_after" => 1,
                 18 if key == b"migrate_to_chat_id" => 0,
                 _ => NO_FIELD,

@@ -31,7 +31,7 @@ impl FromJson for ChecklistTask {
         let mut completion_date = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 4 if key == b"text" => 1,
                 13 if key == b"text_entities" => 2,
@@ -110,7 +110,7 @@ impl FromJson for Checklist {
         let mut others_can_mark_tasks_as_done = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"title" => 0,
                 5 if key == b"tasks" => 2,
                 14 if key == b"title_entities" => 1,
@@ -209,7 +209,7 @@ impl FromJson for InputChecklistTask {
         let mut text_entities = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 4 if key == b"text" => 1,
                 10 if key == b"parse_mode" => 2,
@@ -319,7 +319,7 @@ impl FromJson for InputChecklist {
         let mut others_can_mark_tasks_as_done = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"title" => 0,
                 5 if key == b"tasks" => 3,
                 10 if key == b"parse_mode" => 1,
@@ -395,7 +395,7 @@ impl FromJson for ChecklistTasksDone {
         let mut marked_as_not_done_task_ids = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 17 if key == b"checklist_message" => 0,
                 23 if key == b"marked_as_done_task_ids" => 1,
                 27 if key == b"marked_as_not_done_task_ids" => 2,
@@ -454,7 +454,7 @@ impl FromJson for ChecklistTasksAdded {
         let mut tasks = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"tasks" => 1,
                 17 if key == b"checklist_message" => 0,
                 _ => NO_FIELD,

@@ -25,7 +25,7 @@ impl FromJson for ForumTopicCreated {
         let mut is_name_implicit = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 0,
                 10 if key == b"icon_color" => 1,
                 16 if key == b"is_name_implicit" => 3,
@@ -105,7 +105,7 @@ impl FromJson for ForumTopicEdited {
         let mut icon_custom_emoji_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 0,
                 20 if key == b"icon_custom_emoji_id" => 1,
                 _ => NO_FIELD,
@@ -221,7 +221,7 @@ impl FromJson for DirectMessagePriceChanged {
         let mut direct_message_star_count = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 25 if key == b"direct_message_star_count" => 1,
                 27 if key == b"are_direct_messages_enabled" => 0,
                 _ => NO_FIELD,
@@ -278,7 +278,7 @@ impl FromJson for SuggestedPostApproved {
         let mut send_date = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"price" => 1,
                 9 if key == b"send_date" => 2,
                 22 if key == b"suggested_post_message" => 0,
@@ -332,7 +332,7 @@ impl FromJson for SuggestedPostApprovalFailed {
         let mut price = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"price" => 1,
                 22 if key == b"suggested_post_message" => 0,
                 _ => NO_FIELD,
@@ -380,7 +380,7 @@ impl FromJson for SuggestedPostDeclined {
         let mut comment = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"comment" => 1,
                 22 if key == b"suggested_post_message" => 0,
                 _ => NO_FIELD,
@@ -436,7 +436,7 @@ impl FromJson for SuggestedPostPaid {
         let mut star_amount = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"amount" => 2,
                 8 if key == b"currency" => 1,
                 11 if key == b"star_amount" => 3,
@@ -496,7 +496,7 @@ impl FromJson for SuggestedPostRefunded {
         let mut reason = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"reason" => 1,
                 22 if key == b"suggested_post_message" => 0,
                 _ => NO_FIELD,
@@ -555,7 +555,7 @@ impl FromJson for SuggestedPostPrice {
         let mut amount = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"amount" => 1,
                 8 if key == b"currency" => 0,
                 _ => NO_FIELD,
@@ -603,7 +603,7 @@ impl FromJson for SuggestedPostInfo {
         let mut send_date = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"state" => 0,
                 5 if key == b"price" => 1,
                 9 if key == b"send_date" => 2,
@@ -681,7 +681,7 @@ impl FromJson for SuggestedPostParameters {
         let mut send_date = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"price" => 0,
                 9 if key == b"send_date" => 1,
                 _ => NO_FIELD,
@@ -728,7 +728,7 @@ impl FromJson for DirectMessagesTopic {
         let mut user = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"user" => 1,
                 8 if key == b"topic_id" => 0,
                 _ => NO_FIELD,
@@ -785,7 +785,7 @@ impl FromJson for ForumTopic {
         let mut is_name_implicit = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 1,
                 10 if key == b"icon_color" => 2,
                 16 if key == b"is_name_implicit" => 4,

@@ -31,7 +31,7 @@ impl FromJson for Game {
         let mut animation = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 3,
                 5 if key == b"title" => 0,
                 5 if key == b"photo" => 2,
@@ -131,7 +131,7 @@ impl FromJson for GameHighScore {
         let mut score = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"user" => 1,
                 5 if key == b"score" => 2,
                 8 if key == b"position" => 0,

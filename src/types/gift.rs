@@ -25,7 +25,7 @@ impl FromJson for StoryAreaTypeUniqueGift {
         let mut name = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 0,
                 _ => NO_FIELD,
             })? {
@@ -71,7 +71,7 @@ impl FromJson for GiftBackground {
         let mut text_color = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 10 if key == b"edge_color" => 1,
                 10 if key == b"text_color" => 2,
                 12 if key == b"center_color" => 0,
@@ -154,7 +154,7 @@ impl FromJson for Gift {
         let mut publisher_chat = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 7 if key == b"sticker" => 1,
                 10 if key == b"star_count" => 2,
@@ -261,7 +261,7 @@ impl FromJson for Gifts {
         let mut gifts = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"gifts" => 0,
                 _ => NO_FIELD,
             })? {
@@ -309,7 +309,7 @@ impl FromJson for UniqueGiftModel {
         let mut rarity = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 0,
                 6 if key == b"rarity" => 3,
                 7 if key == b"sticker" => 1,
@@ -368,7 +368,7 @@ impl FromJson for UniqueGiftSymbol {
         let mut rarity_per_mille = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 0,
                 7 if key == b"sticker" => 1,
                 16 if key == b"rarity_per_mille" => 2,
@@ -424,7 +424,7 @@ impl FromJson for UniqueGiftBackdropColors {
         let mut text_color = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 10 if key == b"edge_color" => 1,
                 10 if key == b"text_color" => 3,
                 12 if key == b"center_color" => 0,
@@ -481,7 +481,7 @@ impl FromJson for UniqueGiftBackdrop {
         let mut rarity_per_mille = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 0,
                 6 if key == b"colors" => 1,
                 16 if key == b"rarity_per_mille" => 2,
@@ -543,7 +543,7 @@ impl FromJson for UniqueGiftColors {
         let mut dark_theme_other_colors = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 21 if key == b"model_custom_emoji_id" => 0,
                 21 if key == b"dark_theme_main_color" => 4,
                 22 if key == b"symbol_custom_emoji_id" => 1,
@@ -635,7 +635,7 @@ impl FromJson for UniqueGift {
         let mut publisher_chat = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 2,
                 5 if key == b"model" => 4,
                 6 if key == b"number" => 3,
@@ -755,7 +755,7 @@ impl FromJson for GiftInfo {
         let mut unique_gift_number = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"gift" => 0,
                 4 if key == b"text" => 6,
                 8 if key == b"entities" => 7,
@@ -878,7 +878,7 @@ impl FromJson for UniqueGiftInfo {
         let mut next_transfer_date = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"gift" => 0,
                 4 if key == b"text" => 2,
                 6 if key == b"origin" => 1,
@@ -1055,7 +1055,7 @@ impl FromJson for OwnedGiftRegular {
         let mut unique_gift_number = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"gift" => 0,
                 4 if key == b"text" => 4,
                 8 if key == b"entities" => 5,
@@ -1195,7 +1195,7 @@ impl FromJson for OwnedGiftUnique {
         let mut next_transfer_date = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"gift" => 0,
                 8 if key == b"is_saved" => 4,
                 9 if key == b"send_date" => 3,
@@ -1281,7 +1281,7 @@ impl FromJson for OwnedGifts {
         let mut next_offset = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"gifts" => 1,
                 11 if key == b"total_count" => 0,
                 11 if key == b"next_offset" => 2,
@@ -1362,7 +1362,7 @@ impl FromJson for AcceptedGiftTypes {
         let mut gifts_from_channels = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 12 if key == b"unique_gifts" => 2,
                 13 if key == b"limited_gifts" => 1,
                 15 if key == b"unlimited_gifts" => 0,
@@ -1416,7 +1416,7 @@ impl FromJson for ChatBoostSourceGiftCode {
         let mut user = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"user" => 0,
                 _ => NO_FIELD,
             })? {

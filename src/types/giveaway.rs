@@ -16,7 +16,7 @@ impl FromJson for GiveawayCreated {
         let mut prize_star_count = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 16 if key == b"prize_star_count" => 0,
                 _ => NO_FIELD,
             })? {
@@ -79,7 +79,7 @@ impl FromJson for Giveaway {
         let mut premium_subscription_month_count = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"chats" => 0,
                 12 if key == b"winner_count" => 2,
                 13 if key == b"country_codes" => 6,
@@ -198,7 +198,7 @@ impl FromJson for GiveawayWinners {
         let mut prize_description = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"chat" => 0,
                 7 if key == b"winners" => 4,
                 12 if key == b"winner_count" => 3,
@@ -307,7 +307,7 @@ impl FromJson for GiveawayCompleted {
         let mut is_star_giveaway = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 12 if key == b"winner_count" => 0,
                 16 if key == b"giveaway_message" => 2,
                 16 if key == b"is_star_giveaway" => 3,
@@ -373,7 +373,7 @@ impl FromJson for ChatBoostSourceGiveaway {
         let mut is_unclaimed = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"user" => 1,
                 12 if key == b"is_unclaimed" => 3,
                 16 if key == b"prize_star_count" => 2,

@@ -31,7 +31,7 @@ impl FromJson for InlineQuery {
         let mut location = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 4 if key == b"from" => 1,
                 5 if key == b"query" => 2,
@@ -125,7 +125,7 @@ impl FromJson for InlineQueryResultsButton {
         let mut start_parameter = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 7 if key == b"web_app" => 1,
                 15 if key == b"start_parameter" => 2,
@@ -578,7 +578,7 @@ impl FromJson for InlineQueryResultArticle {
         let mut thumbnail_height = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 3 if key == b"url" => 4,
                 5 if key == b"title" => 1,
@@ -794,7 +794,7 @@ impl FromJson for InlineQueryResultPhoto {
         let mut input_message_content = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 5 if key == b"title" => 5,
                 7 if key == b"caption" => 7,
@@ -1043,7 +1043,7 @@ impl FromJson for InlineQueryResultGif {
         let mut input_message_content = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 5 if key == b"title" => 7,
                 7 if key == b"gif_url" => 1,
@@ -1302,7 +1302,7 @@ impl FromJson for InlineQueryResultMpeg4Gif {
         let mut input_message_content = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 5 if key == b"title" => 7,
                 7 if key == b"caption" => 8,
@@ -1558,7 +1558,7 @@ impl FromJson for InlineQueryResultVideo {
         let mut input_message_content = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 5 if key == b"title" => 4,
                 7 if key == b"caption" => 5,
@@ -1772,7 +1772,7 @@ impl FromJson for InlineQueryResultAudio {
         let mut input_message_content = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 5 if key == b"title" => 2,
                 7 if key == b"caption" => 3,
@@ -1950,7 +1950,7 @@ impl FromJson for InlineQueryResultVoice {
         let mut input_message_content = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 5 if key == b"title" => 2,
                 7 if key == b"caption" => 3,
@@ -2161,7 +2161,7 @@ impl FromJson for InlineQueryResultDocument {
         let mut thumbnail_height = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 5 if key == b"title" => 1,
                 7 if key == b"caption" => 2,
@@ -2389,7 +2389,7 @@ impl FromJson for InlineQueryResultLocation {
         let mut thumbnail_height = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 5 if key == b"title" => 3,
                 7 if key == b"heading" => 6,
@@ -2627,7 +2627,7 @@ impl FromJson for InlineQueryResultVenue {
         let mut thumbnail_height = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 5 if key == b"title" => 3,
                 7 if key == b"address" => 4,
@@ -2839,7 +2839,7 @@ impl FromJson for InlineQueryResultContact {
         let mut thumbnail_height = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 5 if key == b"vcard" => 4,
                 9 if key == b"last_name" => 3,
@@ -2960,7 +2960,7 @@ impl FromJson for InlineQueryResultGame {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 12 if key == b"reply_markup" => 2,
                 15 if key == b"game_short_name" => 1,
@@ -3108,7 +3108,7 @@ impl FromJson for InlineQueryResultCachedPhoto {
         let mut input_message_content = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 5 if key == b"title" => 2,
                 7 if key == b"caption" => 4,
@@ -3294,7 +3294,7 @@ impl FromJson for InlineQueryResultCachedGif {
         let mut input_message_content = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 5 if key == b"title" => 2,
                 7 if key == b"caption" => 3,
@@ -3474,7 +3474,7 @@ impl FromJson for InlineQueryResultCachedMpeg4Gif {
         let mut input_message_content = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 5 if key == b"title" => 2,
                 7 if key == b"caption" => 3,
@@ -3604,7 +3604,7 @@ impl FromJson for InlineQueryResultCachedSticker {
         let mut input_message_content = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 12 if key == b"reply_markup" => 2,
                 15 if key == b"sticker_file_id" => 1,
@@ -3752,7 +3752,7 @@ impl FromJson for InlineQueryResultCachedDocument {
         let mut input_message_content = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 5 if key == b"title" => 1,
                 7 if key == b"caption" => 4,
@@ -3934,7 +3934,7 @@ impl FromJson for InlineQueryResultCachedVideo {
         let mut input_message_content = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 5 if key == b"title" => 2,
                 7 if key == b"caption" => 4,
@@ -4102,7 +4102,7 @@ impl FromJson for InlineQueryResultCachedVoice {
         let mut input_message_content = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 5 if key == b"title" => 2,
                 7 if key == b"caption" => 3,
@@ -4254,7 +4254,7 @@ impl FromJson for InlineQueryResultCachedAudio {
         let mut input_message_content = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 7 if key == b"caption" => 2,
                 10 if key == b"parse_mode" => 3,
@@ -4497,7 +4497,7 @@ impl FromJson for InputTextMessageContent {
         let mut link_preview_options = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 8 if key == b"entities" => 2,
                 10 if key == b"parse_mode" => 1,
                 12 if key == b"message_text" => 0,
@@ -4565,7 +4565,7 @@ impl FromJson for InputRichMessageContent {
         let mut rich_message = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 12 if key == b"rich_message" => 0,
                 _ => NO_FIELD,
             })? {
@@ -4665,7 +4665,7 @@ impl FromJson for InputLocationMessageContent {
         let mut proximity_alert_radius = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"heading" => 4,
                 8 if key == b"latitude" => 0,
                 9 if key == b"longitude" => 1,
@@ -4800,7 +4800,7 @@ impl FromJson for InputVenueMessageContent {
         let mut google_place_type = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"title" => 2,
                 7 if key == b"address" => 3,
                 8 if key == b"latitude" => 0,
@@ -4910,7 +4910,7 @@ impl FromJson for InputContactMessageContent {
         let mut vcard = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"vcard" => 3,
                 9 if key == b"last_name" => 2,
                 10 if key == b"first_name" => 1,
@@ -5148,7 +5148,7 @@ impl FromJson for InputInvoiceMessageContent {
         let mut is_flexible = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"title" => 0,
                 6 if key == b"prices" => 5,
                 7 if key == b"payload" => 2,
@@ -5308,7 +5308,7 @@ impl FromJson for ChosenInlineResult {
         let mut query = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"from" => 1,
                 5 if key == b"query" => 4,
                 8 if key == b"location" => 2,

@@ -19,7 +19,7 @@ impl FromJson for WebAppData {
         let mut button_text = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"data" => 0,
                 11 if key == b"button_text" => 1,
                 _ => NO_FIELD,
@@ -70,7 +70,7 @@ impl FromJson for WebAppInfo {
         let mut url = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 3 if key == b"url" => 0,
                 _ => NO_FIELD,
             })? {
@@ -179,7 +179,7 @@ impl FromJson for ReplyKeyboardMarkup {
         let mut force_reply = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 8 if key == b"keyboard" => 0,
                 9 if key == b"selective" => 5,
                 11 if key == b"force_reply" => 6,
@@ -358,7 +358,7 @@ impl FromJson for KeyboardButton {
         let mut web_app = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 5 if key == b"style" => 2,
                 7 if key == b"web_app" => 9,
@@ -522,7 +522,7 @@ impl FromJson for KeyboardButtonRequestUsers {
         let mut request_photo = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 10 if key == b"request_id" => 0,
                 11 if key == b"user_is_bot" => 1,
                 12 if key == b"max_quantity" => 3,
@@ -708,7 +708,7 @@ impl FromJson for KeyboardButtonRequestChat {
         let mut request_photo = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 10 if key == b"request_id" => 0,
                 13 if key == b"chat_is_forum" => 2,
                 13 if key == b"bot_is_member" => 7,
@@ -836,7 +836,7 @@ impl FromJson for KeyboardButtonRequestManagedBot {
         let mut suggested_username = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 10 if key == b"request_id" => 0,
                 14 if key == b"suggested_name" => 1,
                 18 if key == b"suggested_username" => 2,
@@ -902,7 +902,7 @@ impl FromJson for KeyboardButtonPollType {
         let mut kind = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 _ => NO_FIELD,
             })? {
@@ -962,7 +962,7 @@ impl FromJson for ReplyKeyboardRemove {
         let mut selective = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 9 if key == b"selective" => 1,
                 15 if key == b"remove_keyboard" => 0,
                 _ => NO_FIELD,
@@ -1027,7 +1027,7 @@ impl FromJson for InlineKeyboardMarkup {
         let mut force_reply = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 11 if key == b"force_reply" => 1,
                 15 if key == b"inline_keyboard" => 0,
                 _ => NO_FIELD,
@@ -1217,7 +1217,7 @@ impl FromJson for InlineKeyboardButton {
         let mut disabled = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 3 if key == b"url" => 3,
                 3 if key == b"pay" => 12,
                 4 if key == b"text" => 0,
@@ -1379,7 +1379,7 @@ impl FromJson for LoginUrl {
         let mut request_write_access = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 3 if key == b"url" => 0,
                 12 if key == b"forward_text" => 1,
                 12 if key == b"bot_username" => 2,
@@ -1443,7 +1443,7 @@ impl FromJson for CopyTextButton {
         let mut text = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1528,7 +1528,7 @@ impl FromJson for CallbackQuery {
         let mut game_short_name = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 4 if key == b"from" => 1,
                 4 if key == b"data" => 5,
@@ -1630,7 +1630,7 @@ impl FromJson for ForceReply {
         let mut selective = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 9 if key == b"selective" => 2,
                 11 if key == b"force_reply" => 0,
                 23 if key == b"input_field_placeholder" => 1,
@@ -1782,7 +1782,7 @@ impl FromJson for MenuButtonWebApp {
         let mut web_app = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 7 if key == b"web_app" => 1,
                 _ => NO_FIELD,
@@ -1856,7 +1856,7 @@ impl FromJson for SentWebAppMessage {
         let mut inline_message_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 17 if key == b"inline_message_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1895,7 +1895,7 @@ impl FromJson for PreparedKeyboardButton {
         let mut id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 _ => NO_FIELD,
             })? {

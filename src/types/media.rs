@@ -28,7 +28,7 @@ impl FromJson for PhotoSize {
         let mut file_size = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"width" => 2,
                 6 if key == b"height" => 3,
                 7 if key == b"file_id" => 0,
@@ -109,7 +109,7 @@ impl FromJson for Animation {
         let mut file_size = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"width" => 2,
                 6 if key == b"height" => 3,
                 7 if key == b"file_id" => 0,
@@ -212,7 +212,7 @@ impl FromJson for Audio {
         let mut thumbnail = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"title" => 4,
                 7 if key == b"file_id" => 0,
                 8 if key == b"duration" => 2,
@@ -310,7 +310,7 @@ impl FromJson for Document {
         let mut file_size = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"file_id" => 0,
                 9 if key == b"thumbnail" => 2,
                 9 if key == b"file_name" => 3,
@@ -398,7 +398,7 @@ impl FromJson for LivePhoto {
         let mut file_size = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"photo" => 0,
                 5 if key == b"width" => 3,
                 6 if key == b"height" => 4,
@@ -486,7 +486,7 @@ impl FromJson for VideoQuality {
         let mut file_size = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"width" => 2,
                 5 if key == b"codec" => 4,
                 6 if key == b"height" => 3,
@@ -580,7 +580,7 @@ impl FromJson for Video {
         let mut file_size = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"width" => 2,
                 5 if key == b"cover" => 6,
                 6 if key == b"height" => 3,
@@ -692,7 +692,7 @@ impl FromJson for VideoNote {
         let mut file_size = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"length" => 2,
                 7 if key == b"file_id" => 0,
                 8 if key == b"duration" => 3,
@@ -767,7 +767,7 @@ impl FromJson for Voice {
         let mut file_size = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"file_id" => 0,
                 8 if key == b"duration" => 2,
                 9 if key == b"mime_type" => 3,
@@ -829,7 +829,7 @@ impl FromJson for PaidMediaInfo {
         let mut paid_media = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 10 if key == b"star_count" => 0,
                 10 if key == b"paid_media" => 1,
                 _ => NO_FIELD,
@@ -939,7 +939,7 @@ impl FromJson for PaidMediaLivePhoto {
         let mut live_photo = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 10 if key == b"live_photo" => 0,
                 _ => NO_FIELD,
             })? {
@@ -979,7 +979,7 @@ impl FromJson for PaidMediaPhoto {
         let mut photo = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"photo" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1025,7 +1025,7 @@ impl FromJson for PaidMediaPreview {
         let mut duration = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"width" => 0,
                 6 if key == b"height" => 1,
                 8 if key == b"duration" => 2,
@@ -1079,7 +1079,7 @@ impl FromJson for PaidMediaVideo {
         let mut video = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"video" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1131,7 +1131,7 @@ impl FromJson for Contact {
         let mut vcard = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"vcard" => 4,
                 7 if key == b"user_id" => 3,
                 9 if key == b"last_name" => 2,
@@ -1195,7 +1195,7 @@ impl FromJson for Dice {
         let mut value = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"emoji" => 0,
                 5 if key == b"value" => 1,
                 _ => NO_FIELD,
@@ -1292,7 +1292,7 @@ impl FromJson for Location {
         let mut proximity_alert_radius = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"heading" => 4,
                 8 if key == b"latitude" => 0,
                 9 if key == b"longitude" => 1,
@@ -1376,7 +1376,7 @@ impl FromJson for Venue {
         let mut google_place_type = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"title" => 1,
                 7 if key == b"address" => 2,
                 8 if key == b"location" => 0,
@@ -1447,7 +1447,7 @@ impl FromJson for VideoChatScheduled {
         let mut start_date = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 10 if key == b"start_date" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1508,7 +1508,7 @@ impl FromJson for VideoChatEnded {
         let mut duration = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 8 if key == b"duration" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1547,7 +1547,7 @@ impl FromJson for VideoChatParticipantsInvited {
         let mut users = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"users" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1589,7 +1589,7 @@ impl FromJson for UserProfilePhotos {
         let mut photos = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"photos" => 1,
                 11 if key == b"total_count" => 0,
                 _ => NO_FIELD,
@@ -1635,7 +1635,7 @@ impl FromJson for UserProfileAudios {
         let mut audios = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"audios" => 1,
                 11 if key == b"total_count" => 0,
                 _ => NO_FIELD,
@@ -1687,7 +1687,7 @@ impl FromJson for File {
         let mut file_path = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"file_id" => 0,
                 9 if key == b"file_size" => 2,
                 9 if key == b"file_path" => 3,
@@ -1751,7 +1751,7 @@ impl FromJson for ChatPhoto {
         let mut big_file_unique_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 11 if key == b"big_file_id" => 2,
                 13 if key == b"small_file_id" => 0,
                 18 if key == b"big_file_unique_id" => 3,
@@ -1843,7 +1843,7 @@ impl FromJson for LocationAddress {
         let mut street = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"city" => 2,
                 5 if key == b"state" => 1,
                 6 if key == b"street" => 3,
@@ -1903,7 +1903,7 @@ impl FromJson for ChatLocation {
         let mut address = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"address" => 1,
                 8 if key == b"location" => 0,
                 _ => NO_FIELD,
@@ -2149,7 +2149,7 @@ impl FromJson for InputMediaAnimation {
         let mut has_spoiler = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"media" => 0,
                 5 if key == b"width" => 6,
                 6 if key == b"height" => 7,
@@ -2331,7 +2331,7 @@ impl FromJson for InputMediaAudio {
         let mut title = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"media" => 0,
                 5 if key == b"title" => 7,
                 7 if key == b"caption" => 2,
@@ -2481,7 +2481,7 @@ impl FromJson for InputMediaDocument {
         let mut disable_content_type_detection = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"media" => 0,
                 7 if key == b"caption" => 2,
                 9 if key == b"thumbnail" => 1,
@@ -2570,7 +2570,7 @@ impl FromJson for InputMediaLink {
         let mut url = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 3 if key == b"url" => 0,
                 _ => NO_FIELD,
             })? {
@@ -2675,7 +2675,7 @@ impl FromJson for InputMediaLivePhoto {
         let mut has_spoiler = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"media" => 0,
                 5 if key == b"photo" => 1,
                 7 if key == b"caption" => 2,
@@ -2781,7 +2781,7 @@ impl FromJson for InputMediaLocation {
         let mut horizontal_accuracy = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 8 if key == b"latitude" => 0,
                 9 if key == b"longitude" => 1,
                 19 if key == b"horizontal_accuracy" => 2,
@@ -2892,7 +2892,7 @@ impl FromJson for InputMediaPhoto {
         let mut has_spoiler = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"media" => 0,
                 7 if key == b"caption" => 1,
                 10 if key == b"parse_mode" => 2,
@@ -2989,7 +2989,7 @@ impl FromJson for InputMediaSticker {
         let mut emoji = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"media" => 0,
                 5 if key == b"emoji" => 1,
                 _ => NO_FIELD,
@@ -3109,7 +3109,7 @@ impl FromJson for InputMediaVenue {
         let mut google_place_type = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"title" => 2,
                 7 if key == b"address" => 3,
                 8 if key == b"latitude" => 0,
@@ -3316,7 +3316,7 @@ impl FromJson for InputMediaVideo {
         let mut has_spoiler = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"media" => 0,
                 5 if key == b"cover" => 2,
                 5 if key == b"width" => 8,
@@ -3487,7 +3487,7 @@ impl FromJson for InputMediaVoiceNote {
         let mut duration = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"media" => 0,
                 7 if key == b"caption" => 1,
                 8 if key == b"duration" => 4,
@@ -3641,7 +3641,7 @@ impl FromJson for InputPaidMediaLivePhoto {
         let mut photo = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"media" => 0,
                 5 if key == b"photo" => 1,
                 _ => NO_FIELD,
@@ -3703,7 +3703,7 @@ impl FromJson for InputPaidMediaPhoto {
         let mut media = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"media" => 0,
                 _ => NO_FIELD,
             })? {
@@ -3830,7 +3830,7 @@ impl FromJson for InputPaidMediaVideo {
         let mut supports_streaming = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"media" => 0,
                 5 if key == b"cover" => 2,
                 5 if key == b"width" => 4,
@@ -3989,7 +3989,7 @@ impl FromJson for InputProfilePhotoStatic {
         let mut photo = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"photo" => 0,
                 _ => NO_FIELD,
             })? {
@@ -4056,7 +4056,7 @@ impl FromJson for InputProfilePhotoAnimated {
         let mut main_frame_timestamp = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 9 if key == b"animation" => 0,
                 20 if key == b"main_frame_timestamp" => 1,
                 _ => NO_FIELD,

@@ -373,7 +373,7 @@ impl FromJson for Message {
         let mut reply_markup = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"from" => 3,
                 4 if key == b"date" => 10,
                 4 if key == b"chat" => 13,
@@ -1146,7 +1146,7 @@ impl FromJson for MessageId {
         let mut message_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 10 if key == b"message_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1191,7 +1191,7 @@ impl FromJson for InaccessibleMessage {
         let mut date = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"chat" => 0,
                 4 if key == b"date" => 2,
                 10 if key == b"message_id" => 1,
@@ -1367,7 +1367,7 @@ impl FromJson for MessageEntity {
         let mut date_time_format = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 3 if key == b"url" => 3,
                 4 if key == b"type" => 0,
                 4 if key == b"user" => 4,
@@ -1458,7 +1458,7 @@ impl FromJson for TextQuote {
         let mut is_manual = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 8 if key == b"entities" => 1,
                 8 if key == b"position" => 2,
@@ -1588,7 +1588,7 @@ impl FromJson for ExternalReplyInfo {
         let mut venue = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"chat" => 1,
                 4 if key == b"dice" => 18,
                 4 if key == b"game" => 19,
@@ -1884,7 +1884,7 @@ impl FromJson for ReplyParameters {
         let mut poll_option_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"quote" => 4,
                 7 if key == b"chat_id" => 1,
                 10 if key == b"message_id" => 0,
@@ -2013,7 +2013,7 @@ impl FromJson for EphemeralMessageParameters {
         let mut replace_callback_query_message = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 16 if key == b"receiver_user_id" => 0,
                 17 if key == b"callback_query_id" => 1,
                 30 if key == b"replace_callback_query_message" => 2,
@@ -2137,7 +2137,7 @@ impl FromJson for MessageOriginUser {
         let mut sender_user = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"date" => 0,
                 11 if key == b"sender_user" => 1,
                 _ => NO_FIELD,
@@ -2184,7 +2184,7 @@ impl FromJson for MessageOriginHiddenUser {
         let mut sender_user_name = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"date" => 0,
                 16 if key == b"sender_user_name" => 1,
                 _ => NO_FIELD,
@@ -2234,7 +2234,7 @@ impl FromJson for MessageOriginChat {
         let mut author_signature = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"date" => 0,
                 11 if key == b"sender_chat" => 1,
                 16 if key == b"author_signature" => 2,
@@ -2293,7 +2293,7 @@ impl FromJson for MessageOriginChannel {
         let mut author_signature = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"date" => 0,
                 4 if key == b"chat" => 1,
                 10 if key == b"message_id" => 2,
@@ -2347,7 +2347,7 @@ impl FromJson for MessageAutoDeleteTimerChanged {
         let mut message_auto_delete_time = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 24 if key == b"message_auto_delete_time" => 0,
                 _ => NO_FIELD,
             })? {
@@ -2393,7 +2393,7 @@ impl FromJson for MessageGenerationStopped {
         let mut draft_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"chat" => 0,
                 8 if key == b"draft_id" => 2,
                 17 if key == b"message_thread_id" => 1,
@@ -2442,7 +2442,7 @@ impl FromJson for PaidMessagePriceChanged {
         let mut paid_message_star_count = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 23 if key == b"paid_message_star_count" => 0,
                 _ => NO_FIELD,
             })? {
@@ -2548,7 +2548,7 @@ impl FromJson for ReactionTypeEmoji {
         let mut emoji = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"emoji" => 0,
                 _ => NO_FIELD,
             })? {
@@ -2597,7 +2597,7 @@ impl FromJson for ReactionTypeCustomEmoji {
         let mut custom_emoji_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 15 if key == b"custom_emoji_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -2670,7 +2670,7 @@ impl FromJson for ReactionCount {
         let mut total_count = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 11 if key == b"total_count" => 1,
                 _ => NO_FIELD,
@@ -2731,7 +2731,7 @@ impl FromJson for MessageReactionUpdated {
         let mut new_reaction = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"chat" => 0,
                 4 if key == b"user" => 2,
                 4 if key == b"date" => 4,
@@ -2807,7 +2807,7 @@ impl FromJson for MessageReactionCountUpdated {
         let mut reactions = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"chat" => 0,
                 4 if key == b"date" => 2,
                 9 if key == b"reactions" => 3,
@@ -2858,7 +2858,7 @@ impl FromJson for SentGuestMessage {
         let mut inline_message_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 17 if key == b"inline_message_id" => 0,
                 _ => NO_FIELD,
             })? {
@@ -2900,7 +2900,7 @@ impl FromJson for PreparedInlineMessage {
         let mut expiration_date = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 15 if key == b"expiration_date" => 1,
                 _ => NO_FIELD,

@@ -19,7 +19,7 @@ impl FromJson for PassportData {
         let mut credentials = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"data" => 0,
                 11 if key == b"credentials" => 1,
                 _ => NO_FIELD,
@@ -71,7 +71,7 @@ impl FromJson for PassportFile {
         let mut file_date = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"file_id" => 0,
                 9 if key == b"file_size" => 2,
                 9 if key == b"file_date" => 3,
@@ -149,7 +149,7 @@ impl FromJson for EncryptedPassportElement {
         let mut hash = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 4 if key == b"data" => 1,
                 4 if key == b"hash" => 9,
@@ -246,7 +246,7 @@ impl FromJson for EncryptedCredentials {
         let mut secret = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"data" => 0,
                 4 if key == b"hash" => 1,
                 6 if key == b"secret" => 2,
@@ -439,7 +439,7 @@ impl FromJson for PassportElementErrorDataField {
         let mut message = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 7 if key == b"message" => 3,
                 9 if key == b"data_hash" => 2,
@@ -514,7 +514,7 @@ impl FromJson for PassportElementErrorFrontSide {
         let mut message = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 7 if key == b"message" => 2,
                 9 if key == b"file_hash" => 1,
@@ -585,7 +585,7 @@ impl FromJson for PassportElementErrorReverseSide {
         let mut message = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 7 if key == b"message" => 2,
                 9 if key == b"file_hash" => 1,
@@ -656,7 +656,7 @@ impl FromJson for PassportElementErrorSelfie {
         let mut message = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 7 if key == b"message" => 2,
                 9 if key == b"file_hash" => 1,
@@ -727,7 +727,7 @@ impl FromJson for PassportElementErrorFile {
         let mut message = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 7 if key == b"message" => 2,
                 9 if key == b"file_hash" => 1,
@@ -798,7 +798,7 @@ impl FromJson for PassportElementErrorFiles {
         let mut message = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 7 if key == b"message" => 2,
                 11 if key == b"file_hashes" => 1,
@@ -869,7 +869,7 @@ impl FromJson for PassportElementErrorTranslationFile {
         let mut message = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 7 if key == b"message" => 2,
                 9 if key == b"file_hash" => 1,
@@ -940,7 +940,7 @@ impl FromJson for PassportElementErrorTranslationFiles {
         let mut message = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 7 if key == b"message" => 2,
                 11 if key == b"file_hashes" => 1,
@@ -1011,7 +1011,7 @@ impl FromJson for PassportElementErrorUnspecified {
         let mut message = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 7 if key == b"message" => 2,
                 12 if key == b"element_hash" => 1,

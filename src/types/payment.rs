@@ -31,7 +31,7 @@ impl FromJson for LabeledPrice {
         let mut amount = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"label" => 0,
                 6 if key == b"amount" => 1,
                 _ => NO_FIELD,
@@ -86,7 +86,7 @@ impl FromJson for Invoice {
         let mut total_amount = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"title" => 0,
                 8 if key == b"currency" => 3,
                 11 if key == b"description" => 1,
@@ -156,7 +156,7 @@ impl FromJson for ShippingAddress {
         let mut post_code = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"city" => 2,
                 5 if key == b"state" => 1,
                 9 if key == b"post_code" => 5,
@@ -224,7 +224,7 @@ impl FromJson for OrderInfo {
         let mut shipping_address = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 0,
                 5 if key == b"email" => 2,
                 12 if key == b"phone_number" => 1,
@@ -306,7 +306,7 @@ impl FromJson for ShippingOption {
         let mut prices = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 5 if key == b"title" => 1,
                 6 if key == b"prices" => 2,
@@ -380,7 +380,7 @@ impl FromJson for SuccessfulPayment {
         let mut provider_payment_charge_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 8 if key == b"currency" => 0,
                 10 if key == b"order_info" => 7,
                 12 if key == b"total_amount" => 1,
@@ -494,7 +494,7 @@ impl FromJson for RefundedPayment {
         let mut provider_payment_charge_id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 8 if key == b"currency" => 0,
                 12 if key == b"total_amount" => 1,
                 15 if key == b"invoice_payload" => 2,
@@ -570,7 +570,7 @@ impl FromJson for ShippingQuery {
         let mut shipping_address = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 4 if key == b"from" => 1,
                 15 if key == b"invoice_payload" => 2,
@@ -639,7 +639,7 @@ impl FromJson for PreCheckoutQuery {
         let mut order_info = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 4 if key == b"from" => 1,
                 8 if key == b"currency" => 2,
@@ -709,7 +709,7 @@ impl FromJson for PaidMediaPurchased {
         let mut paid_media_payload = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"from" => 0,
                 18 if key == b"paid_media_payload" => 1,
                 _ => NO_FIELD,
@@ -836,7 +836,7 @@ impl FromJson for RevenueWithdrawalStateSucceeded {
         let mut url = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 3 if key == b"url" => 1,
                 4 if key == b"date" => 0,
                 _ => NO_FIELD,
@@ -916,7 +916,7 @@ impl FromJson for AffiliateInfo {
         let mut nanostar_amount = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"amount" => 3,
                 14 if key == b"affiliate_user" => 0,
                 14 if key == b"affiliate_chat" => 1,
@@ -1098,7 +1098,7 @@ impl FromJson for TransactionPartnerUser {
         let mut premium_subscription_duration = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"user" => 1,
                 4 if key == b"gift" => 7,
                 9 if key == b"affiliate" => 2,
@@ -1190,7 +1190,7 @@ impl FromJson for TransactionPartnerChat {
         let mut gift = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"chat" => 0,
                 4 if key == b"gift" => 1,
                 _ => NO_FIELD,
@@ -1239,7 +1239,7 @@ impl FromJson for TransactionPartnerAffiliateProgram {
         let mut commission_per_mille = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 12 if key == b"sponsor_user" => 0,
                 20 if key == b"commission_per_mille" => 1,
                 _ => NO_FIELD,
@@ -1285,7 +1285,7 @@ impl FromJson for TransactionPartnerFragment {
         let mut withdrawal_state = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 16 if key == b"withdrawal_state" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1349,7 +1349,7 @@ impl FromJson for TransactionPartnerTelegramApi {
         let mut request_count = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 13 if key == b"request_count" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1428,7 +1428,7 @@ impl FromJson for StarTransaction {
         let mut receiver = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 4 if key == b"date" => 3,
                 6 if key == b"amount" => 1,
@@ -1493,7 +1493,7 @@ impl FromJson for StarTransactions {
         let mut transactions = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 12 if key == b"transactions" => 0,
                 _ => NO_FIELD,
             })? {

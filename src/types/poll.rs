@@ -43,7 +43,7 @@ impl FromJson for PollMedia {
         let mut video = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"link" => 3,
                 5 if key == b"audio" => 1,
                 5 if key == b"photo" => 6,
@@ -402,7 +402,7 @@ impl FromJson for PollOption {
         let mut addition_date = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 1,
                 5 if key == b"media" => 3,
                 11 if key == b"voter_count" => 4,
@@ -520,7 +520,7 @@ impl FromJson for InputPollOption {
         let mut media = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 5 if key == b"media" => 3,
                 13 if key == b"text_entities" => 2,
@@ -595,7 +595,7 @@ impl FromJson for PollAnswer {
         let mut option_persistent_ids = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"user" => 2,
                 7 if key == b"poll_id" => 0,
                 10 if key == b"voter_chat" => 1,
@@ -714,7 +714,7 @@ impl FromJson for Poll {
         let mut media = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 4 if key == b"type" => 7,
                 5 if key == b"media" => 20,
@@ -864,7 +864,7 @@ impl FromJson for PollOptionAdded {
         let mut option_text_entities = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 11 if key == b"option_text" => 2,
                 12 if key == b"poll_message" => 0,
                 20 if key == b"option_persistent_id" => 1,
@@ -928,7 +928,7 @@ impl FromJson for PollOptionDeleted {
         let mut option_text_entities = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 11 if key == b"option_text" => 2,
                 12 if key == b"poll_message" => 0,
                 20 if key == b"option_persistent_id" => 1,

@@ -19,7 +19,7 @@ impl FromJson for RichMessage {
         let mut is_rtl = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"blocks" => 0,
                 6 if key == b"is_rtl" => 1,
                 _ => NO_FIELD,
@@ -131,7 +131,7 @@ impl FromJson for InputRichMessage {
         let mut skip_entity_detection = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"html" => 1,
                 5 if key == b"media" => 3,
                 6 if key == b"blocks" => 0,
@@ -224,7 +224,7 @@ impl FromJson for InputRichMessageMedia {
         let mut media = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 5 if key == b"media" => 1,
                 _ => NO_FIELD,
@@ -389,7 +389,7 @@ impl FromJson for RichMessageButton {
         let mut disabled = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 3 if key == b"url" => 2,
                 4 if key == b"text" => 0,
                 5 if key == b"style" => 1,
@@ -815,7 +815,7 @@ impl FromJson for RichTextBold {
         let mut text = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 _ => NO_FIELD,
             })? {
@@ -862,7 +862,7 @@ impl FromJson for RichTextItalic {
         let mut text = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 _ => NO_FIELD,
             })? {
@@ -909,7 +909,7 @@ impl FromJson for RichTextUnderline {
         let mut text = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 _ => NO_FIELD,
             })? {
@@ -956,7 +956,7 @@ impl FromJson for RichTextStrikethrough {
         let mut text = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1003,7 +1003,7 @@ impl FromJson for RichTextSpoiler {
         let mut text = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1064,7 +1064,7 @@ impl FromJson for RichTextDateTime {
         let mut date_time_format = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 9 if key == b"unix_time" => 1,
                 16 if key == b"date_time_format" => 2,
@@ -1125,7 +1125,7 @@ impl FromJson for RichTextTextMention {
         let mut user = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 4 if key == b"user" => 1,
                 _ => NO_FIELD,
@@ -1176,7 +1176,7 @@ impl FromJson for RichTextSubscript {
         let mut text = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1223,7 +1223,7 @@ impl FromJson for RichTextSuperscript {
         let mut text = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1270,7 +1270,7 @@ impl FromJson for RichTextMarked {
         let mut text = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1317,7 +1317,7 @@ impl FromJson for RichTextCode {
         let mut text = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1370,7 +1370,7 @@ impl FromJson for RichTextCustomEmoji {
         let mut alternative_text = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 15 if key == b"custom_emoji_id" => 0,
                 16 if key == b"alternative_text" => 1,
                 _ => NO_FIELD,
@@ -1423,7 +1423,7 @@ impl FromJson for RichTextMathematicalExpression {
         let mut expression = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 10 if key == b"expression" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1476,7 +1476,7 @@ impl FromJson for RichTextUrl {
         let mut url = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 3 if key == b"url" => 1,
                 4 if key == b"text" => 0,
                 _ => NO_FIELD,
@@ -1533,7 +1533,7 @@ impl FromJson for RichTextEmailAddress {
         let mut email_address = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 13 if key == b"email_address" => 1,
                 _ => NO_FIELD,
@@ -1590,7 +1590,7 @@ impl FromJson for RichTextPhoneNumber {
         let mut phone_number = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 12 if key == b"phone_number" => 1,
                 _ => NO_FIELD,
@@ -1647,7 +1647,7 @@ impl FromJson for RichTextBankCardNumber {
         let mut bank_card_number = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 16 if key == b"bank_card_number" => 1,
                 _ => NO_FIELD,
@@ -1704,7 +1704,7 @@ impl FromJson for RichTextMention {
         let mut username = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 8 if key == b"username" => 1,
                 _ => NO_FIELD,
@@ -1761,7 +1761,7 @@ impl FromJson for RichTextHashtag {
         let mut hashtag = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 7 if key == b"hashtag" => 1,
                 _ => NO_FIELD,
@@ -1818,7 +1818,7 @@ impl FromJson for RichTextCashtag {
         let mut cashtag = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 7 if key == b"cashtag" => 1,
                 _ => NO_FIELD,
@@ -1875,7 +1875,7 @@ impl FromJson for RichTextBotCommand {
         let mut bot_command = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 11 if key == b"bot_command" => 1,
                 _ => NO_FIELD,
@@ -1928,7 +1928,7 @@ impl FromJson for RichTextButton {
         let mut button = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"button" => 0,
                 _ => NO_FIELD,
             })? {
@@ -1975,7 +1975,7 @@ impl FromJson for RichTextAnchor {
         let mut name = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 0,
                 _ => NO_FIELD,
             })? {
@@ -2028,7 +2028,7 @@ impl FromJson for RichTextAnchorLink {
         let mut anchor_name = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 11 if key == b"anchor_name" => 1,
                 _ => NO_FIELD,
@@ -2085,7 +2085,7 @@ impl FromJson for RichTextReference {
         let mut name = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 4 if key == b"name" => 1,
                 _ => NO_FIELD,
@@ -2142,7 +2142,7 @@ impl FromJson for RichTextReferenceLink {
         let mut reference_name = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 14 if key == b"reference_name" => 1,
                 _ => NO_FIELD,
@@ -2205,7 +2205,7 @@ impl FromJson for RichBlockCaption {
         let mut credit = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 6 if key == b"credit" => 1,
                 _ => NO_FIELD,
@@ -2306,7 +2306,7 @@ impl FromJson for RichBlockTableCell {
         let mut valign = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 5 if key == b"align" => 4,
                 6 if key == b"valign" => 5,
@@ -2387,7 +2387,7 @@ impl FromJson for RichBlockListItem {
         let mut kind = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 5,
                 5 if key == b"label" => 0,
                 5 if key == b"value" => 4,
@@ -2721,7 +2721,7 @@ impl FromJson for RichBlockParagraph {
         let mut text = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 _ => NO_FIELD,
             })? {
@@ -2764,7 +2764,7 @@ impl FromJson for RichBlockSectionHeading {
         let mut size = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 4 if key == b"size" => 1,
                 _ => NO_FIELD,
@@ -2811,7 +2811,7 @@ impl FromJson for RichBlockPreformatted {
         let mut language = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 8 if key == b"language" => 1,
                 _ => NO_FIELD,
@@ -2857,7 +2857,7 @@ impl FromJson for RichBlockFooter {
         let mut text = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 _ => NO_FIELD,
             })? {
@@ -2921,7 +2921,7 @@ impl FromJson for RichBlockMathematicalExpression {
         let mut expression = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 10 if key == b"expression" => 0,
                 _ => NO_FIELD,
             })? {
@@ -2961,7 +2961,7 @@ impl FromJson for RichBlockAnchor {
         let mut name = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 0,
                 _ => NO_FIELD,
             })? {
@@ -3001,7 +3001,7 @@ impl FromJson for RichBlockList {
         let mut items = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"items" => 0,
                 _ => NO_FIELD,
             })? {
@@ -3044,7 +3044,7 @@ impl FromJson for RichBlockBlockQuotation {
         let mut credit = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"blocks" => 0,
                 6 if key == b"credit" => 1,
                 _ => NO_FIELD,
@@ -3093,7 +3093,7 @@ impl FromJson for RichBlockExpandableBlockQuotation {
         let mut credit = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 6 if key == b"credit" => 1,
                 _ => NO_FIELD,
@@ -3142,7 +3142,7 @@ impl FromJson for RichBlockPullQuotation {
         let mut credit = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 6 if key == b"credit" => 1,
                 _ => NO_FIELD,
@@ -3191,7 +3191,7 @@ impl FromJson for RichBlockCollage {
         let mut caption = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"blocks" => 0,
                 7 if key == b"caption" => 1,
                 _ => NO_FIELD,
@@ -3240,7 +3240,7 @@ impl FromJson for RichBlockSlideshow {
         let mut caption = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"blocks" => 0,
                 7 if key == b"caption" => 1,
                 _ => NO_FIELD,
@@ -3298,7 +3298,7 @@ impl FromJson for RichBlockTable {
         let mut caption = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"cells" => 0,
                 7 if key == b"caption" => 4,
                 10 if key == b"is_striped" => 2,
@@ -3368,7 +3368,7 @@ impl FromJson for RichBlockDetails {
         let mut is_open = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"blocks" => 1,
                 7 if key == b"summary" => 0,
                 7 if key == b"is_open" => 2,
@@ -3430,7 +3430,7 @@ impl FromJson for RichBlockMap {
         let mut caption = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"zoom" => 1,
                 5 if key == b"width" => 2,
                 6 if key == b"height" => 3,
@@ -3491,7 +3491,7 @@ impl FromJson for RichBlockButtons {
         let mut align = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"align" => 1,
                 7 if key == b"buttons" => 0,
                 _ => NO_FIELD,
@@ -3543,7 +3543,7 @@ impl FromJson for RichBlockAnimation {
         let mut caption = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"caption" => 2,
                 9 if key == b"animation" => 0,
                 11 if key == b"has_spoiler" => 1,
@@ -3598,7 +3598,7 @@ impl FromJson for RichBlockAudio {
         let mut caption = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"audio" => 0,
                 7 if key == b"caption" => 1,
                 _ => NO_FIELD,
@@ -3647,7 +3647,7 @@ impl FromJson for RichBlockDocument {
         let mut caption = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"caption" => 1,
                 8 if key == b"document" => 0,
                 _ => NO_FIELD,
@@ -3699,7 +3699,7 @@ impl FromJson for RichBlockPhoto {
         let mut caption = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"photo" => 0,
                 7 if key == b"caption" => 2,
                 11 if key == b"has_spoiler" => 1,
@@ -3757,7 +3757,7 @@ impl FromJson for RichBlockVideo {
         let mut caption = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"video" => 0,
                 7 if key == b"caption" => 2,
                 11 if key == b"has_spoiler" => 1,
@@ -3812,7 +3812,7 @@ impl FromJson for RichBlockVoiceNote {
         let mut caption = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"caption" => 1,
                 10 if key == b"voice_note" => 0,
                 _ => NO_FIELD,
@@ -3858,7 +3858,7 @@ impl FromJson for RichBlockThinking {
         let mut text = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 _ => NO_FIELD,
             })? {
@@ -3949,7 +3949,7 @@ impl FromJson for InputRichBlockListItem {
         let mut kind = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 4,
                 5 if key == b"value" => 3,
                 6 if key == b"blocks" => 0,
@@ -4327,7 +4327,7 @@ impl FromJson for InputRichBlockParagraph {
         let mut text = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 _ => NO_FIELD,
             })? {
@@ -4382,7 +4382,7 @@ impl FromJson for InputRichBlockSectionHeading {
         let mut size = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 4 if key == b"size" => 1,
                 _ => NO_FIELD,
@@ -4447,7 +4447,7 @@ impl FromJson for InputRichBlockPreformatted {
         let mut language = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 8 if key == b"language" => 1,
                 _ => NO_FIELD,
@@ -4502,7 +4502,7 @@ impl FromJson for InputRichBlockFooter {
         let mut text = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 _ => NO_FIELD,
             })? {
@@ -4586,7 +4586,7 @@ impl FromJson for InputRichBlockMathematicalExpression {
         let mut expression = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 10 if key == b"expression" => 0,
                 _ => NO_FIELD,
             })? {
@@ -4635,7 +4635,7 @@ impl FromJson for InputRichBlockAnchor {
         let mut name = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 0,
                 _ => NO_FIELD,
             })? {
@@ -4686,7 +4686,7 @@ impl FromJson for InputRichBlockList {
         let mut items = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"items" => 0,
                 _ => NO_FIELD,
             })? {
@@ -4753,7 +4753,7 @@ impl FromJson for InputRichBlockBlockQuotation {
         let mut credit = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"blocks" => 0,
                 6 if key == b"credit" => 1,
                 _ => NO_FIELD,
@@ -4826,7 +4826,7 @@ impl FromJson for InputRichBlockExpandableBlockQuotation {
         let mut credit = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 6 if key == b"credit" => 1,
                 _ => NO_FIELD,
@@ -4893,7 +4893,7 @@ impl FromJson for InputRichBlockPullQuotation {
         let mut credit = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 6 if key == b"credit" => 1,
                 _ => NO_FIELD,
@@ -4960,7 +4960,7 @@ impl FromJson for InputRichBlockCollage {
         let mut caption = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"blocks" => 0,
                 7 if key == b"caption" => 1,
                 _ => NO_FIELD,
@@ -5033,7 +5033,7 @@ impl FromJson for InputRichBlockSlideshow {
         let mut caption = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"blocks" => 0,
                 7 if key == b"caption" => 1,
                 _ => NO_FIELD,
@@ -5136,7 +5136,7 @@ impl FromJson for InputRichBlockTable {
         let mut caption = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"cells" => 0,
                 7 if key == b"caption" => 4,
                 10 if key == b"is_striped" => 2,
@@ -5225,7 +5225,7 @@ impl FromJson for InputRichBlockDetails {
         let mut is_open = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"blocks" => 1,
                 7 if key == b"summary" => 0,
                 7 if key == b"is_open" => 2,
@@ -5332,7 +5332,7 @@ impl FromJson for InputRichBlockMap {
         let mut caption = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"zoom" => 1,
                 5 if key == b"width" => 2,
                 6 if key == b"height" => 3,
@@ -5417,7 +5417,7 @@ impl FromJson for InputRichBlockButtons {
         let mut align = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"align" => 1,
                 7 if key == b"buttons" => 0,
                 _ => NO_FIELD,
@@ -5484,7 +5484,7 @@ impl FromJson for InputRichBlockAnimation {
         let mut caption = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"caption" => 1,
                 9 if key == b"animation" => 0,
                 _ => NO_FIELD,
@@ -5557,7 +5557,7 @@ impl FromJson for InputRichBlockAudio {
         let mut caption = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"audio" => 0,
                 7 if key == b"caption" => 1,
                 _ => NO_FIELD,
@@ -5630,7 +5630,7 @@ impl FromJson for InputRichBlockDocument {
         let mut caption = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"caption" => 1,
                 8 if key == b"document" => 0,
                 _ => NO_FIELD,
@@ -5703,7 +5703,7 @@ impl FromJson for InputRichBlockPhoto {
         let mut caption = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"photo" => 0,
                 7 if key == b"caption" => 1,
                 _ => NO_FIELD,
@@ -5776,7 +5776,7 @@ impl FromJson for InputRichBlockVideo {
         let mut caption = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"video" => 0,
                 7 if key == b"caption" => 1,
                 _ => NO_FIELD,
@@ -5849,7 +5849,7 @@ impl FromJson for InputRichBlockVoiceNote {
         let mut caption = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"caption" => 1,
                 10 if key == b"voice_note" => 0,
                 _ => NO_FIELD,
@@ -5910,7 +5910,7 @@ impl FromJson for InputRichBlockThinking {
         let mut text = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 _ => NO_FIELD,
             })? {

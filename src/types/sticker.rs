@@ -58,7 +58,7 @@ impl FromJson for Sticker {
         let mut file_size = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 2,
                 5 if key == b"width" => 3,
                 5 if key == b"emoji" => 8,
@@ -181,7 +181,7 @@ impl FromJson for StickerSet {
         let mut thumbnail = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 0,
                 5 if key == b"title" => 1,
                 8 if key == b"stickers" => 3,
@@ -265,7 +265,7 @@ impl FromJson for MaskPosition {
         let mut scale = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"point" => 0,
                 5 if key == b"scale" => 3,
                 7 if key == b"x_shift" => 1,
@@ -358,7 +358,7 @@ impl FromJson for InputSticker {
         let mut keywords = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 6 if key == b"format" => 1,
                 7 if key == b"sticker" => 0,
                 8 if key == b"keywords" => 4,

@@ -19,7 +19,7 @@ impl FromJson for Story {
         let mut id = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 1,
                 4 if key == b"chat" => 0,
                 _ => NO_FIELD,
@@ -100,7 +100,7 @@ impl FromJson for StoryAreaPosition {
         let mut corner_radius_percentage = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 12 if key == b"x_percentage" => 0,
                 12 if key == b"y_percentage" => 1,
                 14 if key == b"rotation_angle" => 4,
@@ -263,7 +263,7 @@ impl FromJson for StoryAreaTypeLocation {
         let mut address = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"address" => 2,
                 8 if key == b"latitude" => 0,
                 9 if key == b"longitude" => 1,
@@ -344,7 +344,7 @@ impl FromJson for StoryAreaTypeSuggestedReaction {
         let mut is_flipped = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 7 if key == b"is_dark" => 1,
                 10 if key == b"is_flipped" => 2,
                 13 if key == b"reaction_type" => 0,
@@ -405,7 +405,7 @@ impl FromJson for StoryAreaTypeLink {
         let mut url = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 3 if key == b"url" => 0,
                 _ => NO_FIELD,
             })? {
@@ -464,7 +464,7 @@ impl FromJson for StoryAreaTypeWeather {
         let mut background_color = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"emoji" => 1,
                 11 if key == b"temperature" => 0,
                 16 if key == b"background_color" => 2,
@@ -527,7 +527,7 @@ impl FromJson for StoryArea {
         let mut kind = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 1,
                 8 if key == b"position" => 0,
                 _ => NO_FIELD,
@@ -639,7 +639,7 @@ impl FromJson for InputStoryContentPhoto {
         let mut photo = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"photo" => 0,
                 _ => NO_FIELD,
             })? {
@@ -726,7 +726,7 @@ impl FromJson for InputStoryContentVideo {
         let mut is_animation = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 5 if key == b"video" => 0,
                 8 if key == b"duration" => 1,
                 12 if key == b"is_animation" => 3,

@@ -394,7 +394,7 @@ impl FromJson for WebhookInfo {
         let mut allowed_updates = None;
         let mut more = r.open_object()?;
         while more {
-            match r.key(|key| match key.len() {
+            match r.field_key(|key| match key.len() {
                 3 if key == b"url" => 0,
                 10 if key == b"ip_address" => 3,
                 15 if key == b"last_error_date" => 4,

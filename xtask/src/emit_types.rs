@@ -256,7 +256,7 @@ pub(crate) fn read_object(name: &str, members: &[Member<'_>], gate: &str, out: &
             .enumerate()
             .map(|(i, m)| (m.field.name.as_str(), i.to_string()))
             .collect();
-        let _ = writeln!(out, "match r.key(|key| {})? {{", lookup(&keys));
+        let _ = writeln!(out, "match r.field_key(|key| {})? {{", lookup(&keys));
         for (i, m) in members.iter().enumerate() {
             let _ = writeln!(
                 out,
