@@ -26,10 +26,14 @@ pub(crate) fn encode(
     uploads: &[Upload],
 ) -> Result<(HeaderValue, Pieces), ParseError> {
     if uploads.is_empty() {
-        let json = HeaderValue::from_static("application/json");
-        return Ok((json, object.clone().into()));
+        return Ok(json(object.clone()));
     }
     form(object, uploads, uploads.iter().map(Upload::piece))
+}
+
+/// The arguments of what uploads no file.
+pub(crate) fn json(object: Bytes) -> (HeaderValue, Pieces) {
+    (HeaderValue::from_static("application/json"), object.into())
 }
 
 /// The same where files must be opened first, as their lengths have to be known before the head is

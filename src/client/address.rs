@@ -1,6 +1,11 @@
 //! Where calls go. It holds the token, so it never prints itself.
 
-use std::{error, fmt, fmt::Write as _, sync::Arc};
+use std::{
+    borrow::Cow,
+    error, fmt,
+    fmt::Write as _,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::Bytes;
 use http::{
@@ -13,6 +18,12 @@ use super::{BotToken, Error};
 /// Where Telegram's own servers are: what [`TELEGRAM_API`](super::TELEGRAM_API) names.
 const TELEGRAM_HOST: &str = "api.telegram.org";
 
+/// Of how many methods the address is kept. Few bots call more.
+const KEPT: usize = 16;
+
+/// Addresses that have been made. A place that is taken stays taken.
+type Made = [OnceLock<(&'static str, Uri)>; KEPT];
+
 /// Up to the path of a call.
 #[derive(Clone)]
 pub(super) struct Address {
@@ -22,6 +33,7 @@ pub(super) struct Address {
     path: Arc<str>,
     token: BotToken,
     test_environment: bool,
+    made: Made,
 }
 
 impl Address {
@@ -57,6 +69,7 @@ impl Address {
             path: path.into(),
             token: token.clone(),
             test_environment: false,
+            made: Made::default(),
         }
     }
 
@@ -65,13 +78,34 @@ impl Address {
         self.scheme = other.scheme;
         self.authority = other.authority;
         self.path = other.path;
+        self.made = Made::default();
     }
 
     pub(super) fn set_test_environment(&mut self) {
         self.test_environment = true;
+        self.made = Made::default();
     }
 
-    pub(super) fn method(&self, name: &str) -> Result<Uri, Error> {
+    pub(super) fn method(&self, name: Cow<'static, str>) -> Result<Uri, Error> {
+        match name {
+            Cow::Borrowed(name) => self.kept(name),
+            // There is no end to these.
+            Cow::Owned(name) => self.uri("/bot", &name),
+        }
+    }
+
+    fn kept(&self, name: &'static str) -> Result<Uri, Error> {
+        for place in &self.made {
+            let (known, uri) = if let Some(taken) = place.get() {
+                taken
+            } else {
+                let uri = self.uri("/bot", name)?;
+                place.get_or_init(|| (name, uri))
+            };
+            if *known == name {
+                return Ok(uri.clone());
+            }
+        }
         self.uri("/bot", name)
     }
 
@@ -165,15 +199,15 @@ mod tests {
 
     #[test]
     fn telegrams_own_servers_are_where_their_name_says() {
-        let short = Address::telegram(&token()).method("getMe").unwrap();
+        let short = Address::telegram(&token()).method("getMe".into()).unwrap();
         let long = Address::new(crate::client::TELEGRAM_API, &token()).unwrap();
-        assert_eq!(short, long.method("getMe").unwrap());
+        assert_eq!(short, long.method("getMe".into()).unwrap());
     }
 
     #[test]
     fn f9_methods_and_files_have_their_places_in_both_environments() {
         let mut address = Address::new("http://localhost:1/", &token()).unwrap();
-        let method = |address: &Address| address.method("getMe").unwrap().to_string();
+        let method = |address: &Address| address.method("getMe".into()).unwrap().to_string();
         let file = |address: &Address| address.file("a b/ü.jpg").unwrap().to_string();
         assert_eq!(method(&address), "http://localhost:1/bot1:a/getMe");
         assert_eq!(
@@ -188,5 +222,25 @@ mod tests {
         );
         let behind = Address::new("https://a/proxy/", &token()).unwrap();
         assert_eq!(method(&behind), "https://a/proxy/bot1:a/getMe");
+    }
+
+    #[test]
+    fn addresses_are_kept_of_some_methods_and_right_for_all() {
+        const NAMES: [&str; 20] = [
+            "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q",
+            "r", "s", "t",
+        ];
+        let address = Address::new("http://localhost:1", &token()).unwrap();
+        let names = || NAMES.iter().map(|name| Cow::Borrowed(*name));
+        let others = ["a", "z"].map(|name| Cow::Owned(name.to_owned()));
+        for name in names().chain(others).chain(names()) {
+            let expected = format!("http://localhost:1/bot1:a/{name}");
+            assert_eq!(address.method(name).unwrap(), expected.as_str());
+        }
+        let kept = address.made.iter().filter_map(OnceLock::get);
+        assert!(
+            kept.map(|(name, _)| *name)
+                .eq(NAMES[..KEPT].iter().copied())
+        );
     }
 }

@@ -35,35 +35,94 @@ fn only_member(text: &[u8]) -> Option<usize> {
     (text[length..].trim_ascii_end() == b"}").then_some(length)
 }
 
-/// Where the bracket is closed that the text begins with.
+/// The length of what the bracket closes that the text begins with.
 fn bracketed(text: &[u8]) -> Option<usize> {
-    let mut depth = 0_usize;
-    let mut bytes = text.iter();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => {
-                depth = depth.checked_sub(1)?;
-                if depth == 0 {
-                    return Some(text.len() - bytes.len());
-                }
-            }
-            b'"' => pass_string(&mut bytes)?,
-            _ => {}
-        }
-        if depth == 0 {
-            return None;
+    if !matches!(text.first()?, b'{' | b'[') {
+        return None;
+    }
+    let mut passed = Passed::default();
+    let (words, rest) = text.as_chunks::<8>();
+    for (count, word) in words.iter().enumerate() {
+        if !passed.all(u64::from_le_bytes(*word))
+            && let Some(last) = passed.find_end(word)
+        {
+            return Some(count * 8 + last + 1);
         }
     }
-    None
+    let last = passed.find_end(rest)?;
+    Some(text.len() - rest.len() + last + 1)
 }
 
-/// Up to the quotation mark that ends it.
-fn pass_string(bytes: &mut std::slice::Iter<'_, u8>) -> Option<()> {
-    while *bytes.find(|byte| matches!(byte, b'"' | b'\\'))? == b'\\' {
-        bytes.next()?;
+/// What the text is in, as far as it was looked at.
+#[derive(Default)]
+struct Passed {
+    brackets: u64,
+    is_string: bool,
+    is_escape: bool,
+}
+
+impl Passed {
+    /// Passes eight bytes at once, if nothing in them needs a closer look: an escape, or the end.
+    #[inline]
+    fn all(&mut self, word: u64) -> bool {
+        let plain = others(word, b'\\') & !word & HIGHS;
+        if plain != HIGHS || self.is_escape {
+            return false;
+        }
+        // How many quotes there are up to each byte. After an odd one it is in a string.
+        let quotes = (!others(word, b'"') >> 7) & ONES;
+        let quotes = (quotes + u64::from(self.is_string)).wrapping_mul(ONES);
+        // As if each square bracket were a curly one.
+        let curly = word | (ONES << 5);
+        let (open, close) = (others(curly, b'{'), others(curly, b'}'));
+        if open & close & HIGHS != HIGHS {
+            let bare = !(quotes << 7) & HIGHS;
+            let (opened, closed) = (count(!open & bare), count(!close & bare));
+            if closed != 0 && closed >= self.brackets {
+                return false;
+            }
+            self.brackets = self.brackets + opened - closed;
+        }
+        self.is_string = (quotes >> 56) & 1 != 0;
+        true
     }
-    Some(())
+
+    /// Passes the bytes up to the one that closes the first bracket.
+    fn find_end(&mut self, bytes: &[u8]) -> Option<usize> {
+        bytes.iter().position(|byte| self.is_end(*byte))
+    }
+
+    fn is_end(&mut self, byte: u8) -> bool {
+        if self.is_escape {
+            self.is_escape = false;
+            return false;
+        }
+        match byte {
+            b'\\' => self.is_escape = self.is_string,
+            b'"' => self.is_string = !self.is_string,
+            _ if self.is_string => {}
+            b'{' | b'[' => self.brackets += 1,
+            b'}' | b']' => {
+                self.brackets -= 1;
+                return self.brackets == 0;
+            }
+            _ => {}
+        }
+        false
+    }
+}
+
+const ONES: u64 = u64::from_le_bytes([1; 8]);
+const HIGHS: u64 = ONES << 7;
+
+/// The highest bit of each byte of ASCII that is another. The rest is of no use.
+fn others(word: u64, byte: u8) -> u64 {
+    (word ^ (ONES * u64::from(byte))).wrapping_add(HIGHS - ONES)
+}
+
+/// How many of the bytes have their highest bit, which is the only one that any has.
+fn count(highs: u64) -> u64 {
+    (highs >> 7).wrapping_mul(ONES) >> 56
 }
 
 #[derive(Default)]
@@ -142,6 +201,19 @@ mod tests {
             ] {
                 let read = read_answer(StatusCode::OK, &Bytes::from(body.clone()));
                 assert_eq!(read.unwrap(), text, "{body}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_result_ends_at_its_bracket_wherever_that_stands() {
+        let result = r#"{"a":"]}{[","b":[{"c":"\\\"}"},"é}",[]],"d\\":{"e":1}}"#;
+        for before in 0..9 {
+            for after in 0..9 {
+                let (before, after) = ("[".repeat(before), "]".repeat(before) + &"}".repeat(after));
+                let text = format!("{before}{result}{after}");
+                let length = text.len() - after.len() + before.len();
+                assert_eq!(bracketed(text.as_bytes()), Some(length), "{text}");
             }
         }
     }

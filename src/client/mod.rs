@@ -30,6 +30,8 @@ mod address;
 mod answer;
 mod body;
 mod builder;
+#[cfg(feature = "client")]
+mod connector;
 #[cfg(feature = "tokio")]
 mod deadline;
 mod download;
@@ -47,6 +49,7 @@ mod response;
 #[cfg(feature = "tokio")]
 pub mod retry;
 mod service;
+mod stack;
 mod stall;
 mod token;
 #[cfg(feature = "client")]
@@ -54,17 +57,15 @@ mod transport;
 
 use std::{
     fmt,
+    future::Future,
     task::{Context, Poll},
 };
 
-use tower::{
-    ServiceExt as _,
-    util::{BoxCloneSyncService, Oneshot},
-};
 use tower_service::Service;
 
 #[cfg(feature = "reqwest")]
 pub use self::reqwest::{ReqwestBody, ReqwestError, ReqwestFuture, ReqwestTransport};
+use self::stack::{Calling, Stack};
 #[cfg(feature = "client")]
 pub use self::transport::{
     HttpTransport, HttpTransportBuilder, InvalidCertificate, TransportBody, TransportError,
@@ -99,10 +100,8 @@ pub const TELEGRAM_API: &str = "https://api.telegram.org";
 /// It is a `Service<ApiRequest>` too, so that it can stand behind more layers.
 #[derive(Clone)]
 pub struct Client {
-    service: Stack,
+    stack: Stack,
 }
-
-type Stack = BoxCloneSyncService<ApiRequest, ApiResponse, Error>;
 
 impl Client {
     /// A client of Telegram's own servers, over the default transport. No connection is made, and
@@ -138,9 +137,8 @@ impl Client {
         S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
         S::Future: Send + 'static,
     {
-        let service = service.map_err(|error: S::Error| Error::from(error.into()));
         Self {
-            service: BoxCloneSyncService::new(service),
+            stack: Stack::new(service),
         }
     }
 
@@ -150,7 +148,7 @@ impl Client {
     #[cfg(feature = "tokio")]
     pub fn with_deadline(&self, deadline: crate::webhook::Deadline) -> Self {
         Self::from_service(deadline::KeepDeadline {
-            inner: self.service.clone(),
+            inner: self.clone(),
             deadline,
         })
     }
@@ -160,9 +158,12 @@ impl Client {
     /// # Errors
     ///
     /// When Telegram refuses it, or it got no answer that can be read: see [`Error::kind`].
-    pub async fn send<M: Method>(&self, method: M) -> Result<M::Output, Error> {
-        let call = encode(method)?;
-        self.call_once(call).await?.decode::<M>()
+    pub fn send<M: Method>(
+        &self,
+        method: M,
+    ) -> impl Future<Output = Result<M::Output, Error>> + use<'_, M> {
+        let call = encode(method);
+        async move { self.call_once(call?).await?.decode::<M>() }
     }
 
     /// Calls what a handler has answered, where it can't be the answer to a webhook request. What the
@@ -220,8 +221,8 @@ impl Client {
             .ok_or_else(|| Error::decode("a layer answered with something else than a file"))
     }
 
-    pub(crate) fn call_once(&self, call: ApiRequest) -> Oneshot<Stack, ApiRequest> {
-        self.service.clone().oneshot(call)
+    pub(crate) fn call_once(&self, call: ApiRequest) -> Calling {
+        self.stack.call_once(call)
     }
 }
 
@@ -234,14 +235,14 @@ fn encode<M: Method>(method: M) -> Result<ApiRequest, Error> {
 impl Service<ApiRequest> for Client {
     type Response = ApiResponse;
     type Error = Error;
-    type Future = <Stack as Service<ApiRequest>>::Future;
+    type Future = Calling;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.service.poll_ready(cx)
+        self.stack.poll_ready(cx)
     }
 
     fn call(&mut self, call: ApiRequest) -> Self::Future {
-        self.service.call(call)
+        self.stack.call(call)
     }
 }
 

@@ -130,6 +130,14 @@ impl ApiRequest {
         &self.method
     }
 
+    /// Takes the object of the parameters out, so that sending it is no copy of it.
+    pub(super) fn take_json(&mut self) -> Bytes {
+        match &mut self.target {
+            Target::Method { json, .. } => std::mem::take(json),
+            Target::File { .. } => Bytes::new(),
+        }
+    }
+
     pub(super) fn method_name(&self) -> Cow<'static, str> {
         self.method.clone()
     }

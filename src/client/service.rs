@@ -5,12 +5,13 @@ use std::{
     error, fmt,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header, request};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -65,7 +66,8 @@ type OpeningFile = Pin<Box<dyn Future<Output = Result<Download, Error>> + Send>>
 #[derive(Clone)]
 pub struct BotApi<S> {
     inner: S,
-    address: Address,
+    /// A client is cloned for each call.
+    address: Arc<Address>,
     read_timeout: Option<Duration>,
     local_files: bool,
 }
@@ -88,7 +90,7 @@ impl<S> BotApi<S> {
     fn at(inner: S, address: Address) -> Self {
         Self {
             inner,
-            address,
+            address: Arc::new(address),
             read_timeout: Some(READ_TIMEOUT),
             local_files: false,
         }
@@ -97,7 +99,7 @@ impl<S> BotApi<S> {
     /// Calls Telegram's [test environment](https://core.telegram.org/bots/features#dedicated-test-environment),
     /// which has users, bots and tokens of its own.
     pub fn test_environment(mut self) -> Self {
-        self.address.set_test_environment();
+        Arc::make_mut(&mut self.address).set_test_environment();
         self
     }
 
@@ -128,7 +130,8 @@ impl<S> BotApi<S> {
         url: &str,
         token: &BotToken,
     ) -> Result<(), InvalidBaseUrl> {
-        self.address.set_base(Address::new(url, token)?);
+        let base = Address::new(url, token)?;
+        Arc::make_mut(&mut self.address).set_base(base);
         Ok(())
     }
 
@@ -143,26 +146,21 @@ impl<S> BotApi<S> {
 
     fn encode(&self, call: &ApiRequest, body: (HeaderValue, Pieces)) -> Encoded {
         let (content_type, pieces) = body;
-        let mut request = Request::new(());
+        let mut request = Request::new(ApiBody::new(pieces));
         *request.method_mut() = http::Method::POST;
-        *request.uri_mut() = self.address.method(call.method())?;
+        *request.uri_mut() = self.address.method(call.method_name())?;
         let headers = request.headers_mut();
         headers.insert(header::CONTENT_TYPE, content_type);
-        if let Some(length) = pieces.len() {
-            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-        }
         if let Some(accepted) = encoding::ACCEPTED {
             headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(accepted));
         }
-        let (head, ()) = request.into_parts();
-        Ok((head, ApiBody::new(pieces)))
+        Ok(request)
     }
 
     fn fetch(&self, path: &str) -> Encoded {
-        let mut request = Request::new(());
+        let mut request = Request::new(ApiBody::new(Pieces::default()));
         *request.uri_mut() = self.address.file(path)?;
-        let (head, ()) = request.into_parts();
-        Ok((head, ApiBody::new(Pieces::default())))
+        Ok(request)
     }
 
     /// How long the connection may stand still during this call.
@@ -176,7 +174,7 @@ impl<S> BotApi<S> {
     }
 }
 
-type Encoded = Result<(request::Parts, ApiBody), Error>;
+type Encoded = Result<Request<ApiBody>, Error>;
 
 impl<S: fmt::Debug> fmt::Debug for BotApi<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -215,7 +213,7 @@ where
 }
 
 impl<S> BotApi<S> {
-    fn begin<B>(&mut self, call: ApiRequest) -> Result<State<S, S::Future, B>, Error>
+    fn begin<B>(&mut self, mut call: ApiRequest) -> Result<State<S, S::Future, B>, Error>
     where
         S: Service<Request<ApiBody>, Response = Response<B>> + Clone,
     {
@@ -230,8 +228,13 @@ impl<S> BotApi<S> {
                 Ok(State::OpeningFile { opening })
             }
             Target::File { path } => {
-                let (head, body) = self.fetch(path)?;
-                Ok(self.send(head, body, &call))
+                let request = self.fetch(path)?;
+                Ok(self.send(request, &call))
+            }
+            Target::Method { uploads, .. } if uploads.is_empty() => {
+                let body = multipart::json(call.take_json());
+                let request = self.encode(&call, body)?;
+                Ok(self.send(request, &call))
             }
             Target::Method { json, uploads } => {
                 if uploads.iter().any(crate::types::Upload::needs_opening) {
@@ -243,8 +246,8 @@ impl<S> BotApi<S> {
                     });
                 }
                 let body = multipart::encode(json, uploads).map_err(Error::encode)?;
-                let (head, body) = self.encode(&call, body)?;
-                Ok(self.send(head, body, &call))
+                let request = self.encode(&call, body)?;
+                Ok(self.send(request, &call))
             }
         }
     }
@@ -257,20 +260,15 @@ impl<S> BotApi<S> {
         std::mem::replace(self, fresh)
     }
 
-    fn send<B>(
-        &mut self,
-        head: request::Parts,
-        body: ApiBody,
-        call: &ApiRequest,
-    ) -> State<S, S::Future, B>
+    fn send<B>(&mut self, request: Request<ApiBody>, call: &ApiRequest) -> State<S, S::Future, B>
     where
         S: Service<Request<ApiBody>, Response = Response<B>>,
     {
-        let stall = Stall::new(self.patience(call, &body));
-        let sent = body.sent();
+        let stall = Stall::new(self.patience(call, request.body()));
+        let sent = request.body().sent();
         State::Calling {
             is_file: matches!(call.target(), Target::File { .. }),
-            future: self.inner.call(Request::from_parts(head, body)),
+            future: self.inner.call(request),
             sent,
             stall: Some(stall),
         }
@@ -356,8 +354,8 @@ where
                 let Some((mut api, call)) = api.take() else {
                     return Poll::Ready(Err(polled_again()));
                 };
-                let (head, body) = api.encode(&call, body)?;
-                api.send(head, body, &call)
+                let request = api.encode(&call, body)?;
+                api.send(request, &call)
             }
             StateProj::OpeningFile { opening } => {
                 return opening.as_mut().poll(cx).map_ok(ApiResponse::file);

@@ -10,9 +10,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, Uri, header, uri::Scheme};
 use http_body::{Body, Frame, SizeHint};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{
     client::legacy::{self, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
@@ -26,7 +26,7 @@ use rustls::{
 use rustls_platform_verifier::Verifier;
 use tower_service::Service;
 
-use super::ApiBody;
+use super::{ApiBody, connector::Connector};
 
 /// How long making a connection may take, unless told otherwise.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,7 +42,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// `reqwest::Client`, with the feature `reqwest`, does either.
 #[derive(Clone)]
 pub struct HttpTransport {
-    client: legacy::Client<HttpsConnector<HttpConnector>, ApiBody>,
+    client: Arc<legacy::Client<Connector, ApiBody>>,
 }
 
 impl HttpTransport {
@@ -141,8 +141,10 @@ impl HttpTransportBuilder {
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .http2_keep_alive_interval(KEEP_ALIVE)
-            .build(connector);
-        HttpTransport { client }
+            .build(Connector::new(connector));
+        HttpTransport {
+            client: Arc::new(client),
+        }
     }
 
     /// The provider is named, as picking the process's own panics where a program has two.
@@ -202,11 +204,25 @@ impl Service<Request<ApiBody>> for HttpTransport {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<ApiBody>) -> TransportFuture {
+    fn call(&mut self, mut request: Request<ApiBody>) -> TransportFuture {
+        if let Some(host) = plain_host(request.uri()) {
+            request.headers_mut().entry(header::HOST).or_insert(host);
+        }
         TransportFuture {
             future: self.client.request(request),
         }
     }
+}
+
+/// What hyper would put together from the parts of an address, where the address has it in one piece.
+/// HTTP/2 is spoken only over TLS, and has no such header.
+fn plain_host(uri: &Uri) -> Option<HeaderValue> {
+    if uri.scheme() != Some(&Scheme::HTTP) {
+        return None;
+    }
+    let authority = uri.authority()?.as_str();
+    let more = authority.contains('@') || authority.ends_with(":80") || authority.ends_with(':');
+    (!more).then(|| HeaderValue::from_str(authority).ok())?
 }
 
 pin_project! {
@@ -272,5 +288,27 @@ impl fmt::Display for TransportError {
 impl error::Error for TransportError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         Some(&*self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_taken_from_an_address_that_has_no_more_than_it() {
+        for (address, host) in [
+            ("http://localhost:8081/bot1:a/getMe", Some("localhost:8081")),
+            ("http://[::1]:8081/", Some("[::1]:8081")),
+            ("http://a/", Some("a")),
+            ("http://a:8080/", Some("a:8080")),
+            ("http://a:80/", None),
+            ("http://name:word@a/", None),
+            ("https://a:8443/", None),
+            ("/getMe", None),
+        ] {
+            let host = host.map(HeaderValue::from_static);
+            assert_eq!(plain_host(&Uri::from_static(address)), host, "{address}");
+        }
     }
 }

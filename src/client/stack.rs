@@ -1,0 +1,79 @@
+//! What a client is over, whatever its type.
+
+use std::{
+    error,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use tower::ServiceExt as _;
+use tower_service::Service;
+
+use super::{ApiRequest, ApiResponse, Error};
+
+pub(super) type Calling = Pin<Box<dyn Future<Output = Result<ApiResponse, Error>> + Send>>;
+
+/// As tower's `BoxCloneSyncService`, with one thing more: a call that needs no clone in a box of its
+/// own, which is what nearly all calls are.
+pub(super) struct Stack(Box<dyn Erased>);
+
+impl Stack {
+    pub(super) fn new<S>(service: S) -> Self
+    where
+        S: Service<ApiRequest, Response = ApiResponse> + Clone + Send + Sync + 'static,
+        S::Error: Into<Box<dyn error::Error + Send + Sync>>,
+        S::Future: Send + 'static,
+    {
+        let service = service.map_err(|error: S::Error| Error::from(error.into()));
+        Self(Box::new(service))
+    }
+
+    /// By a clone that is waited for until it is ready.
+    pub(super) fn call_once(&self, call: ApiRequest) -> Calling {
+        self.0.call_once(call)
+    }
+
+    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    pub(super) fn call(&mut self, call: ApiRequest) -> Calling {
+        self.0.call(call)
+    }
+}
+
+impl Clone for Stack {
+    fn clone(&self) -> Self {
+        self.0.clone_box()
+    }
+}
+
+trait Erased: Send + Sync {
+    fn clone_box(&self) -> Stack;
+    fn call_once(&self, call: ApiRequest) -> Calling;
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>>;
+    fn call(&mut self, call: ApiRequest) -> Calling;
+}
+
+impl<S> Erased for S
+where
+    S: Service<ApiRequest, Response = ApiResponse, Error = Error> + Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+{
+    fn clone_box(&self) -> Stack {
+        Stack(Box::new(self.clone()))
+    }
+
+    fn call_once(&self, call: ApiRequest) -> Calling {
+        Box::pin(self.clone().oneshot(call))
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Service::poll_ready(self, cx)
+    }
+
+    fn call(&mut self, call: ApiRequest) -> Calling {
+        Box::pin(Service::call(self, call))
+    }
+}
