@@ -14,8 +14,9 @@ use http::Response;
 use pin_project_lite::pin_project;
 use tokio::sync::{Notify, futures::OwnedNotified, oneshot};
 
-use super::{DeliveryKey, newest::NewestMap};
+use super::DeliveryKey;
 use crate::{
+    newest_map::NewestMap,
     sync::{Mutex, MutexGuard},
     webhook::ReplyBody,
 };

@@ -87,7 +87,6 @@ mod flights;
 mod handling;
 pub(crate) mod life;
 mod memory;
-mod newest;
 mod response_future;
 mod seen;
 mod store;
