@@ -253,6 +253,7 @@ impl Flights {
 }
 
 pin_project! {
+    /// A flight that ends with nothing when all that run are cut off.
     pub(super) struct UntilCutOff<F> {
         #[pin]
         flight: F,
