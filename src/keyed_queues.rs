@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::{
-    number_hash::NumberMap,
+    newest_map::NewestMap,
     sync::{Mutex as StdMutex, MutexGuard as StdGuard},
 };
 
@@ -21,12 +21,12 @@ pub(crate) struct KeyedQueues<K> {
 
 #[derive(Debug)]
 struct State<K> {
-    queues: NumberMap<K, Queue>,
+    queues: NewestMap<K, Queue>,
     /// In all queues.
     places: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Queue {
     turn: Arc<Mutex<()>>,
     /// The first of them doesn't wait.
@@ -43,7 +43,7 @@ pub(crate) struct Room {
 impl<K> Default for KeyedQueues<K> {
     fn default() -> Self {
         let state = State {
-            queues: NumberMap::default(),
+            queues: NewestMap::default(),
             places: 0,
         };
         Self {
@@ -95,28 +95,32 @@ impl<K: Hash + Eq> State<K> {
         K: Clone,
     {
         self.places += 1;
-        let queue = self.queues.entry(key.clone()).or_default();
-        queue.places += 1;
+        let turn = if let Some(queue) = self.queues.get_mut(&key) {
+            queue.places += 1;
+            queue.turn.clone()
+        } else {
+            let turn = Arc::default();
+            let queue = Queue {
+                turn: Arc::clone(&turn),
+                places: 1,
+            };
+            self.queues.insert_new(key.clone(), queue);
+            turn
+        };
         Place {
             queues: queues.clone(),
             key,
-            turn: queue.turn.clone(),
+            turn,
         }
     }
 
     fn leave(&mut self, key: &K) {
         self.places -= 1;
-        if let Some(queue) = self.queues.get_mut(key) {
+        self.queues.remove_if(key, |queue| {
             queue.places -= 1;
-            if queue.places == 0 {
-                self.queues.remove(key);
-            }
-        }
-        // A rush shouldn't cost its memory for ever.
-        if self.queues.capacity() > 1024 && self.queues.len() < self.queues.capacity() / 8 {
-            let twice = 2 * self.queues.len();
-            self.queues.shrink_to(twice);
-        }
+            queue.places == 0
+        });
+        self.queues.give_back();
     }
 }
 

@@ -76,6 +76,8 @@ pub mod methods;
 mod model;
 mod multipart;
 #[cfg(feature = "tokio")]
+mod newest_map;
+#[cfg(feature = "tokio")]
 mod number_hash;
 #[cfg(feature = "tokio")]
 mod panic;

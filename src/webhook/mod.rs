@@ -33,6 +33,7 @@ pub mod deadline;
 #[cfg(feature = "tokio")]
 pub mod delivery;
 mod failure;
+mod find;
 mod forward;
 mod handler;
 #[cfg(feature = "tokio")]

@@ -5,6 +5,7 @@ use std::{any::Any, fmt, sync::Arc};
 use bytes::Bytes;
 use serde_core::de::DeserializeOwned;
 
+use super::find::{self, Found};
 use crate::{
     json::{self, Reader, Result as Read},
     types::{ParseError, Update, UpdateType},
@@ -128,6 +129,11 @@ impl RawUpdate {
 
     fn find(&self, path: &[&str]) -> Option<i64> {
         let payload = self.bytes.get(self.payload..)?;
+        match find::number(payload, path) {
+            Found::Number(number) => return Some(number),
+            Found::Nothing => return None,
+            Found::Unusual => {}
+        }
         let mut r = Reader::new(std::str::from_utf8(payload).ok()?);
         for name in path {
             if !r.find(name).ok()? {

@@ -359,15 +359,15 @@ where
                 StateProj::Done => return Poll::Pending,
             };
             // The turn ends with the answer, whenever this future is dropped.
-            let taken = state.as_mut().project_replace(State::Done);
             if let Some(answer) = answer {
+                state.set(State::Done);
                 return Poll::Ready(answer);
             }
             if let StateOwned::Waiting {
                 turn: WaitForTurn::Come(turn),
                 inner,
                 request,
-            } = taken
+            } = state.as_mut().project_replace(State::Done)
             {
                 state.set(State::handle(inner, request, Some(turn)));
             }

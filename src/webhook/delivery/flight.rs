@@ -1,20 +1,14 @@
 //! One update on its way through the handler.
 
-use std::{
-    error::Error,
-    future::{Future, poll_fn},
-    pin::{Pin, pin},
-    sync::Arc,
-    task::Poll,
-    time::Duration,
-};
+use std::{error::Error, future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use http::{Extensions, HeaderValue, StatusCode, header};
+use http::{Extensions, HeaderValue, Response, StatusCode, header};
 
 use super::{
     Claim, DeadLetter, DeliveryKey, DeliveryStore, StoreError, Ticket,
     dead_letter::DeadLetterHook,
     flights::{Answer, Flights, Landed},
+    handling::AnyHandling,
     life::retry_after,
 };
 use crate::{
@@ -68,26 +62,9 @@ impl<St> Drop for Place<St> {
     }
 }
 
-/// An answer on its way to an asker, and whether its reply is in the store already.
-struct Landing {
-    answer: Answer,
-    kept: bool,
-}
-
-impl From<Answer> for Landing {
-    fn from(answer: Answer) -> Self {
-        Self {
-            answer,
-            kept: false,
-        }
-    }
-}
-
 /// An update on its way, to whose end who asked first has its answer; unless they left before, or
 /// were cut off. Boxed, so that it can go on without them.
 pub(super) type Flying = Pin<Box<dyn Future<Output = Option<Answer>> + Send>>;
-
-type Handling<'a> = &'a mut (dyn Future<Output = Result<Answer, Failure>> + Unpin + Send);
 
 /// What is known of an update beside its number. All of it, only where somebody takes what is given up.
 pub(super) struct Luggage {
@@ -106,71 +83,55 @@ impl Luggage {
 }
 
 /// Handles an update, and sees to it that its answer goes to one asker.
-pub(super) fn fly<St, H>(mut place: Place<St>, luggage: Luggage, mut handling: H) -> Flying
-where
-    St: DeliveryStore,
-    H: Future<Output = Result<Answer, Failure>> + Unpin + Send + 'static,
-{
-    // A block, as the arguments of an async function are there twice.
-    Box::pin(async move {
-        let answer = place.until_cut_off(&luggage, &mut handling).await?;
+pub(super) fn fly<St: DeliveryStore>(
+    mut place: Place<St>,
+    luggage: Luggage,
+    handling: AnyHandling,
+) -> Flying {
+    let flights = Arc::clone(&place.shared.flights);
+    // One block for the usual way, and what is rare boxed: each future within another costs a bit.
+    let flight = async move {
+        let Place { shared, key, .. } = &place;
+        let (mut answer, mut is_kept);
+        match shared.store.claim(*key).await {
+            Ok(Claim::Granted(ticket)) => {
+                let handled = match shared.store.renew_every() {
+                    // The last attempt died without a word: once more would only do the same again.
+                    _ if ticket.attempt > shared.max_attempts => Err(Failure::vanished()),
+                    None => handling.await.inspect_err(log),
+                    Some(every) => Box::pin(shared.renewing(&ticket, every, handling)).await,
+                };
+                answer = handled.unwrap_or_else(failed);
+                is_kept = false;
+                if answer.status().is_success() {
+                    let reply = shared.reply_to_keep(*key, &answer);
+                    let noted = shared.store.finish(&ticket, reply.as_deref()).await;
+                    is_kept = reply.is_some() && matches!(noted, Ok(true));
+                    if !matches!(noted, Ok(true)) {
+                        answer = shared.not_noted(ticket, noted, answer);
+                    }
+                } else {
+                    let luggage = &luggage;
+                    answer = Box::pin(shared.unsuccessful(ticket, luggage, answer)).await;
+                }
+            }
+            other => {
+                answer = Box::pin(shared.not_granted(other, &luggage)).await;
+                is_kept = false;
+            }
+        }
+        let landed = if !is_kept && shared.flights.land_first(*key) {
+            Some(answer)
+        } else {
+            Box::pin(shared.land_among_others(*key, answer, is_kept)).await
+        };
         place.land();
-        answer
-    })
-}
-
-impl<St: DeliveryStore> Place<St> {
-    /// Nothing if it was cut off; else what who asked first is answered, if they still wait.
-    async fn until_cut_off(
-        &self,
-        luggage: &Luggage,
-        handling: Handling<'_>,
-    ) -> Option<Option<Answer>> {
-        let flights = &self.shared.flights;
-        let mut run = pin!(self.shared.run(self.key, luggage, handling));
-        let mut cut = pin!(flights.are_cut_off());
-        poll_fn(|cx| {
-            if flights.is_cut_off() {
-                return Poll::Ready(None);
-            }
-            // Nobody listens for the end before there is something to wait for.
-            match run.as_mut().poll(cx) {
-                Poll::Ready(answer) => Poll::Ready(Some(answer)),
-                Poll::Pending => cut.as_mut().poll(cx).map(|()| None),
-            }
-        })
-        .await
-    }
+        landed
+    };
+    Box::pin(flights.until_cut_off(flight))
 }
 
 impl<St: DeliveryStore> Shared<St> {
-    /// What who asked first is answered, if they still wait.
-    async fn run(
-        &self,
-        key: DeliveryKey,
-        luggage: &Luggage,
-        handling: Handling<'_>,
-    ) -> Option<Answer> {
-        // What is rare is boxed, here and elsewhere, so that the usual way is small.
-        let landing = match self.store.claim(key).await {
-            Ok(Claim::Granted(ticket)) => {
-                let answer = self.attempt(ticket, handling).await.unwrap_or_else(failed);
-                if answer.status().is_success() {
-                    self.finish(ticket, answer).await
-                } else {
-                    Box::pin(self.unsuccessful(ticket, luggage, answer))
-                        .await
-                        .into()
-                }
-            }
-            other => Box::pin(self.not_granted(other, luggage)).await.into(),
-        };
-        if !landing.kept && self.flights.land_first(key) {
-            return Some(landing.answer);
-        }
-        Box::pin(self.land_among_others(key, landing)).await
-    }
-
     /// It isn't ours to handle.
     async fn not_granted(&self, claim: Result<Claim, StoreError>, luggage: &Luggage) -> Answer {
         match claim {
@@ -185,24 +146,12 @@ impl<St: DeliveryStore> Shared<St> {
         }
     }
 
-    async fn attempt(&self, ticket: Ticket, handling: Handling<'_>) -> Result<Answer, Failure> {
-        // The last attempt died without a word: once more would only do the same again.
-        if ticket.attempt > self.max_attempts {
-            return Err(Failure::vanished());
-        }
-        let handled = match self.store.renew_every() {
-            None => handling.await,
-            Some(every) => Box::pin(self.renewing(&ticket, every, handling)).await,
-        };
-        handled.inspect_err(log)
-    }
-
     /// Keeps the claim while the handler runs.
     async fn renewing(
         &self,
         ticket: &Ticket,
         every: Duration,
-        handling: Handling<'_>,
+        mut handling: AnyHandling,
     ) -> Result<Answer, Failure> {
         let mut ticks = tokio::time::interval(every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -210,14 +159,14 @@ impl<St: DeliveryStore> Shared<St> {
         loop {
             tokio::select! {
                 biased;
-                done = &mut *handling => return done,
+                done = &mut handling => return done.inspect_err(log),
                 _ = ticks.tick() => {}
             }
             // The handler goes on while the store is asked.
             let renewing = self.store.renew(ticket);
             tokio::select! {
                 biased;
-                done = &mut *handling => return done,
+                done = &mut handling => return done.inspect_err(log),
                 renewed = renewing => match renewed {
                     Ok(true) => {}
                     // Another may have it now. What the handler has begun can't be undone, but it
@@ -232,36 +181,31 @@ impl<St: DeliveryStore> Shared<St> {
         }
     }
 
-    /// Notes that it is done, before Telegram is told so.
-    async fn finish(&self, ticket: Ticket, answer: Answer) -> Landing {
-        // A reply that nobody waits for is kept with the same step. One with files may be more than the
-        // store can keep, and somebody may still come for it.
-        let key = ticket.key;
-        let can_be_kept = has_reply(&answer) && answer.body().reply().uploads().is_empty();
-        let kept = can_be_kept && !self.flights.is_awaited(key);
-        let reply = kept.then(|| Box::new(answer.body().reply().clone()));
-        match self.store.finish(&ticket, reply.as_deref()).await {
-            Ok(true) => Landing { answer, kept },
-            Ok(false) => {
-                tracing::warn!(
-                    update_id = key.update_id,
-                    "an update was handled after its claim had run out"
-                );
-                // The other one answers.
-                turned_away(Rejection::Busy, Duration::from_secs(1)).into()
-            }
+    /// What nobody waits for is kept with the step that notes that it is done. One with files may be
+    /// more than the store can keep, and somebody may still come for it.
+    fn reply_to_keep(&self, key: DeliveryKey, answer: &Answer) -> Option<Box<Reply>> {
+        let can_be_kept = has_reply(answer) && answer.body().reply().uploads().is_empty();
+        let is_kept = can_be_kept && !self.flights.is_awaited(key);
+        is_kept.then(|| Box::new(answer.body().reply().clone()))
+    }
+
+    /// What is answered where it isn't noted that an update is done.
+    fn not_noted(&self, ticket: Ticket, noted: Result<bool, StoreError>, answer: Answer) -> Answer {
+        let update_id = ticket.key.update_id;
+        if let Err(error) = noted {
+            let error = &error as &(dyn Error + 'static);
+            tracing::error!(error, update_id, "it isn't noted that an update is done");
             // Told the truth, Telegram won't send it again; and if it does, as the answer got lost,
             // it should find the note.
-            Err(error) => {
-                tracing::error!(
-                    error = &error as &(dyn Error + 'static),
-                    update_id = key.update_id,
-                    "it isn't noted that an update is done"
-                );
-                self.note_later(ticket);
-                answer.into()
-            }
+            self.note_later(ticket);
+            return answer;
         }
+        tracing::warn!(
+            update_id,
+            "an update was handled after its claim had run out"
+        );
+        // The other one answers.
+        turned_away(Rejection::Busy, Duration::from_secs(1))
     }
 
     fn note_later(&self, ticket: Ticket) {
@@ -277,41 +221,42 @@ impl<St: DeliveryStore> Shared<St> {
         });
     }
 
-    async fn unsuccessful(&self, ticket: Ticket, luggage: &Luggage, answer: Answer) -> Answer {
+    async fn unsuccessful(&self, ticket: Ticket, luggage: &Luggage, mut answer: Answer) -> Answer {
         if was_turned_away(&answer) {
-            self.release(ticket, answer).await
+            self.release(&ticket).await;
         } else {
-            self.failed(ticket, luggage, answer).await
-        }
-    }
-
-    /// There was no room for it further in. That is no failure of the update's.
-    async fn release(&self, ticket: Ticket, answer: Answer) -> Answer {
-        if let Err(error) = self.store.release(&ticket).await {
-            let error = &error as &(dyn Error + 'static);
-            tracing::error!(error, "it isn't noted that an update wasn't tried");
+            self.failed(&ticket, luggage, &mut answer).await;
         }
         answer
     }
 
-    async fn failed(&self, ticket: Ticket, luggage: &Luggage, answer: Answer) -> Answer {
+    /// There was no room for it further in. That is no failure of the update's.
+    async fn release(&self, ticket: &Ticket) {
+        if let Err(error) = self.store.release(ticket).await {
+            let error = &error as &(dyn Error + 'static);
+            tracing::error!(error, "it isn't noted that an update wasn't tried");
+        }
+    }
+
+    async fn failed(&self, ticket: &Ticket, luggage: &Luggage, answer: &mut Answer) {
         let failure = answer.extensions().get::<Failure>().cloned();
         let failure = failure.unwrap_or_else(|| Failure::status(answer.status()));
         let attempt = ticket.attempt;
         if attempt >= self.max_attempts {
-            return self.give_up(ticket, luggage, failure).await;
+            *answer = self.give_up(ticket, luggage, failure).await;
+            return;
         }
-        if let Err(error) = self.store.fail(&ticket).await {
+        if let Err(error) = self.store.fail(ticket).await {
             tracing::error!(
                 error = &error as &(dyn Error + 'static),
                 "it isn't noted that an update failed"
             );
         }
-        with_retry_after(answer, retry_after(luggage.update_type, attempt))
+        set_retry_after(answer, retry_after(luggage.update_type, attempt));
     }
 
     /// It mustn't hold up its chat for a day, so that it ends in a 200; unless nobody could take it.
-    async fn give_up(&self, ticket: Ticket, luggage: &Luggage, failure: Failure) -> Answer {
+    async fn give_up(&self, ticket: &Ticket, luggage: &Luggage, failure: Failure) -> Answer {
         let update_type = luggage.update_type;
         tracing::error!(
             update_id = ticket.key.update_id,
@@ -328,14 +273,13 @@ impl<St: DeliveryStore> Shared<St> {
             };
             if let Err(panic) = caught(hook.call(letter)).await {
                 log(&Failure::panic(&*panic));
-                drop(self.store.fail(&ticket).await);
-                return with_retry_after(
-                    failed(Failure::panic(&*panic)),
-                    retry_after(update_type, 5),
-                );
+                drop(self.store.fail(ticket).await);
+                let mut answer = failed(Failure::panic(&*panic));
+                set_retry_after(&mut answer, retry_after(update_type, 5));
+                return answer;
             }
         }
-        match self.store.finish(&ticket, None).await {
+        match self.store.finish(ticket, None).await {
             Ok(_) => empty(),
             Err(error) => store_failed(&error, update_type),
         }
@@ -344,16 +288,17 @@ impl<St: DeliveryStore> Shared<St> {
     /// Gives the answer to who asked last, and to who asked first what is theirs. If nobody waits any
     /// more, keeps its reply for who asks next: until it leaves, somebody may still come, and then the
     /// reply is theirs.
-    async fn land_among_others(&self, key: DeliveryKey, landing: Landing) -> Option<Answer> {
-        let Landing {
-            mut answer,
-            mut kept,
-        } = landing;
+    async fn land_among_others(
+        &self,
+        key: DeliveryKey,
+        mut answer: Answer,
+        mut is_kept: bool,
+    ) -> Option<Answer> {
         let status = answer.status();
         let extensions = answer.extensions().clone();
         let retry = answer.headers().get(header::RETRY_AFTER).cloned();
         loop {
-            if kept {
+            if is_kept {
                 if self.flights.leave(key) {
                     return None;
                 }
@@ -364,8 +309,8 @@ impl<St: DeliveryStore> Shared<St> {
                 Landed::Given { first } => return first,
                 Landed::Unwanted(answer) => answer,
             };
-            kept = has_reply(&answer) && self.keep(key, answer.body().reply()).await;
-            if !kept && self.flights.leave(key) {
+            is_kept = has_reply(&answer) && self.keep(key, answer.body().reply()).await;
+            if !is_kept && self.flights.leave(key) {
                 return None;
             }
         }
@@ -452,7 +397,9 @@ fn empty() -> Answer {
 }
 
 pub(super) fn turned_away(why: Rejection, retry_after: Duration) -> Answer {
-    with_retry_after(Box::new(why.into_response()), retry_after)
+    let mut answer = Box::new(why.into_response());
+    set_retry_after(&mut answer, retry_after);
+    answer
 }
 
 fn store_failed(error: &StoreError, update_type: UpdateType) -> Answer {
@@ -469,10 +416,9 @@ fn failed(failure: Failure) -> Answer {
     answer
 }
 
-fn with_retry_after(mut answer: Answer, after: Duration) -> Answer {
+fn set_retry_after(answer: &mut Response<ReplyBody>, after: Duration) {
     let seconds = HeaderValue::from(after.as_secs().max(1));
     answer.headers_mut().insert(header::RETRY_AFTER, seconds);
-    answer
 }
 
 fn log(failure: &Failure) {
@@ -501,15 +447,16 @@ mod tests {
         };
         let update = RawUpdate::from_bytes(r#"{"update_id":1,"poll":{}}"#.into()).unwrap();
         let luggage = || Luggage::new(&shared, &update);
+        let handling = || Box::pin(ready(Ok(empty())));
         let board = || matches!(shared.flights.board(key), Boarding::First);
         assert!(board());
-        let mut flying = fly(Place::new(&shared, key), luggage(), ready(Ok(empty())));
+        let mut flying = fly(Place::new(&shared, key), luggage(), handling());
         assert!(flying.as_mut().await.is_some());
         assert!(board(), "it has landed");
         drop(flying);
         assert_eq!(shared.flights.len(), 1);
         // One that never began leaves nobody waiting.
-        drop(fly(Place::new(&shared, key), luggage(), ready(Ok(empty()))));
+        drop(fly(Place::new(&shared, key), luggage(), handling()));
         assert_eq!(shared.flights.len(), 0);
     }
 }

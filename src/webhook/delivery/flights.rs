@@ -1,15 +1,22 @@
 //! The updates that are being handled in this process, and who waits for their answers.
 
-use std::sync::{
-    PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
 };
 
 use http::Response;
-use tokio::sync::{Notify, oneshot};
+use pin_project_lite::pin_project;
+use tokio::sync::{Notify, futures::OwnedNotified, oneshot};
 
-use super::{DeliveryKey, newest::NewestMap};
+use super::DeliveryKey;
 use crate::{
+    newest_map::NewestMap,
     sync::{Mutex, MutexGuard},
     webhook::ReplyBody,
 };
@@ -27,7 +34,7 @@ pub(super) struct Flights {
     idle: Notify,
     is_cut_off: AtomicBool,
     /// Told when what runs is cut off.
-    cut: Notify,
+    cut: Arc<Notify>,
 }
 
 /// One update that is being handled.
@@ -71,7 +78,7 @@ impl Flights {
             closed: AtomicBool::new(false),
             idle: Notify::new(),
             is_cut_off: AtomicBool::new(false),
-            cut: Notify::new(),
+            cut: Arc::default(),
         }
     }
 
@@ -235,12 +242,54 @@ impl Flights {
         self.is_cut_off.load(Ordering::Acquire)
     }
 
-    /// Waits until what runs is cut off.
-    pub(super) async fn are_cut_off(&self) {
-        // Listens before it looks, so that nothing is missed in between.
-        let cut = self.cut.notified();
-        if !self.is_cut_off() {
-            cut.await;
+    /// The flight's end; nothing if it is cut off before.
+    pub(super) fn until_cut_off<F>(self: Arc<Self>, flight: F) -> UntilCutOff<F> {
+        UntilCutOff {
+            flight,
+            flights: self,
+            cut: None,
+        }
+    }
+}
+
+pin_project! {
+    /// A flight that ends with nothing when all that run are cut off.
+    pub(super) struct UntilCutOff<F> {
+        #[pin]
+        flight: F,
+        flights: Arc<Flights>,
+        // Nobody listens for the end before there is something to wait for.
+        #[pin]
+        cut: Option<OwnedNotified>,
+    }
+}
+
+impl<F, T> Future for UntilCutOff<F>
+where
+    F: Future<Output = Option<T>>,
+{
+    type Output = Option<T>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let mut this = self.project();
+        if this.flights.is_cut_off() {
+            return Poll::Ready(None);
+        }
+        let polled = this.flight.poll(cx);
+        if polled.is_ready() {
+            return polled;
+        }
+        if this.cut.is_none() {
+            let cut = Arc::clone(&this.flights.cut).notified_owned();
+            this.cut.set(Some(cut));
+            // It listens before it looks, so that nothing is missed in between.
+            if this.flights.is_cut_off() {
+                return Poll::Ready(None);
+            }
+        }
+        match this.cut.as_pin_mut() {
+            Some(cut) => cut.poll(cx).map(|()| None),
+            None => Poll::Pending,
         }
     }
 }

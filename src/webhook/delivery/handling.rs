@@ -5,34 +5,35 @@ use std::{
     future::Future,
     panic::{self, AssertUnwindSafe},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use http::{Request, Response};
+use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::flights::Answer;
 use crate::webhook::{Failure, RawUpdate, ReplyBody};
 
-/// A handler that is set to work when it is first polled, as it isn't known before whether the update
-/// is ours to handle. A panic is its failure. It isn't polled again once it is done.
-pub(super) struct Handling<S, F> {
-    // The service was polled ready.
-    waiting: Option<(S, Request<RawUpdate>)>,
-    /// Boxed, as handlers are large, and this is moved.
-    future: Option<Pin<Box<F>>>,
-}
+/// A handler of any service, boxed: it is large, and passes some hands.
+pub(super) type AnyHandling = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send>>;
 
-/// Nothing in it is pinned but what is boxed.
-impl<S, F> Unpin for Handling<S, F> {}
-
-impl<S, F> Handling<S, F> {
-    #[inline]
-    pub(super) fn new(service: S, request: Request<RawUpdate>) -> Self {
-        Self {
-            waiting: Some((service, request)),
-            future: None,
-        }
+pin_project! {
+    /// A handler that is set to work when it is first polled, as it isn't known before whether the
+    /// update is ours to handle. A panic is its failure. It isn't polled again once it is done.
+    #[project = HandlingProj]
+    #[project_replace = HandlingOwned]
+    pub(super) enum Handling<S, F> {
+        // The service was polled ready.
+        Waiting {
+            service: S,
+            request: Request<RawUpdate>,
+        },
+        Running {
+            #[pin]
+            future: F,
+        },
+        Called,
     }
 }
 
@@ -43,31 +44,40 @@ where
 {
     type Output = Result<Answer, Failure>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let polled = panic::catch_unwind(AssertUnwindSafe(|| self.poll_service(cx)));
-        if !matches!(polled, Ok(Poll::Pending)) {
-            // What it holds is let go of before it is noted as done.
-            self.future = None;
-        }
-        match polled {
-            Ok(polled) => polled.map(|done| match done {
-                Ok(answer) => Ok(Box::new(answer)),
-                Err(error) => Err(Failure::error(error.into())),
-            }),
-            Err(panic) => Poll::Ready(Err(Failure::panic(&*panic))),
-        }
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = AssertUnwindSafe(|| self.poll_service(cx));
+        panic::catch_unwind(polled)
+            .unwrap_or_else(|panic| Poll::Ready(Err(Failure::panic(&*panic))))
     }
 }
 
-impl<S: Service<Request<RawUpdate>>> Handling<S, S::Future> {
+impl<S> Handling<S, S::Future>
+where
+    S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+{
     /// The service may panic before it returns its future.
-    fn poll_service(&mut self, cx: &mut Context<'_>) -> Poll<Result<S::Response, S::Error>> {
-        if let Some((mut service, request)) = self.waiting.take() {
-            self.future = Some(Box::pin(service.call(request)));
+    fn poll_service(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Answer, Failure>> {
+        if let Self::Waiting { .. } = *self {
+            let waiting = self.as_mut().project_replace(Self::Called);
+            if let HandlingOwned::Waiting {
+                mut service,
+                request,
+            } = waiting
+            {
+                let future = service.call(request);
+                self.set(Self::Running { future });
+            }
         }
-        match &mut self.future {
-            Some(future) => future.as_mut().poll(cx),
-            None => Poll::Pending,
-        }
+        let HandlingProj::Running { future } = self.project() else {
+            return Poll::Pending;
+        };
+        Poll::Ready(match ready!(future.poll(cx)) {
+            Ok(answer) => Ok(Box::new(answer)),
+            Err(error) => Err(Failure::error(error.into())),
+        })
     }
 }

@@ -9,9 +9,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Claim, DeliveryKey, DeliveryStore, StoreError, Ticket, newest::NewestMap, seen::Seen};
+use super::{Claim, DeliveryKey, DeliveryStore, StoreError, Ticket, seen::Seen};
 use crate::{
     Reply,
+    newest_map::NewestMap,
     sync::{Mutex, MutexGuard},
 };
 
@@ -182,7 +183,7 @@ impl State {
         let Some((key, fence)) = self.failed.pop_front() else {
             return;
         };
-        let is_that_one = |open: &Open| !open.is_running && open.fence == fence;
+        let is_that_one = |open: &mut Open| !open.is_running && open.fence == fence;
         self.open.remove_if(&key, is_that_one);
     }
 

@@ -87,7 +87,6 @@ mod flights;
 mod handling;
 pub(crate) mod life;
 mod memory;
-mod newest;
 mod response_future;
 mod seen;
 mod store;
@@ -279,7 +278,11 @@ where
                 let ready = mem::replace(&mut self.inner, fresh);
                 let place = Place::new(shared, key);
                 let luggage = Luggage::new(shared, request.body());
-                let flying = fly(place, luggage, Handling::new(ready, request));
+                let handling = Box::pin(Handling::Waiting {
+                    service: ready,
+                    request,
+                });
+                let flying = fly(place, luggage, handling);
                 ResponseFuture::flying(flying, key, shared)
             }
             Boarding::Joined(answer) => ResponseFuture::joined(answer, key, shared),

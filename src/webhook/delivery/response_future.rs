@@ -78,20 +78,6 @@ impl<E, St: DeliveryStore> ResponseFuture<E, St> {
     }
 }
 
-impl<E> State<E> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<ReplyBody>, E>> {
-        // No answer: cut off, a fault of ours, or polled again.
-        let answer = match self {
-            Self::Flying(flying) => ready!(poll_caught(flying, cx)),
-            Self::Joined(answer) => ready!(Pin::new(answer).poll(cx)).ok(),
-            Self::Answered(answer) => answer.take(),
-            Self::Passing(handling) => return handling.as_mut().poll(cx),
-        };
-        let cut_off = || turned_away(Rejection::ShuttingDown, Duration::from_secs(1));
-        Poll::Ready(Ok(*answer.unwrap_or_else(cut_off)))
-    }
-}
-
 /// A store that panics must not take the connection with it. The handler's own panics don't come here.
 fn poll_caught(flying: &mut Flying, cx: &mut Context<'_>) -> Poll<Option<Answer>> {
     let polled = AssertUnwindSafe(|| flying.as_mut().poll(cx));
@@ -102,9 +88,21 @@ impl<E, St: DeliveryStore> Future for ResponseFuture<E, St> {
     type Output = Result<Response<ReplyBody>, E>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let done = ready!(self.state.poll(cx));
+        let answer = match &mut self.state {
+            State::Flying(flying) => ready!(poll_caught(flying, cx)),
+            State::Joined(answer) => ready!(Pin::new(answer).poll(cx)).ok(),
+            State::Answered(answer) => answer.take(),
+            State::Passing(handling) => {
+                let done = ready!(handling.as_mut().poll(cx));
+                self.state = State::Answered(None);
+                return Poll::Ready(done);
+            }
+        };
         self.state = State::Answered(None);
-        Poll::Ready(done)
+        // No answer: cut off, a fault of ours, or polled again.
+        let cut_off = || turned_away(Rejection::ShuttingDown, Duration::from_secs(1));
+        let answer = answer.unwrap_or_else(cut_off);
+        Poll::Ready(Ok(*answer))
     }
 }
 

@@ -4,8 +4,8 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{DeliveryKey, newest::NewestMap};
-use crate::webhook::BotId;
+use super::DeliveryKey;
+use crate::{newest_map::NewestMap, webhook::BotId};
 
 /// Telegram counts updates up one by one, so ids lie close together: 64 of them share an entry, and
 /// a bit says which are in.

@@ -1,13 +1,13 @@
 //! A map that has its newest entry at hand.
 
-use std::{collections::hash_map::Entry, hash::Hash};
+use std::hash::Hash;
 
 use crate::number_hash::NumberMap;
 
 /// A map that is mostly asked for what came last: an update that runs alone, or the numbers that are
 /// counted now. That entry stands beside the table, and takes no step in it.
 #[derive(Debug)]
-pub(super) struct NewestMap<K, V> {
+pub(crate) struct NewestMap<K, V> {
     newest: Option<(K, V)>,
     others: NumberMap<K, V>,
 }
@@ -21,17 +21,25 @@ impl<K, V> Default for NewestMap<K, V> {
     }
 }
 
-impl<K: Copy + Eq + Hash, V> NewestMap<K, V> {
-    pub(super) fn len(&self) -> usize {
+impl<K, V> NewestMap<K, V> {
+    pub(crate) fn len(&self) -> usize {
         usize::from(self.newest.is_some()) + self.others.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.newest.is_none() && self.others.is_empty()
     }
 
+    /// How many entries there is room for.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.others.capacity()
+    }
+}
+
+impl<K: Eq + Hash, V> NewestMap<K, V> {
     #[inline]
-    pub(super) fn get(&self, key: &K) -> Option<&V> {
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
         match &self.newest {
             Some((newest, value)) if newest == key => Some(value),
             _ => self.others.get(key),
@@ -39,7 +47,7 @@ impl<K: Copy + Eq + Hash, V> NewestMap<K, V> {
     }
 
     #[inline]
-    pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         match &mut self.newest {
             Some((newest, value)) if newest == key => Some(value),
             _ => self.others.get_mut(key),
@@ -48,19 +56,23 @@ impl<K: Copy + Eq + Hash, V> NewestMap<K, V> {
 
     /// The key isn't there yet.
     #[inline]
-    pub(super) fn insert_new(&mut self, key: K, value: V) {
+    pub(crate) fn insert_new(&mut self, key: K, value: V) {
         if let Some((key, value)) = self.newest.replace((key, value)) {
             self.others.insert(key, value);
         }
     }
 
-    pub(super) fn remove(&mut self, key: &K) -> Option<V> {
+    pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
         self.remove_if(key, |_| true)
     }
 
     #[inline]
-    pub(super) fn remove_if(&mut self, key: &K, condition: impl FnOnce(&V) -> bool) -> Option<V> {
-        match &self.newest {
+    pub(crate) fn remove_if(
+        &mut self,
+        key: &K,
+        condition: impl FnOnce(&mut V) -> bool,
+    ) -> Option<V> {
+        match &mut self.newest {
             Some((newest, value)) if newest == key => {
                 if !condition(value) {
                     return None;
@@ -68,27 +80,28 @@ impl<K: Copy + Eq + Hash, V> NewestMap<K, V> {
                 self.newest.take().map(|(_, value)| value)
             }
             _ if self.others.is_empty() => None,
-            _ => match self.others.entry(*key) {
-                Entry::Occupied(other) if condition(other.get()) => Some(other.remove()),
-                _ => None,
-            },
+            _ if self.others.get_mut(key).is_some_and(condition) => self.others.remove(key),
+            _ => None,
         }
     }
 
-    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
         let newest = self.newest.iter().map(|(_, value)| value);
         newest.chain(self.others.values())
     }
 
-    pub(super) fn into_keys(self) -> impl Iterator<Item = K> {
+    pub(crate) fn into_keys(self) -> impl Iterator<Item = K> {
         let newest = self.newest.map(|(key, _)| key);
         newest.into_iter().chain(self.others.into_keys())
     }
 
-    /// How many entries there is room for.
-    #[cfg(test)]
-    pub(super) fn capacity(&self) -> usize {
-        self.others.capacity()
+    /// A rush shouldn't cost its memory for ever.
+    #[inline]
+    pub(crate) fn give_back(&mut self) {
+        let others = &mut self.others;
+        if others.capacity() > 1024 && others.len() < others.capacity() / 8 {
+            others.shrink_to(2 * others.len());
+        }
     }
 }
 
