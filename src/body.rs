@@ -20,7 +20,7 @@ const CHUNK: usize = 64 << 10;
 pub(crate) struct Pieces {
     /// Most bodies are this alone, and need no list.
     first: Bytes,
-    more: Option<Box<VecDeque<Piece>>>,
+    more: VecDeque<Piece>,
     /// What is left, if it is known.
     left: Option<u64>,
 }
@@ -39,21 +39,15 @@ impl Pieces {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.first.is_empty() && self.more.is_none()
+        self.first.is_empty() && self.more.is_empty()
     }
 
     /// The same again, if all of it is in memory.
     pub(crate) fn try_clone(&self) -> Option<Self> {
-        let more = match &self.more {
-            Some(more) => {
-                let more = more.iter().map(Piece::try_clone);
-                Some(Box::new(more.collect::<Option<_>>()?))
-            }
-            None => None,
-        };
+        let more = self.more.iter().map(Piece::try_clone);
         Some(Self {
             first: self.first.clone(),
-            more,
+            more: more.collect::<Option<_>>()?,
             left: self.left,
         })
     }
@@ -66,21 +60,14 @@ impl Pieces {
             let first = std::mem::take(&mut self.first);
             return self.give(first);
         }
-        while let Some(piece) = self.more.as_mut().and_then(|more| more.front_mut()) {
+        while let Some(piece) = self.more.front_mut() {
             match std::task::ready!(piece.poll_chunk(cx)) {
                 Some(Ok(chunk)) => return self.give(chunk),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => self.drop_front(),
+                None => drop(self.more.pop_front()),
             }
         }
         Poll::Ready(None)
-    }
-
-    fn drop_front(&mut self) {
-        if let Some(more) = &mut self.more {
-            more.pop_front();
-        }
-        self.more.take_if(|more| more.is_empty());
     }
 
     fn give(&mut self, chunk: Bytes) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
@@ -88,10 +75,8 @@ impl Pieces {
             *left = left.saturating_sub(chunk.len() as u64);
         }
         // So that the end shows as soon as it is reached, without another poll.
-        while let Some(more) = &self.more
-            && more.front().is_some_and(Piece::is_done)
-        {
-            self.drop_front();
+        while self.more.front().is_some_and(Piece::is_done) {
+            self.more.pop_front();
         }
         Poll::Ready(Some(Ok(Frame::data(chunk))))
     }
@@ -106,7 +91,7 @@ impl From<Bytes> for Pieces {
         Self {
             left: Some(bytes.len() as u64),
             first: bytes,
-            more: None,
+            more: VecDeque::new(),
         }
     }
 }
@@ -118,7 +103,7 @@ impl From<VecDeque<Piece>> for Pieces {
         Self {
             first: Bytes::new(),
             left: lengths.sum(),
-            more: (!more.is_empty()).then(|| Box::new(more)),
+            more,
         }
     }
 }

@@ -32,6 +32,8 @@ mod assembled;
 #[cfg(feature = "tokio")]
 pub mod deadline;
 #[cfg(feature = "tokio")]
+// An answer that is passed between tasks stays in its box.
+#[allow(clippy::unnecessary_box_returns)]
 pub mod delivery;
 mod failure;
 mod forward;
