@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use bytes::{Buf as _, BufMut as _, Bytes};
 use http::StatusCode;
 use http_body::Body;
 use pin_project_lite::pin_project;
@@ -32,8 +32,8 @@ pin_project! {
         body: B,
         limits: Limits,
         first: Bytes,
-        more: BytesMut,
-        #[pin]
+        // From the second frame on, all of them.
+        all: Vec<u8>,
         deadline: Deadline,
     }
 }
@@ -44,14 +44,14 @@ impl<B> ReadBody<B> {
             body,
             limits,
             first: Bytes::new(),
-            more: BytesMut::new(),
+            all: Vec::new(),
             deadline: Deadline::default(),
         }
     }
 
     /// How much is there by now.
     pub(crate) fn received(&self) -> usize {
-        self.first.len() + self.more.len()
+        self.first.len() + self.all.len()
     }
 }
 
@@ -105,6 +105,10 @@ impl<B: Body> Future for ReadBody<B> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
+            // One that knows its end needn't be asked once more.
+            if this.body.is_end_stream() {
+                return Poll::Ready(Ok(take(this.first, this.all)));
+            }
             let frame = match this.body.as_mut().poll_frame(cx) {
                 Poll::Ready(frame) => frame,
                 Poll::Pending => {
@@ -113,7 +117,7 @@ impl<B: Body> Future for ReadBody<B> {
                 }
             };
             let mut data = match frame {
-                None => return Poll::Ready(Ok(take(this.first, this.more))),
+                None => return Poll::Ready(Ok(take(this.first, this.all))),
                 Some(Err(error)) => return Poll::Ready(Err(ReadError::Body(error))),
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => data,
@@ -121,55 +125,44 @@ impl<B: Body> Future for ReadBody<B> {
                 },
             };
             let length = data.remaining();
-            if this.first.len() + this.more.len() + length > this.limits.max_bytes {
+            if this.first.len() + this.all.len() + length > this.limits.max_bytes {
                 let limit = this.limits.max_bytes;
                 return Poll::Ready(Err(ReadError::TooLarge { limit }));
             }
-            if this.first.is_empty() && this.more.is_empty() {
+            if this.first.is_empty() && this.all.is_empty() {
                 *this.first = data.copy_to_bytes(length);
             } else {
-                this.more.put(std::mem::take(this.first));
-                this.more.put(data);
+                this.all.put(std::mem::take(this.first));
+                this.all.put(data);
             }
         }
     }
 }
 
-fn take(first: &mut Bytes, more: &mut BytesMut) -> Bytes {
-    if more.is_empty() {
+fn take(first: &mut Bytes, all: &mut Vec<u8>) -> Bytes {
+    if all.is_empty() {
         std::mem::take(first)
     } else {
-        more.split().freeze()
+        std::mem::take(all).into()
     }
 }
 
+/// Started when the body is first waited for, as most are there at once; so it is in a box, which
+/// these never need.
 #[cfg(feature = "tokio")]
-pin_project! {
-    /// Started when the body is first waited for, as most are there at once.
-    #[derive(Debug, Default)]
-    struct Deadline {
-        #[pin]
-        sleep: Option<tokio::time::Sleep>,
-    }
+#[derive(Debug, Default)]
+struct Deadline {
+    sleep: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
 #[cfg(feature = "tokio")]
 impl Deadline {
-    fn poll_passed(
-        self: Pin<&mut Self>,
-        after: Option<Duration>,
-        cx: &mut Context<'_>,
-    ) -> Poll<()> {
+    fn poll_passed(&mut self, after: Option<Duration>, cx: &mut Context<'_>) -> Poll<()> {
         let Some(after) = after else {
             return Poll::Pending;
         };
-        let mut sleep = self.project().sleep;
-        if sleep.is_none() {
-            sleep.set(Some(tokio::time::sleep(after)));
-        }
-        sleep
-            .as_pin_mut()
-            .map_or(Poll::Pending, |sleep| sleep.poll(cx))
+        let start = || Box::pin(tokio::time::sleep(after));
+        self.sleep.get_or_insert_with(start).as_mut().poll(cx)
     }
 }
 
@@ -181,7 +174,7 @@ struct Deadline {}
 #[cfg(not(feature = "tokio"))]
 impl Deadline {
     #[allow(clippy::unused_self)]
-    fn poll_passed(self: Pin<&mut Self>, _: Option<Duration>, _: &mut Context<'_>) -> Poll<()> {
+    fn poll_passed(&mut self, _: Option<Duration>, _: &mut Context<'_>) -> Poll<()> {
         Poll::Pending
     }
 }

@@ -1,6 +1,6 @@
 //! What a handler answers.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use bytes::Bytes;
 use serde_core::Serialize;
@@ -36,11 +36,10 @@ pub const MAX_REPLY_ARGUMENTS: usize = 1 << 20;
 ///
 /// See [Making requests when getting updates](https://core.telegram.org/bots/api#making-requests-when-getting-updates).
 #[derive(Clone, Debug, Default)]
-pub struct Reply(Option<Payload>);
+pub struct Reply(Option<Arc<Payload>>);
 
-#[derive(Clone)]
 struct Payload {
-    method: Box<str>,
+    method: Cow<'static, str>,
     /// One object with all of the arguments, `method` first.
     json: Bytes,
     /// Where the parameters begin in it, after the method.
@@ -60,7 +59,7 @@ impl Reply {
     ///
     /// When the method can't be written as a JSON object; those of this crate always can.
     pub fn method_call<M: InlineMethod>(method: &M) -> Result<Self, ReplyError> {
-        Self::encode(M::NAME, method, method.uploads())
+        Self::encode(M::NAME.into(), method, method.uploads())
     }
 
     /// A method that this crate doesn't have, with its parameters as anything that serializes to
@@ -86,18 +85,18 @@ impl Reply {
                 method: method.into(),
             });
         }
-        Self::encode(method, parameters, Vec::new())
+        Self::encode(method.to_owned().into(), parameters, Vec::new())
     }
 
     fn encode<P: Serialize + ?Sized>(
-        method: &str,
+        method: Cow<'static, str>,
         parameters: &P,
         uploads: Vec<Upload>,
     ) -> Result<Self, ReplyError> {
         let mut parameters_at = 0;
         let json = written(|json| {
             json.extend_from_slice(b"{\"method\":");
-            let written = serde_json::to_writer(&mut *json, method);
+            let written = serde_json::to_writer(&mut *json, &*method);
             let at = json.len();
             let written = written.and_then(|()| serde_json::to_writer(&mut *json, parameters));
             if written.is_err() || json.get(at) != Some(&b'{') {
@@ -112,12 +111,12 @@ impl Reply {
             parameters_at = at;
             Ok(())
         })?;
-        Ok(Self(Some(Payload {
-            method: method.into(),
+        Ok(Self::of(Payload {
+            method,
             json,
             parameters_at,
             uploads,
-        })))
+        }))
     }
 
     /// One without files again from its method and its [`json`](Self::json); `None` if these aren't
@@ -128,28 +127,32 @@ impl Reply {
         let rest = json.strip_prefix(b"{\"method\":")?;
         let rest = rest.strip_prefix(name.as_bytes())?;
         serde_json::from_slice::<&serde_json::value::RawValue>(&json).ok()?;
-        Some(Self(Some(Payload {
-            method: method.into(),
+        Some(Self::of(Payload {
+            method: method.to_owned().into(),
             parameters_at: json.len() - rest.len(),
             json,
             uploads: Vec::new(),
-        })))
+        }))
+    }
+
+    fn of(payload: Payload) -> Self {
+        Self(Some(Arc::new(payload)))
     }
 
     /// The method's name, if there is one.
     pub fn method(&self) -> Option<&str> {
-        self.0.as_ref().map(|payload| &*payload.method)
+        self.0.as_deref().map(|payload| &*payload.method)
     }
 
     /// The object of the arguments, `method` included, if there is one. Uploads stand in it as
     /// `attach://NAME`.
     pub fn json(&self) -> Option<&Bytes> {
-        self.0.as_ref().map(|payload| &payload.json)
+        self.0.as_deref().map(|payload| &payload.json)
     }
 
     /// The files that are uploaded with it.
     pub fn uploads(&self) -> &[Upload] {
-        self.0.as_ref().map_or(&[], |payload| &payload.uploads)
+        self.0.as_deref().map_or(&[], |payload| &payload.uploads)
     }
 
     /// Whether Telegram would read all of it, as far as its arguments go.

@@ -93,6 +93,7 @@ where
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Request<RawUpdate>) -> Self::Future {
         let update = request.body();
         if self.allowed.contains(update.update_type()) {

@@ -265,6 +265,7 @@ where
         Service::<Request<B>>::poll_ready(&mut self.stack, cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         WebhookFuture {
             future: self.stack.call(request),
@@ -300,6 +301,7 @@ impl<F> fmt::Debug for WebhookFuture<F> {
 impl<F: Future> Future for WebhookFuture<F> {
     type Output = F::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         self.project().future.poll(cx)
     }
@@ -342,6 +344,7 @@ where
         self.stack.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Request<RawUpdate>) -> Self::Future {
         WebhookFuture {
             future: self.stack.call(request),

@@ -66,6 +66,7 @@ where
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     fn call(&mut self, request: Request<U>) -> Self::Future {
         HandlerFuture {
             future: (self.function)(request.into_body()),
@@ -90,6 +91,7 @@ where
     type Output =
         Result<<Fut::Output as HandlerOutput>::Reply, <Fut::Output as HandlerOutput>::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(ready!(self.project().future.poll(cx)).into_result())
     }

@@ -23,14 +23,17 @@
 //! extensions travel along, and any other layer fits in between. [`Webhook`] is all of them in this
 //! order; [`ServiceBuilderExt`] has each as a method.
 //!
-//! A request that is turned away is answered with no body, `Content-Length: 0`, and the reason in
-//! the response's extensions as a [`Rejection`].
+//! A request that is turned away is answered with no body, and the reason in the response's extensions
+//! as a [`Rejection`]; one without an accepted secret with 401 alone. The length of an answer is the
+//! server's to write: every body here knows its own, and hyper does so for each.
 
 pub mod allowed_updates;
 mod assembled;
 #[cfg(feature = "tokio")]
 pub mod deadline;
 #[cfg(feature = "tokio")]
+// An answer that is passed between tasks stays in its box.
+#[allow(clippy::unnecessary_box_returns)]
 pub mod delivery;
 mod failure;
 mod find;

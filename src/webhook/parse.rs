@@ -192,6 +192,7 @@ where
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Request<RawUpdate>) -> Self::Future {
         let (head, raw) = request.into_parts();
         match raw.parse() {

@@ -13,10 +13,10 @@ use crate::{
 
 /// An update whose number and type are known, and whose payload is as it came. Cheap to clone.
 ///
-/// Telegram writes the number first and then the one key that names the type, so both are read
-/// without looking at the rest, whatever its size. If they stand elsewhere, the whole envelope is
-/// read, with the same result (conformance B6). That the rest is JSON at all is known only once it
-/// is [parsed](Self::parse).
+/// Telegram writes the number first and then the one key that names the type, without a space, so
+/// both are read without looking at the rest, whatever its size. If they stand otherwise, the whole
+/// envelope is read, with the same result (conformance B6). That the rest is JSON at all is known only
+/// once it is [parsed](Self::parse).
 #[derive(Clone, PartialEq, Eq)]
 pub struct RawUpdate {
     update_id: i64,
@@ -36,10 +36,21 @@ impl RawUpdate {
     /// When it isn't an object with an `update_id` from 0 to `i64::MAX` and one key more, each
     /// once (conformance B5).
     pub fn from_bytes(bytes: Bytes) -> Result<Self, ParseError> {
-        let head = match Head::first_two_keys(&bytes) {
-            Some(head) => head,
-            None => Head::whole(&bytes)?,
-        };
+        match first_two_keys(&bytes) {
+            Some((update_id, update_type, payload)) => Ok(Self {
+                update_id,
+                update_type,
+                unknown: None,
+                payload,
+                bytes,
+            }),
+            None => Self::from_envelope(bytes),
+        }
+    }
+
+    #[cold]
+    fn from_envelope(bytes: Bytes) -> Result<Self, ParseError> {
+        let head = Head::whole(&bytes)?;
         Ok(Self {
             update_id: head.update_id,
             update_type: head.update_type,
@@ -164,36 +175,6 @@ struct Head {
 }
 
 impl Head {
-    /// The usual order: `{"update_id":N,` and the key of a type we know. `None` for anything else,
-    /// which isn't an error yet.
-    fn first_two_keys(bytes: &[u8]) -> Option<Self> {
-        let mut at = Cursor(bytes);
-        // As Telegram writes it, or with white space.
-        if at.exactly(b"{\"update_id\":").is_none() {
-            at.token(b'{')?;
-            at.token(b'"')?;
-            at.exactly(b"update_id\"")?;
-            at.token(b':')?;
-        }
-        let update_id = at.digits()?;
-        at.token(b',')?;
-        at.token(b'"')?;
-        let (name, behind) = at.0.split_at_checked(json::plain_until(at.0, 0))?;
-        let update_type = match UpdateType::from_name(name) {
-            UpdateType::Unknown => return None,
-            known => known,
-        };
-        at.0 = behind;
-        at.exactly(b"\"")?;
-        at.token(b':')?;
-        Some(Self {
-            update_id,
-            update_type,
-            unknown: None,
-            payload: bytes.len() - at.0.len(),
-        })
-    }
-
     fn whole(bytes: &[u8]) -> Result<Self, ParseError> {
         Self::read(json::utf8(bytes)?)
     }
@@ -245,74 +226,80 @@ impl Head {
     }
 }
 
-/// What is left, for stepping over bytes that must be there.
-struct Cursor<'a>(&'a [u8]);
+/// As Telegram writes it: `{"update_id":N,`, a line's end or none, and the key of a type we know, with
+/// its number, its type and where its payload starts. `None` for anything else, which isn't an error
+/// yet.
+#[inline]
+fn first_two_keys(bytes: &[u8]) -> Option<(i64, UpdateType, usize)> {
+    let rest = bytes.strip_prefix(b"{\"update_id\":")?;
+    let (update_id, rest) = digits(rest)?;
+    let rest = match rest.strip_prefix(b",\n\"") {
+        Some(rest) => rest,
+        None => rest.strip_prefix(b",\"")?,
+    };
+    let (name, rest) = rest.split_at_checked(quote(rest)?)?;
+    let rest = rest.strip_prefix(b"\":")?;
+    match UpdateType::from_name(name) {
+        UpdateType::Unknown => None,
+        known => Some((update_id, known, bytes.len() - rest.len())),
+    }
+}
 
-impl Cursor<'_> {
-    #[inline]
-    fn white_space(&mut self) {
-        while let [b' ' | b'\n' | b'\t' | b'\r', rest @ ..] = self.0 {
-            self.0 = rest;
+const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
+
+/// A number of at most 15 digits, which always fits, and what is behind it.
+#[inline]
+fn digits(text: &[u8]) -> Option<(i64, &[u8])> {
+    const SCALE: [i64; 8] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000];
+    let (mut value, mut length) = up_to_eight_digits(text)?;
+    if length == 8 {
+        let (low, more) = up_to_eight_digits(&text[8..])?;
+        value = value * SCALE.get(more)? + low;
+        length += more;
+    }
+    let canonical = length == 1 || (length > 1 && text[0] != b'0');
+    canonical.then_some((value, text.get(length..)?))
+}
+
+/// As many as fit into a register, by pairs, then fours, and how many there are.
+#[inline]
+fn up_to_eight_digits(text: &[u8]) -> Option<(i64, usize)> {
+    // A digit becomes 0 to 9. Exact for the lowest byte that is none, which is the one that counts.
+    let ones = u64::from_le_bytes(*text.first_chunk()?) ^ (ONES * 0x30);
+    let others = (ones | ones.wrapping_add(ONES * 0x76)) & HIGHS;
+    let length = others.trailing_zeros() / 8;
+    // They go to the end, behind zeros.
+    let ones = ones.checked_shl(64 - 8 * length).unwrap_or(0);
+    let pairs = (ones * 10).wrapping_add(ones >> 8);
+    let mask = 0x0000_00ff_0000_00ff;
+    let first = (pairs & mask).wrapping_mul(100 + (1_000_000 << 32));
+    let second = ((pairs >> 16) & mask).wrapping_mul(1 + (10_000 << 32));
+    let value = i64::try_from(first.wrapping_add(second) >> 32).ok()?;
+    Some((value, length as usize))
+}
+
+/// Where the next quote is.
+#[inline]
+fn quote(text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while let Some(chunk) = text.get(at..)?.first_chunk::<8>() {
+        let other = u64::from_le_bytes(*chunk) ^ (ONES * u64::from(b'"'));
+        let quotes = other.wrapping_sub(ONES) & !other & HIGHS;
+        if quotes != 0 {
+            return Some(at + quotes.trailing_zeros() as usize / 8);
         }
+        at += 8;
     }
-
-    /// The byte, and white space before it; mostly there is none.
-    #[inline]
-    fn token(&mut self, byte: u8) -> Option<()> {
-        if self.exactly(&[byte]).is_none() {
-            self.white_space();
-            self.exactly(&[byte])?;
-        }
-        Some(())
-    }
-
-    #[inline]
-    fn exactly(&mut self, text: &[u8]) -> Option<()> {
-        self.0 = self.0.strip_prefix(text)?;
-        Some(())
-    }
-
-    /// A number of at most 18 digits, which always fits.
-    #[inline]
-    fn digits(&mut self) -> Option<i64> {
-        self.white_space();
-        let start = self.0;
-        let mut value = self.eight_digits().unwrap_or(0);
-        while let [digit @ b'0'..=b'9', rest @ ..] = self.0 {
-            value = value.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
-            self.0 = rest;
-        }
-        let length = start.len() - self.0.len();
-        let canonical = length == 1 || !start.starts_with(b"0");
-        (canonical && (1..=18).contains(&length)).then_some(value)
-    }
-
-    /// As many as fit into a register, by pairs, then fours: ids have nine or ten of them.
-    #[inline]
-    fn eight_digits(&mut self) -> Option<i64> {
-        const ONES: u64 = u64::from_le_bytes([0x01; 8]);
-        let (eight, rest) = self.0.split_first_chunk::<8>()?;
-        let text = u64::from_le_bytes(*eight);
-        // A digit is 0x30 to 0x39, and stays below 0x40 with six more.
-        let is_0x30 = |text: u64| text & (ONES * 0xf0) == ONES * 0x30;
-        if !is_0x30(text) || !is_0x30(text.wrapping_add(ONES * 0x06)) {
-            return None;
-        }
-        let ones = text - ONES * 0x30;
-        let pairs = ones * 10 + (ones >> 8);
-        let mask = 0x0000_00ff_0000_00ff;
-        let first = (pairs & mask).wrapping_mul(100 + (1_000_000 << 32));
-        let second = ((pairs >> 16) & mask).wrapping_mul(1 + (10_000 << 32));
-        self.0 = rest;
-        i64::try_from(first.wrapping_add(second) >> 32).ok()
-    }
+    let rest = text.get(at..)?;
+    Some(at + rest.iter().position(|byte| *byte == b'"')?)
 }
 
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
 
-    use super::{Head, RawUpdate};
+    use super::{Head, RawUpdate, first_two_keys};
     use crate::types::{Update, UpdateType};
 
     fn raw(text: &str) -> RawUpdate {
@@ -321,23 +308,40 @@ mod tests {
 
     #[test]
     fn b6_the_quick_look_and_the_whole_envelope_agree() {
+        for kind in UpdateType::ALL {
+            for text in [
+                format!("{{\"update_id\":1,\n\"{kind}\":{{\"a\":1}}}}"),
+                format!("{{\"update_id\":0,\"{kind}\":{{}}}}"),
+                format!("{{\"update_id\":123456789,\n\"{kind}\":1}}"),
+            ] {
+                let (update_id, update_type, payload) = first_two_keys(text.as_bytes()).unwrap();
+                let quick = Head {
+                    update_id,
+                    update_type,
+                    unknown: None,
+                    payload,
+                };
+                assert_eq!(quick, Head::whole(text.as_bytes()).unwrap(), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn b6_the_quick_look_leaves_what_telegram_doesnt_write_to_the_other() {
         for text in [
-            "{\"update_id\":1,\n\"message\":{\"a\":1}}",
-            " { \"update_id\" : 12345 ,\t\"poll\" :\r\n {} } ",
-            r#"{"update_id":0,"callback_query":{}}"#,
+            "",
+            "{\"update_id\":",
+            "{\"update_id\":7",
+            "{\"update_id\":7,\"poll\"",
+            "{\"update_id\":7,\"poll\" :{}}",
+            "{\"update_id\":7,\n\n\"poll\":{}}",
+            "{\"update_id\":7 ,\"poll\":{}}",
+            "{\"update_id\": 7,\"poll\":{}}",
+            " {\"update_id\":7,\"poll\":{}}",
+            "{\"update_id\":7,\"polls\":{}}",
+            "{\"update_id\":7,\"p\\u006fll\":{}}",
         ] {
-            let quick = Head::first_two_keys(text.as_bytes()).unwrap();
-            let whole = Head::whole(text.as_bytes()).unwrap();
-            assert_eq!(
-                (quick.update_id, quick.update_type, &quick.unknown),
-                (whole.update_id, whole.update_type, &whole.unknown),
-                "{text}"
-            );
-            assert_eq!(
-                text[quick.payload..].trim_start(),
-                &text[whole.payload..],
-                "{text}"
-            );
+            assert_eq!(first_two_keys(text.as_bytes()), None, "{text}");
         }
     }
 
@@ -357,7 +361,7 @@ mod tests {
             "\u{ff}1234567",
         ] {
             let text = format!("{{\"update_id\":{misfit},\"poll\":{{}}}}");
-            assert_eq!(Head::first_two_keys(text.as_bytes()), None, "{misfit}");
+            assert_eq!(first_two_keys(text.as_bytes()), None, "{misfit}");
         }
     }
 

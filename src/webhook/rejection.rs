@@ -8,7 +8,9 @@ use crate::types::ParseError;
 
 /// Why a layer turned a request away.
 ///
-/// The answer has an empty body; the reason is in its extensions, for layers further out:
+/// The answer has an empty body; the reason is in its extensions, for layers further out. Only
+/// [`SecretToken`](Self::SecretToken) isn't: it is what strangers are answered with, whom to refuse
+/// must cost nothing, and no other reason has its status.
 ///
 /// ```
 /// # use http::Response;
@@ -22,7 +24,7 @@ use crate::types::ParseError;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// 401: no accepted secret was shown.
+    /// 401: no accepted secret was shown. Not in the extensions of the answer.
     SecretToken,
     /// 403: not from an address that is let in.
     SourceAddress,
@@ -90,27 +92,27 @@ impl Rejection {
         }
     }
 
-    /// The answer: the status, no body, and this in the extensions.
+    /// The answer: the status, no body, and this in the extensions, unless it is about the secret.
     pub fn into_response<B: Default>(self) -> Response<B> {
         let mut response = empty_response();
         *response.status_mut() = self.status();
-        if self == Self::Method {
+        if matches!(self, Self::Method) {
             let post = HeaderValue::from_static("POST");
             response.headers_mut().insert(header::ALLOW, post);
         }
         tracing::debug!(status = self.status().as_u16(), reason = %self, "turned away");
-        response.extensions_mut().insert(self);
+        if !matches!(self, Self::SecretToken) {
+            response.extensions_mut().insert(self);
+        }
         response
     }
 }
 
-/// 200 with no body, and with the length said: without it Telegram takes what follows on the
-/// connection for the body (telegram-bot-api `HttpReader`).
+/// 200 with no body. Without a length Telegram takes what follows on the connection for the body
+/// (telegram-bot-api `HttpReader`); a server says it of a body that says so itself, as every one
+/// that is empty does.
 pub(crate) fn empty_response<B: Default>() -> Response<B> {
-    let mut response = Response::new(B::default());
-    let zero = HeaderValue::from_static("0");
-    response.headers_mut().insert(header::CONTENT_LENGTH, zero);
-    response
+    Response::new(B::default())
 }
 
 impl fmt::Display for Rejection {
@@ -162,9 +164,15 @@ mod tests {
             assert_eq!(response.status(), why.status());
             let allowed = response.headers().get(header::ALLOW);
             assert_eq!(allowed.map(HeaderValue::as_bytes), allow.map(str::as_bytes));
-            assert_eq!(response.headers()[header::CONTENT_LENGTH], "0");
             assert_eq!(response.extensions().get(), Some(&why));
         }
+    }
+
+    #[test]
+    fn a2_who_shows_no_secret_is_refused_with_a_status_alone() {
+        let response: Response<()> = Rejection::SecretToken.into_response();
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        assert!(response.headers().is_empty() && response.extensions().is_empty());
     }
 
     #[test]

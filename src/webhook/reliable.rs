@@ -13,8 +13,14 @@ pub(super) use self::without::{Reliability, Reliable};
 
 #[cfg(feature = "tokio")]
 mod with_tokio {
+    use std::{
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
     use tower::{layer::util::Stack, util::Either};
     use tower_layer::Layer;
+    use tower_service::Service;
 
     use crate::webhook::{
         DeadlineLayer, DeliveryLayer, SequenceLayer,
@@ -39,7 +45,7 @@ mod with_tokio {
         sequence: Option<SequenceLayer>,
     }
 
-    type InTurn<S> = Either<Sequence<S>, S>;
+    type InTurn<S> = Either<Boxed<Sequence<S>>, S>;
     type Delivering<S, St> = Either<Deliver<InTurn<S>, St>, InTurn<S>>;
 
     /// A service with both, either or neither.
@@ -91,10 +97,40 @@ mod with_tokio {
         }
 
         pub(in crate::webhook) fn layer<S>(&self, service: S) -> Reliable<S, St> {
-            let service = tower::util::option_layer(self.sequence.clone()).layer(service);
+            let service = match &self.sequence {
+                Some(sequence) => Either::Left(Boxed {
+                    inner: sequence.layer(service),
+                }),
+                None => Either::Right(service),
+            };
             let delivery = tower::util::option_layer(self.delivery.clone());
             let deadline = tower::util::option_layer(self.deadline.clone());
             Stack::new(delivery, deadline).layer(service)
+        }
+    }
+
+    /// A service whose futures are in boxes: those of a sequence are long, and every update would move
+    /// as much, in turn or not. Public, as the type of a webhook's future has it in it.
+    #[derive(Clone, Debug)]
+    #[allow(unreachable_pub)]
+    pub struct Boxed<S> {
+        inner: S,
+    }
+
+    impl<S, R> Service<R> for Boxed<S>
+    where
+        S: Service<R>,
+    {
+        type Response = S::Response;
+        type Error = S::Error;
+        type Future = Pin<Box<S::Future>>;
+
+        fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+            self.inner.poll_ready(cx)
+        }
+
+        fn call(&mut self, request: R) -> Self::Future {
+            Box::pin(self.inner.call(request))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Encodes what the handler returns as the answer to Telegram.
 //!
-//! 1. Nothing: 200, `Content-Length: 0`.
+//! 1. Nothing: 200 with no body, from which the server writes `Content-Length: 0`.
 //! 2. A method: 200, `application/json`, one object.
 //! 3. A method with files: 200, `multipart/form-data`.
 //! 4. A reply that can't be an answer, as its arguments are over 1 MiB or the length of a file isn't
@@ -205,6 +205,7 @@ where
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Request<T>) -> Self::Future {
         ResponseFuture {
             answer: Answer::Handling {
@@ -269,6 +270,7 @@ where
 {
     type Output = Result<Response<ReplyBody>, E>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.project().answer.poll(cx)
     }
@@ -293,6 +295,7 @@ where
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     fn call(&mut self, request: Request<T>) -> Self::Future {
         if self.broken {
             return AnsweredFuture {
@@ -337,6 +340,7 @@ where
 {
     type Output = Result<Response<ReplyBody>, Infallible>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut answer = self.project().answer;
         // Encoding runs the handler's code too, where its type serializes in its own way.

@@ -1,7 +1,7 @@
 //! The body of an answer.
 
 use std::{
-    fmt,
+    fmt, mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -22,15 +22,35 @@ use crate::{
 /// The body of an answer to Telegram: empty, one JSON object, or `multipart/form-data` where files
 /// go with it. Its length is always known.
 #[derive(Default)]
-pub struct ReplyBody {
+pub struct ReplyBody(Content);
+
+/// Small, as an answer is moved from layer to layer.
+enum Content {
+    /// Nothing more to send.
+    Sent(Reply),
+    /// The reply's JSON, as it is.
+    Json(Reply),
+    Form(Box<Form>),
+}
+
+struct Form {
     pieces: Pieces,
     reply: Reply,
+}
+
+impl Default for Content {
+    fn default() -> Self {
+        Self::Sent(Reply::nothing())
+    }
 }
 
 impl ReplyBody {
     /// The reply that it is made of: nothing, for a body that was made without one.
     pub fn reply(&self) -> &Reply {
-        &self.reply
+        match &self.0 {
+            Content::Sent(reply) | Content::Json(reply) => reply,
+            Content::Form(form) => &form.reply,
+        }
     }
 
     /// The whole answer: 200, with the body that the reply takes (conformance E1–E3). Files that have
@@ -40,12 +60,15 @@ impl ReplyBody {
             return Ok(empty_response());
         };
         reply.check_size()?;
+        if reply.uploads().is_empty() {
+            return Ok(Self::json(reply));
+        }
         if Self::needs_opening(&reply) {
             return Err(ReplyError::UnknownLength);
         }
         let encoded =
             multipart::encode(json, reply.uploads()).map_err(|_| ReplyError::NotAnObject)?;
-        Self::response(reply, encoded)
+        Self::form(reply, encoded)
     }
 
     /// The same where files have to be opened.
@@ -59,23 +82,44 @@ impl ReplyBody {
             OpenError::Upload(error) => ReplyError::Upload(Arc::new(error)),
             OpenError::Encode(_) => ReplyError::NotAnObject,
         })?;
-        Self::response(reply, encoded)
+        Self::form(reply, encoded)
     }
 
     pub(crate) fn needs_opening(reply: &Reply) -> bool {
         reply.uploads().iter().any(Upload::needs_opening)
     }
 
-    fn response(
+    fn json(reply: Reply) -> Response<Self> {
+        let content_type = HeaderValue::from_static("application/json");
+        Self::response(content_type, Content::Json(reply))
+    }
+
+    fn form(
         reply: Reply,
         (content_type, pieces): (HeaderValue, Pieces),
     ) -> Result<Response<Self>, ReplyError> {
-        let length = pieces.len().ok_or(ReplyError::UnknownLength)?;
-        let mut response = Response::new(Self { pieces, reply });
+        if pieces.len().is_none() {
+            return Err(ReplyError::UnknownLength);
+        }
+        let form = Content::Form(Box::new(Form { pieces, reply }));
+        Ok(Self::response(content_type, form))
+    }
+
+    /// The server takes the length from the body.
+    fn response(content_type: HeaderValue, content: Content) -> Response<Self> {
+        let mut response = Response::new(Self(content));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, content_type);
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-        Ok(response)
+        response
+    }
+
+    /// How many bytes are left, if that is known.
+    fn left(&self) -> Option<u64> {
+        match &self.0 {
+            Content::Sent(_) => Some(0),
+            Content::Json(reply) => Some(reply.json().map_or(0, Bytes::len) as u64),
+            Content::Form(form) => form.pieces.len(),
+        }
     }
 }
 
@@ -87,23 +131,36 @@ impl Body for ReplyBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
-        self.pieces.poll_frame(cx)
+        match &mut self.0 {
+            Content::Sent(_) => Poll::Ready(None),
+            Content::Json(reply) => {
+                let reply = mem::take(reply);
+                let json = reply.json().cloned().unwrap_or_default();
+                self.0 = Content::Sent(reply);
+                Poll::Ready(Some(Ok(Frame::data(json))))
+            }
+            Content::Form(form) => form.pieces.poll_frame(cx),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.pieces.is_empty()
+        match &self.0 {
+            Content::Sent(_) => true,
+            Content::Json(_) => false,
+            Content::Form(form) => form.pieces.is_empty(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.pieces.size_hint()
+        self.left().map_or_else(SizeHint::new, SizeHint::with_exact)
     }
 }
 
 impl fmt::Debug for ReplyBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReplyBody")
-            .field("length", &self.pieces.len())
-            .field("reply", &self.reply)
+            .field("length", &self.left())
+            .field("reply", self.reply())
             .finish()
     }
 }

@@ -8,15 +8,16 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_core::{Serialize, Serializer};
 use subtle::ConstantTimeEq as _;
 
 use super::Rejection;
 
 /// The header in which Telegram shows the secret.
-pub const SECRET_TOKEN_HEADER: HeaderName =
-    HeaderName::from_static("x-telegram-bot-api-secret-token");
+pub const SECRET_TOKEN_HEADER: HeaderName = HeaderName::from_static(HEADER);
+
+const HEADER: &str = "x-telegram-bot-api-secret-token";
 
 /// A bot's number: what its token begins with, and its user id.
 ///
@@ -138,11 +139,27 @@ impl fmt::Debug for SecretToken {
 /// In constant time.
 impl PartialEq for SecretToken {
     fn eq(&self, other: &Self) -> bool {
-        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+        same(self.0.as_bytes(), other.0.as_bytes())
     }
 }
 
 impl Eq for SecretToken {}
+
+/// Compares in a time that only the length decides.
+fn same(one: &[u8], other: &[u8]) -> bool {
+    let ((ones, one_end), (others, other_end)) = (one.as_chunks(), other.as_chunks());
+    let words = ones.iter().zip(others);
+    let difference = words.fold(word(one_end) ^ word(other_end), |found, (one, other)| {
+        found | (u64::from_le_bytes(*one) ^ u64::from_le_bytes(*other))
+    });
+    one.len() == other.len() && difference.ct_eq(&0).into()
+}
+
+/// Up to eight bytes as a number.
+fn word(bytes: &[u8]) -> u64 {
+    let shift = |word, byte: &u8| (word << 8) | u64::from(*byte);
+    bytes.iter().fold(0, shift)
+}
 
 /// Why a text can't be a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,9 +211,11 @@ impl std::error::Error for InvalidSecretToken {}
 /// # Ok::<(), tower_telegram::webhook::InvalidSecretToken>(())
 /// ```
 #[derive(Clone)]
-pub struct SecretTokens {
-    entries: Arc<RwLock<Vec<Entry>>>,
-    hasher: RandomState,
+pub struct SecretTokens(Arc<Accepted>);
+
+struct Accepted {
+    entries: RwLock<Vec<Entry>>,
+    key: Key,
 }
 
 struct Entry {
@@ -214,10 +233,10 @@ impl SecretTokens {
     }
 
     fn none() -> Self {
-        Self {
-            entries: Arc::default(),
-            hasher: RandomState::new(),
-        }
+        Self(Arc::new(Accepted {
+            entries: RwLock::default(),
+            key: Key::random(),
+        }))
     }
 
     /// Accepts one secret more.
@@ -232,36 +251,82 @@ impl SecretTokens {
 
     /// Drops a secret; says whether it was there. With the last one gone nobody gets in.
     pub fn retire(&self, token: &SecretToken) -> bool {
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self
+            .0
+            .entries
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         let before = entries.len();
         entries.retain(|entry| entry.token != *token);
         entries.len() < before
     }
 
     fn insert(&self, token: SecretToken, bot: Option<BotId>) {
-        let hash = self.hasher.hash_one(token.0.as_bytes());
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let hash = self.0.key.hash(token.0.as_bytes());
+        let mut entries = self
+            .0
+            .entries
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         entries.retain(|entry| entry.token != token);
         entries.push(Entry { hash, token, bot });
     }
 
-    /// Whether the request shows an accepted secret, and whose it is.
-    ///
+    /// Whether the request shows an accepted secret, and whose it is. What is shown is marked as
+    /// sensitive, as the head travels on, and people log requests.
+    pub(super) fn admit(&self, headers: &mut HeaderMap) -> Result<Option<BotId>, Rejection> {
+        let mut shown: Option<&HeaderValue> = None;
+        for (name, value) in headers.iter_mut() {
+            if name.as_str() == HEADER {
+                value.set_sensitive(true);
+                // Two headers could be read as either by whatever stands in between.
+                if shown.replace(value).is_some() {
+                    return Err(Rejection::SecretToken);
+                }
+            }
+        }
+        let shown = shown.ok_or(Rejection::SecretToken)?;
+        self.find(shown.as_bytes())
+    }
+
     /// What is shown is hashed with a key that nobody outside knows, over all of its bytes, so the
     /// work is the same wherever it goes wrong; only what has the right hash is compared, in
     /// constant time (conformance A8). A bot more costs one comparison of two numbers.
-    pub(super) fn admit(&self, headers: &HeaderMap) -> Result<Option<BotId>, Rejection> {
-        let mut shown = headers.get_all(SECRET_TOKEN_HEADER).iter();
-        // Two headers could be read as either by whatever stands in between.
-        let (Some(shown), None) = (shown.next(), shown.next()) else {
-            return Err(Rejection::SecretToken);
-        };
-        let shown = shown.as_bytes();
-        let hash = self.hasher.hash_one(shown);
-        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
-        let entry = entries.iter().find(|entry| entry.hash == hash);
-        let entry = entry.filter(|entry| entry.token.0.as_bytes().ct_eq(shown).into());
+    fn find(&self, shown: &[u8]) -> Result<Option<BotId>, Rejection> {
+        let hash = self.0.key.hash(shown);
+        let entries = self
+            .0
+            .entries
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut entries = entries.iter().filter(|entry| entry.hash == hash);
+        let entry = entries.find(|entry| same(entry.token.0.as_bytes(), shown));
         entry.map(|entry| entry.bot).ok_or(Rejection::SecretToken)
+    }
+}
+
+/// Of a hash that tells secrets apart. Who doesn't know the key can't aim at one of its values, and
+/// none is ever shown.
+struct Key([u64; 2]);
+
+impl Key {
+    fn random() -> Self {
+        let random = || RandomState::new().hash_one(0_u8);
+        Self([random(), random() | 1])
+    }
+
+    fn hash(&self, bytes: &[u8]) -> u64 {
+        let Self([start, factor]) = *self;
+        let mix = |hash: u64, word: u64| {
+            let product = u128::from(hash ^ word) * u128::from(factor);
+            #[allow(clippy::cast_possible_truncation)]
+            let (low, high) = (product as u64, (product >> 64) as u64);
+            low ^ high
+        };
+        let (eights, end) = bytes.as_chunks();
+        let words = eights.iter().map(|eight| u64::from_le_bytes(*eight));
+        let hash = words.fold(start ^ bytes.len() as u64, mix);
+        mix(mix(hash, word(end)), start)
     }
 }
 
@@ -284,7 +349,11 @@ impl FromIterator<(BotId, SecretToken)> for SecretTokens {
 
 impl fmt::Debug for SecretTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        let entries = self
+            .0
+            .entries
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         write!(f, "SecretTokens({})", entries.len())
     }
 }
@@ -341,7 +410,7 @@ mod tests {
         let secret = |text| SecretToken::new(text).unwrap();
         let (old, new, other) = (secret("old"), secret("new"), secret("other"));
         let tokens = SecretTokens::new(old.clone());
-        let admit = |secrets: &[&SecretToken]| tokens.admit(&shown(secrets));
+        let admit = |secrets: &[&SecretToken]| tokens.admit(&mut shown(secrets));
         assert_eq!(admit(&[&old]), Ok(None));
         for wrong in [&[][..], &[&new], &[&old, &old], &[&old, &new]] {
             assert_eq!(admit(wrong), Err(Rejection::SecretToken));

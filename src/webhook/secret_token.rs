@@ -42,7 +42,7 @@ use tower_service::Service;
 
 use super::{
     ResponseFuture,
-    secret::{BotId, SECRET_TOKEN_HEADER, SecretTokens},
+    secret::{BotId, SecretTokens},
 };
 
 /// Turns away requests that don't show the secret. See the [module](self).
@@ -107,16 +107,13 @@ where
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         if let Some(tokens) = &self.tokens {
-            match tokens.admit(request.headers()) {
+            match tokens.admit(request.headers_mut()) {
                 Err(why) => return ResponseFuture::answer(why),
                 Ok(Some(bot)) => drop(request.extensions_mut().insert(bot)),
                 Ok(None) => {}
-            }
-            // The head travels on, and people log requests.
-            if let Some(shown) = request.headers_mut().get_mut(SECRET_TOKEN_HEADER) {
-                shown.set_sensitive(true);
             }
         }
         ResponseFuture::forward(self.inner.call(request))

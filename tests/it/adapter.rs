@@ -12,7 +12,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header};
+use http_body::Body as _;
 use http_body_util::{BodyExt as _, combinators::UnsyncBoxBody};
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
@@ -86,9 +87,14 @@ impl Endpoint {
     }
 }
 
-/// Reads the answer of a service that is called without a connection.
+/// Reads the answer of a service that is called without a connection, with the length that a server
+/// writes by what the body says of itself.
 pub(crate) async fn read(response: Response<ReplyBody>) -> Answer {
-    let (head, body) = response.into_parts();
+    let (mut head, body) = response.into_parts();
+    if let Some(length) = body.size_hint().exact() {
+        let length = HeaderValue::from(length);
+        head.headers.append(header::CONTENT_LENGTH, length);
+    }
     let body = body.collect().await.expect("the body is whole");
     let headers = head.headers.iter();
     Answer {

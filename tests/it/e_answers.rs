@@ -25,6 +25,7 @@ rows! {
 }
 
 rows! { sockets:
+    e1_e2_every_answer_says_its_length_over_either_version
     e2_replies_on_a_kept_alive_connection_dont_run_into_each_other
 }
 
@@ -39,6 +40,36 @@ async fn e1_nothing_is_an_empty_200(server: Server) {
         assert_eq!(answer.status, 200, "{bot}");
         assert_eq!(answer.header("content-length"), Some("0"), "{bot}");
         assert!(answer.body.is_empty(), "{bot}");
+    }
+}
+
+/// No layer writes the header: the server takes it from the body.
+async fn e1_e2_every_answer_says_its_length_over_either_version(server: Server) {
+    let reply = |update: &Update| match update.update_id {
+        0 => Ok(Reply::nothing()),
+        1 => Ok(say("hi").into_reply()?),
+        _ => Err("not today".into()),
+    };
+    let update = |id: u8| Call::new(json!({"update_id": id, "message": {}}).to_string());
+    for bot in bots_admitting(server, &secret(SECRET).into(), reply).await {
+        for version in ["HTTP/1.0", "HTTP/1.1"] {
+            for (mut call, status, empty) in [
+                (update(0), 200, true),
+                (update(1), 200, false),
+                (update(2), 500, true),
+                (update(0).with(SECRET_HEADER, "guess"), 401, true),
+                (update(0).method("PUT"), 405, true),
+                (update(0).without("Content-Type"), 415, true),
+                (Call::new("{}"), 400, true),
+            ] {
+                call.version = version;
+                let answer = bot.send(&call).await;
+                let length = answer.header("content-length");
+                assert_eq!(answer.status, status, "{bot} {version}");
+                assert_eq!(length == Some("0"), empty, "{bot} {version}: {length:?}");
+                assert!(length.is_some(), "{bot} {version}: {status}");
+            }
+        }
     }
 }
 
