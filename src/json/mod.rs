@@ -16,7 +16,7 @@ pub(crate) use self::unions::first_that_fits;
 pub use self::{error::ParseError, raw::RawJson};
 pub(crate) use self::{
     macros::{deserialize_from_json, string_enum},
-    reader::{FromJson, Reader, Result},
+    reader::{FromJson, Reader, Result, plain_until},
     unions::{read_or, read_or_raw},
     write::written,
 };

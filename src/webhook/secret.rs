@@ -4,6 +4,7 @@ use std::{
     fmt,
     hash::{BuildHasher as _, RandomState},
     io,
+    ops::BitAnd,
     str::FromStr,
     sync::{Arc, PoisonError, RwLock},
 };
@@ -145,20 +146,16 @@ impl PartialEq for SecretToken {
 
 impl Eq for SecretToken {}
 
-/// Compares in a time that only the length decides.
+/// Compares in a time that only the lengths decide, eight bytes at a time.
 fn same(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
     let ((ones, one_end), (others, other_end)) = (one.as_chunks(), other.as_chunks());
+    let number = |eight: &[u8; 8]| u64::from_le_bytes(*eight);
     let words = ones.iter().zip(others);
-    let difference = words.fold(word(one_end) ^ word(other_end), |found, (one, other)| {
-        found | (u64::from_le_bytes(*one) ^ u64::from_le_bytes(*other))
-    });
-    one.len() == other.len() && difference.ct_eq(&0).into()
-}
-
-/// Up to eight bytes as a number.
-fn word(bytes: &[u8]) -> u64 {
-    let shift = |word, byte: &u8| (word << 8) | u64::from(*byte);
-    bytes.iter().fold(0, shift)
+    let equal = words.map(|(one, other)| number(one).ct_eq(&number(other)));
+    equal.fold(one_end.ct_eq(other_end), BitAnd::bitand).into()
 }
 
 /// Why a text can't be a secret.
@@ -215,7 +212,7 @@ pub struct SecretTokens(Arc<Accepted>);
 
 struct Accepted {
     entries: RwLock<Vec<Entry>>,
-    key: Key,
+    hasher: RandomState,
 }
 
 struct Entry {
@@ -235,7 +232,7 @@ impl SecretTokens {
     fn none() -> Self {
         Self(Arc::new(Accepted {
             entries: RwLock::default(),
-            key: Key::random(),
+            hasher: RandomState::new(),
         }))
     }
 
@@ -262,7 +259,7 @@ impl SecretTokens {
     }
 
     fn insert(&self, token: SecretToken, bot: Option<BotId>) {
-        let hash = self.0.key.hash(token.0.as_bytes());
+        let hash = self.0.hasher.hash_one(token.0.as_bytes());
         let mut entries = self
             .0
             .entries
@@ -289,44 +286,24 @@ impl SecretTokens {
         self.find(shown.as_bytes())
     }
 
-    /// What is shown is hashed with a key that nobody outside knows, over all of its bytes, so the
-    /// work is the same wherever it goes wrong; only what has the right hash is compared, in
-    /// constant time (conformance A8). A bot more costs one comparison of two numbers.
+    /// The work is the same wherever what is shown goes wrong: it is compared in constant time
+    /// (conformance A8). Where there are several secrets, only with those that have the same hash, under
+    /// a key that nobody outside knows: a bot more costs one comparison of two numbers.
     fn find(&self, shown: &[u8]) -> Result<Option<BotId>, Rejection> {
-        let hash = self.0.key.hash(shown);
         let entries = self
             .0
             .entries
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        let mut entries = entries.iter().filter(|entry| entry.hash == hash);
-        let entry = entries.find(|entry| same(entry.token.0.as_bytes(), shown));
-        entry.map(|entry| entry.bot).ok_or(Rejection::SecretToken)
-    }
-}
-
-/// Of a hash that tells secrets apart. Who doesn't know the key can't aim at one of its values, and
-/// none is ever shown.
-struct Key([u64; 2]);
-
-impl Key {
-    fn random() -> Self {
-        let random = || RandomState::new().hash_one(0_u8);
-        Self([random(), random() | 1])
-    }
-
-    fn hash(&self, bytes: &[u8]) -> u64 {
-        let Self([start, factor]) = *self;
-        let mix = |hash: u64, word: u64| {
-            let product = u128::from(hash ^ word) * u128::from(factor);
-            #[allow(clippy::cast_possible_truncation)]
-            let (low, high) = (product as u64, (product >> 64) as u64);
-            low ^ high
+        let is_shown = |entry: &&Entry| same(entry.token.0.as_bytes(), shown);
+        let entry = if let [only] = &**entries {
+            Some(only).filter(is_shown)
+        } else {
+            let hash = self.0.hasher.hash_one(shown);
+            let mut entries = entries.iter().filter(|entry| entry.hash == hash);
+            entries.find(is_shown)
         };
-        let (eights, end) = bytes.as_chunks();
-        let words = eights.iter().map(|eight| u64::from_le_bytes(*eight));
-        let hash = words.fold(start ^ bytes.len() as u64, mix);
-        mix(mix(hash, word(end)), start)
+        entry.map(|entry| entry.bot).ok_or(Rejection::SecretToken)
     }
 }
 
