@@ -15,6 +15,7 @@ tokio='tokio = { version = "1", features = ["macros", "net", "rt-multi-thread"] 
 ours="tower-telegram = { path = \"$here\" }"
 bare="tower-telegram = { path = \"$here\", default-features = false }"
 with_axum="tower-telegram = { path = \"$here\", default-features = false, features = [\"axum\"] }"
+http1="tower-telegram = { path = \"$here\", default-features = false, features = [\"client\"] }"
 axum='axum = "0.8"'
 teloxide='teloxide = { version = "0.17", features = ["webhooks-axum"] }'
 
@@ -45,4 +46,5 @@ measure ours dev '' "$bare"
 measure ours-axum dev '' "$with_axum" "$axum"
 measure teloxide dev '' "$teloxide"
 measure ours-bot release ours.rs "$ours" "$axum" "$tokio"
+measure ours-bot-http1 release ours.rs "$http1" "$axum" "$tokio"
 measure teloxide-bot release teloxide.rs "$teloxide" "$tokio"

@@ -34,8 +34,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection on which nothing comes for so long is asked whether it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
-/// An HTTP client with TLS: HTTP/2 where the server has it, else HTTP/1.1. Connections are kept and
-/// shared by its clones.
+/// An HTTP client with TLS: HTTP/1.1, and with the feature `http2` HTTP/2 where the server has it.
+/// Connections are kept and shared by its clones.
 ///
 /// It trusts the roots that Mozilla does, which are part of the program;
 /// [`builder`](Self::builder) takes others. It follows no redirect and uses no proxy; a
@@ -134,16 +134,21 @@ impl HttpTransportBuilder {
         tcp.set_connect_timeout(Some(self.connect_timeout));
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(self.tls())
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(tcp);
-        let client = legacy::Client::builder(TokioExecutor::new())
+            .https_or_http();
+        let mut client = legacy::Client::builder(TokioExecutor::new());
+        client
             .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .http2_keep_alive_interval(KEEP_ALIVE)
-            .build(Connector::new(connector));
+            .timer(TokioTimer::new());
+        #[cfg(feature = "http2")]
+        let connector = {
+            client.http2_keep_alive_interval(KEEP_ALIVE);
+            connector.enable_all_versions()
+        };
+        #[cfg(not(feature = "http2"))]
+        let connector = connector.enable_http1();
+        let connector = Connector::new(connector.wrap_connector(tcp));
         HttpTransport {
-            client: Arc::new(client),
+            client: Arc::new(client.build(connector)),
         }
     }
 

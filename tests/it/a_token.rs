@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{Request, Response};
 use tower::Service;
 use tower_telegram::{
     BotToken, Client,
@@ -21,7 +21,6 @@ use crate::{
     adapter::BoxError,
     log::Log,
     scripted::{Scripted, Step, answer, json, ok},
-    tls::Tls,
 };
 
 const TOKEN: &str = "4839574812:AAFD39kkdpWt3ywyRZergyOLMaJhac60qcK";
@@ -276,8 +275,13 @@ async fn a6_no_call_over_hyper_shows_the_token() {
     shown.check(&log, &HEARD);
 }
 
+#[cfg(feature = "http2")]
 #[tokio::test]
 async fn a6_no_call_over_http2_shows_the_token() {
+    use http::{HeaderValue, StatusCode, header};
+
+    use crate::tls::Tls;
+
     journal();
     let log = Log::default();
     let _guard = tracing::subscriber::set_default(log.clone());
