@@ -152,4 +152,34 @@ mod tests {
         );
         assert!(map.is_empty() && map.remove(&3).is_none());
     }
+
+    /// The room that there is before and after it is given back, with so many left of so many.
+    fn room(entries: usize, left: usize) -> (usize, usize) {
+        let mut map = NewestMap::default();
+        for key in 0..=entries {
+            map.insert_new(key, ());
+        }
+        // The newest entry isn't in the table.
+        map.remove(&entries);
+        for key in left..entries {
+            map.remove(&key);
+        }
+        let before = map.capacity();
+        map.give_back();
+        (before, map.capacity())
+    }
+
+    #[test]
+    fn the_room_of_a_rush_is_given_back_once_less_than_an_eighth_is_in_use() {
+        let (full, after) = room(10_000, 2_000);
+        assert_eq!(full, after);
+        let (full, after) = room(10_000, 1_000);
+        assert!((2_000..full / 2).contains(&after), "{full} {after}");
+    }
+
+    #[test]
+    fn little_room_is_kept() {
+        let (full, after) = room(500, 1);
+        assert!(full < 1024 && full == after, "{full} {after}");
+    }
 }
