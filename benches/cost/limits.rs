@@ -6,7 +6,7 @@
 use tower_telegram_benches::limit::Limit;
 
 pub(crate) const ALL: &[Limit] = &[
-    Limit::new("head/64 KiB", 245.0, 0.0),
+    Limit::new("head/64 KiB", 113.0, 0.0),
     Limit::new("parse/text", 7_800.0, 3.0),
     Limit::new("parse/30 KB keyboard", 461_000.0, 177.0),
     // As much as was asked of it.

@@ -37,27 +37,25 @@ impl RawUpdate {
     /// once (conformance B5).
     pub fn from_bytes(bytes: Bytes) -> Result<Self, ParseError> {
         match first_two_keys(&bytes) {
-            Some((update_id, update_type, payload)) => Ok(Self {
-                update_id,
-                update_type,
-                unknown: None,
-                payload,
-                bytes,
-            }),
+            Some(head) => Ok(Self::new(head, bytes)),
             None => Self::from_envelope(bytes),
         }
     }
 
     #[cold]
     fn from_envelope(bytes: Bytes) -> Result<Self, ParseError> {
-        let head = Head::whole(&bytes)?;
-        Ok(Self {
+        Ok(Self::new(Head::whole(&bytes)?, bytes))
+    }
+
+    #[inline]
+    fn new(head: Head, bytes: Bytes) -> Self {
+        Self {
             update_id: head.update_id,
             update_type: head.update_type,
             unknown: head.unknown,
             payload: head.payload,
             bytes,
-        })
+        }
     }
 
     /// The update's number.
@@ -226,73 +224,102 @@ impl Head {
     }
 }
 
-/// As Telegram writes it: `{"update_id":N,`, a line's end or none, and the key of a type we know, with
-/// its number, its type and where its payload starts. `None` for anything else, which isn't an error
-/// yet.
+/// All that the quick look sees, so that one check of the length does for what follows. It needs 59
+/// bytes at most, and hardly an update has fewer than these.
+type Start = [u8; 64];
+
+/// As Telegram writes it: `{"update_id":N,`, a line's end or none, and the key of a type we know.
+/// `None` for anything else, which isn't an error yet.
 #[inline]
-fn first_two_keys(bytes: &[u8]) -> Option<(i64, UpdateType, usize)> {
-    let rest = bytes.strip_prefix(b"{\"update_id\":")?;
+fn first_two_keys(bytes: &[u8]) -> Option<Head> {
+    let padded;
+    let start: &Start = if let Some(start) = bytes.first_chunk() {
+        start
+    } else {
+        padded = with_zeros(bytes);
+        &padded
+    };
+    let rest = start.strip_prefix(b"{\"update_id\":")?;
     let (update_id, rest) = digits(rest)?;
     let rest = match rest.strip_prefix(b",\n\"") {
         Some(rest) => rest,
         None => rest.strip_prefix(b",\"")?,
     };
-    let (name, rest) = rest.split_at_checked(quote(rest)?)?;
+    let (name, rest) = rest.split_at_checked(letters(rest)?)?;
     let rest = rest.strip_prefix(b"\":")?;
     match UpdateType::from_name(name) {
         UpdateType::Unknown => None,
-        known => Some((update_id, known, bytes.len() - rest.len())),
+        update_type => Some(Head {
+            update_id,
+            update_type,
+            unknown: None,
+            payload: start.len() - rest.len(),
+        }),
     }
+}
+
+/// A short body, with zeros for what it lacks. Nothing that is looked for is a zero.
+#[cold]
+fn with_zeros(bytes: &[u8]) -> Start {
+    let mut start = [0; 64];
+    for (to, from) in start.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    start
 }
 
 const ONES: u64 = u64::from_le_bytes([0x01; 8]);
-const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
 
-/// A number of at most 15 digits, which always fits, and what is behind it.
+/// A number of at most 15 digits, which always fits, and what is behind it. Telegram's have some nine:
+/// eight are read at once.
 #[inline]
 fn digits(text: &[u8]) -> Option<(i64, &[u8])> {
-    const SCALE: [i64; 8] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000];
-    let (mut value, mut length) = up_to_eight_digits(text)?;
-    if length == 8 {
-        let (low, more) = up_to_eight_digits(&text[8..])?;
-        value = value * SCALE.get(more)? + low;
-        length += more;
+    if let [b'0', b'0'..=b'9', ..] = text {
+        return None;
     }
-    let canonical = length == 1 || (length > 1 && text[0] != b'0');
-    canonical.then_some((value, text.get(length..)?))
-}
-
-/// As many as fit into a register, by pairs, then fours, and how many there are.
-#[inline]
-fn up_to_eight_digits(text: &[u8]) -> Option<(i64, usize)> {
     // A digit becomes 0 to 9. Exact for the lowest byte that is none, which is the one that counts.
     let ones = u64::from_le_bytes(*text.first_chunk()?) ^ (ONES * 0x30);
-    let others = (ones | ones.wrapping_add(ONES * 0x76)) & HIGHS;
-    let length = others.trailing_zeros() / 8;
-    // They go to the end, behind zeros.
-    let ones = ones.checked_shl(64 - 8 * length).unwrap_or(0);
+    let others = (ones | ones.wrapping_add(ONES * 0x76)) & (ONES * 0x80);
+    if others != 0 {
+        let length = others.trailing_zeros() / 8;
+        // They go to the end, behind zeros.
+        let ones = ones.checked_shl(64 - 8 * length)?;
+        return Some((eight_digits(ones), text.get(length as usize..)?));
+    }
+    let mut value = eight_digits(ones);
+    let mut rest = text.get(8..)?;
+    for _ in 8..15 {
+        let [digit @ b'0'..=b'9', more @ ..] = rest else {
+            break;
+        };
+        value = value * 10 + i64::from(digit - b'0');
+        rest = more;
+    }
+    Some((value, rest))
+}
+
+/// By pairs, then fours. The first digit is the lowest byte.
+#[inline]
+fn eight_digits(ones: u64) -> i64 {
     let pairs = (ones * 10).wrapping_add(ones >> 8);
     let mask = 0x0000_00ff_0000_00ff;
     let first = (pairs & mask).wrapping_mul(100 + (1_000_000 << 32));
     let second = ((pairs >> 16) & mask).wrapping_mul(1 + (10_000 << 32));
-    let value = i64::try_from(first.wrapping_add(second) >> 32).ok()?;
-    Some((value, length as usize))
+    (first.wrapping_add(second) >> 32).cast_signed()
 }
 
-/// Where the next quote is.
+/// How many letters and underscores there are, if a name of a type can be that long. They have a bit
+/// that quotes don't have; what else has it is no type's name.
 #[inline]
-fn quote(text: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    while let Some(chunk) = text.get(at..)?.first_chunk::<8>() {
-        let other = u64::from_le_bytes(*chunk) ^ (ONES * u64::from(b'"'));
-        let quotes = other.wrapping_sub(ONES) & !other & HIGHS;
-        if quotes != 0 {
-            return Some(at + quotes.trailing_zeros() as usize / 8);
+fn letters(text: &[u8]) -> Option<usize> {
+    for at in [0, 8, 16, 24] {
+        let word = u64::from_le_bytes(*text.get(at..)?.first_chunk()?);
+        let others = !word & (ONES * 0x40);
+        if others != 0 {
+            return Some(at + others.trailing_zeros() as usize / 8);
         }
-        at += 8;
     }
-    let rest = text.get(at..)?;
-    Some(at + rest.iter().position(|byte| *byte == b'"')?)
+    None
 }
 
 #[cfg(test)]
@@ -306,22 +333,26 @@ mod tests {
         RawUpdate::from_bytes(Bytes::copy_from_slice(text.as_bytes())).unwrap()
     }
 
+    /// As it is, and with spaces behind it, so that it isn't short.
+    fn quick(text: &str) -> Option<Head> {
+        let found = first_two_keys(text.as_bytes());
+        assert_eq!(found, first_two_keys(format!("{text:<64}").as_bytes()));
+        found
+    }
+
     #[test]
     fn b6_the_quick_look_and_the_whole_envelope_agree() {
-        for kind in UpdateType::ALL {
-            for text in [
-                format!("{{\"update_id\":1,\n\"{kind}\":{{\"a\":1}}}}"),
-                format!("{{\"update_id\":0,\"{kind}\":{{}}}}"),
-                format!("{{\"update_id\":123456789,\n\"{kind}\":1}}"),
-            ] {
-                let (update_id, update_type, payload) = first_two_keys(text.as_bytes()).unwrap();
-                let quick = Head {
-                    update_id,
-                    update_type,
-                    unknown: None,
-                    payload,
-                };
-                assert_eq!(quick, Head::whole(text.as_bytes()).unwrap(), "{text}");
+        let numbers = (1..=15).map(|digits| 987_654_321_012_345 / 10_i64.pow(15 - digits));
+        for number in numbers.chain([0, 100_000_000, 999_999_999_999_999]) {
+            for kind in UpdateType::ALL {
+                for text in [
+                    format!("{{\"update_id\":{number},\n\"{kind}\":{{\"a\":1}}}}"),
+                    format!("{{\"update_id\":{number},\"{kind}\":1}}"),
+                ] {
+                    let head = quick(&text).unwrap();
+                    assert_eq!((head.update_id, head.update_type), (number, kind), "{text}");
+                    assert_eq!(head, Head::whole(text.as_bytes()).unwrap(), "{text}");
+                }
             }
         }
     }
@@ -339,9 +370,24 @@ mod tests {
             "{\"update_id\": 7,\"poll\":{}}",
             " {\"update_id\":7,\"poll\":{}}",
             "{\"update_id\":7,\"polls\":{}}",
+            "{\"update_id\":7,\"poll2\":{}}",
             "{\"update_id\":7,\"p\\u006fll\":{}}",
+            "{\"update_id\":7,\"\":{}}",
+            "{\"update_id\":7,\"a_name_that_is_longer_than_any_of_telegrams\":{}}",
+            "{\"update_id\":1234567890123456,\"poll\":{}}",
         ] {
-            assert_eq!(first_two_keys(text.as_bytes()), None, "{text}");
+            assert_eq!(quick(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn b6_a_body_of_any_length_is_read_the_same() {
+        const BODY: &str =
+            "{\"update_id\":987654321,\n\"poll\":[                                ]}";
+        let head = Head::whole(BODY.as_bytes()).unwrap();
+        for length in 0..BODY.len() {
+            let found = first_two_keys(&BODY.as_bytes()[..length]);
+            assert_eq!(found.as_ref(), (length >= head.payload).then_some(&head));
         }
     }
 
@@ -359,9 +405,18 @@ mod tests {
             "1234 678",
             "12\"45678",
             "\u{ff}1234567",
+            "",
+            "-1",
+            "00",
+            "01",
+            "0123456789",
+            "12345678/",
+            "12345678:",
+            "1.5",
+            "1e3",
         ] {
             let text = format!("{{\"update_id\":{misfit},\"poll\":{{}}}}");
-            assert_eq!(first_two_keys(text.as_bytes()), None, "{misfit}");
+            assert_eq!(quick(&text), None, "{misfit}");
         }
     }
 
