@@ -616,8 +616,8 @@ def targets(data):
     if "memory" in data:
         idle = data["memory"]["idle"]
         at_most("an idle connection, against bare hyper", idle["ours-hyper-default"] / idle["hyper"], 1.15, unit=" ×")
-        # Telegram counts a bot's updates up; how much it is for numbers from all over is in the table below.
-        at_most("a remembered update, numbers in order", data["memory"]["id"]["bytes an id, in order"], 40, "{}", " bytes")
+        for what, count in data["memory"]["id"].items():
+            at_most(f"a remembered update: {what}", count, 40, "{}", " bytes")
     if "weight" in data:
         rows += weight_targets(data["weight"])
     return rows

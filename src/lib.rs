@@ -98,6 +98,7 @@ pub mod text;
 pub mod types;
 mod upload;
 pub mod webhook;
+mod words;
 
 pub use self::{
     client::{BotToken, Client},

@@ -6,7 +6,10 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use super::Error;
-use crate::json::{self, FromJson as _, Reader, Result as Read};
+use crate::{
+    json::{self, FromJson as _, Reader, Result as Read},
+    words::{HIGHS, ONES, eight},
+};
 
 /// How a result that is an object or a list begins, as Telegram's server writes it.
 const RESULT: &[u8] = br#"{"ok":true,"result":"#;
@@ -73,7 +76,7 @@ impl Passed {
         let quotes = (!others(word, b'"') >> 7) & ONES;
         let quotes = (quotes + u64::from(self.is_string)).wrapping_mul(ONES);
         // As if each square bracket were a curly one.
-        let curly = word | (ONES << 5);
+        let curly = word | eight(b'{' ^ b'[');
         let (open, close) = (others(curly, b'{'), others(curly, b'}'));
         if open & close & HIGHS != HIGHS {
             let bare = !(quotes << 7) & HIGHS;
@@ -112,12 +115,9 @@ impl Passed {
     }
 }
 
-const ONES: u64 = u64::from_le_bytes([1; 8]);
-const HIGHS: u64 = ONES << 7;
-
 /// The highest bit of each byte of ASCII that is another. The rest is of no use.
 fn others(word: u64, byte: u8) -> u64 {
-    (word ^ (ONES * u64::from(byte))).wrapping_add(HIGHS - ONES)
+    (word ^ eight(byte)).wrapping_add(HIGHS - ONES)
 }
 
 /// How many of the bytes have their highest bit, which is the only one that any has.

@@ -15,7 +15,10 @@ use super::{
     error::{Fault, FaultKind, ParseError},
     pieces::Pieces,
 };
-use crate::types::Str;
+use crate::{
+    types::Str,
+    words::{HIGHS, ONES, eight},
+};
 
 /// How deep arrays and objects may be nested: the same as `serde_json`'s limit.
 pub(crate) const MAX_DEPTH: u8 = 128;
@@ -668,17 +671,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-const ONES: u64 = u64::from_le_bytes([0x01; 8]);
-const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
-
 /// The first byte at or after `at` that a plain run of string content can't contain: a quote, a
 /// backslash or a control character. Eight bytes a step.
 #[inline]
 pub(crate) fn plain_until(bytes: &[u8], at: usize) -> usize {
     first_hit(bytes, at, |v| {
-        let quote = (v ^ (ONES * u64::from(b'"'))).wrapping_sub(ONES);
-        let backslash = (v ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
-        let control = v.wrapping_sub(ONES * 0x20);
+        let quote = (v ^ eight(b'"')).wrapping_sub(ONES);
+        let backslash = (v ^ eight(b'\\')).wrapping_sub(ONES);
+        let control = v.wrapping_sub(eight(b' '));
         (quote | backslash | control) & !v & HIGHS
     })
 }
@@ -687,7 +687,7 @@ pub(crate) fn plain_until(bytes: &[u8], at: usize) -> usize {
 #[inline]
 fn quote_from(bytes: &[u8], at: usize) -> usize {
     first_hit(bytes, at, |v| {
-        (v ^ (ONES * u64::from(b'"'))).wrapping_sub(ONES) & !v & HIGHS
+        (v ^ eight(b'"')).wrapping_sub(ONES) & !v & HIGHS
     })
 }
 

@@ -9,6 +9,7 @@ use super::find::{self, Found};
 use crate::{
     json::{self, Reader, Result as Read},
     types::{ParseError, Update, UpdateType},
+    words::{HIGHS, eight},
 };
 
 /// An update whose number and type are known, and whose payload is as it came. Cheap to clone.
@@ -268,8 +269,6 @@ fn with_zeros(bytes: &[u8]) -> Start {
     start
 }
 
-const ONES: u64 = u64::from_le_bytes([0x01; 8]);
-
 /// A number of at most 15 digits, which always fits, and what is behind it. Telegram's have some nine:
 /// eight are read at once.
 #[inline]
@@ -278,8 +277,8 @@ fn digits(text: &[u8]) -> Option<(i64, &[u8])> {
         return None;
     }
     // A digit becomes 0 to 9. Exact for the lowest byte that is none, which is the one that counts.
-    let ones = u64::from_le_bytes(*text.first_chunk()?) ^ (ONES * 0x30);
-    let others = (ones | ones.wrapping_add(ONES * 0x76)) & (ONES * 0x80);
+    let ones = u64::from_le_bytes(*text.first_chunk()?) ^ eight(b'0');
+    let others = (ones | ones.wrapping_add(eight(0x76))) & HIGHS;
     if others != 0 {
         let length = others.trailing_zeros() / 8;
         // They go to the end, behind zeros.
@@ -314,7 +313,7 @@ fn eight_digits(ones: u64) -> i64 {
 fn letters(text: &[u8]) -> Option<usize> {
     for at in [0, 8, 16, 24] {
         let word = u64::from_le_bytes(*text.get(at..)?.first_chunk()?);
-        let others = !word & (ONES * 0x40);
+        let others = !word & eight(0x40);
         if others != 0 {
             return Some(at + others.trailing_zeros() as usize / 8);
         }

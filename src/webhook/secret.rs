@@ -6,7 +6,7 @@ use std::{
     io,
     ops::BitAnd,
     str::FromStr,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -215,6 +215,16 @@ struct Accepted {
     hasher: RandomState,
 }
 
+impl Accepted {
+    fn read(&self) -> RwLockReadGuard<'_, Vec<Entry>> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Vec<Entry>> {
+        self.entries.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 struct Entry {
     hash: u64,
     token: SecretToken,
@@ -248,11 +258,7 @@ impl SecretTokens {
 
     /// Drops a secret; says whether it was there. With the last one gone nobody gets in.
     pub fn retire(&self, token: &SecretToken) -> bool {
-        let mut entries = self
-            .0
-            .entries
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.0.write();
         let before = entries.len();
         entries.retain(|entry| entry.token != *token);
         entries.len() < before
@@ -260,11 +266,7 @@ impl SecretTokens {
 
     fn insert(&self, token: SecretToken, bot: Option<BotId>) {
         let hash = self.0.hasher.hash_one(token.0.as_bytes());
-        let mut entries = self
-            .0
-            .entries
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.0.write();
         entries.retain(|entry| entry.token != token);
         entries.push(Entry { hash, token, bot });
     }
@@ -290,11 +292,7 @@ impl SecretTokens {
     /// (conformance A8). Where there are several secrets, only with those that have the same hash, under
     /// a key that nobody outside knows: a bot more costs one comparison of two numbers.
     fn find(&self, shown: &[u8]) -> Result<Option<BotId>, Rejection> {
-        let entries = self
-            .0
-            .entries
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let entries = self.0.read();
         let is_shown = |entry: &&Entry| same(entry.token.0.as_bytes(), shown);
         let entry = if let [only] = &**entries {
             Some(only).filter(is_shown)
@@ -326,11 +324,7 @@ impl FromIterator<(BotId, SecretToken)> for SecretTokens {
 
 impl fmt::Debug for SecretTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entries = self
-            .0
-            .entries
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let entries = self.0.read();
         write!(f, "SecretTokens({})", entries.len())
     }
 }

@@ -52,6 +52,7 @@
 use std::{
     future::Future,
     mem,
+    num::IntErrorKind,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -170,14 +171,13 @@ fn is_json(content_type: &[u8]) -> bool {
     content_type == JSON || essence().is_some_and(|e| e.trim_ascii().eq_ignore_ascii_case(JSON))
 }
 
-/// What isn't a number declares nothing.
+/// What isn't a number declares nothing, and one that is too large more than any limit.
 fn number(text: &[u8]) -> u64 {
-    let digits = text
-        .iter()
-        .map(|byte| byte.is_ascii_digit().then(|| u64::from(byte - b'0')));
-    let value =
-        digits.reduce(|value, digit| Some(value?.saturating_mul(10).saturating_add(digit?)));
-    value.flatten().unwrap_or(0)
+    match str::from_utf8(text).map(str::parse) {
+        Ok(Ok(number)) => number,
+        Ok(Err(error)) if *error.kind() == IntErrorKind::PosOverflow => u64::MAX,
+        _ => 0,
+    }
 }
 
 impl<S> Layer<S> for UpdateLayer {
