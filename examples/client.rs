@@ -12,8 +12,8 @@ use tower_telegram::{
     Client,
     client::{ApiRequest, ApiResponse, Error, RateLimitLayer, RetryLayer},
     methods::{GetMe, SendMessage},
-    testing::{Answer, Telegram},
 };
+use tower_telegram_test::{Answer, Telegram};
 use tracing::Instrument as _;
 
 #[tokio::main]

@@ -5,12 +5,8 @@
 //! left alone, and named as the reason to stop.
 
 use example_bot::{Connection, Failure, allowed_updates, handle, say, stop_signal};
-use tower_telegram::{
-    Client,
-    polling::Polling,
-    testing::{Telegram, update},
-    webhook::Webhook,
-};
+use tower_telegram::{Client, polling::Polling, webhook::Webhook};
+use tower_telegram_test::{Telegram, update};
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {

@@ -30,11 +30,11 @@ use tower_telegram::{
     BotToken, Client,
     client::TELEGRAM_API,
     methods::{DeleteWebhook, GetWebhookInfo, SetWebhook},
-    setup::WebhookHealth,
-    testing::Telegram,
     types::{AllowedUpdates, InputFile, WebhookInfo},
     webhook::SecretToken,
+    webhook::registration::WebhookHealth,
 };
+use tower_telegram_test::Telegram;
 
 type Failure = Box<dyn Error>;
 

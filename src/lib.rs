@@ -3,7 +3,7 @@
 //! - [`webhook`], the way in: layers that turn Telegram's request into a typed update, and the bot's
 //!   answer into a reply. [`Webhook`](webhook::Webhook) is all of them in the right order.
 //! - [`client`], the way out: a [`Client`] whose calls are a tower `Service`, over any HTTP client.
-//! - [`setup`] keeps the webhook right: set only where it differs, checked before it is
+//! - [`webhook::registration`] keeps the webhook right: set only where it differs, checked before it is
 //!   sent, and watched. `polling`: the same handler without one.
 //! - `guide`: pages on what goes beyond one module, such as what is guaranteed when.
 //! - [`types`] and [`methods`]: all of Bot API 10.3, open to what Telegram adds;
@@ -44,18 +44,16 @@
 //! - **`gzip`** asks for compressed answers, and reads them.
 //! - **`tokio`** brings what waits, has tasks or reads files: the read deadline of
 //!   [`UpdateLayer`](webhook::UpdateLayer), `DeliveryLayer`, `DeadlineLayer` and `SequenceLayer`, the
-//!   client's time-outs, its `RetryLayer` and `RateLimitLayer`, `Client::ensure_webhook` and `WebhookHealth` in [`setup`], `polling`, and
+//!   client's time-outs, its `RetryLayer` and `RateLimitLayer`, `Client::ensure_webhook` and `WebhookHealth` in [`webhook::registration`], `polling`, and
 //!   uploads from paths and readers. Without it a slow peer is bounded in size and not in time.
 //! - **`redis`** is what replicas of a bot share through Redis: which updates were handled, whose turn
 //!   it is in a chat, the limits on calls, and a queue of updates between webhook and workers. It turns
 //!   on `tokio`.
-//! - **`axum`** makes `Update` and `RawUpdate` extractors, and `Reply` a response, for axum
+//! - **`axum`** brings `axum::Telegram`, an extractor of updates and a response of replies for axum
 //!   handlers. The layers and `Webhook` need no feature to be served by axum.
 //! - **`serde-all`** adds the reverse of what a type needs by its role: what is received can be
 //!   serialized, what is sent deserialized. For round trips, proxies and test kits; the build takes
 //!   longer.
-//! - **`testing`** is a Telegram on loopback to test bots against, with people in it. For
-//!   dev-dependencies; it turns on `serde-all`.
 //!
 //! # Minimum supported Rust version
 //!
@@ -64,46 +62,27 @@
 
 #[cfg(feature = "axum")]
 pub mod axum;
-#[cfg(feature = "tokio")]
-mod backoff;
 mod body;
 pub mod client;
 #[cfg(feature = "tokio")]
 pub mod guide;
-mod json;
-#[cfg(feature = "tokio")]
-mod keyed_queues;
-mod method;
-pub mod methods;
-mod model;
-mod multipart;
-#[cfg(feature = "tokio")]
-mod newest_map;
-#[cfg(feature = "tokio")]
-mod number_hash;
-#[cfg(feature = "tokio")]
-mod panic;
 #[cfg(feature = "tokio")]
 pub mod polling;
-mod read_body;
 #[cfg(feature = "redis")]
 pub mod redis;
-mod reply;
-pub mod setup;
 #[cfg(feature = "tokio")]
-mod sync;
-#[cfg(feature = "testing")]
-pub mod testing;
-pub mod text;
-pub mod types;
-mod upload;
+mod task;
 pub mod webhook;
-mod words;
+
+use tower_telegram_types::json;
+#[doc(inline)]
+pub use tower_telegram_types::{
+    InlineMethod, IntoReply, MAX_REPLY_ARGUMENTS, Method, Reply, ReplyError, decode, methods, text,
+    types,
+};
 
 pub use self::{
     client::{BotToken, Client},
-    method::{InlineMethod, Method, decode},
-    reply::{IntoReply, MAX_REPLY_ARGUMENTS, Reply, ReplyError},
     webhook::handler_fn,
 };
 

@@ -39,9 +39,9 @@ export NODE_PACKAGES="$cache/node-$(sha256sum package-lock.json | cut -c1-16)"
 install 'packages for Python' "$python" install_python
 install 'packages for Node' "$NODE_PACKAGES" install_node
 
-# Built beforehand, so that no bot's time goes into it. `TELEGRAM_EXAMPLE` names one that is built already.
-telegram="${TELEGRAM_EXAMPLE:-}"
-[ -n "$telegram" ] || telegram=$(cargo build --quiet --package tower-telegram-examples --example telegram --message-format json |
+# Built beforehand, so that no bot's time goes into it. `TELEGRAM_TEST_SERVER` names one that is built already.
+telegram="${TELEGRAM_TEST_SERVER:-}"
+[ -n "$telegram" ] || telegram=$(cargo build --quiet --package tower-telegram-test --bin telegram-test-server --message-format json |
   sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
 
 run() {

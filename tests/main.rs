@@ -2,81 +2,112 @@
 //!
 //! A test's name begins with its row of `tests/conformance.md`, and ends with the server that it
 //! ran over, if it was one of these. Rows about a request are in files that name no server, so that
-//! other workspace members run them over theirs.
+//! the workspace member in `tests/compat` runs them over its own.
 
 // A test's helpers fail it as the test itself would; clippy only knows the latter.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
-mod a_privacy;
-mod a_secret;
-mod a_source_ip;
-mod a_timing;
+/// What tests share: servers, scripted peers, generated updates.
+mod support {
+    pub(crate) mod adapter;
+    pub(crate) mod bodies;
+    // Of it, methods are generated only for a client.
+    #[cfg_attr(not(feature = "client"), allow(dead_code))]
+    pub(crate) mod generate;
+    pub(crate) mod log;
+    #[cfg(feature = "client")]
+    pub(crate) mod scripted;
+    pub(crate) mod servers;
+    pub(crate) mod text;
+    #[cfg(feature = "client")]
+    pub(crate) mod tls;
+    pub(crate) mod wire;
+}
+
+/// Rows A: who is let in.
+mod admission {
+    mod privacy;
+    pub(crate) mod secret;
+    mod source_ip;
+    mod timing;
+}
+
+/// Rows B and C: what is read, and what is wanted.
+mod reading {
+    pub(crate) mod envelope;
+    pub(crate) mod gzip;
+    mod kinds;
+    mod misfits;
+    mod requests;
+    mod schema;
+    mod wanted;
+}
+
+/// Rows D: once, in order, in time.
+mod delivery {
+    #[cfg(feature = "tokio")]
+    mod deadline;
+    #[cfg(feature = "tokio")]
+    mod faults;
+    #[cfg(feature = "tokio")]
+    mod hang_ups;
+    #[cfg(feature = "client")]
+    mod redelivery;
+    #[cfg(feature = "tokio")]
+    mod sequence;
+    #[cfg(feature = "tokio")]
+    pub(crate) mod stores;
+}
+
+/// Rows E: what a handler returns.
+mod reply {
+    mod compile;
+    mod responses;
+    #[cfg(feature = "client")]
+    mod sent;
+}
+
+/// Rows F: calls of the Bot API.
+mod client {
+    #[cfg(feature = "client")]
+    pub(crate) mod answers;
+    #[cfg(feature = "client")]
+    mod cancelled;
+    #[cfg(feature = "client")]
+    pub(crate) mod every_method;
+    #[cfg(feature = "client")]
+    mod files;
+    #[cfg(feature = "tokio")]
+    mod layers;
+    #[cfg(feature = "client")]
+    mod methods;
+    #[cfg(feature = "client")]
+    mod token;
+    #[cfg(feature = "client")]
+    mod transport;
+    #[cfg(feature = "client")]
+    pub(crate) mod typed;
+    #[cfg(feature = "client")]
+    mod uploads;
+}
+
+/// Rows G: the webhook itself.
 #[cfg(feature = "client")]
-mod a_token;
-mod adapter;
-mod b_envelope;
-mod b_gzip;
-mod b_kinds;
-mod b_misfits;
-mod b_requests;
-mod b_schema;
-mod bodies;
-mod c_wanted;
-#[cfg(all(feature = "client", feature = "testing"))]
-mod d_delivery;
-#[cfg(all(feature = "testing", feature = "tokio"))]
-mod d_faults;
-#[cfg(feature = "tokio")]
-mod d_hang_ups;
-#[cfg(all(feature = "testing", feature = "tokio"))]
-mod d_sequence;
-#[cfg(feature = "tokio")]
-mod d_stores;
-mod e_answers;
+mod registration {
+    mod webhook;
+}
+
+/// The service contract, and bots as people meet them.
+mod servers {
+    pub(crate) mod oneshot;
+    #[cfg(feature = "client")]
+    mod people;
+    mod readiness;
+}
+
 #[cfg(feature = "client")]
-mod e_called;
-mod e_compile;
-#[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
-mod every_method;
-#[cfg(feature = "client")]
-mod f_answers;
-#[cfg(feature = "client")]
-mod f_cancelled;
-#[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
-mod f_files;
-#[cfg(feature = "tokio")]
-mod f_layers;
-#[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
-mod f_methods;
-#[cfg(feature = "client")]
-mod f_transport;
-#[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
-mod f_uploads;
-#[cfg(all(feature = "client", feature = "testing"))]
-mod g_webhook;
-// Of it, methods are tested only with all of these.
-#[cfg_attr(
-    not(all(feature = "client", feature = "serde-all", feature = "testing")),
-    allow(dead_code)
-)]
-mod generate;
-mod log;
-mod oneshot;
-#[cfg(all(feature = "client", feature = "testing"))]
-mod people;
-#[cfg(all(feature = "client", feature = "testing"))]
 mod polling;
-mod readiness;
 #[cfg(all(feature = "redis", unix))]
 mod replicas;
-#[cfg(feature = "client")]
-mod scripted;
-mod servers;
 #[cfg(feature = "tokio")]
 mod simulation;
-mod text;
-#[cfg(feature = "client")]
-mod tls;
-#[cfg(all(feature = "client", feature = "serde-all", feature = "testing"))]
-mod typed;
-mod wire;

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Measures this crate beside others, and writes tables and plots of it into `benches/results/`.
+"""Measures this crate beside others, and writes tables and plots of it into `benches/compare/results/`.
 
-    python3 benches/run.py                       everything; needs valgrind and wrk, and a quiet machine for `peers`
-    python3 benches/run.py --only micro          parsing: instructions and allocations
-    python3 benches/run.py --only server         a webhook request: instructions
-    python3 benches/run.py --only client         a call: instructions
-    python3 benches/run.py --only peers          a loaded webhook: requests per second and latency
-    python3 benches/run.py --only shares         what a request's time is made of
-    python3 benches/run.py --only memory         idle connections, remembered updates
-    python3 benches/run.py --only weight         cold builds
-    python3 benches/run.py --quick               fewer bodies and shorter runs, printed and not kept
+    python3 benches/compare/run.py                       everything; needs valgrind and wrk, and a quiet machine for `peers`
+    python3 benches/compare/run.py --only micro          parsing: instructions and allocations
+    python3 benches/compare/run.py --only server         a webhook request: instructions
+    python3 benches/compare/run.py --only client         a call: instructions
+    python3 benches/compare/run.py --only peers          a loaded webhook: requests per second and latency
+    python3 benches/compare/run.py --only shares         what a request's time is made of
+    python3 benches/compare/run.py --only memory         idle connections, remembered updates
+    python3 benches/compare/run.py --only weight         cold builds
+    python3 benches/compare/run.py --quick               fewer bodies and shorter runs, printed and not kept
 
 Parts that aren't run keep the figures that they had. Everything is a ratio of two figures of the same
 run, or a count: neither drifts with the machine.
@@ -34,10 +34,10 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
+ROOT = HERE.parent.parent
 RESULTS = HERE / "results"
-CORPUS = HERE / "corpus"
-LANGUAGES = HERE / "peers" / "languages"
+CORPUS = HERE.parent / "corpus"
+LANGUAGES = HERE / "languages"
 PARTS = ("micro", "server", "client", "peers", "shares", "memory", "weight")
 
 TOKEN = "123456789:AAF-bench_Secret"
@@ -165,7 +165,7 @@ class Server:
 
 class Programs:
     def __init__(self):
-        run = ["cargo", "build", "--quiet", "--release", "--manifest-path", str(HERE / "peers" / "Cargo.toml"), "--message-format", "json"]
+        run = ["cargo", "build", "--quiet", "--release", "--manifest-path", str(HERE / "Cargo.toml"), "--message-format", "json"]
         built = subprocess.run(run, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
         found = {}
         for line in built.splitlines():
@@ -759,7 +759,7 @@ PLOTS = {
 def write_report(data, folder):
     folder.mkdir(parents=True, exist_ok=True)
     rows = [(what, figure, target, "yes" if met else "**no**") for what, figure, target, met in targets(data)]
-    text = ["# Results\n", "Written by `benches/run.py`; the figures are in `results.json`.\n"]
+    text = ["# Results\n", "Written by `benches/compare/run.py`; the figures are in `results.json`.\n"]
     text += ["## Targets\n", table(("what", "figure", "target", "met"), rows)]
     for part, (title, words, report) in REPORTS.items():
         if part not in data:
@@ -790,7 +790,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--only", default=",".join(PARTS), help="parts, with commas between")
     arguments.add_argument("--quick", action="store_true", help="a look, not a result")
-    arguments.add_argument("--out", type=Path, help="where to write; benches/results/ unless it's --quick")
+    arguments.add_argument("--out", type=Path, help="where to write; benches/compare/results/ unless it's --quick")
     options = arguments.parse_args()
     parts = options.only.split(",")
     if unknown := set(parts) - set(PARTS):
@@ -805,7 +805,7 @@ def main():
     data = json.loads(kept.read_text()) if kept and kept.exists() else {"ran": {}}
     # It builds what it measures itself.
     programs = Programs() if set(parts) - {"weight"} else None
-    command = " ".join(["python3 benches/run.py", *sys.argv[1:]])
+    command = " ".join(["python3 benches/compare/run.py", *sys.argv[1:]])
     for part in parts:
         began = time.monotonic()
         data[part] = globals()[part](programs, options.quick)

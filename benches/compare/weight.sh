@@ -3,10 +3,10 @@
 # CPU seconds of a cold build, as a library in debug and as the same bot in release, with the size of its
 # program. Side by side in one run; prints one Markdown table.
 #
-# Usage: bash benches/weight.sh [NAME…]
+# Usage: bash benches/compare/weight.sh [NAME…]
 set -euo pipefail
-here=$(cd "$(dirname "$0")/.." && pwd)
-bots="$here/benches/peers/weight"
+here=$(cd "$(dirname "$0")/../.." && pwd)
+bots="$here/benches/compare/weight"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 wanted=("$@")

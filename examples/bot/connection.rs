@@ -2,7 +2,8 @@
 
 use std::{env, error, fmt};
 
-use tower_telegram::{BotToken, client::TELEGRAM_API, testing::Telegram, types::ChatId};
+use tower_telegram::{BotToken, client::TELEGRAM_API, types::ChatId};
+use tower_telegram_test::Telegram;
 
 use crate::{Failure, SettingsError, say};
 

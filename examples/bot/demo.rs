@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tower_telegram::testing::{self, Attempt, Call, Exchange, RawRequest, Telegram, Via};
+use tower_telegram_test::{self, Attempt, Call, Exchange, RawRequest, Telegram, Via};
 
 use crate::{
     Failure,
@@ -63,9 +63,9 @@ impl Demo {
         let mut lines = BufReader::new(tokio::io::stdin()).lines();
         while let Some(line) = lines.next_line().await? {
             let update = if line.starts_with('/') {
-                testing::update::command(USER, &line)
+                tower_telegram_test::update::command(USER, &line)
             } else {
-                testing::update::text(USER, &line)
+                tower_telegram_test::update::text(USER, &line)
             };
             self.deliver(update, "").await?;
         }

@@ -23,10 +23,10 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tower_telegram::{
     Client,
     methods::SetWebhook,
-    testing::Telegram,
     types::{AllowedUpdates, InputFile, UpdateType},
     webhook::SecretToken,
 };
+use tower_telegram_test::Telegram;
 
 pub use self::{
     connection::Connection,

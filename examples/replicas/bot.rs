@@ -4,7 +4,8 @@ use std::{env, time::Duration};
 
 use example_bot::Failure;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use tower_telegram::{Client, redis::UpdateQueue, testing::Telegram};
+use tower_telegram::{Client, redis::UpdateQueue};
+use tower_telegram_test::Telegram;
 
 use crate::database::Database;
 

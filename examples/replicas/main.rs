@@ -17,10 +17,8 @@ use std::{env, process::ExitCode, time::Duration};
 
 use example_bot::{Failure, say, stop_signal};
 use tokio::time::{Instant, sleep, timeout};
-use tower_telegram::{
-    redis::UpdateQueue,
-    testing::{Telegram, update},
-};
+use tower_telegram::redis::UpdateQueue;
+use tower_telegram_test::{Telegram, update};
 
 use self::{
     bot::Surroundings, database::Database, front::Front, process::Process, verdict::Verdict,

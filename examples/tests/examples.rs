@@ -14,7 +14,7 @@ use std::{
 };
 
 use tokio::process::{Child, Command};
-use tower_telegram::testing::{Telegram, Via, update};
+use tower_telegram_test::{Telegram, Via, update};
 
 /// Cargo builds the examples beside the tests' own folder.
 fn path(name: &str) -> PathBuf {
@@ -201,27 +201,6 @@ async fn the_polling_example_in_production_serves_until_it_is_told_to_stop() {
     let output = child.wait_with_output().await.unwrap();
     stdout(&output);
     assert_eq!(telegram.pending_updates(), 0);
-}
-
-#[tokio::test]
-async fn the_telegram_example_tests_a_bot_of_its_own() {
-    let mut command = example("telegram");
-    command.args(["--say", "Hello", "--say", "/photo", "--"]);
-    let output = command.arg(path("polling")).output().await.unwrap();
-    let text = stdout(&output);
-    for line in ["> Hello", "< sendMessage ", "> /photo", "< sendPhoto "] {
-        assert!(text.contains(line), "no {line:?} in\n{text}");
-    }
-}
-
-#[tokio::test]
-async fn the_telegram_example_fails_with_a_bot_that_does_not_answer() {
-    let mut command = example("telegram");
-    command.args(["--say", "Hello", "--", "true"]);
-    let output = command.output().await.unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(errors.contains("the bot has ended"), "{errors}");
 }
 
 #[tokio::test]

@@ -7,12 +7,12 @@ use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::Command,
 };
-use tower_telegram::testing::{Answer, Telegram};
+use tower_telegram_test::{Answer, Telegram};
 
 const URL: &str = "https://bot.example/telegram";
 
 /// Self-signed, and nobody has its key.
-const PEM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/it/bot.pem");
+const PEM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/registration/bot.pem");
 
 /// Cargo builds the examples beside the tests' own folder.
 fn webhook_ctl(args: &[&str]) -> Command {

@@ -12,11 +12,7 @@ use http_body_util::StreamBody;
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
 use tower::{ServiceExt, service_fn};
-use tower_telegram::{
-    BotToken,
-    client::{ApiBody, ApiRequest, ApiResponse, BotApi, Error, ErrorKind},
-    methods::GetUpdates,
-};
+use tower_telegram::{BotToken, client::{ApiBody, ApiRequest, ApiResponse, BotApi, Error, ErrorKind}, methods::GetUpdates};
 use tower_telegram_fuzz::{json::Json, now};
 
 /// What the client makes of an answer.

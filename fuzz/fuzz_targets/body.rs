@@ -16,12 +16,7 @@ use multer::Multipart;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
 use tower::{Layer, ServiceExt, service_fn};
-use tower_telegram::{
-    BotToken, InlineMethod, Method,
-    client::{ApiBody, ApiRequest, BotApi},
-    types::{InputFile, ParseError, Upload},
-    webhook::ReplyLayer,
-};
+use tower_telegram::{BotToken, InlineMethod, Method, client::{ApiBody, ApiRequest, BotApi}, types::{InputFile, ParseError, Upload}, webhook::ReplyLayer};
 use tower_telegram_fuzz::{json::Json, now};
 
 #[derive(Arbitrary, Debug)]

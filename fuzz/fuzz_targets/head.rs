@@ -5,10 +5,7 @@
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use serde_json::value::RawValue;
-use tower_telegram::{
-    types::{Update, UpdateType},
-    webhook::RawUpdate,
-};
+use tower_telegram::{types::{Update, UpdateType}, webhook::RawUpdate};
 use tower_telegram_fuzz::{json::Json, mutate::is_update_type};
 
 /// What the envelope says, by a full parse.

@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use libfuzzer_sys::fuzz_target;
-use tower_telegram::{methods::SetWebhook, setup::InvalidWebhook};
+use tower_telegram::{methods::SetWebhook, webhook::registration::InvalidWebhook};
 use url::{Host, Url};
 
 fn is_public(address: Ipv4Addr) -> bool {

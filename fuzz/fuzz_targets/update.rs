@@ -5,10 +5,7 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
-use tower_telegram::{
-    types::{ParseError, Update},
-    webhook::RawUpdate,
-};
+use tower_telegram::{types::{ParseError, Update}, webhook::RawUpdate};
 use tower_telegram_fuzz::{json::Json, mutate};
 
 fn parse(bytes: &[u8]) -> Result<Update, ParseError> {

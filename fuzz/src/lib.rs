@@ -4,7 +4,7 @@ pub mod json;
 pub mod mutate;
 
 #[allow(dead_code, unexpected_cfgs)]
-#[path = "../../tests/it/generate.rs"]
+#[path = "../../tests/support/generate.rs"]
 mod generate;
 
 use std::{

@@ -8,9 +8,9 @@ use std::{
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use crate::upload::{ProgressHook, UploadError};
 #[cfg(feature = "tokio")]
-use crate::upload::{Reader, Upload};
+use crate::types::UploadReader;
+use crate::types::{Upload, UploadError, UploadSource};
 
 /// How much of a file is in memory at a time.
 const CHUNK: usize = 64 << 10;
@@ -114,7 +114,8 @@ pub(crate) struct Piece {
     source: Source,
     sent: u64,
     total: Option<u64>,
-    progress: Option<ProgressHook>,
+    /// The upload, where somebody wants to know how it goes on.
+    progress: Option<Upload>,
 }
 
 #[derive(Debug)]
@@ -130,12 +131,12 @@ enum Source {
 /// is still there for the next attempt if this one doesn't come that far.
 #[cfg(feature = "tokio")]
 pub(crate) enum Stream {
-    Open(Reader),
+    Open(UploadReader),
     Later(Upload),
 }
 
 impl Piece {
-    pub(crate) fn bytes(bytes: Bytes, progress: Option<ProgressHook>) -> Self {
+    pub(crate) fn bytes(bytes: Bytes, progress: Option<Upload>) -> Self {
         Self {
             sent: 0,
             total: Some(bytes.len() as u64),
@@ -146,16 +147,43 @@ impl Piece {
 
     /// Gives `length` bytes if that is known, else all there are.
     #[cfg(feature = "tokio")]
-    pub(crate) fn stream(
-        stream: Stream,
-        length: Option<u64>,
-        progress: Option<ProgressHook>,
-    ) -> Self {
+    pub(crate) fn stream(stream: Stream, length: Option<u64>, progress: Option<Upload>) -> Self {
         Self {
             source: Source::Stream(stream.into()),
             sent: 0,
             total: length,
             progress,
+        }
+    }
+
+    /// The content of an upload, where nothing needs to be opened; a path is empty here.
+    pub(crate) fn of(upload: &Upload) -> Self {
+        match upload.source() {
+            UploadSource::Bytes(bytes) => Self::bytes(bytes.clone(), progress_of(upload)),
+            #[cfg(feature = "tokio")]
+            UploadSource::Reader { length } => {
+                Self::stream(upload.clone().into(), length, progress_of(upload))
+            }
+            _ => Self::bytes(Bytes::new(), None),
+        }
+    }
+
+    /// The content of an upload; a path is opened.
+    #[cfg_attr(not(feature = "tokio"), allow(clippy::unused_async))]
+    pub(crate) async fn open(upload: &Upload) -> Result<Self, UploadError> {
+        match upload.source() {
+            #[cfg(feature = "tokio")]
+            UploadSource::Path(path) => {
+                let opened = open_file(path).await?;
+                let (file, length) = opened.ok_or_else(UploadError::not_a_file)?;
+                let opened: UploadReader = Box::pin(file);
+                Ok(Self::stream(
+                    opened.into(),
+                    Some(length),
+                    progress_of(upload),
+                ))
+            }
+            _ => Ok(Self::of(upload)),
         }
     }
 
@@ -207,7 +235,7 @@ impl Piece {
         };
         self.sent += chunk.len() as u64;
         if let Some(progress) = &self.progress {
-            progress.call(self.sent, self.total);
+            progress.report_progress(self.sent, self.total);
         }
         Poll::Ready(Some(Ok(chunk)))
     }
@@ -218,6 +246,33 @@ impl Piece {
         let missing = self.total? - self.sent;
         Some(Err(UploadError::too_short(missing)))
     }
+}
+
+fn progress_of(upload: &Upload) -> Option<Upload> {
+    upload.has_progress_hook().then(|| upload.clone())
+}
+
+/// Whether a file must be opened before its length is known.
+pub(crate) fn needs_opening(upload: &Upload) -> bool {
+    match upload.source() {
+        #[cfg(feature = "tokio")]
+        UploadSource::Path(_) => true,
+        _ => false,
+    }
+}
+
+/// The file and its length; `None` where the path leads to something else. That is found out first,
+/// because opening a pipe blocks until somebody writes into it.
+#[cfg(feature = "tokio")]
+pub(crate) async fn open_file(
+    path: &std::path::Path,
+) -> std::io::Result<Option<(tokio::fs::File, u64)>> {
+    if !tokio::fs::metadata(path).await?.is_file() {
+        return Ok(None);
+    }
+    let file = tokio::fs::File::open(path).await?;
+    let length = file.metadata().await?.len();
+    Ok(Some((file, length)))
 }
 
 #[cfg(feature = "tokio")]
@@ -231,7 +286,7 @@ mod stream {
     use tokio::io::ReadBuf;
 
     use super::{CHUNK, Stream};
-    use crate::upload::{Reader, Upload, UploadError};
+    use crate::types::{Upload, UploadError, UploadReader};
 
     impl Stream {
         /// The next bytes, at most `want`; none at the end.
@@ -256,8 +311,8 @@ mod stream {
         }
     }
 
-    impl From<Reader> for Stream {
-        fn from(reader: Reader) -> Self {
+    impl From<UploadReader> for Stream {
+        fn from(reader: UploadReader) -> Self {
             Self::Open(reader)
         }
     }
@@ -280,6 +335,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::types::InputFile;
 
     fn all(pieces: &mut Pieces) -> Vec<Bytes> {
         let mut cx = Context::from_waker(std::task::Waker::noop());
@@ -306,9 +362,10 @@ mod tests {
     fn progress_is_told_a_chunk_at_a_time() {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let record = Arc::clone(&seen);
-        let hook = ProgressHook::new(move |at| record.lock().unwrap().push((at.sent, at.total)));
         let content = Bytes::from(vec![7; CHUNK + 5]);
-        let piece = Piece::bytes(content.clone(), Some(hook));
+        let file = InputFile::bytes("a", content.clone())
+            .on_progress(move |at| record.lock().unwrap().push((at.sent, at.total)));
+        let piece = Piece::of(file.as_upload().unwrap());
         let mut pieces = Pieces::from(VecDeque::from([piece]));
         assert_eq!(all(&mut pieces).concat(), content);
         let length = CHUNK as u64;
@@ -323,7 +380,7 @@ mod tests {
     #[test]
     fn a_stream_gives_its_length_no_more_and_no_less() {
         let stream = |length| {
-            let reader: Reader = Box::pin(&b"hello"[..]);
+            let reader: UploadReader = Box::pin(&b"hello"[..]);
             Pieces::from(VecDeque::from([Piece::stream(reader.into(), length, None)]))
         };
         assert_eq!(all(&mut stream(Some(3))).concat(), b"hel");

@@ -1,7 +1,6 @@
 //! Reads a body of a bounded size within a bounded time.
 
 use std::{
-    error::Error,
     future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -9,11 +8,8 @@ use std::{
 };
 
 use bytes::{Buf as _, BufMut as _, Bytes};
-use http::StatusCode;
 use http_body::Body;
 use pin_project_lite::pin_project;
-
-use crate::{client, webhook::Rejection};
 
 /// How long a body may be, and how long it may take.
 #[derive(Clone, Copy, Debug)]
@@ -61,42 +57,6 @@ pub(crate) enum ReadError<E> {
     TooLarge { limit: usize },
     Timeout,
     Body(E),
-}
-
-impl<E> From<ReadError<E>> for Rejection {
-    fn from(error: ReadError<E>) -> Self {
-        match error {
-            ReadError::TooLarge { limit } => Self::TooLarge { limit },
-            ReadError::Timeout => Self::Timeout,
-            ReadError::Body(_) => Self::Interrupted,
-        }
-    }
-}
-
-impl<E> ReadError<E> {
-    /// Half an answer came, or far too much of one.
-    pub(crate) fn into_client_error(self, status: StatusCode) -> client::Error
-    where
-        E: Into<Box<dyn Error + Send + Sync>>,
-    {
-        match self {
-            Self::TooLarge { .. } => client::Error::http(status),
-            Self::Timeout => client::Error::timeout(true).under(status),
-            Self::Body(error) => client::Error::transport(error, true).under(status),
-        }
-    }
-}
-
-impl ReadError<client::Error> {
-    pub(crate) fn into_download_error(self) -> client::Error {
-        match self {
-            Self::TooLarge { limit } => {
-                client::Error::decode(format!("the file has more than {limit} bytes"))
-            }
-            Self::Timeout => client::Error::timeout(true),
-            Self::Body(error) => error,
-        }
-    }
 }
 
 impl<B: Body> Future for ReadBody<B> {

@@ -9,8 +9,8 @@ use std::{
 use bytes::Bytes;
 use http::HeaderValue;
 
+use super::chunks::{Piece, Pieces};
 use crate::{
-    body::{Piece, Pieces},
     json::{Reader, Result as Read, utf8},
     types::{ParseError, Upload, UploadError},
 };
@@ -28,7 +28,7 @@ pub(crate) fn encode(
     if uploads.is_empty() {
         return Ok(json(object.clone()));
     }
-    form(object, uploads, uploads.iter().map(Upload::piece))
+    form(object, uploads, uploads.iter().map(Piece::of))
 }
 
 /// The arguments of what uploads no file.
@@ -51,7 +51,7 @@ pub(crate) async fn open_and_encode(
     }
     let mut pieces = Vec::with_capacity(uploads.len());
     for upload in &uploads {
-        pieces.push(upload.open().await.map_err(OpenError::Upload)?);
+        pieces.push(Piece::open(upload).await.map_err(OpenError::Upload)?);
     }
     form(&object, &uploads, pieces.into_iter()).map_err(OpenError::Encode)
 }

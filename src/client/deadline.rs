@@ -9,7 +9,7 @@ use std::{
 use tower_service::Service;
 
 use super::{ApiRequest, ApiResponse, Error};
-use crate::webhook::Deadline;
+use crate::task::Deadline;
 
 /// Tells each call when it is due.
 #[derive(Clone, Debug)]

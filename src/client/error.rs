@@ -4,7 +4,7 @@ use std::{borrow::Cow, error, fmt, time::Duration};
 
 use http::StatusCode;
 
-use crate::multipart::OpenError;
+use crate::body::multipart::OpenError;
 
 type BoxError = Box<dyn error::Error + Send + Sync>;
 

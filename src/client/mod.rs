@@ -26,33 +26,20 @@
 //! # }
 //! ```
 
-mod address;
-mod answer;
-mod body;
+mod api;
 mod builder;
-#[cfg(feature = "client")]
-mod connector;
 #[cfg(feature = "tokio")]
 mod deadline;
-mod download;
-mod encoding;
+mod erased;
 mod error;
 mod into_error;
-pub mod migrate;
+pub mod migrate_chat;
 #[cfg(feature = "tokio")]
 pub mod rate_limit;
 mod reason;
-mod request;
-#[cfg(feature = "reqwest")]
-mod reqwest;
-mod response;
 #[cfg(feature = "tokio")]
 pub mod retry;
-mod service;
-mod stack;
-mod stall;
 mod token;
-#[cfg(feature = "client")]
 mod transport;
 
 use std::{
@@ -63,25 +50,20 @@ use std::{
 
 use tower_service::Service;
 
-#[cfg(feature = "reqwest")]
-pub use self::reqwest::{ReqwestBody, ReqwestError, ReqwestFuture, ReqwestTransport};
-use self::stack::{Calling, Stack};
+use self::erased::{Calling, Stack};
 #[cfg(feature = "client")]
 pub use self::transport::{
     HttpTransport, HttpTransportBuilder, InvalidCertificate, TransportBody, TransportError,
     TransportFuture,
 };
+#[cfg(feature = "reqwest")]
+pub use self::transport::{ReqwestBody, ReqwestError, ReqwestFuture, ReqwestTransport};
 pub use self::{
-    address::InvalidBaseUrl,
-    body::ApiBody,
+    api::{ApiBody, ApiRequest, ApiResponse, BotApi, Download, InvalidBaseUrl, ResponseFuture},
     builder::ClientBuilder,
-    download::Download,
     error::{Error, ErrorKind},
-    migrate::MigrateChatLayer,
+    migrate_chat::MigrateChatLayer,
     reason::Reason,
-    request::ApiRequest,
-    response::ApiResponse,
-    service::{BotApi, ResponseFuture},
     token::{BotToken, InvalidBotToken},
 };
 #[cfg(feature = "tokio")]
@@ -146,7 +128,7 @@ impl Client {
     /// request's extensions: [`RetryLayer`] doesn't wait beyond it, and a call that begins after it isn't
     /// made. What is under way isn't cut short.
     #[cfg(feature = "tokio")]
-    pub fn with_deadline(&self, deadline: crate::webhook::Deadline) -> Self {
+    pub fn with_deadline(&self, deadline: crate::task::Deadline) -> Self {
         Self::from_service(deadline::KeepDeadline {
             inner: self.clone(),
             deadline,
@@ -173,7 +155,7 @@ impl Client {
     ///
     /// As [`send`](Self::send).
     pub async fn send_reply(&self, reply: &Reply) -> Result<(), Error> {
-        match reply.to_api_request()? {
+        match ApiRequest::from_reply(reply)? {
             Some(call) => self.call_once(call).await.map(drop),
             None => Ok(()),
         }

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-use crate::webhook::BotId;
+use tower_telegram_types::BotId;
 
 /// The token that a bot is known by: its number, a colon, and a secret, as `BotFather` gives it.
 ///

@@ -19,8 +19,8 @@ use tower_service::Service;
 use super::{BoxError, FailedHook, Polling};
 use crate::{
     Client,
-    backoff::Backoff,
-    panic::caught,
+    task::backoff::Backoff,
+    task::catch_unwind::caught,
     webhook::{RawUpdate, ReplyBody},
 };
 

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use super::Polling;
 use crate::{
     Client,
-    backoff::Backoff,
     client::{ApiRequest, Error},
     json::{self, Reader, Result as Read},
     methods::{DeleteWebhook, GetUpdates},
+    task::backoff::Backoff,
     webhook::RawUpdate,
 };
 

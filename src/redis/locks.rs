@@ -23,7 +23,7 @@ use super::{
     micros, number,
 };
 use crate::{
-    backoff::longer_at_random,
+    task::backoff::longer_at_random,
     webhook::sequence::{Lease, LeaseKeeper, LockError, LockGuard, SequenceLock},
 };
 

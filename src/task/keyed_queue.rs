@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::{
+use crate::task::{
     newest_map::NewestMap,
     sync::{Mutex as StdMutex, MutexGuard as StdGuard},
 };

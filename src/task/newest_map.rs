@@ -2,7 +2,7 @@
 
 use std::hash::Hash;
 
-use crate::number_hash::NumberMap;
+use crate::task::number_hash::NumberMap;
 
 /// A map that is mostly asked for what came last: an update that runs alone, or the numbers that are
 /// counted now. That entry stands beside the table, and takes no step in it.

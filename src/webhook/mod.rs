@@ -28,7 +28,7 @@
 //! server's to write: every body here knows its own, and hyper does so for each.
 
 pub mod allowed_updates;
-mod assembled;
+mod builder;
 #[cfg(feature = "tokio")]
 pub mod deadline;
 #[cfg(feature = "tokio")]
@@ -36,18 +36,13 @@ pub mod deadline;
 #[allow(clippy::unnecessary_box_returns)]
 pub mod delivery;
 mod failure;
-mod find;
-mod forward;
 mod handler;
-#[cfg(feature = "tokio")]
-mod late;
 pub mod parse;
-mod raw_update;
+pub mod registration;
 pub(crate) mod rejection;
 mod reliable;
 pub mod reply;
-mod reply_body;
-mod secret;
+mod response_future;
 pub mod secret_token;
 #[cfg(feature = "tokio")]
 pub mod sequence;
@@ -55,29 +50,29 @@ mod service_builder;
 pub mod source_ip;
 pub mod update;
 
+#[doc(inline)]
+pub use tower_telegram_types::{BotId, HandlerOutput, InvalidSecretToken, SecretToken};
+
 #[cfg(feature = "redis")]
-pub(crate) use self::assembled::Door;
+pub(crate) use self::builder::Door;
 #[cfg(feature = "tokio")]
 #[doc(inline)]
 pub use self::sequence::{SequenceKey, SequenceLayer};
 #[doc(inline)]
 pub use self::{
     allowed_updates::AllowedUpdatesLayer,
-    assembled::{UpdateService, Webhook, WebhookFuture, WebhookService},
+    builder::{UpdateService, Webhook, WebhookFuture, WebhookService},
     failure::Failure,
-    forward::ResponseFuture,
-    handler::{HandlerFn, HandlerFuture, HandlerOutput, handler_fn},
+    handler::{HandlerFn, HandlerFuture, handler_fn},
     parse::ParseLayer,
-    raw_update::RawUpdate,
     rejection::Rejection,
     reliable::{DefaultStore, Store},
-    reply::{ErrorsAsResponses, PassErrors, ReplyLayer},
-    reply_body::ReplyBody,
-    secret::{BotId, InvalidSecretToken, SECRET_TOKEN_HEADER, SecretToken, SecretTokens},
-    secret_token::SecretTokenLayer,
+    reply::{ErrorsAsResponses, PassErrors, ReplyBody, ReplyLayer},
+    response_future::ResponseFuture,
+    secret_token::{SECRET_TOKEN_HEADER, SecretTokenLayer, SecretTokens},
     service_builder::ServiceBuilderExt,
     source_ip::{InvalidIpNetwork, IpNetwork, PeerAddr, SourceIpLayer},
-    update::UpdateLayer,
+    update::{RawUpdate, UpdateLayer},
 };
 #[cfg(feature = "tokio")]
 #[doc(inline)]

@@ -15,12 +15,14 @@ use tower_telegram::{
 };
 
 use crate::{
-    a_secret::wrong_secrets,
-    adapter::{BoxError, Handler, bots, bots_with, nothing, secret},
-    b_envelope::malformed,
-    log::Log,
-    servers::{Server, rows},
-    wire::{Call, MESSAGE, SECRET, SECRET_HEADER},
+    admission::secret::wrong_secrets,
+    reading::envelope::malformed,
+    support::{
+        adapter::{BoxError, Handler, bots, bots_with, nothing, secret},
+        log::Log,
+        servers::{Server, rows},
+        wire::{Call, MESSAGE, SECRET, SECRET_HEADER},
+    },
 };
 
 rows! {

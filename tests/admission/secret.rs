@@ -2,7 +2,7 @@
 
 use tower_telegram::webhook::{BotId, InvalidSecretToken, SecretToken, SecretTokens};
 
-use crate::{
+use crate::support::{
     adapter::{bots, bots_admitting, nothing, secret},
     servers::{Server, rows},
     wire::{Call, MESSAGE, SECRET, SECRET_HEADER},

@@ -6,7 +6,7 @@ use tower::{Layer as _, ServiceExt as _, util::BoxCloneSyncService};
 use tower_telegram::webhook::{IpNetwork, Rejection, SourceIpLayer, Webhook};
 use tracing::instrument::WithSubscriber as _;
 
-use crate::{
+use crate::support::{
     adapter::{Bot, Endpoint, Handler, nothing, secret},
     log::Log,
     servers::{Server, rows},

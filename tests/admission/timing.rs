@@ -14,7 +14,7 @@ use http::{Request, Response};
 use tower::{Layer as _, Service as _, service_fn};
 use tower_telegram::webhook::{BotId, SecretToken, SecretTokenLayer, SecretTokens};
 
-use crate::{adapter::secret, wire::SECRET_HEADER};
+use crate::support::{adapter::secret, wire::SECRET_HEADER};
 
 /// Set for a run of this test that only refuses what it says.
 const SHOWN: &str = "CONFORMANCE_A8_SHOWN";

@@ -13,7 +13,7 @@ use tower_telegram::{
     types::InputFile,
 };
 
-use crate::scripted::{READ_TIMEOUT, Scripted, Step, answer, client_of, json, ok};
+use crate::support::scripted::{READ_TIMEOUT, Scripted, Step, answer, client_of, json, ok};
 
 const ME: &str = r#"{"id":7,"is_bot":true,"first_name":"B"}"#;
 

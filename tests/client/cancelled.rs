@@ -13,8 +13,8 @@ use tower_telegram::{
 };
 
 use crate::{
-    f_answers::settle,
-    scripted::{Scripted, Step, ok},
+    client::answers::settle,
+    support::scripted::{Scripted, Step, ok},
 };
 
 const ME: &str = r#"{"id":7,"is_bot":true,"first_name":"B"}"#;

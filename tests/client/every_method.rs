@@ -7,7 +7,7 @@
 
 use tower_telegram::{methods, types};
 
-use crate::typed::{Attach, Files, Typed};
+use crate::client::typed::{Attach, Files, Typed};
 
 pub(crate) const METHODS: [Typed; 185] = [
     Typed::of::<methods::GetUpdates>(),

@@ -15,9 +15,9 @@ use tower_telegram::{
     BotToken, Client,
     client::{ClientBuilder, ErrorKind, HttpTransport},
     methods::{GetFile, GetMe, SendDocument},
-    testing::{Telegram, generated_bytes},
     types::InputFile,
 };
+use tower_telegram_test::{Telegram, generated_bytes};
 
 /// What a large file has.
 const LARGE: u64 = 200 << 20;

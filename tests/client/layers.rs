@@ -41,7 +41,7 @@ use tower_telegram::{
 };
 use tower_test::mock;
 
-use crate::{b_gzip::gzip, log::Log};
+use crate::{reading::gzip::gzip, support::log::Log};
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 type Http = BoxCloneSyncService<Request<ApiBody>, Response<String>, BoxError>;
@@ -342,11 +342,11 @@ fn f10_one_client_works_in_two_runtimes() {
 }
 
 /// Its connections are served by tasks of the runtime in which they were made.
-#[cfg(all(feature = "client", feature = "testing"))]
+#[cfg(feature = "client")]
 #[test]
 fn f10_the_default_transport_works_in_two_runtimes() {
     let server = runtime();
-    let telegram = server.block_on(tower_telegram::testing::Telegram::start());
+    let telegram = server.block_on(tower_telegram_test::Telegram::start());
     let telegram = telegram.expect("a server");
     let token = telegram.token().parse().expect("a token");
     let client = Client::with_base_url(&token, telegram.api_url()).expect("a client");

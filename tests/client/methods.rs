@@ -8,15 +8,12 @@ use std::{
 
 use serde_json::Value;
 use tower::ServiceExt as _;
-use tower_telegram::{
-    Client,
-    testing::{Answer, Telegram},
-};
+use tower_telegram::Client;
+use tower_telegram_test::{Answer, Telegram};
 
 use crate::{
-    every_method::METHODS,
-    generate::{Fill, Generator, Part, Schema, difference},
-    typed::Typed,
+    client::{every_method::METHODS, typed::Typed},
+    support::generate::{Fill, Generator, Part, Schema, difference},
 };
 
 /// How often each method is called at least; and at most, to have made all that it has.

@@ -17,7 +17,7 @@ use tower_telegram::{
     types::{File, InputFile},
 };
 
-use crate::{
+use crate::support::{
     adapter::BoxError,
     log::Log,
     scripted::{Scripted, Step, answer, json, ok},
@@ -280,7 +280,7 @@ async fn a6_no_call_over_hyper_shows_the_token() {
 async fn a6_no_call_over_http2_shows_the_token() {
     use http::{HeaderValue, StatusCode, header};
 
-    use crate::tls::Tls;
+    use crate::support::tls::Tls;
 
     journal();
     let log = Log::default();

@@ -7,7 +7,7 @@ use tower_telegram::{
     methods::GetMe,
 };
 
-use crate::tls::Tls;
+use crate::support::tls::Tls;
 
 /// The version that it was called in as the bot's first name; `true` for any other method.
 fn answer(head: &request::Parts) -> Response<String> {
@@ -116,10 +116,11 @@ async fn the_platforms_roots_can_be_trusted_in_place_of_the_bundled_ones() {
     assert_eq!(client.send(GetMe::new()).await.expect("an answer").id, 1);
 }
 
-#[cfg(all(feature = "reqwest", feature = "testing"))]
+#[cfg(feature = "reqwest")]
 #[tokio::test]
 async fn a_reqwest_client_is_a_transport() {
-    use tower_telegram::{client::ReqwestTransport, methods::SendMessage, testing::Telegram};
+    use tower_telegram::{client::ReqwestTransport, methods::SendMessage};
+    use tower_telegram_test::Telegram;
 
     let telegram = Telegram::start().await.expect("a port");
     let token = telegram.token().parse().expect("a token");

@@ -16,13 +16,17 @@ use tower_telegram::{
 };
 
 use crate::{
-    adapter::{Endpoint, secret},
-    every_method::METHODS,
-    generate::{Fill, Generator, Part, Schema},
-    scripted::Scripted,
-    servers::serve_hyper,
-    typed::{Files, Given, Source, Typed},
-    wire::{Call, MESSAGE, SECRET},
+    client::{
+        every_method::METHODS,
+        typed::{Files, Given, Source, Typed},
+    },
+    support::{
+        adapter::{Endpoint, secret},
+        generate::{Fill, Generator, Part, Schema},
+        scripted::Scripted,
+        servers::serve_hyper,
+        wire::{Call, MESSAGE, SECRET},
+    },
 };
 
 /// What setWebhook takes for a certificate.

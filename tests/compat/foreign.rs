@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 use tower_telegram::webhook::{ParseLayer, Rejection, ServiceBuilderExt as _, Webhook};
 
-use crate::{
+use crate::support::{
     adapter::{Bot, bots_with, nothing, secret},
     servers::{Server, rows},
     text::{Style, styled, telegram},

@@ -5,7 +5,7 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use crate::{
+use crate::support::{
     adapter::{Endpoint, bots},
     servers::Server,
     wire::{Call, MESSAGE},

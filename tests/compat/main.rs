@@ -7,45 +7,45 @@
 
 mod foreign;
 mod grpc;
-mod servers;
 
-#[path = "../../../tests/it/a_privacy.rs"]
-mod a_privacy;
-#[path = "../../../tests/it/a_secret.rs"]
-mod a_secret;
-#[path = "../../../tests/it/a_source_ip.rs"]
-mod a_source_ip;
-#[path = "../../../tests/it/adapter.rs"]
-mod adapter;
-#[path = "../../../tests/it/b_envelope.rs"]
-mod b_envelope;
-#[path = "../../../tests/it/b_kinds.rs"]
-mod b_kinds;
-#[path = "../../../tests/it/b_misfits.rs"]
-mod b_misfits;
-#[path = "../../../tests/it/b_requests.rs"]
-mod b_requests;
-#[path = "../../../tests/it/bodies.rs"]
-mod bodies;
-#[path = "../../../tests/it/c_wanted.rs"]
-mod c_wanted;
-#[path = "../../../tests/it/d_delivery.rs"]
-mod d_delivery;
-#[path = "../../../tests/it/d_faults.rs"]
-mod d_faults;
-#[path = "../../../tests/it/d_sequence.rs"]
-mod d_sequence;
-#[path = "../../../tests/it/e_answers.rs"]
-mod e_answers;
-#[path = "../../../tests/it/e_called.rs"]
-mod e_called;
-#[path = "../../../tests/it/generate.rs"]
-mod generate;
-#[path = "../../../tests/it/log.rs"]
-mod log;
-#[path = "../../../tests/it/scripted.rs"]
-mod scripted;
-#[path = "../../../tests/it/text.rs"]
-mod text;
-#[path = "../../../tests/it/wire.rs"]
-mod wire;
+#[path = "../support"]
+mod support {
+    pub(crate) mod adapter;
+    pub(crate) mod bodies;
+    pub(crate) mod generate;
+    pub(crate) mod log;
+    pub(crate) mod scripted;
+    #[path = "../compat/servers.rs"]
+    pub(crate) mod servers;
+    pub(crate) mod text;
+    pub(crate) mod wire;
+}
+
+#[path = "../admission"]
+mod admission {
+    mod privacy;
+    pub(crate) mod secret;
+    mod source_ip;
+}
+
+#[path = "../reading"]
+mod reading {
+    pub(crate) mod envelope;
+    mod kinds;
+    mod misfits;
+    mod requests;
+    mod wanted;
+}
+
+#[path = "../delivery"]
+mod delivery {
+    mod faults;
+    mod redelivery;
+    mod sequence;
+}
+
+#[path = "../reply"]
+mod reply {
+    mod responses;
+    mod sent;
+}

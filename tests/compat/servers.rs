@@ -16,7 +16,7 @@ use tower_telegram::{
     webhook::{SecretTokens, SourceIpLayer, WebhookService},
 };
 
-use crate::adapter::{Answering, AnyService, Bot, BoxError, Endpoint};
+use crate::support::adapter::{Answering, AnyService, Bot, BoxError, Endpoint};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Server {
@@ -70,20 +70,20 @@ macro_rules! rows {
         mod $row {
             #[$test]
             async fn tonic() {
-                super::$row(crate::servers::Server::Tonic).await;
+                super::$row(crate::support::servers::Server::Tonic).await;
             }
         }
     };
     (threads: $($row:ident)*) => {$(
-        crate::servers::rows! { @ $row
+        crate::support::servers::rows! { @ $row
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         }
     )*};
     (sockets: $($row:ident)*) => {
-        crate::servers::rows! { $($row)* }
+        crate::support::servers::rows! { $($row)* }
     };
     ($($row:ident)*) => {$(
-        crate::servers::rows! { @ $row #[tokio::test] }
+        crate::support::servers::rows! { @ $row #[tokio::test] }
     )*};
 }
 pub(crate) use rows;

@@ -13,9 +13,11 @@ use tokio::time::{Instant, timeout};
 use tower_telegram::webhook::UpdateLayer;
 
 use crate::{
-    adapter::BoxError,
-    oneshot::{send, webhook},
-    wire::{Answer, Call, MESSAGE},
+    servers::oneshot::{send, webhook},
+    support::{
+        adapter::BoxError,
+        wire::{Answer, Call, MESSAGE},
+    },
 };
 
 /// For those who wait in vain.

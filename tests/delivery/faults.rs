@@ -6,13 +6,10 @@ use std::{
     time::Duration,
 };
 
-use tower_telegram::{
-    testing::{Faults, Telegram, update},
-    types::Update,
-    webhook::Webhook,
-};
+use tower_telegram::{types::Update, webhook::Webhook};
+use tower_telegram_test::{Faults, Telegram, update};
 
-use crate::{
+use crate::support::{
     adapter::{Endpoint, secret},
     servers::{Server, rows},
     wire::SECRET,

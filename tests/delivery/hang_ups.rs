@@ -25,7 +25,7 @@ use tower_telegram::{
     },
 };
 
-use crate::d_stores::{json_of, reply};
+use crate::delivery::stores::{json_of, reply};
 
 type Answer = Response<ReplyBody>;
 

@@ -20,7 +20,6 @@ use tower::util::BoxCloneSyncService;
 use tower_telegram::{
     Client, IntoReply as _, Reply,
     methods::SendMessage,
-    testing::{Telegram, Via, update},
     types::Update,
     webhook::{
         DeadlineLayer, DeliveryLayer, Webhook,
@@ -30,8 +29,9 @@ use tower_telegram::{
         },
     },
 };
+use tower_telegram_test::{Telegram, Via, update};
 
-use crate::{
+use crate::support::{
     adapter::{BoxError, Endpoint, secret},
     servers::{Server, rows},
     wire::{Answer, Call, SECRET},

@@ -15,15 +15,13 @@ use tokio::{
     time::timeout,
 };
 use tower::{ServiceBuilder, ServiceExt as _, service_fn, util::BoxCloneSyncService};
-use tower_telegram::{
-    testing::update,
-    webhook::{
-        DeliveryLayer, RawUpdate, Rejection, SequenceLayer, ServiceBuilderExt as _,
-        sequence::{Lease, LockError, LockGuard, SequenceLock},
-    },
+use tower_telegram::webhook::{
+    DeliveryLayer, RawUpdate, Rejection, SequenceLayer, ServiceBuilderExt as _,
+    sequence::{Lease, LockError, LockGuard, SequenceLock},
 };
+use tower_telegram_test::update;
 
-use crate::{
+use crate::support::{
     adapter::{AnyService, secret},
     servers::{Server, rows},
     wire::{Call, SECRET},

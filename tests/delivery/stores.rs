@@ -181,14 +181,14 @@ macro_rules! suite {
     ($place:ty: $($name:ident)*) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
-            use crate::d_stores::Place;
+            use crate::delivery::stores::Place;
             if let Some(place) = <$place>::find().await {
-                crate::d_stores::$name(place.store()).await;
+                crate::delivery::stores::$name(place.store()).await;
             }
         }
     )*};
     ($place:ty) => {
-        crate::d_stores::suite! { $place:
+        crate::delivery::stores::suite! { $place:
             d1_an_update_is_granted_until_it_is_done
             d1_of_32_who_ask_at_once_one_has_it
             d3_a_reply_is_given_out_once
@@ -217,5 +217,5 @@ impl Place for Memory {
 }
 
 mod memory {
-    crate::d_stores::suite!(super::Memory);
+    crate::delivery::stores::suite!(super::Memory);
 }

@@ -19,10 +19,10 @@ use tower_telegram::{
     client::Error,
     methods::SendMessage,
     polling::Polling,
-    testing::{Telegram, update},
     types::Update,
     webhook::{RawUpdate, ReplyBody, Webhook},
 };
+use tower_telegram_test::{Telegram, update};
 
 async fn telegram() -> (Telegram, Client) {
     let telegram = Telegram::start().await.expect("a port");
@@ -217,7 +217,7 @@ async fn g5_a_webhook_in_the_way_ends_it_unless_it_is_to_be_deleted() {
 
 #[tokio::test]
 async fn trouble_that_time_can_mend_is_waited_out_and_refusals_end_it() {
-    use tower_telegram::testing::Answer;
+    use tower_telegram_test::Answer;
 
     let (telegram, client) = telegram().await;
     telegram.answer_once("getUpdates", Answer::too_many_requests(0));

@@ -8,7 +8,7 @@ use tower_telegram::{
     webhook::Webhook,
 };
 
-use crate::{
+use crate::support::{
     adapter::{Bot, bots, bots_with, nothing, secret},
     servers::{Server, rows},
     text::{Style, styled, telegram},

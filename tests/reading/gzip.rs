@@ -7,7 +7,7 @@ use tower_telegram::{
     webhook::{UpdateLayer, Webhook},
 };
 
-use crate::{
+use crate::support::{
     adapter::{Handler, nothing, secret},
     servers::serve_hyper,
     wire::{Call, MESSAGE, SECRET, SECRET_HEADER},

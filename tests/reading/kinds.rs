@@ -6,7 +6,7 @@ use tower_telegram::{
     webhook::{RawUpdate, Webhook},
 };
 
-use crate::{
+use crate::support::{
     adapter::{bots_with, nothing, secret},
     generate::{Fill, Generator, Schema, sent},
     servers::{Server, rows},

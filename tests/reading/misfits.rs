@@ -8,7 +8,7 @@ use tower_telegram::{
     webhook::{ParseLayer, Webhook},
 };
 
-use crate::{
+use crate::support::{
     adapter::{bots, bots_with, nothing, secret},
     log::Log,
     servers::{Server, rows},

@@ -2,7 +2,7 @@
 
 use tower_telegram::webhook::{UpdateLayer, Webhook};
 
-use crate::{
+use crate::support::{
     adapter::{Bot, bots, bots_with, nothing, secret},
     servers::{Server, rows},
     wire::{Call, MESSAGE, SECRET},
@@ -37,7 +37,7 @@ async fn bots_reading(server: Server, layer: UpdateLayer) -> Vec<Bot> {
 }
 
 /// Sends it on a connection that carries on afterwards, where there are connections.
-async fn refused(bot: &Bot, call: &Call) -> crate::wire::Answer {
+async fn refused(bot: &Bot, call: &Call) -> crate::support::wire::Answer {
     let Some(mut connection) = bot.endpoint.connect().await else {
         return bot.send(call).await;
     };
@@ -217,7 +217,11 @@ async fn b10_no_100_comes_for_what_is_refused(server: Server) {
         assert_eq!(bot.handled().len(), 1, "{bot}");
 
         for (call, status) in [
-            (call.clone().with(crate::wire::SECRET_HEADER, "guess"), 401),
+            (
+                call.clone()
+                    .with(crate::support::wire::SECRET_HEADER, "guess"),
+                401,
+            ),
             (call.clone().method("PUT"), 405),
             (call.clone().with("Content-Length", "99999999"), 413),
             (call.without("Content-Type"), 415),

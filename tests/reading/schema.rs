@@ -8,7 +8,7 @@ use tower_telegram::{
     webhook::RawUpdate,
 };
 
-use crate::{
+use crate::support::{
     generate::{Fill, Generator, Schema, kept, sent},
     text::{Style, styled, telegram},
 };
@@ -36,7 +36,7 @@ fn any_text(update: &Value, rng: &mut Rng) -> String {
 #[cfg(feature = "serde-all")]
 fn assert_kept(update: &Update, original: &Value, text: &str) {
     let written = serde_json::to_value(update).expect("it can be written");
-    if let Some(difference) = crate::generate::difference(&kept(original), &written) {
+    if let Some(difference) = crate::support::generate::difference(&kept(original), &written) {
         panic!("{difference} in {text}");
     }
 }

@@ -8,7 +8,7 @@ use tower_telegram::{
     webhook::Webhook,
 };
 
-use crate::{
+use crate::support::{
     adapter::{bots_with, nothing, secret},
     generate::Schema,
     servers::{Server, rows},

@@ -6,11 +6,13 @@ use tower_telegram::{
     Client,
     client::{Error, ErrorKind, Reason},
     methods::{DeleteWebhook, GetUpdates, SetWebhook},
-    setup::{Drift, EnsureWebhookError, InvalidWebhook, LocalSetWebhook, WebhookHealth},
-    testing::{Answer, Call, Telegram},
     types::{AllowedUpdates, InputFile, UpdateType},
     webhook::SecretToken,
+    webhook::registration::{
+        Drift, EnsureWebhookError, InvalidWebhook, LocalSetWebhook, WebhookHealth,
+    },
 };
+use tower_telegram_test::{Answer, Call, Telegram};
 
 const URL: &str = "https://bot.example/telegram";
 /// Self-signed, and nobody has its key.

@@ -22,7 +22,7 @@ use tower_telegram::{
 };
 
 use super::server::{SECOND, Server};
-use crate::d_stores::{json_of, reply};
+use crate::delivery::stores::{json_of, reply};
 
 type Bot = BoxCloneSyncService<Request<RawUpdate>, Response<ReplyBody>, BoxError>;
 

@@ -16,7 +16,7 @@ use redis::{
 use tokio::time::{sleep, timeout};
 use tower_telegram::redis::{RedisLocks, RedisStore};
 
-use crate::d_stores::Place;
+use crate::delivery::stores::Place;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 

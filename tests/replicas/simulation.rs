@@ -8,7 +8,7 @@ use tower_telegram::redis::RedisStore;
 
 use super::server::{SECOND, Server};
 use crate::{
-    d_stores::Place,
+    delivery::stores::Place,
     simulation::{Blows, Plan, run},
 };
 

@@ -15,7 +15,7 @@ use tower_telegram::{
 };
 
 use super::server::{SECOND, Server};
-use crate::d_stores::{done, granted, is_busy, json_of, key, reply, suite};
+use crate::delivery::stores::{done, granted, is_busy, json_of, key, reply, suite};
 
 suite!(Server);
 

@@ -3,5 +3,5 @@
 /// The messages are part of what users see, so they are kept beside the code that they are about.
 #[test]
 fn e4_what_telegram_takes_in_no_reply_doesnt_compile() {
-    trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+    trybuild::TestCases::new().compile_fail("tests/reply/ui/*.rs");
 }

@@ -1,5 +1,5 @@
 //! E1–E6: what is answered. Row E6 is checked on each answer that any test gets, by
-//! [`Answer::check`](crate::wire::Answer::check); its own test only sees to it that each kind comes.
+//! [`Answer::check`](crate::support::wire::Answer::check); its own test only sees to it that each kind comes.
 
 use serde_json::json;
 use tower_telegram::{
@@ -9,7 +9,7 @@ use tower_telegram::{
     webhook::Webhook,
 };
 
-use crate::{
+use crate::support::{
     adapter::{BoxError, bots_admitting, bots_with, nothing, secret},
     servers::{Server, rows},
     wire::{Call, MESSAGE, SECRET, SECRET_HEADER},

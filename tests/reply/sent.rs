@@ -11,7 +11,7 @@ use tower_telegram::{
     webhook::{ReplyLayer, Webhook, WebhookService},
 };
 
-use crate::{
+use crate::support::{
     adapter::{Endpoint, secret},
     log::Log,
     scripted::{Scripted, Step, answer, client_of, json},

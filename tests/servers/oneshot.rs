@@ -1,8 +1,6 @@
 //! What only a body of the test's own can tell. (A2, B3, B4)
 
 #[cfg(feature = "tokio")]
-mod deadline;
-
 use std::{
     iter,
     pin::Pin,
@@ -17,10 +15,12 @@ use tower::ServiceExt as _;
 use tower_telegram::webhook::{UpdateLayer, Webhook, WebhookService};
 
 use crate::{
-    a_secret::wrong_secrets,
-    adapter::{BoxError, Handler, nothing, read, secret},
-    bodies::Frames,
-    wire::{Answer, Call, MESSAGE, SECRET},
+    admission::secret::wrong_secrets,
+    support::{
+        adapter::{BoxError, Handler, nothing, read, secret},
+        bodies::Frames,
+        wire::{Answer, Call, MESSAGE, SECRET},
+    },
 };
 
 pub(crate) type Service = WebhookService<Handler<tower_telegram::types::Update>>;

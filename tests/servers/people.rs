@@ -8,15 +8,15 @@ use tower_telegram::{
         SendMessage,
     },
     polling::Polling,
-    testing::Telegram,
     types::{
         InlineKeyboardButton as Button, InlineKeyboardMarkup, InputFile, LabeledPrice,
         MaybeInaccessibleMessage, Message, ParseMode, Update, UpdateKind,
     },
     webhook::{Webhook, WebhookService},
 };
+use tower_telegram_test::Telegram;
 
-use crate::{
+use crate::support::{
     adapter::{Endpoint, secret},
     servers::serve_hyper,
     wire::SECRET,

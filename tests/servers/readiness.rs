@@ -25,7 +25,7 @@ use tower_telegram::{
     },
 };
 
-use crate::{
+use crate::support::{
     adapter::{AnyBody, Handler, secret},
     wire::{Call, MESSAGE, SECRET},
 };

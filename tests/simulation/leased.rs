@@ -12,7 +12,7 @@ use tower_telegram::{
     webhook::delivery::{Claim, DeliveryKey, DeliveryStore, StoreError, Ticket},
 };
 
-use crate::d_stores::Place;
+use crate::delivery::stores::Place;
 
 #[derive(Debug, Default)]
 struct Record {

@@ -19,17 +19,17 @@
 //!
 //! `SEED=7` repeats a run, `UPDATES=100000` makes it longer.
 
-mod book;
-mod dice;
 mod leased;
+mod ledger;
 mod replica;
+mod rng;
 mod telegram;
 mod watched;
 
 use std::{env, sync::Arc, time::Duration};
 
-use self::{book::Sum, leased::SharedLeased, replica::World};
-use crate::d_stores::{Memory, Place};
+use self::{leased::SharedLeased, ledger::Sum, replica::World};
+use crate::delivery::stores::{Memory, Place};
 
 /// How likely each fault is.
 #[derive(Clone, Copy, Debug)]
@@ -161,7 +161,7 @@ pub(crate) async fn run<P: Place + Send + Sync + 'static>(plan: Plan, place: Arc
 }
 
 mod simulated_store {
-    crate::d_stores::suite!(super::SharedLeased);
+    crate::delivery::stores::suite!(super::SharedLeased);
 }
 
 #[tokio::test(start_paused = true)]

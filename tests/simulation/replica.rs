@@ -27,12 +27,12 @@ use tower_telegram::{
 
 use super::{
     Plan,
-    book::{Book, Fault, ReplicaId},
-    dice::{Dice, For},
+    ledger::{Book, Fault, ReplicaId},
+    rng::{Dice, For},
     telegram::Update,
     watched::Watched,
 };
-use crate::d_stores::Place;
+use crate::delivery::stores::Place;
 
 type Bot = BoxCloneSyncService<Request<RawUpdate>, Response<ReplyBody>, BoxError>;
 

@@ -17,8 +17,8 @@ use tower_telegram::webhook::RawUpdate;
 
 use super::{
     Plan,
-    dice::{Dice, For},
     replica::{Answer, World},
+    rng::{Dice, For},
 };
 
 const MAX_CONNECTIONS: usize = 40;

@@ -15,9 +15,9 @@ use tower_telegram::{
 };
 
 use super::{
-    book::{Fault, lease},
-    dice::{Dice, For},
+    ledger::{Fault, lease},
     replica::{Life, Scene},
+    rng::{Dice, For},
 };
 
 /// One replica's way to a store.

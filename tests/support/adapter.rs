@@ -24,7 +24,7 @@ use tower_telegram::{
     webhook::{BotId, ReplyBody, SecretToken, SecretTokens, Webhook},
 };
 
-use crate::{
+use crate::support::{
     servers::Server,
     wire::{Answer, Call, Connection, SECRET},
 };

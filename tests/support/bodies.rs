@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame};
 
-use crate::adapter::BoxError;
+use crate::support::adapter::BoxError;
 
 /// Frames that say how many of them were taken.
 #[derive(Debug)]

@@ -22,8 +22,8 @@ use tower_telegram::{
 };
 
 #[cfg(feature = "axum")]
-use crate::adapter::Handler;
-use crate::adapter::{Answering, AnyBody, AnyService, Bot, BoxError, Endpoint};
+use crate::support::adapter::Handler;
+use crate::support::adapter::{Answering, AnyBody, AnyService, Bot, BoxError, Endpoint};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Server {
@@ -104,21 +104,21 @@ macro_rules! rows {
         mod $row {$(
             #[$test]
             async fn $name() {
-                super::$row(crate::servers::Server::$server).await;
+                super::$row(crate::support::servers::Server::$server).await;
             }
         )*}
     };
     (sockets: $($row:ident)*) => {$(
-        crate::servers::rows! { @ $row #[tokio::test] hyper: Hyper, axum: Axum }
+        crate::support::servers::rows! { @ $row #[tokio::test] hyper: Hyper, axum: Axum }
     )*};
     (threads: $($row:ident)*) => {$(
-        crate::servers::rows! { @ $row
+        crate::support::servers::rows! { @ $row
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             oneshot: Oneshot, hyper: Hyper, axum: Axum
         }
     )*};
     ($($row:ident)*) => {$(
-        crate::servers::rows! { @ $row
+        crate::support::servers::rows! { @ $row
             #[tokio::test]
             oneshot: Oneshot, hyper: Hyper, axum: Axum
         }
@@ -181,13 +181,18 @@ async fn serve_axum(router: Router) -> Endpoint {
 #[cfg(feature = "axum")]
 async fn extractors(tokens: &SecretTokens, answering: Answering<Update>) -> Vec<Bot> {
     use axum::{Extension, http::StatusCode, routing::post};
-    use tower_telegram::webhook::{BotId, SecretTokenLayer};
+    use tower_telegram::{
+        axum::Telegram,
+        webhook::{BotId, SecretTokenLayer},
+    };
 
     let handler = Handler::new(answering);
     let state = handler.clone();
-    let handle = async move |bot: Option<Extension<BotId>>, update: Update| {
+    let handle = async move |bot: Option<Extension<BotId>>, Telegram(update): Telegram<Update>| {
         let reply = state.handle(update, bot.map(|Extension(bot)| bot));
-        reply.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
+        reply
+            .map(Telegram)
+            .map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
     };
     let router = Router::new()
         .route("/bot", post(handle))

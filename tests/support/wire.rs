@@ -12,7 +12,7 @@ use tokio::{
     time::{Duration, timeout},
 };
 
-use crate::{adapter::AnyBody, bodies::Frames};
+use crate::support::{adapter::AnyBody, bodies::Frames};
 
 /// The secret of the bots in these tests.
 pub(crate) const SECRET: &str = "swordfish-A_1";

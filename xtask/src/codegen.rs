@@ -1,4 +1,4 @@
-//! `cargo xtask codegen`: `src/types`, `src/methods`, what the test kit knows, and what tests need to
+//! `cargo xtask codegen`: the generated types and methods, what the test kit knows, and what tests need to
 //! reach each of them, out of `schema/bot-api.json`.
 
 use std::{
@@ -10,6 +10,10 @@ use std::{
 };
 
 use crate::{emit_methods, emit_testing, emit_tests, emit_types, model::Model, schema::Schema};
+
+/// Where the generated types and methods stand.
+const TYPES: &str = "crates/tower-telegram-types/src/types";
+const METHODS: &str = "crates/tower-telegram-types/src/methods";
 
 type Files = BTreeMap<PathBuf, String>;
 
@@ -25,7 +29,7 @@ pub(crate) fn run(root: &Path, check: bool) -> Result<(), String> {
             )),
         };
     }
-    for folder in ["src/types", "src/methods"] {
+    for folder in [TYPES, METHODS] {
         let folder = root.join(folder);
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(|e| e.to_string())?;
@@ -55,21 +59,24 @@ fn generate(root: &Path) -> Result<Files, String> {
         );
         Ok(())
     };
-    add("tests/it", "every_method", emit_tests::file(&model))?;
+    add("tests/client", "every_method", emit_tests::file(&model))?;
     let type_files = model.type_files();
     for file in &type_files {
-        add("src/types", file, emit_types::file(&model, file))?;
+        add(TYPES, file, emit_types::file(&model, file))?;
     }
-    add("src/types", "mod", types_mod(&model, type_files))?;
+    add(TYPES, "mod", types_mod(&model, type_files))?;
     let method_files = model.method_files();
     for file in &method_files {
-        add("src/methods", file, emit_methods::file(&model, file))?;
+        add(METHODS, file, emit_methods::file(&model, file))?;
     }
-    add("src/methods", "mod", methods_mod(&model, method_files))?;
+    add(METHODS, "mod", methods_mod(&model, method_files))?;
     let decoders = emit_testing::decoders(&model.schema);
-    add("src/testing/tests", "decoders", decoders)?;
+    add("crates/tower-telegram-test/src/tests", "decoders", decoders)?;
     let short = emit_testing::schema(&schema_of(&text)?);
-    files.insert(PathBuf::from("src/testing/schema/schema.txt"), short);
+    files.insert(
+        PathBuf::from("crates/tower-telegram-test/src/schema/schema.txt"),
+        short,
+    );
     Ok(files)
 }
 
@@ -95,10 +102,12 @@ fn types_mod(model: &Model, files: impl IntoIterator<Item = &'static str>) -> St
          //! each enum has an `Unknown`. A field that may be absent is an `Option`, boxed where it is large; a flag\n\
          //! that is only ever true is a `bool`. Types that are sent have `new` and setters.\n\n\
          #![allow(clippy::too_many_lines, clippy::struct_excessive_bools, clippy::fn_params_excessive_bools, clippy::match_same_arms)]\n\n\
-         {}\npub use crate::{{json::{{ParseError, RawJson}}, model::{{AllowedUpdates, ChatId, CommandCall, InputFile, MessageOrTrue, ProviderToken, Str, UnknownUpdateType, Update}}, upload::{{Upload, UploadError, UploadProgress}}}};\n\n\
+         {}\npub use crate::{{json::{{ParseError, RawJson}}, api::{{AllowedUpdates, ChatId, CommandCall, InputFile, MessageOrTrue, ProviderToken, Str, UnknownUpdateType, Update, Upload, UploadError, UploadProgress, UploadSource}}}};
+#[cfg(feature = \"tokio\")]
+pub use crate::api::UploadReader;\n\n\
          /// What each file of this folder needs.\nmod prelude {{\n#![allow(unused_imports)]\npub(super) use serde_core::{{Serialize, Serializer, ser::SerializeMap}};\n\n\
          #[allow(clippy::wildcard_imports)]\npub(super) use super::*;\n\
-         pub(super) use crate::{{json::{{FromJson, NO_FIELD, Reader, Result, deserialize_from_json, read_or_raw, string_enum}}, model::CollectUploads}};\n#[cfg(feature = \"serde-all\")]\npub(super) use crate::json::first_that_fits;\n}}\n",
+         pub(super) use crate::{{api::CollectUploads, json::{{FromJson, NO_FIELD, Reader, Result, deserialize_from_json, read_or_raw, string_enum}}}};\n#[cfg(feature = \"serde-all\")]\npub(super) use crate::json::first_that_fits;\n}}\n",
         modules(files.into_iter()),
         v = model.schema.bot_api,
     )
@@ -114,7 +123,7 @@ fn methods_mod(model: &Model, files: impl IntoIterator<Item = &'static str>) -> 
          {}\n\
          /// What each file of this folder needs.\nmod prelude {{\n#![allow(unused_imports)]\npub(super) use serde_core::{{Serialize, Serializer, ser::SerializeMap}};\n\n\
          #[allow(clippy::wildcard_imports)]\npub(super) use crate::types::*;\n\
-         pub(super) use crate::{{json::{{FromJson, NO_FIELD, Reader, Result, deserialize_from_json}}, method::{{InlineMethod, Method}}, model::CollectUploads, webhook::SecretToken}};\n}}\n",
+         pub(super) use crate::{{api::CollectUploads, json::{{FromJson, NO_FIELD, Reader, Result, deserialize_from_json}}, method::{{InlineMethod, Method}}, secret_token::SecretToken}};\n}}\n",
         modules(files.into_iter()),
         v = model.schema.bot_api,
     )
@@ -126,7 +135,7 @@ fn stale(root: &Path, files: &Files) -> Result<Vec<String>, String> {
         .filter(|(path, text)| fs::read_to_string(root.join(path)).ok().as_ref() != Some(text))
         .map(|(path, _)| path.display().to_string())
         .collect();
-    for folder in ["src/types", "src/methods"] {
+    for folder in [TYPES, METHODS] {
         let Ok(entries) = fs::read_dir(root.join(folder)) else {
             continue;
         };

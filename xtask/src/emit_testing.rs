@@ -65,7 +65,7 @@ fn short(type_: &str) -> String {
 /// A function that decodes the result of any method, for the test that goes through all of them.
 pub(crate) fn decoders(schema: &Schema) -> String {
     let mut out = String::from(
-        "use crate::{Method, methods, types::ParseError};\n\n\
+        "use tower_telegram_types::{Method, methods, types::ParseError};\n\n\
          /// Whether the type of what the method returns can be read from that JSON.\n\
          #[allow(clippy::too_many_lines)]\n\
          pub(super) fn decode(method: &str, result: &str) -> Option<Result<(), ParseError>> {\n\

@@ -13,7 +13,7 @@ pub(crate) fn file(model: &Model) -> String {
         "//! Every method and every type that can hold an upload, by name.\n\n\
          // Some have one such member, others many.\n#![allow(clippy::single_match)]\n\n\
          use tower_telegram::{methods, types};\n\n\
-         use crate::typed::{Attach, Files, Typed};\n\n",
+         use crate::client::typed::{Attach, Files, Typed};\n\n",
     );
     let _ = writeln!(
         out,

@@ -24,10 +24,7 @@ use teloxide::{
 };
 use tgbot::handler::{UpdateHandler, WebhookServer};
 use tokio::net::TcpListener;
-use tower_telegram::{
-    types::{AllowedUpdates, UpdateType},
-    webhook::{SecretToken, Webhook},
-};
+use tower_telegram::{types::{AllowedUpdates, UpdateType}, webhook::{SecretToken, Webhook}};
 
 use crate::{SECRET, TOKEN, bot, calls};
 

@@ -4,12 +4,7 @@ use std::error::Error;
 
 use axum::Router;
 use tokio::net::TcpListener;
-use tower_telegram::{
-    BotToken, Client,
-    methods::{SendMessage, SetWebhook},
-    types::Update,
-    webhook::{SecretToken, Webhook},
-};
+use tower_telegram::{BotToken, Client, methods::{SendMessage, SetWebhook}, types::Update, webhook::{SecretToken, Webhook}};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Error, Telegram, User, typed, world};
-use crate::types::{ChatFullInfo, ChatInviteLink, ChatMember, ForumTopic, Message};
+use tower_telegram_types::types::{ChatFullInfo, ChatInviteLink, ChatMember, ForumTopic, Message};
 
 /// A group, a supergroup or a channel. Clones are the same one.
 ///

@@ -3,7 +3,7 @@
 use std::{fmt, io, time::Duration};
 
 use super::Exchange;
-use crate::types::ParseError;
+use tower_telegram_types::types::ParseError;
 
 /// Why the embedded Telegram could not do what a test asked of it.
 ///

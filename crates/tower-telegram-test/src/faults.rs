@@ -15,7 +15,7 @@ use super::answer::Answer;
 /// sent; for calls, the method and how many calls of it came before. So the same test meets the same faults.
 ///
 /// ```
-/// # use tower_telegram::testing::{Error, Faults, Telegram};
+/// # use tower_telegram_test::{Error, Faults, Telegram};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Error> {
 /// let telegram = Telegram::start().await?;

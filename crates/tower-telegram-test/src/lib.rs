@@ -7,10 +7,10 @@
 //!     client::Error,
 //!     methods::{AnswerCallbackQuery, SendMessage},
 //!     polling::Polling,
-//!     testing::Telegram,
 //!     types::{InlineKeyboardButton, InlineKeyboardMarkup, Update, UpdateKind},
 //!     webhook::Webhook,
 //! };
+//! use tower_telegram_test::Telegram;
 //!
 //! // The bot.
 //! async fn handle(client: Client, update: Update) -> Result<(), Error> {
@@ -93,7 +93,7 @@
 //!    skips every pause; [`Telegram::advance`] moves it on.
 //!
 //! ```
-//! use tower_telegram::testing::{Telegram, Via, update};
+//! use tower_telegram_test::{Telegram, Via, update};
 //! # use tokio::{io::{AsyncReadExt, AsyncWriteExt}, net::TcpListener};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -173,7 +173,7 @@
 //! of each chat, and 100 000 updates that wait (for `getUpdates`, of at most 128 MiB); it
 //! takes 1024 connections at once, and bodies up to [`TelegramBuilder::max_upload`].
 //!
-//! With the example `telegram` it is a program of its own, for bots in any language.
+//! The program `telegram-test-server` is one of its own, for bots in any language.
 
 mod allowed;
 mod answer;
@@ -420,7 +420,7 @@ impl Telegram {
     /// takes that one's place.
     ///
     /// ```no_run
-    /// # use tower_telegram::testing::{Error, Telegram, update};
+    /// # use tower_telegram_test::{Error, Telegram, update};
     /// # async fn example() -> Result<(), Error> {
     /// let telegram = Telegram::start().await?;
     /// // … the bot polls `telegram.api_url()` …

@@ -6,7 +6,7 @@ use super::{
     Chat, Telegram, User, typed,
     world::{self, Kind, People},
 };
-use crate::types::{self, Message};
+use tower_telegram_types::types::{self, Message};
 
 impl Telegram {
     /// A person with that first name, who has started the bot. The same name is the same person.

@@ -17,7 +17,7 @@ use super::{
 /// Without changes it is a `POST` with Telegram's headers, the webhook's secret and an empty body.
 ///
 /// ```
-/// # use tower_telegram::testing::RawRequest;
+/// # use tower_telegram_test::RawRequest;
 /// let wrong_secret = RawRequest::new().body(r#"{"update_id":1}"#).secret("wrong");
 /// let dribbling = RawRequest::new().body("{}").in_pieces(1, std::time::Duration::from_millis(10));
 /// ```

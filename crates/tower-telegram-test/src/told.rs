@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::{Error, Exchange, Telegram};
-use crate::types::Message;
+use tower_telegram_types::types::Message;
 
 /// What the bot was told of what somebody did.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use serde_core::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Call, Error, Telegram, schema};
-use crate::{Method, json::FromJson, types::ParseError};
+use tower_telegram_types::{Method, json::FromJson, types::ParseError};
 
 impl Call {
     /// The call as a method, however it was encoded: in JSON, a form or a multipart body. A file that was
@@ -13,7 +13,8 @@ impl Call {
     /// `None` if it calls another method, or with arguments that don't fit.
     ///
     /// ```
-    /// # use tower_telegram::{methods::SendMessage, testing::Telegram};
+    /// # use tower_telegram_test::Telegram;
+    /// # use tower_telegram_types::methods::SendMessage;
     /// # fn example(telegram: &Telegram) {
     /// for call in telegram.calls() {
     ///     if let Some(sent) = call.method_as::<SendMessage>() {
@@ -71,6 +72,6 @@ impl Telegram {
 
 /// Reads a value of the world as a type.
 pub(super) fn read<T: FromJson>(what: &'static str, value: &Value) -> Result<T, Error> {
-    let read: Result<T, ParseError> = crate::json::from_str(&value.to_string());
+    let read: Result<T, ParseError> = tower_telegram_types::json::from_str(&value.to_string());
     read.map_err(|source| Error::Unreadable { what, source })
 }

@@ -6,8 +6,7 @@ use bytes::Bytes;
 use serde_core::Serialize;
 
 use crate::{
-    client::ApiRequest,
-    json::written,
+    json::write_exact,
     method::InlineMethod,
     types::{Upload, UploadError},
 };
@@ -94,7 +93,7 @@ impl Reply {
         uploads: Vec<Upload>,
     ) -> Result<Self, ReplyError> {
         let mut parameters_at = 0;
-        let json = written(|json| {
+        let json = write_exact(|json| {
             json.extend_from_slice(b"{\"method\":");
             let written = serde_json::to_writer(&mut *json, &*method);
             let at = json.len();
@@ -119,10 +118,9 @@ impl Reply {
         }))
     }
 
-    /// One without files again from its method and its [`json`](Self::json); `None` if these aren't
-    /// what a reply has.
-    #[cfg(feature = "redis")]
-    pub(crate) fn from_parts(method: &str, json: Bytes) -> Option<Self> {
+    /// Restores a reply without files from its method and its [`json`](Self::json), for a store that
+    /// keeps replies; `None` if they aren't a reply's.
+    pub fn from_parts(method: &str, json: Bytes) -> Option<Self> {
         let name = serde_json::to_string(method).ok()?;
         let rest = json.strip_prefix(b"{\"method\":")?;
         let rest = rest.strip_prefix(name.as_bytes())?;
@@ -155,32 +153,27 @@ impl Reply {
         self.0.as_deref().map_or(&[], |payload| &payload.uploads)
     }
 
-    /// Whether Telegram would read all of it, as far as its arguments go.
-    pub(crate) fn check_size(&self) -> Result<(), ReplyError> {
+    /// Checks the length of the arguments.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplyError::TooLarge`] over [`MAX_REPLY_ARGUMENTS`].
+    pub fn check_size(&self) -> Result<(), ReplyError> {
         match self.json().map(Bytes::len) {
             Some(length) if length > MAX_REPLY_ARGUMENTS => Err(ReplyError::TooLarge { length }),
             _ => Ok(()),
         }
     }
 
-    /// The same as a call of the client, for when it can't be the answer; `None` if there is nothing
+    /// The object of the parameters alone, as a call of the method has it; `None` if there is nothing
     /// to do.
-    ///
-    /// # Errors
-    ///
-    /// When the method's name isn't letters and digits, as only one that was given to
-    /// [`raw`](Self::raw) can be.
-    pub fn to_api_request(&self) -> Result<Option<ApiRequest>, crate::client::Error> {
-        let Some(payload) = &self.0 else {
-            return Ok(None);
-        };
-        // The method's name is in the address there, so its member goes.
+    pub fn parameters(&self) -> Option<Bytes> {
+        let payload = self.0.as_deref()?;
         let (_, parameters) = payload.json.split_at(payload.parameters_at);
-        let json = match parameters.first() {
+        Some(match parameters.first() {
             Some(b',') => [b"{", &parameters[1..]].concat().into(),
             _ => Bytes::from_static(b"{}"),
-        };
-        ApiRequest::from_parts(&payload.method, json, payload.uploads.clone()).map(Some)
+        })
     }
 }
 
@@ -346,22 +339,6 @@ mod tests {
     }
 
     #[test]
-    fn e5_a_reply_can_be_called_instead() {
-        let reply = SendMessage::new(42, "a,b").into_reply().unwrap();
-        let call = reply.to_api_request().unwrap().unwrap();
-        assert_eq!(call.method(), "sendMessage");
-        assert_eq!(call.json(), br#"{"chat_id":42,"text":"a,b"}"#);
-        assert_eq!(call.chat_id(), Some(&42.into()));
-        assert!(!call.is_idempotent());
-        let bare = Reply::raw("x", &json!({})).unwrap();
-        assert_eq!(bare.to_api_request().unwrap().unwrap().json(), b"{}");
-        assert!(Reply::nothing().to_api_request().unwrap().is_none());
-        let odd = Reply::raw("x/y", &json!({})).unwrap();
-        assert!(odd.to_api_request().is_err());
-    }
-
-    #[cfg(feature = "redis")]
-    #[test]
     fn d3_a_reply_is_the_same_after_it_was_kept_elsewhere() {
         let replies = [
             SendMessage::new(42, "a \"b\"").into_reply().unwrap(),
@@ -372,8 +349,7 @@ mod tests {
             let again = Reply::from_parts(method, json.clone()).unwrap();
             assert_eq!(again.method(), reply.method());
             assert_eq!(again.json(), reply.json());
-            let call = |reply: &Reply| Some(reply.to_api_request().ok()??.json().to_vec());
-            assert_eq!(call(&again), call(&reply));
+            assert_eq!(again.parameters(), reply.parameters());
         }
         for (method, json) in [
             ("sendMessage", "{\"method\":\"sendPhoto\"}"),

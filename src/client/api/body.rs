@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::{body::Pieces, types::UploadError};
+use crate::{body::chunks::Pieces, types::UploadError};
 
 /// The body of a call: JSON, or `multipart/form-data` where files go with it. Its length is known
 /// unless a reader without one is uploaded.

@@ -11,8 +11,11 @@ use http::{Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::{Error, stall::Stall};
-use crate::read_body::{Limits, ReadBody};
+use super::stall::Stall;
+use crate::{
+    body::collect::{Limits, ReadBody, ReadError},
+    client::Error,
+};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -86,7 +89,13 @@ impl Download {
             read_timeout: None,
         };
         let read = ReadBody::new(self.body, limits).await;
-        read.map_err(crate::read_body::ReadError::into_download_error)
+        read.map_err(|error| match error {
+            ReadError::TooLarge { limit } => {
+                Error::decode(format!("the file has more than {limit} bytes"))
+            }
+            ReadError::Timeout => Error::timeout(true),
+            ReadError::Body(error) => error,
+        })
     }
 
     /// Writes all of it, and returns how many bytes that were. The writer is flushed.
@@ -114,15 +123,15 @@ impl Download {
     #[cfg(feature = "tokio")]
     pub(super) async fn open(path: Box<str>) -> Result<Self, Error> {
         use crate::{
-            body::{Piece, Pieces},
-            upload::{Reader, open_file},
+            body::chunks::{Piece, Pieces, open_file},
+            types::UploadReader,
         };
 
         let opened = open_file(std::path::Path::new(&*path)).await;
         let opened = opened.map_err(|error| Error::transport(error, false))?;
         let (file, length) =
             opened.ok_or_else(|| Error::invalid("the path leads to something else than a file"))?;
-        let reader: Reader = Box::pin(file);
+        let reader: UploadReader = Box::pin(file);
         let piece = Piece::stream(reader.into(), Some(length), None);
         Ok(Self {
             length: Some(length),
@@ -231,7 +240,7 @@ where
 /// A file from this machine's disk.
 #[cfg(feature = "tokio")]
 struct DiskBody {
-    pieces: crate::body::Pieces,
+    pieces: crate::body::chunks::Pieces,
 }
 
 #[cfg(feature = "tokio")]

@@ -5,21 +5,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::Error;
 use crate::{
+    client::Error,
     json::{self, FromJson as _, Reader, Result as Read},
-    words::{HIGHS, ONES, eight},
 };
 
-/// How a result that is an object or a list begins, as Telegram's server writes it.
-const RESULT: &[u8] = br#"{"ok":true,"result":"#;
-
-/// The JSON of the result, or the error that came instead of one. What the result holds is looked into
-/// only by who reads it.
+/// The JSON of the result, or the error that came instead of one.
 pub(super) fn read_answer(status: StatusCode, body: &Bytes) -> Result<Bytes, Error> {
-    if let Some(length) = body.strip_prefix(RESULT).and_then(only_member) {
-        return Ok(body.slice(RESULT.len()..RESULT.len() + length));
-    }
     let text = json::utf8(body).map_err(|_| Error::http(status))?;
     let mut r = Reader::new(text);
     let Ok(answer) = Answer::read(&mut r) else {
@@ -30,99 +22,6 @@ pub(super) fn read_answer(status: StatusCode, body: &Bytes) -> Result<Bytes, Err
         (Some(false), _) => Err(answer.into_error(status)),
         _ => Err(Error::http(status)),
     }
-}
-
-/// The length of an object or a list after which the envelope ends; it isn't read twice for that.
-fn only_member(text: &[u8]) -> Option<usize> {
-    let length = bracketed(text)?;
-    (text[length..].trim_ascii_end() == b"}").then_some(length)
-}
-
-/// The length of what the bracket closes that the text begins with.
-fn bracketed(text: &[u8]) -> Option<usize> {
-    if !matches!(text.first()?, b'{' | b'[') {
-        return None;
-    }
-    let mut passed = Passed::default();
-    let (words, rest) = text.as_chunks::<8>();
-    for (count, word) in words.iter().enumerate() {
-        if !passed.all(u64::from_le_bytes(*word))
-            && let Some(last) = passed.find_end(word)
-        {
-            return Some(count * 8 + last + 1);
-        }
-    }
-    let last = passed.find_end(rest)?;
-    Some(text.len() - rest.len() + last + 1)
-}
-
-/// What the text is in, as far as it was looked at.
-#[derive(Default)]
-struct Passed {
-    brackets: u64,
-    is_string: bool,
-    is_escape: bool,
-}
-
-impl Passed {
-    /// Passes eight bytes at once, if nothing in them needs a closer look: an escape, or the end.
-    #[inline]
-    fn all(&mut self, word: u64) -> bool {
-        let plain = others(word, b'\\') & !word & HIGHS;
-        if plain != HIGHS || self.is_escape {
-            return false;
-        }
-        // How many quotes there are up to each byte. After an odd one it is in a string.
-        let quotes = (!others(word, b'"') >> 7) & ONES;
-        let quotes = (quotes + u64::from(self.is_string)).wrapping_mul(ONES);
-        // As if each square bracket were a curly one.
-        let curly = word | eight(b'{' ^ b'[');
-        let (open, close) = (others(curly, b'{'), others(curly, b'}'));
-        if open & close & HIGHS != HIGHS {
-            let bare = !(quotes << 7) & HIGHS;
-            let (opened, closed) = (count(!open & bare), count(!close & bare));
-            if closed != 0 && closed >= self.brackets {
-                return false;
-            }
-            self.brackets = self.brackets + opened - closed;
-        }
-        self.is_string = (quotes >> 56) & 1 != 0;
-        true
-    }
-
-    /// Passes the bytes up to the one that closes the first bracket.
-    fn find_end(&mut self, bytes: &[u8]) -> Option<usize> {
-        bytes.iter().position(|byte| self.is_end(*byte))
-    }
-
-    fn is_end(&mut self, byte: u8) -> bool {
-        if self.is_escape {
-            self.is_escape = false;
-            return false;
-        }
-        match byte {
-            b'\\' => self.is_escape = self.is_string,
-            b'"' => self.is_string = !self.is_string,
-            _ if self.is_string => {}
-            b'{' | b'[' => self.brackets += 1,
-            b'}' | b']' => {
-                self.brackets -= 1;
-                return self.brackets == 0;
-            }
-            _ => {}
-        }
-        false
-    }
-}
-
-/// The highest bit of each byte of ASCII that is another. The rest is of no use.
-fn others(word: u64, byte: u8) -> u64 {
-    (word ^ eight(byte)).wrapping_add(HIGHS - ONES)
-}
-
-/// How many of the bytes have their highest bit, which is the only one that any has.
-fn count(highs: u64) -> u64 {
-    (highs >> 7).wrapping_mul(ONES) >> 56
 }
 
 #[derive(Default)]
@@ -183,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_is_the_same_by_the_short_way_and_by_the_long() {
+    fn a_result_is_the_same_wherever_it_stands_in_the_envelope() {
         for text in [
             r#"{"a":[1,{"b":"}]\"\\"}],"c":"{"}"#,
             r#"[[],"]",{}]"#,
@@ -201,19 +100,6 @@ mod tests {
             ] {
                 let read = read_answer(StatusCode::OK, &Bytes::from(body.clone()));
                 assert_eq!(read.unwrap(), text, "{body}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_result_ends_at_its_bracket_wherever_that_stands() {
-        let result = r#"{"a":"]}{[","b":[{"c":"\\\"}"},"é}",[]],"d\\":{"e":1}}"#;
-        for before in 0..9 {
-            for after in 0..9 {
-                let (before, after) = ("[".repeat(before), "]".repeat(before) + &"}".repeat(after));
-                let text = format!("{before}{result}{after}");
-                let length = text.len() - after.len() + before.len();
-                assert_eq!(bracketed(text.as_bytes()), Some(length), "{text}");
             }
         }
     }

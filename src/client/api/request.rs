@@ -6,10 +6,11 @@ use bytes::Bytes;
 use http::Extensions;
 use serde_core::Serialize;
 
-use super::{Error, download};
+use super::download;
 use crate::{
-    Method,
-    json::{Reader, Result as Read, utf8, written},
+    Method, Reply,
+    client::Error,
+    json::{Reader, Result as Read, utf8, write_exact},
     types::{ChatId, Upload},
 };
 
@@ -85,12 +86,21 @@ impl ApiRequest {
         Self::from_parts(method, encode(parameters)?, Vec::new())
     }
 
-    /// A call from what a reply consists of.
-    pub(crate) fn from_parts(
-        method: &str,
-        json: Bytes,
-        uploads: Vec<Upload>,
-    ) -> Result<Self, Error> {
+    /// The call that a reply stands for, for when it can't be the response to an update; `None` if
+    /// there is nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// When the method's name isn't letters and digits, as only one that was given to [`Reply::raw`]
+    /// can be.
+    pub fn from_reply(reply: &Reply) -> Result<Option<Self>, Error> {
+        let (Some(method), Some(json)) = (reply.method(), reply.parameters()) else {
+            return Ok(None);
+        };
+        Self::from_parts(method, json, reply.uploads().to_vec()).map(Some)
+    }
+
+    fn from_parts(method: &str, json: Bytes, uploads: Vec<Upload>) -> Result<Self, Error> {
         // It becomes a part of the address.
         if method.is_empty() || !method.bytes().all(|b| b.is_ascii_alphanumeric()) {
             return Err(Error::encode("a method's name is letters and digits"));
@@ -138,7 +148,7 @@ impl ApiRequest {
         }
     }
 
-    pub(super) fn method_name(&self) -> Cow<'static, str> {
+    pub(in crate::client) fn method_name(&self) -> Cow<'static, str> {
         self.method.clone()
     }
 
@@ -218,7 +228,8 @@ impl ApiRequest {
 }
 
 fn encode<P: Serialize + ?Sized>(parameters: &P) -> Result<Bytes, Error> {
-    let json = written(|json| serde_json::to_writer(json, parameters)).map_err(Error::encode)?;
+    let json =
+        write_exact(|json| serde_json::to_writer(json, parameters)).map_err(Error::encode)?;
     if json.first() != Some(&b'{') {
         return Err(Error::encode("the parameters of a method are an object"));
     }
@@ -275,8 +286,31 @@ impl fmt::Debug for ApiRequest {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::methods::{GetMe, GetUpdates, SendMessage};
+    use crate::{
+        IntoReply as _,
+        methods::{GetMe, GetUpdates, SendMessage},
+    };
+
+    #[test]
+    fn e5_a_reply_can_be_called_instead() {
+        let reply = SendMessage::new(42, "a,b").into_reply().unwrap();
+        let call = ApiRequest::from_reply(&reply).unwrap().unwrap();
+        assert_eq!(call.method(), "sendMessage");
+        assert_eq!(call.json(), br#"{"chat_id":42,"text":"a,b"}"#);
+        assert_eq!(call.chat_id(), Some(&42.into()));
+        assert!(!call.is_idempotent());
+        let bare = Reply::raw("x", &json!({})).unwrap();
+        assert_eq!(
+            ApiRequest::from_reply(&bare).unwrap().unwrap().json(),
+            b"{}"
+        );
+        assert!(ApiRequest::from_reply(&Reply::nothing()).unwrap().is_none());
+        let odd = Reply::raw("x/y", &json!({})).unwrap();
+        assert!(ApiRequest::from_reply(&odd).is_err());
+    }
 
     #[test]
     fn f6_a_call_goes_to_another_chat() {

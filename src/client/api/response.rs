@@ -4,8 +4,8 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::{Download, Error};
-use crate::Method;
+use super::Download;
+use crate::{Method, client::Error};
 
 /// What Telegram returned for a call: the JSON of a result, or a file.
 pub struct ApiResponse {

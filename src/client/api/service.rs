@@ -17,19 +17,22 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    ApiBody, ApiRequest, ApiResponse, BotToken, Error, InvalidBaseUrl,
-    address::Address,
-    answer::read_answer,
+    ApiBody, ApiRequest, ApiResponse, InvalidBaseUrl,
     body::Sent,
     download::{self, Download},
     encoding,
+    envelope::read_answer,
     request::Target,
     stall::Stall,
+    url::Address,
 };
 use crate::{
-    body::Pieces,
-    multipart::{self, OpenError},
-    read_body::{Limits, ReadBody},
+    body::{
+        chunks::{self, Pieces},
+        collect::{Limits, ReadBody, ReadError},
+        multipart::{self, OpenError},
+    },
+    client::{BotToken, Error},
 };
 
 /// The most of an answer that is read, also after decompressing it. Telegram's longest is that of
@@ -125,7 +128,7 @@ impl<S> BotApi<S> {
         self
     }
 
-    pub(super) fn set_base_url(
+    pub(in crate::client) fn set_base_url(
         &mut self,
         url: &str,
         token: &BotToken,
@@ -135,7 +138,7 @@ impl<S> BotApi<S> {
         Ok(())
     }
 
-    pub(super) fn with_inner<T>(self, inner: T) -> BotApi<T> {
+    pub(in crate::client) fn with_inner<T>(self, inner: T) -> BotApi<T> {
         BotApi {
             inner,
             address: self.address,
@@ -237,7 +240,7 @@ impl<S> BotApi<S> {
                 Ok(self.send(request, &call))
             }
             Target::Method { json, uploads } => {
-                if uploads.iter().any(crate::types::Upload::needs_opening) {
+                if uploads.iter().any(chunks::needs_opening) {
                     let opening = multipart::open_and_encode(json.clone(), uploads.clone());
                     return Ok(State::Opening {
                         opening: Box::pin(opening),
@@ -396,7 +399,7 @@ where
                     ready!(stall.poll_stalled(body.received() as u64, cx));
                     return Poll::Ready(Err(Error::timeout(true).under(*status)));
                 };
-                let read = read.map_err(|error| error.into_client_error(*status));
+                let read = read.map_err(|error| unread(error, *status));
                 return Poll::Ready(read.and_then(|body| finish(*status, *gzip, body)));
             }
             StateProj::Failed { error } => {
@@ -426,6 +429,15 @@ fn broken(error: impl Into<BoxError>, sent: &Sent) -> Error {
 
 fn polled_again() -> Error {
     Error::encode("the call was polled after it was done")
+}
+
+/// Half a response came, or far too much of one.
+fn unread<E: Into<BoxError>>(error: ReadError<E>, status: StatusCode) -> Error {
+    match error {
+        ReadError::TooLarge { .. } => Error::http(status),
+        ReadError::Timeout => Error::timeout(true).under(status),
+        ReadError::Body(error) => Error::transport(error, true).under(status),
+    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use http::{
     uri::{Authority, Parts, PathAndQuery, Scheme},
 };
 
-use super::{BotToken, Error};
+use crate::client::{BotToken, Error};
 
 /// Where Telegram's own servers are: what [`TELEGRAM_API`](super::TELEGRAM_API) names.
 const TELEGRAM_HOST: &str = "api.telegram.org";

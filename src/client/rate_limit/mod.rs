@@ -79,7 +79,7 @@ use self::{
     store::{Log, Store},
 };
 use super::{ApiRequest, ApiResponse, Error, into_error::IntoError};
-use crate::keyed_queues::KeyedQueues;
+use crate::task::keyed_queue::KeyedQueues;
 
 /// Holds calls back, so that Telegram needn't refuse them. See the [module](self).
 #[derive(Clone)]

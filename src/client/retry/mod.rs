@@ -86,7 +86,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{ApiRequest, ApiResponse, Error, into_error::IntoError};
-use crate::webhook::Deadline;
+use crate::task::Deadline;
 
 /// Up to this part of `retry_after` is added to it, so that calls that were refused together don't
 /// come back together.
@@ -178,7 +178,7 @@ impl RetryPolicy {
         let wait = self.next_wait(error.retry_after());
         let began = self.began.unwrap_or_else(Instant::now);
         let due = call.extensions().get::<Deadline>();
-        let in_time = due.is_none_or(|due| wait.deadline() < due.moment());
+        let in_time = due.is_none_or(|due| wait.deadline() < due.instant());
         (in_time && wait.deadline().duration_since(began) <= self.max_elapsed).then_some(wait)
     }
 

@@ -26,7 +26,8 @@ use rustls::{
 use rustls_platform_verifier::Verifier;
 use tower_service::Service;
 
-use super::{ApiBody, connector::Connector};
+use super::connector::Connector;
+use crate::client::ApiBody;
 
 /// How long making a connection may take, unless told otherwise.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -13,7 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::ApiBody;
+use crate::client::ApiBody;
 
 /// Any [`reqwest::Client`] under [`BotApi`](super::BotApi), with its proxies, certificates and
 /// resolvers.

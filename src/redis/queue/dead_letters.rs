@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{
     Key, QueueError, UpdateQueue,
-    lane::{lane, partition},
+    chat_key::{lane, partition},
     text,
 };
 use crate::{

@@ -16,12 +16,12 @@ use tower_service::Service;
 
 use super::{
     Key, QueueError, UpdateQueue,
-    lane::{lane, partition},
+    chat_key::{lane, partition},
 };
 use crate::{
     redis::{LIFE, millis},
     webhook::{
-        BotId, RawUpdate, Rejection, ReplyBody, delivery::life::retry_after,
+        BotId, RawUpdate, Rejection, ReplyBody, delivery::retry_after::retry_after,
         rejection::empty_response,
     },
 };

@@ -68,10 +68,10 @@
 //! Each update is remembered for 24 hours, in about 150 bytes. It takes three round trips: one to the queue and two around the handler. In a cluster, all of a
 //! queue is in one slot.
 
+mod chat_key;
 mod dead_letters;
 mod enqueue;
 mod error;
-mod lane;
 mod webhook;
 mod worker;
 

@@ -7,8 +7,11 @@ use tokio::time::Instant;
 use tower::ServiceExt as _;
 use tower_service::Service;
 
-use super::{RawUpdate, ReplyBody};
-use crate::{Client, backoff::Backoff};
+use crate::{
+    Client,
+    task::backoff::Backoff,
+    webhook::{RawUpdate, ReplyBody},
+};
 
 /// How long an update that fails is tried again.
 const PATIENCE: Duration = Duration::from_secs(600);

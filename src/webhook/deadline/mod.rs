@@ -59,6 +59,8 @@
 //!
 //! The timer is tokio's: a call must be made within a Tokio runtime with its time driver on.
 
+mod background;
+
 use std::{
     error::Error,
     fmt,
@@ -77,35 +79,11 @@ use tower_service::Service;
 
 use super::{
     RawUpdate, Rejection, ReplyBody,
-    delivery::{Queued, life::retry_after},
-    late,
+    delivery::{Queued, retry_after::retry_after},
     rejection::empty_response,
 };
+pub use crate::task::Deadline;
 use crate::{Client, types::UpdateType};
-
-/// When an answer is due; in the extensions of the request.
-///
-/// A handler that has it can leave undone what wouldn't be done in time.
-/// [`Client::with_deadline`](crate::Client::with_deadline) has the client's layers keep to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Deadline(Instant);
-
-impl Deadline {
-    /// At this moment.
-    pub fn at(moment: Instant) -> Self {
-        Self(moment)
-    }
-
-    /// The moment.
-    pub fn moment(self) -> Instant {
-        self.0
-    }
-
-    /// How long there still is; nothing once it has passed.
-    pub fn remaining(self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
-    }
-}
 
 /// Answers in time. See the [module](self).
 #[derive(Clone, Debug)]
@@ -184,8 +162,8 @@ where
             };
         }
         let due = Instant::now() + self.layer.limit;
-        request.extensions_mut().insert(Deadline(due));
-        let ack = self.layer.ack.as_ref().map(|client| late::Late {
+        request.extensions_mut().insert(Deadline::at(due));
+        let ack = self.layer.ack.as_ref().map(|client| background::Late {
             service: self.inner.clone(),
             update: request.body().clone(),
             extensions: request.extensions().clone(),
@@ -227,7 +205,7 @@ pin_project! {
         },
         // Goes on without this future, if it is acked.
         Movable {
-            future: Option<(Pin<Box<S::Future>>, late::Late<S>)>,
+            future: Option<(Pin<Box<S::Future>>, background::Late<S>)>,
         },
         Gone,
     }

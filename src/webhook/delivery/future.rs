@@ -15,8 +15,8 @@ use tokio::{runtime::Handle, sync::oneshot};
 
 use super::{
     DeliveryKey, DeliveryStore, MemoryStore,
-    flight::{Flying, Shared, has_reply, turned_away},
-    flights::Answer,
+    handle_once::{Flying, Shared, has_reply, turned_away},
+    in_flight::Answer,
 };
 use crate::webhook::{Rejection, ReplyBody};
 

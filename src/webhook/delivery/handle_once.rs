@@ -7,14 +7,14 @@ use http::{Extensions, HeaderValue, Response, StatusCode, header};
 use super::{
     Claim, DeadLetter, DeliveryKey, DeliveryStore, StoreError, Ticket,
     dead_letter::DeadLetterHook,
-    flights::{Answer, Flights, Landed},
-    handling::AnyHandling,
-    life::retry_after,
+    in_flight::{Answer, Flights, Landed},
+    lazy_call::AnyHandling,
+    retry_after::retry_after,
 };
 use crate::{
     Reply,
-    backoff::Backoff,
-    panic::caught,
+    task::backoff::Backoff,
+    task::catch_unwind::caught,
     types::UpdateType,
     webhook::{Failure, RawUpdate, Rejection, ReplyBody, rejection::empty_response},
 };
@@ -431,7 +431,7 @@ mod tests {
     use std::future::ready;
 
     use super::{super::MemoryStore, *};
-    use crate::webhook::{BotId, delivery::flights::Boarding};
+    use crate::webhook::{BotId, delivery::in_flight::Boarding};
 
     #[tokio::test]
     async fn d2_what_has_landed_leaves_its_successor_alone() {

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use tokio::time::Instant;
 
 use super::DeliveryKey;
-use crate::{newest_map::NewestMap, webhook::BotId};
+use crate::{task::newest_map::NewestMap, webhook::BotId};
 
 /// Telegram counts updates up one by one, so ids lie close together: 64 of them share an entry, and
 /// a bit says which are in.

@@ -16,8 +16,8 @@ use tokio::sync::{Notify, futures::OwnedNotified, oneshot};
 
 use super::DeliveryKey;
 use crate::{
-    newest_map::NewestMap,
-    sync::{Mutex, MutexGuard},
+    task::newest_map::NewestMap,
+    task::sync::{Mutex, MutexGuard},
     webhook::ReplyBody,
 };
 

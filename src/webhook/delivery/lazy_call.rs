@@ -12,7 +12,7 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::flights::Answer;
+use super::in_flight::Answer;
 use crate::webhook::{Failure, RawUpdate, ReplyBody};
 
 /// A handler of any service, boxed: it is large, and passes some hands.

@@ -9,11 +9,11 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Claim, DeliveryKey, DeliveryStore, StoreError, Ticket, seen::Seen};
+use super::{Claim, DeliveryKey, DeliveryStore, StoreError, Ticket, handled_ids::Seen};
 use crate::{
     Reply,
-    newest_map::NewestMap,
-    sync::{Mutex, MutexGuard},
+    task::newest_map::NewestMap,
+    task::sync::{Mutex, MutexGuard},
 };
 
 /// How long Telegram tries to deliver an update at most.

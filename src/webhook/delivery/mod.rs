@@ -81,14 +81,14 @@
 //! be dropped anywhere.
 
 mod dead_letter;
-mod drain;
-mod flight;
-mod flights;
-mod handling;
-pub(crate) mod life;
-mod memory;
-mod response_future;
-mod seen;
+mod future;
+mod handle_once;
+mod handled_ids;
+mod in_flight;
+mod lazy_call;
+mod memory_store;
+pub(crate) mod retry_after;
+mod shutdown;
 mod store;
 
 use std::{
@@ -105,16 +105,16 @@ use tower_service::Service;
 
 pub use self::{
     dead_letter::DeadLetter,
-    drain::{DeliveryHandle, ShutdownReport},
-    memory::MemoryStore,
-    response_future::ResponseFuture,
+    future::ResponseFuture,
+    memory_store::MemoryStore,
+    shutdown::{DeliveryHandle, ShutdownReport},
     store::{Claim, DeliveryKey, DeliveryStore, StoreError, Ticket},
 };
 use self::{
     dead_letter::DeadLetterHook,
-    flight::{Luggage, Place, Shared, fly},
-    flights::{Boarding, Flights},
-    handling::Handling,
+    handle_once::{Luggage, Place, Shared, fly},
+    in_flight::{Boarding, Flights},
+    lazy_call::Handling,
 };
 use super::{BotId, RawUpdate, Rejection, ReplyBody};
 

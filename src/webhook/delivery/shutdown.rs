@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{DeliveryKey, flights::Flights};
+use super::{DeliveryKey, in_flight::Flights};
 
 /// Ends the deliveries of a [`DeliveryLayer`](super::DeliveryLayer). Cheap to clone.
 #[derive(Clone, Debug)]

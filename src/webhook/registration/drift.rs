@@ -2,7 +2,8 @@
 
 use std::{fmt, net::IpAddr};
 
-use super::url;
+use tower_telegram_types::set_webhook::is_same_url;
+
 use crate::{
     methods::SetWebhook,
     types::{AllowedUpdates, UpdateType, WebhookInfo},
@@ -33,7 +34,7 @@ pub enum Drift {
 /// compared: Telegram doesn't tell them.
 ///
 /// ```
-/// use tower_telegram::{methods::SetWebhook, setup::{Drift, drift}, types::WebhookInfo};
+/// use tower_telegram::{methods::SetWebhook, webhook::registration::{Drift, drift}, types::WebhookInfo};
 ///
 /// let info: WebhookInfo = serde_json::from_str(
 ///     r#"{"url":"https://bot.example/","has_custom_certificate":false,"pending_update_count":0,"max_connections":40}"#,
@@ -48,7 +49,7 @@ pub fn drift(wanted: &impl AsRef<SetWebhook>, info: &WebhookInfo) -> Vec<Drift> 
         return vec![Drift::Unset];
     }
     let checks = [
-        (Drift::Url, url::same(&wanted.url, &info.url)),
+        (Drift::Url, is_same_url(&wanted.url, &info.url)),
         (Drift::IpAddress, is_address(wanted, info)),
         (
             Drift::MaxConnections,
@@ -124,12 +125,6 @@ fn sent(info: &WebhookInfo) -> impl Iterator<Item = UpdateType> {
     let shown = shown(info);
     let known = UpdateType::ALL.into_iter();
     known.filter(move |kind| shown.contains(*kind))
-}
-
-impl AsRef<Self> for SetWebhook {
-    fn as_ref(&self) -> &Self {
-        self
-    }
 }
 
 impl fmt::Display for Drift {

@@ -292,7 +292,7 @@ mod tests {
     use super::*;
     use crate::{
         client::{ApiRequest, ApiResponse, ErrorKind},
-        setup::InvalidWebhook,
+        webhook::registration::InvalidWebhook,
     };
 
     const URL: &str = "https://bot.example/x";

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::{Drift, WebhookProblem, drift, problem::is_recent};
+use super::{Drift, WebhookProblem, drift};
 use crate::{methods::SetWebhook, types::WebhookInfo};
 
 /// What Telegram's word on the webhook comes to.
@@ -10,7 +10,7 @@ use crate::{methods::SetWebhook, types::WebhookInfo};
 /// ```
 /// use tower_telegram::{
 ///     methods::SetWebhook,
-///     setup::{Health, HealthLimits, WebhookProblem},
+///     webhook::registration::{Health, HealthLimits, WebhookProblem},
 ///     types::WebhookInfo,
 /// };
 ///
@@ -83,13 +83,12 @@ impl Health {
         now: i64,
         limits: HealthLimits,
     ) -> Self {
-        let unsynchronized = info.last_synchronization_error_date;
         Self {
             drift: drift(wanted, info),
             pending: info.pending_update_count,
             is_behind: info.pending_update_count > limits.max_pending,
             problem: info.recent_problem(now, limits.recent),
-            is_unsynchronized: unsynchronized.is_some_and(|at| is_recent(at, now, limits.recent)),
+            is_unsynchronized: info.is_unsynchronized(now, limits.recent),
         }
     }
 

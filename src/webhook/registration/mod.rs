@@ -9,7 +9,7 @@
 //!   (feature `tokio`) keeps watch.
 //!
 //! ```
-//! use tower_telegram::{methods::SetWebhook, setup::InvalidWebhook};
+//! use tower_telegram::{methods::SetWebhook, webhook::registration::InvalidWebhook};
 //!
 //! assert!(SetWebhook::new("https://bot.example/telegram").check().is_ok());
 //!
@@ -20,25 +20,18 @@
 //!
 //! [`SetWebhook::check`]: crate::methods::SetWebhook::check
 
-mod certificate;
-mod check;
 mod drift;
 #[cfg(feature = "tokio")]
 mod ensure;
 mod health;
-mod invalid;
-mod local;
-mod problem;
-mod url;
 #[cfg(feature = "tokio")]
 mod watch;
+
+pub use tower_telegram_types::set_webhook::{InvalidWebhook, LocalSetWebhook, WebhookProblem};
 
 pub use self::{
     drift::{Drift, drift},
     health::{Health, HealthLimits},
-    invalid::InvalidWebhook,
-    local::LocalSetWebhook,
-    problem::WebhookProblem,
 };
 #[cfg(feature = "tokio")]
 pub use self::{

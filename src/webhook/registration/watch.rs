@@ -26,7 +26,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 ///
 /// ```no_run
 /// # use std::time::Duration;
-/// # use tower_telegram::{Client, methods::SetWebhook, setup::WebhookHealth};
+/// # use tower_telegram::{Client, methods::SetWebhook, webhook::registration::WebhookHealth};
 /// # fn start(client: Client) {
 /// let wanted = SetWebhook::new("https://bot.example/telegram");
 /// let health = WebhookHealth::new(client, &wanted).interval(Duration::from_secs(30));
@@ -211,7 +211,7 @@ mod tests {
     use super::*;
     use crate::{
         client::{ApiRequest, ApiResponse},
-        setup::Drift,
+        webhook::registration::Drift,
     };
 
     const URL: &str = "https://bot.example/x";

@@ -11,12 +11,14 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use http_body::{Body, Frame, SizeHint};
 
-use super::rejection::empty_response;
 use crate::{
     Reply, ReplyError,
-    body::Pieces,
-    multipart::{self, OpenError},
-    types::{Upload, UploadError},
+    body::{
+        chunks::{self, Pieces},
+        multipart::{self, OpenError},
+    },
+    types::UploadError,
+    webhook::rejection::empty_response,
 };
 
 /// The body of an answer to Telegram: empty, one JSON object, or `multipart/form-data` where files
@@ -86,7 +88,7 @@ impl ReplyBody {
     }
 
     pub(crate) fn needs_opening(reply: &Reply) -> bool {
-        reply.uploads().iter().any(Upload::needs_opening)
+        reply.uploads().iter().any(chunks::needs_opening)
     }
 
     fn json(reply: Reply) -> Response<Self> {

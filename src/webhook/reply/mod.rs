@@ -38,6 +38,8 @@
 //! # }
 //! ```
 
+mod body;
+
 use std::{
     any::Any,
     convert::Infallible,
@@ -56,7 +58,8 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Failure, Rejection, ReplyBody, rejection::empty_response};
+pub use self::body::ReplyBody;
+use super::{Failure, Rejection, rejection::empty_response};
 use crate::{Client, IntoReply, Reply, ReplyError, client::ErrorKind};
 
 /// Encodes what the handler returns. See the [module](self).

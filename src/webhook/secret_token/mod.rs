@@ -34,16 +34,16 @@
 //! nor what was shown appears in any error, event or `Debug` output; in the request that goes on, the
 //! header is marked as sensitive. A layer further out that logs headers sees it as it came.
 
+mod tokens;
+
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{
-    ResponseFuture,
-    secret::{BotId, SecretTokens},
-};
+pub use self::tokens::{SECRET_TOKEN_HEADER, SecretTokens};
+use super::{BotId, ResponseFuture};
 
 /// Turns away requests that don't show the secret. See the [module](self).
 #[derive(Clone, Debug)]

@@ -2,10 +2,12 @@
 
 use std::{fmt, sync::Arc};
 
-use compact_str::CompactString;
 use http::Request;
 
-use crate::webhook::{BotId, RawUpdate};
+use crate::{
+    types::Str,
+    webhook::{BotId, RawUpdate},
+};
 
 /// Updates that have the same one are handled one after the other: a number, or a text.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -14,7 +16,7 @@ pub struct SequenceKey(Value);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Value {
     Number(i64),
-    Text(CompactString),
+    Text(Str),
 }
 
 impl From<i64> for SequenceKey {

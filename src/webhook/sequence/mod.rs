@@ -66,7 +66,7 @@
 mod key;
 mod lease;
 mod lock;
-mod turn;
+mod permit;
 
 use std::{
     fmt,
@@ -90,11 +90,11 @@ pub use self::{
 };
 use self::{
     key::{Key, KeyOf},
-    turn::{Held, NoTurn, Terms, WaitForTurn},
+    permit::{Held, NoTurn, Terms, WaitForTurn},
 };
-use super::{RawUpdate, Rejection, delivery::life::retry_after};
+use super::{RawUpdate, Rejection, delivery::retry_after::retry_after};
 use crate::{
-    keyed_queues::{KeyedQueues, Place, Room},
+    task::keyed_queue::{KeyedQueues, Place, Room},
     types::UpdateType,
 };
 

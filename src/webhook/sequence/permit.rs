@@ -16,7 +16,7 @@ use super::{
     key::Key,
     lock::{AnyGuard, AnyLock},
 };
-use crate::keyed_queues::{Place, Turn};
+use crate::task::keyed_queue::{Place, Turn};
 
 /// How long an update waits where replicas share the line, unless told otherwise: Telegram gives up
 /// after 60 s, and a `DeadlineLayer` after 50.

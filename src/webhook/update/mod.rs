@@ -49,6 +49,8 @@
 //! must be waited for on a tokio runtime with its time driver on. Without the feature there is no
 //! deadline; put one in front.
 
+mod raw_update;
+
 use std::{
     future::Future,
     mem,
@@ -63,8 +65,9 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{RawUpdate, Rejection};
-use crate::read_body::{Limits, ReadBody};
+pub use self::raw_update::RawUpdate;
+use super::Rejection;
+use crate::body::collect::{Limits, ReadBody, ReadError};
 
 /// Reads the request's body as an update. See the [module](self).
 #[derive(Clone, Copy, Debug)]
@@ -297,6 +300,16 @@ where
                 }
             };
             state.set(new);
+        }
+    }
+}
+
+impl<E> From<ReadError<E>> for Rejection {
+    fn from(error: ReadError<E>) -> Self {
+        match error {
+            ReadError::TooLarge { limit } => Self::TooLarge { limit },
+            ReadError::Timeout => Self::Timeout,
+            ReadError::Body(_) => Self::Interrupted,
         }
     }
 }

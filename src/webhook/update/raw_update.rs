@@ -5,11 +5,9 @@ use std::{any::Any, fmt, sync::Arc};
 use bytes::Bytes;
 use serde_core::de::DeserializeOwned;
 
-use super::find::{self, Found};
 use crate::{
     json::{self, Reader, Result as Read},
     types::{ParseError, Update, UpdateType},
-    words::{HIGHS, eight},
 };
 
 /// An update whose number and type are known, and whose payload is as it came. Cheap to clone.
@@ -37,7 +35,7 @@ impl RawUpdate {
     /// When it isn't an object with an `update_id` from 0 to `i64::MAX` and one key more, each
     /// once (conformance B5).
     pub fn from_bytes(bytes: Bytes) -> Result<Self, ParseError> {
-        match first_two_keys(&bytes) {
+        match parse_prefix(&bytes) {
             Some(head) => Ok(Self::new(head, bytes)),
             None => Self::from_envelope(bytes),
         }
@@ -45,11 +43,11 @@ impl RawUpdate {
 
     #[cold]
     fn from_envelope(bytes: Bytes) -> Result<Self, ParseError> {
-        Ok(Self::new(Head::whole(&bytes)?, bytes))
+        Ok(Self::new(Envelope::parse_full(&bytes)?, bytes))
     }
 
     #[inline]
-    fn new(head: Head, bytes: Bytes) -> Self {
+    fn new(head: Envelope, bytes: Bytes) -> Self {
         Self {
             update_id: head.update_id,
             update_type: head.update_type,
@@ -97,7 +95,7 @@ impl RawUpdate {
         } else {
             let text = json::utf8(&self.bytes)?;
             // A foreign type may pass over what it doesn't know without looking at it.
-            Head::read(text)?;
+            Envelope::read(text)?;
             slot = Some(serde_json::from_str(text).map_err(|e| ParseError::foreign(&e))?);
         }
         slot.ok_or_else(|| ParseError::syntax("unreadable", 0))
@@ -139,11 +137,6 @@ impl RawUpdate {
 
     fn find(&self, path: &[&str]) -> Option<i64> {
         let payload = self.bytes.get(self.payload..)?;
-        match find::number(payload, path) {
-            Found::Number(number) => return Some(number),
-            Found::Nothing => return None,
-            Found::Unusual => {}
-        }
         let mut r = Reader::new(std::str::from_utf8(payload).ok()?);
         for name in path {
             if !r.find(name).ok()? {
@@ -166,15 +159,15 @@ impl fmt::Debug for RawUpdate {
 
 /// What the envelope says.
 #[derive(Debug, PartialEq)]
-struct Head {
+struct Envelope {
     update_id: i64,
     update_type: UpdateType,
     unknown: Option<Arc<str>>,
     payload: usize,
 }
 
-impl Head {
-    fn whole(bytes: &[u8]) -> Result<Self, ParseError> {
+impl Envelope {
+    fn parse_full(bytes: &[u8]) -> Result<Self, ParseError> {
         Self::read(json::utf8(bytes)?)
     }
 
@@ -225,107 +218,56 @@ impl Head {
     }
 }
 
-/// All that the quick look sees, so that one check of the length does for what follows. It needs 59
-/// bytes at most, and hardly an update has fewer than these.
-type Start = [u8; 64];
+/// No type of update has a longer name.
+const MAX_NAME: usize = 32;
 
-/// As Telegram writes it: `{"update_id":N,`, a line's end or none, and the key of a type we know.
-/// `None` for anything else, which isn't an error yet.
+/// The envelope as Telegram writes it: `{"update_id":N,`, a line's end or none, and the key of a type we
+/// know. `None` for anything else, which isn't an error yet.
 #[inline]
-fn first_two_keys(bytes: &[u8]) -> Option<Head> {
-    let padded;
-    let start: &Start = if let Some(start) = bytes.first_chunk() {
-        start
-    } else {
-        padded = with_zeros(bytes);
-        &padded
-    };
-    let rest = start.strip_prefix(b"{\"update_id\":")?;
+fn parse_prefix(bytes: &[u8]) -> Option<Envelope> {
+    let rest = bytes.strip_prefix(b"{\"update_id\":")?;
     let (update_id, rest) = digits(rest)?;
     let rest = match rest.strip_prefix(b",\n\"") {
         Some(rest) => rest,
         None => rest.strip_prefix(b",\"")?,
     };
-    let (name, rest) = rest.split_at_checked(letters(rest)?)?;
+    let length = rest.iter().take(MAX_NAME).position(|byte| *byte == b'"')?;
+    let (name, rest) = rest.split_at(length);
     let rest = rest.strip_prefix(b"\":")?;
     match UpdateType::from_name(name) {
         UpdateType::Unknown => None,
-        update_type => Some(Head {
+        update_type => Some(Envelope {
             update_id,
             update_type,
             unknown: None,
-            payload: start.len() - rest.len(),
+            payload: bytes.len() - rest.len(),
         }),
     }
 }
 
-/// A short body, with zeros for what it lacks. Nothing that is looked for is a zero.
-#[cold]
-fn with_zeros(bytes: &[u8]) -> Start {
-    let mut start = [0; 64];
-    for (to, from) in start.iter_mut().zip(bytes) {
-        *to = *from;
-    }
-    start
-}
-
-/// A number of at most 15 digits, which always fits, and what is behind it. Telegram's have some nine:
-/// eight are read at once.
+/// A number of at most 15 digits, which always fits, and what is behind it.
 #[inline]
 fn digits(text: &[u8]) -> Option<(i64, &[u8])> {
-    if let [b'0', b'0'..=b'9', ..] = text {
+    let length = text
+        .iter()
+        .take(15)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let (digits, rest) = text.split_at(length);
+    if let [] | [b'0', _, ..] = digits {
         return None;
     }
-    // A digit becomes 0 to 9. Exact for the lowest byte that is none, which is the one that counts.
-    let ones = u64::from_le_bytes(*text.first_chunk()?) ^ eight(b'0');
-    let others = (ones | ones.wrapping_add(eight(0x76))) & HIGHS;
-    if others != 0 {
-        let length = others.trailing_zeros() / 8;
-        // They go to the end, behind zeros.
-        let ones = ones.checked_shl(64 - 8 * length)?;
-        return Some((eight_digits(ones), text.get(length as usize..)?));
-    }
-    let mut value = eight_digits(ones);
-    let mut rest = text.get(8..)?;
-    for _ in 8..15 {
-        let [digit @ b'0'..=b'9', more @ ..] = rest else {
-            break;
-        };
-        value = value * 10 + i64::from(digit - b'0');
-        rest = more;
-    }
+    let value = digits
+        .iter()
+        .fold(0, |value, digit| value * 10 + i64::from(digit - b'0'));
     Some((value, rest))
-}
-
-/// By pairs, then fours. The first digit is the lowest byte.
-#[inline]
-fn eight_digits(ones: u64) -> i64 {
-    let pairs = (ones * 10).wrapping_add(ones >> 8);
-    let mask = 0x0000_00ff_0000_00ff;
-    let first = (pairs & mask).wrapping_mul(100 + (1_000_000 << 32));
-    let second = ((pairs >> 16) & mask).wrapping_mul(1 + (10_000 << 32));
-    (first.wrapping_add(second) >> 32).cast_signed()
-}
-
-/// How many letters and underscores there are, if a name of a type can be that long. They have a bit
-/// that quotes don't have; what else has it is no type's name.
-#[inline]
-fn letters(text: &[u8]) -> Option<usize> {
-    for at in [0, 8, 16, 24] {
-        let word = u64::from_le_bytes(*text.get(at..)?.first_chunk()?);
-        let others = !word & eight(0x40);
-        if others != 0 {
-            return Some(at + others.trailing_zeros() as usize / 8);
-        }
-    }
-    None
 }
 
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
 
-    use super::{Head, RawUpdate, first_two_keys};
+    use super::{Envelope, RawUpdate, parse_prefix};
     use crate::types::{Update, UpdateType};
 
     fn raw(text: &str) -> RawUpdate {
@@ -333,9 +275,9 @@ mod tests {
     }
 
     /// As it is, and with spaces behind it, so that it isn't short.
-    fn quick(text: &str) -> Option<Head> {
-        let found = first_two_keys(text.as_bytes());
-        assert_eq!(found, first_two_keys(format!("{text:<64}").as_bytes()));
+    fn quick(text: &str) -> Option<Envelope> {
+        let found = parse_prefix(text.as_bytes());
+        assert_eq!(found, parse_prefix(format!("{text:<64}").as_bytes()));
         found
     }
 
@@ -350,7 +292,11 @@ mod tests {
                 ] {
                     let head = quick(&text).unwrap();
                     assert_eq!((head.update_id, head.update_type), (number, kind), "{text}");
-                    assert_eq!(head, Head::whole(text.as_bytes()).unwrap(), "{text}");
+                    assert_eq!(
+                        head,
+                        Envelope::parse_full(text.as_bytes()).unwrap(),
+                        "{text}"
+                    );
                 }
             }
         }
@@ -383,9 +329,9 @@ mod tests {
     fn b6_a_body_of_any_length_is_read_the_same() {
         const BODY: &str =
             "{\"update_id\":987654321,\n\"poll\":[                                ]}";
-        let head = Head::whole(BODY.as_bytes()).unwrap();
+        let head = Envelope::parse_full(BODY.as_bytes()).unwrap();
         for length in 0..BODY.len() {
-            let found = first_two_keys(&BODY.as_bytes()[..length]);
+            let found = parse_prefix(&BODY.as_bytes()[..length]);
             assert_eq!(found.as_ref(), (length >= head.payload).then_some(&head));
         }
     }

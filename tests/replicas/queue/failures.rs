@@ -7,7 +7,7 @@ use std::sync::{
 
 use std::future::pending;
 
-use super::bench::{
+use super::support::{
     Asked, Book, Calls, Hand, done, failed, fill, message, queue, status, until_empty,
     until_updates,
 };
@@ -41,7 +41,7 @@ async fn d6_an_update_that_fails_again_and_again_is_a_dead_letter_and_its_chat_g
         }
     };
     let worker = || {
-        let queue = super::bench::queue(&server);
+        let queue = super::support::queue(&server);
         queue.worker(Calls::default().client()).max_attempts(3)
     };
     let hand = Hand::start_with(worker, handler);
@@ -105,7 +105,7 @@ async fn d6_an_update_that_kills_its_worker_is_given_up_too() {
     };
     let (queue, book) = (queue(&server).lease(SECOND / 5), Book::default());
     let worker = || {
-        let queue = super::bench::queue(&server).lease(SECOND / 5);
+        let queue = super::support::queue(&server).lease(SECOND / 5);
         queue.worker(Calls::default().client()).max_attempts(2)
     };
     fill(&queue, [message(1, 7), message(2, 7)]).await;
@@ -121,7 +121,7 @@ async fn d6_an_update_that_kills_its_worker_is_given_up_too() {
         book.until_begun(1, times).await;
         hand.kill();
     }
-    let hand = Hand::start_with(worker, super::bench::succeeding(&book));
+    let hand = Hand::start_with(worker, super::support::succeeding(&book));
     until_empty(&queue).await;
     hand.stop().await;
     assert_eq!((book.succeeded(), book.begun(1)), (vec![2], 2));

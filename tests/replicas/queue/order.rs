@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::{sync::Semaphore, time::sleep};
 
-use super::bench::{
+use super::support::{
     Asked, Book, Calls, Entry, Hand, done, failed, fill, message, queue, status, until_empty,
 };
 use crate::replicas::server::{SECOND, Server};
@@ -120,7 +120,7 @@ async fn no_more_run_at_once_than_are_to() {
     fill(&queue, (0..20).map(|id| message(id, id))).await;
     let worker = queue.worker(Calls::default().client()).concurrency(3);
     let hand = Hand::start_with(|| worker, handler);
-    super::bench::until(|| book.entries().len() >= 3, "three begin").await;
+    super::support::until(|| book.entries().len() >= 3, "three begin").await;
     // Any more would have begun by now.
     sleep(SECOND / 4).await;
     assert_eq!(book.entries().len(), 3);
@@ -143,7 +143,7 @@ async fn d12_updates_whose_answer_got_lost_are_taken_nevertheless() {
         .timeout(SECOND / 5)
         .worker(Calls::default().client())
         .poll_every(Duration::from_millis(5));
-    let hand = Hand::start_with(|| worker, super::bench::succeeding(&book));
+    let hand = Hand::start_with(|| worker, super::support::succeeding(&book));
     fill(&queue, [message(1, 1)]).await;
     book.until_succeeded(1).await;
     until_empty(&queue).await;

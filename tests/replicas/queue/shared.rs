@@ -17,7 +17,7 @@ use tower_telegram::{
     webhook::{BotId, SequenceLayer, Webhook},
 };
 
-use super::bench::{
+use super::support::{
     Asked, Book, Calls, Hand, bot_of, done, fill, message, nothing, queue, replied, status,
     until_empty,
 };

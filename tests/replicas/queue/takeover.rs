@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::bench::{
+use super::support::{
     Asked, Book, Calls, Entry, Hand, deliver_until_taken, done, fill, message, queue, status,
     succeeding, until, until_empty, until_updates,
 };
@@ -81,7 +81,7 @@ async fn d11_a_worker_that_hung_notes_nothing_that_is_another_ones_by_now() {
         }
     };
     let worker = |server: &Server| {
-        let queue = super::bench::queue(server).partitions(1);
+        let queue = super::support::queue(server).partitions(1);
         queue.worker(Calls::default().client())
     };
     let first = Hand::start_with(|| worker(&server), hanging);
@@ -161,7 +161,7 @@ async fn d10_a_worker_that_is_told_to_stop_finishes_and_leaves_the_rest_to_other
         }
     };
     let worker = || {
-        let queue = super::bench::queue(&server).lease(lease);
+        let queue = super::support::queue(&server).lease(lease);
         queue.worker(Calls::default().client())
     };
     let mut leaving = Hand::start_with(worker, slow);
@@ -200,7 +200,7 @@ async fn d10_what_does_not_end_is_cut_off_and_begun_again_by_another() {
         }
     };
     let worker = || {
-        let queue = super::bench::queue(&server).lease(lease);
+        let queue = super::support::queue(&server).lease(lease);
         let worker = queue.worker(Calls::default().client());
         worker.shutdown_timeout(SECOND / 10)
     };

@@ -9,7 +9,7 @@ use tower_telegram::{
     webhook::{BotId, RawUpdate, SECRET_TOKEN_HEADER, SecretToken, Webhook},
 };
 
-use super::bench::{
+use super::support::{
     Book, Calls, Hand, assert_come_again_later, deliver, deliver_until_taken, failed, fill,
     message, queue, status, succeeding, until_empty,
 };
@@ -170,7 +170,7 @@ async fn it_works_in_a_cluster() {
     fill(&queue, (0..50).map(|id| message(id, id % 7))).await;
     let failing = {
         let book = book.clone();
-        move |asked: super::bench::Asked| {
+        move |asked: super::support::Asked| {
             let book = book.clone();
             async move {
                 let id = asked.body().update_id();
@@ -178,7 +178,7 @@ async fn it_works_in_a_cluster() {
                     return Ok(failed());
                 }
                 book.succeed(id);
-                Ok(super::bench::done())
+                Ok(super::support::done())
             }
         }
     };

@@ -12,12 +12,7 @@ use http_body_util::Full;
 use peers::{SECRET, bot, corpus::bodies, parsers::PARSERS};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tower::{Service, ServiceExt as _};
-use tower_telegram::{
-    client::ApiRequest,
-    methods::SendMessage,
-    types::{AllowedUpdates, UpdateType},
-    webhook::{ReplyBody, SecretToken, Webhook},
-};
+use tower_telegram::{client::ApiRequest, methods::SendMessage, types::{AllowedUpdates, UpdateType}, webhook::{ReplyBody, SecretToken, Webhook}};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;

@@ -1,11 +1,11 @@
 //! A Telegram for any bot, in any language: a Bot API server on this machine, and you are the user.
 //!
-//! `cargo run --example telegram` prints its address and a token. Point the bot there (`api_url`,
+//! It prints its address and a token. Point the bot there (`api_url`,
 //! `base_url`, `apiRoot` …) and type: each line is a message to the bot, and what the bot calls is
 //! printed. It may poll, or set a webhook on this machine; what you type before waits for it.
 //!
 //! ```text
-//! telegram [--listen ADDRESS] [--token TOKEN] [--chat ID] [--timeout SECONDS]
+//! telegram-test-server [--listen ADDRESS] [--token TOKEN] [--chat ID] [--timeout SECONDS]
 //!          [--say TEXT]… [--script FILE] [-- COMMAND ARGUMENT…]
 //! ```
 //!
@@ -27,18 +27,17 @@ use std::{
     time::Duration,
 };
 
-use example_bot::{say, stop_signal};
 use serde_json::Value;
 use tokio::{
     process::{Child, Command},
     sync::mpsc,
     time::timeout,
 };
-use tower_telegram::testing::{Call, Telegram, Via, update};
+use tower_telegram_test::{Call, Telegram, Via, update};
 
 type Failure = Box<dyn std::error::Error>;
 
-const USAGE: &str = "usage: telegram [--listen ADDRESS] [--token TOKEN] [--chat ID] \
+const USAGE: &str = "usage: telegram-test-server [--listen ADDRESS] [--token TOKEN] [--chat ID] \
     [--timeout SECONDS] [--say TEXT] [--script FILE] [-- COMMAND ARGUMENT]";
 
 #[tokio::main(flavor = "current_thread")]
@@ -46,7 +45,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            let line = format!("telegram: {failure}\n");
+            let line = format!("telegram-test-server: {failure}\n");
             // There is nobody left to tell.
             drop(io::stderr().write_all(line.as_bytes()));
             ExitCode::FAILURE
@@ -305,4 +304,28 @@ fn show(call: &Call) {
         line.push(format!("→ {} {error}", call.response["error_code"]));
     }
     say(&line.join(" "));
+}
+
+/// Done when the process is told to stop, by a signal or Ctrl-C, counted from now on.
+#[cfg(unix)]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    Ok(async { drop(tokio::signal::ctrl_c().await) })
+}
+
+#[allow(clippy::print_stdout)]
+fn say(line: &str) {
+    println!("{line}");
 }

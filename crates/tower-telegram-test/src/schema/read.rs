@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Field, Method, Schema, list_of};
-use crate::testing::{args, call::UploadedFile};
+use crate::{args, call::UploadedFile};
 
 /// What is wrong with a value, in the server's words.
 type Problem = String;

@@ -1,7 +1,7 @@
 //! Every method of the schema, called with no more than it needs.
 
 use super::{decoders::decode, *};
-use crate::testing::schema::{self, Method};
+use crate::schema::{self, Method};
 
 /// What the method needs, as far as the schema knows it.
 fn arguments(method: &Method) -> Map<String, Value> {

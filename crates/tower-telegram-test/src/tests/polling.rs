@@ -1,7 +1,7 @@
 use tokio::time::Instant;
 
 use super::*;
-use crate::testing::{answer::Answer, args::Args};
+use crate::{answer::Answer, args::Args};
 
 const CONFLICT: &str = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running";
 

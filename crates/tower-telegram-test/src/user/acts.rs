@@ -3,14 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{User, emoji};
+use tower_telegram_types::types::Message;
+
 use crate::{
-    testing::{
-        Error, Told,
-        state::now,
-        told::{not_possible, not_told},
-        world::Kind,
-    },
-    types::Message,
+    Error, Told,
+    state::now,
+    told::{not_possible, not_told},
+    world::Kind,
 };
 
 impl User {

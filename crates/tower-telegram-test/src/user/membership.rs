@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::User;
-use crate::testing::{
+use crate::{
     Chat, Error, Told,
     state::now,
     told::not_possible,
@@ -76,7 +76,7 @@ impl User {
         };
         if known.status(bot_id) != "administrator" {
             let why = "it is not an administrator of the chat";
-            return Err(crate::testing::told::not_told("chat_join_request", why));
+            return Err(crate::told::not_told("chat_join_request", why));
         }
         known.requests.retain(|id| *id != self.id);
         known.requests.push(self.id);
@@ -197,7 +197,7 @@ impl User {
             let bot = known.members.get(&bot_id);
             if !bot.is_some_and(world::is_in) {
                 let why = "the bot is not in the chat";
-                return Err(crate::testing::told::not_told("change", why));
+                return Err(crate::told::not_told("change", why));
             }
             let is_administrator = known.status(bot_id) == "administrator";
             if known.kind != Kind::Channel {

@@ -16,7 +16,7 @@ use super::{
     typed,
     world::{self, Kind},
 };
-use crate::types::Message;
+use tower_telegram_types::types::Message;
 
 /// A person, and the chat in which the person acts: the private chat with the bot, or the one given with
 /// [`in_chat`](Self::in_chat). Clones are the same person.

@@ -3,11 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::User;
-use crate::{
+use tower_telegram_types::{
     methods::{AnswerPreCheckoutQuery, AnswerShippingQuery},
-    testing::{Error, Sent, told::not_possible},
     types::Message,
 };
+
+use crate::{Error, Sent, told::not_possible};
 
 impl User {
     /// Pays an invoice: asks the bot about the shipment, if the price depends on it, and whether it takes the
@@ -17,7 +18,7 @@ impl User {
     /// # Errors
     ///
     /// As with every act, see [`User`]; [`Error::NoCall`] if the bot doesn't answer within
-    /// [`patience`](crate::testing::TelegramBuilder::patience), [`Error::PaymentRefused`] if it says no, and
+    /// [`patience`](crate::TelegramBuilder::patience), [`Error::PaymentRefused`] if it says no, and
     /// [`Error::NotPossible`] if there is no invoice in the message.
     pub async fn pays(&self, message: &Message) -> Result<Sent, Error> {
         let (shown, hidden) = self.invoice(message)?;

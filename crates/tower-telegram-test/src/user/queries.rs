@@ -3,16 +3,17 @@
 use serde_json::{Value, json};
 
 use super::{User, sends::no_button};
-use crate::{
+use tower_telegram_types::{
     Method,
     methods::{AnswerCallbackQuery, AnswerInlineQuery},
-    testing::{
-        Call, Error, Sent, Telegram, Told,
-        told::{not_possible, not_told},
-        typed,
-        world::{self, Choice},
-    },
     types::Message,
+};
+
+use crate::{
+    Call, Error, Sent, Telegram, Told,
+    told::{not_possible, not_told},
+    typed,
+    world::{self, Choice},
 };
 
 /// A pressed button, of which the bot was told with a callback query.
@@ -31,7 +32,7 @@ impl Press {
     ///
     /// # Errors
     ///
-    /// [`Error::NoCall`] if it doesn't within [`patience`](crate::testing::TelegramBuilder::patience).
+    /// [`Error::NoCall`] if it doesn't within [`patience`](crate::TelegramBuilder::patience).
     pub async fn answer(&self) -> Result<AnswerCallbackQuery, Error> {
         self.telegram.answered("callback_query_id", &self.id).await
     }
@@ -55,7 +56,7 @@ impl InlineQuery {
     ///
     /// # Errors
     ///
-    /// [`Error::NoCall`] if it doesn't within [`patience`](crate::testing::TelegramBuilder::patience).
+    /// [`Error::NoCall`] if it doesn't within [`patience`](crate::TelegramBuilder::patience).
     pub async fn answer(&self) -> Result<AnswerInlineQuery, Error> {
         self.telegram.answered("inline_query_id", &self.id).await
     }
@@ -168,7 +169,7 @@ impl User {
     /// # Errors
     ///
     /// As with every act, see [`User`]; [`Error::NoCall`] if the query isn't answered within
-    /// [`patience`](crate::testing::TelegramBuilder::patience), [`Error::NotPossible`] if there is no such result.
+    /// [`patience`](crate::TelegramBuilder::patience), [`Error::NotPossible`] if there is no such result.
     pub async fn chooses(&self, query: &InlineQuery, result_id: &str) -> Result<Sent, Error> {
         let state = &self.telegram.inner.state;
         let find = |call: &Call| {

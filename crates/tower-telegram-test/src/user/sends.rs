@@ -4,17 +4,16 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::{User, update_type};
+use tower_telegram_types::types::Message;
+
 use crate::{
-    testing::{
-        Error, Sent,
-        files::Content,
-        format, schema,
-        state::now,
-        told::not_possible,
-        typed,
-        world::{self, Kind},
-    },
-    types::Message,
+    Error, Sent,
+    files::Content,
+    format, schema,
+    state::now,
+    told::not_possible,
+    typed,
+    world::{self, Kind},
 };
 
 impl User {

@@ -7,7 +7,7 @@ use super::{
     member::{self, Rights},
     request::{Request, bad},
 };
-use crate::testing::answer::Answer;
+use crate::answer::Answer;
 
 impl People {
     /// `banChatMember` and its siblings.

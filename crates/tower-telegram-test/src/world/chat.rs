@@ -10,7 +10,7 @@ use super::{
     request::{Request, bad, forbidden},
     topics::Topic,
 };
-use crate::testing::answer::Answer;
+use crate::answer::Answer;
 
 const MAX_MESSAGES: usize = 10_000;
 const MAX_MADE_UP: usize = 10_000;

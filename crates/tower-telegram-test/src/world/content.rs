@@ -6,7 +6,7 @@ use super::{
     markup, media, poll,
     request::{Request, bad},
 };
-use crate::testing::{
+use crate::{
     answer::Answer,
     format::{self, Formatted},
     schema,

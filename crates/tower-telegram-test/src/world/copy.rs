@@ -7,7 +7,7 @@ use super::{
     message::content_of,
     request::{Request, bad},
 };
-use crate::testing::answer::Answer;
+use crate::answer::Answer;
 
 impl People {
     /// `forwardMessage` and `forwardMessages`.

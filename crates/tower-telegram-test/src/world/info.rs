@@ -7,7 +7,7 @@ use super::{
     member::Rights,
     request::{Request, bad},
 };
-use crate::testing::{answer::Answer, schema};
+use crate::{answer::Answer, schema};
 
 impl People {
     /// `getChat` and what changes a chat.

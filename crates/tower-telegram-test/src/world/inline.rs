@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::People;
-use crate::testing::{format, schema};
+use crate::{format, schema};
 
 /// A result of an inline query that somebody chooses.
 #[derive(Clone, Debug)]

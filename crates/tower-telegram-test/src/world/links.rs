@@ -7,7 +7,7 @@ use super::{
     member::Rights,
     request::{Request, bad},
 };
-use crate::testing::answer::Answer;
+use crate::answer::Answer;
 
 impl People {
     /// `createChatInviteLink` and its siblings.

@@ -6,7 +6,7 @@ use super::{
     People, Reply, content,
     request::{Request, bad},
 };
-use crate::testing::{
+use crate::{
     answer::Answer,
     schema::{self, FileArgument},
 };

@@ -6,7 +6,7 @@ use super::{
     People, Reply,
     request::{Request, bad},
 };
-use crate::testing::schema;
+use crate::schema;
 
 /// A right that a chat's administrators may have or lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -47,7 +47,7 @@ use super::{
     state::State,
     typed,
 };
-use crate::types::Message;
+use tower_telegram_types::types::Message;
 
 /// The world's answer to a call: its result, or why there is none.
 type Reply = Result<Value, Answer>;

@@ -6,7 +6,7 @@ use super::{
     People, Reply,
     request::{Request, bad},
 };
-use crate::testing::answer::Answer;
+use crate::answer::Answer;
 
 /// The poll of `sendPoll`.
 pub(super) fn new(r: &Request<'_>) -> Result<Value, Answer> {

@@ -66,7 +66,7 @@ fn life(kind: &str) -> Duration {
     })
 }
 
-fn check(r: &Request<'_>) -> Result<(), crate::testing::answer::Answer> {
+fn check(r: &Request<'_>) -> Result<(), crate::answer::Answer> {
     match r.method.name {
         "answerCallbackQuery" if r.text("text").chars().count() > 200 => {
             Err(bad("MESSAGE_TOO_LONG"))

@@ -2,9 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::testing::{
-    answer::Answer, args::Args, call::UploadedFile, schema::Method, state::State,
-};
+use crate::{answer::Answer, args::Args, call::UploadedFile, schema::Method, state::State};
 
 pub(super) struct Request<'a> {
     pub(super) state: &'a State,

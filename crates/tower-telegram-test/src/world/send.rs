@@ -6,7 +6,7 @@ use super::{
     People, Reply, content, media,
     request::{Request, bad},
 };
-use crate::testing::answer::Answer;
+use crate::answer::Answer;
 
 impl People {
     pub(super) fn send(&mut self, r: &Request<'_>) -> Reply {

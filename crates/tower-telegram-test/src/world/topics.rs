@@ -9,7 +9,7 @@ use super::{
     member::Rights,
     request::{Request, bad},
 };
-use crate::testing::answer::Answer;
+use crate::answer::Answer;
 
 /// The topic that every forum has, which messages don't name.
 const GENERAL: i64 = 1;

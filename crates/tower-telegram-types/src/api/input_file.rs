@@ -6,9 +6,9 @@ use serde_core::{Serialize, Serializer};
 use tokio::io::AsyncRead;
 
 use super::Str;
+use crate::api::upload::{ProgressHook, Upload, UploadProgress};
 #[cfg(feature = "serde-all")]
 use crate::json::{FromJson, Reader, deserialize_from_json};
-use crate::upload::{ProgressHook, Upload, UploadProgress};
 
 /// A file for Telegram: one it has already, one it is to fetch, or one that is uploaded.
 ///

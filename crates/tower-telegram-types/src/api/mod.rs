@@ -11,10 +11,20 @@ mod provider_token;
 mod str;
 mod update;
 mod update_type;
+pub(crate) mod upload;
 
 pub(crate) use self::input_file::CollectUploads;
+#[cfg(feature = "tokio")]
+pub use self::upload::UploadReader;
 pub use self::{
-    allowed_updates::AllowedUpdates, chat_id::ChatId, input_file::InputFile, message::CommandCall,
-    message_or_true::MessageOrTrue, provider_token::ProviderToken, str::Str, update::Update,
+    allowed_updates::AllowedUpdates,
+    chat_id::ChatId,
+    input_file::InputFile,
+    message::CommandCall,
+    message_or_true::MessageOrTrue,
+    provider_token::ProviderToken,
+    str::Str,
+    update::Update,
     update_type::UnknownUpdateType,
+    upload::{Upload, UploadError, UploadProgress, UploadSource},
 };

@@ -1,13 +1,6 @@
 //! The string type of the generated API.
 
-use std::{
-    borrow::Borrow,
-    cmp::Ordering,
-    fmt,
-    hash::{Hash, Hasher},
-    ops::{Deref, Range},
-    sync::Arc,
-};
+use std::{borrow::Borrow, fmt, ops::Deref};
 
 use compact_str::CompactString;
 use serde_core::{Deserialize, Deserializer, Serialize, Serializer};
@@ -20,9 +13,6 @@ use crate::json::{FromJson, Reader, Result};
 /// bytes of them need no allocation. It dereferences to [`str`] and is made with `into()`; how it
 /// keeps its text is nobody's business, so that it can change without breaking anyone.
 ///
-/// Where an update has many longer strings, as a large keyboard does, some of them share their memory, and one of
-/// those keeps 1 KiB of it as long as it is kept. A [`String`] made of it doesn't.
-///
 /// ```
 /// use tower_telegram::types::Str;
 ///
@@ -30,56 +20,18 @@ use crate::json::{FromJson, Reader, Result};
 /// assert_eq!(name, "Ada");
 /// assert!(name.starts_with('A'));
 /// ```
-#[derive(Clone)]
-pub struct Str(Kept);
-
-#[derive(Clone)]
-enum Kept {
-    Own(CompactString),
-    /// Small enough to take no more room than the other.
-    Part {
-        of: Arc<Box<str>>,
-        start: u32,
-        end: u32,
-    },
-}
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Str(CompactString);
 
 impl Str {
-    /// As many bytes are kept without an allocation.
-    pub(crate) const IN_PLACE: usize = size_of::<CompactString>();
-
     /// The text.
     #[inline]
     pub fn as_str(&self) -> &str {
-        match &self.0 {
-            Kept::Own(text) => text,
-            Kept::Part { of, start, end } => {
-                let range = *start as usize..*end as usize;
-                of.get(range).unwrap_or_default()
-            }
-        }
-    }
-
-    /// What stands there in a piece, which it shares.
-    pub(crate) fn part(of: &Arc<Box<str>>, at: Range<usize>) -> Self {
-        match (u32::try_from(at.start), u32::try_from(at.end)) {
-            (Ok(start), Ok(end)) => Self(Kept::Part {
-                of: Arc::clone(of),
-                start,
-                end,
-            }),
-            _ => Self::from(&of[at]),
-        }
+        &self.0
     }
 
     fn own(text: impl Into<CompactString>) -> Self {
-        Self(Kept::Own(text.into()))
-    }
-}
-
-impl Default for Str {
-    fn default() -> Self {
-        Self::own("")
+        Self(text.into())
     }
 }
 
@@ -144,36 +96,7 @@ impl From<&Self> for Str {
 
 impl From<Str> for String {
     fn from(text: Str) -> Self {
-        match text.0 {
-            Kept::Own(text) => text.into(),
-            Kept::Part { .. } => text.as_str().into(),
-        }
-    }
-}
-
-impl PartialEq for Str {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
-    }
-}
-
-impl Eq for Str {}
-
-impl PartialOrd for Str {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Str {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.as_str().cmp(other.as_str())
-    }
-}
-
-impl Hash for Str {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_str().hash(state);
+        text.0.into()
     }
 }
 
@@ -228,12 +151,6 @@ impl<'de> Deserialize<'de> for Str {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        cmp::Ordering,
-        hash::{BuildHasher as _, RandomState},
-        sync::Arc,
-    };
-
     use super::Str;
 
     #[test]
@@ -254,22 +171,8 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_as_good_as_a_text_of_its_own() {
-        let piece = Arc::new(Box::from("a: über 😀, b"));
-        let part = Str::part(&piece, 3..13);
-        let own = Str::from("über 😀");
-        assert_eq!(part, own);
-        assert_eq!(part.cmp(&own), Ordering::Equal);
-        let hasher = RandomState::new();
-        assert_eq!(hasher.hash_one(&part), hasher.hash_one(&own));
-        assert_eq!(String::from(part.clone()), String::from(own));
-        drop(piece);
-        assert_eq!(part, "über 😀");
-    }
-
-    #[test]
     fn an_option_costs_nothing() {
-        assert_eq!(size_of::<Str>(), Str::IN_PLACE);
+        assert_eq!(size_of::<Str>(), 24);
         assert_eq!(size_of::<Option<Str>>(), size_of::<Str>());
     }
 }

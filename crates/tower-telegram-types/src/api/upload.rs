@@ -9,7 +9,7 @@ use std::{
 };
 #[cfg(feature = "tokio")]
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     pin::Pin,
     sync::{Mutex, PoisonError},
 };
@@ -18,11 +18,11 @@ use bytes::Bytes;
 #[cfg(feature = "tokio")]
 use tokio::io::AsyncRead;
 
-use crate::{body::Piece, types::Str};
+use crate::types::Str;
 
-/// What is read as it goes.
+/// A reader that is uploaded as it is read.
 #[cfg(feature = "tokio")]
-pub(crate) type Reader = Pin<Box<dyn AsyncRead + Send>>;
+pub type UploadReader = Pin<Box<dyn AsyncRead + Send>>;
 
 /// The content of a file that is uploaded with a request. Cheap to clone.
 #[derive(Clone)]
@@ -41,7 +41,7 @@ enum Source {
     #[cfg(feature = "tokio")]
     Reader {
         /// Gone once it has been read from.
-        reader: Mutex<Option<Reader>>,
+        reader: Mutex<Option<UploadReader>>,
         length: Option<u64>,
     },
 }
@@ -69,7 +69,7 @@ impl Upload {
     }
 
     #[cfg(feature = "tokio")]
-    pub(crate) fn from_reader(file_name: Str, reader: Reader, length: Option<u64>) -> Self {
+    pub(crate) fn from_reader(file_name: Str, reader: UploadReader, length: Option<u64>) -> Self {
         let reader = Mutex::new(Some(reader));
         Self::new(file_name, Source::Reader { reader, length })
     }
@@ -117,50 +117,24 @@ impl Upload {
         }
     }
 
-    /// Whether a file must be opened before its length is known.
-    pub(crate) fn needs_opening(&self) -> bool {
+    /// Where the content comes from.
+    pub fn source(&self) -> UploadSource<'_> {
         match &*self.source {
+            Source::Bytes(bytes) => UploadSource::Bytes(bytes),
             #[cfg(feature = "tokio")]
-            Source::Path(_) => true,
-            _ => false,
+            Source::Path(path) => UploadSource::Path(path),
+            #[cfg(feature = "tokio")]
+            Source::Reader { length, .. } => UploadSource::Reader { length: *length },
         }
     }
 
-    /// What goes into the body; a path is opened.
-    #[cfg_attr(not(feature = "tokio"), allow(clippy::unused_async))]
-    pub(crate) async fn open(&self) -> Result<Piece, UploadError> {
-        match &*self.source {
-            #[cfg(feature = "tokio")]
-            Source::Path(path) => {
-                let opened = open_file(path).await?;
-                let (file, length) = opened.ok_or(UploadError(Reason::NotAFile))?;
-                let opened: Reader = Box::pin(file);
-                Ok(Piece::stream(
-                    opened.into(),
-                    Some(length),
-                    self.progress.clone(),
-                ))
-            }
-            _ => Ok(self.piece()),
-        }
-    }
-
-    /// What goes into the body, where nothing needs to be opened.
-    pub(crate) fn piece(&self) -> Piece {
-        match &*self.source {
-            Source::Bytes(bytes) => Piece::bytes(bytes.clone(), self.progress.clone()),
-            #[cfg(feature = "tokio")]
-            Source::Reader { length, .. } => {
-                Piece::stream(self.clone().into(), *length, self.progress.clone())
-            }
-            #[cfg(feature = "tokio")]
-            Source::Path(_) => Piece::bytes(Bytes::new(), None),
-        }
-    }
-
-    /// The reader, which is there once.
+    /// Takes the reader out. Only the first caller has it.
+    ///
+    /// # Errors
+    ///
+    /// When the content isn't a reader, or the reader was taken before.
     #[cfg(feature = "tokio")]
-    pub(crate) fn take_reader(&self) -> Result<Reader, UploadError> {
+    pub fn take_reader(&self) -> Result<UploadReader, UploadError> {
         let reader = match &*self.source {
             Source::Reader { reader, .. } => {
                 reader.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -169,20 +143,35 @@ impl Upload {
         };
         reader.ok_or(UploadError(Reason::AlreadyRead))
     }
+
+    /// Whether somebody wants to know of the upload's progress.
+    pub fn has_progress_hook(&self) -> bool {
+        self.progress.is_some()
+    }
+
+    /// Tells the upload's progress hook, if it has one, how many bytes were handed to the connection.
+    pub fn report_progress(&self, sent: u64, total: Option<u64>) {
+        if let Some(hook) = &self.progress {
+            hook.call(sent, total);
+        }
+    }
 }
 
-/// The file and its length; nothing where the path leads to something else. That is found out
-/// first, as a pipe is open only when somebody writes into it, and no thread may wait for that.
-#[cfg(feature = "tokio")]
-pub(crate) async fn open_file(
-    path: &std::path::Path,
-) -> std::io::Result<Option<(tokio::fs::File, u64)>> {
-    if !tokio::fs::metadata(path).await?.is_file() {
-        return Ok(None);
-    }
-    let file = tokio::fs::File::open(path).await?;
-    let length = file.metadata().await?.len();
-    Ok(Some((file, length)))
+/// Where the content of an [`Upload`] comes from.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum UploadSource<'a> {
+    /// From memory.
+    Bytes(&'a Bytes),
+    /// From the file at this path.
+    #[cfg(feature = "tokio")]
+    Path(&'a Path),
+    /// From a reader, which [`Upload::take_reader`] gives once.
+    #[cfg(feature = "tokio")]
+    Reader {
+        /// How many bytes the reader has, where the caller said so.
+        length: Option<u64>,
+    },
 }
 
 /// Equal if they upload the same: the same bytes or path under the same name, or the very same
@@ -264,12 +253,20 @@ enum Reason {
 }
 
 impl UploadError {
-    pub(crate) fn stopped() -> Self {
+    /// The body ended because of another error, which is reported elsewhere.
+    pub fn stopped() -> Self {
         Self(Reason::Stopped)
     }
 
+    /// The path leads to a directory, a pipe or the like.
     #[cfg(feature = "tokio")]
-    pub(crate) fn too_short(missing: u64) -> Self {
+    pub fn not_a_file() -> Self {
+        Self(Reason::NotAFile)
+    }
+
+    /// The content ended `missing` bytes before its declared length.
+    #[cfg(feature = "tokio")]
+    pub fn too_short(missing: u64) -> Self {
         Self(Reason::TooShort { missing })
     }
 }

@@ -34,7 +34,8 @@ impl ParseError {
         }
     }
 
-    pub(crate) fn syntax(what: &'static str, at: usize) -> Self {
+    #[doc(hidden)]
+    pub fn syntax(what: &'static str, at: usize) -> Self {
         Self::new(Fault {
             kind: FaultKind::Syntax,
             at,
@@ -44,13 +45,15 @@ impl ParseError {
     }
 
     /// The same, where not fitting is as bad as not being JSON: the envelope itself.
-    pub(crate) fn into_syntax(mut self) -> Self {
+    #[doc(hidden)]
+    pub fn into_syntax(mut self) -> Self {
         self.fault.kind = FaultKind::Syntax;
         self
     }
 
     /// What a type of the caller's says that it couldn't read.
-    pub(crate) fn foreign(error: &serde_json::Error) -> Self {
+    #[doc(hidden)]
+    pub fn foreign(error: &serde_json::Error) -> Self {
         Self {
             fault: Fault {
                 kind: FaultKind::Mismatch,

@@ -1,11 +1,12 @@
-//! JSON in, for the generated types. JSON out is serde's.
+//! Reading JSON, for the generated types and for what `tower-telegram` reads by itself. Writing it is
+//! serde's.
 
 mod error;
 mod impls;
 mod macros;
-mod pieces;
 mod raw;
 mod reader;
+mod swar;
 #[cfg(test)]
 mod tests;
 mod unions;
@@ -16,16 +17,18 @@ pub(crate) use self::unions::first_that_fits;
 pub use self::{error::ParseError, raw::RawJson};
 pub(crate) use self::{
     macros::{deserialize_from_json, string_enum},
-    reader::{FromJson, Reader, Result, plain_until},
     unions::{read_or, read_or_raw},
-    write::written,
+};
+pub use self::{
+    reader::{FromJson, Mark, Reader, Result, Stop},
+    write::write_exact,
 };
 
 /// What a lookup of a key says when the type has no such field.
-pub(crate) const NO_FIELD: u8 = u8::MAX;
+pub const NO_FIELD: u8 = u8::MAX;
 
 /// Reads a whole text.
-pub(crate) fn from_str<T: FromJson>(text: &str) -> std::result::Result<T, ParseError> {
+pub fn from_str<T: FromJson>(text: &str) -> std::result::Result<T, ParseError> {
     let mut r = Reader::new(text);
     let read = T::from_json(&mut r).and_then(|value| r.finish().map(|()| value));
     match read {
@@ -42,16 +45,16 @@ pub(crate) fn from_str<T: FromJson>(text: &str) -> std::result::Result<T, ParseE
 }
 
 /// Reads a whole text that may not be UTF-8.
-pub(crate) fn from_slice<T: FromJson>(bytes: &[u8]) -> std::result::Result<T, ParseError> {
+pub fn from_slice<T: FromJson>(bytes: &[u8]) -> std::result::Result<T, ParseError> {
     from_str(utf8(bytes)?)
 }
 
-pub(crate) fn utf8(bytes: &[u8]) -> std::result::Result<&str, ParseError> {
+pub fn utf8(bytes: &[u8]) -> std::result::Result<&str, ParseError> {
     std::str::from_utf8(bytes).map_err(|e| ParseError::syntax("not UTF-8", e.valid_up_to()))
 }
 
 /// Whether the text is one JSON value, within the limits of [`Reader`].
-pub(crate) fn check(text: &str) -> std::result::Result<(), ParseError> {
+pub fn check(text: &str) -> std::result::Result<(), ParseError> {
     let mut r = Reader::new(text);
     match r.skip().and_then(|()| r.finish()) {
         Ok(()) => Ok(()),

@@ -13,54 +13,49 @@ use std::borrow::Cow;
 use super::{
     NO_FIELD,
     error::{Fault, FaultKind, ParseError},
-    pieces::Pieces,
+    swar::{HIGHS, ONES, eight},
 };
-use crate::{
-    types::Str,
-    words::{HIGHS, ONES, eight},
-};
+use crate::types::Str;
 
 /// How deep arrays and objects may be nested: the same as `serde_json`'s limit.
-pub(crate) const MAX_DEPTH: u8 = 128;
+pub(super) const MAX_DEPTH: u8 = 128;
 
 /// Reading can't go on; why is kept in the reader, so that results stay small.
 #[derive(Debug)]
-pub(crate) struct Stop;
+pub struct Stop;
 
-pub(crate) type Result<T> = std::result::Result<T, Stop>;
+pub type Result<T> = std::result::Result<T, Stop>;
 
 /// A type that can be read from JSON.
-pub(crate) trait FromJson: Sized {
+pub trait FromJson: Sized {
     fn from_json(r: &mut Reader<'_>) -> Result<Self>;
 }
 
 #[derive(Debug)]
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     text: &'a str,
     at: usize,
     depth: u8,
     fault: Option<Fault>,
     /// Where escapes are resolved: one allocation for all strings that have some.
     unescaped: String,
-    pieces: Pieces,
 }
 
 /// A place to come back to.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Mark {
+pub struct Mark {
     at: usize,
     depth: u8,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(text: &'a str) -> Self {
+    pub fn new(text: &'a str) -> Self {
         Self {
             text,
             at: 0,
             depth: 0,
             fault: None,
             unescaped: String::new(),
-            pieces: Pieces::default(),
         }
     }
 
@@ -73,7 +68,7 @@ impl<'a> Reader<'a> {
 
     /// The next byte that isn't white space, not consumed.
     #[inline]
-    pub(crate) fn peek(&mut self) -> Option<u8> {
+    pub fn peek(&mut self) -> Option<u8> {
         loop {
             match self.byte() {
                 Some(b' ' | b'\n' | b'\t' | b'\r') => self.at += 1,
@@ -89,11 +84,11 @@ impl<'a> Reader<'a> {
     }
 
     /// The byte at which the next value or key starts.
-    pub(crate) fn offset(&mut self) -> usize {
+    pub fn offset(&mut self) -> usize {
         self.mark().at
     }
 
-    pub(crate) fn mark(&mut self) -> Mark {
+    pub fn mark(&mut self) -> Mark {
         self.peek();
         Mark {
             at: self.at,
@@ -101,14 +96,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(crate) fn rewind(&mut self, mark: Mark) {
+    pub fn rewind(&mut self, mark: Mark) {
         self.at = mark.at;
         self.depth = mark.depth;
         self.fault = None;
     }
 
     /// Whether the text can still be read on from a [`Mark`]: it was the type that didn't fit.
-    pub(crate) fn is_mismatch(&self) -> bool {
+    pub fn is_mismatch(&self) -> bool {
         matches!(
             self.fault,
             Some(Fault {
@@ -118,12 +113,12 @@ impl<'a> Reader<'a> {
         )
     }
 
-    pub(crate) fn into_error(mut self) -> ParseError {
+    pub fn into_error(mut self) -> ParseError {
         self.take_error()
     }
 
     /// Why reading stopped, from a reader that goes on.
-    pub(crate) fn take_error(&mut self) -> ParseError {
+    pub fn take_error(&mut self) -> ParseError {
         ParseError::new(self.fault.take().unwrap_or(Fault {
             kind: FaultKind::Syntax,
             at: self.at,
@@ -133,7 +128,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Nothing but white space may be left.
-    pub(crate) fn finish(&mut self) -> Result<()> {
+    pub fn finish(&mut self) -> Result<()> {
         match self.peek() {
             None => Ok(()),
             Some(_) => self.syntax("characters after the value"),
@@ -143,13 +138,13 @@ impl<'a> Reader<'a> {
     // ---- What went wrong ----------------------------------------------------------------------
 
     #[cold]
-    pub(crate) fn syntax<T>(&mut self, what: &'static str) -> Result<T> {
+    pub fn syntax<T>(&mut self, what: &'static str) -> Result<T> {
         self.fail(FaultKind::Syntax, what)
     }
 
     /// Well-formed so far, but not what the type calls for.
     #[cold]
-    pub(crate) fn mismatch<T>(&mut self, what: &'static str) -> Result<T> {
+    pub fn mismatch<T>(&mut self, what: &'static str) -> Result<T> {
         self.fail(FaultKind::Mismatch, what)
     }
 
@@ -190,7 +185,7 @@ impl<'a> Reader<'a> {
 
     /// Goes into an object; says whether it has a member.
     #[inline]
-    pub(crate) fn open_object(&mut self) -> Result<bool> {
+    pub fn open_object(&mut self) -> Result<bool> {
         if !self.is_next(b'{') {
             return self.unexpected("an object");
         }
@@ -200,7 +195,7 @@ impl<'a> Reader<'a> {
 
     /// Goes into an array; says whether it has an element.
     #[inline]
-    pub(crate) fn open_array(&mut self) -> Result<bool> {
+    pub fn open_array(&mut self) -> Result<bool> {
         if self.peek() != Some(b'[') {
             return self.unexpected("an array");
         }
@@ -220,13 +215,13 @@ impl<'a> Reader<'a> {
 
     /// After a member: whether another follows. Leaves the object if not.
     #[inline]
-    pub(crate) fn next_member(&mut self) -> Result<bool> {
+    pub fn next_member(&mut self) -> Result<bool> {
         self.next_item(b'}')
     }
 
     /// After an element: whether another follows. Leaves the array if not.
     #[inline]
-    pub(crate) fn next_element(&mut self) -> Result<bool> {
+    pub fn next_element(&mut self) -> Result<bool> {
         self.next_item(b']')
     }
 
@@ -254,7 +249,7 @@ impl<'a> Reader<'a> {
 
     /// Reads a member's key and the colon behind it, and looks the key up.
     #[inline]
-    pub(crate) fn key<R>(&mut self, lookup: impl FnOnce(&[u8]) -> R) -> Result<R> {
+    pub fn key<R>(&mut self, lookup: impl FnOnce(&[u8]) -> R) -> Result<R> {
         if self.peek() != Some(b'"') {
             return self.syntax("a key must be a string");
         }
@@ -272,7 +267,7 @@ impl<'a> Reader<'a> {
     /// Reads a member's key and the colon behind it, and gives the field's number. The names of fields
     /// have nothing escaped, so what one of them is found for needs no closer look.
     #[inline]
-    pub(crate) fn field_key(&mut self, lookup: impl Fn(&[u8]) -> u8) -> Result<u8> {
+    pub fn field_key(&mut self, lookup: impl Fn(&[u8]) -> u8) -> Result<u8> {
         if !self.is_next(b'"') {
             return self.syntax("a key must be a string");
         }
@@ -309,7 +304,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The member's key as text, for those who don't know which to expect.
-    pub(crate) fn key_text(&mut self) -> Result<Cow<'a, str>> {
+    pub fn key_text(&mut self) -> Result<Cow<'a, str>> {
         if self.peek() != Some(b'"') {
             return self.syntax("a key must be a string");
         }
@@ -328,11 +323,7 @@ impl<'a> Reader<'a> {
     /// Reads a member's value into its place. `null` leaves the place empty; a key that comes
     /// twice is an error, as two readers could disagree on which of the two counts.
     #[inline]
-    pub(crate) fn field<T: FromJson>(
-        &mut self,
-        slot: &mut Option<T>,
-        name: &'static str,
-    ) -> Result<()> {
+    pub fn field<T: FromJson>(&mut self, slot: &mut Option<T>, name: &'static str) -> Result<()> {
         if slot.is_some() {
             return self.duplicate(name);
         }
@@ -349,7 +340,7 @@ impl<'a> Reader<'a> {
     }
 
     #[cold]
-    pub(crate) fn duplicate<T>(&mut self, name: &'static str) -> Result<T> {
+    pub fn duplicate<T>(&mut self, name: &'static str) -> Result<T> {
         let stop = self.syntax("a key comes twice");
         if let Some(fault) = &mut self.fault {
             fault.field = name;
@@ -370,7 +361,7 @@ impl<'a> Reader<'a> {
 
     /// What a required field must have.
     #[inline]
-    pub(crate) fn required<T>(&mut self, value: Option<T>, name: &'static str) -> Result<T> {
+    pub fn required<T>(&mut self, value: Option<T>, name: &'static str) -> Result<T> {
         match value {
             Some(value) => Ok(value),
             None => self.missing(name),
@@ -387,7 +378,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Stays before the object that must start here.
-    pub(crate) fn peek_object(&mut self) -> Result<()> {
+    pub fn peek_object(&mut self) -> Result<()> {
         match self.peek() {
             Some(b'{') => Ok(()),
             _ => self.unexpected("an object"),
@@ -396,7 +387,7 @@ impl<'a> Reader<'a> {
 
     /// Goes into the object that starts here, up to the value of the member `name`; if there is
     /// none, to the object's end.
-    pub(crate) fn find(&mut self, name: &str) -> Result<bool> {
+    pub fn find(&mut self, name: &str) -> Result<bool> {
         let mut more = self.open_object()?;
         while more {
             if self.key(|key| key == name.as_bytes())? {
@@ -409,7 +400,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the text of the member `tag` of the object that starts here, and stays before it.
-    pub(crate) fn peek_tag(&mut self, tag: &str) -> Result<Cow<'a, str>> {
+    pub fn peek_tag(&mut self, tag: &str) -> Result<Cow<'a, str>> {
         let mark = self.mark();
         if !self.find(tag)? {
             return self.mismatch("an object with its tag");
@@ -422,7 +413,7 @@ impl<'a> Reader<'a> {
     // ---- Scalars ------------------------------------------------------------------------------
 
     #[inline]
-    pub(crate) fn literal(&mut self, word: &'static str) -> Result<()> {
+    pub fn literal(&mut self, word: &'static str) -> Result<()> {
         if self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
             self.at += word.len();
             return Ok(());
@@ -431,7 +422,7 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    pub(crate) fn boolean(&mut self) -> Result<bool> {
+    pub fn boolean(&mut self) -> Result<bool> {
         match self.peek() {
             Some(b't') => self.literal("true").map(|()| true),
             Some(b'f') => self.literal("false").map(|()| false),
@@ -457,7 +448,7 @@ impl<'a> Reader<'a> {
         Ok((length <= 19).then_some(value))
     }
 
-    pub(crate) fn integer(&mut self) -> Result<i64> {
+    pub fn integer(&mut self) -> Result<i64> {
         let Some(b'-' | b'0'..=b'9') = self.peek() else {
             return self.unexpected("an integer");
         };
@@ -518,7 +509,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    pub(crate) fn float(&mut self) -> Result<f64> {
+    pub fn float(&mut self) -> Result<f64> {
         let Some(b'-' | b'0'..=b'9') = self.peek() else {
             return self.unexpected("a number");
         };
@@ -531,7 +522,7 @@ impl<'a> Reader<'a> {
     // ---- Strings ------------------------------------------------------------------------------
 
     /// A string, borrowed from the text where nothing in it was escaped.
-    pub(crate) fn text(&mut self) -> Result<Cow<'a, str>> {
+    pub fn text(&mut self) -> Result<Cow<'a, str>> {
         if self.peek() != Some(b'"') {
             return self.unexpected("a string");
         }
@@ -544,12 +535,12 @@ impl<'a> Reader<'a> {
 
     /// A string to keep.
     #[inline]
-    pub(crate) fn string(&mut self) -> Result<Str> {
+    pub fn string(&mut self) -> Result<Str> {
         if !self.is_next(b'"') {
             return self.unexpected("a string");
         }
         match self.plain_string()? {
-            Some((start, end)) => Ok(self.pieces.string(self.text, start..end)),
+            Some((start, end)) => Ok(self.text[start..end].into()),
             None => self.escaped_string().map(Str::from),
         }
     }
@@ -619,7 +610,7 @@ impl<'a> Reader<'a> {
     // ---- Whole values -------------------------------------------------------------------------
 
     /// Goes past a value, checking it as strictly as if it were read.
-    pub(crate) fn skip(&mut self) -> Result<()> {
+    pub fn skip(&mut self) -> Result<()> {
         match self.peek() {
             Some(b'"') => self.skip_string(),
             Some(b'{') => {
@@ -663,7 +654,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Goes past a value and gives its text.
-    pub(crate) fn raw(&mut self) -> Result<&'a str> {
+    pub fn raw(&mut self) -> Result<&'a str> {
         let text = self.text;
         let start = self.mark().at;
         self.skip()?;
@@ -674,7 +665,7 @@ impl<'a> Reader<'a> {
 /// The first byte at or after `at` that a plain run of string content can't contain: a quote, a
 /// backslash or a control character. Eight bytes a step.
 #[inline]
-pub(crate) fn plain_until(bytes: &[u8], at: usize) -> usize {
+fn plain_until(bytes: &[u8], at: usize) -> usize {
     first_hit(bytes, at, |v| {
         let quote = (v ^ eight(b'"')).wrapping_sub(ONES);
         let backslash = (v ^ eight(b'\\')).wrapping_sub(ONES);

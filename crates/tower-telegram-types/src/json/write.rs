@@ -13,7 +13,7 @@ thread_local! {
 
 /// What `write` appends to an empty buffer. It is copied once, so that it takes one allocation of its own
 /// length, whatever that is.
-pub(crate) fn written<E>(write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<Bytes, E> {
+pub fn write_exact<E>(write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<Bytes, E> {
     // Taken, as what is written may itself write; and there is none left while a thread ends.
     let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
     scratch.clear();
@@ -27,13 +27,13 @@ pub(crate) fn written<E>(write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> R
 
 #[cfg(test)]
 mod tests {
-    use super::written;
+    use super::write_exact;
 
     #[test]
     fn a_text_written_within_another_leaves_both_whole() {
-        let outer = written(|outer| {
+        let outer = write_exact(|outer| {
             outer.extend_from_slice(b"[");
-            let inner = written(|inner| {
+            let inner = write_exact(|inner| {
                 inner.extend_from_slice(b"inner");
                 Ok::<_, ()>(())
             })?;
@@ -42,7 +42,7 @@ mod tests {
             Ok::<_, ()>(())
         });
         assert_eq!(outer.unwrap(), "[inner]");
-        let next = written(|next| {
+        let next = write_exact(|next| {
             assert!(next.is_empty());
             Err::<(), _>("refused")
         });

@@ -41,9 +41,9 @@ mod prelude {
     #[allow(clippy::wildcard_imports)]
     pub(super) use crate::types::*;
     pub(super) use crate::{
+        api::CollectUploads,
         json::{FromJson, NO_FIELD, Reader, Result, deserialize_from_json},
         method::{InlineMethod, Method},
-        model::CollectUploads,
-        webhook::SecretToken,
+        secret_token::SecretToken,
     };
 }

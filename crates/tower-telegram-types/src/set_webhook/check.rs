@@ -182,7 +182,7 @@ fn check_public(address: Ipv4Addr) -> Result<(), InvalidWebhook> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::webhook::SecretToken;
+    use crate::SecretToken;
 
     fn checked(url: &str) -> Result<(), InvalidWebhook> {
         SetWebhook::new(url).check()

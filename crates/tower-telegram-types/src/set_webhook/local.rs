@@ -42,6 +42,12 @@ impl AsRef<SetWebhook> for LocalSetWebhook {
     }
 }
 
+impl AsRef<Self> for SetWebhook {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 impl Serialize for LocalSetWebhook {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.settings.serialize(serializer)

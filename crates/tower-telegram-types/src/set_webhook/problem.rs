@@ -65,7 +65,7 @@ impl WebhookProblem {
     /// [`Other`](Self::Other).
     ///
     /// ```
-    /// use tower_telegram::setup::WebhookProblem;
+    /// use tower_telegram::webhook::registration::WebhookProblem;
     ///
     /// let problem = WebhookProblem::read("Wrong response from the webhook: 404 Not Found");
     /// assert_eq!(problem, WebhookProblem::WrongResponse(http::StatusCode::NOT_FOUND));
@@ -98,11 +98,18 @@ impl WebhookInfo {
         }
         Some(self.last_problem().unwrap_or(WebhookProblem::Other))
     }
+
+    /// Whether Telegram's server failed to get the bot's updates within `recent` before `now`, in Unix
+    /// seconds. There is nothing to do about that but to wait.
+    pub fn is_unsynchronized(&self, now: i64, recent: Duration) -> bool {
+        let date = self.last_synchronization_error_date;
+        date.is_some_and(|date| is_recent(date, now, recent))
+    }
 }
 
 /// Whether `at` was within `recent` before `now`. A date in the future is a clock that is a little
 /// off.
-pub(super) fn is_recent(at: i64, now: i64, recent: Duration) -> bool {
+fn is_recent(at: i64, now: i64, recent: Duration) -> bool {
     let recent = i64::try_from(recent.as_secs()).unwrap_or(i64::MAX);
     now.saturating_sub(at) <= recent
 }

@@ -139,8 +139,8 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Whether two URLs are the same to Telegram, however they are written.
-pub(super) fn same(a: &str, b: &str) -> bool {
+/// Whether two webhook URLs are the same to Telegram, however they are written.
+pub fn is_same_url(a: &str, b: &str) -> bool {
     if a.is_empty() || b.is_empty() {
         return a == b;
     }
@@ -253,7 +253,7 @@ mod tests {
             ("https://[::AB]/", "https://[::ab]:443"),
             ("", ""),
         ] {
-            assert!(same(a, b) && same(b, a), "{a} {b}");
+            assert!(is_same_url(a, b) && is_same_url(b, a), "{a} {b}");
         }
         for (a, b) in [
             ("", "/"),
@@ -266,7 +266,7 @@ mod tests {
             ("https://a.b/?x", "https://a.b/"),
             ("https://a.b/", "https://a.b.c/"),
         ] {
-            assert!(!same(a, b) && !same(b, a), "{a} {b}");
+            assert!(!is_same_url(a, b) && !is_same_url(b, a), "{a} {b}");
         }
     }
 }

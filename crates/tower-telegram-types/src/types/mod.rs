@@ -39,13 +39,14 @@ pub use self::{
     sticker::*, story::*, update::*,
 };
 
+#[cfg(feature = "tokio")]
+pub use crate::api::UploadReader;
 pub use crate::{
-    json::{ParseError, RawJson},
-    model::{
+    api::{
         AllowedUpdates, ChatId, CommandCall, InputFile, MessageOrTrue, ProviderToken, Str,
-        UnknownUpdateType, Update,
+        UnknownUpdateType, Update, Upload, UploadError, UploadProgress, UploadSource,
     },
-    upload::{Upload, UploadError, UploadProgress},
+    json::{ParseError, RawJson},
 };
 
 /// What each file of this folder needs.
@@ -58,9 +59,9 @@ mod prelude {
     #[cfg(feature = "serde-all")]
     pub(super) use crate::json::first_that_fits;
     pub(super) use crate::{
+        api::CollectUploads,
         json::{
             FromJson, NO_FIELD, Reader, Result, deserialize_from_json, read_or_raw, string_enum,
         },
-        model::CollectUploads,
     };
 }

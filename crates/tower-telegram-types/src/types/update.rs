@@ -321,12 +321,9 @@ impl UpdateType {
         }
     }
 
-    #[expect(
-        clippy::inline_always,
-        reason = "a call costs a fifth of a look at an update's head"
-    )]
-    #[inline(always)]
-    pub(crate) fn from_name(key: &[u8]) -> Self {
+    /// The type with this name; [`Unknown`](Self::Unknown) for any other.
+    #[inline]
+    pub fn from_name(key: &[u8]) -> Self {
         match key.len() {
             4 if key == b"poll" => Self::Poll,
             7 if key == b"message" => Self::Message,

@@ -10,14 +10,14 @@ use tower_service::Service;
 
 use super::{BoxError, Worker};
 use crate::{
-    panic::caught,
     redis::{
         number,
         queue::{Key, QueueError},
     },
+    task::catch_unwind::caught,
     webhook::{
         BotId, Failure, RawUpdate, Rejection, ReplyBody,
-        delivery::{Queued, life::retry_after},
+        delivery::{Queued, retry_after::retry_after},
     },
 };
 

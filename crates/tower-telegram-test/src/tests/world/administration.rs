@@ -220,7 +220,7 @@ async fn bans_hold_until_they_are_lifted() {
     assert!(bob.in_chat(&engines).sends("hi").await.is_err());
     on("promoteChatMember", &bob, json!({"can_pin_messages": true})).unwrap();
     let member = engines.member(&bob).unwrap();
-    let crate::types::ChatMember::Administrator(bob_as) = member else {
+    let tower_telegram_types::types::ChatMember::Administrator(bob_as) = member else {
         panic!("{member:?}")
     };
     assert!(bob_as.can_pin_messages == Some(true) && !bob_as.can_restrict_members);

@@ -1,4 +1,4 @@
-use crate::methods::{SendDocument, SendMessage};
+use tower_telegram_types::methods::{SendDocument, SendMessage};
 
 use super::*;
 
@@ -16,13 +16,9 @@ async fn calls_are_read_as_the_methods_that_they_are() {
         .await
         .unwrap();
     let one: SendMessage = telegram.wait_for(|_| true).await.unwrap();
-    assert_eq!(
-        SendMessage {
-            text: "two".into(),
-            ..one.clone()
-        },
-        two
-    );
+    let mut other = one.clone();
+    other.text = "two".into();
+    assert_eq!(other, two);
     assert_eq!(
         (one.chat_id, one.disable_notification),
         (7.into(), Some(true))
@@ -112,7 +108,7 @@ async fn what_only_an_update_tells_of_was_not_sent() {
 fn acts_are_futures_that_can_go_anywhere() {
     fn anywhere<T: Clone + Send + Sync>() {}
     fn send<T: Send>(
-        _: impl FnOnce(&'static User, &'static crate::types::Message, &'static Chat) -> T,
+        _: impl FnOnce(&'static User, &'static tower_telegram_types::types::Message, &'static Chat) -> T,
     ) {
     }
     anywhere::<User>();

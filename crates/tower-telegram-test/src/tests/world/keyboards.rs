@@ -1,6 +1,10 @@
 use super::*;
 
-async fn question(telegram: &Telegram, user: &User, markup: Value) -> crate::types::Message {
+async fn question(
+    telegram: &Telegram,
+    user: &User,
+    markup: Value,
+) -> tower_telegram_types::types::Message {
     let params = json!({"chat_id": user.chat_id(), "text": "Shall we?", "reply_markup": markup});
     api(telegram, "sendMessage", params).unwrap();
     user.waits_for_message().await.unwrap()

@@ -102,7 +102,8 @@ async fn stars_are_counted_and_given_back_once() {
 
     let list = |params: Value| {
         let list = api(&telegram, "getStarTransactions", params).unwrap();
-        let read = serde_json::from_value::<crate::types::StarTransactions>(list.clone());
+        let read =
+            serde_json::from_value::<tower_telegram_types::types::StarTransactions>(list.clone());
         assert_eq!(
             read.unwrap().transactions.len(),
             list["transactions"].as_array().unwrap().len()

@@ -1,0 +1,44 @@
+//! Telegram's Bot API as Rust types, for [`tower-telegram`](https://docs.rs/tower-telegram) and for
+//! libraries that need no more of it than these.
+//!
+//! - [`types`] and [`methods`] are all of Bot API 10.3, open to what Telegram adds later.
+//! - [`Method`] is what every method has in common: its name, its result, its uploads.
+//! - [`Reply`] is the response to an update, and [`IntoReply`] what a handler may return as one.
+//! - [`set_webhook`] finds what Telegram would refuse in a `setWebhook` call, before it is sent.
+//! - [`text`] escapes text for Telegram's HTML and `MarkdownV2`.
+//!
+//! There is no runtime here and no HTTP client.
+//!
+//! # Features
+//!
+//! - **`tokio`** adds uploads from paths and from readers ([`InputFile::path`](types::InputFile),
+//!   `InputFile::reader`). It brings tokio's I/O traits and no runtime.
+//! - **`serde-all`** adds the reverse of what a type needs by its role: what is received can be
+//!   serialized, what is sent deserialized.
+//!
+//! # Minimum supported Rust version
+//!
+//! 1.88. A newer one is a minor release.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod api;
+mod bot_id;
+mod handler_output;
+/// The reader behind the generated types. Not part of the public API: it changes with any release.
+#[doc(hidden)]
+pub mod json;
+mod method;
+pub mod methods;
+mod reply;
+mod secret_token;
+pub mod set_webhook;
+pub mod text;
+pub mod types;
+
+pub use self::{
+    bot_id::BotId,
+    handler_output::HandlerOutput,
+    method::{InlineMethod, Method, decode},
+    reply::{IntoReply, MAX_REPLY_ARGUMENTS, Reply, ReplyError},
+    secret_token::{InvalidSecretToken, SecretToken},
+};

@@ -1,0 +1,20 @@
+//! From a call to an HTTP request, and from its response to the result: the foot of every client.
+
+mod body;
+mod download;
+mod encoding;
+mod envelope;
+mod request;
+mod response;
+mod service;
+mod stall;
+mod url;
+
+pub use self::{
+    body::ApiBody,
+    download::Download,
+    request::ApiRequest,
+    response::ApiResponse,
+    service::{BotApi, ResponseFuture},
+    url::InvalidBaseUrl,
+};

@@ -1,0 +1,198 @@
+//! The secrets that an endpoint accepts.
+
+use std::{
+    fmt,
+    hash::{BuildHasher as _, RandomState},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use subtle::ConstantTimeEq as _;
+
+use crate::webhook::{BotId, Rejection, SecretToken};
+
+/// The header in which Telegram shows the secret.
+pub const SECRET_TOKEN_HEADER: HeaderName = HeaderName::from_static(HEADER);
+
+const HEADER: &str = "x-telegram-bot-api-secret-token";
+
+/// The secrets that an endpoint accepts, as a handle that can be changed while it serves.
+///
+/// ```
+/// use tower_telegram::webhook::{SecretToken, SecretTokens};
+///
+/// let old = SecretToken::new("old")?;
+/// let tokens = SecretTokens::new(old.clone());
+/// // Rotate: accept the new one, tell Telegram, and once its updates carry it drop the old one.
+/// tokens.accept(SecretToken::new("new")?);
+/// assert!(tokens.retire(&old));
+/// # Ok::<(), tower_telegram::webhook::InvalidSecretToken>(())
+/// ```
+#[derive(Clone)]
+pub struct SecretTokens(Arc<Accepted>);
+
+struct Accepted {
+    entries: RwLock<Vec<Entry>>,
+    hasher: RandomState,
+}
+
+impl Accepted {
+    fn read(&self) -> RwLockReadGuard<'_, Vec<Entry>> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Vec<Entry>> {
+        self.entries.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Entry {
+    hash: u64,
+    token: SecretToken,
+    bot: Option<BotId>,
+}
+
+impl SecretTokens {
+    /// One secret.
+    pub fn new(token: SecretToken) -> Self {
+        let tokens = Self::none();
+        tokens.insert(token, None);
+        tokens
+    }
+
+    fn none() -> Self {
+        Self(Arc::new(Accepted {
+            entries: RwLock::default(),
+            hasher: RandomState::new(),
+        }))
+    }
+
+    /// Accepts one secret more.
+    pub fn accept(&self, token: SecretToken) {
+        self.insert(token, None);
+    }
+
+    /// Accepts one secret more, and says whose it is.
+    pub fn accept_for(&self, bot: BotId, token: SecretToken) {
+        self.insert(token, Some(bot));
+    }
+
+    /// Drops a secret; says whether it was there. With the last one gone nobody gets in.
+    pub fn retire(&self, token: &SecretToken) -> bool {
+        let mut entries = self.0.write();
+        let before = entries.len();
+        entries.retain(|entry| entry.token != *token);
+        entries.len() < before
+    }
+
+    fn insert(&self, token: SecretToken, bot: Option<BotId>) {
+        let hash = self.0.hasher.hash_one(token.expose().as_bytes());
+        let mut entries = self.0.write();
+        entries.retain(|entry| entry.token != token);
+        entries.push(Entry { hash, token, bot });
+    }
+
+    /// Whether the request shows an accepted secret, and whose it is. What is shown is marked as
+    /// sensitive, as the head travels on, and people log requests.
+    pub(in crate::webhook) fn admit(
+        &self,
+        headers: &mut HeaderMap,
+    ) -> Result<Option<BotId>, Rejection> {
+        let mut shown: Option<&HeaderValue> = None;
+        for (name, value) in headers.iter_mut() {
+            if name.as_str() == HEADER {
+                value.set_sensitive(true);
+                // Two headers could be read as either by whatever stands in between.
+                if shown.replace(value).is_some() {
+                    return Err(Rejection::SecretToken);
+                }
+            }
+        }
+        let shown = shown.ok_or(Rejection::SecretToken)?;
+        self.find(shown.as_bytes())
+    }
+
+    /// The work is the same wherever what is shown goes wrong: it is compared in constant time
+    /// (conformance A8). Where there are several secrets, only with those that have the same hash, under
+    /// a key that nobody outside knows: a bot more costs one comparison of two numbers.
+    fn find(&self, shown: &[u8]) -> Result<Option<BotId>, Rejection> {
+        let entries = self.0.read();
+        let is_shown = |entry: &&Entry| bool::from(entry.token.expose().as_bytes().ct_eq(shown));
+        let entry = if let [only] = &**entries {
+            Some(only).filter(is_shown)
+        } else {
+            let hash = self.0.hasher.hash_one(shown);
+            let mut entries = entries.iter().filter(|entry| entry.hash == hash);
+            entries.find(is_shown)
+        };
+        entry.map(|entry| entry.bot).ok_or(Rejection::SecretToken)
+    }
+}
+
+impl From<SecretToken> for SecretTokens {
+    fn from(token: SecretToken) -> Self {
+        Self::new(token)
+    }
+}
+
+/// Several bots on one endpoint.
+impl FromIterator<(BotId, SecretToken)> for SecretTokens {
+    fn from_iter<I: IntoIterator<Item = (BotId, SecretToken)>>(bots: I) -> Self {
+        let tokens = Self::none();
+        for (bot, token) in bots {
+            tokens.insert(token, Some(bot));
+        }
+        tokens
+    }
+}
+
+impl fmt::Debug for SecretTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entries = self.0.read();
+        write!(f, "SecretTokens({})", entries.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a6_a_set_of_secrets_prints_none_of_them() {
+        let secret = SecretToken::new("swordfish").unwrap();
+        let tokens = SecretTokens::new(secret);
+        for shown in [format!("{tokens:?}"), format!("{tokens:#?}")] {
+            assert!(!shown.contains("swordfish"), "{shown}");
+        }
+    }
+
+    fn shown(secrets: &[&SecretToken]) -> HeaderMap {
+        let value = |secret: &&SecretToken| secret.expose().parse().unwrap();
+        let values = secrets.iter().map(value);
+        values.map(|value| (SECRET_TOKEN_HEADER, value)).collect()
+    }
+
+    #[test]
+    fn a2_a3_a4_who_shows_one_accepted_secret_gets_in_as_its_bot() {
+        let secret = |text| SecretToken::new(text).unwrap();
+        let (old, new, other) = (secret("old"), secret("new"), secret("other"));
+        let tokens = SecretTokens::new(old.clone());
+        let admit = |secrets: &[&SecretToken]| tokens.admit(&mut shown(secrets));
+        assert_eq!(admit(&[&old]), Ok(None));
+        for wrong in [&[][..], &[&new], &[&old, &old], &[&old, &new]] {
+            assert_eq!(admit(wrong), Err(Rejection::SecretToken));
+        }
+        tokens.accept(new.clone());
+        tokens.accept_for(BotId(7), other.clone());
+        assert_eq!(admit(&[&old]), Ok(None));
+        assert_eq!(admit(&[&new]), Ok(None));
+        assert_eq!(admit(&[&other]), Ok(Some(BotId(7))));
+        assert!(tokens.retire(&old) && !tokens.retire(&old));
+        assert_eq!(admit(&[&old]), Err(Rejection::SecretToken));
+        assert_eq!(admit(&[&new]), Ok(None));
+        // The last word counts.
+        tokens.accept_for(BotId(8), new.clone());
+        assert_eq!(admit(&[&new]), Ok(Some(BotId(8))));
+        assert_eq!(format!("{tokens:?} {}", BotId(8)), "SecretTokens(2) 8");
+    }
+}
