@@ -61,7 +61,6 @@ mod delivery {
 
 /// Rows E: what a handler returns.
 mod reply {
-    mod compile;
     mod responses;
     #[cfg(feature = "client")]
     mod sent;

@@ -31,7 +31,7 @@ const SPARSE_SHA256: &str = "e5139c0a9d9868268dedd90728bee2b9e88227483b420b5a524
 /// Set for a run of the test that only uploads and downloads: where, with which token, and what.
 const TASK: &str = "CONFORMANCE_F8_TASK";
 
-const NAME: &str = "f_files::f8_f9_a_large_file_goes_by_in_little_memory";
+const NAME: &str = "client::files::f8_f9_a_large_file_goes_by_in_little_memory";
 
 fn builder(telegram: &Telegram) -> ClientBuilder<HttpTransport> {
     let token = telegram.token().parse().expect("a token");
