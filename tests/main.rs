@@ -52,6 +52,8 @@ mod delivery {
     #[cfg(feature = "tokio")]
     mod hang_ups;
     #[cfg(feature = "client")]
+    mod outcome;
+    #[cfg(feature = "client")]
     mod redelivery;
     #[cfg(feature = "tokio")]
     mod sequence;

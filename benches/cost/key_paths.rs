@@ -38,7 +38,7 @@ pub(crate) const ALL: &[Path] = &[
         answered(StatusCode::OK, rounds, service, |n| request(n, SECRET))
     }),
     path("request/reply", Some("request/make"), |rounds| {
-        let webhook = webhook()?.without_delivery().deadline(None);
+        let webhook = webhook()?.without_delivery().without_deadline();
         let service = webhook.handler(echo);
         answered(StatusCode::OK, rounds, service, |n| request(n, SECRET))
     }),

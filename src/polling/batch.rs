@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
+    error::Error,
     future::Future,
     pin::{Pin, pin},
     sync::{
@@ -11,17 +12,18 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response, header};
+use http::{Request, Response};
 use tokio::{sync::Notify, task::JoinSet};
-use tower::ServiceExt as _;
 use tower_service::Service;
 
 use super::{BoxError, FailedHook, Polling};
 use crate::{
-    Client,
+    Client, Reply,
     task::backoff::Backoff,
-    task::catch_unwind::caught,
-    webhook::{RawUpdate, ReplyBody},
+    webhook::{
+        RawUpdate, ReplyBody,
+        outcome::{Outcome, handle_once, log_failure},
+    },
 };
 
 /// A batch that is being handled.
@@ -36,7 +38,7 @@ pub(super) struct Batch<S> {
 }
 
 /// How it ended: all up to and with `confirmed` are done.
-pub(super) enum Outcome {
+pub(super) enum BatchEnd {
     Done { confirmed: Option<i64> },
     Stopped { confirmed: Option<i64> },
 }
@@ -82,7 +84,7 @@ where
     }
 
     /// Handles all of it, or what has begun when `shutdown` is ready.
-    pub(super) async fn run_until<F>(&mut self, shutdown: &mut Pin<&mut F>) -> Outcome
+    pub(super) async fn run_until<F>(&mut self, shutdown: &mut Pin<&mut F>) -> BatchEnd
     where
         F: Future<Output = ()>,
     {
@@ -92,12 +94,12 @@ where
                 biased;
                 () = shutdown.as_mut() => break,
                 done = self.running.join_next() => if done.is_none() {
-                    return Outcome::Done { confirmed: self.last };
+                    return BatchEnd::Done { confirmed: self.last };
                 },
             }
         }
         self.drain().await;
-        Outcome::Stopped {
+        BatchEnd::Stopped {
             confirmed: self.confirmed(),
         }
     }
@@ -173,51 +175,46 @@ where
         }
     }
 
-    /// Tries until the update is done or given up; `false` when it is to stop before that.
+    /// Tries until the update is done or abandoned; `false` when it is to stop before that.
     async fn finish(&self, update: &RawUpdate) -> bool {
+        let update_id = update.update_id();
         let mut backoff = Backoff::new();
-        for attempt in 1..=self.max_attempts {
-            let asked_for = match self.attempt(update).await {
-                Ok(()) => return true,
-                Err(retry_after) => retry_after,
+        let mut attempt = 1;
+        loop {
+            let request = Request::new(update.clone());
+            let after = match handle_once(self.service.clone(), request).await {
+                Outcome::Done(reply) => {
+                    self.send(update_id, &reply).await;
+                    return true;
+                }
+                Outcome::Deferred { after } => after,
+                Outcome::Failed { failure, after } if attempt < self.max_attempts => {
+                    log_failure(update_id, attempt, &failure);
+                    attempt += 1;
+                    after
+                }
+                Outcome::Failed { failure, .. } | Outcome::FailedForGood(failure) => {
+                    let error = &failure as &(dyn Error + 'static);
+                    tracing::error!(error, update_id, attempts = attempt, "update abandoned");
+                    if let Some(hook) = &self.on_failed {
+                        hook(update);
+                    }
+                    return true;
+                }
             };
-            if attempt < self.max_attempts && !self.pause(backoff.next(asked_for)).await {
+            if !self.pause(backoff.next(after)).await {
                 return false;
             }
         }
-        let update_id = update.update_id();
-        tracing::error!(update_id, "an update is given up");
-        if let Some(hook) = &self.on_failed {
-            hook(update);
-        }
-        true
     }
 
-    /// Hands it to the handler once.
-    async fn attempt(&self, update: &RawUpdate) -> Result<(), Option<Duration>> {
-        let handling = self.service.clone().oneshot(Request::new(update.clone()));
-        let update_id = update.update_id();
-        let response = match caught(handling).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => {
-                let error: BoxError = error.into();
-                tracing::error!(%error, update_id, "the handler failed");
-                return Err(None);
-            }
-            Err(_) => {
-                tracing::error!(update_id, "the handler panicked");
-                return Err(None);
-            }
-        };
-        if !response.status().is_success() {
-            return Err(retry_after(&response));
+    /// Sends the reply through the client. As with a reply to a webhook, what Telegram makes of it changes
+    /// nothing for the update.
+    async fn send(&self, update_id: i64, reply: &Reply) {
+        if let Err(error) = self.client.send_reply(reply).await {
+            let error = &error as &(dyn Error + 'static);
+            tracing::error!(error, update_id, "failed to send reply through client");
         }
-        // As with a reply to a webhook, nobody hears what Telegram makes of it.
-        let reply = response.body().reply().clone();
-        if let Err(error) = self.client.send_reply(&reply).await {
-            tracing::error!(%error, update_id, "a reply wasn't carried out");
-        }
-        Ok(())
     }
 }
 
@@ -240,11 +237,6 @@ impl<S> Worker<S> {
     fn open(&self) -> std::sync::MutexGuard<'_, BTreeSet<i64>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn retry_after(response: &Response<ReplyBody>) -> Option<Duration> {
-    let value = response.headers().get(header::RETRY_AFTER)?;
-    value.to_str().ok()?.parse().ok().map(Duration::from_secs)
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use self::{
-    batch::{Batch, Outcome},
+    batch::{Batch, BatchEnd},
     fetch::Fetcher,
 };
 use crate::{
@@ -202,8 +202,8 @@ impl Polling {
             };
             let mut batch = Batch::start(&self, &service, updates);
             match batch.run_until(&mut shutdown).await {
-                Outcome::Done { confirmed } => fetcher.confirm(confirmed),
-                Outcome::Stopped { confirmed } => {
+                BatchEnd::Done { confirmed } => fetcher.confirm(confirmed),
+                BatchEnd::Stopped { confirmed } => {
                     fetcher.confirm(confirmed);
                     break;
                 }

@@ -207,10 +207,10 @@ impl Asker {
     async fn keep(&self, lease: Lease, keeper: LeaseKeeper) {
         tokio::select! {
             () = lease.lost() => {}
-            () = self.keep_renewing(lease.fence(), &keeper) => {}
+            () = self.keep_renewing(lease.fencing_token(), &keeper) => {}
         }
         tracing::warn!(
-            fence = lease.fence(),
+            fencing_token = lease.fencing_token(),
             "a chat's turn ran out while an update was handled"
         );
     }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Reply,
-    webhook::delivery::{Claim, DeliveryKey, DeliveryStore, StoreError, Ticket},
+    webhook::delivery::{Claim, ClaimToken, DeliveryKey, DeliveryStore, StoreError},
 };
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("delivery.lua")));
@@ -74,8 +74,9 @@ impl RedisStore {
 
     /// The braces have a cluster put all that belongs to one update into one slot.
     fn call(&self, operation: &str, key: DeliveryKey) -> Call {
-        let DeliveryKey { bot, update_id } = key;
-        let key = format!("{{{}:{}:{update_id}}}", self.prefix, bot.0);
+        // 0 where there is only one bot.
+        let bot = key.bot.map_or(0, |bot| bot.0);
+        let key = format!("{{{}:{bot}:{}}}", self.prefix, key.update_id);
         SCRIPT
             .call(vec![key.into()])
             .arg(operation)
@@ -98,20 +99,20 @@ impl DeliveryStore for RedisStore {
         Some(self.lease / 3)
     }
 
-    async fn renew(&self, ticket: &Ticket) -> Result<bool, StoreError> {
-        let call = self.call("renew", ticket.key).arg(ticket.fence);
-        let call = call.arg(micros(self.lease)).arg(ticket.attempt);
+    async fn renew(&self, token: &ClaimToken) -> Result<bool, StoreError> {
+        let call = self.call("renew", token.key).arg(token.fencing_token);
+        let call = call.arg(micros(self.lease)).arg(token.attempt);
         self.run(call).await
     }
 
-    async fn finish(&self, ticket: &Ticket, reply: Option<&Reply>) -> Result<bool, StoreError> {
-        let mut call = self.call("finish", ticket.key).arg(ticket.fence);
+    async fn finish(&self, token: &ClaimToken, reply: Option<&Reply>) -> Result<bool, StoreError> {
+        let mut call = self.call("finish", token.key).arg(token.fencing_token);
         if let Some(reply) = reply {
             if let Some((method, json)) = parts(reply) {
                 call = call.arg(method).arg(json);
             } else {
                 tracing::error!(
-                    update_id = ticket.key.update_id,
+                    update_id = token.key.update_id,
                     method = reply.method(),
                     "a reply with files can't be kept, and is lost"
                 );
@@ -120,13 +121,13 @@ impl DeliveryStore for RedisStore {
         self.run(call).await
     }
 
-    async fn fail(&self, ticket: &Ticket) -> Result<bool, StoreError> {
-        self.run(self.call("fail", ticket.key).arg(ticket.fence))
+    async fn fail(&self, token: &ClaimToken) -> Result<bool, StoreError> {
+        self.run(self.call("fail", token.key).arg(token.fencing_token))
             .await
     }
 
-    async fn release(&self, ticket: &Ticket) -> Result<bool, StoreError> {
-        self.run(self.call("release", ticket.key).arg(ticket.fence))
+    async fn release(&self, token: &ClaimToken) -> Result<bool, StoreError> {
+        self.run(self.call("release", token.key).arg(token.fencing_token))
             .await
     }
 
@@ -168,11 +169,10 @@ fn read_claim(key: DeliveryKey, answer: &[Bytes]) -> Result<Claim, Error> {
         (b"busy", [lease]) => Claim::Busy {
             lease: Duration::from_micros(number(lease)?),
         },
-        (b"granted", [fence, attempt]) => Claim::Granted(Ticket {
-            key,
-            fence: number(fence)?,
-            attempt: number(attempt)?,
-        }),
+        (b"granted", [fencing_token, attempt]) => {
+            let (fencing_token, attempt) = (number(fencing_token)?, number(attempt)?);
+            Claim::Acquired(ClaimToken::new(key, fencing_token, attempt))
+        }
         _ => return Err(Error::Unreadable),
     })
 }

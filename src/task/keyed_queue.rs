@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::task::{
-    newest_map::NewestMap,
+    shrinking_map::ShrinkingMap,
     sync::{Mutex as StdMutex, MutexGuard as StdGuard},
 };
 
@@ -21,7 +21,7 @@ pub(crate) struct KeyedQueues<K> {
 
 #[derive(Debug)]
 struct State<K> {
-    queues: NewestMap<K, Queue>,
+    queues: ShrinkingMap<K, Queue>,
     /// In all queues.
     places: usize,
 }
@@ -43,7 +43,7 @@ pub(crate) struct Room {
 impl<K> Default for KeyedQueues<K> {
     fn default() -> Self {
         let state = State {
-            queues: NewestMap::default(),
+            queues: ShrinkingMap::default(),
             places: 0,
         };
         Self {
@@ -104,7 +104,7 @@ impl<K: Hash + Eq> State<K> {
                 turn: Arc::clone(&turn),
                 places: 1,
             };
-            self.queues.insert_new(key.clone(), queue);
+            self.queues.insert(key.clone(), queue);
             turn
         };
         Place {
@@ -120,7 +120,6 @@ impl<K: Hash + Eq> State<K> {
             queue.places -= 1;
             queue.places == 0
         });
-        self.queues.give_back();
     }
 }
 

@@ -19,12 +19,11 @@ use tower_service::Service;
 use super::{
     AllowedUpdatesLayer, ErrorsAsResponses, HandlerFn, HandlerOutput, ParseLayer, RawUpdate,
     ReplyBody, ReplyLayer, SecretTokenLayer, SecretTokens, UpdateLayer, allowed_updates,
-    handler_fn, parse,
-    reliable::{DefaultStore, Reliability, Reliable, Store},
-    reply, secret_token, update,
+    delivery_stack::{DeliverySettings, DeliveryStack},
+    handler_fn, parse, reply, secret_token, update,
 };
 #[cfg(feature = "tokio")]
-use super::{DeadlineLayer, DeliveryLayer, SequenceLayer, delivery::DeliveryStore};
+use super::{DeadlineLayer, DeliveryLayer, SequenceLayer};
 use crate::{
     Client, IntoReply,
     types::{AllowedUpdates, ParseError, Update},
@@ -57,22 +56,22 @@ use crate::{
 /// ```
 #[derive(Debug)]
 #[must_use = "a webhook serves once it has a handler"]
-pub struct Webhook<U = Update, St = DefaultStore> {
+pub struct Webhook<U = Update> {
     secret: SecretTokenLayer,
     update: UpdateLayer,
     allowed: AllowedUpdatesLayer,
-    reliability: Reliability<St>,
+    deliveries: DeliverySettings,
     parse: ParseLayer<U>,
     reply: ReplyLayer<ErrorsAsResponses>,
 }
 
-impl<U, St> Clone for Webhook<U, St> {
+impl<U> Clone for Webhook<U> {
     fn clone(&self) -> Self {
         Self {
             secret: self.secret.clone(),
             update: self.update,
             allowed: self.allowed,
-            reliability: self.reliability.clone(),
+            deliveries: self.deliveries.clone(),
             parse: self.parse.clone(),
             reply: self.reply.clone(),
         }
@@ -97,14 +96,14 @@ impl Webhook {
             secret,
             update: UpdateLayer::new(),
             allowed: AllowedUpdatesLayer::default(),
-            reliability: Reliability::default(),
+            deliveries: DeliverySettings::default(),
             parse: ParseLayer::new(),
             reply: ReplyLayer::new().errors_as_responses(),
         }
     }
 }
 
-impl<U, St: Store> Webhook<U, St> {
+impl<U> Webhook<U> {
     /// Which types of update go to the handler; give `setWebhook` the same. Unless told otherwise
     /// it is Telegram's own choice.
     pub fn allowed_updates(mut self, allowed: impl Into<AllowedUpdates>) -> Self {
@@ -113,54 +112,55 @@ impl<U, St: Store> Webhook<U, St> {
     }
 
     /// How a request's body is read: its limit and its deadline.
-    pub fn update_layer(mut self, layer: UpdateLayer) -> Self {
+    pub fn update(mut self, layer: UpdateLayer) -> Self {
         self.update = layer;
         self
     }
 
     /// Gives the handler another type than our [`Update`].
-    pub fn parse_as<V>(self) -> Webhook<V, St> {
+    pub fn parse_as<V>(self) -> Webhook<V> {
         Webhook {
             secret: self.secret,
             update: self.update,
             allowed: self.allowed,
-            reliability: self.reliability,
+            deliveries: self.deliveries,
             parse: ParseLayer::new(),
             reply: self.reply,
         }
     }
 
-    /// How each update is made to count once, in place of a `DeliveryLayer` that remembers in memory.
+    /// How each update is made to count once. Default: a `DeliveryLayer` that remembers in memory.
     #[cfg(feature = "tokio")]
-    pub fn delivery<T: DeliveryStore>(self, layer: DeliveryLayer<T>) -> Webhook<U, T> {
-        Webhook {
-            secret: self.secret,
-            update: self.update,
-            allowed: self.allowed,
-            reliability: self.reliability.with_delivery(layer),
-            parse: self.parse,
-            reply: self.reply,
-        }
+    pub fn delivery(mut self, layer: DeliveryLayer) -> Self {
+        self.deliveries.delivery = Some(layer);
+        self
     }
 
     /// Has an update handled as often as it comes, within the request: a hang-up ends the handler.
     pub fn without_delivery(mut self) -> Self {
-        self.reliability.without_delivery();
+        self.deliveries.without_delivery();
         self
     }
 
     /// Handles the updates of a chat one after the other, also those that Telegram sends at the same
-    /// time, such as a message and a pressed button.
+    /// time, such as a message and a pressed button. Default: none.
     #[cfg(feature = "tokio")]
     pub fn sequence(mut self, layer: SequenceLayer) -> Self {
-        self.reliability.set_sequence(layer);
+        self.deliveries.sequence = Some(layer);
         self
     }
 
-    /// When Telegram is answered at the latest: after 50 s, with 503, unless told otherwise.
+    /// By when Telegram gets its response. Default: after 50 s, with 503.
     #[cfg(feature = "tokio")]
-    pub fn deadline(mut self, layer: impl Into<Option<DeadlineLayer>>) -> Self {
-        self.reliability.set_deadline(layer.into());
+    pub fn deadline(mut self, layer: DeadlineLayer) -> Self {
+        self.deliveries.deadline = Some(layer);
+        self
+    }
+
+    /// Lets the handler take as long as it takes. Telegram gives up after 60 s and sends the update again.
+    #[cfg(feature = "tokio")]
+    pub fn without_deadline(mut self) -> Self {
+        self.deliveries.deadline = None;
         self
     }
 
@@ -182,7 +182,7 @@ impl<U, St: Store> Webhook<U, St> {
     }
 
     /// Serves with a function. See [`handler_fn`].
-    pub fn handler<F, Fut>(self, function: F) -> WebhookService<HandlerFn<F>, U, St>
+    pub fn handler<F, Fut>(self, function: F) -> WebhookService<HandlerFn<F>, U>
     where
         F: FnMut(U) -> Fut,
         Fut: Future,
@@ -192,9 +192,9 @@ impl<U, St: Store> Webhook<U, St> {
     }
 
     /// Serves with any service of `http::Request<U>` that returns an [`IntoReply`].
-    pub fn service<S>(self, service: S) -> WebhookService<S, U, St> {
+    pub fn service<S>(self, service: S) -> WebhookService<S, U> {
         let service = self.parse.layer(self.reply.layer(service));
-        let service = self.allowed.layer(self.reliability.layer(service));
+        let service = self.allowed.layer(self.deliveries.layer(service));
         WebhookService {
             stack: self.secret.layer(self.update.layer(service)),
         }
@@ -202,7 +202,7 @@ impl<U, St: Store> Webhook<U, St> {
 
     /// What it takes to get in, before a service of updates.
     #[cfg(feature = "redis")]
-    pub(crate) fn door<S>(&self, service: S) -> Door<S> {
+    pub(crate) fn admission<S>(&self, service: S) -> Admission<S> {
         let service = self.allowed.layer(service);
         self.secret.layer(self.update.layer(service))
     }
@@ -210,30 +210,30 @@ impl<U, St: Store> Webhook<U, St> {
 
 /// A webhook up to where a handler's stack begins.
 #[cfg(feature = "redis")]
-pub(crate) type Door<S> =
+pub(crate) type Admission<S> =
     secret_token::RequireSecretToken<update::ReadUpdate<allowed_updates::FilterUpdates<S>>>;
 
-type Stack<S, U, St> = secret_token::RequireSecretToken<update::ReadUpdate<Inner<S, U, St>>>;
-type Inner<S, U, St> = allowed_updates::FilterUpdates<Reliable<Parsing<S, U>, St>>;
+type Stack<S, U> = secret_token::RequireSecretToken<update::ReadUpdate<Inner<S, U>>>;
+type Inner<S, U> = allowed_updates::FilterUpdates<DeliveryStack<Parsing<S, U>>>;
 type Parsing<S, U> = parse::Parse<reply::EncodeReply<S, ErrorsAsResponses>, U>;
 
 /// The service of [`Webhook`]: a `Service<http::Request<B>>` for any body `B`, whose error is
 /// [`Infallible`].
-pub struct WebhookService<S, U = Update, St = DefaultStore> {
-    stack: Stack<S, U, St>,
+pub struct WebhookService<S, U = Update> {
+    stack: Stack<S, U>,
 }
 
-impl<S, U, St> WebhookService<S, U, St> {
+impl<S, U> WebhookService<S, U> {
     /// The same stack without a webhook's door: a `Service<http::Request<RawUpdate>>`, for updates that
     /// come another way, such as `polling`.
-    pub fn into_updates(self) -> UpdateService<S, U, St> {
+    pub fn into_updates(self) -> UpdateService<S, U> {
         UpdateService {
             stack: self.stack.into_inner().into_inner(),
         }
     }
 }
 
-impl<S: Clone, U, St> Clone for WebhookService<S, U, St> {
+impl<S: Clone, U> Clone for WebhookService<S, U> {
     fn clone(&self) -> Self {
         Self {
             stack: self.stack.clone(),
@@ -241,25 +241,24 @@ impl<S: Clone, U, St> Clone for WebhookService<S, U, St> {
     }
 }
 
-impl<S: fmt::Debug, U, St: fmt::Debug> fmt::Debug for WebhookService<S, U, St> {
+impl<S: fmt::Debug, U> fmt::Debug for WebhookService<S, U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("WebhookService").field(&self.stack).finish()
     }
 }
 
-impl<S, U, St, B> Service<Request<B>> for WebhookService<S, U, St>
+impl<S, U, B> Service<Request<B>> for WebhookService<S, U>
 where
     S: Service<Request<U>> + Clone + Send + 'static,
     S::Response: IntoReply,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
     S::Future: Send + 'static,
     U: DeserializeOwned + 'static,
-    St: Store,
     B: Body,
 {
     type Response = Response<ReplyBody>;
     type Error = Infallible;
-    type Future = WebhookFuture<StackFuture<S, U, St, B>>;
+    type Future = WebhookFuture<StackFuture<S, U, B>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Service::<Request<B>>::poll_ready(&mut self.stack, cx)
@@ -273,9 +272,9 @@ where
     }
 }
 
-type InnerFuture<S, U, St> = <Inner<S, U, St> as Service<Request<RawUpdate>>>::Future;
-type StackFuture<S, U, St, B> =
-    super::ResponseFuture<update::ResponseFuture<Inner<S, U, St>, InnerFuture<S, U, St>, B>>;
+type InnerFuture<S, U> = <Inner<S, U> as Service<Request<RawUpdate>>>::Future;
+type StackFuture<S, U, B> =
+    super::ResponseFuture<update::ResponseFuture<Inner<S, U>, InnerFuture<S, U>, B>>;
 
 pin_project! {
     /// The response future of [`WebhookService`] and of [`UpdateService`].
@@ -309,11 +308,11 @@ impl<F: Future> Future for WebhookFuture<F> {
 
 /// What is behind a webhook's door, from [`WebhookService::into_updates`]: a
 /// `Service<http::Request<RawUpdate>>` whose error is [`Infallible`].
-pub struct UpdateService<S, U = Update, St = DefaultStore> {
-    stack: Inner<S, U, St>,
+pub struct UpdateService<S, U = Update> {
+    stack: Inner<S, U>,
 }
 
-impl<S: Clone, U, St> Clone for UpdateService<S, U, St> {
+impl<S: Clone, U> Clone for UpdateService<S, U> {
     fn clone(&self) -> Self {
         Self {
             stack: self.stack.clone(),
@@ -321,24 +320,23 @@ impl<S: Clone, U, St> Clone for UpdateService<S, U, St> {
     }
 }
 
-impl<S: fmt::Debug, U, St: fmt::Debug> fmt::Debug for UpdateService<S, U, St> {
+impl<S: fmt::Debug, U> fmt::Debug for UpdateService<S, U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("UpdateService").field(&self.stack).finish()
     }
 }
 
-impl<S, U, St> Service<Request<RawUpdate>> for UpdateService<S, U, St>
+impl<S, U> Service<Request<RawUpdate>> for UpdateService<S, U>
 where
     S: Service<Request<U>> + Clone + Send + 'static,
     S::Response: IntoReply,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
     S::Future: Send + 'static,
     U: DeserializeOwned + 'static,
-    St: Store,
 {
     type Response = Response<ReplyBody>;
     type Error = Infallible;
-    type Future = WebhookFuture<InnerFuture<S, U, St>>;
+    type Future = WebhookFuture<InnerFuture<S, U>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.stack.poll_ready(cx)

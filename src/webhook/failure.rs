@@ -4,14 +4,28 @@ use std::{any::Any, error, fmt, sync::Arc};
 
 /// Why an update wasn't handled. In the extensions of the 500 that tells Telegram to send it again,
 /// and in a `DeadLetter`.
+///
+/// A handler can return one as its error, to say that a repeat can't help:
+///
+/// ```
+/// use tower_telegram::{handler_fn, types::Update, webhook::Failure};
+///
+/// let handler = handler_fn(async |update: Update| match update.message() {
+///     Some(_) => Ok(()),
+///     None => Err(Failure::permanent("this bot only takes messages")),
+/// });
+/// # let _ = handler;
+/// ```
 #[derive(Clone)]
-pub struct Failure(Kind);
+pub struct Failure {
+    kind: Kind,
+    is_permanent: bool,
+}
 
 #[derive(Clone)]
 enum Kind {
     Error(Arc<dyn error::Error + Send + Sync>),
     Panic(Arc<str>),
-    #[cfg(feature = "tokio")]
     Status(http::StatusCode),
     #[cfg(feature = "tokio")]
     Vanished,
@@ -20,36 +34,56 @@ enum Kind {
 impl Failure {
     /// The handler returned an error.
     pub(crate) fn error(error: Box<dyn error::Error + Send + Sync>) -> Self {
-        Self(Kind::Error(error.into()))
+        Self::new(Kind::Error(error.into()))
+    }
+
+    /// An error that a repeat can't change: with a `DeliveryLayer`, polling or a queue the update is
+    /// abandoned after this attempt.
+    pub fn permanent(error: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
+        Self {
+            is_permanent: true,
+            ..Self::error(error.into())
+        }
+    }
+
+    fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            is_permanent: false,
+        }
     }
 
     /// The handler panicked.
     pub(crate) fn panic(panic: &(dyn Any + Send)) -> Self {
         let text = panic.downcast_ref::<&str>().copied();
         let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        Self(Kind::Panic(text.unwrap_or("not a text").into()))
+        Self::new(Kind::Panic(text.unwrap_or("not a text").into()))
     }
 
     /// A service answered with a status that isn't a 2xx.
-    #[cfg(feature = "tokio")]
     pub(crate) fn status(status: http::StatusCode) -> Self {
-        Self(Kind::Status(status))
+        Self::new(Kind::Status(status))
     }
 
-    /// Whoever handled it was never heard of again: the process ended, or hung.
+    /// The previous attempt did not finish: its process ended, or hung.
     #[cfg(feature = "tokio")]
     pub(crate) fn vanished() -> Self {
-        Self(Kind::Vanished)
+        Self::new(Kind::Vanished)
+    }
+
+    /// Whether a repeat can't change it: see [`permanent`](Self::permanent).
+    pub fn is_permanent(&self) -> bool {
+        self.is_permanent
     }
 
     /// Whether it was a panic.
     pub fn is_panic(&self) -> bool {
-        matches!(self.0, Kind::Panic(_))
+        matches!(self.kind, Kind::Panic(_))
     }
 
     /// The handler's error, if it returned one.
     pub fn as_error(&self) -> Option<&(dyn error::Error + Send + Sync + 'static)> {
-        if let Kind::Error(error) = &self.0 {
+        if let Kind::Error(error) = &self.kind {
             return Some(&**error);
         }
         None
@@ -58,20 +92,19 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.kind {
             Kind::Error(_) => f.write_str("the handler failed"),
             Kind::Panic(text) => write!(f, "the handler panicked: {text}"),
+            Kind::Status(status) => write!(f, "the response was {}", status.as_u16()),
             #[cfg(feature = "tokio")]
-            Kind::Status(status) => write!(f, "it was answered with {}", status.as_u16()),
-            #[cfg(feature = "tokio")]
-            Kind::Vanished => f.write_str("whoever handled it was never heard of again"),
+            Kind::Vanished => f.write_str("the previous attempt did not finish (process lost)"),
         }
     }
 }
 
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Kind::Error(error) = &self.0 {
+        if let Kind::Error(error) = &self.kind {
             return f.debug_tuple("Failure").field(error).finish();
         }
         write!(f, "Failure({self})")
@@ -80,7 +113,7 @@ impl fmt::Debug for Failure {
 
 impl error::Error for Failure {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        if let Kind::Error(error) = &self.0 {
+        if let Kind::Error(error) = &self.kind {
             return Some(&**error);
         }
         None

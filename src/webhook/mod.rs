@@ -35,14 +35,18 @@ pub mod deadline;
 // An answer that is passed between tasks stays in its box.
 #[allow(clippy::unnecessary_box_returns)]
 pub mod delivery;
+mod delivery_stack;
 mod failure;
 mod handler;
+#[cfg_attr(not(feature = "tokio"), allow(dead_code))]
+pub(crate) mod outcome;
 pub mod parse;
 pub mod registration;
 pub(crate) mod rejection;
-mod reliable;
 pub mod reply;
 mod response_future;
+#[cfg(feature = "tokio")]
+pub(crate) mod retry_after;
 pub mod secret_token;
 #[cfg(feature = "tokio")]
 pub mod sequence;
@@ -54,7 +58,7 @@ pub mod update;
 pub use tower_telegram_types::{BotId, HandlerOutput, InvalidSecretToken, SecretToken};
 
 #[cfg(feature = "redis")]
-pub(crate) use self::builder::Door;
+pub(crate) use self::builder::Admission;
 #[cfg(feature = "tokio")]
 #[doc(inline)]
 pub use self::sequence::{SequenceKey, SequenceLayer};
@@ -66,7 +70,6 @@ pub use self::{
     handler::{HandlerFn, HandlerFuture, handler_fn},
     parse::ParseLayer,
     rejection::Rejection,
-    reliable::{DefaultStore, Store},
     reply::{ErrorsAsResponses, PassErrors, ReplyBody, ReplyLayer},
     response_future::ResponseFuture,
     secret_token::{SECRET_TOKEN_HEADER, SecretTokenLayer, SecretTokens},

@@ -92,6 +92,15 @@ impl Rejection {
         }
     }
 
+    /// Whether it is a failure of the update's. All others say that the request wasn't let in, or that
+    /// there was no room, no lock, no store or no time for it.
+    pub(crate) fn is_about_the_update(&self) -> bool {
+        matches!(
+            self,
+            Self::Malformed(_) | Self::Unreadable(_) | Self::Failed | Self::Reply(_)
+        )
+    }
+
     /// The answer: the status, no body, and this in the extensions, unless it is about the secret.
     pub fn into_response<B: Default>(self) -> Response<B> {
         let mut response = empty_response();

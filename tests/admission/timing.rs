@@ -86,7 +86,8 @@ fn instructions(shown: &str) -> u64 {
     collected.trim().parse().expect("a number")
 }
 
-const NAME: &str = "admission::timing::a8_a_wrong_secret_takes_the_same_work_wherever_it_goes_wrong";
+const NAME: &str =
+    "admission::timing::a8_a_wrong_secret_takes_the_same_work_wherever_it_goes_wrong";
 
 #[test]
 fn a8_a_wrong_secret_takes_the_same_work_wherever_it_goes_wrong() {

@@ -40,6 +40,7 @@ mod reading {
 #[path = "../delivery"]
 mod delivery {
     mod faults;
+    mod outcome;
     mod redelivery;
     mod sequence;
 }

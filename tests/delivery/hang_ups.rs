@@ -20,7 +20,7 @@ use tower_telegram::{
     webhook::{
         DeliveryLayer, RawUpdate, ReplyBody, ReplyLayer,
         delivery::{
-            Claim, DeliveryHandle, DeliveryKey, DeliveryStore, MemoryStore, StoreError, Ticket,
+            Claim, ClaimToken, DeliveryHandle, DeliveryKey, DeliveryStore, MemoryStore, StoreError,
         },
     },
 };
@@ -81,7 +81,7 @@ impl Bot {
 
 type Deliveries = BoxCloneSyncService<Request<RawUpdate>, Answer, BoxError>;
 
-fn deliver<St: DeliveryStore>(bot: &Bot, layer: &DeliveryLayer<St>) -> Deliveries {
+fn deliver(bot: &Bot, layer: &DeliveryLayer) -> Deliveries {
     let bot = bot.clone();
     let service = ServiceBuilder::new()
         .layer(layer.clone())
@@ -271,7 +271,7 @@ async fn d10_one_that_runs_in_place_is_cut_off() {
     let asking = tokio::spawn(ask(&service, 1).await);
     until(|| bot.calls() == 1).await;
     let report = handle.shutdown(Duration::ZERO).await;
-    assert_eq!(report.cut_off.len(), 1);
+    assert_eq!(report.cancelled.len(), 1);
     // It is woken: nobody else will.
     let answer = asking.await.expect("no panic").expect("an answer");
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -285,7 +285,7 @@ async fn d10_one_that_goes_on_by_itself_is_cut_off() {
     assert!(poll_once(&mut asking).await.is_pending());
     drop(asking);
     let joined = ask(&service, 1).await;
-    assert_eq!(handle.shutdown(Duration::ZERO).await.cut_off.len(), 1);
+    assert_eq!(handle.shutdown(Duration::ZERO).await.cancelled.len(), 1);
     let answer = joined.await.expect("an answer");
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     until(|| Arc::strong_count(&bot.alive) == 2).await;
@@ -295,7 +295,7 @@ async fn d10_one_that_goes_on_by_itself_is_cut_off() {
 async fn d10_what_is_cut_off_before_it_began_never_begins() {
     let (bot, service, handle) = served();
     let (polled, dropped) = (ask(&service, 1).await, ask(&service, 2).await);
-    assert_eq!(handle.shutdown(Duration::ZERO).await.cut_off.len(), 2);
+    assert_eq!(handle.shutdown(Duration::ZERO).await.cancelled.len(), 2);
     let answer = polled.await.expect("an answer");
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     drop(dropped);
@@ -311,11 +311,11 @@ impl DeliveryStore for Panics {
         MemoryStore::new().claim(key).await
     }
 
-    async fn finish(&self, _: &Ticket, _: Option<&Reply>) -> Result<bool, StoreError> {
+    async fn finish(&self, _: &ClaimToken, _: Option<&Reply>) -> Result<bool, StoreError> {
         panic!("no room for notes")
     }
 
-    async fn fail(&self, _: &Ticket) -> Result<bool, StoreError> {
+    async fn fail(&self, _: &ClaimToken) -> Result<bool, StoreError> {
         Ok(true)
     }
 

@@ -24,8 +24,8 @@ use tower_telegram::{
     webhook::{
         DeadlineLayer, DeliveryLayer, Webhook,
         delivery::{
-            Claim, DeadLetter, DeliveryHandle, DeliveryKey, DeliveryStore, MemoryStore, StoreError,
-            Ticket,
+            Claim, ClaimToken, DeadLetter, DeliveryHandle, DeliveryKey, DeliveryStore, MemoryStore,
+            StoreError,
         },
     },
 };
@@ -393,7 +393,7 @@ async fn d10_what_does_not_end_is_cut_off_and_named(server: Server) {
     let running = hosted.ask(1, 1).await;
     hosted.bot.has_begun().await;
     let report = hosted.handle.shutdown(Duration::ZERO).await;
-    let ids: Vec<_> = report.cut_off.iter().map(|key| key.update_id).collect();
+    let ids: Vec<_> = report.cancelled.iter().map(|key| key.update_id).collect();
     assert_eq!(ids, [1], "{hosted}");
     let answer = running.await.expect("no panic");
     assert_eq!(answer.status, 503, "{hosted}");
@@ -452,13 +452,13 @@ impl DeliveryStore for Slow {
         self.store.claim(key).await
     }
 
-    async fn finish(&self, ticket: &Ticket, reply: Option<&Reply>) -> Result<bool, StoreError> {
+    async fn finish(&self, ticket: &ClaimToken, reply: Option<&Reply>) -> Result<bool, StoreError> {
         self.noting.add_permits(1);
         self.go.acquire().await.expect("open").forget();
         self.store.finish(ticket, reply).await
     }
 
-    async fn fail(&self, ticket: &Ticket) -> Result<bool, StoreError> {
+    async fn fail(&self, ticket: &ClaimToken) -> Result<bool, StoreError> {
         self.store.fail(ticket).await
     }
 

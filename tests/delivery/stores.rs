@@ -11,7 +11,7 @@ use tower_telegram::{
     Reply,
     webhook::{
         BotId,
-        delivery::{Claim, DeliveryKey, DeliveryStore, MemoryStore, Ticket},
+        delivery::{Claim, ClaimToken, DeliveryKey, DeliveryStore, MemoryStore},
     },
 };
 
@@ -28,12 +28,12 @@ pub(crate) trait Place: Sized {
 
 pub(crate) fn key(update_id: i64) -> DeliveryKey {
     let bot = BotId(1);
-    DeliveryKey { bot, update_id }
+    DeliveryKey::new(Some(bot), update_id)
 }
 
-pub(crate) async fn granted(store: &impl DeliveryStore, key: DeliveryKey) -> Ticket {
+pub(crate) async fn granted(store: &impl DeliveryStore, key: DeliveryKey) -> ClaimToken {
     match store.claim(key).await {
-        Ok(Claim::Granted(ticket)) => ticket,
+        Ok(Claim::Acquired(ticket)) => ticket,
         other => panic!("{other:?}"),
     }
 }
@@ -80,7 +80,7 @@ pub(crate) async fn d1_of_32_who_ask_at_once_one_has_it(store: impl DeliveryStor
             asking.spawn(async move { store.claim(key(update_id)).await.unwrap() });
         }
         let claims = asking.join_all().await;
-        let granted = |claim: &&Claim| matches!(claim, Claim::Granted(_));
+        let granted = |claim: &&Claim| matches!(claim, Claim::Acquired(_));
         assert_eq!(claims.iter().filter(granted).count(), 1, "{claims:?}");
     }
 }
@@ -89,21 +89,21 @@ pub(crate) async fn d4_updates_and_bots_are_apart(store: impl DeliveryStore) {
     let second = granted(&store, key(2)).await;
     assert!(store.finish(&second, None).await.unwrap());
     let first = granted(&store, key(1)).await;
-    let other_bot = DeliveryKey {
-        bot: BotId(2),
-        update_id: 2,
-    };
+    let other_bot = DeliveryKey::new(Some(BotId(2)), 2);
     assert_eq!(granted(&store, other_bot).await.attempt, 1);
     assert!(store.finish(&first, None).await.unwrap());
 }
 
 pub(crate) async fn d5_what_failed_is_granted_again_and_counted(store: impl DeliveryStore) {
-    let mut before: Option<Ticket> = None;
+    let mut before: Option<ClaimToken> = None;
     for attempt in 1..=4 {
         let ticket = granted(&store, key(1)).await;
         assert_eq!(ticket.attempt, attempt);
         if let Some(before) = before {
-            assert!(ticket.fence > before.fence, "{ticket:?} {before:?}");
+            assert!(
+                ticket.fencing_token > before.fencing_token,
+                "{ticket:?} {before:?}"
+            );
         }
         assert!(store.fail(&ticket).await.unwrap());
         assert!(!store.fail(&ticket).await.unwrap(), "it has failed");

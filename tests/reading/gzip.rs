@@ -36,7 +36,7 @@ pub(crate) fn gzip(text: &[u8]) -> Vec<u8> {
 async fn b10_behind_a_decompression_layer_compressed_updates_are_read() {
     let handler = Handler::<Update>::new(nothing);
     let webhook = Webhook::new(secret(SECRET))
-        .update_layer(UpdateLayer::new().max_bytes(1000))
+        .update(UpdateLayer::new().max_bytes(1000))
         .without_delivery()
         .service(handler.clone());
     let service = RequestDecompressionLayer::new().layer(webhook);

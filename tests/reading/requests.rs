@@ -32,7 +32,7 @@ rows! { sockets:
 }
 
 async fn bots_reading(server: Server, layer: UpdateLayer) -> Vec<Bot> {
-    let webhook = Webhook::new(secret(SECRET)).update_layer(layer);
+    let webhook = Webhook::new(secret(SECRET)).update(layer);
     bots_with(server, &webhook, nothing).await
 }
 

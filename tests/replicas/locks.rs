@@ -73,7 +73,7 @@ async fn is_kept(server: &Server, time: Duration) {
 }
 
 fn fence(turn: &RedisTurn) -> u64 {
-    turn.lease().expect("it has one").fence()
+    turn.lease().expect("it has one").fencing_token()
 }
 
 async fn keys(server: &Server) -> Vec<String> {

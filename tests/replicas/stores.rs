@@ -10,7 +10,7 @@ use tower_telegram::{
     types::InputFile,
     webhook::{
         DeliveryLayer,
-        delivery::{Claim, DeliveryStore, StoreError, Ticket},
+        delivery::{Claim, ClaimToken, DeliveryStore, StoreError},
     },
 };
 
@@ -24,11 +24,11 @@ const KEY: &str = "{bot:1:1}";
 const SHORT: Duration = Duration::from_millis(300);
 
 /// Waits until it is granted.
-async fn granted_later(store: &RedisStore) -> Ticket {
+async fn granted_later(store: &RedisStore) -> ClaimToken {
     let asking = async {
         loop {
             match store.claim(key(1)).await.unwrap() {
-                Claim::Granted(ticket) => return ticket,
+                Claim::Acquired(ticket) => return ticket,
                 Claim::Busy { lease } => sleep(lease).await,
                 other => panic!("{other:?}"),
             }
@@ -53,7 +53,7 @@ fn what_replicas_share_can_go_anywhere() {
     fn goes<T: Clone + Send + Sync + 'static>() {}
     goes::<RedisStore>();
     goes::<RedisLimits>();
-    goes::<DeliveryLayer<RedisStore>>();
+    goes::<DeliveryLayer>();
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn d11_a_claim_that_is_not_renewed_ends() {
     let held = granted_later(&other).await;
     assert!(began.elapsed() >= SHORT, "{:?}", began.elapsed());
     assert_eq!(held.attempt, 2);
-    assert!(held.fence > lost.fence);
+    assert!(held.fencing_token > lost.fencing_token);
     assert!(!one.renew(&lost).await.unwrap());
     assert!(!one.finish(&lost, Some(&reply("lost"))).await.unwrap());
     assert!(!one.fail(&lost).await.unwrap());
@@ -213,7 +213,10 @@ async fn d12_what_runs_is_noted_anew_after_redis_has_forgotten_all() {
     assert!(store.release(&ticket).await.unwrap());
     let again = granted(&store, key(1)).await;
     assert_eq!(again.attempt, 1);
-    assert!(again.fence > ticket.fence, "no number comes twice");
+    assert!(
+        again.fencing_token > ticket.fencing_token,
+        "no number comes twice"
+    );
     assert!(!store.finish(&ticket, None).await.unwrap());
 }
 

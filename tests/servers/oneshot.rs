@@ -27,7 +27,7 @@ pub(crate) type Service = WebhookService<Handler<tower_telegram::types::Update>>
 
 pub(crate) fn webhook(layer: UpdateLayer) -> Service {
     Webhook::new(secret(SECRET))
-        .update_layer(layer)
+        .update(layer)
         .service(Handler::new(nothing))
 }
 

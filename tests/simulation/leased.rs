@@ -9,7 +9,7 @@ use std::{
 use tokio::time::Instant;
 use tower_telegram::{
     Reply,
-    webhook::delivery::{Claim, DeliveryKey, DeliveryStore, StoreError, Ticket},
+    webhook::delivery::{Claim, ClaimToken, DeliveryKey, DeliveryStore, StoreError},
 };
 
 use crate::delivery::stores::Place;
@@ -39,10 +39,11 @@ impl Leased {
     }
 
     /// Changes a record, if the ticket still stands.
-    fn held(&self, ticket: &Ticket, change: impl FnOnce(&mut Record)) -> bool {
+    fn held(&self, ticket: &ClaimToken, change: impl FnOnce(&mut Record)) -> bool {
         let mut records = self.records();
         let record = records.get_mut(&ticket.key);
-        let held = record.filter(|record| record.fence == ticket.fence && record.ends.is_some());
+        let held =
+            record.filter(|record| record.fence == ticket.fencing_token && record.ends.is_some());
         held.map(change).is_some()
     }
 
@@ -61,11 +62,7 @@ impl Leased {
         record.fence += 1;
         record.attempt += 1;
         record.ends = Some(now + self.lease);
-        Claim::Granted(Ticket {
-            key,
-            fence: record.fence,
-            attempt: record.attempt,
-        })
+        Claim::Acquired(ClaimToken::new(key, record.fence, record.attempt))
     }
 }
 
@@ -78,12 +75,12 @@ impl DeliveryStore for Leased {
         Some(self.lease / 3)
     }
 
-    async fn renew(&self, ticket: &Ticket) -> Result<bool, StoreError> {
+    async fn renew(&self, ticket: &ClaimToken) -> Result<bool, StoreError> {
         let ends = Instant::now() + self.lease;
         Ok(self.held(ticket, |record| record.ends = Some(ends)))
     }
 
-    async fn finish(&self, ticket: &Ticket, reply: Option<&Reply>) -> Result<bool, StoreError> {
+    async fn finish(&self, ticket: &ClaimToken, reply: Option<&Reply>) -> Result<bool, StoreError> {
         Ok(self.held(ticket, |record| {
             record.ends = None;
             record.is_done = true;
@@ -91,11 +88,11 @@ impl DeliveryStore for Leased {
         }))
     }
 
-    async fn fail(&self, ticket: &Ticket) -> Result<bool, StoreError> {
+    async fn fail(&self, ticket: &ClaimToken) -> Result<bool, StoreError> {
         Ok(self.held(ticket, |record| record.ends = None))
     }
 
-    async fn release(&self, ticket: &Ticket) -> Result<bool, StoreError> {
+    async fn release(&self, ticket: &ClaimToken) -> Result<bool, StoreError> {
         Ok(self.held(ticket, |record| {
             record.ends = None;
             record.attempt -= 1;

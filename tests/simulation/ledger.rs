@@ -8,7 +8,7 @@ use std::{
 };
 
 use tokio::time::Instant;
-use tower_telegram::webhook::delivery::Ticket;
+use tower_telegram::webhook::delivery::ClaimToken;
 
 use super::telegram::{QueueId, Told, Update};
 
@@ -37,7 +37,7 @@ enum End {
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools)] // Each is a note of its own.
 struct Grant {
-    ticket: Ticket,
+    ticket: ClaimToken,
     replica: ReplicaId,
     /// Nobody else may have it before.
     held_until: Option<Instant>,
@@ -78,9 +78,9 @@ impl Page {
         grants.find(|grant| grant.replica == replica)
     }
 
-    fn of(&mut self, ticket: &Ticket) -> Option<&mut Grant> {
+    fn of(&mut self, ticket: &ClaimToken) -> Option<&mut Grant> {
         let mut grants = self.grants.iter_mut().rev();
-        grants.find(|grant| grant.ticket.fence == ticket.fence)
+        grants.find(|grant| grant.ticket.fencing_token == ticket.fencing_token)
     }
 
     fn is_struck(&self) -> bool {
@@ -147,7 +147,7 @@ impl Book {
     pub(crate) fn granted(
         &self,
         replica: ReplicaId,
-        ticket: Ticket,
+        ticket: ClaimToken,
         held_until: Option<Instant>,
         fault: Option<Fault>,
     ) {
@@ -165,7 +165,7 @@ impl Book {
                 } else if is_open && last.fault.is_none() && self.is_exact {
                     pages.violation(format!("{id}: a claim ran out by itself: {page:?}"));
                 }
-                if last.ticket.fence >= ticket.fence {
+                if last.ticket.fencing_token >= ticket.fencing_token {
                     pages.violation(format!("{id}: a fence came again: {page:?}"));
                 }
             }
@@ -202,7 +202,7 @@ impl Book {
     }
 
     /// The answer reached the replica.
-    pub(crate) fn is_known(&self, ticket: &Ticket) {
+    pub(crate) fn is_known(&self, ticket: &ClaimToken) {
         self.open(ticket.key.update_id, |_, page| {
             if let Some(grant) = page.of(ticket) {
                 grant.is_known = true;
@@ -210,11 +210,11 @@ impl Book {
         });
     }
 
-    pub(crate) fn renewed(&self, ticket: &Ticket, held_until: Option<Instant>) {
+    pub(crate) fn renewed(&self, ticket: &ClaimToken, held_until: Option<Instant>) {
         let id = ticket.key.update_id;
         self.open(id, |pages, page| {
             let last = page.grants.last_mut();
-            match last.filter(|last| last.ticket.fence == ticket.fence) {
+            match last.filter(|last| last.ticket.fencing_token == ticket.fencing_token) {
                 Some(grant) => grant.held_until = held_until.max(grant.held_until),
                 None => pages.violation(format!("{id}: a claim was renewed that is another's")),
             }
@@ -222,7 +222,7 @@ impl Book {
     }
 
     /// The store is asked to end it, and from here on may have.
-    pub(crate) fn ending(&self, ticket: &Ticket) {
+    pub(crate) fn ending(&self, ticket: &ClaimToken) {
         self.open(ticket.key.update_id, |_, page| {
             if let Some(grant) = page.of(ticket) {
                 grant.may_have_ended = true;
@@ -230,7 +230,7 @@ impl Book {
         });
     }
 
-    pub(crate) fn not_ended(&self, ticket: &Ticket) {
+    pub(crate) fn not_ended(&self, ticket: &ClaimToken) {
         self.open(ticket.key.update_id, |_, page| {
             if let Some(grant) = page.of(ticket) {
                 grant.may_have_ended = false;
@@ -239,7 +239,7 @@ impl Book {
     }
 
     /// Whether a store's call may be made of a claim at all.
-    pub(crate) fn asks_to_finish(&self, ticket: &Ticket) {
+    pub(crate) fn asks_to_finish(&self, ticket: &ClaimToken) {
         let id = ticket.key.update_id;
         self.open(id, |pages, page| match page.of(ticket) {
             Some(grant) if grant.has_effect || grant.is_given_up => {}
@@ -247,7 +247,7 @@ impl Book {
         });
     }
 
-    pub(crate) fn asks_to_fail(&self, ticket: &Ticket) {
+    pub(crate) fn asks_to_fail(&self, ticket: &ClaimToken) {
         let id = ticket.key.update_id;
         self.open(id, |pages, page| match page.of(ticket) {
             Some(grant) if !grant.has_effect => {}
@@ -255,7 +255,7 @@ impl Book {
         });
     }
 
-    pub(crate) fn asks_to_release(&self, ticket: &Ticket) {
+    pub(crate) fn asks_to_release(&self, ticket: &ClaimToken) {
         let id = ticket.key.update_id;
         self.open(id, |pages, page| match page.of(ticket) {
             Some(grant) if grant.calls == 0 => {}
@@ -263,7 +263,7 @@ impl Book {
         });
     }
 
-    pub(crate) fn finished(&self, replica: ReplicaId, ticket: &Ticket, with_reply: bool) {
+    pub(crate) fn finished(&self, replica: ReplicaId, ticket: &ClaimToken, with_reply: bool) {
         let id = ticket.key.update_id;
         self.open(id, |pages, page| {
             if !with_reply {
@@ -288,18 +288,18 @@ impl Book {
         self.pages().landed(replica, id);
     }
 
-    pub(crate) fn failed(&self, ticket: &Ticket) {
+    pub(crate) fn failed(&self, ticket: &ClaimToken) {
         let id = ticket.key.update_id;
         self.open(id, |pages, page| pages.end(page, ticket, End::Failed));
     }
 
-    pub(crate) fn released(&self, ticket: &Ticket) {
+    pub(crate) fn released(&self, ticket: &ClaimToken) {
         let id = ticket.key.update_id;
         self.open(id, |pages, page| pages.end(page, ticket, End::Released));
     }
 
     /// The store failed over this claim.
-    pub(crate) fn store_failed(&self, ticket: &Ticket) {
+    pub(crate) fn store_failed(&self, ticket: &ClaimToken) {
         self.open(ticket.key.update_id, |_, page| {
             page.is_muddled = true;
             if let Some(grant) = page.of(ticket) {
@@ -467,12 +467,12 @@ impl Notes {
         }
     }
 
-    fn end(&mut self, page: &mut Page, ticket: &Ticket, end: End) {
+    fn end(&mut self, page: &mut Page, ticket: &ClaimToken, end: End) {
         let id = ticket.key.update_id;
         if page
             .grants
             .last()
-            .is_none_or(|last| last.ticket.fence != ticket.fence)
+            .is_none_or(|last| last.ticket.fencing_token != ticket.fencing_token)
         {
             self.violation(format!(
                 "{id}: a claim was ended that is another's: {page:?}"

@@ -11,7 +11,7 @@ use std::{
 use tokio::time::{Instant, sleep};
 use tower_telegram::{
     Reply,
-    webhook::delivery::{Claim, DeliveryKey, DeliveryStore, StoreError, Ticket},
+    webhook::delivery::{Claim, ClaimToken, DeliveryKey, DeliveryStore, StoreError},
 };
 
 use super::{
@@ -82,7 +82,7 @@ impl<St: DeliveryStore> Watched<St> {
     /// Asks to end a claim.
     async fn end(
         &self,
-        ticket: &Ticket,
+        ticket: &ClaimToken,
         asking: impl Future<Output = Result<bool, StoreError>>,
         ended: impl FnOnce(),
         luck: Luck,
@@ -119,7 +119,7 @@ impl<St: DeliveryStore> DeliveryStore for Watched<St> {
         let asked = Instant::now();
         let result = self.inner.claim(key).await;
         match &result {
-            Ok(Claim::Granted(ticket)) => {
+            Ok(Claim::Acquired(ticket)) => {
                 let fault = (luck == Luck::FailsAfter).then_some(Fault::Store);
                 let fault = fault.or(self.life.is_over().then_some(Fault::Killed));
                 book.granted(self.life.id, *ticket, self.held_until(asked), fault);
@@ -132,7 +132,7 @@ impl<St: DeliveryStore> DeliveryStore for Watched<St> {
             Err(_) => book.muddled(id),
         }
         let result = self.back(luck, result).await;
-        if let Ok(Claim::Granted(ticket)) = &result {
+        if let Ok(Claim::Acquired(ticket)) = &result {
             book.is_known(ticket);
         }
         result
@@ -142,7 +142,7 @@ impl<St: DeliveryStore> DeliveryStore for Watched<St> {
         self.inner.renew_every()
     }
 
-    async fn renew(&self, ticket: &Ticket) -> Result<bool, StoreError> {
+    async fn renew(&self, ticket: &ClaimToken) -> Result<bool, StoreError> {
         let luck = self.way(ticket.key).await;
         if luck != Luck::Good {
             self.scene.book.store_failed(ticket);
@@ -160,7 +160,7 @@ impl<St: DeliveryStore> DeliveryStore for Watched<St> {
         self.back(luck, result).await
     }
 
-    async fn finish(&self, ticket: &Ticket, reply: Option<&Reply>) -> Result<bool, StoreError> {
+    async fn finish(&self, ticket: &ClaimToken, reply: Option<&Reply>) -> Result<bool, StoreError> {
         let luck = self.way(ticket.key).await;
         let book = &self.scene.book;
         book.asks_to_finish(ticket);
@@ -169,7 +169,7 @@ impl<St: DeliveryStore> DeliveryStore for Watched<St> {
         self.end(ticket, asking, finished, luck).await
     }
 
-    async fn fail(&self, ticket: &Ticket) -> Result<bool, StoreError> {
+    async fn fail(&self, ticket: &ClaimToken) -> Result<bool, StoreError> {
         let luck = self.way(ticket.key).await;
         let book = &self.scene.book;
         book.asks_to_fail(ticket);
@@ -177,7 +177,7 @@ impl<St: DeliveryStore> DeliveryStore for Watched<St> {
         self.end(ticket, asking, || book.failed(ticket), luck).await
     }
 
-    async fn release(&self, ticket: &Ticket) -> Result<bool, StoreError> {
+    async fn release(&self, ticket: &ClaimToken) -> Result<bool, StoreError> {
         let luck = self.way(ticket.key).await;
         let book = &self.scene.book;
         book.asks_to_release(ticket);

@@ -79,9 +79,9 @@ async fn ours(name: &str, listener: TcpListener) -> io::Result<()> {
         "ours-hyper-filtered" => webhook
             .allowed_updates([UpdateType::Poll])
             .without_delivery()
-            .deadline(None),
-        "ours-hyper" | "ours-axum" => webhook.without_delivery().deadline(None),
-        "ours-hyper-delivery" => webhook.deadline(None),
+            .without_deadline(),
+        "ours-hyper" | "ours-axum" => webhook.without_delivery().without_deadline(),
+        "ours-hyper-delivery" => webhook.without_deadline(),
         "ours-hyper-deadline" => webhook.without_delivery(),
         "ours-hyper-default" | "ours-axum-default" => webhook,
         _ => panic!("no server has the name {name}"),

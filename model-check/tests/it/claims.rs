@@ -12,7 +12,7 @@ use modelled::{
     Reply,
     webhook::{
         BotId,
-        delivery::{Claim, DeliveryKey, DeliveryStore, MemoryStore, Ticket},
+        delivery::{Claim, ClaimToken, DeliveryKey, DeliveryStore, MemoryStore},
     },
 };
 use shuttle::{
@@ -56,20 +56,20 @@ fn claim(store: &MemoryStore, key: DeliveryKey) -> Claim {
     block_on(store.claim(key)).expect("it never fails")
 }
 
-fn granted(store: &MemoryStore, key: DeliveryKey) -> Ticket {
+fn granted(store: &MemoryStore, key: DeliveryKey) -> ClaimToken {
     match claim(store, key) {
-        Claim::Granted(ticket) => ticket,
+        Claim::Acquired(ticket) => ticket,
         other => panic!("{other:?}"),
     }
 }
 
 impl World {
     /// Somebody who asks for an update, and does something with it. An old ticket is of no use.
-    fn ask(&self, at: usize, old: &mut Option<Ticket>) {
+    fn ask(&self, at: usize, old: &mut Option<ClaimToken>) {
         let (store, known) = (&self.store, &self.known[at]);
         let was_done = known.is_done.load(Ordering::Relaxed);
         match claim(store, key(at)) {
-            Claim::Granted(ticket) => {
+            Claim::Acquired(ticket) => {
                 assert!(!was_done, "it was done");
                 self.hold(at, ticket, old.take());
                 *old = Some(ticket);
@@ -83,13 +83,13 @@ impl World {
         }
     }
 
-    fn hold(&self, at: usize, ticket: Ticket, old: Option<Ticket>) {
+    fn hold(&self, at: usize, ticket: ClaimToken, old: Option<ClaimToken>) {
         let (store, known) = (&self.store, &self.known[at]);
         assert!(!known.is_held.swap(true, Ordering::Relaxed), "two hold it");
         let failures = known.failures.load(Ordering::Relaxed);
         assert_eq!(ticket.attempt, failures + 1);
         if let Some(old) = old.filter(|old| old.key == ticket.key) {
-            assert!(ticket.fence > old.fence);
+            assert!(ticket.fencing_token > old.fencing_token);
             assert!(!block_on(store.finish(&old, Some(&reply()))).expect("it never fails"));
             assert!(!block_on(store.fail(&old)).expect("it never fails"));
             assert!(!block_on(store.release(&old)).expect("it never fails"));
@@ -129,7 +129,7 @@ fn d1_d3_no_two_hold_an_update_and_no_two_have_its_reply() {
         let asking: [_; 3] = array::from_fn(|_| {
             let world = Arc::clone(&world);
             thread::spawn(move || {
-                let mut old: [Option<Ticket>; KEYS] = [None; KEYS];
+                let mut old: [Option<ClaimToken>; KEYS] = [None; KEYS];
                 for _ in 0..4 {
                     let at = thread_rng().gen_range(0..KEYS);
                     world.ask(at, &mut old[at]);

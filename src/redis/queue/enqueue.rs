@@ -7,10 +7,9 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
 };
 
-use http::{HeaderValue, Request, Response, header};
+use http::{Request, Response};
 use serde_core::de::IgnoredAny;
 use tower_service::Service;
 
@@ -21,8 +20,8 @@ use super::{
 use crate::{
     redis::{LIFE, millis},
     webhook::{
-        BotId, RawUpdate, Rejection, ReplyBody, delivery::retry_after::retry_after,
-        rejection::empty_response,
+        BotId, RawUpdate, Rejection, ReplyBody, outcome::set_retry_after,
+        rejection::empty_response, retry_after::retry_after,
     },
 };
 
@@ -117,9 +116,7 @@ async fn answer(queue: &UpdateQueue, bot: BotId, update: &RawUpdate) -> Response
         }
     };
     let mut answer: Response<ReplyBody> = why.into_response();
-    let pause = retry_after(update.update_type(), 2).max(Duration::from_secs(1));
-    let seconds = HeaderValue::from(pause.as_secs());
-    answer.headers_mut().insert(header::RETRY_AFTER, seconds);
+    set_retry_after(&mut answer, retry_after(update.update_type(), 2));
     answer
 }
 

@@ -10,15 +10,15 @@ use http_body::Body;
 use tower_service::Service;
 
 use super::{Enqueue, UpdateQueue};
-use crate::webhook::{Door, ReplyBody, Store, Webhook, WebhookFuture};
+use crate::webhook::{Admission, ReplyBody, Webhook, WebhookFuture};
 
-impl<U, St: Store> Webhook<U, St> {
+impl<U> Webhook<U> {
     /// Serves with a queue, from which workers take the updates: with the door as it is set here, and
     /// what counts for a handler set where the workers have theirs. See the
     /// [queue](crate::redis::UpdateQueue::service) for what is answered.
     pub fn queue(&self, queue: &UpdateQueue) -> QueueWebhook {
         QueueWebhook {
-            stack: self.door(queue.service()),
+            stack: self.admission(queue.service()),
         }
     }
 }
@@ -27,13 +27,13 @@ impl<U, St: Store> Webhook<U, St> {
 /// [`Infallible`].
 #[derive(Clone, Debug)]
 pub struct QueueWebhook {
-    stack: Door<Enqueue>,
+    stack: Admission<Enqueue>,
 }
 
 impl<B: Body> Service<Request<B>> for QueueWebhook {
     type Response = Response<ReplyBody>;
     type Error = Infallible;
-    type Future = WebhookFuture<<Door<Enqueue> as Service<Request<B>>>::Future>;
+    type Future = WebhookFuture<<Admission<Enqueue> as Service<Request<B>>>::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Service::<Request<B>>::poll_ready(&mut self.stack, cx)

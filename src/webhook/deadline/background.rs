@@ -1,66 +1,86 @@
-//! What becomes of an update that was acked before it was done: here, we are Telegram.
+//! Finishes updates that were acknowledged before their handler ended, as Telegram would: carries the
+//! reply out, or tries again.
 
-use std::{error::Error, pin::Pin, sync::Arc, time::Duration};
+use std::{error::Error, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration};
 
+use futures_util::FutureExt as _;
 use http::{Extensions, Request, Response};
 use tokio::time::Instant;
-use tower::ServiceExt as _;
 use tower_service::Service;
 
 use crate::{
     Client,
     task::backoff::Backoff,
-    webhook::{RawUpdate, ReplyBody},
+    webhook::{
+        RawUpdate, ReplyBody,
+        outcome::{Outcome, handle_once, log_failure},
+    },
 };
 
 /// How long an update that fails is tried again.
-const PATIENCE: Duration = Duration::from_secs(600);
+const MAX_RETRY_TIME: Duration = Duration::from_secs(600);
 
 /// An update that Telegram takes for done, with all that it takes to do it.
-pub(super) struct Late<S> {
+pub(super) struct DetachedUpdate<S> {
     pub(super) service: S,
     pub(super) update: RawUpdate,
     pub(super) extensions: Extensions,
     pub(super) client: Arc<Client>,
 }
 
-impl<S> Late<S>
+impl<S> DetachedUpdate<S>
 where
     S: Service<Request<RawUpdate>, Response = Response<ReplyBody>> + Clone,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    /// Waits for the handler, and does with its answer what Telegram would: carries the reply out, or
-    /// asks again.
-    pub(super) async fn finish(self, handling: Pin<Box<S::Future>>) {
-        let until = Instant::now() + PATIENCE;
+    /// Waits for the handler, and does with its outcome what Telegram would.
+    pub(super) async fn finish(self, call: Pin<Box<S::Future>>) {
+        let update_id = self.update.update_id();
+        let until = Instant::now() + MAX_RETRY_TIME;
         let mut backoff = Backoff::new();
-        let mut answer = handling.await;
-        loop {
-            match answer {
-                Ok(answer) if answer.status().is_success() => {
-                    let reply = answer.body().reply().clone();
+        let mut outcome = first_outcome::<S>(call).await;
+        for attempt in 1.. {
+            let after = match outcome {
+                Outcome::Done(reply) => {
                     if let Err(error) = self.client.send_reply(&reply).await {
-                        tracing::error!(%error, "a late reply wasn't carried out");
+                        let error = &error as &(dyn Error + 'static);
+                        tracing::error!(error, update_id, "late reply failed");
                     }
                     return;
                 }
-                Ok(_) => {}
-                Err(error) => {
-                    let error: Box<dyn Error + Send + Sync> = error.into();
-                    tracing::error!(%error, "the handler failed");
+                Outcome::FailedForGood(failure) => {
+                    let error = &failure as &(dyn Error + 'static);
+                    tracing::error!(error, update_id, "acknowledged update abandoned");
+                    return;
                 }
-            }
-            let pause = backoff.next(None);
+                Outcome::Failed { failure, after } => {
+                    log_failure(update_id, attempt, &failure);
+                    after
+                }
+                Outcome::Deferred { after } => after,
+            };
+            let pause = backoff.next(after);
             if Instant::now() + pause > until {
-                let update_id = self.update.update_id();
-                tracing::error!(update_id, "an update that was acked early is given up");
+                tracing::error!(update_id, "acknowledged update abandoned, out of time");
                 return;
             }
             tokio::time::sleep(pause).await;
             let mut request = Request::new(self.update.clone());
             *request.extensions_mut() = self.extensions.clone();
-            answer = self.service.clone().oneshot(request).await;
+            outcome = handle_once(self.service.clone(), request).await;
         }
+    }
+}
+
+async fn first_outcome<S>(call: Pin<Box<S::Future>>) -> Outcome
+where
+    S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    match AssertUnwindSafe(call).catch_unwind().await {
+        Ok(Ok(response)) => Outcome::of(&response),
+        Ok(Err(error)) => Outcome::of_error(error.into()),
+        Err(panic) => Outcome::of_panic(&*panic),
     }
 }
 
@@ -84,19 +104,19 @@ mod tests {
         });
         let nobody = service_fn(|_| ready(Err(client::Error::transport("nobody", false))));
         let update = RawUpdate::from_bytes(r#"{"update_id":1,"message":{}}"#.into()).unwrap();
-        let handling = Box::pin(service.call(Request::new(update.clone())));
-        let late = Late {
+        let call = Box::pin(service.call(Request::new(update.clone())));
+        let late = DetachedUpdate {
             service,
             update,
             extensions: Extensions::new(),
             client: Arc::new(Client::from_service(nobody)),
         };
         let day = Duration::from_secs(24 * 60 * 60);
-        let finished = tokio::time::timeout(day, late.finish(handling)).await;
+        let finished = tokio::time::timeout(day, late.finish(call)).await;
         finished.expect("it is given up");
         let last = *calls.lock().unwrap().last().unwrap();
         // A pause is 75 s at most.
-        assert!(last <= PATIENCE, "{last:?}");
-        assert!(last + Duration::from_secs(75) > PATIENCE, "{last:?}");
+        assert!(last <= MAX_RETRY_TIME, "{last:?}");
+        assert!(last + Duration::from_secs(75) > MAX_RETRY_TIME, "{last:?}");
     }
 }

@@ -71,7 +71,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderValue, Request, Response, header};
+use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower_layer::Layer;
@@ -79,8 +79,9 @@ use tower_service::Service;
 
 use super::{
     RawUpdate, Rejection, ReplyBody,
-    delivery::{Queued, retry_after::retry_after},
+    outcome::{FromQueue, set_retry_after},
     rejection::empty_response,
+    retry_after::retry_after,
 };
 pub use crate::task::Deadline;
 use crate::{Client, types::UpdateType};
@@ -117,10 +118,10 @@ impl Default for DeadlineLayer {
 }
 
 impl<S> Layer<S> for DeadlineLayer {
-    type Service = AnswerInTime<S>;
+    type Service = EnforceDeadline<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        AnswerInTime {
+        EnforceDeadline {
             inner,
             layer: self.clone(),
         }
@@ -129,12 +130,12 @@ impl<S> Layer<S> for DeadlineLayer {
 
 /// The service of [`DeadlineLayer`].
 #[derive(Clone, Debug)]
-pub struct AnswerInTime<S> {
+pub struct EnforceDeadline<S> {
     inner: S,
     layer: DeadlineLayer,
 }
 
-impl<S> Service<Request<RawUpdate>> for AnswerInTime<S>
+impl<S> Service<Request<RawUpdate>> for EnforceDeadline<S>
 where
     S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
     S: Clone + Send + 'static,
@@ -152,7 +153,7 @@ where
     fn call(&mut self, mut request: Request<RawUpdate>) -> Self::Future {
         let update_type = request.body().update_type();
         // From a queue nobody waits who would give up.
-        if request.extensions().get::<Queued>().is_some() {
+        if request.extensions().get::<FromQueue>().is_some() {
             let future = self.inner.call(request);
             return ResponseFuture {
                 handling: Handling::InPlace { future },
@@ -163,12 +164,16 @@ where
         }
         let due = Instant::now() + self.layer.limit;
         request.extensions_mut().insert(Deadline::at(due));
-        let ack = self.layer.ack.as_ref().map(|client| background::Late {
-            service: self.inner.clone(),
-            update: request.body().clone(),
-            extensions: request.extensions().clone(),
-            client: Arc::clone(client),
-        });
+        let ack = self
+            .layer
+            .ack
+            .as_ref()
+            .map(|client| background::DetachedUpdate {
+                service: self.inner.clone(),
+                update: request.body().clone(),
+                extensions: request.extensions().clone(),
+                client: Arc::clone(client),
+            });
         let future = self.inner.call(request);
         ResponseFuture {
             handling: match ack {
@@ -185,7 +190,7 @@ where
 }
 
 pin_project! {
-    /// The response future of [`AnswerInTime`].
+    /// The response future of [`EnforceDeadline`].
     pub struct ResponseFuture<S: Service<Request<RawUpdate>>> {
         #[pin]
         handling: Handling<S>,
@@ -205,7 +210,7 @@ pin_project! {
         },
         // Goes on without this future, if it is acked.
         Movable {
-            future: Option<(Pin<Box<S::Future>>, background::Late<S>)>,
+            future: Option<(Pin<Box<S::Future>>, background::DetachedUpdate<S>)>,
         },
         Gone,
     }
@@ -260,8 +265,7 @@ where
 
 fn late_answer(update_type: UpdateType) -> Response<ReplyBody> {
     let mut answer: Response<ReplyBody> = Rejection::Late.into_response();
-    let seconds = HeaderValue::from(retry_after(update_type, 1).as_secs());
-    answer.headers_mut().insert(header::RETRY_AFTER, seconds);
+    set_retry_after(&mut answer, retry_after(update_type, 1));
     answer
 }
 

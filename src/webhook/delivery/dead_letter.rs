@@ -1,10 +1,12 @@
-//! What becomes of an update that fails again and again.
+//! Dead letters: updates that were abandoned, and the hook that takes them.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
+
+use futures_util::FutureExt as _;
 
 use crate::webhook::{Failure, RawUpdate};
 
-/// An update that was given up.
+/// An update that was abandoned.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DeadLetter {
@@ -18,7 +20,7 @@ pub struct DeadLetter {
 
 type Sent = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Who takes the updates that were given up.
+/// The hook that takes abandoned updates.
 #[derive(Clone)]
 pub(super) struct DeadLetterHook(Arc<dyn Fn(DeadLetter) -> Sent + Send + Sync>);
 
@@ -31,8 +33,15 @@ impl DeadLetterHook {
         Self(Arc::new(move |letter| Box::pin(hook(letter))))
     }
 
-    pub(super) fn call(&self, letter: DeadLetter) -> Sent {
-        (self.0)(letter)
+    /// Hands a letter over.
+    ///
+    /// # Errors
+    ///
+    /// When the hook panics.
+    pub(super) async fn call(&self, letter: DeadLetter) -> Result<(), Failure> {
+        let taken = AssertUnwindSafe(async { (self.0)(letter).await });
+        let taken = taken.catch_unwind().await;
+        taken.map_err(|panic| Failure::panic(&*panic))
     }
 }
 

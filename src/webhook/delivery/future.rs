@@ -1,4 +1,4 @@
-//! Who asked, and waits.
+//! The response future of [`Deduplicate`](super::Deduplicate).
 
 use std::{
     fmt,
@@ -14,126 +14,136 @@ use http::Response;
 use tokio::{runtime::Handle, sync::oneshot};
 
 use super::{
-    DeliveryKey, DeliveryStore, MemoryStore,
-    handle_once::{Flying, Shared, has_reply, turned_away},
     in_flight::Answer,
+    running_update::{DeliveryState, RunningUpdate, has_reply, reject},
+    store::DeliveryKey,
 };
 use crate::webhook::{Rejection, ReplyBody};
 
-/// The response future of [`Deliver`](super::Deliver). The handler runs in that of who asked first;
-/// dropped before it is done, it goes on, on a task of its own.
-pub struct ResponseFuture<E, St: DeliveryStore = MemoryStore> {
+/// The response future of [`Deduplicate`](super::Deduplicate). The handler runs in that of the first
+/// request; dropped before it is done, the handler goes on, on a task of its own.
+pub struct ResponseFuture<E> {
     state: State<E>,
     key: DeliveryKey,
-    shared: Arc<Shared<St>>,
-    /// Where what is left goes on. Who drops this may be outside.
+    delivery: Arc<DeliveryState>,
+    /// Where what is left goes on. This may be dropped outside a runtime.
     runtime: Handle,
 }
 
-type Passing<E> = Pin<Box<dyn Future<Output = Result<Response<ReplyBody>, E>> + Send>>;
+type Bypassed<E> = Pin<Box<dyn Future<Output = Result<Response<ReplyBody>, E>> + Send>>;
 
 enum State<E> {
-    /// The first who asked, with the handler.
-    Flying(Flying),
-    /// One who asked while it ran.
+    /// The first request, with the handler.
+    First(RunningUpdate),
+    /// One that came while the handler ran.
     Joined(oneshot::Receiver<Answer>),
-    Answered(Option<Answer>),
-    /// A handler that isn't this layer's to look after.
-    Passing(Passing<E>),
+    Rejected(Answer),
+    /// An update from a queue, which isn't this layer's to look after.
+    Bypassed(Bypassed<E>),
+    Done,
 }
 
-impl<E, St: DeliveryStore> ResponseFuture<E, St> {
-    fn new(state: State<E>, key: DeliveryKey, shared: &Arc<Shared<St>>) -> Self {
+impl<E> ResponseFuture<E> {
+    fn new(state: State<E>, key: DeliveryKey, delivery: &Arc<DeliveryState>) -> Self {
         Self {
             state,
             key,
-            shared: Arc::clone(shared),
+            delivery: Arc::clone(delivery),
             runtime: Handle::current(),
         }
     }
 
-    pub(super) fn flying(flying: Flying, key: DeliveryKey, shared: &Arc<Shared<St>>) -> Self {
-        Self::new(State::Flying(flying), key, shared)
+    pub(super) fn first(
+        update: RunningUpdate,
+        key: DeliveryKey,
+        delivery: &Arc<DeliveryState>,
+    ) -> Self {
+        Self::new(State::First(update), key, delivery)
     }
 
     pub(super) fn joined(
         answer: oneshot::Receiver<Answer>,
         key: DeliveryKey,
-        shared: &Arc<Shared<St>>,
+        delivery: &Arc<DeliveryState>,
     ) -> Self {
-        Self::new(State::Joined(answer), key, shared)
+        Self::new(State::Joined(answer), key, delivery)
     }
 
-    pub(super) fn passing(
-        handling: Passing<E>,
+    pub(super) fn bypassed(
+        call: Bypassed<E>,
         key: DeliveryKey,
-        shared: &Arc<Shared<St>>,
+        delivery: &Arc<DeliveryState>,
     ) -> Self {
-        Self::new(State::Passing(handling), key, shared)
+        Self::new(State::Bypassed(call), key, delivery)
     }
 
-    pub(super) fn turned_away(why: Rejection, key: DeliveryKey, shared: &Arc<Shared<St>>) -> Self {
-        let answer = turned_away(why, Duration::from_secs(1));
-        Self::new(State::Answered(Some(answer)), key, shared)
+    pub(super) fn rejected(
+        why: Rejection,
+        key: DeliveryKey,
+        delivery: &Arc<DeliveryState>,
+    ) -> Self {
+        let answer = reject(why, Duration::from_secs(1));
+        Self::new(State::Rejected(answer), key, delivery)
     }
 }
 
 /// A store that panics must not take the connection with it. The handler's own panics don't come here.
-fn poll_caught(flying: &mut Flying, cx: &mut Context<'_>) -> Poll<Option<Answer>> {
-    let polled = AssertUnwindSafe(|| flying.as_mut().poll(cx));
+fn poll_caught(update: &mut RunningUpdate, cx: &mut Context<'_>) -> Poll<Option<Answer>> {
+    let polled = AssertUnwindSafe(|| update.as_mut().poll(cx));
     panic::catch_unwind(polled).unwrap_or(Poll::Ready(None))
 }
 
-impl<E, St: DeliveryStore> Future for ResponseFuture<E, St> {
+impl<E> Future for ResponseFuture<E> {
     type Output = Result<Response<ReplyBody>, E>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let answer = match &mut self.state {
-            State::Flying(flying) => ready!(poll_caught(flying, cx)),
+            State::First(update) => ready!(poll_caught(update, cx)),
             State::Joined(answer) => ready!(Pin::new(answer).poll(cx)).ok(),
-            State::Answered(answer) => answer.take(),
-            State::Passing(handling) => {
-                let done = ready!(handling.as_mut().poll(cx));
-                self.state = State::Answered(None);
+            State::Bypassed(call) => {
+                let done = ready!(call.as_mut().poll(cx));
+                self.state = State::Done;
                 return Poll::Ready(done);
             }
+            State::Rejected(answer) => Some(std::mem::take(answer)),
+            State::Done => panic!("polled after completion"),
         };
-        self.state = State::Answered(None);
-        // No answer: cut off, a fault of ours, or polled again.
-        let cut_off = || turned_away(Rejection::ShuttingDown, Duration::from_secs(1));
-        let answer = answer.unwrap_or_else(cut_off);
+        self.state = State::Done;
+        // No response: the handler was cancelled by shutdown, or a store panicked.
+        let cancelled = || reject(Rejection::ShuttingDown, Duration::from_secs(1));
+        let answer = answer.unwrap_or_else(cancelled);
         Poll::Ready(Ok(*answer))
     }
 }
 
-impl<E, St: DeliveryStore> Drop for ResponseFuture<E, St> {
+impl<E> Drop for ResponseFuture<E> {
     fn drop(&mut self) {
-        match std::mem::replace(&mut self.state, State::Answered(None)) {
-            State::Flying(flying) => {
-                self.shared.flights.first_left(self.key);
-                drop(self.runtime.spawn(flying));
+        match std::mem::replace(&mut self.state, State::Done) {
+            State::First(update) => {
+                self.delivery.in_flight.first_left(self.key);
+                drop(self.runtime.spawn(update));
             }
-            State::Joined(answer) => self.leave(answer),
-            State::Answered(_) | State::Passing(_) => {}
+            State::Joined(answer) => self.take_back(answer),
+            State::Rejected(_) | State::Bypassed(_) | State::Done => {}
         }
     }
 }
 
-impl<E, St: DeliveryStore> ResponseFuture<E, St> {
-    /// Whoever joined may leave at the very moment at which the answer is given to them.
-    fn leave(&self, mut answer: oneshot::Receiver<Answer>) {
+impl<E> ResponseFuture<E> {
+    /// A request that joined may be dropped at the very moment at which its response is given to it.
+    fn take_back(&self, mut answer: oneshot::Receiver<Answer>) {
         answer.close();
         if let Ok(answer) = answer.try_recv()
             && has_reply(&answer)
         {
-            let (shared, key) = (Arc::clone(&self.shared), self.key);
+            let (delivery, key) = (Arc::clone(&self.delivery), self.key);
             self.runtime
-                .spawn(async move { shared.take_back(key, answer).await });
+                .spawn(async move { delivery.take_back(key, answer).await });
         }
     }
 }
 
-impl<E, St: DeliveryStore> fmt::Debug for ResponseFuture<E, St> {
+impl<E> fmt::Debug for ResponseFuture<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture")
             .field("key", &self.key)

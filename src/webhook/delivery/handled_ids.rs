@@ -4,14 +4,14 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use super::DeliveryKey;
-use crate::{task::newest_map::NewestMap, webhook::BotId};
+use super::store::DeliveryKey;
+use crate::task::shrinking_map::ShrinkingMap;
 
 /// Telegram counts updates up one by one, so ids lie close together: 64 of them share an entry, and
 /// a bit says which are in.
 #[derive(Debug)]
-pub(super) struct Seen {
-    blocks: NewestMap<BlockKey, Block>,
+pub(super) struct HandledIds {
+    blocks: ShrinkingMap<BlockKey, Block>,
     /// In the order in which they began.
     order: VecDeque<BlockKey>,
     len: usize,
@@ -21,7 +21,8 @@ pub(super) struct Seen {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct BlockKey {
-    bot: BotId,
+    /// 0 where there is only one; an `Option` would be half as large again.
+    bot: i64,
     number: i64,
 }
 
@@ -31,10 +32,10 @@ struct Block {
     last: Instant,
 }
 
-impl Seen {
+impl HandledIds {
     pub(super) fn new(capacity: usize, life: Duration) -> Self {
         Self {
-            blocks: NewestMap::default(),
+            blocks: ShrinkingMap::default(),
             order: VecDeque::new(),
             len: 0,
             capacity,
@@ -44,14 +45,14 @@ impl Seen {
 
     /// Looks at the clock only where an id is in.
     pub(super) fn contains(&self, key: DeliveryKey, now: impl FnOnce() -> Instant) -> bool {
-        let (block, bit) = place(key);
+        let (block, bit) = block_and_bit(key);
         self.blocks.get(&block).is_some_and(|block| {
             block.bits & bit != 0 && now().duration_since(block.last) < self.life
         })
     }
 
     pub(super) fn insert(&mut self, key: DeliveryKey, now: Instant) {
-        let (place, bit) = place(key);
+        let (place, bit) = block_and_bit(key);
         let known = self.blocks.get_mut(&place);
         let is_new = known.is_none();
         if let Some(block) = known {
@@ -63,7 +64,7 @@ impl Seen {
                 bits: bit,
                 last: now,
             };
-            self.blocks.insert_new(place, block);
+            self.blocks.insert(place, block);
             self.order.push_back(place);
             self.len += 1;
         }
@@ -96,9 +97,9 @@ impl Seen {
     }
 }
 
-fn place(key: DeliveryKey) -> (BlockKey, u64) {
+fn block_and_bit(key: DeliveryKey) -> (BlockKey, u64) {
     let block = BlockKey {
-        bot: key.bot,
+        bot: key.bot.map_or(0, |bot| bot.0),
         number: key.update_id >> 6,
     };
     (block, 1 << (key.update_id & 63))
@@ -107,16 +108,16 @@ fn place(key: DeliveryKey) -> (BlockKey, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::webhook::BotId;
 
     fn key(update_id: i64) -> DeliveryKey {
-        let bot = BotId(1);
-        DeliveryKey { bot, update_id }
+        DeliveryKey::new(Some(BotId(1)), update_id)
     }
 
     #[tokio::test(start_paused = true)]
     async fn d13_ids_are_forgotten_when_they_are_too_many_or_too_old() {
         let hour = Duration::from_secs(3600);
-        let mut seen = Seen::new(1000, hour);
+        let mut seen = HandledIds::new(1000, hour);
         let now = Instant::now();
         for id in 0..5000 {
             seen.insert(key(id), now);
@@ -134,7 +135,7 @@ mod tests {
 
     #[test]
     fn d13_as_many_ids_are_kept_as_there_may_be() {
-        let mut seen = Seen::new(128, Duration::from_secs(60));
+        let mut seen = HandledIds::new(128, Duration::from_secs(60));
         let now = Instant::now();
         for id in 0..128 {
             seen.insert(key(id), now);
@@ -147,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_newest_ids_are_kept_however_few_there_may_be() {
-        let mut seen = Seen::new(1, Duration::from_secs(60));
+        let mut seen = HandledIds::new(1, Duration::from_secs(60));
         let now = Instant::now();
         for id in 64..67 {
             seen.insert(key(id), now);
@@ -157,11 +158,11 @@ mod tests {
 
     #[test]
     fn bots_have_numbers_of_their_own() {
-        let mut seen = Seen::new(10, Duration::from_secs(60));
+        let mut seen = HandledIds::new(10, Duration::from_secs(60));
         let now = Instant::now();
         seen.insert(key(7), now);
         let other = DeliveryKey {
-            bot: BotId(2),
+            bot: Some(BotId(2)),
             update_id: 7,
         };
         assert!(!seen.contains(other, || now));
@@ -171,7 +172,7 @@ mod tests {
     #[test]
     fn d13_an_id_costs_a_few_bytes() {
         for ids in [100_000, 1_000_000] {
-            let mut seen = Seen::new(1_000_000, Duration::from_secs(60));
+            let mut seen = HandledIds::new(1_000_000, Duration::from_secs(60));
             for id in 0..ids {
                 seen.insert(key(id), Instant::now());
             }

@@ -1,11 +1,15 @@
-//! The updates that are being handled in this process, and who waits for their answers.
+//! The updates that are being handled in this process, and the requests that wait for their responses.
+//!
+//! Tokio-util's `CancellationToken` and `TaskTracker` would do for `closed`, `idle` and `cancel`, but
+//! the model checker schedules only locks and tasks that this crate makes itself, and this is the file
+//! that it is there for.
 
 use std::{
     future::Future,
     pin::Pin,
     sync::{
         Arc, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
 };
@@ -14,55 +18,55 @@ use http::Response;
 use pin_project_lite::pin_project;
 use tokio::sync::{Notify, futures::OwnedNotified, oneshot};
 
-use super::DeliveryKey;
+use super::store::DeliveryKey;
 use crate::{
-    task::newest_map::NewestMap,
+    task::shrinking_map::ShrinkingMap,
     task::sync::{Mutex, MutexGuard},
     webhook::ReplyBody,
 };
 
 /// Boxed, as it passes many hands.
 pub(super) type Answer = Box<Response<ReplyBody>>;
-pub(super) type Asker = oneshot::Sender<Answer>;
+pub(super) type Waiter = oneshot::Sender<Answer>;
 
 #[derive(Debug)]
-pub(super) struct Flights {
-    running: Mutex<NewestMap<DeliveryKey, Flight>>,
-    max: usize,
+pub(super) struct InFlight {
+    running: Mutex<ShrinkingMap<DeliveryKey, Entry>>,
+    max: AtomicUsize,
     closed: AtomicBool,
     /// Told when the last one has landed.
     idle: Notify,
-    is_cut_off: AtomicBool,
-    /// Told when what runs is cut off.
-    cut: Arc<Notify>,
+    is_cancelled: AtomicBool,
+    /// Told when what runs is cancel off.
+    cancel: Arc<Notify>,
 }
 
 /// One update that is being handled.
 #[derive(Debug)]
-struct Flight {
+struct Entry {
     /// Whether who asked first still waits. They have the handler, so that its answer needs no way
     /// to them.
     first_waits: bool,
     /// Who asked after them; mostly nobody.
-    joined: Vec<Asker>,
+    joined: Vec<Waiter>,
 }
 
 /// What became of an answer.
-pub(super) enum Landed {
-    /// It was given to one asker.
+pub(super) enum Completion {
+    /// It was given to one waiter.
     Given {
         /// What is left for who asked first, if they still wait.
         first: Option<Answer>,
     },
-    /// Nobody waits. The flight goes on: there may be something to do before another asks.
+    /// Nobody waits. The entry goes on: there may be something to do before another asks.
     Unwanted(Answer),
 }
 
-/// What an asker finds.
-pub(super) enum Boarding {
-    /// The update is being handled, and the answer will come.
-    Joined(oneshot::Receiver<Answer>),
-    /// It is the asker's to handle.
+/// What an waiter finds.
+pub(super) enum Joined {
+    /// The update is being handled, and its response will come.
+    Running(oneshot::Receiver<Answer>),
+    /// It is the waiter's to handle.
     First,
     /// There are too many.
     Full,
@@ -70,130 +74,132 @@ pub(super) enum Boarding {
     Closed,
 }
 
-impl Flights {
+impl InFlight {
     pub(super) fn new(max: usize) -> Self {
         Self {
             running: Mutex::default(),
-            max,
+            max: AtomicUsize::new(max),
             closed: AtomicBool::new(false),
             idle: Notify::new(),
-            is_cut_off: AtomicBool::new(false),
-            cut: Arc::default(),
+            is_cancelled: AtomicBool::new(false),
+            cancel: Arc::default(),
         }
     }
 
-    fn running(&self) -> MutexGuard<'_, NewestMap<DeliveryKey, Flight>> {
+    pub(super) fn set_max(&self, max: usize) {
+        self.max.store(max, Ordering::Relaxed);
+    }
+
+    fn running(&self) -> MutexGuard<'_, ShrinkingMap<DeliveryKey, Entry>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn board(&self, key: DeliveryKey) -> Boarding {
+    pub(super) fn join_or_start(&self, key: DeliveryKey) -> Joined {
         let mut running = self.running();
-        if let Some(flight) = running.get_mut(&key) {
-            return Boarding::Joined(flight.join());
+        if let Some(entry) = running.get_mut(&key) {
+            return Joined::Running(entry.join());
         }
         // Looked at under the lock, so that nothing begins once it is closed.
         if self.closed.load(Ordering::Relaxed) {
-            return Boarding::Closed;
+            return Joined::Closed;
         }
-        if running.len() >= self.max {
-            return Boarding::Full;
+        if running.len() >= self.max.load(Ordering::Relaxed) {
+            return Joined::Full;
         }
-        let flight = Flight {
+        let entry = Entry {
             first_waits: true,
             joined: Vec::new(),
         };
-        running.insert_new(key, flight);
-        Boarding::First
+        running.insert(key, entry);
+        Joined::First
     }
 
     /// Who asked first has hung up.
     pub(super) fn first_left(&self, key: DeliveryKey) {
-        // It may have been cut off.
-        if let Some(flight) = self.running().get_mut(&key) {
-            flight.first_waits = false;
+        // It may have been cancel off.
+        if let Some(entry) = self.running().get_mut(&key) {
+            entry.first_waits = false;
         }
     }
 
     /// Whether anybody waits for the answer.
     pub(super) fn is_awaited(&self, key: DeliveryKey) -> bool {
         let running = self.running();
-        let flight = running.get(&key);
-        flight.is_some_and(|flight| flight.waiting() > 0)
+        let entry = running.get(&key);
+        entry.is_some_and(|entry| entry.waiting() > 0)
     }
 
     /// Ends it where nobody asked but the first, who still waits: the answer is theirs.
-    pub(super) fn land_first(&self, key: DeliveryKey) -> bool {
+    pub(super) fn complete_if_sole(&self, key: DeliveryKey) -> bool {
         let mut running = self.running();
-        let alone = running.remove_if(&key, |flight| {
-            flight.first_waits && flight.joined.is_empty()
-        });
+        let alone = running.remove_if(&key, |entry| entry.first_waits && entry.joined.is_empty());
         if alone.is_some() {
-            self.landed(&running);
+            self.notify_if_drained(&running);
         }
         alone.is_some()
     }
 
     /// Gives the answer to who asked last and still waits, and what `rest` makes to all before.
-    pub(super) fn land(
+    pub(super) fn complete(
         &self,
         key: DeliveryKey,
         mut answer: Answer,
         rest: impl Fn() -> Answer,
-    ) -> Landed {
+    ) -> Completion {
         let mut running = self.running();
-        let Some(flight) = running.get_mut(&key) else {
+        let Some(entry) = running.get_mut(&key) else {
             // Cut off.
-            return Landed::Given { first: None };
+            return Completion::Given { first: None };
         };
-        let first_waits = flight.first_waits;
-        while let Some(asker) = flight.joined.pop() {
-            match asker.send(answer) {
+        let first_waits = entry.first_waits;
+        while let Some(waiter) = entry.joined.pop() {
+            match waiter.send(answer) {
                 Ok(()) => {
-                    let before = std::mem::take(&mut flight.joined);
+                    let before = std::mem::take(&mut entry.joined);
                     running.remove(&key);
-                    self.landed(&running);
+                    self.notify_if_drained(&running);
                     drop(running);
-                    for asker in before {
+                    for waiter in before {
                         // Gone, then.
-                        drop(asker.send(rest()));
+                        drop(waiter.send(rest()));
                     }
                     let first = first_waits.then(rest);
-                    return Landed::Given { first };
+                    return Completion::Given { first };
                 }
                 Err(back) => answer = back,
             }
         }
         if !first_waits {
-            return Landed::Unwanted(answer);
+            return Completion::Unwanted(answer);
         }
         running.remove(&key);
-        self.landed(&running);
+        self.notify_if_drained(&running);
         let first = Some(answer);
-        Landed::Given { first }
+        Completion::Given { first }
     }
 
     /// Ends it, if nobody has asked in the meantime.
-    pub(super) fn leave(&self, key: DeliveryKey) -> bool {
+    pub(super) fn remove_if_unjoined(&self, key: DeliveryKey) -> bool {
         let mut running = self.running();
-        let flight = running.get(&key);
-        if flight.is_some_and(|flight| !flight.joined.is_empty()) {
+        let entry = running.get(&key);
+        if entry.is_some_and(|entry| !entry.joined.is_empty()) {
             return false;
         }
         running.remove(&key);
-        self.landed(&running);
+        self.notify_if_drained(&running);
         true
     }
 
     /// Ends it without an answer; whoever waits sees that.
-    pub(super) fn crash(&self, key: DeliveryKey) {
+    pub(super) fn abandon(&self, key: DeliveryKey) {
         let mut running = self.running();
-        let flight = running.remove(&key);
-        self.landed(&running);
+        let entry = running.remove(&key);
+        self.notify_if_drained(&running);
         drop(running);
-        drop(flight);
+        drop(entry);
     }
 
-    fn landed(&self, running: &NewestMap<DeliveryKey, Flight>) {
+    fn notify_if_drained(&self, running: &ShrinkingMap<DeliveryKey, Entry>) {
         if running.is_empty() && self.closed.load(Ordering::Relaxed) {
             self.idle.notify_waiters();
         }
@@ -203,7 +209,7 @@ impl Flights {
     pub(super) fn close(&self) {
         let running = self.running();
         self.closed.store(true, Ordering::Relaxed);
-        self.landed(&running);
+        self.notify_if_drained(&running);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -212,11 +218,11 @@ impl Flights {
 
     pub(super) fn waiting(&self) -> usize {
         let running = self.running();
-        running.values().map(Flight::waiting).sum()
+        running.values().map(Entry::waiting).sum()
     }
 
     /// Waits until none is left, after it was closed.
-    pub(super) async fn all_landed(&self) {
+    pub(super) async fn drained(&self) {
         loop {
             let mut idle = std::pin::pin!(self.idle.notified());
             // Listens before it looks, so that nothing is missed in between.
@@ -229,42 +235,42 @@ impl Flights {
     }
 
     /// Ends all that run, and says which they were. It was closed before.
-    pub(super) fn cut_off(&self) -> Vec<DeliveryKey> {
-        let flights = std::mem::take(&mut *self.running());
-        self.is_cut_off.store(true, Ordering::Release);
-        self.cut.notify_waiters();
-        let mut keys: Vec<_> = flights.into_keys().collect();
-        keys.sort_unstable_by_key(|key| (key.bot.0, key.update_id));
+    pub(super) fn cancel_all(&self) -> Vec<DeliveryKey> {
+        let in_flight = std::mem::take(&mut *self.running());
+        self.is_cancelled.store(true, Ordering::Release);
+        self.cancel.notify_waiters();
+        let mut keys: Vec<_> = in_flight.into_keys().collect();
+        keys.sort_unstable();
         keys
     }
 
-    pub(super) fn is_cut_off(&self) -> bool {
-        self.is_cut_off.load(Ordering::Acquire)
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.is_cancelled.load(Ordering::Acquire)
     }
 
-    /// The flight's end; nothing if it is cut off before.
-    pub(super) fn until_cut_off<F>(self: Arc<Self>, flight: F) -> UntilCutOff<F> {
-        UntilCutOff {
-            flight,
-            flights: self,
-            cut: None,
+    /// The entry's end; nothing if it is cancel off before.
+    pub(super) fn run_until_cancelled<F>(self: Arc<Self>, entry: F) -> RunUntilCancelled<F> {
+        RunUntilCancelled {
+            entry,
+            in_flight: self,
+            cancel: None,
         }
     }
 }
 
 pin_project! {
-    /// A flight that ends with nothing when all that run are cut off.
-    pub(super) struct UntilCutOff<F> {
+    /// A entry that ends with nothing when all that run are cancel off.
+    pub(super) struct RunUntilCancelled<F> {
         #[pin]
-        flight: F,
-        flights: Arc<Flights>,
+        entry: F,
+        in_flight: Arc<InFlight>,
         // Nobody listens for the end before there is something to wait for.
         #[pin]
-        cut: Option<OwnedNotified>,
+        cancel: Option<OwnedNotified>,
     }
 }
 
-impl<F, T> Future for UntilCutOff<F>
+impl<F, T> Future for RunUntilCancelled<F>
 where
     F: Future<Output = Option<T>>,
 {
@@ -272,39 +278,39 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let mut this = self.project();
-        if this.flights.is_cut_off() {
+        if this.in_flight.is_cancelled() {
             return Poll::Ready(None);
         }
-        let polled = this.flight.poll(cx);
+        let polled = this.entry.poll(cx);
         if polled.is_ready() {
             return polled;
         }
-        if this.cut.is_none() {
-            let cut = Arc::clone(&this.flights.cut).notified_owned();
-            this.cut.set(Some(cut));
+        if this.cancel.is_none() {
+            let cancel = Arc::clone(&this.in_flight.cancel).notified_owned();
+            this.cancel.set(Some(cancel));
             // It listens before it looks, so that nothing is missed in between.
-            if this.flights.is_cut_off() {
+            if this.in_flight.is_cancelled() {
                 return Poll::Ready(None);
             }
         }
-        match this.cut.as_pin_mut() {
-            Some(cut) => cut.poll(cx).map(|()| None),
+        match this.cancel.as_pin_mut() {
+            Some(cancel) => cancel.poll(cx).map(|()| None),
             None => Poll::Pending,
         }
     }
 }
 
-impl Flight {
+impl Entry {
     fn join(&mut self) -> oneshot::Receiver<Answer> {
-        let (asker, answer) = oneshot::channel();
+        let (waiter, answer) = oneshot::channel();
         // Whoever hung up needs no place.
-        self.joined.retain(|asker| !asker.is_closed());
-        self.joined.push(asker);
+        self.joined.retain(|waiter| !waiter.is_closed());
+        self.joined.push(waiter);
         answer
     }
 
     fn waiting(&self) -> usize {
-        let joined = self.joined.iter().filter(|asker| !asker.is_closed());
+        let joined = self.joined.iter().filter(|waiter| !waiter.is_closed());
         usize::from(self.first_waits) + joined.count()
     }
 }
@@ -314,10 +320,9 @@ mod tests {
     use http::StatusCode;
 
     use super::*;
-    use crate::webhook::BotId;
 
     const KEY: DeliveryKey = DeliveryKey {
-        bot: BotId(0),
+        bot: None,
         update_id: 1,
     };
 
@@ -327,78 +332,81 @@ mod tests {
         answer
     }
 
-    fn land(flights: &Flights) -> Landed {
-        flights.land(KEY, answer(StatusCode::ACCEPTED), Answer::default)
+    fn complete(in_flight: &InFlight) -> Completion {
+        in_flight.complete(KEY, answer(StatusCode::ACCEPTED), Answer::default)
     }
 
-    fn join(flights: &Flights) -> oneshot::Receiver<Answer> {
-        match flights.board(KEY) {
-            Boarding::Joined(answer) => answer,
+    fn join(in_flight: &InFlight) -> oneshot::Receiver<Answer> {
+        match in_flight.join_or_start(KEY) {
+            Joined::Running(answer) => answer,
             _ => panic!("it runs"),
         }
     }
 
     #[test]
     fn d2_the_last_who_still_waits_has_the_answer() {
-        let flights = Flights::new(9);
-        assert!(matches!(flights.board(KEY), Boarding::First));
-        let (mut second, mut third) = (join(&flights), join(&flights));
-        let fourth = join(&flights);
+        let in_flight = InFlight::new(9);
+        assert!(matches!(in_flight.join_or_start(KEY), Joined::First));
+        let (mut second, mut third) = (join(&in_flight), join(&in_flight));
+        let fourth = join(&in_flight);
         drop(fourth);
-        assert_eq!(flights.waiting(), 3);
-        assert!(!flights.land_first(KEY), "others wait");
-        let Landed::Given { first: Some(first) } = land(&flights) else {
+        assert_eq!(in_flight.waiting(), 3);
+        assert!(!in_flight.complete_if_sole(KEY), "others wait");
+        let Completion::Given { first: Some(first) } = complete(&in_flight) else {
             panic!("they wait");
         };
         assert_eq!(first.status(), StatusCode::OK);
         assert_eq!(second.try_recv().unwrap().status(), StatusCode::OK);
         assert_eq!(third.try_recv().unwrap().status(), StatusCode::ACCEPTED);
-        assert_eq!(flights.len(), 0);
+        assert_eq!(in_flight.len(), 0);
     }
 
     #[test]
     fn d2_where_all_who_joined_hung_up_the_first_has_the_answer() {
-        let flights = Flights::new(9);
-        assert!(matches!(flights.board(KEY), Boarding::First));
-        drop(join(&flights));
-        assert!(!flights.land_first(KEY), "who knows");
-        let Landed::Given { first: Some(first) } = land(&flights) else {
+        let in_flight = InFlight::new(9);
+        assert!(matches!(in_flight.join_or_start(KEY), Joined::First));
+        drop(join(&in_flight));
+        assert!(!in_flight.complete_if_sole(KEY), "who knows");
+        let Completion::Given { first: Some(first) } = complete(&in_flight) else {
             panic!("they wait");
         };
         assert_eq!(first.status(), StatusCode::ACCEPTED);
-        assert_eq!(flights.len(), 0);
+        assert_eq!(in_flight.len(), 0);
     }
 
     #[test]
     fn d3_where_nobody_waits_the_answer_comes_back_until_one_asks() {
-        let flights = Flights::new(9);
-        assert!(matches!(flights.board(KEY), Boarding::First));
-        assert!(flights.is_awaited(KEY));
-        flights.first_left(KEY);
-        assert!(!flights.is_awaited(KEY));
-        assert!(!flights.land_first(KEY), "they left");
-        assert!(matches!(land(&flights), Landed::Unwanted(_)));
-        let mut late = join(&flights);
-        assert!(!flights.leave(KEY), "somebody asked");
-        assert!(matches!(land(&flights), Landed::Given { first: None }));
+        let in_flight = InFlight::new(9);
+        assert!(matches!(in_flight.join_or_start(KEY), Joined::First));
+        assert!(in_flight.is_awaited(KEY));
+        in_flight.first_left(KEY);
+        assert!(!in_flight.is_awaited(KEY));
+        assert!(!in_flight.complete_if_sole(KEY), "they left");
+        assert!(matches!(complete(&in_flight), Completion::Unwanted(_)));
+        let mut late = join(&in_flight);
+        assert!(!in_flight.remove_if_unjoined(KEY), "somebody asked");
+        assert!(matches!(
+            complete(&in_flight),
+            Completion::Given { first: None }
+        ));
         assert!(late.try_recv().is_ok());
     }
 
     #[test]
     fn d9_and_d10_too_many_and_too_late_are_turned_away_but_may_join() {
-        let flights = Flights::new(1);
-        assert!(matches!(flights.board(KEY), Boarding::First));
+        let in_flight = InFlight::new(1);
+        assert!(matches!(in_flight.join_or_start(KEY), Joined::First));
         let other = DeliveryKey {
             update_id: 2,
             ..KEY
         };
-        assert!(matches!(flights.board(other), Boarding::Full));
-        flights.close();
-        assert!(matches!(flights.board(other), Boarding::Closed));
-        assert!(matches!(flights.board(KEY), Boarding::Joined(_)));
-        assert!(!flights.is_cut_off());
-        assert_eq!(flights.cut_off(), [KEY]);
-        assert!(flights.is_cut_off());
+        assert!(matches!(in_flight.join_or_start(other), Joined::Full));
+        in_flight.close();
+        assert!(matches!(in_flight.join_or_start(other), Joined::Closed));
+        assert!(matches!(in_flight.join_or_start(KEY), Joined::Running(_)));
+        assert!(!in_flight.is_cancelled());
+        assert_eq!(in_flight.cancel_all(), [KEY]);
+        assert!(in_flight.is_cancelled());
     }
 
     #[test]
@@ -407,22 +415,22 @@ mod tests {
             update_id: 2,
             ..KEY
         };
-        let ends: [fn(&Flights); 4] = [
-            |flights| assert!(flights.land_first(KEY)),
-            |flights| drop(land(flights)),
-            |flights| assert!(flights.leave(KEY)),
-            |flights| flights.crash(KEY),
+        let ends: [fn(&InFlight); 4] = [
+            |in_flight| assert!(in_flight.complete_if_sole(KEY)),
+            |in_flight| drop(complete(in_flight)),
+            |in_flight| assert!(in_flight.remove_if_unjoined(KEY)),
+            |in_flight| in_flight.abandon(KEY),
         ];
         for end in ends {
-            let flights = Flights::new(9);
-            assert!(matches!(flights.board(KEY), Boarding::First));
-            assert!(matches!(flights.board(other), Boarding::First));
-            let mut all = tokio_test::task::spawn(flights.all_landed());
-            flights.close();
+            let in_flight = InFlight::new(9);
+            assert!(matches!(in_flight.join_or_start(KEY), Joined::First));
+            assert!(matches!(in_flight.join_or_start(other), Joined::First));
+            let mut all = tokio_test::task::spawn(in_flight.drained());
+            in_flight.close();
             assert!(all.poll().is_pending());
-            flights.crash(other);
+            in_flight.abandon(other);
             assert!(all.poll().is_pending(), "one runs");
-            end(&flights);
+            end(&in_flight);
             assert!(all.is_woken());
             assert!(all.poll().is_ready());
         }

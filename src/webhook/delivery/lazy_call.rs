@@ -1,4 +1,4 @@
-//! The handler at work.
+//! A handler's call that starts when it is first polled.
 
 use std::{
     error::Error,
@@ -13,19 +13,22 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::in_flight::Answer;
-use crate::webhook::{Failure, RawUpdate, ReplyBody};
+use crate::webhook::{
+    Failure, RawUpdate, ReplyBody,
+    outcome::{error_response, failed_response},
+};
 
-/// A handler of any service, boxed: it is large, and passes some hands.
-pub(super) type AnyHandling = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send>>;
+/// A call of any service, boxed: it is large, and passes through several hands.
+pub(super) type BoxedCall = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 pin_project! {
-    /// A handler that is set to work when it is first polled, as it isn't known before whether the
-    /// update is ours to handle. A panic is its failure. It isn't polled again once it is done.
-    #[project = HandlingProj]
-    #[project_replace = HandlingOwned]
-    pub(super) enum Handling<S, F> {
+    /// A call of the handler that starts when it is first polled, because it isn't known before whether
+    /// the update is ours to handle. An error or a panic becomes the response that says so.
+    #[project = LazyCallProj]
+    #[project_replace = LazyCallOwned]
+    pub(super) enum LazyCall<S, F> {
         // The service was polled ready.
-        Waiting {
+        NotStarted {
             service: S,
             request: Request<RawUpdate>,
         },
@@ -33,51 +36,47 @@ pin_project! {
             #[pin]
             future: F,
         },
-        Called,
+        Done,
     }
 }
 
-impl<S> Future for Handling<S, S::Future>
+impl<S> Future for LazyCall<S, S::Future>
 where
     S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    type Output = Result<Answer, Failure>;
+    type Output = Answer;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
         let polled = AssertUnwindSafe(|| self.poll_service(cx));
         panic::catch_unwind(polled)
-            .unwrap_or_else(|panic| Poll::Ready(Err(Failure::panic(&*panic))))
+            .unwrap_or_else(|panic| Poll::Ready(Box::new(failed_response(Failure::panic(&*panic)))))
     }
 }
 
-impl<S> Handling<S, S::Future>
+impl<S> LazyCall<S, S::Future>
 where
     S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     /// The service may panic before it returns its future.
-    fn poll_service(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Answer, Failure>> {
-        if let Self::Waiting { .. } = *self {
-            let waiting = self.as_mut().project_replace(Self::Called);
-            if let HandlingOwned::Waiting {
+    fn poll_service(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+        if let Self::NotStarted { .. } = *self {
+            let not_started = self.as_mut().project_replace(Self::Done);
+            if let LazyCallOwned::NotStarted {
                 mut service,
                 request,
-            } = waiting
+            } = not_started
             {
                 let future = service.call(request);
                 self.set(Self::Running { future });
             }
         }
-        let HandlingProj::Running { future } = self.project() else {
-            return Poll::Pending;
+        let LazyCallProj::Running { future } = self.project() else {
+            panic!("polled after completion");
         };
-        Poll::Ready(match ready!(future.poll(cx)) {
-            Ok(answer) => Ok(Box::new(answer)),
-            Err(error) => Err(Failure::error(error.into())),
-        })
+        let answered = ready!(future.poll(cx));
+        let response = answered.unwrap_or_else(|error| error_response(error.into()));
+        Poll::Ready(Box::new(response))
     }
 }

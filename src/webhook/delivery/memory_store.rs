@@ -9,10 +9,13 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Claim, DeliveryKey, DeliveryStore, StoreError, Ticket, handled_ids::Seen};
+use super::{
+    handled_ids::HandledIds,
+    store::{Claim, ClaimToken, DeliveryKey, DeliveryStore, StoreError},
+};
 use crate::{
     Reply,
-    task::newest_map::NewestMap,
+    task::shrinking_map::ShrinkingMap,
     task::sync::{Mutex, MutexGuard},
 };
 
@@ -38,26 +41,26 @@ pub struct MemoryStore {
 
 #[derive(Debug)]
 struct State {
-    done: Seen,
-    open: NewestMap<DeliveryKey, Open>,
+    done: HandledIds,
+    open: ShrinkingMap<DeliveryKey, PendingClaim>,
     /// In the order in which they failed last, for the bound.
     failed: VecDeque<(DeliveryKey, u64)>,
     replies: VecDeque<(DeliveryKey, Reply)>,
     capacity: usize,
-    next_fence: u64,
+    next_fencing_token: u64,
 }
 
 /// An update that was claimed and isn't done.
 #[derive(Debug)]
-struct Open {
+struct PendingClaim {
     attempt: u32,
-    fence: u64,
+    fencing_token: u64,
     is_running: bool,
 }
 
-impl Open {
-    fn is_held_by(&self, ticket: &Ticket) -> bool {
-        self.is_running && self.fence == ticket.fence
+impl PendingClaim {
+    fn is_held_by(&self, token: &ClaimToken) -> bool {
+        self.is_running && self.fencing_token == token.fencing_token
     }
 }
 
@@ -71,12 +74,12 @@ impl MemoryStore {
     pub fn with_capacity(updates: usize) -> Self {
         Self {
             state: Mutex::new(State {
-                done: Seen::new(updates, LIFE),
-                open: NewestMap::default(),
+                done: HandledIds::new(updates, LIFE),
+                open: ShrinkingMap::default(),
                 failed: VecDeque::new(),
                 replies: VecDeque::new(),
                 capacity: updates,
-                next_fence: 0,
+                next_fencing_token: 0,
             }),
         }
     }
@@ -99,8 +102,8 @@ impl State {
             let reply = self.take_reply(key);
             return Claim::Done { reply };
         }
-        self.next_fence += 1;
-        let fence = self.next_fence;
+        self.next_fencing_token += 1;
+        let fencing_token = self.next_fencing_token;
         let attempt = match self.open.get_mut(&key) {
             Some(open) if open.is_running => {
                 // The process is the same, so it can't have died; who runs it will be done some time.
@@ -109,61 +112,61 @@ impl State {
             }
             Some(open) => {
                 open.attempt = open.attempt.saturating_add(1);
-                open.fence = fence;
+                open.fencing_token = fencing_token;
                 open.is_running = true;
                 open.attempt
             }
             None => {
-                let open = Open {
+                let open = PendingClaim {
                     attempt: 1,
-                    fence,
+                    fencing_token,
                     is_running: true,
                 };
-                self.open.insert_new(key, open);
+                self.open.insert(key, open);
                 1
             }
         };
-        Claim::Granted(Ticket {
+        Claim::Acquired(ClaimToken {
             key,
-            fence,
+            fencing_token,
             attempt,
         })
     }
 
-    fn finish(&mut self, ticket: &Ticket, reply: Option<&Reply>, now: Instant) -> bool {
+    fn finish(&mut self, token: &ClaimToken, reply: Option<&Reply>, now: Instant) -> bool {
         let open = &mut self.open;
-        let held = open.remove_if(&ticket.key, |open| open.is_held_by(ticket));
+        let held = open.remove_if(&token.key, |open| open.is_held_by(token));
         if held.is_none() {
             return false;
         }
-        self.done.insert(ticket.key, now);
+        self.done.insert(token.key, now);
         if let Some(reply) = reply {
-            self.keep_reply(ticket.key, reply.clone());
+            self.keep_reply(token.key, reply.clone());
         }
         true
     }
 
-    fn release(&mut self, ticket: &Ticket) -> bool {
+    fn release(&mut self, token: &ClaimToken) -> bool {
         let open = &mut self.open;
-        let first = open.remove_if(&ticket.key, |open| {
-            open.attempt <= 1 && open.is_held_by(ticket)
+        let first = open.remove_if(&token.key, |open| {
+            open.attempt <= 1 && open.is_held_by(token)
         });
         if first.is_some() {
             return true;
         }
-        let released = self.fail(ticket);
-        if released && let Some(open) = self.open.get_mut(&ticket.key) {
+        let released = self.fail(token);
+        if released && let Some(open) = self.open.get_mut(&token.key) {
             open.attempt = open.attempt.saturating_sub(1);
         }
         released
     }
 
-    fn fail(&mut self, ticket: &Ticket) -> bool {
-        match self.open.get_mut(&ticket.key) {
-            Some(open) if open.is_held_by(ticket) => open.is_running = false,
+    fn fail(&mut self, token: &ClaimToken) -> bool {
+        match self.open.get_mut(&token.key) {
+            Some(open) if open.is_held_by(token) => open.is_running = false,
             _ => return false,
         }
-        self.failed.push_back((ticket.key, ticket.fence));
+        self.failed.push_back((token.key, token.fencing_token));
         while self.failed.len() > self.capacity.max(1) || self.has_come_again() {
             self.forget_failed();
         }
@@ -172,18 +175,19 @@ impl State {
 
     /// Whether what failed longest ago has come again: then it is in the queue once more, or done.
     fn has_come_again(&self) -> bool {
-        self.failed.front().is_some_and(|(key, fence)| {
+        self.failed.front().is_some_and(|(key, fencing_token)| {
             let open = self.open.get(key);
-            open.is_none_or(|open| open.is_running || open.fence != *fence)
+            open.is_none_or(|open| open.is_running || open.fencing_token != *fencing_token)
         })
     }
 
     /// The one that failed longest ago, whose attempts are forgotten if it hasn't come again.
     fn forget_failed(&mut self) {
-        let Some((key, fence)) = self.failed.pop_front() else {
+        let Some((key, fencing_token)) = self.failed.pop_front() else {
             return;
         };
-        let is_that_one = |open: &mut Open| !open.is_running && open.fence == fence;
+        let is_that_one =
+            |open: &mut PendingClaim| !open.is_running && open.fencing_token == fencing_token;
         self.open.remove_if(&key, is_that_one);
     }
 
@@ -208,18 +212,18 @@ impl DeliveryStore for MemoryStore {
 
     fn finish(
         &self,
-        ticket: &Ticket,
+        token: &ClaimToken,
         reply: Option<&Reply>,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send {
-        ready(Ok(self.state().finish(ticket, reply, Instant::now())))
+        ready(Ok(self.state().finish(token, reply, Instant::now())))
     }
 
-    fn fail(&self, ticket: &Ticket) -> impl Future<Output = Result<bool, StoreError>> + Send {
-        ready(Ok(self.state().fail(ticket)))
+    fn fail(&self, token: &ClaimToken) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        ready(Ok(self.state().fail(token)))
     }
 
-    fn release(&self, ticket: &Ticket) -> impl Future<Output = Result<bool, StoreError>> + Send {
-        ready(Ok(self.state().release(ticket)))
+    fn release(&self, token: &ClaimToken) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        ready(Ok(self.state().release(token)))
     }
 
     fn keep_reply(
@@ -245,13 +249,12 @@ mod tests {
     use crate::{IntoReply as _, methods::SendMessage, webhook::BotId};
 
     fn key(update_id: i64) -> DeliveryKey {
-        let bot = BotId(1);
-        DeliveryKey { bot, update_id }
+        DeliveryKey::new(Some(BotId(1)), update_id)
     }
 
-    async fn granted(store: &MemoryStore, key: DeliveryKey) -> Ticket {
+    async fn granted(store: &MemoryStore, key: DeliveryKey) -> ClaimToken {
         match store.claim(key).await {
-            Ok(Claim::Granted(ticket)) => ticket,
+            Ok(Claim::Acquired(token)) => token,
             other => panic!("{other:?}"),
         }
     }
@@ -265,17 +268,17 @@ mod tests {
         let store = MemoryStore::new();
         for update_id in 0..100 {
             let key = DeliveryKey {
-                bot: BotId(0),
+                bot: None,
                 update_id,
             };
             for fails in [true, false] {
-                let Ok(Claim::Granted(ticket)) = store.claim(key).await else {
+                let Ok(Claim::Acquired(token)) = store.claim(key).await else {
                     panic!("nobody has it");
                 };
                 if fails {
-                    assert!(store.fail(&ticket).await.unwrap());
+                    assert!(store.fail(&token).await.unwrap());
                 } else {
-                    assert!(store.finish(&ticket, None).await.unwrap());
+                    assert!(store.finish(&token, None).await.unwrap());
                 }
             }
         }
@@ -320,8 +323,8 @@ mod tests {
     #[tokio::test]
     async fn d3_a_reply_that_is_kept_is_given_out_once() {
         let store = MemoryStore::new();
-        let ticket = granted(&store, key(1)).await;
-        assert!(store.finish(&ticket, Some(&reply())).await.unwrap());
+        let token = granted(&store, key(1)).await;
+        assert!(store.finish(&token, Some(&reply())).await.unwrap());
         let done = store.claim(key(1)).await.unwrap();
         assert!(matches!(done, Claim::Done { reply: Some(_) }), "{done:?}");
         let done = store.claim(key(1)).await.unwrap();
@@ -345,8 +348,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn d13_what_was_handled_is_remembered_for_a_day() {
         let store = MemoryStore::new();
-        let ticket = granted(&store, key(1)).await;
-        store.finish(&ticket, None).await.unwrap();
+        let token = granted(&store, key(1)).await;
+        store.finish(&token, None).await.unwrap();
         tokio::time::advance(Duration::from_secs(86_399)).await;
         let done = store.claim(key(1)).await.unwrap();
         assert!(matches!(done, Claim::Done { .. }), "{done:?}");
@@ -358,8 +361,8 @@ mod tests {
     async fn d13_an_update_is_forgotten_by_its_last_failure() {
         let store = MemoryStore::with_capacity(2);
         for id in [1, 1, 2] {
-            let ticket = granted(&store, key(id)).await;
-            store.fail(&ticket).await.unwrap();
+            let token = granted(&store, key(id)).await;
+            store.fail(&token).await.unwrap();
         }
         let running = granted(&store, key(1)).await;
         assert_eq!(running.attempt, 3);
@@ -372,13 +375,13 @@ mod tests {
     async fn d13_failures_and_replies_are_bounded_too() {
         let store = MemoryStore::with_capacity(100);
         for id in 0..10_000 {
-            let ticket = granted(&store, key(id)).await;
-            store.fail(&ticket).await.unwrap();
+            let token = granted(&store, key(id)).await;
+            store.fail(&token).await.unwrap();
         }
         assert_eq!(store.state().open.len(), 100);
         for id in 20_000..30_000 {
-            let ticket = granted(&store, key(id)).await;
-            store.finish(&ticket, Some(&reply())).await.unwrap();
+            let token = granted(&store, key(id)).await;
+            store.finish(&token, Some(&reply())).await.unwrap();
         }
         let state = store.state();
         assert_eq!(state.replies.len(), MAX_REPLIES);

@@ -1,13 +1,13 @@
-//! Ending well.
+//! Graceful shutdown of in-flight deliveries.
 
 use std::{sync::Arc, time::Duration};
 
-use super::{DeliveryKey, in_flight::Flights};
+use super::{in_flight::InFlight, store::DeliveryKey};
 
 /// Ends the deliveries of a [`DeliveryLayer`](super::DeliveryLayer). Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct DeliveryHandle {
-    pub(super) flights: Arc<Flights>,
+    pub(super) in_flight: Arc<InFlight>,
 }
 
 impl DeliveryHandle {
@@ -15,17 +15,17 @@ impl DeliveryHandle {
     /// another replica, or to this one's successor. Who asks again for an update that runs still gets
     /// its answer.
     pub fn close(&self) {
-        self.flights.close();
+        self.in_flight.close();
     }
 
     /// How many updates are being handled.
     pub fn running(&self) -> usize {
-        self.flights.len()
+        self.in_flight.len()
     }
 
     /// How many requests wait for the answer of one that is being handled. Those that hung up don't.
     pub fn waiting(&self) -> usize {
-        self.flights.waiting()
+        self.in_flight.waiting()
     }
 
     /// Turns new updates away, waits for those that run, and cuts off what still runs after `limit`.
@@ -34,15 +34,15 @@ impl DeliveryHandle {
     /// waits for the connections, and this for the handlers too whose connections are gone.
     pub async fn shutdown(&self, limit: Duration) -> ShutdownReport {
         self.close();
-        let landed = tokio::time::timeout(limit, self.flights.all_landed()).await;
-        let cut_off = match landed {
+        let landed = tokio::time::timeout(limit, self.in_flight.drained()).await;
+        let cancelled = match landed {
             Ok(()) => Vec::new(),
-            Err(_) => self.flights.cut_off(),
+            Err(_) => self.in_flight.cancel_all(),
         };
-        if !cut_off.is_empty() {
-            tracing::warn!(count = cut_off.len(), "handlers are cut off");
+        if !cancelled.is_empty() {
+            tracing::warn!(count = cancelled.len(), "handlers are cut off");
         }
-        ShutdownReport { cut_off }
+        ShutdownReport { cancelled }
     }
 }
 
@@ -52,13 +52,13 @@ impl DeliveryHandle {
 pub struct ShutdownReport {
     /// The updates whose handlers were still running. Telegram was told of no success, so it sends
     /// them again.
-    pub cut_off: Vec<DeliveryKey>,
+    pub cancelled: Vec<DeliveryKey>,
 }
 
 impl ShutdownReport {
     /// Whether all that ran came to its end.
     pub fn is_clean(&self) -> bool {
-        self.cut_off.is_empty()
+        self.cancelled.is_empty()
     }
 }
 
@@ -86,19 +86,16 @@ mod tests {
         }
         assert_eq!(handle.running(), 1);
         let report = handle.shutdown(Duration::from_secs(1)).await;
-        let cut_off: Vec<_> = report.cut_off.iter().map(|key| key.update_id).collect();
-        assert_eq!(cut_off, [7]);
+        let cancelled: Vec<_> = report.cancelled.iter().map(|key| key.update_id).collect();
+        assert_eq!(cancelled, [7]);
         asking.abort();
     }
 
     #[test]
     fn d10_only_what_cut_nothing_off_is_clean() {
-        let key = DeliveryKey {
-            bot: BotId(1),
-            update_id: 1,
-        };
+        let key = DeliveryKey::new(Some(BotId(1)), 1);
         assert!(ShutdownReport::default().is_clean());
-        let cut_off = vec![key];
-        assert!(!ShutdownReport { cut_off }.is_clean());
+        let cancelled = vec![key];
+        assert!(!ShutdownReport { cancelled }.is_clean());
     }
 }

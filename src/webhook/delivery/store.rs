@@ -1,36 +1,56 @@
-//! Where it is kept which updates were handled.
+//! The `DeliveryStore` trait: where it is kept which updates were handled.
 
-use std::{error, fmt, future::Future, time::Duration};
+use std::{error, fmt, future::Future, sync::Arc, time::Duration};
 
 use crate::{Reply, webhook::BotId};
 
 /// An update of a bot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct DeliveryKey {
-    /// The bot, where several share an endpoint; else 0.
-    pub bot: BotId,
+    /// The bot, where several share an endpoint.
+    pub bot: Option<BotId>,
     /// The update's number, of which each bot has its own.
     pub update_id: i64,
 }
 
+impl DeliveryKey {
+    /// The update of this number, of this bot where several share an endpoint.
+    pub fn new(bot: Option<BotId>, update_id: i64) -> Self {
+        Self { bot, update_id }
+    }
+}
+
 /// The right to handle an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket {
+#[non_exhaustive]
+pub struct ClaimToken {
     /// Which update.
     pub key: DeliveryKey,
     /// Tells this claim from those before and after it, so that one that ran out can do nothing
     /// any more.
-    pub fence: u64,
+    pub fencing_token: u64,
     /// How often it was claimed by now, this time included.
     pub attempt: u32,
 }
 
-/// What came of asking for an update.
+impl ClaimToken {
+    /// A claim of this update, for stores.
+    pub fn new(key: DeliveryKey, fencing_token: u64, attempt: u32) -> Self {
+        Self {
+            key,
+            fencing_token,
+            attempt,
+        }
+    }
+}
+
+/// The result of [`DeliveryStore::claim`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Claim {
-    /// It is the asker's to handle.
-    Granted(Ticket),
+    /// It is the caller's to handle.
+    Acquired(ClaimToken),
     /// Somebody else handles it.
     Busy {
         /// How long they have at least, before it can be claimed again.
@@ -62,8 +82,8 @@ pub trait DeliveryStore: Send + Sync + 'static {
     }
 
     /// Keeps a claim. `false` if it ran out, and is or may be another's.
-    fn renew(&self, ticket: &Ticket) -> impl Future<Output = Result<bool, StoreError>> + Send {
-        let _ = ticket;
+    fn renew(&self, token: &ClaimToken) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        let _ = token;
         std::future::ready(Ok(true))
     }
 
@@ -71,17 +91,17 @@ pub trait DeliveryStore: Send + Sync + 'static {
     /// out: then nothing was noted.
     fn finish(
         &self,
-        ticket: &Ticket,
+        token: &ClaimToken,
         reply: Option<&Reply>,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// It failed, and can be claimed again. `false` if the claim ran out.
-    fn fail(&self, ticket: &Ticket) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    fn fail(&self, token: &ClaimToken) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// It wasn't tried at all, for want of room, and can be claimed again without this one being
     /// counted. `false` if the claim ran out. As good as failed, unless a store knows better.
-    fn release(&self, ticket: &Ticket) -> impl Future<Output = Result<bool, StoreError>> + Send {
-        self.fail(ticket)
+    fn release(&self, token: &ClaimToken) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        self.fail(token)
     }
 
     /// Keeps the reply of an update that is done, for who asks next. `false` if it can't be kept, for
@@ -99,7 +119,53 @@ pub trait DeliveryStore: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<Reply>, StoreError>> + Send;
 }
 
-/// A store that didn't do what it was asked, or nobody knows.
+/// A store that several layers share.
+impl<S: DeliveryStore> DeliveryStore for Arc<S> {
+    fn claim(&self, key: DeliveryKey) -> impl Future<Output = Result<Claim, StoreError>> + Send {
+        S::claim(self, key)
+    }
+
+    fn renew_every(&self) -> Option<Duration> {
+        S::renew_every(self)
+    }
+
+    fn renew(&self, token: &ClaimToken) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        S::renew(self, token)
+    }
+
+    fn finish(
+        &self,
+        token: &ClaimToken,
+        reply: Option<&Reply>,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        S::finish(self, token, reply)
+    }
+
+    fn fail(&self, token: &ClaimToken) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        S::fail(self, token)
+    }
+
+    fn release(&self, token: &ClaimToken) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        S::release(self, token)
+    }
+
+    fn keep_reply(
+        &self,
+        key: DeliveryKey,
+        reply: &Reply,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        S::keep_reply(self, key, reply)
+    }
+
+    fn take_reply(
+        &self,
+        key: DeliveryKey,
+    ) -> impl Future<Output = Result<Option<Reply>, StoreError>> + Send {
+        S::take_reply(self, key)
+    }
+}
+
+/// A store operation failed, or its outcome is unknown.
 #[derive(Debug)]
 pub struct StoreError(Box<dyn error::Error + Send + Sync>);
 

@@ -59,7 +59,11 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 pub use self::body::ReplyBody;
-use super::{Failure, Rejection, rejection::empty_response};
+use super::{
+    Failure, Rejection,
+    outcome::{error_response, failed_response},
+    rejection::empty_response,
+};
 use crate::{Client, IntoReply, Reply, ReplyError, client::ErrorKind};
 
 /// Encodes what the handler returns. See the [module](self).
@@ -354,26 +358,21 @@ where
             Ok(Poll::Ready(Err(error))) => {
                 let error = error.into();
                 log(&*error);
-                failed(Failure::error(error))
+                error_response(error)
             }
             Err(panic) => {
                 log_panic(&*panic);
                 answer.set(Answer::Failed);
-                failed(Failure::panic(&*panic))
+                failed_response(Failure::panic(&*panic))
             }
         };
         Poll::Ready(Ok(response))
     }
 }
 
-fn failed(failure: Failure) -> Response<ReplyBody> {
-    let mut response = Rejection::Failed.into_response();
-    response.extensions_mut().insert(failure);
-    response
-}
-
-fn log(error: &(dyn Error + Send + Sync)) {
-    tracing::error!(%error, "the handler failed");
+fn log(error: &(dyn Error + Send + Sync + 'static)) {
+    let error = error as &(dyn Error + 'static);
+    tracing::error!(error, "handler failed");
 }
 
 fn log_panic(panic: &(dyn Any + Send)) {

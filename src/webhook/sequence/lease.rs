@@ -12,7 +12,7 @@ use tokio::{
 /// It is in the extensions of a request that has one. It is renewed while the handler runs, and lost
 /// where that fails for too long: the store is out of reach, or this process was stopped for some time.
 /// Then another replica may handle the chat's next update, and neither knows of the other. A handler
-/// that must not have that can look here before it writes, or give the [`fence`](Self::fence) along.
+/// that must not have that can look here before it writes, or give the [`fencing_token`](Self::fencing_token) along.
 ///
 /// ```
 /// use http::Request;
@@ -24,22 +24,28 @@ use tokio::{
 /// ```
 #[derive(Clone)]
 pub struct Lease {
-    fence: u64,
+    fencing_token: u64,
     until: watch::Receiver<Instant>,
 }
 
 impl Lease {
-    /// Certain until then, and longer if it is renewed. `fence` is more than that of any turn of the
+    /// Certain until then, and longer if it is renewed. `fencing_token` is more than that of any turn of the
     /// same key before it.
-    pub fn new(fence: u64, until: std::time::Instant) -> (Self, LeaseKeeper) {
+    pub fn new(fencing_token: u64, until: std::time::Instant) -> (Self, LeaseKeeper) {
         let (sender, until) = watch::channel(until.into());
-        (Self { fence, until }, LeaseKeeper { until: sender })
+        (
+            Self {
+                fencing_token,
+                until,
+            },
+            LeaseKeeper { until: sender },
+        )
     }
 
     /// A number that is larger in each later turn of the same chat, so that what is written to can
     /// refuse who comes late: any write with a smaller one than it has seen.
-    pub fn fence(&self) -> u64 {
-        self.fence
+    pub fn fencing_token(&self) -> u64 {
+        self.fencing_token
     }
 
     /// Whether nobody else can have the turn yet. Never true again once it was false.
@@ -67,7 +73,7 @@ impl Lease {
 impl fmt::Debug for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lease")
-            .field("fence", &self.fence)
+            .field("fencing_token", &self.fencing_token)
             .field("is_held", &self.is_held())
             .finish_non_exhaustive()
     }
@@ -147,6 +153,6 @@ mod tests {
         assert!(!lease.is_held());
         assert!(lost.is_woken());
         assert!(lost.poll().is_ready());
-        assert_eq!(lease.fence(), 7);
+        assert_eq!(lease.fencing_token(), 7);
     }
 }

@@ -78,7 +78,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderValue, Request, Response, header};
+use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -92,7 +92,7 @@ use self::{
     key::{Key, KeyOf},
     permit::{Held, NoTurn, Terms, WaitForTurn},
 };
-use super::{RawUpdate, Rejection, delivery::retry_after::retry_after};
+use super::{RawUpdate, Rejection, outcome::set_retry_after, retry_after::retry_after};
 use crate::{
     task::keyed_queue::{KeyedQueues, Place, Room},
     types::UpdateType,
@@ -356,7 +356,7 @@ where
                 },
                 StateProj::Handling { future, .. } => Some(ready!(future.poll(cx))),
                 StateProj::Rejected => Some(Ok(overloaded())),
-                StateProj::Done => return Poll::Pending,
+                StateProj::Done => panic!("polled after completion"),
             };
             // The turn ends with the answer, whenever this future is dropped.
             if let Some(answer) = answer {
@@ -392,8 +392,7 @@ fn without_turn<B: Default>(why: &NoTurn, update_type: UpdateType) -> Response<B
 
 fn turned_away<B: Default>(why: Rejection, retry_after: Duration) -> Response<B> {
     let mut response = why.into_response();
-    let seconds = HeaderValue::from(retry_after.as_secs());
-    response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    set_retry_after(&mut response, retry_after);
     response
 }
 

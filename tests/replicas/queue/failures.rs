@@ -1,14 +1,21 @@
 //! Updates that can't be handled.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    convert::Infallible,
+    future::{pending, ready},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
-use std::future::pending;
+use http::Response;
+use tokio::sync::Semaphore;
+use tower::{Layer as _, ServiceExt as _, service_fn};
+use tower_telegram::webhook::{Failure, RawUpdate, ReplyBody, SequenceLayer};
 
 use super::support::{
-    Asked, Book, Calls, Hand, done, failed, fill, message, queue, status, until_empty,
+    Asked, Book, Calls, Hand, done, failed, fill, message, queue, status, until, until_empty,
     until_updates,
 };
 use crate::replicas::server::{SECOND, Server};
@@ -127,7 +134,7 @@ async fn d6_an_update_that_kills_its_worker_is_given_up_too() {
     assert_eq!((book.succeeded(), book.begun(1)), (vec![2], 2));
     let letters = queue.dead_letters(None, 10).await.unwrap();
     assert_eq!(letters.len(), 1);
-    assert!(letters[0].failure.contains("never heard of"), "{letters:?}");
+    assert!(letters[0].failure.contains("did not finish"), "{letters:?}");
     assert_eq!(letters[0].attempts, 2);
 }
 
@@ -159,4 +166,79 @@ async fn an_update_for_which_there_is_no_room_is_not_given_up() {
     hand.stop().await;
     assert_eq!(book.succeeded(), [1]);
     assert_eq!(status(&queue).await.dead_letters, 0);
+}
+
+/// A sequence with its limit of waiting below the worker: the chat's second update waits longer than that
+/// while the first runs.
+#[tokio::test]
+async fn d14_an_update_whose_turn_does_not_come_is_never_counted_against_it() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (queue, book) = (queue(&server), Book::default());
+    // Two partitions' workers would each have an update of a chat; here all share one key.
+    let sequence = SequenceLayer::by(|_: &RawUpdate| Some(0)).max_wait(SECOND / 50);
+    let held = Arc::new(Semaphore::new(0));
+    let handler = {
+        let (book, held) = (book.clone(), Arc::clone(&held));
+        move |asked: Asked| {
+            let (book, held) = (book.clone(), Arc::clone(&held));
+            async move {
+                let id = asked.body().update_id();
+                book.begin(id);
+                held.acquire().await.unwrap().forget();
+                book.succeed(id);
+                Ok::<_, Infallible>(done())
+            }
+        }
+    };
+    let service = sequence.layer(service_fn(handler));
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let service = service.map_response(move |response| {
+        counted.fetch_add(
+            usize::from(!response.status().is_success()),
+            Ordering::Relaxed,
+        );
+        response
+    });
+    let worker = queue.worker(Calls::default().client()).max_attempts(1);
+    fill(&queue, [message(1, 7), message(2, 8)]).await;
+    let hand = Hand::serve(|| worker, service);
+    // So often as would have abandoned it three times.
+    until(|| count.load(Ordering::Relaxed) >= 3, "it waits in vain").await;
+    assert_eq!(status(&queue).await.dead_letters, 0);
+    held.add_permits(2);
+    until_updates(&queue, 0).await;
+    hand.stop().await;
+    let mut succeeded = book.succeeded();
+    succeeded.sort_unstable();
+    assert_eq!(succeeded, [1, 2]);
+    assert_eq!(status(&queue).await.dead_letters, 0);
+}
+
+#[tokio::test]
+async fn d15_a_failure_for_good_is_a_dead_letter_after_one_attempt() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (queue, book) = (queue(&server), Book::default());
+    let handler = {
+        let book = book.clone();
+        move |asked: Asked| {
+            book.begin(asked.body().update_id());
+            ready(Err::<Response<ReplyBody>, _>(Failure::permanent(
+                "no such order",
+            )))
+        }
+    };
+    let worker = queue.worker(Calls::default().client());
+    fill(&queue, [message(1, 7)]).await;
+    let hand = Hand::serve(|| worker, service_fn(handler));
+    until_empty(&queue).await;
+    hand.stop().await;
+    assert_eq!(book.begun(1), 1);
+    let letters = queue.dead_letters(None, 10).await.unwrap();
+    assert_eq!((letters.len(), letters[0].attempts), (1, 1));
+    assert!(letters[0].failure.contains("no such order"), "{letters:?}");
 }

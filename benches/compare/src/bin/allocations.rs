@@ -83,7 +83,7 @@ impl<S> Serve for S where
 
 fn webhook(allowed: AllowedUpdates) -> impl Serve {
     let webhook = all().allowed_updates(allowed).without_delivery();
-    webhook.deadline(None).handler(bot::ours)
+    webhook.without_deadline().handler(bot::ours)
 }
 
 /// What the layers allocate for a request that is there, body and all.

@@ -3,21 +3,21 @@
 use std::{error::Error, future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Request, Response, header};
+use http::{Request, Response};
 use tokio::time::sleep;
-use tower::ServiceExt as _;
 use tower_service::Service;
 
 use super::{BoxError, Worker};
 use crate::{
+    Reply,
     redis::{
         number,
         queue::{Key, QueueError},
     },
-    task::catch_unwind::caught,
     webhook::{
-        BotId, Failure, RawUpdate, Rejection, ReplyBody,
-        delivery::{Queued, retry_after::retry_after},
+        BotId, Failure, RawUpdate, ReplyBody,
+        outcome::{FromQueue, Outcome, causes, handle_once, log_failure},
+        retry_after::retry_after,
     },
 };
 
@@ -39,9 +39,9 @@ pub(super) struct Place {
     pub(super) id: Box<str>,
 }
 
-/// What became of it.
+/// What is to be done with the entry.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(super) enum Disposition {
     /// It is out of the queue.
     Done,
     /// It is to be tried again.
@@ -63,16 +63,6 @@ struct Begun {
     update: Result<RawUpdate, Failure>,
 }
 
-/// Why it isn't done.
-enum Trouble {
-    /// There was no room for it, which is no failure of the update's.
-    NotNow { after: Duration },
-    Failed {
-        failure: Failure,
-        after: Option<Duration>,
-    },
-}
-
 impl<S> Shared<S>
 where
     S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
@@ -80,13 +70,13 @@ where
     S::Error: Into<BoxError>,
     S::Future: Send,
 {
-    pub(super) async fn attempt(self: Arc<Self>, place: Place) -> Outcome {
+    pub(super) async fn attempt(self: Arc<Self>, place: Place) -> Disposition {
         let begun = match self.begin(&place).await {
             Ok(Ok(begun)) => begun,
             Ok(Err(outcome)) => return outcome,
             Err(error) => {
                 log(&error, "an update can't be begun");
-                return Outcome::Again { after: TROUBLE };
+                return Disposition::Again { after: TROUBLE };
             }
         };
         let Begun {
@@ -103,26 +93,31 @@ where
             Ok(update) => update,
             Err(failure) => return self.bury(&place, attempt, &failure).await,
         };
+        let update_id = update.update_id();
         match self.handle(bot, &update).await {
-            Ok(()) => self.finish(&place).await,
-            Err(Trouble::NotNow { after }) => self.forget(&place, after).await,
-            Err(Trouble::Failed { failure, .. }) if attempt >= self.worker.max_attempts => {
-                self.bury(&place, attempt, &failure).await
+            Outcome::Done(reply) => {
+                self.send(bot, update_id, &reply).await;
+                self.finish(&place).await
             }
-            Err(Trouble::Failed { failure, after }) => {
-                let update_id = update.update_id();
-                let error = failure.as_error().map(tracing::field::display);
-                tracing::error!(update_id, attempt, %failure, error, "an update wasn't handled");
+            Outcome::Deferred { after } => {
+                let after = after.unwrap_or_default().clamp(TROUBLE, LONGEST_PAUSE);
+                self.forget(&place, after).await
+            }
+            Outcome::Failed { failure, after } if attempt < self.worker.max_attempts => {
+                log_failure(update_id, attempt, &failure);
                 let pause = || retry_after(update.update_type(), attempt);
-                Outcome::Again {
-                    after: after.unwrap_or_else(pause),
+                Disposition::Again {
+                    after: after.map_or_else(pause, |after| after.min(LONGEST_PAUSE)),
                 }
+            }
+            Outcome::Failed { failure, .. } | Outcome::FailedForGood(failure) => {
+                self.bury(&place, attempt, &failure).await
             }
         }
     }
 
     /// Counts the attempt before it is made, so that an update that kills its worker is given up too.
-    async fn begin(&self, place: &Place) -> Result<Result<Begun, Outcome>, QueueError> {
+    async fn begin(&self, place: &Place) -> Result<Result<Begun, Disposition>, QueueError> {
         let queue = &self.worker.queue;
         let keys = [Key::Stream(place.partition), Key::Attempts];
         let call = queue.call("begin", keys).arg(place.partition);
@@ -133,38 +128,34 @@ where
                 bot: BotId(number(bot)?),
                 update: read(json),
             })),
-            [what] if &**what == b"gone" => Ok(Err(Outcome::Done)),
-            [what] if &**what == b"lost" => Ok(Err(Outcome::Lost)),
+            [what] if &**what == b"gone" => Ok(Err(Disposition::Done)),
+            [what] if &**what == b"lost" => Ok(Err(Disposition::Lost)),
             _ => Err(QueueError::unreadable()),
         }
     }
 
-    async fn handle(&self, bot: BotId, update: &RawUpdate) -> Result<(), Trouble> {
+    async fn handle(&self, bot: BotId, update: &RawUpdate) -> Outcome {
         let mut request = Request::new(update.clone());
-        request.extensions_mut().insert(Queued);
+        request.extensions_mut().insert(FromQueue);
         if bot != BotId(0) {
             request.extensions_mut().insert(bot);
         }
-        let response = match caught(self.service.clone().oneshot(request)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(Trouble::failed(Failure::error(error.into()))),
-            Err(panic) => return Err(Trouble::failed(Failure::panic(&*panic))),
-        };
-        if !response.status().is_success() {
-            return Err(Trouble::answered(&response));
-        }
-        // As with a reply to a webhook, nobody hears what Telegram makes of it.
-        let reply = response.body().reply().clone();
-        if reply.method().is_some()
-            && let Err(error) = self.worker.client_for(bot).send_reply(&reply).await
-        {
-            let update_id = update.update_id();
-            tracing::error!(%error, update_id, "a reply wasn't carried out");
-        }
-        Ok(())
+        handle_once(self.service.clone(), request).await
     }
 
-    async fn finish(&self, place: &Place) -> Outcome {
+    /// Sends the reply through the client. As with a reply to a webhook, what Telegram makes of it changes
+    /// nothing for the update.
+    async fn send(&self, bot: BotId, update_id: i64, reply: &Reply) {
+        if reply.method().is_none() {
+            return;
+        }
+        if let Err(error) = self.worker.client_for(bot).send_reply(reply).await {
+            let error = &error as &(dyn Error + 'static);
+            tracing::error!(error, update_id, "failed to send reply through client");
+        }
+    }
+
+    async fn finish(&self, place: &Place) -> Disposition {
         self.settle(async || {
             let queue = &self.worker.queue;
             let keys = [Key::Stream(place.partition), Key::Attempts];
@@ -174,7 +165,7 @@ where
         .await
     }
 
-    async fn bury(&self, place: &Place, attempts: u32, failure: &Failure) -> Outcome {
+    async fn bury(&self, place: &Place, attempts: u32, failure: &Failure) -> Disposition {
         let failure = words(failure);
         tracing::error!(
             entry = &*place.id,
@@ -195,18 +186,18 @@ where
     }
 
     /// The attempt doesn't count.
-    async fn forget(&self, place: &Place, after: Duration) -> Outcome {
+    async fn forget(&self, place: &Place, after: Duration) -> Disposition {
         let queue = &self.worker.queue;
         let call = queue.call("forget", [Key::Attempts]).arg(place.partition);
         let call = call.arg(place.fence).arg(&*place.id);
         if let Err(error) = queue.ask(call).await {
             log(&error, "it isn't noted that an update wasn't tried");
         }
-        Outcome::Again { after }
+        Disposition::Again { after }
     }
 
     /// Notes what became of it, whatever it takes: otherwise it would be handled once more.
-    async fn settle<F, Fut>(&self, note: F) -> Outcome
+    async fn settle<F, Fut>(&self, note: F) -> Disposition
     where
         F: Fn() -> Fut,
         Fut: Future<Output = Result<Vec<Bytes>, QueueError>>,
@@ -215,9 +206,9 @@ where
             match note().await {
                 Ok(answer) if answer.first().is_some_and(|what| &**what == b"lost") => {
                     tracing::warn!("an update was handled after its partition was lost");
-                    return Outcome::Lost;
+                    return Disposition::Lost;
                 }
-                Ok(_) => return Outcome::Done,
+                Ok(_) => return Disposition::Done,
                 Err(error) => {
                     log(&error, "it isn't noted yet that an update is done");
                     sleep(TROUBLE).await;
@@ -227,51 +218,6 @@ where
     }
 }
 
-impl Trouble {
-    fn failed(failure: Failure) -> Self {
-        Self::Failed {
-            failure,
-            after: None,
-        }
-    }
-
-    fn answered(response: &Response<ReplyBody>) -> Self {
-        let after = asked_for(response);
-        if response
-            .extensions()
-            .get::<Rejection>()
-            .is_some_and(is_passing)
-        {
-            return Self::NotNow {
-                after: after.unwrap_or_default().max(TROUBLE),
-            };
-        }
-        let failure = response.extensions().get::<Failure>().cloned();
-        Self::Failed {
-            failure: failure.unwrap_or_else(|| Failure::status(response.status())),
-            after,
-        }
-    }
-}
-
-/// Whether it says nothing of the update.
-fn is_passing(why: &Rejection) -> bool {
-    matches!(
-        why,
-        Rejection::Late
-            | Rejection::Busy
-            | Rejection::Overloaded
-            | Rejection::ShuttingDown
-            | Rejection::Store
-    )
-}
-
-fn asked_for(response: &Response<ReplyBody>) -> Option<Duration> {
-    let value = response.headers().get(header::RETRY_AFTER)?;
-    let seconds = value.to_str().ok()?.parse().ok()?;
-    Some(Duration::from_secs(seconds).min(LONGEST_PAUSE))
-}
-
 /// What isn't an update was put there by somebody else.
 fn read(json: &Bytes) -> Result<RawUpdate, Failure> {
     RawUpdate::from_bytes(json.clone()).map_err(|error| Failure::error(error.into()))
@@ -279,12 +225,8 @@ fn read(json: &Bytes) -> Result<RawUpdate, Failure> {
 
 /// A failure with its causes, in words for a person.
 fn words(failure: &Failure) -> String {
-    let mut text = failure.to_string();
-    let mut source = failure.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
+    let words: Vec<String> = causes(failure).map(ToString::to_string).collect();
+    let mut text = words.join(": ");
     let mut end = LONGEST_FAILURE.min(text.len());
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -19,7 +19,7 @@ use tower_service::Service;
 
 use super::{
     BoxError, Worker,
-    attempt::{Outcome, Place, Shared, TROUBLE, log},
+    attempt::{Disposition, Place, Shared, TROUBLE, log},
     partition::Partition,
 };
 use crate::{
@@ -46,7 +46,7 @@ pub(super) struct Run<S> {
     name: Box<str>,
     partitions: HashMap<u16, Partition>,
     ready: VecDeque<Ready>,
-    running: JoinSet<Outcome>,
+    running: JoinSet<Disposition>,
     places: HashMap<Id, Place>,
     /// Those that wait for another attempt.
     resting: JoinSet<Ready>,
@@ -158,7 +158,7 @@ where
         }
     }
 
-    fn ended(&mut self, ended: Result<(Id, Outcome), JoinError>) {
+    fn ended(&mut self, ended: Result<(Id, Disposition), JoinError>) {
         let (id, outcome) = match ended {
             Ok(ended) => ended,
             Err(error) => {
@@ -166,7 +166,7 @@ where
                     // Of a handler's future that is dropped, for example.
                     tracing::error!("an attempt panicked");
                 }
-                (error.id(), Outcome::Again { after: HEARTBEAT })
+                (error.id(), Disposition::Again { after: HEARTBEAT })
             }
         };
         let Some(place) = self.places.remove(&id) else {
@@ -184,13 +184,13 @@ where
             lane: place.lane,
         };
         match outcome {
-            Outcome::Lost => drop(self.partitions.remove(&ready.partition)),
-            Outcome::Done => {
+            Disposition::Lost => drop(self.partitions.remove(&ready.partition)),
+            Disposition::Done => {
                 if partition.finish(&ready.lane) {
                     self.ready.push_back(ready);
                 }
             }
-            Outcome::Again { after } => {
+            Disposition::Again { after } => {
                 partition.pause(&ready.lane);
                 if !partition.leaving {
                     self.resting.spawn(async move {

@@ -1,0 +1,137 @@
+//! A hash map that gives back the memory of a rush.
+
+use std::{borrow::Borrow, collections::hash_map, hash::Hash};
+
+/// The keys are Telegram's numbers (updates, chats, users) and come from whoever has the secret, so the
+/// fast hash with a random seed of its own for each map is enough, and the standard library's would be
+/// several per cent of a request.
+type HashMap<K, V> = hash_map::HashMap<K, V, foldhash::fast::RandomState>;
+
+/// A `HashMap` that shrinks once less than an eighth of its room is in use.
+#[derive(Debug)]
+pub(crate) struct ShrinkingMap<K, V>(HashMap<K, V>);
+
+impl<K, V> Default for ShrinkingMap<K, V> {
+    fn default() -> Self {
+        Self(HashMap::default())
+    }
+}
+
+impl<K, V> ShrinkingMap<K, V> {
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
+        self.0.values()
+    }
+
+    pub(crate) fn into_keys(self) -> impl Iterator<Item = K> {
+        self.0.into_keys()
+    }
+
+    /// How many entries there is room for.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+}
+
+impl<K: Eq + Hash, V> ShrinkingMap<K, V> {
+    #[inline]
+    pub(crate) fn get<Q>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        self.0.get(key)
+    }
+
+    #[inline]
+    pub(crate) fn get_mut<Q>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        self.0.get_mut(key)
+    }
+
+    pub(crate) fn insert(&mut self, key: K, value: V) {
+        self.0.insert(key, value);
+    }
+
+    #[inline]
+    pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
+        let removed = self.0.remove(key);
+        self.shrink();
+        removed
+    }
+
+    /// Removes the entry if it meets the condition.
+    #[inline]
+    pub(crate) fn remove_if(
+        &mut self,
+        key: &K,
+        condition: impl FnOnce(&mut V) -> bool,
+    ) -> Option<V> {
+        if self.0.get_mut(key).is_some_and(condition) {
+            return self.remove(key);
+        }
+        None
+    }
+
+    #[inline]
+    fn shrink(&mut self) {
+        let capacity = self.0.capacity();
+        if capacity > 1024 && self.0.len() < capacity / 8 {
+            self.0.shrink_to(2 * self.0.len());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_meets_the_condition_is_removed() {
+        let mut map = ShrinkingMap::default();
+        map.insert(1, "one");
+        assert_eq!(map.remove_if(&1, |_| false), None);
+        assert_eq!(map.remove_if(&2, |_| true), None);
+        assert_eq!(map.remove_if(&1, |value| *value == "one"), Some("one"));
+        assert!(map.is_empty());
+    }
+
+    /// The room before and after all but so many of so many entries are removed.
+    fn room(entries: usize, left: usize) -> (usize, usize) {
+        let mut map = ShrinkingMap::default();
+        for key in 0..entries {
+            map.insert(key, ());
+        }
+        let before = map.capacity();
+        for key in left..entries {
+            map.remove(&key);
+        }
+        assert_eq!(map.len(), left);
+        (before, map.capacity())
+    }
+
+    #[test]
+    fn the_room_of_a_rush_is_given_back_once_less_than_an_eighth_is_in_use() {
+        let (full, after) = room(10_000, 2_000);
+        assert_eq!(full, after);
+        let (full, after) = room(10_000, 1_000);
+        assert!((1_000..full / 2).contains(&after), "{full} {after}");
+    }
+
+    #[test]
+    fn little_room_is_kept() {
+        let (full, after) = room(500, 1);
+        assert!(full < 1024 && full == after, "{full} {after}");
+    }
+}

@@ -1,0 +1,158 @@
+//! Where a delivery layer remembers: the store in memory as it is, or any other behind a pointer, so that
+//! no type above names a store.
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use super::{
+    memory_store::MemoryStore,
+    store::{Claim, ClaimToken, DeliveryKey, DeliveryStore, StoreError},
+};
+use crate::Reply;
+
+#[derive(Clone)]
+pub(super) enum Backend {
+    /// Without a box for each step: most bots are one process.
+    Memory(Arc<MemoryStore>),
+    Other(Arc<dyn ErasedStore>),
+}
+
+impl Backend {
+    pub(super) fn new(store: impl DeliveryStore) -> Self {
+        Self::Other(Arc::new(Erased(store)))
+    }
+
+    pub(super) async fn claim(&self, key: DeliveryKey) -> Result<Claim, StoreError> {
+        match self {
+            Self::Memory(store) => store.claim(key).await,
+            Self::Other(store) => store.claim(key).await,
+        }
+    }
+
+    pub(super) fn renew_every(&self) -> Option<Duration> {
+        match self {
+            Self::Memory(store) => store.renew_every(),
+            Self::Other(store) => store.renew_every(),
+        }
+    }
+
+    pub(super) async fn renew(&self, token: &ClaimToken) -> Result<bool, StoreError> {
+        match self {
+            Self::Memory(store) => store.renew(token).await,
+            Self::Other(store) => store.renew(token).await,
+        }
+    }
+
+    pub(super) async fn finish(
+        &self,
+        token: &ClaimToken,
+        reply: Option<&Reply>,
+    ) -> Result<bool, StoreError> {
+        match self {
+            Self::Memory(store) => store.finish(token, reply).await,
+            Self::Other(store) => store.finish(token, reply).await,
+        }
+    }
+
+    pub(super) async fn fail(&self, token: &ClaimToken) -> Result<bool, StoreError> {
+        match self {
+            Self::Memory(store) => store.fail(token).await,
+            Self::Other(store) => store.fail(token).await,
+        }
+    }
+
+    pub(super) async fn release(&self, token: &ClaimToken) -> Result<bool, StoreError> {
+        match self {
+            Self::Memory(store) => store.release(token).await,
+            Self::Other(store) => store.release(token).await,
+        }
+    }
+
+    pub(super) async fn keep_reply(
+        &self,
+        key: DeliveryKey,
+        reply: &Reply,
+    ) -> Result<bool, StoreError> {
+        match self {
+            Self::Memory(store) => store.keep_reply(key, reply).await,
+            Self::Other(store) => store.keep_reply(key, reply).await,
+        }
+    }
+
+    pub(super) async fn take_reply(&self, key: DeliveryKey) -> Result<Option<Reply>, StoreError> {
+        match self {
+            Self::Memory(store) => store.take_reply(key).await,
+            Self::Other(store) => store.take_reply(key).await,
+        }
+    }
+}
+
+impl From<MemoryStore> for Backend {
+    fn from(store: MemoryStore) -> Self {
+        Self::Memory(Arc::new(store))
+    }
+}
+
+impl fmt::Debug for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory(_) => f.write_str("MemoryStore"),
+            Self::Other(store) => f.write_str(store.type_name()),
+        }
+    }
+}
+
+type Step<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// A [`DeliveryStore`] as a trait object.
+pub(super) trait ErasedStore: Send + Sync {
+    fn type_name(&self) -> &'static str;
+    fn claim(&self, key: DeliveryKey) -> Step<'_, Claim>;
+    fn renew_every(&self) -> Option<Duration>;
+    fn renew<'a>(&'a self, token: &'a ClaimToken) -> Step<'a, bool>;
+    fn finish<'a>(&'a self, token: &'a ClaimToken, reply: Option<&'a Reply>) -> Step<'a, bool>;
+    fn fail<'a>(&'a self, token: &'a ClaimToken) -> Step<'a, bool>;
+    fn release<'a>(&'a self, token: &'a ClaimToken) -> Step<'a, bool>;
+    fn keep_reply<'a>(&'a self, key: DeliveryKey, reply: &'a Reply) -> Step<'a, bool>;
+    fn take_reply(&self, key: DeliveryKey) -> Step<'_, Option<Reply>>;
+}
+
+/// Its own type, so that a store's own methods stay the only ones of their names.
+struct Erased<S>(S);
+
+impl<S: DeliveryStore> ErasedStore for Erased<S> {
+    fn type_name(&self) -> &'static str {
+        std::any::type_name::<S>()
+    }
+
+    fn claim(&self, key: DeliveryKey) -> Step<'_, Claim> {
+        Box::pin(self.0.claim(key))
+    }
+
+    fn renew_every(&self) -> Option<Duration> {
+        self.0.renew_every()
+    }
+
+    fn renew<'a>(&'a self, token: &'a ClaimToken) -> Step<'a, bool> {
+        Box::pin(self.0.renew(token))
+    }
+
+    fn finish<'a>(&'a self, token: &'a ClaimToken, reply: Option<&'a Reply>) -> Step<'a, bool> {
+        Box::pin(self.0.finish(token, reply))
+    }
+
+    fn fail<'a>(&'a self, token: &'a ClaimToken) -> Step<'a, bool> {
+        Box::pin(self.0.fail(token))
+    }
+
+    fn release<'a>(&'a self, token: &'a ClaimToken) -> Step<'a, bool> {
+        Box::pin(self.0.release(token))
+    }
+
+    fn keep_reply<'a>(&'a self, key: DeliveryKey, reply: &'a Reply) -> Step<'a, bool> {
+        Box::pin(self.0.keep_reply(key, reply))
+    }
+
+    fn take_reply(&self, key: DeliveryKey) -> Step<'_, Option<Reply>> {
+        Box::pin(self.0.take_reply(key))
+    }
+}

@@ -1,0 +1,78 @@
+//! The service.
+
+use std::{
+    error::Error,
+    mem,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::{
+    future::ResponseFuture,
+    in_flight::Joined,
+    lazy_call::LazyCall,
+    running_update::{DeliveryState, InFlightGuard, UpdateSummary, handle_update},
+    store::DeliveryKey,
+};
+use crate::webhook::{RawUpdate, Rejection, ReplyBody, outcome::FromQueue};
+
+/// The service of [`DeliveryLayer`](super::DeliveryLayer).
+#[derive(Clone, Debug)]
+pub struct Deduplicate<S> {
+    inner: S,
+    state: Arc<DeliveryState>,
+}
+
+impl<S> Deduplicate<S> {
+    pub(super) fn new(inner: S, state: DeliveryState) -> Self {
+        Self {
+            inner,
+            state: Arc::new(state),
+        }
+    }
+}
+
+impl<S> Service<Request<RawUpdate>> for Deduplicate<S>
+where
+    S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
+    S: Clone + Send + 'static,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<ReplyBody>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<RawUpdate>) -> Self::Future {
+        let bot = request.extensions().get().copied();
+        let key = DeliveryKey::new(bot, request.body().update_id());
+        let state = &self.state;
+        if request.extensions().get::<FromQueue>().is_some() {
+            let call = Box::pin(self.inner.call(request));
+            return ResponseFuture::bypassed(call, key, state);
+        }
+        match state.in_flight.join_or_start(key) {
+            Joined::First => {
+                let fresh = self.inner.clone();
+                let ready = mem::replace(&mut self.inner, fresh);
+                let guard = InFlightGuard::new(state, key);
+                let summary = UpdateSummary::new(state, request.body());
+                let call = Box::pin(LazyCall::NotStarted {
+                    service: ready,
+                    request,
+                });
+                ResponseFuture::first(handle_update(guard, summary, call), key, state)
+            }
+            Joined::Running(answer) => ResponseFuture::joined(answer, key, state),
+            Joined::Full => ResponseFuture::rejected(Rejection::Overloaded, key, state),
+            Joined::Closed => ResponseFuture::rejected(Rejection::ShuttingDown, key, state),
+        }
+    }
+}

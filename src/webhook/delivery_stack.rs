@@ -1,0 +1,115 @@
+//! What a [`Webhook`](super::Webhook) has between reading an update and the handler: deadline, deliveries
+//! and sequence, each optional.
+//!
+//! All three need tasks and a timer, so without the feature `tokio` there is nothing.
+
+#[cfg(feature = "tokio")]
+pub(super) use self::with_tokio::{DeliverySettings, DeliveryStack};
+#[cfg(not(feature = "tokio"))]
+pub(super) use self::without_tokio::{DeliverySettings, DeliveryStack};
+
+#[cfg(feature = "tokio")]
+mod with_tokio {
+    use std::{
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
+    use tower::{layer::util::Stack, util::Either};
+    use tower_layer::Layer;
+    use tower_service::Service;
+
+    use crate::webhook::{
+        deadline::{DeadlineLayer, EnforceDeadline},
+        delivery::{Deduplicate, DeliveryLayer},
+        sequence::{Sequence, SequenceLayer},
+    };
+
+    #[derive(Clone, Debug)]
+    pub(in crate::webhook) struct DeliverySettings {
+        pub(in crate::webhook) deadline: Option<DeadlineLayer>,
+        pub(in crate::webhook) delivery: Option<DeliveryLayer>,
+        /// Below the deliveries, because a turn ends with the handler and not with a hang-up.
+        pub(in crate::webhook) sequence: Option<SequenceLayer>,
+    }
+
+    type InTurn<S> = Either<Boxed<Sequence<S>>, S>;
+    type Deduplicated<S> = Either<Deduplicate<InTurn<S>>, InTurn<S>>;
+
+    /// A service with any of the three.
+    pub(in crate::webhook) type DeliveryStack<S> =
+        Either<EnforceDeadline<Deduplicated<S>>, Deduplicated<S>>;
+
+    impl Default for DeliverySettings {
+        fn default() -> Self {
+            Self {
+                deadline: Some(DeadlineLayer::default()),
+                delivery: Some(DeliveryLayer::new()),
+                sequence: None,
+            }
+        }
+    }
+
+    impl DeliverySettings {
+        pub(in crate::webhook) fn without_delivery(&mut self) {
+            self.delivery = None;
+        }
+
+        pub(in crate::webhook) fn layer<S>(&self, service: S) -> DeliveryStack<S> {
+            let service = match &self.sequence {
+                Some(sequence) => Either::Left(Boxed {
+                    inner: sequence.layer(service),
+                }),
+                None => Either::Right(service),
+            };
+            let delivery = tower::util::option_layer(self.delivery.clone());
+            let deadline = tower::util::option_layer(self.deadline.clone());
+            Stack::new(delivery, deadline).layer(service)
+        }
+    }
+
+    /// A service whose futures are in boxes: those of a sequence are long, and every update would move
+    /// as much, in turn or not. Public, because the type of a webhook's future has it in it.
+    #[derive(Clone, Debug)]
+    #[allow(unreachable_pub)]
+    pub struct Boxed<S> {
+        inner: S,
+    }
+
+    impl<S, R> Service<R> for Boxed<S>
+    where
+        S: Service<R>,
+    {
+        type Response = S::Response;
+        type Error = S::Error;
+        type Future = Pin<Box<S::Future>>;
+
+        fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+            self.inner.poll_ready(cx)
+        }
+
+        fn call(&mut self, request: R) -> Self::Future {
+            Box::pin(self.inner.call(request))
+        }
+    }
+}
+
+#[cfg(not(feature = "tokio"))]
+mod without_tokio {
+    #[derive(Clone, Debug, Default)]
+    pub(in crate::webhook) struct DeliverySettings;
+
+    /// The service as it is.
+    pub(in crate::webhook) type DeliveryStack<S> = S;
+
+    impl DeliverySettings {
+        // There are none.
+        #[allow(clippy::unused_self, clippy::needless_pass_by_ref_mut)]
+        pub(in crate::webhook) fn without_delivery(&mut self) {}
+
+        #[allow(clippy::unused_self)]
+        pub(in crate::webhook) fn layer<S>(&self, inner: S) -> DeliveryStack<S> {
+            inner
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! What became of an update that was handed to its handler.
+//!
+//! This is the one place that decides it, for deliveries, late replies, polling and the queue's workers:
+//!
+//! 1. **Done**: a 2xx, with the reply.
+//! 2. **Deferred**: a layer had no room, no lock, no store or no time for it, or the request wasn't let
+//!    in at all. That says nothing about the update, so it isn't counted against it.
+//! 3. **Failed**: an error, a panic or any other status. It may be tried again, so many times.
+//! 4. **Failed for good**: a failure that says so ([`Failure::permanent`]), a reply that can never be
+//!    sent, or an error whose chain ends in a refusal of the Bot API that a repeat can't change.
+
+#[cfg(feature = "tokio")]
+use std::panic::AssertUnwindSafe;
+use std::{any::Any, error::Error, time::Duration};
+
+#[cfg(feature = "tokio")]
+use futures_util::FutureExt as _;
+use http::{HeaderMap, Response, StatusCode, header};
+#[cfg(feature = "tokio")]
+use http::{HeaderValue, Request};
+#[cfg(feature = "tokio")]
+use tower::ServiceExt as _;
+#[cfg(feature = "tokio")]
+use tower_service::Service;
+
+#[cfg(feature = "tokio")]
+use super::RawUpdate;
+use super::{Failure, Rejection, ReplyBody};
+use crate::{
+    Reply, ReplyError,
+    client::{self, ErrorKind},
+};
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// In the extensions of a request whose caller counts attempts by itself and waits as long as it takes,
+/// as a queue's worker does. The layers that do so for Telegram's deliveries step aside.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "redis"), allow(dead_code))]
+pub(crate) struct FromQueue;
+
+/// What became of an update. See the [module](self).
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Done(Reply),
+    Deferred {
+        /// The pause that was asked for.
+        after: Option<Duration>,
+    },
+    Failed {
+        failure: Failure,
+        /// The pause that was asked for.
+        after: Option<Duration>,
+    },
+    FailedForGood(Failure),
+}
+
+impl Outcome {
+    /// What a response says.
+    pub(crate) fn of(response: &Response<ReplyBody>) -> Self {
+        if response.status().is_success() {
+            return Self::Done(response.body().reply().clone());
+        }
+        let rejection = response.extensions().get::<Rejection>();
+        let after = retry_after(response.headers());
+        let is_deferred = match rejection {
+            Some(rejection) => !rejection.is_about_the_update(),
+            // Layers of others, and ours for a wrong secret, have only the status.
+            None => matches!(
+                response.status(),
+                StatusCode::UNAUTHORIZED
+                    | StatusCode::REQUEST_TIMEOUT
+                    | StatusCode::TOO_MANY_REQUESTS
+                    | StatusCode::SERVICE_UNAVAILABLE
+            ),
+        };
+        if is_deferred {
+            return Self::Deferred { after };
+        }
+        if let Some(Rejection::Reply(error)) = rejection {
+            return Self::failed(unsent(error), after);
+        }
+        let failure = response.extensions().get::<Failure>().cloned();
+        let failure = failure.unwrap_or_else(|| Failure::status(response.status()));
+        Self::failed(failure, after)
+    }
+
+    /// What an error of a service says.
+    pub(crate) fn of_error(error: BoxError) -> Self {
+        if is_overloaded(&*error) {
+            return Self::Deferred { after: None };
+        }
+        let after =
+            causes(&*error).find_map(|cause| cause.downcast_ref::<client::Error>()?.retry_after());
+        Self::failed(failure(error), after)
+    }
+
+    pub(crate) fn of_panic(panic: &(dyn Any + Send)) -> Self {
+        Self::failed(Failure::panic(panic), None)
+    }
+
+    fn failed(failure: Failure, after: Option<Duration>) -> Self {
+        if failure.is_permanent() {
+            Self::FailedForGood(failure)
+        } else {
+            Self::Failed { failure, after }
+        }
+    }
+}
+
+/// Hands an update to a service once. A panic is a failure.
+#[cfg(feature = "tokio")]
+pub(crate) async fn handle_once<S>(service: S, request: Request<RawUpdate>) -> Outcome
+where
+    S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
+    S::Error: Into<BoxError>,
+{
+    match AssertUnwindSafe(service.oneshot(request))
+        .catch_unwind()
+        .await
+    {
+        Ok(Ok(response)) => Outcome::of(&response),
+        Ok(Err(error)) => Outcome::of_error(error.into()),
+        Err(panic) => Outcome::of_panic(&*panic),
+    }
+}
+
+/// The response that tells of a handler's error: 503 where a layer in between had no room, else 500
+/// with the [`Failure`] in the extensions.
+pub(crate) fn error_response(error: BoxError) -> Response<ReplyBody> {
+    if is_overloaded(&*error) {
+        return Rejection::Overloaded.into_response();
+    }
+    failed_response(failure(error))
+}
+
+/// 500 with the failure in the extensions.
+pub(crate) fn failed_response(failure: Failure) -> Response<ReplyBody> {
+    let mut response = Rejection::Failed.into_response();
+    response.extensions_mut().insert(failure);
+    response
+}
+
+/// The failure that a handler's error stands for.
+pub(crate) fn failure(error: BoxError) -> Failure {
+    let error = match error.downcast::<Failure>() {
+        Ok(failure) => return *failure,
+        Err(error) => error,
+    };
+    if causes(&*error).any(is_final) {
+        Failure::permanent(error)
+    } else {
+        Failure::error(error)
+    }
+}
+
+/// Whether a repeat can't change it.
+fn is_final(cause: &(dyn Error + 'static)) -> bool {
+    if let Some(failure) = cause.downcast_ref::<Failure>() {
+        return failure.is_permanent();
+    }
+    let Some(error) = cause.downcast_ref::<client::Error>() else {
+        return false;
+    };
+    match error.kind() {
+        ErrorKind::Invalid | ErrorKind::Encode => true,
+        // 401 and 409 are about the bot, not about what it was asked to do.
+        ErrorKind::Api => error.status().is_some_and(|status| {
+            status.is_client_error()
+                && !matches!(
+                    status,
+                    StatusCode::UNAUTHORIZED | StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS
+                )
+        }),
+        _ => false,
+    }
+}
+
+/// The failure of a handler whose reply can't be sent. A file that can't be read now may be there later.
+fn unsent(error: &ReplyError) -> Failure {
+    let rejection = Rejection::Reply(error.clone());
+    match error {
+        ReplyError::Upload(_) => Failure::error(rejection.into()),
+        _ => Failure::permanent(rejection),
+    }
+}
+
+/// Whether tower's `LoadShed` had no room.
+fn is_overloaded(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|cause| cause.is::<tower::load_shed::error::Overloaded>())
+}
+
+/// An error and its causes.
+pub(crate) fn causes<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+/// An attempt failed, and there will be another.
+#[cfg(feature = "tokio")]
+pub(crate) fn log_failure(update_id: i64, attempt: u32, failure: &Failure) {
+    let error = failure as &(dyn Error + 'static);
+    tracing::warn!(error, update_id, attempt, "attempt failed");
+}
+
+/// The whole seconds of `Retry-After`.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?;
+    value.to_str().ok()?.parse().ok().map(Duration::from_secs)
+}
+
+/// Asks for a pause, in whole seconds and at least one.
+#[cfg(feature = "tokio")]
+pub(crate) fn set_retry_after<B>(response: &mut Response<B>, after: Duration) {
+    let seconds = HeaderValue::from(after.as_secs().max(1));
+    response.headers_mut().insert(header::RETRY_AFTER, seconds);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(outcome: &Outcome) -> &'static str {
+        match outcome {
+            Outcome::Done(_) => "done",
+            Outcome::Deferred { .. } => "deferred",
+            Outcome::Failed { .. } => "failed",
+            Outcome::FailedForGood(_) => "failed for good",
+        }
+    }
+
+    #[test]
+    fn d14_a_rejection_says_whether_it_is_about_the_update() {
+        let text = ReplyError::NotAnObject;
+        for (rejection, expected) in [
+            (Rejection::SecretToken, "deferred"),
+            (Rejection::SourceAddress, "deferred"),
+            (Rejection::TooLarge { limit: 1 }, "deferred"),
+            (Rejection::Timeout, "deferred"),
+            (Rejection::Late, "deferred"),
+            (Rejection::Busy, "deferred"),
+            (Rejection::Overloaded, "deferred"),
+            (Rejection::Waited, "deferred"),
+            (Rejection::Lock, "deferred"),
+            (Rejection::ShuttingDown, "deferred"),
+            (Rejection::Store, "deferred"),
+            (Rejection::Failed, "failed"),
+            (Rejection::Reply(text), "failed for good"),
+        ] {
+            let response = rejection.clone().into_response();
+            assert_eq!(name(&Outcome::of(&response)), expected, "{rejection}");
+        }
+    }
+
+    #[test]
+    fn d14_layers_of_others_are_known_by_their_status() {
+        for (status, expected) in [
+            (200, "done"),
+            (204, "done"),
+            (302, "failed"),
+            (400, "failed"),
+            (401, "deferred"),
+            (404, "failed"),
+            (408, "deferred"),
+            (429, "deferred"),
+            (500, "failed"),
+            (503, "deferred"),
+        ] {
+            let mut response = Response::<ReplyBody>::default();
+            *response.status_mut() = StatusCode::from_u16(status).unwrap();
+            assert_eq!(name(&Outcome::of(&response)), expected, "{status}");
+        }
+        let shed: BoxError = tower::load_shed::error::Overloaded::new().into();
+        assert_eq!(name(&Outcome::of_error(shed)), "deferred");
+    }
+
+    #[test]
+    fn d15_only_a_refusal_that_stays_one_is_for_good() {
+        let api = |status: u16, after: Option<u64>| {
+            let status = StatusCode::from_u16(status).unwrap();
+            client::Error::api(status, "words".into(), after.map(Duration::from_secs), None)
+        };
+        for (error, expected) in [
+            (api(400, None), "failed for good"),
+            (api(403, None), "failed for good"),
+            (api(401, None), "failed"),
+            (api(409, None), "failed"),
+            (api(429, Some(7)), "failed"),
+            (api(500, None), "failed"),
+            (client::Error::invalid("no"), "failed for good"),
+            (client::Error::transport("broken", true), "failed"),
+            (client::Error::decode("odd"), "failed"),
+        ] {
+            let text = error.to_string();
+            assert_eq!(name(&Outcome::of_error(error.into())), expected, "{text}");
+        }
+        let Outcome::Failed { after, .. } = Outcome::of_error(api(429, Some(7)).into()) else {
+            panic!("it may pass");
+        };
+        assert_eq!(after, Some(Duration::from_secs(7)));
+    }
+
+    #[test]
+    fn d15_a_handlers_own_word_counts_however_deep() {
+        /// An error around another.
+        #[derive(Debug)]
+        struct Around(Failure);
+
+        impl std::fmt::Display for Around {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("while ordering")
+            }
+        }
+
+        impl Error for Around {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some(&self.0)
+            }
+        }
+
+        let inner = Failure::permanent("no such order");
+        assert!(failure(inner.clone().into()).is_permanent());
+        assert!(failure(Around(inner).into()).is_permanent());
+        assert!(!failure(Around(Failure::error("busy".into())).into()).is_permanent());
+        assert!(!failure("anything".into()).is_permanent());
+    }
+}
