@@ -4,6 +4,7 @@ use std::{borrow::Cow, error, fmt, time::Duration};
 
 use http::StatusCode;
 
+use super::error_chain::ErrorChain;
 use crate::body::multipart::OpenError;
 
 type BoxError = Box<dyn error::Error + Send + Sync>;
@@ -278,14 +279,14 @@ impl fmt::Display for Error {
         }
         f.write_str(match self.0.kind {
             ErrorKind::Api => "telegram refused the call",
-            ErrorKind::Http => "no answer of the bot api",
-            ErrorKind::Transport if self.0.status.is_some() => "the answer broke off",
-            ErrorKind::Transport => "the call got no answer",
-            ErrorKind::Timeout if self.0.status.is_some() => "the answer didn't end in time",
-            ErrorKind::Timeout => "the call got no answer in time",
-            ErrorKind::Layer => "the call was turned away",
+            ErrorKind::Http => "unexpected response (not from the bot api)",
+            ErrorKind::Transport if self.0.status.is_some() => "the response broke off",
+            ErrorKind::Transport => "no response",
+            ErrorKind::Timeout if self.0.status.is_some() => "the response didn't end in time",
+            ErrorKind::Timeout => "no response in time",
+            ErrorKind::Layer => "a layer rejected the call",
             ErrorKind::Invalid => "the call can't work, and wasn't sent",
-            ErrorKind::Encode => "the call can't be written",
+            ErrorKind::Encode => "the call can't be encoded",
             ErrorKind::Upload => "a file to upload can't be read",
             ErrorKind::Write => "a downloaded file can't be written",
             ErrorKind::Decode => "the result isn't what the method returns",
@@ -295,6 +296,9 @@ impl fmt::Display for Error {
         }
         if let Some(description) = &self.0.description {
             write!(f, " {description}")?;
+        }
+        if let Some(source) = &self.0.source {
+            write!(f, ": {}", ErrorChain(&**source))?;
         }
         Ok(())
     }
@@ -371,6 +375,36 @@ mod tests {
         assert!(Error::decode("x").may_have_arrived());
         assert!(Error::transport("x", true).may_have_arrived());
         assert!(!Error::transport("x", false).may_have_arrived());
+    }
+
+    #[test]
+    fn f19_an_error_is_one_line_with_its_method_and_why() {
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        for (error, line) in [
+            (
+                api(403, "Forbidden: bot was blocked by the user"),
+                "getMe: telegram refused the call: 403 Forbidden: bot was blocked by the user",
+            ),
+            (
+                Error::transport(refused, false),
+                "getMe: no response: connection refused",
+            ),
+            (
+                Error::http(StatusCode::BAD_GATEWAY),
+                "getMe: unexpected response (not from the bot api): 502",
+            ),
+            (
+                Error::invalid("the url isn't https"),
+                "getMe: the call can't work, and wasn't sent: the url isn't https",
+            ),
+            (Error::timeout(false), "getMe: no response in time"),
+            (
+                Error::decode("expected\na number"),
+                "getMe: the result isn't what the method returns: expected a number",
+            ),
+        ] {
+            assert_eq!(error.with_method("getMe".into()).to_string(), line);
+        }
     }
 
     #[test]

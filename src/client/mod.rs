@@ -32,6 +32,7 @@ mod builder;
 mod deadline;
 mod erased;
 mod error;
+mod error_chain;
 mod into_error;
 pub mod migrate_chat;
 #[cfg(feature = "tokio")]
@@ -51,6 +52,7 @@ use std::{
 use tower_service::Service;
 
 use self::erased::{Calling, Stack};
+pub(crate) use self::error_chain::{ErrorChain, causes};
 #[cfg(feature = "client")]
 pub use self::transport::{
     HttpTransport, HttpTransportBuilder, InvalidCertificate, TransportBody, TransportError,

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
-    error::Error,
     future::Future,
     pin::{Pin, pin},
     sync::{
@@ -19,10 +18,11 @@ use tower_service::Service;
 use super::{BoxError, FailedHook, Polling};
 use crate::{
     Client, Reply,
+    client::ErrorChain,
     task::backoff::Backoff,
     webhook::{
         RawUpdate, ReplyBody,
-        outcome::{Outcome, handle_once, log_failure},
+        outcome::{Outcome, handle_once, log_abandoned, log_failure},
     },
 };
 
@@ -194,8 +194,7 @@ where
                     after
                 }
                 Outcome::Failed { failure, .. } | Outcome::FailedForGood(failure) => {
-                    let error = &failure as &(dyn Error + 'static);
-                    tracing::error!(error, update_id, attempts = attempt, "update abandoned");
+                    log_abandoned(update_id, attempt, &failure);
                     if let Some(hook) = &self.on_failed {
                         hook(update);
                     }
@@ -212,8 +211,8 @@ where
     /// nothing for the update.
     async fn send(&self, update_id: i64, reply: &Reply) {
         if let Err(error) = self.client.send_reply(reply).await {
-            let error = &error as &(dyn Error + 'static);
-            tracing::error!(error, update_id, "failed to send reply through client");
+            let error = ErrorChain(&error);
+            tracing::error!(%error, update_id, "failed to send reply through client");
         }
     }
 }

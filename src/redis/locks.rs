@@ -22,6 +22,7 @@ use super::{
     connection::{Call, Connection, Error, Script},
     micros, number,
 };
+use crate::client::ErrorChain;
 use crate::{
     task::backoff::longer_at_random,
     webhook::sequence::{Lease, LeaseKeeper, LockError, LockGuard, SequenceLock},
@@ -223,8 +224,8 @@ impl Asker {
                 Ok(true) if keeper.renew((asked + self.locks.lease).into_std()) => {}
                 Ok(_) => return,
                 Err(error) => {
-                    let error = &error as &(dyn std::error::Error + 'static);
-                    tracing::warn!(error, "a chat's turn wasn't renewed");
+                    let error = ErrorChain(&error);
+                    tracing::warn!(%error, "a chat's turn wasn't renewed");
                 }
             }
         }
@@ -281,8 +282,8 @@ impl LockGuard for RedisTurn {
         // First, so that it isn't taken anew after it was given back.
         self.renewing.abort();
         if let Err(error) = self.asker.release().await {
-            let error = &error as &(dyn std::error::Error + 'static);
-            tracing::warn!(error, "a chat's turn wasn't given back, and has to run out");
+            let error = ErrorChain(&error);
+            tracing::warn!(%error, "a chat's turn wasn't given back, and has to run out");
         }
     }
 }

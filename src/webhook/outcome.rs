@@ -26,9 +26,11 @@ use tower_service::Service;
 #[cfg(feature = "tokio")]
 use super::RawUpdate;
 use super::{Failure, Rejection, ReplyBody};
+#[cfg(feature = "tokio")]
+use crate::client::ErrorChain;
 use crate::{
     Reply, ReplyError,
-    client::{self, ErrorKind},
+    client::{self, ErrorKind, causes},
 };
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -190,18 +192,18 @@ fn is_overloaded(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|cause| cause.is::<tower::load_shed::error::Overloaded>())
 }
 
-/// An error and its causes.
-pub(crate) fn causes<'a>(
-    error: &'a (dyn Error + 'static),
-) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
-}
-
 /// An attempt failed, and there will be another.
 #[cfg(feature = "tokio")]
 pub(crate) fn log_failure(update_id: i64, attempt: u32, failure: &Failure) {
-    let error = failure as &(dyn Error + 'static);
-    tracing::warn!(error, update_id, attempt, "attempt failed");
+    let error = ErrorChain(failure);
+    tracing::warn!(%error, update_id, attempt, "attempt failed");
+}
+
+/// There will be no other attempt.
+#[cfg(feature = "tokio")]
+pub(crate) fn log_abandoned(update_id: i64, attempts: u32, failure: &Failure) {
+    let error = ErrorChain(failure);
+    tracing::error!(%error, update_id, attempts, "update abandoned");
 }
 
 /// The whole seconds of `Retry-After`.

@@ -190,7 +190,9 @@ async fn d15_a_refusal_that_a_repeat_cant_change_is_a_dead_letter_at_once(server
         let (id, attempts, why) = &letters[0];
         assert_eq!((*id, *attempts), (1, 1), "{fault:?}");
         let words = match fault {
-            Fault::Blocked => "while saving: sendMessage: 403 Forbidden: bot was blocked",
+            Fault::Blocked => {
+                "while saving: sendMessage: telegram refused the call: 403 Forbidden: bot was blocked"
+            }
             Fault::Permanent => "no such order",
             Fault::Invalid => "setWebhook",
             _ => "reply",

@@ -22,7 +22,7 @@ use crate::support::{
 rows! {
     e5_a_reply_that_is_too_long_goes_through_the_client
     e5_a_reply_without_a_length_goes_through_the_client
-    e5_without_a_client_nothing_is_sent_to_be_ignored
+    e5_e7_without_a_client_nothing_is_sent_and_the_update_is_abandoned
     e5_what_telegram_refuses_is_done_and_what_may_work_later_comes_again
     e5_where_nobody_listens_the_update_comes_again
     e5_a_file_that_cant_be_read_makes_the_update_come_again
@@ -105,9 +105,15 @@ async fn e5_a_reply_without_a_length_goes_through_the_client(server: Server) {
     assert_eq!(received.len(), 1);
 }
 
-async fn e5_without_a_client_nothing_is_sent_to_be_ignored(server: Server) {
+/// Once is enough: it could never be sent.
+async fn e5_e7_without_a_client_nothing_is_sent_and_the_update_is_abandoned(server: Server) {
     for reply in [long, without_length] {
-        assert_eq!(status(&bot(server, None, reply).await).await, 500);
+        let log = Log::default();
+        let _guard = tracing::subscriber::set_default(log.clone());
+        assert_eq!(status(&bot(server, None, reply).await).await, 200);
+        let said = log.text();
+        assert!(said.contains("update abandoned"), "{said}");
+        assert!(said.contains("attempts=1"), "{said}");
     }
 }
 
@@ -121,7 +127,7 @@ async fn e5_what_telegram_refuses_is_done_and_what_may_work_later_comes_again(se
         (json(400, refusal), 200, "message is too long"),
         (json(429, flood), 500, "retry after 7"),
         (page, 500, "502"),
-        (Vec::new(), 500, "the call got no answer"),
+        (Vec::new(), 500, "no response"),
     ] {
         let log = Log::default();
         let _guard = tracing::subscriber::set_default(log.clone());

@@ -1,7 +1,6 @@
 //! What was sent when, for all replicas of a bot.
 
 use std::{
-    error::Error,
     future::Future,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -14,6 +13,7 @@ use super::{
     policy::{Chat, Limits},
     store::Store,
 };
+use crate::client::ErrorChain;
 use crate::redis::{LimitsError, RedisLimits, Scope};
 
 /// How long it isn't asked again after it has failed.
@@ -70,8 +70,8 @@ impl Shared {
             Ok(answer) => Some(answer),
             Err(error) => {
                 *self.down_until() = Some(Instant::now() + PAUSE);
-                let error = &error as &(dyn Error + 'static);
-                tracing::warn!(error, "limits aren't shared with other replicas");
+                let error = ErrorChain(&error);
+                tracing::warn!(%error, "limits aren't shared with other replicas");
                 None
             }
         }

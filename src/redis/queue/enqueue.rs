@@ -2,7 +2,6 @@
 
 use std::{
     convert::Infallible,
-    error::Error,
     fmt,
     future::Future,
     pin::Pin,
@@ -17,6 +16,7 @@ use super::{
     Key, QueueError, UpdateQueue,
     chat_key::{lane, partition},
 };
+use crate::client::ErrorChain;
 use crate::{
     redis::{LIFE, millis},
     webhook::{
@@ -110,8 +110,8 @@ async fn answer(queue: &UpdateQueue, bot: BotId, update: &RawUpdate) -> Response
         Ok(Enqueued::Added | Enqueued::Known) => return empty_response(),
         Ok(Enqueued::Full) => Rejection::Overloaded,
         Err(error) => {
-            let error = &error as &(dyn Error + 'static);
-            tracing::error!(error, "an update can't be queued");
+            let error = ErrorChain(&error);
+            tracing::error!(%error, "an update can't be queued");
             Rejection::Store
         }
     };

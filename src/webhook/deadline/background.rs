@@ -8,6 +8,7 @@ use http::{Extensions, Request, Response};
 use tokio::time::Instant;
 use tower_service::Service;
 
+use crate::client::ErrorChain;
 use crate::{
     Client,
     task::backoff::Backoff,
@@ -43,14 +44,14 @@ where
             let after = match outcome {
                 Outcome::Done(reply) => {
                     if let Err(error) = self.client.send_reply(&reply).await {
-                        let error = &error as &(dyn Error + 'static);
-                        tracing::error!(error, update_id, "late reply failed");
+                        let error = ErrorChain(&error);
+                        tracing::error!(%error, update_id, "late reply failed");
                     }
                     return;
                 }
                 Outcome::FailedForGood(failure) => {
-                    let error = &failure as &(dyn Error + 'static);
-                    tracing::error!(error, update_id, "acknowledged update abandoned");
+                    let error = ErrorChain(&failure);
+                    tracing::error!(%error, update_id, "acknowledged update abandoned");
                     return;
                 }
                 Outcome::Failed { failure, after } => {

@@ -1,6 +1,6 @@
 //! One update on its way through the handler: claimed, handled once, recorded, answered.
 
-use std::{error::Error, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use http::{Extensions, HeaderValue, StatusCode, header};
 
@@ -13,11 +13,12 @@ use super::{
 };
 use crate::{
     Reply,
+    client::ErrorChain,
     task::backoff::Backoff,
     types::UpdateType,
     webhook::{
         Failure, RawUpdate, Rejection, ReplyBody,
-        outcome::{Outcome, failed_response, log_failure, set_retry_after},
+        outcome::{Outcome, failed_response, log_abandoned, log_failure, set_retry_after},
         rejection::empty_response,
         retry_after::retry_after,
     },
@@ -184,8 +185,8 @@ impl DeliveryState {
                     // won't be recorded as done.
                     Ok(false) => tracing::warn!(update_id, "delivery claim expired"),
                     Err(error) => {
-                        let error = &error as &(dyn Error + 'static);
-                        tracing::warn!(error, update_id, "failed to renew delivery claim");
+                        let error = ErrorChain(&error);
+                        tracing::warn!(%error, update_id, "failed to renew delivery claim");
                     }
                 },
             }
@@ -209,8 +210,8 @@ impl DeliveryState {
     ) -> Answer {
         let update_id = token.key.update_id;
         if let Err(error) = finished {
-            let error = &error as &(dyn Error + 'static);
-            tracing::error!(error, update_id, "failed to mark update as handled");
+            let error = ErrorChain(&error);
+            tracing::error!(%error, update_id, "failed to mark update as handled");
             // Told of success, Telegram won't send it again; and if it does, because the response got
             // lost, it should find the record.
             self.retry_finish_in_background(token);
@@ -265,17 +266,17 @@ impl DeliveryState {
 
     async fn release(&self, token: &ClaimToken) {
         if let Err(error) = self.store.release(token).await {
-            let error = &error as &(dyn Error + 'static);
+            let error = ErrorChain(&error);
             let update_id = token.key.update_id;
-            tracing::error!(error, update_id, "failed to release delivery claim");
+            tracing::error!(%error, update_id, "failed to release delivery claim");
         }
     }
 
     async fn fail(&self, token: &ClaimToken) {
         if let Err(error) = self.store.fail(token).await {
-            let error = &error as &(dyn Error + 'static);
+            let error = ErrorChain(&error);
             let update_id = token.key.update_id;
-            tracing::error!(error, update_id, "failed to record failed attempt");
+            tracing::error!(%error, update_id, "failed to record failed attempt");
         }
     }
 
@@ -352,9 +353,9 @@ impl DeliveryState {
             Ok(true) => return true,
             Ok(false) => tracing::error!(update_id, method, "reply can't be kept for a redelivery"),
             Err(error) => {
-                let error = &error as &(dyn Error + 'static);
+                let error = ErrorChain(&error);
                 tracing::error!(
-                    error,
+                    %error,
                     update_id,
                     method,
                     "failed to keep reply for a redelivery"
@@ -370,11 +371,6 @@ impl DeliveryState {
             self.keep(key, answer.body().reply()).await;
         }
     }
-}
-
-fn log_abandoned(update_id: i64, attempts: u32, failure: &Failure) {
-    let error = failure as &(dyn Error + 'static);
-    tracing::error!(error, update_id, attempts, "update abandoned");
 }
 
 pub(super) fn has_reply(answer: &Answer) -> bool {
@@ -403,8 +399,8 @@ async fn respond(key: DeliveryKey, reply: Reply) -> Answer {
         Ok(answer) => Box::new(answer),
         Err(error) => {
             // It was fine when it was made; now a file is gone.
-            let error = &error as &(dyn Error + 'static);
-            tracing::error!(error, update_id = key.update_id, "kept reply can't be sent");
+            let error = ErrorChain(&error);
+            tracing::error!(%error, update_id = key.update_id, "kept reply can't be sent");
             empty()
         }
     }
@@ -421,9 +417,9 @@ pub(super) fn reject(why: Rejection, retry_after: Duration) -> Answer {
 }
 
 fn store_failed(key: DeliveryKey, error: &StoreError, update_type: UpdateType) -> Answer {
-    let error = error as &(dyn Error + 'static);
+    let error = ErrorChain(error);
     tracing::error!(
-        error,
+        %error,
         update_id = key.update_id,
         "delivery store unavailable"
     );

@@ -64,6 +64,7 @@ use super::{
     outcome::{error_response, failed_response},
     rejection::empty_response,
 };
+use crate::client::ErrorChain;
 use crate::{Client, IntoReply, Reply, ReplyError, client::ErrorKind};
 
 /// Encodes what the handler returns. See the [module](self).
@@ -371,8 +372,8 @@ where
 }
 
 fn log(error: &(dyn Error + Send + Sync + 'static)) {
-    let error = error as &(dyn Error + 'static);
-    tracing::error!(error, "handler failed");
+    let error = ErrorChain(error);
+    tracing::error!(%error, "handler failed");
 }
 
 fn log_panic(panic: &(dyn Any + Send)) {

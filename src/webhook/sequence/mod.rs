@@ -93,6 +93,7 @@ use self::{
     permit::{Held, NoTurn, Terms, WaitForTurn},
 };
 use super::{RawUpdate, Rejection, outcome::set_retry_after, retry_after::retry_after};
+use crate::client::ErrorChain;
 use crate::{
     task::keyed_queue::{KeyedQueues, Place, Room},
     types::UpdateType,
@@ -383,8 +384,8 @@ fn without_turn<B: Default>(why: &NoTurn, update_type: UpdateType) -> Response<B
     match why {
         NoTurn::Late => turned_away(Rejection::Waited, Duration::from_secs(1)),
         NoTurn::Unknown(error) => {
-            let error = error as &(dyn std::error::Error + 'static);
-            tracing::error!(error, "the lock of a sequence can't be asked");
+            let error = ErrorChain(error);
+            tracing::error!(%error, "the lock of a sequence can't be asked");
             turned_away(Rejection::Lock, retry_after(update_type, 2))
         }
     }

@@ -1,6 +1,6 @@
 //! One update, handed to the handler once.
 
-use std::{error::Error, future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -10,13 +10,14 @@ use tower_service::Service;
 use super::{BoxError, Worker};
 use crate::{
     Reply,
+    client::ErrorChain,
     redis::{
         number,
         queue::{Key, QueueError},
     },
     webhook::{
         BotId, Failure, RawUpdate, ReplyBody,
-        outcome::{FromQueue, Outcome, causes, handle_once, log_failure},
+        outcome::{FromQueue, Outcome, handle_once, log_failure},
         retry_after::retry_after,
     },
 };
@@ -150,8 +151,8 @@ where
             return;
         }
         if let Err(error) = self.worker.client_for(bot).send_reply(reply).await {
-            let error = &error as &(dyn Error + 'static);
-            tracing::error!(error, update_id, "failed to send reply through client");
+            let error = ErrorChain(&error);
+            tracing::error!(%error, update_id, "failed to send reply through client");
         }
     }
 
@@ -225,8 +226,7 @@ fn read(json: &Bytes) -> Result<RawUpdate, Failure> {
 
 /// A failure with its causes, in words for a person.
 fn words(failure: &Failure) -> String {
-    let words: Vec<String> = causes(failure).map(ToString::to_string).collect();
-    let mut text = words.join(": ");
+    let mut text = ErrorChain(failure).to_string();
     let mut end = LONGEST_FAILURE.min(text.len());
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -236,6 +236,6 @@ fn words(failure: &Failure) -> String {
 }
 
 pub(super) fn log(error: &QueueError, what: &'static str) {
-    let error = error as &(dyn Error + 'static);
-    tracing::warn!(error, "{what}");
+    let error = ErrorChain(error);
+    tracing::warn!(%error, "{what}");
 }

@@ -1,0 +1,68 @@
+//! An error with its causes, in one line.
+//!
+//! Crates for this print each level as it is; here a cause that the text above it has already named isn't
+//! named again, because [`Error`](super::Error) says its cause itself.
+
+use std::{error::Error, fmt};
+
+/// An error and its causes, the outermost first.
+pub(crate) fn causes<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+/// Shows an error with its causes: `while saving: the database is down`.
+pub(crate) struct ErrorChain<'a>(pub(crate) &'a (dyn Error + 'static));
+
+impl fmt::Display for ErrorChain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut said = String::new();
+        for cause in causes(self.0) {
+            let words = cause.to_string();
+            if said.contains(&words) {
+                continue;
+            }
+            if !said.is_empty() {
+                said.push_str(": ");
+            }
+            said.push_str(&words);
+        }
+        // One line, whatever a cause says.
+        f.write_str(&said.replace(['\n', '\r'], " "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Level(&'static str, Option<Box<Level>>);
+
+    impl fmt::Display for Level {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl Error for Level {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.1.as_deref().map(|cause| cause as _)
+        }
+    }
+
+    #[test]
+    fn each_cause_is_named_once_and_all_in_one_line() {
+        let refused = Level("connection refused", None);
+        let call = Level(
+            "getMe: no response:\nconnection refused",
+            Some(Box::new(refused)),
+        );
+        let outer = Level("while saving", Some(Box::new(call)));
+        assert_eq!(
+            ErrorChain(&outer).to_string(),
+            "while saving: getMe: no response: connection refused"
+        );
+    }
+}
