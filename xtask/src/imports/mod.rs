@@ -2,8 +2,8 @@
 //!
 //! An import is a name that a file takes from where it is *defined*: re-exports are followed to
 //! their end, whether the name stands in a `use` or in a path. A `mod x;` line takes nothing. What
-//! is for tests alone is left out, and a generated folder counts as one file. [`layers`] has the
-//! order of the parts.
+//! is for tests alone is left out, and a generated folder counts as one file. A method that is called
+//! isn't seen: its type's name is. [`layers`] has the order of the parts.
 
 mod circles;
 mod layers;
