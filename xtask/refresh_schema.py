@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """Rebuild schema/bot-api.json from two independent descriptions of the Bot API.
 
-    python3 xtask/refresh_schema.py                      # newest versions, writes the file
-    python3 xtask/refresh_schema.py --check              # compares only; exit 1 if different
-    python3 xtask/refresh_schema.py --aiogram 3.31.0 --gramio 10.3.1 [--out FILE] [--check]
+    python3 xtask/refresh_schema.py --newest    # takes the newest packages, writes the file
+    python3 xtask/refresh_schema.py             # takes the versions in schema/sources.json
+    python3 xtask/refresh_schema.py --check     # compares only; exit 1 if different
+
+`schema/sources.json` has the version of each package that the file was made from; `--newest` and
+`--aiogram VERSION`, `--gramio VERSION` write theirs there, unless `--check` or `--out` is given.
 
 The sources are the packages `@gramio/types` (npm, TypeScript declarations) and `aiogram` (PyPI,
 pydantic classes). Both are fetched with the ordinary clients, `npm pack` and `pip download`, and
@@ -43,7 +46,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterator, NamedTuple
 
-DEFAULT_OUT = Path(__file__).resolve().parent.parent / "schema" / "bot-api.json"
+SCHEMA = Path(__file__).resolve().parent.parent / "schema"
+DEFAULT_OUT = SCHEMA / "bot-api.json"
+SOURCES = SCHEMA / "sources.json"
 PLAIN_TYPES = {"Integer", "Float", "String", "Boolean", "True", "Array", "InputFile", "UpdateType"}
 
 # gramio's own helpers, and the upload, which is a plain type of the file and no object.
@@ -118,27 +123,30 @@ def only_file(folder: Path, pattern: str) -> Path:
     return found[0]
 
 
-def fetch_aiogram(version: str | None, folder: Path) -> dict[str, str]:
-    """The package's Python files by path. Only a wheel will do: to look at a source distribution
+def fetch_aiogram(version: str | None, folder: Path) -> tuple[str, dict[str, str]]:
+    """The package's version, and its Python files by path. Only a wheel will do: to look at a source distribution
     pip may run its build code."""
     spec = f"aiogram=={version}" if version else "aiogram"
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     run([*pip, "--no-deps", "--only-binary", ":all:", "--dest", str(folder), spec])
-    with zipfile.ZipFile(only_file(folder, "aiogram-*.whl")) as archive:
-        return {n: archive.read(n).decode() for n in archive.namelist() if n.endswith(".py")}
+    wheel = only_file(folder, "aiogram-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        files = {n: archive.read(n).decode() for n in archive.namelist() if n.endswith(".py")}
+    return wheel.name.split("-")[1], files
 
 
-def fetch_gramio(version: str | None, folder: Path) -> dict[str, str]:
-    """The package's declaration files by file name."""
+def fetch_gramio(version: str | None, folder: Path) -> tuple[str, dict[str, str]]:
+    """The package's version, and its declaration files by file name."""
     spec = f"@gramio/types@{version or 'latest'}"
     npm = ["npm", "pack", "--loglevel=error", "--ignore-scripts"]
     run([*npm, "--pack-destination", str(folder), spec])
     files = {}
-    with tarfile.open(only_file(folder, "gramio-types-*.tgz")) as archive:
+    package = only_file(folder, "gramio-types-*.tgz")
+    with tarfile.open(package) as archive:
         for member in archive.getmembers():
             if member.isfile() and member.name.endswith(".d.ts"):
                 files[Path(member.name).name] = archive.extractfile(member).read().decode()
-    return files
+    return package.name.removeprefix("gramio-types-").removesuffix(".tgz"), files
 
 
 # --- gramio: TypeScript declarations ------------------------------------------------------------
@@ -676,18 +684,23 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Rebuild schema/bot-api.json from two packages.")
-    parser.add_argument("--aiogram", metavar="VERSION", help="default: the newest")
-    parser.add_argument("--gramio", metavar="VERSION", help="default: the newest")
+    parser.add_argument("--newest", action="store_true", help="take the newest packages")
+    for name in ("aiogram", "gramio"):
+        parser.add_argument(f"--{name}", metavar="VERSION", help=f"default: as in {SOURCES.name}")
     parser.add_argument("--out", metavar="FILE", type=Path, default=DEFAULT_OUT)
     parser.add_argument("--check", action="store_true", help="compare with FILE, write nothing")
     args = parser.parse_args()
 
     old_text = args.out.read_text(encoding="utf-8") if args.out.exists() else ""
     present = json.loads(old_text or "{}")
+    pinned = {} if args.newest else json.loads(SOURCES.read_text(encoding="utf-8"))
     try:
         with tempfile.TemporaryDirectory() as folder:
-            gramio = read_gramio(fetch_gramio(args.gramio, Path(folder)))
-            aiogram = AiogramReader(fetch_aiogram(args.aiogram, Path(folder))).read()
+            wanted = {name: getattr(args, name) or pinned.get(name) for name in ("aiogram", "gramio")}
+            gramio_version, files = fetch_gramio(wanted["gramio"], Path(folder))
+            gramio = read_gramio(files)
+            aiogram_version, files = fetch_aiogram(wanted["aiogram"], Path(folder))
+            aiogram = AiogramReader(files).read()
     except (SourceError, KeyError) as error:  # KeyError: a name that is declared nowhere
         print(f"error: {type(error).__name__}: {error}", file=sys.stderr)
         return 2
@@ -707,6 +720,9 @@ def main() -> int:
     if args.check:
         return 1 if found else 0
     args.out.write_text(text, encoding="utf-8")
+    if args.out == DEFAULT_OUT:
+        versions = {"aiogram": aiogram_version, "gramio": gramio_version}
+        SOURCES.write_text(json.dumps(versions, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

@@ -11,13 +11,16 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 wanted=("$@")
 
-tokio='tokio = { version = "1", features = ["macros", "net", "rt-multi-thread"] }'
+# A line of the file with the versions.
+dependency() { grep "^$1 = " "$bots/dependencies.toml"; }
+
+tokio=$(dependency tokio)
 ours="tower-telegram = { path = \"$here\" }"
 bare="tower-telegram = { path = \"$here\", default-features = false }"
 with_axum="tower-telegram = { path = \"$here\", default-features = false, features = [\"axum\"] }"
 http1="tower-telegram = { path = \"$here\", default-features = false, features = [\"client\"] }"
-axum='axum = "0.8"'
-teloxide='teloxide = { version = "0.17", features = ["webhooks-axum"] }'
+axum=$(dependency axum)
+teloxide=$(dependency teloxide)
 
 # Of what the folder's project builds, without the project itself.
 crates() { (cd "$1" && cargo tree -e normal --prefix none | sed 's/ (\*)$//' | sort -u | tail -n +2 | wc -l); }

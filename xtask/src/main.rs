@@ -1,32 +1,52 @@
 //! The project's own commands: [`USAGE`].
 
+mod cargo;
 mod codegen;
 mod conformance;
 mod emit_methods;
 mod emit_testing;
 mod emit_tests;
 mod emit_types;
+mod imports;
 mod model;
 mod names;
 mod schema;
+mod steps;
+mod type_names;
 
 use std::{env, path::Path, process::ExitCode};
 
 const USAGE: &str = "usage: cargo xtask <command>
+  check [step]…        what must hold and takes minutes, each step with its seconds; or the named steps alone
+  ci [step]…           all that must hold, with the tools that .ci/run installs
   codegen              writes the types and methods that schema/bot-api.json gives
   codegen --check      fails where they aren't what it gives
   conformance          runs the tests of tests/conformance.md, and prints a line for each row
-  conformance --all    the same with all other tests of the workspace, as by cargo test";
+  conformance --all    the same with all other tests of the workspace, as by cargo test
+  imports              fails where files import each other, or a part imports one above it
+  names                lists the names that more than one type has
+  names --check        fails where there are any";
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments[..] {
+        ["check", ref names @ ..] => steps::run(&root, false, names),
+        ["ci", ref names @ ..] => steps::run(&root, true, names),
         ["codegen"] => codegen::run(&root, false),
         ["codegen", "--check"] => codegen::run(&root, true),
         ["conformance"] => conformance::run(&root, false),
         ["conformance", "--all"] => conformance::run(&root, true),
+        ["imports"] => imports::run(&root).map(|lines| print(&lines)),
+        ["names"] => type_names::run(&root).map(|(lines, _)| print(&lines)),
+        ["names", "--check"] => type_names::run(&root).and_then(|(lines, twice)| match twice {
+            0 => {
+                print(&lines);
+                Ok(())
+            }
+            _ => Err(lines),
+        }),
         _ => Err(USAGE.into()),
     };
     match done {
@@ -39,4 +59,9 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+#[allow(clippy::print_stdout)]
+fn print(lines: &str) {
+    println!("{lines}");
 }

@@ -5,11 +5,13 @@ mod report;
 mod table;
 
 use std::{
-    env, fs,
+    fs,
     io::{self, BufRead as _, BufReader, Write as _},
     path::Path,
-    process::{Command, Stdio},
+    process::Stdio,
 };
+
+use crate::cargo::cargo;
 
 /// With `all`, the other tests of the workspace run as well, as by `cargo test`.
 pub(crate) fn run(root: &Path, all: bool) -> Result<(), String> {
@@ -53,19 +55,6 @@ fn test(root: &Path, all: bool) -> io::Result<(String, bool)> {
         }
     }
     Ok((output, child.wait()?.success()))
-}
-
-/// Without what `cargo run` tells this program about its own package: build scripts that look at it
-/// would run again for each of the two.
-fn cargo() -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    for (name, _) in env::vars_os() {
-        let name = name.to_string_lossy();
-        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
-            command.env_remove(&*name);
-        }
-    }
-    command
 }
 
 fn print(text: &str) -> io::Result<()> {

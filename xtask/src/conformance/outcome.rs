@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use super::table::{Number, Place};
 
+/// The file of tests that call the service as it is.
+const ONESHOT: &[&str] = &["servers", "oneshot"];
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verdict {
     Passed,
@@ -47,20 +50,21 @@ fn test(line: &str) -> Option<(&str, Verdict)> {
 fn outcome((name, verdict): (&str, Verdict)) -> Option<Outcome> {
     let path: Vec<_> = name.split("::").collect();
     let (last, folders) = path.split_last()?;
-    // The last part names the server, or the test where there is none.
-    let named = match Place::named(last) {
-        Some(_) => folders.last()?,
-        None => last,
+    // The last part names the server, or the test where there is none. A module of that name, such
+    // as the crate's own `client::transport::hyper`, says nothing.
+    let (named, place) = match Place::named(last) {
+        Some(server) => (folders.last()?, server),
+        None if path.starts_with(ONESHOT) => (last, Place::Oneshot),
+        None => (last, Place::Core),
     };
     let rows = rows(named);
     if rows.is_empty() {
         return None;
     }
-    let place = path.iter().rev().find_map(|part| Place::named(part));
     Some(Outcome {
         name: name.to_owned(),
         rows,
-        place: place.unwrap_or(Place::Core),
+        place,
         verdict,
     })
 }
@@ -86,25 +90,50 @@ mod tests {
     fn a_test_has_the_rows_and_the_server_of_its_name() {
         for (name, numbers, place) in [
             (
-                "a_secret::a1_it_runs_once::hyper",
+                "admission::secret::a1_it_runs_once::hyper",
                 &["A1"][..],
                 Place::Hyper,
             ),
-            ("e_answers::e2_one_object::tonic", &["E2"], Place::Tonic),
             (
-                "oneshot::deadline::b4_it_is_given_up",
+                "reply::responses::e2_one_object::tonic",
+                &["E2"],
+                Place::Tonic,
+            ),
+            (
+                "servers::oneshot::b4_it_is_given_up",
                 &["B4"],
                 Place::Oneshot,
             ),
             (
-                "oneshot::b1_b2_b3_the_head",
+                "servers::oneshot::deadline::b1_b2_b3_the_head",
                 &["B1", "B2", "B3"],
                 Place::Oneshot,
             ),
-            ("flights::d9_and_d10_too_many", &["D9", "D10"], Place::Core),
-            ("client::f2_a_429_waits", &["F2"], Place::Core),
+            ("servers::people::d1_twice", &["D1"], Place::Core),
             (
-                "a_token::a6_no_call_over_hyper_shows_it",
+                "delivery::stores::d9_and_d10_too_many",
+                &["D9", "D10"],
+                Place::Core,
+            ),
+            ("client::layers::f2_a_429_waits", &["F2"], Place::Core),
+            (
+                "client::transport::hyper::tests::f3_refused",
+                &["F3"],
+                Place::Core,
+            ),
+            (
+                "client::transport::reqwest::f3_refused::core",
+                &["F3"],
+                Place::Core,
+            ),
+            ("axum::tests::a1_it_is_let_in", &["A1"], Place::Core),
+            (
+                "tokio::sync::oneshot::b4_it_is_given_up",
+                &["B4"],
+                Place::Core,
+            ),
+            (
+                "client::token::a6_no_call_over_hyper_shows_it",
                 &["A6"],
                 Place::Core,
             ),

@@ -1,0 +1,170 @@
+//! `cargo xtask imports`: no two files import each other, and no part imports one above it.
+//!
+//! An import is a name that a file takes from where it is *defined*: re-exports are followed to
+//! their end, whether the name stands in a `use` or in a path. A `mod x;` line takes nothing. What
+//! is for tests alone is left out, and a generated folder counts as one file. A method that is called
+//! isn't seen: its type's name is. [`layers`] has the order of the parts.
+
+mod circles;
+mod layers;
+mod resolve;
+pub(crate) mod source;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    path::Path,
+};
+
+use self::{
+    resolve::Target,
+    source::{By, Source},
+};
+
+/// Whether the file belongs to a folder that the generator writes.
+pub(crate) fn generated(file: &str) -> Option<&'static str> {
+    let folders = layers::GENERATED.iter().copied();
+    folders.into_iter().find(|folder| {
+        let rest = file.strip_prefix(folder);
+        rest.is_some_and(|rest| rest.starts_with('/'))
+    })
+}
+
+/// The line that sums it up, or what is wrong.
+pub(crate) fn run(root: &Path) -> Result<String, String> {
+    let found = Imports::of(&Source::parse(&source::read(root)?)?);
+    let (lines, wrong) = found.report();
+    if wrong { Err(lines) } else { Ok(lines) }
+}
+
+/// Who takes which names from whom.
+#[derive(Debug, Default)]
+struct Imports {
+    files: BTreeSet<String>,
+    names: BTreeMap<(String, String), Names>,
+    /// What was not found, so that nothing is passed over in silence.
+    unknown: Vec<String>,
+}
+
+/// The names that a file takes from another.
+#[derive(Debug, Default)]
+struct Names {
+    used: BTreeSet<String>,
+    /// By `pub use`, without being used in the file itself.
+    passed_on: BTreeSet<String>,
+}
+
+impl Imports {
+    fn of(source: &Source) -> Self {
+        let label = |file: &str| generated(file).unwrap_or(file).to_owned();
+        let mut imports = Self {
+            files: source.files().into_iter().map(label).collect(),
+            ..Self::default()
+        };
+        for (id, module) in source.modules.iter().enumerate() {
+            let from = label(&module.file);
+            for mention in &module.mentions {
+                let targets = source.resolve(id, &mention.path);
+                if targets.is_empty() && mention.by != By::Path {
+                    let path = mention.path.join("::");
+                    imports.unknown.push(format!("{from} imports {path}"));
+                }
+                for target in targets {
+                    let Target::Defined { module, name } = target else {
+                        continue;
+                    };
+                    let to = label(&source.modules[module].file);
+                    if from == to {
+                        continue;
+                    }
+                    let names = imports.names.entry((from.clone(), to)).or_default();
+                    match mention.by {
+                        By::ReExport => names.passed_on.insert(name),
+                        By::Use | By::Path => names.used.insert(name),
+                    };
+                }
+            }
+        }
+        for names in imports.names.values_mut() {
+            let used = &names.used;
+            names.passed_on.retain(|name| !used.contains(name));
+        }
+        if !layers::RE_EXPORTS_COUNT {
+            imports.names.retain(|_, names| !names.used.is_empty());
+        }
+        imports
+    }
+
+    /// What is wrong and the line that sums it up, and whether anything is.
+    fn report(&self) -> (String, bool) {
+        let mut lines = String::new();
+        let edges = self.names.keys().map(|(from, to)| (&**from, &**to));
+        let circles = circles::circles(edges);
+        for circle in &circles {
+            let _ = writeln!(lines, "circle of {} files:", circle.len());
+            for ((from, to), names) in &self.names {
+                if circle.contains(&&**from) && circle.contains(&&**to) {
+                    let other_way = (to.clone(), from.clone());
+                    let back = if self.names.contains_key(&other_way) {
+                        ", and the other way round"
+                    } else {
+                        ""
+                    };
+                    let names = names.list();
+                    let _ = writeln!(lines, "  {from} takes {names} from {to}{back}");
+                }
+            }
+        }
+        let mut up = 0;
+        for ((from, to), names) in &self.names {
+            if layers::points_up(from, to) {
+                up += 1;
+                let part = |file| layers::part(file).map_or("no layer", |part| part.0);
+                let _ = writeln!(
+                    lines,
+                    "up: {from} ({}) takes {} from {to} ({})",
+                    part(from),
+                    names.list(),
+                    part(to)
+                );
+            }
+        }
+        let unplaced: Vec<_> = self
+            .files
+            .iter()
+            .filter(|f| layers::part(f).is_none())
+            .collect();
+        for file in &unplaced {
+            let _ = writeln!(
+                lines,
+                "{file} is on no layer of xtask/src/imports/layers.rs"
+            );
+        }
+        for import in &self.unknown {
+            let _ = writeln!(lines, "not found: {import}");
+        }
+        let _ = write!(
+            lines,
+            "imports: {} files, {} circles, {up} that point up",
+            self.files.len(),
+            circles.len()
+        );
+        let wrong = circles.len() + up + unplaced.len() + self.unknown.len();
+        (lines, wrong > 0)
+    }
+}
+
+impl Names {
+    fn list(&self) -> String {
+        let used = self.used.iter().cloned();
+        let passed_on = self
+            .passed_on
+            .iter()
+            .map(|name| format!("{name} (pub use)"));
+        used.chain(passed_on).collect::<Vec<_>>().join(", ")
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
