@@ -19,7 +19,7 @@ use super::{
     http1::{self, ReadError, Refusal, Start},
     route::{self, Route},
     state::State,
-    wire::Limits,
+    webhook_request::Limits,
 };
 
 const IDLE: Duration = Duration::from_secs(500);

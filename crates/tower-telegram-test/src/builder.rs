@@ -16,14 +16,14 @@ use super::{
     api,
     call::CallLog,
     certificate::{self, Trusted},
+    chats::World,
     clock::Clock,
     delivery,
     faults::Chance,
     files::Files,
     state::State,
     webhook::Webhook,
-    wire::Limits,
-    world::World,
+    webhook_request::Limits,
 };
 
 /// Starts a [`Telegram`] with settings of its own.

@@ -25,7 +25,7 @@ use rustls::{
     server::ParsedCertificate,
 };
 
-use super::names::{Names, Subject};
+use super::certificate_names::{Names, Subject};
 
 /// Reads the certificates of a PEM file; `None` if there is none, or one that can't be read.
 pub(super) fn read_pem(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {

@@ -20,7 +20,7 @@ use super::{
     exchange::AttemptError,
     http1::{self, ReadError, Refusal},
     tls::Tls,
-    wire::{Answer, Request},
+    webhook_request::{Answer, Request},
 };
 
 /// After this long without a request a connection is closed.

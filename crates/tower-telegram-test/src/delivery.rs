@@ -12,12 +12,12 @@ use super::{
     exchange::{Attempt, AttemptError, Exchange, Outcome},
     faults::Mishap,
     pending::{Pending, QueueId},
-    raw::RawRequest,
+    raw_request::RawRequest,
     reply,
     sender::{Delivery, Watch},
     session::Session,
     state::State,
-    wire::{self, Request},
+    webhook_request::{self, Request},
 };
 
 const MAX_HEAD: usize = 4096;
@@ -222,7 +222,7 @@ impl State {
 }
 
 fn update_request(session: &Session, body: Bytes) -> Result<Request, Error> {
-    let head = wire::head(
+    let head = webhook_request::head(
         &format!("POST {} HTTP/1.1", session.target()),
         &session.headers(body.len()),
     );

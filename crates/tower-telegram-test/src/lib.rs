@@ -175,18 +175,22 @@
 //!
 //! The program `telegram-test-server` is one of its own, for bots in any language.
 
-mod allowed;
+mod allowed_updates;
 mod answer;
 mod api;
 mod args;
-mod back_off;
+mod backoff;
 mod body;
 mod builder;
 mod call;
 mod certificate;
+mod certificate_names;
 mod chat;
+mod chats;
 mod clock;
 mod connection;
+mod connection_ramp;
+mod delivered;
 mod delivery;
 mod error;
 mod exchange;
@@ -196,13 +200,11 @@ mod format;
 mod http1;
 mod json;
 mod methods;
-mod names;
 mod pending;
 mod people;
 mod polling;
 mod queue;
-mod ramp;
-mod raw;
+mod raw_request;
 mod reply;
 mod route;
 mod schema;
@@ -212,14 +214,12 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod tls;
-mod told;
 mod typed;
 pub mod update;
 mod url;
 mod user;
 mod webhook;
-mod wire;
-mod world;
+mod webhook_request;
 
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 
@@ -232,13 +232,13 @@ pub use self::{
     builder::TelegramBuilder,
     call::{Call, UploadedFile, Via},
     chat::Chat,
+    delivered::{Sent, Told},
     error::Error,
     exchange::{Attempt, AttemptError, Exchange, Outcome},
     faults::Faults,
     files::{Download, generated_bytes, generated_sha256},
-    raw::RawRequest,
+    raw_request::RawRequest,
     tls::TlsError,
-    told::{Sent, Told},
     user::{InlineQuery, Press, User},
     webhook::WebhookSettings,
 };

@@ -3,8 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Chat, Telegram, User, typed,
-    world::{self, Kind, People},
+    Chat, Telegram, User,
+    chats::{self, Kind, People},
+    typed,
 };
 use tower_telegram_types::types::{self, Message};
 
@@ -78,7 +79,7 @@ impl Telegram {
     pub fn sent_messages(&self) -> Vec<Message> {
         let people = self.people();
         let all = people.all_messages().into_iter();
-        let is_sent = |entry: &&world::Entry| entry.is_bots && entry.sequence > 0;
+        let is_sent = |entry: &&chats::Entry| entry.is_bots && entry.sequence > 0;
         let sent = all
             .filter(is_sent)
             .filter(|entry| !is_service(&entry.message));
@@ -130,7 +131,7 @@ impl People {
         }
         self.users.insert(id, user);
         self.refresh_user(id);
-        let bot = world::new_member("member", &self.bot);
+        let bot = chats::new_member("member", &self.bot);
         let bot_id = self.bot_id();
         if let Some(chat) = self.chats.get_mut(&id) {
             chat.members.insert(bot_id, bot);
@@ -145,7 +146,7 @@ impl People {
             .filter(|name| !user[name].is_null())
             .map(|name| (name.to_owned(), user[name].clone()))
             .collect();
-        let fresh = world::Chat::new(id, Kind::Private, info.clone());
+        let fresh = chats::Chat::new(id, Kind::Private, info.clone());
         let chat = self.chats.entry(id).or_insert(fresh);
         chat.is_made_up = false;
         chat.set_info(info);
@@ -159,14 +160,14 @@ impl People {
             Kind::Supergroup | Kind::Channel => -1_001_000_000_000 - number,
         };
         let info = Map::from_iter([("title".to_owned(), title.into())]);
-        let mut chat = world::Chat::new(id, kind, info);
+        let mut chat = chats::Chat::new(id, kind, info);
         let status = if kind == Kind::Channel {
             "administrator"
         } else {
             "member"
         };
         chat.members
-            .insert(self.bot_id(), world::new_member(status, &self.bot));
+            .insert(self.bot_id(), chats::new_member(status, &self.bot));
         self.chats.insert(id, chat);
         id
     }

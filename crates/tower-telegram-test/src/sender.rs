@@ -12,7 +12,7 @@ use tokio::{
 
 use super::{
     Call,
-    back_off::BackOff,
+    backoff::BackOff,
     exchange::{Attempt, Exchange, Outcome},
     faults::Chance,
     pending::{Pending, QueueId},

@@ -17,13 +17,13 @@ use super::{
     args::Args,
     clock::Clock,
     connection::Connection,
+    connection_ramp::Ramp,
     exchange::{Attempt, AttemptError},
     http1::{self, Headers},
-    ramp::Ramp,
     tls::Tls,
     url::WebhookUrl,
     webhook::WebhookSettings,
-    wire::{self, Answer, Limits, Request},
+    webhook_request::{self, Answer, Limits, Request},
 };
 
 pub(super) const SECRET_HEADER: &str = "X-Telegram-Bot-Api-Secret-Token";
@@ -185,7 +185,7 @@ impl Session {
         let sent = self.send(request, limits, &mut id).await;
         let elapsed = self.clock.now() - started;
         match sent {
-            Ok((answer, args)) => (wire::attempt(answer, id, elapsed), args),
+            Ok((answer, args)) => (webhook_request::attempt(answer, id, elapsed), args),
             Err(error) => (Attempt::failed(error, id, elapsed), Args::default()),
         }
     }

@@ -8,13 +8,13 @@ use super::{
     answer::{Answer, Overrides},
     args::Args,
     call::{Call, CallLog},
+    chats::World,
     faults::Chance,
     files::Files,
     methods,
     polling::GetUpdates,
     webhook::Webhook,
-    wire::Limits,
-    world::World,
+    webhook_request::Limits,
 };
 
 #[derive(Debug)]

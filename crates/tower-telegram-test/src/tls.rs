@@ -12,7 +12,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
     certificate::{self, Trusted, Verifier},
-    names::Subject,
+    certificate_names::Subject,
 };
 
 const VERIFY_FAILED: &str = "error:0A000086:SSL routines::certificate verify failed";

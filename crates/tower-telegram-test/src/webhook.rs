@@ -12,10 +12,10 @@ use serde_json::{Map, Value, json};
 use tokio::{sync::watch, time::Instant};
 
 use super::{
-    Error, allowed,
+    Error, allowed_updates,
     answer::Answer,
     args::Args,
-    back_off::BackOff,
+    backoff::BackOff,
     certificate::Trusted,
     clock::Clock,
     exchange::Outcome,
@@ -78,7 +78,7 @@ struct Rules {
 impl Rules {
     /// Takes over what the call asks for. What isn't an array of names changes nothing.
     fn allow(&mut self, args: &Args) {
-        if let Some(allowed) = allowed::read(&args.text("allowed_updates")) {
+        if let Some(allowed) = allowed_updates::read(&args.text("allowed_updates")) {
             self.allowed_updates = Some(allowed).filter(|allowed| !allowed.is_empty());
         }
     }
@@ -296,7 +296,7 @@ impl Webhook {
         let asked = rules.allowed_updates.as_deref();
         let unwanted = update
             .keys()
-            .find(|key| *key != "update_id" && !allowed::is_wanted(asked, key));
+            .find(|key| *key != "update_id" && !allowed_updates::is_wanted(asked, key));
         if let Some(update_type) = unwanted {
             return Err(Error::NotAllowed {
                 update_type: update_type.clone(),
@@ -316,7 +316,7 @@ impl Webhook {
 
     /// Whether the bot asks for updates of that type.
     pub(super) fn is_wanted(&self, update_type: &str) -> bool {
-        allowed::is_wanted(self.rules().allowed_updates.as_deref(), update_type)
+        allowed_updates::is_wanted(self.rules().allowed_updates.as_deref(), update_type)
     }
 
     /// Closes the connections that have been idle for too long.

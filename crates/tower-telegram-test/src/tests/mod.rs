@@ -1,6 +1,7 @@
 //! The whole of it, over sockets: a scripted bot on one side, a plain client on the other.
 
 mod bot_api;
+mod chats;
 mod decoders;
 mod every_method;
 mod faults;
@@ -12,7 +13,6 @@ mod redelivery;
 mod replies;
 mod sending;
 mod tls;
-mod world;
 
 use std::{
     collections::VecDeque,

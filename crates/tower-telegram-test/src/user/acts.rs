@@ -7,9 +7,9 @@ use tower_telegram_types::types::Message;
 
 use crate::{
     Error, Told,
+    chats::Kind,
+    delivered::{not_possible, not_told},
     state::now,
-    told::{not_possible, not_told},
-    world::Kind,
 };
 
 impl User {

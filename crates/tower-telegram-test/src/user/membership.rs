@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 use super::User;
 use crate::{
     Chat, Error, Told,
+    chats::{self, Kind},
+    delivered::not_possible,
     state::now,
-    told::not_possible,
-    world::{self, Kind},
 };
 
 impl User {
@@ -76,7 +76,7 @@ impl User {
         };
         if known.status(bot_id) != "administrator" {
             let why = "it is not an administrator of the chat";
-            return Err(crate::told::not_told("chat_join_request", why));
+            return Err(crate::delivered::not_told("chat_join_request", why));
         }
         known.requests.retain(|id| *id != self.id);
         known.requests.push(self.id);
@@ -188,16 +188,16 @@ impl User {
         {
             let mut people = self.telegram.people();
             let user = people.user(self.id);
-            let member = world::new_member(status, &user);
+            let member = chats::new_member(status, &user);
             let update = people.change_member(chat.id(), self.id, &member, &user);
             let bot_id = people.bot_id();
             let Some(known) = people.chats.get(&chat.id()) else {
                 return Err(not_possible("change", "there is no such chat"));
             };
             let bot = known.members.get(&bot_id);
-            if !bot.is_some_and(world::is_in) {
+            if !bot.is_some_and(chats::is_in) {
                 let why = "the bot is not in the chat";
-                return Err(crate::told::not_told("change", why));
+                return Err(crate::delivered::not_told("change", why));
             }
             let is_administrator = known.status(bot_id) == "administrator";
             if known.kind != Kind::Channel {
@@ -215,7 +215,7 @@ impl User {
         let update = {
             let mut people = self.telegram.people();
             let (user, bot_id) = (people.user(self.id), people.bot_id());
-            let member = world::new_member(status, &people.bot);
+            let member = chats::new_member(status, &people.bot);
             people.change_member(chat_id, bot_id, &member, &user)
         };
         self.telegram.tell("my_chat_member", update).await

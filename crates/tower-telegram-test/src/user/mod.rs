@@ -12,9 +12,9 @@ use tokio::time::timeout;
 pub use self::queries::{InlineQuery, Press};
 use super::{
     Chat, Error, Telegram,
-    told::not_possible,
+    chats::{self, Kind},
+    delivered::not_possible,
     typed,
-    world::{self, Kind},
 };
 use tower_telegram_types::types::Message;
 
@@ -78,7 +78,7 @@ impl User {
     /// Makes it someone who has never started the bot: it can't write first. Whatever the person sends starts it.
     pub fn with_bot_not_started(self) -> Self {
         let mut people = self.telegram.people();
-        let (bot, bot_id) = (world::new_member("left", &people.bot), people.bot_id());
+        let (bot, bot_id) = (chats::new_member("left", &people.bot), people.bot_id());
         if let Some(chat) = people.chats.get_mut(&self.id) {
             chat.members.insert(bot_id, bot);
         }
@@ -107,7 +107,7 @@ impl User {
             } else {
                 "member"
             };
-            let member = || world::new_member(status, &user);
+            let member = || chats::new_member(status, &user);
             chat.members.entry(self.id).or_insert_with(member);
         }
         drop(people);
@@ -249,13 +249,16 @@ impl User {
             return Ok(());
         }
         let bot = chat.members.get(&bot_id);
-        if !bot.is_some_and(world::is_in) {
-            return Err(super::told::not_told(what, "the bot is not in the chat"));
+        if !bot.is_some_and(chats::is_in) {
+            return Err(super::delivered::not_told(
+                what,
+                "the bot is not in the chat",
+            ));
         }
         let is_administrator = ["creator", "administrator"].contains(&chat.status(bot_id));
         let is_private = self.telegram.inner.state.has_privacy_mode;
         if is_private && !is_administrator && !is_meant(&people.bot, message) {
-            return Err(super::told::not_told(
+            return Err(super::delivered::not_told(
                 what,
                 "privacy mode is on, and it is not meant for the bot",
             ));

@@ -8,7 +8,7 @@ use tower_telegram_types::{
     types::Message,
 };
 
-use crate::{Error, Sent, told::not_possible};
+use crate::{Error, Sent, delivered::not_possible};
 
 impl User {
     /// Pays an invoice: asks the bot about the shipment, if the price depends on it, and whether it takes the

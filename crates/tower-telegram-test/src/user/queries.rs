@@ -11,9 +11,9 @@ use tower_telegram_types::{
 
 use crate::{
     Call, Error, Sent, Telegram, Told,
-    told::{not_possible, not_told},
+    chats::{self, Choice},
+    delivered::{not_possible, not_told},
     typed,
-    world::{self, Choice},
 };
 
 /// A pressed button, of which the bot was told with a callback query.
@@ -106,7 +106,7 @@ impl User {
             .map(|entry| entry.message.clone());
         let current = current.ok_or_else(|| not_possible("press", "the message is not there"))?;
         let markup = &current["reply_markup"];
-        let mut buttons = world::buttons(markup, "inline_keyboard");
+        let mut buttons = chats::buttons(markup, "inline_keyboard");
         let Some(button) = buttons.find(|button| button["text"] == text) else {
             return Err(no_button(text, markup, "inline_keyboard"));
         };

@@ -8,12 +8,12 @@ use tower_telegram_types::types::Message;
 
 use crate::{
     Error, Sent,
+    chats::{self, Kind},
+    delivered::not_possible,
     files::Content,
     format, schema,
     state::now,
-    told::not_possible,
     typed,
-    world::{self, Kind},
 };
 
 impl User {
@@ -133,8 +133,8 @@ impl User {
             .people()
             .quoted(message.chat.id, message.message_id);
         let original = quoted.ok_or_else(|| not_possible("forward", "the message is not there"))?;
-        let mut content = world::content_of(&original);
-        content.insert("forward_origin".to_owned(), world::origin(&original));
+        let mut content = chats::content_of(&original);
+        content.insert("forward_origin".to_owned(), chats::origin(&original));
         self.posts(content).await
     }
 
@@ -146,7 +146,7 @@ impl User {
     /// As with every act, see [`User`]; [`Error::NoButton`] if no button has that text.
     pub async fn taps(&self, text: &str) -> Result<Sent, Error> {
         let keyboard = self.keyboard();
-        let mut buttons = world::buttons(&keyboard, "keyboard");
+        let mut buttons = chats::buttons(&keyboard, "keyboard");
         let Some(button) = buttons.find(|button| button["text"] == text) else {
             return Err(no_button(text, &keyboard, "keyboard"));
         };
@@ -255,7 +255,7 @@ impl User {
 }
 
 pub(super) fn no_button(text: &str, keyboard: &Value, kind: &str) -> Error {
-    let texts = world::buttons(keyboard, kind).filter_map(|button| button["text"].as_str());
+    let texts = chats::buttons(keyboard, kind).filter_map(|button| button["text"].as_str());
     Error::NoButton {
         text: text.to_owned(),
         buttons: texts.map(str::to_owned).collect(),
@@ -271,10 +271,10 @@ fn text_content(text: &str) -> Map<String, Value> {
     content
 }
 
-impl world::People {
+impl chats::People {
     /// Whoever writes to the bot has started it.
     fn start_bot(&mut self, chat_id: i64) {
-        let (bot, bot_id) = (world::new_member("member", &self.bot), self.bot_id());
+        let (bot, bot_id) = (chats::new_member("member", &self.bot), self.bot_id());
         if let Some(chat) = self.chats.get_mut(&chat_id)
             && chat.kind == Kind::Private
             && chat.status(bot_id) == "left"

@@ -9,7 +9,7 @@ use super::{
     http1::Headers,
     json,
     session::{SECRET_HEADER, Session},
-    wire::{self, Request},
+    webhook_request::{self, Request},
 };
 
 /// A request to the webhook that differs from Telegram's where a test says so.
@@ -154,7 +154,7 @@ impl RawRequest {
             let target = self.target.as_deref().unwrap_or(session.target());
             let line = format!("{} {target} {}", self.method, self.version);
             vec![
-                wire::head(&line, &self.headers(session)).into(),
+                webhook_request::head(&line, &self.headers(session)).into(),
                 self.encoded_body(),
             ]
         };
