@@ -8,7 +8,9 @@
 
 use std::env;
 
-use tower_telegram::{Client, methods::SendMessage, polling::Polling, types::Update, webhook::Webhook};
+use tower_telegram::{
+    Client, methods::SendMessage, polling::Polling, types::Update, webhook::Webhook,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -17,13 +17,13 @@ use super::{call::Call, http1, json};
 /// Tests give them to [`Telegram::answer`](super::Telegram::answer) and its siblings.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    kind: Kind,
+    kind: AnswerKind,
     delay: Duration,
     is_half: bool,
 }
 
 #[derive(Clone, Debug)]
-enum Kind {
+enum AnswerKind {
     Ok {
         result: Value,
         description: Option<String>,
@@ -50,7 +50,7 @@ enum Kind {
 impl Answer {
     /// `{"ok":true,"result":…}`.
     pub fn ok(result: impl Into<Value>) -> Self {
-        Self::of(Kind::Ok {
+        Self::of(AnswerKind::Ok {
             result: result.into(),
             description: None,
         })
@@ -58,7 +58,7 @@ impl Answer {
 
     /// `{"ok":false,"error_code":…,"description":…}` with that HTTP status, which should be 400 to 599.
     pub fn error(code: u16, description: impl Into<String>) -> Self {
-        Self::of(Kind::Error {
+        Self::of(AnswerKind::Error {
             code,
             description: description.into(),
             parameters: Map::new(),
@@ -73,7 +73,7 @@ impl Answer {
 
     /// Any response, such as the HTML of a proxy that stands before Telegram.
     pub fn raw(status: u16, content_type: impl Into<String>, body: impl Into<Bytes>) -> Self {
-        Self::of(Kind::Raw {
+        Self::of(AnswerKind::Raw {
             status,
             content_type: content_type.into(),
             body: body.into(),
@@ -82,25 +82,25 @@ impl Answer {
 
     /// Takes the call, then closes the connection without a word.
     pub fn hang_up() -> Self {
-        Self::of(Kind::HangUp)
+        Self::of(AnswerKind::HangUp)
     }
 
     /// Takes the call, then resets the connection, as a server does that falls over.
     pub fn reset() -> Self {
-        Self::of(Kind::Reset)
+        Self::of(AnswerKind::Reset)
     }
 
     /// Takes the call and never answers; the connection ends when the bot gives up.
     pub fn silence() -> Self {
-        Self::of(Kind::Silence)
+        Self::of(AnswerKind::Silence)
     }
 
     /// A result that is written already.
     pub(super) fn json(result: String) -> Self {
-        Self::of(Kind::Json { result })
+        Self::of(AnswerKind::Json { result })
     }
 
-    fn of(kind: Kind) -> Self {
+    fn of(kind: AnswerKind) -> Self {
         Self {
             kind,
             delay: Duration::ZERO,
@@ -110,7 +110,7 @@ impl Answer {
 
     /// Adds a `description` to an answer made by [`ok`](Self::ok); of no effect on others.
     pub fn description(mut self, text: impl Into<String>) -> Self {
-        if let Kind::Ok { description, .. } = &mut self.kind {
+        if let AnswerKind::Ok { description, .. } = &mut self.kind {
             *description = Some(text.into());
         }
         self
@@ -139,7 +139,7 @@ impl Answer {
     }
 
     fn parameter(mut self, name: &str, value: Value) -> Self {
-        if let Kind::Error { parameters, .. } = &mut self.kind {
+        if let AnswerKind::Error { parameters, .. } = &mut self.kind {
             parameters.insert(name.to_owned(), value);
         }
         self
@@ -152,7 +152,7 @@ impl Answer {
     /// The call was refused with that code and text, if it was.
     pub(super) fn as_error(&self) -> Option<(u16, &str)> {
         match &self.kind {
-            Kind::Error {
+            AnswerKind::Error {
                 code, description, ..
             } => Some((*code, description)),
             _ => None,
@@ -162,39 +162,42 @@ impl Answer {
     /// The response's JSON, `null` if it isn't JSON.
     pub(super) fn to_value(&self) -> Value {
         match &self.kind {
-            Kind::Ok {
+            AnswerKind::Ok {
                 result,
                 description: None,
             } => json!({"ok": true, "result": result}),
-            Kind::Ok {
+            AnswerKind::Ok {
                 result,
                 description,
             } => json!({"ok": true, "result": result, "description": description}),
-            Kind::Error {
+            AnswerKind::Error {
                 code,
                 description,
                 parameters,
             } if parameters.is_empty() => {
                 json!({"ok": false, "error_code": code, "description": description})
             }
-            Kind::Error {
+            AnswerKind::Error {
                 code,
                 description,
                 parameters,
             } => {
                 json!({"ok": false, "error_code": code, "description": description, "parameters": parameters})
             }
-            Kind::Json { result } => {
+            AnswerKind::Json { result } => {
                 let result: Value = serde_json::from_str(result).unwrap_or_default();
                 json!({"ok": true, "result": result})
             }
-            Kind::Raw { .. } | Kind::HangUp | Kind::Reset | Kind::Silence => Value::Null,
+            AnswerKind::Raw { .. }
+            | AnswerKind::HangUp
+            | AnswerKind::Reset
+            | AnswerKind::Silence => Value::Null,
         }
     }
 
-    pub(super) fn to_response(&self) -> Response {
+    pub(super) fn to_response(&self) -> AnswerAction {
         let (status, content_type, retry_after, body) = match &self.kind {
-            Kind::Ok {
+            AnswerKind::Ok {
                 result,
                 description,
             } => {
@@ -206,11 +209,11 @@ impl Answer {
                 }
                 (200, "application/json", 0, Bytes::from(body + "}"))
             }
-            Kind::Json { result } => {
+            AnswerKind::Json { result } => {
                 let body = format!("{{\"ok\":true,\"result\":{result}}}");
                 (200, "application/json", 0, Bytes::from(body))
             }
-            Kind::Error {
+            AnswerKind::Error {
                 code,
                 description,
                 parameters,
@@ -233,14 +236,14 @@ impl Answer {
                     Bytes::from(body + "}"),
                 )
             }
-            Kind::Raw {
+            AnswerKind::Raw {
                 status,
                 content_type,
                 body,
             } => (*status, content_type.as_str(), 0, body.clone()),
-            Kind::HangUp => return Response::HangUp,
-            Kind::Reset => return Response::Reset,
-            Kind::Silence => return Response::Silence,
+            AnswerKind::HangUp => return AnswerAction::HangUp,
+            AnswerKind::Reset => return AnswerAction::Reset,
+            AnswerKind::Silence => return AnswerAction::Silence,
         };
         let reason = http1::reason_phrase(status);
         let retry_after = match retry_after {
@@ -260,15 +263,15 @@ impl Answer {
             };
             let mut bytes = [head.as_bytes(), &body].concat();
             bytes.truncate(bytes.len() - whole.div_ceil(2));
-            return Response::Half(bytes.into());
+            return AnswerAction::Half(bytes.into());
         }
-        Response::Bytes(head.into(), body)
+        AnswerAction::Bytes(head.into(), body)
     }
 }
 
 /// What goes onto the wire.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Response {
+pub(super) enum AnswerAction {
     Bytes(Bytes, Bytes),
     /// Nothing comes after it.
     Half(Bytes),
@@ -338,7 +341,7 @@ mod tests {
 
     fn bytes(answer: &Answer) -> String {
         match answer.to_response() {
-            Response::Bytes(head, body) => String::from_utf8([head, body].concat()).unwrap(),
+            AnswerAction::Bytes(head, body) => String::from_utf8([head, body].concat()).unwrap(),
             other => panic!("no bytes: {other:?}"),
         }
     }

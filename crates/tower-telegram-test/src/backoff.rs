@@ -4,12 +4,12 @@ use std::time::Duration;
 
 /// The waits between attempts: none after the first failure, then 2, 4, 8 … 64 seconds.
 #[derive(Debug)]
-pub(super) struct BackOff {
+pub(super) struct ResendBackoff {
     delay: Duration,
     failures: u32,
 }
 
-impl Default for BackOff {
+impl Default for ResendBackoff {
     fn default() -> Self {
         Self {
             delay: Duration::from_secs(1),
@@ -18,7 +18,7 @@ impl Default for BackOff {
     }
 }
 
-impl BackOff {
+impl ResendBackoff {
     /// Telegram's bound is drawn from 60 to 120 for each wait; here it is the middle.
     const MAX: Duration = Duration::from_secs(90);
 
@@ -43,17 +43,17 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_a_bound() {
-        let mut back_off = BackOff::default();
-        let waits: Vec<_> = (0..9).map(|_| back_off.after(None).as_secs()).collect();
+        let mut backoff = ResendBackoff::default();
+        let waits: Vec<_> = (0..9).map(|_| backoff.after(None).as_secs()).collect();
         assert_eq!(waits, [0, 2, 4, 8, 16, 32, 64, 90, 90]);
     }
 
     #[test]
     fn retry_after_does_not_grow_the_back_off() {
-        let mut back_off = BackOff::default();
+        let mut backoff = ResendBackoff::default();
         let wait = Some(Duration::from_secs(7));
-        assert_eq!(back_off.after(wait), Duration::from_secs(7));
-        assert_eq!(back_off.after(wait), Duration::from_secs(7));
-        assert_eq!(back_off.after(None), Duration::from_secs(2));
+        assert_eq!(backoff.after(wait), Duration::from_secs(7));
+        assert_eq!(backoff.after(wait), Duration::from_secs(7));
+        assert_eq!(backoff.after(None), Duration::from_secs(2));
     }
 }

@@ -5,17 +5,17 @@ use std::io::Read;
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
-use super::http1::{Kind, ReadError, Refusal, fill, find};
+use super::http1::{BodyKind, HttpReadError, HttpRefusal, fill, find};
 
 /// The longest line that may announce a chunk, extensions included.
 const MAX_CHUNK_LINE: usize = 8;
 
 /// A body that is still to be read.
 #[derive(Debug)]
-pub(super) struct Body {
+pub(super) struct HttpBody {
     pub(super) framing: Framing,
     pub(super) is_compressed: bool,
-    pub(super) kind: Kind,
+    pub(super) kind: BodyKind,
     /// In bytes, after decompression.
     pub(super) limit: usize,
 }
@@ -26,14 +26,20 @@ pub(super) enum Framing {
     Chunked,
 }
 
-impl Body {
+impl HttpBody {
     /// Whether it can be large, and is worth being read piece by piece.
     pub(super) fn is_stream(&self) -> bool {
-        self.kind == Kind::Multipart && !self.is_compressed && self.framing != Framing::Length(0)
+        self.kind == BodyKind::Multipart
+            && !self.is_compressed
+            && self.framing != Framing::Length(0)
     }
 
     /// Reads all of it. What follows it stays in `buffer`.
-    pub(super) async fn read<R>(self, io: &mut R, buffer: &mut BytesMut) -> Result<Bytes, ReadError>
+    pub(super) async fn read<R>(
+        self,
+        io: &mut R,
+        buffer: &mut BytesMut,
+    ) -> Result<Bytes, HttpReadError>
     where
         R: AsyncRead + Unpin,
     {
@@ -51,7 +57,7 @@ impl Body {
         io: &mut R,
         buffer: &mut BytesMut,
         to: &mut W,
-    ) -> Result<(), ReadError>
+    ) -> Result<(), HttpReadError>
     where
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
@@ -69,7 +75,7 @@ async fn copy_exactly<R, W>(
     io: &mut R,
     buffer: &mut BytesMut,
     to: &mut W,
-) -> Result<(), ReadError>
+) -> Result<(), HttpReadError>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
@@ -80,7 +86,7 @@ where
         }
         let piece = buffer.split_to(length.min(buffer.len()));
         length -= piece.len();
-        to.write_all(&piece).await.map_err(ReadError::Io)?;
+        to.write_all(&piece).await.map_err(HttpReadError::Io)?;
     }
     Ok(())
 }
@@ -92,7 +98,7 @@ async fn copy_chunks<R, W>(
     io: &mut R,
     buffer: &mut BytesMut,
     to: &mut W,
-) -> Result<(), ReadError>
+) -> Result<(), HttpReadError>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
@@ -104,7 +110,9 @@ where
                 Some(at) if at <= MAX_CHUNK_LINE => break buffer.split_to(at),
                 None if buffer.len() <= MAX_CHUNK_LINE => fill(io, buffer).await?,
                 _ => {
-                    return Err(Refusal::new(400, "Bad Request: Too long length in chunked").into());
+                    return Err(
+                        HttpRefusal::new(400, "Bad Request: Too long length in chunked").into(),
+                    );
                 }
             }
         };
@@ -129,7 +137,7 @@ where
 }
 
 /// gzip and zlib are told apart by their first bytes, not by the header. Raw deflate is neither.
-fn decompress(body: &[u8], limit: usize) -> Result<Bytes, Refusal> {
+fn decompress(body: &[u8], limit: usize) -> Result<Bytes, HttpRefusal> {
     let max = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     let mut out = Vec::new();
     let read = if body.starts_with(&[0x1f, 0x8b]) {
@@ -144,12 +152,12 @@ fn decompress(body: &[u8], limit: usize) -> Result<Bytes, Refusal> {
     match read {
         Ok(size) if size <= limit => Ok(out.into()),
         Ok(size) => Err(too_large(size)),
-        Err(_) => Err(Refusal::new(400, "Bad Request: zlib error")),
+        Err(_) => Err(HttpRefusal::new(400, "Bad Request: zlib error")),
     }
 }
 
-fn too_large(size: usize) -> Refusal {
-    Refusal::new(
+fn too_large(size: usize) -> HttpRefusal {
+    HttpRefusal::new(
         413,
         format!("Request Entity Too Large: content length is {size}"),
     )

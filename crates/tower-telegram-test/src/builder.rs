@@ -16,14 +16,14 @@ use super::{
     api,
     call::CallLog,
     certificate::{self, Trusted},
-    chats::World,
+    chats::Chats,
     clock::Clock,
     delivery,
     faults::Chance,
     files::Files,
     state::State,
-    webhook::Webhook,
-    webhook_request::Limits,
+    webhook::WebhookState,
+    webhook_request::ResponseLimits,
 };
 
 /// Starts a [`Telegram`] with settings of its own.
@@ -213,7 +213,7 @@ impl TelegramBuilder {
         let state = Arc::new(State {
             token: self.token,
             bot_id,
-            webhook: Webhook::new(
+            webhook: WebhookState::new(
                 self.webhook_cooldown,
                 self.first_update_id,
                 roots,
@@ -223,7 +223,7 @@ impl TelegramBuilder {
             log: CallLog::default(),
             overrides: Overrides::default(),
             faults: Chance::default(),
-            limits: Limits {
+            limits: ResponseLimits {
                 response: self.response_timeout,
                 body: self.max_upload,
                 keep: self.keep_uploads,
@@ -233,7 +233,7 @@ impl TelegramBuilder {
             patience: self.patience,
             files: Files::default(),
             max_download: self.max_download,
-            world: World::new(bot, self.has_strict_chats, clock.clone()),
+            world: Chats::new(bot, self.has_strict_chats, clock.clone()),
             has_privacy_mode: self.has_privacy_mode,
         });
         let servers = [

@@ -18,7 +18,7 @@ impl Subject {
         }
     }
 
-    pub(super) fn is_in(&self, names: &Names<'_>) -> bool {
+    pub(super) fn is_in(&self, names: &CertificateNames<'_>) -> bool {
         match self {
             Self::Address(IpAddr::V4(address)) => names.addresses.contains(&&address.octets()[..]),
             Self::Address(IpAddr::V6(address)) => names.addresses.contains(&&address.octets()[..]),
@@ -62,7 +62,7 @@ fn matches(name: &[u8], host: &str) -> bool {
 
 /// Whom a certificate is for.
 #[derive(Debug, Default)]
-pub(super) struct Names<'a> {
+pub(super) struct CertificateNames<'a> {
     dns: Vec<&'a [u8]>,
     addresses: Vec<&'a [u8]>,
     common: Vec<&'a [u8]>,
@@ -73,7 +73,7 @@ pub(super) struct Names<'a> {
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 
-impl<'a> Names<'a> {
+impl<'a> CertificateNames<'a> {
     /// Only what is read is checked; the rest is the business of rustls.
     pub(super) fn read(certificate: &'a [u8]) -> Option<Self> {
         let mut certificate = Der(Der(certificate).take(SEQUENCE)?);
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn dns_names_hide_common_names_and_addresses_are_apart() {
-        let names = |dns: &[&'static [u8]]| Names {
+        let names = |dns: &[&'static [u8]]| CertificateNames {
             dns: dns.to_vec(),
             addresses: vec![&[127, 0, 0, 1]],
             common: vec![b"common", b"127.0.0.2"],
@@ -225,7 +225,7 @@ mod tests {
             b"\x30\x82\xff",
             b"\x30\x02\x30\x00",
         ] {
-            assert!(Names::read(bytes).is_none(), "{bytes:?}");
+            assert!(CertificateNames::read(bytes).is_none(), "{bytes:?}");
         }
     }
 }

@@ -100,7 +100,7 @@ impl Chat {
 
     /// Makes a supergroup a forum, with topics.
     pub fn with_topics(self) -> Self {
-        self.edit(chats::Chat::open_topics);
+        self.edit(chats::ChatState::open_topics);
         self
     }
 
@@ -114,7 +114,7 @@ impl Chat {
     /// Its topics, oldest first, without the general one.
     pub fn topics(&self) -> Vec<ForumTopic> {
         let people = self.telegram.people();
-        let topics = people.chats.get(&self.id).map(chats::Chat::topics);
+        let topics = people.chats.get(&self.id).map(chats::ChatState::topics);
         let read = |topic: &Value| typed::read("a ForumTopic", topic).ok();
         topics.unwrap_or_default().iter().filter_map(read).collect()
     }
@@ -129,7 +129,7 @@ impl Chat {
         self
     }
 
-    fn edit(&self, edit: impl FnOnce(&mut chats::Chat)) {
+    fn edit(&self, edit: impl FnOnce(&mut chats::ChatState)) {
         if let Some(chat) = self.telegram.people().chats.get_mut(&self.id) {
             edit(chat);
         }
@@ -148,7 +148,7 @@ impl Chat {
     pub fn info(&self) -> Result<ChatFullInfo, Error> {
         let people = self.telegram.people();
         let chat = people.chats.get(&self.id);
-        let full = chat.map(chats::Chat::full).unwrap_or_default();
+        let full = chat.map(chats::ChatState::full).unwrap_or_default();
         typed::read("a ChatFullInfo", &full)
     }
 

@@ -13,14 +13,14 @@ const ACTIVE: Duration = Duration::from_millis(50);
 const BURST: u32 = 10;
 
 #[derive(Debug, Default)]
-pub(super) struct Ramp {
+pub(super) struct ConnectionRamp {
     last_success: Option<Instant>,
     next_pending: Option<Instant>,
     /// When the connections opened so far are paid for, at one for each interval.
     paid_at: Option<Instant>,
 }
 
-impl Ramp {
+impl ConnectionRamp {
     pub(super) fn succeeded(&mut self, now: Instant) {
         self.last_success = Some(now);
     }
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn a_webhook_without_success_gets_one_connection_and_a_new_one_each_two_seconds() {
         let start = Instant::now();
-        let mut ramp = Ramp::default();
+        let mut ramp = ConnectionRamp::default();
         assert_eq!(ramp.open(start, 0, 40), Ok(()));
         assert_eq!(ramp.open(start, 1, 40), Err(None));
         assert_eq!(ramp.open(start, 0, 40), Err(Some(start + PENDING)));
@@ -72,7 +72,7 @@ mod tests {
     fn one_that_works_gets_ten_at_once_and_then_twenty_a_second() {
         // Not at the very beginning of the machine's time.
         let start = Instant::now() + TRUST;
-        let mut ramp = Ramp::default();
+        let mut ramp = ConnectionRamp::default();
         ramp.succeeded(start);
         for open in 0..10 {
             assert_eq!(ramp.open(start, open, 40), Ok(()), "{open}");

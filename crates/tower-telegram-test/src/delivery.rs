@@ -11,13 +11,13 @@ use super::{
     call::{Call, Via},
     exchange::{Attempt, AttemptError, Exchange, Outcome},
     faults::Mishap,
-    pending::{Pending, QueueId},
+    pending::{PendingUpdate, QueueId},
     raw_request::RawRequest,
     reply,
     sender::{Delivery, Watch},
     session::Session,
     state::State,
-    webhook_request::{self, Request},
+    webhook_request::{self, WebhookRequest},
 };
 
 const MAX_HEAD: usize = 4096;
@@ -64,7 +64,7 @@ async fn send(state: Arc<State>, session: Arc<Session>, mut delivery: Delivery) 
     if delivery.pending.is_over(webhook.clock.now()) {
         return end(delivery, Outcome::Dropped);
     }
-    let turn = Turn {
+    let turn = QueueGuard {
         state: &state,
         queue,
     };
@@ -92,7 +92,7 @@ async fn send(state: Arc<State>, session: Arc<Session>, mut delivery: Delivery) 
         webhook.queue.note_taken(update_id);
         return end(delivery, Outcome::Delivered);
     }
-    let wait = delivery.back_off.after(attempt.retry_after);
+    let wait = delivery.backoff.after(attempt.retry_after);
     attempt.wait = wait;
     delivery.note(attempt);
     if webhook.clock.now() + wait > delivery.pending.ends_at {
@@ -105,19 +105,19 @@ async fn send(state: Arc<State>, session: Arc<Session>, mut delivery: Delivery) 
 }
 
 /// Lets the queue go on even if a test's own function panics over what the bot replied.
-struct Turn<'a> {
+struct QueueGuard<'a> {
     state: &'a State,
     queue: QueueId,
 }
 
-impl Turn<'_> {
+impl QueueGuard<'_> {
     /// From here on the sender decides.
     fn pass(self) {
         std::mem::forget(self);
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for QueueGuard<'_> {
     fn drop(&mut self) {
         let webhook = &self.state.webhook;
         webhook.sender.done(self.queue, webhook.clock.now());
@@ -173,13 +173,13 @@ impl State {
         })
     }
 
-    fn prepare(&self, update: &Value) -> Result<Pending, Error> {
+    fn prepare(&self, update: &Value) -> Result<PendingUpdate, Error> {
         let update: &Map<_, _> = update.as_object().ok_or(Error::NotAnUpdate)?;
         let update_id = match update.get("update_id") {
             None => self.webhook.queue.next_update_id(),
             Some(id) => id.as_u64().ok_or(Error::NotAnUpdate)?,
         };
-        let pending = Pending::new(update_id, update, self.webhook.clock.now())?;
+        let pending = PendingUpdate::new(update_id, update, self.webhook.clock.now())?;
         self.observe(update);
         Ok(pending)
     }
@@ -221,7 +221,7 @@ impl State {
     }
 }
 
-fn update_request(session: &Session, body: Bytes) -> Result<Request, Error> {
+fn update_request(session: &Session, body: Bytes) -> Result<WebhookRequest, Error> {
     let head = webhook_request::head(
         &format!("POST {} HTTP/1.1", session.target()),
         &session.headers(body.len()),
@@ -229,5 +229,5 @@ fn update_request(session: &Session, body: Bytes) -> Result<Request, Error> {
     if head.len() > MAX_HEAD {
         return Err(Error::HeadTooLarge { bytes: head.len() });
     }
-    Ok(Request::new(head, body))
+    Ok(WebhookRequest::new(head, body))
 }

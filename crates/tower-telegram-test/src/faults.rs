@@ -172,11 +172,11 @@ impl CallFault {
 /// The faults that a test has asked for.
 #[derive(Debug, Default)]
 pub(super) struct Chance {
-    inner: Mutex<Inner>,
+    inner: Mutex<ChanceState>,
 }
 
 #[derive(Debug, Default)]
-struct Inner {
+struct ChanceState {
     faults: Faults,
     /// How many calls there were of each method.
     calls: HashMap<String, u64>,
@@ -184,7 +184,7 @@ struct Inner {
 
 impl Chance {
     pub(super) fn set(&self, faults: Faults) {
-        *self.lock() = Inner {
+        *self.lock() = ChanceState {
             faults,
             calls: HashMap::new(),
         };
@@ -212,7 +212,7 @@ impl Chance {
 
     pub(super) fn on_call(&self, method: &str) -> Option<CallFault> {
         let mut inner = self.lock();
-        let Inner { faults, calls } = &mut *inner;
+        let ChanceState { faults, calls } = &mut *inner;
         if !faults.concerns(method) {
             return None;
         }
@@ -239,7 +239,7 @@ impl Chance {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, ChanceState> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -77,14 +77,14 @@ fn pieces(length: u64) -> impl Iterator<Item = Vec<u8>> + Send {
 
 #[derive(Debug, Default)]
 pub(super) struct Files {
-    inner: Mutex<Inner>,
+    inner: Mutex<FileTable>,
 }
 
 #[derive(Debug, Default)]
-struct Inner {
+struct FileTable {
     /// The path of each, by its `file_id`.
     paths: HashMap<String, String>,
-    contents: HashMap<String, Content>,
+    contents: HashMap<String, FileContent>,
     downloads: VecDeque<Download>,
     /// The paths of what the bot has uploaded, oldest first, and how much of it is kept.
     uploads: VecDeque<String>,
@@ -96,7 +96,7 @@ struct Inner {
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Content {
+pub(super) enum FileContent {
     Bytes(Bytes),
     /// With its length.
     Generated(u64),
@@ -106,7 +106,7 @@ pub(super) enum Content {
     Forgotten(u64),
 }
 
-impl Content {
+impl FileContent {
     /// In bytes.
     pub(super) fn length(&self) -> u64 {
         match self {
@@ -127,7 +127,7 @@ impl Content {
 
 impl Files {
     /// Adds a file: its `file_id`. It replaces what was at that path.
-    pub(super) fn add(&self, file_path: String, content: Content) -> String {
+    pub(super) fn add(&self, file_path: String, content: FileContent) -> String {
         let mut inner = self.lock();
         let id = format!("added-file-{}", inner.paths.len() + 1);
         inner.paths.insert(id.clone(), file_path.clone());
@@ -152,9 +152,9 @@ impl Files {
         let ending = if is_plain { ending } else { "bin" };
         let path = format!("{kind}s/file_{}.{ending}", self.next_number());
         let content = if upload.bytes.len() as u64 == upload.length {
-            Content::Bytes(upload.bytes.clone())
+            FileContent::Bytes(upload.bytes.clone())
         } else {
-            Content::Forgotten(upload.length)
+            FileContent::Forgotten(upload.length)
         };
         let id = self.add(path.clone(), content);
         self.bound_uploads(path, upload.bytes.len());
@@ -169,7 +169,7 @@ impl Files {
             let oldest = inner.uploads.pop_front().unwrap_or_default();
             if let Some(content) = inner.contents.get_mut(&oldest) {
                 let length = content.length();
-                *content = Content::Forgotten(length);
+                *content = FileContent::Forgotten(length);
                 let length = usize::try_from(length).unwrap_or(usize::MAX);
                 inner.uploaded = inner.uploaded.saturating_sub(length);
             }
@@ -179,7 +179,10 @@ impl Files {
     pub(super) fn add_local(&self, path: &Path) -> io::Result<String> {
         let path = std::path::absolute(path)?;
         let length = std::fs::metadata(&path)?.len();
-        Ok(self.add(path.to_string_lossy().into_owned(), Content::Local(length)))
+        Ok(self.add(
+            path.to_string_lossy().into_owned(),
+            FileContent::Local(length),
+        ))
     }
 
     /// Remembers an id that the bot is told.
@@ -218,7 +221,7 @@ impl Files {
         let inner = self.lock();
         let path = inner.paths.get(file_id);
         let content = path.and_then(|path| inner.contents.get(path));
-        matches!(content, Some(Content::Local(_)))
+        matches!(content, Some(FileContent::Local(_)))
     }
 
     /// What `getFile` says about a file that was added.
@@ -227,18 +230,19 @@ impl Files {
         let path = inner.paths.get(file_id)?;
         let mut file = json!({"file_id": file_id, "file_unique_id": format!("unique-{file_id}"), "file_path": path});
         // An empty file has no size, as in the real answer.
-        if let Some(length @ 1..) = inner.contents.get(path).map(Content::length) {
+        if let Some(length @ 1..) = inner.contents.get(path).map(FileContent::length) {
             file["file_size"] = length.into();
         }
         Some(file)
     }
 
     /// What is served under that path, if anything is. The request is written down.
-    pub(super) fn download(&self, file_path: &str, test_environment: bool) -> Option<Content> {
+    pub(super) fn download(&self, file_path: &str, test_environment: bool) -> Option<FileContent> {
         let mut inner = self.lock();
         let content = inner.contents.get(file_path).cloned();
-        let is_served =
-            |content: &Content| !matches!(content, Content::Local(_) | Content::Forgotten(_));
+        let is_served = |content: &FileContent| {
+            !matches!(content, FileContent::Local(_) | FileContent::Forgotten(_))
+        };
         let content = content.filter(is_served);
         if inner.downloads.len() == MAX_DOWNLOADS {
             inner.downloads.pop_front();
@@ -255,7 +259,7 @@ impl Files {
         self.lock().downloads.iter().cloned().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, FileTable> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -309,8 +313,8 @@ mod tests {
     #[test]
     fn a_path_has_the_content_that_was_added_last() {
         let files = Files::default();
-        let first = files.add("a".to_owned(), Content::Generated(5));
-        let second = files.add("a".to_owned(), Content::Generated(6));
+        let first = files.add("a".to_owned(), FileContent::Generated(5));
+        let second = files.add("a".to_owned(), FileContent::Generated(6));
         assert_ne!(first, second);
         for id in [&first, &second] {
             assert_eq!(files.describe(id).unwrap()["file_size"], 6);

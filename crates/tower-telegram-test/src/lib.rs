@@ -242,7 +242,7 @@ pub use self::{
     user::{InlineQuery, Press, User},
     webhook::WebhookSettings,
 };
-use self::{args::Args, files::Content, state::State};
+use self::{args::Args, files::FileContent, state::State};
 
 /// An embedded Telegram. Clones are handles to the same one; it ends with the last of them.
 #[derive(Clone)]
@@ -476,14 +476,14 @@ impl Telegram {
     /// A path is relative, such as `documents/file_1.pdf`. What was at that path is replaced. `getFile` doesn't
     /// lead to a file over 20 MiB, unless [told so](TelegramBuilder::max_download).
     pub fn add_file(&self, file_path: impl Into<String>, bytes: impl Into<Bytes>) -> String {
-        let content = Content::Bytes(bytes.into());
+        let content = FileContent::Bytes(bytes.into());
         self.inner.state.files.add(file_path.into(), content)
     }
 
     /// Adds a file of `length` bytes that is made while it is served, and never in memory: its `file_id`. What
     /// is in it, [`generated_bytes`] says; else it is as with [`add_file`](Self::add_file).
     pub fn add_generated_file(&self, file_path: impl Into<String>, length: u64) -> String {
-        let content = Content::Generated(length);
+        let content = FileContent::Generated(length);
         self.inner.state.files.add(file_path.into(), content)
     }
 

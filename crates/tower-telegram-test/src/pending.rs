@@ -13,7 +13,7 @@ pub(super) const MAX_UPDATE: usize = 512 << 10;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Clone, Debug)]
-pub(super) struct Pending {
+pub(super) struct PendingUpdate {
     pub(super) id: u64,
     /// As it is sent.
     pub(super) json: Bytes,
@@ -23,7 +23,7 @@ pub(super) struct Pending {
     pub(super) ends_at: Instant,
 }
 
-impl Pending {
+impl PendingUpdate {
     pub(super) fn new(id: u64, update: &Map<String, Value>, now: Instant) -> Result<Self, Error> {
         let json = json::update(id, update);
         if json.len() > MAX_UPDATE {
@@ -124,8 +124,8 @@ mod tests {
 
     use super::*;
 
-    fn pending(id: u64, update: &Value) -> Pending {
-        Pending::new(id, update.as_object().unwrap(), Instant::now()).unwrap()
+    fn pending(id: u64, update: &Value) -> PendingUpdate {
+        PendingUpdate::new(id, update.as_object().unwrap(), Instant::now()).unwrap()
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Chat, Telegram, User,
-    chats::{self, Kind, People},
+    chats::{self, ChatKind, People},
     typed,
 };
 use tower_telegram_types::types::{self, Message};
@@ -39,20 +39,20 @@ impl Telegram {
 
     /// A group with that title, with the bot as a member. The same title is the same chat.
     pub fn group(&self, title: &str) -> Chat {
-        self.chat(Kind::Group, title)
+        self.chat(ChatKind::Group, title)
     }
 
     /// A supergroup with that title, with the bot as a member. The same title is the same chat.
     pub fn supergroup(&self, title: &str) -> Chat {
-        self.chat(Kind::Supergroup, title)
+        self.chat(ChatKind::Supergroup, title)
     }
 
     /// A channel with that title, with the bot as an administrator. The same title is the same chat.
     pub fn channel(&self, title: &str) -> Chat {
-        self.chat(Kind::Channel, title)
+        self.chat(ChatKind::Channel, title)
     }
 
-    fn chat(&self, kind: Kind, title: &str) -> Chat {
+    fn chat(&self, kind: ChatKind, title: &str) -> Chat {
         let mut people = self.people();
         let mut chats = people.chats.values();
         let known =
@@ -79,7 +79,7 @@ impl Telegram {
     pub fn sent_messages(&self) -> Vec<Message> {
         let people = self.people();
         let all = people.all_messages().into_iter();
-        let is_sent = |entry: &&chats::Entry| entry.is_bots && entry.sequence > 0;
+        let is_sent = |entry: &&chats::MessageEntry| entry.is_bots && entry.sequence > 0;
         let sent = all
             .filter(is_sent)
             .filter(|entry| !is_service(&entry.message));
@@ -146,22 +146,22 @@ impl People {
             .filter(|name| !user[name].is_null())
             .map(|name| (name.to_owned(), user[name].clone()))
             .collect();
-        let fresh = chats::Chat::new(id, Kind::Private, info.clone());
+        let fresh = chats::ChatState::new(id, ChatKind::Private, info.clone());
         let chat = self.chats.entry(id).or_insert(fresh);
         chat.is_made_up = false;
         chat.set_info(info);
     }
 
-    fn add_chat(&mut self, kind: Kind, title: &str) -> i64 {
+    fn add_chat(&mut self, kind: ChatKind, title: &str) -> i64 {
         let number = self.next_id();
         let id = match kind {
-            Kind::Private => number,
-            Kind::Group => -number,
-            Kind::Supergroup | Kind::Channel => -1_001_000_000_000 - number,
+            ChatKind::Private => number,
+            ChatKind::Group => -number,
+            ChatKind::Supergroup | ChatKind::Channel => -1_001_000_000_000 - number,
         };
         let info = Map::from_iter([("title".to_owned(), title.into())]);
-        let mut chat = chats::Chat::new(id, kind, info);
-        let status = if kind == Kind::Channel {
+        let mut chat = chats::ChatState::new(id, kind, info);
+        let status = if kind == ChatKind::Channel {
             "administrator"
         } else {
             "member"
@@ -178,7 +178,7 @@ impl People {
             let group = self.chats.get(&group_id)?;
             (group.title().to_owned(), group.members.clone())
         };
-        let id = self.add_chat(Kind::Supergroup, &title);
+        let id = self.add_chat(ChatKind::Supergroup, &title);
         self.chats.get_mut(&id)?.members = members;
         self.chats.get_mut(&group_id)?.migrated_to = Some(id);
         Some(id)

@@ -12,7 +12,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Error, answer::Answer, clock::Clock, pending::Pending};
+use super::{Error, answer::Answer, clock::Clock, pending::PendingUpdate};
 
 pub(super) const MAX_UPDATES: usize = 100_000;
 const MAX_BYTES: usize = 128 << 20;
@@ -24,11 +24,11 @@ const MAX_AHEAD: u64 = 10;
 const CONFLICT_PAUSE: Duration = Duration::from_secs(3);
 
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(super) struct PollQueue {
     max_updates: usize,
     max_bytes: usize,
     clock: Clock,
-    inner: Mutex<Inner>,
+    inner: Mutex<PollQueueState>,
     /// Every update below this id is confirmed.
     confirmed: watch::Sender<u64>,
     /// The ids of the last updates that a webhook took. No other lock is taken while this one is held.
@@ -36,8 +36,8 @@ pub(super) struct Queue {
 }
 
 #[derive(Debug)]
-struct Inner {
-    updates: BTreeMap<u64, Pending>,
+struct PollQueueState {
+    updates: BTreeMap<u64, PendingUpdate>,
     bytes: usize,
     next_id: u64,
     poll: Option<oneshot::Sender<Woken>>,
@@ -49,13 +49,13 @@ struct Inner {
 /// are updates.
 pub(super) type Woken = Option<Answer>;
 
-impl Queue {
+impl PollQueue {
     pub(super) fn new(first_id: u64, clock: Clock) -> Self {
         Self::bounded(first_id, clock, MAX_UPDATES, MAX_BYTES)
     }
 
     fn bounded(first_id: u64, clock: Clock, max_updates: usize, max_bytes: usize) -> Self {
-        let inner = Inner {
+        let inner = PollQueueState {
             updates: BTreeMap::new(),
             bytes: 0,
             next_id: first_id,
@@ -87,7 +87,7 @@ impl Queue {
     }
 
     /// An update as it will wait, with the next id if it has none.
-    pub(super) fn prepare(&self, update: &Map<String, Value>) -> Result<Pending, Error> {
+    pub(super) fn prepare(&self, update: &Map<String, Value>) -> Result<PendingUpdate, Error> {
         let mut inner = self.lock();
         let id = match update.get("update_id") {
             None => inner.next_id,
@@ -96,7 +96,7 @@ impl Queue {
         if id < *self.confirmed.borrow() {
             return Err(Error::AlreadyConfirmed { update_id: id });
         }
-        let pending = Pending::new(id, update, self.clock.now())?;
+        let pending = PendingUpdate::new(id, update, self.clock.now())?;
         if inner.updates.len() >= self.max_updates
             || inner.bytes + pending.json.len() > self.max_bytes
         {
@@ -106,7 +106,7 @@ impl Queue {
         Ok(pending)
     }
 
-    pub(super) fn push(&self, pending: Pending) {
+    pub(super) fn push(&self, pending: PendingUpdate) {
         let mut inner = self.lock();
         inner.insert(pending);
         if let Some(poll) = inner.poll.take() {
@@ -116,14 +116,14 @@ impl Queue {
     }
 
     /// Takes out all updates.
-    pub(super) fn take_all(&self) -> impl Iterator<Item = Pending> + use<> {
+    pub(super) fn take_all(&self) -> impl Iterator<Item = PendingUpdate> + use<> {
         let mut inner = self.lock();
         inner.bytes = 0;
         std::mem::take(&mut inner.updates).into_values()
     }
 
     /// Takes updates back that a webhook hasn't taken, but those that were confirmed before it was set.
-    pub(super) fn restore(&self, updates: impl IntoIterator<Item = Pending>) {
+    pub(super) fn restore(&self, updates: impl IntoIterator<Item = PendingUpdate>) {
         let mut inner = self.lock();
         let confirmed = *self.confirmed.borrow();
         for pending in updates {
@@ -239,12 +239,12 @@ impl Queue {
             .ok();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, PollQueueState> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inner {
+impl PollQueueState {
     /// The id of the first update in the queue, or of the next one.
     fn head(&self) -> u64 {
         self.updates
@@ -262,7 +262,7 @@ impl Inner {
         });
     }
 
-    fn insert(&mut self, pending: Pending) {
+    fn insert(&mut self, pending: PendingUpdate) {
         self.bytes += pending.json.len();
         if let Some(replaced) = self.updates.insert(pending.id, pending) {
             self.bytes -= replaced.json.len();
@@ -288,21 +288,21 @@ mod tests {
         *,
     };
 
-    fn queue(ids: impl IntoIterator<Item = u64>) -> Queue {
-        let queue = Queue::new(1, Clock::default());
+    fn queue(ids: impl IntoIterator<Item = u64>) -> PollQueue {
+        let queue = PollQueue::new(1, Clock::default());
         for id in ids {
             push(&queue, id).unwrap();
         }
         queue
     }
 
-    fn push(queue: &Queue, id: u64) -> Result<u64, Error> {
+    fn push(queue: &PollQueue, id: u64) -> Result<u64, Error> {
         let update = json!({"update_id": id, "poll": {}});
         queue.push(queue.prepare(update.as_object().unwrap())?);
         Ok(id)
     }
 
-    fn ids(queue: &Queue, from: u64, limit: usize) -> Vec<u64> {
+    fn ids(queue: &PollQueue, from: u64, limit: usize) -> Vec<u64> {
         let json = queue.get(from, limit).unwrap_or_else(|| "[]".to_owned());
         let updates: Vec<Value> = serde_json::from_str(&json).unwrap();
         updates
@@ -345,7 +345,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_has_at_most_4_mib() {
-        let queue = Queue::new(1, Clock::default());
+        let queue = PollQueue::new(1, Clock::default());
         let long = json!({"poll": "a".repeat(MAX_UPDATE - 100)});
         for _ in 0..10 {
             queue.push(queue.prepare(long.as_object().unwrap()).unwrap());
@@ -355,14 +355,14 @@ mod tests {
 
     #[tokio::test]
     async fn the_queue_is_bounded_in_number_and_in_bytes() {
-        let queue = Queue::bounded(1, Clock::default(), 2, usize::MAX);
+        let queue = PollQueue::bounded(1, Clock::default(), 2, usize::MAX);
         assert!(push(&queue, 1).is_ok() && push(&queue, 2).is_ok());
         assert!(matches!(push(&queue, 3), Err(Error::QueueFull)));
         queue.confirm(2);
         assert!(push(&queue, 3).is_ok(), "there is room again");
 
         let size = json::update(1, json!({"poll": {}}).as_object().unwrap()).len();
-        let queue = Queue::bounded(1, Clock::default(), 100, 2 * size + 1);
+        let queue = PollQueue::bounded(1, Clock::default(), 100, 2 * size + 1);
         assert!(push(&queue, 1).is_ok() && push(&queue, 2).is_ok());
         assert!(matches!(push(&queue, 3), Err(Error::QueueFull)));
         queue.clear();

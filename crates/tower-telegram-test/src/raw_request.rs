@@ -9,7 +9,7 @@ use super::{
     http1::Headers,
     json,
     session::{SECRET_HEADER, Session},
-    webhook_request::{self, Request},
+    webhook_request::{self, WebhookRequest},
 };
 
 /// A request to the webhook that differs from Telegram's where a test says so.
@@ -147,7 +147,7 @@ impl RawRequest {
         self
     }
 
-    pub(super) fn build(&self, session: &Session) -> Request {
+    pub(super) fn build(&self, session: &Session) -> WebhookRequest {
         let mut pieces = if let Some(bytes) = &self.exactly {
             vec![bytes.clone()]
         } else {
@@ -165,7 +165,7 @@ impl RawRequest {
             let size = self.piece_size.unwrap_or(usize::MAX);
             pieces = all.chunks(size).map(|piece| all.slice_ref(piece)).collect();
         }
-        Request {
+        WebhookRequest {
             pieces,
             pause: self.pause,
             is_complete,

@@ -12,18 +12,18 @@ use tokio::{
 
 use super::{
     Call,
-    backoff::BackOff,
+    backoff::ResendBackoff,
     exchange::{Attempt, Exchange, Outcome},
     faults::Chance,
-    pending::{Pending, QueueId},
+    pending::{PendingUpdate, QueueId},
     session::Session,
 };
 
 /// An update on its way.
 #[derive(Debug)]
 pub(super) struct Delivery {
-    pub(super) pending: Pending,
-    pub(super) back_off: BackOff,
+    pub(super) pending: PendingUpdate,
+    pub(super) backoff: ResendBackoff,
     /// How often it was sent.
     pub(super) sent: u64,
     /// Whether the bot took it once, and it is sent again.
@@ -46,10 +46,10 @@ pub(super) struct Watch {
 }
 
 impl Delivery {
-    pub(super) fn new(pending: Pending, watch: Option<Watch>) -> Self {
+    pub(super) fn new(pending: PendingUpdate, watch: Option<Watch>) -> Self {
         Self {
             pending,
-            back_off: BackOff::default(),
+            backoff: ResendBackoff::default(),
             sent: 0,
             is_repeated: false,
             reply: None,
@@ -73,7 +73,7 @@ impl Delivery {
     }
 
     /// Tells the one who waits, if there is one, how it ended.
-    pub(super) fn end(self, outcome: Outcome) -> Pending {
+    pub(super) fn end(self, outcome: Outcome) -> PendingUpdate {
         if let Some(watch) = self.watch {
             let exchange = Exchange {
                 update_id: self.pending.id,
@@ -90,22 +90,22 @@ impl Delivery {
 
 #[derive(Debug, Default)]
 pub(super) struct Sender {
-    inner: Mutex<Inner>,
+    inner: Mutex<SenderState>,
     pub(super) changed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Inner {
+struct SenderState {
     /// Those that aren't looked at yet, in their order.
     backlog: VecDeque<Delivery>,
-    queues: HashMap<QueueId, Queue>,
+    queues: HashMap<QueueId, OrderedQueue>,
     under_way: usize,
     epoch: u64,
 }
 
 /// The updates that have to be sent one after the other.
 #[derive(Debug)]
-struct Queue {
+struct OrderedQueue {
     waiting: VecDeque<Delivery>,
     ready_at: Instant,
     /// Whether the one before those that wait is under way.
@@ -210,7 +210,7 @@ impl Sender {
         for queue in inner.queues.values_mut() {
             queue.ready_at = now;
             for delivery in &mut queue.waiting {
-                delivery.back_off = BackOff::default();
+                delivery.backoff = ResendBackoff::default();
             }
         }
         drop(inner);
@@ -222,12 +222,12 @@ impl Sender {
         self.lock().under_way
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, SenderState> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inner {
+impl SenderState {
     /// Sorts the backlog into queues, up to the first update that would be one queue too many.
     fn load(&mut self, max_queues: usize, now: Instant) {
         while let Some(delivery) = self.backlog.front() {
@@ -235,7 +235,7 @@ impl Inner {
             if self.queues.len() >= max_queues && !self.queues.contains_key(&id) {
                 return;
             }
-            let queue = self.queues.entry(id).or_insert_with(|| Queue {
+            let queue = self.queues.entry(id).or_insert_with(|| OrderedQueue {
                 waiting: VecDeque::new(),
                 ready_at: now,
                 is_busy: false,

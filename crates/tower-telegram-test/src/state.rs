@@ -8,24 +8,24 @@ use super::{
     answer::{Answer, Overrides},
     args::Args,
     call::{Call, CallLog},
-    chats::World,
+    chats::Chats,
     faults::Chance,
     files::Files,
     methods,
-    polling::GetUpdates,
-    webhook::Webhook,
-    webhook_request::Limits,
+    polling::GetUpdatesReply,
+    webhook::WebhookState,
+    webhook_request::ResponseLimits,
 };
 
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) token: String,
     pub(super) bot_id: i64,
-    pub(super) webhook: Webhook,
+    pub(super) webhook: WebhookState,
     pub(super) log: CallLog,
     pub(super) overrides: Overrides,
     pub(super) faults: Chance,
-    pub(super) limits: Limits,
+    pub(super) limits: ResponseLimits,
     pub(super) files: Files,
     /// The largest file that `getFile` leads to, in bytes.
     pub(super) max_download: u64,
@@ -33,7 +33,7 @@ pub(super) struct State {
     pub(super) max_wait: Duration,
     pub(super) max_attempts: usize,
     pub(super) patience: Duration,
-    pub(super) world: World,
+    pub(super) world: Chats,
     /// In groups the bot only sees what is meant for it.
     pub(super) has_privacy_mode: bool,
 }
@@ -51,16 +51,16 @@ impl State {
     /// Answers a call of `getUpdates`. It is written down as it comes, and again with what it is answered.
     pub(super) async fn get_updates(&self, mut call: Call, args: &Args) -> Answer {
         let poll = match self.overrides.answer(&call) {
-            Some(answer) => GetUpdates::Done(answer),
+            Some(answer) => GetUpdatesReply::Done(answer),
             None => self.webhook.get_updates(args),
         };
         match poll {
-            GetUpdates::Done(answer) => {
+            GetUpdatesReply::Done(answer) => {
                 call.response = answer.to_value();
                 self.log.push(call);
                 answer
             }
-            GetUpdates::Waiting(poll) => {
+            GetUpdatesReply::Waiting(poll) => {
                 let number = self.log.push(call);
                 let answer = poll.wait(&self.webhook.queue, &self.webhook.clock).await;
                 self.log.answered(number, answer.to_value());

@@ -15,13 +15,13 @@ use super::{
     Error, allowed_updates,
     answer::Answer,
     args::Args,
-    backoff::BackOff,
+    backoff::ResendBackoff,
     certificate::Trusted,
     clock::Clock,
     exchange::Outcome,
-    pending::Pending,
-    polling::{self, GetUpdates},
-    queue::{MAX_UPDATES, Queue},
+    pending::PendingUpdate,
+    polling::{self, GetUpdatesReply},
+    queue::{MAX_UPDATES, PollQueue},
     sender::{Delivery, Sender, Watch},
     session::Session,
     tls::Tls,
@@ -52,9 +52,9 @@ pub struct WebhookSettings {
 }
 
 #[derive(Debug)]
-pub(super) struct Webhook {
+pub(super) struct WebhookState {
     current: watch::Sender<Option<Arc<Session>>>,
-    rules: Mutex<Rules>,
+    rules: Mutex<LastingSettings>,
     cooldown: Duration,
     /// Trusted where the webhook has no certificate of its own.
     roots: Trusted,
@@ -64,18 +64,18 @@ pub(super) struct Webhook {
     /// Updates on their way to the webhook.
     pub(super) sender: Sender,
     /// Updates that wait for `getUpdates` or a webhook.
-    pub(super) queue: Queue,
+    pub(super) queue: PollQueue,
     connections: Arc<AtomicU64>,
 }
 
 /// What outlives the webhook.
 #[derive(Debug, Default)]
-struct Rules {
+struct LastingSettings {
     allowed_updates: Option<Vec<String>>,
     next_set_at: Option<Instant>,
 }
 
-impl Rules {
+impl LastingSettings {
     /// Takes over what the call asks for. What isn't an array of names changes nothing.
     fn allow(&mut self, args: &Args) {
         if let Some(allowed) = allowed_updates::read(&args.text("allowed_updates")) {
@@ -84,7 +84,7 @@ impl Rules {
     }
 }
 
-impl Webhook {
+impl WebhookState {
     pub(super) fn new(
         cooldown: Duration,
         first_update_id: u64,
@@ -99,7 +99,7 @@ impl Webhook {
             roots,
             is_paced,
             sender: Sender::default(),
-            queue: Queue::new(first_update_id, clock.clone()),
+            queue: PollQueue::new(first_update_id, clock.clone()),
             clock,
             connections: Arc::default(),
         }
@@ -207,12 +207,12 @@ impl Webhook {
     }
 
     /// `getUpdates`, up to where it may have to wait.
-    pub(super) fn get_updates(&self, args: &Args) -> GetUpdates {
+    pub(super) fn get_updates(&self, args: &Args) -> GetUpdatesReply {
         // Held to the end: a webhook can't be set in between.
         let mut rules = self.rules();
         if self.session().is_some() {
             let text = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first";
-            return GetUpdates::Done(self.queue.conflict(text));
+            return GetUpdatesReply::Done(self.queue.conflict(text));
         }
         rules.allow(args);
         polling::get_updates(&self.queue, args, &self.clock)
@@ -266,7 +266,7 @@ impl Webhook {
         } else if self.is_current(failed) {
             self.sender.put_back(delivery, now + wait);
         } else if self.session().is_some() {
-            delivery.back_off = BackOff::default();
+            delivery.backoff = ResendBackoff::default();
             self.sender.put_back(delivery, now);
         } else {
             self.sender.done(queue, now);
@@ -281,7 +281,7 @@ impl Webhook {
     }
 
     /// Queues an update for the webhook, whatever types it asks for.
-    pub(super) fn deliver(&self, pending: Pending, watch: Watch) -> Result<(), Error> {
+    pub(super) fn deliver(&self, pending: PendingUpdate, watch: Watch) -> Result<(), Error> {
         let _rules = self.rules();
         if self.session().is_none() {
             return Err(Error::NoWebhook);
@@ -326,7 +326,7 @@ impl Webhook {
         }
     }
 
-    fn rules(&self) -> std::sync::MutexGuard<'_, Rules> {
+    fn rules(&self) -> std::sync::MutexGuard<'_, LastingSettings> {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -399,9 +399,9 @@ fn is_true(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn webhook(cooldown: Duration) -> Webhook {
+    fn webhook(cooldown: Duration) -> WebhookState {
         let roots = Trusted::new(Vec::new()).unwrap();
-        Webhook::new(cooldown, 1, roots, false, Clock::default())
+        WebhookState::new(cooldown, 1, roots, false, Clock::default())
     }
 
     fn args(form: &str) -> Args {
@@ -411,7 +411,7 @@ mod tests {
     }
 
     /// What `setWebhook` says: its description or its error.
-    fn set(webhook: &Webhook, form: &str) -> String {
+    fn set(webhook: &WebhookState, form: &str) -> String {
         let answer = webhook.set(&args(form), true).to_value();
         answer["description"].as_str().unwrap().to_owned()
     }
@@ -419,8 +419,9 @@ mod tests {
     #[tokio::test]
     async fn each_change_has_the_servers_own_description() {
         let webhook = webhook(Duration::ZERO);
-        let deleted =
-            |webhook: &Webhook| webhook.delete(&Args::default()).to_value()["description"].clone();
+        let deleted = |webhook: &WebhookState| {
+            webhook.delete(&Args::default()).to_value()["description"].clone()
+        };
         assert_eq!(deleted(&webhook), "Webhook is already deleted");
         assert_eq!(
             set(&webhook, "url=http://h:1/&secret_token=a"),

@@ -6,14 +6,14 @@ use bytes::Bytes;
 
 use super::{
     exchange::{Attempt, AttemptError},
-    http1::{self, Headers, Message, Refusal, Start},
+    http1::{self, Headers, HttpMessage, HttpRefusal, StartLine},
 };
 
 const MAX_RETRY_AFTER: i64 = 3600;
 
 /// A request as it goes onto the wire.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct WebhookRequest {
     /// Each is written on its own, so that it may arrive as a segment of its own.
     pub(super) pieces: Vec<Bytes>,
     /// Between two pieces.
@@ -22,7 +22,7 @@ pub(super) struct Request {
     pub(super) is_complete: bool,
 }
 
-impl Request {
+impl WebhookRequest {
     /// Head and body, one after the other, as Telegram writes them.
     pub(super) fn new(head: Vec<u8>, body: Bytes) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl Request {
 
 /// How much time and space a response may take.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
+pub(super) struct ResponseLimits {
     pub(super) response: Duration,
     pub(super) body: usize,
     /// The largest file whose bytes are kept.
@@ -68,7 +68,7 @@ pub(super) fn head(request_line: &str, headers: &Headers) -> Vec<u8> {
 
 /// What the bot answered.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct BotResponse {
     code: u16,
     reason: String,
     pub(super) headers: Headers,
@@ -76,31 +76,33 @@ pub(super) struct Answer {
     pub(super) keep_alive: bool,
 }
 
-impl Answer {
+impl BotResponse {
     /// A request from the bot is no answer.
-    pub(super) fn from_message(message: Message) -> Result<Self, Refusal> {
-        let Message {
+    pub(super) fn from_message(message: HttpMessage) -> Result<Self, HttpRefusal> {
+        let HttpMessage {
             start,
             headers,
             keep_alive,
             body,
         } = message;
         match start {
-            Start::Response { code, reason } => Ok(Self {
+            StartLine::Response { code, reason } => Ok(Self {
                 code,
                 reason,
                 headers,
                 body,
                 keep_alive,
             }),
-            Start::Request { .. } => Err(Refusal::new(400, "Wrong response from the webhook")),
+            StartLine::Request { .. } => {
+                Err(HttpRefusal::new(400, "Wrong response from the webhook"))
+            }
         }
     }
 }
 
 /// What an answer counts as.
-pub(super) fn attempt(answer: Answer, connection: Option<u64>, elapsed: Duration) -> Attempt {
-    let Answer {
+pub(super) fn attempt(answer: BotResponse, connection: Option<u64>, elapsed: Duration) -> Attempt {
+    let BotResponse {
         code,
         reason,
         headers,

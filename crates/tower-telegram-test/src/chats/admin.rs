@@ -3,19 +3,19 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Kind, People, Reply,
+    ChatKind, MethodResult, People,
     member::{self, Rights},
-    request::{Request, bad},
+    request::{MethodCall, bad},
 };
 use crate::answer::Answer;
 
 impl People {
     /// `banChatMember` and its siblings.
-    pub(super) fn administer(&mut self, r: &Request<'_>) -> Reply {
+    pub(super) fn administer(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let id = self.open(r)?;
         let bot = self.bot.clone();
         if r.method.name == "leaveChat" {
-            if self.chats[&id].kind == Kind::Private {
+            if self.chats[&id].kind == ChatKind::Private {
                 return Err(bad("chat member status can't be changed in private chats"));
             }
             let left = member::new("left", &bot);
@@ -54,7 +54,7 @@ impl People {
     }
 
     /// Lets in who asked to be, or not.
-    fn decide(&mut self, r: &Request<'_>, id: i64, user_id: i64, bot: &Value) -> Reply {
+    fn decide(&mut self, r: &MethodCall<'_>, id: i64, user_id: i64, bot: &Value) -> MethodResult {
         let user = self.user(user_id);
         if let Some(chat) = self.chats.get_mut(&id) {
             let before = chat.requests.len();
@@ -69,7 +69,12 @@ impl People {
         Ok(true.into())
     }
 
-    fn check_administration(&self, r: &Request<'_>, id: i64, user_id: i64) -> Result<(), Answer> {
+    fn check_administration(
+        &self,
+        r: &MethodCall<'_>,
+        id: i64,
+        user_id: i64,
+    ) -> Result<(), Answer> {
         let chat = &self.chats[&id];
         let (right, lack) = match r.method.name {
             "promoteChatMember" | "setChatAdministratorCustomTitle" => {
@@ -83,10 +88,11 @@ impl People {
                 "not enough rights to restrict/unrestrict chat member",
             ),
         };
-        if chat.kind == Kind::Private {
+        if chat.kind == ChatKind::Private {
             return Err(bad("chat member status can't be changed in private chats"));
         }
-        if chat.kind == Kind::Group && r.method.name == "restrictChatMember" && !chat.is_made_up {
+        if chat.kind == ChatKind::Group && r.method.name == "restrictChatMember" && !chat.is_made_up
+        {
             return Err(bad("method is available only for supergroups"));
         }
         if !chat.allows(self.bot_id(), right) {
@@ -107,7 +113,7 @@ impl People {
     }
 }
 
-fn restricted(r: &Request<'_>, user: &Value, current: &Value) -> Value {
+fn restricted(r: &MethodCall<'_>, user: &Value, current: &Value) -> Value {
     let mut restricted = member::new("restricted", user);
     let given = r.get("permissions").and_then(Value::as_object);
     let empty = Map::new();
@@ -130,7 +136,7 @@ fn restricted(r: &Request<'_>, user: &Value, current: &Value) -> Value {
 }
 
 /// Without any right an administrator is a member again.
-fn promoted(r: &Request<'_>, user: &Value) -> Value {
+fn promoted(r: &MethodCall<'_>, user: &Value) -> Value {
     let mut promoted = member::new("administrator", user);
     let mut has_any = false;
     for (name, value) in promoted.as_object_mut().into_iter().flatten() {

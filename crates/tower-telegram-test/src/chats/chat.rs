@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Entry, People,
+    MessageEntry, People,
     member::{self, Rights},
-    request::{Request, bad, forbidden},
+    request::{MethodCall, bad, forbidden},
     topics::Topic,
 };
 use crate::answer::Answer;
@@ -18,14 +18,14 @@ const MAX_MADE_UP: usize = 10_000;
 const SUPERGROUPS: i64 = -1_000_000_000_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Kind {
+pub(in super::super) enum ChatKind {
     Private,
     Group,
     Supergroup,
     Channel,
 }
 
-impl Kind {
+impl ChatKind {
     /// As in `Chat`.
     pub(in super::super) fn name(self) -> &'static str {
         match self {
@@ -48,9 +48,9 @@ impl Kind {
 }
 
 #[derive(Debug)]
-pub(in super::super) struct Chat {
+pub(in super::super) struct ChatState {
     pub(in super::super) id: i64,
-    pub(in super::super) kind: Kind,
+    pub(in super::super) kind: ChatKind,
     /// It came with a call or an update and not by the test's wish: nothing about it is known for sure.
     pub(in super::super) is_made_up: bool,
     /// The `Chat` object.
@@ -59,7 +59,7 @@ pub(in super::super) struct Chat {
     pub(super) details: Map<String, Value>,
     /// Each as `ChatMember`, by the user's id.
     pub(in super::super) members: BTreeMap<i64, Value>,
-    pub(in super::super) messages: BTreeMap<i64, Entry>,
+    pub(in super::super) messages: BTreeMap<i64, MessageEntry>,
     /// By their numbers.
     pub(super) topics: BTreeMap<i64, Topic>,
     pub(super) last_message_id: i64,
@@ -75,8 +75,8 @@ pub(in super::super) struct Chat {
     pub(in super::super) is_deactivated: bool,
 }
 
-impl Chat {
-    pub(in super::super) fn new(id: i64, kind: Kind, mut info: Map<String, Value>) -> Self {
+impl ChatState {
+    pub(in super::super) fn new(id: i64, kind: ChatKind, mut info: Map<String, Value>) -> Self {
         info.insert("id".to_owned(), id.into());
         info.insert("type".to_owned(), kind.name().into());
         Self {
@@ -102,10 +102,10 @@ impl Chat {
     pub(super) fn made_up(chat: &Value) -> Self {
         let id = chat["id"].as_i64().unwrap_or_default();
         let kind = match chat["type"].as_str() {
-            Some("group") => Kind::Group,
-            Some("supergroup") => Kind::Supergroup,
-            Some("channel") => Kind::Channel,
-            Some("private") => Kind::Private,
+            Some("group") => ChatKind::Group,
+            Some("supergroup") => ChatKind::Supergroup,
+            Some("channel") => ChatKind::Channel,
+            Some("private") => ChatKind::Private,
             _ => kind_of(id),
         };
         let info = chat.as_object().cloned().unwrap_or_default();
@@ -140,10 +140,10 @@ impl Chat {
 
     /// Private chats and groups share theirs.
     pub(super) fn has_own_numbers(&self) -> bool {
-        matches!(self.kind, Kind::Supergroup | Kind::Channel)
+        matches!(self.kind, ChatKind::Supergroup | ChatKind::Channel)
     }
 
-    pub(super) fn keep(&mut self, id: i64, entry: Entry) {
+    pub(super) fn keep(&mut self, id: i64, entry: MessageEntry) {
         self.messages.insert(id, entry);
         if self.messages.len() > MAX_MESSAGES {
             self.messages.pop_first();
@@ -161,7 +161,7 @@ impl Chat {
     /// Whether the bot may do it. In chats that are made up it may do everything.
     pub(super) fn allows(&self, bot_id: i64, right: Rights) -> bool {
         self.is_made_up
-            || self.kind == Kind::Private
+            || self.kind == ChatKind::Private
             || self
                 .members
                 .get(&bot_id)
@@ -192,8 +192,8 @@ impl Chat {
         }
         let noun = self.kind.noun();
         match (self.kind, self.status(bot_id)) {
-            (Kind::Private, "kicked") => Some(forbidden("bot was blocked by the user")),
-            (Kind::Private, "left") => {
+            (ChatKind::Private, "kicked") => Some(forbidden("bot was blocked by the user")),
+            (ChatKind::Private, "left") => {
                 Some(forbidden("bot can't initiate conversation with a user"))
             }
             (_, "kicked") => Some(forbidden(&format!("bot was kicked from the {noun}"))),
@@ -203,35 +203,35 @@ impl Chat {
     }
 }
 
-fn kind_of(id: i64) -> Kind {
+fn kind_of(id: i64) -> ChatKind {
     match id {
-        id if id >= 0 => Kind::Private,
-        id if id < SUPERGROUPS => Kind::Supergroup,
-        _ => Kind::Group,
+        id if id >= 0 => ChatKind::Private,
+        id if id < SUPERGROUPS => ChatKind::Supergroup,
+        _ => ChatKind::Group,
     }
 }
 
 impl People {
     /// The chat that `chat_id` names.
-    pub(super) fn chat(&mut self, r: &Request<'_>) -> Result<i64, Answer> {
+    pub(super) fn chat(&mut self, r: &MethodCall<'_>) -> Result<i64, Answer> {
         self.chat_in(r, "chat_id")
     }
 
     /// As well, with the bot in it.
-    pub(super) fn open(&mut self, r: &Request<'_>) -> Result<i64, Answer> {
+    pub(super) fn open(&mut self, r: &MethodCall<'_>) -> Result<i64, Answer> {
         let id = self.chat(r)?;
         let shut = self.chats[&id].shut(self.bot_id());
         shut.map_or(Ok(id), Err)
     }
 
     /// As well, with the right to write into it.
-    pub(super) fn writable(&mut self, r: &Request<'_>) -> Result<i64, Answer> {
+    pub(super) fn writable(&mut self, r: &MethodCall<'_>) -> Result<i64, Answer> {
         let id = self.open(r)?;
         let (chat, bot_id) = (&self.chats[&id], self.bot_id());
-        if chat.kind == Kind::Channel && !chat.allows(bot_id, Rights::POST) {
+        if chat.kind == ChatKind::Channel && !chat.allows(bot_id, Rights::POST) {
             return Err(bad("need administrator rights in the channel chat"));
         }
-        let is_open = chat.is_made_up || chat.kind == Kind::Private;
+        let is_open = chat.is_made_up || chat.kind == ChatKind::Private;
         if !is_open && !chat.may_write(bot_id) {
             return Err(bad("not enough rights to send text messages to the chat"));
         }
@@ -239,7 +239,7 @@ impl People {
     }
 
     /// The chat that an argument names, made up if need be.
-    pub(super) fn chat_in(&mut self, r: &Request<'_>, name: &str) -> Result<i64, Answer> {
+    pub(super) fn chat_in(&mut self, r: &MethodCall<'_>, name: &str) -> Result<i64, Answer> {
         let given = r.get(name);
         let id = match given.map(|given| (given.as_i64(), given.as_str())) {
             Some((Some(id), _)) => id,
@@ -251,7 +251,7 @@ impl People {
                 return Err(bad("chat not found"));
             }
             self.forget_made_up();
-            self.chats.insert(id, Chat::numbered(id));
+            self.chats.insert(id, ChatState::numbered(id));
         }
         Ok(id)
     }
@@ -261,7 +261,7 @@ impl People {
         let name = text.strip_prefix('@').ok_or_else(not_found)?;
         let known = self.chats.values().find(|chat| {
             let user_name = chat.info.get("username").and_then(Value::as_str);
-            chat.kind != Kind::Private
+            chat.kind != ChatKind::Private
                 && user_name.is_some_and(|known| known.eq_ignore_ascii_case(name))
         });
         if let Some(chat) = known {
@@ -272,7 +272,7 @@ impl People {
         }
         let id = channel_id(name);
         let chat = json!({"id": id, "type": "channel", "title": name, "username": name});
-        self.chats.insert(id, Chat::made_up(&chat));
+        self.chats.insert(id, ChatState::made_up(&chat));
         Ok(id)
     }
 

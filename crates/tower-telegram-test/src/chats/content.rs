@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     markup, media, poll,
-    request::{Request, bad},
+    request::{MethodCall, bad},
 };
 use crate::{
     answer::Answer,
@@ -43,7 +43,7 @@ pub(super) fn is_sent(method: &str) -> bool {
 }
 
 /// What a `send…` puts into its message.
-pub(super) fn of(r: &Request<'_>) -> Result<Map<String, Value>, Answer> {
+pub(super) fn of(r: &MethodCall<'_>) -> Result<Map<String, Value>, Answer> {
     let mut content = Map::new();
     match r.method.name {
         "sendMessage" => put_text(r, &mut content)?,
@@ -101,7 +101,7 @@ fn put(content: &mut Map<String, Value>, name: &str, value: Value) {
 }
 
 /// The text of `sendMessage` and `editMessageText`.
-pub(super) fn put_text(r: &Request<'_>, content: &mut Map<String, Value>) -> Result<(), Answer> {
+pub(super) fn put_text(r: &MethodCall<'_>, content: &mut Map<String, Value>) -> Result<(), Answer> {
     let formatted = format::format(r.text("text"), r.text("parse_mode"), r.get("entities"));
     let formatted = formatted.map_err(|problem| bad(&problem))?;
     if formatted.text.is_empty() {
@@ -148,7 +148,10 @@ fn put_formatted(
 }
 
 /// The keyboard below a message, if it is one that belongs to the message.
-pub(super) fn put_markup(r: &Request<'_>, content: &mut Map<String, Value>) -> Result<(), Answer> {
+pub(super) fn put_markup(
+    r: &MethodCall<'_>,
+    content: &mut Map<String, Value>,
+) -> Result<(), Answer> {
     let Some(markup) = r.get("reply_markup") else {
         return Ok(());
     };
@@ -160,7 +163,7 @@ pub(super) fn put_markup(r: &Request<'_>, content: &mut Map<String, Value>) -> R
 }
 
 /// An object of that type with the arguments that have its fields' names.
-fn given(r: &Request<'_>, type_: &'static str) -> Value {
+fn given(r: &MethodCall<'_>, type_: &'static str) -> Value {
     let schema = schema::get();
     let mut object = schema.make(type_, &|_, _| None);
     for (name, value) in &r.params {
@@ -171,17 +174,17 @@ fn given(r: &Request<'_>, type_: &'static str) -> Value {
     object
 }
 
-fn location(r: &Request<'_>) -> Value {
+fn location(r: &MethodCall<'_>) -> Value {
     given(r, "Location")
 }
 
 /// Always the same throw.
-fn dice(r: &Request<'_>) -> Value {
+fn dice(r: &MethodCall<'_>) -> Value {
     let emoji = Some(r.text("emoji")).filter(|emoji| !emoji.is_empty());
     json!({"emoji": emoji.unwrap_or("🎲"), "value": 4})
 }
 
-fn invoice(r: &Request<'_>) -> Result<Value, Answer> {
+fn invoice(r: &MethodCall<'_>) -> Result<Value, Answer> {
     let currency = r.text("currency");
     if currency.len() != 3 || !currency.chars().all(|c| c.is_ascii_uppercase()) {
         return Err(bad("CURRENCY_INVALID"));
@@ -202,7 +205,7 @@ fn invoice(r: &Request<'_>) -> Result<Value, Answer> {
 }
 
 pub(super) fn put_checklist(
-    r: &Request<'_>,
+    r: &MethodCall<'_>,
     content: &mut Map<String, Value>,
 ) -> Result<(), Answer> {
     let Some(mut checklist) = r.get("checklist").cloned() else {

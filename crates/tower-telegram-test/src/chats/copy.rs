@@ -3,15 +3,15 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    People, Reply, content,
+    MethodResult, People, content,
     message::content_of,
-    request::{Request, bad},
+    request::{MethodCall, bad},
 };
 use crate::answer::Answer;
 
 impl People {
     /// `forwardMessage` and `forwardMessages`.
-    pub(super) fn forward(&mut self, r: &Request<'_>) -> Reply {
+    pub(super) fn forward(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let contents = self.originals(r, "forward")?;
         let chat_id = self.writable(r)?;
         let bot = self.bot.clone();
@@ -31,7 +31,7 @@ impl People {
     }
 
     /// `copyMessage` and `copyMessages`.
-    pub(super) fn copy(&mut self, r: &Request<'_>) -> Reply {
+    pub(super) fn copy(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let contents = self.originals(r, "copy")?;
         let chat_id = self.writable(r)?;
         let bot = self.bot.clone();
@@ -55,7 +55,7 @@ impl People {
     }
 
     /// The messages that are to be sent again; `null` for those that can only be made up.
-    fn originals(&mut self, r: &Request<'_>, verb: &str) -> Result<Vec<Value>, Answer> {
+    fn originals(&mut self, r: &MethodCall<'_>, verb: &str) -> Result<Vec<Value>, Answer> {
         let from = self.chat_in(r, "from_chat_id")?;
         let chat = &self.chats[&from];
         let is_one = r.has("message_id");

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    People, Reply, content, media,
+    MethodResult, People, content, media,
     member::Rights,
     message::content_of,
-    request::{Request, bad},
+    request::{MethodCall, bad},
 };
 use crate::answer::Answer;
 
@@ -14,7 +14,7 @@ const NOT_MODIFIED: &str = "message is not modified: specified new message conte
     the same as a current content and reply markup of the message";
 
 impl People {
-    pub(super) fn edit(&mut self, r: &Request<'_>) -> Reply {
+    pub(super) fn edit(&mut self, r: &MethodCall<'_>) -> MethodResult {
         if !r.has("chat_id") {
             return self.edit_inline(r);
         }
@@ -37,7 +37,7 @@ impl People {
         Ok(message)
     }
 
-    fn edit_inline(&mut self, r: &Request<'_>) -> Reply {
+    fn edit_inline(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let id = r.text("inline_message_id");
         if id.is_empty() {
             return Err(bad("message identifier is not specified"));
@@ -56,7 +56,7 @@ impl People {
     /// Changes a message that is known: what it is then.
     fn change(
         &mut self,
-        r: &Request<'_>,
+        r: &MethodCall<'_>,
         chat_id: i64,
         message_id: i64,
         change: &Change,
@@ -88,7 +88,7 @@ impl People {
         Ok(Some(message))
     }
 
-    pub(super) fn delete(&mut self, r: &Request<'_>) -> Reply {
+    pub(super) fn delete(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let chat_id = self.open(r)?;
         let chat = &self.chats[&chat_id];
         let (is_one, bot_id) = (r.has("message_id"), self.bot_id());
@@ -96,7 +96,8 @@ impl People {
             Some(id) => vec![id],
             None => r.integers("message_ids"),
         };
-        let may_delete = chat.kind == super::Kind::Private || chat.allows(bot_id, Rights::DELETE);
+        let may_delete =
+            chat.kind == super::ChatKind::Private || chat.allows(bot_id, Rights::DELETE);
         for id in &ids {
             match chat.messages.get(id) {
                 None if is_one && !chat.is_made_up => {
@@ -146,7 +147,7 @@ const MEDIA: &[&str] = &[
 ];
 
 impl Change {
-    fn read(r: &Request<'_>) -> Result<Self, Answer> {
+    fn read(r: &MethodCall<'_>) -> Result<Self, Answer> {
         let mut content = Map::new();
         content::put_markup(r, &mut content)?;
         let replaces: &[&str] = match r.method.name {
@@ -211,7 +212,7 @@ impl Change {
 }
 
 /// Whether the message is of the kind that the method changes.
-fn check(r: &Request<'_>, message: &Value) -> Result<(), Answer> {
+fn check(r: &MethodCall<'_>, message: &Value) -> Result<(), Answer> {
     let has = |name: &str| !message[name].is_null();
     match r.method.name {
         "editMessageText"

@@ -3,15 +3,15 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Chat, Kind, People, Reply, media,
+    ChatKind, ChatState, MethodResult, People, media,
     member::Rights,
-    request::{Request, bad},
+    request::{MethodCall, bad},
 };
 use crate::{answer::Answer, schema};
 
 impl People {
     /// `getChat` and what changes a chat.
-    pub(super) fn chat_info(&mut self, r: &Request<'_>) -> Reply {
+    pub(super) fn chat_info(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let id = self.open(r)?;
         let bot_id = self.bot_id();
         let chat = &self.chats[&id];
@@ -22,7 +22,7 @@ impl People {
             "setChatPermissions" => "permissions",
             _ => "photo",
         };
-        if chat.kind == Kind::Private {
+        if chat.kind == ChatKind::Private {
             return Err(bad(&format!("can't change private chat {what}")));
         }
         let right = if what == "permissions" {
@@ -42,7 +42,7 @@ impl People {
     }
 
     /// Changes the chat: what the message about it says.
-    fn set_info(&mut self, r: &Request<'_>, id: i64) -> Result<Map<String, Value>, Answer> {
+    fn set_info(&mut self, r: &MethodCall<'_>, id: i64) -> Result<Map<String, Value>, Answer> {
         let mut service = Map::new();
         let Some(chat) = self.chats.get_mut(&id) else {
             return Ok(service);
@@ -96,7 +96,7 @@ impl People {
     }
 
     /// `pinChatMessage` and its siblings.
-    pub(super) fn pin(&mut self, r: &Request<'_>) -> Reply {
+    pub(super) fn pin(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let id = self.open(r)?;
         let bot_id = self.bot_id();
         let verb = if r.method.name == "pinChatMessage" {
@@ -143,7 +143,7 @@ impl People {
     }
 }
 
-impl Chat {
+impl ChatState {
     /// Takes over fields of `Chat`.
     pub(in super::super) fn set_info(&mut self, info: impl IntoIterator<Item = (String, Value)>) {
         self.info.extend(info);

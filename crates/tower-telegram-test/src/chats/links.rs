@@ -3,18 +3,18 @@
 use serde_json::{Value, json};
 
 use super::{
-    Kind, People, Reply,
+    ChatKind, MethodResult, People,
     member::Rights,
-    request::{Request, bad},
+    request::{MethodCall, bad},
 };
 use crate::answer::Answer;
 
 impl People {
     /// `createChatInviteLink` and its siblings.
-    pub(super) fn invite_link(&mut self, r: &Request<'_>) -> Reply {
+    pub(super) fn invite_link(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let id = self.open(r)?;
         let chat = &self.chats[&id];
-        if chat.kind == Kind::Private {
+        if chat.kind == ChatKind::Private {
             return Err(bad("can't invite members to a private chat"));
         }
         if !chat.allows(self.bot_id(), Rights::INVITE) {
@@ -37,7 +37,7 @@ impl People {
         }
     }
 
-    fn new_link(&mut self, r: &Request<'_>, id: i64, is_primary: bool) -> Value {
+    fn new_link(&mut self, r: &MethodCall<'_>, id: i64, is_primary: bool) -> Value {
         let number = self.next_id();
         let mut link = json!({
             "invite_link": format!("https://t.me/+test{number}"), "creator": self.bot,
@@ -57,7 +57,7 @@ impl People {
         link
     }
 
-    fn change_link(&mut self, r: &Request<'_>, id: i64) -> Result<Value, Answer> {
+    fn change_link(&mut self, r: &MethodCall<'_>, id: i64) -> Result<Value, Answer> {
         let bot = self.bot.clone();
         let Some(chat) = self.chats.get_mut(&id) else {
             return Err(bad("chat not found"));
@@ -83,7 +83,7 @@ impl People {
     }
 }
 
-fn set(r: &Request<'_>, link: &mut Value) {
+fn set(r: &MethodCall<'_>, link: &mut Value) {
     for name in [
         "name",
         "expire_date",

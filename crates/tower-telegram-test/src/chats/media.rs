@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    People, Reply, content,
-    request::{Request, bad},
+    MethodResult, People, content,
+    request::{MethodCall, bad},
 };
 use crate::{
     answer::Answer,
@@ -29,7 +29,7 @@ const MEDIA: [(&str, &str, &str, &str); 11] = [
 ];
 
 /// Puts the media of `sendPhoto` and its siblings into a message.
-pub(super) fn put(r: &Request<'_>, method: &str, content: &mut Map<String, Value>) {
+pub(super) fn put(r: &MethodCall<'_>, method: &str, content: &mut Map<String, Value>) {
     let mut uploaded = None;
     for (_, field, type_, argument) in MEDIA.into_iter().filter(|media| media.0 == method) {
         let given = r.text(argument);
@@ -50,7 +50,7 @@ pub(super) fn put(r: &Request<'_>, method: &str, content: &mut Map<String, Value
 }
 
 /// What says that it was uploaded must be; and where ids must be known, each must have been given out.
-pub(super) fn check(r: &Request<'_>, is_strict: bool) -> Result<(), Answer> {
+pub(super) fn check(r: &MethodCall<'_>, is_strict: bool) -> Result<(), Answer> {
     let is_known = |id: &str| !is_strict || r.state.files.is_known(id);
     for file in schema::get().files(r.method, &r.params) {
         match file {
@@ -76,7 +76,7 @@ fn is_text(name: &str) -> bool {
 }
 
 /// What an `InputMedia` puts into a message.
-pub(super) fn of_item(r: &Request<'_>, item: &Value) -> Result<Map<String, Value>, Answer> {
+pub(super) fn of_item(r: &MethodCall<'_>, item: &Value) -> Result<Map<String, Value>, Answer> {
     let kind = item["type"].as_str().unwrap_or_default();
     let type_ = match kind {
         "photo" => "PhotoSize",
@@ -111,7 +111,7 @@ pub(super) fn of_item(r: &Request<'_>, item: &Value) -> Result<Map<String, Value
 }
 
 /// The `PaidMediaInfo` of `sendPaidMedia`.
-pub(super) fn paid(r: &Request<'_>) -> Result<Value, Answer> {
+pub(super) fn paid(r: &MethodCall<'_>) -> Result<Value, Answer> {
     let items = r.get("media").and_then(Value::as_array);
     let mut media = Vec::new();
     for item in items.into_iter().flatten() {
@@ -127,7 +127,7 @@ pub(super) fn paid(r: &Request<'_>) -> Result<Value, Answer> {
 }
 
 /// A file that was uploaded, is known, or is made up, as an object of that type.
-pub(super) fn file(r: &Request<'_>, type_: &'static str, kind: &str, given: &str) -> Value {
+pub(super) fn file(r: &MethodCall<'_>, type_: &'static str, kind: &str, given: &str) -> Value {
     let schema = schema::get();
     let mut file = schema.make(type_, &|_, _| None);
     let files = &r.state.files;
@@ -165,7 +165,7 @@ fn unknown(id: &str) -> Value {
 
 impl People {
     /// `getFile`: a file that is known, or else one that could be.
-    pub(super) fn get_file(&self, r: &Request<'_>) -> Reply {
+    pub(super) fn get_file(&self, r: &MethodCall<'_>) -> MethodResult {
         let id = r.text("file_id");
         if let Some(file) = r.state.files.describe(id) {
             let is_large = file["file_size"].as_u64() > Some(r.state.max_download);

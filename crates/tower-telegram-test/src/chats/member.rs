@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    People, Reply,
-    request::{Request, bad},
+    MethodResult, People,
+    request::{MethodCall, bad},
 };
 use crate::schema;
 
@@ -78,7 +78,7 @@ pub(in super::super) fn new(status: &str, user: &Value) -> Value {
 
 impl People {
     /// `getChatMember` and its siblings.
-    pub(super) fn members(&mut self, r: &Request<'_>) -> Reply {
+    pub(super) fn members(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let id = self.open(r)?;
         let chat = &self.chats[&id];
         Ok(match r.method.name {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Chat, Kind, People};
+use super::{ChatKind, ChatState, People};
 
 /// A message as the bot sees it, and what it doesn't see.
 #[derive(Clone, Debug)]
-pub(in super::super) struct Entry {
+pub(in super::super) struct MessageEntry {
     pub(in super::super) message: Value,
     /// Its place among all messages of all chats; 0 if it came with an update that a test made up.
     pub(in super::super) sequence: u64,
@@ -21,7 +21,7 @@ pub(in super::super) struct Entry {
     pub(in super::super) invoice: Option<Value>,
 }
 
-impl Entry {
+impl MessageEntry {
     pub(super) fn new(message: Value, sequence: u64, is_bots: bool) -> Self {
         Self {
             message,
@@ -88,7 +88,7 @@ impl People {
         let chat = self
             .chats
             .entry(chat_id)
-            .or_insert_with(|| Chat::made_up(&json!({"id": chat_id})));
+            .or_insert_with(|| ChatState::made_up(&json!({"id": chat_id})));
         let counter = if chat.has_own_numbers() {
             &mut chat.last_message_id
         } else {
@@ -98,7 +98,7 @@ impl People {
         let id = *counter;
         let mut message = Map::new();
         message.insert("message_id".to_owned(), id.into());
-        if chat.kind == Kind::Channel {
+        if chat.kind == ChatKind::Channel {
             message.insert("sender_chat".to_owned(), chat.value());
         } else {
             message.insert("from".to_owned(), from.clone());
@@ -107,11 +107,11 @@ impl People {
         message.insert("date".to_owned(), self.clock.unix().into());
         message.extend(content);
         let message = Value::Object(message);
-        chat.keep(id, Entry::new(message.clone(), sequence, is_bots));
+        chat.keep(id, MessageEntry::new(message.clone(), sequence, is_bots));
         message
     }
 
-    pub(in super::super) fn entry(&self, chat_id: i64, message_id: i64) -> Option<&Entry> {
+    pub(in super::super) fn entry(&self, chat_id: i64, message_id: i64) -> Option<&MessageEntry> {
         self.chats.get(&chat_id)?.messages.get(&message_id)
     }
 
@@ -119,7 +119,7 @@ impl People {
         &mut self,
         chat_id: i64,
         message_id: i64,
-    ) -> Option<&mut Entry> {
+    ) -> Option<&mut MessageEntry> {
         self.chats.get_mut(&chat_id)?.messages.get_mut(&message_id)
     }
 
@@ -146,7 +146,7 @@ impl People {
     }
 
     /// All messages in the order in which they were sent.
-    pub(in super::super) fn all_messages(&self) -> Vec<&Entry> {
+    pub(in super::super) fn all_messages(&self) -> Vec<&MessageEntry> {
         let chats = self.chats.values();
         let mut all: Vec<_> = chats.flat_map(|chat| chat.messages.values()).collect();
         all.sort_by_key(|entry| entry.sequence);

@@ -29,36 +29,36 @@ use std::{
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
-use self::request::{Request, bad};
+use self::request::{MethodCall, bad};
 pub(super) use self::{
-    chat::{Chat, Kind},
+    chat::{ChatKind, ChatState},
     copy::origin,
     inline::Choice,
     markup::buttons,
     member::{is_in, new as new_member},
-    message::{Entry, content_of},
+    message::{MessageEntry, content_of},
     queries::Query,
 };
 use super::{
     answer::Answer,
     args::Args,
     clock::Clock,
-    schema::{self, Method},
+    schema::{self, MethodSchema},
     state::State,
     typed,
 };
 use tower_telegram_types::types::Message;
 
 /// The world's answer to a call: its result, or why there is none.
-type Reply = Result<Value, Answer>;
+type MethodResult = Result<Value, Answer>;
 
 #[derive(Debug)]
-pub(super) struct World {
+pub(super) struct Chats {
     people: Mutex<People>,
     changed: watch::Sender<()>,
 }
 
-impl World {
+impl Chats {
     pub(super) fn new(bot: Value, is_strict: bool, clock: Clock) -> Self {
         Self {
             people: Mutex::new(People::new(bot, is_strict, clock)),
@@ -84,12 +84,12 @@ impl World {
     }
 
     /// What the method answers.
-    pub(super) fn answer(&self, state: &State, method: &Method, args: &Args) -> Answer {
+    pub(super) fn answer(&self, state: &State, method: &MethodSchema, args: &Args) -> Answer {
         let params = match schema::get().read(method, &args.params, &args.files) {
             Ok(params) => params,
             Err(problem) => return bad(&problem),
         };
-        let request = Request {
+        let request = MethodCall {
             state,
             method,
             params,
@@ -118,7 +118,7 @@ pub(super) struct People {
     is_strict: bool,
     /// By id; without those that were made up on the way.
     pub(super) users: HashMap<i64, Value>,
-    pub(super) chats: HashMap<i64, Chat>,
+    pub(super) chats: HashMap<i64, ChatState>,
     /// The highest of all private chats and groups, which share their numbers.
     last_message_id: i64,
     /// How many messages there have been, over all chats.
@@ -177,7 +177,7 @@ impl People {
         known.unwrap_or_else(|| json!({"id": id, "is_bot": false, "first_name": "Ada"}))
     }
 
-    fn answer(&mut self, r: &Request<'_>) -> Reply {
+    fn answer(&mut self, r: &MethodCall<'_>) -> MethodResult {
         match r.method.name {
             "getMe" => Ok(self.me(r)),
             "getFile" => self.get_file(r),
@@ -237,7 +237,7 @@ impl People {
         }
     }
 
-    fn me(&self, r: &Request<'_>) -> Value {
+    fn me(&self, r: &MethodCall<'_>) -> Value {
         let mut me = self.bot.clone();
         for (name, is_on) in [
             ("can_join_groups", true),
@@ -257,7 +257,7 @@ impl People {
     }
 
     /// A method without a life of its own here: a value that fits, with the call's own arguments in it.
-    fn other(&mut self, r: &Request<'_>) -> Reply {
+    fn other(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let is_for_chat = r
             .method
             .params
@@ -320,7 +320,7 @@ impl People {
         let made_up = self
             .chats
             .entry(chat_id)
-            .or_insert_with(|| Chat::made_up(chat));
+            .or_insert_with(|| ChatState::made_up(chat));
         if made_up.has_own_numbers() {
             made_up.last_message_id = made_up.last_message_id.max(id);
         } else {
@@ -329,7 +329,7 @@ impl People {
         let is_whole = || typed::read::<Message>("a Message", message).is_ok();
         if !made_up.messages.contains_key(&id) && is_whole() {
             let is_bots = message["from"]["id"].as_i64() == self.bot["id"].as_i64();
-            made_up.keep(id, Entry::observed(message.clone(), is_bots));
+            made_up.keep(id, MessageEntry::observed(message.clone(), is_bots));
         }
     }
 }

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{
-    People, Reply,
-    request::{Request, bad},
+    MethodResult, People,
+    request::{MethodCall, bad},
 };
 use crate::answer::Answer;
 
 /// The poll of `sendPoll`.
-pub(super) fn new(r: &Request<'_>) -> Result<Value, Answer> {
+pub(super) fn new(r: &MethodCall<'_>) -> Result<Value, Answer> {
     let question = r.text("question").trim();
     if question.is_empty() {
         return Err(bad("poll question must be non-empty"));
@@ -59,7 +59,7 @@ pub(super) fn new(r: &Request<'_>) -> Result<Value, Answer> {
 }
 
 impl People {
-    pub(super) fn stop_poll(&mut self, r: &Request<'_>) -> Reply {
+    pub(super) fn stop_poll(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let chat_id = self.open(r)?;
         let id = r.integer("message_id").unwrap_or_default();
         let is_made_up = self.chats[&chat_id].is_made_up;

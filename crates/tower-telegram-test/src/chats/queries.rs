@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    People, Reply, markup,
-    request::{Request, bad},
+    MethodResult, People, markup,
+    request::{MethodCall, bad},
 };
 
 /// A query, until it is answered and after.
@@ -43,7 +43,7 @@ impl People {
     }
 
     /// `answerCallbackQuery` and its siblings.
-    pub(super) fn answer_query(&mut self, r: &Request<'_>) -> Reply {
+    pub(super) fn answer_query(&mut self, r: &MethodCall<'_>) -> MethodResult {
         check(r)?;
         let name = r.method.params.first().map_or("", |param| param.name);
         let (is_strict, now) = (self.is_strict(), self.clock.now());
@@ -66,7 +66,7 @@ fn life(kind: &str) -> Duration {
     })
 }
 
-fn check(r: &Request<'_>) -> Result<(), crate::answer::Answer> {
+fn check(r: &MethodCall<'_>) -> Result<(), crate::answer::Answer> {
     match r.method.name {
         "answerCallbackQuery" if r.text("text").chars().count() > 200 => {
             Err(bad("MESSAGE_TOO_LONG"))

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{
-    People, Reply,
-    request::{Request, bad},
+    MethodResult, People,
+    request::{MethodCall, bad},
 };
 
 impl People {
-    pub(super) fn set_reaction(&mut self, r: &Request<'_>) -> Reply {
+    pub(super) fn set_reaction(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let chat_id = self.open(r)?;
         let id = r.integer("message_id").unwrap_or_default();
         let reactions = r.get("reaction").cloned().unwrap_or_else(|| json!([]));

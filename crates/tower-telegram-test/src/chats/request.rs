@@ -2,17 +2,17 @@
 
 use serde_json::{Map, Value};
 
-use crate::{answer::Answer, args::Args, call::UploadedFile, schema::Method, state::State};
+use crate::{answer::Answer, args::Args, call::UploadedFile, schema::MethodSchema, state::State};
 
-pub(super) struct Request<'a> {
+pub(super) struct MethodCall<'a> {
     pub(super) state: &'a State,
-    pub(super) method: &'a Method,
+    pub(super) method: &'a MethodSchema,
     /// With the types of the schema, and without what isn't in it.
     pub(super) params: Map<String, Value>,
     pub(super) args: &'a Args,
 }
 
-impl Request<'_> {
+impl MethodCall<'_> {
     pub(super) fn has(&self, name: &str) -> bool {
         self.params.contains_key(name)
     }

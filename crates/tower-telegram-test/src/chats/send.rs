@@ -3,13 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    People, Reply, content, media,
-    request::{Request, bad},
+    MethodResult, People, content, media,
+    request::{MethodCall, bad},
 };
 use crate::answer::Answer;
 
 impl People {
-    pub(super) fn send(&mut self, r: &Request<'_>) -> Reply {
+    pub(super) fn send(&mut self, r: &MethodCall<'_>) -> MethodResult {
         // As on the server, markup is read before the chat is looked for.
         let mut content = content::of(r)?;
         content::put_markup(r, &mut content)?;
@@ -22,7 +22,7 @@ impl People {
         Ok(message)
     }
 
-    pub(super) fn send_album(&mut self, r: &Request<'_>) -> Reply {
+    pub(super) fn send_album(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let items = r.get("media").and_then(Value::as_array);
         let items = items.map(Vec::as_slice).unwrap_or_default();
         match items.len() {
@@ -49,7 +49,7 @@ impl People {
     /// Puts in what the message answers and which topic it belongs to.
     pub(super) fn put_place(
         &mut self,
-        r: &Request<'_>,
+        r: &MethodCall<'_>,
         chat_id: i64,
         content: &mut Map<String, Value>,
     ) -> Result<(), Answer> {
@@ -59,7 +59,7 @@ impl People {
 
     fn put_answered(
         &self,
-        r: &Request<'_>,
+        r: &MethodCall<'_>,
         chat_id: i64,
         content: &mut Map<String, Value>,
     ) -> Result<(), Answer> {
@@ -88,7 +88,7 @@ impl People {
         Err(bad("message to be replied not found"))
     }
 
-    fn show_keyboard(&mut self, r: &Request<'_>, chat_id: i64) {
+    fn show_keyboard(&mut self, r: &MethodCall<'_>, chat_id: i64) {
         let Some(markup) = r.get("reply_markup") else {
             return;
         };
@@ -101,7 +101,7 @@ impl People {
         }
     }
 
-    fn note_invoice(&mut self, r: &Request<'_>, chat_id: i64, message: &Value) {
+    fn note_invoice(&mut self, r: &MethodCall<'_>, chat_id: i64, message: &Value) {
         if r.method.name != "sendInvoice" {
             return;
         }

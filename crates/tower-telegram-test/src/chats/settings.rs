@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{People, request::Request};
+use super::{People, request::MethodCall};
 
 /// The setters, what each takes, and what its getter's object calls it.
 const SETTINGS: [(&str, &str, &str); 6] = [
@@ -34,7 +34,7 @@ fn find(method: &str) -> Option<(&'static str, &'static str, &'static str)> {
 
 impl People {
     /// Sets, deletes or gives back what was set for the same scope, language or chat.
-    pub(super) fn setting(&mut self, r: &Request<'_>) -> Value {
+    pub(super) fn setting(&mut self, r: &MethodCall<'_>) -> Value {
         let Some((name, argument, field)) = find(r.method.name) else {
             return true.into();
         };
@@ -60,7 +60,7 @@ impl People {
     }
 }
 
-fn default(r: &Request<'_>, name: &str) -> Value {
+fn default(r: &MethodCall<'_>, name: &str) -> Value {
     match name {
         "MyCommands" => json!([]),
         "MyName" => "Test bot".into(),

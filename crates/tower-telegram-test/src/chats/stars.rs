@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    People, Reply,
-    request::{Request, bad},
+    MethodResult, People,
+    request::{MethodCall, bad},
 };
 
 /// What `getStarTransactions` gives out at once.
@@ -27,7 +27,7 @@ impl People {
     }
 
     /// `getStarTransactions` and its siblings.
-    pub(super) fn stars(&mut self, r: &Request<'_>) -> Reply {
+    pub(super) fn stars(&mut self, r: &MethodCall<'_>) -> MethodResult {
         match r.method.name {
             "getMyStarBalance" => Ok(json!({"amount": self.balance()})),
             "refundStarPayment" => self.refund(r),
@@ -36,7 +36,7 @@ impl People {
     }
 
     /// The oldest first.
-    fn transactions(&self, r: &Request<'_>) -> Reply {
+    fn transactions(&self, r: &MethodCall<'_>) -> MethodResult {
         let limit = r.integer("limit").unwrap_or(MOST);
         if !(1..=MOST).contains(&limit) {
             return Err(bad("LIMIT_INVALID"));
@@ -57,7 +57,7 @@ impl People {
     }
 
     /// Gives a payment back, which is said in the private chat.
-    fn refund(&mut self, r: &Request<'_>) -> Reply {
+    fn refund(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let id = r.text("telegram_payment_charge_id");
         let user_id = r.integer("user_id").unwrap_or_default();
         let is_it = |transaction: &&Value, side: &str| {

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Chat, People, Reply,
+    ChatState, MethodResult, People,
     member::Rights,
-    request::{Request, bad},
+    request::{MethodCall, bad},
 };
 use crate::answer::Answer;
 
@@ -51,7 +51,7 @@ impl Topic {
     }
 
     /// Takes over what an edit says: what it has changed.
-    fn edit(&mut self, r: &Request<'_>) -> Map<String, Value> {
+    fn edit(&mut self, r: &MethodCall<'_>) -> Map<String, Value> {
         let mut changed = Map::new();
         if let Some(name) = Some(r.text("name")).filter(|name| !name.is_empty())
             && name != self.name
@@ -71,7 +71,7 @@ impl Topic {
     }
 
     /// Does what a method says: the kind and the content of the message about it, unless nothing changes.
-    fn change(&mut self, r: &Request<'_>) -> Option<(&'static str, Value)> {
+    fn change(&mut self, r: &MethodCall<'_>) -> Option<(&'static str, Value)> {
         let name = r.method.name;
         if name.starts_with("edit") {
             let changed = self.edit(r);
@@ -97,7 +97,7 @@ impl Topic {
     }
 }
 
-impl Chat {
+impl ChatState {
     /// Makes it a forum.
     pub(in super::super) fn open_topics(&mut self) {
         self.set_info([("is_forum".to_owned(), true.into())]);
@@ -168,7 +168,7 @@ impl Chat {
 
 impl People {
     /// `createForumTopic` and its siblings.
-    pub(super) fn topic(&mut self, r: &Request<'_>) -> Reply {
+    pub(super) fn topic(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let id = self.open(r)?;
         let bot_id = self.bot_id();
         let Some(chat) = self.chats.get_mut(&id).filter(|chat| chat.is_forum()) else {
@@ -201,7 +201,7 @@ impl People {
         Ok(true.into())
     }
 
-    fn change_topic(&mut self, r: &Request<'_>, id: i64, thread: i64) -> Result<(), Answer> {
+    fn change_topic(&mut self, r: &MethodCall<'_>, id: i64, thread: i64) -> Result<(), Answer> {
         let Some(chat) = self.chats.get_mut(&id) else {
             return Ok(());
         };
@@ -221,7 +221,7 @@ impl People {
         Ok(())
     }
 
-    fn create_topic(&mut self, r: &Request<'_>, chat_id: i64) -> Reply {
+    fn create_topic(&mut self, r: &MethodCall<'_>, chat_id: i64) -> MethodResult {
         let name = r.text("name");
         if name.is_empty() || name.chars().count() > 128 {
             return Err(bad("TOPIC_TITLE_EMPTY"));
@@ -266,7 +266,7 @@ impl People {
     /// Puts a message into the topic that a call names, or that of the message that it answers.
     pub(super) fn put_topic(
         &self,
-        r: &Request<'_>,
+        r: &MethodCall<'_>,
         chat_id: i64,
         content: &mut Map<String, Value>,
     ) -> Result<(), Answer> {

@@ -9,7 +9,7 @@ use std::io;
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::body::{Body, Framing};
+use super::body::{Framing, HttpBody};
 
 #[cfg(test)]
 mod tests;
@@ -22,8 +22,8 @@ const MAX_HEAD: usize = 1 << 18;
 pub(super) type Headers = Vec<(String, Bytes)>;
 
 #[derive(Debug)]
-pub(super) struct Message {
-    pub(super) start: Start,
+pub(super) struct HttpMessage {
+    pub(super) start: StartLine,
     pub(super) headers: Headers,
     /// Whether the sender means to keep the connection.
     pub(super) keep_alive: bool,
@@ -32,19 +32,19 @@ pub(super) struct Message {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Start {
+pub(super) enum StartLine {
     Request { target: Vec<u8> },
     Response { code: u16, reason: String },
 }
 
 /// Why a message can't be read: the status that the server writes back before it closes, and its words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct HttpRefusal {
     pub(super) code: u16,
     pub(super) reason: String,
 }
 
-impl Refusal {
+impl HttpRefusal {
     pub(super) fn new(code: u16, reason: impl Into<String>) -> Self {
         Self {
             code,
@@ -64,15 +64,15 @@ impl Refusal {
 }
 
 #[derive(Debug)]
-pub(super) enum ReadError {
+pub(super) enum HttpReadError {
     /// The other side closed the connection.
     Closed,
     Io(io::Error),
-    Refused(Refusal),
+    Refused(HttpRefusal),
 }
 
-impl From<Refusal> for ReadError {
-    fn from(refusal: Refusal) -> Self {
+impl From<HttpRefusal> for HttpReadError {
+    fn from(refusal: HttpRefusal) -> Self {
         Self::Refused(refusal)
     }
 }
@@ -90,12 +90,12 @@ pub(super) async fn read<R>(
     io: &mut R,
     buffer: &mut BytesMut,
     max_body: usize,
-) -> Result<Message, ReadError>
+) -> Result<HttpMessage, HttpReadError>
 where
     R: AsyncRead + Unpin,
 {
     let (head, body) = read_head(io, buffer, max_body).await?;
-    Ok(Message {
+    Ok(HttpMessage {
         start: head.start,
         headers: head.headers,
         keep_alive: head.keep_alive,
@@ -108,7 +108,7 @@ pub(super) async fn read_head<R>(
     io: &mut R,
     buffer: &mut BytesMut,
     max_body: usize,
-) -> Result<(Head, Body), ReadError>
+) -> Result<(HttpHead, HttpBody), HttpReadError>
 where
     R: AsyncRead + Unpin,
 {
@@ -119,7 +119,7 @@ where
             break head;
         }
         if buffer.len() > MAX_HEAD {
-            return Err(Refusal::new(
+            return Err(HttpRefusal::new(
                 431,
                 "Request Header Fields Too Large: total headers size exceeded",
             )
@@ -132,15 +132,15 @@ where
     Ok((head, body))
 }
 
-fn body(headers: &Headers, max_body: usize) -> Result<Body, Refusal> {
+fn body(headers: &Headers, max_body: usize) -> Result<HttpBody, HttpRefusal> {
     let text =
         |name| last(headers, name).map(|value| String::from_utf8_lossy(value).to_ascii_lowercase());
-    let kind = Kind::of(&text("content-type").unwrap_or_default());
+    let kind = BodyKind::of(&text("content-type").unwrap_or_default());
     let limit = match kind {
-        Kind::Form | Kind::Json => max_body.min(MAX_ARGUMENTS),
-        Kind::Multipart | Kind::Other => max_body,
+        BodyKind::Form | BodyKind::Json => max_body.min(MAX_ARGUMENTS),
+        BodyKind::Multipart | BodyKind::Other => max_body,
     };
-    let mut body = Body {
+    let mut body = HttpBody {
         framing: Framing::Length(last(headers, "content-length").map_or(0, leading_digits)),
         is_compressed: false,
         kind,
@@ -156,7 +156,7 @@ fn body(headers: &Headers, max_body: usize) -> Result<Body, Refusal> {
         "chunked" => body.framing = Framing::Chunked,
         _ => {
             let reason = "Unimplemented: unsupported transfer-encoding";
-            return Err(Refusal::new(501, reason));
+            return Err(HttpRefusal::new(501, reason));
         }
     }
     match text("content-encoding").as_deref() {
@@ -164,7 +164,7 @@ fn body(headers: &Headers, max_body: usize) -> Result<Body, Refusal> {
         Some("gzip" | "deflate") => body.is_compressed = true,
         Some(_) => {
             let reason = "Unsupported Media Type: unsupported content-encoding";
-            return Err(Refusal::new(415, reason));
+            return Err(HttpRefusal::new(415, reason));
         }
     }
     Ok(body)
@@ -172,14 +172,14 @@ fn body(headers: &Headers, max_body: usize) -> Result<Body, Refusal> {
 
 /// How the server reads arguments from a body: decided by what the content type *contains*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum BodyKind {
     Json,
     Form,
     Multipart,
     Other,
 }
 
-impl Kind {
+impl BodyKind {
     pub(super) fn of(lower_case_content_type: &str) -> Self {
         if lower_case_content_type.contains("multipart/form-data") {
             Self::Multipart
@@ -194,22 +194,22 @@ impl Kind {
 }
 
 #[derive(Debug)]
-pub(super) struct Head {
-    pub(super) start: Start,
+pub(super) struct HttpHead {
+    pub(super) start: StartLine,
     pub(super) headers: Headers,
     keep_alive: bool,
 }
 
 /// `head` ends in the line break of its last header.
-fn parse_head(head: &Bytes) -> Result<Head, Refusal> {
+fn parse_head(head: &Bytes) -> Result<HttpHead, HttpRefusal> {
     let line_end = find(head, b"\r\n").unwrap_or(head.len());
     let line = &head[..line_end];
     let (first, rest) = split_once(line, b' ');
     let (start, version) = if first == b"GET" || first == b"POST" {
         let at = rest.iter().rposition(|&b| b == b' ');
-        let at = at.ok_or_else(|| Refusal::new(400, "Bad Request: wrong request line"))?;
+        let at = at.ok_or_else(|| HttpRefusal::new(400, "Bad Request: wrong request line"))?;
         (
-            Start::Request {
+            StartLine::Request {
                 target: rest[..at].to_vec(),
             },
             &rest[at + 1..],
@@ -218,19 +218,19 @@ fn parse_head(head: &Bytes) -> Result<Head, Refusal> {
         let (code, reason) = split_once(rest, b' ');
         let code = u16::try_from(leading_digits(code)).unwrap_or(0);
         (
-            Start::Response {
+            StartLine::Response {
                 code,
                 reason: String::from_utf8_lossy(reason).into_owned(),
             },
             first,
         )
     } else {
-        return Err(Refusal::new(501, "Not Implemented"));
+        return Err(HttpRefusal::new(501, "Not Implemented"));
     };
     let mut keep_alive = match version {
         b"HTTP/1.1" => true,
         b"HTTP/1.0" => false,
-        _ => return Err(Refusal::new(505, "HTTP Version Not Supported")),
+        _ => return Err(HttpRefusal::new(505, "HTTP Version Not Supported")),
     };
 
     let mut headers = Headers::new();
@@ -255,27 +255,27 @@ fn parse_head(head: &Bytes) -> Result<Head, Refusal> {
         headers.push((name, value));
         at = end + 2;
     }
-    Ok(Head {
+    Ok(HttpHead {
         start,
         headers,
         keep_alive,
     })
 }
 
-pub(super) async fn fill<R>(io: &mut R, buffer: &mut BytesMut) -> Result<(), ReadError>
+pub(super) async fn fill<R>(io: &mut R, buffer: &mut BytesMut) -> Result<(), HttpReadError>
 where
     R: AsyncRead + Unpin,
 {
     buffer.reserve(16 << 10);
     match io.read_buf(buffer).await {
-        Ok(0) => Err(ReadError::Closed),
+        Ok(0) => Err(HttpReadError::Closed),
         Ok(_) => Ok(()),
-        Err(error) => Err(ReadError::Io(error)),
+        Err(error) => Err(HttpReadError::Io(error)),
     }
 }
 
-fn bad_request() -> Refusal {
-    Refusal::new(400, "Bad Request")
+fn bad_request() -> HttpRefusal {
+    HttpRefusal::new(400, "Bad Request")
 }
 
 fn last<'a>(headers: &'a Headers, name: &str) -> Option<&'a [u8]> {

@@ -12,13 +12,13 @@ fn read_all(input: &[u8]) -> (Result<(u16, Bytes), Option<u16>>, Bytes) {
         .build()
         .unwrap();
     let result = match runtime.block_on(read(&mut input, &mut buffer, MAX)) {
-        Ok(Message {
-            start: Start::Response { code, .. },
+        Ok(HttpMessage {
+            start: StartLine::Response { code, .. },
             body,
             ..
         }) => Ok((code, body)),
         Ok(message) => panic!("not a response: {message:?}"),
-        Err(ReadError::Refused(refusal)) => Err(Some(refusal.code)),
+        Err(HttpReadError::Refused(refusal)) => Err(Some(refusal.code)),
         Err(_) => Err(None),
     };
     (result, buffer.freeze())
@@ -146,7 +146,7 @@ fn a_header_may_go_on_in_the_next_line() {
     assert!(head.keep_alive);
     assert_eq!(
         head.start,
-        Start::Response {
+        StartLine::Response {
             code: 204,
             reason: "No Content".into()
         }

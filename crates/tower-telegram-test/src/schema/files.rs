@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Method, Schema, list_of};
+use super::{MethodSchema, Schema, list_of};
 
 /// What stands for a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ impl Schema {
     /// is passed over by the server.
     pub(in super::super) fn files<'a>(
         &self,
-        method: &Method,
+        method: &MethodSchema,
         params: &'a Map<String, Value>,
     ) -> Vec<FileArgument<'a>> {
         let mut files = Vec::new();

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Field, Schema, list_of};
+use super::{FieldSchema, Schema, list_of};
 
 /// What a value is made with, where something better is known than what the schema says: for a field's
 /// type and name.
@@ -46,7 +46,7 @@ impl Schema {
         Value::Object(made.collect::<Map<_, _>>())
     }
 
-    fn make_field(&self, field: &Field, given: Given<'_>) -> Value {
+    fn make_field(&self, field: &FieldSchema, given: Given<'_>) -> Value {
         match field.value {
             Some(value) if field.type_ == "Integer" => {
                 value.parse::<i64>().map_or(json!(1), Value::from)

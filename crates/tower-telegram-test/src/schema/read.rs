@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Field, Method, Schema, list_of};
+use super::{FieldSchema, MethodSchema, Schema, list_of};
 use crate::{args, call::UploadedFile};
 
 /// What is wrong with a value, in the server's words.
@@ -13,7 +13,7 @@ impl Schema {
     /// `null`. A file that was uploaded in the field of its argument stands in it as `attach://`.
     pub(in super::super) fn read(
         &self,
-        method: &Method,
+        method: &MethodSchema,
         params: &Map<String, Value>,
         files: &[UploadedFile],
     ) -> Result<Map<String, Value>, Problem> {
@@ -37,7 +37,7 @@ impl Schema {
     }
 
     /// As the server: out of JSON, out of a string with JSON in it, and numbers out of strings.
-    fn read_argument(&self, param: &Field, value: &Value) -> Result<Value, Problem> {
+    fn read_argument(&self, param: &FieldSchema, value: &Value) -> Result<Value, Problem> {
         let text = args::text(value);
         match param.type_ {
             "Boolean" | "True" => Ok(["true", "yes", "1"]
@@ -182,7 +182,7 @@ fn words(type_: &str) -> String {
 }
 
 /// What the server says if an argument is missing; mostly it asks for the thing and not for the argument.
-fn missing(method: &Method, param: &Field) -> Problem {
+fn missing(method: &MethodSchema, param: &FieldSchema) -> Problem {
     let text = match param.name {
         "chat_id" => "chat_id is empty",
         "user_id" => "invalid user_id specified",

@@ -7,7 +7,7 @@ use tower_telegram_types::types::Message;
 
 use crate::{
     Error, Told,
-    chats::Kind,
+    chats::ChatKind,
     delivered::{not_possible, not_told},
     state::now,
 };
@@ -42,14 +42,14 @@ impl User {
             return Err(not_possible("reaction", "the chat is not there"));
         };
         let is_administrator = chat.status(people.bot_id()) == "administrator";
-        if chat.kind != Kind::Private && !is_administrator {
+        if chat.kind != ChatKind::Private && !is_administrator {
             return Err(not_told(
                 "message_reaction",
                 "it is not an administrator of the chat",
             ));
         }
         let mut update = json!({"chat": chat.value(), "message_id": message_id, "date": now()});
-        let update_type = if chat.kind == Kind::Channel {
+        let update_type = if chat.kind == ChatKind::Channel {
             update["reactions"] = counts;
             "message_reaction_count"
         } else {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::User;
 use crate::{
     Chat, Error, Told,
-    chats::{self, Kind},
+    chats::{self, ChatKind},
     delivered::not_possible,
     state::now,
 };
@@ -123,7 +123,7 @@ impl User {
             .chats
             .get(&chat.id())
             .map(|chat| chat.kind);
-        let is_channel = kind == Some(Kind::Channel);
+        let is_channel = kind == Some(ChatKind::Channel);
         let status = if is_channel {
             "administrator"
         } else {
@@ -160,7 +160,7 @@ impl User {
         let (left, arrived, id) = {
             let mut people = self.telegram.people();
             let known = people.chats.get(&group.id());
-            if known.is_none_or(|chat| chat.kind != Kind::Group || chat.migrated_to.is_some()) {
+            if known.is_none_or(|chat| chat.kind != ChatKind::Group || chat.migrated_to.is_some()) {
                 return Err(not_possible("upgrade", "it is not a group"));
             }
             let user = people.user(self.id);
@@ -200,7 +200,7 @@ impl User {
                 return Err(crate::delivered::not_told("change", why));
             }
             let is_administrator = known.status(bot_id) == "administrator";
-            if known.kind != Kind::Channel {
+            if known.kind != ChatKind::Channel {
                 let service = service.as_object().cloned().unwrap_or_default();
                 updates.push(("message", people.post(chat.id(), &user, service)));
             }

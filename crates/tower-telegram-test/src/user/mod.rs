@@ -12,7 +12,7 @@ use tokio::time::timeout;
 pub use self::queries::{InlineQuery, Press};
 use super::{
     Chat, Error, Telegram,
-    chats::{self, Kind},
+    chats::{self, ChatKind},
     delivered::not_possible,
     typed,
 };
@@ -102,7 +102,7 @@ impl User {
         let mut people = self.telegram.people();
         let user = people.user(self.id);
         if let Some(chat) = people.chats.get_mut(&chat.id()) {
-            let status = if chat.kind == Kind::Channel {
+            let status = if chat.kind == ChatKind::Channel {
                 "administrator"
             } else {
                 "member"
@@ -211,13 +211,13 @@ impl User {
         if chat.migrated_to.is_some() {
             return Err(not_possible(what, "the group is a supergroup now"));
         }
-        if chat.kind == Kind::Private {
+        if chat.kind == ChatKind::Private {
             return match chat.status(people.bot_id()) {
                 "kicked" => Err(not_possible(what, "the bot is blocked, see unblocks_bot")),
                 _ => Ok(()),
             };
         }
-        let is_channel = chat.kind == Kind::Channel;
+        let is_channel = chat.kind == ChatKind::Channel;
         let status = chat.status(self.id);
         if let Some(problem) = chat.topic_problem(self.thread, self.id) {
             return Err(not_possible(what, problem));
@@ -245,7 +245,7 @@ impl User {
             return Ok(());
         };
         let bot_id = people.bot_id();
-        if chat.kind == Kind::Private {
+        if chat.kind == ChatKind::Private {
             return Ok(());
         }
         let bot = chat.members.get(&bot_id);

@@ -8,9 +8,9 @@ use tower_telegram_types::types::Message;
 
 use crate::{
     Error, Sent,
-    chats::{self, Kind},
+    chats::{self, ChatKind},
     delivered::not_possible,
-    files::Content,
+    files::FileContent,
     format, schema,
     state::now,
     typed,
@@ -242,7 +242,7 @@ impl User {
     fn file(&self, folder: &str, name: &str, bytes: Bytes, type_: &'static str) -> Value {
         let files = &self.telegram.inner.state.files;
         let path = format!("{folder}/{}-{name}", files.next_number());
-        let id = files.add(path, Content::Bytes(bytes));
+        let id = files.add(path, FileContent::Bytes(bytes));
         let described = files.describe(&id).unwrap_or_default();
         let mut file = schema::get().make(type_, &|_, _| None);
         for name in ["file_id", "file_unique_id", "file_size"] {
@@ -276,7 +276,7 @@ impl chats::People {
     fn start_bot(&mut self, chat_id: i64) {
         let (bot, bot_id) = (chats::new_member("member", &self.bot), self.bot_id());
         if let Some(chat) = self.chats.get_mut(&chat_id)
-            && chat.kind == Kind::Private
+            && chat.kind == ChatKind::Private
             && chat.status(bot_id) == "left"
         {
             chat.members.insert(bot_id, bot);
