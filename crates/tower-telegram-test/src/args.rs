@@ -6,9 +6,9 @@ use serde_json::{Map, Value, value::RawValue};
 use tokio::io::AsyncRead;
 
 use super::{
-    call::UploadedFile,
-    files::Sha256,
     http1::{BodyKind, HttpRefusal, MAX_ARGUMENTS},
+    sha256::Sha256,
+    uploaded_file::{UploadedFile, find_file},
 };
 
 const MAX_FILES: usize = 50;
@@ -211,15 +211,6 @@ pub(super) fn text(value: &Value) -> String {
         Value::String(text) => text.clone(),
         value => value.to_string(),
     }
-}
-
-pub(super) fn find_file<'a>(
-    files: &'a [UploadedFile],
-    params: &Map<String, Value>,
-    name: &str,
-) -> Option<&'a UploadedFile> {
-    let with_field = |field: &str| files.iter().find(|file| file.field == field);
-    with_field(name).or_else(|| with_field(params.get(name)?.as_str()?.strip_prefix("attach://")?))
 }
 
 /// Puts each member of an object into the arguments as soon as it is read.

@@ -11,16 +11,15 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::{
-    Error, Inner, Telegram,
-    answer::Overrides,
-    api,
-    call::CallLog,
+    Error, Inner, Telegram, api,
+    call_log::CallLog,
     certificate::{self, Trusted},
     chats::Chats,
     clock::Clock,
     delivery,
     faults::Chance,
     files::Files,
+    overrides::Overrides,
     state::State,
     webhook::WebhookState,
     webhook_request::ResponseLimits,

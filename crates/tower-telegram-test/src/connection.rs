@@ -16,8 +16,8 @@ use tokio::{
 };
 
 use super::{
+    attempt::AttemptError,
     clock::Clock,
-    exchange::AttemptError,
     http1::{self, HttpReadError, HttpRefusal},
     tls::Tls,
     webhook_request::{BotResponse, WebhookRequest},

@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 use tokio::{sync::oneshot, task::JoinSet};
 
 use super::{
-    Error,
+    attempt::{Attempt, AttemptError},
     call::{Call, Via},
-    exchange::{Attempt, AttemptError, Exchange, Outcome},
+    error::{Error, Exchange, Outcome},
     faults::Mishap,
     pending::{PendingUpdate, QueueId},
     raw_request::RawRequest,

@@ -8,10 +8,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use ring::digest;
 use serde_json::{Value, json};
 
-use super::call::UploadedFile;
+use super::{sha256::Sha256, uploaded_file::UploadedFile};
 
 const MAX_DOWNLOADS: usize = 10_000;
 /// Of what the bot has uploaded, in bytes; the oldest goes first.
@@ -261,27 +260,6 @@ impl Files {
 
     fn lock(&self) -> MutexGuard<'_, FileTable> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// SHA-256 in assembly: that of a debug build has to cope with hundreds of megabytes.
-pub(super) struct Sha256(digest::Context);
-
-impl Default for Sha256 {
-    fn default() -> Self {
-        Self(digest::Context::new(&digest::SHA256))
-    }
-}
-
-impl Sha256 {
-    pub(super) fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    pub(super) fn finish(self) -> [u8; 32] {
-        let mut hash = [0; 32];
-        hash.copy_from_slice(self.0.finish().as_ref());
-        hash
     }
 }
 

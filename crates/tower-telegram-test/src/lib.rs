@@ -179,10 +179,12 @@ mod allowed_updates;
 mod answer;
 mod api;
 mod args;
+mod attempt;
 mod backoff;
 mod body;
 mod builder;
 mod call;
+mod call_log;
 mod certificate;
 mod certificate_names;
 mod chat;
@@ -193,13 +195,13 @@ mod connection_ramp;
 mod delivered;
 mod delivery;
 mod error;
-mod exchange;
 mod faults;
 mod files;
 mod format;
 mod http1;
 mod json;
 mod methods;
+mod overrides;
 mod pending;
 mod people;
 mod polling;
@@ -210,12 +212,14 @@ mod route;
 mod schema;
 mod sender;
 mod session;
+mod sha256;
 mod state;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod typed;
 pub mod update;
+mod uploaded_file;
 mod url;
 mod user;
 mod webhook;
@@ -229,16 +233,17 @@ use tokio::{task::AbortHandle, time::timeout};
 
 pub use self::{
     answer::Answer,
+    attempt::{Attempt, AttemptError},
     builder::TelegramBuilder,
-    call::{Call, UploadedFile, Via},
+    call::{Call, Via},
     chat::Chat,
     delivered::{Sent, Told},
-    error::Error,
-    exchange::{Attempt, AttemptError, Exchange, Outcome},
+    error::{Error, Exchange, Outcome},
     faults::Faults,
     files::{Download, generated_bytes, generated_sha256},
     raw_request::RawRequest,
     tls::TlsError,
+    uploaded_file::UploadedFile,
     user::{InlineQuery, Press, User},
     webhook::WebhookSettings,
 };

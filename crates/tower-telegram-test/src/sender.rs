@@ -12,8 +12,9 @@ use tokio::{
 
 use super::{
     Call,
+    attempt::Attempt,
     backoff::ResendBackoff,
-    exchange::{Attempt, Exchange, Outcome},
+    error::{Exchange, Outcome},
     faults::Chance,
     pending::{PendingUpdate, QueueId},
     session::Session,

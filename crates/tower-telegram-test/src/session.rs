@@ -15,10 +15,10 @@ use tokio::{net::lookup_host, sync::Semaphore, time::Instant};
 
 use super::{
     args::Args,
+    attempt::{Attempt, AttemptError},
     clock::Clock,
     connection::BotConnection,
     connection_ramp::ConnectionRamp,
-    exchange::{Attempt, AttemptError},
     http1::{self, Headers},
     tls::Tls,
     url::WebhookUrl,

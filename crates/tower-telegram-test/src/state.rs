@@ -5,15 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value};
 
 use super::{
-    answer::{Answer, Overrides},
-    args::Args,
-    call::{Call, CallLog},
-    chats::Chats,
-    faults::Chance,
-    files::Files,
-    methods,
-    polling::GetUpdatesReply,
-    webhook::WebhookState,
+    answer::Answer, args::Args, call::Call, call_log::CallLog, chats::Chats, faults::Chance,
+    files::Files, methods, overrides::Overrides, polling::GetUpdatesReply, webhook::WebhookState,
     webhook_request::ResponseLimits,
 };
 

@@ -18,7 +18,7 @@ use super::{
     backoff::ResendBackoff,
     certificate::Trusted,
     clock::Clock,
-    exchange::Outcome,
+    error::Outcome,
     pending::PendingUpdate,
     polling::{self, GetUpdatesReply},
     queue::{MAX_UPDATES, PollQueue},

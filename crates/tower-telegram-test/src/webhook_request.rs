@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    exchange::{Attempt, AttemptError},
+    attempt::{Attempt, AttemptError},
     http1::{self, Headers, HttpMessage, HttpRefusal, StartLine},
 };
 

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::{answer::Answer, args::Args, call::UploadedFile, schema::MethodSchema, state::State};
+use crate::{
+    answer::Answer, args::Args, schema::MethodSchema, state::State, uploaded_file::UploadedFile,
+};
 
 pub(super) struct MethodCall<'a> {
     pub(super) state: &'a State,

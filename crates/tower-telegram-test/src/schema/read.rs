@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{FieldSchema, MethodSchema, Schema, list_of};
-use crate::{args, call::UploadedFile};
+use crate::{args, uploaded_file::UploadedFile};
 
 /// What is wrong with a value, in the server's words.
 type Problem = String;

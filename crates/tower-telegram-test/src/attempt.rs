@@ -1,83 +1,13 @@
-//! What came of sending an update to the bot.
+//! One attempt to send a request to the bot, and why it failed.
 
 use std::{fmt, io, time::Duration};
 
 use bytes::Bytes;
 
 use super::{
-    Call, Error, TlsError,
     http1::{self, Headers},
+    tls::TlsError,
 };
-
-/// An update's way to the bot: every attempt, and how it ended.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Exchange {
-    /// The update's id.
-    pub update_id: u64,
-    /// Every attempt to deliver it, in their order.
-    pub attempts: Vec<Attempt>,
-    /// The method that the bot put into its response, as it was carried out. `None` if there was none,
-    /// or one that Telegram refuses there: `get…`, `setWebhook`, `deleteWebhook`, `close`, `logOut`.
-    pub reply: Option<Call>,
-    /// How it ended.
-    pub outcome: Outcome,
-}
-
-/// How the delivery of an update ended.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Outcome {
-    /// The bot answered with a 2xx.
-    Delivered,
-    /// All attempts failed; Telegram would go on.
-    GaveUp,
-    /// The update's life would have ended before the next attempt, so Telegram dropped it; or it was dropped
-    /// with all others, by `drop_pending_updates`.
-    Dropped,
-    /// The webhook was deleted in between. The update waits for the next one, or for `getUpdates`.
-    Stopped,
-    /// Nothing could be sent.
-    NotSent(Error),
-}
-
-impl Exchange {
-    /// Whether the bot took the update.
-    pub fn is_delivered(&self) -> bool {
-        matches!(self.outcome, Outcome::Delivered)
-    }
-
-    /// The last attempt.
-    pub fn last(&self) -> Option<&Attempt> {
-        self.attempts.last()
-    }
-
-    /// The status of the last attempt, if it was answered.
-    pub fn status(&self) -> Option<u16> {
-        self.last()?.status
-    }
-}
-
-/// In one line: the update, each attempt's status or error, and how it ended.
-impl fmt::Display for Exchange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "update {} ->", self.update_id)?;
-        for attempt in &self.attempts {
-            match (&attempt.error, attempt.status) {
-                (Some(error), _) => write!(f, " {error};")?,
-                (None, Some(status)) => write!(f, " {status};")?,
-                (None, None) => {}
-            }
-        }
-        match &self.outcome {
-            Outcome::Delivered => f.write_str(" delivered"),
-            Outcome::GaveUp => f.write_str(" given up"),
-            Outcome::Dropped => f.write_str(" dropped"),
-            Outcome::Stopped => f.write_str(" the webhook was deleted"),
-            Outcome::NotSent(error) => write!(f, " not sent: {error}"),
-        }
-    }
-}
 
 /// One request to the bot, and what came back.
 #[derive(Clone, Debug)]
