@@ -213,6 +213,22 @@ pub(super) fn text(value: &Value) -> String {
     }
 }
 
+/// The number that a text starts with, 0 if there is none.
+pub(super) fn to_integer(text: &str) -> i64 {
+    let end = text
+        .bytes()
+        .enumerate()
+        .position(|(at, b)| !(b.is_ascii_digit() || (at == 0 && b == b'-')));
+    text[..end.unwrap_or(text.len())].parse().unwrap_or(0)
+}
+
+/// How the server reads a switch.
+pub(super) fn is_true(text: &str) -> bool {
+    ["true", "yes", "1"]
+        .iter()
+        .any(|word| text.eq_ignore_ascii_case(word))
+}
+
 /// Puts each member of an object into the arguments as soon as it is read.
 struct ArgumentsVisitor<'a>(&'a mut Args);
 

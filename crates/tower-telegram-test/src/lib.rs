@@ -181,7 +181,6 @@ mod api;
 mod args;
 mod attempt;
 mod backoff;
-mod body;
 mod builder;
 mod call;
 mod call_log;
@@ -224,6 +223,7 @@ mod url;
 mod user;
 mod webhook;
 mod webhook_request;
+mod webhook_settings;
 
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 
@@ -245,7 +245,7 @@ pub use self::{
     tls::TlsError,
     uploaded_file::UploadedFile,
     user::{InlineQuery, Press, User},
-    webhook::WebhookSettings,
+    webhook_settings::WebhookSettings,
 };
 use self::{args::Args, files::FileContent, state::State};
 

@@ -6,10 +6,9 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     answer::Answer,
-    args::Args,
+    args::{Args, to_integer},
     clock::Clock,
     queue::{PollQueue, Woken},
-    webhook::to_integer,
 };
 
 const MAX_UPDATES: i64 = 100;

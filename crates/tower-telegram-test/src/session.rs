@@ -22,8 +22,8 @@ use super::{
     http1::{self, Headers},
     tls::Tls,
     url::WebhookUrl,
-    webhook::WebhookSettings,
     webhook_request::{self, BotResponse, ResponseLimits, WebhookRequest},
+    webhook_settings::WebhookSettings,
 };
 
 pub(super) const SECRET_HEADER: &str = "X-Telegram-Bot-Api-Secret-Token";

@@ -14,7 +14,7 @@ use tokio::{sync::watch, time::Instant};
 use super::{
     Error, allowed_updates,
     answer::Answer,
-    args::Args,
+    args::{Args, is_true},
     backoff::ResendBackoff,
     certificate::Trusted,
     clock::Clock,
@@ -26,30 +26,10 @@ use super::{
     session::Session,
     tls::Tls,
     url::WebhookUrl,
+    webhook_settings::WebhookSettings,
 };
 
 const MAX_CERTIFICATE: usize = 3 << 20;
-const DEFAULT_CONNECTIONS: i64 = 100;
-const MAX_CONNECTIONS: i64 = 100_000;
-
-/// The webhook that a bot has set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct WebhookSettings {
-    /// Where updates go.
-    pub url: String,
-    /// What each request carries as `X-Telegram-Bot-Api-Secret-Token`.
-    pub secret_token: Option<String>,
-    /// The address that is used instead of a look-up.
-    pub ip_address: Option<String>,
-    /// How many requests may be under way at once; 100 by default, as on a local server.
-    pub max_connections: u32,
-    /// The types that are asked for, in the server's order. `None` is the default set: all but `chat_member`,
-    /// `message_reaction` and `message_reaction_count`.
-    pub allowed_updates: Option<Vec<String>>,
-    /// The uploaded certificate, as it came.
-    pub certificate: Option<Bytes>,
-}
 
 #[derive(Debug)]
 pub(super) struct WebhookState {
@@ -152,7 +132,7 @@ impl WebhookState {
             return Answer::ok(true).description("Webhook is already deleted");
         }
 
-        let asked = settings(url, args);
+        let asked = WebhookSettings::from_args(url, args);
         if old.is_some_and(|old| {
             old.settings == asked && asked.certificate.is_none() && !drop_pending
         }) {
@@ -331,20 +311,6 @@ impl WebhookState {
     }
 }
 
-fn settings(url: String, args: &Args) -> WebhookSettings {
-    let optional = |name| Some(args.text(name)).filter(|text| !text.is_empty());
-    let max_connections =
-        optional("max_connections").map_or(DEFAULT_CONNECTIONS, |text| to_integer(&text));
-    WebhookSettings {
-        url,
-        secret_token: optional("secret_token"),
-        ip_address: optional("ip_address"),
-        max_connections: u32::try_from(max_connections.clamp(1, MAX_CONNECTIONS)).unwrap_or(1),
-        allowed_updates: None,
-        certificate: args.file("certificate").map(|file| file.bytes.clone()),
-    }
-}
-
 fn check(asked: &WebhookSettings, roots: &Trusted) -> Result<(WebhookUrl, Option<Tls>), String> {
     let url = WebhookUrl::parse(&asked.url).ok_or("invalid webhook URL specified")?;
     let secret = asked.secret_token.as_deref().unwrap_or_default();
@@ -378,21 +344,6 @@ fn check(asked: &WebhookSettings, roots: &Trusted) -> Result<(WebhookUrl, Option
     let tls = Tls::new(url.host_name(), asked.certificate.as_deref(), roots)
         .map_err(|reason| format!("bad webhook: {reason}"))?;
     Ok((url, Some(tls)))
-}
-
-/// The number that a text starts with, 0 if there is none.
-pub(super) fn to_integer(text: &str) -> i64 {
-    let end = text
-        .bytes()
-        .enumerate()
-        .position(|(at, b)| !(b.is_ascii_digit() || (at == 0 && b == b'-')));
-    text[..end.unwrap_or(text.len())].parse().unwrap_or(0)
-}
-
-fn is_true(text: &str) -> bool {
-    ["true", "yes", "1"]
-        .iter()
-        .any(|word| text.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ const MAX_MADE_UP: usize = 10_000;
 const SUPERGROUPS: i64 = -1_000_000_000_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum ChatKind {
+pub(crate) enum ChatKind {
     Private,
     Group,
     Supergroup,
@@ -27,7 +27,7 @@ pub(in super::super) enum ChatKind {
 
 impl ChatKind {
     /// As in `Chat`.
-    pub(in super::super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Private => "private",
             Self::Group => "group",
@@ -48,35 +48,35 @@ impl ChatKind {
 }
 
 #[derive(Debug)]
-pub(in super::super) struct ChatState {
-    pub(in super::super) id: i64,
-    pub(in super::super) kind: ChatKind,
+pub(crate) struct ChatState {
+    pub(crate) id: i64,
+    pub(crate) kind: ChatKind,
     /// It came with a call or an update and not by the test's wish: nothing about it is known for sure.
-    pub(in super::super) is_made_up: bool,
+    pub(crate) is_made_up: bool,
     /// The `Chat` object.
     pub(super) info: Map<String, Value>,
     /// What only `getChat` tells.
     pub(super) details: Map<String, Value>,
     /// Each as `ChatMember`, by the user's id.
-    pub(in super::super) members: BTreeMap<i64, Value>,
-    pub(in super::super) messages: BTreeMap<i64, MessageEntry>,
+    pub(crate) members: BTreeMap<i64, Value>,
+    pub(crate) messages: BTreeMap<i64, MessageEntry>,
     /// By their numbers.
     pub(super) topics: BTreeMap<i64, Topic>,
     pub(super) last_message_id: i64,
     /// The one pinned last comes last.
     pub(super) pinned: Vec<i64>,
-    pub(in super::super) links: Vec<Value>,
+    pub(crate) links: Vec<Value>,
     /// Who asks to join.
-    pub(in super::super) requests: Vec<i64>,
-    pub(in super::super) migrated_to: Option<i64>,
+    pub(crate) requests: Vec<i64>,
+    pub(crate) migrated_to: Option<i64>,
     /// The custom keyboard that the bot has shown last.
-    pub(in super::super) keyboard: Option<Value>,
+    pub(crate) keyboard: Option<Value>,
     /// Its person has deleted the account.
-    pub(in super::super) is_deactivated: bool,
+    pub(crate) is_deactivated: bool,
 }
 
 impl ChatState {
-    pub(in super::super) fn new(id: i64, kind: ChatKind, mut info: Map<String, Value>) -> Self {
+    pub(crate) fn new(id: i64, kind: ChatKind, mut info: Map<String, Value>) -> Self {
         info.insert("id".to_owned(), id.into());
         info.insert("type".to_owned(), kind.name().into());
         Self {
@@ -125,12 +125,12 @@ impl ChatState {
     }
 
     /// As `Chat`.
-    pub(in super::super) fn value(&self) -> Value {
+    pub(crate) fn value(&self) -> Value {
         self.info.clone().into()
     }
 
     /// What people call it.
-    pub(in super::super) fn title(&self) -> &str {
+    pub(crate) fn title(&self) -> &str {
         let name = self
             .info
             .get("title")
@@ -151,7 +151,7 @@ impl ChatState {
     }
 
     /// The status of a member, `left` if there is none.
-    pub(in super::super) fn status(&self, user_id: i64) -> &str {
+    pub(crate) fn status(&self, user_id: i64) -> &str {
         let member = self.members.get(&user_id);
         member
             .and_then(|member| member["status"].as_str())
@@ -169,7 +169,7 @@ impl ChatState {
     }
 
     /// Whether somebody may write into it, by the own status and by what the chat permits its members.
-    pub(in super::super) fn may_write(&self, user_id: i64) -> bool {
+    pub(crate) fn may_write(&self, user_id: i64) -> bool {
         let Some(member) = self.members.get(&user_id) else {
             return false;
         };

@@ -89,7 +89,7 @@ impl People {
 }
 
 /// Where a message comes from; one that was forwarded before comes from where it first was.
-pub(in super::super) fn origin(message: &Value) -> Value {
+pub(crate) fn origin(message: &Value) -> Value {
     if !message["forward_origin"].is_null() {
         return message["forward_origin"].clone();
     }

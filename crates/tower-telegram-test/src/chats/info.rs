@@ -145,12 +145,12 @@ impl People {
 
 impl ChatState {
     /// Takes over fields of `Chat`.
-    pub(in super::super) fn set_info(&mut self, info: impl IntoIterator<Item = (String, Value)>) {
+    pub(crate) fn set_info(&mut self, info: impl IntoIterator<Item = (String, Value)>) {
         self.info.extend(info);
     }
 
     /// As `ChatFullInfo`.
-    pub(in super::super) fn full(&self) -> Value {
+    pub(crate) fn full(&self) -> Value {
         let given = |type_: &str, name: &str| match (type_, name) {
             ("Integer", "accent_color_id") => Some(0.into()),
             ("Integer", "max_reaction_count") => Some(11.into()),

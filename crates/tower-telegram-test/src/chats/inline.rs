@@ -7,13 +7,13 @@ use crate::{format, schema};
 
 /// A result of an inline query that somebody chooses.
 #[derive(Clone, Debug)]
-pub(in super::super) struct Choice {
-    pub(in super::super) result: Value,
+pub(crate) struct Choice {
+    pub(crate) result: Value,
 }
 
 impl People {
     /// Puts a result into a chat: the message, and the id that the bot knows it by.
-    pub(in super::super) fn post_result(
+    pub(crate) fn post_result(
         &mut self,
         chat_id: i64,
         user_id: i64,

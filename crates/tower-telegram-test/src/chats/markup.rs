@@ -70,7 +70,7 @@ pub(super) fn is_inline(markup: &Value) -> bool {
 }
 
 /// The buttons of a keyboard, row by row.
-pub(in super::super) fn buttons<'a>(
+pub(crate) fn buttons<'a>(
     markup: &'a Value,
     kind: &str,
 ) -> impl Iterator<Item = &'a Value> + use<'a> {

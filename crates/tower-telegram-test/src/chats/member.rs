@@ -37,7 +37,7 @@ pub(super) fn may(member: &Value, right: Rights) -> bool {
 }
 
 /// Whether a `ChatMember` is in the chat.
-pub(in super::super) fn is_in(member: &Value) -> bool {
+pub(crate) fn is_in(member: &Value) -> bool {
     match member["status"].as_str().unwrap_or_default() {
         "creator" | "administrator" | "member" => true,
         "restricted" => member["is_member"] == true,
@@ -46,7 +46,7 @@ pub(in super::super) fn is_in(member: &Value) -> bool {
 }
 
 /// A `ChatMember` of that status. Administrators may do everything.
-pub(in super::super) fn new(status: &str, user: &Value) -> Value {
+pub(crate) fn new(status: &str, user: &Value) -> Value {
     let type_ = match status {
         "creator" => "ChatMemberOwner",
         "administrator" => "ChatMemberAdministrator",
@@ -114,7 +114,7 @@ impl People {
     }
 
     /// Changes a member's status: what `ChatMemberUpdated` says about it, by whom it was done.
-    pub(in super::super) fn change_member(
+    pub(crate) fn change_member(
         &mut self,
         chat_id: i64,
         user_id: i64,

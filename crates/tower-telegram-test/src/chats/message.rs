@@ -8,17 +8,17 @@ use super::{ChatKind, ChatState, People};
 
 /// A message as the bot sees it, and what it doesn't see.
 #[derive(Clone, Debug)]
-pub(in super::super) struct MessageEntry {
-    pub(in super::super) message: Value,
+pub(crate) struct MessageEntry {
+    pub(crate) message: Value,
     /// Its place among all messages of all chats; 0 if it came with an update that a test made up.
-    pub(in super::super) sequence: u64,
-    pub(in super::super) is_bots: bool,
+    pub(crate) sequence: u64,
+    pub(crate) is_bots: bool,
     /// Each user's, as lists of `ReactionType`.
-    pub(in super::super) reactions: BTreeMap<i64, Value>,
+    pub(crate) reactions: BTreeMap<i64, Value>,
     /// What each user has voted for, if there is a poll in it.
-    pub(in super::super) votes: BTreeMap<i64, Vec<usize>>,
+    pub(crate) votes: BTreeMap<i64, Vec<usize>>,
     /// What an invoice doesn't tell: its payload, and whether it is to be shipped.
-    pub(in super::super) invoice: Option<Value>,
+    pub(crate) invoice: Option<Value>,
 }
 
 impl MessageEntry {
@@ -66,7 +66,7 @@ const FRAME: [&str; 22] = [
 ];
 
 /// What is in a message, without who sent it, when, and where.
-pub(in super::super) fn content_of(message: &Value) -> Map<String, Value> {
+pub(crate) fn content_of(message: &Value) -> Map<String, Value> {
     let fields = message.as_object().into_iter().flatten();
     fields
         .filter(|(name, _)| !FRAME.contains(&name.as_str()))
@@ -76,7 +76,7 @@ pub(in super::super) fn content_of(message: &Value) -> Map<String, Value> {
 
 impl People {
     /// Puts a message into a chat that exists, from the bot or from another: the message.
-    pub(in super::super) fn post(
+    pub(crate) fn post(
         &mut self,
         chat_id: i64,
         from: &Value,
@@ -111,20 +111,16 @@ impl People {
         message
     }
 
-    pub(in super::super) fn entry(&self, chat_id: i64, message_id: i64) -> Option<&MessageEntry> {
+    pub(crate) fn entry(&self, chat_id: i64, message_id: i64) -> Option<&MessageEntry> {
         self.chats.get(&chat_id)?.messages.get(&message_id)
     }
 
-    pub(in super::super) fn entry_mut(
-        &mut self,
-        chat_id: i64,
-        message_id: i64,
-    ) -> Option<&mut MessageEntry> {
+    pub(crate) fn entry_mut(&mut self, chat_id: i64, message_id: i64) -> Option<&mut MessageEntry> {
         self.chats.get_mut(&chat_id)?.messages.get_mut(&message_id)
     }
 
     /// A message as it stands in another that answers it: without the one that it answers.
-    pub(in super::super) fn quoted(&self, chat_id: i64, message_id: i64) -> Option<Value> {
+    pub(crate) fn quoted(&self, chat_id: i64, message_id: i64) -> Option<Value> {
         let mut message = self.entry(chat_id, message_id)?.message.clone();
         if let Some(message) = message.as_object_mut() {
             message.remove("reply_to_message");
@@ -133,7 +129,7 @@ impl People {
     }
 
     /// The bot's next message in a chat that a reader hasn't been given yet.
-    pub(in super::super) fn next_message(&mut self, reader: i64, chat_id: i64) -> Option<Value> {
+    pub(crate) fn next_message(&mut self, reader: i64, chat_id: i64) -> Option<Value> {
         let seen = self.seen.entry((reader, chat_id)).or_default();
         let chat = self.chats.get(&chat_id)?;
         let unseen = chat
@@ -146,7 +142,7 @@ impl People {
     }
 
     /// All messages in the order in which they were sent.
-    pub(in super::super) fn all_messages(&self) -> Vec<&MessageEntry> {
+    pub(crate) fn all_messages(&self) -> Vec<&MessageEntry> {
         let chats = self.chats.values();
         let mut all: Vec<_> = chats.flat_map(|chat| chat.messages.values()).collect();
         all.sort_by_key(|entry| entry.sequence);

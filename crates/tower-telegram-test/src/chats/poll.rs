@@ -91,7 +91,7 @@ impl People {
     }
 
     /// A user's votes, which take the place of earlier ones: the poll as it is then.
-    pub(in super::super) fn vote(
+    pub(crate) fn vote(
         &mut self,
         chat_id: i64,
         message_id: i64,

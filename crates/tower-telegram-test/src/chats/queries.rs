@@ -11,7 +11,7 @@ use super::{
 
 /// A query, until it is answered and after.
 #[derive(Clone, Debug)]
-pub(in super::super) struct Query {
+pub(crate) struct Query {
     is_answered: bool,
     /// Until when it can be.
     ends_at: Instant,
@@ -23,7 +23,7 @@ const TOO_OLD: &str = "query is too old and response timeout expired or query ID
 impl People {
     /// A new query of a user, by the type of update that brings it: its id, of which the upper half is
     /// the user's.
-    pub(in super::super) fn new_query(&mut self, kind: &str, user_id: i64) -> String {
+    pub(crate) fn new_query(&mut self, kind: &str, user_id: i64) -> String {
         let id = (i128::from(user_id) << 32) + i128::from(self.next_id());
         let id = id.to_string();
         self.note_query(kind, id.clone());

@@ -31,7 +31,7 @@ impl People {
     }
 
     /// A user's reactions, which take the place of earlier ones: the earlier ones.
-    pub(in super::super) fn react(
+    pub(crate) fn react(
         &mut self,
         chat_id: i64,
         message_id: i64,
@@ -44,7 +44,7 @@ impl People {
     }
 
     /// How often each reaction was given, as `Array<ReactionCount>`.
-    pub(in super::super) fn reaction_counts(&self, chat_id: i64, message_id: i64) -> Value {
+    pub(crate) fn reaction_counts(&self, chat_id: i64, message_id: i64) -> Value {
         let mut counts: Vec<(Value, usize)> = Vec::new();
         let entry = self.entry(chat_id, message_id);
         let reactions = entry.into_iter().flat_map(|entry| entry.reactions.values());

@@ -12,7 +12,7 @@ const MOST: i64 = 100;
 
 impl People {
     /// Notes what a user has paid, if it was in Stars.
-    pub(in super::super) fn note_payment(&mut self, user_id: i64, payment: &Value) {
+    pub(crate) fn note_payment(&mut self, user_id: i64, payment: &Value) {
         if payment["currency"] != "XTR" {
             return;
         }

@@ -17,7 +17,7 @@ const GENERAL: i64 = 1;
 const COLOR: i64 = 0x006f_b9f0;
 
 #[derive(Clone, Debug)]
-pub(in super::super) struct Topic {
+pub(crate) struct Topic {
     name: String,
     icon_color: i64,
     icon_custom_emoji_id: Option<String>,
@@ -99,7 +99,7 @@ impl Topic {
 
 impl ChatState {
     /// Makes it a forum.
-    pub(in super::super) fn open_topics(&mut self) {
+    pub(crate) fn open_topics(&mut self) {
         self.set_info([("is_forum".to_owned(), true.into())]);
         self.prepare_topics();
     }
@@ -112,17 +112,13 @@ impl ChatState {
     }
 
     /// As `ForumTopic`, without the general one.
-    pub(in super::super) fn topics(&self) -> Vec<Value> {
+    pub(crate) fn topics(&self) -> Vec<Value> {
         let topics = self.topics.iter().filter(|(id, _)| **id != GENERAL);
         topics.map(|(id, topic)| topic.value(*id)).collect()
     }
 
     /// Why somebody can't write into a topic, if so. `None` is the general one.
-    pub(in super::super) fn topic_problem(
-        &self,
-        thread: Option<i64>,
-        user_id: i64,
-    ) -> Option<&'static str> {
+    pub(crate) fn topic_problem(&self, thread: Option<i64>, user_id: i64) -> Option<&'static str> {
         if self.is_made_up || (thread.is_none() && !self.is_forum()) {
             return None;
         }
@@ -237,7 +233,7 @@ impl People {
     }
 
     /// A topic that somebody has made: its number.
-    pub(in super::super) fn new_topic(&mut self, chat_id: i64, name: &str, by: &Value) -> i64 {
+    pub(crate) fn new_topic(&mut self, chat_id: i64, name: &str, by: &Value) -> i64 {
         if let Some(chat) = self.chats.get_mut(&chat_id) {
             chat.open_topics();
         }
@@ -289,12 +285,7 @@ impl People {
     }
 
     /// Puts a message into a topic. Unless it answers another, it answers the one that began the topic.
-    pub(in super::super) fn place(
-        &self,
-        chat_id: i64,
-        thread: i64,
-        content: &mut Map<String, Value>,
-    ) {
+    pub(crate) fn place(&self, chat_id: i64, thread: i64, content: &mut Map<String, Value>) {
         in_topic(thread, content);
         if let Some(first) = self.quoted(chat_id, thread) {
             let answered = content.entry("reply_to_message");

@@ -1,6 +1,11 @@
 use std::io::Write;
 
-use super::*;
+use bytes::{Bytes, BytesMut};
+
+use super::{
+    message::{MAX_HEAD, parse_head},
+    *,
+};
 
 const MAX: usize = 4 << 20;
 

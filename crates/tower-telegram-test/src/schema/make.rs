@@ -6,20 +6,15 @@ use super::{FieldSchema, Schema, list_of};
 
 /// What a value is made with, where something better is known than what the schema says: for a field's
 /// type and name.
-pub(in super::super) type Given<'a> = &'a dyn Fn(&str, &str) -> Option<Value>;
+pub(crate) type Given<'a> = &'a dyn Fn(&str, &str) -> Option<Value>;
 
 impl Schema {
     /// A value of that type.
-    pub(in super::super) fn make(&self, type_: &'static str, given: Given<'_>) -> Value {
+    pub(crate) fn make(&self, type_: &'static str, given: Given<'_>) -> Value {
         self.make_named(type_, "", given)
     }
 
-    pub(in super::super) fn make_named(
-        &self,
-        type_: &'static str,
-        name: &str,
-        given: Given<'_>,
-    ) -> Value {
+    pub(crate) fn make_named(&self, type_: &'static str, name: &str, given: Given<'_>) -> Value {
         if let Some(value) = given(type_, name) {
             return value;
         }

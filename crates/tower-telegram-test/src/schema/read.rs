@@ -11,7 +11,7 @@ type Problem = String;
 impl Schema {
     /// The arguments of a call in the JSON types of the schema, without the unknown ones and those that are
     /// `null`. A file that was uploaded in the field of its argument stands in it as `attach://`.
-    pub(in super::super) fn read(
+    pub(crate) fn read(
         &self,
         method: &MethodSchema,
         params: &Map<String, Value>,
@@ -40,10 +40,7 @@ impl Schema {
     fn read_argument(&self, param: &FieldSchema, value: &Value) -> Result<Value, Problem> {
         let text = args::text(value);
         match param.type_ {
-            "Boolean" | "True" => Ok(["true", "yes", "1"]
-                .iter()
-                .any(|word| text.eq_ignore_ascii_case(word))
-                .into()),
+            "Boolean" | "True" => Ok(args::is_true(&text).into()),
             "String" | "InputFile" | "InputFile|String" => Ok(text.into()),
             "Integer" | "Time" | "Float" | "Integer|String" => {
                 self.read_value(param.type_, param.name, value)

@@ -1,41 +1,45 @@
-//! A message's body: what it is wrapped in, and reading it as a whole or piece by piece.
+//! The body of a message: its framing, and reading it as a whole or piece by piece.
 
 use std::io::Read;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
-use super::http1::{BodyKind, HttpReadError, HttpRefusal, fill, find};
+use super::{
+    body_kind::BodyKind,
+    buffer::{fill, find},
+    refusal::{HttpReadError, HttpRefusal},
+};
 
 /// The longest line that may announce a chunk, extensions included.
 const MAX_CHUNK_LINE: usize = 8;
 
 /// A body that is still to be read.
 #[derive(Debug)]
-pub(super) struct HttpBody {
-    pub(super) framing: Framing,
-    pub(super) is_compressed: bool,
-    pub(super) kind: BodyKind,
+pub(crate) struct HttpBody {
+    pub(crate) framing: Framing,
+    pub(crate) is_compressed: bool,
+    pub(crate) kind: BodyKind,
     /// In bytes, after decompression.
-    pub(super) limit: usize,
+    pub(crate) limit: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
     Length(usize),
     Chunked,
 }
 
 impl HttpBody {
     /// Whether it can be large, and is worth being read piece by piece.
-    pub(super) fn is_stream(&self) -> bool {
+    pub(crate) fn is_stream(&self) -> bool {
         self.kind == BodyKind::Multipart
             && !self.is_compressed
             && self.framing != Framing::Length(0)
     }
 
     /// Reads all of it. What follows it stays in `buffer`.
-    pub(super) async fn read<R>(
+    pub(crate) async fn read<R>(
         self,
         io: &mut R,
         buffer: &mut BytesMut,
@@ -52,7 +56,7 @@ impl HttpBody {
     }
 
     /// Writes it to `to` as it comes, out of its chunks but still compressed.
-    pub(super) async fn copy<R, W>(
+    pub(crate) async fn copy<R, W>(
         &self,
         io: &mut R,
         buffer: &mut BytesMut,
