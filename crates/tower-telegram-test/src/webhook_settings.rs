@@ -5,7 +5,6 @@ use bytes::Bytes;
 use super::args::{Args, to_integer};
 
 const DEFAULT_CONNECTIONS: i64 = 100;
-
 const MAX_CONNECTIONS: i64 = 100_000;
 
 /// The webhook that a bot has set.

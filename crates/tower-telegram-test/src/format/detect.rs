@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{entity, utf16_length};
+use super::entity::{entity, utf16_length};
 
 /// The entities that the server finds by itself, of those kinds that bots look for.
 pub(crate) fn detect(text: &str) -> Vec<Value> {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Formatted, entity};
+use super::{entity::entity, formatted::Formatted};
 
 struct OpenTag {
     tag: String,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Formatted, entity, html::link};
+use super::{entity::entity, formatted::Formatted, html::link};
 
 struct OpenMark {
     mark: &'static str,
