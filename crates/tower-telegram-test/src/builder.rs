@@ -11,16 +11,18 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::{
-    Error, Inner, Telegram, api,
+    api,
     call_log::CallLog,
     certificate::{self, Trusted},
     chats::Chats,
     clock::Clock,
     delivery,
+    error::Error,
     faults::Chance,
     files::Files,
     overrides::Overrides,
     state::State,
+    telegram::Telegram,
     webhook::WebhookState,
     webhook_request::ResponseLimits,
 };
@@ -230,22 +232,35 @@ impl TelegramBuilder {
             max_wait: self.max_wait,
             max_attempts: self.max_attempts,
             patience: self.patience,
-            files: Files::default(),
-            max_download: self.max_download,
-            world: Chats::new(bot, self.has_strict_chats, clock.clone()),
-            has_privacy_mode: self.has_privacy_mode,
+            files: Files::new(self.max_download),
+            chats: Chats::new(
+                bot,
+                self.has_strict_chats,
+                self.has_privacy_mode,
+                clock.clone(),
+            ),
         });
         let servers = [
             tokio::spawn(api::serve(listener, Arc::clone(&state))).abort_handle(),
             tokio::spawn(delivery::serve(Arc::clone(&state))).abort_handle(),
         ];
-        Ok(Telegram {
-            inner: Arc::new(Inner {
-                state,
-                api_url,
-                servers,
-            }),
-        })
+        Ok(Telegram::new(state, api_url, servers))
+    }
+}
+
+impl Telegram {
+    /// Starts one on a free port of 127.0.0.1, with a token of its own. Must be called within a Tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Start`] if no port can be opened.
+    pub async fn start() -> Result<Self, Error> {
+        Self::builder().start().await
+    }
+
+    /// For settings other than the usual ones.
+    pub fn builder() -> TelegramBuilder {
+        TelegramBuilder::default()
     }
 }
 

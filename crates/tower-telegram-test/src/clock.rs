@@ -116,6 +116,11 @@ pub(super) fn wall() -> Duration {
         .unwrap_or_default()
 }
 
+/// Unix seconds, by the machine's clock.
+pub(super) fn unix_now() -> u64 {
+    wall().as_secs()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

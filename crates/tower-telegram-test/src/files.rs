@@ -74,8 +74,10 @@ fn pieces(length: u64) -> impl Iterator<Item = Vec<u8>> + Send {
     (0..length).step_by(PIECE).map(piece)
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Files {
+    /// The largest file that `getFile` leads to, in bytes.
+    pub(super) max_download: u64,
     inner: Mutex<FileTable>,
 }
 
@@ -125,6 +127,13 @@ impl FileContent {
 }
 
 impl Files {
+    pub(super) fn new(max_download: u64) -> Self {
+        Self {
+            max_download,
+            inner: Mutex::default(),
+        }
+    }
+
     /// Adds a file: its `file_id`. It replaces what was at that path.
     pub(super) fn add(&self, file_path: String, content: FileContent) -> String {
         let mut inner = self.lock();
@@ -290,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_path_has_the_content_that_was_added_last() {
-        let files = Files::default();
+        let files = Files::new(u64::MAX);
         let first = files.add("a".to_owned(), FileContent::Generated(5));
         let second = files.add("a".to_owned(), FileContent::Generated(6));
         assert_ne!(first, second);

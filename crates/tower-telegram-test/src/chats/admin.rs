@@ -3,9 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::{
-    ChatKind, MethodResult, People,
+    chat_state::ChatKind,
     member::{self, Rights},
-    request::{MethodCall, bad},
+    method_call::{MethodCall, MethodResult, bad},
+    people::People,
 };
 use crate::answer::Answer;
 

@@ -3,9 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    MethodResult, People, content,
-    message::content_of,
-    request::{MethodCall, bad},
+    content,
+    message_entry::content_of,
+    method_call::{MethodCall, MethodResult, bad},
+    people::People,
+    text,
 };
 use crate::answer::Answer;
 
@@ -42,7 +44,7 @@ impl People {
                 content.remove("caption");
                 content.remove("caption_entities");
                 let around = Value::Object(r.params.clone());
-                content::put_caption(r.get("caption"), &around, &mut content)?;
+                text::put_caption(r.get("caption"), &around, &mut content)?;
             }
             content::put_markup(r, &mut content)?;
             self.put_place(r, chat_id, &mut content)?;

@@ -3,10 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    MethodResult, People, content, media,
+    content, media,
     member::Rights,
-    message::content_of,
-    request::{MethodCall, bad},
+    message_entry::content_of,
+    method_call::{MethodCall, MethodResult, bad},
+    people::People,
+    text,
 };
 use crate::answer::Answer;
 
@@ -156,7 +158,7 @@ impl Change {
                 &["text", "entities"]
             }
             "editMessageText" => {
-                content::put_text(r, &mut content)?;
+                text::put_text(r, &mut content)?;
                 if let Some(options) = r.get("link_preview_options") {
                     content.insert("link_preview_options".to_owned(), options.clone());
                 }
@@ -164,7 +166,7 @@ impl Change {
             }
             "editMessageCaption" => {
                 let around = Value::Object(r.params.clone());
-                content::put_caption(r.get("caption"), &around, &mut content)?;
+                text::put_caption(r.get("caption"), &around, &mut content)?;
                 &["caption", "caption_entities"]
             }
             "editMessageMedia" => {

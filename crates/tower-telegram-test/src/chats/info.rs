@@ -3,9 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    ChatKind, ChatState, MethodResult, People, media,
+    chat_state::{ChatKind, ChatState},
+    media,
     member::Rights,
-    request::{MethodCall, bad},
+    method_call::{MethodCall, MethodResult, bad},
+    people::People,
 };
 use crate::{answer::Answer, schema};
 
@@ -144,11 +146,6 @@ impl People {
 }
 
 impl ChatState {
-    /// Takes over fields of `Chat`.
-    pub(crate) fn set_info(&mut self, info: impl IntoIterator<Item = (String, Value)>) {
-        self.info.extend(info);
-    }
-
     /// As `ChatFullInfo`.
     pub(crate) fn full(&self) -> Value {
         let given = |type_: &str, name: &str| match (type_, name) {

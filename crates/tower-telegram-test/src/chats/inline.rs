@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::People;
+use super::people::People;
 use crate::{format, schema};
 
 /// A result of an inline query that somebody chooses.

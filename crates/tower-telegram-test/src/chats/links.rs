@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{
-    ChatKind, MethodResult, People,
+    chat_state::ChatKind,
     member::Rights,
-    request::{MethodCall, bad},
+    method_call::{MethodCall, MethodResult, bad},
+    people::People,
 };
 use crate::answer::Answer;
 

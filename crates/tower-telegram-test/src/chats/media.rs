@@ -3,8 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    MethodResult, People, content,
-    request::{MethodCall, bad},
+    method_call::{MethodCall, MethodResult, bad},
+    people::People,
+    text,
 };
 use crate::{
     answer::Answer,
@@ -51,7 +52,7 @@ pub(super) fn put(r: &MethodCall<'_>, method: &str, content: &mut Map<String, Va
 
 /// What says that it was uploaded must be; and where ids must be known, each must have been given out.
 pub(super) fn check(r: &MethodCall<'_>, is_strict: bool) -> Result<(), Answer> {
-    let is_known = |id: &str| !is_strict || r.state.files.is_known(id);
+    let is_known = |id: &str| !is_strict || r.files.is_known(id);
     for file in schema::get().files(r.method, &r.params) {
         match file {
             FileArgument::Input(file) if file.starts_with("attach://") => {
@@ -103,7 +104,7 @@ pub(super) fn of_item(r: &MethodCall<'_>, item: &Value) -> Result<Map<String, Va
         let document = file(r, "Document", "document", &id);
         content.insert("document".to_owned(), document);
     }
-    content::put_caption(item.get("caption"), item, &mut content)?;
+    text::put_caption(item.get("caption"), item, &mut content)?;
     if item["has_spoiler"] == true {
         content.insert("has_media_spoiler".to_owned(), true.into());
     }
@@ -130,7 +131,7 @@ pub(super) fn paid(r: &MethodCall<'_>) -> Result<Value, Answer> {
 pub(super) fn file(r: &MethodCall<'_>, type_: &'static str, kind: &str, given: &str) -> Value {
     let schema = schema::get();
     let mut file = schema.make(type_, &|_, _| None);
-    let files = &r.state.files;
+    let files = &r.files;
     let described = match r.upload(given) {
         Some(upload) => {
             let id = files.add_upload(kind, upload);
@@ -167,14 +168,14 @@ impl People {
     /// `getFile`: a file that is known, or else one that could be.
     pub(super) fn get_file(&self, r: &MethodCall<'_>) -> MethodResult {
         let id = r.text("file_id");
-        if let Some(file) = r.state.files.describe(id) {
-            let is_large = file["file_size"].as_u64() > Some(r.state.max_download);
-            if is_large && !r.state.files.is_local(id) {
+        if let Some(file) = r.files.describe(id) {
+            let is_large = file["file_size"].as_u64() > Some(r.files.max_download);
+            if is_large && !r.files.is_local(id) {
                 return Err(bad("file is too big"));
             }
             return Ok(file);
         }
-        if self.is_strict() && !r.state.files.is_known(id) {
+        if self.is_strict() && !r.files.is_known(id) {
             return Err(bad("invalid file_id"));
         }
         let mut file = unknown(id);

@@ -1,11 +1,7 @@
-//! Members of chats and what they may do.
+//! `ChatMember` objects, and the rights in them.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{
-    MethodResult, People,
-    request::{MethodCall, bad},
-};
 use crate::schema;
 
 /// A right that a chat's administrators may have or lack.
@@ -74,62 +70,4 @@ pub(crate) fn new(status: &str, user: &Value) -> Value {
         }
     }
     member
-}
-
-impl People {
-    /// `getChatMember` and its siblings.
-    pub(super) fn members(&mut self, r: &MethodCall<'_>) -> MethodResult {
-        let id = self.open(r)?;
-        let chat = &self.chats[&id];
-        Ok(match r.method.name {
-            "getChatMember" => {
-                let user_id = r.integer("user_id").unwrap_or_default();
-                if let Some(member) = chat.members.get(&user_id) {
-                    return Ok(member.clone());
-                }
-                let is_known = self.users.contains_key(&user_id);
-                match (chat.is_made_up, is_known) {
-                    (true, _) => new("member", &self.user(user_id)),
-                    (false, true) => new("left", &self.user(user_id)),
-                    (false, false) => return Err(bad("PARTICIPANT_ID_INVALID")),
-                }
-            }
-            "getChatMemberCount" if chat.is_made_up => 2.into(),
-            "getChatMemberCount" => {
-                let members = chat.members.values().filter(|member| is_in(member));
-                members.count().into()
-            }
-            _ => {
-                let members = chat.members.values();
-                let returns_bots = r.is("return_bots");
-                let shown = members.filter(|member| {
-                    let status = member["status"].as_str().unwrap_or_default();
-                    let is_bot =
-                        member["user"]["is_bot"] == true && member["user"]["id"] != self.bot["id"];
-                    ["creator", "administrator"].contains(&status) && (returns_bots || !is_bot)
-                });
-                shown.cloned().collect()
-            }
-        })
-    }
-
-    /// Changes a member's status: what `ChatMemberUpdated` says about it, by whom it was done.
-    pub(crate) fn change_member(
-        &mut self,
-        chat_id: i64,
-        user_id: i64,
-        member: &Value,
-        by: &Value,
-    ) -> Value {
-        let user = self.user(user_id);
-        let Some(chat) = self.chats.get_mut(&chat_id) else {
-            return Value::Null;
-        };
-        let old = chat.members.insert(user_id, member.clone());
-        let old = old.unwrap_or_else(|| new("left", &user));
-        json!({
-            "chat": chat.value(), "from": by, "date": self.clock.unix(),
-            "old_chat_member": old, "new_chat_member": member,
-        })
-    }
 }

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    MethodResult, People,
-    request::{MethodCall, bad},
+    method_call::{MethodCall, MethodResult, bad},
+    people::People,
 };
 use crate::answer::Answer;
 
@@ -38,7 +38,7 @@ pub(super) fn new(r: &MethodCall<'_>) -> Result<Value, Answer> {
         .get("is_anonymous")
         .is_none_or(|is_anonymous| is_anonymous == true);
     let mut poll = json!({
-        "id": format!("{}", 5_000_000_000_000_000_000_u64 + r.state.files.next_number()),
+        "id": format!("{}", 5_000_000_000_000_000_000_u64 + r.files.next_number()),
         "question": question, "options": options, "total_voter_count": 0, "is_closed": r.is("is_closed"),
         "is_anonymous": is_anonymous, "type": if is_quiz { "quiz" } else { "regular" },
         "allows_multiple_answers": r.is("allows_multiple_answers"), "allows_revoting": r.is("allows_revoting"),

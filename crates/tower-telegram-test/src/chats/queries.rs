@@ -2,20 +2,12 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::{
-    MethodResult, People, markup,
-    request::{MethodCall, bad},
+    markup,
+    method_call::{MethodCall, MethodResult, bad},
+    people::People,
+    query::Query,
 };
-
-/// A query, until it is answered and after.
-#[derive(Clone, Debug)]
-pub(crate) struct Query {
-    is_answered: bool,
-    /// Until when it can be.
-    ends_at: Instant,
-}
 
 const MAX_QUERIES: usize = 100_000;
 const TOO_OLD: &str = "query is too old and response timeout expired or query ID is invalid";

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    MethodResult, People,
-    request::{MethodCall, bad},
+    method_call::{MethodCall, MethodResult, bad},
+    people::People,
 };
 
 impl People {

@@ -3,8 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    MethodResult, People, content, media,
-    request::{MethodCall, bad},
+    content, media,
+    method_call::{MethodCall, MethodResult, bad},
+    people::People,
 };
 use crate::answer::Answer;
 

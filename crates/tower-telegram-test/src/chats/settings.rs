@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{People, request::MethodCall};
+use super::{method_call::MethodCall, people::People};
 
 /// The setters, what each takes, and what its getter's object calls it.
 const SETTINGS: [(&str, &str, &str); 6] = [

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    MethodResult, People,
-    request::{MethodCall, bad},
+    method_call::{MethodCall, MethodResult, bad},
+    people::People,
 };
 
 /// What `getStarTransactions` gives out at once.

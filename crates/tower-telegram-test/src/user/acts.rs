@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{User, emoji};
+use super::person::{User, emoji};
 use tower_telegram_types::types::Message;
 
 use crate::{
     Error, Told,
     chats::ChatKind,
+    clock::unix_now,
     delivered::{not_possible, not_told},
-    state::now,
 };
 
 impl User {
@@ -48,7 +48,8 @@ impl User {
                 "it is not an administrator of the chat",
             ));
         }
-        let mut update = json!({"chat": chat.value(), "message_id": message_id, "date": now()});
+        let mut update =
+            json!({"chat": chat.value(), "message_id": message_id, "date": unix_now()});
         let update_type = if chat.kind == ChatKind::Channel {
             update["reactions"] = counts;
             "message_reaction_count"

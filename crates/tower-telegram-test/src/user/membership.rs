@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::User;
+use super::person::User;
 use crate::{
     Chat, Error, Told,
     chats::{self, ChatKind},
+    clock::unix_now,
     delivered::not_possible,
-    state::now,
 };
 
 impl User {
@@ -81,7 +81,7 @@ impl User {
         known.requests.retain(|id| *id != self.id);
         known.requests.push(self.id);
         Ok(json!({
-            "chat": known.value(), "from": user, "user_chat_id": self.id, "date": now(),
+            "chat": known.value(), "from": user, "user_chat_id": self.id, "date": unix_now(),
         }))
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::User;
+use super::person::User;
 use tower_telegram_types::{
     methods::{AnswerPreCheckoutQuery, AnswerShippingQuery},
     types::Message,

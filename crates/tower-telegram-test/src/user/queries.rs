@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{User, sends::no_button};
+use super::{person::User, sends::no_button};
 use tower_telegram_types::{
     Method,
     methods::{AnswerCallbackQuery, AnswerInlineQuery},

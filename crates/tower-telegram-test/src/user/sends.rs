@@ -3,17 +3,12 @@
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use super::{User, update_type};
+use super::person::{User, update_type};
 use tower_telegram_types::types::Message;
 
 use crate::{
-    Error, Sent,
-    chats::{self, ChatKind},
-    delivered::not_possible,
-    files::FileContent,
-    format, schema,
-    state::now,
-    typed,
+    Error, Sent, chats, clock::unix_now, delivered::not_possible, files::FileContent, format,
+    schema, typed,
 };
 
 impl User {
@@ -209,7 +204,7 @@ impl User {
         };
         entry.message[field] = text.into();
         entry.message[entities] = format::detect(text).into();
-        entry.message["edit_date"] = now().into();
+        entry.message["edit_date"] = unix_now().into();
         Ok(entry.message.clone())
     }
 
@@ -269,17 +264,4 @@ fn text_content(text: &str) -> Map<String, Value> {
         content.insert("entities".to_owned(), entities.into());
     }
     content
-}
-
-impl chats::People {
-    /// Whoever writes to the bot has started it.
-    fn start_bot(&mut self, chat_id: i64) {
-        let (bot, bot_id) = (chats::new_member("member", &self.bot), self.bot_id());
-        if let Some(chat) = self.chats.get_mut(&chat_id)
-            && chat.kind == ChatKind::Private
-            && chat.status(bot_id) == "left"
-        {
-            chat.members.insert(bot_id, bot);
-        }
-    }
 }

@@ -1,13 +1,16 @@
-//! A call as the world sees it: a method that there is, with arguments that fit.
+//! A call of a known method, with arguments that fit its parameters.
 
 use serde_json::{Map, Value};
 
 use crate::{
-    answer::Answer, args::Args, schema::MethodSchema, state::State, uploaded_file::UploadedFile,
+    answer::Answer, args::Args, files::Files, schema::MethodSchema, uploaded_file::UploadedFile,
 };
 
+/// The result of a call, or the answer that refuses it.
+pub(super) type MethodResult = Result<Value, Answer>;
+
 pub(super) struct MethodCall<'a> {
-    pub(super) state: &'a State,
+    pub(super) files: &'a Files,
     pub(super) method: &'a MethodSchema,
     /// With the types of the schema, and without what isn't in it.
     pub(super) params: Map<String, Value>,
