@@ -14,7 +14,7 @@ use super::{http1, json};
 pub struct Answer {
     kind: AnswerKind,
     delay: Duration,
-    is_half: bool,
+    is_truncated: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ enum AnswerKind {
     },
     HangUp,
     Reset,
-    Silence,
+    Never,
 }
 
 impl Answer {
@@ -86,8 +86,8 @@ impl Answer {
     }
 
     /// Takes the call and never answers; the connection ends when the bot gives up.
-    pub fn silence() -> Self {
-        Self::of(AnswerKind::Silence)
+    pub fn never() -> Self {
+        Self::of(AnswerKind::Never)
     }
 
     /// A result that is written already.
@@ -99,7 +99,7 @@ impl Answer {
         Self {
             kind,
             delay: Duration::ZERO,
-            is_half: false,
+            is_truncated: false,
         }
     }
 
@@ -122,13 +122,13 @@ impl Answer {
     }
 
     /// Closes the connection after half of the body, or of the head if there is no body.
-    pub fn half(mut self) -> Self {
-        self.is_half = true;
+    pub fn truncated(mut self) -> Self {
+        self.is_truncated = true;
         self
     }
 
     /// Waits that long before it answers.
-    pub fn after(mut self, delay: Duration) -> Self {
+    pub fn delayed_by(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
@@ -183,10 +183,9 @@ impl Answer {
                 let result: Value = serde_json::from_str(result).unwrap_or_default();
                 json!({"ok": true, "result": result})
             }
-            AnswerKind::Raw { .. }
-            | AnswerKind::HangUp
-            | AnswerKind::Reset
-            | AnswerKind::Silence => Value::Null,
+            AnswerKind::Raw { .. } | AnswerKind::HangUp | AnswerKind::Reset | AnswerKind::Never => {
+                Value::Null
+            }
         }
     }
 
@@ -238,7 +237,7 @@ impl Answer {
             } => (*status, content_type.as_str(), 0, body.clone()),
             AnswerKind::HangUp => return AnswerAction::HangUp,
             AnswerKind::Reset => return AnswerAction::Reset,
-            AnswerKind::Silence => return AnswerAction::Silence,
+            AnswerKind::Never => return AnswerAction::Never,
         };
         let reason = http1::reason_phrase(status);
         let retry_after = match retry_after {
@@ -250,7 +249,7 @@ impl Answer {
              {retry_after}Content-Length: {}\r\n\r\n",
             body.len()
         );
-        if self.is_half {
+        if self.is_truncated {
             let whole = if body.is_empty() {
                 head.len()
             } else {
@@ -258,7 +257,7 @@ impl Answer {
             };
             let mut bytes = [head.as_bytes(), &body].concat();
             bytes.truncate(bytes.len() - whole.div_ceil(2));
-            return AnswerAction::Half(bytes.into());
+            return AnswerAction::Truncated(bytes.into());
         }
         AnswerAction::Bytes(head.into(), body)
     }
@@ -269,10 +268,10 @@ impl Answer {
 pub(super) enum AnswerAction {
     Bytes(Bytes, Bytes),
     /// Nothing comes after it.
-    Half(Bytes),
+    Truncated(Bytes),
     HangUp,
     Reset,
-    Silence,
+    Never,
 }
 
 #[cfg(test)]

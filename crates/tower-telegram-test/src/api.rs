@@ -68,14 +68,14 @@ async fn serve_connection(mut stream: TcpStream, state: Arc<State>) {
                     AnswerAction::Bytes(head, body) => {
                         send(&mut stream, head, std::iter::once(body)).await
                     }
-                    AnswerAction::Half(bytes) => {
+                    AnswerAction::Truncated(bytes) => {
                         // What the client doesn't get any more is what this is about.
                         stream.write_all(&bytes).await.ok();
                         return;
                     }
                     AnswerAction::HangUp => return,
                     AnswerAction::Reset => return reset(&stream),
-                    AnswerAction::Silence => return drain(&mut stream).await,
+                    AnswerAction::Never => return drain(&mut stream).await,
                 }
             }
             HttpAnswer::File(file) => send(&mut stream, file_head(&file), file.pieces()).await,

@@ -185,7 +185,7 @@ impl TelegramBuilder {
         self
     }
 
-    /// Turns privacy mode on: in groups the bot is told only of commands, of mentions of it, of replies to it
+    /// Turns privacy mode on: in groups the bot is notified only of commands, of mentions of it, of replies to it
     /// and of service messages, unless it is an administrator. Off by default, other than with a new bot of
     /// Telegram's.
     pub fn privacy_mode(mut self) -> Self {

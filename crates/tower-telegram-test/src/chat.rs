@@ -7,7 +7,7 @@ use tower_telegram_types::types::{ChatFullInfo, ChatInviteLink, ChatMember, Foru
 
 /// A group, a supergroup or a channel. Clones are the same one.
 ///
-/// What begins with `with` sets the scene: nobody is told.
+/// What begins with `with` sets the scene: the bot isn't notified.
 #[derive(Clone, Debug)]
 pub struct Chat {
     telegram: Telegram,

@@ -1,4 +1,4 @@
-//! Telling the bot what people do.
+//! Updates that notify the bot of what people do.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 use super::{Error, Exchange, Telegram};
 use tower_telegram_types::types::Message;
 
-/// What the bot was told of what somebody did.
+/// An update that notified the bot of what a person did.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Told {
+pub struct Delivered {
     /// The update's id.
     pub update_id: u64,
     /// How it went, if it went to a webhook. `None` if it waits for `getUpdates`.
@@ -18,7 +18,7 @@ pub struct Told {
     telegram: Telegram,
 }
 
-impl Told {
+impl Delivered {
     /// Waits until the bot is done with it, as far as Telegram can tell: with a webhook it is already, else when
     /// a `getUpdates` confirms the update.
     ///
@@ -33,36 +33,36 @@ impl Told {
     }
 }
 
-/// A message that somebody has sent.
+/// A message that a person has sent.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Sent {
     /// The message as the bot sees it.
     pub message: Message,
-    /// What the bot was told.
-    pub told: Told,
+    /// The update that notified the bot.
+    pub delivered: Delivered,
 }
 
 impl Sent {
-    /// Waits as [`Told::handled`] does.
+    /// Waits as [`Delivered::handled`] does.
     ///
     /// # Errors
     ///
     /// As there.
     pub async fn handled(&self) -> Result<(), Error> {
-        self.told.handled().await
+        self.delivered.handled().await
     }
 }
 
-/// Why the bot isn't told of something.
-pub(super) fn not_told(what: impl fmt::Display, why: impl fmt::Display) -> Error {
-    Error::NotTold {
+/// An error: the bot isn't notified of `what`.
+pub(super) fn not_notified(what: impl fmt::Display, why: impl fmt::Display) -> Error {
+    Error::NotNotified {
         what: what.to_string(),
         why: why.to_string(),
     }
 }
 
-/// Why something can't be done.
+/// An error: a person can't do `what`.
 pub(super) fn not_possible(what: impl fmt::Display, why: impl fmt::Display) -> Error {
     Error::NotPossible {
         what: what.to_string(),
@@ -72,10 +72,14 @@ pub(super) fn not_possible(what: impl fmt::Display, why: impl fmt::Display) -> E
 
 impl Telegram {
     /// Sends an update to the webhook, if one is set, else queues it.
-    pub(super) async fn tell(&self, update_type: &str, payload: Value) -> Result<Told, Error> {
+    pub(super) async fn notify_bot(
+        &self,
+        update_type: &str,
+        payload: Value,
+    ) -> Result<Delivered, Error> {
         let state = &self.inner.state;
         if !state.webhook.is_wanted(update_type) {
-            return Err(not_told(
+            return Err(not_notified(
                 update_type,
                 "the bot does not ask for such updates, see allowed_updates",
             ));
@@ -86,7 +90,7 @@ impl Telegram {
             state
                 .log
                 .note(format!("update {update_id} {update_type} -> queued"));
-            return Ok(Told {
+            return Ok(Delivered {
                 update_id,
                 exchange: None,
                 telegram: self.clone(),
@@ -97,23 +101,28 @@ impl Telegram {
         if !exchange.is_delivered() {
             return Err(Error::NotTaken(Box::new(exchange)));
         }
-        Ok(Told {
+        Ok(Delivered {
             update_id: exchange.update_id,
             exchange: Some(exchange),
             telegram: self.clone(),
         })
     }
 
-    /// Sends the updates that the bot asks for, in their order: what it was told last.
-    pub(super) async fn tell_all(&self, updates: Vec<(&str, Value)>) -> Result<Told, Error> {
-        let mut told = Err(not_told("act", "nobody tells it"));
+    /// Sends the updates that the bot asks for, in their order. Returns the last one.
+    pub(super) async fn notify_bot_of_all(
+        &self,
+        updates: Vec<(&str, Value)>,
+    ) -> Result<Delivered, Error> {
+        let mut delivered = Err(not_notified("act", "nobody tells it"));
         for (update_type, payload) in updates {
-            match self.tell(update_type, payload).await {
-                Err(error @ Error::NotTold { .. }) if told.is_err() => told = Err(error),
-                Err(Error::NotTold { .. }) => {}
-                other => told = Ok(other?),
+            match self.notify_bot(update_type, payload).await {
+                Err(error @ Error::NotNotified { .. }) if delivered.is_err() => {
+                    delivered = Err(error)
+                }
+                Err(Error::NotNotified { .. }) => {}
+                other => delivered = Ok(other?),
             }
         }
-        told
+        delivered
     }
 }

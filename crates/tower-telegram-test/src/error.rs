@@ -154,13 +154,13 @@ pub enum Error {
         history: Vec<String>,
     },
     /// A person did something of which Telegram doesn't tell the bot.
-    NotTold {
+    NotNotified {
         /// What was done.
         what: String,
-        /// Why the bot isn't told.
+        /// Why the bot isn't notified.
         why: String,
     },
-    /// The bot was told of what a person did, and didn't take it.
+    /// The bot was notified of what a person did, and didn't take it.
     NotTaken(Box<Exchange>),
     /// A person can't do that.
     NotPossible {
@@ -241,7 +241,7 @@ impl fmt::Display for Error {
                 write!(f, "no {what} in the chat {chat:?} within {waited:?}")?;
                 write_history(f, history)
             }
-            Self::NotTold { what, why } => {
+            Self::NotNotified { what, why } => {
                 write!(f, "the bot is not told of the {what}: {why}")
             }
             Self::NotTaken(exchange) => write!(f, "the bot did not take the {exchange}"),

@@ -34,7 +34,7 @@ pub struct Faults {
     too_many_requests: (f64, u32),
     server_errors: f64,
     resets: f64,
-    half_answers: f64,
+    truncated_answers: f64,
     slow_answers: (f64, Duration),
 }
 
@@ -100,8 +100,8 @@ impl Faults {
     }
 
     /// A call is carried out, and its connection closed in the middle of the answer.
-    pub fn half_answers(mut self, probability: f64) -> Self {
-        self.half_answers = probability;
+    pub fn truncated_answers(mut self, probability: f64) -> Self {
+        self.truncated_answers = probability;
         self
     }
 
@@ -150,7 +150,7 @@ pub(super) enum CallFault {
     /// It is answered so instead of being carried out.
     Refused(Answer),
     Reset,
-    Half,
+    Truncated,
     Slow(Duration),
 }
 
@@ -160,10 +160,10 @@ impl CallFault {
         match self {
             Self::Refused(refused) => refused,
             Self::Reset => Answer::reset(),
-            Self::Half => answer.half(),
+            Self::Truncated => answer.truncated(),
             Self::Slow(delay) => {
                 let delay = delay + answer.delay();
-                answer.after(delay)
+                answer.delayed_by(delay)
             }
         }
     }
@@ -232,8 +232,8 @@ impl Chance {
             Some(CallFault::Refused(Answer::raw(502, "text/html", page)))
         } else if hits(faults.resets, 7) {
             Some(CallFault::Reset)
-        } else if hits(faults.half_answers, 8) {
-            Some(CallFault::Half)
+        } else if hits(faults.truncated_answers, 8) {
+            Some(CallFault::Truncated)
         } else {
             hits(slow, 9).then_some(CallFault::Slow(delay))
         }

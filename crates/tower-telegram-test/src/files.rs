@@ -193,7 +193,7 @@ impl Files {
         ))
     }
 
-    /// Remembers an id that the bot is told.
+    /// Remembers an id that the bot has been sent.
     pub(super) fn note(&self, file_id: &str) {
         let mut inner = self.lock();
         if inner.noted.len() >= MAX_NOTED {
@@ -218,7 +218,7 @@ impl Files {
         }
     }
 
-    /// Whether the bot was told the id.
+    /// Whether the bot has been sent the id.
     pub(super) fn is_known(&self, file_id: &str) -> bool {
         let inner = self.lock();
         inner.paths.contains_key(file_id) || inner.noted.contains(file_id)

@@ -67,7 +67,7 @@
 //! [`Telegram::user`] is a person, [`Telegram::group`] and its siblings are chats. A [`User`] sends, presses,
 //! pays, votes, joins, and waits for what the bot does; the bot hears of it by its webhook, if it has set one,
 //! and else from `getUpdates`. With a webhook an act ends when the bot has answered, and what it answered is
-//! in [`Told::exchange`]. Without one it ends when the update waits for the bot; [`Told::handled`] waits until the
+//! in [`Delivered::exchange`]. Without one it ends when the update waits for the bot; [`Delivered::handled`] waits until the
 //! bot has confirmed it.
 //!
 //! What the bot does is remembered: [`Telegram::sent_messages`], [`Telegram::messages_in`], [`Chat::info`], and call
@@ -158,7 +158,7 @@
 //!
 //! - Any other method is answered with a value that its type can read, made of the call's arguments and of
 //!   constants, and changes nothing: stickers, gifts, subscriptions, stories, business accounts, games.
-//! - The bot isn't told of what it does itself (the real one tells of members that it bans, and of polls that
+//! - The bot isn't notified of what it does itself (the real one tells of members that it bans, and of polls that
 //!   it stops), nor of messages of other bots.
 //! - Rich messages are kept without what is in them. Photos have one size, thumbnails none; no file is looked into.
 //! - Only queries get old: messages can be edited and deleted, links used at any time later; bans and
@@ -232,7 +232,7 @@ pub use self::{
     builder::TelegramBuilder,
     call::{Call, Via},
     chat::Chat,
-    delivered::{Sent, Told},
+    delivered::{Delivered, Sent},
     error::{Error, Exchange, Outcome},
     faults::Faults,
     files::{Download, generated_bytes, generated_sha256},

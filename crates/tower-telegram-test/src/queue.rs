@@ -272,7 +272,7 @@ impl PollQueueState {
     fn conflict(&mut self, text: &str, now: Instant) -> Answer {
         let answer = Answer::error(409, text);
         if self.next_conflict_at.is_some_and(|at| now < at) {
-            return answer.after(CONFLICT_PAUSE);
+            return answer.delayed_by(CONFLICT_PAUSE);
         }
         self.next_conflict_at = Some(now + CONFLICT_PAUSE);
         answer

@@ -60,7 +60,7 @@ impl User {
         let query = json!({
             "id": id, "from": self.value(), "invoice_payload": hidden["payload"], "shipping_address": address,
         });
-        self.telegram.tell("shipping_query", query).await?;
+        self.telegram.notify_bot("shipping_query", query).await?;
         let answer: AnswerShippingQuery = self.telegram.answered("shipping_query_id", &id).await?;
         let option = answer
             .shipping_options
@@ -83,7 +83,9 @@ impl User {
         let mut query = order.clone();
         query["id"] = id.as_str().into();
         query["from"] = self.value();
-        self.telegram.tell("pre_checkout_query", query).await?;
+        self.telegram
+            .notify_bot("pre_checkout_query", query)
+            .await?;
         let argument = "pre_checkout_query_id";
         let answer: AnswerPreCheckoutQuery = self.telegram.answered(argument, &id).await?;
         if !answer.ok {

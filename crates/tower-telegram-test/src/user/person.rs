@@ -5,7 +5,7 @@ use tokio::time::timeout;
 
 use crate::{
     chats::{self, ChatKind},
-    delivered::{not_possible, not_told},
+    delivered::{not_notified, not_possible},
     error::Error,
     telegram::Telegram,
     typed,
@@ -15,10 +15,10 @@ use tower_telegram_types::types::Message;
 /// A person, and the chat in which the person acts: the private chat with the bot, or the one given with
 /// [`in_chat`](Self::in_chat). Clones are the same person.
 ///
-/// What begins with `with` sets the scene: nobody is told. Everything else is done as by a person with an app:
-/// the bot is told by its webhook, if it has set one, and what its response asks for is carried out; else
-/// the update waits for `getUpdates`. If the bot isn't told, that is an error, since a test would wait in vain:
-/// [`Error::NotTold`] says why. [`Error::NotTaken`] has the attempts of a webhook that didn't take the update,
+/// What begins with `with` sets the scene: the bot isn't notified. Everything else is done as by a person with an app:
+/// the bot is notified by its webhook, if it has set one, and what its response asks for is carried out; else
+/// the update waits for `getUpdates`. If the bot isn't notified, that is an error, since a test would wait in vain:
+/// [`Error::NotNotified`] says why. [`Error::NotTaken`] has the attempts of a webhook that didn't take the update,
 /// and [`Error::NotPossible`] says what the app wouldn't have let happen.
 #[derive(Clone, Debug)]
 pub struct User {
@@ -203,7 +203,7 @@ impl User {
     }
 
     /// Whether the bot is in the chat and, in privacy mode, is meant by the message.
-    pub(super) fn check_told(&self, what: &str, message: &Value) -> Result<(), Error> {
+    pub(super) fn check_notified(&self, what: &str, message: &Value) -> Result<(), Error> {
         let people = self.telegram.people();
         let Some(chat) = people
             .chats
@@ -217,12 +217,12 @@ impl User {
         }
         let bot = chat.members.get(&bot_id);
         if !bot.is_some_and(chats::is_in) {
-            return Err(not_told(what, "the bot is not in the chat"));
+            return Err(not_notified(what, "the bot is not in the chat"));
         }
         let is_administrator = ["creator", "administrator"].contains(&chat.status(bot_id));
         let is_private = people.has_privacy_mode;
         if is_private && !is_administrator && !is_meant(&people.bot, message) {
-            return Err(not_told(
+            return Err(not_notified(
                 what,
                 "privacy mode is on, and it is not meant for the bot",
             ));

@@ -8,7 +8,7 @@ use crate::{
 
 impl User {
     /// The same person in a group or a channel, where what follows is done. Who wasn't in it is from then on,
-    /// without the bot being told; who was banned or has left stays out.
+    /// without the bot being notified; who was banned or has left stays out.
     pub fn in_chat(&self, chat: &Chat) -> Self {
         let mut people = self.telegram.people();
         let user = people.user(self.id);

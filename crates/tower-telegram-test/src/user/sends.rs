@@ -225,12 +225,12 @@ impl User {
 
     async fn tells(&self, message: Value, is_edit: bool) -> Result<Sent, Error> {
         let update_type = update_type(&message, is_edit);
-        self.check_told(update_type, &message)?;
+        self.check_notified(update_type, &message)?;
         let read = typed::read("a Message", &message)?;
-        let told = self.telegram.tell(update_type, message).await?;
+        let delivered = self.telegram.notify_bot(update_type, message).await?;
         Ok(Sent {
             message: read,
-            told,
+            delivered,
         })
     }
 

@@ -8,7 +8,7 @@ async fn what_people_write_waits_for_the_bot() {
         .with_last_name("Lovelace")
         .with_language("de");
     let sent = ada.sends("/start deep").await.unwrap();
-    assert!(sent.told.exchange.is_none());
+    assert!(sent.delivered.exchange.is_none());
     let message = update(&telegram, "message").await;
     assert_eq!(message["from"]["language_code"], "de");
     assert_eq!(message["chat"]["last_name"], "Lovelace");
@@ -119,13 +119,13 @@ async fn reactions_and_votes_are_told() {
 }
 
 #[tokio::test]
-async fn what_the_bot_is_not_told_is_an_error_that_says_why() {
+async fn what_the_bot_is_not_notified_is_an_error_that_says_why() {
     let telegram = Telegram::builder().privacy_mode().start().await.unwrap();
     let (ada, engines) = (telegram.user("Ada"), telegram.group("Engines"));
     send(&telegram, ada.id(), "a");
     let message = ada.waits_for_message().await.unwrap();
     let why = |error: Error| {
-        assert!(matches!(error, Error::NotTold { .. }), "{error}");
+        assert!(matches!(error, Error::NotNotified { .. }), "{error}");
         assert_eq!(telegram.pending_updates(), 0);
         error.to_string()
     };

@@ -60,7 +60,7 @@ async fn a_bot_that_is_shut_out_is_refused_in_telegrams_words() {
 }
 
 #[tokio::test]
-async fn what_bots_are_not_told_of_they_find_out() {
+async fn what_bots_are_not_notified_of_they_find_out() {
     let telegram = start().await;
     let ada = telegram.user("Ada");
     send(&telegram, ada.id(), "a");
@@ -242,7 +242,7 @@ async fn who_asks_to_join_is_let_in_or_not() {
     let engines = telegram.supergroup("Engines");
     assert!(matches!(
         ada.asks_to_join(&engines).await,
-        Err(Error::NotTold { .. })
+        Err(Error::NotNotified { .. })
     ));
     let engines = engines.with_bot_as_administrator();
     ada.asks_to_join(&engines).await.unwrap();

@@ -68,7 +68,7 @@ async fn only_buttons_that_are_there_now_can_be_pressed() {
     );
     assert!(matches!(
         ada.presses(&message, "Read").await,
-        Err(Error::NotTold { .. })
+        Err(Error::NotNotified { .. })
     ));
     let place = json!({"chat_id": ada.id(), "message_id": message.message_id, "text": "Done"});
     api(&telegram, "editMessageText", place.clone()).unwrap();

@@ -7,7 +7,7 @@ async fn with_a_webhook_an_act_ends_when_the_bot_has_answered() {
     let telegram = telegram_for(&bot).await;
     let ada = telegram.user("Ada");
     let sent = ada.sends("/start").await.unwrap();
-    let exchange = sent.told.exchange.unwrap();
+    let exchange = sent.delivered.exchange.unwrap();
     assert!(exchange.reply.unwrap().is_ok());
     let hello = ada.waits_for_message().await.unwrap();
     assert_eq!(hello.text.as_deref(), Some("Hello, Ada"));
