@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Error, Telegram, User, chats, typed};
+use super::{chats, error::Error, telegram::Telegram, typed, user::User};
 use tower_telegram_types::types::{ChatFullInfo, ChatInviteLink, ChatMember, ForumTopic, Message};
 
 /// A group, a supergroup or a channel. Clones are the same one.

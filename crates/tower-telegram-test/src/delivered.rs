@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::{Error, Exchange, Telegram};
+use super::{
+    error::{Error, Exchange},
+    telegram::Telegram,
+};
 use tower_telegram_types::types::Message;
 
 /// An update that notified the bot of what a person did.

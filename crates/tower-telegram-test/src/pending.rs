@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use super::{Error, clock, json};
+use super::{clock, error::Error, json};
 
 /// The longest update, in bytes of its JSON.
 pub(super) const MAX_UPDATE: usize = 512 << 10;

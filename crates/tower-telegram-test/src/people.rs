@@ -3,9 +3,11 @@
 use serde_json::Value;
 
 use super::{
-    Chat, Telegram, User,
+    chat::Chat,
     chats::{self, ChatKind, People},
+    telegram::Telegram,
     typed,
+    user::User,
 };
 use tower_telegram_types::types::{self, Message};
 

@@ -12,7 +12,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Error, answer::Answer, clock::Clock, pending::PendingUpdate};
+use super::{answer::Answer, clock::Clock, error::Error, pending::PendingUpdate};
 
 pub(super) const MAX_UPDATES: usize = 100_000;
 const MAX_BYTES: usize = 128 << 20;

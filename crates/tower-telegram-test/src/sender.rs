@@ -11,9 +11,9 @@ use tokio::{
 };
 
 use super::{
-    Call,
     attempt::Attempt,
     backoff::ResendBackoff,
+    call::Call,
     error::{Exchange, Outcome},
     faults::Chance,
     pending::{PendingUpdate, QueueId},

@@ -12,13 +12,13 @@ use serde_json::{Map, Value, json};
 use tokio::{sync::watch, time::Instant};
 
 use super::{
-    Error, allowed_updates,
+    allowed_updates,
     answer::Answer,
     args::{Args, is_true},
     backoff::ResendBackoff,
     certificate::Trusted,
     clock::Clock,
-    error::Outcome,
+    error::{Error, Outcome},
     pending::PendingUpdate,
     polling::{self, GetUpdatesReply},
     queue::{MAX_UPDATES, PollQueue},

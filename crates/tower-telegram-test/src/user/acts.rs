@@ -6,10 +6,10 @@ use super::person::{User, emoji};
 use tower_telegram_types::types::Message;
 
 use crate::{
-    Delivered, Error,
     chats::ChatKind,
     clock::unix_now,
-    delivered::{not_notified, not_possible},
+    delivered::{Delivered, not_notified, not_possible},
+    error::Error,
 };
 
 impl User {

@@ -4,10 +4,11 @@ use serde_json::{Map, Value, json};
 
 use super::person::User;
 use crate::{
-    Chat, Delivered, Error,
+    chat::Chat,
     chats::{self, ChatKind},
     clock::unix_now,
-    delivered::not_possible,
+    delivered::{Delivered, not_possible},
+    error::Error,
 };
 
 impl User {

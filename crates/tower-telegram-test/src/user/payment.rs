@@ -8,7 +8,10 @@ use tower_telegram_types::{
     types::Message,
 };
 
-use crate::{Error, Sent, delivered::not_possible};
+use crate::{
+    delivered::{Sent, not_possible},
+    error::Error,
+};
 
 impl User {
     /// Pays an invoice: asks the bot about the shipment, if the price depends on it, and whether it takes the

@@ -10,9 +10,11 @@ use tower_telegram_types::{
 };
 
 use crate::{
-    Call, Delivered, Error, Sent, Telegram,
+    call::Call,
     chats::{self, Choice},
-    delivered::{not_notified, not_possible},
+    delivered::{Delivered, Sent, not_notified, not_possible},
+    error::Error,
+    telegram::Telegram,
     typed,
 };
 

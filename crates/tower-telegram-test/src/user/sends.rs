@@ -7,8 +7,12 @@ use super::person::{User, update_type};
 use tower_telegram_types::types::Message;
 
 use crate::{
-    Error, Sent, chats, clock::unix_now, delivered::not_possible, files::FileContent, format,
-    schema, typed,
+    chats,
+    clock::unix_now,
+    delivered::{Sent, not_possible},
+    error::Error,
+    files::FileContent,
+    format, schema, typed,
 };
 
 impl User {
