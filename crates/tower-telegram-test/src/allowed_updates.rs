@@ -1,4 +1,4 @@
-//! Which types of updates a bot asks for.
+//! `allowed_updates`: the types of updates that a bot asks for.
 
 use serde_json::Value;
 

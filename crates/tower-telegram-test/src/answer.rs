@@ -1,4 +1,4 @@
-//! What the Bot API answers, in the server's own bytes.
+//! Answers to Bot API calls, byte for byte as the server writes them.
 
 use std::time::Duration;
 

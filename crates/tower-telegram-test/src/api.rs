@@ -1,4 +1,4 @@
-//! The Bot API server: requests in, answers out, in the real server's bytes.
+//! The Bot API server.
 
 use std::{io, sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Reading a call's arguments and files out of a query string or a body.
+//! Arguments and files of a call, read from a query string or a body.
 
 use bytes::Bytes;
 use serde_core::de::{DeserializeSeed, Deserializer as _, MapAccess, Visitor};

@@ -1,4 +1,4 @@
-//! How long Telegram waits before it sends an update again.
+//! The waits before an update is sent again.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The log of the calls that the bot has made.
+//! The log of the bot's calls.
 
 use std::{
     collections::VecDeque,

@@ -1,5 +1,6 @@
-//! Which certificates the webhook sender takes: the rules of OpenSSL, which the real server uses, where
-//! rustls has others.
+//! Verification of the webhook's certificate, by the rules of OpenSSL.
+//!
+//! The real server uses OpenSSL. Where rustls has other rules, these apply:
 //!
 //! 1. The chain leads to a trusted root; or the certificate is a trusted one itself and self-signed, even if
 //!    it says that it is an authority, as those made by `openssl req -x509` do.

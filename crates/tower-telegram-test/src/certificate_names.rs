@@ -1,4 +1,4 @@
-//! Whom a certificate is for, read out of its DER and compared as OpenSSL compares it.
+//! The names in a certificate, read from its DER and compared as OpenSSL compares them.
 
 use std::net::IpAddr;
 

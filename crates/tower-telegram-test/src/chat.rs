@@ -1,4 +1,4 @@
-//! A group or a channel, as a test holds it.
+//! Groups and channels in a test.
 
 use serde_json::Value;
 

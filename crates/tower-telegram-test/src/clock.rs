@@ -1,4 +1,4 @@
-//! The embedded Telegram's time: Tokio's, and what a test has added to it.
+//! The embedded Telegram's clock: Tokio's time plus what a test has added.
 
 use std::{
     future::Future,

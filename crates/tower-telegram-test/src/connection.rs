@@ -1,4 +1,4 @@
-//! One connection to the bot.
+//! A connection to the bot's webhook.
 
 use std::{
     fmt, io,

@@ -1,4 +1,4 @@
-//! How fast Telegram opens connections to a webhook.
+//! The pace at which Telegram opens connections to a webhook.
 
 use std::time::Duration;
 

@@ -120,7 +120,7 @@ impl Telegram {
         for (update_type, payload) in updates {
             match self.notify_bot(update_type, payload).await {
                 Err(error @ Error::NotNotified { .. }) if delivered.is_err() => {
-                    delivered = Err(error)
+                    delivered = Err(error);
                 }
                 Err(Error::NotNotified { .. }) => {}
                 other => delivered = Ok(other?),

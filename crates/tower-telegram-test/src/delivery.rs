@@ -1,4 +1,4 @@
-//! Sending updates: again and again until the bot takes them, as Telegram does.
+//! Delivery of updates to the webhook, with retries.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,12 +11,12 @@ use super::{
     call::{Call, Via},
     error::{Error, Exchange, Outcome},
     faults::Mishap,
-    pending::{PendingUpdate, QueueId},
+    pending_update::{PendingUpdate, QueueId},
     raw_request::RawRequest,
-    reply,
     sender::{Delivery, Watch},
     session::Session,
     state::State,
+    webhook_reply,
     webhook_request::{self, WebhookRequest},
 };
 
@@ -203,7 +203,7 @@ impl State {
             let lost = Attempt::failed(AttemptError::Closed, attempt.connection, attempt.elapsed);
             return Ok((lost, None));
         }
-        let method = reply::take_method(&mut args).filter(|_| attempt.error.is_none());
+        let method = webhook_reply::take_method(&mut args).filter(|_| attempt.error.is_none());
         let reply = method.map(|method| {
             let call = Call::new(method, &args, Via::WebhookReply, false);
             self.execute(call, &args).0

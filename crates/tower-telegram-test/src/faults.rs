@@ -1,4 +1,4 @@
-//! What goes wrong by chance, the same way each time.
+//! Faults by chance, which repeat with the same seed.
 
 use std::{
     collections::HashMap,

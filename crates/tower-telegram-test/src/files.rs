@@ -1,4 +1,4 @@
-//! The files that `getFile` knows, and the downloads of them.
+//! Files that `getFile` finds, and their downloads.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},

@@ -1,5 +1,7 @@
-//! A Telegram to test bots against: its Bot API, its webhook sender and the people who use the bot, on a
-//! loopback port, over real sockets, without an account or a network.
+//! A Telegram on loopback to test bots against.
+//!
+//! It has the Bot API, the sender of webhook requests and the people who use the bot, over real sockets, without
+//! an account or a network.
 //!
 //! ```
 //! use tower_telegram::{
@@ -67,8 +69,8 @@
 //! [`Telegram::user`] is a person, [`Telegram::group`] and its siblings are chats. A [`User`] sends, presses,
 //! pays, votes, joins, and waits for what the bot does; the bot hears of it by its webhook, if it has set one,
 //! and else from `getUpdates`. With a webhook an act ends when the bot has answered, and what it answered is
-//! in [`Delivered::exchange`]. Without one it ends when the update waits for the bot; [`Delivered::handled`] waits until the
-//! bot has confirmed it.
+//! in [`Delivered::exchange`]. Without one it ends when the update waits for the bot; [`Delivered::handled`] waits
+//! until the bot has confirmed it.
 //!
 //! What the bot does is remembered: [`Telegram::sent_messages`], [`Telegram::messages_in`], [`Chat::info`], and call
 //! by call [`Telegram::wait_for`], [`Telegram::calls_of`], [`Telegram::calls`]. A wait in vain ends with an error
@@ -200,12 +202,11 @@ mod format;
 mod http1;
 mod json;
 mod overrides;
-mod pending;
+mod pending_update;
 mod people;
+mod poll_queue;
 mod polling;
-mod queue;
 mod raw_request;
-mod reply;
 mod route;
 mod schema;
 mod sender;
@@ -220,11 +221,12 @@ mod typed;
 mod typed_calls;
 pub mod update;
 mod uploaded_file;
-mod url;
 mod user;
 mod webhook;
+mod webhook_reply;
 mod webhook_request;
 mod webhook_settings;
+mod webhook_url;
 
 pub use self::{
     answer::Answer,
@@ -243,3 +245,8 @@ pub use self::{
     user::{InlineQuery, Press, User},
     webhook_settings::WebhookSettings,
 };
+
+/// The example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

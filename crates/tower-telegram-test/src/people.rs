@@ -1,4 +1,4 @@
-//! Putting people and chats into the world, and looking at it.
+//! Users, groups and channels of a test, and the messages in them.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! `getUpdates`: at once if there are updates, else when there are.
+//! `getUpdates`, with long polling.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::{
     answer::Answer,
     args::{Args, to_integer},
     clock::Clock,
-    queue::{PollQueue, Woken},
+    poll_queue::{PollQueue, Woken},
 };
 
 const MAX_UPDATES: i64 = 100;

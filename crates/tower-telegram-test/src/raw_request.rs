@@ -1,4 +1,4 @@
-//! Requests to the webhook that Telegram would never send.
+//! Webhook requests that differ from Telegram's.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The updates on their way to the webhook: which of them is sent next, and when.
+//! The queues of updates for the webhook: which update is sent next, and when.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -16,7 +16,7 @@ use super::{
     call::Call,
     error::{Exchange, Outcome},
     faults::Chance,
-    pending::{PendingUpdate, QueueId},
+    pending_update::{PendingUpdate, QueueId},
     session::Session,
 };
 

@@ -1,4 +1,4 @@
-//! The webhook that is set: where requests go, over which connections, and what went wrong last.
+//! A webhook in use: its connections, requests and last error.
 
 use std::{
     io::{self, ErrorKind},
@@ -21,9 +21,9 @@ use super::{
     connection_ramp::ConnectionRamp,
     http1::{self, Headers},
     tls::Tls,
-    url::WebhookUrl,
     webhook_request::{self, BotResponse, ResponseLimits, WebhookRequest},
     webhook_settings::WebhookSettings,
+    webhook_url::WebhookUrl,
 };
 
 pub(super) const SECRET_HEADER: &str = "X-Telegram-Bot-Api-Secret-Token";

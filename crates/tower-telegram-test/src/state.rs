@@ -1,4 +1,4 @@
-//! What the embedded Telegram knows, shared by its server and its handles.
+//! The state that the servers and handles of an embedded Telegram share.
 
 use std::time::Duration;
 

@@ -130,7 +130,7 @@ impl Telegram {
     }
 
     /// Sends an update, and sends it again with Telegram's pauses until the bot takes it: at most
-    /// [`max_attempts`](TelegramBuilder::max_attempts) times. A method in the response is carried out.
+    /// [`max_attempts`](super::TelegramBuilder::max_attempts) times. A method in the response is carried out.
     ///
     /// An update without `update_id` gets the next one. Updates that belong together, such as the messages of a
     /// chat, are sent one at a time in their order; others at the same time, over connections of their own, up
@@ -225,7 +225,7 @@ impl Telegram {
     ///
     /// # Errors
     ///
-    /// [`Error::NotConfirmed`] if that doesn't happen within [`patience`](TelegramBuilder::patience).
+    /// [`Error::NotConfirmed`] if that doesn't happen within [`patience`](super::TelegramBuilder::patience).
     pub async fn wait_until_confirmed(&self, update_id: u64) -> Result<(), Error> {
         let patience = self.inner.state.patience;
         let confirmed = self
@@ -246,14 +246,14 @@ impl Telegram {
     /// `/file/bot<token>/<file_path>` and, for the test environment, `/file/bot<token>/test/<file_path>`.
     ///
     /// A path is relative, such as `documents/file_1.pdf`. What was at that path is replaced. `getFile` doesn't
-    /// lead to a file over 20 MiB, unless [told so](TelegramBuilder::max_download).
+    /// lead to a file over 20 MiB, unless [told so](super::TelegramBuilder::max_download).
     pub fn add_file(&self, file_path: impl Into<String>, bytes: impl Into<Bytes>) -> String {
         let content = FileContent::Bytes(bytes.into());
         self.inner.state.files.add(file_path.into(), content)
     }
 
     /// Adds a file of `length` bytes that is made while it is served, and never in memory: its `file_id`. What
-    /// is in it, [`generated_bytes`] says; else it is as with [`add_file`](Self::add_file).
+    /// is in it, [`generated_bytes`](super::generated_bytes) says; else it is as with [`add_file`](Self::add_file).
     pub fn add_generated_file(&self, file_path: impl Into<String>, length: u64) -> String {
         let content = FileContent::Generated(length);
         self.inner.state.files.add(file_path.into(), content)
@@ -286,7 +286,7 @@ impl Telegram {
     ///
     /// # Errors
     ///
-    /// [`Error::NoCall`] if none comes within [`patience`](TelegramBuilder::patience). It says what was called instead.
+    /// [`Error::NoCall`] if none comes within [`patience`](super::TelegramBuilder::patience). It says what was called instead.
     pub async fn wait_for_call(&self, method: &str) -> Result<Call, Error> {
         self.inner
             .state
@@ -300,7 +300,7 @@ impl Telegram {
     ///
     /// # Errors
     ///
-    /// [`Error::NoCall`] if none comes within [`patience`](TelegramBuilder::patience).
+    /// [`Error::NoCall`] if none comes within [`patience`](super::TelegramBuilder::patience).
     pub async fn next_call(&self) -> Result<Call, Error> {
         let state = &self.inner.state;
         state.log.wait_for("*", state.patience).await
@@ -310,8 +310,8 @@ impl Telegram {
     /// pauses before it sends again, the lives of updates, long polls, idle connections. A response that is
     /// still awaited may time out.
     ///
-    /// It goes on from there with Tokio's time, unless the [clock is paused](TelegramBuilder::paused_clock).
-    /// How long a test itself waits ([`patience`](TelegramBuilder::patience)) is always Tokio's time.
+    /// It goes on from there with Tokio's time, unless the [clock is paused](super::TelegramBuilder::paused_clock).
+    /// How long a test itself waits ([`patience`](super::TelegramBuilder::patience)) is always Tokio's time.
     pub fn advance(&self, by: Duration) {
         self.inner.state.webhook.clock.advance(by);
     }

@@ -1,4 +1,4 @@
-//! Updates as Telegram sends them, to start from.
+//! Updates as Telegram sends them, as a starting point for tests.
 //!
 //! Each function returns an update without `update_id`, which [`Telegram::deliver`](super::Telegram::deliver)
 //! fills in. Change what a test is about: `update["message"]["text"] = "…".into()`.

@@ -1,5 +1,6 @@
-//! The webhook as `setWebhook` leaves it, with the checks of a server in local mode: `http` and any
-//! port and address are fine.
+//! `setWebhook` and what depends on it.
+//!
+//! With the checks of a server in local mode: `http` and any port and address are allowed.
 
 use std::{
     net::IpAddr,
@@ -19,14 +20,14 @@ use super::{
     certificate::Trusted,
     clock::Clock,
     error::{Error, Outcome},
-    pending::PendingUpdate,
+    pending_update::PendingUpdate,
+    poll_queue::{MAX_UPDATES, PollQueue},
     polling::{self, GetUpdatesReply},
-    queue::{MAX_UPDATES, PollQueue},
     sender::{Delivery, Sender, Watch},
     session::Session,
     tls::Tls,
-    url::WebhookUrl,
     webhook_settings::WebhookSettings,
+    webhook_url::WebhookUrl,
 };
 
 const MAX_CERTIFICATE: usize = 3 << 20;

@@ -1,4 +1,4 @@
-//! A request to the bot as it goes onto the wire, and what the response counts as.
+//! Requests to the webhook, and the evaluation of responses.
 
 use std::time::Duration;
 

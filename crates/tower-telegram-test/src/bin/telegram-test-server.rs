@@ -1,4 +1,4 @@
-//! A Telegram for any bot, in any language: a Bot API server on this machine, and you are the user.
+//! A Bot API server on this machine for a bot in any language, with you as its user.
 //!
 //! It prints its address and a token. Point the bot there (`api_url`,
 //! `base_url`, `apiRoot` …) and type: each line is a message to the bot, and what the bot calls is
@@ -46,7 +46,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let line = format!("telegram-test-server: {failure}\n");
-            // There is nobody left to tell.
+            // An error here has nowhere to go.
             drop(io::stderr().write_all(line.as_bytes()));
             ExitCode::FAILURE
         }

@@ -1,4 +1,4 @@
-//! What administrators do to members.
+//! Methods that ban, restrict, promote and admit members.
 
 use serde_json::{Map, Value};
 

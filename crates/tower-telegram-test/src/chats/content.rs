@@ -1,4 +1,4 @@
-//! What a call puts into a message.
+//! The content of a message that a call sends.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! Forwarding and copying.
+//! Methods that forward and copy messages.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! Changing and deleting messages.
+//! Methods that edit and delete messages.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! What a chat is called and how it looks, and its pinned messages.
+//! Methods that read and change a chat: `getChat`, its title, photo and permissions, pinned messages.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! Messages that people send through the bot's inline mode.
+//! Messages sent through the bot's inline mode.
 
 use serde_json::{Map, Value, json};
 

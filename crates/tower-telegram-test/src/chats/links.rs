@@ -1,4 +1,4 @@
-//! Invite links.
+//! Methods about invite links.
 
 use serde_json::{Value, json};
 

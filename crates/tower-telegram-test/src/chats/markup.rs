@@ -1,4 +1,4 @@
-//! Keyboards: what the server refuses about them, and finding a button.
+//! Keyboards: what the server refuses in them, and their buttons.
 
 use serde_json::Value;
 

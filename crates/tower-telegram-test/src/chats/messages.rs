@@ -1,4 +1,4 @@
-//! Messages in their chats.
+//! The messages of a chat: posting and finding them.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! Which part carries out which method.
+//! The method of the Bot API that a call carries out.
 
 use serde_json::{Value, json};
 

@@ -22,7 +22,6 @@ mod observe;
 mod people;
 mod poll;
 mod queries;
-mod query;
 mod reactions;
 mod send;
 mod settings;

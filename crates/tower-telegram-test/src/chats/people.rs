@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
-use super::{chat_state::ChatState, query::Query};
+use super::chat_state::ChatState;
 use crate::clock::Clock;
 
 #[derive(Debug)]
@@ -31,6 +32,14 @@ pub(crate) struct People {
     pub(super) stars: Vec<Value>,
     /// Up to which message each reader has seen a chat.
     pub(super) seen: HashMap<(i64, i64), u64>,
+}
+
+/// A query, until it is answered and after.
+#[derive(Clone, Debug)]
+pub(crate) struct Query {
+    pub(super) is_answered: bool,
+    /// Until when it can be.
+    pub(super) ends_at: Instant,
 }
 
 impl People {

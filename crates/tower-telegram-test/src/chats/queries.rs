@@ -1,12 +1,11 @@
-//! Queries that a bot has to answer, each once and in time.
+//! Methods that answer queries, each once and in time.
 
 use std::time::Duration;
 
 use super::{
     markup,
     method_call::{MethodCall, MethodResult, bad},
-    people::People,
-    query::Query,
+    people::{People, Query},
 };
 
 const MAX_QUERIES: usize = 100_000;

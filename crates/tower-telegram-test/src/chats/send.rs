@@ -1,4 +1,4 @@
-//! `sendMessage` and its siblings.
+//! Methods that send messages and albums.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! What a bot sets about itself and reads back.
+//! The bot's settings: commands, name, descriptions, menu button and default rights.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The bot's Stars: what it was paid, and what it gave back.
+//! The bot's Stars: payments, balance and refunds.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! The chats behind their lock.
+//! Shared access to chats, with waits for changes.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,4 +1,4 @@
-//! Topics of forums.
+//! Methods about the topics of a forum.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! Commands, mentions, hashtags and addresses in a plain text.
+//! Detection of commands, mentions, hashtags and addresses in plain text.
 
 use serde_json::Value;
 

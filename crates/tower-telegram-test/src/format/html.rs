@@ -1,4 +1,4 @@
-//! The HTML of `parse_mode`.
+//! Parser of the HTML `parse_mode`.
 
 use serde_json::Value;
 

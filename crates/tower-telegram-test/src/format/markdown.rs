@@ -1,4 +1,4 @@
-//! The old Markdown of `parse_mode`, which knows no nesting.
+//! Parser of the legacy Markdown `parse_mode`, without nesting.
 
 use super::{
     entity::{entity, utf16_length},

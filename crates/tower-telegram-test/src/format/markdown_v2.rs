@@ -1,4 +1,4 @@
-//! `MarkdownV2`, in which nearly every sign must be escaped.
+//! Parser of the `MarkdownV2` `parse_mode`.
 
 use serde_json::Value;
 

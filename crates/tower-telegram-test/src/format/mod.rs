@@ -1,4 +1,4 @@
-//! Formatted texts: entities out of HTML, Markdown and `entities`, and those that the server detects.
+//! Formatting of texts: entities from HTML, Markdown and `entities`, and those that the server detects.
 
 mod detect;
 mod entity;

@@ -1,5 +1,6 @@
-//! HTTP/1 messages as Telegram's server reads them, in both directions: the bot's responses to the
-//! webhook, and the requests of a Bot API client.
+//! HTTP/1 messages as Telegram's server reads them.
+//!
+//! In both directions: the bot's responses to the webhook, and the requests of a Bot API client.
 //!
 //! Written by hand because it must deviate from the standard in the same places as the server: a response without
 //! a length has no body, bytes that are left over stay in the connection, and only CRLF ends a line.

@@ -1,4 +1,4 @@
-//! Why a message can't be read, and what the server writes back.
+//! Errors of reading a message, and the status that the server writes back.
 
 use std::io;
 

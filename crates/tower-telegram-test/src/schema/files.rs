@@ -1,4 +1,4 @@
-//! Where in the arguments of a call there are files.
+//! The file arguments of a call.
 
 use serde_json::{Map, Value};
 

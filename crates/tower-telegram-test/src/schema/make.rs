@@ -1,4 +1,4 @@
-//! Values that fit a type: always the same ones, with nothing in them but what must be.
+//! Minimal values of a type, always the same ones.
 
 use serde_json::{Map, Value, json};
 

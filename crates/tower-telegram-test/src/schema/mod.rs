@@ -1,4 +1,4 @@
-//! The Bot API as data: which methods there are, what they take and what they return.
+//! The Bot API's schema: methods, their parameters and the types.
 
 mod files;
 mod make;

@@ -1,4 +1,4 @@
-//! Arguments with the types that the schema gives them, or what the server says about them.
+//! Conversion of arguments to the schema's types, with the server's error messages.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! The whole of it, over sockets: a scripted bot on one side, a plain client on the other.
+//! Tests over sockets: a scripted bot on one side, a plain client on the other.
 
 mod bot_api;
 mod chats;

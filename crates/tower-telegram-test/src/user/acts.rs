@@ -1,4 +1,4 @@
-//! What people do to messages.
+//! Reactions, deletions and votes of people.
 
 use serde_json::{Value, json};
 

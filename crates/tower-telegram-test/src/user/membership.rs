@@ -1,4 +1,4 @@
-//! Coming and going, of people and of the bot.
+//! Joining, leaving and blocking; adding, removing and promoting the bot.
 
 use serde_json::{Map, Value, json};
 

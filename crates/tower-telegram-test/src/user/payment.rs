@@ -1,4 +1,4 @@
-//! Paying an invoice.
+//! Payment of an invoice.
 
 use serde_json::{Map, Value, json};
 

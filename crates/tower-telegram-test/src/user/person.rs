@@ -1,4 +1,4 @@
-//! A person, and what a test sets up and waits for as that person.
+//! The person type `User`: settings and waits.
 
 use serde_json::{Value, json};
 use tokio::time::timeout;

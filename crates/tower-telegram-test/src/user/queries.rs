@@ -1,4 +1,4 @@
-//! Buttons below messages, and inline mode.
+//! Buttons that people press, and inline queries.
 
 use serde_json::{Value, json};
 

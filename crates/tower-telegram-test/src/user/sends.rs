@@ -1,4 +1,4 @@
-//! Sending messages.
+//! Messages that people send.
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};

@@ -1,4 +1,4 @@
-//! An update that the bot hasn't taken yet: its JSON, how long it lives, and behind which others it waits.
+//! An update that the bot has not confirmed: its JSON, lifetime and queue.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The method in a webhook response: whether Telegram carries it out.
+//! The method in a webhook response.
 
 use super::args::{self, Args};
 

@@ -1,4 +1,4 @@
-//! The updates that wait for `getUpdates`, and the one call of it that may wait for updates.
+//! The queue of updates for `getUpdates`, and the call that waits for them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,7 +12,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{answer::Answer, clock::Clock, error::Error, pending::PendingUpdate};
+use super::{answer::Answer, clock::Clock, error::Error, pending_update::PendingUpdate};
 
 pub(super) const MAX_UPDATES: usize = 100_000;
 const MAX_BYTES: usize = 128 << 20;
@@ -284,7 +284,7 @@ mod tests {
     use serde_json::json;
 
     use super::{
-        super::{json, pending::MAX_UPDATE},
+        super::{json, pending_update::MAX_UPDATE},
         *,
     };
 

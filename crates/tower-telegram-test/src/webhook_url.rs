@@ -1,4 +1,7 @@
-//! A webhook's URL, read as the server reads it.
+//! Parser of webhook URLs, with the server's rules.
+//!
+//! `tower-telegram` has a parser of its own, with which it checks a URL before `setWebhook`. They share no code
+//! because the tests of one run against the other.
 
 /// The parts of a webhook URL that decide where a request goes and what its head says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,9 +111,9 @@ fn request_target(target: &str) -> String {
 mod tests {
     use super::*;
 
-    type Parts = (bool, String, String, String);
+    type UrlParts = (bool, String, String, String);
 
-    fn parts(url: &str) -> Option<Parts> {
+    fn parts(url: &str) -> Option<UrlParts> {
         let url = WebhookUrl::parse(url)?;
         Some((
             url.https,
@@ -120,7 +123,7 @@ mod tests {
         ))
     }
 
-    fn is(https: bool, userinfo: &str, host: &str, target: &str) -> Parts {
+    fn is(https: bool, userinfo: &str, host: &str, target: &str) -> UrlParts {
         (https, userinfo.into(), host.into(), target.into())
     }
 
