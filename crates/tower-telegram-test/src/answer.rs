@@ -85,7 +85,7 @@ impl Answer {
         Self::of(AnswerKind::Reset)
     }
 
-    /// Takes the call and never answers; the connection ends when the bot gives up.
+    /// Takes the call and never answers; the connection ends when the bot closes it.
     pub fn never() -> Self {
         Self::of(AnswerKind::Never)
     }

@@ -67,7 +67,7 @@ impl Delivery {
         }
     }
 
-    /// Whether nobody wants it to be tried again.
+    /// Whether it has had all its attempts.
     pub(super) fn has_given_up(&self) -> bool {
         let watch = self.watch.as_ref();
         watch.is_some_and(|watch| watch.attempts.len() >= watch.max_attempts)

@@ -137,7 +137,7 @@ impl Telegram {
     /// to the webhook's `max_connections`, and from at most twice as many queues: where those fail, nothing
     /// else is sent. A message and a callback query of one chat don't belong together.
     ///
-    /// It goes on even if nobody waits for its end any more. After a new `setWebhook` the next attempt goes to
+    /// It goes on even if the future is dropped. After a new `setWebhook` the next attempt goes to
     /// the new URL at once. Deleting the webhook ends it with [`Outcome::Stopped`]; so does a bot that has
     /// answered nothing but 410 for more than 23 hours.
     ///

@@ -68,7 +68,7 @@ impl People {
 }
 
 impl People {
-    /// Whoever writes to the bot has started it.
+    /// A person who writes to the bot has started it.
     pub(crate) fn start_bot(&mut self, chat_id: i64) {
         let (bot, bot_id) = (member::new("member", &self.bot), self.bot_id());
         if let Some(chat) = self.chats.get_mut(&chat_id)

@@ -31,7 +31,7 @@ impl MessageEntry {
         }
     }
 
-    /// A message that nobody has sent here.
+    /// A message out of an update that a test made up.
     pub(super) fn observed(message: Value, is_bots: bool) -> Self {
         Self::new(message, 0, is_bots)
     }
