@@ -1,29 +1,24 @@
-//! What the Bot API answers, in the server's own bytes.
+//! Answers to Bot API calls, byte for byte as the server writes them.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use super::{call::Call, http1, json};
+use super::{http1, json};
 
 /// An answer to a Bot API call.
 ///
 /// Tests give them to [`Telegram::answer`](super::Telegram::answer) and its siblings.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    kind: Kind,
+    kind: AnswerKind,
     delay: Duration,
-    is_half: bool,
+    is_truncated: bool,
 }
 
 #[derive(Clone, Debug)]
-enum Kind {
+enum AnswerKind {
     Ok {
         result: Value,
         description: Option<String>,
@@ -44,13 +39,13 @@ enum Kind {
     },
     HangUp,
     Reset,
-    Silence,
+    Never,
 }
 
 impl Answer {
     /// `{"ok":true,"result":…}`.
     pub fn ok(result: impl Into<Value>) -> Self {
-        Self::of(Kind::Ok {
+        Self::of(AnswerKind::Ok {
             result: result.into(),
             description: None,
         })
@@ -58,7 +53,7 @@ impl Answer {
 
     /// `{"ok":false,"error_code":…,"description":…}` with that HTTP status, which should be 400 to 599.
     pub fn error(code: u16, description: impl Into<String>) -> Self {
-        Self::of(Kind::Error {
+        Self::of(AnswerKind::Error {
             code,
             description: description.into(),
             parameters: Map::new(),
@@ -73,7 +68,7 @@ impl Answer {
 
     /// Any response, such as the HTML of a proxy that stands before Telegram.
     pub fn raw(status: u16, content_type: impl Into<String>, body: impl Into<Bytes>) -> Self {
-        Self::of(Kind::Raw {
+        Self::of(AnswerKind::Raw {
             status,
             content_type: content_type.into(),
             body: body.into(),
@@ -82,35 +77,35 @@ impl Answer {
 
     /// Takes the call, then closes the connection without a word.
     pub fn hang_up() -> Self {
-        Self::of(Kind::HangUp)
+        Self::of(AnswerKind::HangUp)
     }
 
     /// Takes the call, then resets the connection, as a server does that falls over.
     pub fn reset() -> Self {
-        Self::of(Kind::Reset)
+        Self::of(AnswerKind::Reset)
     }
 
-    /// Takes the call and never answers; the connection ends when the bot gives up.
-    pub fn silence() -> Self {
-        Self::of(Kind::Silence)
+    /// Takes the call and never answers; the connection ends when the bot closes it.
+    pub fn never() -> Self {
+        Self::of(AnswerKind::Never)
     }
 
     /// A result that is written already.
     pub(super) fn json(result: String) -> Self {
-        Self::of(Kind::Json { result })
+        Self::of(AnswerKind::Json { result })
     }
 
-    fn of(kind: Kind) -> Self {
+    fn of(kind: AnswerKind) -> Self {
         Self {
             kind,
             delay: Duration::ZERO,
-            is_half: false,
+            is_truncated: false,
         }
     }
 
     /// Adds a `description` to an answer made by [`ok`](Self::ok); of no effect on others.
     pub fn description(mut self, text: impl Into<String>) -> Self {
-        if let Kind::Ok { description, .. } = &mut self.kind {
+        if let AnswerKind::Ok { description, .. } = &mut self.kind {
             *description = Some(text.into());
         }
         self
@@ -127,19 +122,19 @@ impl Answer {
     }
 
     /// Closes the connection after half of the body, or of the head if there is no body.
-    pub fn half(mut self) -> Self {
-        self.is_half = true;
+    pub fn truncated(mut self) -> Self {
+        self.is_truncated = true;
         self
     }
 
     /// Waits that long before it answers.
-    pub fn after(mut self, delay: Duration) -> Self {
+    pub fn delayed_by(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
     fn parameter(mut self, name: &str, value: Value) -> Self {
-        if let Kind::Error { parameters, .. } = &mut self.kind {
+        if let AnswerKind::Error { parameters, .. } = &mut self.kind {
             parameters.insert(name.to_owned(), value);
         }
         self
@@ -152,7 +147,7 @@ impl Answer {
     /// The call was refused with that code and text, if it was.
     pub(super) fn as_error(&self) -> Option<(u16, &str)> {
         match &self.kind {
-            Kind::Error {
+            AnswerKind::Error {
                 code, description, ..
             } => Some((*code, description)),
             _ => None,
@@ -162,39 +157,41 @@ impl Answer {
     /// The response's JSON, `null` if it isn't JSON.
     pub(super) fn to_value(&self) -> Value {
         match &self.kind {
-            Kind::Ok {
+            AnswerKind::Ok {
                 result,
                 description: None,
             } => json!({"ok": true, "result": result}),
-            Kind::Ok {
+            AnswerKind::Ok {
                 result,
                 description,
             } => json!({"ok": true, "result": result, "description": description}),
-            Kind::Error {
+            AnswerKind::Error {
                 code,
                 description,
                 parameters,
             } if parameters.is_empty() => {
                 json!({"ok": false, "error_code": code, "description": description})
             }
-            Kind::Error {
+            AnswerKind::Error {
                 code,
                 description,
                 parameters,
             } => {
                 json!({"ok": false, "error_code": code, "description": description, "parameters": parameters})
             }
-            Kind::Json { result } => {
+            AnswerKind::Json { result } => {
                 let result: Value = serde_json::from_str(result).unwrap_or_default();
                 json!({"ok": true, "result": result})
             }
-            Kind::Raw { .. } | Kind::HangUp | Kind::Reset | Kind::Silence => Value::Null,
+            AnswerKind::Raw { .. } | AnswerKind::HangUp | AnswerKind::Reset | AnswerKind::Never => {
+                Value::Null
+            }
         }
     }
 
-    pub(super) fn to_response(&self) -> Response {
+    pub(super) fn to_response(&self) -> AnswerAction {
         let (status, content_type, retry_after, body) = match &self.kind {
-            Kind::Ok {
+            AnswerKind::Ok {
                 result,
                 description,
             } => {
@@ -206,11 +203,11 @@ impl Answer {
                 }
                 (200, "application/json", 0, Bytes::from(body + "}"))
             }
-            Kind::Json { result } => {
+            AnswerKind::Json { result } => {
                 let body = format!("{{\"ok\":true,\"result\":{result}}}");
                 (200, "application/json", 0, Bytes::from(body))
             }
-            Kind::Error {
+            AnswerKind::Error {
                 code,
                 description,
                 parameters,
@@ -233,14 +230,14 @@ impl Answer {
                     Bytes::from(body + "}"),
                 )
             }
-            Kind::Raw {
+            AnswerKind::Raw {
                 status,
                 content_type,
                 body,
             } => (*status, content_type.as_str(), 0, body.clone()),
-            Kind::HangUp => return Response::HangUp,
-            Kind::Reset => return Response::Reset,
-            Kind::Silence => return Response::Silence,
+            AnswerKind::HangUp => return AnswerAction::HangUp,
+            AnswerKind::Reset => return AnswerAction::Reset,
+            AnswerKind::Never => return AnswerAction::Never,
         };
         let reason = http1::reason_phrase(status);
         let retry_after = match retry_after {
@@ -252,7 +249,7 @@ impl Answer {
              {retry_after}Content-Length: {}\r\n\r\n",
             body.len()
         );
-        if self.is_half {
+        if self.is_truncated {
             let whole = if body.is_empty() {
                 head.len()
             } else {
@@ -260,85 +257,30 @@ impl Answer {
             };
             let mut bytes = [head.as_bytes(), &body].concat();
             bytes.truncate(bytes.len() - whole.div_ceil(2));
-            return Response::Half(bytes.into());
+            return AnswerAction::Truncated(bytes.into());
         }
-        Response::Bytes(head.into(), body)
+        AnswerAction::Bytes(head.into(), body)
     }
 }
 
 /// What goes onto the wire.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Response {
+pub(super) enum AnswerAction {
     Bytes(Bytes, Bytes),
     /// Nothing comes after it.
-    Half(Bytes),
+    Truncated(Bytes),
     HangUp,
     Reset,
-    Silence,
-}
-
-type AnswerFn = Arc<dyn Fn(&Call) -> Option<Answer> + Send + Sync>;
-
-/// The answers that tests have set, by the method's lower-case name.
-#[derive(Default)]
-pub(super) struct Overrides {
-    methods: Mutex<HashMap<String, Override>>,
-}
-
-#[derive(Default)]
-struct Override {
-    once: VecDeque<Answer>,
-    always: Option<AnswerFn>,
-}
-
-impl Overrides {
-    pub(super) fn once(&self, method: &str, answer: Answer) {
-        self.edit(method, |set| set.once.push_back(answer));
-    }
-
-    pub(super) fn always(&self, method: &str, answer: AnswerFn) {
-        self.edit(method, |set| set.always = Some(answer));
-    }
-
-    pub(super) fn clear(&self, method: &str) {
-        self.edit(method, |set| *set = Override::default());
-    }
-
-    pub(super) fn answer(&self, call: &Call) -> Option<Answer> {
-        let mut always = None;
-        let once = self.edit(&call.method, |set| {
-            always.clone_from(&set.always);
-            set.once.pop_front()
-        });
-        // The test's function runs outside the lock: it may set answers itself.
-        once.or_else(|| always?(call))
-    }
-
-    fn edit<T>(&self, method: &str, edit: impl FnOnce(&mut Override) -> T) -> T {
-        let mut methods = self.methods.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = method.to_ascii_lowercase();
-        let set = methods.entry(name.clone()).or_default();
-        let result = edit(set);
-        if set.once.is_empty() && set.always.is_none() {
-            methods.remove(&name);
-        }
-        result
-    }
-}
-
-impl fmt::Debug for Overrides {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Overrides(..)")
-    }
+    Never,
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{super::call::tests::call, *};
+    use super::*;
 
     fn bytes(answer: &Answer) -> String {
         match answer.to_response() {
-            Response::Bytes(head, body) => String::from_utf8([head, body].concat()).unwrap(),
+            AnswerAction::Bytes(head, body) => String::from_utf8([head, body].concat()).unwrap(),
             other => panic!("no bytes: {other:?}"),
         }
     }
@@ -370,29 +312,5 @@ mod tests {
             r#"{"ok":false,"error_code":400,"description":"Bad Request: group chat was upgraded to a supergroup chat","parameters":{"migrate_to_chat_id":-1001}}"#
         ));
         assert!(bytes(&Answer::ok("é")).ends_with(r#"{"ok":true,"result":"\u00e9"}"#));
-    }
-
-    #[test]
-    fn one_time_answers_come_first_and_in_order() {
-        let set = Overrides::default();
-        let code = |method: &str| {
-            set.answer(&call(method, json!({})))
-                .and_then(|answer| answer.as_error().map(|error| error.0))
-        };
-        set.always("sendMessage", Arc::new(|_| Some(Answer::error(403, ""))));
-        set.once("SENDMESSAGE", Answer::error(429, ""));
-        set.once("sendMessage", Answer::error(500, ""));
-        assert_eq!(
-            [
-                code("sendmessage"),
-                code("sendMessage"),
-                code("sendMessage"),
-                code("sendMessage")
-            ],
-            [Some(429), Some(500), Some(403), Some(403)]
-        );
-        set.clear("sendMessage");
-        assert_eq!([code("sendMessage"), code("getMe")], [None, None]);
-        assert!(set.methods.lock().unwrap().is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! The Bot API server: requests in, answers out, in the real server's bytes.
+//! The Bot API server.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -11,15 +11,15 @@ use tokio::{
 };
 
 use super::{
-    answer::{Answer, Response},
+    answer::{Answer, AnswerAction},
     args::Args,
     call::{Call, Via},
     faults::CallFault,
-    files::Content,
-    http1::{self, ReadError, Refusal, Start},
+    files::FileContent,
+    http1::{self, HttpReadError, HttpRefusal, StartLine},
     route::{self, Route},
     state::State,
-    wire::Limits,
+    webhook_request::ResponseLimits,
 };
 
 const IDLE: Duration = Duration::from_secs(500);
@@ -58,27 +58,27 @@ async fn serve_connection(mut stream: TcpStream, state: Arc<State>) {
         let request = receive(&mut stream, &mut buffer, state.limits);
         let (target, args) = match clock.timeout(IDLE, request).await {
             Some(Ok(request)) => request,
-            Some(Err(ReadError::Refused(refusal))) => return refuse(stream, &refusal).await,
-            Some(Err(ReadError::Closed | ReadError::Io(_))) | None => return,
+            Some(Err(HttpReadError::Refused(refusal))) => return refuse(stream, &refusal).await,
+            Some(Err(HttpReadError::Closed | HttpReadError::Io(_))) | None => return,
         };
         let sent = match respond(&state, &target, &args).await {
-            Respond::Answer(answer) => {
+            HttpAnswer::Answer(answer) => {
                 clock.sleep(answer.delay()).await;
                 match answer.to_response() {
-                    Response::Bytes(head, body) => {
+                    AnswerAction::Bytes(head, body) => {
                         send(&mut stream, head, std::iter::once(body)).await
                     }
-                    Response::Half(bytes) => {
+                    AnswerAction::Truncated(bytes) => {
                         // What the client doesn't get any more is what this is about.
                         stream.write_all(&bytes).await.ok();
                         return;
                     }
-                    Response::HangUp => return,
-                    Response::Reset => return reset(&stream),
-                    Response::Silence => return drain(&mut stream).await,
+                    AnswerAction::HangUp => return,
+                    AnswerAction::Reset => return reset(&stream),
+                    AnswerAction::Never => return drain(&mut stream).await,
                 }
             }
-            Respond::File(file) => send(&mut stream, file_head(&file), file.pieces()).await,
+            HttpAnswer::File(file) => send(&mut stream, file_head(&file), file.pieces()).await,
         };
         if sent.is_err() {
             return;
@@ -97,7 +97,7 @@ where
     Ok(())
 }
 
-fn file_head(file: &Content) -> Bytes {
+fn file_head(file: &FileContent) -> Bytes {
     let length = file.length();
     let head = format!(
         "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Type: application/octet-stream\r\nContent-Length: {length}\r\n\r\n"
@@ -109,11 +109,11 @@ fn file_head(file: &Content) -> Bytes {
 async fn receive(
     stream: &mut TcpStream,
     buffer: &mut BytesMut,
-    limits: Limits,
-) -> Result<(Vec<u8>, Args), ReadError> {
+    limits: ResponseLimits,
+) -> Result<(Vec<u8>, Args), HttpReadError> {
     let (head, body) = http1::read_head(stream, buffer, limits.body).await?;
-    let Start::Request { target } = head.start else {
-        return Err(Refusal::new(400, "Bad Request").into());
+    let StartLine::Request { target } = head.start else {
+        return Err(HttpRefusal::new(400, "Bad Request").into());
     };
     let mut args = Args::keeping(limits.keep);
     if let Some(query) = split_target(&target).1.strip_prefix(b"?") {
@@ -125,11 +125,11 @@ async fn receive(
         let (mut reader, mut writer) = tokio::io::simplex(PIPE);
         let copy = async {
             body.copy(stream, buffer, &mut writer).await?;
-            writer.shutdown().await.map_err(ReadError::Io)
+            writer.shutdown().await.map_err(HttpReadError::Io)
         };
         let parse = async {
             let parsed = args.read_multipart(&content_type, &mut reader).await;
-            parsed.map_err(ReadError::Refused)
+            parsed.map_err(HttpReadError::Refused)
         };
         // Copying first: a connection that breaks is not a broken form.
         tokio::try_join!(biased; copy, parse)?;
@@ -142,7 +142,7 @@ async fn receive(
 
 /// Writes the bare status of a request that can't be read, and closes. What the client is still sending
 /// is read for a moment, as otherwise it might see a reset instead of the status.
-async fn refuse(mut stream: TcpStream, refusal: &Refusal) {
+async fn refuse(mut stream: TcpStream, refusal: &HttpRefusal) {
     if stream.write_all(&refusal.to_bytes()).await.is_ok() && stream.shutdown().await.is_ok() {
         let _ = timeout(Duration::from_secs(1), drain(&mut stream)).await;
     }
@@ -160,16 +160,16 @@ async fn drain(stream: &mut TcpStream) {
     while matches!(stream.read(&mut sink).await, Ok(1..)) {}
 }
 
-enum Respond {
+enum HttpAnswer {
     Answer(Answer),
-    File(Content),
+    File(FileContent),
 }
 
-async fn respond(state: &State, target: &[u8], args: &Args) -> Respond {
+async fn respond(state: &State, target: &[u8], args: &Args) -> HttpAnswer {
     let path = percent_encoding::percent_decode(split_target(target).0).decode_utf8_lossy();
     let route = match route::find(&path, &state.token) {
         Ok(route) => route,
-        Err(answer) => return Respond::Answer(answer),
+        Err(answer) => return HttpAnswer::Answer(answer),
     };
     let Route {
         rest,
@@ -178,7 +178,7 @@ async fn respond(state: &State, target: &[u8], args: &Args) -> Respond {
     } = route;
     if is_file {
         let file = state.files.download(rest, test_environment);
-        return file.map_or_else(|| Respond::Answer(route::not_found()), Respond::File);
+        return file.map_or_else(|| HttpAnswer::Answer(route::not_found()), HttpAnswer::File);
     }
     let method = match (rest, args.params.get("method")) {
         ("", Some(_)) => args.text("method"),
@@ -189,14 +189,14 @@ async fn respond(state: &State, target: &[u8], args: &Args) -> Respond {
     if let Some(CallFault::Refused(answer)) = fault {
         call.response = answer.to_value();
         state.log.push(call);
-        return Respond::Answer(answer);
+        return HttpAnswer::Answer(answer);
     }
     let answer = if call.is("getUpdates") {
         state.get_updates(call, args).await
     } else {
         state.execute(call, args).1
     };
-    Respond::Answer(match fault {
+    HttpAnswer::Answer(match fault {
         Some(fault) => fault.spoil(answer),
         None => answer,
     })

@@ -1,4 +1,4 @@
-//! Reading a call's arguments and files out of a query string or a body.
+//! Arguments and files of a call, read from a query string or a body.
 
 use bytes::Bytes;
 use serde_core::de::{DeserializeSeed, Deserializer as _, MapAccess, Visitor};
@@ -6,9 +6,9 @@ use serde_json::{Map, Value, value::RawValue};
 use tokio::io::AsyncRead;
 
 use super::{
-    call::UploadedFile,
-    files::Sha256,
-    http1::{Kind, MAX_ARGUMENTS, Refusal},
+    http1::{BodyKind, HttpRefusal, MAX_ARGUMENTS},
+    sha256::Sha256,
+    uploaded_file::{UploadedFile, find_file},
 };
 
 const MAX_FILES: usize = 50;
@@ -66,7 +66,7 @@ impl Args {
     }
 
     /// Adds the arguments of a query string or a form.
-    pub(super) fn read_form(&mut self, form: &[u8]) -> Result<(), Refusal> {
+    pub(super) fn read_form(&mut self, form: &[u8]) -> Result<(), HttpRefusal> {
         self.count(form.len())?;
         for (name, value) in form_urlencoded::parse(form) {
             self.add(&name, Value::String(value.into_owned()));
@@ -79,23 +79,23 @@ impl Args {
         &mut self,
         content_type: Option<&[u8]>,
         body: &Bytes,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), HttpRefusal> {
         let content_type = String::from_utf8_lossy(content_type.unwrap_or_default());
         let mut reader = body.as_ref();
-        match Kind::of(&content_type.to_ascii_lowercase()) {
-            Kind::Json => self.read_json(body),
-            Kind::Form => self.read_form(body),
-            Kind::Multipart if body.is_empty() => Ok(()),
-            Kind::Multipart => self.read_multipart(&content_type, &mut reader).await,
-            Kind::Other => Ok(()),
+        match BodyKind::of(&content_type.to_ascii_lowercase()) {
+            BodyKind::Json => self.read_json(body),
+            BodyKind::Form => self.read_form(body),
+            BodyKind::Multipart if body.is_empty() => Ok(()),
+            BodyKind::Multipart => self.read_multipart(&content_type, &mut reader).await,
+            BodyKind::Other => Ok(()),
         }
     }
 
-    fn read_json(&mut self, json: &[u8]) -> Result<(), Refusal> {
+    fn read_json(&mut self, json: &[u8]) -> Result<(), HttpRefusal> {
         self.count(json.len())?;
         // A syntax error ends the reading, but what was read counts.
         serde_json::Deserializer::from_slice(json)
-            .deserialize_map(Members(self))
+            .deserialize_map(ArgumentsVisitor(self))
             .ok();
         Ok(())
     }
@@ -105,7 +105,7 @@ impl Args {
         &mut self,
         content_type: &str,
         body: &mut R,
-    ) -> Result<(), Refusal>
+    ) -> Result<(), HttpRefusal>
     where
         R: AsyncRead + Unpin + Send,
     {
@@ -115,7 +115,7 @@ impl Args {
         Ok(())
     }
 
-    async fn read_parts<R>(&mut self, boundary: String, body: &mut R) -> Result<(), Refusal>
+    async fn read_parts<R>(&mut self, boundary: String, body: &mut R) -> Result<(), HttpRefusal>
     where
         R: AsyncRead + Unpin + Send,
     {
@@ -123,7 +123,7 @@ impl Args {
         while let Some(mut part) = parts.next_field().await.map_err(bad_form)? {
             let name = part.name().map(decode).filter(|name| !name.is_empty());
             let name = name.ok_or_else(|| {
-                Refusal::new(
+                HttpRefusal::new(
                     400,
                     "Bad Request: field name in multipart/form-data not found",
                 )
@@ -132,7 +132,7 @@ impl Args {
             let content_type = part.content_type().map(ToString::to_string);
             if let Some(file_name) = file_name {
                 if self.files.len() == MAX_FILES {
-                    return Err(Refusal::new(
+                    return Err(HttpRefusal::new(
                         413,
                         "Request Entity Too Large: too many files attached",
                     ));
@@ -169,10 +169,10 @@ impl Args {
         }
     }
 
-    fn count(&mut self, bytes: usize) -> Result<(), Refusal> {
+    fn count(&mut self, bytes: usize) -> Result<(), HttpRefusal> {
         self.bytes = self.bytes.saturating_add(bytes);
         if self.bytes > MAX_ARGUMENTS {
-            return Err(Refusal::new(
+            return Err(HttpRefusal::new(
                 413,
                 "Request Entity Too Large: too many parameters",
             ));
@@ -185,7 +185,7 @@ impl Args {
 async fn read_file(
     part: &mut multer::Field<'_>,
     keep: usize,
-) -> Result<(Bytes, u64, [u8; 32]), Refusal> {
+) -> Result<(Bytes, u64, [u8; 32]), HttpRefusal> {
     let mut kept = Vec::new();
     let mut length = 0;
     let mut hash = Sha256::default();
@@ -201,8 +201,8 @@ async fn read_file(
     Ok((kept.into(), length as u64, hash.finish()))
 }
 
-fn bad_form(_: multer::Error) -> Refusal {
-    Refusal::new(400, "Bad Request: can't parse form data")
+fn bad_form(_: multer::Error) -> HttpRefusal {
+    HttpRefusal::new(400, "Bad Request: can't parse form data")
 }
 
 /// An argument as the server sees it: a string as it is, everything else as JSON.
@@ -213,19 +213,26 @@ pub(super) fn text(value: &Value) -> String {
     }
 }
 
-pub(super) fn find_file<'a>(
-    files: &'a [UploadedFile],
-    params: &Map<String, Value>,
-    name: &str,
-) -> Option<&'a UploadedFile> {
-    let with_field = |field: &str| files.iter().find(|file| file.field == field);
-    with_field(name).or_else(|| with_field(params.get(name)?.as_str()?.strip_prefix("attach://")?))
+/// The number that a text starts with, 0 if there is none.
+pub(super) fn to_integer(text: &str) -> i64 {
+    let end = text
+        .bytes()
+        .enumerate()
+        .position(|(at, b)| !(b.is_ascii_digit() || (at == 0 && b == b'-')));
+    text[..end.unwrap_or(text.len())].parse().unwrap_or(0)
+}
+
+/// How the server reads a switch.
+pub(super) fn is_true(text: &str) -> bool {
+    ["true", "yes", "1"]
+        .iter()
+        .any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// Puts each member of an object into the arguments as soon as it is read.
-struct Members<'a>(&'a mut Args);
+struct ArgumentsVisitor<'a>(&'a mut Args);
 
-impl<'de> Visitor<'de> for Members<'_> {
+impl<'de> Visitor<'de> for ArgumentsVisitor<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -234,7 +241,7 @@ impl<'de> Visitor<'de> for Members<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         while let Some(name) = members.next_key::<String>()? {
-            let value = members.next_value_seed(Member)?;
+            let value = members.next_value_seed(ArgumentSeed)?;
             self.0.add(&name, value);
         }
         Ok(())
@@ -242,9 +249,9 @@ impl<'de> Visitor<'de> for Members<'_> {
 }
 
 /// Reads a member through its raw text, so that a broken value is noticed before it counts.
-struct Member;
+struct ArgumentSeed;
 
-impl<'de> DeserializeSeed<'de> for Member {
+impl<'de> DeserializeSeed<'de> for ArgumentSeed {
     type Value = Value;
 
     fn deserialize<D: serde_core::Deserializer<'de>>(
@@ -256,8 +263,8 @@ impl<'de> DeserializeSeed<'de> for Member {
     }
 }
 
-fn boundary(content_type: &str) -> Result<String, Refusal> {
-    let bad = |reason| Refusal::new(400, format!("Bad Request: {reason}"));
+fn boundary(content_type: &str) -> Result<String, HttpRefusal> {
+    let bad = |reason| HttpRefusal::new(400, format!("Bad Request: {reason}"));
     let at = content_type
         .to_ascii_lowercase()
         .find("boundary")
@@ -288,7 +295,7 @@ mod tests {
 
     use super::*;
 
-    async fn read(content_type: &str, body: &str) -> Result<Args, Refusal> {
+    async fn read(content_type: &str, body: &str) -> Result<Args, HttpRefusal> {
         let mut args = Args::default();
         args.read_body(
             Some(content_type.as_bytes()),

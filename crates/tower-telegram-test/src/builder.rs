@@ -11,19 +11,20 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::{
-    Error, Inner, Telegram,
-    answer::Overrides,
     api,
-    call::CallLog,
+    call_log::CallLog,
     certificate::{self, Trusted},
+    chats::Chats,
     clock::Clock,
     delivery,
+    error::Error,
     faults::Chance,
     files::Files,
+    overrides::Overrides,
     state::State,
-    webhook::Webhook,
-    wire::Limits,
-    world::World,
+    telegram::Telegram,
+    webhook::WebhookState,
+    webhook_request::ResponseLimits,
 };
 
 /// Starts a [`Telegram`] with settings of its own.
@@ -184,7 +185,7 @@ impl TelegramBuilder {
         self
     }
 
-    /// Turns privacy mode on: in groups the bot is told only of commands, of mentions of it, of replies to it
+    /// Turns privacy mode on: in groups the bot is notified only of commands, of mentions of it, of replies to it
     /// and of service messages, unless it is an administrator. Off by default, other than with a new bot of
     /// Telegram's.
     pub fn privacy_mode(mut self) -> Self {
@@ -213,7 +214,7 @@ impl TelegramBuilder {
         let state = Arc::new(State {
             token: self.token,
             bot_id,
-            webhook: Webhook::new(
+            webhook: WebhookState::new(
                 self.webhook_cooldown,
                 self.first_update_id,
                 roots,
@@ -223,7 +224,7 @@ impl TelegramBuilder {
             log: CallLog::default(),
             overrides: Overrides::default(),
             faults: Chance::default(),
-            limits: Limits {
+            limits: ResponseLimits {
                 response: self.response_timeout,
                 body: self.max_upload,
                 keep: self.keep_uploads,
@@ -231,22 +232,35 @@ impl TelegramBuilder {
             max_wait: self.max_wait,
             max_attempts: self.max_attempts,
             patience: self.patience,
-            files: Files::default(),
-            max_download: self.max_download,
-            world: World::new(bot, self.has_strict_chats, clock.clone()),
-            has_privacy_mode: self.has_privacy_mode,
+            files: Files::new(self.max_download),
+            chats: Chats::new(
+                bot,
+                self.has_strict_chats,
+                self.has_privacy_mode,
+                clock.clone(),
+            ),
         });
         let servers = [
             tokio::spawn(api::serve(listener, Arc::clone(&state))).abort_handle(),
             tokio::spawn(delivery::serve(Arc::clone(&state))).abort_handle(),
         ];
-        Ok(Telegram {
-            inner: Arc::new(Inner {
-                state,
-                api_url,
-                servers,
-            }),
-        })
+        Ok(Telegram::new(state, api_url, servers))
+    }
+}
+
+impl Telegram {
+    /// Starts one on a free port of 127.0.0.1, with a token of its own. Must be called within a Tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Start`] if no port can be opened.
+    pub async fn start() -> Result<Self, Error> {
+        Self::builder().start().await
+    }
+
+    /// For settings other than the usual ones.
+    pub fn builder() -> TelegramBuilder {
+        TelegramBuilder::default()
     }
 }
 

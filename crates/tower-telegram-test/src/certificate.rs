@@ -1,5 +1,6 @@
-//! Which certificates the webhook sender takes: the rules of OpenSSL, which the real server uses, where
-//! rustls has others.
+//! Verification of the webhook's certificate, by the rules of OpenSSL.
+//!
+//! The real server uses OpenSSL. Where rustls has other rules, these apply:
 //!
 //! 1. The chain leads to a trusted root; or the certificate is a trusted one itself and self-signed, even if
 //!    it says that it is an authority, as those made by `openssl req -x509` do.
@@ -25,7 +26,7 @@ use rustls::{
     server::ParsedCertificate,
 };
 
-use super::names::{Names, Subject};
+use super::certificate_names::{CertificateNames, Subject};
 
 /// Reads the certificates of a PEM file; `None` if there is none, or one that can't be read.
 pub(super) fn read_pem(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
@@ -62,7 +63,11 @@ pub(super) struct Verifier {
 }
 
 impl Verifier {
-    fn is_trusted_itself(&self, certificate: &CertificateDer<'_>, names: &Names<'_>) -> bool {
+    fn is_trusted_itself(
+        &self,
+        certificate: &CertificateDer<'_>,
+        names: &CertificateNames<'_>,
+    ) -> bool {
         names.is_self_signed && self.trusted.certificates.contains(certificate)
     }
 }
@@ -76,7 +81,7 @@ impl ServerCertVerifier for Verifier {
         _: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let names = Names::read(end_entity).ok_or(CertificateError::BadEncoding)?;
+        let names = CertificateNames::read(end_entity).ok_or(CertificateError::BadEncoding)?;
         let chain = verify_server_cert_signed_by_trust_anchor(
             &ParsedCertificate::try_from(end_entity)?,
             &self.trusted.roots,

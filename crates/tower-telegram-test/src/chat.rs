@@ -1,13 +1,13 @@
-//! A group or a channel, as a test holds it.
+//! Groups and channels in a test.
 
 use serde_json::Value;
 
-use super::{Error, Telegram, User, typed, world};
+use super::{chats, error::Error, telegram::Telegram, typed, user::User};
 use tower_telegram_types::types::{ChatFullInfo, ChatInviteLink, ChatMember, ForumTopic, Message};
 
 /// A group, a supergroup or a channel. Clones are the same one.
 ///
-/// What begins with `with` sets the scene: nobody is told.
+/// What begins with `with` sets the scene: the bot isn't notified.
 #[derive(Clone, Debug)]
 pub struct Chat {
     telegram: Telegram,
@@ -100,7 +100,7 @@ impl Chat {
 
     /// Makes a supergroup a forum, with topics.
     pub fn with_topics(self) -> Self {
-        self.edit(world::Chat::open_topics);
+        self.edit(chats::ChatState::open_topics);
         self
     }
 
@@ -114,14 +114,14 @@ impl Chat {
     /// Its topics, oldest first, without the general one.
     pub fn topics(&self) -> Vec<ForumTopic> {
         let people = self.telegram.people();
-        let topics = people.chats.get(&self.id).map(world::Chat::topics);
+        let topics = people.chats.get(&self.id).map(chats::ChatState::topics);
         let read = |topic: &Value| typed::read("a ForumTopic", topic).ok();
         topics.unwrap_or_default().iter().filter_map(read).collect()
     }
 
     fn with_status(self, user_id: i64, status: &str) -> Self {
         let mut people = self.telegram.people();
-        let member = world::new_member(status, &people.user(user_id));
+        let member = chats::new_member(status, &people.user(user_id));
         if let Some(chat) = people.chats.get_mut(&self.id) {
             chat.members.insert(user_id, member);
         }
@@ -129,7 +129,7 @@ impl Chat {
         self
     }
 
-    fn edit(&self, edit: impl FnOnce(&mut world::Chat)) {
+    fn edit(&self, edit: impl FnOnce(&mut chats::ChatState)) {
         if let Some(chat) = self.telegram.people().chats.get_mut(&self.id) {
             edit(chat);
         }
@@ -148,7 +148,7 @@ impl Chat {
     pub fn info(&self) -> Result<ChatFullInfo, Error> {
         let people = self.telegram.people();
         let chat = people.chats.get(&self.id);
-        let full = chat.map(world::Chat::full).unwrap_or_default();
+        let full = chat.map(chats::ChatState::full).unwrap_or_default();
         typed::read("a ChatFullInfo", &full)
     }
 
@@ -161,7 +161,7 @@ impl Chat {
         let people = self.telegram.people();
         let members = people.chats.get(&self.id).map(|chat| &chat.members);
         let member = members.and_then(|members| members.get(&user.id()).cloned());
-        let member = member.unwrap_or_else(|| world::new_member("left", &people.user(user.id())));
+        let member = member.unwrap_or_else(|| chats::new_member("left", &people.user(user.id())));
         typed::read("a ChatMember", &member)
     }
 

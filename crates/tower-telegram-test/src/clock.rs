@@ -1,4 +1,4 @@
-//! The embedded Telegram's time: Tokio's, and what a test has added to it.
+//! The embedded Telegram's clock: Tokio's time plus what a test has added.
 
 use std::{
     future::Future,
@@ -14,11 +14,11 @@ use tokio::{
 /// Clones are the same clock.
 #[derive(Clone, Debug)]
 pub(super) struct Clock {
-    inner: Arc<Inner>,
+    inner: Arc<ClockState>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct ClockState {
     started: Instant,
     /// Since 1970.
     started_at: Duration,
@@ -36,7 +36,7 @@ impl Default for Clock {
 impl Clock {
     /// One that runs with Tokio's time, or stands still until it is moved.
     pub(super) fn new(is_paused: bool) -> Self {
-        let inner = Inner {
+        let inner = ClockState {
             started: Instant::now(),
             started_at: wall(),
             is_paused,
@@ -114,6 +114,11 @@ pub(super) fn wall() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
+}
+
+/// Unix seconds, by the machine's clock.
+pub(super) fn unix_now() -> u64 {
+    wall().as_secs()
 }
 
 #[cfg(test)]

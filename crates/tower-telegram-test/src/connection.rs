@@ -1,4 +1,4 @@
-//! One connection to the bot.
+//! A connection to the bot's webhook.
 
 use std::{
     fmt, io,
@@ -16,11 +16,11 @@ use tokio::{
 };
 
 use super::{
+    attempt::AttemptError,
     clock::Clock,
-    exchange::AttemptError,
-    http1::{self, ReadError, Refusal},
+    http1::{self, HttpReadError, HttpRefusal},
     tls::Tls,
-    wire::{Answer, Request},
+    webhook_request::{BotResponse, WebhookRequest},
 };
 
 /// After this long without a request a connection is closed.
@@ -32,7 +32,7 @@ trait Io: AsyncRead + AsyncWrite + Send + Sync + Unpin + fmt::Debug {}
 impl<T> Io for T where T: AsyncRead + AsyncWrite + Send + Sync + Unpin + fmt::Debug {}
 
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(super) struct BotConnection {
     pub(super) id: u64,
     io: Box<dyn Io>,
     /// What came after the last response. The next one is read from here on, for better or worse.
@@ -40,7 +40,7 @@ pub(super) struct Connection {
     idle_since: Instant,
 }
 
-impl Connection {
+impl BotConnection {
     pub(super) async fn open(
         id: u64,
         address: SocketAddr,
@@ -97,10 +97,10 @@ impl Connection {
     /// says whether everything was written.
     pub(super) async fn exchange(
         &mut self,
-        request: &Request,
+        request: &WebhookRequest,
         max_body: usize,
         clock: &Clock,
-    ) -> Result<(Answer, bool), AttemptError> {
+    ) -> Result<(BotResponse, bool), AttemptError> {
         let (mut reader, mut writer) = tokio::io::split(&mut self.io);
         let mut written = None;
         let result = {
@@ -127,20 +127,20 @@ impl Connection {
             }
         };
         match (result, written) {
-            (Ok(message), written) => match Answer::from_message(message) {
+            (Ok(message), written) => match BotResponse::from_message(message) {
                 Ok(answer) => Ok((answer, matches!(written, Some(Ok(()))))),
                 Err(refusal) => Err(self.refuse(refusal)),
             },
-            (Err(ReadError::Refused(refusal)), _) => Err(self.refuse(refusal)),
-            (Err(ReadError::Io(error)), _) | (Err(ReadError::Closed), Some(Err(error))) => {
+            (Err(HttpReadError::Refused(refusal)), _) => Err(self.refuse(refusal)),
+            (Err(HttpReadError::Io(error)), _) | (Err(HttpReadError::Closed), Some(Err(error))) => {
                 Err(AttemptError::broken(&error))
             }
-            (Err(ReadError::Closed), _) => Err(AttemptError::Closed),
+            (Err(HttpReadError::Closed), _) => Err(AttemptError::Closed),
         }
     }
 
     /// Tells the bot, as far as the socket takes it; the connection is of no more use.
-    pub(super) fn refuse(&mut self, refusal: Refusal) -> AttemptError {
+    pub(super) fn refuse(&mut self, refusal: HttpRefusal) -> AttemptError {
         let mut context = Context::from_waker(Waker::noop());
         let mut io = Pin::new(&mut self.io);
         let written = io.as_mut().poll_write(&mut context, &refusal.to_bytes());

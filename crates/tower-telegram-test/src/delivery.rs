@@ -1,4 +1,4 @@
-//! Sending updates: again and again until the bot takes them, as Telegram does.
+//! Delivery of updates to the webhook, with retries.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,17 +7,17 @@ use serde_json::{Map, Value};
 use tokio::{sync::oneshot, task::JoinSet};
 
 use super::{
-    Error,
+    attempt::{Attempt, AttemptError},
     call::{Call, Via},
-    exchange::{Attempt, AttemptError, Exchange, Outcome},
+    error::{Error, Exchange, Outcome},
     faults::Mishap,
-    pending::{Pending, QueueId},
-    raw::RawRequest,
-    reply,
+    pending_update::{PendingUpdate, QueueId},
+    raw_request::RawRequest,
     sender::{Delivery, Watch},
     session::Session,
     state::State,
-    wire::{self, Request},
+    webhook_reply,
+    webhook_request::{self, WebhookRequest},
 };
 
 const MAX_HEAD: usize = 4096;
@@ -64,7 +64,7 @@ async fn send(state: Arc<State>, session: Arc<Session>, mut delivery: Delivery) 
     if delivery.pending.is_over(webhook.clock.now()) {
         return end(delivery, Outcome::Dropped);
     }
-    let turn = Turn {
+    let turn = QueueGuard {
         state: &state,
         queue,
     };
@@ -92,7 +92,7 @@ async fn send(state: Arc<State>, session: Arc<Session>, mut delivery: Delivery) 
         webhook.queue.note_taken(update_id);
         return end(delivery, Outcome::Delivered);
     }
-    let wait = delivery.back_off.after(attempt.retry_after);
+    let wait = delivery.backoff.after(attempt.retry_after);
     attempt.wait = wait;
     delivery.note(attempt);
     if webhook.clock.now() + wait > delivery.pending.ends_at {
@@ -105,19 +105,19 @@ async fn send(state: Arc<State>, session: Arc<Session>, mut delivery: Delivery) 
 }
 
 /// Lets the queue go on even if a test's own function panics over what the bot replied.
-struct Turn<'a> {
+struct QueueGuard<'a> {
     state: &'a State,
     queue: QueueId,
 }
 
-impl Turn<'_> {
+impl QueueGuard<'_> {
     /// From here on the sender decides.
     fn pass(self) {
         std::mem::forget(self);
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for QueueGuard<'_> {
     fn drop(&mut self) {
         let webhook = &self.state.webhook;
         webhook.sender.done(self.queue, webhook.clock.now());
@@ -173,13 +173,13 @@ impl State {
         })
     }
 
-    fn prepare(&self, update: &Value) -> Result<Pending, Error> {
+    fn prepare(&self, update: &Value) -> Result<PendingUpdate, Error> {
         let update: &Map<_, _> = update.as_object().ok_or(Error::NotAnUpdate)?;
         let update_id = match update.get("update_id") {
             None => self.webhook.queue.next_update_id(),
             Some(id) => id.as_u64().ok_or(Error::NotAnUpdate)?,
         };
-        let pending = Pending::new(update_id, update, self.webhook.clock.now())?;
+        let pending = PendingUpdate::new(update_id, update, self.webhook.clock.now())?;
         self.observe(update);
         Ok(pending)
     }
@@ -203,7 +203,7 @@ impl State {
             let lost = Attempt::failed(AttemptError::Closed, attempt.connection, attempt.elapsed);
             return Ok((lost, None));
         }
-        let method = reply::take_method(&mut args).filter(|_| attempt.error.is_none());
+        let method = webhook_reply::take_method(&mut args).filter(|_| attempt.error.is_none());
         let reply = method.map(|method| {
             let call = Call::new(method, &args, Via::WebhookReply, false);
             self.execute(call, &args).0
@@ -221,13 +221,13 @@ impl State {
     }
 }
 
-fn update_request(session: &Session, body: Bytes) -> Result<Request, Error> {
-    let head = wire::head(
+fn update_request(session: &Session, body: Bytes) -> Result<WebhookRequest, Error> {
+    let head = webhook_request::head(
         &format!("POST {} HTTP/1.1", session.target()),
         &session.headers(body.len()),
     );
     if head.len() > MAX_HEAD {
         return Err(Error::HeadTooLarge { bytes: head.len() });
     }
-    Ok(Request::new(head, body))
+    Ok(WebhookRequest::new(head, body))
 }

@@ -1,9 +1,82 @@
-//! What can go wrong in the test kit itself.
+//! The kit's errors, and the exchanges with the bot that end with them.
+//!
+//! [`Error`] and [`Exchange`] are in one file because each can hold the other: a delivery that could not start
+//! ends with an error, and the error of an update that the bot did not take holds its exchange.
 
 use std::{fmt, io, time::Duration};
 
-use super::Exchange;
+use super::{attempt::Attempt, call::Call};
 use tower_telegram_types::types::ParseError;
+
+/// An update's way to the bot: every attempt, and how it ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Exchange {
+    /// The update's id.
+    pub update_id: u64,
+    /// Every attempt to deliver it, in their order.
+    pub attempts: Vec<Attempt>,
+    /// The method that the bot put into its response, as it was carried out. `None` if there was none,
+    /// or one that Telegram refuses there: `get…`, `setWebhook`, `deleteWebhook`, `close`, `logOut`.
+    pub reply: Option<Call>,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// How the delivery of an update ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The bot answered with a 2xx.
+    Delivered,
+    /// All attempts failed; Telegram would go on.
+    GaveUp,
+    /// The update's life would have ended before the next attempt, so Telegram dropped it; or it was dropped
+    /// with all others, by `drop_pending_updates`.
+    Dropped,
+    /// The webhook was deleted in between. The update waits for the next one, or for `getUpdates`.
+    Stopped,
+    /// Nothing could be sent.
+    NotSent(Error),
+}
+
+impl Exchange {
+    /// Whether the bot took the update.
+    pub fn is_delivered(&self) -> bool {
+        matches!(self.outcome, Outcome::Delivered)
+    }
+
+    /// The last attempt.
+    pub fn last(&self) -> Option<&Attempt> {
+        self.attempts.last()
+    }
+
+    /// The status of the last attempt, if it was answered.
+    pub fn status(&self) -> Option<u16> {
+        self.last()?.status
+    }
+}
+
+/// In one line: the update, each attempt's status or error, and how it ended.
+impl fmt::Display for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "update {} ->", self.update_id)?;
+        for attempt in &self.attempts {
+            match (&attempt.error, attempt.status) {
+                (Some(error), _) => write!(f, " {error};")?,
+                (None, Some(status)) => write!(f, " {status};")?,
+                (None, None) => {}
+            }
+        }
+        match &self.outcome {
+            Outcome::Delivered => f.write_str(" delivered"),
+            Outcome::GaveUp => f.write_str(" given up"),
+            Outcome::Dropped => f.write_str(" dropped"),
+            Outcome::Stopped => f.write_str(" the webhook was deleted"),
+            Outcome::NotSent(error) => write!(f, " not sent: {error}"),
+        }
+    }
+}
 
 /// Why the embedded Telegram could not do what a test asked of it.
 ///
@@ -81,13 +154,13 @@ pub enum Error {
         history: Vec<String>,
     },
     /// A person did something of which Telegram doesn't tell the bot.
-    NotTold {
+    NotNotified {
         /// What was done.
         what: String,
-        /// Why the bot isn't told.
+        /// Why the bot isn't notified.
         why: String,
     },
-    /// The bot was told of what a person did, and didn't take it.
+    /// The bot was notified of what a person did, and didn't take it.
     NotTaken(Box<Exchange>),
     /// A person can't do that.
     NotPossible {
@@ -168,7 +241,7 @@ impl fmt::Display for Error {
                 write!(f, "no {what} in the chat {chat:?} within {waited:?}")?;
                 write_history(f, history)
             }
-            Self::NotTold { what, why } => {
+            Self::NotNotified { what, why } => {
                 write!(f, "the bot is not told of the {what}: {why}")
             }
             Self::NotTaken(exchange) => write!(f, "the bot did not take the {exchange}"),

@@ -1,4 +1,4 @@
-//! What goes wrong by chance, the same way each time.
+//! Faults by chance, which repeat with the same seed.
 
 use std::{
     collections::HashMap,
@@ -34,7 +34,7 @@ pub struct Faults {
     too_many_requests: (f64, u32),
     server_errors: f64,
     resets: f64,
-    half_answers: f64,
+    truncated_answers: f64,
     slow_answers: (f64, Duration),
 }
 
@@ -100,8 +100,8 @@ impl Faults {
     }
 
     /// A call is carried out, and its connection closed in the middle of the answer.
-    pub fn half_answers(mut self, probability: f64) -> Self {
-        self.half_answers = probability;
+    pub fn truncated_answers(mut self, probability: f64) -> Self {
+        self.truncated_answers = probability;
         self
     }
 
@@ -150,7 +150,7 @@ pub(super) enum CallFault {
     /// It is answered so instead of being carried out.
     Refused(Answer),
     Reset,
-    Half,
+    Truncated,
     Slow(Duration),
 }
 
@@ -160,10 +160,10 @@ impl CallFault {
         match self {
             Self::Refused(refused) => refused,
             Self::Reset => Answer::reset(),
-            Self::Half => answer.half(),
+            Self::Truncated => answer.truncated(),
             Self::Slow(delay) => {
                 let delay = delay + answer.delay();
-                answer.after(delay)
+                answer.delayed_by(delay)
             }
         }
     }
@@ -172,11 +172,11 @@ impl CallFault {
 /// The faults that a test has asked for.
 #[derive(Debug, Default)]
 pub(super) struct Chance {
-    inner: Mutex<Inner>,
+    inner: Mutex<ChanceState>,
 }
 
 #[derive(Debug, Default)]
-struct Inner {
+struct ChanceState {
     faults: Faults,
     /// How many calls there were of each method.
     calls: HashMap<String, u64>,
@@ -184,7 +184,7 @@ struct Inner {
 
 impl Chance {
     pub(super) fn set(&self, faults: Faults) {
-        *self.lock() = Inner {
+        *self.lock() = ChanceState {
             faults,
             calls: HashMap::new(),
         };
@@ -212,7 +212,7 @@ impl Chance {
 
     pub(super) fn on_call(&self, method: &str) -> Option<CallFault> {
         let mut inner = self.lock();
-        let Inner { faults, calls } = &mut *inner;
+        let ChanceState { faults, calls } = &mut *inner;
         if !faults.concerns(method) {
             return None;
         }
@@ -232,14 +232,14 @@ impl Chance {
             Some(CallFault::Refused(Answer::raw(502, "text/html", page)))
         } else if hits(faults.resets, 7) {
             Some(CallFault::Reset)
-        } else if hits(faults.half_answers, 8) {
-            Some(CallFault::Half)
+        } else if hits(faults.truncated_answers, 8) {
+            Some(CallFault::Truncated)
         } else {
             hits(slow, 9).then_some(CallFault::Slow(delay))
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, ChanceState> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

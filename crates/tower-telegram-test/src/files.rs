@@ -1,4 +1,4 @@
-//! The files that `getFile` knows, and the downloads of them.
+//! Files that `getFile` finds, and their downloads.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -8,10 +8,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use ring::digest;
 use serde_json::{Value, json};
 
-use super::call::UploadedFile;
+use super::{sha256::Sha256, uploaded_file::UploadedFile};
 
 const MAX_DOWNLOADS: usize = 10_000;
 /// Of what the bot has uploaded, in bytes; the oldest goes first.
@@ -75,16 +74,18 @@ fn pieces(length: u64) -> impl Iterator<Item = Vec<u8>> + Send {
     (0..length).step_by(PIECE).map(piece)
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Files {
-    inner: Mutex<Inner>,
+    /// The largest file that `getFile` leads to, in bytes.
+    pub(super) max_download: u64,
+    inner: Mutex<FileTable>,
 }
 
 #[derive(Debug, Default)]
-struct Inner {
+struct FileTable {
     /// The path of each, by its `file_id`.
     paths: HashMap<String, String>,
-    contents: HashMap<String, Content>,
+    contents: HashMap<String, FileContent>,
     downloads: VecDeque<Download>,
     /// The paths of what the bot has uploaded, oldest first, and how much of it is kept.
     uploads: VecDeque<String>,
@@ -96,7 +97,7 @@ struct Inner {
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Content {
+pub(super) enum FileContent {
     Bytes(Bytes),
     /// With its length.
     Generated(u64),
@@ -106,7 +107,7 @@ pub(super) enum Content {
     Forgotten(u64),
 }
 
-impl Content {
+impl FileContent {
     /// In bytes.
     pub(super) fn length(&self) -> u64 {
         match self {
@@ -126,8 +127,15 @@ impl Content {
 }
 
 impl Files {
+    pub(super) fn new(max_download: u64) -> Self {
+        Self {
+            max_download,
+            inner: Mutex::default(),
+        }
+    }
+
     /// Adds a file: its `file_id`. It replaces what was at that path.
-    pub(super) fn add(&self, file_path: String, content: Content) -> String {
+    pub(super) fn add(&self, file_path: String, content: FileContent) -> String {
         let mut inner = self.lock();
         let id = format!("added-file-{}", inner.paths.len() + 1);
         inner.paths.insert(id.clone(), file_path.clone());
@@ -152,9 +160,9 @@ impl Files {
         let ending = if is_plain { ending } else { "bin" };
         let path = format!("{kind}s/file_{}.{ending}", self.next_number());
         let content = if upload.bytes.len() as u64 == upload.length {
-            Content::Bytes(upload.bytes.clone())
+            FileContent::Bytes(upload.bytes.clone())
         } else {
-            Content::Forgotten(upload.length)
+            FileContent::Forgotten(upload.length)
         };
         let id = self.add(path.clone(), content);
         self.bound_uploads(path, upload.bytes.len());
@@ -169,7 +177,7 @@ impl Files {
             let oldest = inner.uploads.pop_front().unwrap_or_default();
             if let Some(content) = inner.contents.get_mut(&oldest) {
                 let length = content.length();
-                *content = Content::Forgotten(length);
+                *content = FileContent::Forgotten(length);
                 let length = usize::try_from(length).unwrap_or(usize::MAX);
                 inner.uploaded = inner.uploaded.saturating_sub(length);
             }
@@ -179,10 +187,13 @@ impl Files {
     pub(super) fn add_local(&self, path: &Path) -> io::Result<String> {
         let path = std::path::absolute(path)?;
         let length = std::fs::metadata(&path)?.len();
-        Ok(self.add(path.to_string_lossy().into_owned(), Content::Local(length)))
+        Ok(self.add(
+            path.to_string_lossy().into_owned(),
+            FileContent::Local(length),
+        ))
     }
 
-    /// Remembers an id that the bot is told.
+    /// Remembers an id that the bot has been sent.
     pub(super) fn note(&self, file_id: &str) {
         let mut inner = self.lock();
         if inner.noted.len() >= MAX_NOTED {
@@ -207,7 +218,7 @@ impl Files {
         }
     }
 
-    /// Whether the bot was told the id.
+    /// Whether the bot has been sent the id.
     pub(super) fn is_known(&self, file_id: &str) -> bool {
         let inner = self.lock();
         inner.paths.contains_key(file_id) || inner.noted.contains(file_id)
@@ -218,7 +229,7 @@ impl Files {
         let inner = self.lock();
         let path = inner.paths.get(file_id);
         let content = path.and_then(|path| inner.contents.get(path));
-        matches!(content, Some(Content::Local(_)))
+        matches!(content, Some(FileContent::Local(_)))
     }
 
     /// What `getFile` says about a file that was added.
@@ -227,18 +238,19 @@ impl Files {
         let path = inner.paths.get(file_id)?;
         let mut file = json!({"file_id": file_id, "file_unique_id": format!("unique-{file_id}"), "file_path": path});
         // An empty file has no size, as in the real answer.
-        if let Some(length @ 1..) = inner.contents.get(path).map(Content::length) {
+        if let Some(length @ 1..) = inner.contents.get(path).map(FileContent::length) {
             file["file_size"] = length.into();
         }
         Some(file)
     }
 
     /// What is served under that path, if anything is. The request is written down.
-    pub(super) fn download(&self, file_path: &str, test_environment: bool) -> Option<Content> {
+    pub(super) fn download(&self, file_path: &str, test_environment: bool) -> Option<FileContent> {
         let mut inner = self.lock();
         let content = inner.contents.get(file_path).cloned();
-        let is_served =
-            |content: &Content| !matches!(content, Content::Local(_) | Content::Forgotten(_));
+        let is_served = |content: &FileContent| {
+            !matches!(content, FileContent::Local(_) | FileContent::Forgotten(_))
+        };
         let content = content.filter(is_served);
         if inner.downloads.len() == MAX_DOWNLOADS {
             inner.downloads.pop_front();
@@ -255,29 +267,8 @@ impl Files {
         self.lock().downloads.iter().cloned().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, FileTable> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// SHA-256 in assembly: that of a debug build has to cope with hundreds of megabytes.
-pub(super) struct Sha256(digest::Context);
-
-impl Default for Sha256 {
-    fn default() -> Self {
-        Self(digest::Context::new(&digest::SHA256))
-    }
-}
-
-impl Sha256 {
-    pub(super) fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    pub(super) fn finish(self) -> [u8; 32] {
-        let mut hash = [0; 32];
-        hash.copy_from_slice(self.0.finish().as_ref());
-        hash
     }
 }
 
@@ -308,9 +299,9 @@ mod tests {
 
     #[test]
     fn a_path_has_the_content_that_was_added_last() {
-        let files = Files::default();
-        let first = files.add("a".to_owned(), Content::Generated(5));
-        let second = files.add("a".to_owned(), Content::Generated(6));
+        let files = Files::new(u64::MAX);
+        let first = files.add("a".to_owned(), FileContent::Generated(5));
+        let second = files.add("a".to_owned(), FileContent::Generated(6));
         assert_ne!(first, second);
         for id in [&first, &second] {
             assert_eq!(files.describe(id).unwrap()["file_size"], 6);

@@ -1,5 +1,7 @@
-//! A Telegram to test bots against: its Bot API, its webhook sender and the people who use the bot, on a
-//! loopback port, over real sockets, without an account or a network.
+//! A Telegram on loopback to test bots against.
+//!
+//! It has the Bot API, the sender of webhook requests and the people who use the bot, over real sockets, without
+//! an account or a network.
 //!
 //! ```
 //! use tower_telegram::{
@@ -67,8 +69,8 @@
 //! [`Telegram::user`] is a person, [`Telegram::group`] and its siblings are chats. A [`User`] sends, presses,
 //! pays, votes, joins, and waits for what the bot does; the bot hears of it by its webhook, if it has set one,
 //! and else from `getUpdates`. With a webhook an act ends when the bot has answered, and what it answered is
-//! in [`Told::exchange`]. Without one it ends when the update waits for the bot; [`Told::handled`] waits until the
-//! bot has confirmed it.
+//! in [`Delivered::exchange`]. Without one it ends when the update waits for the bot; [`Delivered::handled`] waits
+//! until the bot has confirmed it.
 //!
 //! What the bot does is remembered: [`Telegram::sent_messages`], [`Telegram::messages_in`], [`Chat::info`], and call
 //! by call [`Telegram::wait_for`], [`Telegram::calls_of`], [`Telegram::calls`]. A wait in vain ends with an error
@@ -158,7 +160,7 @@
 //!
 //! - Any other method is answered with a value that its type can read, made of the call's arguments and of
 //!   constants, and changes nothing: stickers, gifts, subscriptions, stories, business accounts, games.
-//! - The bot isn't told of what it does itself (the real one tells of members that it bans, and of polls that
+//! - The bot isn't notified of what it does itself (the real one tells of members that it bans, and of polls that
 //!   it stops), nor of messages of other bots.
 //! - Rich messages are kept without what is in them. Photos have one size, thumbnails none; no file is looked into.
 //! - Only queries get old: messages can be edited and deleted, links used at any time later; bans and
@@ -175,412 +177,76 @@
 //!
 //! The program `telegram-test-server` is one of its own, for bots in any language.
 
-mod allowed;
+mod allowed_updates;
 mod answer;
 mod api;
 mod args;
-mod back_off;
-mod body;
+mod attempt;
+mod backoff;
 mod builder;
 mod call;
+mod call_log;
 mod certificate;
+mod certificate_names;
 mod chat;
+mod chats;
 mod clock;
 mod connection;
+mod connection_ramp;
+mod delivered;
 mod delivery;
 mod error;
-mod exchange;
 mod faults;
 mod files;
 mod format;
 mod http1;
 mod json;
-mod methods;
-mod names;
-mod pending;
+mod overrides;
+mod pending_update;
 mod people;
+mod poll_queue;
 mod polling;
-mod queue;
-mod ramp;
-mod raw;
-mod reply;
+mod raw_request;
 mod route;
 mod schema;
 mod sender;
 mod session;
+mod sha256;
 mod state;
+mod telegram;
 #[cfg(test)]
 mod tests;
 mod tls;
-mod told;
 mod typed;
+mod typed_calls;
 pub mod update;
-mod url;
+mod uploaded_file;
 mod user;
 mod webhook;
-mod wire;
-mod world;
-
-use std::{fmt, path::Path, sync::Arc, time::Duration};
-
-use bytes::Bytes;
-use serde_json::{Map, Value};
-use tokio::{task::AbortHandle, time::timeout};
+mod webhook_reply;
+mod webhook_request;
+mod webhook_settings;
+mod webhook_url;
 
 pub use self::{
     answer::Answer,
+    attempt::{Attempt, AttemptError},
     builder::TelegramBuilder,
-    call::{Call, UploadedFile, Via},
+    call::{Call, Via},
     chat::Chat,
-    error::Error,
-    exchange::{Attempt, AttemptError, Exchange, Outcome},
+    delivered::{Delivered, Sent},
+    error::{Error, Exchange, Outcome},
     faults::Faults,
     files::{Download, generated_bytes, generated_sha256},
-    raw::RawRequest,
+    raw_request::RawRequest,
+    telegram::Telegram,
     tls::TlsError,
-    told::{Sent, Told},
+    uploaded_file::UploadedFile,
     user::{InlineQuery, Press, User},
-    webhook::WebhookSettings,
+    webhook_settings::WebhookSettings,
 };
-use self::{args::Args, files::Content, state::State};
 
-/// An embedded Telegram. Clones are handles to the same one; it ends with the last of them.
-#[derive(Clone)]
-pub struct Telegram {
-    inner: Arc<Inner>,
-}
-
-impl fmt::Debug for Telegram {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let api_url = &self.inner.api_url;
-        f.debug_struct("Telegram")
-            .field("api_url", api_url)
-            .finish_non_exhaustive()
-    }
-}
-
-#[derive(Debug)]
-struct Inner {
-    state: Arc<State>,
-    api_url: String,
-    /// The Bot API, and what sends to the webhook.
-    servers: [AbortHandle; 2],
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        for server in &self.servers {
-            server.abort();
-        }
-    }
-}
-
-impl Telegram {
-    /// Starts one on a free port of 127.0.0.1, with a token of its own. Must be called within a Tokio runtime.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Start`] if no port can be opened.
-    pub async fn start() -> Result<Self, Error> {
-        Self::builder().start().await
-    }
-
-    /// For settings other than the usual ones.
-    pub fn builder() -> TelegramBuilder {
-        TelegramBuilder::default()
-    }
-
-    /// Where its Bot API is, without a slash at the end: `http://127.0.0.1:4711`.
-    pub fn api_url(&self) -> &str {
-        &self.inner.api_url
-    }
-
-    /// The bot's token.
-    pub fn token(&self) -> &str {
-        &self.inner.state.token
-    }
-
-    /// The bot's id: the number its token starts with.
-    pub fn bot_id(&self) -> i64 {
-        self.inner.state.bot_id
-    }
-
-    /// The webhook, if one is set.
-    pub fn webhook(&self) -> Option<WebhookSettings> {
-        self.inner.state.webhook.settings()
-    }
-
-    /// Why the webhook that is set failed last, as in `getWebhookInfo`: it stays after a success.
-    pub fn last_webhook_error(&self) -> Option<String> {
-        let session = self.inner.state.webhook.session();
-        session?.last_error().map(|(_, message)| message)
-    }
-
-    /// Sets the webhook as if the bot had called `setWebhook`, with everything else at its default. An
-    /// empty URL deletes it. The call isn't recorded.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Refused`] with what `setWebhook` would say. No webhook is set then, as with the real one.
-    pub fn set_webhook<'a>(
-        &self,
-        url: &str,
-        secret: impl Into<Option<&'a str>>,
-    ) -> Result<(), Error> {
-        self.set_webhook_args(&webhook_args(url, secret.into()))
-    }
-
-    /// Sets an `https` webhook with a certificate in PEM, which is then the only one that is trusted: a
-    /// self-signed one, or that of its authority. Otherwise as [`set_webhook`](Self::set_webhook).
-    ///
-    /// # Errors
-    ///
-    /// As [`set_webhook`](Self::set_webhook), and if there is no certificate in it.
-    pub fn set_webhook_with_certificate<'a>(
-        &self,
-        url: &str,
-        secret: impl Into<Option<&'a str>>,
-        pem: impl Into<Bytes>,
-    ) -> Result<(), Error> {
-        let mut args = webhook_args(url, secret.into());
-        args.add_certificate(pem.into());
-        self.set_webhook_args(&args)
-    }
-
-    fn set_webhook_args(&self, args: &Args) -> Result<(), Error> {
-        match self.inner.state.webhook.set(args, true).as_error() {
-            Some((code, description)) => Err(Error::Refused {
-                code,
-                description: description.to_owned(),
-            }),
-            None => Ok(()),
-        }
-    }
-
-    /// Sends an update, and sends it again with Telegram's pauses until the bot takes it: at most
-    /// [`max_attempts`](TelegramBuilder::max_attempts) times. A method in the response is carried out.
-    ///
-    /// An update without `update_id` gets the next one. Updates that belong together, such as the messages of a
-    /// chat, are sent one at a time in their order; others at the same time, over connections of their own, up
-    /// to the webhook's `max_connections`, and from at most twice as many queues: where those fail, nothing
-    /// else is sent. A message and a callback query of one chat don't belong together.
-    ///
-    /// It goes on even if nobody waits for its end any more. After a new `setWebhook` the next attempt goes to
-    /// the new URL at once. Deleting the webhook ends it with [`Outcome::Stopped`]; so does a bot that has
-    /// answered nothing but 410 for more than 23 hours.
-    ///
-    /// This is for webhooks. Without one the outcome is [`Outcome::NotSent`], and nothing is queued:
-    /// that is what [`enqueue`](Self::enqueue) does.
-    pub async fn deliver(&self, update: Value) -> Exchange {
-        let update_id = update["update_id"].as_u64().unwrap_or(0);
-        let update_type = update.as_object().and_then(|update| {
-            let mut keys = update.keys().filter(|key| *key != "update_id");
-            keys.next().cloned()
-        });
-        let exchange = self.inner.state.deliver(&update).await;
-        let exchange = exchange.unwrap_or_else(|error| Exchange {
-            update_id,
-            attempts: Vec::new(),
-            reply: None,
-            outcome: Outcome::NotSent(error),
-        });
-        let line = format!("{} {exchange}", update_type.unwrap_or_default());
-        self.inner.state.log.note(line.trim_start().to_owned());
-        exchange
-    }
-
-    /// Sends an update once and at once, even if one before it in its chat is under way: so does Telegram
-    /// when it has given up waiting for a response. A method in the response is carried out.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoWebhook`], [`Error::NotAnUpdate`], [`Error::UpdateTooLarge`] and [`Error::HeadTooLarge`]:
-    /// nothing was sent. What goes wrong after that is in the [`Attempt`].
-    pub async fn deliver_once(&self, update: Value) -> Result<Exchange, Error> {
-        self.inner.state.deliver_once(&update).await
-    }
-
-    /// Sends any request to the webhook, once. What the bot replies is not carried out.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoWebhook`]. What goes wrong with the request is in the [`Attempt`].
-    pub async fn post_raw(&self, request: RawRequest) -> Result<Attempt, Error> {
-        self.inner.state.post_raw(&request).await
-    }
-
-    /// Queues an update, for whichever way the bot gets its updates: the update's id.
-    ///
-    /// If a webhook is set, or as soon as one is, it is sent there as with [`deliver`](Self::deliver), until the
-    /// bot takes it. Else it stays until a `getUpdates` confirms it with a higher `offset`. A
-    /// `drop_pending_updates` drops it, and so does the end of its life: 30 s for inline queries, 150 s for
-    /// callback queries and what has to do with paying, 600 s for chosen results, a day for the rest.
-    ///
-    /// An update without `update_id` gets the next one. One that has the id of an update still in the queue
-    /// takes that one's place.
-    ///
-    /// ```no_run
-    /// # use tower_telegram_test::{Error, Telegram, update};
-    /// # async fn example() -> Result<(), Error> {
-    /// let telegram = Telegram::start().await?;
-    /// // … the bot polls `telegram.api_url()` …
-    /// let update_id = telegram.enqueue(update::text(7, "hello"))?;
-    /// telegram.wait_until_confirmed(update_id).await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotAnUpdate`], [`Error::UpdateTooLarge`], [`Error::NotAllowed`], [`Error::AlreadyConfirmed`] and
-    /// [`Error::QueueFull`]: nothing was queued.
-    #[expect(clippy::needless_pass_by_value, reason = "as with deliver")]
-    pub fn enqueue(&self, update: Value) -> Result<u64, Error> {
-        let update = update.as_object().ok_or(Error::NotAnUpdate)?;
-        let update_id = self.inner.state.webhook.enqueue(update)?;
-        self.inner.state.observe(update);
-        Ok(update_id)
-    }
-
-    /// How many updates the bot hasn't taken: those on their way to the webhook, and those that wait for
-    /// `getUpdates`, given out but not confirmed ones included.
-    pub fn pending_updates(&self) -> usize {
-        self.inner.state.webhook.pending_updates()
-    }
-
-    /// Waits until the bot has taken the update: until the webhook has answered it with a 2xx, or a
-    /// `getUpdates` has confirmed it, by an `offset` above its id or a negative one that leaves it out.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotConfirmed`] if that doesn't happen within [`patience`](TelegramBuilder::patience).
-    pub async fn wait_until_confirmed(&self, update_id: u64) -> Result<(), Error> {
-        let patience = self.inner.state.patience;
-        let confirmed = self
-            .inner
-            .state
-            .webhook
-            .queue
-            .wait_until_confirmed(update_id);
-        timeout(patience, confirmed)
-            .await
-            .map_err(|_| Error::NotConfirmed {
-                update_id,
-                waited: patience,
-            })
-    }
-
-    /// Adds a file: its `file_id`, which `getFile` answers with that `file_path`. Its bytes are served under
-    /// `/file/bot<token>/<file_path>` and, for the test environment, `/file/bot<token>/test/<file_path>`.
-    ///
-    /// A path is relative, such as `documents/file_1.pdf`. What was at that path is replaced. `getFile` doesn't
-    /// lead to a file over 20 MiB, unless [told so](TelegramBuilder::max_download).
-    pub fn add_file(&self, file_path: impl Into<String>, bytes: impl Into<Bytes>) -> String {
-        let content = Content::Bytes(bytes.into());
-        self.inner.state.files.add(file_path.into(), content)
-    }
-
-    /// Adds a file of `length` bytes that is made while it is served, and never in memory: its `file_id`. What
-    /// is in it, [`generated_bytes`] says; else it is as with [`add_file`](Self::add_file).
-    pub fn add_generated_file(&self, file_path: impl Into<String>, length: u64) -> String {
-        let content = Content::Generated(length);
-        self.inner.state.files.add(file_path.into(), content)
-    }
-
-    /// Adds a file on this machine's disk, as a server in local mode has them: its `file_id`, which `getFile`
-    /// answers with the absolute path. It isn't served: the bot reads it from disk.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::File`] if there is no such file.
-    pub fn add_local_file(&self, path: impl AsRef<Path>) -> Result<String, Error> {
-        let files = &self.inner.state.files;
-        files.add_local(path.as_ref()).map_err(Error::File)
-    }
-
-    /// All requests for files up to now that had the bot's token, oldest first. At most the last 10 000.
-    pub fn downloads(&self) -> Vec<Download> {
-        self.inner.state.files.downloads()
-    }
-
-    /// All calls of the Bot API up to now, oldest first, including those that failed. At most the last 10 000.
-    pub fn calls(&self) -> Vec<Call> {
-        self.inner.state.log.all()
-    }
-
-    /// The next call of that method (in any case), waiting until there is one. Each call is given out
-    /// once, beginning with the oldest, even if it came before this was asked. A `getUpdates` counts as
-    /// soon as it comes, even if its answer has to wait.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoCall`] if none comes within [`patience`](TelegramBuilder::patience). It says what was called instead.
-    pub async fn wait_for_call(&self, method: &str) -> Result<Call, Error> {
-        self.inner
-            .state
-            .log
-            .wait_for(method, self.inner.state.patience)
-            .await
-    }
-
-    /// The next call of whichever method that no wait has been given yet, waiting until there is one; as
-    /// [`wait_for_call`](Self::wait_for_call).
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoCall`] if none comes within [`patience`](TelegramBuilder::patience).
-    pub async fn next_call(&self) -> Result<Call, Error> {
-        let state = &self.inner.state;
-        state.log.wait_for("*", state.patience).await
-    }
-
-    /// Moves Telegram's clock, and with it everything that Telegram waits for and the dates it writes: the
-    /// pauses before it sends again, the lives of updates, long polls, idle connections. A response that is
-    /// still awaited may time out.
-    ///
-    /// It goes on from there with Tokio's time, unless the [clock is paused](TelegramBuilder::paused_clock).
-    /// How long a test itself waits ([`patience`](TelegramBuilder::patience)) is always Tokio's time.
-    pub fn advance(&self, by: Duration) {
-        self.inner.state.webhook.clock.advance(by);
-    }
-
-    /// From now on these things go wrong by chance, instead of any that were set before: with the updates that
-    /// are [queued](Self::enqueue) or [delivered](Self::deliver), and with the calls that come as requests.
-    /// What [`deliver_once`](Self::deliver_once) and [`post_raw`](Self::post_raw) send is spared.
-    pub fn faults(&self, faults: Faults) {
-        self.inner.state.faults.set(faults);
-    }
-
-    /// Answers every further call of that method (in any case) so, even one that doesn't exist yet.
-    pub fn answer(&self, method: &str, answer: Answer) {
-        self.answer_with(method, move |_| Some(answer.clone()));
-    }
-
-    /// Answers the next call of that method so. Several are given in their order, before any that
-    /// [`answer`](Self::answer) has set.
-    pub fn answer_once(&self, method: &str, answer: Answer) {
-        self.inner.state.overrides.once(method, answer);
-    }
-
-    /// Answers every further call of that method with what `answer` makes of it; `None` stands for the usual answer.
-    pub fn answer_with<F>(&self, method: &str, answer: F)
-    where
-        F: Fn(&Call) -> Option<Answer> + Send + Sync + 'static,
-    {
-        self.inner.state.overrides.always(method, Arc::new(answer));
-    }
-
-    /// Goes back to the usual answers to that method.
-    pub fn answer_as_usual(&self, method: &str) {
-        self.inner.state.overrides.clear(method);
-    }
-}
-
-fn webhook_args(url: &str, secret: Option<&str>) -> Args {
-    let mut args = Args::default();
-    args.params = Map::from_iter([("url".to_owned(), url.into())]);
-    if let Some(secret) = secret {
-        args.params.insert("secret_token".to_owned(), secret.into());
-    }
-    args
-}
+/// The example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

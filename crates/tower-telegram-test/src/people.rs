@@ -1,10 +1,13 @@
-//! Putting people and chats into the world, and looking at it.
+//! Users, groups and channels of a test, and the messages in them.
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::{
-    Chat, Telegram, User, typed,
-    world::{self, Kind, People},
+    chat::Chat,
+    chats::{self, ChatKind, People},
+    telegram::Telegram,
+    typed,
+    user::User,
 };
 use tower_telegram_types::types::{self, Message};
 
@@ -38,20 +41,20 @@ impl Telegram {
 
     /// A group with that title, with the bot as a member. The same title is the same chat.
     pub fn group(&self, title: &str) -> Chat {
-        self.chat(Kind::Group, title)
+        self.chat(ChatKind::Group, title)
     }
 
     /// A supergroup with that title, with the bot as a member. The same title is the same chat.
     pub fn supergroup(&self, title: &str) -> Chat {
-        self.chat(Kind::Supergroup, title)
+        self.chat(ChatKind::Supergroup, title)
     }
 
     /// A channel with that title, with the bot as an administrator. The same title is the same chat.
     pub fn channel(&self, title: &str) -> Chat {
-        self.chat(Kind::Channel, title)
+        self.chat(ChatKind::Channel, title)
     }
 
-    fn chat(&self, kind: Kind, title: &str) -> Chat {
+    fn chat(&self, kind: ChatKind, title: &str) -> Chat {
         let mut people = self.people();
         let mut chats = people.chats.values();
         let known =
@@ -78,7 +81,7 @@ impl Telegram {
     pub fn sent_messages(&self) -> Vec<Message> {
         let people = self.people();
         let all = people.all_messages().into_iter();
-        let is_sent = |entry: &&world::Entry| entry.is_bots && entry.sequence > 0;
+        let is_sent = |entry: &&chats::MessageEntry| entry.is_bots && entry.sequence > 0;
         let sent = all
             .filter(is_sent)
             .filter(|entry| !is_service(&entry.message));
@@ -97,7 +100,7 @@ impl Telegram {
     }
 
     pub(super) fn people(&self) -> std::sync::MutexGuard<'_, People> {
-        self.inner.state.world.lock()
+        self.inner.state.chats.lock()
     }
 }
 
@@ -117,69 +120,4 @@ fn is_service(message: &Value) -> bool {
     ]
     .iter()
     .any(|name| !message[name].is_null())
-}
-
-impl People {
-    fn add_user(&mut self, id: i64, first_name: &str) {
-        let mut user =
-            json!({"id": id, "is_bot": false, "first_name": first_name, "language_code": "en"});
-        let is_name =
-            !first_name.is_empty() && first_name.chars().all(|c| c.is_ascii_alphanumeric());
-        if is_name {
-            user["username"] = first_name.to_ascii_lowercase().into();
-        }
-        self.users.insert(id, user);
-        self.refresh_user(id);
-        let bot = world::new_member("member", &self.bot);
-        let bot_id = self.bot_id();
-        if let Some(chat) = self.chats.get_mut(&id) {
-            chat.members.insert(bot_id, bot);
-        }
-    }
-
-    /// Takes over what is known of a user into the private chat.
-    pub(super) fn refresh_user(&mut self, id: i64) {
-        let user = self.user(id);
-        let info: Map<_, _> = ["id", "first_name", "last_name", "username"]
-            .into_iter()
-            .filter(|name| !user[name].is_null())
-            .map(|name| (name.to_owned(), user[name].clone()))
-            .collect();
-        let fresh = world::Chat::new(id, Kind::Private, info.clone());
-        let chat = self.chats.entry(id).or_insert(fresh);
-        chat.is_made_up = false;
-        chat.set_info(info);
-    }
-
-    fn add_chat(&mut self, kind: Kind, title: &str) -> i64 {
-        let number = self.next_id();
-        let id = match kind {
-            Kind::Private => number,
-            Kind::Group => -number,
-            Kind::Supergroup | Kind::Channel => -1_001_000_000_000 - number,
-        };
-        let info = Map::from_iter([("title".to_owned(), title.into())]);
-        let mut chat = world::Chat::new(id, kind, info);
-        let status = if kind == Kind::Channel {
-            "administrator"
-        } else {
-            "member"
-        };
-        chat.members
-            .insert(self.bot_id(), world::new_member(status, &self.bot));
-        self.chats.insert(id, chat);
-        id
-    }
-
-    /// Makes a group a supergroup, as its owner may: the supergroup's id.
-    pub(super) fn upgrade(&mut self, group_id: i64) -> Option<i64> {
-        let (title, members) = {
-            let group = self.chats.get(&group_id)?;
-            (group.title().to_owned(), group.members.clone())
-        };
-        let id = self.add_chat(Kind::Supergroup, &title);
-        self.chats.get_mut(&id)?.members = members;
-        self.chats.get_mut(&group_id)?.migrated_to = Some(id);
-        Some(id)
-    }
 }

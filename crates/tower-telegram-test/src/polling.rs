@@ -1,4 +1,4 @@
-//! `getUpdates`: at once if there are updates, else when there are.
+//! `getUpdates`, with long polling.
 
 use std::time::Duration;
 
@@ -6,10 +6,9 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     answer::Answer,
-    args::Args,
+    args::{Args, to_integer},
     clock::Clock,
-    queue::{Queue, Woken},
-    webhook::to_integer,
+    poll_queue::{PollQueue, Woken},
 };
 
 const MAX_UPDATES: i64 = 100;
@@ -20,14 +19,14 @@ const REPEAT: Duration = Duration::from_secs(3);
 const FAST_REPEAT: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
-pub(super) enum GetUpdates {
+pub(super) enum GetUpdatesReply {
     Done(Answer),
-    Waiting(Poll),
+    Waiting(WaitingPoll),
 }
 
 /// A call that waits for updates.
 #[derive(Debug)]
-pub(super) struct Poll {
+pub(super) struct WaitingPoll {
     from: u64,
     limit: usize,
     until: Instant,
@@ -35,7 +34,7 @@ pub(super) struct Poll {
 }
 
 /// Only a call that has to wait ends another one that waits.
-pub(super) fn get_updates(queue: &Queue, args: &Args, clock: &Clock) -> GetUpdates {
+pub(super) fn get_updates(queue: &PollQueue, args: &Args, clock: &Clock) -> GetUpdatesReply {
     let offset = to_integer(&args.text("offset"));
     let mut limit = integer(args, "limit", MAX_UPDATES, 1, MAX_UPDATES);
     let mut seconds = integer(args, "timeout", 0, 0, MAX_TIMEOUT);
@@ -50,9 +49,9 @@ pub(super) fn get_updates(queue: &Queue, args: &Args, clock: &Clock) -> GetUpdat
     let limit = usize::try_from(limit).unwrap_or(1);
     let from = queue.confirm(offset);
     match queue.get(from, limit) {
-        Some(updates) => GetUpdates::Done(Answer::json(updates)),
-        None if seconds == 0 => GetUpdates::Done(none()),
-        None => GetUpdates::Waiting(Poll {
+        Some(updates) => GetUpdatesReply::Done(Answer::json(updates)),
+        None if seconds == 0 => GetUpdatesReply::Done(none()),
+        None => GetUpdatesReply::Waiting(WaitingPoll {
             from,
             limit,
             until: clock.now() + Duration::from_secs(seconds),
@@ -61,8 +60,8 @@ pub(super) fn get_updates(queue: &Queue, args: &Args, clock: &Clock) -> GetUpdat
     }
 }
 
-impl Poll {
-    pub(super) async fn wait(self, queue: &Queue, clock: &Clock) -> Answer {
+impl WaitingPoll {
+    pub(super) async fn wait(self, queue: &PollQueue, clock: &Clock) -> Answer {
         let left = self.until.saturating_duration_since(clock.now());
         match clock.timeout(left, self.woken).await {
             Some(Ok(Some(ended))) => ended,

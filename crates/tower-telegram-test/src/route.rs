@@ -1,4 +1,4 @@
-//! Where the path of a request leads: to a method or to a file, with the right token.
+//! Routing of a request's path to a method or a file, with the token's check.
 
 use super::answer::Answer;
 

@@ -1,4 +1,4 @@
-//! The updates on their way to the webhook: which of them is sent next, and when.
+//! The queues of updates for the webhook: which update is sent next, and when.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -11,19 +11,20 @@ use tokio::{
 };
 
 use super::{
-    Call,
-    back_off::BackOff,
-    exchange::{Attempt, Exchange, Outcome},
+    attempt::Attempt,
+    backoff::ResendBackoff,
+    call::Call,
+    error::{Exchange, Outcome},
     faults::Chance,
-    pending::{Pending, QueueId},
+    pending_update::{PendingUpdate, QueueId},
     session::Session,
 };
 
 /// An update on its way.
 #[derive(Debug)]
 pub(super) struct Delivery {
-    pub(super) pending: Pending,
-    pub(super) back_off: BackOff,
+    pub(super) pending: PendingUpdate,
+    pub(super) backoff: ResendBackoff,
     /// How often it was sent.
     pub(super) sent: u64,
     /// Whether the bot took it once, and it is sent again.
@@ -46,10 +47,10 @@ pub(super) struct Watch {
 }
 
 impl Delivery {
-    pub(super) fn new(pending: Pending, watch: Option<Watch>) -> Self {
+    pub(super) fn new(pending: PendingUpdate, watch: Option<Watch>) -> Self {
         Self {
             pending,
-            back_off: BackOff::default(),
+            backoff: ResendBackoff::default(),
             sent: 0,
             is_repeated: false,
             reply: None,
@@ -66,14 +67,14 @@ impl Delivery {
         }
     }
 
-    /// Whether nobody wants it to be tried again.
+    /// Whether it has had all its attempts.
     pub(super) fn has_given_up(&self) -> bool {
         let watch = self.watch.as_ref();
         watch.is_some_and(|watch| watch.attempts.len() >= watch.max_attempts)
     }
 
     /// Tells the one who waits, if there is one, how it ended.
-    pub(super) fn end(self, outcome: Outcome) -> Pending {
+    pub(super) fn end(self, outcome: Outcome) -> PendingUpdate {
         if let Some(watch) = self.watch {
             let exchange = Exchange {
                 update_id: self.pending.id,
@@ -90,22 +91,22 @@ impl Delivery {
 
 #[derive(Debug, Default)]
 pub(super) struct Sender {
-    inner: Mutex<Inner>,
+    inner: Mutex<SenderState>,
     pub(super) changed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Inner {
+struct SenderState {
     /// Those that aren't looked at yet, in their order.
     backlog: VecDeque<Delivery>,
-    queues: HashMap<QueueId, Queue>,
+    queues: HashMap<QueueId, OrderedQueue>,
     under_way: usize,
     epoch: u64,
 }
 
 /// The updates that have to be sent one after the other.
 #[derive(Debug)]
-struct Queue {
+struct OrderedQueue {
     waiting: VecDeque<Delivery>,
     ready_at: Instant,
     /// Whether the one before those that wait is under way.
@@ -210,7 +211,7 @@ impl Sender {
         for queue in inner.queues.values_mut() {
             queue.ready_at = now;
             for delivery in &mut queue.waiting {
-                delivery.back_off = BackOff::default();
+                delivery.backoff = ResendBackoff::default();
             }
         }
         drop(inner);
@@ -222,12 +223,12 @@ impl Sender {
         self.lock().under_way
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, SenderState> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inner {
+impl SenderState {
     /// Sorts the backlog into queues, up to the first update that would be one queue too many.
     fn load(&mut self, max_queues: usize, now: Instant) {
         while let Some(delivery) = self.backlog.front() {
@@ -235,7 +236,7 @@ impl Inner {
             if self.queues.len() >= max_queues && !self.queues.contains_key(&id) {
                 return;
             }
-            let queue = self.queues.entry(id).or_insert_with(|| Queue {
+            let queue = self.queues.entry(id).or_insert_with(|| OrderedQueue {
                 waiting: VecDeque::new(),
                 ready_at: now,
                 is_busy: false,

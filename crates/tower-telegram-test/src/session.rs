@@ -1,4 +1,4 @@
-//! The webhook that is set: where requests go, over which connections, and what went wrong last.
+//! A webhook in use: its connections, requests and last error.
 
 use std::{
     io::{self, ErrorKind},
@@ -15,15 +15,15 @@ use tokio::{net::lookup_host, sync::Semaphore, time::Instant};
 
 use super::{
     args::Args,
+    attempt::{Attempt, AttemptError},
     clock::Clock,
-    connection::Connection,
-    exchange::{Attempt, AttemptError},
+    connection::BotConnection,
+    connection_ramp::ConnectionRamp,
     http1::{self, Headers},
-    ramp::Ramp,
     tls::Tls,
-    url::WebhookUrl,
-    webhook::WebhookSettings,
-    wire::{self, Answer, Limits, Request},
+    webhook_request::{self, BotResponse, ResponseLimits, WebhookRequest},
+    webhook_settings::WebhookSettings,
+    webhook_url::WebhookUrl,
 };
 
 pub(super) const SECRET_HEADER: &str = "X-Telegram-Bot-Api-Secret-Token";
@@ -39,14 +39,14 @@ pub(super) struct Session {
     /// For an `https` webhook.
     tls: Option<Tls>,
     permits: Semaphore,
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<BotConnection>>,
     connections: Arc<AtomicU64>,
     /// When, in Unix seconds, and what.
     last_error: Mutex<Option<(u64, String)>>,
     address: Mutex<Option<IpAddr>>,
     clock: Clock,
     /// If connections are opened at Telegram's pace.
-    ramp: Option<Mutex<Ramp>>,
+    ramp: Option<Mutex<ConnectionRamp>>,
     /// How many requests were let through but haven't got their connection yet.
     starting: AtomicUsize,
     /// Since when every answer is a 410.
@@ -177,7 +177,11 @@ impl Session {
 
     /// Sends the request once a connection is free, and reads what comes back: the attempt, and the
     /// response's arguments.
-    pub(super) async fn attempt(&self, request: &Request, limits: Limits) -> (Attempt, Args) {
+    pub(super) async fn attempt(
+        &self,
+        request: &WebhookRequest,
+        limits: ResponseLimits,
+    ) -> (Attempt, Args) {
         // The semaphore is never closed.
         let _permit = self.permits.acquire().await.ok();
         let started = self.clock.now();
@@ -185,17 +189,17 @@ impl Session {
         let sent = self.send(request, limits, &mut id).await;
         let elapsed = self.clock.now() - started;
         match sent {
-            Ok((answer, args)) => (wire::attempt(answer, id, elapsed), args),
+            Ok((answer, args)) => (webhook_request::attempt(answer, id, elapsed), args),
             Err(error) => (Attempt::failed(error, id, elapsed), Args::default()),
         }
     }
 
     async fn send(
         &self,
-        request: &Request,
-        limits: Limits,
+        request: &WebhookRequest,
+        limits: ResponseLimits,
         id: &mut Option<u64>,
-    ) -> Result<(Answer, Args), AttemptError> {
+    ) -> Result<(BotResponse, Args), AttemptError> {
         let connection = self.clock.timeout(limits.response, self.connection()).await;
         self.started();
         let mut connection = connection.ok_or(AttemptError::Connect(ErrorKind::TimedOut))??;
@@ -216,7 +220,7 @@ impl Session {
     }
 
     /// The connection used last that is still open, else a new one.
-    async fn connection(&self) -> Result<Connection, AttemptError> {
+    async fn connection(&self) -> Result<BotConnection, AttemptError> {
         // Lets the runtime see what happened on the sockets since it last looked.
         tokio::task::yield_now().await;
         loop {
@@ -230,7 +234,7 @@ impl Session {
         }
     }
 
-    async fn connect(&self) -> Result<Connection, AttemptError> {
+    async fn connect(&self) -> Result<BotConnection, AttemptError> {
         let failed = |error: io::Error| AttemptError::Connect(error.kind());
         let fixed = self
             .settings
@@ -251,7 +255,7 @@ impl Session {
         };
         *self.address.lock().unwrap_or_else(PoisonError::into_inner) = Some(address.ip());
         let id = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
-        Connection::open(id, address, self.tls.as_ref(), self.clock.now()).await
+        BotConnection::open(id, address, self.tls.as_ref(), self.clock.now()).await
     }
 
     pub(super) fn close_idle(&self) {
@@ -283,7 +287,7 @@ impl Session {
         address.map_or_else(|| "<unknown>".to_owned(), |address| address.to_string())
     }
 
-    fn lock_idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+    fn lock_idle(&self) -> std::sync::MutexGuard<'_, Vec<BotConnection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

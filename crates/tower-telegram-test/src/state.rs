@@ -1,66 +1,68 @@
-//! What the embedded Telegram knows, shared by its server and its handles.
+//! The state that the servers and handles of an embedded Telegram share.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::{
-    answer::{Answer, Overrides},
-    args::Args,
-    call::{Call, CallLog},
-    faults::Chance,
-    files::Files,
-    methods,
-    polling::GetUpdates,
-    webhook::Webhook,
-    wire::Limits,
-    world::World,
+    answer::Answer, args::Args, call::Call, call_log::CallLog, chats::Chats, faults::Chance,
+    files::Files, overrides::Overrides, polling::GetUpdatesReply, schema, webhook::WebhookState,
+    webhook_request::ResponseLimits,
 };
 
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) token: String,
     pub(super) bot_id: i64,
-    pub(super) webhook: Webhook,
+    pub(super) webhook: WebhookState,
     pub(super) log: CallLog,
     pub(super) overrides: Overrides,
     pub(super) faults: Chance,
-    pub(super) limits: Limits,
+    pub(super) limits: ResponseLimits,
     pub(super) files: Files,
-    /// The largest file that `getFile` leads to, in bytes.
-    pub(super) max_download: u64,
     /// Longer waits between attempts are cut to this.
     pub(super) max_wait: Duration,
     pub(super) max_attempts: usize,
     pub(super) patience: Duration,
-    pub(super) world: World,
-    /// In groups the bot only sees what is meant for it.
-    pub(super) has_privacy_mode: bool,
+    pub(super) chats: Chats,
 }
 
 impl State {
     /// Answers a call and writes it down.
     pub(super) fn execute(&self, mut call: Call, args: &Args) -> (Call, Answer) {
         let answer = self.overrides.answer(&call);
-        let answer = answer.unwrap_or_else(|| methods::answer(self, &call.method, args));
+        let answer = answer.unwrap_or_else(|| self.usual_answer(&call.method, args));
         call.response = answer.to_value();
         self.log.push(call.clone());
         (call, answer)
     }
 
+    /// What a call of that method, whose name may be in any case, is answered unless a test has set something else.
+    fn usual_answer(&self, method: &str, args: &Args) -> Answer {
+        let Some(method) = schema::get().method(method) else {
+            return Answer::error(404, "Not Found: method not found");
+        };
+        match method.name {
+            "setWebhook" => self.webhook.set(args, false),
+            "deleteWebhook" => self.webhook.delete(args),
+            "getWebhookInfo" => self.webhook.info(),
+            _ => self.chats.answer(&self.files, method, args),
+        }
+    }
+
     /// Answers a call of `getUpdates`. It is written down as it comes, and again with what it is answered.
     pub(super) async fn get_updates(&self, mut call: Call, args: &Args) -> Answer {
         let poll = match self.overrides.answer(&call) {
-            Some(answer) => GetUpdates::Done(answer),
+            Some(answer) => GetUpdatesReply::Done(answer),
             None => self.webhook.get_updates(args),
         };
         match poll {
-            GetUpdates::Done(answer) => {
+            GetUpdatesReply::Done(answer) => {
                 call.response = answer.to_value();
                 self.log.push(call);
                 answer
             }
-            GetUpdates::Waiting(poll) => {
+            GetUpdatesReply::Waiting(poll) => {
                 let number = self.log.push(call);
                 let answer = poll.wait(&self.webhook.queue, &self.webhook.clock).await;
                 self.log.answered(number, answer.to_value());
@@ -72,13 +74,6 @@ impl State {
     /// Remembers an update's messages, so that the bot's own get higher numbers, and its files.
     pub(super) fn observe(&self, update: &Map<String, Value>) {
         update.values().for_each(|value| self.files.note_all(value));
-        self.world.observe(update);
+        self.chats.observe(update);
     }
-}
-
-/// Unix seconds.
-pub(super) fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |now| now.as_secs())
 }

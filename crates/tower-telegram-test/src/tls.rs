@@ -1,5 +1,7 @@
-//! TLS to the bot: no ALPN, the host's name in the clear unless it is an address, each session from the
-//! beginning. TLS 1.2 and 1.3, where the real server still speaks 1.0.
+//! TLS connections to the bot's webhook.
+//!
+//! Without ALPN and without resumed sessions; SNI has the host's name unless it is an address. TLS 1.2 and 1.3,
+//! where the real server still speaks 1.0.
 
 use std::{fmt, io, sync::Arc};
 
@@ -12,7 +14,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
     certificate::{self, Trusted, Verifier},
-    names::Subject,
+    certificate_names::Subject,
 };
 
 const VERIFY_FAILED: &str = "error:0A000086:SSL routines::certificate verify failed";

@@ -1,77 +1,15 @@
-//! The bot's calls as the methods that it has sent.
+//! Objects of the Bot API as types.
 
-use serde_core::de::DeserializeOwned;
 use serde_json::Value;
+use tower_telegram_types::{
+    json::{self, FromJson},
+    types::ParseError,
+};
 
-use super::{Call, Error, Telegram, schema};
-use tower_telegram_types::{Method, json::FromJson, types::ParseError};
+use super::error::Error;
 
-impl Call {
-    /// The call as a method, however it was encoded: in JSON, a form or a multipart body. A file that was
-    /// uploaded in the field of its own argument stands there as `attach://`.
-    ///
-    /// `None` if it calls another method, or with arguments that don't fit.
-    ///
-    /// ```
-    /// # use tower_telegram_test::Telegram;
-    /// # use tower_telegram_types::methods::SendMessage;
-    /// # fn example(telegram: &Telegram) {
-    /// for call in telegram.calls() {
-    ///     if let Some(sent) = call.method_as::<SendMessage>() {
-    ///         assert!(sent.reply_markup.is_none());
-    ///     }
-    /// }
-    /// # }
-    /// ```
-    pub fn method_as<M: Method + DeserializeOwned>(&self) -> Option<M> {
-        if !self.is(M::NAME) {
-            return None;
-        }
-        let schema = schema::get();
-        let params = match schema.method(M::NAME) {
-            Some(method) => schema.read(method, &self.params, &self.files).ok()?,
-            None => self.params.clone(),
-        };
-        serde_json::from_str(&Value::Object(params).to_string()).ok()
-    }
-}
-
-impl Telegram {
-    /// The next call of that method that passes the check, waiting until there is one. Each call is given out
-    /// once, as with [`wait_for_call`](Self::wait_for_call), beginning with the oldest; those that don't pass
-    /// stay for others.
-    ///
-    /// ```no_run
-    /// # use tower_telegram::{methods::SendMessage, testing::{Error, Telegram}};
-    /// # async fn example(telegram: Telegram) -> Result<(), Error> {
-    /// let sent = telegram.wait_for::<SendMessage>(|call| call.text.contains("Hello")).await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoCall`] if none comes within [`patience`](super::TelegramBuilder::patience). It says what happened instead.
-    pub async fn wait_for<M>(&self, check: impl Fn(&M) -> bool) -> Result<M, Error>
-    where
-        M: Method + DeserializeOwned,
-    {
-        let state = &self.inner.state;
-        let find = |call: &Call| call.method_as::<M>().filter(&check);
-        state
-            .log
-            .wait_until(M::NAME, state.patience, true, find)
-            .await
-    }
-
-    /// All calls of that method up to now, oldest first, without those with arguments that don't fit.
-    pub fn calls_of<M: Method + DeserializeOwned>(&self) -> Vec<M> {
-        self.calls().iter().filter_map(Call::method_as).collect()
-    }
-}
-
-/// Reads a value of the world as a type.
+/// Reads an object as a type; `what` names the type in the error.
 pub(super) fn read<T: FromJson>(what: &'static str, value: &Value) -> Result<T, Error> {
-    let read: Result<T, ParseError> = tower_telegram_types::json::from_str(&value.to_string());
+    let read: Result<T, ParseError> = json::from_str(&value.to_string());
     read.map_err(|source| Error::Unreadable { what, source })
 }

@@ -1,4 +1,4 @@
-//! Updates as Telegram sends them, to start from.
+//! Updates as Telegram sends them, as a starting point for tests.
 //!
 //! Each function returns an update without `update_id`, which [`Telegram::deliver`](super::Telegram::deliver)
 //! fills in. Change what a test is about: `update["message"]["text"] = "…".into()`.
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde_json::{Value, json};
 
-use super::state::now;
+use super::clock::unix_now;
 
 /// A text that a user sends to the bot in a private chat.
 pub fn text(user_id: i64, text: &str) -> Value {
@@ -44,7 +44,7 @@ pub fn command(user_id: i64, line: &str) -> Value {
 pub fn edited_text(user_id: i64, message_id: i64, text: &str) -> Value {
     let mut message = message(&private_chat(user_id), user_id, text);
     message["message_id"] = message_id.into();
-    message["edit_date"] = now().into();
+    message["edit_date"] = unix_now().into();
     json!({"edited_message": message})
 }
 
@@ -85,11 +85,11 @@ pub fn inline_query(user_id: i64, query: &str) -> Value {
 
 /// An update of a type that no version of the Bot API knows.
 pub fn unknown(user_id: i64) -> Value {
-    json!({"update_from_the_future": {"id": next_query_id(user_id), "from": user(user_id), "date": now()}})
+    json!({"update_from_the_future": {"id": next_query_id(user_id), "from": user(user_id), "date": unix_now()}})
 }
 
 fn message(chat: &Value, user_id: i64, text: &str) -> Value {
-    json!({"message_id": next(), "from": user(user_id), "chat": chat, "date": now(), "text": text})
+    json!({"message_id": next(), "from": user(user_id), "chat": chat, "date": unix_now(), "text": text})
 }
 
 fn user(id: i64) -> Value {

@@ -1,5 +1,6 @@
-//! The webhook as `setWebhook` leaves it, with the checks of a server in local mode: `http` and any
-//! port and address are fine.
+//! `setWebhook` and what depends on it.
+//!
+//! With the checks of a server in local mode: `http` and any port and address are allowed.
 
 use std::{
     net::IpAddr,
@@ -12,49 +13,29 @@ use serde_json::{Map, Value, json};
 use tokio::{sync::watch, time::Instant};
 
 use super::{
-    Error, allowed,
+    allowed_updates,
     answer::Answer,
-    args::Args,
-    back_off::BackOff,
+    args::{Args, is_true},
+    backoff::ResendBackoff,
     certificate::Trusted,
     clock::Clock,
-    exchange::Outcome,
-    pending::Pending,
-    polling::{self, GetUpdates},
-    queue::{MAX_UPDATES, Queue},
+    error::{Error, Outcome},
+    pending_update::PendingUpdate,
+    poll_queue::{MAX_UPDATES, PollQueue},
+    polling::{self, GetUpdatesReply},
     sender::{Delivery, Sender, Watch},
     session::Session,
     tls::Tls,
-    url::WebhookUrl,
+    webhook_settings::WebhookSettings,
+    webhook_url::WebhookUrl,
 };
 
 const MAX_CERTIFICATE: usize = 3 << 20;
-const DEFAULT_CONNECTIONS: i64 = 100;
-const MAX_CONNECTIONS: i64 = 100_000;
-
-/// The webhook that a bot has set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct WebhookSettings {
-    /// Where updates go.
-    pub url: String,
-    /// What each request carries as `X-Telegram-Bot-Api-Secret-Token`.
-    pub secret_token: Option<String>,
-    /// The address that is used instead of a look-up.
-    pub ip_address: Option<String>,
-    /// How many requests may be under way at once; 100 by default, as on a local server.
-    pub max_connections: u32,
-    /// The types that are asked for, in the server's order. `None` is the default set: all but `chat_member`,
-    /// `message_reaction` and `message_reaction_count`.
-    pub allowed_updates: Option<Vec<String>>,
-    /// The uploaded certificate, as it came.
-    pub certificate: Option<Bytes>,
-}
 
 #[derive(Debug)]
-pub(super) struct Webhook {
+pub(super) struct WebhookState {
     current: watch::Sender<Option<Arc<Session>>>,
-    rules: Mutex<Rules>,
+    rules: Mutex<LastingSettings>,
     cooldown: Duration,
     /// Trusted where the webhook has no certificate of its own.
     roots: Trusted,
@@ -64,27 +45,27 @@ pub(super) struct Webhook {
     /// Updates on their way to the webhook.
     pub(super) sender: Sender,
     /// Updates that wait for `getUpdates` or a webhook.
-    pub(super) queue: Queue,
+    pub(super) queue: PollQueue,
     connections: Arc<AtomicU64>,
 }
 
 /// What outlives the webhook.
 #[derive(Debug, Default)]
-struct Rules {
+struct LastingSettings {
     allowed_updates: Option<Vec<String>>,
     next_set_at: Option<Instant>,
 }
 
-impl Rules {
+impl LastingSettings {
     /// Takes over what the call asks for. What isn't an array of names changes nothing.
     fn allow(&mut self, args: &Args) {
-        if let Some(allowed) = allowed::read(&args.text("allowed_updates")) {
+        if let Some(allowed) = allowed_updates::read(&args.text("allowed_updates")) {
             self.allowed_updates = Some(allowed).filter(|allowed| !allowed.is_empty());
         }
     }
 }
 
-impl Webhook {
+impl WebhookState {
     pub(super) fn new(
         cooldown: Duration,
         first_update_id: u64,
@@ -99,7 +80,7 @@ impl Webhook {
             roots,
             is_paced,
             sender: Sender::default(),
-            queue: Queue::new(first_update_id, clock.clone()),
+            queue: PollQueue::new(first_update_id, clock.clone()),
             clock,
             connections: Arc::default(),
         }
@@ -152,7 +133,7 @@ impl Webhook {
             return Answer::ok(true).description("Webhook is already deleted");
         }
 
-        let asked = settings(url, args);
+        let asked = WebhookSettings::from_args(url, args);
         if old.is_some_and(|old| {
             old.settings == asked && asked.certificate.is_none() && !drop_pending
         }) {
@@ -207,12 +188,12 @@ impl Webhook {
     }
 
     /// `getUpdates`, up to where it may have to wait.
-    pub(super) fn get_updates(&self, args: &Args) -> GetUpdates {
+    pub(super) fn get_updates(&self, args: &Args) -> GetUpdatesReply {
         // Held to the end: a webhook can't be set in between.
         let mut rules = self.rules();
         if self.session().is_some() {
             let text = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first";
-            return GetUpdates::Done(self.queue.conflict(text));
+            return GetUpdatesReply::Done(self.queue.conflict(text));
         }
         rules.allow(args);
         polling::get_updates(&self.queue, args, &self.clock)
@@ -266,7 +247,7 @@ impl Webhook {
         } else if self.is_current(failed) {
             self.sender.put_back(delivery, now + wait);
         } else if self.session().is_some() {
-            delivery.back_off = BackOff::default();
+            delivery.backoff = ResendBackoff::default();
             self.sender.put_back(delivery, now);
         } else {
             self.sender.done(queue, now);
@@ -281,7 +262,7 @@ impl Webhook {
     }
 
     /// Queues an update for the webhook, whatever types it asks for.
-    pub(super) fn deliver(&self, pending: Pending, watch: Watch) -> Result<(), Error> {
+    pub(super) fn deliver(&self, pending: PendingUpdate, watch: Watch) -> Result<(), Error> {
         let _rules = self.rules();
         if self.session().is_none() {
             return Err(Error::NoWebhook);
@@ -296,7 +277,7 @@ impl Webhook {
         let asked = rules.allowed_updates.as_deref();
         let unwanted = update
             .keys()
-            .find(|key| *key != "update_id" && !allowed::is_wanted(asked, key));
+            .find(|key| *key != "update_id" && !allowed_updates::is_wanted(asked, key));
         if let Some(update_type) = unwanted {
             return Err(Error::NotAllowed {
                 update_type: update_type.clone(),
@@ -316,7 +297,7 @@ impl Webhook {
 
     /// Whether the bot asks for updates of that type.
     pub(super) fn is_wanted(&self, update_type: &str) -> bool {
-        allowed::is_wanted(self.rules().allowed_updates.as_deref(), update_type)
+        allowed_updates::is_wanted(self.rules().allowed_updates.as_deref(), update_type)
     }
 
     /// Closes the connections that have been idle for too long.
@@ -326,22 +307,8 @@ impl Webhook {
         }
     }
 
-    fn rules(&self) -> std::sync::MutexGuard<'_, Rules> {
+    fn rules(&self) -> std::sync::MutexGuard<'_, LastingSettings> {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn settings(url: String, args: &Args) -> WebhookSettings {
-    let optional = |name| Some(args.text(name)).filter(|text| !text.is_empty());
-    let max_connections =
-        optional("max_connections").map_or(DEFAULT_CONNECTIONS, |text| to_integer(&text));
-    WebhookSettings {
-        url,
-        secret_token: optional("secret_token"),
-        ip_address: optional("ip_address"),
-        max_connections: u32::try_from(max_connections.clamp(1, MAX_CONNECTIONS)).unwrap_or(1),
-        allowed_updates: None,
-        certificate: args.file("certificate").map(|file| file.bytes.clone()),
     }
 }
 
@@ -380,28 +347,13 @@ fn check(asked: &WebhookSettings, roots: &Trusted) -> Result<(WebhookUrl, Option
     Ok((url, Some(tls)))
 }
 
-/// The number that a text starts with, 0 if there is none.
-pub(super) fn to_integer(text: &str) -> i64 {
-    let end = text
-        .bytes()
-        .enumerate()
-        .position(|(at, b)| !(b.is_ascii_digit() || (at == 0 && b == b'-')));
-    text[..end.unwrap_or(text.len())].parse().unwrap_or(0)
-}
-
-fn is_true(text: &str) -> bool {
-    ["true", "yes", "1"]
-        .iter()
-        .any(|word| text.eq_ignore_ascii_case(word))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn webhook(cooldown: Duration) -> Webhook {
+    fn webhook(cooldown: Duration) -> WebhookState {
         let roots = Trusted::new(Vec::new()).unwrap();
-        Webhook::new(cooldown, 1, roots, false, Clock::default())
+        WebhookState::new(cooldown, 1, roots, false, Clock::default())
     }
 
     fn args(form: &str) -> Args {
@@ -411,7 +363,7 @@ mod tests {
     }
 
     /// What `setWebhook` says: its description or its error.
-    fn set(webhook: &Webhook, form: &str) -> String {
+    fn set(webhook: &WebhookState, form: &str) -> String {
         let answer = webhook.set(&args(form), true).to_value();
         answer["description"].as_str().unwrap().to_owned()
     }
@@ -419,8 +371,9 @@ mod tests {
     #[tokio::test]
     async fn each_change_has_the_servers_own_description() {
         let webhook = webhook(Duration::ZERO);
-        let deleted =
-            |webhook: &Webhook| webhook.delete(&Args::default()).to_value()["description"].clone();
+        let deleted = |webhook: &WebhookState| {
+            webhook.delete(&Args::default()).to_value()["description"].clone()
+        };
         assert_eq!(deleted(&webhook), "Webhook is already deleted");
         assert_eq!(
             set(&webhook, "url=http://h:1/&secret_token=a"),

@@ -1,4 +1,4 @@
-//! A Telegram for any bot, in any language: a Bot API server on this machine, and you are the user.
+//! A Bot API server on this machine for a bot in any language, with you as its user.
 //!
 //! It prints its address and a token. Point the bot there (`api_url`,
 //! `base_url`, `apiRoot` …) and type: each line is a message to the bot, and what the bot calls is
@@ -35,7 +35,7 @@ use tokio::{
 };
 use tower_telegram_test::{Call, Telegram, Via, update};
 
-type Failure = Box<dyn std::error::Error>;
+type ProgramError = Box<dyn std::error::Error>;
 
 const USAGE: &str = "usage: telegram-test-server [--listen ADDRESS] [--token TOKEN] [--chat ID] \
     [--timeout SECONDS] [--say TEXT] [--script FILE] [-- COMMAND ARGUMENT]";
@@ -46,14 +46,14 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let line = format!("telegram-test-server: {failure}\n");
-            // There is nobody left to tell.
+            // An error here has nowhere to go.
             drop(io::stderr().write_all(line.as_bytes()));
             ExitCode::FAILURE
         }
     }
 }
 
-async fn run() -> Result<(), Failure> {
+async fn run() -> Result<(), ProgramError> {
     let options = Options::read(env::args().skip(1).collect())?;
     let mut builder = Telegram::builder()
         .listen(options.listen)
@@ -106,7 +106,7 @@ struct Options {
 }
 
 impl Options {
-    fn read(mut args: Vec<String>) -> Result<Self, Failure> {
+    fn read(mut args: Vec<String>) -> Result<Self, ProgramError> {
         let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
         let command = args.iter().position(|arg| arg == "--");
         let command = command.map_or_else(Vec::new, |at| args.split_off(at));
@@ -154,7 +154,7 @@ impl Options {
     }
 }
 
-fn script(text: &str) -> Result<Vec<Step>, Failure> {
+fn script(text: &str) -> Result<Vec<Step>, ProgramError> {
     let mut steps = Vec::new();
     for (at, line) in text.lines().enumerate() {
         let (sign, rest) = line.split_at_checked(1).unwrap_or(("#", ""));
@@ -170,7 +170,7 @@ fn script(text: &str) -> Result<Vec<Step>, Failure> {
 }
 
 /// Goes through the steps, and sees to it that the bot has taken the last update.
-async fn play(telegram: &Telegram, options: &Options) -> Result<(), Failure> {
+async fn play(telegram: &Telegram, options: &Options) -> Result<(), ProgramError> {
     let mut last = None;
     for step in &options.steps {
         match step {
@@ -203,7 +203,7 @@ fn why(telegram: &Telegram) -> String {
 }
 
 /// Sends lines as they are typed, and prints what the bot calls, until Ctrl-C.
-async fn converse(telegram: &Telegram, chat: i64) -> Result<(), Failure> {
+async fn converse(telegram: &Telegram, chat: i64) -> Result<(), ProgramError> {
     let mut lines = typed_lines();
     let mut stop = Box::pin(stop_signal()?);
     let (mut is_open, mut webhook_error) = (true, None);
@@ -242,7 +242,7 @@ fn typed_lines() -> mpsc::UnboundedReceiver<String> {
     receiver
 }
 
-fn send(telegram: &Telegram, chat: i64, text: &str) -> Result<u64, Failure> {
+fn send(telegram: &Telegram, chat: i64, text: &str) -> Result<u64, ProgramError> {
     let update = match text.split_once(' ').unwrap_or((text, "")) {
         ("!press", data) => update::callback_query(chat, data),
         ("!photo", caption) => update::photo(chat, caption),

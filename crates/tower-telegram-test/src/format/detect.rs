@@ -1,11 +1,11 @@
-//! Commands, mentions, hashtags and addresses in a plain text.
+//! Detection of commands, mentions, hashtags and addresses in plain text.
 
 use serde_json::Value;
 
-use super::{entity, utf16_length};
+use super::entity::{entity, utf16_length};
 
 /// The entities that the server finds by itself, of those kinds that bots look for.
-pub(in super::super) fn detect(text: &str) -> Vec<Value> {
+pub(crate) fn detect(text: &str) -> Vec<Value> {
     let mut found = Vec::new();
     let mut offset = 0;
     for word in

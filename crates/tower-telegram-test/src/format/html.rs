@@ -1,28 +1,28 @@
-//! The HTML of `parse_mode`.
+//! Parser of the HTML `parse_mode`.
 
 use serde_json::Value;
 
-use super::{Formatted, entity};
+use super::{entity::entity, formatted::Formatted};
 
-struct Open {
+struct OpenTag {
     tag: String,
     entity: Value,
     offset: usize,
 }
 
-struct Parser<'a> {
+struct HtmlParser<'a> {
     html: &'a str,
     at: usize,
     text: String,
     /// The text's length, as entities count.
     units: usize,
-    open: Vec<Open>,
+    open: Vec<OpenTag>,
     entities: Vec<Value>,
 }
 
 /// Reads it, or says what is wrong in the server's words.
 pub(super) fn parse(html: &str) -> Result<Formatted, String> {
-    let mut parser = Parser {
+    let mut parser = HtmlParser {
         html,
         at: 0,
         text: String::with_capacity(html.len()),
@@ -43,7 +43,7 @@ pub(super) fn parse(html: &str) -> Result<Formatted, String> {
     })
 }
 
-impl Parser<'_> {
+impl HtmlParser<'_> {
     fn run(&mut self) -> Result<(), String> {
         while let Some(c) = self.html[self.at..].chars().next() {
             match c {
@@ -96,7 +96,7 @@ impl Parser<'_> {
         let kind = kind(&name, attributes)
             .ok_or_else(|| format!("Unsupported start tag \"{name}\" at byte offset {start}"))?;
         self.at = start + end + 1;
-        self.open.push(Open {
+        self.open.push(OpenTag {
             tag: name,
             entity: kind,
             offset: self.units,
@@ -126,7 +126,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn close(&mut self, open: Open) {
+    fn close(&mut self, open: OpenTag) {
         let length = self.units - open.offset;
         let mut entity = open.entity;
         if length == 0 || entity["type"] == NOTHING {

@@ -1,6 +1,10 @@
-//! The old Markdown of `parse_mode`, which knows no nesting.
+//! Parser of the legacy Markdown `parse_mode`, without nesting.
 
-use super::{Formatted, entity, html::link, utf16_length};
+use super::{
+    entity::{entity, utf16_length},
+    formatted::Formatted,
+    html::link,
+};
 
 /// Reads it, or says what is wrong in the server's words.
 pub(super) fn parse(markdown: &str) -> Result<Formatted, String> {

@@ -1,22 +1,22 @@
-//! `MarkdownV2`, in which nearly every sign must be escaped.
+//! Parser of the `MarkdownV2` `parse_mode`.
 
 use serde_json::Value;
 
-use super::{Formatted, entity, html::link};
+use super::{entity::entity, formatted::Formatted, html::link};
 
-struct Open {
+struct OpenMark {
     mark: &'static str,
     entity: Value,
     at: usize,
 }
 
-struct Parser<'a> {
+struct MarkdownV2Parser<'a> {
     markdown: &'a str,
     at: usize,
     text: String,
     /// The text's length, as entities count.
     units: usize,
-    open: Vec<Open>,
+    open: Vec<OpenMark>,
     entities: Vec<Value>,
 }
 
@@ -34,7 +34,7 @@ const MARKS: [(&str, &str); 8] = [
 
 /// Reads it, or says what is wrong in the server's words.
 pub(super) fn parse(markdown: &str) -> Result<Formatted, String> {
-    let mut parser = Parser {
+    let mut parser = MarkdownV2Parser {
         markdown,
         at: 0,
         text: String::with_capacity(markdown.len()),
@@ -58,7 +58,7 @@ pub(super) fn parse(markdown: &str) -> Result<Formatted, String> {
     })
 }
 
-impl<'a> Parser<'a> {
+impl<'a> MarkdownV2Parser<'a> {
     fn rest(&self) -> &'a str {
         &self.markdown[self.at..]
     }
@@ -131,7 +131,7 @@ impl<'a> Parser<'a> {
     }
 
     fn begin(&mut self, mark: &'static str, kind: &str) {
-        self.open.push(Open {
+        self.open.push(OpenMark {
             mark,
             entity: entity(kind, self.units, 0),
             at: self.at,
@@ -203,7 +203,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    fn add_link(&mut self, open: &Open, url: &str) {
+    fn add_link(&mut self, open: &OpenMark, url: &str) {
         let mut made = match url.strip_prefix("tg://emoji?id=") {
             Some(id) if open.entity["type"] == "custom_emoji" => {
                 let mut emoji = entity("custom_emoji", 0, 0);
@@ -230,7 +230,7 @@ impl<'a> Parser<'a> {
                 } else {
                     "expandable_blockquote"
                 };
-                self.open.push(Open {
+                self.open.push(OpenMark {
                     mark: ">",
                     entity: entity(kind, self.units, 0),
                     at: self.at,

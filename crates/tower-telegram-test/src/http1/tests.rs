@@ -1,6 +1,11 @@
 use std::io::Write;
 
-use super::*;
+use bytes::{Bytes, BytesMut};
+
+use super::{
+    message::{MAX_HEAD, parse_head},
+    *,
+};
 
 const MAX: usize = 4 << 20;
 
@@ -12,13 +17,13 @@ fn read_all(input: &[u8]) -> (Result<(u16, Bytes), Option<u16>>, Bytes) {
         .build()
         .unwrap();
     let result = match runtime.block_on(read(&mut input, &mut buffer, MAX)) {
-        Ok(Message {
-            start: Start::Response { code, .. },
+        Ok(HttpMessage {
+            start: StartLine::Response { code, .. },
             body,
             ..
         }) => Ok((code, body)),
         Ok(message) => panic!("not a response: {message:?}"),
-        Err(ReadError::Refused(refusal)) => Err(Some(refusal.code)),
+        Err(HttpReadError::Refused(refusal)) => Err(Some(refusal.code)),
         Err(_) => Err(None),
     };
     (result, buffer.freeze())
@@ -146,7 +151,7 @@ fn a_header_may_go_on_in_the_next_line() {
     assert!(head.keep_alive);
     assert_eq!(
         head.start,
-        Start::Response {
+        StartLine::Response {
             code: 204,
             reason: "No Content".into()
         }

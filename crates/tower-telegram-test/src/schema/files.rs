@@ -1,12 +1,12 @@
-//! Where in the arguments of a call there are files.
+//! The file arguments of a call.
 
 use serde_json::{Map, Value};
 
-use super::{Method, Schema, list_of};
+use super::{MethodSchema, Schema, list_of};
 
 /// What stands for a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum FileArgument<'a> {
+pub(crate) enum FileArgument<'a> {
     /// An upload, an address or an id.
     Input(&'a str),
     /// An id.
@@ -16,9 +16,9 @@ pub(in super::super) enum FileArgument<'a> {
 impl Schema {
     /// The files in arguments that were [read](Self::read), without thumbnails: what isn't an upload there
     /// is passed over by the server.
-    pub(in super::super) fn files<'a>(
+    pub(crate) fn files<'a>(
         &self,
-        method: &Method,
+        method: &MethodSchema,
         params: &'a Map<String, Value>,
     ) -> Vec<FileArgument<'a>> {
         let mut files = Vec::new();

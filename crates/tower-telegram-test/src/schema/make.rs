@@ -1,25 +1,20 @@
-//! Values that fit a type: always the same ones, with nothing in them but what must be.
+//! Minimal values of a type, always the same ones.
 
 use serde_json::{Map, Value, json};
 
-use super::{Field, Schema, list_of};
+use super::{FieldSchema, Schema, list_of};
 
 /// What a value is made with, where something better is known than what the schema says: for a field's
 /// type and name.
-pub(in super::super) type Given<'a> = &'a dyn Fn(&str, &str) -> Option<Value>;
+pub(crate) type Given<'a> = &'a dyn Fn(&str, &str) -> Option<Value>;
 
 impl Schema {
     /// A value of that type.
-    pub(in super::super) fn make(&self, type_: &'static str, given: Given<'_>) -> Value {
+    pub(crate) fn make(&self, type_: &'static str, given: Given<'_>) -> Value {
         self.make_named(type_, "", given)
     }
 
-    pub(in super::super) fn make_named(
-        &self,
-        type_: &'static str,
-        name: &str,
-        given: Given<'_>,
-    ) -> Value {
+    pub(crate) fn make_named(&self, type_: &'static str, name: &str, given: Given<'_>) -> Value {
         if let Some(value) = given(type_, name) {
             return value;
         }
@@ -46,7 +41,7 @@ impl Schema {
         Value::Object(made.collect::<Map<_, _>>())
     }
 
-    fn make_field(&self, field: &Field, given: Given<'_>) -> Value {
+    fn make_field(&self, field: &FieldSchema, given: Given<'_>) -> Value {
         match field.value {
             Some(value) if field.type_ == "Integer" => {
                 value.parse::<i64>().map_or(json!(1), Value::from)

@@ -1,4 +1,4 @@
-//! The Bot API as data: which methods there are, what they take and what they return.
+//! The Bot API's schema: methods, their parameters and the types.
 
 mod files;
 mod make;
@@ -17,14 +17,14 @@ pub(super) fn get() -> &'static Schema {
 
 #[derive(Debug, Default)]
 pub(super) struct Schema {
-    types: HashMap<&'static str, Type>,
+    types: HashMap<&'static str, TypeSchema>,
     /// By their names in lower case.
-    methods: HashMap<String, Method>,
+    methods: HashMap<String, MethodSchema>,
 }
 
 #[derive(Debug)]
-enum Type {
-    Object(Vec<Field>),
+enum TypeSchema {
+    Object(Vec<FieldSchema>),
     Union {
         tag: Option<&'static str>,
         members: Vec<&'static str>,
@@ -32,14 +32,14 @@ enum Type {
 }
 
 #[derive(Debug)]
-pub(super) struct Method {
+pub(super) struct MethodSchema {
     pub(super) name: &'static str,
     pub(super) returns: &'static str,
-    pub(super) params: Vec<Field>,
+    pub(super) params: Vec<FieldSchema>,
 }
 
 #[derive(Debug)]
-pub(super) struct Field {
+pub(super) struct FieldSchema {
     pub(super) name: &'static str,
     pub(super) type_: &'static str,
     pub(super) is_required: bool,
@@ -57,19 +57,21 @@ impl Schema {
             };
             match kind {
                 "T" => {
-                    let fields = words.filter_map(Field::parse).collect();
-                    schema.types.insert(name, Type::Object(fields));
+                    let fields = words.filter_map(FieldSchema::parse).collect();
+                    schema.types.insert(name, TypeSchema::Object(fields));
                 }
                 "U" => {
                     let tag = words.next().filter(|tag| *tag != "-");
                     let members = words.collect();
-                    schema.types.insert(name, Type::Union { tag, members });
+                    schema
+                        .types
+                        .insert(name, TypeSchema::Union { tag, members });
                 }
                 "M" => {
-                    let method = Method {
+                    let method = MethodSchema {
                         name,
                         returns: words.next().unwrap_or_default(),
-                        params: words.filter_map(Field::parse).collect(),
+                        params: words.filter_map(FieldSchema::parse).collect(),
                     };
                     schema.methods.insert(name.to_ascii_lowercase(), method);
                 }
@@ -80,19 +82,19 @@ impl Schema {
     }
 
     /// The method of that name, in any case.
-    pub(super) fn method(&self, name: &str) -> Option<&Method> {
+    pub(super) fn method(&self, name: &str) -> Option<&MethodSchema> {
         self.methods.get(&name.to_ascii_lowercase())
     }
 
     #[cfg(test)]
-    pub(super) fn methods(&self) -> impl Iterator<Item = &Method> {
+    pub(super) fn methods(&self) -> impl Iterator<Item = &MethodSchema> {
         self.methods.values()
     }
 
-    fn fields(&self, type_: &str) -> Option<&[Field]> {
+    fn fields(&self, type_: &str) -> Option<&[FieldSchema]> {
         match self.types.get(type_)? {
-            Type::Object(fields) => Some(fields),
-            Type::Union { .. } => None,
+            TypeSchema::Object(fields) => Some(fields),
+            TypeSchema::Union { .. } => None,
         }
     }
 
@@ -104,8 +106,8 @@ impl Schema {
     /// The tag and the members of a union, whether it has a name or not.
     fn union(&self, type_: &'static str) -> Option<(Option<&'static str>, Vec<&'static str>)> {
         match self.types.get(type_) {
-            Some(Type::Union { tag, members }) => Some((*tag, members.clone())),
-            Some(Type::Object(_)) => None,
+            Some(TypeSchema::Union { tag, members }) => Some((*tag, members.clone())),
+            Some(TypeSchema::Object(_)) => None,
             None if list_of(type_).is_some() => None,
             None => type_
                 .contains('|')
@@ -114,7 +116,7 @@ impl Schema {
     }
 }
 
-impl Field {
+impl FieldSchema {
     fn parse(word: &'static str) -> Option<Self> {
         let (name, type_) = word.split_once('=')?;
         let (type_, value) = match type_.split_once(':') {
@@ -168,10 +170,10 @@ mod tests {
         }
         for (name, type_) in &schema.types {
             match type_ {
-                Type::Object(fields) => {
+                TypeSchema::Object(fields) => {
                     assert!(fields.iter().all(|field| known(field.type_)), "{name}");
                 }
-                Type::Union { members, .. } => {
+                TypeSchema::Union { members, .. } => {
                     assert!(members.iter().all(|member| known(member)), "{name}");
                 }
             }

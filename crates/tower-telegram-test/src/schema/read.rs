@@ -1,9 +1,9 @@
-//! Arguments with the types that the schema gives them, or what the server says about them.
+//! Conversion of arguments to the schema's types, with the server's error messages.
 
 use serde_json::{Map, Value, json};
 
-use super::{Field, Method, Schema, list_of};
-use crate::{args, call::UploadedFile};
+use super::{FieldSchema, MethodSchema, Schema, list_of};
+use crate::{args, uploaded_file::UploadedFile};
 
 /// What is wrong with a value, in the server's words.
 type Problem = String;
@@ -11,9 +11,9 @@ type Problem = String;
 impl Schema {
     /// The arguments of a call in the JSON types of the schema, without the unknown ones and those that are
     /// `null`. A file that was uploaded in the field of its argument stands in it as `attach://`.
-    pub(in super::super) fn read(
+    pub(crate) fn read(
         &self,
-        method: &Method,
+        method: &MethodSchema,
         params: &Map<String, Value>,
         files: &[UploadedFile],
     ) -> Result<Map<String, Value>, Problem> {
@@ -37,13 +37,10 @@ impl Schema {
     }
 
     /// As the server: out of JSON, out of a string with JSON in it, and numbers out of strings.
-    fn read_argument(&self, param: &Field, value: &Value) -> Result<Value, Problem> {
+    fn read_argument(&self, param: &FieldSchema, value: &Value) -> Result<Value, Problem> {
         let text = args::text(value);
         match param.type_ {
-            "Boolean" | "True" => Ok(["true", "yes", "1"]
-                .iter()
-                .any(|word| text.eq_ignore_ascii_case(word))
-                .into()),
+            "Boolean" | "True" => Ok(args::is_true(&text).into()),
             "String" | "InputFile" | "InputFile|String" => Ok(text.into()),
             "Integer" | "Time" | "Float" | "Integer|String" => {
                 self.read_value(param.type_, param.name, value)
@@ -182,7 +179,7 @@ fn words(type_: &str) -> String {
 }
 
 /// What the server says if an argument is missing; mostly it asks for the thing and not for the argument.
-fn missing(method: &Method, param: &Field) -> Problem {
+fn missing(method: &MethodSchema, param: &FieldSchema) -> Problem {
     let text = match param.name {
         "chat_id" => "chat_id is empty",
         "user_id" => "invalid user_id specified",

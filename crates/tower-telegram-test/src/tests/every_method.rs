@@ -1,10 +1,10 @@
 //! Every method of the schema, called with no more than it needs.
 
 use super::{decoders::decode, *};
-use crate::schema::{self, Method};
+use crate::schema::{self, MethodSchema};
 
 /// What the method needs, as far as the schema knows it.
-fn arguments(method: &Method) -> Map<String, Value> {
+fn arguments(method: &MethodSchema) -> Map<String, Value> {
     let required = method.params.iter().filter(|param| param.is_required);
     let given = |type_: &str, name: &str| match (type_, name) {
         (_, "currency") => Some("EUR".into()),
@@ -19,7 +19,8 @@ fn arguments(method: &Method) -> Map<String, Value> {
         ("ReplyMarkup", _) => Some(json!({"inline_keyboard": []})),
         _ => None,
     };
-    let make = |param: &schema::Field| schema::get().make_named(param.type_, param.name, &given);
+    let make =
+        |param: &schema::FieldSchema| schema::get().make_named(param.type_, param.name, &given);
     required
         .map(|param| (param.name.to_owned(), make(param)))
         .collect()

@@ -106,7 +106,7 @@ async fn read_all(telegram: &Telegram, path: &str) -> (String, std::io::Result<(
 #[tokio::test]
 async fn half_an_answer_ends_in_the_middle_and_a_reset_is_one() {
     let telegram = Telegram::builder().token("42:AA").start().await.unwrap();
-    telegram.answer_once("getMe", Answer::ok("12345678").half());
+    telegram.answer_once("getMe", Answer::ok("12345678").truncated());
     let (half, end) = read_all(&telegram, "/bot42:AA/getMe").await;
     assert!(half.contains("Content-Length: 31\r\n"), "{half}");
     assert!(half.ends_with("\r\n\r\n{\"ok\":true,\"res"), "{half}");
@@ -127,7 +127,7 @@ async fn calls_are_refused_or_carried_out_unheard() {
     assert!(ask().await.starts_with("HTTP/1.1 502 Bad Gateway\r\n"));
     telegram.faults(Faults::new().resets(1.0));
     assert_eq!(ask().await, "");
-    telegram.faults(Faults::new().half_answers(1.0).methods(["getMe"]));
+    telegram.faults(Faults::new().truncated_answers(1.0).methods(["getMe"]));
     assert!(ask().await.contains("\"message_id\""));
     let is_ok: Vec<_> = telegram.calls().iter().map(Call::is_ok).collect();
     assert_eq!(is_ok, [false, false, true, true]);

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use super::*;
 
 const LARGE: u64 = 200 << 20;

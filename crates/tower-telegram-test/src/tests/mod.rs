@@ -1,6 +1,7 @@
-//! The whole of it, over sockets: a scripted bot on one side, a plain client on the other.
+//! Tests over sockets: a scripted bot on one side, a plain client on the other.
 
 mod bot_api;
+mod chats;
 mod decoders;
 mod every_method;
 mod faults;
@@ -12,14 +13,14 @@ mod redelivery;
 mod replies;
 mod sending;
 mod tls;
-mod world;
 
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -28,7 +29,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::*;
+use super::{args::Args, *};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 const SECOND: Duration = Duration::from_secs(1);

@@ -37,7 +37,7 @@ async fn head_and_body_are_written_apart() {
             allowed_updates: None,
             certificate: None,
         },
-        url::WebhookUrl::parse("http://h/").unwrap(),
+        webhook_url::WebhookUrl::parse("http://h/").unwrap(),
         None,
         Arc::default(),
         clock::Clock::default(),

@@ -1,29 +1,29 @@
-//! What people do to messages.
+//! Reactions, deletions and votes of people.
 
 use serde_json::{Value, json};
 
-use super::{User, emoji};
+use super::person::{User, emoji};
 use tower_telegram_types::types::Message;
 
 use crate::{
-    Error, Told,
-    state::now,
-    told::{not_possible, not_told},
-    world::Kind,
+    chats::ChatKind,
+    clock::unix_now,
+    delivered::{Delivered, not_notified, not_possible},
+    error::Error,
 };
 
 impl User {
     /// Reacts to a message with an emoji, in the place of an earlier reaction; an empty text takes that back.
     ///
-    /// In groups the bot is told only as an administrator, in channels only of the numbers; and it must ask
+    /// In groups the bot is notified only as an administrator, in channels only of the numbers; and it must ask
     /// for `message_reaction` or `message_reaction_count`, which aren't in the default set.
     ///
     /// # Errors
     ///
     /// As with every act, see [`User`]; [`Error::NotPossible`] if the message isn't there any more.
-    pub async fn reacts(&self, message: &Message, with: &str) -> Result<Told, Error> {
+    pub async fn reacts(&self, message: &Message, with: &str) -> Result<Delivered, Error> {
         let (update_type, update) = self.react(message, with)?;
-        self.telegram.tell(update_type, update).await
+        self.telegram.notify_bot(update_type, update).await
     }
 
     fn react(&self, message: &Message, with: &str) -> Result<(&'static str, Value), Error> {
@@ -42,14 +42,15 @@ impl User {
             return Err(not_possible("reaction", "the chat is not there"));
         };
         let is_administrator = chat.status(people.bot_id()) == "administrator";
-        if chat.kind != Kind::Private && !is_administrator {
-            return Err(not_told(
+        if chat.kind != ChatKind::Private && !is_administrator {
+            return Err(not_notified(
                 "message_reaction",
                 "it is not an administrator of the chat",
             ));
         }
-        let mut update = json!({"chat": chat.value(), "message_id": message_id, "date": now()});
-        let update_type = if chat.kind == Kind::Channel {
+        let mut update =
+            json!({"chat": chat.value(), "message_id": message_id, "date": unix_now()});
+        let update_type = if chat.kind == ChatKind::Channel {
             update["reactions"] = counts;
             "message_reaction_count"
         } else {
@@ -61,7 +62,7 @@ impl User {
         Ok((update_type, update))
     }
 
-    /// Deletes a message for everybody. The bot isn't told, as Telegram tells no bot; it finds out when it wants
+    /// Deletes a message for everybody. The bot isn't notified, as Telegram notifies no bot; it finds out when it wants
     /// to change the message.
     ///
     /// # Errors
@@ -79,15 +80,15 @@ impl User {
 
     /// Votes in a poll for the options with these places, the first being 0; for none takes the vote back.
     ///
-    /// The bot is told of the poll's new state and, unless it is anonymous, of the vote; the last is returned.
+    /// The bot is notified of the poll's new state and, unless it is anonymous, of the vote; the last is returned.
     ///
     /// # Errors
     ///
     /// As with every act, see [`User`]; [`Error::NotPossible`] if there is no such poll, it is closed, or has no
     /// such option.
-    pub async fn votes(&self, message: &Message, options: &[usize]) -> Result<Told, Error> {
+    pub async fn votes(&self, message: &Message, options: &[usize]) -> Result<Delivered, Error> {
         let updates = self.vote(message, options)?;
-        self.telegram.tell_all(updates).await
+        self.telegram.notify_bot_of_all(updates).await
     }
 
     fn vote(
@@ -103,7 +104,7 @@ impl User {
             .unwrap_or_default();
         check_vote(&poll, options)?;
         if !entry.is_some_and(|entry| entry.is_bots) {
-            return Err(not_told("vote", "the poll is not the bot's"));
+            return Err(not_notified("vote", "the poll is not the bot's"));
         }
         let user = people.user(self.id);
         let poll = people.vote(chat_id, message_id, self.id, options.to_vec());

@@ -1,23 +1,24 @@
-//! Coming and going, of people and of the bot.
+//! Joining, leaving and blocking; adding, removing and promoting the bot.
 
 use serde_json::{Map, Value, json};
 
-use super::User;
+use super::person::User;
 use crate::{
-    Chat, Error, Told,
-    state::now,
-    told::not_possible,
-    world::{self, Kind},
+    chat::Chat,
+    chats::{self, ChatKind},
+    clock::unix_now,
+    delivered::{Delivered, not_possible},
+    error::Error,
 };
 
 impl User {
-    /// Joins a chat. The bot is told with a message, except in channels, and as an administrator with
+    /// Joins a chat. The bot is notified with a message, except in channels, and as an administrator with
     /// `chat_member`, if it asks for that.
     ///
     /// # Errors
     ///
     /// As with every act, see [`User`]; [`Error::NotPossible`] for who is banned or in it already.
-    pub async fn joins(&self, chat: &Chat) -> Result<Told, Error> {
+    pub async fn joins(&self, chat: &Chat) -> Result<Delivered, Error> {
         let user = self.value();
         match self.status_in(chat).as_str() {
             "left" => {}
@@ -32,12 +33,12 @@ impl User {
         self.changes(chat, "member", &service).await
     }
 
-    /// Leaves a chat. The bot is told as when somebody [`joins`](Self::joins).
+    /// Leaves a chat. The bot is notified as when somebody [`joins`](Self::joins).
     ///
     /// # Errors
     ///
     /// As with every act, see [`User`]; [`Error::NotPossible`] for who isn't in it.
-    pub async fn leaves(&self, chat: &Chat) -> Result<Told, Error> {
+    pub async fn leaves(&self, chat: &Chat) -> Result<Delivered, Error> {
         let status = self.status_in(chat);
         if status == "left" || status == "kicked" {
             return Err(not_possible(
@@ -49,13 +50,13 @@ impl User {
         self.changes(chat, "left", &service).await
     }
 
-    /// Asks to join a chat, of which the bot is told as an administrator. `approveChatJoinRequest` and
+    /// Asks to join a chat, of which the bot is notified as an administrator. `approveChatJoinRequest` and
     /// `declineChatJoinRequest` decide about it.
     ///
     /// # Errors
     ///
     /// As with every act, see [`User`]; [`Error::NotPossible`] for who is banned or in it already.
-    pub async fn asks_to_join(&self, chat: &Chat) -> Result<Told, Error> {
+    pub async fn asks_to_join(&self, chat: &Chat) -> Result<Delivered, Error> {
         let status = self.status_in(chat);
         if status != "left" {
             return Err(not_possible(
@@ -65,7 +66,7 @@ impl User {
         }
         let user = self.value();
         let request = self.request(chat, &user)?;
-        self.telegram.tell("chat_join_request", request).await
+        self.telegram.notify_bot("chat_join_request", request).await
     }
 
     fn request(&self, chat: &Chat, user: &Value) -> Result<Value, Error> {
@@ -76,12 +77,12 @@ impl User {
         };
         if known.status(bot_id) != "administrator" {
             let why = "it is not an administrator of the chat";
-            return Err(crate::told::not_told("chat_join_request", why));
+            return Err(crate::delivered::not_notified("chat_join_request", why));
         }
         known.requests.retain(|id| *id != self.id);
         known.requests.push(self.id);
         Ok(json!({
-            "chat": known.value(), "from": user, "user_chat_id": self.id, "date": now(),
+            "chat": known.value(), "from": user, "user_chat_id": self.id, "date": unix_now(),
         }))
     }
 
@@ -90,7 +91,7 @@ impl User {
     /// # Errors
     ///
     /// As with every act, see [`User`].
-    pub async fn blocks_bot(&self) -> Result<Told, Error> {
+    pub async fn blocks_bot(&self) -> Result<Delivered, Error> {
         self.changes_bot(self.id, "kicked").await
     }
 
@@ -99,12 +100,12 @@ impl User {
     /// # Errors
     ///
     /// As with every act, see [`User`].
-    pub async fn unblocks_bot(&self) -> Result<Told, Error> {
+    pub async fn unblocks_bot(&self) -> Result<Delivered, Error> {
         self.changes_bot(self.id, "member").await
     }
 
     /// Deletes the person's account: whatever the bot sends to the person is refused from then on. The bot isn't
-    /// told, as Telegram tells no bot.
+    /// notified, as Telegram notifies no bot.
     pub fn deletes_account(&self) {
         if let Some(chat) = self.telegram.people().chats.get_mut(&self.id) {
             chat.is_deactivated = true;
@@ -116,14 +117,14 @@ impl User {
     /// # Errors
     ///
     /// As with every act, see [`User`].
-    pub async fn adds_bot(&self, chat: &Chat) -> Result<Told, Error> {
+    pub async fn adds_bot(&self, chat: &Chat) -> Result<Delivered, Error> {
         let kind = self
             .telegram
             .people()
             .chats
             .get(&chat.id())
             .map(|chat| chat.kind);
-        let is_channel = kind == Some(Kind::Channel);
+        let is_channel = kind == Some(ChatKind::Channel);
         let status = if is_channel {
             "administrator"
         } else {
@@ -137,7 +138,7 @@ impl User {
     /// # Errors
     ///
     /// As with every act, see [`User`].
-    pub async fn removes_bot(&self, chat: &Chat) -> Result<Told, Error> {
+    pub async fn removes_bot(&self, chat: &Chat) -> Result<Delivered, Error> {
         self.changes_bot(chat.id(), "kicked").await
     }
 
@@ -146,12 +147,12 @@ impl User {
     /// # Errors
     ///
     /// As with every act, see [`User`].
-    pub async fn promotes_bot(&self, chat: &Chat) -> Result<Told, Error> {
+    pub async fn promotes_bot(&self, chat: &Chat) -> Result<Delivered, Error> {
         self.changes_bot(chat.id(), "administrator").await
     }
 
     /// Makes a group a supergroup, which has another id: the supergroup. Calls for the group are refused with
-    /// `migrate_to_chat_id` from then on. The bot is told in both.
+    /// `migrate_to_chat_id` from then on. The bot is notified in both.
     ///
     /// # Errors
     ///
@@ -160,7 +161,7 @@ impl User {
         let (left, arrived, id) = {
             let mut people = self.telegram.people();
             let known = people.chats.get(&group.id());
-            if known.is_none_or(|chat| chat.kind != Kind::Group || chat.migrated_to.is_some()) {
+            if known.is_none_or(|chat| chat.kind != ChatKind::Group || chat.migrated_to.is_some()) {
                 return Err(not_possible("upgrade", "it is not a group"));
             }
             let user = people.user(self.id);
@@ -173,7 +174,7 @@ impl User {
             (left, people.post(id, &user, from), id)
         };
         let updates = vec![("message", left), ("message", arrived)];
-        self.telegram.tell_all(updates).await?;
+        self.telegram.notify_bot_of_all(updates).await?;
         Ok(Chat::new(&self.telegram, id))
     }
 
@@ -183,24 +184,29 @@ impl User {
         chat.map_or("left", |chat| chat.status(self.id)).to_owned()
     }
 
-    async fn changes(&self, chat: &Chat, status: &str, service: &Value) -> Result<Told, Error> {
+    async fn changes(
+        &self,
+        chat: &Chat,
+        status: &str,
+        service: &Value,
+    ) -> Result<Delivered, Error> {
         let mut updates = Vec::new();
         {
             let mut people = self.telegram.people();
             let user = people.user(self.id);
-            let member = world::new_member(status, &user);
+            let member = chats::new_member(status, &user);
             let update = people.change_member(chat.id(), self.id, &member, &user);
             let bot_id = people.bot_id();
             let Some(known) = people.chats.get(&chat.id()) else {
                 return Err(not_possible("change", "there is no such chat"));
             };
             let bot = known.members.get(&bot_id);
-            if !bot.is_some_and(world::is_in) {
+            if !bot.is_some_and(chats::is_in) {
                 let why = "the bot is not in the chat";
-                return Err(crate::told::not_told("change", why));
+                return Err(crate::delivered::not_notified("change", why));
             }
             let is_administrator = known.status(bot_id) == "administrator";
-            if known.kind != Kind::Channel {
+            if known.kind != ChatKind::Channel {
                 let service = service.as_object().cloned().unwrap_or_default();
                 updates.push(("message", people.post(chat.id(), &user, service)));
             }
@@ -208,16 +214,16 @@ impl User {
                 updates.push(("chat_member", update));
             }
         }
-        self.telegram.tell_all(updates).await
+        self.telegram.notify_bot_of_all(updates).await
     }
 
-    async fn changes_bot(&self, chat_id: i64, status: &str) -> Result<Told, Error> {
+    async fn changes_bot(&self, chat_id: i64, status: &str) -> Result<Delivered, Error> {
         let update = {
             let mut people = self.telegram.people();
             let (user, bot_id) = (people.user(self.id), people.bot_id());
-            let member = world::new_member(status, &people.bot);
+            let member = chats::new_member(status, &people.bot);
             people.change_member(chat_id, bot_id, &member, &user)
         };
-        self.telegram.tell("my_chat_member", update).await
+        self.telegram.notify_bot("my_chat_member", update).await
     }
 }

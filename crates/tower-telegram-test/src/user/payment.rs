@@ -1,14 +1,17 @@
-//! Paying an invoice.
+//! Payment of an invoice.
 
 use serde_json::{Map, Value, json};
 
-use super::User;
+use super::person::User;
 use tower_telegram_types::{
     methods::{AnswerPreCheckoutQuery, AnswerShippingQuery},
     types::Message,
 };
 
-use crate::{Error, Sent, told::not_possible};
+use crate::{
+    delivered::{Sent, not_possible},
+    error::Error,
+};
 
 impl User {
     /// Pays an invoice: asks the bot about the shipment, if the price depends on it, and whether it takes the
@@ -60,7 +63,7 @@ impl User {
         let query = json!({
             "id": id, "from": self.value(), "invoice_payload": hidden["payload"], "shipping_address": address,
         });
-        self.telegram.tell("shipping_query", query).await?;
+        self.telegram.notify_bot("shipping_query", query).await?;
         let answer: AnswerShippingQuery = self.telegram.answered("shipping_query_id", &id).await?;
         let option = answer
             .shipping_options
@@ -83,7 +86,9 @@ impl User {
         let mut query = order.clone();
         query["id"] = id.as_str().into();
         query["from"] = self.value();
-        self.telegram.tell("pre_checkout_query", query).await?;
+        self.telegram
+            .notify_bot("pre_checkout_query", query)
+            .await?;
         let argument = "pre_checkout_query_id";
         let answer: AnswerPreCheckoutQuery = self.telegram.answered(argument, &id).await?;
         if !answer.ok {

@@ -1,8 +1,8 @@
-//! Buttons below messages, and inline mode.
+//! Buttons that people press, and inline queries.
 
 use serde_json::{Value, json};
 
-use super::{User, sends::no_button};
+use super::{person::User, sends::no_button};
 use tower_telegram_types::{
     Method,
     methods::{AnswerCallbackQuery, AnswerInlineQuery},
@@ -10,20 +10,22 @@ use tower_telegram_types::{
 };
 
 use crate::{
-    Call, Error, Sent, Telegram, Told,
-    told::{not_possible, not_told},
+    call::Call,
+    chats::{self, Choice},
+    delivered::{Delivered, Sent, not_notified, not_possible},
+    error::Error,
+    telegram::Telegram,
     typed,
-    world::{self, Choice},
 };
 
-/// A pressed button, of which the bot was told with a callback query.
+/// A pressed button, of which the bot was notified with a callback query.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Press {
     /// The callback query's id.
     pub id: String,
-    /// What the bot was told.
-    pub told: Told,
+    /// The update that notified the bot.
+    pub delivered: Delivered,
     telegram: Telegram,
 }
 
@@ -46,8 +48,8 @@ pub struct InlineQuery {
     pub id: String,
     /// What was typed.
     pub query: String,
-    /// What the bot was told.
-    pub told: Told,
+    /// The update that notified the bot.
+    pub delivered: Delivered,
     telegram: Telegram,
 }
 
@@ -86,14 +88,14 @@ impl User {
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`]; [`Error::NoButton`] if there is no such button, [`Error::NotTold`] if it
+    /// As with every act, see [`User`]; [`Error::NoButton`] if there is no such button, [`Error::NotNotified`] if it
     /// only opens something.
     pub async fn presses(&self, message: &Message, text: &str) -> Result<Press, Error> {
         let (id, query) = self.press(message, text)?;
-        let told = self.telegram.tell("callback_query", query).await?;
+        let delivered = self.telegram.notify_bot("callback_query", query).await?;
         Ok(Press {
             id,
-            told,
+            delivered,
             telegram: self.telegram.clone(),
         })
     }
@@ -106,7 +108,7 @@ impl User {
             .map(|entry| entry.message.clone());
         let current = current.ok_or_else(|| not_possible("press", "the message is not there"))?;
         let markup = &current["reply_markup"];
-        let mut buttons = world::buttons(markup, "inline_keyboard");
+        let mut buttons = chats::buttons(markup, "inline_keyboard");
         let Some(button) = buttons.find(|button| button["text"] == text) else {
             return Err(no_button(text, markup, "inline_keyboard"));
         };
@@ -118,7 +120,7 @@ impl User {
         } else if button["pay"] == true {
             return Err(not_possible("press", "it is a button to pay, see pays"));
         } else {
-            return Err(not_told("press", "the button only opens something"));
+            return Err(not_notified("press", "the button only opens something"));
         }
         let mut inline = people.inline.iter();
         match inline.find(|(_, place)| **place == (chat_id, message_id)) {
@@ -137,11 +139,11 @@ impl User {
     /// As with every act, see [`User`].
     pub async fn queries(&self, text: &str) -> Result<InlineQuery, Error> {
         let (id, query) = self.query(text);
-        let told = self.telegram.tell("inline_query", query).await?;
+        let delivered = self.telegram.notify_bot("inline_query", query).await?;
         Ok(InlineQuery {
             id,
             query: text.to_owned(),
-            told,
+            delivered,
             telegram: self.telegram.clone(),
         })
     }
@@ -163,7 +165,7 @@ impl User {
     }
 
     /// Chooses a result of an answered inline query, by the result's id: sends it into the chat in which the
-    /// person acts. The bot is told with `chosen_inline_result`; it doesn't get to see the message, but can
+    /// person acts. The bot is notified with `chosen_inline_result`; it doesn't get to see the message, but can
     /// change it if it has a keyboard.
     ///
     /// # Errors
@@ -185,10 +187,13 @@ impl User {
         let result = result.ok_or_else(|| not_possible("choice", "there is no such result"))?;
         self.check_place("choice")?;
         let (message, chosen) = self.post_choice(query, result);
-        let told = self.telegram.tell("chosen_inline_result", chosen).await?;
+        let delivered = self
+            .telegram
+            .notify_bot("chosen_inline_result", chosen)
+            .await?;
         Ok(Sent {
             message: typed::read("a Message", &message)?,
-            told,
+            delivered,
         })
     }
 

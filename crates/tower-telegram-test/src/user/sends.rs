@@ -1,19 +1,18 @@
-//! Sending messages.
+//! Messages that people send.
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use super::{User, update_type};
+use super::person::{User, update_type};
 use tower_telegram_types::types::Message;
 
 use crate::{
-    Error, Sent,
-    files::Content,
-    format, schema,
-    state::now,
-    told::not_possible,
-    typed,
-    world::{self, Kind},
+    chats,
+    clock::unix_now,
+    delivered::{Sent, not_possible},
+    error::Error,
+    files::FileContent,
+    format, schema, typed,
 };
 
 impl User {
@@ -133,8 +132,8 @@ impl User {
             .people()
             .quoted(message.chat.id, message.message_id);
         let original = quoted.ok_or_else(|| not_possible("forward", "the message is not there"))?;
-        let mut content = world::content_of(&original);
-        content.insert("forward_origin".to_owned(), world::origin(&original));
+        let mut content = chats::content_of(&original);
+        content.insert("forward_origin".to_owned(), chats::origin(&original));
         self.posts(content).await
     }
 
@@ -146,7 +145,7 @@ impl User {
     /// As with every act, see [`User`]; [`Error::NoButton`] if no button has that text.
     pub async fn taps(&self, text: &str) -> Result<Sent, Error> {
         let keyboard = self.keyboard();
-        let mut buttons = world::buttons(&keyboard, "keyboard");
+        let mut buttons = chats::buttons(&keyboard, "keyboard");
         let Some(button) = buttons.find(|button| button["text"] == text) else {
             return Err(no_button(text, &keyboard, "keyboard"));
         };
@@ -209,7 +208,7 @@ impl User {
         };
         entry.message[field] = text.into();
         entry.message[entities] = format::detect(text).into();
-        entry.message["edit_date"] = now().into();
+        entry.message["edit_date"] = unix_now().into();
         Ok(entry.message.clone())
     }
 
@@ -230,19 +229,19 @@ impl User {
 
     async fn tells(&self, message: Value, is_edit: bool) -> Result<Sent, Error> {
         let update_type = update_type(&message, is_edit);
-        self.check_told(update_type, &message)?;
+        self.check_notified(update_type, &message)?;
         let read = typed::read("a Message", &message)?;
-        let told = self.telegram.tell(update_type, message).await?;
+        let delivered = self.telegram.notify_bot(update_type, message).await?;
         Ok(Sent {
             message: read,
-            told,
+            delivered,
         })
     }
 
     fn file(&self, folder: &str, name: &str, bytes: Bytes, type_: &'static str) -> Value {
         let files = &self.telegram.inner.state.files;
         let path = format!("{folder}/{}-{name}", files.next_number());
-        let id = files.add(path, Content::Bytes(bytes));
+        let id = files.add(path, FileContent::Bytes(bytes));
         let described = files.describe(&id).unwrap_or_default();
         let mut file = schema::get().make(type_, &|_, _| None);
         for name in ["file_id", "file_unique_id", "file_size"] {
@@ -255,7 +254,7 @@ impl User {
 }
 
 pub(super) fn no_button(text: &str, keyboard: &Value, kind: &str) -> Error {
-    let texts = world::buttons(keyboard, kind).filter_map(|button| button["text"].as_str());
+    let texts = chats::buttons(keyboard, kind).filter_map(|button| button["text"].as_str());
     Error::NoButton {
         text: text.to_owned(),
         buttons: texts.map(str::to_owned).collect(),
@@ -269,17 +268,4 @@ fn text_content(text: &str) -> Map<String, Value> {
         content.insert("entities".to_owned(), entities.into());
     }
     content
-}
-
-impl world::People {
-    /// Whoever writes to the bot has started it.
-    fn start_bot(&mut self, chat_id: i64) {
-        let (bot, bot_id) = (world::new_member("member", &self.bot), self.bot_id());
-        if let Some(chat) = self.chats.get_mut(&chat_id)
-            && chat.kind == Kind::Private
-            && chat.status(bot_id) == "left"
-        {
-            chat.members.insert(bot_id, bot);
-        }
-    }
 }

@@ -1,0 +1,191 @@
+//! The log of the bot's calls.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use serde_json::Value;
+use tokio::{sync::Notify, time::timeout};
+
+use super::{call::Call, error::Error};
+
+/// The last calls: at most 10 000, and at most 256 MiB of files.
+#[derive(Debug, Default)]
+pub(super) struct CallLog {
+    entries: Mutex<Entries>,
+    arrived: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    calls: VecDeque<(Call, Taken)>,
+    bytes: usize,
+    /// How many calls have fallen out of the log.
+    forgotten: usize,
+    /// What has happened last, a line for each call and each update.
+    history: VecDeque<String>,
+}
+
+/// Whether a `wait_for` has already given the call out.
+type Taken = bool;
+
+impl CallLog {
+    const MAX_CALLS: usize = 10_000;
+    const MAX_BYTES: usize = 256 << 20;
+    const MAX_HISTORY: usize = 20;
+
+    /// Writes a call down: its number, counted from the first.
+    pub(super) fn push(&self, call: Call) -> usize {
+        let mut entries = self.lock();
+        let number = entries.forgotten + entries.calls.len();
+        // A bot that polls would fill the history with nothing else.
+        if !call.is("getUpdates") || call.response["ok"] == false {
+            entries.note(call.summary());
+        }
+        entries.bytes += call.size();
+        entries.calls.push_back((call, false));
+        while entries.calls.len() > Self::MAX_CALLS
+            || (entries.bytes > Self::MAX_BYTES && entries.calls.len() > 1)
+        {
+            if let Some((call, _)) = entries.calls.pop_front() {
+                entries.bytes -= call.size();
+                entries.forgotten += 1;
+            }
+        }
+        drop(entries);
+        self.arrived.notify_waiters();
+        number
+    }
+
+    /// Fills in what the call of that number was answered, if it is still in the log.
+    pub(super) fn answered(&self, number: usize, response: Value) {
+        let mut entries = self.lock();
+        let at = number.checked_sub(entries.forgotten);
+        if let Some((call, _)) = at.and_then(|at| entries.calls.get_mut(at)) {
+            call.response = response;
+        }
+    }
+
+    pub(super) fn all(&self) -> Vec<Call> {
+        self.lock()
+            .calls
+            .iter()
+            .map(|(call, _)| call.clone())
+            .collect()
+    }
+
+    /// Writes down what else has happened.
+    pub(super) fn note(&self, line: String) {
+        self.lock().note(line);
+    }
+
+    /// What has happened last, oldest first, at most 20 lines.
+    pub(super) fn history(&self) -> Vec<String> {
+        self.lock().history.iter().cloned().collect()
+    }
+
+    /// The oldest call of that method, or with `*` of any, that no earlier wait got.
+    pub(super) async fn wait_for(&self, method: &str, patience: Duration) -> Result<Call, Error> {
+        let find = |call: &Call| (method == "*" || call.is(method)).then(|| call.clone());
+        self.wait_until(method, patience, true, find).await
+    }
+
+    /// What `find` makes of the first call that it makes something of. With `take` each call is given out once,
+    /// over all waits that take.
+    pub(super) async fn wait_until<T>(
+        &self,
+        method: &str,
+        patience: Duration,
+        take: bool,
+        mut find: impl FnMut(&Call) -> Option<T>,
+    ) -> Result<T, Error> {
+        let found = async {
+            loop {
+                let arrived = self.arrived.notified();
+                tokio::pin!(arrived);
+                // Listening starts before looking, so that no call slips through in between.
+                arrived.as_mut().enable();
+                if let Some(found) = self.find(take, &mut find) {
+                    return found;
+                }
+                arrived.await;
+            }
+        };
+        timeout(patience, found).await.map_err(|_| Error::NoCall {
+            method: method.to_owned(),
+            waited: patience,
+            history: self.history(),
+        })
+    }
+
+    fn find<T>(&self, take: bool, find: &mut impl FnMut(&Call) -> Option<T>) -> Option<T> {
+        let mut entries = self.lock();
+        let mut calls = entries
+            .calls
+            .iter_mut()
+            .filter(|(_, taken)| !(take && *taken));
+        calls.find_map(|(call, taken)| {
+            let found = find(call)?;
+            *taken |= take;
+            Some(found)
+        })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entries {
+    fn note(&mut self, line: String) {
+        if self.history.len() == CallLog::MAX_HISTORY {
+            self.history.pop_front();
+        }
+        self.history.push_back(line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{super::call::tests::call, *};
+
+    #[tokio::test]
+    async fn each_call_is_waited_for_once_and_in_any_case() {
+        let log = CallLog::default();
+        log.push(call("SendMessage", json!({"n": 1})));
+        log.push(call("getMe", json!({})));
+        log.push(call("sendMessage", json!({"n": 2})));
+        let wait = async || log.wait_for("sendmessage", Duration::from_millis(5)).await;
+        assert_eq!(wait().await.unwrap().integer("n"), Some(1));
+        assert_eq!(wait().await.unwrap().integer("n"), Some(2));
+        let error = wait().await.unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "no call of sendmessage within 5ms; what happened instead:\n  SendMessage n=1\n  getMe\n  sendMessage n=2"
+        );
+        assert_eq!(log.all().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_wait_ends_when_the_call_arrives() {
+        let log = CallLog::default();
+        let (found, ()) = tokio::join!(log.wait_for("getMe", Duration::from_secs(10)), async {
+            tokio::task::yield_now().await;
+            log.push(call("getMe", json!({})));
+        });
+        assert!(found.is_ok());
+    }
+
+    #[test]
+    fn the_log_is_bounded() {
+        let log = CallLog::default();
+        for _ in 0..CallLog::MAX_CALLS + 3 {
+            log.push(call("getMe", json!({})));
+        }
+        assert_eq!(log.all().len(), CallLog::MAX_CALLS);
+    }
+}

@@ -1,0 +1,64 @@
+//! Texts and captions of messages.
+
+use serde_json::{Map, Value};
+
+use super::method_call::{MethodCall, bad};
+use crate::{
+    answer::Answer,
+    format::{self, Formatted},
+};
+
+const MAX_TEXT: usize = 4096;
+const MAX_CAPTION: usize = 1024;
+
+/// Puts a field into a message.
+pub(super) fn put(content: &mut Map<String, Value>, name: &str, value: Value) {
+    content.insert(name.to_owned(), value);
+}
+
+/// The text of `sendMessage` and `editMessageText`.
+pub(super) fn put_text(r: &MethodCall<'_>, content: &mut Map<String, Value>) -> Result<(), Answer> {
+    let formatted = format::format(r.text("text"), r.text("parse_mode"), r.get("entities"));
+    let formatted = formatted.map_err(|problem| bad(&problem))?;
+    if formatted.text.is_empty() {
+        return Err(bad("message text is empty"));
+    }
+    if formatted.text.chars().count() > MAX_TEXT {
+        return Err(bad("message is too long"));
+    }
+    put_formatted(formatted, "text", "entities", content);
+    Ok(())
+}
+
+/// The caption of a call or of an item of an album, which `around` is.
+pub(super) fn put_caption(
+    caption: Option<&Value>,
+    around: &Value,
+    content: &mut Map<String, Value>,
+) -> Result<(), Answer> {
+    let Some(caption) = caption.and_then(Value::as_str) else {
+        return Ok(());
+    };
+    let parse_mode = around["parse_mode"].as_str().unwrap_or_default();
+    let formatted = format::format(caption, parse_mode, around.get("caption_entities"));
+    let formatted = formatted.map_err(|problem| bad(&problem))?;
+    if formatted.text.chars().count() > MAX_CAPTION {
+        return Err(bad("message caption is too long"));
+    }
+    if !formatted.text.is_empty() {
+        put_formatted(formatted, "caption", "caption_entities", content);
+    }
+    Ok(())
+}
+
+fn put_formatted(
+    formatted: Formatted,
+    text: &str,
+    entities: &str,
+    content: &mut Map<String, Value>,
+) {
+    put(content, text, formatted.text.into());
+    if !formatted.entities.is_empty() {
+        put(content, entities, formatted.entities.into());
+    }
+}

@@ -1,0 +1,27 @@
+//! The kinds of bodies that hold arguments.
+
+/// Arguments (JSON, forms, and the fields of a multipart body) may have this many bytes together.
+pub(crate) const MAX_ARGUMENTS: usize = 1 << 20;
+
+/// How the server reads arguments from a body: decided by what the content type *contains*.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodyKind {
+    Json,
+    Form,
+    Multipart,
+    Other,
+}
+
+impl BodyKind {
+    pub(crate) fn of(lower_case_content_type: &str) -> Self {
+        if lower_case_content_type.contains("multipart/form-data") {
+            Self::Multipart
+        } else if lower_case_content_type.contains("application/x-www-form-urlencoded") {
+            Self::Form
+        } else if lower_case_content_type.contains("application/json") {
+            Self::Json
+        } else {
+            Self::Other
+        }
+    }
+}

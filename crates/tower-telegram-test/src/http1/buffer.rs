@@ -1,0 +1,22 @@
+//! The bytes that have been read from a connection and not yet used.
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use super::refusal::HttpReadError;
+
+pub(super) async fn fill<R>(io: &mut R, buffer: &mut BytesMut) -> Result<(), HttpReadError>
+where
+    R: AsyncRead + Unpin,
+{
+    buffer.reserve(16 << 10);
+    match io.read_buf(buffer).await {
+        Ok(0) => Err(HttpReadError::Closed),
+        Ok(_) => Ok(()),
+        Err(error) => Err(HttpReadError::Io(error)),
+    }
+}
+
+pub(super) fn find(text: &[u8], what: &[u8]) -> Option<usize> {
+    text.windows(what.len()).position(|window| window == what)
+}

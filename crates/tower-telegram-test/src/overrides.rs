@@ -1,0 +1,95 @@
+//! The answers to Bot API calls that tests have set.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::{answer::Answer, call::Call};
+
+type AnswerFn = Arc<dyn Fn(&Call) -> Option<Answer> + Send + Sync>;
+
+/// The answers that tests have set, by the method's lower-case name.
+#[derive(Default)]
+pub(super) struct Overrides {
+    methods: Mutex<HashMap<String, Override>>,
+}
+
+#[derive(Default)]
+struct Override {
+    once: VecDeque<Answer>,
+    always: Option<AnswerFn>,
+}
+
+impl Overrides {
+    pub(super) fn once(&self, method: &str, answer: Answer) {
+        self.edit(method, |set| set.once.push_back(answer));
+    }
+
+    pub(super) fn always(&self, method: &str, answer: AnswerFn) {
+        self.edit(method, |set| set.always = Some(answer));
+    }
+
+    pub(super) fn clear(&self, method: &str) {
+        self.edit(method, |set| *set = Override::default());
+    }
+
+    pub(super) fn answer(&self, call: &Call) -> Option<Answer> {
+        let mut always = None;
+        let once = self.edit(&call.method, |set| {
+            always.clone_from(&set.always);
+            set.once.pop_front()
+        });
+        // The test's function runs outside the lock: it may set answers itself.
+        once.or_else(|| always?(call))
+    }
+
+    fn edit<T>(&self, method: &str, edit: impl FnOnce(&mut Override) -> T) -> T {
+        let mut methods = self.methods.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = method.to_ascii_lowercase();
+        let set = methods.entry(name.clone()).or_default();
+        let result = edit(set);
+        if set.once.is_empty() && set.always.is_none() {
+            methods.remove(&name);
+        }
+        result
+    }
+}
+
+impl fmt::Debug for Overrides {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Overrides(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{super::call::tests::call, *};
+
+    #[test]
+    fn one_time_answers_come_first_and_in_order() {
+        let set = Overrides::default();
+        let code = |method: &str| {
+            set.answer(&call(method, json!({})))
+                .and_then(|answer| answer.as_error().map(|error| error.0))
+        };
+        set.always("sendMessage", Arc::new(|_| Some(Answer::error(403, ""))));
+        set.once("SENDMESSAGE", Answer::error(429, ""));
+        set.once("sendMessage", Answer::error(500, ""));
+        assert_eq!(
+            [
+                code("sendmessage"),
+                code("sendMessage"),
+                code("sendMessage"),
+                code("sendMessage")
+            ],
+            [Some(429), Some(500), Some(403), Some(403)]
+        );
+        set.clear("sendMessage");
+        assert_eq!([code("sendMessage"), code("getMe")], [None, None]);
+        assert!(set.methods.lock().unwrap().is_empty());
+    }
+}

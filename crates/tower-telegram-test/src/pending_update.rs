@@ -1,0 +1,209 @@
+//! An update that the bot has not confirmed: its JSON, lifetime and queue.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use super::{clock, error::Error, json};
+
+/// The longest update, in bytes of its JSON.
+pub(super) const MAX_UPDATE: usize = 512 << 10;
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[derive(Clone, Debug)]
+pub(super) struct PendingUpdate {
+    pub(super) id: u64,
+    /// As it is sent.
+    pub(super) json: Bytes,
+    pub(super) queue: QueueId,
+    queued_at: Instant,
+    /// When Telegram forgets it.
+    pub(super) ends_at: Instant,
+}
+
+impl PendingUpdate {
+    pub(super) fn new(id: u64, update: &Map<String, Value>, now: Instant) -> Result<Self, Error> {
+        let json = json::update(id, update);
+        if json.len() > MAX_UPDATE {
+            return Err(Error::UpdateTooLarge { bytes: json.len() });
+        }
+        let payload = update.iter().find(|(key, _)| *key != "update_id");
+        Ok(Self {
+            id,
+            json: json.into(),
+            queue: payload.map_or(QueueId::of_its_own(id), |(kind, payload)| {
+                QueueId::of(kind, payload, id)
+            }),
+            queued_at: now,
+            ends_at: now + payload.map_or(DAY, |(kind, payload)| life(kind, payload)),
+        })
+    }
+
+    /// Whether its life has ended while it waited. What was too old from the start is sent all the same: a
+    /// test's message may have any date.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        now > self.ends_at && self.ends_at > self.queued_at
+    }
+}
+
+/// Of the updates with the same one, Telegram sends one at a time, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct QueueId {
+    kind: u8,
+    /// A chat's, a user's or a poll's id.
+    number: u64,
+}
+
+impl QueueId {
+    /// Messages share their chat's with the channel's posts, but not with its callback queries.
+    fn of(kind: &str, payload: &Value, update_id: u64) -> Self {
+        let (kind, number) = match kind {
+            "message" | "edited_message" | "channel_post" | "edited_channel_post" => {
+                (0, &payload["chat"]["id"])
+            }
+            "inline_query" => (1, &payload["from"]["id"]),
+            "chosen_inline_result" => (2, &payload["from"]["id"]),
+            "callback_query" => (3, &payload["from"]["id"]),
+            "shipping_query" | "pre_checkout_query" => (4, &payload["from"]["id"]),
+            "my_chat_member" => (5, &payload["chat"]["id"]),
+            "chat_member" | "chat_join_request" => (6, &payload["from"]["id"]),
+            "chat_boost" | "removed_chat_boost" => (7, &payload["chat"]["id"]),
+            "message_reaction" => (8, &payload["chat"]["id"]),
+            "message_reaction_count" => (9, &payload["chat"]["id"]),
+            "business_connection" => (10, &payload["user"]["id"]),
+            "business_message" | "edited_business_message" | "deleted_business_messages" => {
+                (11, &payload["chat"]["id"])
+            }
+            "guest_message" => (12, &payload["chat"]["id"]),
+            "purchased_paid_media" => (12, &payload["from"]["id"]),
+            "managed_bot" => (13, &payload["user"]["id"]),
+            "poll" => (14, &payload["id"]),
+            "poll_answer" => (14, &payload["poll_id"]),
+            _ => return Self::of_its_own(update_id),
+        };
+        let text = number.as_str().and_then(|text| text.parse::<i64>().ok());
+        let number = number.as_i64().or(text).unwrap_or_default();
+        Self {
+            kind,
+            number: number.cast_unsigned(),
+        }
+    }
+
+    fn of_its_own(update_id: u64) -> Self {
+        Self {
+            kind: u8::MAX,
+            number: update_id,
+        }
+    }
+}
+
+/// How long Telegram keeps an update.
+fn life(kind: &str, payload: &Value) -> Duration {
+    match kind {
+        "inline_query" => Duration::from_secs(30),
+        "callback_query" | "shipping_query" | "pre_checkout_query" => Duration::from_secs(150),
+        "chosen_inline_result" => Duration::from_secs(600),
+        // A message's day starts when it was written or edited. By the machine's clock, as that is where
+        // its date comes from: a test that moves Telegram's doesn't make its next message an old one.
+        kind if kind.ends_with("message") || kind.ends_with("channel_post") => {
+            let date = payload["edit_date"]
+                .as_u64()
+                .or_else(|| payload["date"].as_u64());
+            let age = date.map_or(0, |date| clock::wall().as_secs().saturating_sub(date));
+            DAY.saturating_sub(Duration::from_secs(age))
+        }
+        _ => DAY,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pending(id: u64, update: &Value) -> PendingUpdate {
+        PendingUpdate::new(id, update.as_object().unwrap(), Instant::now()).unwrap()
+    }
+
+    #[test]
+    fn each_type_has_its_life() {
+        let life = |update: Value| {
+            let pending = pending(1, &update);
+            (pending.ends_at - pending.queued_at).as_secs()
+        };
+        assert_eq!(life(json!({"update_id": 1, "inline_query": {}})), 30);
+        assert_eq!(life(json!({"callback_query": {}})), 150);
+        assert_eq!(life(json!({"chosen_inline_result": {}})), 600);
+        assert_eq!(life(json!({"poll": {}})), 86_400);
+        assert_eq!(life(json!({"message": {"date": 0}})), 0);
+    }
+
+    #[test]
+    fn what_was_old_from_the_start_is_not_over() {
+        let day = Instant::now() + DAY;
+        assert!(!pending(1, &json!({"message": {"date": 0}})).is_over(day));
+        assert!(pending(1, &json!({"inline_query": {}})).is_over(day));
+        assert!(!pending(1, &json!({"poll": {}})).is_over(day - DAY));
+    }
+
+    #[test]
+    fn updates_of_a_chat_share_a_queue_by_their_kind() {
+        let (chat, user) = (json!({"id": -7}), json!({"id": 7}));
+        let same = [
+            vec![
+                json!({"message": {"chat": chat}}),
+                json!({"edited_message": {"chat": chat}}),
+                json!({"channel_post": {"chat": chat}}),
+                json!({"edited_channel_post": {"chat": chat}}),
+            ],
+            vec![json!({"message": {"chat": {"id": -8}}})],
+            vec![json!({"callback_query": {"from": user, "message": {"chat": chat}}})],
+            vec![json!({"inline_query": {"from": user}})],
+            vec![json!({"chosen_inline_result": {"from": user}})],
+            vec![
+                json!({"shipping_query": {"from": user}}),
+                json!({"pre_checkout_query": {"from": user}}),
+            ],
+            vec![json!({"my_chat_member": {"from": user, "chat": chat}})],
+            vec![
+                json!({"chat_member": {"from": user, "chat": chat}}),
+                json!({"chat_join_request": {"from": user, "chat": {"id": 1}}}),
+            ],
+            vec![
+                json!({"chat_boost": {"chat": chat}}),
+                json!({"removed_chat_boost": {"chat": chat}}),
+            ],
+            vec![json!({"message_reaction": {"chat": chat, "user": user}})],
+            vec![json!({"message_reaction_count": {"chat": chat}})],
+            vec![json!({"business_connection": {"user": user}})],
+            vec![
+                json!({"business_message": {"chat": chat}}),
+                json!({"edited_business_message": {"chat": chat}}),
+                json!({"deleted_business_messages": {"chat": chat}}),
+            ],
+            vec![json!({"guest_message": {"chat": chat}})],
+            vec![json!({"purchased_paid_media": {"from": user}})],
+            vec![json!({"managed_bot": {"user": user}})],
+            vec![
+                json!({"poll": {"id": "7"}}),
+                json!({"poll_answer": {"poll_id": "7"}}),
+            ],
+            vec![json!({"from_the_future": {"chat": chat}})],
+        ];
+        let queues: Vec<_> = same
+            .iter()
+            .map(|updates| {
+                let mut queues = updates.iter().map(|update| pending(1, update).queue);
+                let first = queues.next().unwrap();
+                assert!(queues.all(|queue| queue == first), "{updates:?}");
+                first
+            })
+            .collect();
+        for (at, queue) in queues.iter().enumerate() {
+            assert!(!queues[..at].contains(queue), "{:?}", same[at]);
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Webhook requests that differ from Telegram's.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::{
+    http1::Headers,
+    json,
+    session::{SECRET_HEADER, Session},
+    webhook_request::{self, WebhookRequest},
+};
+
+/// A request to the webhook that differs from Telegram's where a test says so.
+///
+/// Without changes it is a `POST` with Telegram's headers, the webhook's secret and an empty body.
+///
+/// ```
+/// # use tower_telegram_test::RawRequest;
+/// let wrong_secret = RawRequest::new().body(r#"{"update_id":1}"#).secret("wrong");
+/// let dribbling = RawRequest::new().body("{}").in_pieces(1, std::time::Duration::from_millis(10));
+/// ```
+#[derive(Clone, Debug)]
+pub struct RawRequest {
+    method: String,
+    target: Option<String>,
+    version: String,
+    edits: Vec<Edit>,
+    body: Bytes,
+    exactly: Option<Bytes>,
+    chunk_size: Option<usize>,
+    piece_size: Option<usize>,
+    pause: Duration,
+    stop_after: Option<usize>,
+}
+
+#[derive(Clone, Debug)]
+enum Edit {
+    Add(String, Bytes),
+    Set(String, Bytes),
+    Remove(String),
+}
+
+impl RawRequest {
+    /// Telegram's request, with an empty body.
+    pub fn new() -> Self {
+        Self {
+            method: "POST".to_owned(),
+            target: None,
+            version: "HTTP/1.1".to_owned(),
+            edits: Vec::new(),
+            body: Bytes::new(),
+            exactly: None,
+            chunk_size: None,
+            piece_size: None,
+            pause: Duration::ZERO,
+            stop_after: None,
+        }
+    }
+
+    /// These bytes and no others; only [`in_pieces`](Self::in_pieces) and [`stop_after`](Self::stop_after)
+    /// still have a meaning. The connection isn't used again.
+    pub fn exactly(bytes: impl Into<Bytes>) -> Self {
+        Self {
+            exactly: Some(bytes.into()),
+            ..Self::new()
+        }
+    }
+
+    /// The body.
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// An update as the body, written as Telegram writes it. Its `update_id` is 1 if it has none.
+    pub fn update(self, update: &Value) -> Self {
+        let id = update["update_id"].as_u64().unwrap_or(1);
+        let body = update.as_object().map(|update| json::update(id, update));
+        self.body(body.unwrap_or_else(|| json::to_string(update)))
+    }
+
+    /// Another method than `POST`.
+    pub fn method(mut self, method: impl Into<String>) -> Self {
+        self.method = method.into();
+        self
+    }
+
+    /// Another path and query than the webhook's.
+    pub fn target(mut self, target: impl Into<String>) -> Self {
+        self.target = Some(target.into());
+        self
+    }
+
+    /// Another version than `HTTP/1.1`.
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.version = version.into();
+        self
+    }
+
+    /// Another secret, instead of the webhook's or where it has none.
+    pub fn secret(self, secret: impl Into<Bytes>) -> Self {
+        self.set_header(SECRET_HEADER, secret)
+    }
+
+    /// No secret.
+    pub fn without_secret(self) -> Self {
+        self.without_header(SECRET_HEADER)
+    }
+
+    /// One more header, even if there is one of that name.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<Bytes>) -> Self {
+        self.edits.push(Edit::Add(name.into(), value.into()));
+        self
+    }
+
+    /// This header in the place of those of the same name, or at the end.
+    pub fn set_header(mut self, name: impl Into<String>, value: impl Into<Bytes>) -> Self {
+        self.edits.push(Edit::Set(name.into(), value.into()));
+        self
+    }
+
+    /// No header of that name, such as `Content-Type`.
+    pub fn without_header(mut self, name: impl Into<String>) -> Self {
+        self.edits.push(Edit::Remove(name.into()));
+        self
+    }
+
+    /// The body in chunks of so many bytes (at least 1), with `Transfer-Encoding` instead of `Content-Length`.
+    pub fn chunked(mut self, chunk_size: usize) -> Self {
+        self.chunk_size = Some(chunk_size.max(1));
+        self
+    }
+
+    /// Everything, head and body, in writes of so many bytes (at least 1), with that pause between them.
+    pub fn in_pieces(mut self, piece_size: usize, pause: Duration) -> Self {
+        self.piece_size = Some(piece_size.max(1));
+        self.pause = pause;
+        self
+    }
+
+    /// Sends only so many bytes of head and body together, and then waits for an answer. The connection
+    /// isn't used again.
+    pub fn stop_after(mut self, bytes: usize) -> Self {
+        self.stop_after = Some(bytes);
+        self
+    }
+
+    pub(super) fn build(&self, session: &Session) -> WebhookRequest {
+        let mut pieces = if let Some(bytes) = &self.exactly {
+            vec![bytes.clone()]
+        } else {
+            let target = self.target.as_deref().unwrap_or(session.target());
+            let line = format!("{} {target} {}", self.method, self.version);
+            vec![
+                webhook_request::head(&line, &self.headers(session)).into(),
+                self.encoded_body(),
+            ]
+        };
+        let is_complete = self.exactly.is_none() && self.stop_after.is_none();
+        if self.piece_size.is_some() || self.stop_after.is_some() {
+            let mut all = Bytes::from(pieces.concat());
+            all.truncate(self.stop_after.unwrap_or(usize::MAX));
+            let size = self.piece_size.unwrap_or(usize::MAX);
+            pieces = all.chunks(size).map(|piece| all.slice_ref(piece)).collect();
+        }
+        WebhookRequest {
+            pieces,
+            pause: self.pause,
+            is_complete,
+        }
+    }
+
+    fn headers(&self, session: &Session) -> Headers {
+        let mut headers = session.headers(self.body.len());
+        if self.chunk_size.is_some()
+            && let Some((name, value)) = headers
+                .iter_mut()
+                .find(|(name, _)| name == "Content-Length")
+        {
+            "Transfer-Encoding".clone_into(name);
+            *value = "chunked".into();
+        }
+        for edit in &self.edits {
+            match edit {
+                Edit::Add(name, value) => headers.push((name.clone(), value.clone())),
+                Edit::Remove(name) => headers.retain(|(key, _)| !key.eq_ignore_ascii_case(name)),
+                Edit::Set(name, value) => {
+                    let at = headers
+                        .iter()
+                        .position(|(key, _)| key.eq_ignore_ascii_case(name));
+                    headers.retain(|(key, _)| !key.eq_ignore_ascii_case(name));
+                    headers.insert(at.unwrap_or(headers.len()), (name.clone(), value.clone()));
+                }
+            }
+        }
+        headers
+    }
+
+    fn encoded_body(&self) -> Bytes {
+        let Some(size) = self.chunk_size else {
+            return self.body.clone();
+        };
+        let mut out = Vec::new();
+        for chunk in self.body.chunks(size) {
+            out.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+            out.extend_from_slice(chunk);
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(b"0\r\n\r\n");
+        out.into()
+    }
+}
+
+impl Default for RawRequest {
+    fn default() -> Self {
+        Self::new()
+    }
+}
