@@ -4,13 +4,18 @@ use std::{fmt, time::Duration};
 
 use http::{Request, Response};
 use http_body::Body;
+use tower::BoxError;
 use tower::layer::util::{Identity, Stack};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{ApiBody, ApiRequest, ApiResponse, BotApi, BotToken, Client, InvalidBaseUrl};
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+#[cfg(feature = "client")]
+use super::transport::HttpTransport;
+use super::{
+    api::{ApiBody, ApiRequest, ApiResponse, BotApi, InvalidBaseUrl},
+    client::Client,
+    token::BotToken,
+};
 
 /// Makes a [`Client`]: its server, its transport, and the layers around its calls.
 ///
@@ -118,5 +123,13 @@ impl<T, L> ClientBuilder<T, L> {
 impl<T, L> fmt::Debug for ClientBuilder<T, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder").finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "client")]
+impl Client {
+    /// A client with settings or layers of your own, over the default transport.
+    pub fn builder(token: &BotToken) -> ClientBuilder<HttpTransport> {
+        ClientBuilder::new(token, HttpTransport::new())
     }
 }

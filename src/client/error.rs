@@ -6,8 +6,7 @@ use http::StatusCode;
 
 use super::error_chain::ErrorChain;
 use crate::body::multipart::OpenError;
-
-type BoxError = Box<dyn error::Error + Send + Sync>;
+use tower::BoxError;
 
 /// A call that failed.
 ///

@@ -28,6 +28,8 @@
 
 mod api;
 mod builder;
+#[allow(clippy::module_inception)]
+mod client;
 #[cfg(feature = "tokio")]
 mod deadline;
 mod erased;
@@ -43,15 +45,6 @@ pub mod retry;
 mod token;
 mod transport;
 
-use std::{
-    fmt,
-    future::Future,
-    task::{Context, Poll},
-};
-
-use tower_service::Service;
-
-use self::erased::{Calling, Stack};
 pub(crate) use self::error_chain::{ErrorChain, causes};
 #[cfg(feature = "client")]
 pub use self::transport::{
@@ -63,6 +56,7 @@ pub use self::transport::{ReqwestBody, ReqwestError, ReqwestFuture, ReqwestTrans
 pub use self::{
     api::{ApiBody, ApiRequest, ApiResponse, BotApi, Download, InvalidBaseUrl, ResponseFuture},
     builder::ClientBuilder,
+    client::{Client, TELEGRAM_API},
     error::{Error, ErrorKind},
     migrate_chat::MigrateChatLayer,
     reason::Reason,
@@ -74,176 +68,3 @@ pub use self::{
     rate_limit::{Rate, RateLimitLayer},
     retry::{RetryLayer, RetryPolicy},
 };
-use crate::{Method, Reply, methods::GetFile, types::File};
-
-/// Where Telegram's own servers are.
-pub const TELEGRAM_API: &str = "https://api.telegram.org";
-
-/// A client of the Bot API, over whatever stack it was made from. Cheap to clone.
-///
-/// It is a `Service<ApiRequest>` too, so that it can stand behind more layers.
-#[derive(Clone)]
-pub struct Client {
-    stack: Stack,
-}
-
-impl Client {
-    /// A client of Telegram's own servers, over the default transport. No connection is made, and
-    /// no runtime needed, before the first call.
-    #[cfg(feature = "client")]
-    pub fn new(token: &BotToken) -> Self {
-        Self::from_service(BotApi::telegram(HttpTransport::new(), token))
-    }
-
-    /// A client with settings or layers of your own, over the default transport.
-    #[cfg(feature = "client")]
-    pub fn builder(token: &BotToken) -> ClientBuilder<HttpTransport> {
-        ClientBuilder::new(token, HttpTransport::new())
-    }
-
-    /// A client of a server of your own, over the default transport.
-    ///
-    /// # Errors
-    ///
-    /// When `base_url` isn't an absolute `http` or `https` URL.
-    #[cfg(feature = "client")]
-    pub fn with_base_url(token: &BotToken, base_url: &str) -> Result<Self, InvalidBaseUrl> {
-        let api = BotApi::new(HttpTransport::new(), token, base_url)?;
-        Ok(Self::from_service(api))
-    }
-
-    /// A client over any stack, down to the [`BotApi`] at its foot. Errors of layers in between
-    /// become [`Error`]s.
-    pub fn from_service<S>(service: S) -> Self
-    where
-        S: Service<ApiRequest, Response = ApiResponse>,
-        S: Clone + Send + Sync + 'static,
-        S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-        S::Future: Send + 'static,
-    {
-        Self {
-            stack: Stack::new(service),
-        }
-    }
-
-    /// The same client with a deadline for its calls, such as the one that a handler finds in its
-    /// request's extensions: [`RetryLayer`] doesn't wait beyond it, and a call that begins after it isn't
-    /// made. What is under way isn't cut short.
-    #[cfg(feature = "tokio")]
-    pub fn with_deadline(&self, deadline: crate::task::Deadline) -> Self {
-        Self::from_service(deadline::KeepDeadline {
-            inner: self.clone(),
-            deadline,
-        })
-    }
-
-    /// Calls a method.
-    ///
-    /// # Errors
-    ///
-    /// When Telegram refuses it, or it got no answer that can be read: see [`Error::kind`].
-    pub fn send<M: Method>(
-        &self,
-        method: M,
-    ) -> impl Future<Output = Result<M::Output, Error>> + use<'_, M> {
-        let call = encode(method);
-        async move { self.call_once(call?).await?.decode::<M>() }
-    }
-
-    /// Calls what a handler has answered, where it can't be the answer to a webhook request. What the
-    /// method returns is thrown away, as it would be there; a reply of nothing is done at once.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub async fn send_reply(&self, reply: &Reply) -> Result<(), Error> {
-        match ApiRequest::from_reply(reply)? {
-            Some(call) => self.call_once(call).await.map(drop),
-            None => Ok(()),
-        }
-    }
-
-    /// Begins to download a file. Nothing of it is kept: its pieces are given out as they come.
-    ///
-    /// Where `file` has no `file_path`, as in updates, getFile is called for it first. Telegram's own
-    /// servers give files of up to 20 MB, and a path is good for at least an hour.
-    ///
-    /// ```no_run
-    /// # use tower_telegram::{Client, types::Document};
-    /// # async fn run(client: Client, file_id: &str) -> Result<(), Box<dyn std::error::Error>> {
-    /// use tower_telegram::methods::GetFile;
-    ///
-    /// let file = client.send(GetFile::new(file_id)).await?;
-    /// let mut download = client.download(&file).await?;
-    /// while let Some(chunk) = download.chunk().await? {
-    ///     println!("{} bytes", chunk.len());
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send); when there is no such file; when the path is one on the server's disk
-    /// and [`local_files`](BotApi::local_files) isn't on.
-    pub async fn download(&self, file: &File) -> Result<Download, Error> {
-        let found;
-        let path = if let Some(path) = &file.file_path {
-            path
-        } else {
-            found = self
-                .send(GetFile::new(file.file_id.clone()))
-                .await?
-                .file_path;
-            found
-                .as_ref()
-                .ok_or_else(|| Error::decode("telegram gave the file no path"))?
-        };
-        let response = self.call_once(ApiRequest::download(path)).await?;
-        response
-            .into_download()
-            .ok_or_else(|| Error::decode("a layer answered with something else than a file"))
-    }
-
-    pub(crate) fn call_once(&self, call: ApiRequest) -> Calling {
-        self.stack.call_once(call)
-    }
-}
-
-/// Takes the method, so that it isn't kept while the call is made.
-#[allow(clippy::needless_pass_by_value)]
-fn encode<M: Method>(method: M) -> Result<ApiRequest, Error> {
-    ApiRequest::new(&method)
-}
-
-impl Service<ApiRequest> for Client {
-    type Response = ApiResponse;
-    type Error = Error;
-    type Future = Calling;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.stack.poll_ready(cx)
-    }
-
-    fn call(&mut self, call: ApiRequest) -> Self::Future {
-        self.stack.call(call)
-    }
-}
-
-impl fmt::Debug for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{ApiRequest, Client};
-
-    #[test]
-    fn handles_are_clone_send_and_sync() {
-        fn check<T: Clone + Send + Sync>() {}
-        check::<Client>();
-        check::<ApiRequest>();
-    }
-}

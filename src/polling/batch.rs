@@ -13,9 +13,10 @@ use std::{
 
 use http::{Request, Response};
 use tokio::{sync::Notify, task::JoinSet};
+use tower::BoxError;
 use tower_service::Service;
 
-use super::{BoxError, FailedHook, Polling};
+use super::settings::{FailedHook, PollingSettings};
 use crate::{
     Client, Reply,
     client::ErrorChain,
@@ -61,7 +62,7 @@ where
     S::Error: Into<BoxError>,
     S::Future: Send,
 {
-    pub(super) fn start(polling: &Polling, service: &S, updates: Vec<RawUpdate>) -> Self {
+    pub(super) fn start(polling: &PollingSettings, service: &S, updates: Vec<RawUpdate>) -> Self {
         let ids: BTreeSet<_> = updates.iter().map(RawUpdate::update_id).collect();
         let last = ids.last().copied();
         let worker = Worker {

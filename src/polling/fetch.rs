@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::Polling;
+use super::settings::PollingSettings;
 use crate::{
     Client,
     client::{ApiRequest, Error},
@@ -18,7 +18,7 @@ use crate::{
 const MAX_CONFLICTS: u32 = 10;
 
 pub(super) struct Fetcher<'a> {
-    polling: &'a Polling,
+    polling: &'a PollingSettings,
     /// Everything below is confirmed by the next call.
     offset: Option<i64>,
     is_confirmed: bool,
@@ -28,7 +28,7 @@ pub(super) struct Fetcher<'a> {
 }
 
 impl<'a> Fetcher<'a> {
-    pub(super) fn new(polling: &'a Polling) -> Self {
+    pub(super) fn new(polling: &'a PollingSettings) -> Self {
         Self {
             polling,
             offset: None,

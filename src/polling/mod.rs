@@ -46,6 +46,7 @@
 
 mod batch;
 mod fetch;
+mod settings;
 
 use std::{
     convert::Infallible,
@@ -57,11 +58,13 @@ use std::{
 };
 
 use http::{Request, Response};
+use tower::BoxError;
 use tower_service::Service;
 
 use self::{
     batch::{Batch, BatchEnd},
     fetch::Fetcher,
+    settings::PollingSettings,
 };
 use crate::{
     Client,
@@ -70,22 +73,11 @@ use crate::{
     webhook::{RawUpdate, ReplyBody},
 };
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-type FailedHook = Arc<dyn Fn(&RawUpdate) + Send + Sync>;
-
 /// Fetches updates and has them handled. See the [module](self).
 #[derive(Clone)]
 #[must_use = "nothing is fetched until it runs"]
 pub struct Polling {
-    client: Client,
-    allowed_updates: AllowedUpdates,
-    timeout: Duration,
-    limit: u8,
-    concurrency: usize,
-    max_attempts: u32,
-    shutdown_timeout: Duration,
-    delete_webhook: bool,
-    on_failed: Option<FailedHook>,
+    settings: PollingSettings,
 }
 
 impl Polling {
@@ -93,69 +85,71 @@ impl Polling {
     /// [`timeout`](Self::timeout) around its calls.
     pub fn new(client: Client) -> Self {
         Self {
-            client,
-            allowed_updates: AllowedUpdates::DEFAULT,
-            timeout: Duration::from_secs(50),
-            limit: 100,
-            concurrency: 40,
-            max_attempts: 5,
-            shutdown_timeout: Duration::from_secs(30),
-            delete_webhook: false,
-            on_failed: None,
+            settings: PollingSettings {
+                client,
+                allowed_updates: AllowedUpdates::DEFAULT,
+                timeout: Duration::from_secs(50),
+                limit: 100,
+                concurrency: 40,
+                max_attempts: 5,
+                shutdown_timeout: Duration::from_secs(30),
+                delete_webhook: false,
+                on_failed: None,
+            },
         }
     }
 
     /// Which types of update are fetched; Telegram's own choice unless told otherwise. Updates that
     /// came before it was told still come.
     pub fn allowed_updates(mut self, allowed: impl Into<AllowedUpdates>) -> Self {
-        self.allowed_updates = allowed.into();
+        self.settings.allowed_updates = allowed.into();
         self
     }
 
     /// How long Telegram may wait for an update before it answers with none: whole seconds, at most
     /// 50, which is what it is unless told otherwise.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout.min(Duration::from_secs(50));
+        self.settings.timeout = timeout.min(Duration::from_secs(50));
         self
     }
 
     /// How many updates are fetched at once: 1 to 100, which is what it is unless told otherwise.
     pub fn limit(mut self, limit: u8) -> Self {
-        self.limit = limit.clamp(1, 100);
+        self.settings.limit = limit.clamp(1, 100);
         self
     }
 
     /// How many chats are served at the same time; 40 unless told otherwise, as with a webhook. 0
     /// counts as 1.
     pub fn concurrency(mut self, chats: usize) -> Self {
-        self.concurrency = chats.max(1);
+        self.settings.concurrency = chats.max(1);
         self
     }
 
     /// How often an update is handed to the handler before it is given up; 5 unless told otherwise.
     /// 0 counts as 1.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
-        self.max_attempts = attempts.max(1);
+        self.settings.max_attempts = attempts.max(1);
         self
     }
 
     /// How long what runs is waited for on shutdown; 30 s unless told otherwise. What is cut off then
     /// comes again next time.
     pub fn shutdown_timeout(mut self, limit: Duration) -> Self {
-        self.shutdown_timeout = limit;
+        self.settings.shutdown_timeout = limit;
         self
     }
 
     /// Deletes a webhook that is set, where it would be in the way. Updates that wait for it are
     /// kept, and fetched.
     pub fn delete_webhook(mut self) -> Self {
-        self.delete_webhook = true;
+        self.settings.delete_webhook = true;
         self
     }
 
     /// What is called with an update that was given up.
     pub fn on_failed(mut self, hook: impl Fn(&RawUpdate) + Send + Sync + 'static) -> Self {
-        self.on_failed = Some(Arc::new(hook));
+        self.settings.on_failed = Some(Arc::new(hook));
         self
     }
 
@@ -193,14 +187,14 @@ impl Polling {
         F: Future<Output = ()>,
     {
         let mut shutdown = pin!(shutdown);
-        let mut fetcher = Fetcher::new(&self);
+        let mut fetcher = Fetcher::new(&self.settings);
         loop {
             let updates = tokio::select! {
                 biased;
                 () = &mut shutdown => break,
                 updates = fetcher.next() => updates?,
             };
-            let mut batch = Batch::start(&self, &service, updates);
+            let mut batch = Batch::start(&self.settings, &service, updates);
             match batch.run_until(&mut shutdown).await {
                 BatchEnd::Done { confirmed } => fetcher.confirm(confirmed),
                 BatchEnd::Stopped { confirmed } => {
@@ -217,11 +211,11 @@ impl Polling {
 impl fmt::Debug for Polling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Polling")
-            .field("allowed_updates", &self.allowed_updates)
-            .field("timeout", &self.timeout)
-            .field("limit", &self.limit)
-            .field("concurrency", &self.concurrency)
-            .field("max_attempts", &self.max_attempts)
+            .field("allowed_updates", &self.settings.allowed_updates)
+            .field("timeout", &self.settings.timeout)
+            .field("limit", &self.settings.limit)
+            .field("concurrency", &self.settings.concurrency)
+            .field("max_attempts", &self.settings.max_attempts)
             .finish_non_exhaustive()
     }
 }

@@ -6,8 +6,9 @@ use ::redis::aio::ConnectionLike;
 
 use super::{
     connection::{Connection, Error, Script},
-    micros, millis,
+    values::{micros, millis},
 };
+use crate::client::rate_limit::{LimitScope, SharedLimits, SharedLimitsError};
 
 static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("limits.lua")));
 static PAUSE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("pause.lua")));
@@ -53,8 +54,7 @@ impl RedisLimits {
         self
     }
 
-    /// Takes a call down in all of these scopes, or in none. How long each has no room.
-    pub(crate) async fn take(&self, scopes: &[Scope]) -> Result<Vec<Duration>, Error> {
+    async fn take_down(&self, scopes: &[LimitScope]) -> Result<Vec<Duration>, Error> {
         let keys = scopes
             .iter()
             .flat_map(|scope| self.keys(scope.chat.as_deref()));
@@ -73,8 +73,7 @@ impl RedisLimits {
         Ok(rests.into_iter().map(Duration::from_micros).collect())
     }
 
-    /// Shuts a scope for some time.
-    pub(crate) async fn pause(&self, chat: Option<&str>, time: Duration) -> Result<(), Error> {
+    async fn shut(&self, chat: Option<&str>, time: Duration) -> Result<(), Error> {
         let [_, pause] = self.keys(chat);
         let time = millis(time.min(LONGEST)).max(1);
         self.connection.run(PAUSE.call(vec![pause]).arg(time)).await
@@ -93,17 +92,22 @@ impl RedisLimits {
     }
 }
 
+impl SharedLimits for RedisLimits {
+    async fn take(&self, scopes: &[LimitScope]) -> Result<Vec<Duration>, SharedLimitsError> {
+        let taken = self.take_down(scopes).await;
+        taken.map_err(SharedLimitsError::new)
+    }
+
+    async fn pause(&self, chat: Option<&str>, time: Duration) -> Result<(), SharedLimitsError> {
+        let shut = self.shut(chat, time).await;
+        shut.map_err(SharedLimitsError::new)
+    }
+}
+
 impl fmt::Debug for RedisLimits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisLimits")
             .field("prefix", &self.prefix)
             .finish_non_exhaustive()
     }
-}
-
-/// What has limits of its own: a chat, or all calls together.
-pub(crate) struct Scope {
-    pub(crate) chat: Option<Box<str>>,
-    /// So many calls in any span of such a length.
-    pub(crate) rates: Vec<(usize, Duration)>,
 }

@@ -20,7 +20,7 @@ use tokio::{
 
 use super::{
     connection::{Call, Connection, Error, Script},
-    micros, number,
+    values::{micros, number},
 };
 use crate::client::ErrorChain;
 use crate::{

@@ -69,34 +69,12 @@ mod limits;
 mod locks;
 pub mod queue;
 mod store;
+mod values;
 
-use std::{str::FromStr, time::Duration};
-
-use self::connection::Error;
 #[doc(inline)]
 pub use self::queue::{QueueError, UpdateQueue};
-pub(crate) use self::{connection::Error as LimitsError, limits::Scope};
 pub use self::{
     limits::RedisLimits,
     locks::{RedisLocks, RedisTurn},
     store::RedisStore,
 };
-
-/// How long Telegram tries to deliver an update at most.
-const LIFE: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// The shortest lease that can still be renewed in time.
-const MIN_LEASE: Duration = Duration::from_millis(100);
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
-}
-
-fn number<T: FromStr>(digits: &[u8]) -> Result<T, Error> {
-    let digits = std::str::from_utf8(digits).map_err(|_| Error::Unreadable)?;
-    digits.parse().map_err(|_| Error::Unreadable)
-}

@@ -6,9 +6,8 @@ use ::redis::{FromRedisValue, aio::ConnectionLike};
 use bytes::Bytes;
 
 use super::{
-    LIFE, MIN_LEASE,
     connection::{Call, Connection, Error, Script},
-    micros, millis, number,
+    values::{LIFE, MIN_LEASE, micros, millis, number},
 };
 use crate::{
     Reply,

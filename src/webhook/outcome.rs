@@ -9,31 +9,18 @@
 //! 4. **Failed for good**: a failure that says so ([`Failure::permanent`]), a reply that can never be
 //!    sent, or an error whose chain ends in a refusal of the Bot API that a repeat can't change.
 
-#[cfg(feature = "tokio")]
-use std::panic::AssertUnwindSafe;
-use std::{any::Any, error::Error, time::Duration};
+use std::{any::Any, error::Error, panic::AssertUnwindSafe, time::Duration};
 
-#[cfg(feature = "tokio")]
 use futures_util::FutureExt as _;
-use http::{HeaderMap, Response, StatusCode, header};
-#[cfg(feature = "tokio")]
-use http::{HeaderValue, Request};
-#[cfg(feature = "tokio")]
-use tower::ServiceExt as _;
-#[cfg(feature = "tokio")]
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use tower::{BoxError, ServiceExt as _};
 use tower_service::Service;
 
-#[cfg(feature = "tokio")]
-use super::RawUpdate;
-use super::{Failure, Rejection, ReplyBody};
-#[cfg(feature = "tokio")]
-use crate::client::ErrorChain;
+use super::{Failure, RawUpdate, Rejection, ReplyBody};
 use crate::{
     Reply, ReplyError,
-    client::{self, ErrorKind, causes},
+    client::{self, ErrorChain, ErrorKind, causes},
 };
-
-type BoxError = Box<dyn Error + Send + Sync>;
 
 /// In the extensions of a request whose caller counts attempts by itself and waits as long as it takes,
 /// as a queue's worker does. The layers that do so for Telegram's deliveries step aside.
@@ -111,7 +98,6 @@ impl Outcome {
 }
 
 /// Hands an update to a service once. A panic is a failure.
-#[cfg(feature = "tokio")]
 pub(crate) async fn handle_once<S>(service: S, request: Request<RawUpdate>) -> Outcome
 where
     S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
@@ -193,14 +179,12 @@ fn is_overloaded(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// An attempt failed, and there will be another.
-#[cfg(feature = "tokio")]
 pub(crate) fn log_failure(update_id: i64, attempt: u32, failure: &Failure) {
     let error = ErrorChain(failure);
     tracing::warn!(%error, update_id, attempt, "attempt failed");
 }
 
 /// There will be no other attempt.
-#[cfg(feature = "tokio")]
 pub(crate) fn log_abandoned(update_id: i64, attempts: u32, failure: &Failure) {
     let error = ErrorChain(failure);
     tracing::error!(%error, update_id, attempts, "update abandoned");
@@ -213,7 +197,6 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Asks for a pause, in whole seconds and at least one.
-#[cfg(feature = "tokio")]
 pub(crate) fn set_retry_after<B>(response: &mut Response<B>, after: Duration) {
     let seconds = HeaderValue::from(after.as_secs().max(1));
     response.headers_mut().insert(header::RETRY_AFTER, seconds);

@@ -327,7 +327,7 @@ fn runtime() -> Runtime {
 #[test]
 fn f10_one_client_works_in_two_runtimes() {
     let quick = Rate::new(1, Duration::from_millis(20));
-    let limits = RateLimitLayer::new().per_chat(quick).overall(None);
+    let limits = RateLimitLayer::new().per_chat(quick).without_overall();
     let clients = [client(bot_api(echo())), with_limits(limits, echo())];
     for client in &clients {
         runtime().block_on(works(client, 20));

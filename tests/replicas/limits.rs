@@ -35,9 +35,9 @@ const TOO_MANY: &str = r#"{"ok":false,"error_code":429,"description":"Too Many R
 
 fn no_limits() -> RateLimitLayer {
     RateLimitLayer::new()
-        .overall(None)
-        .per_chat(None)
-        .per_group(None)
+        .without_overall()
+        .without_per_chat()
+        .without_per_group()
 }
 
 /// A client of one replica, whose every call Telegram answers so.

@@ -16,8 +16,7 @@ use crate::{
     body::collect::{Limits, ReadBody, ReadError},
     client::Error,
 };
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+use tower::BoxError;
 
 /// What layers see a download as; the Bot API has no such method.
 pub(super) const METHOD: &str = "download";

@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    error, fmt,
+    fmt,
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -14,6 +14,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body;
 use pin_project_lite::pin_project;
+use tower::BoxError;
 use tower_service::Service;
 
 use super::{
@@ -42,7 +43,6 @@ const MAX_ANSWER: usize = 32 << 20;
 /// How long a connection may stand still, unless told otherwise.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
-type BoxError = Box<dyn error::Error + Send + Sync>;
 type Opening = Pin<Box<dyn Future<Output = Result<(HeaderValue, Pieces), OpenError>> + Send>>;
 type OpeningFile = Pin<Box<dyn Future<Output = Result<Download, Error>> + Send>>;
 

@@ -78,7 +78,6 @@ impl Chat {
     }
 
     /// What it is called where it is kept outside.
-    #[cfg(feature = "redis")]
     pub(super) fn to_key(&self) -> Box<str> {
         match self {
             Self::Id(id) => id.to_string().into(),

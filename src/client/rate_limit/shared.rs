@@ -1,8 +1,9 @@
 //! What was sent when, for all replicas of a bot.
 
 use std::{
+    fmt,
     future::Future,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -11,29 +12,32 @@ use tokio::time::Instant;
 use super::{
     memory::Memory,
     policy::{Chat, Limits},
+    shared_limits::{ErasedLimits, LimitScope, SharedLimits, SharedLimitsError},
     store::Store,
 };
 use crate::client::ErrorChain;
-use crate::redis::{LimitsError, RedisLimits, Scope};
 
 /// How long it isn't asked again after it has failed.
 const PAUSE: Duration = Duration::from_secs(3);
 
-/// Asks Redis, and goes by what this replica knows while Redis fails.
-#[derive(Debug)]
+/// Asks what replicas share, and goes by what this replica knows while that fails.
 pub(super) struct Shared {
     limits: Limits,
-    redis: RedisLimits,
-    /// What was sent from here, and what Redis has said.
+    others: Arc<dyn ErasedLimits>,
+    /// What was sent from here, and what was said of the others.
     here: Memory,
     down_until: Mutex<Option<Instant>>,
 }
 
 impl Shared {
-    pub(super) fn new(limits: Limits, redis: RedisLimits) -> Self {
+    pub(super) fn new(limits: Limits, others: impl SharedLimits) -> Self {
+        Self::with(limits, Arc::new(others))
+    }
+
+    fn with(limits: Limits, others: Arc<dyn ErasedLimits>) -> Self {
         Self {
             limits,
-            redis,
+            others,
             here: Memory::new(limits),
             down_until: Mutex::default(),
         }
@@ -41,7 +45,7 @@ impl Shared {
 
     /// The same with other limits, and nothing sent yet from here.
     pub(super) fn with_limits(&self, limits: Limits) -> Self {
-        Self::new(limits, self.redis.clone())
+        Self::with(limits, Arc::clone(&self.others))
     }
 
     async fn is_shut(&self, chat: Option<&Chat>) -> bool {
@@ -49,18 +53,18 @@ impl Shared {
         all.is_some() || (chat.is_some() && self.here.shut_for(chat).await.is_some())
     }
 
-    fn scope(&self, chat: Option<&Chat>) -> Scope {
+    fn scope(&self, chat: Option<&Chat>) -> LimitScope {
         let rates = self.limits.of(chat);
-        Scope {
-            chat: chat.map(Chat::to_key),
-            rates: rates.map(|rate| (rate.count(), rate.span())).collect(),
-        }
+        LimitScope::new(
+            chat.map(Chat::to_key),
+            rates.map(|rate| (rate.count(), rate.span())).collect(),
+        )
     }
 
     /// What Redis says, if it does.
     async fn asked<T>(
         &self,
-        asking: impl Future<Output = Result<T, LimitsError>> + Send,
+        asking: impl Future<Output = Result<T, SharedLimitsError>> + Send,
     ) -> Option<T> {
         let is_down = |until: Instant| until > Instant::now();
         if self.down_until().is_some_and(is_down) {
@@ -99,7 +103,7 @@ impl Store for Shared {
             Some(_) => vec![None, chat],
         };
         let asked: Vec<_> = scopes.iter().map(|scope| self.scope(*scope)).collect();
-        if let Some(rests) = self.asked(self.redis.take(&asked)).await
+        if let Some(rests) = self.asked(self.others.take_boxed(&asked)).await
             && rests.iter().any(|rest| !rest.is_zero())
         {
             for (scope, rest) in scopes.into_iter().zip(rests) {
@@ -114,6 +118,15 @@ impl Store for Shared {
     async fn pause(&self, scope: Option<&Chat>, time: Duration) {
         self.here.pause(scope, time).await;
         let chat = scope.map(Chat::to_key);
-        self.asked(self.redis.pause(chat.as_deref(), time)).await;
+        self.asked(self.others.pause_boxed(chat.as_deref(), time))
+            .await;
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }

@@ -1,16 +1,17 @@
 use std::{
     convert::Infallible,
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
 use http::StatusCode;
-use tokio::time::Instant;
-use tower::{Layer as _, service_fn, util::BoxCloneSyncService};
+use tokio::time::{Instant, sleep};
+use tower::{Layer as _, Service as _, ServiceExt as _, service_fn, util::BoxCloneSyncService};
 use tower_test::mock::{self, Handle, Mock};
 
-use super::*;
+use super::{backend::Backend, layer::RateLimitLayer, policy::Rate, service::RateLimit};
 use crate::{
+    client::{ApiRequest, ApiResponse, Error},
     methods::{EditMessageText, GetMe, SendMessage},
     types::ChatId,
 };
@@ -92,7 +93,7 @@ fn to_chat(chat: impl Into<ChatId>) -> ApiRequest {
 }
 
 fn no_overall_limit() -> RateLimitLayer {
-    RateLimitLayer::new().overall(None)
+    RateLimitLayer::new().without_overall()
 }
 
 /// In no span of this length were there more.
@@ -156,9 +157,9 @@ async fn f7_a_name_is_one_chat_however_it_is_written() {
 #[tokio::test(start_paused = true)]
 async fn f7_each_limit_can_be_set_and_switched_off() {
     let off = RateLimitLayer::new()
-        .overall(None)
-        .per_chat(None)
-        .per_group(None);
+        .without_overall()
+        .without_per_chat()
+        .without_per_group();
     let made = play(&off, (0..500).map(|_| -1), SECOND).await;
     assert_eq!(made.moments(None), [Duration::ZERO; 500]);
 
@@ -167,12 +168,12 @@ async fn f7_each_limit_can_be_set_and_switched_off() {
 
     let layer = no_overall_limit()
         .per_chat(Rate::per_minute(3))
-        .per_group(None);
+        .without_per_group();
     let made = play(&layer, (0..100).map(|_| -1), MINUTE).await;
     assert_eq!(made.moments(None), [Duration::ZERO; 3]);
 
     let layer = no_overall_limit()
-        .per_chat(None)
+        .without_per_chat()
         .per_group(Rate::per_second(2));
     let made = play(&layer, (0..100).map(|_| -1), 10 * SECOND).await;
     assert_eq!(made.moments(None).len(), 20);
@@ -233,7 +234,7 @@ async fn f7_a_chat_that_is_far_behind_holds_up_no_other() {
 #[tokio::test(start_paused = true)]
 async fn f7_chats_take_turns_where_there_is_not_room_for_all() {
     let layer = RateLimitLayer::new()
-        .per_chat(None)
+        .without_per_chat()
         .overall(Rate::per_second(1));
     let chats = (0..1000).map(|_| 1).chain([2, 3, 4]);
     let made = play(&layer, chats, 8 * SECOND).await;
@@ -251,7 +252,7 @@ async fn f7_a_call_that_is_dropped_while_it_waits_has_used_up_nothing() {
     let second = Rate::per_second(1);
     for layer in [
         RateLimitLayer::new(),
-        RateLimitLayer::new().per_chat(None).overall(second),
+        RateLimitLayer::new().without_per_chat().overall(second),
     ] {
         let recorder = Recorder::new();
         let service = recorder.under(&layer);
@@ -263,7 +264,7 @@ async fn f7_a_call_that_is_dropped_while_it_waits_has_used_up_nothing() {
         calls[1..9].iter().for_each(tokio::task::JoinHandle::abort);
         sleep(MINUTE).await;
         assert_eq!(recorder.moments(None), [Duration::ZERO, SECOND]);
-        assert_eq!(layer.limiter.chats.len(), 0);
+        assert_eq!(layer.queued_chats(), 0);
     }
 }
 
@@ -370,7 +371,7 @@ async fn f7_a_pause_holds_for_a_call_that_was_waiting_before() {
 /// It had its second, and stood in the queue of all.
 #[tokio::test(start_paused = true)]
 async fn f7_a_pause_holds_for_a_call_that_is_the_next_of_all() {
-    let limits = RateLimitLayer::new().per_chat(None);
+    let limits = RateLimitLayer::new().without_per_chat();
     let (service, mut calls) = mocked(&limits.overall(Rate::per_second(1)));
     let began = Instant::now();
     for chat in [1, 1, 2] {
@@ -406,8 +407,7 @@ async fn chats_that_are_still_are_given_back() {
     let layer = no_overall_limit();
     let recorder = Recorder::new();
     let service = recorder.under(&layer);
-    #[cfg_attr(not(feature = "redis"), allow(irrefutable_let_patterns))]
-    let Log::Memory(store) = &layer.limiter.store else {
+    let Backend::Memory(store) = layer.backend() else {
         panic!("nothing is shared");
     };
     for round in 0..5 {
@@ -415,7 +415,7 @@ async fn chats_that_are_still_are_given_back() {
             let call = to_chat(-1 - chat - round * 20_000);
             service.clone().oneshot(call).await.unwrap();
         }
-        assert_eq!(layer.limiter.chats.len(), 0);
+        assert_eq!(layer.queued_chats(), 0);
         sleep(MINUTE).await;
     }
     assert_eq!(recorder.made().len(), 100_000);

@@ -12,10 +12,10 @@ use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::{self, Connected, HttpConnector};
+use tower::BoxError;
 use tower::ServiceExt as _;
 use tower_service::Service;
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Stream = <HttpsConnector<HttpConnector> as Service<Uri>>::Response;
 
 /// Makes connections, encrypted or not. hyper clones it for each call, whether it connects or not,

@@ -3,12 +3,12 @@
 use bytes::Bytes;
 
 use super::{
-    Key, QueueError, UpdateQueue,
     chat_key::{lane, partition},
-    text,
+    error::QueueError,
+    update_queue::{QueueKey, UpdateQueue, text},
 };
 use crate::{
-    redis::number,
+    redis::values::number,
     webhook::{BotId, RawUpdate},
 };
 
@@ -57,7 +57,7 @@ impl UpdateQueue {
         count: usize,
     ) -> Result<Vec<DeadLetter>, QueueError> {
         let from = after.map_or_else(|| "-".into(), next_id);
-        let call = self.call("letters", [Key::Dead]).arg(from).arg(count);
+        let call = self.call("letters", [QueueKey::Dead]).arg(from).arg(count);
         let answer: Vec<Vec<Bytes>> = self.connection.run(call).await?;
         answer.iter().map(|letter| read(letter)).collect()
     }
@@ -70,8 +70,8 @@ impl UpdateQueue {
     /// When the queue is full, or Redis can't be asked.
     pub async fn requeue(&self, letter: &DeadLetter) -> Result<bool, QueueError> {
         let lane = lane(letter.bot, &letter.update);
-        let stream = Key::Stream(partition(&lane, self.partitions));
-        let call = self.call("requeue", [Key::Dead, stream]);
+        let stream = QueueKey::Stream(partition(&lane, self.partitions));
+        let call = self.call("requeue", [QueueKey::Dead, stream]);
         let answer = self
             .ask(call.arg(&*letter.id).arg(self.max_length()))
             .await?;
@@ -89,7 +89,7 @@ impl UpdateQueue {
     ///
     /// When Redis can't be asked.
     pub async fn discard(&self, letter: &DeadLetter) -> Result<bool, QueueError> {
-        let call = self.call("discard", [Key::Dead]).arg(&*letter.id);
+        let call = self.call("discard", [QueueKey::Dead]).arg(&*letter.id);
         let answer = self.ask(call).await?;
         Ok(answer.first().is_some_and(|what| &**what == b"discarded"))
     }

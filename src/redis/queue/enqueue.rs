@@ -13,12 +13,13 @@ use serde_core::de::IgnoredAny;
 use tower_service::Service;
 
 use super::{
-    Key, QueueError, UpdateQueue,
     chat_key::{lane, partition},
+    error::QueueError,
+    update_queue::{QueueKey, UpdateQueue},
 };
 use crate::client::ErrorChain;
 use crate::{
-    redis::{LIFE, millis},
+    redis::values::{LIFE, millis},
     webhook::{
         BotId, RawUpdate, Rejection, ReplyBody, outcome::set_retry_after,
         rejection::empty_response, retry_after::retry_after,
@@ -47,10 +48,10 @@ impl UpdateQueue {
     /// queue nevertheless, as an answer can get lost; and can be put there again.
     pub async fn enqueue(&self, bot: BotId, update: &RawUpdate) -> Result<Enqueued, QueueError> {
         let lane = lane(bot, update);
-        let stream = Key::Stream(partition(&lane, self.partitions));
+        let stream = QueueKey::Stream(partition(&lane, self.partitions));
         let seen = format!("{bot}:{}", update.update_id());
         let call = self
-            .call("enqueue", [stream, Key::Seen(&seen)])
+            .call("enqueue", [stream, QueueKey::Seen(&seen)])
             .arg(self.max_length())
             .arg(millis(LIFE))
             .arg(bot.0)

@@ -9,7 +9,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{Enqueue, UpdateQueue};
+use super::{enqueue::Enqueue, update_queue::UpdateQueue};
 use crate::webhook::{Admission, ReplyBody, Webhook, WebhookFuture};
 
 impl<U> Webhook<U> {

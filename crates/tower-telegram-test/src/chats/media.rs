@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     answer::Answer,
-    schema::{self, FileArgument},
+    schema::{self, files::FileArgument},
 };
 
 const WRONG_FILE: &str = "wrong file identifier/HTTP URL specified";

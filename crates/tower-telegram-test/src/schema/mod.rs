@@ -1,12 +1,10 @@
 //! The Bot API's schema: methods, their parameters and the types.
 
-mod files;
+pub(super) mod files;
 mod make;
 mod read;
 
 use std::{collections::HashMap, sync::LazyLock};
-
-pub(super) use self::files::FileArgument;
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema::parse(include_str!("schema.txt")));
 

@@ -5,15 +5,16 @@ use std::{future::Future, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{Request, Response};
 use tokio::time::sleep;
+use tower::BoxError;
 use tower_service::Service;
 
-use super::{BoxError, Worker};
+use super::settings::WorkerSettings;
 use crate::{
     Reply,
     client::ErrorChain,
     redis::{
-        number,
-        queue::{Key, QueueError},
+        queue::{error::QueueError, update_queue::QueueKey},
+        values::number,
     },
     webhook::{
         BotId, Failure, RawUpdate, ReplyBody,
@@ -53,7 +54,7 @@ pub(super) enum Disposition {
 
 /// What all attempts share.
 pub(super) struct Shared<S> {
-    pub(super) worker: Worker,
+    pub(super) worker: WorkerSettings,
     pub(super) service: S,
 }
 
@@ -120,7 +121,7 @@ where
     /// Counts the attempt before it is made, so that an update that kills its worker is given up too.
     async fn begin(&self, place: &Place) -> Result<Result<Begun, Disposition>, QueueError> {
         let queue = &self.worker.queue;
-        let keys = [Key::Stream(place.partition), Key::Attempts];
+        let keys = [QueueKey::Stream(place.partition), QueueKey::Attempts];
         let call = queue.call("begin", keys).arg(place.partition);
         let answer = queue.ask(call.arg(place.fence).arg(&*place.id)).await?;
         match &answer[..] {
@@ -159,7 +160,7 @@ where
     async fn finish(&self, place: &Place) -> Disposition {
         self.settle(async || {
             let queue = &self.worker.queue;
-            let keys = [Key::Stream(place.partition), Key::Attempts];
+            let keys = [QueueKey::Stream(place.partition), QueueKey::Attempts];
             let call = queue.call("finish", keys).arg(place.partition);
             queue.ask(call.arg(place.fence).arg(&*place.id)).await
         })
@@ -176,7 +177,11 @@ where
         );
         self.settle(async || {
             let queue = &self.worker.queue;
-            let keys = [Key::Stream(place.partition), Key::Attempts, Key::Dead];
+            let keys = [
+                QueueKey::Stream(place.partition),
+                QueueKey::Attempts,
+                QueueKey::Dead,
+            ];
             let call = queue.call("bury", keys).arg(place.partition);
             let call = call.arg(place.fence).arg(&*place.id).arg(attempts);
             queue
@@ -189,7 +194,9 @@ where
     /// The attempt doesn't count.
     async fn forget(&self, place: &Place, after: Duration) -> Disposition {
         let queue = &self.worker.queue;
-        let call = queue.call("forget", [Key::Attempts]).arg(place.partition);
+        let call = queue
+            .call("forget", [QueueKey::Attempts])
+            .arg(place.partition);
         let call = call.arg(place.fence).arg(&*place.id);
         if let Err(error) = queue.ask(call).await {
             log(&error, "it isn't noted that an update wasn't tried");

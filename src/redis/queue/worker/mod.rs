@@ -3,6 +3,7 @@
 mod attempt;
 mod partition;
 mod run;
+mod settings;
 
 use std::{
     convert::Infallible,
@@ -14,29 +15,29 @@ use std::{
 };
 
 use http::{Request, Response};
+use tower::BoxError;
 use tower_service::Service;
 
-use self::run::Run;
-use super::{QueueError, UpdateQueue};
+use self::{run::Run, settings::WorkerSettings};
+use super::{error::QueueError, update_queue::UpdateQueue};
 use crate::{
     Client,
     webhook::{BotId, RawUpdate, ReplyBody},
 };
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-type ClientOf = Arc<dyn Fn(BotId) -> Option<Client> + Send + Sync>;
-
 impl UpdateQueue {
     /// Takes updates out of the queue. Replies are sent through `client`, as no webhook waits for them.
     pub fn worker(&self, client: Client) -> Worker {
         Worker {
-            queue: self.clone(),
-            client,
-            client_of: None,
-            concurrency: 40,
-            max_attempts: 5,
-            poll_every: Duration::from_millis(50),
-            shutdown_timeout: Duration::from_secs(30),
+            settings: WorkerSettings {
+                queue: self.clone(),
+                client,
+                client_of: None,
+                concurrency: 40,
+                max_attempts: 5,
+                poll_every: Duration::from_millis(50),
+                shutdown_timeout: Duration::from_secs(30),
+            },
         }
     }
 }
@@ -48,13 +49,7 @@ impl UpdateQueue {
 #[derive(Clone)]
 #[must_use = "nothing is handled until it runs"]
 pub struct Worker {
-    queue: UpdateQueue,
-    client: Client,
-    client_of: Option<ClientOf>,
-    concurrency: usize,
-    max_attempts: u32,
-    poll_every: Duration,
-    shutdown_timeout: Duration,
+    settings: WorkerSettings,
 }
 
 impl Worker {
@@ -63,35 +58,35 @@ impl Worker {
         mut self,
         client: impl Fn(BotId) -> Option<Client> + Send + Sync + 'static,
     ) -> Self {
-        self.client_of = Some(Arc::new(client));
+        self.settings.client_of = Some(Arc::new(client));
         self
     }
 
     /// How many chats are served at the same time; 40 unless told otherwise, as with a webhook. 0
     /// counts as 1.
     pub fn concurrency(mut self, chats: usize) -> Self {
-        self.concurrency = chats.max(1);
+        self.settings.concurrency = chats.max(1);
         self
     }
 
     /// How often an update is handed to the handler before it is given up; 5 unless told otherwise.
     /// 0 counts as 1.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
-        self.max_attempts = attempts.max(1);
+        self.settings.max_attempts = attempts.max(1);
         self
     }
 
     /// How often an empty queue is looked at, by one round trip: every 50 ms unless told otherwise, at
     /// most every millisecond. An update that comes into an empty queue waits half of that on average.
     pub fn poll_every(mut self, pause: Duration) -> Self {
-        self.poll_every = pause.max(Duration::from_millis(1));
+        self.settings.poll_every = pause.max(Duration::from_millis(1));
         self
     }
 
     /// How long what runs is waited for on shutdown; 30 s unless told otherwise. What is cut off then
     /// is handled again by another worker.
     pub fn shutdown_timeout(mut self, limit: Duration) -> Self {
-        self.shutdown_timeout = limit;
+        self.settings.shutdown_timeout = limit;
         self
     }
 
@@ -132,26 +127,21 @@ impl Worker {
         S::Future: Send,
         F: Future<Output = ()>,
     {
-        let mut run = Run::new(self, service);
+        let mut run = Run::new(self.settings, service);
         run.until(pin!(shutdown)).await?;
         run.drain().await;
         Ok(())
-    }
-
-    fn client_for(&self, bot: BotId) -> Client {
-        let other = self.client_of.as_ref().and_then(|client| client(bot));
-        other.unwrap_or_else(|| self.client.clone())
     }
 }
 
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Worker")
-            .field("queue", &self.queue)
-            .field("concurrency", &self.concurrency)
-            .field("max_attempts", &self.max_attempts)
-            .field("poll_every", &self.poll_every)
-            .field("shutdown_timeout", &self.shutdown_timeout)
+            .field("queue", &self.settings.queue)
+            .field("concurrency", &self.settings.concurrency)
+            .field("max_attempts", &self.settings.max_attempts)
+            .field("poll_every", &self.settings.poll_every)
+            .field("shutdown_timeout", &self.settings.shutdown_timeout)
             .finish_non_exhaustive()
     }
 }

@@ -15,17 +15,21 @@ use tokio::{
     task::{Id, JoinError, JoinSet},
     time::{Instant, sleep, sleep_until},
 };
+use tower::BoxError;
 use tower_service::Service;
 
 use super::{
-    BoxError, Worker,
     attempt::{Disposition, Place, Shared, TROUBLE, log},
     partition::Partition,
+    settings::WorkerSettings,
 };
 use crate::{
     redis::{
-        micros, number,
-        queue::{Key, QueueError, text},
+        queue::{
+            error::QueueError,
+            update_queue::{QueueKey, text},
+        },
+        values::{micros, number},
     },
     webhook::{RawUpdate, ReplyBody},
 };
@@ -62,7 +66,7 @@ where
     S::Error: Into<BoxError>,
     S::Future: Send,
 {
-    pub(super) fn new(worker: Worker, service: S) -> Self {
+    pub(super) fn new(worker: WorkerSettings, service: S) -> Self {
         let now = Instant::now();
         let random = RandomState::new().hash_one(now);
         Self {
@@ -250,7 +254,7 @@ where
 
     async fn claim(&mut self, lease: Duration) -> Result<(), QueueError> {
         let queue = &self.shared.worker.queue;
-        let call = queue.call("tick", [Key::Workers]);
+        let call = queue.call("tick", [QueueKey::Workers]);
         let mut call = call
             .arg(&*self.name)
             .arg(micros(lease))
@@ -324,8 +328,8 @@ where
         let queue = &self.shared.worker.queue;
         let wanting = |(_, partition): &(&u16, &Partition)| partition.wants() > 0;
         let wanting: Vec<_> = self.partitions.iter().filter(wanting).collect();
-        let streams = wanting.iter().map(|&(&number, _)| Key::Stream(number));
-        let mut call = queue.call("fetch", std::iter::once(Key::Attempts).chain(streams));
+        let streams = wanting.iter().map(|&(&number, _)| QueueKey::Stream(number));
+        let mut call = queue.call("fetch", std::iter::once(QueueKey::Attempts).chain(streams));
         for (number, partition) in &wanting {
             call = call.arg(number).arg(partition.fence);
             call = call.arg(partition.cursor()).arg(partition.wants());

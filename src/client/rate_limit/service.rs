@@ -1,0 +1,88 @@
+//! The service.
+
+use std::{
+    error, fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use tower::ServiceExt as _;
+use tower_service::Service;
+
+use super::{backend::Backend, limiter::Limiter, policy::counts};
+use crate::client::{ApiRequest, ApiResponse, Error, into_error::IntoError};
+
+/// The service of [`RateLimitLayer`](super::RateLimitLayer).
+#[derive(Clone)]
+pub struct RateLimit<S> {
+    inner: IntoError<S>,
+    limiter: Arc<Limiter<Backend>>,
+}
+
+impl<S> RateLimit<S> {
+    pub(super) fn new(inner: S, limiter: Arc<Limiter<Backend>>) -> Self {
+        Self {
+            inner: IntoError { inner },
+            limiter,
+        }
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for RateLimit<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RateLimit")
+            .field("inner", &self.inner.inner)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S> Service<ApiRequest> for RateLimit<S>
+where
+    S: Service<ApiRequest, Response = ApiResponse> + Clone + Send + 'static,
+    S::Error: Into<Box<dyn error::Error + Send + Sync>>,
+    S::Future: Send,
+{
+    type Response = ApiResponse;
+    type Error = Error;
+    type Future = ResponseFuture;
+
+    /// The service below is asked when the call's time has come: a permit that it gave out now
+    /// would be kept from others all the while.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, call: ApiRequest) -> ResponseFuture {
+        let inner = self.inner.clone();
+        let future: Boxed = if counts(call.method()) {
+            let limiter = self.limiter.clone();
+            Box::pin(async move { limiter.call(inner, call).await })
+        } else {
+            Box::pin(inner.oneshot(call))
+        };
+        ResponseFuture { future }
+    }
+}
+
+type Boxed = Pin<Box<dyn Future<Output = Result<ApiResponse, Error>> + Send>>;
+
+/// The response future of [`RateLimit`].
+pub struct ResponseFuture {
+    future: Boxed,
+}
+
+impl fmt::Debug for ResponseFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+impl Future for ResponseFuture {
+    type Output = Result<ApiResponse, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.future.as_mut().poll(cx)
+    }
+}

@@ -1,0 +1,20 @@
+//! What a polling bot was told.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{Client, types::AllowedUpdates, webhook::RawUpdate};
+
+pub(super) type FailedHook = Arc<dyn Fn(&RawUpdate) + Send + Sync>;
+
+#[derive(Clone)]
+pub(super) struct PollingSettings {
+    pub(super) client: Client,
+    pub(super) allowed_updates: AllowedUpdates,
+    pub(super) timeout: Duration,
+    pub(super) limit: u8,
+    pub(super) concurrency: usize,
+    pub(super) max_attempts: u32,
+    pub(super) shutdown_timeout: Duration,
+    pub(super) delete_webhook: bool,
+    pub(super) on_failed: Option<FailedHook>,
+}

@@ -1,0 +1,188 @@
+//! The queue: its settings, its keys in Redis, and how its script is called.
+
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use ::redis::aio::ConnectionLike;
+use bytes::Bytes;
+
+use super::error::QueueError;
+use crate::redis::{
+    connection::{Call, Connection, Script},
+    values::{LIFE, MIN_LEASE, number},
+};
+
+static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("queue.lua")));
+
+/// A queue of updates on Redis Streams. Cheap to clone. See the [module](super).
+///
+/// Whoever shares a queue gives it the same options.
+#[derive(Clone)]
+pub struct UpdateQueue {
+    pub(super) connection: Connection,
+    prefix: Arc<str>,
+    pub(super) partitions: u16,
+    max_backlog: usize,
+    pub(super) max_dead_letters: usize,
+    pub(super) lease: Duration,
+}
+
+/// What a queue is made of in Redis.
+#[derive(Clone, Copy)]
+pub(super) enum QueueKey<'a> {
+    Partitions,
+    Workers,
+    Attempts,
+    Dead,
+    Stream(u16),
+    Seen(&'a str),
+}
+
+impl UpdateQueue {
+    /// Over a connection that reconnects by itself.
+    ///
+    /// All keys begin with `{`, the name and `:queue}`. Several bots may share a queue where they share
+    /// an endpoint, by [`SecretTokenLayer::bots`](crate::webhook::SecretTokenLayer::bots); others have
+    /// each a name of their own, as the numbers of their updates may be the same.
+    pub fn new<C>(connection: C, name: &str) -> Self
+    where
+        C: ConnectionLike + Clone + Send + Sync + 'static,
+    {
+        Self {
+            connection: Connection::new(connection, Duration::from_secs(2)),
+            prefix: format!("{{{name}:queue}}").into(),
+            partitions: 16,
+            max_backlog: 100_000,
+            max_dead_letters: 10_000,
+            lease: Duration::from_secs(10),
+        }
+    }
+
+    /// Over how many partitions chats are spread: 16 unless told otherwise, 1 to 1024. There can't be
+    /// more workers at work than that.
+    ///
+    /// The number stays what it was when the queue was first used: another one is an error, as a chat's
+    /// updates would be in two partitions at once. A queue that is empty can be given another by deleting
+    /// the key that ends in `:partitions`.
+    pub fn partitions(mut self, number: u16) -> Self {
+        self.partitions = number.clamp(1, 1024);
+        self
+    }
+
+    /// How many updates may wait, those included that are being handled; 100,000 unless told otherwise.
+    /// More are answered with 503. Each partition takes its share of it, so that a rush in one chat shuts
+    /// out only those that share its partition.
+    pub fn max_backlog(mut self, updates: usize) -> Self {
+        self.max_backlog = updates;
+        self
+    }
+
+    /// How many dead letters are kept, the latest; 10,000 unless told otherwise.
+    pub fn max_dead_letters(mut self, letters: usize) -> Self {
+        self.max_dead_letters = letters;
+        self
+    }
+
+    /// For how long a worker claims a partition: ten seconds unless told otherwise, at least 100
+    /// milliseconds. It is claimed anew in every quarter of that time, and at least every second.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease.clamp(MIN_LEASE, LIFE);
+        self
+    }
+
+    /// How long Redis may take for an answer; two seconds unless told otherwise. It should be well under
+    /// the lease.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.connection.timeout = limit;
+        self
+    }
+
+    /// What is in the queue, for readiness and metrics: one round trip.
+    ///
+    /// # Errors
+    ///
+    /// When Redis can't be asked.
+    pub async fn status(&self) -> Result<QueueStatus, QueueError> {
+        let keys = [QueueKey::Workers, QueueKey::Dead].into_iter();
+        let streams = (0..self.partitions).map(QueueKey::Stream);
+        let answer = self.ask(self.call("status", keys.chain(streams))).await?;
+        let [updates, dead_letters, workers] = &answer[..] else {
+            return Err(QueueError::unreadable());
+        };
+        Ok(QueueStatus {
+            updates: number(updates)?,
+            dead_letters: number(dead_letters)?,
+            workers: number(workers)?,
+        })
+    }
+
+    /// As much as a partition takes.
+    pub(super) fn max_length(&self) -> usize {
+        self.max_backlog.div_ceil(usize::from(self.partitions))
+    }
+
+    /// The braces have a cluster put all that belongs to one queue into one slot.
+    fn key(&self, key: QueueKey<'_>) -> Box<str> {
+        let prefix = &self.prefix;
+        match key {
+            QueueKey::Partitions => format!("{prefix}:partitions"),
+            QueueKey::Workers => format!("{prefix}:workers"),
+            QueueKey::Attempts => format!("{prefix}:attempts"),
+            QueueKey::Dead => format!("{prefix}:dead"),
+            QueueKey::Stream(number) => format!("{prefix}:updates:{number}"),
+            QueueKey::Seen(update) => format!("{prefix}:seen:{update}"),
+        }
+        .into()
+    }
+
+    pub(super) fn call<'a>(
+        &self,
+        operation: &str,
+        keys: impl IntoIterator<Item = QueueKey<'a>>,
+    ) -> Call {
+        let keys = std::iter::once(QueueKey::Partitions).chain(keys);
+        let call = SCRIPT.call(keys.map(|key| self.key(key)).collect());
+        call.arg(operation).arg(self.partitions)
+    }
+
+    pub(super) async fn ask(&self, call: Call) -> Result<Vec<Bytes>, QueueError> {
+        let answer: Vec<Bytes> = self.connection.run(call).await?;
+        match &answer[..] {
+            [what, there] if &**what == b"partitions" => {
+                Err(QueueError::partitions(text(there)?.into()))
+            }
+            _ => Ok(answer),
+        }
+    }
+}
+
+impl fmt::Debug for UpdateQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpdateQueue")
+            .field("prefix", &self.prefix)
+            .field("partitions", &self.partitions)
+            .field("max_backlog", &self.max_backlog)
+            .field("max_dead_letters", &self.max_dead_letters)
+            .field("lease", &self.lease)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is in a queue, by [`UpdateQueue::status`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueueStatus {
+    /// How many updates wait or are being handled.
+    pub updates: usize,
+    /// How many dead letters there are.
+    pub dead_letters: usize,
+    /// How many workers are alive.
+    pub workers: usize,
+}
+
+pub(super) fn text(bytes: &[u8]) -> Result<&str, QueueError> {
+    std::str::from_utf8(bytes).map_err(|_| QueueError::unreadable())
+}

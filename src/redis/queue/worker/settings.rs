@@ -1,0 +1,26 @@
+//! What a worker was told.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{Client, redis::queue::update_queue::UpdateQueue, webhook::BotId};
+
+/// The client of each bot, where several share a queue.
+pub(super) type ClientOf = Arc<dyn Fn(BotId) -> Option<Client> + Send + Sync>;
+
+#[derive(Clone)]
+pub(super) struct WorkerSettings {
+    pub(super) queue: UpdateQueue,
+    pub(super) client: Client,
+    pub(super) client_of: Option<ClientOf>,
+    pub(super) concurrency: usize,
+    pub(super) max_attempts: u32,
+    pub(super) poll_every: Duration,
+    pub(super) shutdown_timeout: Duration,
+}
+
+impl WorkerSettings {
+    pub(super) fn client_for(&self, bot: BotId) -> Client {
+        let other = self.client_of.as_ref().and_then(|client| client(bot));
+        other.unwrap_or_else(|| self.client.clone())
+    }
+}

@@ -1,0 +1,24 @@
+//! Times and numbers as scripts take and give them.
+
+use std::{str::FromStr, time::Duration};
+
+use super::connection::Error;
+
+/// How long Telegram tries to deliver an update at most.
+pub(super) const LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The shortest lease that can still be renewed in time.
+pub(super) const MIN_LEASE: Duration = Duration::from_millis(100);
+
+pub(super) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+pub(super) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+pub(super) fn number<T: FromStr>(digits: &[u8]) -> Result<T, Error> {
+    let digits = std::str::from_utf8(digits).map_err(|_| Error::Unreadable)?;
+    digits.parse().map_err(|_| Error::Unreadable)
+}
