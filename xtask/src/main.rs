@@ -14,7 +14,7 @@ mod schema;
 mod steps;
 mod type_names;
 
-use std::{env, path::Path, process::ExitCode};
+use std::{env, path::PathBuf, process::ExitCode};
 
 const USAGE: &str = "usage: cargo xtask <command>
   check [step]…        what must hold and takes minutes, each step with its seconds; or the named steps alone
@@ -27,8 +27,16 @@ const USAGE: &str = "usage: cargo xtask <command>
   names                lists the names that more than one type has
   names --check        fails where there are any";
 
+/// The repository's folder. Cargo says which when it runs this program: one that was built in another
+/// checkout, into the same target folder, would know the other's.
+fn root() -> PathBuf {
+    let package = env::var_os("CARGO_MANIFEST_DIR");
+    let package = package.map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    package.join("..")
+}
+
 fn main() -> ExitCode {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = root();
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments[..] {

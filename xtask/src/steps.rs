@@ -238,8 +238,7 @@ mod tests {
 
     #[test]
     fn the_readme_has_its_test_command() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        assert_eq!(readme(&root, "cargo test").unwrap(), "cargo test");
+        assert_eq!(readme(&crate::root(), "cargo test").unwrap(), "cargo test");
     }
 
     #[test]
