@@ -70,7 +70,6 @@ pub mod guide;
 pub mod polling;
 #[cfg(feature = "redis")]
 pub mod redis;
-#[cfg(feature = "tokio")]
 mod task;
 pub mod webhook;
 

@@ -1,10 +1,7 @@
 //! A method's arguments as the body of a message: JSON, or `multipart/form-data` where files go with
 //! it. The way in uses it for replies and the way out for calls.
 
-use std::{
-    collections::VecDeque,
-    hash::{BuildHasher as _, RandomState},
-};
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -12,6 +9,7 @@ use http::HeaderValue;
 use super::chunks::{Piece, Pieces};
 use crate::{
     json::{Reader, Result as Read, utf8},
+    task::random::random_u64,
     types::{ParseError, Upload, UploadError},
 };
 
@@ -158,7 +156,8 @@ impl Form {
 }
 
 /// A name inside quotes, escaped as browsers do it: Telegram's server undoes percent signs in
-/// names, and a name must not end its header.
+/// names, and a name must not end its header. The crate percent-encoding would escape all that isn't
+/// ASCII as well, which browsers don't.
 fn quote(name: &str, out: &mut String) {
     for c in name.chars() {
         match c {
@@ -176,11 +175,10 @@ fn quote(name: &str, out: &mut String) {
     }
 }
 
-/// 32 characters that nobody can foretell, so that no content can hold them but by a chance of 1
-/// in 2^128; at most 70 are allowed.
+/// 32 hexadecimal characters that can't be foreseen, so that no content holds them but by a chance of 1 in
+/// 2^128; at most 70 are allowed (RFC 2046, section 5.1.1).
 fn boundary() -> String {
-    let random = || RandomState::new().hash_one(0_u8);
-    format!("{:016x}{:016x}", random(), random())
+    format!("{:016x}{:016x}", random_u64(), random_u64())
 }
 
 #[cfg(test)]

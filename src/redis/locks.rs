@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    hash::{BuildHasher as _, RandomState},
     sync::{
         Arc, LazyLock,
         atomic::{AtomicU64, Ordering},
@@ -24,7 +23,7 @@ use super::{
 };
 use crate::client::ErrorChain;
 use crate::{
-    task::backoff::longer_at_random,
+    task::{backoff::longer_at_random, random::random_u64},
     webhook::sequence::{Lease, LeaseKeeper, LockError, LockGuard, SequenceLock},
 };
 
@@ -86,7 +85,7 @@ impl RedisLocks {
         C: ConnectionLike + Clone + Send + Sync + 'static,
     {
         let askers = Askers {
-            process: RandomState::new().hash_one(std::process::id()),
+            process: random_u64(),
             count: AtomicU64::new(0),
         };
         Self {

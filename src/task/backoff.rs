@@ -1,9 +1,8 @@
-//! Pauses that grow, and that no two programs make alike.
+//! Back-off with jitter: pauses that grow, and that no two programs make alike.
 
-use std::{
-    hash::{BuildHasher as _, RandomState},
-    time::Duration,
-};
+use std::time::Duration;
+
+use super::random::random_fraction;
 
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
@@ -34,9 +33,7 @@ impl Backoff {
 
 /// Longer by up to a quarter.
 pub(crate) fn longer_at_random(pause: Duration) -> Duration {
-    let random = RandomState::new().hash_one(0_u8) >> 48;
-    // At most 65535 / 65536 of a quarter.
-    pause + pause.mul_f64(f64::from(u32::try_from(random).unwrap_or(0)) / 65536.0 / 4.0)
+    pause + pause.mul_f64(random_fraction() / 4.0)
 }
 
 #[cfg(test)]

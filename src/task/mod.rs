@@ -1,9 +1,17 @@
-//! What waits, and what it waits for: deadlines, back-off, queues by key, panics as values.
+//! What waits, and what it waits for: deadlines, back-off, queues by key; random numbers, and a map that
+//! shrinks.
 
+#[cfg(feature = "tokio")]
 pub(crate) mod backoff;
+#[cfg(feature = "tokio")]
 mod deadline;
+#[cfg(feature = "tokio")]
 pub(crate) mod keyed_queue;
+pub(crate) mod random;
+#[cfg(feature = "tokio")]
 pub(crate) mod shrinking_map;
+#[cfg(feature = "tokio")]
 pub(crate) mod sync;
 
+#[cfg(feature = "tokio")]
 pub use self::deadline::Deadline;

@@ -3,7 +3,6 @@
 use std::{
     borrow::Cow,
     error, fmt,
-    fmt::Write as _,
     sync::{Arc, OnceLock},
 };
 
@@ -12,6 +11,8 @@ use http::{
     Uri,
     uri::{Authority, Parts, PathAndQuery, Scheme},
 };
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::client::{BotToken, Error};
 
@@ -111,7 +112,7 @@ impl Address {
 
     /// A file by the path that getFile gives.
     pub(super) fn file(&self, path: &str) -> Result<Uri, Error> {
-        self.uri("/file/bot", &percent_encode(path))
+        self.uri("/file/bot", &utf8_percent_encode(path, ESCAPED).to_string())
     }
 
     fn uri(&self, prefix: &str, name: &str) -> Result<Uri, Error> {
@@ -136,19 +137,13 @@ impl Address {
     }
 }
 
-/// What may stand in a path as it is, and its slashes, stay; the rest is escaped.
-fn percent_encode(path: &str) -> String {
-    let mut out = String::with_capacity(path.len());
-    for byte in path.bytes() {
-        match byte {
-            b'/' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
-            byte if byte.is_ascii_alphanumeric() => out.push(char::from(byte)),
-            // Writing to a String doesn't fail.
-            byte => drop(write!(out, "%{byte:02X}")),
-        }
-    }
-    out
-}
+/// All but what may stand in a path as it is (RFC 3986, section 2.3), and its slashes.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

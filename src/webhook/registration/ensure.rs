@@ -3,7 +3,6 @@
 use std::{
     error, fmt,
     future::{Future, IntoFuture},
-    hash::{BuildHasher as _, RandomState},
     pin::Pin,
     time::Duration,
 };
@@ -15,6 +14,7 @@ use crate::{
     Client, Method,
     client::Error,
     methods::{GetWebhookInfo, SetWebhook},
+    task::random::random_fraction,
     types::WebhookInfo,
 };
 
@@ -273,10 +273,8 @@ fn back_off(attempts: u32) -> Duration {
 
 /// Replicas that were turned away together come back one by one.
 fn spread(pause: Duration) -> Duration {
-    // Its keys differ from one to the next.
-    let random = RandomState::new().hash_one(0_u8) % 1024;
     let most = pause.min(LONGEST_SPREAD);
-    pause.saturating_add(most.mul_f64(f64::from(u16::try_from(random).unwrap_or(0)) / 1024.0))
+    pause.saturating_add(most.mul_f64(random_fraction()))
 }
 
 #[cfg(test)]

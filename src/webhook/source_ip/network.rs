@@ -6,6 +6,8 @@ use std::{
     str::FromStr,
 };
 
+use ipnet::{IpNet, Ipv4Net};
+
 /// A range of IP addresses, such as `149.154.160.0/20`.
 ///
 /// An IPv4 address that is mapped into IPv6 is an IPv4 address here. So no IPv6 network has it in it,
@@ -23,10 +25,7 @@ use std::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct IpNetwork {
-    first: IpAddr,
-    prefix: u8,
-}
+pub struct IpNetwork(IpNet);
 
 impl IpNetwork {
     /// Where Telegram sends its webhook requests from.
@@ -36,10 +35,7 @@ impl IpNetwork {
     ];
 
     const fn v4(first: Ipv4Addr, prefix: u8) -> Self {
-        Self {
-            first: IpAddr::V4(first),
-            prefix,
-        }
+        Self(IpNet::V4(Ipv4Net::new_assert(first, prefix)))
     }
 
     /// The addresses that share their first bits with this one.
@@ -49,58 +45,29 @@ impl IpNetwork {
     /// When an address of this kind hasn't as many bits, or has others set behind them: then one of
     /// the two is a slip.
     pub fn new(first: IpAddr, prefix: u8) -> Result<Self, InvalidIpNetwork> {
-        if prefix > width(first) {
-            return Err(InvalidIpNetwork::Prefix);
-        }
-        if after(prefix, bits(first)) != 0 {
+        let network = IpNet::new(first, prefix).map_err(|_| InvalidIpNetwork::Prefix)?;
+        if network.network() != first {
             return Err(InvalidIpNetwork::HostBits);
         }
         // The bits that mark an address as mapped are set, so they are part of the prefix.
-        let canonical = first.to_canonical();
-        Ok(Self {
-            first: canonical,
-            prefix: prefix - (width(first) - width(canonical)),
-        })
+        let (canonical, mapped) = match first.to_canonical() {
+            v4 @ IpAddr::V4(_) if first.is_ipv6() => (v4, 96),
+            same => (same, 0),
+        };
+        let network = IpNet::new(canonical, prefix.saturating_sub(mapped));
+        network.map(Self).map_err(|_| InvalidIpNetwork::Prefix)
     }
 
     /// Whether the address is one of them.
     pub fn contains(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        let differing = bits(self.first) ^ bits(address);
-        width(self.first) == width(address) && before(self.prefix, differing) == 0
+        self.0.contains(&address.to_canonical())
     }
-}
-
-fn width(address: IpAddr) -> u8 {
-    if address.is_ipv4() { 32 } else { 128 }
-}
-
-/// With the first bit of the address as the first of the number.
-fn bits(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(v4) => u128::from(v4.to_bits()) << 96,
-        IpAddr::V6(v6) => v6.to_bits(),
-    }
-}
-
-/// The first bits.
-fn before(prefix: u8, bits: u128) -> u128 {
-    bits.checked_shr(128 - u32::from(prefix)).unwrap_or(0)
-}
-
-/// All but the first bits.
-fn after(prefix: u8, bits: u128) -> u128 {
-    bits.checked_shl(prefix.into()).unwrap_or(0)
 }
 
 /// A single address.
 impl From<IpAddr> for IpNetwork {
     fn from(address: IpAddr) -> Self {
-        let first = address.to_canonical();
-        Self {
-            first,
-            prefix: width(first),
-        }
+        Self(address.to_canonical().into())
     }
 }
 
@@ -129,7 +96,7 @@ impl FromStr for IpNetwork {
 
 impl fmt::Display for IpNetwork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.first, self.prefix)
+        fmt::Display::fmt(&self.0, f)
     }
 }
 

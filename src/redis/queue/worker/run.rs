@@ -3,7 +3,6 @@
 use std::{
     collections::{HashMap, VecDeque},
     future::Future,
-    hash::{BuildHasher as _, RandomState},
     pin::{Pin, pin},
     sync::Arc,
     time::Duration,
@@ -31,6 +30,7 @@ use crate::{
         },
         values::{micros, number},
     },
+    task::random::random_u64,
     webhook::{RawUpdate, ReplyBody},
 };
 
@@ -68,7 +68,7 @@ where
 {
     pub(super) fn new(worker: WorkerSettings, service: S) -> Self {
         let now = Instant::now();
-        let random = RandomState::new().hash_one(now);
+        let random = random_u64();
         Self {
             shared: Arc::new(Shared { worker, service }),
             name: format!("{}-{random:016x}", std::process::id()).into(),
