@@ -7,6 +7,7 @@ pub(crate) mod backoff;
 mod deadline;
 #[cfg(feature = "tokio")]
 pub(crate) mod keyed_queue;
+mod poll;
 pub(crate) mod random;
 #[cfg(feature = "tokio")]
 pub(crate) mod shrinking_map;
@@ -15,3 +16,4 @@ pub(crate) mod sync;
 
 #[cfg(feature = "tokio")]
 pub use self::deadline::Deadline;
+pub(crate) use self::poll::polled_after_completion;

@@ -97,13 +97,13 @@ where
     fn call(&mut self, request: Request<RawUpdate>) -> Self::Future {
         let update = request.body();
         if self.allowed.contains(update.update_type()) {
-            return ResponseFuture::forward(self.inner.call(request));
+            return ResponseFuture::inner(self.inner.call(request));
         }
         tracing::debug!(
             update_id = update.update_id(),
             update_type = update.name(),
             "not wanted"
         );
-        ResponseFuture::answer(None)
+        ResponseFuture::early(None)
     }
 }

@@ -196,10 +196,8 @@ where
     fn call(&mut self, request: Request<RawUpdate>) -> Self::Future {
         let (head, raw) = request.into_parts();
         match raw.parse() {
-            Ok(update) => {
-                ResponseFuture::forward(self.inner.call(Request::from_parts(head, update)))
-            }
-            Err(error) => ResponseFuture::answer(self.layer.unreadable.decide(&raw, error)),
+            Ok(update) => ResponseFuture::inner(self.inner.call(Request::from_parts(head, update))),
+            Err(error) => ResponseFuture::early(self.layer.unreadable.decide(&raw, error)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The response future of the layers that either let a request on or answer it themselves.
+//! The response future of the layers that either pass a request on or respond themselves.
 
 use std::{
     future::Future,
@@ -10,6 +10,7 @@ use http::Response;
 use pin_project_lite::pin_project;
 
 use super::{Rejection, rejection::empty_response};
+use crate::task::polled_after_completion;
 
 pin_project! {
     /// The response future of the layers that decide by what they have in hand: the inner
@@ -25,24 +26,25 @@ pin_project! {
     #[project = StateProj]
     #[derive(Debug)]
     enum State<F> {
-        Forwarded { #[pin] future: F },
-        // Nothing means 200: done with, with no body.
-        Answered { why: Option<Rejection> },
+        Inner { #[pin] future: F },
+        // `None` means 200 with no body.
+        Early { why: Option<Rejection> },
+        Done,
     }
 }
 
 impl<F> ResponseFuture<F> {
     /// The inner service's answer.
-    pub(super) fn forward(future: F) -> Self {
+    pub(super) fn inner(future: F) -> Self {
         Self {
-            state: State::Forwarded { future },
+            state: State::Inner { future },
         }
     }
 
     /// The layer's own: turned away, or done with where there is nothing to complain of.
-    pub(super) fn answer(why: impl Into<Option<Rejection>>) -> Self {
+    pub(super) fn early(why: impl Into<Option<Rejection>>) -> Self {
         Self {
-            state: State::Answered { why: why.into() },
+            state: State::Early { why: why.into() },
         }
     }
 }
@@ -56,12 +58,16 @@ where
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            StateProj::Forwarded { future } => future.poll(cx),
-            StateProj::Answered { why } => Poll::Ready(Ok(match why.take() {
-                Some(why) => why.into_response(),
-                None => empty_response(),
-            })),
-        }
+        let mut state = self.project().state;
+        let why = match state.as_mut().project() {
+            StateProj::Inner { future } => return future.poll(cx),
+            StateProj::Early { why } => why.take(),
+            StateProj::Done => polled_after_completion(),
+        };
+        state.set(State::Done);
+        Poll::Ready(Ok(match why {
+            Some(why) => why.into_response(),
+            None => empty_response(),
+        }))
     }
 }

@@ -430,7 +430,8 @@ async fn f5_http_1_0_and_interim_answers_are_fine() {
 async fn f4_a_server_that_cant_be_connected_to_is_given_up() {
     let token = "7:secret".parse().expect("a token");
     let transport = HttpTransport::builder().connect_timeout(READ_TIMEOUT);
-    let client = Client::builder(&token).transport(transport.build());
+    let transport = transport.build().expect("a transport");
+    let client = Client::builder(&token).transport(transport);
     // Of the networks for documentation, which lead nowhere.
     let client = client.base_url("http://192.0.2.1").expect("a URL");
     let client = client.read_timeout(2 * READ_TIMEOUT).build();

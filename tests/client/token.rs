@@ -305,7 +305,13 @@ async fn a6_no_call_over_http2_shows_the_token() {
     let transport = HttpTransport::builder().root_certificate(server.pem.as_bytes());
     let transport = transport.expect("a certificate");
     shown.debug(&transport);
-    call_about(transport.build(), &server.url(), 12, &shown).await;
+    call_about(
+        transport.build().expect("a transport"),
+        &server.url(),
+        12,
+        &shown,
+    )
+    .await;
     // It isn't trusted.
     call_about(HttpTransport::new(), &server.url(), 1, &shown).await;
     shown.check(&log, &["h2::", "Headers", "UnknownIssuer"]);

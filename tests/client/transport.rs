@@ -29,7 +29,8 @@ fn client(url: &str, pem: &str) -> Client {
     let http = HttpTransport::builder()
         .root_certificate(pem.as_bytes())
         .expect("a certificate")
-        .build();
+        .build()
+        .expect("a transport");
     Client::from_service(BotApi::new(http, &token, url).expect("a URL"))
 }
 

@@ -34,6 +34,7 @@ use crate::{
         multipart::{self, OpenError},
     },
     client::{BotToken, Error},
+    task::polled_after_completion,
 };
 
 /// The most of an answer that is read, also after decompressing it. Telegram's longest is that of
@@ -355,7 +356,7 @@ where
             StateProj::Opening { opening, api } => {
                 let body = ready!(opening.as_mut().poll(cx)).map_err(Error::from_opening)?;
                 let Some((mut api, call)) = api.take() else {
-                    return Poll::Ready(Err(polled_again()));
+                    polled_after_completion();
                 };
                 let request = api.encode(&call, body)?;
                 api.send(request, &call)
@@ -370,7 +371,7 @@ where
                 is_file,
             } => {
                 let Some(timer) = stall else {
-                    return Poll::Ready(Err(polled_again()));
+                    polled_after_completion();
                 };
                 let Poll::Ready(response) = future.poll(cx) else {
                     ready!(timer.poll_stalled(sent.bytes(), cx));
@@ -403,7 +404,8 @@ where
                 return Poll::Ready(read.and_then(|body| finish(*status, *gzip, body)));
             }
             StateProj::Failed { error } => {
-                return Poll::Ready(Err(error.take().unwrap_or_else(polled_again)));
+                let error = error.take().unwrap_or_else(|| polled_after_completion());
+                return Poll::Ready(Err(error));
             }
         };
         state.set(next);
@@ -425,10 +427,6 @@ fn broken(error: impl Into<BoxError>, sent: &Sent) -> Error {
         Some(failure) => Error::upload(failure),
         None => Error::transport(error, sent.is_complete()),
     }
-}
-
-fn polled_again() -> Error {
-    Error::encode("the call was polled after it was done")
 }
 
 /// Half a response came, or far too much of one.

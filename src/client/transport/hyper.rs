@@ -20,6 +20,7 @@ use hyper_util::{
 use pin_project_lite::pin_project;
 use rustls::{
     ClientConfig, RootCertStore,
+    crypto::CryptoProvider,
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 #[cfg(feature = "platform-roots")]
@@ -49,7 +50,33 @@ pub struct HttpTransport {
 impl HttpTransport {
     /// With the usual settings. Makes no connection yet, and needs no runtime.
     pub fn new() -> Self {
-        Self::builder().build()
+        Self::over(trusting_bundled_roots(Vec::new()), CONNECT_TIMEOUT)
+    }
+
+    fn over(tls: ClientConfig, connect_timeout: Duration) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_keepalive(Some(KEEP_ALIVE));
+        tcp.set_connect_timeout(Some(connect_timeout));
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http();
+        let mut client = legacy::Client::builder(TokioExecutor::new());
+        client
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new());
+        #[cfg(feature = "http2")]
+        let connector = {
+            client.http2_keep_alive_interval(KEEP_ALIVE);
+            connector.enable_all_versions()
+        };
+        #[cfg(not(feature = "http2"))]
+        let connector = connector.enable_http1();
+        let connector = Connector::new(connector.wrap_connector(tcp));
+        Self {
+            client: Arc::new(client.build(connector)),
+        }
     }
 
     /// With settings of your own.
@@ -124,71 +151,59 @@ impl HttpTransportBuilder {
 
     /// Makes it. No connection is made yet.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// With `platform_roots`, when the operating system's can't be reached.
-    pub fn build(self) -> HttpTransport {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_keepalive(Some(KEEP_ALIVE));
-        tcp.set_connect_timeout(Some(self.connect_timeout));
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(self.tls())
-            .https_or_http();
-        let mut client = legacy::Client::builder(TokioExecutor::new());
-        client
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new());
-        #[cfg(feature = "http2")]
-        let connector = {
-            client.http2_keep_alive_interval(KEEP_ALIVE);
-            connector.enable_all_versions()
-        };
-        #[cfg(not(feature = "http2"))]
-        let connector = connector.enable_http1();
-        let connector = Connector::new(connector.wrap_connector(tcp));
-        HttpTransport {
-            client: Arc::new(client.build(connector)),
-        }
-    }
-
-    /// The provider is named, as picking the process's own panics where a program has two.
-    #[allow(clippy::expect_used)]
-    fn tls(self) -> ClientConfig {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .expect("ring has the ciphers of TLS 1.2 and 1.3");
-        match self.roots {
-            Roots::Bundled => {
-                let mut roots = RootCertStore {
-                    roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-                };
-                roots.add_parsable_certificates(self.more_roots);
-                config.with_root_certificates(roots).with_no_client_auth()
-            }
+    /// With `platform_roots`, when the operating system's certificates can't be read.
+    pub fn build(self) -> Result<HttpTransport, InvalidCertificate> {
+        let tls = match self.roots {
+            Roots::Bundled => trusting_bundled_roots(self.more_roots),
             #[cfg(feature = "platform-roots")]
-            Roots::Platform => {
-                let verifier = Verifier::new_with_extra_roots(self.more_roots, provider)
-                    .expect("the operating system's certificates can be reached");
-                config
-                    .dangerous()
-                    .with_custom_certificate_verifier(Arc::new(verifier))
-                    .with_no_client_auth()
-            }
-        }
+            Roots::Platform => trusting_platform_roots(self.more_roots)?,
+        };
+        Ok(HttpTransport::over(tls, self.connect_timeout))
     }
 }
 
-/// What can't be a certificate in PEM.
+type TlsBuilder = rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>;
+
+/// The provider is named, because picking the process's own panics where a program has two.
+#[allow(clippy::expect_used)]
+fn tls(provider: Arc<CryptoProvider>) -> TlsBuilder {
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring has the ciphers of TLS 1.2 and 1.3")
+}
+
+fn trusting_bundled_roots(more: Vec<CertificateDer<'static>>) -> ClientConfig {
+    let mut roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    roots.add_parsable_certificates(more);
+    let config = tls(Arc::new(rustls::crypto::ring::default_provider()));
+    config.with_root_certificates(roots).with_no_client_auth()
+}
+
+#[cfg(feature = "platform-roots")]
+fn trusting_platform_roots(
+    more: Vec<CertificateDer<'static>>,
+) -> Result<ClientConfig, InvalidCertificate> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = Verifier::new_with_extra_roots(more, Arc::clone(&provider))
+        .map_err(|_| InvalidCertificate)?;
+    Ok(tls(provider)
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth())
+}
+
+/// A root certificate that isn't one in PEM, or roots of the operating system that can't be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InvalidCertificate;
 
 impl fmt::Display for InvalidCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a root certificate is one in PEM")
+        f.write_str("a root certificate can't be read")
     }
 }
 

@@ -13,7 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::client::ApiBody;
+use crate::{client::ApiBody, task::polled_after_completion};
 
 /// Any [`reqwest::Client`] under [`BotApi`](super::BotApi), with its proxies, certificates and
 /// resolvers.
@@ -91,10 +91,7 @@ impl Future for ReqwestFuture {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let done = match &mut self.call {
             Ok(call) => ready!(Pin::new(call).poll(cx)),
-            Err(error) => match error.take() {
-                Some(error) => Err(error),
-                None => return Poll::Pending,
-            },
+            Err(error) => Err(error.take().unwrap_or_else(|| polled_after_completion())),
         };
         let response =
             done.map(|response| Response::from(response).map(|body| ReqwestBody { body }));

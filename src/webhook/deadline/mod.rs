@@ -84,6 +84,7 @@ use super::{
     retry_after::retry_after,
 };
 pub use crate::task::Deadline;
+use crate::task::polled_after_completion;
 use crate::{Client, types::UpdateType};
 
 /// Answers in time. See the [module](self).
@@ -223,7 +224,9 @@ impl<S: Service<Request<RawUpdate>>> Handling<S> {
             HandlingProj::Movable {
                 future: Some((future, _)),
             } => future.as_mut().poll(cx),
-            HandlingProj::Movable { future: None } | HandlingProj::Gone => Poll::Pending,
+            HandlingProj::Movable { future: None } | HandlingProj::Gone => {
+                polled_after_completion()
+            }
         }
     }
 }

@@ -18,7 +18,10 @@ use super::{
     running_update::{DeliveryState, RunningUpdate, has_reply, reject},
     store::DeliveryKey,
 };
-use crate::webhook::{Rejection, ReplyBody};
+use crate::{
+    task::polled_after_completion,
+    webhook::{Rejection, ReplyBody},
+};
 
 /// The response future of [`Deduplicate`](super::Deduplicate). The handler runs in that of the first
 /// request; dropped before it is done, the handler goes on, on a task of its own.
@@ -106,7 +109,7 @@ impl<E> Future for ResponseFuture<E> {
                 return Poll::Ready(done);
             }
             State::Rejected(answer) => Some(std::mem::take(answer)),
-            State::Done => panic!("polled after completion"),
+            State::Done => polled_after_completion(),
         };
         self.state = State::Done;
         // No response: the handler was cancelled by shutdown, or a store panicked.

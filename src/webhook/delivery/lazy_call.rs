@@ -13,6 +13,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::in_flight::Answer;
+use crate::task::polled_after_completion;
 use crate::webhook::{
     Failure, RawUpdate, ReplyBody,
     outcome::{error_response, failed_response},
@@ -73,7 +74,7 @@ where
             }
         }
         let LazyCallProj::Running { future } = self.project() else {
-            panic!("polled after completion");
+            polled_after_completion();
         };
         let answered = ready!(future.poll(cx));
         let response = answered.unwrap_or_else(|error| error_response(error.into()));

@@ -111,11 +111,11 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         if let Some(tokens) = &self.tokens {
             match tokens.admit(request.headers_mut()) {
-                Err(why) => return ResponseFuture::answer(why),
+                Err(why) => return ResponseFuture::early(why),
                 Ok(Some(bot)) => drop(request.extensions_mut().insert(bot)),
                 Ok(None) => {}
             }
         }
-        ResponseFuture::forward(self.inner.call(request))
+        ResponseFuture::inner(self.inner.call(request))
     }
 }

@@ -95,7 +95,10 @@ use self::{
 use super::{RawUpdate, Rejection, outcome::set_retry_after, retry_after::retry_after};
 use crate::client::ErrorChain;
 use crate::{
-    task::keyed_queue::{KeyedQueues, Place, Room},
+    task::{
+        keyed_queue::{KeyedQueues, Place, Room},
+        polled_after_completion,
+    },
     types::UpdateType,
 };
 
@@ -357,7 +360,7 @@ where
                 },
                 StateProj::Handling { future, .. } => Some(ready!(future.poll(cx))),
                 StateProj::Rejected => Some(Ok(overloaded())),
-                StateProj::Done => panic!("polled after completion"),
+                StateProj::Done => polled_after_completion(),
             };
             // The turn ends with the answer, whenever this future is dropped.
             if let Some(answer) = answer {

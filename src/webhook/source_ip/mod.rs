@@ -239,8 +239,8 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         match self.layer.admit(&request) {
-            Ok(()) => ResponseFuture::forward(self.inner.call(request)),
-            Err(why) => ResponseFuture::answer(why),
+            Ok(()) => ResponseFuture::inner(self.inner.call(request)),
+            Err(why) => ResponseFuture::early(why),
         }
     }
 }

@@ -67,7 +67,10 @@ use tower_service::Service;
 
 pub use self::raw_update::RawUpdate;
 use super::Rejection;
-use crate::body::collect::{Limits, ReadBody, ReadError};
+use crate::{
+    body::collect::{Limits, ReadBody, ReadError},
+    task::polled_after_completion,
+};
 
 /// Reads the request's body as an update. See the [module](self).
 #[derive(Clone, Copy, Debug)]
@@ -282,7 +285,7 @@ where
             let new = match state.as_mut().project() {
                 StateProj::Handling { future } => return future.poll(cx),
                 StateProj::Rejected { why } => {
-                    let why = why.take().unwrap_or(Rejection::Interrupted);
+                    let why = why.take().unwrap_or_else(|| polled_after_completion());
                     return Poll::Ready(Ok(why.into_response()));
                 }
                 StateProj::Reading { body, next } => {
@@ -290,12 +293,13 @@ where
                     let raw = body
                         .map_err(Rejection::from)
                         .and_then(|b| RawUpdate::from_bytes(b).map_err(Rejection::Malformed));
-                    match (raw, next.take()) {
-                        (Ok(raw), Some((head, mut inner))) => State::Handling {
+                    let (head, mut inner) =
+                        next.take().unwrap_or_else(|| polled_after_completion());
+                    match raw {
+                        Ok(raw) => State::Handling {
                             future: inner.call(Request::from_parts(head, raw)),
                         },
-                        (Ok(_), None) => State::Rejected { why: None },
-                        (Err(why), _) => State::Rejected { why: Some(why) },
+                        Err(why) => State::Rejected { why: Some(why) },
                     }
                 }
             };
