@@ -30,12 +30,17 @@ impl<T: FromJson> FromJson for Box<T> {
 
 impl<T: FromJson> FromJson for Vec<T> {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        let mut items = Self::new();
         let mut more = r.open_array()?;
+        let mut items = Self::new();
         while more {
-            items.push(T::from_json(r)?);
+            let item = T::from_json(r)?;
+            if items.is_empty() {
+                items.reserve_exact(r.list_length_hint());
+            }
+            items.push(item);
             more = r.next_element()?;
         }
+        r.set_list_length_hint(items.len());
         Ok(items)
     }
 }

@@ -5,6 +5,10 @@ use crate::json::error::{Fault, FaultKind, ParseError};
 /// How deep arrays and objects may be nested: the same as `serde_json`'s limit.
 pub const MAX_DEPTH: u8 = 128;
 
+/// The bounds of [`Reader::list_length_hint`]: what a `Vec` begins with, and a row of buttons.
+const MIN_LIST_CAPACITY: usize = 4;
+const MAX_LIST_CAPACITY: usize = 8;
+
 /// Reading can't go on. The reader keeps the reason, so that results stay small.
 #[derive(Debug)]
 pub struct Aborted;
@@ -19,6 +23,7 @@ pub struct Reader<'a> {
     pub(super) fault: Option<Fault>,
     /// Where escapes are resolved: one allocation for all strings that have some.
     pub(super) unescaped: String,
+    list_length_hint: usize,
 }
 
 /// A place to come back to.
@@ -36,7 +41,20 @@ impl<'a> Reader<'a> {
             depth: 0,
             fault: None,
             unescaped: String::new(),
+            list_length_hint: MIN_LIST_CAPACITY,
         }
+    }
+
+    /// How many elements to make room for in a list: as many as the last one had, since the rows of a
+    /// keyboard are mostly alike. Never more than a few, whatever the text says.
+    #[inline]
+    pub(crate) fn list_length_hint(&self) -> usize {
+        self.list_length_hint
+    }
+
+    #[inline]
+    pub(crate) fn set_list_length_hint(&mut self, length: usize) {
+        self.list_length_hint = length.clamp(MIN_LIST_CAPACITY, MAX_LIST_CAPACITY);
     }
 
     #[inline]
