@@ -30,15 +30,15 @@ impl<T: FromJson> FromJson for Box<T> {
 
 impl<T: FromJson> FromJson for Vec<T> {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        let mut more = r.open_array()?;
-        let mut items = Self::new();
-        while more {
-            let item = T::from_json(r)?;
-            if items.is_empty() {
-                items.reserve_exact(r.list_length_hint());
+        if !r.open_array()? {
+            return Ok(Self::new());
+        }
+        let mut items = Self::with_capacity(r.list_length_hint());
+        loop {
+            items.push(T::from_json(r)?);
+            if !r.next_element()? {
+                break;
             }
-            items.push(item);
-            more = r.next_element()?;
         }
         r.set_list_length_hint(items.len());
         Ok(items)

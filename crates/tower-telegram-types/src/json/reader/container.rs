@@ -17,7 +17,7 @@ pub trait FromJson: Sized {
 
 impl<'a> Reader<'a> {
     #[inline]
-    pub(super) fn enter(&mut self) -> Result<()> {
+    fn enter(&mut self) -> Result<()> {
         self.at += 1;
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -47,7 +47,7 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    pub(super) fn is_nonempty(&mut self, close: u8) -> bool {
+    fn is_nonempty(&mut self, close: u8) -> bool {
         let empty = self.peek() == Some(close);
         if empty {
             self.at += 1;
@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    pub(super) fn next_item(&mut self, close: u8) -> Result<bool> {
+    fn next_item(&mut self, close: u8) -> Result<bool> {
         // Mostly there is no white space before it.
         if self.byte() == Some(b',') {
             self.at += 1;
@@ -138,7 +138,7 @@ impl<'a> Reader<'a> {
 
     #[cold]
     #[inline(never)]
-    pub(super) fn checked_key(&mut self, quote: usize) -> Result<&[u8]> {
+    fn checked_key(&mut self, quote: usize) -> Result<&[u8]> {
         self.at = quote;
         match self.plain_string()? {
             Some((start, end)) => Ok(&self.text.as_bytes()[start..end]),
@@ -193,7 +193,7 @@ impl<'a> Reader<'a> {
 
     /// The innermost field is the one worth naming.
     #[cold]
-    pub(super) fn name_fault(&mut self, name: &'static str) -> Result<()> {
+    fn name_fault(&mut self, name: &'static str) -> Result<()> {
         if let Some(fault) = &mut self.fault
             && fault.field.is_empty()
         {
@@ -212,7 +212,7 @@ impl<'a> Reader<'a> {
     }
 
     #[cold]
-    pub(super) fn missing<T>(&mut self, name: &'static str) -> Result<T> {
+    fn missing<T>(&mut self, name: &'static str) -> Result<T> {
         let stop = self.mismatch("a field that is missing");
         if let Some(fault) = &mut self.fault {
             fault.field = name;

@@ -143,7 +143,7 @@ impl<'a> Reader<'a> {
     }
 
     #[cold]
-    pub(super) fn fail<T>(&mut self, kind: FaultKind, what: &'static str) -> Result<T> {
+    fn fail<T>(&mut self, kind: FaultKind, what: &'static str) -> Result<T> {
         self.fault = Some(Fault {
             kind,
             at: self.at,

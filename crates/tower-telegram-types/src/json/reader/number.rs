@@ -5,7 +5,7 @@ use super::cursor::{Reader, Result};
 impl<'a> Reader<'a> {
     /// Digits from here on; the caller has looked at the sign. `None` when they overflow.
     #[inline]
-    pub(super) fn digits(&mut self) -> Result<Option<u64>> {
+    fn digits(&mut self) -> Result<Option<u64>> {
         let digits = &self.text.as_bytes()[self.at..];
         let mut value = 0_u64;
         let mut length = 0;
@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
         Ok(&text[start..self.at])
     }
 
-    pub(super) fn digits1(&mut self) -> Result<()> {
+    fn digits1(&mut self) -> Result<()> {
         let start = self.at;
         while let Some(b'0'..=b'9') = self.byte() {
             self.at += 1;

@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
     }
 
     #[cold]
-    pub(super) fn invalid_string<T>(&mut self, at: usize) -> Result<T> {
+    fn invalid_string<T>(&mut self, at: usize) -> Result<T> {
         self.at = at;
         if at < self.text.len() {
             self.syntax("a control character in a string")

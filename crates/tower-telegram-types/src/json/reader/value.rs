@@ -58,7 +58,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn skip_string(&mut self) -> Result<()> {
+    fn skip_string(&mut self) -> Result<()> {
         if self.plain_string()?.is_none() {
             self.escaped_string()?;
         }
