@@ -34,6 +34,7 @@ mod admission {
 
 /// Rows B and C: what is read, and what is wanted.
 mod reading {
+    mod containers;
     pub(crate) mod envelope;
     pub(crate) mod gzip;
     mod kinds;

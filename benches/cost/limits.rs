@@ -8,7 +8,9 @@ use tower_telegram_benches::limit::Limit;
 pub(crate) const ALL: &[Limit] = &[
     Limit::new("head/64 KiB", 113.0, 0.0),
     Limit::new("parse/text", 7_800.0, 3.0),
-    Limit::new("parse/30 KB keyboard", 461_000.0, 177.0),
+    Limit::new("parse/30 KB keyboard", 527_000.0, 313.0),
+    Limit::new("read/text, Update::from_slice", 7_950.0, 3.0),
+    Limit::new("read/30 KB keyboard, Update::from_slice", 525_000.0, 313.0),
     // As much as was asked of it.
     Limit::new("delivery", 2_000.0, 6.0),
     Limit::new("request/wrong secret", 520.0, 0.0),

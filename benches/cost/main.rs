@@ -10,6 +10,7 @@
 mod key_paths;
 mod limits;
 mod paths;
+mod reading;
 
 use tower_telegram_benches::count::{self, BoxError, Cost};
 
@@ -35,7 +36,7 @@ fn main() -> Result<(), BoxError> {
 }
 
 fn all() -> impl Iterator<Item = &'static Path> {
-    paths::ALL.iter().chain(key_paths::ALL)
+    paths::ALL.iter().chain(key_paths::ALL).chain(reading::ALL)
 }
 
 /// Counts the paths that have a limit, with those that they're compared with.

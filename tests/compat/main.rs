@@ -6,6 +6,7 @@
 #![allow(dead_code)]
 
 mod foreign;
+mod formats;
 mod grpc;
 
 #[path = "../support"]

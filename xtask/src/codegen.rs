@@ -64,6 +64,8 @@ fn generate(root: &Path) -> Result<Files, String> {
     for file in &type_files {
         add(TYPES, file, emit_types::file(&model, file))?;
     }
+    add(TYPES, "update_type", emit_types::update_type(&model))?;
+    let type_files = type_files.into_iter().chain(["update_type"]);
     add(TYPES, "mod", types_mod(&model, type_files))?;
     let method_files = model.method_files();
     for file in &method_files {
@@ -107,7 +109,7 @@ fn types_mod(model: &Model, files: impl IntoIterator<Item = &'static str>) -> St
 pub use crate::api::UploadReader;\n\n\
          /// What each file of this folder needs.\nmod prelude {{\n#![allow(unused_imports)]\npub(super) use serde_core::{{Serialize, Serializer, ser::SerializeMap}};\n\n\
          #[allow(clippy::wildcard_imports)]\npub(super) use super::*;\n\
-         pub(super) use crate::{{api::CollectUploads, json::{{FromJson, NO_FIELD, Reader, Result, deserialize_from_json, read_or_raw, string_enum}}}};\n#[cfg(feature = \"serde-all\")]\npub(super) use crate::json::first_that_fits;\n}}\n",
+         pub(super) use crate::{{api::CollectUploads, json::{{FromJson, NO_FIELD, Reader, Result, impl_deserialize, read_or_raw, string_enum}}}};\n#[cfg(feature = \"serde-all\")]\npub(super) use crate::json::first_that_fits;\n}}\n",
         modules(files.into_iter()),
         v = model.schema.bot_api,
     )
@@ -123,7 +125,7 @@ fn methods_mod(model: &Model, files: impl IntoIterator<Item = &'static str>) -> 
          {}\n\
          /// What each file of this folder needs.\nmod prelude {{\n#![allow(unused_imports)]\npub(super) use serde_core::{{Serialize, Serializer, ser::SerializeMap}};\n\n\
          #[allow(clippy::wildcard_imports)]\npub(super) use crate::types::*;\n\
-         pub(super) use crate::{{api::CollectUploads, json::{{FromJson, NO_FIELD, Reader, Result, deserialize_from_json}}, method::{{InlineMethod, Method}}, secret_token::SecretToken}};\n}}\n",
+         pub(super) use crate::{{api::CollectUploads, json::{{FromJson, NO_FIELD, Reader, Result, impl_deserialize}}, method::{{InlineMethod, Method}}, secret_token::SecretToken}};\npub(super) use std::time::Duration;\n}}\n",
         modules(files.into_iter()),
         v = model.schema.bot_api,
     )

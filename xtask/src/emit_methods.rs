@@ -82,10 +82,16 @@ fn emit(model: &Model, method: &Method, out: &mut String) {
         }
         out.push_str("uploads\n}\n\n");
     }
+    if let Some(wait) = model::server_wait(&method.name) {
+        let _ = writeln!(
+            out,
+            "fn server_wait(&self) -> Duration {{\nlet seconds = self.{wait}.unwrap_or_default();\nDuration::from_secs(seconds.try_into().unwrap_or_default())\n}}\n"
+        );
+    }
     if model::is_checked(&method.name) {
         let _ = writeln!(
             out,
-            "fn check(&self) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {{\nOk(Self::check(self)?)\n}}\n"
+            "fn validate(&self) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {{\nOk(self.check()?)\n}}\n"
         );
     }
     out.push_str("fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {\ncrate::json::from_str(result)\n}\n}\n\n");

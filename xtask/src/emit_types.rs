@@ -271,7 +271,7 @@ pub(crate) fn read_object(name: &str, members: &[Member<'_>], gate: &str, out: &
         }
         out.push_str("})\n}\n}\n\n");
     }
-    let _ = writeln!(out, "{gate}deserialize_from_json!({name});\n");
+    let _ = writeln!(out, "{gate}impl_deserialize!({name});\n");
 }
 
 fn write_object(t: &Type, members: &[Member<'_>], gate: &str, out: &mut String) {
@@ -435,7 +435,7 @@ fn union(model: &Model, t: &Type, out: &mut String) {
     }
     let received = gate(model.received.contains(name));
     read_union(model, t, &variants, received, out);
-    let _ = writeln!(out, "{received}deserialize_from_json!({name});\n");
+    let _ = writeln!(out, "{received}impl_deserialize!({name});\n");
     write_union(name, &variants, gate(model.sent.contains(name)), out);
     if model.sent.contains(name) && model.uploading.contains(name) {
         collect_union(model, name, &variants, out);
@@ -589,9 +589,9 @@ fn string_enum(e: &StringEnum, out: &mut String) {
     out.push_str("}\n}\n\n");
 }
 
-fn update(t: &Type, out: &mut String) {
-    let kinds: Vec<(&str, String, Shape)> = t
-        .fields
+/// The kinds of update: Telegram's name, the variant's, and what it holds.
+fn update_kinds(t: &Type) -> Vec<(&str, String, Shape)> {
+    t.fields
         .iter()
         .filter(|f| f.name != "update_id")
         .map(|f| {
@@ -601,7 +601,11 @@ fn update(t: &Type, out: &mut String) {
                 Model::shape("Update", f),
             )
         })
-        .collect();
+        .collect()
+}
+
+fn update(t: &Type, out: &mut String) {
+    let kinds = update_kinds(t);
     let _ = writeln!(
         out,
         "/// What an update is about: Telegram's {}, whose optional fields are the kinds.\n#[derive(Clone, Debug, PartialEq)]\n#[non_exhaustive]\npub enum UpdateKind {{",
@@ -633,9 +637,18 @@ fn update(t: &Type, out: &mut String) {
         );
     }
     out.push_str("Self::Unknown { raw, .. } => map.serialize_entry(name, raw),\n}\n}\n}\n\n");
+}
 
+/// The file of `UpdateType`. It has one of its own, because `AllowedUpdates` takes it, and is taken by the
+/// other files.
+pub(crate) fn update_type(model: &Model) -> String {
+    let Some(t) = model.get("Update") else {
+        return String::new();
+    };
+    let kinds = update_kinds(t);
+    let mut out = String::new();
     let _ = writeln!(
-        out,
+        &mut out,
         "/// A type of update: the name of a field of Telegram's {}.\n#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]\n#[non_exhaustive]\npub enum UpdateType {{",
         link("Update")
     );
@@ -643,7 +656,7 @@ fn update(t: &Type, out: &mut String) {
         let _ = writeln!(out, "/// `{name}`\n{variant},");
     }
     let _ = writeln!(
-        out,
+        &mut out,
         "/// One that this version doesn't know.\nUnknown,\n}}\n\nimpl UpdateType {{\n/// The types that have a name, in the order of Telegram's page.\npub const ALL: [Self; {}] = [",
         kinds.len()
     );
@@ -661,4 +674,5 @@ fn update(t: &Type, out: &mut String) {
         .collect();
     out.push_str(&lookup(&keys).replace("NO_FIELD", "Self::Unknown"));
     out.push_str("\n}\n}\n\n");
+    out
 }

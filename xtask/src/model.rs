@@ -368,6 +368,11 @@ pub(crate) fn is_idempotent(method: &str) -> bool {
     SAFE.iter().any(|prefix| method.starts_with(prefix)) && !EXCEPT.contains(&method)
 }
 
+/// The parameter that says for how many seconds the server may keep the method waiting, if it has one.
+pub(crate) fn server_wait(method: &str) -> Option<&'static str> {
+    (method == "getUpdates").then_some("timeout")
+}
+
 /// Whether the method has a `check` of its own, written by hand, for what the server would refuse.
 pub(crate) fn is_checked(method: &str) -> bool {
     method == "setWebhook"

@@ -9,6 +9,11 @@
 //!
 //! There is no runtime here and no HTTP client.
 //!
+//! The types read JSON, and every other format that describes itself, such as `MessagePack` and CBOR,
+//! also inside `#[serde(flatten)]` and untagged or internally tagged enums. JSON alone takes the quick
+//! way; [`Update::from_slice`](types::Update::from_slice) is quicker still. A format that doesn't say what
+//! comes next, such as postcard, gives its own error: it has no way to leave out a field, or to skip one.
+//!
 //! # Features
 //!
 //! - **`tokio`** adds uploads from paths and from readers ([`InputFile::path`](types::InputFile),
@@ -38,7 +43,12 @@ pub mod types;
 pub use self::{
     bot_id::BotId,
     handler_output::HandlerOutput,
-    method::{InlineMethod, Method, decode},
+    method::{InlineMethod, Method},
     reply::{IntoReply, MAX_REPLY_ARGUMENTS, Reply, ReplyError},
     secret_token::{InvalidSecretToken, SecretToken},
 };
+
+/// The README's code is tested as this crate's own.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,8 +1,8 @@
 //! What every method of the Bot API has in common.
 
-use std::error::Error;
+use std::{error::Error, time::Duration};
 
-use serde_core::Serialize;
+use serde_core::{Serialize, de::DeserializeOwned};
 
 use crate::types::{ChatId, ParseError, Upload};
 
@@ -13,7 +13,7 @@ use crate::types::{ChatId, ParseError, Upload};
 /// than this crate:
 ///
 /// ```
-/// use tower_telegram::{Method, types::ParseError};
+/// use tower_telegram::Method;
 ///
 /// #[derive(serde::Serialize)]
 /// struct GetWeather {
@@ -24,16 +24,12 @@ use crate::types::{ChatId, ParseError, Upload};
 ///     type Output = f64;
 ///     const NAME: &'static str = "getWeather";
 ///     const IDEMPOTENT: bool = true;
-///
-///     fn decode(result: &str) -> Result<f64, ParseError> {
-///         tower_telegram::decode(result)
-///     }
 /// }
 /// assert_eq!(GetWeather::decode("21.5").unwrap(), 21.5);
 /// ```
 pub trait Method: Serialize {
     /// What Telegram returns.
-    type Output;
+    type Output: DeserializeOwned;
 
     /// Telegram's name for the method.
     const NAME: &'static str;
@@ -52,28 +48,37 @@ pub trait Method: Serialize {
         Vec::new()
     }
 
-    /// Whether the call can work at all, as far as that can be told before it is sent.
+    /// How long Telegram may keep the call waiting on purpose, as `getUpdates` does until there are
+    /// updates. A client waits for that much longer. Default: zero.
+    fn server_wait(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Whether the call can work at all, as far as that can be told before it is sent. Default: it
+    /// can.
     ///
     /// # Errors
     ///
     /// When Telegram would refuse it, and refusing it here is better.
-    fn check(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
+    fn validate(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
         Ok(())
     }
 
-    /// Reads the JSON of a result.
+    /// Reads the JSON of a result. Default: as `serde_json` does; the methods of this crate do it
+    /// without `serde_json`.
     ///
     /// # Errors
     ///
     /// When it isn't JSON, or not an `Output`.
-    fn decode(result: &str) -> Result<Self::Output, ParseError>;
+    fn decode(result: &str) -> Result<Self::Output, ParseError> {
+        serde_json::from_str(result).map_err(|error| ParseError::foreign(&error))
+    }
 }
 
 /// A method that may be the answer to a webhook request.
 ///
 /// Telegram carries it out and throws the result away, so only methods whose result says no more
-/// than that it worked have it, and of those only the ones that the server takes there (conformance
-/// E4).
+/// than that it worked have it, and of those only the ones that the server takes there.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be the answer to an update",
     label = "not a method that Telegram takes in a webhook reply",
@@ -81,12 +86,3 @@ pub trait Method: Serialize {
             `deleteWebhook`, `close` and `logOut` in silence: call it through the client"
 )]
 pub trait InlineMethod: Method {}
-
-/// Reads the result of a method that this crate doesn't have into a type of serde's.
-///
-/// # Errors
-///
-/// When the text isn't JSON, or doesn't fit the type.
-pub fn decode<T: serde_core::de::DeserializeOwned>(result: &str) -> Result<T, ParseError> {
-    serde_json::from_str(result).map_err(|e| ParseError::foreign(&e))
-}

@@ -74,7 +74,7 @@ impl Reply {
     ///
     /// # Errors
     ///
-    /// When Telegram would pass over the method in silence (conformance E4), or the parameters
+    /// When Telegram would pass over the method in silence, or the parameters
     /// aren't an object.
     pub fn raw<P: Serialize + ?Sized>(method: &str, parameters: &P) -> Result<Self, ReplyError> {
         let lower = method.to_ascii_lowercase();

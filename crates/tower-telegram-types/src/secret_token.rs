@@ -31,7 +31,7 @@ impl SecretToken {
     ///
     /// # Errors
     ///
-    /// When it is empty, too long, or has a character that isn't allowed (conformance A5).
+    /// When it is empty, too long, or has a character that isn't allowed.
     pub fn new(secret: &str) -> Result<Self, InvalidSecretToken> {
         if secret.is_empty() {
             return Err(InvalidSecretToken::Empty);

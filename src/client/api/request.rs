@@ -37,19 +37,13 @@ impl ApiRequest {
     ///
     /// # Errors
     ///
-    /// When it couldn't work ([`Method::check`]), or doesn't serialize to a JSON object; the methods
+    /// When it couldn't work ([`Method::validate`]), or doesn't serialize to a JSON object; the methods
     /// of this crate always do.
     pub fn new<M: Method + ?Sized>(method: &M) -> Result<Self, Error> {
         method
-            .check()
+            .validate()
             .map_err(|reason| Error::invalid(reason).with_method(M::NAME.into()))?;
         let json = encode(method)?;
-        // Telegram keeps this one waiting on purpose.
-        let held_back = if M::NAME == "getUpdates" {
-            Duration::from_secs(member(&json, "timeout").unwrap_or(0))
-        } else {
-            Duration::ZERO
-        };
         Ok(Self {
             method: M::NAME.into(),
             target: Target::Method {
@@ -58,7 +52,7 @@ impl ApiRequest {
             },
             chat_id: method.chat_id().cloned(),
             idempotent: M::IDEMPOTENT,
-            held_back,
+            held_back: method.server_wait(),
             extensions: Extensions::new(),
         })
     }
@@ -250,10 +244,6 @@ fn raw_member<'a>(object: &'a [u8], name: &str) -> Option<&'a str> {
         Ok(None)
     };
     find(&mut Reader::new(utf8(object).ok()?)).ok().flatten()
-}
-
-fn member(object: &[u8], name: &str) -> Option<u64> {
-    raw_member(object, name)?.parse().ok()
 }
 
 fn chat_id(object: &[u8]) -> Option<ChatId> {

@@ -169,6 +169,7 @@ fn group(call: &ApiRequest) -> Option<i64> {
         ChatId::Id(id) => *id,
         // Telegram takes a number in quotes too.
         ChatId::Username(name) => name.parse().ok()?,
+        _ => return None,
     };
     (-999_999_999_999..0).contains(&id).then_some(id)
 }

@@ -103,6 +103,7 @@ impl From<&ChatId> for Chat {
             ChatId::Username(name) => name
                 .parse()
                 .map_or_else(|_| Self::Name(name.to_ascii_lowercase().into()), Self::Id),
+            other => Self::Name(other.to_string().into()),
         }
     }
 }

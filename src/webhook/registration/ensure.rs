@@ -193,7 +193,7 @@ where
     W: Method<Output = bool> + AsRef<SetWebhook> + Clone,
 {
     async fn run(self) -> Result<EnsuredWebhook, EnsureWebhookError> {
-        if let Err(reason) = self.wanted.check() {
+        if let Err(reason) = self.wanted.validate() {
             let error = Error::invalid(reason).with_method(W::NAME.into());
             return Err(EnsureWebhookError::Call(error));
         }

@@ -5,14 +5,14 @@ use std::fmt;
 use serde_core::{Serialize, Serializer, ser::SerializeSeq};
 
 use crate::{
-    json::{FromJson, Reader, Result, deserialize_from_json},
+    json::{FromJson, Reader, Result, impl_deserialize},
     types::UpdateType,
 };
 
 /// The types of update that a bot wants: what `setWebhook` and `getUpdates` are told, and what
-/// [`AllowedUpdatesLayer`](crate::webhook::AllowedUpdatesLayer) lets through, from one value.
+/// `AllowedUpdatesLayer` of `tower-telegram` lets through, from one value.
 ///
-/// As the argument of `setWebhook` three things stay apart (conformance C3): no value leaves the
+/// As the argument of `setWebhook` three things stay apart: no value leaves the
 /// setting as it was; [`DEFAULT`](Self::DEFAULT), the empty list, is Telegram's own choice; and a
 /// list, [`ALL`](Self::ALL) included, is just that list.
 ///
@@ -123,7 +123,7 @@ impl FromJson for AllowedUpdates {
     }
 }
 
-deserialize_from_json!(AllowedUpdates);
+impl_deserialize!(AllowedUpdates);
 
 #[cfg(test)]
 mod tests {

@@ -5,13 +5,14 @@ use std::fmt;
 use serde_core::{Serialize, Serializer};
 
 use super::Str;
-use crate::json::{FromJson, Reader, Result, deserialize_from_json};
+use crate::json::{FromJson, Reader, Result, impl_deserialize};
 
 /// A chat, by its number or by its public name.
 ///
 /// Methods take it wherever the Bot API takes an integer or an `@name`: `SendMessage::new(42, "hi")`,
 /// `SendMessage::new("@channel", "hi")`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ChatId {
     /// The number: positive for a user, negative for a group or channel.
     Id(i64),
@@ -61,7 +62,7 @@ impl FromJson for ChatId {
     }
 }
 
-deserialize_from_json!(ChatId);
+impl_deserialize!(ChatId);
 
 impl Serialize for ChatId {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {

@@ -8,7 +8,7 @@ use tokio::io::AsyncRead;
 use super::Str;
 use crate::api::upload::{ProgressHook, Upload, UploadProgress};
 #[cfg(feature = "serde-all")]
-use crate::json::{FromJson, Reader, deserialize_from_json};
+use crate::json::{FromJson, Reader, impl_deserialize};
 
 /// A file for Telegram: one it has already, one it is to fetch, or one that is uploaded.
 ///
@@ -125,7 +125,7 @@ impl FromJson for InputFile {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputFile);
+impl_deserialize!(InputFile);
 
 /// A type that can hold uploads, however deep.
 pub(crate) trait CollectUploads {

@@ -36,10 +36,10 @@ impl Message {
         let (text, entities) = self.text_and_entities().unwrap_or_default();
         let mut units: Vec<_> = entities.iter().filter_map(range).flatten().collect();
         units.sort_unstable();
-        let mut walk = Walk::new(text);
+        let mut cursor = Utf16Cursor::new(text);
         let bytes: Vec<_> = units
             .into_iter()
-            .filter_map(|unit| Some((unit, walk.to(unit)?)))
+            .filter_map(|unit| Some((unit, cursor.seek(unit)?)))
             .collect();
         entities.iter().filter_map(move |entity| {
             let [start, end] = range(entity)?.map(|unit| {
@@ -115,9 +115,9 @@ impl MessageEntity {
     /// ```
     pub fn slice<'a>(&self, text: &'a str) -> Option<&'a str> {
         let [start, end] = range(self)?;
-        let mut walk = Walk::new(text);
-        let start = walk.to(start)?;
-        text.get(start..walk.to(end)?)
+        let mut cursor = Utf16Cursor::new(text);
+        let start = cursor.seek(start)?;
+        text.get(start..cursor.seek(end)?)
     }
 }
 
@@ -128,13 +128,13 @@ fn range(entity: &MessageEntity) -> Option<[usize; 2]> {
     Some([start, end])
 }
 
-/// A walk over a text, forward only, that counts UTF-16 code units.
-struct Walk<'a> {
+/// A position in a text that only moves forward, in UTF-16 code units.
+struct Utf16Cursor<'a> {
     rest: CharIndices<'a>,
     unit: usize,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> Utf16Cursor<'a> {
     fn new(text: &'a str) -> Self {
         Self {
             rest: text.char_indices(),
@@ -143,7 +143,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The byte at which the code unit is, unless it's the second of a pair or beyond the end.
-    fn to(&mut self, unit: usize) -> Option<usize> {
+    fn seek(&mut self, unit: usize) -> Option<usize> {
         while self.unit < unit {
             let (_, char) = self.rest.next()?;
             self.unit += char.len_utf16();

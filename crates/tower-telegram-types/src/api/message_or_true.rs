@@ -1,12 +1,13 @@
 //! What editing gives back.
 
 use crate::{
-    json::{FromJson, Reader, Result, deserialize_from_json},
+    json::{FromJson, Reader, Result, impl_deserialize},
     types::Message,
 };
 
 /// The message, where the bot sent it; nothing but success for an inline message.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum MessageOrTrue {
     /// The message as it is now.
     Message(Box<Message>),
@@ -33,7 +34,7 @@ impl FromJson for MessageOrTrue {
     }
 }
 
-deserialize_from_json!(MessageOrTrue);
+impl_deserialize!(MessageOrTrue);
 
 #[cfg(feature = "serde-all")]
 impl serde_core::Serialize for MessageOrTrue {

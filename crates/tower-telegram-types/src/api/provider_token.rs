@@ -6,7 +6,7 @@ use serde_core::{Serialize, Serializer};
 
 use super::Str;
 #[cfg(feature = "serde-all")]
-use crate::json::{self, FromJson, Reader, deserialize_from_json};
+use crate::json::{self, FromJson, Reader, impl_deserialize};
 
 /// The token of a [payment provider](https://core.telegram.org/bots/payments), as `BotFather` gives
 /// it. A secret like the bot's own, so it never prints itself.
@@ -53,4 +53,4 @@ impl FromJson for ProviderToken {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(ProviderToken);
+impl_deserialize!(ProviderToken);

@@ -3,7 +3,10 @@
 use std::{borrow::Borrow, fmt, ops::Deref};
 
 use compact_str::CompactString;
-use serde_core::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_core::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error, Unexpected, Visitor},
+};
 
 use crate::json::{FromJson, Reader, Result};
 
@@ -145,7 +148,33 @@ impl Serialize for Str {
 
 impl<'de> Deserialize<'de> for Str {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        std::borrow::Cow::<'de, str>::deserialize(deserializer).map(Self::from)
+        deserializer.deserialize_string(StrVisitor)
+    }
+}
+
+/// It keeps short text in place, where serde's own strings would allocate.
+struct StrVisitor;
+
+impl Visitor<'_> for StrVisitor {
+    type Value = Str;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> std::result::Result<Str, E> {
+        Ok(text.into())
+    }
+
+    fn visit_string<E: Error>(self, text: String) -> std::result::Result<Str, E> {
+        Ok(text.into())
+    }
+
+    fn visit_bytes<E: Error>(self, text: &[u8]) -> std::result::Result<Str, E> {
+        match std::str::from_utf8(text) {
+            Ok(text) => Ok(text.into()),
+            Err(_) => Err(E::invalid_value(Unexpected::Bytes(text), &self)),
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use bytes::Bytes;
 #[cfg(feature = "tokio")]
 use tokio::io::AsyncRead;
 
-use crate::types::Str;
+use super::Str;
 
 /// A reader that is uploaded as it is read.
 #[cfg(feature = "tokio")]

@@ -30,12 +30,17 @@ impl<T: FromJson> FromJson for Box<T> {
 
 impl<T: FromJson> FromJson for Vec<T> {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        let mut items = Self::new();
-        let mut more = r.open_array()?;
-        while more {
-            items.push(T::from_json(r)?);
-            more = r.next_element()?;
+        if !r.open_array()? {
+            return Ok(Self::new());
         }
+        let mut items = Self::with_capacity(r.list_length_hint());
+        loop {
+            items.push(T::from_json(r)?);
+            if !r.next_element()? {
+                break;
+            }
+        }
+        r.set_list_length_hint(items.len());
         Ok(items)
     }
 }

@@ -1,17 +1,13 @@
 //! What the generated code would otherwise repeat.
 
-/// `serde::Deserialize` by way of [`FromJson`](super::FromJson), for use inside other types.
-///
-/// It takes the raw value from `serde_json` and reads that, so it works with every deserializer of
-/// `serde_json`, and with no other format: these types are Telegram's JSON.
-macro_rules! deserialize_from_json {
+/// `serde::Deserialize` for a type that has [`FromJson`](super::FromJson).
+macro_rules! impl_deserialize {
     ($($name:ty),+ $(,)?) => {$(
         impl<'de> serde_core::Deserialize<'de> for $name {
             fn deserialize<D: serde_core::Deserializer<'de>>(
                 deserializer: D,
             ) -> std::result::Result<Self, D::Error> {
-                let raw = Box::<serde_json::value::RawValue>::deserialize(deserializer)?;
-                $crate::json::from_str(raw.get()).map_err(serde_core::de::Error::custom)
+                $crate::json::deserialize(deserializer)
             }
         }
     )+};
@@ -65,7 +61,7 @@ macro_rules! string_enum {
             }
         }
 
-        $crate::json::deserialize_from_json!($name);
+        $crate::json::impl_deserialize!($name);
 
         impl serde_core::Serialize for $name {
             fn serialize<S: serde_core::Serializer>(
@@ -78,4 +74,4 @@ macro_rules! string_enum {
     };
 }
 
-pub(crate) use {deserialize_from_json, string_enum};
+pub(crate) use {impl_deserialize, string_enum};

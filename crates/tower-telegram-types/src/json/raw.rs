@@ -4,11 +4,14 @@ use std::fmt;
 
 use serde_core::{Serialize, Serializer, de::DeserializeOwned};
 
-use super::{FromJson, Reader, Result, deserialize_from_json};
+use super::{FromJson, Reader, Result, impl_deserialize};
 
 /// A JSON value that this crate has no type for, as Telegram sent it.
 ///
-/// It is well-formed: it was checked when it was read.
+/// It is well-formed: it was checked when it was read. Out of another format, or out of one of serde's
+/// buffers (`#[serde(flatten)]`, untagged and internally tagged enums), it is the same value written
+/// anew: without white space, and with numbers as `serde_json` writes them. Into a binary format such
+/// as CBOR it is written as the value that it is.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct RawJson(Box<str>);
 
@@ -50,10 +53,15 @@ impl FromJson for RawJson {
     }
 }
 
-deserialize_from_json!(RawJson);
+impl_deserialize!(RawJson);
 
 impl Serialize for RawJson {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            // Not JSON, so the value counts and not its text.
+            let value: serde_json::Value = self.parse().map_err(serde_core::ser::Error::custom)?;
+            return value.serialize(serializer);
+        }
         // The text is well-formed, so this borrows and can't fail.
         match serde_json::from_str::<&serde_json::value::RawValue>(&self.0) {
             Ok(raw) => raw.serialize(serializer),

@@ -70,7 +70,7 @@ impl FromJson for AnswerChatJoinRequestQuery {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(AnswerChatJoinRequestQuery);
+impl_deserialize!(AnswerChatJoinRequestQuery);
 
 impl Method for AnswerChatJoinRequestQuery {
     type Output = bool;
@@ -197,7 +197,7 @@ impl FromJson for AnswerCallbackQuery {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(AnswerCallbackQuery);
+impl_deserialize!(AnswerCallbackQuery);
 
 impl Method for AnswerCallbackQuery {
     type Output = bool;
@@ -268,7 +268,7 @@ impl FromJson for AnswerGuestQuery {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(AnswerGuestQuery);
+impl_deserialize!(AnswerGuestQuery);
 
 impl Method for AnswerGuestQuery {
     type Output = SentGuestMessage;
@@ -343,7 +343,7 @@ impl FromJson for AnswerWebAppQuery {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(AnswerWebAppQuery);
+impl_deserialize!(AnswerWebAppQuery);
 
 impl Method for AnswerWebAppQuery {
     type Output = SentWebAppMessage;
@@ -482,7 +482,7 @@ impl FromJson for SavePreparedInlineMessage {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SavePreparedInlineMessage);
+impl_deserialize!(SavePreparedInlineMessage);
 
 impl Method for SavePreparedInlineMessage {
     type Output = PreparedInlineMessage;
@@ -557,7 +557,7 @@ impl FromJson for SavePreparedKeyboardButton {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SavePreparedKeyboardButton);
+impl_deserialize!(SavePreparedKeyboardButton);
 
 impl Method for SavePreparedKeyboardButton {
     type Output = PreparedKeyboardButton;

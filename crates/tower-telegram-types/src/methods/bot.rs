@@ -39,7 +39,7 @@ impl FromJson for GetMe {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetMe);
+impl_deserialize!(GetMe);
 
 impl Method for GetMe {
     type Output = User;
@@ -87,7 +87,7 @@ impl FromJson for LogOut {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(LogOut);
+impl_deserialize!(LogOut);
 
 impl Method for LogOut {
     type Output = bool;
@@ -135,7 +135,7 @@ impl FromJson for Close {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(Close);
+impl_deserialize!(Close);
 
 impl Method for Close {
     type Output = bool;
@@ -194,7 +194,7 @@ impl FromJson for GetManagedBotToken {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetManagedBotToken);
+impl_deserialize!(GetManagedBotToken);
 
 impl Method for GetManagedBotToken {
     type Output = Str;
@@ -253,7 +253,7 @@ impl FromJson for ReplaceManagedBotToken {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(ReplaceManagedBotToken);
+impl_deserialize!(ReplaceManagedBotToken);
 
 impl Method for ReplaceManagedBotToken {
     type Output = Str;
@@ -312,7 +312,7 @@ impl FromJson for GetManagedBotAccessSettings {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetManagedBotAccessSettings);
+impl_deserialize!(GetManagedBotAccessSettings);
 
 impl Method for GetManagedBotAccessSettings {
     type Output = BotAccessSettings;
@@ -397,7 +397,7 @@ impl FromJson for SetManagedBotAccessSettings {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetManagedBotAccessSettings);
+impl_deserialize!(SetManagedBotAccessSettings);
 
 impl Method for SetManagedBotAccessSettings {
     type Output = bool;
@@ -492,7 +492,7 @@ impl FromJson for SetMyCommands {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetMyCommands);
+impl_deserialize!(SetMyCommands);
 
 impl Method for SetMyCommands {
     type Output = bool;
@@ -585,7 +585,7 @@ impl FromJson for DeleteMyCommands {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(DeleteMyCommands);
+impl_deserialize!(DeleteMyCommands);
 
 impl Method for DeleteMyCommands {
     type Output = bool;
@@ -678,7 +678,7 @@ impl FromJson for GetMyCommands {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetMyCommands);
+impl_deserialize!(GetMyCommands);
 
 impl Method for GetMyCommands {
     type Output = Vec<BotCommand>;
@@ -769,7 +769,7 @@ impl FromJson for SetMyName {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetMyName);
+impl_deserialize!(SetMyName);
 
 impl Method for SetMyName {
     type Output = bool;
@@ -844,7 +844,7 @@ impl FromJson for GetMyName {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetMyName);
+impl_deserialize!(GetMyName);
 
 impl Method for GetMyName {
     type Output = BotName;
@@ -935,7 +935,7 @@ impl FromJson for SetMyDescription {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetMyDescription);
+impl_deserialize!(SetMyDescription);
 
 impl Method for SetMyDescription {
     type Output = bool;
@@ -1010,7 +1010,7 @@ impl FromJson for GetMyDescription {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetMyDescription);
+impl_deserialize!(GetMyDescription);
 
 impl Method for GetMyDescription {
     type Output = BotDescription;
@@ -1101,7 +1101,7 @@ impl FromJson for SetMyShortDescription {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetMyShortDescription);
+impl_deserialize!(SetMyShortDescription);
 
 impl Method for SetMyShortDescription {
     type Output = bool;
@@ -1176,7 +1176,7 @@ impl FromJson for GetMyShortDescription {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetMyShortDescription);
+impl_deserialize!(GetMyShortDescription);
 
 impl Method for GetMyShortDescription {
     type Output = BotShortDescription;
@@ -1237,7 +1237,7 @@ impl FromJson for SetMyProfilePhoto {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetMyProfilePhoto);
+impl_deserialize!(SetMyProfilePhoto);
 
 impl Method for SetMyProfilePhoto {
     type Output = bool;
@@ -1293,7 +1293,7 @@ impl FromJson for RemoveMyProfilePhoto {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(RemoveMyProfilePhoto);
+impl_deserialize!(RemoveMyProfilePhoto);
 
 impl Method for RemoveMyProfilePhoto {
     type Output = bool;
@@ -1386,7 +1386,7 @@ impl FromJson for SetChatMenuButton {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetChatMenuButton);
+impl_deserialize!(SetChatMenuButton);
 
 impl Method for SetChatMenuButton {
     type Output = bool;
@@ -1459,7 +1459,7 @@ impl FromJson for GetChatMenuButton {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetChatMenuButton);
+impl_deserialize!(GetChatMenuButton);
 
 impl Method for GetChatMenuButton {
     type Output = MenuButton;
@@ -1550,7 +1550,7 @@ impl FromJson for SetMyDefaultAdministratorRights {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetMyDefaultAdministratorRights);
+impl_deserialize!(SetMyDefaultAdministratorRights);
 
 impl Method for SetMyDefaultAdministratorRights {
     type Output = bool;
@@ -1623,7 +1623,7 @@ impl FromJson for GetMyDefaultAdministratorRights {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetMyDefaultAdministratorRights);
+impl_deserialize!(GetMyDefaultAdministratorRights);
 
 impl Method for GetMyDefaultAdministratorRights {
     type Output = ChatAdministratorRights;

@@ -52,7 +52,7 @@ impl FromJson for GetBusinessConnection {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetBusinessConnection);
+impl_deserialize!(GetBusinessConnection);
 
 impl Method for GetBusinessConnection {
     type Output = BusinessConnection;
@@ -129,7 +129,7 @@ impl FromJson for ReadBusinessMessage {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(ReadBusinessMessage);
+impl_deserialize!(ReadBusinessMessage);
 
 impl Method for ReadBusinessMessage {
     type Output = bool;
@@ -200,7 +200,7 @@ impl FromJson for DeleteBusinessMessages {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(DeleteBusinessMessages);
+impl_deserialize!(DeleteBusinessMessages);
 
 impl Method for DeleteBusinessMessages {
     type Output = bool;
@@ -287,7 +287,7 @@ impl FromJson for SetBusinessAccountName {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetBusinessAccountName);
+impl_deserialize!(SetBusinessAccountName);
 
 impl Method for SetBusinessAccountName {
     type Output = bool;
@@ -366,7 +366,7 @@ impl FromJson for SetBusinessAccountUsername {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetBusinessAccountUsername);
+impl_deserialize!(SetBusinessAccountUsername);
 
 impl Method for SetBusinessAccountUsername {
     type Output = bool;
@@ -445,7 +445,7 @@ impl FromJson for SetBusinessAccountBio {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetBusinessAccountBio);
+impl_deserialize!(SetBusinessAccountBio);
 
 impl Method for SetBusinessAccountBio {
     type Output = bool;
@@ -535,7 +535,7 @@ impl FromJson for SetBusinessAccountProfilePhoto {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetBusinessAccountProfilePhoto);
+impl_deserialize!(SetBusinessAccountProfilePhoto);
 
 impl Method for SetBusinessAccountProfilePhoto {
     type Output = bool;
@@ -620,7 +620,7 @@ impl FromJson for RemoveBusinessAccountProfilePhoto {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(RemoveBusinessAccountProfilePhoto);
+impl_deserialize!(RemoveBusinessAccountProfilePhoto);
 
 impl Method for RemoveBusinessAccountProfilePhoto {
     type Output = bool;
@@ -683,7 +683,7 @@ impl FromJson for GetBusinessAccountStarBalance {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetBusinessAccountStarBalance);
+impl_deserialize!(GetBusinessAccountStarBalance);
 
 impl Method for GetBusinessAccountStarBalance {
     type Output = StarAmount;
@@ -752,7 +752,7 @@ impl FromJson for TransferBusinessAccountStars {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(TransferBusinessAccountStars);
+impl_deserialize!(TransferBusinessAccountStars);
 
 impl Method for TransferBusinessAccountStars {
     type Output = bool;

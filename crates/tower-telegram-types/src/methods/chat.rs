@@ -92,7 +92,7 @@ impl FromJson for SetMessageReaction {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetMessageReaction);
+impl_deserialize!(SetMessageReaction);
 
 impl Method for SetMessageReaction {
     type Output = bool;
@@ -191,7 +191,7 @@ impl FromJson for GetUserProfilePhotos {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetUserProfilePhotos);
+impl_deserialize!(GetUserProfilePhotos);
 
 impl Method for GetUserProfilePhotos {
     type Output = UserProfilePhotos;
@@ -284,7 +284,7 @@ impl FromJson for GetUserProfileAudios {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetUserProfileAudios);
+impl_deserialize!(GetUserProfileAudios);
 
 impl Method for GetUserProfileAudios {
     type Output = UserProfileAudios;
@@ -386,7 +386,7 @@ impl FromJson for SetUserEmojiStatus {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetUserEmojiStatus);
+impl_deserialize!(SetUserEmojiStatus);
 
 impl Method for SetUserEmojiStatus {
     type Output = bool;
@@ -449,7 +449,7 @@ impl FromJson for GetFile {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetFile);
+impl_deserialize!(GetFile);
 
 impl Method for GetFile {
     type Output = File;
@@ -550,7 +550,7 @@ impl FromJson for BanChatMember {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(BanChatMember);
+impl_deserialize!(BanChatMember);
 
 impl Method for BanChatMember {
     type Output = bool;
@@ -641,7 +641,7 @@ impl FromJson for UnbanChatMember {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(UnbanChatMember);
+impl_deserialize!(UnbanChatMember);
 
 impl Method for UnbanChatMember {
     type Output = bool;
@@ -766,7 +766,7 @@ impl FromJson for RestrictChatMember {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(RestrictChatMember);
+impl_deserialize!(RestrictChatMember);
 
 impl Method for RestrictChatMember {
     type Output = bool;
@@ -1132,7 +1132,7 @@ impl FromJson for PromoteChatMember {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(PromoteChatMember);
+impl_deserialize!(PromoteChatMember);
 
 impl Method for PromoteChatMember {
     type Output = bool;
@@ -1215,7 +1215,7 @@ impl FromJson for SetChatAdministratorCustomTitle {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetChatAdministratorCustomTitle);
+impl_deserialize!(SetChatAdministratorCustomTitle);
 
 impl Method for SetChatAdministratorCustomTitle {
     type Output = bool;
@@ -1306,7 +1306,7 @@ impl FromJson for SetChatMemberTag {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetChatMemberTag);
+impl_deserialize!(SetChatMemberTag);
 
 impl Method for SetChatMemberTag {
     type Output = bool;
@@ -1381,7 +1381,7 @@ impl FromJson for BanChatSenderChat {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(BanChatSenderChat);
+impl_deserialize!(BanChatSenderChat);
 
 impl Method for BanChatSenderChat {
     type Output = bool;
@@ -1456,7 +1456,7 @@ impl FromJson for UnbanChatSenderChat {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(UnbanChatSenderChat);
+impl_deserialize!(UnbanChatSenderChat);
 
 impl Method for UnbanChatSenderChat {
     type Output = bool;
@@ -1553,7 +1553,7 @@ impl FromJson for SetChatPermissions {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetChatPermissions);
+impl_deserialize!(SetChatPermissions);
 
 impl Method for SetChatPermissions {
     type Output = bool;
@@ -1620,7 +1620,7 @@ impl FromJson for ExportChatInviteLink {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(ExportChatInviteLink);
+impl_deserialize!(ExportChatInviteLink);
 
 impl Method for ExportChatInviteLink {
     type Output = Str;
@@ -1749,7 +1749,7 @@ impl FromJson for CreateChatInviteLink {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(CreateChatInviteLink);
+impl_deserialize!(CreateChatInviteLink);
 
 impl Method for CreateChatInviteLink {
     type Output = ChatInviteLink;
@@ -1886,7 +1886,7 @@ impl FromJson for EditChatInviteLink {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(EditChatInviteLink);
+impl_deserialize!(EditChatInviteLink);
 
 impl Method for EditChatInviteLink {
     type Output = ChatInviteLink;
@@ -1987,7 +1987,7 @@ impl FromJson for CreateChatSubscriptionInviteLink {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(CreateChatSubscriptionInviteLink);
+impl_deserialize!(CreateChatSubscriptionInviteLink);
 
 impl Method for CreateChatSubscriptionInviteLink {
     type Output = ChatInviteLink;
@@ -2076,7 +2076,7 @@ impl FromJson for EditChatSubscriptionInviteLink {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(EditChatSubscriptionInviteLink);
+impl_deserialize!(EditChatSubscriptionInviteLink);
 
 impl Method for EditChatSubscriptionInviteLink {
     type Output = ChatInviteLink;
@@ -2149,7 +2149,7 @@ impl FromJson for RevokeChatInviteLink {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(RevokeChatInviteLink);
+impl_deserialize!(RevokeChatInviteLink);
 
 impl Method for RevokeChatInviteLink {
     type Output = ChatInviteLink;
@@ -2222,7 +2222,7 @@ impl FromJson for ApproveChatJoinRequest {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(ApproveChatJoinRequest);
+impl_deserialize!(ApproveChatJoinRequest);
 
 impl Method for ApproveChatJoinRequest {
     type Output = bool;
@@ -2297,7 +2297,7 @@ impl FromJson for DeclineChatJoinRequest {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(DeclineChatJoinRequest);
+impl_deserialize!(DeclineChatJoinRequest);
 
 impl Method for DeclineChatJoinRequest {
     type Output = bool;
@@ -2372,7 +2372,7 @@ impl FromJson for SetChatPhoto {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetChatPhoto);
+impl_deserialize!(SetChatPhoto);
 
 impl Method for SetChatPhoto {
     type Output = bool;
@@ -2445,7 +2445,7 @@ impl FromJson for DeleteChatPhoto {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(DeleteChatPhoto);
+impl_deserialize!(DeleteChatPhoto);
 
 impl Method for DeleteChatPhoto {
     type Output = bool;
@@ -2520,7 +2520,7 @@ impl FromJson for SetChatTitle {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetChatTitle);
+impl_deserialize!(SetChatTitle);
 
 impl Method for SetChatTitle {
     type Output = bool;
@@ -2603,7 +2603,7 @@ impl FromJson for SetChatDescription {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetChatDescription);
+impl_deserialize!(SetChatDescription);
 
 impl Method for SetChatDescription {
     type Output = bool;
@@ -2710,7 +2710,7 @@ impl FromJson for PinChatMessage {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(PinChatMessage);
+impl_deserialize!(PinChatMessage);
 
 impl Method for PinChatMessage {
     type Output = bool;
@@ -2809,7 +2809,7 @@ impl FromJson for UnpinChatMessage {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(UnpinChatMessage);
+impl_deserialize!(UnpinChatMessage);
 
 impl Method for UnpinChatMessage {
     type Output = bool;
@@ -2876,7 +2876,7 @@ impl FromJson for UnpinAllChatMessages {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(UnpinAllChatMessages);
+impl_deserialize!(UnpinAllChatMessages);
 
 impl Method for UnpinAllChatMessages {
     type Output = bool;
@@ -2943,7 +2943,7 @@ impl FromJson for LeaveChat {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(LeaveChat);
+impl_deserialize!(LeaveChat);
 
 impl Method for LeaveChat {
     type Output = bool;
@@ -3010,7 +3010,7 @@ impl FromJson for GetChat {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetChat);
+impl_deserialize!(GetChat);
 
 impl Method for GetChat {
     type Output = ChatFullInfo;
@@ -3091,7 +3091,7 @@ impl FromJson for GetChatAdministrators {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetChatAdministrators);
+impl_deserialize!(GetChatAdministrators);
 
 impl Method for GetChatAdministrators {
     type Output = Vec<ChatMember>;
@@ -3156,7 +3156,7 @@ impl FromJson for GetChatMemberCount {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetChatMemberCount);
+impl_deserialize!(GetChatMemberCount);
 
 impl Method for GetChatMemberCount {
     type Output = i64;
@@ -3229,7 +3229,7 @@ impl FromJson for GetChatMember {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetChatMember);
+impl_deserialize!(GetChatMember);
 
 impl Method for GetChatMember {
     type Output = ChatMember;
@@ -3299,7 +3299,7 @@ impl FromJson for GetUserPersonalChatMessages {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetUserPersonalChatMessages);
+impl_deserialize!(GetUserPersonalChatMessages);
 
 impl Method for GetUserPersonalChatMessages {
     type Output = Vec<Message>;
@@ -3368,7 +3368,7 @@ impl FromJson for SetChatStickerSet {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetChatStickerSet);
+impl_deserialize!(SetChatStickerSet);
 
 impl Method for SetChatStickerSet {
     type Output = bool;
@@ -3435,7 +3435,7 @@ impl FromJson for DeleteChatStickerSet {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(DeleteChatStickerSet);
+impl_deserialize!(DeleteChatStickerSet);
 
 impl Method for DeleteChatStickerSet {
     type Output = bool;
@@ -3510,7 +3510,7 @@ impl FromJson for GetUserChatBoosts {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetUserChatBoosts);
+impl_deserialize!(GetUserChatBoosts);
 
 impl Method for GetUserChatBoosts {
     type Output = UserChatBoosts;
@@ -3639,7 +3639,7 @@ impl FromJson for GiftPremiumSubscription {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GiftPremiumSubscription);
+impl_deserialize!(GiftPremiumSubscription);
 
 impl Method for GiftPremiumSubscription {
     type Output = bool;
@@ -3718,7 +3718,7 @@ impl FromJson for VerifyUser {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(VerifyUser);
+impl_deserialize!(VerifyUser);
 
 impl Method for VerifyUser {
     type Output = bool;
@@ -3797,7 +3797,7 @@ impl FromJson for VerifyChat {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(VerifyChat);
+impl_deserialize!(VerifyChat);
 
 impl Method for VerifyChat {
     type Output = bool;
@@ -3862,7 +3862,7 @@ impl FromJson for RemoveUserVerification {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(RemoveUserVerification);
+impl_deserialize!(RemoveUserVerification);
 
 impl Method for RemoveUserVerification {
     type Output = bool;
@@ -3925,7 +3925,7 @@ impl FromJson for RemoveChatVerification {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(RemoveChatVerification);
+impl_deserialize!(RemoveChatVerification);
 
 impl Method for RemoveChatVerification {
     type Output = bool;

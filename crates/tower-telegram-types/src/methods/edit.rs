@@ -213,7 +213,7 @@ impl FromJson for EditMessageText {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(EditMessageText);
+impl_deserialize!(EditMessageText);
 
 impl Method for EditMessageText {
     type Output = MessageOrTrue;
@@ -428,7 +428,7 @@ impl FromJson for EditMessageCaption {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(EditMessageCaption);
+impl_deserialize!(EditMessageCaption);
 
 impl Method for EditMessageCaption {
     type Output = MessageOrTrue;
@@ -575,7 +575,7 @@ impl FromJson for EditMessageMedia {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(EditMessageMedia);
+impl_deserialize!(EditMessageMedia);
 
 impl Method for EditMessageMedia {
     type Output = MessageOrTrue;
@@ -800,7 +800,7 @@ impl FromJson for EditMessageLiveLocation {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(EditMessageLiveLocation);
+impl_deserialize!(EditMessageLiveLocation);
 
 impl Method for EditMessageLiveLocation {
     type Output = MessageOrTrue;
@@ -945,7 +945,7 @@ impl FromJson for StopMessageLiveLocation {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(StopMessageLiveLocation);
+impl_deserialize!(StopMessageLiveLocation);
 
 impl Method for StopMessageLiveLocation {
     type Output = MessageOrTrue;
@@ -1057,7 +1057,7 @@ impl FromJson for EditMessageChecklist {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(EditMessageChecklist);
+impl_deserialize!(EditMessageChecklist);
 
 impl Method for EditMessageChecklist {
     type Output = Message;
@@ -1202,7 +1202,7 @@ impl FromJson for EditMessageReplyMarkup {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(EditMessageReplyMarkup);
+impl_deserialize!(EditMessageReplyMarkup);
 
 impl Method for EditMessageReplyMarkup {
     type Output = MessageOrTrue;
@@ -1309,7 +1309,7 @@ impl FromJson for StopPoll {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(StopPoll);
+impl_deserialize!(StopPoll);
 
 impl Method for StopPoll {
     type Output = Poll;
@@ -1493,7 +1493,7 @@ impl FromJson for EditEphemeralMessageText {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(EditEphemeralMessageText);
+impl_deserialize!(EditEphemeralMessageText);
 
 impl Method for EditEphemeralMessageText {
     type Output = bool;
@@ -1611,7 +1611,7 @@ impl FromJson for EditEphemeralMessageMedia {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(EditEphemeralMessageMedia);
+impl_deserialize!(EditEphemeralMessageMedia);
 
 impl Method for EditEphemeralMessageMedia {
     type Output = bool;
@@ -1784,7 +1784,7 @@ impl FromJson for EditEphemeralMessageCaption {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(EditEphemeralMessageCaption);
+impl_deserialize!(EditEphemeralMessageCaption);
 
 impl Method for EditEphemeralMessageCaption {
     type Output = bool;
@@ -1887,7 +1887,7 @@ impl FromJson for EditEphemeralMessageReplyMarkup {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(EditEphemeralMessageReplyMarkup);
+impl_deserialize!(EditEphemeralMessageReplyMarkup);
 
 impl Method for EditEphemeralMessageReplyMarkup {
     type Output = bool;
@@ -1978,7 +1978,7 @@ impl FromJson for ApproveSuggestedPost {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(ApproveSuggestedPost);
+impl_deserialize!(ApproveSuggestedPost);
 
 impl Method for ApproveSuggestedPost {
     type Output = bool;
@@ -2065,7 +2065,7 @@ impl FromJson for DeclineSuggestedPost {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(DeclineSuggestedPost);
+impl_deserialize!(DeclineSuggestedPost);
 
 impl Method for DeclineSuggestedPost {
     type Output = bool;
@@ -2136,7 +2136,7 @@ impl FromJson for DeleteMessage {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(DeleteMessage);
+impl_deserialize!(DeleteMessage);
 
 impl Method for DeleteMessage {
     type Output = bool;
@@ -2211,7 +2211,7 @@ impl FromJson for DeleteMessages {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(DeleteMessages);
+impl_deserialize!(DeleteMessages);
 
 impl Method for DeleteMessages {
     type Output = bool;
@@ -2298,7 +2298,7 @@ impl FromJson for DeleteEphemeralMessage {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(DeleteEphemeralMessage);
+impl_deserialize!(DeleteEphemeralMessage);
 
 impl Method for DeleteEphemeralMessage {
     type Output = bool;
@@ -2405,7 +2405,7 @@ impl FromJson for DeleteMessageReaction {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(DeleteMessageReaction);
+impl_deserialize!(DeleteMessageReaction);
 
 impl Method for DeleteMessageReaction {
     type Output = bool;
@@ -2504,7 +2504,7 @@ impl FromJson for DeleteAllMessageReactions {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(DeleteAllMessageReactions);
+impl_deserialize!(DeleteAllMessageReactions);
 
 impl Method for DeleteAllMessageReactions {
     type Output = bool;

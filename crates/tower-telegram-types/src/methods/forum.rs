@@ -39,7 +39,7 @@ impl FromJson for GetForumTopicIconStickers {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetForumTopicIconStickers);
+impl_deserialize!(GetForumTopicIconStickers);
 
 impl Method for GetForumTopicIconStickers {
     type Output = Vec<Sticker>;
@@ -140,7 +140,7 @@ impl FromJson for CreateForumTopic {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(CreateForumTopic);
+impl_deserialize!(CreateForumTopic);
 
 impl Method for CreateForumTopic {
     type Output = ForumTopic;
@@ -245,7 +245,7 @@ impl FromJson for EditForumTopic {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(EditForumTopic);
+impl_deserialize!(EditForumTopic);
 
 impl Method for EditForumTopic {
     type Output = bool;
@@ -320,7 +320,7 @@ impl FromJson for CloseForumTopic {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(CloseForumTopic);
+impl_deserialize!(CloseForumTopic);
 
 impl Method for CloseForumTopic {
     type Output = bool;
@@ -395,7 +395,7 @@ impl FromJson for ReopenForumTopic {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(ReopenForumTopic);
+impl_deserialize!(ReopenForumTopic);
 
 impl Method for ReopenForumTopic {
     type Output = bool;
@@ -470,7 +470,7 @@ impl FromJson for DeleteForumTopic {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(DeleteForumTopic);
+impl_deserialize!(DeleteForumTopic);
 
 impl Method for DeleteForumTopic {
     type Output = bool;
@@ -545,7 +545,7 @@ impl FromJson for UnpinAllForumTopicMessages {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(UnpinAllForumTopicMessages);
+impl_deserialize!(UnpinAllForumTopicMessages);
 
 impl Method for UnpinAllForumTopicMessages {
     type Output = bool;
@@ -620,7 +620,7 @@ impl FromJson for EditGeneralForumTopic {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(EditGeneralForumTopic);
+impl_deserialize!(EditGeneralForumTopic);
 
 impl Method for EditGeneralForumTopic {
     type Output = bool;
@@ -687,7 +687,7 @@ impl FromJson for CloseGeneralForumTopic {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(CloseGeneralForumTopic);
+impl_deserialize!(CloseGeneralForumTopic);
 
 impl Method for CloseGeneralForumTopic {
     type Output = bool;
@@ -754,7 +754,7 @@ impl FromJson for ReopenGeneralForumTopic {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(ReopenGeneralForumTopic);
+impl_deserialize!(ReopenGeneralForumTopic);
 
 impl Method for ReopenGeneralForumTopic {
     type Output = bool;
@@ -821,7 +821,7 @@ impl FromJson for HideGeneralForumTopic {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(HideGeneralForumTopic);
+impl_deserialize!(HideGeneralForumTopic);
 
 impl Method for HideGeneralForumTopic {
     type Output = bool;
@@ -888,7 +888,7 @@ impl FromJson for UnhideGeneralForumTopic {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(UnhideGeneralForumTopic);
+impl_deserialize!(UnhideGeneralForumTopic);
 
 impl Method for UnhideGeneralForumTopic {
     type Output = bool;
@@ -955,7 +955,7 @@ impl FromJson for UnpinAllGeneralForumTopicMessages {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(UnpinAllGeneralForumTopicMessages);
+impl_deserialize!(UnpinAllGeneralForumTopicMessages);
 
 impl Method for UnpinAllGeneralForumTopicMessages {
     type Output = bool;

@@ -188,7 +188,7 @@ impl FromJson for SendGame {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendGame);
+impl_deserialize!(SendGame);
 
 impl Method for SendGame {
     type Output = Message;
@@ -343,7 +343,7 @@ impl FromJson for SetGameScore {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetGameScore);
+impl_deserialize!(SetGameScore);
 
 impl Method for SetGameScore {
     type Output = MessageOrTrue;
@@ -454,7 +454,7 @@ impl FromJson for GetGameHighScores {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetGameHighScores);
+impl_deserialize!(GetGameHighScores);
 
 impl Method for GetGameHighScores {
     type Output = Vec<GameHighScore>;

@@ -39,7 +39,7 @@ impl FromJson for GetAvailableGifts {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetAvailableGifts);
+impl_deserialize!(GetAvailableGifts);
 
 impl Method for GetAvailableGifts {
     type Output = Gifts;
@@ -196,7 +196,7 @@ impl FromJson for SendGift {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendGift);
+impl_deserialize!(SendGift);
 
 impl Method for SendGift {
     type Output = bool;
@@ -283,7 +283,7 @@ impl FromJson for SetBusinessAccountGiftSettings {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetBusinessAccountGiftSettings);
+impl_deserialize!(SetBusinessAccountGiftSettings);
 
 impl Method for SetBusinessAccountGiftSettings {
     type Output = bool;
@@ -512,7 +512,7 @@ impl FromJson for GetBusinessAccountGifts {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetBusinessAccountGifts);
+impl_deserialize!(GetBusinessAccountGifts);
 
 impl Method for GetBusinessAccountGifts {
     type Output = OwnedGifts;
@@ -707,7 +707,7 @@ impl FromJson for GetUserGifts {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetUserGifts);
+impl_deserialize!(GetUserGifts);
 
 impl Method for GetUserGifts {
     type Output = OwnedGifts;
@@ -934,7 +934,7 @@ impl FromJson for GetChatGifts {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetChatGifts);
+impl_deserialize!(GetChatGifts);
 
 impl Method for GetChatGifts {
     type Output = OwnedGifts;
@@ -1007,7 +1007,7 @@ impl FromJson for ConvertGiftToStars {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(ConvertGiftToStars);
+impl_deserialize!(ConvertGiftToStars);
 
 impl Method for ConvertGiftToStars {
     type Output = bool;
@@ -1110,7 +1110,7 @@ impl FromJson for UpgradeGift {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(UpgradeGift);
+impl_deserialize!(UpgradeGift);
 
 impl Method for UpgradeGift {
     type Output = bool;
@@ -1209,7 +1209,7 @@ impl FromJson for TransferGift {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(TransferGift);
+impl_deserialize!(TransferGift);
 
 impl Method for TransferGift {
     type Output = bool;

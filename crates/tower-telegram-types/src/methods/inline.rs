@@ -127,7 +127,7 @@ impl FromJson for AnswerInlineQuery {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(AnswerInlineQuery);
+impl_deserialize!(AnswerInlineQuery);
 
 impl Method for AnswerInlineQuery {
     type Output = bool;

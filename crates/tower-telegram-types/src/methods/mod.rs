@@ -42,8 +42,9 @@ mod prelude {
     pub(super) use crate::types::*;
     pub(super) use crate::{
         api::CollectUploads,
-        json::{FromJson, NO_FIELD, Reader, Result, deserialize_from_json},
+        json::{FromJson, NO_FIELD, Reader, Result, impl_deserialize},
         method::{InlineMethod, Method},
         secret_token::SecretToken,
     };
+    pub(super) use std::time::Duration;
 }

@@ -60,7 +60,7 @@ impl FromJson for SetPassportDataErrors {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetPassportDataErrors);
+impl_deserialize!(SetPassportDataErrors);
 
 impl Method for SetPassportDataErrors {
     type Output = bool;

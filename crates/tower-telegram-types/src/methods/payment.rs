@@ -505,7 +505,7 @@ impl FromJson for SendInvoice {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendInvoice);
+impl_deserialize!(SendInvoice);
 
 impl Method for SendInvoice {
     type Output = Message;
@@ -885,7 +885,7 @@ impl FromJson for CreateInvoiceLink {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(CreateInvoiceLink);
+impl_deserialize!(CreateInvoiceLink);
 
 impl Method for CreateInvoiceLink {
     type Output = Str;
@@ -986,7 +986,7 @@ impl FromJson for AnswerShippingQuery {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(AnswerShippingQuery);
+impl_deserialize!(AnswerShippingQuery);
 
 impl Method for AnswerShippingQuery {
     type Output = bool;
@@ -1073,7 +1073,7 @@ impl FromJson for AnswerPreCheckoutQuery {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(AnswerPreCheckoutQuery);
+impl_deserialize!(AnswerPreCheckoutQuery);
 
 impl Method for AnswerPreCheckoutQuery {
     type Output = bool;
@@ -1123,7 +1123,7 @@ impl FromJson for GetMyStarBalance {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetMyStarBalance);
+impl_deserialize!(GetMyStarBalance);
 
 impl Method for GetMyStarBalance {
     type Output = StarAmount;
@@ -1211,7 +1211,7 @@ impl FromJson for GetStarTransactions {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetStarTransactions);
+impl_deserialize!(GetStarTransactions);
 
 impl Method for GetStarTransactions {
     type Output = StarTransactions;
@@ -1287,7 +1287,7 @@ impl FromJson for RefundStarPayment {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(RefundStarPayment);
+impl_deserialize!(RefundStarPayment);
 
 impl Method for RefundStarPayment {
     type Output = bool;
@@ -1377,7 +1377,7 @@ impl FromJson for EditUserStarSubscription {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(EditUserStarSubscription);
+impl_deserialize!(EditUserStarSubscription);
 
 impl Method for EditUserStarSubscription {
     type Output = bool;

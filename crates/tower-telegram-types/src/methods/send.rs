@@ -296,7 +296,7 @@ impl FromJson for SendMessage {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendMessage);
+impl_deserialize!(SendMessage);
 
 impl Method for SendMessage {
     type Output = Message;
@@ -498,7 +498,7 @@ impl FromJson for ForwardMessage {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(ForwardMessage);
+impl_deserialize!(ForwardMessage);
 
 impl Method for ForwardMessage {
     type Output = Message;
@@ -649,7 +649,7 @@ impl FromJson for ForwardMessages {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(ForwardMessages);
+impl_deserialize!(ForwardMessages);
 
 impl Method for ForwardMessages {
     type Output = Vec<MessageId>;
@@ -961,7 +961,7 @@ impl FromJson for CopyMessage {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(CopyMessage);
+impl_deserialize!(CopyMessage);
 
 impl Method for CopyMessage {
     type Output = MessageId;
@@ -1126,7 +1126,7 @@ impl FromJson for CopyMessages {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(CopyMessages);
+impl_deserialize!(CopyMessages);
 
 impl Method for CopyMessages {
     type Output = Vec<MessageId>;
@@ -1464,7 +1464,7 @@ impl FromJson for SendPhoto {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendPhoto);
+impl_deserialize!(SendPhoto);
 
 impl Method for SendPhoto {
     type Output = Message;
@@ -1822,7 +1822,7 @@ impl FromJson for SendLivePhoto {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendLivePhoto);
+impl_deserialize!(SendLivePhoto);
 
 impl Method for SendLivePhoto {
     type Output = Message;
@@ -2201,7 +2201,7 @@ impl FromJson for SendAudio {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendAudio);
+impl_deserialize!(SendAudio);
 
 impl Method for SendAudio {
     type Output = Message;
@@ -2551,7 +2551,7 @@ impl FromJson for SendDocument {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendDocument);
+impl_deserialize!(SendDocument);
 
 impl Method for SendDocument {
     type Output = Message;
@@ -3010,7 +3010,7 @@ impl FromJson for SendVideo {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendVideo);
+impl_deserialize!(SendVideo);
 
 impl Method for SendVideo {
     type Output = Message;
@@ -3422,7 +3422,7 @@ impl FromJson for SendAnimation {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendAnimation);
+impl_deserialize!(SendAnimation);
 
 impl Method for SendAnimation {
     type Output = Message;
@@ -3753,7 +3753,7 @@ impl FromJson for SendVoice {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendVoice);
+impl_deserialize!(SendVoice);
 
 impl Method for SendVoice {
     type Output = Message;
@@ -4067,7 +4067,7 @@ impl FromJson for SendVideoNote {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendVideoNote);
+impl_deserialize!(SendVideoNote);
 
 impl Method for SendVideoNote {
     type Output = Message;
@@ -4388,7 +4388,7 @@ impl FromJson for SendPaidMedia {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendPaidMedia);
+impl_deserialize!(SendPaidMedia);
 
 impl Method for SendPaidMedia {
     type Output = Message;
@@ -4597,7 +4597,7 @@ impl FromJson for SendMediaGroup {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendMediaGroup);
+impl_deserialize!(SendMediaGroup);
 
 impl Method for SendMediaGroup {
     type Output = Vec<Message>;
@@ -4933,7 +4933,7 @@ impl FromJson for SendLocation {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendLocation);
+impl_deserialize!(SendLocation);
 
 impl Method for SendLocation {
     type Output = Message;
@@ -5287,7 +5287,7 @@ impl FromJson for SendVenue {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendVenue);
+impl_deserialize!(SendVenue);
 
 impl Method for SendVenue {
     type Output = Message;
@@ -5591,7 +5591,7 @@ impl FromJson for SendContact {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendContact);
+impl_deserialize!(SendContact);
 
 impl Method for SendContact {
     type Output = Message;
@@ -6180,7 +6180,7 @@ impl FromJson for SendPoll {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendPoll);
+impl_deserialize!(SendPoll);
 
 impl Method for SendPoll {
     type Output = Message;
@@ -6355,7 +6355,7 @@ impl FromJson for SendChecklist {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendChecklist);
+impl_deserialize!(SendChecklist);
 
 impl Method for SendChecklist {
     type Output = Message;
@@ -6601,7 +6601,7 @@ impl FromJson for SendDice {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendDice);
+impl_deserialize!(SendDice);
 
 impl Method for SendDice {
     type Output = Message;
@@ -6772,7 +6772,7 @@ impl FromJson for SendMessageDraft {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendMessageDraft);
+impl_deserialize!(SendMessageDraft);
 
 impl Method for SendMessageDraft {
     type Output = bool;
@@ -6875,7 +6875,7 @@ impl FromJson for SendChatAction {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendChatAction);
+impl_deserialize!(SendChatAction);
 
 impl Method for SendChatAction {
     type Output = bool;
@@ -6957,7 +6957,7 @@ impl FromJson for SendChatJoinRequestWebApp {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendChatJoinRequestWebApp);
+impl_deserialize!(SendChatJoinRequestWebApp);
 
 impl Method for SendChatJoinRequestWebApp {
     type Output = bool;
@@ -7213,7 +7213,7 @@ impl FromJson for SendRichMessage {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendRichMessage);
+impl_deserialize!(SendRichMessage);
 
 impl Method for SendRichMessage {
     type Output = Message;
@@ -7350,7 +7350,7 @@ impl FromJson for SendRichMessageDraft {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendRichMessageDraft);
+impl_deserialize!(SendRichMessageDraft);
 
 impl Method for SendRichMessageDraft {
     type Output = bool;

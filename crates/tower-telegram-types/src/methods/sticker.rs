@@ -261,7 +261,7 @@ impl FromJson for SendSticker {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SendSticker);
+impl_deserialize!(SendSticker);
 
 impl Method for SendSticker {
     type Output = Message;
@@ -332,7 +332,7 @@ impl FromJson for GetStickerSet {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetStickerSet);
+impl_deserialize!(GetStickerSet);
 
 impl Method for GetStickerSet {
     type Output = StickerSet;
@@ -393,7 +393,7 @@ impl FromJson for GetCustomEmojiStickers {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetCustomEmojiStickers);
+impl_deserialize!(GetCustomEmojiStickers);
 
 impl Method for GetCustomEmojiStickers {
     type Output = Vec<Sticker>;
@@ -474,7 +474,7 @@ impl FromJson for UploadStickerFile {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(UploadStickerFile);
+impl_deserialize!(UploadStickerFile);
 
 impl Method for UploadStickerFile {
     type Output = File;
@@ -602,7 +602,7 @@ impl FromJson for CreateNewStickerSet {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(CreateNewStickerSet);
+impl_deserialize!(CreateNewStickerSet);
 
 impl Method for CreateNewStickerSet {
     type Output = bool;
@@ -687,7 +687,7 @@ impl FromJson for AddStickerToSet {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(AddStickerToSet);
+impl_deserialize!(AddStickerToSet);
 
 impl Method for AddStickerToSet {
     type Output = bool;
@@ -764,7 +764,7 @@ impl FromJson for SetStickerPositionInSet {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetStickerPositionInSet);
+impl_deserialize!(SetStickerPositionInSet);
 
 impl Method for SetStickerPositionInSet {
     type Output = bool;
@@ -827,7 +827,7 @@ impl FromJson for DeleteStickerFromSet {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(DeleteStickerFromSet);
+impl_deserialize!(DeleteStickerFromSet);
 
 impl Method for DeleteStickerFromSet {
     type Output = bool;
@@ -919,7 +919,7 @@ impl FromJson for ReplaceStickerInSet {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(ReplaceStickerInSet);
+impl_deserialize!(ReplaceStickerInSet);
 
 impl Method for ReplaceStickerInSet {
     type Output = bool;
@@ -996,7 +996,7 @@ impl FromJson for SetStickerEmojiList {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetStickerEmojiList);
+impl_deserialize!(SetStickerEmojiList);
 
 impl Method for SetStickerEmojiList {
     type Output = bool;
@@ -1075,7 +1075,7 @@ impl FromJson for SetStickerKeywords {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetStickerKeywords);
+impl_deserialize!(SetStickerKeywords);
 
 impl Method for SetStickerKeywords {
     type Output = bool;
@@ -1154,7 +1154,7 @@ impl FromJson for SetStickerMaskPosition {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetStickerMaskPosition);
+impl_deserialize!(SetStickerMaskPosition);
 
 impl Method for SetStickerMaskPosition {
     type Output = bool;
@@ -1225,7 +1225,7 @@ impl FromJson for SetStickerSetTitle {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetStickerSetTitle);
+impl_deserialize!(SetStickerSetTitle);
 
 impl Method for SetStickerSetTitle {
     type Output = bool;
@@ -1320,7 +1320,7 @@ impl FromJson for SetStickerSetThumbnail {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetStickerSetThumbnail);
+impl_deserialize!(SetStickerSetThumbnail);
 
 impl Method for SetStickerSetThumbnail {
     type Output = bool;
@@ -1405,7 +1405,7 @@ impl FromJson for SetCustomEmojiStickerSetThumbnail {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetCustomEmojiStickerSetThumbnail);
+impl_deserialize!(SetCustomEmojiStickerSetThumbnail);
 
 impl Method for SetCustomEmojiStickerSetThumbnail {
     type Output = bool;
@@ -1466,7 +1466,7 @@ impl FromJson for DeleteStickerSet {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(DeleteStickerSet);
+impl_deserialize!(DeleteStickerSet);
 
 impl Method for DeleteStickerSet {
     type Output = bool;

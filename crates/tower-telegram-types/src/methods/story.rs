@@ -168,7 +168,7 @@ impl FromJson for PostStory {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(PostStory);
+impl_deserialize!(PostStory);
 
 impl Method for PostStory {
     type Output = Story;
@@ -296,7 +296,7 @@ impl FromJson for RepostStory {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(RepostStory);
+impl_deserialize!(RepostStory);
 
 impl Method for RepostStory {
     type Output = Story;
@@ -441,7 +441,7 @@ impl FromJson for EditStory {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(EditStory);
+impl_deserialize!(EditStory);
 
 impl Method for EditStory {
     type Output = Story;
@@ -516,7 +516,7 @@ impl FromJson for DeleteStory {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(DeleteStory);
+impl_deserialize!(DeleteStory);
 
 impl Method for DeleteStory {
     type Output = bool;

@@ -114,12 +114,17 @@ impl FromJson for GetUpdates {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetUpdates);
+impl_deserialize!(GetUpdates);
 
 impl Method for GetUpdates {
     type Output = Vec<Update>;
     const NAME: &'static str = "getUpdates";
     const IDEMPOTENT: bool = true;
+
+    fn server_wait(&self) -> Duration {
+        let seconds = self.timeout.unwrap_or_default();
+        Duration::from_secs(seconds.try_into().unwrap_or_default())
+    }
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
         crate::json::from_str(result)
@@ -271,7 +276,7 @@ impl FromJson for SetWebhook {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SetWebhook);
+impl_deserialize!(SetWebhook);
 
 impl Method for SetWebhook {
     type Output = bool;
@@ -284,8 +289,8 @@ impl Method for SetWebhook {
         uploads
     }
 
-    fn check(&self) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        Ok(Self::check(self)?)
+    fn validate(&self) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Ok(self.check()?)
     }
 
     fn decode(result: &str) -> std::result::Result<Self::Output, ParseError> {
@@ -356,7 +361,7 @@ impl FromJson for DeleteWebhook {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(DeleteWebhook);
+impl_deserialize!(DeleteWebhook);
 
 impl Method for DeleteWebhook {
     type Output = bool;
@@ -404,7 +409,7 @@ impl FromJson for GetWebhookInfo {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(GetWebhookInfo);
+impl_deserialize!(GetWebhookInfo);
 
 impl Method for GetWebhookInfo {
     type Output = WebhookInfo;

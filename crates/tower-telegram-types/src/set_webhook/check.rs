@@ -43,8 +43,8 @@ const HEAD: &str = "POST  HTTP/1.1\r\nHost: \r\nContent-Type: application/json\r
 const SECRET_TOKEN_LINE: &str = "X-Telegram-Bot-Api-Secret-Token: \r\n";
 
 impl SetWebhook {
-    /// Finds what Telegram's own servers would refuse. [`Client::send`](crate::Client::send) does
-    /// it by itself.
+    /// Finds what Telegram's own servers would refuse. A client does it before it
+    /// sends the method ([`Method::validate`](crate::Method::validate)).
     ///
     /// A refused `setWebhook` may leave the bot with no webhook at all: the old one is erased before
     /// the new one is looked at. Whether the host's name leads to a public address, only Telegram

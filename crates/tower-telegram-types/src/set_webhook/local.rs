@@ -63,8 +63,8 @@ impl Method for LocalSetWebhook {
         self.settings.uploads()
     }
 
-    fn check(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
-        Ok(self.settings.check_local()?)
+    fn validate(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
+        Ok(self.check()?)
     }
 
     fn decode(result: &str) -> Result<bool, ParseError> {

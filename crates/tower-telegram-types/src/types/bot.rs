@@ -31,7 +31,7 @@ impl FromJson for ManagedBotCreated {
     }
 }
 
-deserialize_from_json!(ManagedBotCreated);
+impl_deserialize!(ManagedBotCreated);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ManagedBotCreated {
@@ -76,7 +76,7 @@ impl FromJson for ManagedBotUpdated {
     }
 }
 
-deserialize_from_json!(ManagedBotUpdated);
+impl_deserialize!(ManagedBotUpdated);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ManagedBotUpdated {
@@ -128,7 +128,7 @@ impl FromJson for BotSubscriptionUpdated {
     }
 }
 
-deserialize_from_json!(BotSubscriptionUpdated);
+impl_deserialize!(BotSubscriptionUpdated);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for BotSubscriptionUpdated {
@@ -175,7 +175,7 @@ impl FromJson for BotAccessSettings {
     }
 }
 
-deserialize_from_json!(BotAccessSettings);
+impl_deserialize!(BotAccessSettings);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for BotAccessSettings {
@@ -247,7 +247,7 @@ impl FromJson for BotCommand {
     }
 }
 
-deserialize_from_json!(BotCommand);
+impl_deserialize!(BotCommand);
 
 impl Serialize for BotCommand {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -342,7 +342,7 @@ impl FromJson for BotCommandScope {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(BotCommandScope);
+impl_deserialize!(BotCommandScope);
 
 impl Serialize for BotCommandScope {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -382,7 +382,7 @@ impl FromJson for BotCommandScopeDefault {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(BotCommandScopeDefault);
+impl_deserialize!(BotCommandScopeDefault);
 
 impl Serialize for BotCommandScopeDefault {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -415,7 +415,7 @@ impl FromJson for BotCommandScopeAllPrivateChats {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(BotCommandScopeAllPrivateChats);
+impl_deserialize!(BotCommandScopeAllPrivateChats);
 
 impl Serialize for BotCommandScopeAllPrivateChats {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -448,7 +448,7 @@ impl FromJson for BotCommandScopeAllGroupChats {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(BotCommandScopeAllGroupChats);
+impl_deserialize!(BotCommandScopeAllGroupChats);
 
 impl Serialize for BotCommandScopeAllGroupChats {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -481,7 +481,7 @@ impl FromJson for BotCommandScopeAllChatAdministrators {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(BotCommandScopeAllChatAdministrators);
+impl_deserialize!(BotCommandScopeAllChatAdministrators);
 
 impl Serialize for BotCommandScopeAllChatAdministrators {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -531,7 +531,7 @@ impl FromJson for BotCommandScopeChat {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(BotCommandScopeChat);
+impl_deserialize!(BotCommandScopeChat);
 
 impl Serialize for BotCommandScopeChat {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -582,7 +582,7 @@ impl FromJson for BotCommandScopeChatAdministrators {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(BotCommandScopeChatAdministrators);
+impl_deserialize!(BotCommandScopeChatAdministrators);
 
 impl Serialize for BotCommandScopeChatAdministrators {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -640,7 +640,7 @@ impl FromJson for BotCommandScopeChatMember {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(BotCommandScopeChatMember);
+impl_deserialize!(BotCommandScopeChatMember);
 
 impl Serialize for BotCommandScopeChatMember {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -680,7 +680,7 @@ impl FromJson for BotName {
     }
 }
 
-deserialize_from_json!(BotName);
+impl_deserialize!(BotName);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for BotName {
@@ -719,7 +719,7 @@ impl FromJson for BotDescription {
     }
 }
 
-deserialize_from_json!(BotDescription);
+impl_deserialize!(BotDescription);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for BotDescription {
@@ -758,7 +758,7 @@ impl FromJson for BotShortDescription {
     }
 }
 
-deserialize_from_json!(BotShortDescription);
+impl_deserialize!(BotShortDescription);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for BotShortDescription {

@@ -43,7 +43,7 @@ impl FromJson for BusinessIntro {
     }
 }
 
-deserialize_from_json!(BusinessIntro);
+impl_deserialize!(BusinessIntro);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for BusinessIntro {
@@ -96,7 +96,7 @@ impl FromJson for BusinessLocation {
     }
 }
 
-deserialize_from_json!(BusinessLocation);
+impl_deserialize!(BusinessLocation);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for BusinessLocation {
@@ -144,7 +144,7 @@ impl FromJson for BusinessOpeningHoursInterval {
     }
 }
 
-deserialize_from_json!(BusinessOpeningHoursInterval);
+impl_deserialize!(BusinessOpeningHoursInterval);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for BusinessOpeningHoursInterval {
@@ -190,7 +190,7 @@ impl FromJson for BusinessOpeningHours {
     }
 }
 
-deserialize_from_json!(BusinessOpeningHours);
+impl_deserialize!(BusinessOpeningHours);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for BusinessOpeningHours {
@@ -314,7 +314,7 @@ impl FromJson for BusinessBotRights {
     }
 }
 
-deserialize_from_json!(BusinessBotRights);
+impl_deserialize!(BusinessBotRights);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for BusinessBotRights {
@@ -424,7 +424,7 @@ impl FromJson for BusinessConnection {
     }
 }
 
-deserialize_from_json!(BusinessConnection);
+impl_deserialize!(BusinessConnection);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for BusinessConnection {
@@ -482,7 +482,7 @@ impl FromJson for BusinessMessagesDeleted {
     }
 }
 
-deserialize_from_json!(BusinessMessagesDeleted);
+impl_deserialize!(BusinessMessagesDeleted);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for BusinessMessagesDeleted {

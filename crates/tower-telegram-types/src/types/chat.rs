@@ -259,7 +259,7 @@ impl FromJson for User {
     }
 }
 
-deserialize_from_json!(User);
+impl_deserialize!(User);
 
 impl Serialize for User {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -386,7 +386,7 @@ impl FromJson for Chat {
     }
 }
 
-deserialize_from_json!(Chat);
+impl_deserialize!(Chat);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for Chat {
@@ -778,7 +778,7 @@ impl FromJson for ChatFullInfo {
     }
 }
 
-deserialize_from_json!(ChatFullInfo);
+impl_deserialize!(ChatFullInfo);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChatFullInfo {
@@ -965,7 +965,7 @@ impl FromJson for Link {
     }
 }
 
-deserialize_from_json!(Link);
+impl_deserialize!(Link);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for Link {
@@ -1016,7 +1016,7 @@ impl FromJson for ProximityAlertTriggered {
     }
 }
 
-deserialize_from_json!(ProximityAlertTriggered);
+impl_deserialize!(ProximityAlertTriggered);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ProximityAlertTriggered {
@@ -1057,7 +1057,7 @@ impl FromJson for ChatBoostAdded {
     }
 }
 
-deserialize_from_json!(ChatBoostAdded);
+impl_deserialize!(ChatBoostAdded);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChatBoostAdded {
@@ -1111,7 +1111,7 @@ impl FromJson for BackgroundFill {
     }
 }
 
-deserialize_from_json!(BackgroundFill);
+impl_deserialize!(BackgroundFill);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for BackgroundFill {
@@ -1153,7 +1153,7 @@ impl FromJson for BackgroundFillSolid {
     }
 }
 
-deserialize_from_json!(BackgroundFillSolid);
+impl_deserialize!(BackgroundFillSolid);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for BackgroundFillSolid {
@@ -1205,7 +1205,7 @@ impl FromJson for BackgroundFillGradient {
     }
 }
 
-deserialize_from_json!(BackgroundFillGradient);
+impl_deserialize!(BackgroundFillGradient);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for BackgroundFillGradient {
@@ -1247,7 +1247,7 @@ impl FromJson for BackgroundFillFreeformGradient {
     }
 }
 
-deserialize_from_json!(BackgroundFillFreeformGradient);
+impl_deserialize!(BackgroundFillFreeformGradient);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for BackgroundFillFreeformGradient {
@@ -1311,7 +1311,7 @@ impl FromJson for BackgroundType {
     }
 }
 
-deserialize_from_json!(BackgroundType);
+impl_deserialize!(BackgroundType);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for BackgroundType {
@@ -1360,7 +1360,7 @@ impl FromJson for BackgroundTypeFill {
     }
 }
 
-deserialize_from_json!(BackgroundTypeFill);
+impl_deserialize!(BackgroundTypeFill);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for BackgroundTypeFill {
@@ -1419,7 +1419,7 @@ impl FromJson for BackgroundTypeWallpaper {
     }
 }
 
-deserialize_from_json!(BackgroundTypeWallpaper);
+impl_deserialize!(BackgroundTypeWallpaper);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for BackgroundTypeWallpaper {
@@ -1490,7 +1490,7 @@ impl FromJson for BackgroundTypePattern {
     }
 }
 
-deserialize_from_json!(BackgroundTypePattern);
+impl_deserialize!(BackgroundTypePattern);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for BackgroundTypePattern {
@@ -1538,7 +1538,7 @@ impl FromJson for BackgroundTypeChatTheme {
     }
 }
 
-deserialize_from_json!(BackgroundTypeChatTheme);
+impl_deserialize!(BackgroundTypeChatTheme);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for BackgroundTypeChatTheme {
@@ -1578,7 +1578,7 @@ impl FromJson for ChatBackground {
     }
 }
 
-deserialize_from_json!(ChatBackground);
+impl_deserialize!(ChatBackground);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChatBackground {
@@ -1617,7 +1617,7 @@ impl FromJson for CommunityChatAdded {
     }
 }
 
-deserialize_from_json!(CommunityChatAdded);
+impl_deserialize!(CommunityChatAdded);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for CommunityChatAdded {
@@ -1656,7 +1656,7 @@ impl FromJson for CommunityChatJoined {
     }
 }
 
-deserialize_from_json!(CommunityChatJoined);
+impl_deserialize!(CommunityChatJoined);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for CommunityChatJoined {
@@ -1680,7 +1680,7 @@ impl FromJson for CommunityChatRemoved {
     }
 }
 
-deserialize_from_json!(CommunityChatRemoved);
+impl_deserialize!(CommunityChatRemoved);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for CommunityChatRemoved {
@@ -1741,7 +1741,7 @@ impl FromJson for SharedUser {
     }
 }
 
-deserialize_from_json!(SharedUser);
+impl_deserialize!(SharedUser);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for SharedUser {
@@ -1798,7 +1798,7 @@ impl FromJson for UsersShared {
     }
 }
 
-deserialize_from_json!(UsersShared);
+impl_deserialize!(UsersShared);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for UsersShared {
@@ -1862,7 +1862,7 @@ impl FromJson for ChatShared {
     }
 }
 
-deserialize_from_json!(ChatShared);
+impl_deserialize!(ChatShared);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChatShared {
@@ -1923,7 +1923,7 @@ impl FromJson for WriteAccessAllowed {
     }
 }
 
-deserialize_from_json!(WriteAccessAllowed);
+impl_deserialize!(WriteAccessAllowed);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for WriteAccessAllowed {
@@ -2038,7 +2038,7 @@ impl FromJson for LinkPreviewOptions {
     }
 }
 
-deserialize_from_json!(LinkPreviewOptions);
+impl_deserialize!(LinkPreviewOptions);
 
 impl Serialize for LinkPreviewOptions {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2158,7 +2158,7 @@ impl FromJson for SwitchInlineQueryChosenChat {
     }
 }
 
-deserialize_from_json!(SwitchInlineQueryChosenChat);
+impl_deserialize!(SwitchInlineQueryChosenChat);
 
 impl Serialize for SwitchInlineQueryChosenChat {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2216,7 +2216,7 @@ impl FromJson for Community {
     }
 }
 
-deserialize_from_json!(Community);
+impl_deserialize!(Community);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for Community {
@@ -2319,7 +2319,7 @@ impl FromJson for ChatInviteLink {
     }
 }
 
-deserialize_from_json!(ChatInviteLink);
+impl_deserialize!(ChatInviteLink);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChatInviteLink {
@@ -2562,7 +2562,7 @@ impl FromJson for ChatAdministratorRights {
     }
 }
 
-deserialize_from_json!(ChatAdministratorRights);
+impl_deserialize!(ChatAdministratorRights);
 
 impl Serialize for ChatAdministratorRights {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2674,7 +2674,7 @@ impl FromJson for ChatMemberUpdated {
     }
 }
 
-deserialize_from_json!(ChatMemberUpdated);
+impl_deserialize!(ChatMemberUpdated);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChatMemberUpdated {
@@ -2768,7 +2768,7 @@ impl FromJson for ChatMember {
     }
 }
 
-deserialize_from_json!(ChatMember);
+impl_deserialize!(ChatMember);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChatMember {
@@ -2825,7 +2825,7 @@ impl FromJson for ChatMemberOwner {
     }
 }
 
-deserialize_from_json!(ChatMemberOwner);
+impl_deserialize!(ChatMemberOwner);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChatMemberOwner {
@@ -2992,7 +2992,7 @@ impl FromJson for ChatMemberAdministrator {
     }
 }
 
-deserialize_from_json!(ChatMemberAdministrator);
+impl_deserialize!(ChatMemberAdministrator);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChatMemberAdministrator {
@@ -3078,7 +3078,7 @@ impl FromJson for ChatMemberMember {
     }
 }
 
-deserialize_from_json!(ChatMemberMember);
+impl_deserialize!(ChatMemberMember);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChatMemberMember {
@@ -3238,7 +3238,7 @@ impl FromJson for ChatMemberRestricted {
     }
 }
 
-deserialize_from_json!(ChatMemberRestricted);
+impl_deserialize!(ChatMemberRestricted);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChatMemberRestricted {
@@ -3299,7 +3299,7 @@ impl FromJson for ChatMemberLeft {
     }
 }
 
-deserialize_from_json!(ChatMemberLeft);
+impl_deserialize!(ChatMemberLeft);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChatMemberLeft {
@@ -3345,7 +3345,7 @@ impl FromJson for ChatMemberBanned {
     }
 }
 
-deserialize_from_json!(ChatMemberBanned);
+impl_deserialize!(ChatMemberBanned);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChatMemberBanned {
@@ -3422,7 +3422,7 @@ impl FromJson for ChatJoinRequest {
     }
 }
 
-deserialize_from_json!(ChatJoinRequest);
+impl_deserialize!(ChatJoinRequest);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChatJoinRequest {
@@ -3684,7 +3684,7 @@ impl FromJson for ChatPermissions {
     }
 }
 
-deserialize_from_json!(ChatPermissions);
+impl_deserialize!(ChatPermissions);
 
 impl Serialize for ChatPermissions {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -3781,7 +3781,7 @@ impl FromJson for Birthdate {
     }
 }
 
-deserialize_from_json!(Birthdate);
+impl_deserialize!(Birthdate);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for Birthdate {
@@ -3842,7 +3842,7 @@ impl FromJson for UserRating {
     }
 }
 
-deserialize_from_json!(UserRating);
+impl_deserialize!(UserRating);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for UserRating {
@@ -3892,7 +3892,7 @@ impl FromJson for StarAmount {
     }
 }
 
-deserialize_from_json!(StarAmount);
+impl_deserialize!(StarAmount);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for StarAmount {
@@ -3949,7 +3949,7 @@ impl FromJson for ChatBoostSource {
     }
 }
 
-deserialize_from_json!(ChatBoostSource);
+impl_deserialize!(ChatBoostSource);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChatBoostSource {
@@ -3991,7 +3991,7 @@ impl FromJson for ChatBoostSourcePremium {
     }
 }
 
-deserialize_from_json!(ChatBoostSourcePremium);
+impl_deserialize!(ChatBoostSourcePremium);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChatBoostSourcePremium {
@@ -4049,7 +4049,7 @@ impl FromJson for ChatBoost {
     }
 }
 
-deserialize_from_json!(ChatBoost);
+impl_deserialize!(ChatBoost);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChatBoost {
@@ -4097,7 +4097,7 @@ impl FromJson for ChatBoostUpdated {
     }
 }
 
-deserialize_from_json!(ChatBoostUpdated);
+impl_deserialize!(ChatBoostUpdated);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChatBoostUpdated {
@@ -4155,7 +4155,7 @@ impl FromJson for ChatBoostRemoved {
     }
 }
 
-deserialize_from_json!(ChatBoostRemoved);
+impl_deserialize!(ChatBoostRemoved);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChatBoostRemoved {
@@ -4195,7 +4195,7 @@ impl FromJson for ChatOwnerLeft {
     }
 }
 
-deserialize_from_json!(ChatOwnerLeft);
+impl_deserialize!(ChatOwnerLeft);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChatOwnerLeft {
@@ -4236,7 +4236,7 @@ impl FromJson for ChatOwnerChanged {
     }
 }
 
-deserialize_from_json!(ChatOwnerChanged);
+impl_deserialize!(ChatOwnerChanged);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChatOwnerChanged {
@@ -4275,7 +4275,7 @@ impl FromJson for UserChatBoosts {
     }
 }
 
-deserialize_from_json!(UserChatBoosts);
+impl_deserialize!(UserChatBoosts);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for UserChatBoosts {
@@ -4320,7 +4320,7 @@ impl FromJson for ResponseParameters {
     }
 }
 
-deserialize_from_json!(ResponseParameters);
+impl_deserialize!(ResponseParameters);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ResponseParameters {

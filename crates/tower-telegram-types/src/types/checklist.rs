@@ -61,7 +61,7 @@ impl FromJson for ChecklistTask {
     }
 }
 
-deserialize_from_json!(ChecklistTask);
+impl_deserialize!(ChecklistTask);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChecklistTask {
@@ -140,7 +140,7 @@ impl FromJson for Checklist {
     }
 }
 
-deserialize_from_json!(Checklist);
+impl_deserialize!(Checklist);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for Checklist {
@@ -234,7 +234,7 @@ impl FromJson for InputChecklistTask {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputChecklistTask);
+impl_deserialize!(InputChecklistTask);
 
 impl Serialize for InputChecklistTask {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -353,7 +353,7 @@ impl FromJson for InputChecklist {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputChecklist);
+impl_deserialize!(InputChecklist);
 
 impl Serialize for InputChecklist {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -419,7 +419,7 @@ impl FromJson for ChecklistTasksDone {
     }
 }
 
-deserialize_from_json!(ChecklistTasksDone);
+impl_deserialize!(ChecklistTasksDone);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChecklistTasksDone {
@@ -472,7 +472,7 @@ impl FromJson for ChecklistTasksAdded {
     }
 }
 
-deserialize_from_json!(ChecklistTasksAdded);
+impl_deserialize!(ChecklistTasksAdded);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChecklistTasksAdded {

@@ -49,7 +49,7 @@ impl FromJson for ForumTopicCreated {
     }
 }
 
-deserialize_from_json!(ForumTopicCreated);
+impl_deserialize!(ForumTopicCreated);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ForumTopicCreated {
@@ -80,7 +80,7 @@ impl FromJson for ForumTopicClosed {
     }
 }
 
-deserialize_from_json!(ForumTopicClosed);
+impl_deserialize!(ForumTopicClosed);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ForumTopicClosed {
@@ -123,7 +123,7 @@ impl FromJson for ForumTopicEdited {
     }
 }
 
-deserialize_from_json!(ForumTopicEdited);
+impl_deserialize!(ForumTopicEdited);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ForumTopicEdited {
@@ -152,7 +152,7 @@ impl FromJson for ForumTopicReopened {
     }
 }
 
-deserialize_from_json!(ForumTopicReopened);
+impl_deserialize!(ForumTopicReopened);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ForumTopicReopened {
@@ -174,7 +174,7 @@ impl FromJson for GeneralForumTopicHidden {
     }
 }
 
-deserialize_from_json!(GeneralForumTopicHidden);
+impl_deserialize!(GeneralForumTopicHidden);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for GeneralForumTopicHidden {
@@ -196,7 +196,7 @@ impl FromJson for GeneralForumTopicUnhidden {
     }
 }
 
-deserialize_from_json!(GeneralForumTopicUnhidden);
+impl_deserialize!(GeneralForumTopicUnhidden);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for GeneralForumTopicUnhidden {
@@ -242,7 +242,7 @@ impl FromJson for DirectMessagePriceChanged {
     }
 }
 
-deserialize_from_json!(DirectMessagePriceChanged);
+impl_deserialize!(DirectMessagePriceChanged);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for DirectMessagePriceChanged {
@@ -299,7 +299,7 @@ impl FromJson for SuggestedPostApproved {
     }
 }
 
-deserialize_from_json!(SuggestedPostApproved);
+impl_deserialize!(SuggestedPostApproved);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for SuggestedPostApproved {
@@ -350,7 +350,7 @@ impl FromJson for SuggestedPostApprovalFailed {
     }
 }
 
-deserialize_from_json!(SuggestedPostApprovalFailed);
+impl_deserialize!(SuggestedPostApprovalFailed);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for SuggestedPostApprovalFailed {
@@ -398,7 +398,7 @@ impl FromJson for SuggestedPostDeclined {
     }
 }
 
-deserialize_from_json!(SuggestedPostDeclined);
+impl_deserialize!(SuggestedPostDeclined);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for SuggestedPostDeclined {
@@ -460,7 +460,7 @@ impl FromJson for SuggestedPostPaid {
     }
 }
 
-deserialize_from_json!(SuggestedPostPaid);
+impl_deserialize!(SuggestedPostPaid);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for SuggestedPostPaid {
@@ -514,7 +514,7 @@ impl FromJson for SuggestedPostRefunded {
     }
 }
 
-deserialize_from_json!(SuggestedPostRefunded);
+impl_deserialize!(SuggestedPostRefunded);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for SuggestedPostRefunded {
@@ -573,7 +573,7 @@ impl FromJson for SuggestedPostPrice {
     }
 }
 
-deserialize_from_json!(SuggestedPostPrice);
+impl_deserialize!(SuggestedPostPrice);
 
 impl Serialize for SuggestedPostPrice {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -624,7 +624,7 @@ impl FromJson for SuggestedPostInfo {
     }
 }
 
-deserialize_from_json!(SuggestedPostInfo);
+impl_deserialize!(SuggestedPostInfo);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for SuggestedPostInfo {
@@ -697,7 +697,7 @@ impl FromJson for SuggestedPostParameters {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(SuggestedPostParameters);
+impl_deserialize!(SuggestedPostParameters);
 
 impl Serialize for SuggestedPostParameters {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -746,7 +746,7 @@ impl FromJson for DirectMessagesTopic {
     }
 }
 
-deserialize_from_json!(DirectMessagesTopic);
+impl_deserialize!(DirectMessagesTopic);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for DirectMessagesTopic {
@@ -812,7 +812,7 @@ impl FromJson for ForumTopic {
     }
 }
 
-deserialize_from_json!(ForumTopic);
+impl_deserialize!(ForumTopic);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ForumTopic {

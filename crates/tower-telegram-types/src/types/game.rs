@@ -61,7 +61,7 @@ impl FromJson for Game {
     }
 }
 
-deserialize_from_json!(Game);
+impl_deserialize!(Game);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for Game {
@@ -104,7 +104,7 @@ impl FromJson for CallbackGame {
     }
 }
 
-deserialize_from_json!(CallbackGame);
+impl_deserialize!(CallbackGame);
 
 impl Serialize for CallbackGame {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -152,7 +152,7 @@ impl FromJson for GameHighScore {
     }
 }
 
-deserialize_from_json!(GameHighScore);
+impl_deserialize!(GameHighScore);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for GameHighScore {

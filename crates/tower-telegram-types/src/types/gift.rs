@@ -41,7 +41,7 @@ impl FromJson for StoryAreaTypeUniqueGift {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(StoryAreaTypeUniqueGift);
+impl_deserialize!(StoryAreaTypeUniqueGift);
 
 impl Serialize for StoryAreaTypeUniqueGift {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -92,7 +92,7 @@ impl FromJson for GiftBackground {
     }
 }
 
-deserialize_from_json!(GiftBackground);
+impl_deserialize!(GiftBackground);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for GiftBackground {
@@ -205,7 +205,7 @@ impl FromJson for Gift {
     }
 }
 
-deserialize_from_json!(Gift);
+impl_deserialize!(Gift);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for Gift {
@@ -276,7 +276,7 @@ impl FromJson for Gifts {
     }
 }
 
-deserialize_from_json!(Gifts);
+impl_deserialize!(Gifts);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for Gifts {
@@ -333,7 +333,7 @@ impl FromJson for UniqueGiftModel {
     }
 }
 
-deserialize_from_json!(UniqueGiftModel);
+impl_deserialize!(UniqueGiftModel);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for UniqueGiftModel {
@@ -389,7 +389,7 @@ impl FromJson for UniqueGiftSymbol {
     }
 }
 
-deserialize_from_json!(UniqueGiftSymbol);
+impl_deserialize!(UniqueGiftSymbol);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for UniqueGiftSymbol {
@@ -448,7 +448,7 @@ impl FromJson for UniqueGiftBackdropColors {
     }
 }
 
-deserialize_from_json!(UniqueGiftBackdropColors);
+impl_deserialize!(UniqueGiftBackdropColors);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for UniqueGiftBackdropColors {
@@ -502,7 +502,7 @@ impl FromJson for UniqueGiftBackdrop {
     }
 }
 
-deserialize_from_json!(UniqueGiftBackdrop);
+impl_deserialize!(UniqueGiftBackdrop);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for UniqueGiftBackdrop {
@@ -573,7 +573,7 @@ impl FromJson for UniqueGiftColors {
     }
 }
 
-deserialize_from_json!(UniqueGiftColors);
+impl_deserialize!(UniqueGiftColors);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for UniqueGiftColors {
@@ -683,7 +683,7 @@ impl FromJson for UniqueGift {
     }
 }
 
-deserialize_from_json!(UniqueGift);
+impl_deserialize!(UniqueGift);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for UniqueGift {
@@ -800,7 +800,7 @@ impl FromJson for GiftInfo {
     }
 }
 
-deserialize_from_json!(GiftInfo);
+impl_deserialize!(GiftInfo);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for GiftInfo {
@@ -920,7 +920,7 @@ impl FromJson for UniqueGiftInfo {
     }
 }
 
-deserialize_from_json!(UniqueGiftInfo);
+impl_deserialize!(UniqueGiftInfo);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for UniqueGiftInfo {
@@ -990,7 +990,7 @@ impl FromJson for OwnedGift {
     }
 }
 
-deserialize_from_json!(OwnedGift);
+impl_deserialize!(OwnedGift);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for OwnedGift {
@@ -1112,7 +1112,7 @@ impl FromJson for OwnedGiftRegular {
     }
 }
 
-deserialize_from_json!(OwnedGiftRegular);
+impl_deserialize!(OwnedGiftRegular);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for OwnedGiftRegular {
@@ -1231,7 +1231,7 @@ impl FromJson for OwnedGiftUnique {
     }
 }
 
-deserialize_from_json!(OwnedGiftUnique);
+impl_deserialize!(OwnedGiftUnique);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for OwnedGiftUnique {
@@ -1302,7 +1302,7 @@ impl FromJson for OwnedGifts {
     }
 }
 
-deserialize_from_json!(OwnedGifts);
+impl_deserialize!(OwnedGifts);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for OwnedGifts {
@@ -1389,7 +1389,7 @@ impl FromJson for AcceptedGiftTypes {
     }
 }
 
-deserialize_from_json!(AcceptedGiftTypes);
+impl_deserialize!(AcceptedGiftTypes);
 
 impl Serialize for AcceptedGiftTypes {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1431,7 +1431,7 @@ impl FromJson for ChatBoostSourceGiftCode {
     }
 }
 
-deserialize_from_json!(ChatBoostSourceGiftCode);
+impl_deserialize!(ChatBoostSourceGiftCode);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChatBoostSourceGiftCode {

@@ -29,7 +29,7 @@ impl FromJson for GiveawayCreated {
     }
 }
 
-deserialize_from_json!(GiveawayCreated);
+impl_deserialize!(GiveawayCreated);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for GiveawayCreated {
@@ -121,7 +121,7 @@ impl FromJson for Giveaway {
     }
 }
 
-deserialize_from_json!(Giveaway);
+impl_deserialize!(Giveaway);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for Giveaway {
@@ -249,7 +249,7 @@ impl FromJson for GiveawayWinners {
     }
 }
 
-deserialize_from_json!(GiveawayWinners);
+impl_deserialize!(GiveawayWinners);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for GiveawayWinners {
@@ -331,7 +331,7 @@ impl FromJson for GiveawayCompleted {
     }
 }
 
-deserialize_from_json!(GiveawayCompleted);
+impl_deserialize!(GiveawayCompleted);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for GiveawayCompleted {
@@ -397,7 +397,7 @@ impl FromJson for ChatBoostSourceGiveaway {
     }
 }
 
-deserialize_from_json!(ChatBoostSourceGiveaway);
+impl_deserialize!(ChatBoostSourceGiveaway);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChatBoostSourceGiveaway {

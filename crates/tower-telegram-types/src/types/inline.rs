@@ -61,7 +61,7 @@ impl FromJson for InlineQuery {
     }
 }
 
-deserialize_from_json!(InlineQuery);
+impl_deserialize!(InlineQuery);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for InlineQuery {
@@ -147,7 +147,7 @@ impl FromJson for InlineQueryResultsButton {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InlineQueryResultsButton);
+impl_deserialize!(InlineQueryResultsButton);
 
 impl Serialize for InlineQueryResultsButton {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -425,7 +425,7 @@ impl FromJson for InlineQueryResult {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InlineQueryResult);
+impl_deserialize!(InlineQueryResult);
 
 impl Serialize for InlineQueryResult {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -618,7 +618,7 @@ impl FromJson for InlineQueryResultArticle {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InlineQueryResultArticle);
+impl_deserialize!(InlineQueryResultArticle);
 
 impl Serialize for InlineQueryResultArticle {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -846,7 +846,7 @@ impl FromJson for InlineQueryResultPhoto {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InlineQueryResultPhoto);
+impl_deserialize!(InlineQueryResultPhoto);
 
 impl Serialize for InlineQueryResultPhoto {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1098,7 +1098,7 @@ impl FromJson for InlineQueryResultGif {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InlineQueryResultGif);
+impl_deserialize!(InlineQueryResultGif);
 
 impl Serialize for InlineQueryResultGif {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1357,7 +1357,7 @@ impl FromJson for InlineQueryResultMpeg4Gif {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InlineQueryResultMpeg4Gif);
+impl_deserialize!(InlineQueryResultMpeg4Gif);
 
 impl Serialize for InlineQueryResultMpeg4Gif {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1616,7 +1616,7 @@ impl FromJson for InlineQueryResultVideo {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InlineQueryResultVideo);
+impl_deserialize!(InlineQueryResultVideo);
 
 impl Serialize for InlineQueryResultVideo {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1815,7 +1815,7 @@ impl FromJson for InlineQueryResultAudio {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InlineQueryResultAudio);
+impl_deserialize!(InlineQueryResultAudio);
 
 impl Serialize for InlineQueryResultAudio {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1990,7 +1990,7 @@ impl FromJson for InlineQueryResultVoice {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InlineQueryResultVoice);
+impl_deserialize!(InlineQueryResultVoice);
 
 impl Serialize for InlineQueryResultVoice {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2213,7 +2213,7 @@ impl FromJson for InlineQueryResultDocument {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InlineQueryResultDocument);
+impl_deserialize!(InlineQueryResultDocument);
 
 impl Serialize for InlineQueryResultDocument {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2441,7 +2441,7 @@ impl FromJson for InlineQueryResultLocation {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InlineQueryResultLocation);
+impl_deserialize!(InlineQueryResultLocation);
 
 impl Serialize for InlineQueryResultLocation {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2682,7 +2682,7 @@ impl FromJson for InlineQueryResultVenue {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InlineQueryResultVenue);
+impl_deserialize!(InlineQueryResultVenue);
 
 impl Serialize for InlineQueryResultVenue {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2882,7 +2882,7 @@ impl FromJson for InlineQueryResultContact {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InlineQueryResultContact);
+impl_deserialize!(InlineQueryResultContact);
 
 impl Serialize for InlineQueryResultContact {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2982,7 +2982,7 @@ impl FromJson for InlineQueryResultGame {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InlineQueryResultGame);
+impl_deserialize!(InlineQueryResultGame);
 
 impl Serialize for InlineQueryResultGame {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -3151,7 +3151,7 @@ impl FromJson for InlineQueryResultCachedPhoto {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InlineQueryResultCachedPhoto);
+impl_deserialize!(InlineQueryResultCachedPhoto);
 
 impl Serialize for InlineQueryResultCachedPhoto {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -3334,7 +3334,7 @@ impl FromJson for InlineQueryResultCachedGif {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InlineQueryResultCachedGif);
+impl_deserialize!(InlineQueryResultCachedGif);
 
 impl Serialize for InlineQueryResultCachedGif {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -3514,7 +3514,7 @@ impl FromJson for InlineQueryResultCachedMpeg4Gif {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InlineQueryResultCachedMpeg4Gif);
+impl_deserialize!(InlineQueryResultCachedMpeg4Gif);
 
 impl Serialize for InlineQueryResultCachedMpeg4Gif {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -3629,7 +3629,7 @@ impl FromJson for InlineQueryResultCachedSticker {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InlineQueryResultCachedSticker);
+impl_deserialize!(InlineQueryResultCachedSticker);
 
 impl Serialize for InlineQueryResultCachedSticker {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -3792,7 +3792,7 @@ impl FromJson for InlineQueryResultCachedDocument {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InlineQueryResultCachedDocument);
+impl_deserialize!(InlineQueryResultCachedDocument);
 
 impl Serialize for InlineQueryResultCachedDocument {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -3977,7 +3977,7 @@ impl FromJson for InlineQueryResultCachedVideo {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InlineQueryResultCachedVideo);
+impl_deserialize!(InlineQueryResultCachedVideo);
 
 impl Serialize for InlineQueryResultCachedVideo {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -4139,7 +4139,7 @@ impl FromJson for InlineQueryResultCachedVoice {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InlineQueryResultCachedVoice);
+impl_deserialize!(InlineQueryResultCachedVoice);
 
 impl Serialize for InlineQueryResultCachedVoice {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -4288,7 +4288,7 @@ impl FromJson for InlineQueryResultCachedAudio {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InlineQueryResultCachedAudio);
+impl_deserialize!(InlineQueryResultCachedAudio);
 
 impl Serialize for InlineQueryResultCachedAudio {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -4410,7 +4410,7 @@ impl FromJson for InputMessageContent {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputMessageContent);
+impl_deserialize!(InputMessageContent);
 
 impl Serialize for InputMessageContent {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -4522,7 +4522,7 @@ impl FromJson for InputTextMessageContent {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputTextMessageContent);
+impl_deserialize!(InputTextMessageContent);
 
 impl Serialize for InputTextMessageContent {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -4581,7 +4581,7 @@ impl FromJson for InputRichMessageContent {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichMessageContent);
+impl_deserialize!(InputRichMessageContent);
 
 impl Serialize for InputRichMessageContent {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -4696,7 +4696,7 @@ impl FromJson for InputLocationMessageContent {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputLocationMessageContent);
+impl_deserialize!(InputLocationMessageContent);
 
 impl Serialize for InputLocationMessageContent {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -4837,7 +4837,7 @@ impl FromJson for InputVenueMessageContent {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputVenueMessageContent);
+impl_deserialize!(InputVenueMessageContent);
 
 impl Serialize for InputVenueMessageContent {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -4935,7 +4935,7 @@ impl FromJson for InputContactMessageContent {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputContactMessageContent);
+impl_deserialize!(InputContactMessageContent);
 
 impl Serialize for InputContactMessageContent {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -5224,7 +5224,7 @@ impl FromJson for InputInvoiceMessageContent {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputInvoiceMessageContent);
+impl_deserialize!(InputInvoiceMessageContent);
 
 impl Serialize for InputInvoiceMessageContent {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -5335,7 +5335,7 @@ impl FromJson for ChosenInlineResult {
     }
 }
 
-deserialize_from_json!(ChosenInlineResult);
+impl_deserialize!(ChosenInlineResult);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChosenInlineResult {

@@ -37,7 +37,7 @@ impl FromJson for WebAppData {
     }
 }
 
-deserialize_from_json!(WebAppData);
+impl_deserialize!(WebAppData);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for WebAppData {
@@ -85,7 +85,7 @@ impl FromJson for WebAppInfo {
     }
 }
 
-deserialize_from_json!(WebAppInfo);
+impl_deserialize!(WebAppInfo);
 
 impl Serialize for WebAppInfo {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -213,7 +213,7 @@ impl FromJson for ReplyKeyboardMarkup {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(ReplyKeyboardMarkup);
+impl_deserialize!(ReplyKeyboardMarkup);
 
 impl Serialize for ReplyKeyboardMarkup {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -401,7 +401,7 @@ impl FromJson for KeyboardButton {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(KeyboardButton);
+impl_deserialize!(KeyboardButton);
 
 impl Serialize for KeyboardButton {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -556,7 +556,7 @@ impl FromJson for KeyboardButtonRequestUsers {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(KeyboardButtonRequestUsers);
+impl_deserialize!(KeyboardButtonRequestUsers);
 
 impl Serialize for KeyboardButtonRequestUsers {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -754,7 +754,7 @@ impl FromJson for KeyboardButtonRequestChat {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(KeyboardButtonRequestChat);
+impl_deserialize!(KeyboardButtonRequestChat);
 
 impl Serialize for KeyboardButtonRequestChat {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -858,7 +858,7 @@ impl FromJson for KeyboardButtonRequestManagedBot {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(KeyboardButtonRequestManagedBot);
+impl_deserialize!(KeyboardButtonRequestManagedBot);
 
 impl Serialize for KeyboardButtonRequestManagedBot {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -916,7 +916,7 @@ impl FromJson for KeyboardButtonPollType {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(KeyboardButtonPollType);
+impl_deserialize!(KeyboardButtonPollType);
 
 impl Serialize for KeyboardButtonPollType {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -981,7 +981,7 @@ impl FromJson for ReplyKeyboardRemove {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(ReplyKeyboardRemove);
+impl_deserialize!(ReplyKeyboardRemove);
 
 impl Serialize for ReplyKeyboardRemove {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1045,7 +1045,7 @@ impl FromJson for InlineKeyboardMarkup {
     }
 }
 
-deserialize_from_json!(InlineKeyboardMarkup);
+impl_deserialize!(InlineKeyboardMarkup);
 
 impl Serialize for InlineKeyboardMarkup {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1277,7 +1277,7 @@ impl FromJson for InlineKeyboardButton {
     }
 }
 
-deserialize_from_json!(InlineKeyboardButton);
+impl_deserialize!(InlineKeyboardButton);
 
 impl Serialize for InlineKeyboardButton {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1403,7 +1403,7 @@ impl FromJson for LoginUrl {
     }
 }
 
-deserialize_from_json!(LoginUrl);
+impl_deserialize!(LoginUrl);
 
 impl Serialize for LoginUrl {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1458,7 +1458,7 @@ impl FromJson for CopyTextButton {
     }
 }
 
-deserialize_from_json!(CopyTextButton);
+impl_deserialize!(CopyTextButton);
 
 impl Serialize for CopyTextButton {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1489,7 +1489,7 @@ impl FromJson for DisabledButton {
     }
 }
 
-deserialize_from_json!(DisabledButton);
+impl_deserialize!(DisabledButton);
 
 impl Serialize for DisabledButton {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1561,7 +1561,7 @@ impl FromJson for CallbackQuery {
     }
 }
 
-deserialize_from_json!(CallbackQuery);
+impl_deserialize!(CallbackQuery);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for CallbackQuery {
@@ -1652,7 +1652,7 @@ impl FromJson for ForceReply {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(ForceReply);
+impl_deserialize!(ForceReply);
 
 impl Serialize for ForceReply {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1711,7 +1711,7 @@ impl FromJson for MenuButton {
     }
 }
 
-deserialize_from_json!(MenuButton);
+impl_deserialize!(MenuButton);
 
 impl Serialize for MenuButton {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1745,7 +1745,7 @@ impl FromJson for MenuButtonCommands {
     }
 }
 
-deserialize_from_json!(MenuButtonCommands);
+impl_deserialize!(MenuButtonCommands);
 
 impl Serialize for MenuButtonCommands {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1800,7 +1800,7 @@ impl FromJson for MenuButtonWebApp {
     }
 }
 
-deserialize_from_json!(MenuButtonWebApp);
+impl_deserialize!(MenuButtonWebApp);
 
 impl Serialize for MenuButtonWebApp {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1833,7 +1833,7 @@ impl FromJson for MenuButtonDefault {
     }
 }
 
-deserialize_from_json!(MenuButtonDefault);
+impl_deserialize!(MenuButtonDefault);
 
 impl Serialize for MenuButtonDefault {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1869,7 +1869,7 @@ impl FromJson for SentWebAppMessage {
     }
 }
 
-deserialize_from_json!(SentWebAppMessage);
+impl_deserialize!(SentWebAppMessage);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for SentWebAppMessage {
@@ -1910,7 +1910,7 @@ impl FromJson for PreparedKeyboardButton {
     }
 }
 
-deserialize_from_json!(PreparedKeyboardButton);
+impl_deserialize!(PreparedKeyboardButton);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for PreparedKeyboardButton {

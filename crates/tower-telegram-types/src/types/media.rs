@@ -55,7 +55,7 @@ impl FromJson for PhotoSize {
     }
 }
 
-deserialize_from_json!(PhotoSize);
+impl_deserialize!(PhotoSize);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for PhotoSize {
@@ -148,7 +148,7 @@ impl FromJson for Animation {
     }
 }
 
-deserialize_from_json!(Animation);
+impl_deserialize!(Animation);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for Animation {
@@ -251,7 +251,7 @@ impl FromJson for Audio {
     }
 }
 
-deserialize_from_json!(Audio);
+impl_deserialize!(Audio);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for Audio {
@@ -340,7 +340,7 @@ impl FromJson for Document {
     }
 }
 
-deserialize_from_json!(Document);
+impl_deserialize!(Document);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for Document {
@@ -434,7 +434,7 @@ impl FromJson for LivePhoto {
     }
 }
 
-deserialize_from_json!(LivePhoto);
+impl_deserialize!(LivePhoto);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for LivePhoto {
@@ -516,7 +516,7 @@ impl FromJson for VideoQuality {
     }
 }
 
-deserialize_from_json!(VideoQuality);
+impl_deserialize!(VideoQuality);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for VideoQuality {
@@ -628,7 +628,7 @@ impl FromJson for Video {
     }
 }
 
-deserialize_from_json!(Video);
+impl_deserialize!(Video);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for Video {
@@ -722,7 +722,7 @@ impl FromJson for VideoNote {
     }
 }
 
-deserialize_from_json!(VideoNote);
+impl_deserialize!(VideoNote);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for VideoNote {
@@ -794,7 +794,7 @@ impl FromJson for Voice {
     }
 }
 
-deserialize_from_json!(Voice);
+impl_deserialize!(Voice);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for Voice {
@@ -847,7 +847,7 @@ impl FromJson for PaidMediaInfo {
     }
 }
 
-deserialize_from_json!(PaidMediaInfo);
+impl_deserialize!(PaidMediaInfo);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for PaidMediaInfo {
@@ -911,7 +911,7 @@ impl FromJson for PaidMedia {
     }
 }
 
-deserialize_from_json!(PaidMedia);
+impl_deserialize!(PaidMedia);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for PaidMedia {
@@ -954,7 +954,7 @@ impl FromJson for PaidMediaLivePhoto {
     }
 }
 
-deserialize_from_json!(PaidMediaLivePhoto);
+impl_deserialize!(PaidMediaLivePhoto);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for PaidMediaLivePhoto {
@@ -994,7 +994,7 @@ impl FromJson for PaidMediaPhoto {
     }
 }
 
-deserialize_from_json!(PaidMediaPhoto);
+impl_deserialize!(PaidMediaPhoto);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for PaidMediaPhoto {
@@ -1046,7 +1046,7 @@ impl FromJson for PaidMediaPreview {
     }
 }
 
-deserialize_from_json!(PaidMediaPreview);
+impl_deserialize!(PaidMediaPreview);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for PaidMediaPreview {
@@ -1094,7 +1094,7 @@ impl FromJson for PaidMediaVideo {
     }
 }
 
-deserialize_from_json!(PaidMediaVideo);
+impl_deserialize!(PaidMediaVideo);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for PaidMediaVideo {
@@ -1158,7 +1158,7 @@ impl FromJson for Contact {
     }
 }
 
-deserialize_from_json!(Contact);
+impl_deserialize!(Contact);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for Contact {
@@ -1213,7 +1213,7 @@ impl FromJson for Dice {
     }
 }
 
-deserialize_from_json!(Dice);
+impl_deserialize!(Dice);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for Dice {
@@ -1322,7 +1322,7 @@ impl FromJson for Location {
     }
 }
 
-deserialize_from_json!(Location);
+impl_deserialize!(Location);
 
 impl Serialize for Location {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1409,7 +1409,7 @@ impl FromJson for Venue {
     }
 }
 
-deserialize_from_json!(Venue);
+impl_deserialize!(Venue);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for Venue {
@@ -1462,7 +1462,7 @@ impl FromJson for VideoChatScheduled {
     }
 }
 
-deserialize_from_json!(VideoChatScheduled);
+impl_deserialize!(VideoChatScheduled);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for VideoChatScheduled {
@@ -1486,7 +1486,7 @@ impl FromJson for VideoChatStarted {
     }
 }
 
-deserialize_from_json!(VideoChatStarted);
+impl_deserialize!(VideoChatStarted);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for VideoChatStarted {
@@ -1523,7 +1523,7 @@ impl FromJson for VideoChatEnded {
     }
 }
 
-deserialize_from_json!(VideoChatEnded);
+impl_deserialize!(VideoChatEnded);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for VideoChatEnded {
@@ -1562,7 +1562,7 @@ impl FromJson for VideoChatParticipantsInvited {
     }
 }
 
-deserialize_from_json!(VideoChatParticipantsInvited);
+impl_deserialize!(VideoChatParticipantsInvited);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for VideoChatParticipantsInvited {
@@ -1607,7 +1607,7 @@ impl FromJson for UserProfilePhotos {
     }
 }
 
-deserialize_from_json!(UserProfilePhotos);
+impl_deserialize!(UserProfilePhotos);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for UserProfilePhotos {
@@ -1653,7 +1653,7 @@ impl FromJson for UserProfileAudios {
     }
 }
 
-deserialize_from_json!(UserProfileAudios);
+impl_deserialize!(UserProfileAudios);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for UserProfileAudios {
@@ -1711,7 +1711,7 @@ impl FromJson for File {
     }
 }
 
-deserialize_from_json!(File);
+impl_deserialize!(File);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for File {
@@ -1775,7 +1775,7 @@ impl FromJson for ChatPhoto {
     }
 }
 
-deserialize_from_json!(ChatPhoto);
+impl_deserialize!(ChatPhoto);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChatPhoto {
@@ -1868,7 +1868,7 @@ impl FromJson for LocationAddress {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(LocationAddress);
+impl_deserialize!(LocationAddress);
 
 impl Serialize for LocationAddress {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1921,7 +1921,7 @@ impl FromJson for ChatLocation {
     }
 }
 
-deserialize_from_json!(ChatLocation);
+impl_deserialize!(ChatLocation);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ChatLocation {
@@ -2005,7 +2005,7 @@ impl FromJson for InputMedia {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputMedia);
+impl_deserialize!(InputMedia);
 
 impl Serialize for InputMedia {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2192,7 +2192,7 @@ impl FromJson for InputMediaAnimation {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputMediaAnimation);
+impl_deserialize!(InputMediaAnimation);
 
 impl Serialize for InputMediaAnimation {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2368,7 +2368,7 @@ impl FromJson for InputMediaAudio {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputMediaAudio);
+impl_deserialize!(InputMediaAudio);
 
 impl Serialize for InputMediaAudio {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2515,7 +2515,7 @@ impl FromJson for InputMediaDocument {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputMediaDocument);
+impl_deserialize!(InputMediaDocument);
 
 impl Serialize for InputMediaDocument {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2586,7 +2586,7 @@ impl FromJson for InputMediaLink {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputMediaLink);
+impl_deserialize!(InputMediaLink);
 
 impl Serialize for InputMediaLink {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2709,7 +2709,7 @@ impl FromJson for InputMediaLivePhoto {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputMediaLivePhoto);
+impl_deserialize!(InputMediaLivePhoto);
 
 impl Serialize for InputMediaLivePhoto {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2803,7 +2803,7 @@ impl FromJson for InputMediaLocation {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputMediaLocation);
+impl_deserialize!(InputMediaLocation);
 
 impl Serialize for InputMediaLocation {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2923,7 +2923,7 @@ impl FromJson for InputMediaPhoto {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputMediaPhoto);
+impl_deserialize!(InputMediaPhoto);
 
 impl Serialize for InputMediaPhoto {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -3008,7 +3008,7 @@ impl FromJson for InputMediaSticker {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputMediaSticker);
+impl_deserialize!(InputMediaSticker);
 
 impl Serialize for InputMediaSticker {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -3146,7 +3146,7 @@ impl FromJson for InputMediaVenue {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputMediaVenue);
+impl_deserialize!(InputMediaVenue);
 
 impl Serialize for InputMediaVenue {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -3368,7 +3368,7 @@ impl FromJson for InputMediaVideo {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputMediaVideo);
+impl_deserialize!(InputMediaVideo);
 
 impl Serialize for InputMediaVideo {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -3515,7 +3515,7 @@ impl FromJson for InputMediaVoiceNote {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputMediaVoiceNote);
+impl_deserialize!(InputMediaVoiceNote);
 
 impl Serialize for InputMediaVoiceNote {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -3589,7 +3589,7 @@ impl FromJson for InputPaidMedia {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputPaidMedia);
+impl_deserialize!(InputPaidMedia);
 
 impl Serialize for InputPaidMedia {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -3660,7 +3660,7 @@ impl FromJson for InputPaidMediaLivePhoto {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputPaidMediaLivePhoto);
+impl_deserialize!(InputPaidMediaLivePhoto);
 
 impl Serialize for InputPaidMediaLivePhoto {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -3719,7 +3719,7 @@ impl FromJson for InputPaidMediaPhoto {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputPaidMediaPhoto);
+impl_deserialize!(InputPaidMediaPhoto);
 
 impl Serialize for InputPaidMediaPhoto {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -3867,7 +3867,7 @@ impl FromJson for InputPaidMediaVideo {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputPaidMediaVideo);
+impl_deserialize!(InputPaidMediaVideo);
 
 impl Serialize for InputPaidMediaVideo {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -3943,7 +3943,7 @@ impl FromJson for InputProfilePhoto {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputProfilePhoto);
+impl_deserialize!(InputProfilePhoto);
 
 impl Serialize for InputProfilePhoto {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -4005,7 +4005,7 @@ impl FromJson for InputProfilePhotoStatic {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputProfilePhotoStatic);
+impl_deserialize!(InputProfilePhotoStatic);
 
 impl Serialize for InputProfilePhotoStatic {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -4075,7 +4075,7 @@ impl FromJson for InputProfilePhotoAnimated {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputProfilePhotoAnimated);
+impl_deserialize!(InputProfilePhotoAnimated);
 
 impl Serialize for InputProfilePhotoAnimated {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -4158,7 +4158,7 @@ impl FromJson for MediaGroupItem {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(MediaGroupItem);
+impl_deserialize!(MediaGroupItem);
 
 impl Serialize for MediaGroupItem {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -4258,7 +4258,7 @@ impl FromJson for RichMessageMedia {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(RichMessageMedia);
+impl_deserialize!(RichMessageMedia);
 
 impl Serialize for RichMessageMedia {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {

@@ -769,7 +769,7 @@ impl FromJson for Message {
     }
 }
 
-deserialize_from_json!(Message);
+impl_deserialize!(Message);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for Message {
@@ -1161,7 +1161,7 @@ impl FromJson for MessageId {
     }
 }
 
-deserialize_from_json!(MessageId);
+impl_deserialize!(MessageId);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for MessageId {
@@ -1212,7 +1212,7 @@ impl FromJson for InaccessibleMessage {
     }
 }
 
-deserialize_from_json!(InaccessibleMessage);
+impl_deserialize!(InaccessibleMessage);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for InaccessibleMessage {
@@ -1263,7 +1263,7 @@ impl FromJson for MaybeInaccessibleMessage {
     }
 }
 
-deserialize_from_json!(MaybeInaccessibleMessage);
+impl_deserialize!(MaybeInaccessibleMessage);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for MaybeInaccessibleMessage {
@@ -1406,7 +1406,7 @@ impl FromJson for MessageEntity {
     }
 }
 
-deserialize_from_json!(MessageEntity);
+impl_deserialize!(MessageEntity);
 
 impl Serialize for MessageEntity {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1482,7 +1482,7 @@ impl FromJson for TextQuote {
     }
 }
 
-deserialize_from_json!(TextQuote);
+impl_deserialize!(TextQuote);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for TextQuote {
@@ -1678,7 +1678,7 @@ impl FromJson for ExternalReplyInfo {
     }
 }
 
-deserialize_from_json!(ExternalReplyInfo);
+impl_deserialize!(ExternalReplyInfo);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ExternalReplyInfo {
@@ -1930,7 +1930,7 @@ impl FromJson for ReplyParameters {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(ReplyParameters);
+impl_deserialize!(ReplyParameters);
 
 impl Serialize for ReplyParameters {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2038,7 +2038,7 @@ impl FromJson for EphemeralMessageParameters {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(EphemeralMessageParameters);
+impl_deserialize!(EphemeralMessageParameters);
 
 impl Serialize for EphemeralMessageParameters {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2106,7 +2106,7 @@ impl FromJson for MessageOrigin {
     }
 }
 
-deserialize_from_json!(MessageOrigin);
+impl_deserialize!(MessageOrigin);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for MessageOrigin {
@@ -2155,7 +2155,7 @@ impl FromJson for MessageOriginUser {
     }
 }
 
-deserialize_from_json!(MessageOriginUser);
+impl_deserialize!(MessageOriginUser);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for MessageOriginUser {
@@ -2202,7 +2202,7 @@ impl FromJson for MessageOriginHiddenUser {
     }
 }
 
-deserialize_from_json!(MessageOriginHiddenUser);
+impl_deserialize!(MessageOriginHiddenUser);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for MessageOriginHiddenUser {
@@ -2255,7 +2255,7 @@ impl FromJson for MessageOriginChat {
     }
 }
 
-deserialize_from_json!(MessageOriginChat);
+impl_deserialize!(MessageOriginChat);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for MessageOriginChat {
@@ -2317,7 +2317,7 @@ impl FromJson for MessageOriginChannel {
     }
 }
 
-deserialize_from_json!(MessageOriginChannel);
+impl_deserialize!(MessageOriginChannel);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for MessageOriginChannel {
@@ -2363,7 +2363,7 @@ impl FromJson for MessageAutoDeleteTimerChanged {
     }
 }
 
-deserialize_from_json!(MessageAutoDeleteTimerChanged);
+impl_deserialize!(MessageAutoDeleteTimerChanged);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for MessageAutoDeleteTimerChanged {
@@ -2414,7 +2414,7 @@ impl FromJson for MessageGenerationStopped {
     }
 }
 
-deserialize_from_json!(MessageGenerationStopped);
+impl_deserialize!(MessageGenerationStopped);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for MessageGenerationStopped {
@@ -2458,7 +2458,7 @@ impl FromJson for PaidMessagePriceChanged {
     }
 }
 
-deserialize_from_json!(PaidMessagePriceChanged);
+impl_deserialize!(PaidMessagePriceChanged);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for PaidMessagePriceChanged {
@@ -2512,7 +2512,7 @@ impl FromJson for ReactionType {
     }
 }
 
-deserialize_from_json!(ReactionType);
+impl_deserialize!(ReactionType);
 
 impl Serialize for ReactionType {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2563,7 +2563,7 @@ impl FromJson for ReactionTypeEmoji {
     }
 }
 
-deserialize_from_json!(ReactionTypeEmoji);
+impl_deserialize!(ReactionTypeEmoji);
 
 impl Serialize for ReactionTypeEmoji {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2612,7 +2612,7 @@ impl FromJson for ReactionTypeCustomEmoji {
     }
 }
 
-deserialize_from_json!(ReactionTypeCustomEmoji);
+impl_deserialize!(ReactionTypeCustomEmoji);
 
 impl Serialize for ReactionTypeCustomEmoji {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2644,7 +2644,7 @@ impl FromJson for ReactionTypePaid {
     }
 }
 
-deserialize_from_json!(ReactionTypePaid);
+impl_deserialize!(ReactionTypePaid);
 
 impl Serialize for ReactionTypePaid {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2688,7 +2688,7 @@ impl FromJson for ReactionCount {
     }
 }
 
-deserialize_from_json!(ReactionCount);
+impl_deserialize!(ReactionCount);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ReactionCount {
@@ -2764,7 +2764,7 @@ impl FromJson for MessageReactionUpdated {
     }
 }
 
-deserialize_from_json!(MessageReactionUpdated);
+impl_deserialize!(MessageReactionUpdated);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for MessageReactionUpdated {
@@ -2831,7 +2831,7 @@ impl FromJson for MessageReactionCountUpdated {
     }
 }
 
-deserialize_from_json!(MessageReactionCountUpdated);
+impl_deserialize!(MessageReactionCountUpdated);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for MessageReactionCountUpdated {
@@ -2873,7 +2873,7 @@ impl FromJson for SentGuestMessage {
     }
 }
 
-deserialize_from_json!(SentGuestMessage);
+impl_deserialize!(SentGuestMessage);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for SentGuestMessage {
@@ -2918,7 +2918,7 @@ impl FromJson for PreparedInlineMessage {
     }
 }
 
-deserialize_from_json!(PreparedInlineMessage);
+impl_deserialize!(PreparedInlineMessage);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for PreparedInlineMessage {
@@ -2996,7 +2996,7 @@ impl FromJson for ReplyMarkup {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(ReplyMarkup);
+impl_deserialize!(ReplyMarkup);
 
 impl Serialize for ReplyMarkup {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {

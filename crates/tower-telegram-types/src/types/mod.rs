@@ -32,11 +32,12 @@ mod rich_message;
 mod sticker;
 mod story;
 mod update;
+mod update_type;
 
 pub use self::{
     bot::*, business::*, chat::*, checklist::*, forum::*, game::*, gift::*, giveaway::*, inline::*,
     keyboard::*, media::*, message::*, passport::*, payment::*, poll::*, rich_message::*,
-    sticker::*, story::*, update::*,
+    sticker::*, story::*, update::*, update_type::*,
 };
 
 #[cfg(feature = "tokio")]
@@ -60,8 +61,6 @@ mod prelude {
     pub(super) use crate::json::first_that_fits;
     pub(super) use crate::{
         api::CollectUploads,
-        json::{
-            FromJson, NO_FIELD, Reader, Result, deserialize_from_json, read_or_raw, string_enum,
-        },
+        json::{FromJson, NO_FIELD, Reader, Result, impl_deserialize, read_or_raw, string_enum},
     };
 }

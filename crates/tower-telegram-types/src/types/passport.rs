@@ -37,7 +37,7 @@ impl FromJson for PassportData {
     }
 }
 
-deserialize_from_json!(PassportData);
+impl_deserialize!(PassportData);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for PassportData {
@@ -95,7 +95,7 @@ impl FromJson for PassportFile {
     }
 }
 
-deserialize_from_json!(PassportFile);
+impl_deserialize!(PassportFile);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for PassportFile {
@@ -191,7 +191,7 @@ impl FromJson for EncryptedPassportElement {
     }
 }
 
-deserialize_from_json!(EncryptedPassportElement);
+impl_deserialize!(EncryptedPassportElement);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for EncryptedPassportElement {
@@ -267,7 +267,7 @@ impl FromJson for EncryptedCredentials {
     }
 }
 
-deserialize_from_json!(EncryptedCredentials);
+impl_deserialize!(EncryptedCredentials);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for EncryptedCredentials {
@@ -379,7 +379,7 @@ impl FromJson for PassportElementError {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(PassportElementError);
+impl_deserialize!(PassportElementError);
 
 impl Serialize for PassportElementError {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -464,7 +464,7 @@ impl FromJson for PassportElementErrorDataField {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(PassportElementErrorDataField);
+impl_deserialize!(PassportElementErrorDataField);
 
 impl Serialize for PassportElementErrorDataField {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -536,7 +536,7 @@ impl FromJson for PassportElementErrorFrontSide {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(PassportElementErrorFrontSide);
+impl_deserialize!(PassportElementErrorFrontSide);
 
 impl Serialize for PassportElementErrorFrontSide {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -607,7 +607,7 @@ impl FromJson for PassportElementErrorReverseSide {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(PassportElementErrorReverseSide);
+impl_deserialize!(PassportElementErrorReverseSide);
 
 impl Serialize for PassportElementErrorReverseSide {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -678,7 +678,7 @@ impl FromJson for PassportElementErrorSelfie {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(PassportElementErrorSelfie);
+impl_deserialize!(PassportElementErrorSelfie);
 
 impl Serialize for PassportElementErrorSelfie {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -749,7 +749,7 @@ impl FromJson for PassportElementErrorFile {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(PassportElementErrorFile);
+impl_deserialize!(PassportElementErrorFile);
 
 impl Serialize for PassportElementErrorFile {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -820,7 +820,7 @@ impl FromJson for PassportElementErrorFiles {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(PassportElementErrorFiles);
+impl_deserialize!(PassportElementErrorFiles);
 
 impl Serialize for PassportElementErrorFiles {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -891,7 +891,7 @@ impl FromJson for PassportElementErrorTranslationFile {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(PassportElementErrorTranslationFile);
+impl_deserialize!(PassportElementErrorTranslationFile);
 
 impl Serialize for PassportElementErrorTranslationFile {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -962,7 +962,7 @@ impl FromJson for PassportElementErrorTranslationFiles {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(PassportElementErrorTranslationFiles);
+impl_deserialize!(PassportElementErrorTranslationFiles);
 
 impl Serialize for PassportElementErrorTranslationFiles {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1033,7 +1033,7 @@ impl FromJson for PassportElementErrorUnspecified {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(PassportElementErrorUnspecified);
+impl_deserialize!(PassportElementErrorUnspecified);
 
 impl Serialize for PassportElementErrorUnspecified {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {

@@ -50,7 +50,7 @@ impl FromJson for LabeledPrice {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(LabeledPrice);
+impl_deserialize!(LabeledPrice);
 
 impl Serialize for LabeledPrice {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -113,7 +113,7 @@ impl FromJson for Invoice {
     }
 }
 
-deserialize_from_json!(Invoice);
+impl_deserialize!(Invoice);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for Invoice {
@@ -186,7 +186,7 @@ impl FromJson for ShippingAddress {
     }
 }
 
-deserialize_from_json!(ShippingAddress);
+impl_deserialize!(ShippingAddress);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ShippingAddress {
@@ -248,7 +248,7 @@ impl FromJson for OrderInfo {
     }
 }
 
-deserialize_from_json!(OrderInfo);
+impl_deserialize!(OrderInfo);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for OrderInfo {
@@ -328,7 +328,7 @@ impl FromJson for ShippingOption {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(ShippingOption);
+impl_deserialize!(ShippingOption);
 
 impl Serialize for ShippingOption {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -433,7 +433,7 @@ impl FromJson for SuccessfulPayment {
     }
 }
 
-deserialize_from_json!(SuccessfulPayment);
+impl_deserialize!(SuccessfulPayment);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for SuccessfulPayment {
@@ -528,7 +528,7 @@ impl FromJson for RefundedPayment {
     }
 }
 
-deserialize_from_json!(RefundedPayment);
+impl_deserialize!(RefundedPayment);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RefundedPayment {
@@ -594,7 +594,7 @@ impl FromJson for ShippingQuery {
     }
 }
 
-deserialize_from_json!(ShippingQuery);
+impl_deserialize!(ShippingQuery);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for ShippingQuery {
@@ -672,7 +672,7 @@ impl FromJson for PreCheckoutQuery {
     }
 }
 
-deserialize_from_json!(PreCheckoutQuery);
+impl_deserialize!(PreCheckoutQuery);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for PreCheckoutQuery {
@@ -727,7 +727,7 @@ impl FromJson for PaidMediaPurchased {
     }
 }
 
-deserialize_from_json!(PaidMediaPurchased);
+impl_deserialize!(PaidMediaPurchased);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for PaidMediaPurchased {
@@ -782,7 +782,7 @@ impl FromJson for RevenueWithdrawalState {
     }
 }
 
-deserialize_from_json!(RevenueWithdrawalState);
+impl_deserialize!(RevenueWithdrawalState);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RevenueWithdrawalState {
@@ -809,7 +809,7 @@ impl FromJson for RevenueWithdrawalStatePending {
     }
 }
 
-deserialize_from_json!(RevenueWithdrawalStatePending);
+impl_deserialize!(RevenueWithdrawalStatePending);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RevenueWithdrawalStatePending {
@@ -854,7 +854,7 @@ impl FromJson for RevenueWithdrawalStateSucceeded {
     }
 }
 
-deserialize_from_json!(RevenueWithdrawalStateSucceeded);
+impl_deserialize!(RevenueWithdrawalStateSucceeded);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RevenueWithdrawalStateSucceeded {
@@ -880,7 +880,7 @@ impl FromJson for RevenueWithdrawalStateFailed {
     }
 }
 
-deserialize_from_json!(RevenueWithdrawalStateFailed);
+impl_deserialize!(RevenueWithdrawalStateFailed);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RevenueWithdrawalStateFailed {
@@ -943,7 +943,7 @@ impl FromJson for AffiliateInfo {
     }
 }
 
-deserialize_from_json!(AffiliateInfo);
+impl_deserialize!(AffiliateInfo);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for AffiliateInfo {
@@ -1043,7 +1043,7 @@ impl FromJson for TransactionPartner {
     }
 }
 
-deserialize_from_json!(TransactionPartner);
+impl_deserialize!(TransactionPartner);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for TransactionPartner {
@@ -1140,7 +1140,7 @@ impl FromJson for TransactionPartnerUser {
     }
 }
 
-deserialize_from_json!(TransactionPartnerUser);
+impl_deserialize!(TransactionPartnerUser);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for TransactionPartnerUser {
@@ -1208,7 +1208,7 @@ impl FromJson for TransactionPartnerChat {
     }
 }
 
-deserialize_from_json!(TransactionPartnerChat);
+impl_deserialize!(TransactionPartnerChat);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for TransactionPartnerChat {
@@ -1257,7 +1257,7 @@ impl FromJson for TransactionPartnerAffiliateProgram {
     }
 }
 
-deserialize_from_json!(TransactionPartnerAffiliateProgram);
+impl_deserialize!(TransactionPartnerAffiliateProgram);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for TransactionPartnerAffiliateProgram {
@@ -1298,7 +1298,7 @@ impl FromJson for TransactionPartnerFragment {
     }
 }
 
-deserialize_from_json!(TransactionPartnerFragment);
+impl_deserialize!(TransactionPartnerFragment);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for TransactionPartnerFragment {
@@ -1325,7 +1325,7 @@ impl FromJson for TransactionPartnerTelegramAds {
     }
 }
 
-deserialize_from_json!(TransactionPartnerTelegramAds);
+impl_deserialize!(TransactionPartnerTelegramAds);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for TransactionPartnerTelegramAds {
@@ -1364,7 +1364,7 @@ impl FromJson for TransactionPartnerTelegramApi {
     }
 }
 
-deserialize_from_json!(TransactionPartnerTelegramApi);
+impl_deserialize!(TransactionPartnerTelegramApi);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for TransactionPartnerTelegramApi {
@@ -1389,7 +1389,7 @@ impl FromJson for TransactionPartnerOther {
     }
 }
 
-deserialize_from_json!(TransactionPartnerOther);
+impl_deserialize!(TransactionPartnerOther);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for TransactionPartnerOther {
@@ -1458,7 +1458,7 @@ impl FromJson for StarTransaction {
     }
 }
 
-deserialize_from_json!(StarTransaction);
+impl_deserialize!(StarTransaction);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for StarTransaction {
@@ -1508,7 +1508,7 @@ impl FromJson for StarTransactions {
     }
 }
 
-deserialize_from_json!(StarTransactions);
+impl_deserialize!(StarTransactions);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for StarTransactions {

@@ -85,7 +85,7 @@ impl FromJson for PollMedia {
     }
 }
 
-deserialize_from_json!(PollMedia);
+impl_deserialize!(PollMedia);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for PollMedia {
@@ -215,7 +215,7 @@ impl FromJson for InputPollMedia {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputPollMedia);
+impl_deserialize!(InputPollMedia);
 
 impl Serialize for InputPollMedia {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -337,7 +337,7 @@ impl FromJson for InputPollOptionMedia {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputPollOptionMedia);
+impl_deserialize!(InputPollOptionMedia);
 
 impl Serialize for InputPollOptionMedia {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -438,7 +438,7 @@ impl FromJson for PollOption {
     }
 }
 
-deserialize_from_json!(PollOption);
+impl_deserialize!(PollOption);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for PollOption {
@@ -545,7 +545,7 @@ impl FromJson for InputPollOption {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputPollOption);
+impl_deserialize!(InputPollOption);
 
 impl Serialize for InputPollOption {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -622,7 +622,7 @@ impl FromJson for PollAnswer {
     }
 }
 
-deserialize_from_json!(PollAnswer);
+impl_deserialize!(PollAnswer);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for PollAnswer {
@@ -789,7 +789,7 @@ impl FromJson for Poll {
     }
 }
 
-deserialize_from_json!(Poll);
+impl_deserialize!(Poll);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for Poll {
@@ -888,7 +888,7 @@ impl FromJson for PollOptionAdded {
     }
 }
 
-deserialize_from_json!(PollOptionAdded);
+impl_deserialize!(PollOptionAdded);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for PollOptionAdded {
@@ -952,7 +952,7 @@ impl FromJson for PollOptionDeleted {
     }
 }
 
-deserialize_from_json!(PollOptionDeleted);
+impl_deserialize!(PollOptionDeleted);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for PollOptionDeleted {

@@ -37,7 +37,7 @@ impl FromJson for RichMessage {
     }
 }
 
-deserialize_from_json!(RichMessage);
+impl_deserialize!(RichMessage);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichMessage {
@@ -162,7 +162,7 @@ impl FromJson for InputRichMessage {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichMessage);
+impl_deserialize!(InputRichMessage);
 
 impl Serialize for InputRichMessage {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -243,7 +243,7 @@ impl FromJson for InputRichMessageMedia {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichMessageMedia);
+impl_deserialize!(InputRichMessageMedia);
 
 impl Serialize for InputRichMessageMedia {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -440,7 +440,7 @@ impl FromJson for RichMessageButton {
     }
 }
 
-deserialize_from_json!(RichMessageButton);
+impl_deserialize!(RichMessageButton);
 
 impl Serialize for RichMessageButton {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -756,7 +756,7 @@ impl FromJson for RichText {
     }
 }
 
-deserialize_from_json!(RichText);
+impl_deserialize!(RichText);
 
 impl Serialize for RichText {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -830,7 +830,7 @@ impl FromJson for RichTextBold {
     }
 }
 
-deserialize_from_json!(RichTextBold);
+impl_deserialize!(RichTextBold);
 
 impl Serialize for RichTextBold {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -877,7 +877,7 @@ impl FromJson for RichTextItalic {
     }
 }
 
-deserialize_from_json!(RichTextItalic);
+impl_deserialize!(RichTextItalic);
 
 impl Serialize for RichTextItalic {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -924,7 +924,7 @@ impl FromJson for RichTextUnderline {
     }
 }
 
-deserialize_from_json!(RichTextUnderline);
+impl_deserialize!(RichTextUnderline);
 
 impl Serialize for RichTextUnderline {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -971,7 +971,7 @@ impl FromJson for RichTextStrikethrough {
     }
 }
 
-deserialize_from_json!(RichTextStrikethrough);
+impl_deserialize!(RichTextStrikethrough);
 
 impl Serialize for RichTextStrikethrough {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1018,7 +1018,7 @@ impl FromJson for RichTextSpoiler {
     }
 }
 
-deserialize_from_json!(RichTextSpoiler);
+impl_deserialize!(RichTextSpoiler);
 
 impl Serialize for RichTextSpoiler {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1085,7 +1085,7 @@ impl FromJson for RichTextDateTime {
     }
 }
 
-deserialize_from_json!(RichTextDateTime);
+impl_deserialize!(RichTextDateTime);
 
 impl Serialize for RichTextDateTime {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1143,7 +1143,7 @@ impl FromJson for RichTextTextMention {
     }
 }
 
-deserialize_from_json!(RichTextTextMention);
+impl_deserialize!(RichTextTextMention);
 
 impl Serialize for RichTextTextMention {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1191,7 +1191,7 @@ impl FromJson for RichTextSubscript {
     }
 }
 
-deserialize_from_json!(RichTextSubscript);
+impl_deserialize!(RichTextSubscript);
 
 impl Serialize for RichTextSubscript {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1238,7 +1238,7 @@ impl FromJson for RichTextSuperscript {
     }
 }
 
-deserialize_from_json!(RichTextSuperscript);
+impl_deserialize!(RichTextSuperscript);
 
 impl Serialize for RichTextSuperscript {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1285,7 +1285,7 @@ impl FromJson for RichTextMarked {
     }
 }
 
-deserialize_from_json!(RichTextMarked);
+impl_deserialize!(RichTextMarked);
 
 impl Serialize for RichTextMarked {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1332,7 +1332,7 @@ impl FromJson for RichTextCode {
     }
 }
 
-deserialize_from_json!(RichTextCode);
+impl_deserialize!(RichTextCode);
 
 impl Serialize for RichTextCode {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1388,7 +1388,7 @@ impl FromJson for RichTextCustomEmoji {
     }
 }
 
-deserialize_from_json!(RichTextCustomEmoji);
+impl_deserialize!(RichTextCustomEmoji);
 
 impl Serialize for RichTextCustomEmoji {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1438,7 +1438,7 @@ impl FromJson for RichTextMathematicalExpression {
     }
 }
 
-deserialize_from_json!(RichTextMathematicalExpression);
+impl_deserialize!(RichTextMathematicalExpression);
 
 impl Serialize for RichTextMathematicalExpression {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1494,7 +1494,7 @@ impl FromJson for RichTextUrl {
     }
 }
 
-deserialize_from_json!(RichTextUrl);
+impl_deserialize!(RichTextUrl);
 
 impl Serialize for RichTextUrl {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1551,7 +1551,7 @@ impl FromJson for RichTextEmailAddress {
     }
 }
 
-deserialize_from_json!(RichTextEmailAddress);
+impl_deserialize!(RichTextEmailAddress);
 
 impl Serialize for RichTextEmailAddress {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1608,7 +1608,7 @@ impl FromJson for RichTextPhoneNumber {
     }
 }
 
-deserialize_from_json!(RichTextPhoneNumber);
+impl_deserialize!(RichTextPhoneNumber);
 
 impl Serialize for RichTextPhoneNumber {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1665,7 +1665,7 @@ impl FromJson for RichTextBankCardNumber {
     }
 }
 
-deserialize_from_json!(RichTextBankCardNumber);
+impl_deserialize!(RichTextBankCardNumber);
 
 impl Serialize for RichTextBankCardNumber {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1722,7 +1722,7 @@ impl FromJson for RichTextMention {
     }
 }
 
-deserialize_from_json!(RichTextMention);
+impl_deserialize!(RichTextMention);
 
 impl Serialize for RichTextMention {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1779,7 +1779,7 @@ impl FromJson for RichTextHashtag {
     }
 }
 
-deserialize_from_json!(RichTextHashtag);
+impl_deserialize!(RichTextHashtag);
 
 impl Serialize for RichTextHashtag {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1836,7 +1836,7 @@ impl FromJson for RichTextCashtag {
     }
 }
 
-deserialize_from_json!(RichTextCashtag);
+impl_deserialize!(RichTextCashtag);
 
 impl Serialize for RichTextCashtag {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1893,7 +1893,7 @@ impl FromJson for RichTextBotCommand {
     }
 }
 
-deserialize_from_json!(RichTextBotCommand);
+impl_deserialize!(RichTextBotCommand);
 
 impl Serialize for RichTextBotCommand {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1943,7 +1943,7 @@ impl FromJson for RichTextButton {
     }
 }
 
-deserialize_from_json!(RichTextButton);
+impl_deserialize!(RichTextButton);
 
 impl Serialize for RichTextButton {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -1990,7 +1990,7 @@ impl FromJson for RichTextAnchor {
     }
 }
 
-deserialize_from_json!(RichTextAnchor);
+impl_deserialize!(RichTextAnchor);
 
 impl Serialize for RichTextAnchor {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2046,7 +2046,7 @@ impl FromJson for RichTextAnchorLink {
     }
 }
 
-deserialize_from_json!(RichTextAnchorLink);
+impl_deserialize!(RichTextAnchorLink);
 
 impl Serialize for RichTextAnchorLink {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2103,7 +2103,7 @@ impl FromJson for RichTextReference {
     }
 }
 
-deserialize_from_json!(RichTextReference);
+impl_deserialize!(RichTextReference);
 
 impl Serialize for RichTextReference {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2160,7 +2160,7 @@ impl FromJson for RichTextReferenceLink {
     }
 }
 
-deserialize_from_json!(RichTextReferenceLink);
+impl_deserialize!(RichTextReferenceLink);
 
 impl Serialize for RichTextReferenceLink {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2223,7 +2223,7 @@ impl FromJson for RichBlockCaption {
     }
 }
 
-deserialize_from_json!(RichBlockCaption);
+impl_deserialize!(RichBlockCaption);
 
 impl Serialize for RichBlockCaption {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2336,7 +2336,7 @@ impl FromJson for RichBlockTableCell {
     }
 }
 
-deserialize_from_json!(RichBlockTableCell);
+impl_deserialize!(RichBlockTableCell);
 
 impl Serialize for RichBlockTableCell {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -2417,7 +2417,7 @@ impl FromJson for RichBlockListItem {
     }
 }
 
-deserialize_from_json!(RichBlockListItem);
+impl_deserialize!(RichBlockListItem);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlockListItem {
@@ -2673,7 +2673,7 @@ impl FromJson for RichBlock {
     }
 }
 
-deserialize_from_json!(RichBlock);
+impl_deserialize!(RichBlock);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlock {
@@ -2736,7 +2736,7 @@ impl FromJson for RichBlockParagraph {
     }
 }
 
-deserialize_from_json!(RichBlockParagraph);
+impl_deserialize!(RichBlockParagraph);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlockParagraph {
@@ -2782,7 +2782,7 @@ impl FromJson for RichBlockSectionHeading {
     }
 }
 
-deserialize_from_json!(RichBlockSectionHeading);
+impl_deserialize!(RichBlockSectionHeading);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlockSectionHeading {
@@ -2829,7 +2829,7 @@ impl FromJson for RichBlockPreformatted {
     }
 }
 
-deserialize_from_json!(RichBlockPreformatted);
+impl_deserialize!(RichBlockPreformatted);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlockPreformatted {
@@ -2872,7 +2872,7 @@ impl FromJson for RichBlockFooter {
     }
 }
 
-deserialize_from_json!(RichBlockFooter);
+impl_deserialize!(RichBlockFooter);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlockFooter {
@@ -2897,7 +2897,7 @@ impl FromJson for RichBlockDivider {
     }
 }
 
-deserialize_from_json!(RichBlockDivider);
+impl_deserialize!(RichBlockDivider);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlockDivider {
@@ -2936,7 +2936,7 @@ impl FromJson for RichBlockMathematicalExpression {
     }
 }
 
-deserialize_from_json!(RichBlockMathematicalExpression);
+impl_deserialize!(RichBlockMathematicalExpression);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlockMathematicalExpression {
@@ -2976,7 +2976,7 @@ impl FromJson for RichBlockAnchor {
     }
 }
 
-deserialize_from_json!(RichBlockAnchor);
+impl_deserialize!(RichBlockAnchor);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlockAnchor {
@@ -3016,7 +3016,7 @@ impl FromJson for RichBlockList {
     }
 }
 
-deserialize_from_json!(RichBlockList);
+impl_deserialize!(RichBlockList);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlockList {
@@ -3062,7 +3062,7 @@ impl FromJson for RichBlockBlockQuotation {
     }
 }
 
-deserialize_from_json!(RichBlockBlockQuotation);
+impl_deserialize!(RichBlockBlockQuotation);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlockBlockQuotation {
@@ -3111,7 +3111,7 @@ impl FromJson for RichBlockExpandableBlockQuotation {
     }
 }
 
-deserialize_from_json!(RichBlockExpandableBlockQuotation);
+impl_deserialize!(RichBlockExpandableBlockQuotation);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlockExpandableBlockQuotation {
@@ -3160,7 +3160,7 @@ impl FromJson for RichBlockPullQuotation {
     }
 }
 
-deserialize_from_json!(RichBlockPullQuotation);
+impl_deserialize!(RichBlockPullQuotation);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlockPullQuotation {
@@ -3209,7 +3209,7 @@ impl FromJson for RichBlockCollage {
     }
 }
 
-deserialize_from_json!(RichBlockCollage);
+impl_deserialize!(RichBlockCollage);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlockCollage {
@@ -3258,7 +3258,7 @@ impl FromJson for RichBlockSlideshow {
     }
 }
 
-deserialize_from_json!(RichBlockSlideshow);
+impl_deserialize!(RichBlockSlideshow);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlockSlideshow {
@@ -3325,7 +3325,7 @@ impl FromJson for RichBlockTable {
     }
 }
 
-deserialize_from_json!(RichBlockTable);
+impl_deserialize!(RichBlockTable);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlockTable {
@@ -3389,7 +3389,7 @@ impl FromJson for RichBlockDetails {
     }
 }
 
-deserialize_from_json!(RichBlockDetails);
+impl_deserialize!(RichBlockDetails);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlockDetails {
@@ -3457,7 +3457,7 @@ impl FromJson for RichBlockMap {
     }
 }
 
-deserialize_from_json!(RichBlockMap);
+impl_deserialize!(RichBlockMap);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlockMap {
@@ -3509,7 +3509,7 @@ impl FromJson for RichBlockButtons {
     }
 }
 
-deserialize_from_json!(RichBlockButtons);
+impl_deserialize!(RichBlockButtons);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlockButtons {
@@ -3564,7 +3564,7 @@ impl FromJson for RichBlockAnimation {
     }
 }
 
-deserialize_from_json!(RichBlockAnimation);
+impl_deserialize!(RichBlockAnimation);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlockAnimation {
@@ -3616,7 +3616,7 @@ impl FromJson for RichBlockAudio {
     }
 }
 
-deserialize_from_json!(RichBlockAudio);
+impl_deserialize!(RichBlockAudio);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlockAudio {
@@ -3665,7 +3665,7 @@ impl FromJson for RichBlockDocument {
     }
 }
 
-deserialize_from_json!(RichBlockDocument);
+impl_deserialize!(RichBlockDocument);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlockDocument {
@@ -3720,7 +3720,7 @@ impl FromJson for RichBlockPhoto {
     }
 }
 
-deserialize_from_json!(RichBlockPhoto);
+impl_deserialize!(RichBlockPhoto);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlockPhoto {
@@ -3778,7 +3778,7 @@ impl FromJson for RichBlockVideo {
     }
 }
 
-deserialize_from_json!(RichBlockVideo);
+impl_deserialize!(RichBlockVideo);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlockVideo {
@@ -3830,7 +3830,7 @@ impl FromJson for RichBlockVoiceNote {
     }
 }
 
-deserialize_from_json!(RichBlockVoiceNote);
+impl_deserialize!(RichBlockVoiceNote);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlockVoiceNote {
@@ -3873,7 +3873,7 @@ impl FromJson for RichBlockThinking {
     }
 }
 
-deserialize_from_json!(RichBlockThinking);
+impl_deserialize!(RichBlockThinking);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for RichBlockThinking {
@@ -3977,7 +3977,7 @@ impl FromJson for InputRichBlockListItem {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlockListItem);
+impl_deserialize!(InputRichBlockListItem);
 
 impl Serialize for InputRichBlockListItem {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -4239,7 +4239,7 @@ impl FromJson for InputRichBlock {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlock);
+impl_deserialize!(InputRichBlock);
 
 impl Serialize for InputRichBlock {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -4343,7 +4343,7 @@ impl FromJson for InputRichBlockParagraph {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlockParagraph);
+impl_deserialize!(InputRichBlockParagraph);
 
 impl Serialize for InputRichBlockParagraph {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -4401,7 +4401,7 @@ impl FromJson for InputRichBlockSectionHeading {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlockSectionHeading);
+impl_deserialize!(InputRichBlockSectionHeading);
 
 impl Serialize for InputRichBlockSectionHeading {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -4466,7 +4466,7 @@ impl FromJson for InputRichBlockPreformatted {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlockPreformatted);
+impl_deserialize!(InputRichBlockPreformatted);
 
 impl Serialize for InputRichBlockPreformatted {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -4518,7 +4518,7 @@ impl FromJson for InputRichBlockFooter {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlockFooter);
+impl_deserialize!(InputRichBlockFooter);
 
 impl Serialize for InputRichBlockFooter {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -4552,7 +4552,7 @@ impl FromJson for InputRichBlockDivider {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlockDivider);
+impl_deserialize!(InputRichBlockDivider);
 
 impl Serialize for InputRichBlockDivider {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -4602,7 +4602,7 @@ impl FromJson for InputRichBlockMathematicalExpression {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlockMathematicalExpression);
+impl_deserialize!(InputRichBlockMathematicalExpression);
 
 impl Serialize for InputRichBlockMathematicalExpression {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -4651,7 +4651,7 @@ impl FromJson for InputRichBlockAnchor {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlockAnchor);
+impl_deserialize!(InputRichBlockAnchor);
 
 impl Serialize for InputRichBlockAnchor {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -4702,7 +4702,7 @@ impl FromJson for InputRichBlockList {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlockList);
+impl_deserialize!(InputRichBlockList);
 
 impl Serialize for InputRichBlockList {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -4772,7 +4772,7 @@ impl FromJson for InputRichBlockBlockQuotation {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlockBlockQuotation);
+impl_deserialize!(InputRichBlockBlockQuotation);
 
 impl Serialize for InputRichBlockBlockQuotation {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -4845,7 +4845,7 @@ impl FromJson for InputRichBlockExpandableBlockQuotation {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlockExpandableBlockQuotation);
+impl_deserialize!(InputRichBlockExpandableBlockQuotation);
 
 impl Serialize for InputRichBlockExpandableBlockQuotation {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -4912,7 +4912,7 @@ impl FromJson for InputRichBlockPullQuotation {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlockPullQuotation);
+impl_deserialize!(InputRichBlockPullQuotation);
 
 impl Serialize for InputRichBlockPullQuotation {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -4979,7 +4979,7 @@ impl FromJson for InputRichBlockCollage {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlockCollage);
+impl_deserialize!(InputRichBlockCollage);
 
 impl Serialize for InputRichBlockCollage {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -5052,7 +5052,7 @@ impl FromJson for InputRichBlockSlideshow {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlockSlideshow);
+impl_deserialize!(InputRichBlockSlideshow);
 
 impl Serialize for InputRichBlockSlideshow {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -5164,7 +5164,7 @@ impl FromJson for InputRichBlockTable {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlockTable);
+impl_deserialize!(InputRichBlockTable);
 
 impl Serialize for InputRichBlockTable {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -5247,7 +5247,7 @@ impl FromJson for InputRichBlockDetails {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlockDetails);
+impl_deserialize!(InputRichBlockDetails);
 
 impl Serialize for InputRichBlockDetails {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -5360,7 +5360,7 @@ impl FromJson for InputRichBlockMap {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlockMap);
+impl_deserialize!(InputRichBlockMap);
 
 impl Serialize for InputRichBlockMap {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -5436,7 +5436,7 @@ impl FromJson for InputRichBlockButtons {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlockButtons);
+impl_deserialize!(InputRichBlockButtons);
 
 impl Serialize for InputRichBlockButtons {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -5503,7 +5503,7 @@ impl FromJson for InputRichBlockAnimation {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlockAnimation);
+impl_deserialize!(InputRichBlockAnimation);
 
 impl Serialize for InputRichBlockAnimation {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -5576,7 +5576,7 @@ impl FromJson for InputRichBlockAudio {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlockAudio);
+impl_deserialize!(InputRichBlockAudio);
 
 impl Serialize for InputRichBlockAudio {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -5649,7 +5649,7 @@ impl FromJson for InputRichBlockDocument {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlockDocument);
+impl_deserialize!(InputRichBlockDocument);
 
 impl Serialize for InputRichBlockDocument {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -5722,7 +5722,7 @@ impl FromJson for InputRichBlockPhoto {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlockPhoto);
+impl_deserialize!(InputRichBlockPhoto);
 
 impl Serialize for InputRichBlockPhoto {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -5795,7 +5795,7 @@ impl FromJson for InputRichBlockVideo {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlockVideo);
+impl_deserialize!(InputRichBlockVideo);
 
 impl Serialize for InputRichBlockVideo {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -5868,7 +5868,7 @@ impl FromJson for InputRichBlockVoiceNote {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlockVoiceNote);
+impl_deserialize!(InputRichBlockVoiceNote);
 
 impl Serialize for InputRichBlockVoiceNote {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -5926,7 +5926,7 @@ impl FromJson for InputRichBlockThinking {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputRichBlockThinking);
+impl_deserialize!(InputRichBlockThinking);
 
 impl Serialize for InputRichBlockThinking {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {

@@ -115,7 +115,7 @@ impl FromJson for Sticker {
     }
 }
 
-deserialize_from_json!(Sticker);
+impl_deserialize!(Sticker);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for Sticker {
@@ -208,7 +208,7 @@ impl FromJson for StickerSet {
     }
 }
 
-deserialize_from_json!(StickerSet);
+impl_deserialize!(StickerSet);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for StickerSet {
@@ -289,7 +289,7 @@ impl FromJson for MaskPosition {
     }
 }
 
-deserialize_from_json!(MaskPosition);
+impl_deserialize!(MaskPosition);
 
 impl Serialize for MaskPosition {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -386,7 +386,7 @@ impl FromJson for InputSticker {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputSticker);
+impl_deserialize!(InputSticker);
 
 impl Serialize for InputSticker {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {

@@ -37,7 +37,7 @@ impl FromJson for Story {
     }
 }
 
-deserialize_from_json!(Story);
+impl_deserialize!(Story);
 
 #[cfg(feature = "serde-all")]
 impl Serialize for Story {
@@ -132,7 +132,7 @@ impl FromJson for StoryAreaPosition {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(StoryAreaPosition);
+impl_deserialize!(StoryAreaPosition);
 
 impl Serialize for StoryAreaPosition {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -210,7 +210,7 @@ impl FromJson for StoryAreaType {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(StoryAreaType);
+impl_deserialize!(StoryAreaType);
 
 impl Serialize for StoryAreaType {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -285,7 +285,7 @@ impl FromJson for StoryAreaTypeLocation {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(StoryAreaTypeLocation);
+impl_deserialize!(StoryAreaTypeLocation);
 
 impl Serialize for StoryAreaTypeLocation {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -366,7 +366,7 @@ impl FromJson for StoryAreaTypeSuggestedReaction {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(StoryAreaTypeSuggestedReaction);
+impl_deserialize!(StoryAreaTypeSuggestedReaction);
 
 impl Serialize for StoryAreaTypeSuggestedReaction {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -421,7 +421,7 @@ impl FromJson for StoryAreaTypeLink {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(StoryAreaTypeLink);
+impl_deserialize!(StoryAreaTypeLink);
 
 impl Serialize for StoryAreaTypeLink {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -486,7 +486,7 @@ impl FromJson for StoryAreaTypeWeather {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(StoryAreaTypeWeather);
+impl_deserialize!(StoryAreaTypeWeather);
 
 impl Serialize for StoryAreaTypeWeather {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -546,7 +546,7 @@ impl FromJson for StoryArea {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(StoryArea);
+impl_deserialize!(StoryArea);
 
 impl Serialize for StoryArea {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -593,7 +593,7 @@ impl FromJson for InputStoryContent {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputStoryContent);
+impl_deserialize!(InputStoryContent);
 
 impl Serialize for InputStoryContent {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -655,7 +655,7 @@ impl FromJson for InputStoryContentPhoto {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputStoryContentPhoto);
+impl_deserialize!(InputStoryContentPhoto);
 
 impl Serialize for InputStoryContentPhoto {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
@@ -751,7 +751,7 @@ impl FromJson for InputStoryContentVideo {
 }
 
 #[cfg(feature = "serde-all")]
-deserialize_from_json!(InputStoryContentVideo);
+impl_deserialize!(InputStoryContentVideo);
 
 impl Serialize for InputStoryContentVideo {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {

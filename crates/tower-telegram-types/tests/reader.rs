@@ -1,10 +1,14 @@
+//! The reader of JSON, compared with `serde_json` where both read the same.
+
 #![allow(clippy::float_cmp)]
 
 use serde_json::Value;
 
-use super::{FromJson, Reader, check, from_slice, from_str, reader::MAX_DEPTH};
-use crate::types::{
-    ChatMember, MaybeInaccessibleMessage, Message, RichText, Str, Update, UpdateKind, User,
+use tower_telegram_types::{
+    json::{FromJson, MAX_DEPTH, Reader, check, from_slice, from_str},
+    types::{
+        ChatMember, MaybeInaccessibleMessage, Message, RichText, Str, Update, UpdateKind, User,
+    },
 };
 
 /// Texts on which we and `serde_json` must agree, whether they are read or skipped.

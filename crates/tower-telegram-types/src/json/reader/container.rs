@@ -1,0 +1,255 @@
+//! Objects and arrays.
+
+use std::borrow::Cow;
+
+use super::{
+    cursor::{Aborted, MAX_DEPTH, Reader, Result},
+    string::quote_from,
+};
+
+/// What a lookup of a key says when the type has no such field.
+pub const NO_FIELD: u8 = u8::MAX;
+
+/// A type that can be read from JSON.
+pub trait FromJson: Sized {
+    fn from_json(r: &mut Reader<'_>) -> Result<Self>;
+}
+
+impl<'a> Reader<'a> {
+    #[inline]
+    fn enter(&mut self) -> Result<()> {
+        self.at += 1;
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return self.syntax("nested too deep");
+        }
+        Ok(())
+    }
+
+    /// Goes into an object; says whether it has a member.
+    #[inline]
+    pub fn open_object(&mut self) -> Result<bool> {
+        if !self.next_is(b'{') {
+            return self.unexpected("an object");
+        }
+        self.enter()?;
+        Ok(self.is_nonempty(b'}'))
+    }
+
+    /// Goes into an array; says whether it has an element.
+    #[inline]
+    pub fn open_array(&mut self) -> Result<bool> {
+        if self.peek() != Some(b'[') {
+            return self.unexpected("an array");
+        }
+        self.enter()?;
+        Ok(self.is_nonempty(b']'))
+    }
+
+    #[inline]
+    fn is_nonempty(&mut self, close: u8) -> bool {
+        let empty = self.peek() == Some(close);
+        if empty {
+            self.at += 1;
+            self.depth -= 1;
+        }
+        !empty
+    }
+
+    /// After a member: whether another follows. Leaves the object if not.
+    #[inline]
+    pub fn next_member(&mut self) -> Result<bool> {
+        self.next_item(b'}')
+    }
+
+    /// After an element: whether another follows. Leaves the array if not.
+    #[inline]
+    pub fn next_element(&mut self) -> Result<bool> {
+        self.next_item(b']')
+    }
+
+    #[inline]
+    fn next_item(&mut self, close: u8) -> Result<bool> {
+        // Mostly there is no white space before it.
+        if self.byte() == Some(b',') {
+            self.at += 1;
+            return Ok(true);
+        }
+        match self.peek() {
+            Some(b',') => {
+                self.at += 1;
+                Ok(true)
+            }
+            Some(b) if b == close => {
+                self.at += 1;
+                self.depth -= 1;
+                Ok(false)
+            }
+            Some(_) => self.syntax("neither a comma nor the end of the list"),
+            None => self.syntax("the text ends early"),
+        }
+    }
+
+    /// Reads a member's key and the colon behind it, and looks the key up.
+    #[inline]
+    pub fn key<R>(&mut self, lookup: impl FnOnce(&[u8]) -> R) -> Result<R> {
+        if self.peek() != Some(b'"') {
+            return self.syntax("a key must be a string");
+        }
+        let found = match self.plain_string()? {
+            Some((start, end)) => lookup(&self.text.as_bytes()[start..end]),
+            None => lookup(self.escaped_string()?.as_bytes()),
+        };
+        if self.peek() != Some(b':') {
+            return self.syntax("a colon must follow the key");
+        }
+        self.at += 1;
+        Ok(found)
+    }
+
+    /// Reads a member's key and the colon behind it, and gives the field's number. The names of fields
+    /// have nothing escaped, so what one of them is found for needs no closer look.
+    #[inline]
+    pub fn field_key(&mut self, lookup: impl Fn(&[u8]) -> u8) -> Result<u8> {
+        if !self.next_is(b'"') {
+            return self.syntax("a key must be a string");
+        }
+        let quote = self.at;
+        let rest = self.text.as_bytes().get(quote + 1..).unwrap_or_default();
+        let length = quote_from(rest, 0);
+        self.at = quote + length + 2;
+        // With the quote: a text that ends before it has no key.
+        let mut key = rest.get(..=length).map_or(&[][..], |it| &it[..length]);
+        let mut is_checked = false;
+        let found = loop {
+            let found = lookup(key);
+            if found != NO_FIELD || is_checked {
+                break found;
+            }
+            key = self.checked_key(quote)?;
+            is_checked = true;
+        };
+        if !self.next_is(b':') {
+            return self.syntax("a colon must follow the key");
+        }
+        self.at += 1;
+        Ok(found)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn checked_key(&mut self, quote: usize) -> Result<&[u8]> {
+        self.at = quote;
+        match self.plain_string()? {
+            Some((start, end)) => Ok(&self.text.as_bytes()[start..end]),
+            None => self.escaped_string().map(str::as_bytes),
+        }
+    }
+
+    /// The member's key as text, for those who don't know which to expect.
+    pub fn key_text(&mut self) -> Result<Cow<'a, str>> {
+        if self.peek() != Some(b'"') {
+            return self.syntax("a key must be a string");
+        }
+        let text = self.text;
+        let key = match self.plain_string()? {
+            Some((start, end)) => Cow::Borrowed(&text[start..end]),
+            None => Cow::Owned(self.escaped_string()?.to_owned()),
+        };
+        if self.peek() != Some(b':') {
+            return self.syntax("a colon must follow the key");
+        }
+        self.at += 1;
+        Ok(key)
+    }
+
+    /// Reads a member's value into its place. `null` leaves the place empty; a key that comes
+    /// twice is an error, as two readers could disagree on which of the two counts.
+    #[inline]
+    pub fn field<T: FromJson>(&mut self, slot: &mut Option<T>, name: &'static str) -> Result<()> {
+        if slot.is_some() {
+            return self.duplicate(name);
+        }
+        if self.peek() == Some(b'n') {
+            return self.literal("null");
+        }
+        match T::from_json(self) {
+            Ok(value) => {
+                *slot = Some(value);
+                Ok(())
+            }
+            Err(Aborted) => self.name_fault(name),
+        }
+    }
+
+    #[cold]
+    pub fn duplicate<T>(&mut self, name: &'static str) -> Result<T> {
+        let stop = self.syntax("a key comes twice");
+        if let Some(fault) = &mut self.fault {
+            fault.field = name;
+        }
+        stop
+    }
+
+    /// The innermost field is the one worth naming.
+    #[cold]
+    fn name_fault(&mut self, name: &'static str) -> Result<()> {
+        if let Some(fault) = &mut self.fault
+            && fault.field.is_empty()
+        {
+            fault.field = name;
+        }
+        Err(Aborted)
+    }
+
+    /// What a required field must have.
+    #[inline]
+    pub fn required<T>(&mut self, value: Option<T>, name: &'static str) -> Result<T> {
+        match value {
+            Some(value) => Ok(value),
+            None => self.missing(name),
+        }
+    }
+
+    #[cold]
+    fn missing<T>(&mut self, name: &'static str) -> Result<T> {
+        let stop = self.mismatch("a field that is missing");
+        if let Some(fault) = &mut self.fault {
+            fault.field = name;
+        }
+        stop
+    }
+
+    /// Stays before the object that must start here.
+    pub fn peek_object(&mut self) -> Result<()> {
+        match self.peek() {
+            Some(b'{') => Ok(()),
+            _ => self.unexpected("an object"),
+        }
+    }
+
+    /// Goes into the object that starts here, up to the value of the member `name`; if there is
+    /// none, to the object's end.
+    pub fn find(&mut self, name: &str) -> Result<bool> {
+        let mut more = self.open_object()?;
+        while more {
+            if self.key(|key| key == name.as_bytes())? {
+                return Ok(true);
+            }
+            self.skip()?;
+            more = self.next_member()?;
+        }
+        Ok(false)
+    }
+
+    /// Reads the text of the member `tag` of the object that starts here, and stays before it.
+    pub fn peek_tag(&mut self, tag: &str) -> Result<Cow<'a, str>> {
+        let mark = self.mark();
+        if !self.find(tag)? {
+            return self.mismatch("an object with its tag");
+        }
+        let value = self.text()?;
+        self.rewind(mark);
+        Ok(value)
+    }
+}

@@ -1,0 +1,167 @@
+//! The reader's position, and what goes wrong there.
+
+use crate::json::error::{Fault, FaultKind, ParseError};
+
+/// How deep arrays and objects may be nested: the same as `serde_json`'s limit.
+pub const MAX_DEPTH: u8 = 128;
+
+/// The bounds of [`Reader::list_length_hint`]: what a `Vec` begins with, and a row of buttons.
+const MIN_LIST_CAPACITY: usize = 4;
+const MAX_LIST_CAPACITY: usize = 8;
+
+/// Reading can't go on. The reader keeps the reason, so that results stay small.
+#[derive(Debug)]
+pub struct Aborted;
+
+pub type Result<T> = std::result::Result<T, Aborted>;
+
+#[derive(Debug)]
+pub struct Reader<'a> {
+    pub(super) text: &'a str,
+    pub(super) at: usize,
+    pub(super) depth: u8,
+    pub(super) fault: Option<Fault>,
+    /// Where escapes are resolved: one allocation for all strings that have some.
+    pub(super) unescaped: String,
+    list_length_hint: usize,
+}
+
+/// A place to come back to.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    pub(super) at: usize,
+    depth: u8,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            at: 0,
+            depth: 0,
+            fault: None,
+            unescaped: String::new(),
+            list_length_hint: MIN_LIST_CAPACITY,
+        }
+    }
+
+    /// How many elements to make room for in a list: as many as the last one had, since the rows of a
+    /// keyboard are mostly alike. Never more than a few, whatever the text says.
+    #[inline]
+    pub(crate) fn list_length_hint(&self) -> usize {
+        self.list_length_hint
+    }
+
+    #[inline]
+    pub(crate) fn set_list_length_hint(&mut self, length: usize) {
+        self.list_length_hint = length.clamp(MIN_LIST_CAPACITY, MAX_LIST_CAPACITY);
+    }
+
+    #[inline]
+    pub(super) fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// The next byte that isn't white space, not consumed.
+    #[inline]
+    pub fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.byte() {
+                Some(b' ' | b'\n' | b'\t' | b'\r') => self.at += 1,
+                other => return other,
+            }
+        }
+    }
+
+    /// The same as `peek`, where white space would be a surprise.
+    #[inline]
+    pub(super) fn next_is(&mut self, wanted: u8) -> bool {
+        self.byte() == Some(wanted) || self.peek() == Some(wanted)
+    }
+
+    /// The byte at which the next value or key starts.
+    pub fn offset(&mut self) -> usize {
+        self.mark().at
+    }
+
+    pub fn mark(&mut self) -> Mark {
+        self.peek();
+        Mark {
+            at: self.at,
+            depth: self.depth,
+        }
+    }
+
+    pub fn rewind(&mut self, mark: Mark) {
+        self.at = mark.at;
+        self.depth = mark.depth;
+        self.fault = None;
+    }
+
+    /// Whether the text can still be read on from a [`Mark`]: it was the type that didn't fit.
+    pub fn is_mismatch(&self) -> bool {
+        matches!(
+            self.fault,
+            Some(Fault {
+                kind: FaultKind::Mismatch,
+                ..
+            })
+        )
+    }
+
+    pub fn into_error(mut self) -> ParseError {
+        self.take_error()
+    }
+
+    /// Why reading stopped, from a reader that goes on.
+    pub fn take_error(&mut self) -> ParseError {
+        ParseError::new(self.fault.take().unwrap_or(Fault {
+            kind: FaultKind::Syntax,
+            at: self.at,
+            what: "unreadable",
+            field: "",
+        }))
+    }
+
+    /// Nothing but white space may be left.
+    pub fn finish(&mut self) -> Result<()> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => self.syntax("characters after the value"),
+        }
+    }
+
+    #[cold]
+    pub fn syntax<T>(&mut self, what: &'static str) -> Result<T> {
+        self.fail(FaultKind::Syntax, what)
+    }
+
+    /// Well-formed so far, but not what the type calls for.
+    #[cold]
+    pub fn mismatch<T>(&mut self, what: &'static str) -> Result<T> {
+        self.fail(FaultKind::Mismatch, what)
+    }
+
+    #[cold]
+    fn fail<T>(&mut self, kind: FaultKind, what: &'static str) -> Result<T> {
+        self.fault = Some(Fault {
+            kind,
+            at: self.at,
+            what,
+            field: "",
+        });
+        Err(Aborted)
+    }
+
+    /// Not what was asked for: a syntax error if no value can start here, else a mismatch.
+    #[cold]
+    pub(super) fn unexpected<T>(&mut self, wanted: &'static str) -> Result<T> {
+        match self.peek() {
+            Some(b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
+                self.mismatch(wanted)
+            }
+            Some(_) => self.syntax("not a value"),
+            None => self.syntax("the text ends early"),
+        }
+    }
+}

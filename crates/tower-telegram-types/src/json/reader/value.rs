@@ -1,0 +1,75 @@
+//! Literals, and values as a whole.
+
+use super::cursor::{Reader, Result};
+
+impl<'a> Reader<'a> {
+    #[inline]
+    pub fn literal(&mut self, word: &'static str) -> Result<()> {
+        if self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
+            self.at += word.len();
+            return Ok(());
+        }
+        self.syntax("not a value")
+    }
+
+    #[inline]
+    pub fn boolean(&mut self) -> Result<bool> {
+        match self.peek() {
+            Some(b't') => self.literal("true").map(|()| true),
+            Some(b'f') => self.literal("false").map(|()| false),
+            _ => self.unexpected("a boolean"),
+        }
+    }
+
+    /// Goes past a value, checking it as strictly as if it were read.
+    pub fn skip(&mut self) -> Result<()> {
+        match self.peek() {
+            Some(b'"') => self.skip_string(),
+            Some(b'{') => {
+                let mut more = self.open_object()?;
+                while more {
+                    if self.peek() != Some(b'"') {
+                        return self.syntax("a key must be a string");
+                    }
+                    self.skip_string()?;
+                    if self.peek() != Some(b':') {
+                        return self.syntax("a colon must follow the key");
+                    }
+                    self.at += 1;
+                    self.skip()?;
+                    more = self.next_member()?;
+                }
+                Ok(())
+            }
+            Some(b'[') => {
+                let mut more = self.open_array()?;
+                while more {
+                    self.skip()?;
+                    more = self.next_element()?;
+                }
+                Ok(())
+            }
+            Some(b'-' | b'0'..=b'9') => self.number().map(drop),
+            Some(b't') => self.literal("true"),
+            Some(b'f') => self.literal("false"),
+            Some(b'n') => self.literal("null"),
+            Some(_) => self.syntax("not a value"),
+            None => self.syntax("the text ends early"),
+        }
+    }
+
+    fn skip_string(&mut self) -> Result<()> {
+        if self.plain_string()?.is_none() {
+            self.escaped_string()?;
+        }
+        Ok(())
+    }
+
+    /// Goes past a value and gives its text.
+    pub fn raw(&mut self) -> Result<&'a str> {
+        let text = self.text;
+        let start = self.mark().at;
+        self.skip()?;
+        Ok(&text[start..self.at])
+    }
+}
