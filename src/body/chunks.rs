@@ -17,22 +17,22 @@ const CHUNK: usize = 64 << 10;
 
 /// What replies and calls are made of: nothing, one JSON object, or the pieces of a form.
 #[derive(Debug)]
-pub(crate) struct Pieces {
+pub(crate) struct Chunks {
     /// Most bodies are this alone, and need no list.
     first: Bytes,
-    more: VecDeque<Piece>,
+    more: VecDeque<Segment>,
     /// What is left, if it is known.
     left: Option<u64>,
 }
 
-impl Default for Pieces {
+impl Default for Chunks {
     /// Nothing, which is known to be nothing.
     fn default() -> Self {
         Bytes::new().into()
     }
 }
 
-impl Pieces {
+impl Chunks {
     /// How many bytes are left, if that is known.
     pub(crate) fn len(&self) -> Option<u64> {
         self.left
@@ -44,7 +44,7 @@ impl Pieces {
 
     /// The same again, if all of it is in memory.
     pub(crate) fn try_clone(&self) -> Option<Self> {
-        let more = self.more.iter().map(Piece::try_clone);
+        let more = self.more.iter().map(Segment::try_clone);
         Some(Self {
             first: self.first.clone(),
             more: more.collect::<Option<_>>()?,
@@ -58,11 +58,11 @@ impl Pieces {
     ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         if !self.first.is_empty() {
             let first = std::mem::take(&mut self.first);
-            return self.give(first);
+            return self.emit(first);
         }
         while let Some(piece) = self.more.front_mut() {
             match std::task::ready!(piece.poll_chunk(cx)) {
-                Some(Ok(chunk)) => return self.give(chunk),
+                Some(Ok(chunk)) => return self.emit(chunk),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => drop(self.more.pop_front()),
             }
@@ -70,12 +70,12 @@ impl Pieces {
         Poll::Ready(None)
     }
 
-    fn give(&mut self, chunk: Bytes) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
+    fn emit(&mut self, chunk: Bytes) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         if let Some(left) = &mut self.left {
             *left = left.saturating_sub(chunk.len() as u64);
         }
         // So that the end shows as soon as it is reached, without another poll.
-        while self.more.front().is_some_and(Piece::is_done) {
+        while self.more.front().is_some_and(Segment::is_done) {
             self.more.pop_front();
         }
         Poll::Ready(Some(Ok(Frame::data(chunk))))
@@ -86,7 +86,7 @@ impl Pieces {
     }
 }
 
-impl From<Bytes> for Pieces {
+impl From<Bytes> for Chunks {
     fn from(bytes: Bytes) -> Self {
         Self {
             left: Some(bytes.len() as u64),
@@ -96,10 +96,10 @@ impl From<Bytes> for Pieces {
     }
 }
 
-impl From<VecDeque<Piece>> for Pieces {
-    fn from(mut more: VecDeque<Piece>) -> Self {
+impl From<VecDeque<Segment>> for Chunks {
+    fn from(mut more: VecDeque<Segment>) -> Self {
         more.retain(|piece| !piece.is_done());
-        let lengths = more.iter().map(Piece::len);
+        let lengths = more.iter().map(Segment::len);
         Self {
             first: Bytes::new(),
             left: lengths.sum(),
@@ -110,8 +110,8 @@ impl From<VecDeque<Piece>> for Pieces {
 
 /// One piece of a body.
 #[derive(Debug)]
-pub(crate) struct Piece {
-    source: Source,
+pub(crate) struct Segment {
+    source: SegmentSource,
     sent: u64,
     total: Option<u64>,
     /// The upload, where somebody wants to know how it goes on.
@@ -119,10 +119,10 @@ pub(crate) struct Piece {
 }
 
 #[derive(Debug)]
-enum Source {
+enum SegmentSource {
     Bytes(Bytes),
     #[cfg(feature = "tokio")]
-    Stream(std::sync::Mutex<Stream>),
+    Reader(std::sync::Mutex<ReaderSource>),
     #[cfg(feature = "tokio")]
     End,
 }
@@ -130,26 +130,30 @@ enum Source {
 /// What is read as it goes: a file, or a reader that is taken when it is first wanted, so that it
 /// is still there for the next attempt if this one doesn't come that far.
 #[cfg(feature = "tokio")]
-pub(crate) enum Stream {
+pub(crate) enum ReaderSource {
     Open(UploadReader),
-    Later(Upload),
+    Deferred(Upload),
 }
 
-impl Piece {
+impl Segment {
     pub(crate) fn bytes(bytes: Bytes, progress: Option<Upload>) -> Self {
         Self {
             sent: 0,
             total: Some(bytes.len() as u64),
-            source: Source::Bytes(bytes),
+            source: SegmentSource::Bytes(bytes),
             progress,
         }
     }
 
     /// Gives `length` bytes if that is known, else all there are.
     #[cfg(feature = "tokio")]
-    pub(crate) fn stream(stream: Stream, length: Option<u64>, progress: Option<Upload>) -> Self {
+    pub(crate) fn stream(
+        stream: ReaderSource,
+        length: Option<u64>,
+        progress: Option<Upload>,
+    ) -> Self {
         Self {
-            source: Source::Stream(stream.into()),
+            source: SegmentSource::Reader(stream.into()),
             sent: 0,
             total: length,
             progress,
@@ -199,8 +203,8 @@ impl Piece {
     #[cfg_attr(not(feature = "tokio"), allow(clippy::unnecessary_wraps))]
     fn try_clone(&self) -> Option<Self> {
         match &self.source {
-            Source::Bytes(bytes) => Some(Self {
-                source: Source::Bytes(bytes.clone()),
+            SegmentSource::Bytes(bytes) => Some(Self {
+                source: SegmentSource::Bytes(bytes.clone()),
                 sent: self.sent,
                 total: self.total,
                 progress: self.progress.clone(),
@@ -217,9 +221,9 @@ impl Piece {
         }
         let chunk = match &mut self.source {
             // Given all at once, nobody would see it move over a slow line.
-            Source::Bytes(bytes) => bytes.split_to(bytes.len().min(CHUNK)),
+            SegmentSource::Bytes(bytes) => bytes.split_to(bytes.len().min(CHUNK)),
             #[cfg(feature = "tokio")]
-            Source::Stream(stream) => {
+            SegmentSource::Reader(stream) => {
                 let stream = stream
                     .get_mut()
                     .unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -231,7 +235,7 @@ impl Piece {
                 }
             }
             #[cfg(feature = "tokio")]
-            Source::End => return Poll::Ready(None),
+            SegmentSource::End => return Poll::Ready(None),
         };
         self.sent += chunk.len() as u64;
         if let Some(progress) = &self.progress {
@@ -242,7 +246,7 @@ impl Piece {
 
     #[cfg(feature = "tokio")]
     fn ended(&mut self) -> Option<Result<Bytes, UploadError>> {
-        self.source = Source::End;
+        self.source = SegmentSource::End;
         let missing = self.total? - self.sent;
         Some(Err(UploadError::too_short(missing)))
     }
@@ -285,17 +289,17 @@ mod stream {
     use bytes::{Bytes, BytesMut};
     use tokio::io::ReadBuf;
 
-    use super::{CHUNK, Stream};
+    use super::{CHUNK, ReaderSource};
     use crate::types::{Upload, UploadError, UploadReader};
 
-    impl Stream {
+    impl ReaderSource {
         /// The next bytes, at most `want`; none at the end.
         pub(super) fn poll_read(
             &mut self,
             want: u64,
             cx: &mut Context<'_>,
         ) -> Poll<Result<Bytes, UploadError>> {
-            if let Self::Later(upload) = self {
+            if let Self::Deferred(upload) = self {
                 *self = Self::Open(upload.take_reader()?);
             }
             let Self::Open(reader) = self else {
@@ -311,21 +315,21 @@ mod stream {
         }
     }
 
-    impl From<UploadReader> for Stream {
+    impl From<UploadReader> for ReaderSource {
         fn from(reader: UploadReader) -> Self {
             Self::Open(reader)
         }
     }
 
-    impl From<Upload> for Stream {
+    impl From<Upload> for ReaderSource {
         fn from(upload: Upload) -> Self {
-            Self::Later(upload)
+            Self::Deferred(upload)
         }
     }
 
-    impl fmt::Debug for Stream {
+    impl fmt::Debug for ReaderSource {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("Stream")
+            f.write_str("ReaderSource")
         }
     }
 }
@@ -337,7 +341,7 @@ mod tests {
     use super::*;
     use crate::types::InputFile;
 
-    fn all(pieces: &mut Pieces) -> Vec<Bytes> {
+    fn all(pieces: &mut Chunks) -> Vec<Bytes> {
         let mut cx = Context::from_waker(std::task::Waker::noop());
         let mut chunks = Vec::new();
         while let Poll::Ready(Some(frame)) = pieces.poll_frame(&mut cx) {
@@ -348,14 +352,14 @@ mod tests {
 
     #[test]
     fn the_end_shows_with_the_last_frame() {
-        let list = VecDeque::from(["a", "", "bc"].map(|s| Piece::bytes(s.into(), None)));
-        let mut pieces = Pieces::from(list);
+        let list = VecDeque::from(["a", "", "bc"].map(|s| Segment::bytes(s.into(), None)));
+        let mut pieces = Chunks::from(list);
         assert_eq!(pieces.len(), Some(3));
         assert!(!pieces.is_empty());
         assert_eq!(all(&mut pieces), ["a", "bc"]);
         assert_eq!(pieces.len(), Some(0));
         assert!(pieces.is_empty());
-        assert!(Pieces::default().is_empty());
+        assert!(Chunks::default().is_empty());
     }
 
     #[test]
@@ -365,8 +369,8 @@ mod tests {
         let content = Bytes::from(vec![7; CHUNK + 5]);
         let file = InputFile::bytes("a", content.clone())
             .on_progress(move |at| record.lock().unwrap().push((at.sent, at.total)));
-        let piece = Piece::of(file.as_upload().unwrap());
-        let mut pieces = Pieces::from(VecDeque::from([piece]));
+        let piece = Segment::of(file.as_upload().unwrap());
+        let mut pieces = Chunks::from(VecDeque::from([piece]));
         assert_eq!(all(&mut pieces).concat(), content);
         let length = CHUNK as u64;
         let total = Some(length + 5);
@@ -381,7 +385,11 @@ mod tests {
     fn a_stream_gives_its_length_no_more_and_no_less() {
         let stream = |length| {
             let reader: UploadReader = Box::pin(&b"hello"[..]);
-            Pieces::from(VecDeque::from([Piece::stream(reader.into(), length, None)]))
+            Chunks::from(VecDeque::from([Segment::stream(
+                reader.into(),
+                length,
+                None,
+            )]))
         };
         assert_eq!(all(&mut stream(Some(3))).concat(), b"hel");
         assert_eq!(stream(None).len(), None);

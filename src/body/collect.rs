@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 
 /// How long a body may be, and how long it may take.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
+pub(crate) struct CollectLimits {
     pub(crate) max_bytes: usize,
     /// Only kept where there is a timer, that is with the feature `tokio`.
     #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
@@ -23,25 +23,25 @@ pub(crate) struct Limits {
 pin_project! {
     /// The future of a whole body. A body of one frame isn't copied.
     #[derive(Debug)]
-    pub(crate) struct ReadBody<B> {
+    pub(crate) struct CollectLimited<B> {
         #[pin]
         body: B,
-        limits: Limits,
+        limits: CollectLimits,
         first: Bytes,
         // From the second frame on, all of them.
         all: Vec<u8>,
-        deadline: Deadline,
+        deadline: ReadTimeout,
     }
 }
 
-impl<B> ReadBody<B> {
-    pub(crate) fn new(body: B, limits: Limits) -> Self {
+impl<B> CollectLimited<B> {
+    pub(crate) fn new(body: B, limits: CollectLimits) -> Self {
         Self {
             body,
             limits,
             first: Bytes::new(),
             all: Vec::new(),
-            deadline: Deadline::default(),
+            deadline: ReadTimeout::default(),
         }
     }
 
@@ -53,32 +53,32 @@ impl<B> ReadBody<B> {
 
 /// Why a body couldn't be read.
 #[derive(Debug)]
-pub(crate) enum ReadError<E> {
+pub(crate) enum CollectError<E> {
     TooLarge { limit: usize },
     Timeout,
     Body(E),
 }
 
-impl<B: Body> Future for ReadBody<B> {
-    type Output = Result<Bytes, ReadError<B::Error>>;
+impl<B: Body> Future for CollectLimited<B> {
+    type Output = Result<Bytes, CollectError<B::Error>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
             // One that knows its end needn't be asked once more.
             if this.body.is_end_stream() {
-                return Poll::Ready(Ok(take(this.first, this.all)));
+                return Poll::Ready(Ok(finish(this.first, this.all)));
             }
             let frame = match this.body.as_mut().poll_frame(cx) {
                 Poll::Ready(frame) => frame,
                 Poll::Pending => {
                     ready!(this.deadline.poll_passed(this.limits.read_timeout, cx));
-                    return Poll::Ready(Err(ReadError::Timeout));
+                    return Poll::Ready(Err(CollectError::Timeout));
                 }
             };
             let mut data = match frame {
-                None => return Poll::Ready(Ok(take(this.first, this.all))),
-                Some(Err(error)) => return Poll::Ready(Err(ReadError::Body(error))),
+                None => return Poll::Ready(Ok(finish(this.first, this.all))),
+                Some(Err(error)) => return Poll::Ready(Err(CollectError::Body(error))),
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => data,
                     Err(_trailers) => continue,
@@ -87,7 +87,7 @@ impl<B: Body> Future for ReadBody<B> {
             let length = data.remaining();
             if this.first.len() + this.all.len() + length > this.limits.max_bytes {
                 let limit = this.limits.max_bytes;
-                return Poll::Ready(Err(ReadError::TooLarge { limit }));
+                return Poll::Ready(Err(CollectError::TooLarge { limit }));
             }
             if this.first.is_empty() && this.all.is_empty() {
                 *this.first = data.copy_to_bytes(length);
@@ -99,7 +99,7 @@ impl<B: Body> Future for ReadBody<B> {
     }
 }
 
-fn take(first: &mut Bytes, all: &mut Vec<u8>) -> Bytes {
+fn finish(first: &mut Bytes, all: &mut Vec<u8>) -> Bytes {
     if all.is_empty() {
         std::mem::take(first)
     } else {
@@ -111,12 +111,12 @@ fn take(first: &mut Bytes, all: &mut Vec<u8>) -> Bytes {
 /// these never need.
 #[cfg(feature = "tokio")]
 #[derive(Debug, Default)]
-struct Deadline {
+struct ReadTimeout {
     sleep: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
 #[cfg(feature = "tokio")]
-impl Deadline {
+impl ReadTimeout {
     fn poll_passed(&mut self, after: Option<Duration>, cx: &mut Context<'_>) -> Poll<()> {
         let Some(after) = after else {
             return Poll::Pending;
@@ -129,10 +129,10 @@ impl Deadline {
 /// Without a timer there is no deadline.
 #[cfg(not(feature = "tokio"))]
 #[derive(Debug, Default)]
-struct Deadline {}
+struct ReadTimeout {}
 
 #[cfg(not(feature = "tokio"))]
-impl Deadline {
+impl ReadTimeout {
     #[allow(clippy::unused_self)]
     fn poll_passed(&mut self, _: Option<Duration>, _: &mut Context<'_>) -> Poll<()> {
         Poll::Pending

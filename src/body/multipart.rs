@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use http::HeaderValue;
 
-use super::chunks::{Piece, Pieces};
+use super::chunks::{Chunks, Segment};
 use crate::{
     json::{Reader, Result as Read, utf8},
     task::random::random_u64,
@@ -22,15 +22,15 @@ use crate::{
 pub(crate) fn encode(
     object: &Bytes,
     uploads: &[Upload],
-) -> Result<(HeaderValue, Pieces), ParseError> {
+) -> Result<(HeaderValue, Chunks), ParseError> {
     if uploads.is_empty() {
         return Ok(json(object.clone()));
     }
-    form(object, uploads, uploads.iter().map(Piece::of))
+    form(object, uploads, uploads.iter().map(Segment::of))
 }
 
 /// The arguments of what uploads no file.
-pub(crate) fn json(object: Bytes) -> (HeaderValue, Pieces) {
+pub(crate) fn json(object: Bytes) -> (HeaderValue, Chunks) {
     (HeaderValue::from_static("application/json"), object.into())
 }
 
@@ -43,13 +43,13 @@ pub(crate) fn json(object: Bytes) -> (HeaderValue, Pieces) {
 pub(crate) async fn open_and_encode(
     object: Bytes,
     uploads: Vec<Upload>,
-) -> Result<(HeaderValue, Pieces), OpenError> {
+) -> Result<(HeaderValue, Chunks), OpenError> {
     if uploads.is_empty() {
         return encode(&object, &uploads).map_err(OpenError::Encode);
     }
     let mut pieces = Vec::with_capacity(uploads.len());
     for upload in &uploads {
-        pieces.push(Piece::open(upload).await.map_err(OpenError::Upload)?);
+        pieces.push(Segment::open(upload).await.map_err(OpenError::Upload)?);
     }
     form(&object, &uploads, pieces.into_iter()).map_err(OpenError::Encode)
 }
@@ -64,8 +64,8 @@ pub(crate) enum OpenError {
 fn form(
     object: &[u8],
     uploads: &[Upload],
-    contents: impl Iterator<Item = Piece>,
-) -> Result<(HeaderValue, Pieces), ParseError> {
+    contents: impl Iterator<Item = Segment>,
+) -> Result<(HeaderValue, Chunks), ParseError> {
     let form = Form::new(object, uploads, contents)?;
     Ok((form.content_type(), form.pieces.into()))
 }
@@ -73,7 +73,7 @@ fn form(
 /// The pieces of a form, and the boundary between its parts.
 #[derive(Debug)]
 struct Form {
-    pieces: VecDeque<Piece>,
+    pieces: VecDeque<Segment>,
     boundary: String,
 }
 
@@ -83,7 +83,7 @@ impl Form {
     fn new(
         object: &[u8],
         uploads: &[Upload],
-        contents: impl Iterator<Item = Piece>,
+        contents: impl Iterator<Item = Segment>,
     ) -> Result<Self, ParseError> {
         let object = utf8(object)?;
         let mut form = Self {
@@ -110,7 +110,7 @@ impl Form {
 
     fn push(&mut self, text: &mut String) {
         let bytes = Bytes::from(std::mem::take(text));
-        self.pieces.push_back(Piece::bytes(bytes, None));
+        self.pieces.push_back(Segment::bytes(bytes, None));
     }
 
     fn content_type(&self) -> HeaderValue {

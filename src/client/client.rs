@@ -12,7 +12,7 @@ use tower_service::Service;
 use super::deadline;
 use super::{
     api::{ApiRequest, ApiResponse, Download},
-    erased::{Calling, Stack},
+    erased::{CallFuture, ErasedService},
     error::Error,
 };
 #[cfg(feature = "client")]
@@ -31,7 +31,7 @@ pub const TELEGRAM_API: &str = "https://api.telegram.org";
 /// It is a `Service<ApiRequest>` too, so that it can stand behind more layers.
 #[derive(Clone)]
 pub struct Client {
-    stack: Stack,
+    stack: ErasedService,
 }
 
 impl Client {
@@ -63,7 +63,7 @@ impl Client {
         S::Future: Send + 'static,
     {
         Self {
-            stack: Stack::new(service),
+            stack: ErasedService::new(service),
         }
     }
 
@@ -72,7 +72,7 @@ impl Client {
     /// made. What is under way isn't cut short.
     #[cfg(feature = "tokio")]
     pub fn with_deadline(&self, deadline: crate::task::Deadline) -> Self {
-        Self::from_service(deadline::KeepDeadline {
+        Self::from_service(deadline::WithDeadline {
             inner: self.clone(),
             deadline,
         })
@@ -146,7 +146,7 @@ impl Client {
             .ok_or_else(|| Error::decode("a layer answered with something else than a file"))
     }
 
-    pub(crate) fn call_once(&self, call: ApiRequest) -> Calling {
+    pub(crate) fn call_once(&self, call: ApiRequest) -> CallFuture {
         self.stack.call_once(call)
     }
 }
@@ -160,7 +160,7 @@ fn encode<M: Method>(method: M) -> Result<ApiRequest, Error> {
 impl Service<ApiRequest> for Client {
     type Response = ApiResponse;
     type Error = Error;
-    type Future = Calling;
+    type Future = CallFuture;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.stack.poll_ready(cx)

@@ -13,21 +13,21 @@ use crate::task::Deadline;
 
 /// Tells each call when it is due.
 #[derive(Clone, Debug)]
-pub(super) struct KeepDeadline<S> {
+pub(super) struct WithDeadline<S> {
     pub(super) inner: S,
     pub(super) deadline: Deadline,
 }
 
-type Calling = Pin<Box<dyn Future<Output = Result<ApiResponse, Error>> + Send>>;
+type DeadlineFuture = Pin<Box<dyn Future<Output = Result<ApiResponse, Error>> + Send>>;
 
-impl<S> Service<ApiRequest> for KeepDeadline<S>
+impl<S> Service<ApiRequest> for WithDeadline<S>
 where
     S: Service<ApiRequest, Response = ApiResponse, Error = Error>,
     S::Future: Send + 'static,
 {
     type Response = ApiResponse;
     type Error = Error;
-    type Future = Calling;
+    type Future = DeadlineFuture;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.inner.poll_ready(cx)

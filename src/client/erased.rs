@@ -12,13 +12,13 @@ use tower_service::Service;
 
 use super::{ApiRequest, ApiResponse, Error};
 
-pub(super) type Calling = Pin<Box<dyn Future<Output = Result<ApiResponse, Error>> + Send>>;
+pub(super) type CallFuture = Pin<Box<dyn Future<Output = Result<ApiResponse, Error>> + Send>>;
 
 /// As tower's `BoxCloneSyncService`, with one thing more: a call that needs no clone in a box of its
 /// own, which is what nearly all calls are.
-pub(super) struct Stack(Box<dyn Erased>);
+pub(super) struct ErasedService(Box<dyn Erased>);
 
-impl Stack {
+impl ErasedService {
     pub(super) fn new<S>(service: S) -> Self
     where
         S: Service<ApiRequest, Response = ApiResponse> + Clone + Send + Sync + 'static,
@@ -30,7 +30,7 @@ impl Stack {
     }
 
     /// By a clone that is waited for until it is ready.
-    pub(super) fn call_once(&self, call: ApiRequest) -> Calling {
+    pub(super) fn call_once(&self, call: ApiRequest) -> CallFuture {
         self.0.call_once(call)
     }
 
@@ -38,22 +38,22 @@ impl Stack {
         self.0.poll_ready(cx)
     }
 
-    pub(super) fn call(&mut self, call: ApiRequest) -> Calling {
+    pub(super) fn call(&mut self, call: ApiRequest) -> CallFuture {
         self.0.call(call)
     }
 }
 
-impl Clone for Stack {
+impl Clone for ErasedService {
     fn clone(&self) -> Self {
         self.0.clone_box()
     }
 }
 
 trait Erased: Send + Sync {
-    fn clone_box(&self) -> Stack;
-    fn call_once(&self, call: ApiRequest) -> Calling;
+    fn clone_box(&self) -> ErasedService;
+    fn call_once(&self, call: ApiRequest) -> CallFuture;
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>>;
-    fn call(&mut self, call: ApiRequest) -> Calling;
+    fn call(&mut self, call: ApiRequest) -> CallFuture;
 }
 
 impl<S> Erased for S
@@ -61,11 +61,11 @@ where
     S: Service<ApiRequest, Response = ApiResponse, Error = Error> + Clone + Send + Sync + 'static,
     S::Future: Send + 'static,
 {
-    fn clone_box(&self) -> Stack {
-        Stack(Box::new(self.clone()))
+    fn clone_box(&self) -> ErasedService {
+        ErasedService(Box::new(self.clone()))
     }
 
-    fn call_once(&self, call: ApiRequest) -> Calling {
+    fn call_once(&self, call: ApiRequest) -> CallFuture {
         Box::pin(self.clone().oneshot(call))
     }
 
@@ -73,7 +73,7 @@ where
         Service::poll_ready(self, cx)
     }
 
-    fn call(&mut self, call: ApiRequest) -> Calling {
+    fn call(&mut self, call: ApiRequest) -> CallFuture {
         Box::pin(Service::call(self, call))
     }
 }

@@ -12,9 +12,9 @@ use tower::BoxError;
 ///
 /// It names the method, and neither the address, which holds the bot's token, nor what was sent.
 /// A layer's own error, such as tower's timeout, becomes one by `From<Box<dyn Error + Send + Sync>>`.
-pub struct Error(Box<Inner>);
+pub struct Error(Box<ErrorParts>);
 
-struct Inner {
+struct ErrorParts {
     kind: ErrorKind,
     method: Option<Cow<'static, str>>,
     status: Option<StatusCode>,
@@ -55,7 +55,7 @@ pub enum ErrorKind {
 
 impl Error {
     fn new(kind: ErrorKind) -> Self {
-        Self(Box::new(Inner {
+        Self(Box::new(ErrorParts {
             kind,
             method: None,
             status: None,

@@ -14,11 +14,11 @@ use super::{ApiRequest, ApiResponse, Error};
 
 /// A service whose errors become ours. Tower's `MapErr` would want the closure's type named.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct IntoError<S> {
+pub(super) struct MapToClientError<S> {
     pub(super) inner: S,
 }
 
-impl<S> Service<ApiRequest> for IntoError<S>
+impl<S> Service<ApiRequest> for MapToClientError<S>
 where
     S: Service<ApiRequest, Response = ApiResponse>,
     S::Error: Into<Box<dyn error::Error + Send + Sync>>,

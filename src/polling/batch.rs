@@ -29,7 +29,7 @@ use crate::{
 
 /// A batch that is being handled.
 pub(super) struct Batch<S> {
-    worker: Arc<Worker<S>>,
+    worker: Arc<BatchWorker<S>>,
     /// One queue a chat, in the order in which they came.
     waiting: VecDeque<Vec<RawUpdate>>,
     running: JoinSet<()>,
@@ -45,7 +45,7 @@ pub(super) enum BatchEnd {
 }
 
 /// What the tasks share.
-struct Worker<S> {
+struct BatchWorker<S> {
     service: S,
     client: Client,
     max_attempts: u32,
@@ -65,7 +65,7 @@ where
     pub(super) fn start(polling: &PollingSettings, service: &S, updates: Vec<RawUpdate>) -> Self {
         let ids: BTreeSet<_> = updates.iter().map(RawUpdate::update_id).collect();
         let last = ids.last().copied();
-        let worker = Worker {
+        let worker = BatchWorker {
             service: service.clone(),
             client: polling.client.clone(),
             max_attempts: polling.max_attempts,
@@ -160,7 +160,7 @@ fn queues(updates: Vec<RawUpdate>) -> VecDeque<Vec<RawUpdate>> {
     queues
 }
 
-impl<S> Worker<S>
+impl<S> BatchWorker<S>
 where
     S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
     S: Clone + Send + Sync + 'static,
@@ -218,7 +218,7 @@ where
     }
 }
 
-impl<S> Worker<S> {
+impl<S> BatchWorker<S> {
     /// `false` when it is to stop meanwhile.
     async fn pause(&self, pause: Duration) -> bool {
         let mut stop = pin!(self.stop.notified());

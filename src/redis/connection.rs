@@ -10,13 +10,13 @@ use tokio::time::timeout;
 
 /// A connection of any kind. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Connection {
-    inner: Arc<dyn Erased>,
+pub(super) struct RedisConnection {
+    inner: Arc<dyn ErasedConnection>,
     /// How long an answer may take.
     pub(super) timeout: Duration,
 }
 
-impl Connection {
+impl RedisConnection {
     pub(super) fn new<C>(inner: C, timeout: Duration) -> Self
     where
         C: ConnectionLike + Clone + Send + Sync + 'static,
@@ -26,7 +26,7 @@ impl Connection {
     }
 
     /// Runs a script: one round trip, and a second one where Redis doesn't know it yet.
-    pub(super) async fn run<T: FromRedisValue>(&self, call: Call) -> Result<T, Error> {
+    pub(super) async fn run<T: FromRedisValue>(&self, call: ScriptCall) -> Result<T, Error> {
         let asking = async {
             match self.inner.ask(call.by_hash()).await {
                 Err(error) if is_unknown(&error) => self.inner.ask(call.in_full()).await,
@@ -43,17 +43,17 @@ fn is_unknown(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
-type Answer = Pin<Box<dyn Future<Output = RedisResult<Value>> + Send>>;
+type QueryFuture = Pin<Box<dyn Future<Output = RedisResult<Value>> + Send>>;
 
-trait Erased: Send + Sync {
-    fn ask(&self, command: Cmd) -> Answer;
+trait ErasedConnection: Send + Sync {
+    fn ask(&self, command: Cmd) -> QueryFuture;
 }
 
-impl<C> Erased for C
+impl<C> ErasedConnection for C
 where
     C: ConnectionLike + Clone + Send + Sync + 'static,
 {
-    fn ask(&self, command: Cmd) -> Answer {
+    fn ask(&self, command: Cmd) -> QueryFuture {
         let mut connection = self.clone();
         // Through the command, as that is what makes an error of an answer that is one.
         Box::pin(async move { command.query_async(&mut connection).await })
@@ -73,8 +73,8 @@ impl Script {
     }
 
     /// A call with these keys. In a cluster, all of them have to be in one slot.
-    pub(super) fn call(&'static self, keys: Vec<Box<str>>) -> Call {
-        Call {
+    pub(super) fn call(&'static self, keys: Vec<Box<str>>) -> ScriptCall {
+        ScriptCall {
             script: self,
             keys,
             arguments: Vec::new(),
@@ -83,13 +83,13 @@ impl Script {
 }
 
 /// A script with its keys and arguments.
-pub(super) struct Call {
+pub(super) struct ScriptCall {
     script: &'static Script,
     keys: Vec<Box<str>>,
     arguments: Vec<Vec<u8>>,
 }
 
-impl Call {
+impl ScriptCall {
     pub(super) fn arg(mut self, argument: impl ToRedisArgs) -> Self {
         argument.write_redis_args(&mut self.arguments);
         self

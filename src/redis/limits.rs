@@ -5,7 +5,7 @@ use std::{fmt, sync::LazyLock, time::Duration};
 use ::redis::aio::ConnectionLike;
 
 use super::{
-    connection::{Connection, Error, Script},
+    connection::{Error, RedisConnection, Script},
     values::{micros, millis},
 };
 use crate::client::rate_limit::{LimitScope, SharedLimits, SharedLimitsError};
@@ -28,7 +28,7 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// See the [module](super) for an example.
 #[derive(Clone)]
 pub struct RedisLimits {
-    connection: Connection,
+    connection: RedisConnection,
     prefix: Box<str>,
 }
 
@@ -42,7 +42,7 @@ impl RedisLimits {
         C: ConnectionLike + Clone + Send + Sync + 'static,
     {
         Self {
-            connection: Connection::new(connection, Duration::from_millis(500)),
+            connection: RedisConnection::new(connection, Duration::from_millis(500)),
             prefix: prefix.into(),
         }
     }

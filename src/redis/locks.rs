@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use super::{
-    connection::{Call, Connection, Error, Script},
+    connection::{Error, RedisConnection, Script, ScriptCall},
     values::{micros, number},
 };
 use crate::client::ErrorChain;
@@ -63,14 +63,14 @@ const LONGEST_PAUSE_OF_ALL: Duration = Duration::from_millis(500);
 /// See the [module](super) for an example.
 #[derive(Clone)]
 pub struct RedisLocks {
-    connection: Connection,
+    connection: RedisConnection,
     prefix: Box<str>,
     lease: Duration,
-    askers: Arc<Askers>,
+    askers: Arc<WaiterIds>,
 }
 
 /// Names for those who ask, of which no two are alike.
-struct Askers {
+struct WaiterIds {
     process: u64,
     count: AtomicU64,
 }
@@ -84,12 +84,12 @@ impl RedisLocks {
     where
         C: ConnectionLike + Clone + Send + Sync + 'static,
     {
-        let askers = Askers {
+        let askers = WaiterIds {
             process: random_u64(),
             count: AtomicU64::new(0),
         };
         Self {
-            connection: Connection::new(connection, Duration::from_secs(2)),
+            connection: RedisConnection::new(connection, Duration::from_secs(2)),
             prefix: prefix.into(),
             lease: Duration::from_secs(15),
             askers: Arc::new(askers),
@@ -110,9 +110,9 @@ impl RedisLocks {
         self
     }
 
-    fn asker(&self, key: &str) -> Asker {
+    fn asker(&self, key: &str) -> LockWaiter {
         let count = self.askers.count.fetch_add(1, Ordering::Relaxed);
-        Asker {
+        LockWaiter {
             locks: self.clone(),
             key: format!("{{{}:{key}}}:turn", self.prefix).into(),
             id: format!("{:016x}-{count}", self.askers.process).into(),
@@ -124,7 +124,7 @@ impl SequenceLock for RedisLocks {
     type Guard = RedisTurn;
 
     async fn acquire(&self, key: &str) -> Result<RedisTurn, LockError> {
-        let place = Place {
+        let place = LockPlace {
             asker: Arc::new(self.asker(key)),
             has_come: false,
         };
@@ -132,8 +132,8 @@ impl SequenceLock for RedisLocks {
         loop {
             let asked = Instant::now();
             match place.asker.acquire().await.map_err(LockError::new)? {
-                Answer::Granted { fence } => return Ok(place.granted(fence, asked)),
-                Answer::Waits { ahead } => {
+                TurnAnswer::Granted { fence } => return Ok(place.granted(fence, asked)),
+                TurnAnswer::Waits { ahead } => {
                     sleep(longer_at_random(pause)).await;
                     let longest = LONGEST_PAUSE.saturating_mul(ahead.saturating_add(1));
                     pause = (pause * 3 / 2).min(longest.min(LONGEST_PAUSE_OF_ALL));
@@ -153,18 +153,18 @@ impl fmt::Debug for RedisLocks {
 }
 
 /// Who asks for the turn of a chat, once.
-struct Asker {
+struct LockWaiter {
     locks: RedisLocks,
     key: Box<str>,
     id: Box<str>,
 }
 
-enum Answer {
+enum TurnAnswer {
     Granted { fence: u64 },
     Waits { ahead: u32 },
 }
 
-impl Asker {
+impl LockWaiter {
     async fn run<T: FromRedisValue>(
         &self,
         operation: &str,
@@ -172,21 +172,21 @@ impl Asker {
     ) -> Result<T, Error> {
         let call = SCRIPT.call(vec![self.key.clone()]);
         let call = call.arg(operation).arg(&*self.id);
-        let call = arguments.into_iter().flatten().fold(call, Call::arg);
+        let call = arguments.into_iter().flatten().fold(call, ScriptCall::arg);
         self.locks.connection.run(call).await
     }
 
-    async fn acquire(&self) -> Result<Answer, Error> {
+    async fn acquire(&self) -> Result<TurnAnswer, Error> {
         let pauses = Duration::from_secs(1);
         let patience = self.locks.connection.timeout.saturating_add(pauses);
         let arguments = [self.locks.lease, patience.min(MAX_LEASE)];
         let arguments = arguments.map(|time| Some(micros(time)));
         let answer: Vec<Bytes> = self.run("acquire", arguments).await?;
         match &answer[..] {
-            [what, fence] if what == "granted" => Ok(Answer::Granted {
+            [what, fence] if what == "granted" => Ok(TurnAnswer::Granted {
                 fence: number(fence)?,
             }),
-            [what, ahead] if what == "waits" => Ok(Answer::Waits {
+            [what, ahead] if what == "waits" => Ok(TurnAnswer::Waits {
                 ahead: number(ahead)?,
             }),
             _ => Err(Error::Unreadable),
@@ -233,12 +233,12 @@ impl Asker {
 
 /// A place in the line. Dropped, it is left; and so is the turn, if the answer that it has come was
 /// under way.
-struct Place {
-    asker: Arc<Asker>,
+struct LockPlace {
+    asker: Arc<LockWaiter>,
     has_come: bool,
 }
 
-impl Place {
+impl LockPlace {
     fn granted(mut self, fence: u64, asked: Instant) -> RedisTurn {
         self.has_come = true;
         let until = asked + self.asker.locks.lease;
@@ -253,7 +253,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for LockPlace {
     fn drop(&mut self) {
         if !self.has_come
             && let Ok(runtime) = Handle::try_current()
@@ -267,7 +267,7 @@ impl Drop for Place {
 
 /// The turn of a chat, from [`RedisLocks`].
 pub struct RedisTurn {
-    asker: Arc<Asker>,
+    asker: Arc<LockWaiter>,
     lease: Lease,
     renewing: JoinHandle<()>,
 }

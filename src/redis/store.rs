@@ -6,7 +6,7 @@ use ::redis::{FromRedisValue, aio::ConnectionLike};
 use bytes::Bytes;
 
 use super::{
-    connection::{Call, Connection, Error, Script},
+    connection::{Error, RedisConnection, Script, ScriptCall},
     values::{LIFE, MIN_LEASE, micros, millis, number},
 };
 use crate::{
@@ -36,7 +36,7 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("del
 /// See the [module](super) for an example.
 #[derive(Clone)]
 pub struct RedisStore {
-    connection: Connection,
+    connection: RedisConnection,
     prefix: Box<str>,
     lease: Duration,
 }
@@ -51,7 +51,7 @@ impl RedisStore {
         C: ConnectionLike + Clone + Send + Sync + 'static,
     {
         Self {
-            connection: Connection::new(connection, Duration::from_secs(2)),
+            connection: RedisConnection::new(connection, Duration::from_secs(2)),
             prefix: prefix.into(),
             lease: Duration::from_secs(30),
         }
@@ -72,7 +72,7 @@ impl RedisStore {
     }
 
     /// The braces have a cluster put all that belongs to one update into one slot.
-    fn call(&self, operation: &str, key: DeliveryKey) -> Call {
+    fn call(&self, operation: &str, key: DeliveryKey) -> ScriptCall {
         // 0 where there is only one bot.
         let bot = key.bot.map_or(0, |bot| bot.0);
         let key = format!("{{{}:{bot}:{}}}", self.prefix, key.update_id);
@@ -82,7 +82,7 @@ impl RedisStore {
             .arg(millis(LIFE))
     }
 
-    async fn run<T: FromRedisValue>(&self, call: Call) -> Result<T, StoreError> {
+    async fn run<T: FromRedisValue>(&self, call: ScriptCall) -> Result<T, StoreError> {
         self.connection.run(call).await.map_err(StoreError::new)
     }
 }

@@ -15,19 +15,19 @@ use crate::task::{
 /// A queue for each key. Tokio's mutex is fair: who asks first is served first, and who goes away is
 /// passed over.
 #[derive(Debug)]
-pub(crate) struct KeyedQueues<K> {
+pub(crate) struct KeyedQueue<K> {
     state: StdMutex<State<K>>,
 }
 
 #[derive(Debug)]
 struct State<K> {
-    queues: ShrinkingMap<K, Queue>,
+    queues: ShrinkingMap<K, Waiters>,
     /// In all queues.
     places: usize,
 }
 
 #[derive(Debug)]
-struct Queue {
+struct Waiters {
     turn: Arc<Mutex<()>>,
     /// The first of them doesn't wait.
     places: usize,
@@ -35,12 +35,12 @@ struct Queue {
 
 /// How many may wait.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Room {
+pub(crate) struct Capacity {
     pub(crate) in_all: usize,
     pub(crate) per_key: usize,
 }
 
-impl<K> Default for KeyedQueues<K> {
+impl<K> Default for KeyedQueue<K> {
     fn default() -> Self {
         let state = State {
             queues: ShrinkingMap::default(),
@@ -52,7 +52,7 @@ impl<K> Default for KeyedQueues<K> {
     }
 }
 
-impl<K> KeyedQueues<K> {
+impl<K> KeyedQueue<K> {
     fn state(&self) -> StdGuard<'_, State<K>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -69,28 +69,28 @@ impl<K> KeyedQueues<K> {
     }
 }
 
-impl<K: Hash + Eq + Clone> KeyedQueues<K> {
+impl<K: Hash + Eq + Clone> KeyedQueue<K> {
     /// A place in the queue of a key.
-    pub(crate) fn enter(self: &Arc<Self>, key: K) -> Place<K> {
+    pub(crate) fn enter(self: &Arc<Self>, key: K) -> Ticket<K> {
         self.state().enter(self, key)
     }
 
     /// The same where it needn't wait, or there is room for one more that does.
-    pub(crate) fn try_enter(self: &Arc<Self>, key: K, room: Room) -> Option<Place<K>> {
+    pub(crate) fn try_enter(self: &Arc<Self>, key: K, room: Capacity) -> Option<Ticket<K>> {
         let mut state = self.state();
         state.has(&key, room).then(|| state.enter(self, key))
     }
 }
 
 impl<K: Hash + Eq> State<K> {
-    fn has(&self, key: &K, room: Room) -> bool {
+    fn has(&self, key: &K, room: Capacity) -> bool {
         let waiting = self.places - self.queues.len();
         self.queues
             .get(key)
             .is_none_or(|queue| queue.places <= room.per_key && waiting < room.in_all)
     }
 
-    fn enter(&mut self, queues: &Arc<KeyedQueues<K>>, key: K) -> Place<K>
+    fn enter(&mut self, queues: &Arc<KeyedQueue<K>>, key: K) -> Ticket<K>
     where
         K: Clone,
     {
@@ -100,14 +100,14 @@ impl<K: Hash + Eq> State<K> {
             queue.turn.clone()
         } else {
             let turn = Arc::default();
-            let queue = Queue {
+            let queue = Waiters {
                 turn: Arc::clone(&turn),
                 places: 1,
             };
             self.queues.insert(key.clone(), queue);
             turn
         };
-        Place {
+        Ticket {
             queues: queues.clone(),
             key,
             turn,
@@ -125,33 +125,33 @@ impl<K: Hash + Eq> State<K> {
 
 /// A place in a queue, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place<K: Hash + Eq> {
-    queues: Arc<KeyedQueues<K>>,
+pub(crate) struct Ticket<K: Hash + Eq> {
+    queues: Arc<KeyedQueue<K>>,
     key: K,
     turn: Arc<Mutex<()>>,
 }
 
-impl<K: Hash + Eq> Place<K> {
+impl<K: Hash + Eq> Ticket<K> {
     pub(crate) fn key(&self) -> &K {
         &self.key
     }
 
     /// The turn, where nobody stands before.
-    pub(crate) fn try_turn(self) -> Result<Turn<K>, Self> {
+    pub(crate) fn try_turn(self) -> Result<TurnGuard<K>, Self> {
         match self.turn.clone().try_lock_owned() {
-            Ok(turn) => Ok(Turn::new(turn, self)),
+            Ok(turn) => Ok(TurnGuard::new(turn, self)),
             Err(_) => Err(self),
         }
     }
 
     /// Waits for the turn, from when it is first polled.
-    pub(crate) async fn turn(self) -> Turn<K> {
+    pub(crate) async fn turn(self) -> TurnGuard<K> {
         let turn = self.turn.clone().lock_owned().await;
-        Turn::new(turn, self)
+        TurnGuard::new(turn, self)
     }
 }
 
-impl<K: Hash + Eq> Drop for Place<K> {
+impl<K: Hash + Eq> Drop for Ticket<K> {
     fn drop(&mut self) {
         self.queues.state().leave(&self.key);
     }
@@ -159,14 +159,14 @@ impl<K: Hash + Eq> Drop for Place<K> {
 
 /// The turn of a key. The next one's begins when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Turn<K: Hash + Eq> {
+pub(crate) struct TurnGuard<K: Hash + Eq> {
     // In this order: as long as the queue is locked, whoever comes must find it.
     _turn: OwnedMutexGuard<()>,
-    _place: Place<K>,
+    _place: Ticket<K>,
 }
 
-impl<K: Hash + Eq> Turn<K> {
-    fn new(turn: OwnedMutexGuard<()>, place: Place<K>) -> Self {
+impl<K: Hash + Eq> TurnGuard<K> {
+    fn new(turn: OwnedMutexGuard<()>, place: Ticket<K>) -> Self {
         Self {
             _turn: turn,
             _place: place,
@@ -180,7 +180,7 @@ mod tests {
 
     use super::*;
 
-    fn queues() -> Arc<KeyedQueues<u32>> {
+    fn queues() -> Arc<KeyedQueue<u32>> {
         Arc::default()
     }
 
@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn only_so_many_wait() {
         let queues = queues();
-        let room = Room {
+        let room = Capacity {
             in_all: 3,
             per_key: 2,
         };

@@ -213,14 +213,14 @@ impl<U> Webhook<U> {
 pub(crate) type Admission<S> =
     secret_token::RequireSecretToken<update::ReadUpdate<allowed_updates::FilterUpdates<S>>>;
 
-type Stack<S, U> = secret_token::RequireSecretToken<update::ReadUpdate<Inner<S, U>>>;
-type Inner<S, U> = allowed_updates::FilterUpdates<DeliveryStack<Parsing<S, U>>>;
+type WebhookStack<S, U> = secret_token::RequireSecretToken<update::ReadUpdate<UpdateStack<S, U>>>;
+type UpdateStack<S, U> = allowed_updates::FilterUpdates<DeliveryStack<Parsing<S, U>>>;
 type Parsing<S, U> = parse::Parse<reply::EncodeReply<S, ErrorsAsResponses>, U>;
 
 /// The service of [`Webhook`]: a `Service<http::Request<B>>` for any body `B`, whose error is
 /// [`Infallible`].
 pub struct WebhookService<S, U = Update> {
-    stack: Stack<S, U>,
+    stack: WebhookStack<S, U>,
 }
 
 impl<S, U> WebhookService<S, U> {
@@ -272,9 +272,9 @@ where
     }
 }
 
-type InnerFuture<S, U> = <Inner<S, U> as Service<Request<RawUpdate>>>::Future;
+type InnerFuture<S, U> = <UpdateStack<S, U> as Service<Request<RawUpdate>>>::Future;
 type StackFuture<S, U, B> =
-    super::ResponseFuture<update::ResponseFuture<Inner<S, U>, InnerFuture<S, U>, B>>;
+    super::ResponseFuture<update::ResponseFuture<UpdateStack<S, U>, InnerFuture<S, U>, B>>;
 
 pin_project! {
     /// The response future of [`WebhookService`] and of [`UpdateService`].
@@ -309,7 +309,7 @@ impl<F: Future> Future for WebhookFuture<F> {
 /// What is behind a webhook's door, from [`WebhookService::into_updates`]: a
 /// `Service<http::Request<RawUpdate>>` whose error is [`Infallible`].
 pub struct UpdateService<S, U = Update> {
-    stack: Inner<S, U>,
+    stack: UpdateStack<S, U>,
 }
 
 impl<S: Clone, U> Clone for UpdateService<S, U> {

@@ -33,7 +33,7 @@ mod with_tokio {
         pub(in crate::webhook) sequence: Option<SequenceLayer>,
     }
 
-    type InTurn<S> = Either<Boxed<Sequence<S>>, S>;
+    type InTurn<S> = Either<BoxedFutures<Sequence<S>>, S>;
     type Deduplicated<S> = Either<Deduplicate<InTurn<S>>, InTurn<S>>;
 
     /// A service with any of the three.
@@ -57,7 +57,7 @@ mod with_tokio {
 
         pub(in crate::webhook) fn layer<S>(&self, service: S) -> DeliveryStack<S> {
             let service = match &self.sequence {
-                Some(sequence) => Either::Left(Boxed {
+                Some(sequence) => Either::Left(BoxedFutures {
                     inner: sequence.layer(service),
                 }),
                 None => Either::Right(service),
@@ -72,11 +72,11 @@ mod with_tokio {
     /// as much, in turn or not. Public, because the type of a webhook's future has it in it.
     #[derive(Clone, Debug)]
     #[allow(unreachable_pub)]
-    pub struct Boxed<S> {
+    pub struct BoxedFutures<S> {
         inner: S,
     }
 
-    impl<S, R> Service<R> for Boxed<S>
+    impl<S, R> Service<R> for BoxedFutures<S>
     where
         S: Service<R>,
     {

@@ -18,12 +18,12 @@ use std::{any::Any, error, fmt, sync::Arc};
 /// ```
 #[derive(Clone)]
 pub struct Failure {
-    kind: Kind,
+    kind: FailureKind,
     is_permanent: bool,
 }
 
 #[derive(Clone)]
-enum Kind {
+enum FailureKind {
     Error(Arc<dyn error::Error + Send + Sync>),
     Panic(Arc<str>),
     Status(http::StatusCode),
@@ -34,7 +34,7 @@ enum Kind {
 impl Failure {
     /// The handler returned an error.
     pub(crate) fn error(error: Box<dyn error::Error + Send + Sync>) -> Self {
-        Self::new(Kind::Error(error.into()))
+        Self::new(FailureKind::Error(error.into()))
     }
 
     /// An error that a repeat can't change: with a `DeliveryLayer`, polling or a queue the update is
@@ -46,7 +46,7 @@ impl Failure {
         }
     }
 
-    fn new(kind: Kind) -> Self {
+    fn new(kind: FailureKind) -> Self {
         Self {
             kind,
             is_permanent: false,
@@ -57,18 +57,18 @@ impl Failure {
     pub(crate) fn panic(panic: &(dyn Any + Send)) -> Self {
         let text = panic.downcast_ref::<&str>().copied();
         let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        Self::new(Kind::Panic(text.unwrap_or("not a text").into()))
+        Self::new(FailureKind::Panic(text.unwrap_or("not a text").into()))
     }
 
     /// A service answered with a status that isn't a 2xx.
     pub(crate) fn status(status: http::StatusCode) -> Self {
-        Self::new(Kind::Status(status))
+        Self::new(FailureKind::Status(status))
     }
 
     /// The previous attempt did not finish: its process ended, or hung.
     #[cfg(feature = "tokio")]
     pub(crate) fn vanished() -> Self {
-        Self::new(Kind::Vanished)
+        Self::new(FailureKind::Vanished)
     }
 
     /// Whether a repeat can't change it: see [`permanent`](Self::permanent).
@@ -78,12 +78,12 @@ impl Failure {
 
     /// Whether it was a panic.
     pub fn is_panic(&self) -> bool {
-        matches!(self.kind, Kind::Panic(_))
+        matches!(self.kind, FailureKind::Panic(_))
     }
 
     /// The handler's error, if it returned one.
     pub fn as_error(&self) -> Option<&(dyn error::Error + Send + Sync + 'static)> {
-        if let Kind::Error(error) = &self.kind {
+        if let FailureKind::Error(error) = &self.kind {
             return Some(&**error);
         }
         None
@@ -93,18 +93,20 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            Kind::Error(_) => f.write_str("the handler failed"),
-            Kind::Panic(text) => write!(f, "the handler panicked: {text}"),
-            Kind::Status(status) => write!(f, "the response was {}", status.as_u16()),
+            FailureKind::Error(_) => f.write_str("the handler failed"),
+            FailureKind::Panic(text) => write!(f, "the handler panicked: {text}"),
+            FailureKind::Status(status) => write!(f, "the response was {}", status.as_u16()),
             #[cfg(feature = "tokio")]
-            Kind::Vanished => f.write_str("the previous attempt did not finish (process lost)"),
+            FailureKind::Vanished => {
+                f.write_str("the previous attempt did not finish (process lost)")
+            }
         }
     }
 }
 
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Kind::Error(error) = &self.kind {
+        if let FailureKind::Error(error) = &self.kind {
             return f.debug_tuple("Failure").field(error).finish();
         }
         write!(f, "Failure({self})")
@@ -113,7 +115,7 @@ impl fmt::Debug for Failure {
 
 impl error::Error for Failure {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        if let Kind::Error(error) = &self.kind {
+        if let FailureKind::Error(error) = &self.kind {
             return Some(&**error);
         }
         None

@@ -57,7 +57,7 @@ use tower_service::Service;
 use super::{RawUpdate, Rejection, ResponseFuture};
 use crate::types::ParseError;
 
-type Hook = Arc<dyn Fn(&RawUpdate, &ParseError) + Send + Sync>;
+type UnreadableHook = Arc<dyn Fn(&RawUpdate, &ParseError) + Send + Sync>;
 
 /// Reads the update as a `U`. See the [module](self).
 pub struct ParseLayer<U> {
@@ -68,7 +68,7 @@ pub struct ParseLayer<U> {
 /// What becomes of an update that doesn't fit.
 #[derive(Clone, Default)]
 struct Unreadable {
-    hook: Option<Hook>,
+    hook: Option<UnreadableHook>,
     retry: bool,
 }
 

@@ -106,7 +106,11 @@ async fn the_platforms_roots_can_be_trusted_in_place_of_the_bundled_ones() {
     let server = Tls::start(&[], answer).await;
     let token = BotToken::new("1:secret").expect("a token");
     let client = |builder: tower_telegram::client::HttpTransportBuilder| {
-        let api = BotApi::new(builder.platform_roots().build(), &token, &server.url());
+        let api = BotApi::new(
+            builder.platform_roots().build().expect("roots"),
+            &token,
+            &server.url(),
+        );
         Client::from_service(api.expect("a URL"))
     };
     let alone = client(HttpTransport::builder());

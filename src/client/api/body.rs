@@ -13,24 +13,24 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::{body::chunks::Pieces, types::UploadError};
+use crate::{body::chunks::Chunks, types::UploadError};
 
 /// The body of a call: JSON, or `multipart/form-data` where files go with it. Its length is known
 /// unless a reader without one is uploaded.
 pub struct ApiBody {
-    pieces: Pieces,
-    sent: Sent,
+    pieces: Chunks,
+    sent: SendProgress,
 }
 
 impl ApiBody {
-    pub(super) fn new(pieces: Pieces) -> Self {
+    pub(super) fn new(pieces: Chunks) -> Self {
         Self {
             pieces,
-            sent: Sent::default(),
+            sent: SendProgress::default(),
         }
     }
 
-    pub(super) fn sent(&self) -> Sent {
+    pub(super) fn sent(&self) -> SendProgress {
         self.sent.clone()
     }
 
@@ -89,7 +89,7 @@ impl fmt::Debug for ApiBody {
 /// A server that hasn't got the whole body can't have carried the call out, whatever the transport
 /// below makes of it. That is how a retry knows.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Sent(Arc<State>);
+pub(super) struct SendProgress(Arc<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -98,7 +98,7 @@ struct State {
     failure: Mutex<Option<UploadError>>,
 }
 
-impl Sent {
+impl SendProgress {
     fn add(&self, length: usize, complete: bool) {
         self.0.bytes.fetch_add(length as u64, Ordering::Relaxed);
         if complete {

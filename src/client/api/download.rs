@@ -11,9 +11,9 @@ use http::{Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::stall::Stall;
+use super::idle::IdleTimeout;
 use crate::{
-    body::collect::{Limits, ReadBody, ReadError},
+    body::collect::{CollectError, CollectLimited, CollectLimits},
     client::Error,
 };
 use tower::BoxError;
@@ -31,7 +31,7 @@ pub struct Download {
 }
 
 impl Download {
-    pub(super) fn new<B>(response: Response<B>, stall: Stall) -> Self
+    pub(super) fn new<B>(response: Response<B>, idle: IdleTimeout) -> Self
     where
         B: Body + Send + 'static,
         B::Error: Into<BoxError>,
@@ -45,7 +45,7 @@ impl Download {
             body: Box::pin(FileBody {
                 body,
                 status,
-                stall,
+                idle,
                 received: 0,
             }),
         }
@@ -83,17 +83,17 @@ impl Download {
     ///
     /// When it is longer, or as with [`chunk`](Self::chunk).
     pub async fn bytes(self, max: usize) -> Result<Bytes, Error> {
-        let limits = Limits {
+        let limits = CollectLimits {
             max_bytes: max,
             read_timeout: None,
         };
-        let read = ReadBody::new(self.body, limits).await;
+        let read = CollectLimited::new(self.body, limits).await;
         read.map_err(|error| match error {
-            ReadError::TooLarge { limit } => {
+            CollectError::TooLarge { limit } => {
                 Error::decode(format!("the file has more than {limit} bytes"))
             }
-            ReadError::Timeout => Error::timeout(true),
-            ReadError::Body(error) => error,
+            CollectError::Timeout => Error::timeout(true),
+            CollectError::Body(error) => error,
         })
     }
 
@@ -122,7 +122,7 @@ impl Download {
     #[cfg(feature = "tokio")]
     pub(super) async fn open(path: Box<str>) -> Result<Self, Error> {
         use crate::{
-            body::chunks::{Piece, Pieces, open_file},
+            body::chunks::{Chunks, Segment, open_file},
             types::UploadReader,
         };
 
@@ -131,11 +131,11 @@ impl Download {
         let (file, length) =
             opened.ok_or_else(|| Error::invalid("the path leads to something else than a file"))?;
         let reader: UploadReader = Box::pin(file);
-        let piece = Piece::stream(reader.into(), Some(length), None);
+        let piece = Segment::stream(reader.into(), Some(length), None);
         Ok(Self {
             length: Some(length),
             body: Box::pin(DiskBody {
-                pieces: Pieces::from(std::collections::VecDeque::from([piece])),
+                pieces: Chunks::from(std::collections::VecDeque::from([piece])),
             }),
         })
     }
@@ -191,7 +191,7 @@ pin_project! {
         #[pin]
         body: B,
         status: StatusCode,
-        stall: Stall,
+        idle: IdleTimeout,
         received: u64,
     }
 }
@@ -210,7 +210,7 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = self.project();
         let Poll::Ready(frame) = this.body.poll_frame(cx) else {
-            ready!(this.stall.poll_stalled(*this.received, cx));
+            ready!(this.idle.poll_stalled(*this.received, cx));
             let late = Error::timeout(true).under(*this.status);
             return Poll::Ready(Some(Err(late.with_method(METHOD.into()))));
         };
@@ -239,7 +239,7 @@ where
 /// A file from this machine's disk.
 #[cfg(feature = "tokio")]
 struct DiskBody {
-    pieces: crate::body::chunks::Pieces,
+    pieces: crate::body::chunks::Chunks,
 }
 
 #[cfg(feature = "tokio")]

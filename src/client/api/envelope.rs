@@ -11,10 +11,10 @@ use crate::{
 };
 
 /// The JSON of the result, or the error that came instead of one.
-pub(super) fn read_answer(status: StatusCode, body: &Bytes) -> Result<Bytes, Error> {
+pub(super) fn read_envelope(status: StatusCode, body: &Bytes) -> Result<Bytes, Error> {
     let text = json::utf8(body).map_err(|_| Error::http(status))?;
     let mut r = Reader::new(text);
-    let Ok(answer) = Answer::read(&mut r) else {
+    let Ok(answer) = Envelope::read(&mut r) else {
         return Err(Error::http(status));
     };
     match (answer.ok, answer.result) {
@@ -25,7 +25,7 @@ pub(super) fn read_answer(status: StatusCode, body: &Bytes) -> Result<Bytes, Err
 }
 
 #[derive(Default)]
-struct Answer<'a> {
+struct Envelope<'a> {
     ok: Option<bool>,
     result: Option<&'a str>,
     error_code: Option<i64>,
@@ -34,7 +34,7 @@ struct Answer<'a> {
     migrate_to_chat_id: Option<i64>,
 }
 
-impl<'a> Answer<'a> {
+impl<'a> Envelope<'a> {
     fn read(r: &mut Reader<'a>) -> Read<Self> {
         let mut answer = Self::default();
         let mut more = r.open_object()?;
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     fn result(body: &'static str) -> Option<Bytes> {
-        read_answer(StatusCode::OK, &Bytes::from_static(body.as_bytes())).ok()
+        read_envelope(StatusCode::OK, &Bytes::from_static(body.as_bytes())).ok()
     }
 
     #[test]
@@ -98,7 +98,7 @@ mod tests {
                 format!(r#"{{"ok":true,"result":{text},"description":"}}"}}"#),
                 format!(r#"{{"result":{text},"ok":true}}"#),
             ] {
-                let read = read_answer(StatusCode::OK, &Bytes::from(body.clone()));
+                let read = read_envelope(StatusCode::OK, &Bytes::from(body.clone()));
                 assert_eq!(read.unwrap(), text, "{body}");
             }
         }

@@ -4,10 +4,10 @@ mod body;
 mod download;
 mod encoding;
 mod envelope;
+mod idle;
 mod request;
 mod response;
 mod service;
-mod stall;
 mod url;
 
 pub use self::{

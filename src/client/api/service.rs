@@ -19,18 +19,18 @@ use tower_service::Service;
 
 use super::{
     ApiBody, ApiRequest, ApiResponse, InvalidBaseUrl,
-    body::Sent,
+    body::SendProgress,
     download::{self, Download},
     encoding,
-    envelope::read_answer,
+    envelope::read_envelope,
+    idle::IdleTimeout,
     request::Target,
-    stall::Stall,
-    url::Address,
+    url::ApiUrl,
 };
 use crate::{
     body::{
-        chunks::{self, Pieces},
-        collect::{Limits, ReadBody, ReadError},
+        chunks::{self, Chunks},
+        collect::{CollectError, CollectLimited, CollectLimits},
         multipart::{self, OpenError},
     },
     client::{BotToken, Error},
@@ -44,7 +44,7 @@ const MAX_ANSWER: usize = 32 << 20;
 /// How long a connection may stand still, unless told otherwise.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
-type Opening = Pin<Box<dyn Future<Output = Result<(HeaderValue, Pieces), OpenError>> + Send>>;
+type Opening = Pin<Box<dyn Future<Output = Result<(HeaderValue, Chunks), OpenError>> + Send>>;
 type OpeningFile = Pin<Box<dyn Future<Output = Result<Download, Error>> + Send>>;
 
 /// Calls the Bot API over an HTTP service.
@@ -71,7 +71,7 @@ type OpeningFile = Pin<Box<dyn Future<Output = Result<Download, Error>> + Send>>
 pub struct BotApi<S> {
     inner: S,
     /// A client is cloned for each call.
-    address: Arc<Address>,
+    address: Arc<ApiUrl>,
     read_timeout: Option<Duration>,
     local_files: bool,
 }
@@ -83,15 +83,15 @@ impl<S> BotApi<S> {
     ///
     /// When `base_url` isn't an absolute `http` or `https` URL.
     pub fn new(inner: S, token: &BotToken, base_url: &str) -> Result<Self, InvalidBaseUrl> {
-        Ok(Self::at(inner, Address::new(base_url, token)?))
+        Ok(Self::at(inner, ApiUrl::new(base_url, token)?))
     }
 
     /// Calls Telegram's own servers.
     pub fn telegram(inner: S, token: &BotToken) -> Self {
-        Self::at(inner, Address::telegram(token))
+        Self::at(inner, ApiUrl::telegram(token))
     }
 
-    fn at(inner: S, address: Address) -> Self {
+    fn at(inner: S, address: ApiUrl) -> Self {
         Self {
             inner,
             address: Arc::new(address),
@@ -134,7 +134,7 @@ impl<S> BotApi<S> {
         url: &str,
         token: &BotToken,
     ) -> Result<(), InvalidBaseUrl> {
-        let base = Address::new(url, token)?;
+        let base = ApiUrl::new(url, token)?;
         Arc::make_mut(&mut self.address).set_base(base);
         Ok(())
     }
@@ -148,7 +148,7 @@ impl<S> BotApi<S> {
         }
     }
 
-    fn encode(&self, call: &ApiRequest, body: (HeaderValue, Pieces)) -> Encoded {
+    fn encode(&self, call: &ApiRequest, body: (HeaderValue, Chunks)) -> EncodedCall {
         let (content_type, pieces) = body;
         let mut request = Request::new(ApiBody::new(pieces));
         *request.method_mut() = http::Method::POST;
@@ -161,8 +161,8 @@ impl<S> BotApi<S> {
         Ok(request)
     }
 
-    fn fetch(&self, path: &str) -> Encoded {
-        let mut request = Request::new(ApiBody::new(Pieces::default()));
+    fn fetch(&self, path: &str) -> EncodedCall {
+        let mut request = Request::new(ApiBody::new(Chunks::default()));
         *request.uri_mut() = self.address.file(path)?;
         Ok(request)
     }
@@ -178,7 +178,7 @@ impl<S> BotApi<S> {
     }
 }
 
-type Encoded = Result<Request<ApiBody>, Error>;
+type EncodedCall = Result<Request<ApiBody>, Error>;
 
 impl<S: fmt::Debug> fmt::Debug for BotApi<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -268,13 +268,13 @@ impl<S> BotApi<S> {
     where
         S: Service<Request<ApiBody>, Response = Response<B>>,
     {
-        let stall = Stall::new(self.patience(call, request.body()));
+        let idle = IdleTimeout::new(self.patience(call, request.body()));
         let sent = request.body().sent();
         State::Calling {
             is_file: matches!(call.target(), Target::File { .. }),
             future: self.inner.call(request),
             sent,
-            stall: Some(stall),
+            idle: Some(idle),
         }
     }
 }
@@ -305,22 +305,22 @@ pin_project! {
         Calling {
             #[pin]
             future: F,
-            sent: Sent,
-            stall: Option<Stall>,
+            sent: SendProgress,
+            idle: Option<IdleTimeout>,
             is_file: bool,
         },
         Reading {
             status: StatusCode,
             gzip: bool,
             #[pin]
-            body: ReadBody<B>,
-            stall: Stall,
+            body: CollectLimited<B>,
+            idle: IdleTimeout,
         },
         Failed { error: Option<Error> },
     }
 }
 
-const LIMITS: Limits = Limits {
+const LIMITS: CollectLimits = CollectLimits {
     max_bytes: MAX_ANSWER,
     read_timeout: None,
 };
@@ -367,10 +367,10 @@ where
             StateProj::Calling {
                 future,
                 sent,
-                stall,
+                idle,
                 is_file,
             } => {
-                let Some(timer) = stall else {
+                let Some(timer) = idle else {
                     polled_after_completion();
                 };
                 let Poll::Ready(response) = future.poll(cx) else {
@@ -378,7 +378,7 @@ where
                     return Poll::Ready(Err(Error::timeout(sent.is_complete())));
                 };
                 let response = response.map_err(|error| broken(error, sent))?;
-                let timer = stall.take().unwrap_or_default();
+                let timer = idle.take().unwrap_or_default();
                 if *is_file && response.status().is_success() {
                     let download = Download::new(response, timer);
                     return Poll::Ready(Ok(ApiResponse::file(download)));
@@ -386,18 +386,18 @@ where
                 State::Reading {
                     status: response.status(),
                     gzip: encoding::is_gzip(response.headers()),
-                    body: ReadBody::new(response.into_body(), LIMITS),
-                    stall: timer,
+                    body: CollectLimited::new(response.into_body(), LIMITS),
+                    idle: timer,
                 }
             }
             StateProj::Reading {
                 status,
                 gzip,
                 mut body,
-                stall,
+                idle,
             } => {
                 let Poll::Ready(read) = body.as_mut().poll(cx) else {
-                    ready!(stall.poll_stalled(body.received() as u64, cx));
+                    ready!(idle.poll_stalled(body.received() as u64, cx));
                     return Poll::Ready(Err(Error::timeout(true).under(*status)));
                 };
                 let read = read.map_err(|error| unread(error, *status));
@@ -418,11 +418,11 @@ fn finish(status: StatusCode, gzip: bool, body: Bytes) -> Result<ApiResponse, Er
     } else {
         body
     };
-    read_answer(status, &body).map(ApiResponse::new)
+    read_envelope(status, &body).map(ApiResponse::new)
 }
 
 /// The transport's error, unless it failed for a file that couldn't be read.
-fn broken(error: impl Into<BoxError>, sent: &Sent) -> Error {
+fn broken(error: impl Into<BoxError>, sent: &SendProgress) -> Error {
     match sent.take_failure() {
         Some(failure) => Error::upload(failure),
         None => Error::transport(error, sent.is_complete()),
@@ -430,11 +430,11 @@ fn broken(error: impl Into<BoxError>, sent: &Sent) -> Error {
 }
 
 /// Half a response came, or far too much of one.
-fn unread<E: Into<BoxError>>(error: ReadError<E>, status: StatusCode) -> Error {
+fn unread<E: Into<BoxError>>(error: CollectError<E>, status: StatusCode) -> Error {
     match error {
-        ReadError::TooLarge { .. } => Error::http(status),
-        ReadError::Timeout => Error::timeout(true).under(status),
-        ReadError::Body(error) => Error::transport(error, true).under(status),
+        CollectError::TooLarge { .. } => Error::http(status),
+        CollectError::Timeout => Error::timeout(true).under(status),
+        CollectError::Body(error) => Error::transport(error, true).under(status),
     }
 }
 
@@ -516,7 +516,7 @@ mod tests {
         let api = BotApi::telegram((), &token()).read_timeout(Some(Duration::MAX));
         let updates = GetUpdates::new().timeout(50);
         let call = ApiRequest::new(&updates).unwrap();
-        let body = ApiBody::new(Pieces::default());
+        let body = ApiBody::new(Chunks::default());
         assert_eq!(api.patience(&call, &body), Some(Duration::MAX));
     }
 

@@ -20,24 +20,24 @@ use crate::client::{BotToken, Error};
 const TELEGRAM_HOST: &str = "api.telegram.org";
 
 /// Of how many methods the address is kept. Few bots call more.
-const KEPT: usize = 16;
+const CACHE_SIZE: usize = 16;
 
 /// Addresses that have been made. A place that is taken stays taken.
-type Made = [OnceLock<(&'static str, Uri)>; KEPT];
+type UrlCache = [OnceLock<(&'static str, Uri)>; CACHE_SIZE];
 
 /// Up to the path of a call.
 #[derive(Clone)]
-pub(super) struct Address {
+pub(super) struct ApiUrl {
     scheme: Scheme,
     authority: Authority,
     /// Of the server, without a slash at its end.
     path: Arc<str>,
     token: BotToken,
     test_environment: bool,
-    made: Made,
+    made: UrlCache,
 }
 
-impl Address {
+impl ApiUrl {
     pub(super) fn new(base_url: &str, token: &BotToken) -> Result<Self, InvalidBaseUrl> {
         let base = base_url.trim_end_matches('/');
         let uri: Uri = base.parse().map_err(|_| InvalidBaseUrl)?;
@@ -70,7 +70,7 @@ impl Address {
             path: path.into(),
             token: token.clone(),
             test_environment: false,
-            made: Made::default(),
+            made: UrlCache::default(),
         }
     }
 
@@ -79,12 +79,12 @@ impl Address {
         self.scheme = other.scheme;
         self.authority = other.authority;
         self.path = other.path;
-        self.made = Made::default();
+        self.made = UrlCache::default();
     }
 
     pub(super) fn set_test_environment(&mut self) {
         self.test_environment = true;
-        self.made = Made::default();
+        self.made = UrlCache::default();
     }
 
     pub(super) fn method(&self, name: Cow<'static, str>) -> Result<Uri, Error> {
@@ -145,9 +145,9 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'~');
 
-impl fmt::Debug for Address {
+impl fmt::Debug for ApiUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Address")
+        f.debug_struct("ApiUrl")
             .field("scheme", &self.scheme)
             .field("authority", &self.authority)
             .field("path", &self.path)
@@ -188,22 +188,22 @@ mod tests {
             "http://a#b",
             "http://a/#",
         ] {
-            assert!(Address::new(bad, &token()).is_err(), "{bad}");
+            assert!(ApiUrl::new(bad, &token()).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn telegrams_own_servers_are_where_their_name_says() {
-        let short = Address::telegram(&token()).method("getMe".into()).unwrap();
-        let long = Address::new(crate::client::TELEGRAM_API, &token()).unwrap();
+        let short = ApiUrl::telegram(&token()).method("getMe".into()).unwrap();
+        let long = ApiUrl::new(crate::client::TELEGRAM_API, &token()).unwrap();
         assert_eq!(short, long.method("getMe".into()).unwrap());
     }
 
     #[test]
     fn f9_methods_and_files_have_their_places_in_both_environments() {
-        let mut address = Address::new("http://localhost:1/", &token()).unwrap();
-        let method = |address: &Address| address.method("getMe".into()).unwrap().to_string();
-        let file = |address: &Address| address.file("a b/ü.jpg").unwrap().to_string();
+        let mut address = ApiUrl::new("http://localhost:1/", &token()).unwrap();
+        let method = |address: &ApiUrl| address.method("getMe".into()).unwrap().to_string();
+        let file = |address: &ApiUrl| address.file("a b/ü.jpg").unwrap().to_string();
         assert_eq!(method(&address), "http://localhost:1/bot1:a/getMe");
         assert_eq!(
             file(&address),
@@ -215,7 +215,7 @@ mod tests {
             file(&address),
             "http://localhost:1/file/bot1:a/test/a%20b/%C3%BC.jpg"
         );
-        let behind = Address::new("https://a/proxy/", &token()).unwrap();
+        let behind = ApiUrl::new("https://a/proxy/", &token()).unwrap();
         assert_eq!(method(&behind), "https://a/proxy/bot1:a/getMe");
     }
 
@@ -225,7 +225,7 @@ mod tests {
             "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q",
             "r", "s", "t",
         ];
-        let address = Address::new("http://localhost:1", &token()).unwrap();
+        let address = ApiUrl::new("http://localhost:1", &token()).unwrap();
         let names = || NAMES.iter().map(|name| Cow::Borrowed(*name));
         let others = ["a", "z"].map(|name| Cow::Owned(name.to_owned()));
         for name in names().chain(others).chain(names()) {
@@ -235,7 +235,7 @@ mod tests {
         let kept = address.made.iter().filter_map(OnceLock::get);
         assert!(
             kept.map(|(name, _)| *name)
-                .eq(NAMES[..KEPT].iter().copied())
+                .eq(NAMES[..CACHE_SIZE].iter().copied())
         );
     }
 }

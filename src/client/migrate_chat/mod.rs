@@ -60,7 +60,7 @@ use tower_service::Service;
 
 use super::{
     ApiRequest, ApiResponse, Error,
-    into_error::{IntoError, IntoErrorFuture},
+    into_error::{IntoErrorFuture, MapToClientError},
 };
 use crate::types::ChatId;
 
@@ -69,10 +69,10 @@ use crate::types::ChatId;
 pub struct MigrateChatLayer {
     max_remembered: usize,
     moves: Arc<Mutex<Moves>>,
-    hook: Option<Arc<Hook>>,
+    hook: Option<Arc<MigrationHook>>,
 }
 
-type Hook = dyn Fn(&ChatId, i64) + Send + Sync;
+type MigrationHook = dyn Fn(&ChatId, i64) + Send + Sync;
 
 /// Where groups have moved.
 #[derive(Default)]
@@ -179,7 +179,7 @@ impl<S> Layer<S> for MigrateChatLayer {
 
     fn layer(&self, inner: S) -> MigrateChat<S> {
         MigrateChat {
-            inner: IntoError { inner },
+            inner: MapToClientError { inner },
             layer: self.clone(),
         }
     }
@@ -188,7 +188,7 @@ impl<S> Layer<S> for MigrateChatLayer {
 /// The service of [`MigrateChatLayer`].
 #[derive(Clone)]
 pub struct MigrateChat<S> {
-    inner: IntoError<S>,
+    inner: MapToClientError<S>,
     layer: MigrateChatLayer,
 }
 
@@ -239,7 +239,7 @@ where
     }
 }
 
-type Boxed = Pin<Box<dyn Future<Output = Result<ApiResponse, Error>> + Send>>;
+type MigrateFuture = Pin<Box<dyn Future<Output = Result<ApiResponse, Error>> + Send>>;
 
 pin_project! {
     /// The response future of [`MigrateChat`].
@@ -253,7 +253,7 @@ pin_project! {
     #[project = StateProj]
     enum State<F> {
         Passing { #[pin] future: IntoErrorFuture<F> },
-        Following { future: Boxed },
+        Following { future: MigrateFuture },
     }
 }
 

@@ -3,48 +3,48 @@
 use std::time::Duration;
 
 use super::{
-    memory::Memory,
-    policy::{Chat, Limits},
-    shared::Shared,
+    memory::LocalStore,
+    policy::{ChatScope, RateLimits},
+    shared::SharedStore,
     store::Store,
 };
 
 /// The store of a layer.
 #[derive(Debug)]
-pub(super) enum Backend {
-    Memory(Memory),
-    Shared(Box<Shared>),
+pub(super) enum LimitStore {
+    LocalStore(LocalStore),
+    SharedStore(Box<SharedStore>),
 }
 
-impl Backend {
+impl LimitStore {
     /// One of the same kind with other limits, and nothing sent yet.
-    pub(super) fn with_limits(&self, limits: Limits) -> Self {
+    pub(super) fn with_limits(&self, limits: RateLimits) -> Self {
         match self {
-            Self::Memory(_) => Self::Memory(Memory::new(limits)),
-            Self::Shared(shared) => Self::Shared(Box::new(shared.with_limits(limits))),
+            Self::LocalStore(_) => Self::LocalStore(LocalStore::new(limits)),
+            Self::SharedStore(shared) => Self::SharedStore(Box::new(shared.with_limits(limits))),
         }
     }
 }
 
-impl Store for Backend {
-    async fn shut_for(&self, scope: Option<&Chat>) -> Option<Duration> {
+impl Store for LimitStore {
+    async fn shut_for(&self, scope: Option<&ChatScope>) -> Option<Duration> {
         match self {
-            Self::Memory(memory) => memory.shut_for(scope).await,
-            Self::Shared(shared) => shared.shut_for(scope).await,
+            Self::LocalStore(memory) => memory.shut_for(scope).await,
+            Self::SharedStore(shared) => shared.shut_for(scope).await,
         }
     }
 
-    async fn take(&self, chat: Option<&Chat>) -> bool {
+    async fn take(&self, chat: Option<&ChatScope>) -> bool {
         match self {
-            Self::Memory(memory) => memory.take(chat).await,
-            Self::Shared(shared) => shared.take(chat).await,
+            Self::LocalStore(memory) => memory.take(chat).await,
+            Self::SharedStore(shared) => shared.take(chat).await,
         }
     }
 
-    async fn pause(&self, scope: Option<&Chat>, time: Duration) {
+    async fn pause(&self, scope: Option<&ChatScope>, time: Duration) {
         match self {
-            Self::Memory(memory) => memory.pause(scope, time).await,
-            Self::Shared(shared) => shared.pause(scope, time).await,
+            Self::LocalStore(memory) => memory.pause(scope, time).await,
+            Self::SharedStore(shared) => shared.pause(scope, time).await,
         }
     }
 }

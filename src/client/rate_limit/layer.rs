@@ -5,37 +5,37 @@ use std::{fmt, sync::Arc};
 use tower_layer::Layer;
 
 use super::{
-    backend::Backend,
+    backend::LimitStore,
     limiter::Limiter,
-    memory::Memory,
-    policy::{Limits, Rate},
+    memory::LocalStore,
+    policy::{Rate, RateLimits},
     service::RateLimit,
-    shared::Shared,
+    shared::SharedStore,
     shared_limits::SharedLimits,
 };
 
 /// Holds calls back, so that Telegram needn't refuse them. See the [module](super).
 #[derive(Clone)]
 pub struct RateLimitLayer {
-    limits: Limits,
-    limiter: Arc<Limiter<Backend>>,
+    limits: RateLimits,
+    limiter: Arc<Limiter<LimitStore>>,
 }
 
 impl RateLimitLayer {
     /// Telegram's limits: 30 a second overall, one a second to a chat, 20 a minute to a group or
     /// channel.
     pub fn new() -> Self {
-        let limits = Limits::TELEGRAM;
-        Self::with_backend(limits, Backend::Memory(Memory::new(limits)))
+        let limits = RateLimits::TELEGRAM;
+        Self::with_backend(limits, LimitStore::LocalStore(LocalStore::new(limits)))
     }
 
-    fn with_backend(limits: Limits, backend: Backend) -> Self {
+    fn with_backend(limits: RateLimits, backend: LimitStore) -> Self {
         let limiter = Arc::new(Limiter::new(backend));
         Self { limits, limiter }
     }
 
     #[cfg(test)]
-    pub(super) fn backend(&self) -> &Backend {
+    pub(super) fn backend(&self) -> &LimitStore {
         self.limiter.store()
     }
 
@@ -44,7 +44,7 @@ impl RateLimitLayer {
         self.limiter.queued_chats()
     }
 
-    fn with_limits(&self, limits: Limits) -> Self {
+    fn with_limits(&self, limits: RateLimits) -> Self {
         Self::with_backend(limits, self.limiter.store().with_limits(limits))
     }
 
@@ -55,13 +55,13 @@ impl RateLimitLayer {
     /// The order in which calls to a chat are made is each replica's own. A call that is dropped at the
     /// very moment at which they are asked may have used up its turn.
     pub fn shared(self, limits: impl SharedLimits) -> Self {
-        let shared = Box::new(Shared::new(self.limits, limits));
-        Self::with_backend(self.limits, Backend::Shared(shared))
+        let shared = Box::new(SharedStore::new(self.limits, limits));
+        Self::with_backend(self.limits, LimitStore::SharedStore(shared))
     }
 
     /// How many calls the bot makes in all. Default: 30 a second.
     pub fn overall(self, rate: Rate) -> Self {
-        self.with_limits(Limits {
+        self.with_limits(RateLimits {
             overall: Some(rate),
             ..self.limits
         })
@@ -69,7 +69,7 @@ impl RateLimitLayer {
 
     /// No limit on all calls together.
     pub fn without_overall(self) -> Self {
-        self.with_limits(Limits {
+        self.with_limits(RateLimits {
             overall: None,
             ..self.limits
         })
@@ -77,7 +77,7 @@ impl RateLimitLayer {
 
     /// How many calls go to a chat of any kind. Default: one a second.
     pub fn per_chat(self, rate: Rate) -> Self {
-        self.with_limits(Limits {
+        self.with_limits(RateLimits {
             chat: Some(rate),
             ..self.limits
         })
@@ -85,7 +85,7 @@ impl RateLimitLayer {
 
     /// No limit on the calls to one chat.
     pub fn without_per_chat(self) -> Self {
-        self.with_limits(Limits {
+        self.with_limits(RateLimits {
             chat: None,
             ..self.limits
         })
@@ -93,7 +93,7 @@ impl RateLimitLayer {
 
     /// How many calls go to a group or channel, besides the limit of any chat. Default: 20 a minute.
     pub fn per_group(self, rate: Rate) -> Self {
-        self.with_limits(Limits {
+        self.with_limits(RateLimits {
             group: Some(rate),
             ..self.limits
         })
@@ -101,7 +101,7 @@ impl RateLimitLayer {
 
     /// No limit on the calls to one group or channel but that of any chat.
     pub fn without_per_group(self) -> Self {
-        self.with_limits(Limits {
+        self.with_limits(RateLimits {
             group: None,
             ..self.limits
         })

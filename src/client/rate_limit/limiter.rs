@@ -6,16 +6,16 @@ use tokio::{sync::Mutex, time::sleep};
 use tower::ServiceExt as _;
 use tower_service::Service;
 
-use super::{policy::Chat, store::Store};
+use super::{policy::ChatScope, store::Store};
 use crate::{
-    client::{ApiRequest, ApiResponse, Error, into_error::IntoError},
-    task::keyed_queue::KeyedQueues,
+    client::{ApiRequest, ApiResponse, Error, into_error::MapToClientError},
+    task::keyed_queue::KeyedQueue,
 };
 
 /// Lets calls go when there is room for them.
 pub(super) struct Limiter<T> {
     store: T,
-    chats: Arc<KeyedQueues<Chat>>,
+    chats: Arc<KeyedQueue<ChatScope>>,
     /// The queue of those that are first in their chat's.
     all: Mutex<()>,
 }
@@ -41,13 +41,13 @@ impl<T: Store> Limiter<T> {
 
     pub(super) async fn call<S>(
         &self,
-        inner: IntoError<S>,
+        inner: MapToClientError<S>,
         call: ApiRequest,
     ) -> Result<ApiResponse, Error>
     where
-        IntoError<S>: Service<ApiRequest, Response = ApiResponse, Error = Error> + Clone,
+        MapToClientError<S>: Service<ApiRequest, Response = ApiResponse, Error = Error> + Clone,
     {
-        let chat = Chat::of(&call);
+        let chat = ChatScope::of(&call);
         let answer = self.begin(chat.as_ref(), inner, call).await?.await;
         if let Err(error) = &answer
             && error.is_rate_limited()
@@ -63,12 +63,12 @@ impl<T: Store> Limiter<T> {
     /// below and be sent faster than they were let go.
     async fn begin<S>(
         &self,
-        chat: Option<&Chat>,
-        inner: IntoError<S>,
+        chat: Option<&ChatScope>,
+        inner: MapToClientError<S>,
         call: ApiRequest,
-    ) -> Result<<IntoError<S> as Service<ApiRequest>>::Future, Error>
+    ) -> Result<<MapToClientError<S> as Service<ApiRequest>>::Future, Error>
     where
-        IntoError<S>: Service<ApiRequest, Response = ApiResponse, Error = Error> + Clone,
+        MapToClientError<S>: Service<ApiRequest, Response = ApiResponse, Error = Error> + Clone,
     {
         let _first_in_chat = match chat {
             Some(chat) => Some(self.chats.enter(chat.clone()).turn().await),
@@ -90,7 +90,7 @@ impl<T: Store> Limiter<T> {
     }
 
     /// Waits for room in this scope.
-    async fn room(&self, scope: Option<&Chat>) {
+    async fn room(&self, scope: Option<&ChatScope>) {
         while let Some(time) = self.store.shut_for(scope).await {
             sleep(time).await;
         }

@@ -10,7 +10,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    policy::{Chat, Limits},
+    policy::{ChatScope, RateLimits},
     store::Store,
     window::Window,
 };
@@ -19,30 +19,30 @@ use super::{
 const SWEEP: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
-pub(super) struct Memory {
-    limits: Limits,
-    log: Mutex<Log>,
+pub(super) struct LocalStore {
+    limits: RateLimits,
+    log: Mutex<CallLog>,
 }
 
 #[derive(Debug)]
-struct Log {
-    overall: Scope,
-    chats: HashMap<Chat, Scope>,
+struct CallLog {
+    overall: ScopeLog,
+    chats: HashMap<ChatScope, ScopeLog>,
     /// When the still ones were last given back.
     swept: Option<Instant>,
 }
 
 /// What was sent to a chat, or to all together.
 #[derive(Debug)]
-struct Scope {
+struct ScopeLog {
     windows: Box<[Window]>,
     paused_until: Option<Instant>,
 }
 
-impl Memory {
-    pub(super) fn new(limits: Limits) -> Self {
-        let log = Log {
-            overall: Scope::new(&limits, None),
+impl LocalStore {
+    pub(super) fn new(limits: RateLimits) -> Self {
+        let log = CallLog {
+            overall: ScopeLog::new(&limits, None),
             chats: HashMap::new(),
             swept: None,
         };
@@ -52,7 +52,7 @@ impl Memory {
         }
     }
 
-    fn log(&self) -> MutexGuard<'_, Log> {
+    fn log(&self) -> MutexGuard<'_, CallLog> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -62,18 +62,18 @@ impl Memory {
     }
 }
 
-impl Store for Memory {
-    fn shut_for(&self, scope: Option<&Chat>) -> impl Future<Output = Option<Duration>> + Send {
+impl Store for LocalStore {
+    fn shut_for(&self, scope: Option<&ChatScope>) -> impl Future<Output = Option<Duration>> + Send {
         let now = Instant::now();
         let opens = self.log().opens(scope, now);
         ready(opens.map(|opens| opens - now))
     }
 
-    fn take(&self, chat: Option<&Chat>) -> impl Future<Output = bool> + Send {
+    fn take(&self, chat: Option<&ChatScope>) -> impl Future<Output = bool> + Send {
         ready(self.log().take(&self.limits, chat, Instant::now()))
     }
 
-    fn pause(&self, scope: Option<&Chat>, time: Duration) -> impl Future<Output = ()> + Send {
+    fn pause(&self, scope: Option<&ChatScope>, time: Duration) -> impl Future<Output = ()> + Send {
         // A time without end is no pause but a fault of whoever answered.
         if let Some(until) = Instant::now().checked_add(time) {
             self.log().scope(&self.limits, scope).pause(until);
@@ -82,15 +82,15 @@ impl Store for Memory {
     }
 }
 
-impl Log {
-    fn opens(&self, scope: Option<&Chat>, now: Instant) -> Option<Instant> {
+impl CallLog {
+    fn opens(&self, scope: Option<&ChatScope>, now: Instant) -> Option<Instant> {
         match scope {
             None => self.overall.opens(now),
             Some(chat) => self.chats.get(chat)?.opens(now),
         }
     }
 
-    fn take(&mut self, limits: &Limits, chat: Option<&Chat>, now: Instant) -> bool {
+    fn take(&mut self, limits: &RateLimits, chat: Option<&ChatScope>, now: Instant) -> bool {
         let shut = |scope| self.opens(scope, now).is_some();
         if shut(None) || (chat.is_some() && shut(chat)) {
             return false;
@@ -103,13 +103,13 @@ impl Log {
         true
     }
 
-    fn scope(&mut self, limits: &Limits, scope: Option<&Chat>) -> &mut Scope {
+    fn scope(&mut self, limits: &RateLimits, scope: Option<&ChatScope>) -> &mut ScopeLog {
         match scope {
             None => &mut self.overall,
             Some(chat) => self
                 .chats
                 .entry(chat.clone())
-                .or_insert_with(|| Scope::new(limits, scope)),
+                .or_insert_with(|| ScopeLog::new(limits, scope)),
         }
     }
 
@@ -126,8 +126,8 @@ impl Log {
     }
 }
 
-impl Scope {
-    fn new(limits: &Limits, scope: Option<&Chat>) -> Self {
+impl ScopeLog {
+    fn new(limits: &RateLimits, scope: Option<&ChatScope>) -> Self {
         Self {
             windows: limits.of(scope).map(Window::new).collect(),
             paused_until: None,

@@ -40,13 +40,13 @@ impl Rate {
 
 /// Telegram's limits, as far as they are known.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
+pub(super) struct RateLimits {
     pub(super) overall: Option<Rate>,
     pub(super) chat: Option<Rate>,
     pub(super) group: Option<Rate>,
 }
 
-impl Limits {
+impl RateLimits {
     pub(super) const TELEGRAM: Self = Self {
         overall: Some(Rate::per_second(30)),
         chat: Some(Rate::per_second(1)),
@@ -54,7 +54,7 @@ impl Limits {
     };
 
     /// The limits of all calls together, or of those to one chat.
-    pub(super) fn of(&self, scope: Option<&Chat>) -> impl Iterator<Item = Rate> {
+    pub(super) fn of(&self, scope: Option<&ChatScope>) -> impl Iterator<Item = Rate> {
         let rates = match scope {
             None => [self.overall, None],
             Some(chat) if chat.is_group() => [self.chat, self.group],
@@ -66,12 +66,12 @@ impl Limits {
 
 /// A chat as the limits know it: however its name is written, it is the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Chat {
+pub(super) enum ChatScope {
     Id(i64),
     Name(Box<str>),
 }
 
-impl Chat {
+impl ChatScope {
     /// The chat that a call goes to, where it names one.
     pub(super) fn of(call: &ApiRequest) -> Option<Self> {
         call.chat_id().map(Self::from)
@@ -95,7 +95,7 @@ impl Chat {
     }
 }
 
-impl From<&ChatId> for Chat {
+impl From<&ChatId> for ChatScope {
     fn from(chat_id: &ChatId) -> Self {
         match chat_id {
             ChatId::Id(id) => Self::Id(*id),
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn f7_a_chat_is_the_same_however_its_name_is_written() {
-        let chat = |chat_id: ChatId| Chat::from(&chat_id);
+        let chat = |chat_id: ChatId| ChatScope::from(&chat_id);
         assert_eq!(chat("@Durov".into()), chat("@durov".into()));
         assert_eq!(chat("-1001".into()), chat((-1001).into()));
         assert_ne!(chat("@durov".into()), chat("@durow".into()));
@@ -208,11 +208,15 @@ mod tests {
 
     #[test]
     fn f7_groups_and_channels_have_a_limit_more() {
-        let rates = |chat_id: ChatId| Limits::TELEGRAM.of(Some(&Chat::from(&chat_id))).count();
+        let rates = |chat_id: ChatId| {
+            RateLimits::TELEGRAM
+                .of(Some(&ChatScope::from(&chat_id)))
+                .count()
+        };
         assert_eq!(rates(1.into()), 1);
         assert_eq!(rates((-1).into()), 2);
         assert_eq!(rates("@channel".into()), 2);
-        assert_eq!(Limits::TELEGRAM.of(None).count(), 1);
+        assert_eq!(RateLimits::TELEGRAM.of(None).count(), 1);
     }
 
     #[test]

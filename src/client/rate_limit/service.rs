@@ -11,20 +11,20 @@ use std::{
 use tower::ServiceExt as _;
 use tower_service::Service;
 
-use super::{backend::Backend, limiter::Limiter, policy::counts};
-use crate::client::{ApiRequest, ApiResponse, Error, into_error::IntoError};
+use super::{backend::LimitStore, limiter::Limiter, policy::counts};
+use crate::client::{ApiRequest, ApiResponse, Error, into_error::MapToClientError};
 
 /// The service of [`RateLimitLayer`](super::RateLimitLayer).
 #[derive(Clone)]
 pub struct RateLimit<S> {
-    inner: IntoError<S>,
-    limiter: Arc<Limiter<Backend>>,
+    inner: MapToClientError<S>,
+    limiter: Arc<Limiter<LimitStore>>,
 }
 
 impl<S> RateLimit<S> {
-    pub(super) fn new(inner: S, limiter: Arc<Limiter<Backend>>) -> Self {
+    pub(super) fn new(inner: S, limiter: Arc<Limiter<LimitStore>>) -> Self {
         Self {
-            inner: IntoError { inner },
+            inner: MapToClientError { inner },
             limiter,
         }
     }
@@ -56,7 +56,7 @@ where
 
     fn call(&mut self, call: ApiRequest) -> ResponseFuture {
         let inner = self.inner.clone();
-        let future: Boxed = if counts(call.method()) {
+        let future: CallFuture = if counts(call.method()) {
             let limiter = self.limiter.clone();
             Box::pin(async move { limiter.call(inner, call).await })
         } else {
@@ -66,11 +66,11 @@ where
     }
 }
 
-type Boxed = Pin<Box<dyn Future<Output = Result<ApiResponse, Error>> + Send>>;
+type CallFuture = Pin<Box<dyn Future<Output = Result<ApiResponse, Error>> + Send>>;
 
 /// The response future of [`RateLimit`].
 pub struct ResponseFuture {
-    future: Boxed,
+    future: CallFuture,
 }
 
 impl fmt::Debug for ResponseFuture {

@@ -10,8 +10,8 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    memory::Memory,
-    policy::{Chat, Limits},
+    memory::LocalStore,
+    policy::{ChatScope, RateLimits},
     shared_limits::{ErasedLimits, LimitScope, SharedLimits, SharedLimitsError},
     store::Store,
 };
@@ -21,42 +21,42 @@ use crate::client::ErrorChain;
 const PAUSE: Duration = Duration::from_secs(3);
 
 /// Asks what replicas share, and goes by what this replica knows while that fails.
-pub(super) struct Shared {
-    limits: Limits,
+pub(super) struct SharedStore {
+    limits: RateLimits,
     others: Arc<dyn ErasedLimits>,
     /// What was sent from here, and what was said of the others.
-    here: Memory,
+    here: LocalStore,
     down_until: Mutex<Option<Instant>>,
 }
 
-impl Shared {
-    pub(super) fn new(limits: Limits, others: impl SharedLimits) -> Self {
+impl SharedStore {
+    pub(super) fn new(limits: RateLimits, others: impl SharedLimits) -> Self {
         Self::with(limits, Arc::new(others))
     }
 
-    fn with(limits: Limits, others: Arc<dyn ErasedLimits>) -> Self {
+    fn with(limits: RateLimits, others: Arc<dyn ErasedLimits>) -> Self {
         Self {
             limits,
             others,
-            here: Memory::new(limits),
+            here: LocalStore::new(limits),
             down_until: Mutex::default(),
         }
     }
 
     /// The same with other limits, and nothing sent yet from here.
-    pub(super) fn with_limits(&self, limits: Limits) -> Self {
+    pub(super) fn with_limits(&self, limits: RateLimits) -> Self {
         Self::with(limits, Arc::clone(&self.others))
     }
 
-    async fn is_shut(&self, chat: Option<&Chat>) -> bool {
+    async fn is_shut(&self, chat: Option<&ChatScope>) -> bool {
         let all = self.here.shut_for(None).await;
         all.is_some() || (chat.is_some() && self.here.shut_for(chat).await.is_some())
     }
 
-    fn scope(&self, chat: Option<&Chat>) -> LimitScope {
+    fn scope(&self, chat: Option<&ChatScope>) -> LimitScope {
         let rates = self.limits.of(chat);
         LimitScope::new(
-            chat.map(Chat::to_key),
+            chat.map(ChatScope::to_key),
             rates.map(|rate| (rate.count(), rate.span())).collect(),
         )
     }
@@ -88,13 +88,13 @@ impl Shared {
     }
 }
 
-impl Store for Shared {
+impl Store for SharedStore {
     /// As far as is known here: what others have sent comes up when a call is to be taken down.
-    fn shut_for(&self, scope: Option<&Chat>) -> impl Future<Output = Option<Duration>> + Send {
+    fn shut_for(&self, scope: Option<&ChatScope>) -> impl Future<Output = Option<Duration>> + Send {
         self.here.shut_for(scope)
     }
 
-    async fn take(&self, chat: Option<&Chat>) -> bool {
+    async fn take(&self, chat: Option<&ChatScope>) -> bool {
         if self.is_shut(chat).await {
             return false;
         }
@@ -115,17 +115,17 @@ impl Store for Shared {
         self.here.take(chat).await
     }
 
-    async fn pause(&self, scope: Option<&Chat>, time: Duration) {
+    async fn pause(&self, scope: Option<&ChatScope>, time: Duration) {
         self.here.pause(scope, time).await;
-        let chat = scope.map(Chat::to_key);
+        let chat = scope.map(ChatScope::to_key);
         self.asked(self.others.pause_boxed(chat.as_deref(), time))
             .await;
     }
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for SharedStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared")
+        f.debug_struct("SharedStore")
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }

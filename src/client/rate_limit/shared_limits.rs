@@ -67,20 +67,20 @@ impl error::Error for SharedLimitsError {
     }
 }
 
-type Step<'a, T> = Pin<Box<dyn Future<Output = Result<T, SharedLimitsError>> + Send + 'a>>;
+type LimitStep<'a, T> = Pin<Box<dyn Future<Output = Result<T, SharedLimitsError>> + Send + 'a>>;
 
 /// [`SharedLimits`] as a trait object, so that no layer's type names them.
 pub(super) trait ErasedLimits: Send + Sync {
-    fn take_boxed<'a>(&'a self, scopes: &'a [LimitScope]) -> Step<'a, Vec<Duration>>;
-    fn pause_boxed<'a>(&'a self, chat: Option<&'a str>, time: Duration) -> Step<'a, ()>;
+    fn take_boxed<'a>(&'a self, scopes: &'a [LimitScope]) -> LimitStep<'a, Vec<Duration>>;
+    fn pause_boxed<'a>(&'a self, chat: Option<&'a str>, time: Duration) -> LimitStep<'a, ()>;
 }
 
 impl<L: SharedLimits> ErasedLimits for L {
-    fn take_boxed<'a>(&'a self, scopes: &'a [LimitScope]) -> Step<'a, Vec<Duration>> {
+    fn take_boxed<'a>(&'a self, scopes: &'a [LimitScope]) -> LimitStep<'a, Vec<Duration>> {
         Box::pin(self.take(scopes))
     }
 
-    fn pause_boxed<'a>(&'a self, chat: Option<&'a str>, time: Duration) -> Step<'a, ()> {
+    fn pause_boxed<'a>(&'a self, chat: Option<&'a str>, time: Duration) -> LimitStep<'a, ()> {
         Box::pin(self.pause(chat, time))
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use tower::{Layer as _, Service as _, ServiceExt as _, service_fn, util::BoxCloneSyncService};
 use tower_test::mock::{self, Handle, Mock};
 
-use super::{backend::Backend, layer::RateLimitLayer, policy::Rate, service::RateLimit};
+use super::{backend::LimitStore, layer::RateLimitLayer, policy::Rate, service::RateLimit};
 use crate::{
     client::{ApiRequest, ApiResponse, Error},
     methods::{EditMessageText, GetMe, SendMessage},
@@ -407,7 +407,7 @@ async fn chats_that_are_still_are_given_back() {
     let layer = no_overall_limit();
     let recorder = Recorder::new();
     let service = recorder.under(&layer);
-    let Backend::Memory(store) = layer.backend() else {
+    let LimitStore::LocalStore(store) = layer.backend() else {
         panic!("nothing is shared");
     };
     for round in 0..5 {

@@ -85,7 +85,7 @@ use tower::{
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{ApiRequest, ApiResponse, Error, into_error::IntoError};
+use super::{ApiRequest, ApiResponse, Error, into_error::MapToClientError};
 use crate::task::Deadline;
 
 /// Up to this part of `retry_after` is added to it, so that calls that were refused together don't
@@ -312,7 +312,7 @@ impl<S> Layer<S> for RetryLayer {
     type Service = Retry<S>;
 
     fn layer(&self, inner: S) -> Retry<S> {
-        let inner = IntoError { inner };
+        let inner = MapToClientError { inner };
         Retry {
             inner: tower_retry::Retry::new(self.policy.clone(), inner),
         }
@@ -322,7 +322,7 @@ impl<S> Layer<S> for RetryLayer {
 /// The service of [`RetryLayer`].
 #[derive(Clone, Debug)]
 pub struct Retry<S> {
-    inner: tower_retry::Retry<RetryPolicy, IntoError<S>>,
+    inner: tower_retry::Retry<RetryPolicy, MapToClientError<S>>,
 }
 
 impl<S> Service<ApiRequest> for Retry<S>
@@ -345,7 +345,8 @@ where
     }
 }
 
-type TowerFuture<S> = tower_retry::future::ResponseFuture<RetryPolicy, IntoError<S>, ApiRequest>;
+type TowerFuture<S> =
+    tower_retry::future::ResponseFuture<RetryPolicy, MapToClientError<S>, ApiRequest>;
 
 pin_project! {
     /// The response future of [`Retry`].

@@ -340,7 +340,7 @@ async fn a_call_that_waits_holds_no_permit_of_what_is_below() {
 #[tokio::test(start_paused = true)]
 async fn the_policy_fits_towers_own_layer() {
     let (api_below, mut calls) = mock::pair::<ApiRequest, ApiResponse>();
-    let below = IntoError { inner: api_below };
+    let below = MapToClientError { inner: api_below };
     let service = tower_retry::RetryLayer::new(RetryPolicy::new()).layer(below);
     let answer = tokio::spawn(service.oneshot(to_chat(1)));
     calls.next_request().await.unwrap().1.send_error(flooded(1));

@@ -16,7 +16,7 @@ use tower::BoxError;
 use tower::ServiceExt as _;
 use tower_service::Service;
 
-type Stream = <HttpsConnector<HttpConnector> as Service<Uri>>::Response;
+type AnyStream = <HttpsConnector<HttpConnector> as Service<Uri>>::Response;
 
 /// Makes connections, encrypted or not. hyper clones it for each call, whether it connects or not,
 /// so that is one count.
@@ -30,9 +30,9 @@ impl Connector {
 }
 
 impl Service<Uri> for Connector {
-    type Response = Connection;
+    type Response = OpaqueConnection;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Connection, BoxError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<OpaqueConnection, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
@@ -40,21 +40,21 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, to: Uri) -> Self::Future {
         let connecting = HttpsConnector::clone(&self.0).oneshot(to);
-        Box::pin(async { Ok(Connection(connecting.await?)) })
+        Box::pin(async { Ok(OpaqueConnection(connecting.await?)) })
     }
 }
 
 /// A connection that doesn't say where it leads: hyper would copy that into each response, and
 /// nobody asks.
-pub(super) struct Connection(Stream);
+pub(super) struct OpaqueConnection(AnyStream);
 
-impl Connection {
-    fn stream(self: Pin<&mut Self>) -> Pin<&mut Stream> {
+impl OpaqueConnection {
+    fn stream(self: Pin<&mut Self>) -> Pin<&mut AnyStream> {
         Pin::new(&mut self.get_mut().0)
     }
 }
 
-impl connect::Connection for Connection {
+impl connect::Connection for OpaqueConnection {
     fn connected(&self) -> Connected {
         if self.0.connected().is_negotiated_h2() {
             Connected::new().negotiated_h2()
@@ -64,7 +64,7 @@ impl connect::Connection for Connection {
     }
 }
 
-impl Read for Connection {
+impl Read for OpaqueConnection {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -74,7 +74,7 @@ impl Read for Connection {
     }
 }
 
-impl Write for Connection {
+impl Write for OpaqueConnection {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -15,7 +15,7 @@ use crate::{
 /// An update that was given up, from [`UpdateQueue::dead_letters`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct DeadLetter {
+pub struct QueuedDeadLetter {
     /// Its place among the dead letters. What is before the dash is when it was given up, in milliseconds
     /// of Unix time.
     pub id: Box<str>,
@@ -55,7 +55,7 @@ impl UpdateQueue {
         &self,
         after: Option<&str>,
         count: usize,
-    ) -> Result<Vec<DeadLetter>, QueueError> {
+    ) -> Result<Vec<QueuedDeadLetter>, QueueError> {
         let from = after.map_or_else(|| "-".into(), next_id);
         let call = self.call("letters", [QueueKey::Dead]).arg(from).arg(count);
         let answer: Vec<Vec<Bytes>> = self.connection.run(call).await?;
@@ -68,7 +68,7 @@ impl UpdateQueue {
     /// # Errors
     ///
     /// When the queue is full, or Redis can't be asked.
-    pub async fn requeue(&self, letter: &DeadLetter) -> Result<bool, QueueError> {
+    pub async fn requeue(&self, letter: &QueuedDeadLetter) -> Result<bool, QueueError> {
         let lane = lane(letter.bot, &letter.update);
         let stream = QueueKey::Stream(partition(&lane, self.partitions));
         let call = self.call("requeue", [QueueKey::Dead, stream]);
@@ -88,7 +88,7 @@ impl UpdateQueue {
     /// # Errors
     ///
     /// When Redis can't be asked.
-    pub async fn discard(&self, letter: &DeadLetter) -> Result<bool, QueueError> {
+    pub async fn discard(&self, letter: &QueuedDeadLetter) -> Result<bool, QueueError> {
         let call = self.call("discard", [QueueKey::Dead]).arg(&*letter.id);
         let answer = self.ask(call).await?;
         Ok(answer.first().is_some_and(|what| &**what == b"discarded"))
@@ -104,11 +104,11 @@ fn next_id(id: &str) -> String {
     }
 }
 
-fn read(letter: &[Bytes]) -> Result<DeadLetter, QueueError> {
+fn read(letter: &[Bytes]) -> Result<QueuedDeadLetter, QueueError> {
     let [id, bot, json, attempts, failure] = letter else {
         return Err(QueueError::unreadable());
     };
-    Ok(DeadLetter {
+    Ok(QueuedDeadLetter {
         id: text(id)?.into(),
         bot: BotId(number(bot)?),
         update: RawUpdate::from_bytes(json.clone()).map_err(|_| QueueError::unreadable())?,

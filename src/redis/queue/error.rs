@@ -6,10 +6,10 @@ use crate::redis::connection;
 
 /// Why a queue didn't do what it was asked, or nobody knows.
 #[derive(Debug)]
-pub struct QueueError(Kind);
+pub struct QueueError(QueueErrorKind);
 
 #[derive(Debug)]
-enum Kind {
+enum QueueErrorKind {
     Redis(connection::Error),
     Partitions { there: Box<str> },
     Full,
@@ -17,11 +17,11 @@ enum Kind {
 
 impl QueueError {
     pub(super) fn partitions(there: Box<str>) -> Self {
-        Self(Kind::Partitions { there })
+        Self(QueueErrorKind::Partitions { there })
     }
 
     pub(super) fn full() -> Self {
-        Self(Kind::Full)
+        Self(QueueErrorKind::Full)
     }
 
     pub(super) fn unreadable() -> Self {
@@ -30,29 +30,29 @@ impl QueueError {
 
     /// Whether the queue was made with another number of partitions, which no time mends.
     pub fn is_partitions(&self) -> bool {
-        matches!(self.0, Kind::Partitions { .. })
+        matches!(self.0, QueueErrorKind::Partitions { .. })
     }
 
     /// Whether there was no room.
     pub fn is_full(&self) -> bool {
-        matches!(self.0, Kind::Full)
+        matches!(self.0, QueueErrorKind::Full)
     }
 }
 
 impl From<connection::Error> for QueueError {
     fn from(error: connection::Error) -> Self {
-        Self(Kind::Redis(error))
+        Self(QueueErrorKind::Redis(error))
     }
 }
 
 impl fmt::Display for QueueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Redis(_) => f.write_str("the queue of updates failed"),
-            Kind::Partitions { there } => {
+            QueueErrorKind::Redis(_) => f.write_str("the queue of updates failed"),
+            QueueErrorKind::Partitions { there } => {
                 write!(f, "the queue of updates was made with {there} partitions")
             }
-            Kind::Full => f.write_str("the queue of updates is full"),
+            QueueErrorKind::Full => f.write_str("the queue of updates is full"),
         }
     }
 }
@@ -60,8 +60,8 @@ impl fmt::Display for QueueError {
 impl error::Error for QueueError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match &self.0 {
-            Kind::Redis(error) => Some(error),
-            Kind::Partitions { .. } | Kind::Full => None,
+            QueueErrorKind::Redis(error) => Some(error),
+            QueueErrorKind::Partitions { .. } | QueueErrorKind::Full => None,
         }
     }
 }

@@ -77,7 +77,7 @@ mod webhook;
 mod worker;
 
 pub use self::{
-    dead_letters::DeadLetter,
+    dead_letters::QueuedDeadLetter,
     enqueue::{Enqueue, EnqueueFuture, Enqueued},
     error::QueueError,
     update_queue::{QueueStatus, UpdateQueue},

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::error::QueueError;
 use crate::redis::{
-    connection::{Call, Connection, Script},
+    connection::{RedisConnection, Script, ScriptCall},
     values::{LIFE, MIN_LEASE, number},
 };
 
@@ -22,7 +22,7 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("que
 /// Whoever shares a queue gives it the same options.
 #[derive(Clone)]
 pub struct UpdateQueue {
-    pub(super) connection: Connection,
+    pub(super) connection: RedisConnection,
     prefix: Arc<str>,
     pub(super) partitions: u16,
     max_backlog: usize,
@@ -52,7 +52,7 @@ impl UpdateQueue {
         C: ConnectionLike + Clone + Send + Sync + 'static,
     {
         Self {
-            connection: Connection::new(connection, Duration::from_secs(2)),
+            connection: RedisConnection::new(connection, Duration::from_secs(2)),
             prefix: format!("{{{name}:queue}}").into(),
             partitions: 16,
             max_backlog: 100_000,
@@ -142,13 +142,13 @@ impl UpdateQueue {
         &self,
         operation: &str,
         keys: impl IntoIterator<Item = QueueKey<'a>>,
-    ) -> Call {
+    ) -> ScriptCall {
         let keys = std::iter::once(QueueKey::Partitions).chain(keys);
         let call = SCRIPT.call(keys.map(|key| self.key(key)).collect());
         call.arg(operation).arg(self.partitions)
     }
 
-    pub(super) async fn ask(&self, call: Call) -> Result<Vec<Bytes>, QueueError> {
+    pub(super) async fn ask(&self, call: ScriptCall) -> Result<Vec<Bytes>, QueueError> {
         let answer: Vec<Bytes> = self.connection.run(call).await?;
         match &answer[..] {
             [what, there] if &**what == b"partitions" => {

@@ -10,15 +10,15 @@ use super::{
 use crate::Reply;
 
 #[derive(Clone)]
-pub(super) enum Backend {
+pub(super) enum StoreBackend {
     /// Without a box for each step: most bots are one process.
     Memory(Arc<MemoryStore>),
     Other(Arc<dyn ErasedStore>),
 }
 
-impl Backend {
+impl StoreBackend {
     pub(super) fn new(store: impl DeliveryStore) -> Self {
-        Self::Other(Arc::new(Erased(store)))
+        Self::Other(Arc::new(AnyStore(store)))
     }
 
     pub(super) async fn claim(&self, key: DeliveryKey) -> Result<Claim, StoreError> {
@@ -86,13 +86,13 @@ impl Backend {
     }
 }
 
-impl From<MemoryStore> for Backend {
+impl From<MemoryStore> for StoreBackend {
     fn from(store: MemoryStore) -> Self {
         Self::Memory(Arc::new(store))
     }
 }
 
-impl fmt::Debug for Backend {
+impl fmt::Debug for StoreBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Memory(_) => f.write_str("MemoryStore"),
@@ -101,30 +101,31 @@ impl fmt::Debug for Backend {
     }
 }
 
-type Step<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+type StoreStep<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// A [`DeliveryStore`] as a trait object.
 pub(super) trait ErasedStore: Send + Sync {
     fn type_name(&self) -> &'static str;
-    fn claim(&self, key: DeliveryKey) -> Step<'_, Claim>;
+    fn claim(&self, key: DeliveryKey) -> StoreStep<'_, Claim>;
     fn renew_every(&self) -> Option<Duration>;
-    fn renew<'a>(&'a self, token: &'a ClaimToken) -> Step<'a, bool>;
-    fn finish<'a>(&'a self, token: &'a ClaimToken, reply: Option<&'a Reply>) -> Step<'a, bool>;
-    fn fail<'a>(&'a self, token: &'a ClaimToken) -> Step<'a, bool>;
-    fn release<'a>(&'a self, token: &'a ClaimToken) -> Step<'a, bool>;
-    fn keep_reply<'a>(&'a self, key: DeliveryKey, reply: &'a Reply) -> Step<'a, bool>;
-    fn take_reply(&self, key: DeliveryKey) -> Step<'_, Option<Reply>>;
+    fn renew<'a>(&'a self, token: &'a ClaimToken) -> StoreStep<'a, bool>;
+    fn finish<'a>(&'a self, token: &'a ClaimToken, reply: Option<&'a Reply>)
+    -> StoreStep<'a, bool>;
+    fn fail<'a>(&'a self, token: &'a ClaimToken) -> StoreStep<'a, bool>;
+    fn release<'a>(&'a self, token: &'a ClaimToken) -> StoreStep<'a, bool>;
+    fn keep_reply<'a>(&'a self, key: DeliveryKey, reply: &'a Reply) -> StoreStep<'a, bool>;
+    fn take_reply(&self, key: DeliveryKey) -> StoreStep<'_, Option<Reply>>;
 }
 
 /// Its own type, so that a store's own methods stay the only ones of their names.
-struct Erased<S>(S);
+struct AnyStore<S>(S);
 
-impl<S: DeliveryStore> ErasedStore for Erased<S> {
+impl<S: DeliveryStore> ErasedStore for AnyStore<S> {
     fn type_name(&self) -> &'static str {
         std::any::type_name::<S>()
     }
 
-    fn claim(&self, key: DeliveryKey) -> Step<'_, Claim> {
+    fn claim(&self, key: DeliveryKey) -> StoreStep<'_, Claim> {
         Box::pin(self.0.claim(key))
     }
 
@@ -132,27 +133,31 @@ impl<S: DeliveryStore> ErasedStore for Erased<S> {
         self.0.renew_every()
     }
 
-    fn renew<'a>(&'a self, token: &'a ClaimToken) -> Step<'a, bool> {
+    fn renew<'a>(&'a self, token: &'a ClaimToken) -> StoreStep<'a, bool> {
         Box::pin(self.0.renew(token))
     }
 
-    fn finish<'a>(&'a self, token: &'a ClaimToken, reply: Option<&'a Reply>) -> Step<'a, bool> {
+    fn finish<'a>(
+        &'a self,
+        token: &'a ClaimToken,
+        reply: Option<&'a Reply>,
+    ) -> StoreStep<'a, bool> {
         Box::pin(self.0.finish(token, reply))
     }
 
-    fn fail<'a>(&'a self, token: &'a ClaimToken) -> Step<'a, bool> {
+    fn fail<'a>(&'a self, token: &'a ClaimToken) -> StoreStep<'a, bool> {
         Box::pin(self.0.fail(token))
     }
 
-    fn release<'a>(&'a self, token: &'a ClaimToken) -> Step<'a, bool> {
+    fn release<'a>(&'a self, token: &'a ClaimToken) -> StoreStep<'a, bool> {
         Box::pin(self.0.release(token))
     }
 
-    fn keep_reply<'a>(&'a self, key: DeliveryKey, reply: &'a Reply) -> Step<'a, bool> {
+    fn keep_reply<'a>(&'a self, key: DeliveryKey, reply: &'a Reply) -> StoreStep<'a, bool> {
         Box::pin(self.0.keep_reply(key, reply))
     }
 
-    fn take_reply(&self, key: DeliveryKey) -> Step<'_, Option<Reply>> {
+    fn take_reply(&self, key: DeliveryKey) -> StoreStep<'_, Option<Reply>> {
         Box::pin(self.0.take_reply(key))
     }
 }

@@ -18,11 +18,11 @@ pub struct DeadLetter {
     pub attempts: u32,
 }
 
-type Sent = Pin<Box<dyn Future<Output = ()> + Send>>;
+type HookFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The hook that takes abandoned updates.
 #[derive(Clone)]
-pub(super) struct DeadLetterHook(Arc<dyn Fn(DeadLetter) -> Sent + Send + Sync>);
+pub(super) struct DeadLetterHook(Arc<dyn Fn(DeadLetter) -> HookFuture + Send + Sync>);
 
 impl DeadLetterHook {
     pub(super) fn new<F, Fut>(hook: F) -> Self

@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc};
 use tower_layer::Layer;
 
 use super::{
-    backend::Backend,
+    backend::StoreBackend,
     dead_letter::{DeadLetter, DeadLetterHook},
     in_flight::InFlight,
     memory_store::MemoryStore,
@@ -24,7 +24,7 @@ const MAX_RUNNING: usize = 1000;
 /// What it makes shares one record of what runs, and so do its clones.
 #[derive(Clone, Debug)]
 pub struct DeliveryLayer {
-    store: Backend,
+    store: StoreBackend,
     in_flight: Arc<InFlight>,
     max_attempts: u32,
     dead_letter: Option<DeadLetterHook>,
@@ -39,10 +39,10 @@ impl DeliveryLayer {
     /// Remembers in a store: one that replicas share, for example. Layers can share one by an
     /// [`Arc`].
     pub fn with_store(store: impl DeliveryStore) -> Self {
-        Self::with_backend(Backend::new(store))
+        Self::with_backend(StoreBackend::new(store))
     }
 
-    fn with_backend(store: Backend) -> Self {
+    fn with_backend(store: StoreBackend) -> Self {
         Self {
             store,
             in_flight: Arc::new(InFlight::new(MAX_RUNNING)),

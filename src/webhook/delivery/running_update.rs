@@ -5,7 +5,7 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use http::{Extensions, HeaderValue, StatusCode, header};
 
 use super::{
-    backend::Backend,
+    backend::StoreBackend,
     dead_letter::{DeadLetter, DeadLetterHook},
     in_flight::{Answer, Completion, InFlight},
     lazy_call::BoxedCall,
@@ -30,7 +30,7 @@ const MAX_FINISH_RETRIES: usize = 10;
 /// What all updates of a layer share.
 #[derive(Debug)]
 pub(super) struct DeliveryState {
-    pub(super) store: Backend,
+    pub(super) store: StoreBackend,
     pub(super) in_flight: Arc<InFlight>,
     pub(super) max_attempts: u32,
     pub(super) dead_letter: Option<DeadLetterHook>,
@@ -438,7 +438,7 @@ mod tests {
     #[tokio::test]
     async fn d2_a_complete_update_leaves_its_successor_alone() {
         let state = Arc::new(DeliveryState {
-            store: Backend::from(MemoryStore::new()),
+            store: StoreBackend::from(MemoryStore::new()),
             in_flight: Arc::new(InFlight::new(9)),
             max_attempts: 5,
             dead_letter: None,

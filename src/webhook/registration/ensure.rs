@@ -165,16 +165,16 @@ impl error::Error for EnsureWebhookError {
     }
 }
 
-enum Failure {
+enum EnsureFailure {
     Call(Error),
     Drift(Vec<Drift>),
 }
 
-impl From<Failure> for EnsureWebhookError {
-    fn from(failure: Failure) -> Self {
+impl From<EnsureFailure> for EnsureWebhookError {
+    fn from(failure: EnsureFailure) -> Self {
         match failure {
-            Failure::Call(error) => Self::Call(error),
-            Failure::Drift(drift) => Self::Unsettled { drift },
+            EnsureFailure::Call(error) => Self::Call(error),
+            EnsureFailure::Drift(drift) => Self::Unsettled { drift },
         }
     }
 }
@@ -219,13 +219,13 @@ where
                     let was_set = progress.was_set;
                     return Ok(EnsuredWebhook { was_set, info });
                 }
-                Ok((_, drift)) => Failure::Drift(drift),
-                Err(error) => Failure::Call(error),
+                Ok((_, drift)) => EnsureFailure::Drift(drift),
+                Err(error) => EnsureFailure::Call(error),
             };
             let Some(pause) = self.pause_after(&failure, progress) else {
                 return Err(failure.into());
             };
-            if let Failure::Call(error) = failure {
+            if let EnsureFailure::Call(error) = failure {
                 progress.last = Some(error);
             }
             sleep(pause).await;
@@ -252,13 +252,13 @@ where
     }
 
     /// How long to wait before the next attempt; nothing if there is to be none.
-    fn pause_after(&self, failure: &Failure, progress: &Progress) -> Option<Duration> {
+    fn pause_after(&self, failure: &EnsureFailure, progress: &Progress) -> Option<Duration> {
         let asked = match failure {
-            Failure::Call(error) if error.is_retryable() || error.is_conflict() => {
+            EnsureFailure::Call(error) if error.is_retryable() || error.is_conflict() => {
                 error.retry_after()
             }
-            Failure::Call(_) => return None,
-            Failure::Drift(_) => None,
+            EnsureFailure::Call(_) => return None,
+            EnsureFailure::Drift(_) => None,
         };
         let pause = spread(asked.unwrap_or_else(|| back_off(progress.attempts)));
         let end = progress.started.elapsed().saturating_add(pause);

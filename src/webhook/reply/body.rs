@@ -14,7 +14,7 @@ use http_body::{Body, Frame, SizeHint};
 use crate::{
     Reply, ReplyError,
     body::{
-        chunks::{self, Pieces},
+        chunks::{self, Chunks},
         multipart::{self, OpenError},
     },
     types::UploadError,
@@ -24,23 +24,23 @@ use crate::{
 /// The body of an answer to Telegram: empty, one JSON object, or `multipart/form-data` where files
 /// go with it. Its length is always known.
 #[derive(Default)]
-pub struct ReplyBody(Content);
+pub struct ReplyBody(ReplyContent);
 
 /// Small, as an answer is moved from layer to layer.
-enum Content {
+enum ReplyContent {
     /// Nothing more to send.
     Sent(Reply),
     /// The reply's JSON, as it is.
     Json(Reply),
-    Form(Box<Form>),
+    FormContent(Box<FormContent>),
 }
 
-struct Form {
-    pieces: Pieces,
+struct FormContent {
+    pieces: Chunks,
     reply: Reply,
 }
 
-impl Default for Content {
+impl Default for ReplyContent {
     fn default() -> Self {
         Self::Sent(Reply::nothing())
     }
@@ -50,8 +50,8 @@ impl ReplyBody {
     /// The reply that it is made of: nothing, for a body that was made without one.
     pub fn reply(&self) -> &Reply {
         match &self.0 {
-            Content::Sent(reply) | Content::Json(reply) => reply,
-            Content::Form(form) => &form.reply,
+            ReplyContent::Sent(reply) | ReplyContent::Json(reply) => reply,
+            ReplyContent::FormContent(form) => &form.reply,
         }
     }
 
@@ -93,22 +93,22 @@ impl ReplyBody {
 
     fn json(reply: Reply) -> Response<Self> {
         let content_type = HeaderValue::from_static("application/json");
-        Self::response(content_type, Content::Json(reply))
+        Self::response(content_type, ReplyContent::Json(reply))
     }
 
     fn form(
         reply: Reply,
-        (content_type, pieces): (HeaderValue, Pieces),
+        (content_type, pieces): (HeaderValue, Chunks),
     ) -> Result<Response<Self>, ReplyError> {
         if pieces.len().is_none() {
             return Err(ReplyError::UnknownLength);
         }
-        let form = Content::Form(Box::new(Form { pieces, reply }));
+        let form = ReplyContent::FormContent(Box::new(FormContent { pieces, reply }));
         Ok(Self::response(content_type, form))
     }
 
     /// The server takes the length from the body.
-    fn response(content_type: HeaderValue, content: Content) -> Response<Self> {
+    fn response(content_type: HeaderValue, content: ReplyContent) -> Response<Self> {
         let mut response = Response::new(Self(content));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, content_type);
@@ -118,9 +118,9 @@ impl ReplyBody {
     /// How many bytes are left, if that is known.
     fn left(&self) -> Option<u64> {
         match &self.0 {
-            Content::Sent(_) => Some(0),
-            Content::Json(reply) => Some(reply.json().map_or(0, Bytes::len) as u64),
-            Content::Form(form) => form.pieces.len(),
+            ReplyContent::Sent(_) => Some(0),
+            ReplyContent::Json(reply) => Some(reply.json().map_or(0, Bytes::len) as u64),
+            ReplyContent::FormContent(form) => form.pieces.len(),
         }
     }
 }
@@ -134,22 +134,22 @@ impl Body for ReplyBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         match &mut self.0 {
-            Content::Sent(_) => Poll::Ready(None),
-            Content::Json(reply) => {
+            ReplyContent::Sent(_) => Poll::Ready(None),
+            ReplyContent::Json(reply) => {
                 let reply = mem::take(reply);
                 let json = reply.json().cloned().unwrap_or_default();
-                self.0 = Content::Sent(reply);
+                self.0 = ReplyContent::Sent(reply);
                 Poll::Ready(Some(Ok(Frame::data(json))))
             }
-            Content::Form(form) => form.pieces.poll_frame(cx),
+            ReplyContent::FormContent(form) => form.pieces.poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Content::Sent(_) => true,
-            Content::Json(_) => false,
-            Content::Form(form) => form.pieces.is_empty(),
+            ReplyContent::Sent(_) => true,
+            ReplyContent::Json(_) => false,
+            ReplyContent::FormContent(form) => form.pieces.is_empty(),
         }
     }
 

@@ -139,27 +139,27 @@ type Later = Pin<Box<dyn Future<Output = Response<ReplyBody>> + Send>>;
 /// An answer: at once, or after files were opened or the client has called.
 // Most are answers at once, which a box would only cost.
 #[allow(clippy::large_enum_variant)]
-enum Encoded {
+enum EncodedReply {
     Now(Response<ReplyBody>),
     Later(Later),
 }
 
 /// The answer to what the handler returned.
-fn encode<R: IntoReply>(reply: R, client: Option<&Arc<Client>>) -> Encoded {
+fn encode<R: IntoReply>(reply: R, client: Option<&Arc<Client>>) -> EncodedReply {
     let reply = match reply.into_reply() {
         Ok(reply) => reply,
-        Err(error) => return Encoded::Now(rejected(error)),
+        Err(error) => return EncodedReply::Now(rejected(error)),
     };
     if ReplyBody::needs_opening(&reply) {
-        return Encoded::Later(Box::pin(answer_later(reply, client.cloned())));
+        return EncodedReply::Later(Box::pin(answer_later(reply, client.cloned())));
     }
     // Cheap: a reply is a handle to what was written.
     match (ReplyBody::respond(reply.clone()), client) {
-        (Ok(response), _) => Encoded::Now(response),
+        (Ok(response), _) => EncodedReply::Now(response),
         (Err(error), Some(client)) if fits_a_call(&error) => {
-            Encoded::Later(Box::pin(call(reply, Arc::clone(client))))
+            EncodedReply::Later(Box::pin(call(reply, Arc::clone(client))))
         }
-        (Err(error), _) => Encoded::Now(rejected(error)),
+        (Err(error), _) => EncodedReply::Now(rejected(error)),
     }
 }
 
@@ -216,7 +216,7 @@ where
     #[inline]
     fn call(&mut self, request: Request<T>) -> Self::Future {
         ResponseFuture {
-            answer: Answer::Handling {
+            answer: ReplyState::Handling {
                 future: self.inner.call(request),
                 client: self.client.clone(),
             },
@@ -225,15 +225,15 @@ where
 }
 
 pin_project! {
-    #[project = AnswerProj]
-    enum Answer<F> {
+    #[project = ReplyStateProj]
+    enum ReplyState<F> {
         Handling { #[pin] future: F, client: Option<Arc<Client>> },
         Later { future: Later },
         Failed,
     }
 }
 
-impl<F, R, E> Future for Answer<F>
+impl<F, R, E> Future for ReplyState<F>
 where
     F: Future<Output = Result<R, E>>,
     R: IntoReply,
@@ -243,12 +243,14 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             let later = match self.as_mut().project() {
-                AnswerProj::Later { future } => return future.as_mut().poll(cx).map(Ok),
-                AnswerProj::Failed => return Poll::Ready(Ok(Rejection::Failed.into_response())),
-                AnswerProj::Handling { future, client } => {
+                ReplyStateProj::Later { future } => return future.as_mut().poll(cx).map(Ok),
+                ReplyStateProj::Failed => {
+                    return Poll::Ready(Ok(Rejection::Failed.into_response()));
+                }
+                ReplyStateProj::Handling { future, client } => {
                     match encode(ready!(future.poll(cx))?, client.as_ref()) {
-                        Encoded::Now(response) => return Poll::Ready(Ok(response)),
-                        Encoded::Later(later) => later,
+                        EncodedReply::Now(response) => return Poll::Ready(Ok(response)),
+                        EncodedReply::Later(later) => later,
                     }
                 }
             };
@@ -261,7 +263,7 @@ pin_project! {
     /// The response future of [`EncodeReply`] that passes errors.
     pub struct ResponseFuture<F> {
         #[pin]
-        answer: Answer<F>,
+        answer: ReplyState<F>,
     }
 }
 
@@ -307,19 +309,19 @@ where
     fn call(&mut self, request: Request<T>) -> Self::Future {
         if self.broken {
             return AnsweredFuture {
-                answer: Answer::Failed,
+                answer: ReplyState::Failed,
             };
         }
         // A panicking handler must not take the connection with it, on which more updates wait.
         let call = panic::catch_unwind(AssertUnwindSafe(|| self.inner.call(request)));
         let answer = match call {
-            Ok(future) => Answer::Handling {
+            Ok(future) => ReplyState::Handling {
                 future,
                 client: self.client.clone(),
             },
             Err(panic) => {
                 log_panic(&*panic);
-                Answer::Failed
+                ReplyState::Failed
             }
         };
         AnsweredFuture { answer }
@@ -330,7 +332,7 @@ pin_project! {
     /// The response future of [`EncodeReply`] that answers errors.
     pub struct AnsweredFuture<F> {
         #[pin]
-        answer: Answer<F>,
+        answer: ReplyState<F>,
     }
 }
 
@@ -363,7 +365,7 @@ where
             }
             Err(panic) => {
                 log_panic(&*panic);
-                answer.set(Answer::Failed);
+                answer.set(ReplyState::Failed);
                 failed_response(Failure::panic(&*panic))
             }
         };

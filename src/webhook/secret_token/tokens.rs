@@ -29,24 +29,24 @@ const HEADER: &str = "x-telegram-bot-api-secret-token";
 /// # Ok::<(), tower_telegram::webhook::InvalidSecretToken>(())
 /// ```
 #[derive(Clone)]
-pub struct SecretTokens(Arc<Accepted>);
+pub struct SecretTokens(Arc<AcceptedTokens>);
 
-struct Accepted {
-    entries: RwLock<Vec<Entry>>,
+struct AcceptedTokens {
+    entries: RwLock<Vec<AcceptedToken>>,
     hasher: RandomState,
 }
 
-impl Accepted {
-    fn read(&self) -> RwLockReadGuard<'_, Vec<Entry>> {
+impl AcceptedTokens {
+    fn read(&self) -> RwLockReadGuard<'_, Vec<AcceptedToken>> {
         self.entries.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Vec<Entry>> {
+    fn write(&self) -> RwLockWriteGuard<'_, Vec<AcceptedToken>> {
         self.entries.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-struct Entry {
+struct AcceptedToken {
     hash: u64,
     token: SecretToken,
     bot: Option<BotId>,
@@ -61,7 +61,7 @@ impl SecretTokens {
     }
 
     fn none() -> Self {
-        Self(Arc::new(Accepted {
+        Self(Arc::new(AcceptedTokens {
             entries: RwLock::default(),
             hasher: RandomState::new(),
         }))
@@ -89,7 +89,7 @@ impl SecretTokens {
         let hash = self.0.hasher.hash_one(token.expose().as_bytes());
         let mut entries = self.0.write();
         entries.retain(|entry| entry.token != token);
-        entries.push(Entry { hash, token, bot });
+        entries.push(AcceptedToken { hash, token, bot });
     }
 
     /// Whether the request shows an accepted secret, and whose it is. What is shown is marked as
@@ -117,7 +117,8 @@ impl SecretTokens {
     /// a key that nobody outside knows: a bot more costs one comparison of two numbers.
     fn find(&self, shown: &[u8]) -> Result<Option<BotId>, Rejection> {
         let entries = self.0.read();
-        let is_shown = |entry: &&Entry| bool::from(entry.token.expose().as_bytes().ct_eq(shown));
+        let is_shown =
+            |entry: &&AcceptedToken| bool::from(entry.token.expose().as_bytes().ct_eq(shown));
         let entry = if let [only] = &**entries {
             Some(only).filter(is_shown)
         } else {

@@ -49,14 +49,14 @@ impl fmt::Debug for SequenceKey {
 /// A key, and the bot that the update is for where that is known: bots that share an endpoint meet
 /// the same users and groups, and don't wait for each other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key {
+pub(super) struct BotKey {
     bot: Option<BotId>,
     key: SequenceKey,
 }
 
 /// As replicas know it: see [`SequenceLock`](super::SequenceLock). Replicas of other builds know it
 /// so too, so that it must stay as it is.
-impl fmt::Display for Key {
+impl fmt::Display for BotKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let BotId(bot) = self.bot.unwrap_or(BotId(0));
         match &self.key.0 {
@@ -68,11 +68,11 @@ impl fmt::Display for Key {
 
 /// How an update's key is found.
 #[derive(Clone)]
-pub(super) struct KeyOf(Arc<FindKey>);
+pub(super) struct KeyExtractor(Arc<FindKey>);
 
 type FindKey = dyn Fn(&RawUpdate) -> Option<SequenceKey> + Send + Sync;
 
-impl KeyOf {
+impl KeyExtractor {
     pub(super) fn new<K: Into<SequenceKey>>(
         key: impl Fn(&RawUpdate) -> Option<K> + Send + Sync + 'static,
     ) -> Self {
@@ -88,8 +88,8 @@ impl KeyOf {
         Self::new(|update| update.user_id().or_else(|| update.chat_id()))
     }
 
-    pub(super) fn find(&self, request: &Request<RawUpdate>) -> Option<Key> {
-        Some(Key {
+    pub(super) fn find(&self, request: &Request<RawUpdate>) -> Option<BotKey> {
+        Some(BotKey {
             bot: request.extensions().get().copied(),
             key: (self.0)(request.body())?,
         })
@@ -105,7 +105,7 @@ mod tests {
     fn d8_replicas_know_a_key_by_a_text_that_stays() {
         let text = |bot: Option<i64>, key: SequenceKey| {
             let bot = bot.map(BotId);
-            Key { bot, key }.to_string()
+            BotKey { bot, key }.to_string()
         };
         assert_eq!(
             text(Some(4_839_574_812), (-1_001_234).into()),

@@ -68,34 +68,38 @@ impl error::Error for LockError {
     }
 }
 
-type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type LockFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Any lock: so that a layer's type needn't name it.
-pub(super) trait AnyLock: Send + Sync {
-    fn acquire(self: Arc<Self>, key: String) -> Boxed<Result<Box<dyn AnyGuard>, LockError>>;
+pub(super) trait ErasedLock: Send + Sync {
+    fn acquire(self: Arc<Self>, key: String)
+    -> LockFuture<Result<Box<dyn ErasedGuard>, LockError>>;
 }
 
-impl<L: SequenceLock> AnyLock for L {
-    fn acquire(self: Arc<Self>, key: String) -> Boxed<Result<Box<dyn AnyGuard>, LockError>> {
+impl<L: SequenceLock> ErasedLock for L {
+    fn acquire(
+        self: Arc<Self>,
+        key: String,
+    ) -> LockFuture<Result<Box<dyn ErasedGuard>, LockError>> {
         Box::pin(async move {
             let guard = SequenceLock::acquire(&*self, &key).await?;
-            Ok(Box::new(guard) as Box<dyn AnyGuard>)
+            Ok(Box::new(guard) as Box<dyn ErasedGuard>)
         })
     }
 }
 
-pub(super) trait AnyGuard: Send {
+pub(super) trait ErasedGuard: Send {
     fn lease(&self) -> Option<Lease>;
 
-    fn release(self: Box<Self>) -> Boxed<()>;
+    fn release(self: Box<Self>) -> LockFuture<()>;
 }
 
-impl<G: LockGuard> AnyGuard for G {
+impl<G: LockGuard> ErasedGuard for G {
     fn lease(&self) -> Option<Lease> {
         LockGuard::lease(self)
     }
 
-    fn release(self: Box<Self>) -> Boxed<()> {
+    fn release(self: Box<Self>) -> LockFuture<()> {
         Box::pin(LockGuard::release(*self))
     }
 }

@@ -89,14 +89,14 @@ pub use self::{
     lock::{LockError, LockGuard, SequenceLock},
 };
 use self::{
-    key::{Key, KeyOf},
-    permit::{Held, NoTurn, Terms, WaitForTurn},
+    key::{BotKey, KeyExtractor},
+    permit::{Permit, TurnError, WaitForTurn, WaitPolicy},
 };
 use super::{RawUpdate, Rejection, outcome::set_retry_after, retry_after::retry_after};
 use crate::client::ErrorChain;
 use crate::{
     task::{
-        keyed_queue::{KeyedQueues, Place, Room},
+        keyed_queue::{Capacity, KeyedQueue, Ticket},
         polled_after_completion,
     },
     types::UpdateType,
@@ -105,10 +105,10 @@ use crate::{
 /// Handles the updates of a chat one after the other. See the [module](self).
 #[derive(Clone)]
 pub struct SequenceLayer {
-    key: KeyOf,
-    room: Room,
-    terms: Terms,
-    queues: Arc<KeyedQueues<Key>>,
+    key: KeyExtractor,
+    room: Capacity,
+    terms: WaitPolicy,
+    queues: Arc<KeyedQueue<BotKey>>,
 }
 
 impl SequenceLayer {
@@ -119,14 +119,14 @@ impl SequenceLayer {
 
     /// One after the other in a chat. What names no chat goes by its user.
     pub fn by_chat() -> Self {
-        Self::with(KeyOf::chat())
+        Self::with(KeyExtractor::chat())
     }
 
     /// One after the other for a user, in whichever chats. What names no user goes by its chat.
     ///
     /// A group's members no longer wait for each other.
     pub fn by_user() -> Self {
-        Self::with(KeyOf::user())
+        Self::with(KeyExtractor::user())
     }
 
     /// One after the other for whatever you like; what has no key waits for nothing.
@@ -141,17 +141,17 @@ impl SequenceLayer {
     pub fn by<K: Into<SequenceKey>>(
         key: impl Fn(&RawUpdate) -> Option<K> + Send + Sync + 'static,
     ) -> Self {
-        Self::with(KeyOf::new(key))
+        Self::with(KeyExtractor::new(key))
     }
 
-    fn with(key: KeyOf) -> Self {
+    fn with(key: KeyExtractor) -> Self {
         Self {
             key,
-            room: Room {
+            room: Capacity {
                 in_all: 1000,
                 per_key: 100,
             },
-            terms: Terms::default(),
+            terms: WaitPolicy::default(),
             queues: Arc::default(),
         }
     }
@@ -270,8 +270,8 @@ where
 enum Line {
     /// It has no key.
     Free,
-    Turn(Held),
-    Wait(Place<Key>),
+    Turn(Permit),
+    Wait(Ticket<BotKey>),
     Full,
 }
 
@@ -287,7 +287,7 @@ impl SequenceLayer {
             return Line::Wait(place);
         }
         match place.try_turn() {
-            Ok(turn) => Line::Turn(Held::Here { _turn: turn }),
+            Ok(turn) => Line::Turn(Permit::Here { _turn: turn }),
             Err(place) => Line::Wait(place),
         }
     }
@@ -320,7 +320,7 @@ pin_project! {
             #[pin]
             future: F,
             // Behind the future, so that the next one's turn begins when that is gone.
-            turn: Option<Held>,
+            turn: Option<Permit>,
         },
         Rejected,
         Done,
@@ -328,8 +328,8 @@ pin_project! {
 }
 
 impl<S: Service<Request<RawUpdate>>> State<S, S::Future> {
-    fn handle(mut ready: S, mut request: Request<RawUpdate>, turn: Option<Held>) -> Self {
-        if let Some(lease) = turn.as_ref().and_then(Held::lease) {
+    fn handle(mut ready: S, mut request: Request<RawUpdate>, turn: Option<Permit>) -> Self {
+        if let Some(lease) = turn.as_ref().and_then(Permit::lease) {
             request.extensions_mut().insert(lease);
         }
         Self::Handling {
@@ -383,10 +383,10 @@ fn overloaded<B: Default>() -> Response<B> {
     turned_away(Rejection::Overloaded, Duration::from_secs(1))
 }
 
-fn without_turn<B: Default>(why: &NoTurn, update_type: UpdateType) -> Response<B> {
+fn without_turn<B: Default>(why: &TurnError, update_type: UpdateType) -> Response<B> {
     match why {
-        NoTurn::Late => turned_away(Rejection::Waited, Duration::from_secs(1)),
-        NoTurn::Unknown(error) => {
+        TurnError::Late => turned_away(Rejection::Waited, Duration::from_secs(1)),
+        TurnError::Unknown(error) => {
             let error = ErrorChain(error);
             tracing::error!(%error, "the lock of a sequence can't be asked");
             turned_away(Rejection::Lock, retry_after(update_type, 2))

@@ -13,10 +13,10 @@ use tokio::{runtime::Handle, time::timeout};
 
 use super::{
     Lease, LockError,
-    key::Key,
-    lock::{AnyGuard, AnyLock},
+    key::BotKey,
+    lock::{ErasedGuard, ErasedLock},
 };
-use crate::task::keyed_queue::{Place, Turn};
+use crate::task::keyed_queue::{Ticket, TurnGuard};
 
 /// How long an update waits where replicas share the line, unless told otherwise: Telegram gives up
 /// after 60 s, and a `DeadlineLayer` after 50.
@@ -24,40 +24,42 @@ const MAX_WAIT: Duration = Duration::from_secs(40);
 
 /// What an update waits for besides its turn in this process, and how long.
 #[derive(Clone, Default)]
-pub(super) struct Terms {
-    pub(super) lock: Option<Arc<dyn AnyLock>>,
+pub(super) struct WaitPolicy {
+    pub(super) lock: Option<Arc<dyn ErasedLock>>,
     pub(super) max_wait: Option<Duration>,
 }
 
-impl Terms {
+impl WaitPolicy {
     fn max_wait(&self) -> Option<Duration> {
         let default = self.lock.as_ref().map(|_| MAX_WAIT);
         self.max_wait.or(default)
     }
 
-    async fn wait(self, place: Place<Key>) -> Result<Held, NoTurn> {
-        let waiting = self.clone().wait_for_ever(place);
+    async fn wait(self, place: Ticket<BotKey>) -> Result<Permit, TurnError> {
+        let waiting = self.clone().acquire_turn(place);
         match self.max_wait() {
             None => waiting.await,
-            Some(longest) => timeout(longest, waiting).await.unwrap_or(Err(NoTurn::Late)),
+            Some(longest) => timeout(longest, waiting)
+                .await
+                .unwrap_or(Err(TurnError::Late)),
         }
     }
 
     /// Only who is first in this process asks the lock.
-    async fn wait_for_ever(self, place: Place<Key>) -> Result<Held, NoTurn> {
+    async fn acquire_turn(self, place: Ticket<BotKey>) -> Result<Permit, TurnError> {
         let key = place.key().to_string();
         let turn = place.turn().await;
         let Some(lock) = self.lock else {
-            return Ok(Held::Here { _turn: turn });
+            return Ok(Permit::Here { _turn: turn });
         };
-        let guard = lock.acquire(key).await.map_err(NoTurn::Unknown)?;
-        Ok(Held::Shared(Shared(Some((guard, turn)))))
+        let guard = lock.acquire(key).await.map_err(TurnError::Unknown)?;
+        Ok(Permit::Shared(SharedTurn(Some((guard, turn)))))
     }
 }
 
-impl fmt::Debug for Terms {
+impl fmt::Debug for WaitPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Terms")
+        f.debug_struct("WaitPolicy")
             .field("max_wait", &self.max_wait())
             .field("is_shared", &self.lock.is_some())
             .finish()
@@ -65,21 +67,21 @@ impl fmt::Debug for Terms {
 }
 
 /// Why an update has no turn.
-pub(super) enum NoTurn {
+pub(super) enum TurnError {
     Late,
     Unknown(LockError),
 }
 
 /// A turn. The next one's begins when it is dropped, or soon after.
-pub(super) enum Held {
-    Here { _turn: Turn<Key> },
-    Shared(Shared),
+pub(super) enum Permit {
+    Here { _turn: TurnGuard<BotKey> },
+    Shared(SharedTurn),
 }
 
-impl Held {
+impl Permit {
     pub(super) fn lease(&self) -> Option<Lease> {
         match self {
-            Self::Shared(Shared(Some((guard, _)))) => guard.lease(),
+            Self::Shared(SharedTurn(Some((guard, _)))) => guard.lease(),
             _ => None,
         }
     }
@@ -87,9 +89,9 @@ impl Held {
 
 /// The turn among replicas, and in this process, which ends after it: who is next here would else ask
 /// before this one is given back.
-pub(super) struct Shared(Option<(Box<dyn AnyGuard>, Turn<Key>)>);
+pub(super) struct SharedTurn(Option<(Box<dyn ErasedGuard>, TurnGuard<BotKey>)>);
 
-impl Drop for Shared {
+impl Drop for SharedTurn {
     fn drop(&mut self) {
         if let Some((guard, turn)) = self.0.take()
             && let Ok(runtime) = Handle::try_current()
@@ -104,16 +106,16 @@ impl Drop for Shared {
 
 /// A turn that is waited for, or has come.
 pub(super) enum WaitForTurn {
-    Waiting(Pin<Box<dyn Future<Output = Result<Held, NoTurn>> + Send>>),
-    Come(Held),
+    Waiting(Pin<Box<dyn Future<Output = Result<Permit, TurnError>> + Send>>),
+    Come(Permit),
 }
 
 impl WaitForTurn {
-    pub(super) fn new(terms: Terms, place: Place<Key>) -> Self {
+    pub(super) fn new(terms: WaitPolicy, place: Ticket<BotKey>) -> Self {
         Self::Waiting(Box::pin(terms.wait(place)))
     }
 
-    pub(super) fn poll_come(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), NoTurn>> {
+    pub(super) fn poll_come(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TurnError>> {
         if let Self::Waiting(waiting) = self {
             *self = Self::Come(ready!(waiting.as_mut().poll(cx))?);
         }

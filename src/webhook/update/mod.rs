@@ -68,14 +68,14 @@ use tower_service::Service;
 pub use self::raw_update::RawUpdate;
 use super::Rejection;
 use crate::{
-    body::collect::{Limits, ReadBody, ReadError},
+    body::collect::{CollectError, CollectLimited, CollectLimits},
     task::polled_after_completion,
 };
 
 /// Reads the request's body as an update. See the [module](self).
 #[derive(Clone, Copy, Debug)]
 pub struct UpdateLayer {
-    limits: Limits,
+    limits: CollectLimits,
 }
 
 impl Default for UpdateLayer {
@@ -88,7 +88,7 @@ impl UpdateLayer {
     /// At most 1 MiB (Telegram's own limit is half of that) within 10 seconds.
     pub fn new() -> Self {
         Self {
-            limits: Limits {
+            limits: CollectLimits {
                 max_bytes: 1 << 20,
                 read_timeout: Some(std::time::Duration::from_secs(10)),
             },
@@ -133,7 +133,7 @@ impl UpdateLayer {
     #[cfg(feature = "axum")]
     pub(crate) async fn read<B: Body>(self, request: Request<B>) -> Result<RawUpdate, Rejection> {
         self.check(&request)?;
-        let body = std::pin::pin!(ReadBody::new(request.into_body(), self.limits));
+        let body = std::pin::pin!(CollectLimited::new(request.into_body(), self.limits));
         RawUpdate::from_bytes(body.await?).map_err(Rejection::Malformed)
     }
 }
@@ -236,7 +236,7 @@ where
         let inner = mem::replace(&mut self.inner, clone);
         ResponseFuture {
             state: State::Reading {
-                body: ReadBody::new(body, self.layer.limits),
+                body: CollectLimited::new(body, self.layer.limits),
                 next: Some((head, inner)),
             },
         }
@@ -262,7 +262,7 @@ pin_project! {
     enum State<S, F, B> {
         Reading {
             #[pin]
-            body: ReadBody<B>,
+            body: CollectLimited<B>,
             next: Option<(request::Parts, S)>,
         },
         Handling { #[pin] future: F },
@@ -308,12 +308,12 @@ where
     }
 }
 
-impl<E> From<ReadError<E>> for Rejection {
-    fn from(error: ReadError<E>) -> Self {
+impl<E> From<CollectError<E>> for Rejection {
+    fn from(error: CollectError<E>) -> Self {
         match error {
-            ReadError::TooLarge { limit } => Self::TooLarge { limit },
-            ReadError::Timeout => Self::Timeout,
-            ReadError::Body(_) => Self::Interrupted,
+            CollectError::TooLarge { limit } => Self::TooLarge { limit },
+            CollectError::Timeout => Self::Timeout,
+            CollectError::Body(_) => Self::Interrupted,
         }
     }
 }

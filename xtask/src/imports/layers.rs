@@ -30,6 +30,9 @@ pub(super) const GENERATED: &[&str] = &[
     "crates/tower-telegram-types/src/types",
 ];
 
+/// Files of these folders that take nothing from the rest of their folder, and so stand below it.
+pub(super) const APART: &[&str] = &["crates/tower-telegram-types/src/types/update_type.rs"];
+
 /// Whether a file imports what it only passes on by `pub use`. So a `mod.rs` that shows what a child
 /// defines has nothing that the child needs: that is in a file of its own.
 pub(super) const RE_EXPORTS_COUNT: bool = true;

@@ -23,6 +23,9 @@ use self::{
 
 /// Whether the file belongs to a folder that the generator writes.
 pub(crate) fn generated(file: &str) -> Option<&'static str> {
+    if layers::APART.contains(&file) {
+        return None;
+    }
     let folders = layers::GENERATED.iter().copied();
     folders.into_iter().find(|folder| {
         let rest = file.strip_prefix(folder);
@@ -89,9 +92,12 @@ impl Imports {
             let used = &names.used;
             names.passed_on.retain(|name| !used.contains(name));
         }
-        if !layers::RE_EXPORTS_COUNT {
-            imports.names.retain(|_, names| !names.used.is_empty());
-        }
+        // A generated folder shows what is written by hand beside it, and needs none of that.
+        let counts = |from: &str| layers::RE_EXPORTS_COUNT && !layers::GENERATED.contains(&from);
+        let is_import = |from: &str, names: &Names| !names.used.is_empty() || counts(from);
+        imports
+            .names
+            .retain(|(from, _), names| is_import(from, names));
         imports
     }
 

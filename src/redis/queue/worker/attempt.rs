@@ -34,7 +34,7 @@ const LONGEST_FAILURE: usize = 1000;
 
 /// An entry, and the claim by which it is ours.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct EntryClaim {
     pub(super) partition: u16,
     pub(super) fence: u64,
     pub(super) lane: Arc<str>,
@@ -53,7 +53,7 @@ pub(super) enum Disposition {
 }
 
 /// What all attempts share.
-pub(super) struct Shared<S> {
+pub(super) struct AttemptContext<S> {
     pub(super) worker: WorkerSettings,
     pub(super) service: S,
 }
@@ -65,14 +65,14 @@ struct Begun {
     update: Result<RawUpdate, Failure>,
 }
 
-impl<S> Shared<S>
+impl<S> AttemptContext<S>
 where
     S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
     S: Clone + Send + Sync + 'static,
     S::Error: Into<BoxError>,
     S::Future: Send,
 {
-    pub(super) async fn attempt(self: Arc<Self>, place: Place) -> Disposition {
+    pub(super) async fn attempt(self: Arc<Self>, place: EntryClaim) -> Disposition {
         let begun = match self.begin(&place).await {
             Ok(Ok(begun)) => begun,
             Ok(Err(outcome)) => return outcome,
@@ -119,7 +119,7 @@ where
     }
 
     /// Counts the attempt before it is made, so that an update that kills its worker is given up too.
-    async fn begin(&self, place: &Place) -> Result<Result<Begun, Disposition>, QueueError> {
+    async fn begin(&self, place: &EntryClaim) -> Result<Result<Begun, Disposition>, QueueError> {
         let queue = &self.worker.queue;
         let keys = [QueueKey::Stream(place.partition), QueueKey::Attempts];
         let call = queue.call("begin", keys).arg(place.partition);
@@ -157,7 +157,7 @@ where
         }
     }
 
-    async fn finish(&self, place: &Place) -> Disposition {
+    async fn finish(&self, place: &EntryClaim) -> Disposition {
         self.settle(async || {
             let queue = &self.worker.queue;
             let keys = [QueueKey::Stream(place.partition), QueueKey::Attempts];
@@ -167,7 +167,7 @@ where
         .await
     }
 
-    async fn bury(&self, place: &Place, attempts: u32, failure: &Failure) -> Disposition {
+    async fn bury(&self, place: &EntryClaim, attempts: u32, failure: &Failure) -> Disposition {
         let failure = words(failure);
         tracing::error!(
             entry = &*place.id,
@@ -192,7 +192,7 @@ where
     }
 
     /// The attempt doesn't count.
-    async fn forget(&self, place: &Place, after: Duration) -> Disposition {
+    async fn forget(&self, place: &EntryClaim, after: Duration) -> Disposition {
         let queue = &self.worker.queue;
         let call = queue
             .call("forget", [QueueKey::Attempts])

@@ -18,7 +18,7 @@ use tower::BoxError;
 use tower_service::Service;
 
 use super::{
-    attempt::{Disposition, Place, Shared, TROUBLE, log},
+    attempt::{AttemptContext, Disposition, EntryClaim, TROUBLE, log},
     partition::Partition,
     settings::WorkerSettings,
 };
@@ -46,12 +46,12 @@ struct Ready {
 }
 
 pub(super) struct Run<S> {
-    shared: Arc<Shared<S>>,
+    shared: Arc<AttemptContext<S>>,
     name: Box<str>,
     partitions: HashMap<u16, Partition>,
     ready: VecDeque<Ready>,
     running: JoinSet<Disposition>,
-    places: HashMap<Id, Place>,
+    places: HashMap<Id, EntryClaim>,
     /// Those that wait for another attempt.
     resting: JoinSet<Ready>,
     next_tick: Instant,
@@ -70,7 +70,7 @@ where
         let now = Instant::now();
         let random = random_u64();
         Self {
-            shared: Arc::new(Shared { worker, service }),
+            shared: Arc::new(AttemptContext { worker, service }),
             name: format!("{}-{random:016x}", std::process::id()).into(),
             partitions: HashMap::new(),
             ready: VecDeque::new(),
@@ -149,7 +149,7 @@ where
             let Some(id) = partition.first(&lane).map(Box::from) else {
                 continue;
             };
-            let place = Place {
+            let place = EntryClaim {
                 partition: number,
                 fence,
                 lane,

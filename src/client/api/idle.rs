@@ -8,7 +8,7 @@ use std::{
 /// Ready once nothing has moved for a time, between once and twice its limit: only what moved since
 /// the timer was set is compared, so that a busy connection doesn't touch the timer.
 #[derive(Debug, Default)]
-pub(super) struct Stall {
+pub(super) struct IdleTimeout {
     #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
     limit: Option<Duration>,
     #[cfg(feature = "tokio")]
@@ -22,7 +22,7 @@ struct Timer {
     moved: u64,
 }
 
-impl Stall {
+impl IdleTimeout {
     pub(super) fn new(limit: Option<Duration>) -> Self {
         Self {
             limit,
@@ -72,12 +72,12 @@ mod tests {
     async fn only_what_stands_still_runs_out_of_time() {
         let second = Duration::from_secs(1);
         let start = Instant::now();
-        let mut stall = Stall::new(Some(10 * second));
+        let mut idle = IdleTimeout::new(Some(10 * second));
         let mut moved = 0;
         poll_fn(|cx| {
             // It moves for the first 25 seconds, each time that anyone looks.
             moved += u64::from(start.elapsed() < 25 * second);
-            stall.poll_stalled(moved, cx)
+            idle.poll_stalled(moved, cx)
         })
         .await;
         assert_eq!(start.elapsed().as_secs(), 30);
