@@ -45,7 +45,7 @@ struct World {
 fn key(at: usize) -> DeliveryKey {
     let update_id = i64::try_from(at).expect("a few");
     let bot = BotId(0);
-    DeliveryKey { bot, update_id }
+    DeliveryKey::new(Some(bot), update_id)
 }
 
 fn reply() -> Reply {

@@ -14,7 +14,7 @@ use crate::{
 pub(super) fn read_envelope(status: StatusCode, body: &Bytes) -> Result<Bytes, Error> {
     let text = json::utf8(body).map_err(|_| Error::http(status))?;
     let mut r = Reader::new(text);
-    let Ok(answer) = Envelope::read(&mut r) else {
+    let Ok(answer) = ResponseEnvelope::read(&mut r) else {
         return Err(Error::http(status));
     };
     match (answer.ok, answer.result) {
@@ -25,7 +25,7 @@ pub(super) fn read_envelope(status: StatusCode, body: &Bytes) -> Result<Bytes, E
 }
 
 #[derive(Default)]
-struct Envelope<'a> {
+struct ResponseEnvelope<'a> {
     ok: Option<bool>,
     result: Option<&'a str>,
     error_code: Option<i64>,
@@ -34,7 +34,7 @@ struct Envelope<'a> {
     migrate_to_chat_id: Option<i64>,
 }
 
-impl<'a> Envelope<'a> {
+impl<'a> ResponseEnvelope<'a> {
     fn read(r: &mut Reader<'a>) -> Read<Self> {
         let mut answer = Self::default();
         let mut more = r.open_object()?;

@@ -21,11 +21,11 @@ const SWEEP: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct LocalStore {
     limits: RateLimits,
-    log: Mutex<CallLog>,
+    log: Mutex<SentCalls>,
 }
 
 #[derive(Debug)]
-struct CallLog {
+struct SentCalls {
     overall: ScopeLog,
     chats: HashMap<ChatScope, ScopeLog>,
     /// When the still ones were last given back.
@@ -41,7 +41,7 @@ struct ScopeLog {
 
 impl LocalStore {
     pub(super) fn new(limits: RateLimits) -> Self {
-        let log = CallLog {
+        let log = SentCalls {
             overall: ScopeLog::new(&limits, None),
             chats: HashMap::new(),
             swept: None,
@@ -52,7 +52,7 @@ impl LocalStore {
         }
     }
 
-    fn log(&self) -> MutexGuard<'_, CallLog> {
+    fn log(&self) -> MutexGuard<'_, SentCalls> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -82,7 +82,7 @@ impl Store for LocalStore {
     }
 }
 
-impl CallLog {
+impl SentCalls {
     fn opens(&self, scope: Option<&ChatScope>, now: Instant) -> Option<Instant> {
         match scope {
             None => self.overall.opens(now),

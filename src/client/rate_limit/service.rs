@@ -56,7 +56,7 @@ where
 
     fn call(&mut self, call: ApiRequest) -> ResponseFuture {
         let inner = self.inner.clone();
-        let future: CallFuture = if counts(call.method()) {
+        let future: LimitedCall = if counts(call.method()) {
             let limiter = self.limiter.clone();
             Box::pin(async move { limiter.call(inner, call).await })
         } else {
@@ -66,11 +66,11 @@ where
     }
 }
 
-type CallFuture = Pin<Box<dyn Future<Output = Result<ApiResponse, Error>> + Send>>;
+type LimitedCall = Pin<Box<dyn Future<Output = Result<ApiResponse, Error>> + Send>>;
 
 /// The response future of [`RateLimit`].
 pub struct ResponseFuture {
-    future: CallFuture,
+    future: LimitedCall,
 }
 
 impl fmt::Debug for ResponseFuture {

@@ -14,7 +14,7 @@ use http::Response;
 use tokio::{runtime::Handle, sync::oneshot};
 
 use super::{
-    in_flight::Answer,
+    in_flight::BoxedResponse,
     running_update::{DeliveryState, RunningUpdate, has_reply, reject},
     store::DeliveryKey,
 };
@@ -39,8 +39,8 @@ enum State<E> {
     /// The first request, with the handler.
     First(RunningUpdate),
     /// One that came while the handler ran.
-    Joined(oneshot::Receiver<Answer>),
-    Rejected(Answer),
+    Joined(oneshot::Receiver<BoxedResponse>),
+    Rejected(BoxedResponse),
     /// An update from a queue, which isn't this layer's to look after.
     Bypassed(Bypassed<E>),
     Done,
@@ -65,7 +65,7 @@ impl<E> ResponseFuture<E> {
     }
 
     pub(super) fn joined(
-        answer: oneshot::Receiver<Answer>,
+        answer: oneshot::Receiver<BoxedResponse>,
         key: DeliveryKey,
         delivery: &Arc<DeliveryState>,
     ) -> Self {
@@ -91,7 +91,7 @@ impl<E> ResponseFuture<E> {
 }
 
 /// A store that panics must not take the connection with it. The handler's own panics don't come here.
-fn poll_caught(update: &mut RunningUpdate, cx: &mut Context<'_>) -> Poll<Option<Answer>> {
+fn poll_caught(update: &mut RunningUpdate, cx: &mut Context<'_>) -> Poll<Option<BoxedResponse>> {
     let polled = AssertUnwindSafe(|| update.as_mut().poll(cx));
     panic::catch_unwind(polled).unwrap_or(Poll::Ready(None))
 }
@@ -134,7 +134,7 @@ impl<E> Drop for ResponseFuture<E> {
 
 impl<E> ResponseFuture<E> {
     /// A request that joined may be dropped at the very moment at which its response is given to it.
-    fn take_back(&self, mut answer: oneshot::Receiver<Answer>) {
+    fn take_back(&self, mut answer: oneshot::Receiver<BoxedResponse>) {
         answer.close();
         if let Ok(answer) = answer.try_recv()
             && has_reply(&answer)

@@ -26,8 +26,8 @@ use crate::{
 };
 
 /// Boxed, as it passes many hands.
-pub(super) type Answer = Box<Response<ReplyBody>>;
-pub(super) type Waiter = oneshot::Sender<Answer>;
+pub(super) type BoxedResponse = Box<Response<ReplyBody>>;
+pub(super) type Waiter = oneshot::Sender<BoxedResponse>;
 
 #[derive(Debug)]
 pub(super) struct InFlight {
@@ -56,16 +56,16 @@ pub(super) enum Completion {
     /// It was given to one waiter.
     Given {
         /// What is left for who asked first, if they still wait.
-        first: Option<Answer>,
+        first: Option<BoxedResponse>,
     },
     /// Nobody waits. The entry goes on: there may be something to do before another asks.
-    Unwanted(Answer),
+    Unwanted(BoxedResponse),
 }
 
 /// What an waiter finds.
 pub(super) enum Joined {
     /// The update is being handled, and its response will come.
-    Running(oneshot::Receiver<Answer>),
+    Running(oneshot::Receiver<BoxedResponse>),
     /// It is the waiter's to handle.
     First,
     /// There are too many.
@@ -143,8 +143,8 @@ impl InFlight {
     pub(super) fn complete(
         &self,
         key: DeliveryKey,
-        mut answer: Answer,
-        rest: impl Fn() -> Answer,
+        mut answer: BoxedResponse,
+        rest: impl Fn() -> BoxedResponse,
     ) -> Completion {
         let mut running = self.running();
         let Some(entry) = running.get_mut(&key) else {
@@ -301,7 +301,7 @@ where
 }
 
 impl Entry {
-    fn join(&mut self) -> oneshot::Receiver<Answer> {
+    fn join(&mut self) -> oneshot::Receiver<BoxedResponse> {
         let (waiter, answer) = oneshot::channel();
         // Whoever hung up needs no place.
         self.joined.retain(|waiter| !waiter.is_closed());
@@ -326,17 +326,17 @@ mod tests {
         update_id: 1,
     };
 
-    fn answer(status: StatusCode) -> Answer {
-        let mut answer = Answer::default();
+    fn answer(status: StatusCode) -> BoxedResponse {
+        let mut answer = BoxedResponse::default();
         *answer.status_mut() = status;
         answer
     }
 
     fn complete(in_flight: &InFlight) -> Completion {
-        in_flight.complete(KEY, answer(StatusCode::ACCEPTED), Answer::default)
+        in_flight.complete(KEY, answer(StatusCode::ACCEPTED), BoxedResponse::default)
     }
 
-    fn join(in_flight: &InFlight) -> oneshot::Receiver<Answer> {
+    fn join(in_flight: &InFlight) -> oneshot::Receiver<BoxedResponse> {
         match in_flight.join_or_start(KEY) {
             Joined::Running(answer) => answer,
             _ => panic!("it runs"),

@@ -12,7 +12,7 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::in_flight::Answer;
+use super::in_flight::BoxedResponse;
 use crate::task::polled_after_completion;
 use crate::webhook::{
     Failure, RawUpdate, ReplyBody,
@@ -20,7 +20,7 @@ use crate::webhook::{
 };
 
 /// A call of any service, boxed: it is large, and passes through several hands.
-pub(super) type BoxedCall = Pin<Box<dyn Future<Output = Answer> + Send>>;
+pub(super) type BoxedCall = Pin<Box<dyn Future<Output = BoxedResponse> + Send>>;
 
 pin_project! {
     /// A call of the handler that starts when it is first polled, because it isn't known before whether
@@ -46,9 +46,9 @@ where
     S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    type Output = Answer;
+    type Output = BoxedResponse;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<BoxedResponse> {
         let polled = AssertUnwindSafe(|| self.poll_service(cx));
         panic::catch_unwind(polled)
             .unwrap_or_else(|panic| Poll::Ready(Box::new(failed_response(Failure::panic(&*panic)))))
@@ -61,7 +61,7 @@ where
     S::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     /// The service may panic before it returns its future.
-    fn poll_service(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+    fn poll_service(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<BoxedResponse> {
         if let Self::NotStarted { .. } = *self {
             let not_started = self.as_mut().project_replace(Self::Done);
             if let LazyCallOwned::NotStarted {

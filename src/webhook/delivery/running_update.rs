@@ -7,7 +7,7 @@ use http::{Extensions, HeaderValue, StatusCode, header};
 use super::{
     backend::StoreBackend,
     dead_letter::{DeadLetter, DeadLetterHook},
-    in_flight::{Answer, Completion, InFlight},
+    in_flight::{BoxedResponse, Completion, InFlight},
     lazy_call::BoxedCall,
     store::{Claim, ClaimToken, DeliveryKey, StoreError},
 };
@@ -70,7 +70,7 @@ impl Drop for InFlightGuard {
 
 /// Handles one update to completion. Resolves to the response for the first request, or `None` if that
 /// request was dropped or shutdown cancelled the handler. Boxed, so that it can be moved to its own task.
-pub(super) type RunningUpdate = Pin<Box<dyn Future<Output = Option<Answer>> + Send>>;
+pub(super) type RunningUpdate = Pin<Box<dyn Future<Output = Option<BoxedResponse>> + Send>>;
 
 /// What error handling needs to know about the update. The full update is cloned only when a dead-letter
 /// hook is set.
@@ -149,7 +149,7 @@ impl DeliveryState {
         key: DeliveryKey,
         claim: Result<Claim, StoreError>,
         summary: &UpdateSummary,
-    ) -> Answer {
+    ) -> BoxedResponse {
         match claim {
             Ok(Claim::Done { reply: Some(reply) }) => respond(key, reply).await,
             Ok(Claim::Done { reply: None } | Claim::Acquired(_)) => empty(),
@@ -163,7 +163,12 @@ impl DeliveryState {
     }
 
     /// Renews the claim while the handler runs.
-    async fn renewing(&self, token: &ClaimToken, every: Duration, mut call: BoxedCall) -> Answer {
+    async fn renewing(
+        &self,
+        token: &ClaimToken,
+        every: Duration,
+        mut call: BoxedCall,
+    ) -> BoxedResponse {
         let update_id = token.key.update_id;
         let mut ticks = tokio::time::interval(every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -195,7 +200,7 @@ impl DeliveryState {
 
     /// A reply that nobody waits for is kept by the same step that records the update as done. One with
     /// files may be more than the store can keep, and somebody may still come for it.
-    fn reply_to_keep(&self, key: DeliveryKey, answer: &Answer) -> Option<Box<Reply>> {
+    fn reply_to_keep(&self, key: DeliveryKey, answer: &BoxedResponse) -> Option<Box<Reply>> {
         let can_be_kept = has_reply(answer) && answer.body().reply().uploads().is_empty();
         let is_kept = can_be_kept && !self.in_flight.is_awaited(key);
         is_kept.then(|| Box::new(answer.body().reply().clone()))
@@ -206,8 +211,8 @@ impl DeliveryState {
         &self,
         token: ClaimToken,
         finished: Result<bool, StoreError>,
-        answer: Answer,
-    ) -> Answer {
+        answer: BoxedResponse,
+    ) -> BoxedResponse {
         let update_id = token.key.update_id;
         if let Err(error) = finished {
             let error = ErrorChain(&error);
@@ -240,8 +245,8 @@ impl DeliveryState {
         token: ClaimToken,
         summary: &UpdateSummary,
         outcome: Outcome,
-        mut answer: Answer,
-    ) -> Answer {
+        mut answer: BoxedResponse,
+    ) -> BoxedResponse {
         match outcome {
             Outcome::Failed { failure, .. } if token.attempt < self.max_attempts => {
                 log_failure(token.key.update_id, token.attempt, &failure);
@@ -282,7 +287,12 @@ impl DeliveryState {
 
     /// Abandons the update: it mustn't hold up its chat for a day, so it ends in a 200, unless the
     /// dead-letter hook couldn't take it.
-    async fn bury(&self, token: &ClaimToken, summary: &UpdateSummary, failure: Failure) -> Answer {
+    async fn bury(
+        &self,
+        token: &ClaimToken,
+        summary: &UpdateSummary,
+        failure: Failure,
+    ) -> BoxedResponse {
         let update_type = summary.update_type;
         let attempts = token.attempt.min(self.max_attempts);
         log_abandoned(token.key.update_id, attempts, &failure);
@@ -295,7 +305,7 @@ impl DeliveryState {
             if let Err(failure) = hook.call(letter).await {
                 log_failure(token.key.update_id, token.attempt, &failure);
                 self.fail(token).await;
-                let mut answer: Answer = Box::new(failed_response(failure));
+                let mut answer: BoxedResponse = Box::new(failed_response(failure));
                 set_retry_after(&mut answer, retry_after(update_type, 5));
                 return answer;
             }
@@ -312,9 +322,9 @@ impl DeliveryState {
     async fn complete_and_share(
         &self,
         key: DeliveryKey,
-        mut answer: Answer,
+        mut answer: BoxedResponse,
         mut is_kept: bool,
-    ) -> Option<Answer> {
+    ) -> Option<BoxedResponse> {
         let status = answer.status();
         let extensions = answer.extensions().clone();
         let retry = answer.headers().get(header::RETRY_AFTER).cloned();
@@ -337,7 +347,7 @@ impl DeliveryState {
         }
     }
 
-    async fn take_reply(&self, key: DeliveryKey) -> Answer {
+    async fn take_reply(&self, key: DeliveryKey) -> BoxedResponse {
         match self.store.take_reply(key).await {
             Ok(Some(reply)) => respond(key, reply).await,
             Ok(None) => empty(),
@@ -366,14 +376,14 @@ impl DeliveryState {
     }
 
     /// Keeps the response of a request that was dropped without taking it.
-    pub(super) async fn take_back(&self, key: DeliveryKey, answer: Answer) {
+    pub(super) async fn take_back(&self, key: DeliveryKey, answer: BoxedResponse) {
         if has_reply(&answer) {
             self.keep(key, answer.body().reply()).await;
         }
     }
 }
 
-pub(super) fn has_reply(answer: &Answer) -> bool {
+pub(super) fn has_reply(answer: &BoxedResponse) -> bool {
     answer.status().is_success() && answer.body().reply().method().is_some()
 }
 
@@ -382,7 +392,7 @@ fn without_reply(
     status: StatusCode,
     extensions: &Extensions,
     retry: Option<&HeaderValue>,
-) -> Answer {
+) -> BoxedResponse {
     let mut answer = empty();
     *answer.status_mut() = status;
     *answer.extensions_mut() = extensions.clone();
@@ -394,7 +404,7 @@ fn without_reply(
     answer
 }
 
-async fn respond(key: DeliveryKey, reply: Reply) -> Answer {
+async fn respond(key: DeliveryKey, reply: Reply) -> BoxedResponse {
     match ReplyBody::open_and_respond(reply).await {
         Ok(answer) => Box::new(answer),
         Err(error) => {
@@ -406,17 +416,17 @@ async fn respond(key: DeliveryKey, reply: Reply) -> Answer {
     }
 }
 
-fn empty() -> Answer {
+fn empty() -> BoxedResponse {
     Box::new(empty_response())
 }
 
-pub(super) fn reject(why: Rejection, retry_after: Duration) -> Answer {
+pub(super) fn reject(why: Rejection, retry_after: Duration) -> BoxedResponse {
     let mut answer = Box::new(why.into_response());
     set_retry_after(&mut answer, retry_after);
     answer
 }
 
-fn store_failed(key: DeliveryKey, error: &StoreError, update_type: UpdateType) -> Answer {
+fn store_failed(key: DeliveryKey, error: &StoreError, update_type: UpdateType) -> BoxedResponse {
     let error = ErrorChain(error);
     tracing::error!(
         %error,

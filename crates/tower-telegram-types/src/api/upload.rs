@@ -30,11 +30,11 @@ pub struct Upload {
     /// Tells the uploads of one request apart; the same upload used twice in it is sent once.
     number: u64,
     file_name: Str,
-    source: Arc<Source>,
+    source: Arc<ContentSource>,
     progress: Option<ProgressHook>,
 }
 
-enum Source {
+enum ContentSource {
     Bytes(Bytes),
     #[cfg(feature = "tokio")]
     Path(PathBuf),
@@ -47,7 +47,7 @@ enum Source {
 }
 
 impl Upload {
-    fn new(file_name: Str, source: Source) -> Self {
+    fn new(file_name: Str, source: ContentSource) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -58,20 +58,20 @@ impl Upload {
     }
 
     pub(crate) fn from_bytes(file_name: Str, content: Bytes) -> Self {
-        Self::new(file_name, Source::Bytes(content))
+        Self::new(file_name, ContentSource::Bytes(content))
     }
 
     #[cfg(feature = "tokio")]
     pub(crate) fn from_path(path: PathBuf) -> Self {
         let name = path.file_name().map(|name| name.to_string_lossy());
         let name = name.map_or_else(Str::default, |name| (&*name).into());
-        Self::new(name, Source::Path(path))
+        Self::new(name, ContentSource::Path(path))
     }
 
     #[cfg(feature = "tokio")]
     pub(crate) fn from_reader(file_name: Str, reader: UploadReader, length: Option<u64>) -> Self {
         let reader = Mutex::new(Some(reader));
-        Self::new(file_name, Source::Reader { reader, length })
+        Self::new(file_name, ContentSource::Reader { reader, length })
     }
 
     pub(crate) fn set_progress(&mut self, hook: ProgressHook) {
@@ -99,7 +99,7 @@ impl Upload {
     /// The content, if it is in memory.
     pub fn bytes(&self) -> Option<&Bytes> {
         match &*self.source {
-            Source::Bytes(bytes) => Some(bytes),
+            ContentSource::Bytes(bytes) => Some(bytes),
             #[cfg(feature = "tokio")]
             _ => None,
         }
@@ -109,7 +109,7 @@ impl Upload {
     pub fn is_replayable(&self) -> bool {
         match &*self.source {
             #[cfg(feature = "tokio")]
-            Source::Reader { reader, .. } => reader
+            ContentSource::Reader { reader, .. } => reader
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .is_some(),
@@ -120,11 +120,11 @@ impl Upload {
     /// Where the content comes from.
     pub fn source(&self) -> UploadSource<'_> {
         match &*self.source {
-            Source::Bytes(bytes) => UploadSource::Bytes(bytes),
+            ContentSource::Bytes(bytes) => UploadSource::Bytes(bytes),
             #[cfg(feature = "tokio")]
-            Source::Path(path) => UploadSource::Path(path),
+            ContentSource::Path(path) => UploadSource::Path(path),
             #[cfg(feature = "tokio")]
-            Source::Reader { length, .. } => UploadSource::Reader { length: *length },
+            ContentSource::Reader { length, .. } => UploadSource::Reader { length: *length },
         }
     }
 
@@ -136,12 +136,12 @@ impl Upload {
     #[cfg(feature = "tokio")]
     pub fn take_reader(&self) -> Result<UploadReader, UploadError> {
         let reader = match &*self.source {
-            Source::Reader { reader, .. } => {
+            ContentSource::Reader { reader, .. } => {
                 reader.lock().unwrap_or_else(PoisonError::into_inner).take()
             }
             _ => None,
         };
-        reader.ok_or(UploadError(Reason::AlreadyRead))
+        reader.ok_or(UploadError(UploadErrorKind::AlreadyRead))
     }
 
     /// Whether somebody wants to know of the upload's progress.
@@ -179,9 +179,9 @@ pub enum UploadSource<'a> {
 impl PartialEq for Upload {
     fn eq(&self, other: &Self) -> bool {
         let same_source = match (&*self.source, &*other.source) {
-            (Source::Bytes(a), Source::Bytes(b)) => a == b,
+            (ContentSource::Bytes(a), ContentSource::Bytes(b)) => a == b,
             #[cfg(feature = "tokio")]
-            (Source::Path(a), Source::Path(b)) => a == b,
+            (ContentSource::Path(a), ContentSource::Path(b)) => a == b,
             #[cfg(feature = "tokio")]
             _ => self.is_same(other),
         };
@@ -200,11 +200,11 @@ impl fmt::Debug for Upload {
         let mut out = f.debug_struct("Upload");
         out.field("file_name", &self.file_name);
         match &*self.source {
-            Source::Bytes(bytes) => out.field("length", &bytes.len()),
+            ContentSource::Bytes(bytes) => out.field("length", &bytes.len()),
             #[cfg(feature = "tokio")]
-            Source::Path(path) => out.field("path", path),
+            ContentSource::Path(path) => out.field("path", path),
             #[cfg(feature = "tokio")]
-            Source::Reader { length, .. } => out.field("length", length),
+            ContentSource::Reader { length, .. } => out.field("length", length),
         };
         out.finish_non_exhaustive()
     }
@@ -236,10 +236,10 @@ impl ProgressHook {
 
 /// Why a file couldn't be uploaded.
 #[derive(Debug)]
-pub struct UploadError(Reason);
+pub struct UploadError(UploadErrorKind);
 
 #[derive(Debug)]
-enum Reason {
+enum UploadErrorKind {
     /// The reason itself is on its way elsewhere.
     Stopped,
     #[cfg(feature = "tokio")]
@@ -255,26 +255,26 @@ enum Reason {
 impl UploadError {
     /// The body ended because of another error, which is reported elsewhere.
     pub fn stopped() -> Self {
-        Self(Reason::Stopped)
+        Self(UploadErrorKind::Stopped)
     }
 
     /// The path leads to a directory, a pipe or the like.
     #[cfg(feature = "tokio")]
     pub fn not_a_file() -> Self {
-        Self(Reason::NotAFile)
+        Self(UploadErrorKind::NotAFile)
     }
 
     /// The content ended `missing` bytes before its declared length.
     #[cfg(feature = "tokio")]
     pub fn too_short(missing: u64) -> Self {
-        Self(Reason::TooShort { missing })
+        Self(UploadErrorKind::TooShort { missing })
     }
 }
 
 #[cfg(feature = "tokio")]
 impl From<std::io::Error> for UploadError {
     fn from(error: std::io::Error) -> Self {
-        Self(Reason::Io(error))
+        Self(UploadErrorKind::Io(error))
     }
 }
 
@@ -282,7 +282,7 @@ impl From<std::io::Error> for UploadError {
 impl PartialEq for UploadError {
     fn eq(&self, other: &Self) -> bool {
         #[cfg(feature = "tokio")]
-        if let (Reason::Io(a), Reason::Io(b)) = (&self.0, &other.0) {
+        if let (UploadErrorKind::Io(a), UploadErrorKind::Io(b)) = (&self.0, &other.0) {
             return a.kind() == b.kind();
         }
         std::mem::discriminant(&self.0) == std::mem::discriminant(&other.0)
@@ -294,17 +294,19 @@ impl Eq for UploadError {}
 impl fmt::Display for UploadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Reason::Stopped => f.write_str("the upload was given up"),
+            UploadErrorKind::Stopped => f.write_str("the upload was given up"),
             #[cfg(feature = "tokio")]
-            Reason::Io(_) => f.write_str("the file can't be read"),
+            UploadErrorKind::Io(_) => f.write_str("the file can't be read"),
             #[cfg(feature = "tokio")]
-            Reason::NotAFile => f.write_str("the path leads to something else than a file"),
+            UploadErrorKind::NotAFile => {
+                f.write_str("the path leads to something else than a file")
+            }
             #[cfg(feature = "tokio")]
-            Reason::AlreadyRead => {
+            UploadErrorKind::AlreadyRead => {
                 f.write_str("the reader was read by an earlier attempt, and can't be read again")
             }
             #[cfg(feature = "tokio")]
-            Reason::TooShort { missing } => {
+            UploadErrorKind::TooShort { missing } => {
                 write!(f, "the file ended {missing} bytes before its length")
             }
         }
@@ -315,7 +317,7 @@ impl error::Error for UploadError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match &self.0 {
             #[cfg(feature = "tokio")]
-            Reason::Io(error) => Some(error),
+            UploadErrorKind::Io(error) => Some(error),
             _ => None,
         }
     }

@@ -31,12 +31,12 @@ pub(crate) fn read_or<T>(
 
 /// The keys that an object must have for a reading, and the reading.
 #[cfg(feature = "serde-all")]
-pub(crate) type Attempt<T> = (&'static [&'static str], fn(&mut Reader<'_>) -> Result<T>);
+pub(crate) type Candidate<T> = (&'static [&'static str], fn(&mut Reader<'_>) -> Result<T>);
 
 /// The first reading that the object fits, where no tag tells which it is. The keys are looked at as
 /// well, since a list that is missing reads as an empty one.
 #[cfg(feature = "serde-all")]
-pub(crate) fn first_that_fits<T>(r: &mut Reader<'_>, attempts: &[Attempt<T>]) -> Result<T> {
+pub(crate) fn first_that_fits<T>(r: &mut Reader<'_>, attempts: &[Candidate<T>]) -> Result<T> {
     let start = r.mark();
     for (keys, read) in attempts {
         let fits = has_members(r, keys)?;
