@@ -62,7 +62,7 @@ fn read(
 ) -> Result<(), BoxError> {
     let bodies = bodies.iter().cycle().take(rounds as usize);
     bodies
-        .map(|body| black_box(body))
+        .map(black_box)
         .try_for_each(|body| read(body))
 }
 

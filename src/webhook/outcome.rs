@@ -175,7 +175,7 @@ fn unsent(error: &ReplyError) -> Failure {
 
 /// Whether tower's `LoadShed` had no room.
 fn is_overloaded(error: &(dyn Error + 'static)) -> bool {
-    causes(error).any(|cause| cause.is::<tower::load_shed::error::Overloaded>())
+    causes(error).any(<dyn Error>::is::<tower::load_shed::error::Overloaded>)
 }
 
 /// An attempt failed, and there will be another.

@@ -212,9 +212,9 @@ where
 const HEARD: [&str; 9] = [
     "hyper_util",
     "401 Unauthorized",
-    "no answer of the bot api: 502",
-    "the call got no answer in time",
-    "the answer broke off: 200",
+    "unexpected response (not from the bot api): 502",
+    "no response in time",
+    "the response broke off: 200",
     "the connection failed",
     "os error",
     "a file to upload can't be read",
