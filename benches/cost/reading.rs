@@ -61,9 +61,7 @@ fn read(
     read: fn(&[u8]) -> Result<(), BoxError>,
 ) -> Result<(), BoxError> {
     let bodies = bodies.iter().cycle().take(rounds as usize);
-    bodies
-        .map(black_box)
-        .try_for_each(|body| read(body))
+    bodies.map(black_box).try_for_each(|body| read(body))
 }
 
 fn one(name: &str) -> Result<Vec<Vec<u8>>, BoxError> {

@@ -96,7 +96,7 @@ impl Webhook {
             secret,
             update: UpdateLayer::new(),
             allowed: AllowedUpdatesLayer::default(),
-            deliveries: DeliverySettings::default(),
+            deliveries: DeliverySettings::new(),
             parse: ParseLayer::new(),
             reply: ReplyLayer::new().errors_as_responses(),
         }

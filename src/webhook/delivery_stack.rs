@@ -40,17 +40,15 @@ mod with_tokio {
     pub(in crate::webhook) type DeliveryStack<S> =
         Either<EnforceDeadline<Deduplicated<S>>, Deduplicated<S>>;
 
-    impl Default for DeliverySettings {
-        fn default() -> Self {
+    impl DeliverySettings {
+        pub(in crate::webhook) fn new() -> Self {
             Self {
                 deadline: Some(DeadlineLayer::default()),
                 delivery: Some(DeliveryLayer::new()),
                 sequence: None,
             }
         }
-    }
 
-    impl DeliverySettings {
         pub(in crate::webhook) fn without_delivery(&mut self) {
             self.delivery = None;
         }
@@ -96,13 +94,17 @@ mod with_tokio {
 
 #[cfg(not(feature = "tokio"))]
 mod without_tokio {
-    #[derive(Clone, Debug, Default)]
+    #[derive(Clone, Debug)]
     pub(in crate::webhook) struct DeliverySettings;
 
     /// The service as it is.
     pub(in crate::webhook) type DeliveryStack<S> = S;
 
     impl DeliverySettings {
+        pub(in crate::webhook) fn new() -> Self {
+            Self
+        }
+
         // There are none.
         #[allow(clippy::unused_self, clippy::needless_pass_by_ref_mut)]
         pub(in crate::webhook) fn without_delivery(&mut self) {}
