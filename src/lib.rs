@@ -60,6 +60,9 @@
 //! 1.88. A newer one is a minor release.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[macro_use]
+mod macros;
+
 #[cfg(feature = "axum")]
 pub mod axum;
 mod body;

@@ -80,6 +80,10 @@ pub struct FilterUpdates<S> {
     allowed: AllowedUpdates,
 }
 
+impl<S> FilterUpdates<S> {
+    inner_accessors!();
+}
+
 impl<S, R> Service<Request<RawUpdate>> for FilterUpdates<S>
 where
     S: Service<Request<RawUpdate>, Response = Response<R>>,

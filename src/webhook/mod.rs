@@ -52,6 +52,7 @@ pub mod secret_token;
 pub mod sequence;
 mod service_builder;
 pub mod source_ip;
+mod unread_body;
 pub mod update;
 
 #[doc(inline)]
@@ -75,6 +76,7 @@ pub use self::{
     secret_token::{SECRET_TOKEN_HEADER, SecretTokenLayer, SecretTokens},
     service_builder::ServiceBuilderExt,
     source_ip::{InvalidIpNetwork, IpNetwork, PeerAddr, SourceIpLayer},
+    unread_body::UnreadBody,
     update::{RawUpdate, UpdateLayer},
 };
 #[cfg(feature = "tokio")]

@@ -141,6 +141,10 @@ pub struct Parse<S, U> {
     layer: ParseLayer<U>,
 }
 
+impl<S, U> Parse<S, U> {
+    inner_accessors!();
+}
+
 impl<S: Clone, U> Clone for Parse<S, U> {
     fn clone(&self) -> Self {
         Self {

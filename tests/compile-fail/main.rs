@@ -5,3 +5,9 @@
 fn e4_what_telegram_takes_in_no_reply_doesnt_compile() {
     trybuild::TestCases::new().compile_fail("reply/*.rs");
 }
+
+/// A deadline below the deliveries still compiles: no bound can exclude it.
+#[test]
+fn a9_layers_in_the_wrong_order_or_missing_dont_compile() {
+    trybuild::TestCases::new().compile_fail("order/*.rs");
+}

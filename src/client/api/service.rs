@@ -77,6 +77,10 @@ pub struct BotApi<S> {
 }
 
 impl<S> BotApi<S> {
+    inner_accessors!();
+}
+
+impl<S> BotApi<S> {
     /// Calls the API at `base_url`, which is `https://api.telegram.org` or a server of your own.
     ///
     /// # Errors

@@ -4,7 +4,8 @@ use crate::webhook::{BotId, RawUpdate};
 
 /// The line that an update stands in: its bot's and chat's, or else its user's, or else its own. It is
 /// kept in Redis, so that it mustn't change.
-pub(super) fn lane(bot: BotId, update: &RawUpdate) -> String {
+pub(super) fn chat_key(bot: Option<BotId>, update: &RawUpdate) -> String {
+    let bot = number_of(bot);
     // A private chat has its user's number, so the two keys may meet.
     match update.chat_id().or_else(|| update.user_id()) {
         Some(chat) => format!("{bot}:{chat}"),
@@ -12,11 +13,23 @@ pub(super) fn lane(bot: BotId, update: &RawUpdate) -> String {
     }
 }
 
-/// The partition of a lane. FNV-1a: all replicas must agree, whatever version they are.
-pub(super) fn partition(lane: &str, partitions: u16) -> u16 {
-    let hash = lane.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+/// A bot's number as it is kept in Redis: 0 where bots don't share the queue.
+pub(super) fn number_of(bot: Option<BotId>) -> i64 {
+    bot.map_or(0, |bot| bot.0)
+}
+
+/// The bot of such a number.
+pub(super) fn bot_of(number: i64) -> Option<BotId> {
+    (number != 0).then_some(BotId(number))
+}
+
+/// The partition of a chat's key. FNV-1a: all replicas must agree, whatever version they are.
+pub(super) fn partition(chat_key: &str, partitions: u16) -> u16 {
+    let hash = chat_key
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
     // The lowest bits of it are not its best.
     let hash = hash ^ (hash >> 32);
     u16::try_from(hash % u64::from(partitions.max(1))).unwrap_or(0)
@@ -27,7 +40,7 @@ mod tests {
     use super::*;
 
     fn lane_of(json: &'static str) -> String {
-        lane(BotId(5), &RawUpdate::from_bytes(json.into()).unwrap())
+        chat_key(Some(BotId(5)), &RawUpdate::from_bytes(json.into()).unwrap())
     }
 
     #[test]

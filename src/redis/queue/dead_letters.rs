@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    chat_key::{lane, partition},
+    chat_key::{bot_of, chat_key, partition},
     error::QueueError,
     update_queue::{QueueKey, UpdateQueue, text},
 };
@@ -19,8 +19,8 @@ pub struct QueuedDeadLetter {
     /// Its place among the dead letters. What is before the dash is when it was given up, in milliseconds
     /// of Unix time.
     pub id: Box<str>,
-    /// Whose update it is; 0 where bots don't share the queue.
-    pub bot: BotId,
+    /// Whose update it is, where several bots share the queue.
+    pub bot: Option<BotId>,
     /// The update.
     pub update: RawUpdate,
     /// How often it was tried.
@@ -69,7 +69,7 @@ impl UpdateQueue {
     ///
     /// When the queue is full, or Redis can't be asked.
     pub async fn requeue(&self, letter: &QueuedDeadLetter) -> Result<bool, QueueError> {
-        let lane = lane(letter.bot, &letter.update);
+        let lane = chat_key(letter.bot, &letter.update);
         let stream = QueueKey::Stream(partition(&lane, self.partitions));
         let call = self.call("requeue", [QueueKey::Dead, stream]);
         let answer = self
@@ -110,7 +110,7 @@ fn read(letter: &[Bytes]) -> Result<QueuedDeadLetter, QueueError> {
     };
     Ok(QueuedDeadLetter {
         id: text(id)?.into(),
-        bot: BotId(number(bot)?),
+        bot: bot_of(number(bot)?),
         update: RawUpdate::from_bytes(json.clone()).map_err(|_| QueueError::unreadable())?,
         attempts: number(attempts)?,
         failure: text(failure)?.into(),

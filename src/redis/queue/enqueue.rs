@@ -13,7 +13,7 @@ use serde_core::de::IgnoredAny;
 use tower_service::Service;
 
 use super::{
-    chat_key::{lane, partition},
+    chat_key::{chat_key, number_of, partition},
     error::QueueError,
     update_queue::{QueueKey, UpdateQueue},
 };
@@ -39,22 +39,26 @@ pub enum Enqueued {
 }
 
 impl UpdateQueue {
-    /// Puts an update into the queue. `bot` is whose it is where several share the queue, else
-    /// `BotId(0)`.
+    /// Puts an update into the queue. `bot` is whose it is where several share the queue.
     ///
     /// # Errors
     ///
     /// When Redis can't be asked, or the queue was made with another number of partitions. It may be in the
     /// queue nevertheless, as an answer can get lost; and can be put there again.
-    pub async fn enqueue(&self, bot: BotId, update: &RawUpdate) -> Result<Enqueued, QueueError> {
-        let lane = lane(bot, update);
+    pub async fn enqueue(
+        &self,
+        bot: Option<BotId>,
+        update: &RawUpdate,
+    ) -> Result<Enqueued, QueueError> {
+        let lane = chat_key(bot, update);
+        let bot = number_of(bot);
         let stream = QueueKey::Stream(partition(&lane, self.partitions));
         let seen = format!("{bot}:{}", update.update_id());
         let call = self
             .call("enqueue", [stream, QueueKey::Seen(&seen)])
             .arg(self.max_length())
             .arg(millis(LIFE))
-            .arg(bot.0)
+            .arg(bot)
             .arg(lane)
             .arg(&update.bytes()[..]);
         let answer = self.ask(call).await?;
@@ -97,13 +101,17 @@ impl Service<Request<RawUpdate>> for Enqueue {
 
     fn call(&mut self, request: Request<RawUpdate>) -> EnqueueFuture {
         let queue = self.queue.clone();
-        let bot = request.extensions().get().copied().unwrap_or(BotId(0));
+        let bot = request.extensions().get().copied();
         let update = request.into_body();
         EnqueueFuture(Box::pin(async move { answer(&queue, bot, &update).await }))
     }
 }
 
-async fn answer(queue: &UpdateQueue, bot: BotId, update: &RawUpdate) -> Response<ReplyBody> {
+async fn answer(
+    queue: &UpdateQueue,
+    bot: Option<BotId>,
+    update: &RawUpdate,
+) -> Response<ReplyBody> {
     if let Err(error) = update.parse::<IgnoredAny>() {
         return Rejection::Malformed(error).into_response();
     }

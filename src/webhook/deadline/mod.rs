@@ -136,6 +136,10 @@ pub struct EnforceDeadline<S> {
     layer: DeadlineLayer,
 }
 
+impl<S> EnforceDeadline<S> {
+    inner_accessors!();
+}
+
 impl<S> Service<Request<RawUpdate>> for EnforceDeadline<S>
 where
     S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,

@@ -14,7 +14,10 @@
 //!    `Retry-After` inside its [life](https://core.telegram.org/bots/api#setwebhook), so that Telegram sends it again.
 //! 6. After five attempts, unless told otherwise, it goes to the [dead-letter
 //!    hook](DeliveryLayer::dead_letter) and ends in a 200, so that it doesn't hold up its chat for a
-//!    day.
+//!    day. A failure that a repeat can't change does so at once: one that [says
+//!    so](crate::webhook::Failure::permanent), a reply that can never be sent, or an error whose chain
+//!    ends in a refusal of the Bot API, such as 403 from a user who has blocked the bot.
+//!    What a layer below had no room, lock or time for is never counted.
 //! 7. A [store](DeliveryStore) that fails is 503, not a guess.
 //! 8. Too many at once are 503, and so is what comes after [`DeliveryHandle::close`].
 //! 9. An update that a worker took from a queue (feature `redis`) passes: there the queue does all this.

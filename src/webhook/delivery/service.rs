@@ -33,6 +33,8 @@ impl<S> Deduplicate<S> {
             state: Arc::new(state),
         }
     }
+
+    inner_accessors!();
 }
 
 impl<S> Service<Request<RawUpdate>> for Deduplicate<S>

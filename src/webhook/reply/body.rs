@@ -55,7 +55,7 @@ impl ReplyBody {
         }
     }
 
-    /// The whole answer: 200, with the body that the reply takes (conformance E1–E3). Files that have
+    /// The whole answer: 200, with the body that the reply takes. Files that have
     /// to be opened first have no length here.
     pub(crate) fn respond(reply: Reply) -> Result<Response<Self>, ReplyError> {
         let Some(json) = reply.json() else {

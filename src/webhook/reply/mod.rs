@@ -134,6 +134,10 @@ pub struct EncodeReply<S, E = PassErrors> {
     errors: PhantomData<fn() -> E>,
 }
 
+impl<S, E> EncodeReply<S, E> {
+    inner_accessors!();
+}
+
 type Later = Pin<Box<dyn Future<Output = Response<ReplyBody>> + Send>>;
 
 /// An answer: at once, or after files were opened or the client has called.

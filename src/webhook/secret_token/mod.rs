@@ -43,7 +43,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 pub use self::tokens::{SECRET_TOKEN_HEADER, SecretTokens};
-use super::{BotId, ResponseFuture};
+use super::{BotId, ResponseFuture, unread_body::UnreadBody};
 
 /// Turns away requests that don't show the secret. See the [module](self).
 #[derive(Clone, Debug)]
@@ -89,13 +89,12 @@ pub struct RequireSecretToken<S> {
 }
 
 impl<S> RequireSecretToken<S> {
-    pub(super) fn into_inner(self) -> S {
-        self.inner
-    }
+    inner_accessors!();
 }
 
 impl<S, B, R> Service<Request<B>> for RequireSecretToken<S>
 where
+    B: UnreadBody,
     S: Service<Request<B>, Response = Response<R>>,
     R: Default,
 {

@@ -112,9 +112,8 @@ impl SecretTokens {
         self.find(shown.as_bytes())
     }
 
-    /// The work is the same wherever what is shown goes wrong: it is compared in constant time
-    /// (conformance A8). Where there are several secrets, only with those that have the same hash, under
-    /// a key that nobody outside knows: a bot more costs one comparison of two numbers.
+    /// Compares in constant time, so the position of the first wrong byte does not show. With several
+    /// secrets, a keyed hash selects the candidates first; each further bot costs one integer comparison.
     fn find(&self, shown: &[u8]) -> Result<Option<BotId>, Rejection> {
         let entries = self.0.read();
         let is_shown =

@@ -233,6 +233,10 @@ pub struct Sequence<S> {
     layer: SequenceLayer,
 }
 
+impl<S> Sequence<S> {
+    inner_accessors!();
+}
+
 impl<S, R> Service<Request<RawUpdate>> for Sequence<S>
 where
     S: Service<Request<RawUpdate>, Response = Response<R>> + Clone,

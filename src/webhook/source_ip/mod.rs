@@ -102,7 +102,7 @@ use tower_service::Service;
 
 pub use self::network::{InvalidIpNetwork, IpNetwork};
 use self::rules::{Refusal, Rules};
-use super::{Rejection, ResponseFuture};
+use super::{Rejection, ResponseFuture, unread_body::UnreadBody};
 
 /// Who has connected to the server, for a request's extensions. See the
 /// [module](self#the-peers-address).
@@ -224,8 +224,13 @@ pub struct RequireSourceIp<S> {
     layer: SourceIpLayer,
 }
 
+impl<S> RequireSourceIp<S> {
+    inner_accessors!();
+}
+
 impl<S, B, R> Service<Request<B>> for RequireSourceIp<S>
 where
+    B: UnreadBody,
     S: Service<Request<B>, Response = Response<R>>,
     R: Default,
 {

@@ -205,9 +205,7 @@ pub struct ReadUpdate<S> {
 }
 
 impl<S> ReadUpdate<S> {
-    pub(super) fn into_inner(self) -> S {
-        self.inner
-    }
+    inner_accessors!();
 }
 
 impl<S, B, R> Service<Request<B>> for ReadUpdate<S>

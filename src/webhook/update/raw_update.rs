@@ -14,7 +14,7 @@ use crate::{
 ///
 /// Telegram writes the number first and then the one key that names the type, without a space, so
 /// both are read without looking at the rest, whatever its size. If they stand otherwise, the whole
-/// envelope is read, with the same result (conformance B6). That the rest is JSON at all is known only
+/// envelope is read, with the same result. That the rest is JSON at all is known only
 /// once it is [parsed](Self::parse).
 #[derive(Clone, PartialEq, Eq)]
 pub struct RawUpdate {
@@ -33,7 +33,7 @@ impl RawUpdate {
     /// # Errors
     ///
     /// When it isn't an object with an `update_id` from 0 to `i64::MAX` and one key more, each
-    /// once (conformance B5).
+    /// once.
     pub fn from_bytes(bytes: Bytes) -> Result<Self, ParseError> {
         match parse_prefix(&bytes) {
             Some(head) => Ok(Self::new(head, bytes)),

@@ -62,7 +62,7 @@ async fn d6_an_update_that_fails_again_and_again_is_a_dead_letter_and_its_chat_g
         panic!("{letters:?}");
     };
     assert_eq!(letter.update, message(1, 7));
-    assert_eq!((letter.bot.0, letter.attempts), (0, 3));
+    assert_eq!((letter.bot, letter.attempts), (None, 3));
     assert!(letter.failure.contains("it is broken"), "{letter:?}");
     assert_eq!(status(&queue).await.dead_letters, 1);
     let attempts: usize = server.ask(&["HLEN", "{bot:queue}:attempts"]).await;

@@ -98,7 +98,10 @@ async fn bots_that_share_a_queue_have_their_own_updates_chats_and_clients() {
     };
     for id in 1..=3 {
         for bot in [5, 6] {
-            queue.enqueue(BotId(bot), &message(id, 7)).await.unwrap();
+            queue
+                .enqueue(Some(BotId(bot)), &message(id, 7))
+                .await
+                .unwrap();
         }
     }
     assert_eq!(status(&queue).await.updates, 6);

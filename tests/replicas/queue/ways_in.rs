@@ -26,7 +26,7 @@ async fn d1_an_update_is_in_the_queue_when_it_is_acked_and_there_once() {
         assert_eq!(answer.status(), StatusCode::OK);
         assert_eq!(status(&queue).await.updates, 1);
     }
-    let of_another = queue.enqueue(BotId(9), &message(1, 7)).await;
+    let of_another = queue.enqueue(Some(BotId(9)), &message(1, 7)).await;
     assert_eq!(of_another.unwrap(), Enqueued::Added);
     assert_eq!(status(&queue).await.updates, 2);
 }
@@ -152,7 +152,7 @@ async fn another_number_of_partitions_is_an_error() {
     };
     fill(&queue(&server), [message(1, 7)]).await;
     let other = queue(&server).partitions(3);
-    let error = other.enqueue(BotId(0), &message(2, 7)).await.unwrap_err();
+    let error = other.enqueue(None, &message(2, 7)).await.unwrap_err();
     assert!(error.is_partitions(), "{error}");
     assert!(error.to_string().contains("16 partitions"), "{error}");
     assert_come_again_later(&deliver(&other, message(2, 7)).await);

@@ -5,7 +5,11 @@
 /// the webhook.
 pub(super) const LAYERS: &[&[Part]] = &[
     &[Part("types", &["crates/tower-telegram-types/src"])],
-    &[Part("task", &["src/task"]), Part("body", &["src/body"])],
+    &[
+        Part("macros", &["src/macros.rs"]),
+        Part("task", &["src/task"]),
+        Part("body", &["src/body"]),
+    ],
     &[Part("client", &["src/client"])],
     &[
         Part("webhook", &["src/webhook"]),

@@ -13,7 +13,7 @@ use crate::{
     Reply,
     client::ErrorChain,
     redis::{
-        queue::{error::QueueError, update_queue::QueueKey},
+        queue::{chat_key::bot_of, error::QueueError, update_queue::QueueKey},
         values::number,
     },
     webhook::{
@@ -61,7 +61,7 @@ pub(super) struct AttemptContext<S> {
 /// An update that was begun.
 struct Begun {
     attempt: u32,
-    bot: BotId,
+    bot: Option<BotId>,
     update: Result<RawUpdate, Failure>,
 }
 
@@ -127,7 +127,7 @@ where
         match &answer[..] {
             [what, attempt, bot, json] if &**what == b"begun" => Ok(Ok(Begun {
                 attempt: number(attempt)?,
-                bot: BotId(number(bot)?),
+                bot: bot_of(number(bot)?),
                 update: read(json),
             })),
             [what] if &**what == b"gone" => Ok(Err(Disposition::Done)),
@@ -136,10 +136,10 @@ where
         }
     }
 
-    async fn handle(&self, bot: BotId, update: &RawUpdate) -> Outcome {
+    async fn handle(&self, bot: Option<BotId>, update: &RawUpdate) -> Outcome {
         let mut request = Request::new(update.clone());
         request.extensions_mut().insert(FromQueue);
-        if bot != BotId(0) {
+        if let Some(bot) = bot {
             request.extensions_mut().insert(bot);
         }
         handle_once(self.service.clone(), request).await
@@ -147,7 +147,7 @@ where
 
     /// Sends the reply through the client. As with a reply to a webhook, what Telegram makes of it changes
     /// nothing for the update.
-    async fn send(&self, bot: BotId, update_id: i64, reply: &Reply) {
+    async fn send(&self, bot: Option<BotId>, update_id: i64, reply: &Reply) {
         if reply.method().is_none() {
             return;
         }

@@ -19,8 +19,9 @@ pub(super) struct WorkerSettings {
 }
 
 impl WorkerSettings {
-    pub(super) fn client_for(&self, bot: BotId) -> Client {
-        let other = self.client_of.as_ref().and_then(|client| client(bot));
+    pub(super) fn client_for(&self, bot: Option<BotId>) -> Client {
+        let other = self.client_of.as_ref().zip(bot);
+        let other = other.and_then(|(client_of, bot)| client_of(bot));
         other.unwrap_or_else(|| self.client.clone())
     }
 }
