@@ -294,7 +294,7 @@ impl fmt::Display for Error {
             write!(f, ": {}", status.as_u16())?;
         }
         if let Some(description) = &self.0.description {
-            write!(f, " {description}")?;
+            write!(f, " {}", description.replace(['\n', '\r'], " "))?;
         }
         if let Some(source) = &self.0.source {
             write!(f, ": {}", ErrorChain(&**source))?;

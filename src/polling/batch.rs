@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     future::Future,
+    panic::{self, AssertUnwindSafe},
     pin::{Pin, pin},
     sync::{
         Arc, Mutex, PoisonError,
@@ -94,8 +95,11 @@ where
             tokio::select! {
                 biased;
                 () = shutdown.as_mut() => break,
-                done = self.running.join_next() => if done.is_none() {
-                    return BatchEnd::Done { confirmed: self.last };
+                done = self.running.join_next() => match done {
+                    Some(Ok(())) => {}
+                    // What it had is fetched again.
+                    Some(Err(error)) => tracing::error!(%error, "polling task panicked"),
+                    None => return BatchEnd::Done { confirmed: self.confirmed() },
                 },
             }
         }
@@ -183,7 +187,7 @@ where
         let mut attempt = 1;
         loop {
             let request = Request::new(update.clone());
-            let after = match handle_once(self.service.clone(), request).await {
+            let after = match handle_once(&self.service, request).await {
                 Outcome::Done(reply) => {
                     self.send(update_id, &reply).await;
                     return true;
@@ -196,15 +200,22 @@ where
                 }
                 Outcome::Failed { failure, .. } | Outcome::FailedForGood(failure) => {
                     log_abandoned(update_id, attempt, &failure);
-                    if let Some(hook) = &self.on_failed {
-                        hook(update);
-                    }
+                    self.tell_of(update);
                     return true;
                 }
             };
             if !self.pause(backoff.next(after)).await {
                 return false;
             }
+        }
+    }
+
+    /// Calls the hook. Should it panic, the update is done all the same: it can't be tried any more.
+    fn tell_of(&self, update: &RawUpdate) {
+        if let Some(hook) = &self.on_failed
+            && panic::catch_unwind(AssertUnwindSafe(|| hook(update))).is_err()
+        {
+            tracing::error!(update_id = update.update_id(), "on_failed hook panicked");
         }
     }
 

@@ -10,6 +10,8 @@
 //! 3. One that isn't is tried again after a pause (`Retry-After`, or 1 s doubled up to 60 s), five
 //!    times unless told otherwise; then [`on_failed`](Polling::on_failed) has it, and it counts as
 //!    done, as nothing that comes after it could be confirmed otherwise.
+//!    What a layer had no room, lock, store or time for is tried again for as long as it takes, and never
+//!    counted; a failure that a repeat can't change is abandoned at once.
 //! 4. A batch is confirmed, by fetching the next, once all of it is done. So a crash loses nothing,
 //!    and can have a batch handled twice.
 //! 5. An error that time can mend (the network's, 429, 5xx) is followed by a pause and another try,

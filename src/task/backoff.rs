@@ -7,6 +7,10 @@ use super::random::random_fraction;
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// The bounds of a pause that somebody else asks for.
+const SHORTEST: Duration = Duration::from_millis(250);
+const LONGEST_ASKED_FOR: Duration = Duration::from_secs(60 * 60);
+
 /// 1 s, doubled up to 60 s, each longer by up to a quarter at random.
 #[derive(Debug)]
 pub(crate) struct Backoff {
@@ -23,8 +27,11 @@ impl Backoff {
         self.next = FIRST;
     }
 
-    /// The next pause: at least `asked_for`, where the other side has said how long.
+    /// The next pause: at least `asked_for`, where the other side has said how long, and at most
+    /// an hour.
     pub(crate) fn next(&mut self, asked_for: Option<Duration>) -> Duration {
+        // A pause of zero would be a hot loop, and no server means one of years.
+        let asked_for = asked_for.map(|pause| pause.clamp(SHORTEST, LONGEST_ASKED_FOR));
         let pause = asked_for.unwrap_or(self.next);
         self.next = (self.next * 2).min(LONGEST);
         longer_at_random(pause)
@@ -33,7 +40,7 @@ impl Backoff {
 
 /// Longer by up to a quarter.
 pub(crate) fn longer_at_random(pause: Duration) -> Duration {
-    pause + pause.mul_f64(random_fraction() / 4.0)
+    pause.saturating_add(pause.mul_f64(random_fraction() / 4.0))
 }
 
 #[cfg(test)]
@@ -50,6 +57,9 @@ mod tests {
         }
         let asked = Duration::from_secs(7);
         assert!(backoff.next(Some(asked)) >= asked);
+        let hour = Duration::from_secs(3600);
+        assert!(backoff.next(Some(Duration::MAX)) < 2 * hour);
+        assert!(!backoff.next(Some(Duration::ZERO)).is_zero());
         backoff.reset();
         assert!(backoff.next(None) < Duration::from_secs(2));
     }

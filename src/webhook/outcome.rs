@@ -9,7 +9,12 @@
 //! 4. **Failed for good**: a failure that says so ([`Failure::permanent`]), a reply that can never be
 //!    sent, or an error whose chain ends in a refusal of the Bot API that a repeat can't change.
 
-use std::{any::Any, error::Error, panic::AssertUnwindSafe, time::Duration};
+use std::{
+    any::Any,
+    error::Error,
+    panic::{self, AssertUnwindSafe},
+    time::Duration,
+};
 
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
@@ -66,11 +71,17 @@ impl Outcome {
         if is_deferred {
             return Self::Deferred { after };
         }
-        if let Some(Rejection::Reply(error)) = rejection {
-            return Self::failed(unsent(error), after);
-        }
-        let failure = response.extensions().get::<Failure>().cloned();
-        let failure = failure.unwrap_or_else(|| Failure::status(response.status()));
+        let failure = match rejection {
+            Some(Rejection::Reply(error)) => unsent(error),
+            // Its cause is worth more than its status.
+            Some(rejection @ (Rejection::Malformed(_) | Rejection::Unreadable(_))) => {
+                Failure::error(rejection.clone().into())
+            }
+            _ => {
+                let failure = response.extensions().get::<Failure>().cloned();
+                failure.unwrap_or_else(|| Failure::status(response.status()))
+            }
+        };
         Self::failed(failure, after)
     }
 
@@ -79,9 +90,7 @@ impl Outcome {
         if is_overloaded(&*error) {
             return Self::Deferred { after: None };
         }
-        let after =
-            causes(&*error).find_map(|cause| cause.downcast_ref::<client::Error>()?.retry_after());
-        Self::failed(failure(error), after)
+        Self::failed(failure(error), None)
     }
 
     pub(crate) fn of_panic(panic: &(dyn Any + Send)) -> Self {
@@ -90,26 +99,36 @@ impl Outcome {
 
     fn failed(failure: Failure, after: Option<Duration>) -> Self {
         if failure.is_permanent() {
-            Self::FailedForGood(failure)
-        } else {
-            Self::Failed { failure, after }
+            return Self::FailedForGood(failure);
         }
+        let after = after.or_else(|| pause_of(&failure));
+        Self::Failed { failure, after }
     }
 }
 
-/// Hands an update to a service once. A panic is a failure.
-pub(crate) async fn handle_once<S>(service: S, request: Request<RawUpdate>) -> Outcome
+/// Hands an update to a clone of a service, once. A panic is a failure, that of cloning too.
+pub(crate) fn handle_once<S>(
+    service: &S,
+    request: Request<RawUpdate>,
+) -> impl Future<Output = Outcome> + use<S>
 where
-    S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
+    S: Service<Request<RawUpdate>, Response = Response<ReplyBody>> + Clone,
     S::Error: Into<BoxError>,
 {
-    match AssertUnwindSafe(service.oneshot(request))
-        .catch_unwind()
-        .await
-    {
-        Ok(Ok(response)) => Outcome::of(&response),
-        Ok(Err(error)) => Outcome::of_error(error.into()),
-        Err(panic) => Outcome::of_panic(&*panic),
+    let service = panic::catch_unwind(AssertUnwindSafe(|| service.clone()));
+    async move {
+        let service = match service {
+            Ok(service) => service,
+            Err(panic) => return Outcome::of_panic(&*panic),
+        };
+        match AssertUnwindSafe(service.oneshot(request))
+            .catch_unwind()
+            .await
+        {
+            Ok(Ok(response)) => Outcome::of(&response),
+            Ok(Err(error)) => Outcome::of_error(error.into()),
+            Err(panic) => Outcome::of_panic(&*panic),
+        }
     }
 }
 
@@ -151,13 +170,17 @@ fn is_final(cause: &(dyn Error + 'static)) -> bool {
         return false;
     };
     match error.kind() {
-        ErrorKind::Invalid | ErrorKind::Encode => true,
-        // 401 and 409 are about the bot, not about what it was asked to do.
+        // In the last case Telegram did what was asked, so that a repeat would do it twice.
+        ErrorKind::Invalid | ErrorKind::Encode | ErrorKind::Decode => true,
+        // 401, 404 and 409 are about the bot, not about what it was asked to do.
         ErrorKind::Api => error.status().is_some_and(|status| {
             status.is_client_error()
                 && !matches!(
                     status,
-                    StatusCode::UNAUTHORIZED | StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS
+                    StatusCode::UNAUTHORIZED
+                        | StatusCode::NOT_FOUND
+                        | StatusCode::CONFLICT
+                        | StatusCode::TOO_MANY_REQUESTS
                 )
         }),
         _ => false,
@@ -173,9 +196,16 @@ fn unsent(error: &ReplyError) -> Failure {
     }
 }
 
-/// Whether tower's `LoadShed` had no room.
+/// The pause that the Bot API asked for, where one of its refusals is the cause.
+fn pause_of(failure: &Failure) -> Option<Duration> {
+    causes(failure).find_map(|cause| cause.downcast_ref::<client::Error>()?.retry_after())
+}
+
+/// Whether tower's `LoadShed` had no room for the update. A call of the handler's that was shed is the
+/// handler's failure.
 fn is_overloaded(error: &(dyn Error + 'static)) -> bool {
-    causes(error).any(<dyn Error>::is::<tower::load_shed::error::Overloaded>)
+    let mut of_the_update = causes(error).take_while(|cause| !cause.is::<client::Error>());
+    of_the_update.any(<dyn Error>::is::<tower::load_shed::error::Overloaded>)
 }
 
 /// An attempt failed, and there will be another.
@@ -256,8 +286,33 @@ mod tests {
             *response.status_mut() = StatusCode::from_u16(status).unwrap();
             assert_eq!(name(&Outcome::of(&response)), expected, "{status}");
         }
-        let shed: BoxError = tower::load_shed::error::Overloaded::new().into();
-        assert_eq!(name(&Outcome::of_error(shed)), "deferred");
+        assert_eq!(name(&Outcome::of_error(shed())), "deferred");
+    }
+
+    fn shed() -> BoxError {
+        tower::load_shed::error::Overloaded::new().into()
+    }
+
+    /// A pause is found behind the response that the error was made into, too.
+    #[test]
+    fn d14_d15_the_pause_that_was_asked_for_is_kept() {
+        let flood = || {
+            let after = Some(Duration::from_secs(7));
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            client::Error::api(status, "words".into(), after, None)
+        };
+        let mut unavailable = Rejection::Busy.into_response();
+        set_retry_after(&mut unavailable, Duration::from_secs(7));
+        for outcome in [
+            Outcome::of_error(flood().into()),
+            Outcome::of(&error_response(flood().into())),
+            Outcome::of(&unavailable),
+        ] {
+            let (Outcome::Failed { after, .. } | Outcome::Deferred { after }) = outcome else {
+                panic!("it may pass");
+            };
+            assert_eq!(after, Some(Duration::from_secs(7)));
+        }
     }
 
     #[test]
@@ -275,15 +330,13 @@ mod tests {
             (api(500, None), "failed"),
             (client::Error::invalid("no"), "failed for good"),
             (client::Error::transport("broken", true), "failed"),
-            (client::Error::decode("odd"), "failed"),
+            (api(404, None), "failed"),
+            (client::Error::decode("odd"), "failed for good"),
+            (client::Error::from(shed()), "failed"),
         ] {
             let text = error.to_string();
             assert_eq!(name(&Outcome::of_error(error.into())), expected, "{text}");
         }
-        let Outcome::Failed { after, .. } = Outcome::of_error(api(429, Some(7)).into()) else {
-            panic!("it may pass");
-        };
-        assert_eq!(after, Some(Duration::from_secs(7)));
     }
 
     #[test]

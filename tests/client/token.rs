@@ -344,3 +344,21 @@ async fn a6_no_call_over_reqwest_shows_the_token() {
     shown.check(&log, &HEARD);
     shown.check(&log, &["reqwest::connect"]);
 }
+
+/// A transport of somebody else's may show the address in its errors, and the token is a part of it.
+#[tokio::test]
+async fn a6_an_error_that_shows_the_address_is_shown_without_the_token() {
+    let http = tower::service_fn(async |request: Request<ApiBody>| {
+        let error = format!("POST {}: refused", request.uri());
+        Err::<Response<String>, _>(BoxError::from(error))
+    });
+    let token = "123456:a-Secret_One".parse().expect("a token");
+    let api = BotApi::new(http, &token, "http://localhost:1").expect("a URL");
+    let error = Client::from_service(api).send(GetMe::new()).await;
+    let line = error.expect_err("refused").to_string();
+    assert!(
+        line.contains("POST http://localhost:1/bot123456:../getMe: refused"),
+        "{line}"
+    );
+    assert!(!line.contains("a-Secret_One"), "{line}");
+}

@@ -41,6 +41,7 @@ rows! {
     d14_a_wrong_secret_below_the_deliveries_is_no_attempt
     d15_a_refusal_that_a_repeat_cant_change_is_a_dead_letter_at_once
     d15_an_error_that_may_pass_is_tried_again
+    d15_telegrams_own_pause_is_passed_on
 }
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -221,6 +222,19 @@ async fn d15_an_error_that_may_pass_is_tried_again(server: Server) {
         assert_eq!(endpoint.send(&call(1)).await.status, 200, "{fault:?}");
         assert_eq!(seen.letters().len(), 1, "{fault:?}");
     }
+}
+
+/// A pause that the Bot API asked the handler for is worth the same to whoever sends the update again.
+async fn d15_telegrams_own_pause_is_passed_on(server: Server) {
+    let flood = r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 30","parameters":{"retry_after":30}}"#;
+    let webhook = Webhook::new(secret(SECRET));
+    let service = webhook.handler(move |_: Update| async move {
+        let sent = client(429, flood).send(SendMessage::new(7, "hello")).await;
+        sent.map(drop).map_err(BoxError::from)
+    });
+    let answer = server.serve(service).await.send(&call(1)).await;
+    assert_eq!(answer.status, 500);
+    assert_eq!(answer.header("retry-after"), Some("30"));
 }
 
 /// Whatever a layer further in can say that isn't about the update.
@@ -404,4 +418,25 @@ async fn d15_polling_abandons_at_once_what_a_repeat_cant_change() {
         let failed = timeout(PATIENCE, polled).await.expect("it ends");
         assert_eq!((seen.runs(), failed), (1, vec![0]), "{fault:?}");
     }
+}
+
+/// A hook that panics takes neither the chat's next update nor the bot with it.
+#[tokio::test]
+async fn polling_goes_on_when_the_hook_for_abandoned_updates_panics() {
+    let telegram = Telegram::start().await.expect("a port");
+    let token = telegram.token().parse().expect("a token");
+    let client = Client::with_base_url(&token, telegram.api_url()).expect("a URL");
+    let ids = ["one", "two"].map(|text| telegram.enqueue(update::text(7, text)).expect("queued"));
+    let seen = Seen::default();
+    let count = seen.clone();
+    let webhook = Webhook::without_secret_token().without_delivery();
+    let service = webhook.handler(move |_: Update| {
+        count.run();
+        Fault::Permanent.result()
+    });
+    let polling = Polling::new(client).on_failed(|_| panic!("the hook fails"));
+    let run = tokio::spawn(polling.run(service.into_updates()));
+    telegram.wait_until_confirmed(ids[1]).await.expect("taken");
+    run.abort();
+    assert_eq!(seen.runs(), 2);
 }

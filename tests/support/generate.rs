@@ -452,7 +452,7 @@ fn rename(value: &Value, by: fn(&str) -> Option<&str>) -> Value {
 }
 
 /// The path to where two values first differ. Numbers are equal when they have the same value.
-#[cfg(feature = "serde-all")]
+#[cfg(any(feature = "serde-all", feature = "client"))]
 pub(crate) fn difference(a: &Value, b: &Value) -> Option<String> {
     match (a, b) {
         (Value::Object(a), Value::Object(b)) => {

@@ -1,4 +1,4 @@
-//! The same bot, the same bodies and the same calls, for this crate and for others. `benches/run.py`
+//! The same bot, the same bodies and the same calls, for this crate and for others. `benches/compare/run.py`
 //! runs the two programs of this package and makes tables of what they show.
 //!
 //! What can't be measured ends the program: there is nobody to hand an error to.

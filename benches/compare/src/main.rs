@@ -1,4 +1,4 @@
-//! What `benches/run.py` runs under callgrind and beside `wrk`.
+//! What `benches/compare/run.py` runs under callgrind and beside `wrk`.
 //!
 //! ```text
 //! peers serve NAME                its port on stdout; a mark at each line of stdin; ends with stdin

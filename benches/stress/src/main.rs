@@ -2,7 +2,7 @@
 //! handler that fails and panics:
 //!
 //! ```sh
-//! cargo run --release -p soak -- --minutes 10
+//! cargo run --release -p stress -- --minutes 10
 //! ```
 //!
 //! It ends with 1 if an update was lost or handled to success twice, a reply was given out twice, the

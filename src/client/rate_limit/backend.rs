@@ -12,16 +12,16 @@ use super::{
 /// The store of a layer.
 #[derive(Debug)]
 pub(super) enum LimitStore {
-    LocalStore(LocalStore),
-    SharedStore(Box<SharedStore>),
+    Local(LocalStore),
+    Shared(Box<SharedStore>),
 }
 
 impl LimitStore {
     /// One of the same kind with other limits, and nothing sent yet.
     pub(super) fn with_limits(&self, limits: RateLimits) -> Self {
         match self {
-            Self::LocalStore(_) => Self::LocalStore(LocalStore::new(limits)),
-            Self::SharedStore(shared) => Self::SharedStore(Box::new(shared.with_limits(limits))),
+            Self::Local(_) => Self::Local(LocalStore::new(limits)),
+            Self::Shared(shared) => Self::Shared(Box::new(shared.with_limits(limits))),
         }
     }
 }
@@ -29,22 +29,22 @@ impl LimitStore {
 impl Store for LimitStore {
     async fn shut_for(&self, scope: Option<&ChatScope>) -> Option<Duration> {
         match self {
-            Self::LocalStore(memory) => memory.shut_for(scope).await,
-            Self::SharedStore(shared) => shared.shut_for(scope).await,
+            Self::Local(memory) => memory.shut_for(scope).await,
+            Self::Shared(shared) => shared.shut_for(scope).await,
         }
     }
 
     async fn take(&self, chat: Option<&ChatScope>) -> bool {
         match self {
-            Self::LocalStore(memory) => memory.take(chat).await,
-            Self::SharedStore(shared) => shared.take(chat).await,
+            Self::Local(memory) => memory.take(chat).await,
+            Self::Shared(shared) => shared.take(chat).await,
         }
     }
 
     async fn pause(&self, scope: Option<&ChatScope>, time: Duration) {
         match self {
-            Self::LocalStore(memory) => memory.pause(scope, time).await,
-            Self::SharedStore(shared) => shared.pause(scope, time).await,
+            Self::Local(memory) => memory.pause(scope, time).await,
+            Self::Shared(shared) => shared.pause(scope, time).await,
         }
     }
 }

@@ -26,7 +26,7 @@ impl RateLimitLayer {
     /// channel.
     pub fn new() -> Self {
         let limits = RateLimits::TELEGRAM;
-        Self::with_backend(limits, LimitStore::LocalStore(LocalStore::new(limits)))
+        Self::with_backend(limits, LimitStore::Local(LocalStore::new(limits)))
     }
 
     fn with_backend(limits: RateLimits, backend: LimitStore) -> Self {
@@ -56,7 +56,7 @@ impl RateLimitLayer {
     /// very moment at which they are asked may have used up its turn.
     pub fn shared(self, limits: impl SharedLimits) -> Self {
         let shared = Box::new(SharedStore::new(self.limits, limits));
-        Self::with_backend(self.limits, LimitStore::SharedStore(shared))
+        Self::with_backend(self.limits, LimitStore::Shared(shared))
     }
 
     /// How many calls the bot makes in all. Default: 30 a second.

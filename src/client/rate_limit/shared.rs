@@ -61,7 +61,7 @@ impl SharedStore {
         )
     }
 
-    /// What Redis says, if it does.
+    /// What the shared limits say, if they answer.
     async fn asked<T>(
         &self,
         asking: impl Future<Output = Result<T, SharedLimitsError>> + Send,

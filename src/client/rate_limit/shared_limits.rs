@@ -10,6 +10,8 @@ use std::{error, fmt, future::Future, pin::Pin, time::Duration};
 ///
 /// # Errors
 ///
+/// Each ends in bounded time: while one is waited for, all calls wait.
+///
 /// A method fails when it isn't known whether it worked. Then each replica keeps to the limits by itself for
 /// three seconds.
 pub trait SharedLimits: Send + Sync + 'static {

@@ -407,7 +407,7 @@ async fn chats_that_are_still_are_given_back() {
     let layer = no_overall_limit();
     let recorder = Recorder::new();
     let service = recorder.under(&layer);
-    let LimitStore::LocalStore(store) = layer.backend() else {
+    let LimitStore::Local(store) = layer.backend() else {
         panic!("nothing is shared");
     };
     for round in 0..5 {

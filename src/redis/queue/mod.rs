@@ -22,6 +22,8 @@
 //! 8. One that fails (an error, a panic, or a status that isn't a 2xx) is tried again after a pause. After
 //!    five attempts, unless told otherwise, it goes to the stream of [dead
 //!    letters](UpdateQueue::dead_letters). So does one whose worker died that often.
+//!    A failure that a repeat can't change is a dead letter at once; what a layer had no room, lock, store or
+//!    time for is tried again for as long as it takes, and never counted.
 //!
 //! The handler is the webhook's own: [`into_updates`](crate::webhook::WebhookService::into_updates). Its
 //! `DeliveryLayer` and `DeadlineLayer` step aside, as the queue sees to what they are for.

@@ -208,11 +208,12 @@ end
 
 -- It wasn't tried after all.
 -- KEYS: attempts
-function operations.forget(partition, fence, id)
+function operations.forget(partition, fence, id, attempts)
   if not is_held(partition, fence) then
     return { 'lost' }
   end
-  redis.call('HINCRBY', KEYS[2], partition .. ':' .. id, -1)
+  -- Set, not counted down, so that it may be asked for twice.
+  redis.call('HSET', KEYS[2], partition .. ':' .. id, attempts)
   return { 'forgotten' }
 end
 

@@ -68,7 +68,7 @@ where
             tokio::time::sleep(pause).await;
             let mut request = Request::new(self.update.clone());
             *request.extensions_mut() = self.extensions.clone();
-            outcome = handle_once(self.service.clone(), request).await;
+            outcome = handle_once(&self.service, request).await;
         }
     }
 }

@@ -16,7 +16,8 @@
 //! Telegram doesn't send an update again that was acked. If the process ends before its handler does,
 //! the update is lost; and the next update of that chat may come while this one is still being
 //! handled. One that fails is tried again here, with growing pauses, for as often as the
-//! [`DeliveryLayer`](super::DeliveryLayer) below allows and at most for ten minutes. `UpdateQueue`, of
+//! [`DeliveryLayer`](super::DeliveryLayer) below allows and at most for ten minutes, unless a repeat can't
+//! change it. `UpdateQueue`, of
 //! the feature `redis`, is for acking at once and losing nothing.
 //!
 //! # Example
@@ -71,7 +72,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower_layer::Layer;
@@ -176,7 +177,7 @@ where
             .map(|client| background::DetachedUpdate {
                 service: self.inner.clone(),
                 update: request.body().clone(),
-                extensions: request.extensions().clone(),
+                extensions: without_deadline(request.extensions()),
                 client: Arc::clone(client),
             });
         let future = self.inner.call(request);
@@ -192,6 +193,13 @@ where
             update_type,
         }
     }
+}
+
+/// Those of a request that nobody waits for any more.
+fn without_deadline(extensions: &Extensions) -> Extensions {
+    let mut extensions = extensions.clone();
+    extensions.remove::<Deadline>();
+    extensions
 }
 
 pin_project! {

@@ -34,10 +34,10 @@ pub(super) struct InFlight {
     running: Mutex<ShrinkingMap<DeliveryKey, Entry>>,
     max: AtomicUsize,
     closed: AtomicBool,
-    /// Told when the last one has landed.
+    /// Told when the last one is complete.
     idle: Notify,
     is_cancelled: AtomicBool,
-    /// Told when what runs is cancel off.
+    /// Told when what runs is cancelled.
     cancel: Arc<Notify>,
 }
 
@@ -62,7 +62,7 @@ pub(super) enum Completion {
     Unwanted(BoxedResponse),
 }
 
-/// What an waiter finds.
+/// What a request finds.
 pub(super) enum Joined {
     /// The update is being handled, and its response will come.
     Running(oneshot::Receiver<BoxedResponse>),
@@ -116,7 +116,7 @@ impl InFlight {
 
     /// Who asked first has hung up.
     pub(super) fn first_left(&self, key: DeliveryKey) {
-        // It may have been cancel off.
+        // It may have been cancelled.
         if let Some(entry) = self.running().get_mut(&key) {
             entry.first_waits = false;
         }
@@ -248,10 +248,10 @@ impl InFlight {
         self.is_cancelled.load(Ordering::Acquire)
     }
 
-    /// The entry's end; nothing if it is cancel off before.
-    pub(super) fn run_until_cancelled<F>(self: Arc<Self>, entry: F) -> RunUntilCancelled<F> {
+    /// The entry's end; nothing if it is cancelled before.
+    pub(super) fn run_until_cancelled<F>(self: Arc<Self>, update: F) -> RunUntilCancelled<F> {
         RunUntilCancelled {
-            entry,
+            update,
             in_flight: self,
             cancel: None,
         }
@@ -259,10 +259,10 @@ impl InFlight {
 }
 
 pin_project! {
-    /// A entry that ends with nothing when all that run are cancel off.
+    /// A running update that ends with `None` when all that run are cancelled.
     pub(super) struct RunUntilCancelled<F> {
         #[pin]
-        entry: F,
+        update: F,
         in_flight: Arc<InFlight>,
         // Nobody listens for the end before there is something to wait for.
         #[pin]
@@ -281,7 +281,7 @@ where
         if this.in_flight.is_cancelled() {
             return Poll::Ready(None);
         }
-        let polled = this.entry.poll(cx);
+        let polled = this.update.poll(cx);
         if polled.is_ready() {
             return polled;
         }
@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn d10_the_last_to_land_ends_the_wait() {
+    fn d10_the_last_to_complete_ends_the_wait() {
         let other = DeliveryKey {
             update_id: 2,
             ..KEY

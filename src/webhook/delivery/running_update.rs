@@ -248,10 +248,13 @@ impl DeliveryState {
         mut answer: BoxedResponse,
     ) -> BoxedResponse {
         match outcome {
-            Outcome::Failed { failure, .. } if token.attempt < self.max_attempts => {
+            Outcome::Failed { failure, after } if token.attempt < self.max_attempts => {
                 log_failure(token.key.update_id, token.attempt, &failure);
                 self.fail(&token).await;
-                let after = retry_after(summary.update_type, token.attempt);
+                let pause = retry_after(summary.update_type, token.attempt);
+                // No longer than it is worth while: the update's life goes on.
+                let longest = retry_after(summary.update_type, u32::MAX);
+                let after = after.map_or(pause, |after| after.clamp(pause, longest));
                 set_retry_after(&mut answer, after);
                 answer
             }
@@ -311,7 +314,9 @@ impl DeliveryState {
             }
         }
         match self.store.finish(token, None).await {
-            Ok(_) => empty(),
+            Ok(true) => empty(),
+            // Whoever has the claim now responds.
+            Ok(false) => reject(Rejection::Busy, Duration::from_secs(1)),
             Err(error) => store_failed(token.key, &error, update_type),
         }
     }

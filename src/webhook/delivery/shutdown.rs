@@ -34,8 +34,8 @@ impl DeliveryHandle {
     /// waits for the connections, and this for the handlers too whose connections are gone.
     pub async fn shutdown(&self, limit: Duration) -> ShutdownReport {
         self.close();
-        let landed = tokio::time::timeout(limit, self.in_flight.drained()).await;
-        let cancelled = match landed {
+        let drained = tokio::time::timeout(limit, self.in_flight.drained()).await;
+        let cancelled = match drained {
             Ok(()) => Vec::new(),
             Err(_) => self.in_flight.cancel_all(),
         };

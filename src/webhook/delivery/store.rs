@@ -98,8 +98,11 @@ pub trait DeliveryStore: Send + Sync + 'static {
     /// It failed, and can be claimed again. `false` if the claim ran out.
     fn fail(&self, token: &ClaimToken) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// It wasn't tried at all, for want of room, and can be claimed again without this one being
-    /// counted. `false` if the claim ran out. As good as failed, unless a store knows better.
+    /// It was deferred, which says nothing about the update: it can be claimed again, and this attempt isn't
+    /// counted. `false` if the claim ran out.
+    ///
+    /// By default it is the same as [`fail`](Self::fail), which counts it; a store that keeps count
+    /// should do better.
     fn release(&self, token: &ClaimToken) -> impl Future<Output = Result<bool, StoreError>> + Send {
         self.fail(token)
     }

@@ -32,7 +32,7 @@ enum ReplyContent {
     Sent(Reply),
     /// The reply's JSON, as it is.
     Json(Reply),
-    FormContent(Box<FormContent>),
+    Form(Box<FormContent>),
 }
 
 struct FormContent {
@@ -51,7 +51,7 @@ impl ReplyBody {
     pub fn reply(&self) -> &Reply {
         match &self.0 {
             ReplyContent::Sent(reply) | ReplyContent::Json(reply) => reply,
-            ReplyContent::FormContent(form) => &form.reply,
+            ReplyContent::Form(form) => &form.reply,
         }
     }
 
@@ -103,7 +103,7 @@ impl ReplyBody {
         if pieces.len().is_none() {
             return Err(ReplyError::UnknownLength);
         }
-        let form = ReplyContent::FormContent(Box::new(FormContent { pieces, reply }));
+        let form = ReplyContent::Form(Box::new(FormContent { pieces, reply }));
         Ok(Self::response(content_type, form))
     }
 
@@ -120,7 +120,7 @@ impl ReplyBody {
         match &self.0 {
             ReplyContent::Sent(_) => Some(0),
             ReplyContent::Json(reply) => Some(reply.json().map_or(0, Bytes::len) as u64),
-            ReplyContent::FormContent(form) => form.pieces.len(),
+            ReplyContent::Form(form) => form.pieces.len(),
         }
     }
 }
@@ -141,7 +141,7 @@ impl Body for ReplyBody {
                 self.0 = ReplyContent::Sent(reply);
                 Poll::Ready(Some(Ok(Frame::data(json))))
             }
-            ReplyContent::FormContent(form) => form.pieces.poll_frame(cx),
+            ReplyContent::Form(form) => form.pieces.poll_frame(cx),
         }
     }
 
@@ -149,7 +149,7 @@ impl Body for ReplyBody {
         match &self.0 {
             ReplyContent::Sent(_) => true,
             ReplyContent::Json(_) => false,
-            ReplyContent::FormContent(form) => form.pieces.is_empty(),
+            ReplyContent::Form(form) => form.pieces.is_empty(),
         }
     }
 

@@ -61,11 +61,13 @@ use tower_service::Service;
 pub use self::body::ReplyBody;
 use super::{
     Failure, Rejection,
-    outcome::{error_response, failed_response},
+    outcome::{error_response, failed_response, failure},
     rejection::empty_response,
 };
 use crate::client::ErrorChain;
-use crate::{Client, IntoReply, Reply, ReplyError, client::ErrorKind};
+use crate::{
+    Client, IntoReply, Reply, ReplyError, client::ErrorKind, task::polled_after_completion,
+};
 
 /// Encodes what the handler returns. See the [module](self).
 ///
@@ -118,7 +120,7 @@ impl<S, E> Layer<S> for ReplyLayer<E> {
         EncodeReply {
             inner,
             client: self.client.clone(),
-            broken: false,
+            broken: None,
             errors: self.errors,
         }
     }
@@ -129,8 +131,8 @@ impl<S, E> Layer<S> for ReplyLayer<E> {
 pub struct EncodeReply<S, E = PassErrors> {
     inner: S,
     client: Option<Arc<Client>>,
-    /// It won't get ready again.
-    broken: bool,
+    /// Why it won't get ready again.
+    broken: Option<Failure>,
     errors: PhantomData<fn() -> E>,
 }
 
@@ -193,14 +195,14 @@ async fn call(reply: Reply, client: Arc<Client>) -> Response<ReplyBody> {
             empty_response()
         }
         Err(error) => {
-            tracing::error!(%error, "a reply can't be called");
-            Rejection::Failed.into_response()
+            tracing::error!(%error, "failed to send reply through client");
+            error_response(error.into())
         }
     }
 }
 
 fn rejected(error: ReplyError) -> Response<ReplyBody> {
-    tracing::error!(%error, "a reply can't be sent as an answer");
+    tracing::error!(error = %ErrorChain(&error), "reply can't be sent as a response");
     Rejection::Reply(error).into_response()
 }
 
@@ -233,7 +235,7 @@ pin_project! {
     enum ReplyState<F> {
         Handling { #[pin] future: F, client: Option<Arc<Client>> },
         Later { future: Later },
-        Failed,
+        Failed { failure: Option<Failure> },
     }
 }
 
@@ -248,8 +250,9 @@ where
         loop {
             let later = match self.as_mut().project() {
                 ReplyStateProj::Later { future } => return future.as_mut().poll(cx).map(Ok),
-                ReplyStateProj::Failed => {
-                    return Poll::Ready(Ok(Rejection::Failed.into_response()));
+                ReplyStateProj::Failed { failure } => {
+                    let failure = failure.take().unwrap_or_else(|| polled_after_completion());
+                    return Poll::Ready(Ok(failed_response(failure)));
                 }
                 ReplyStateProj::Handling { future, client } => {
                     match encode(ready!(future.poll(cx))?, client.as_ref()) {
@@ -304,16 +307,20 @@ where
     /// answered with it, and the inner service, which isn't ready, isn't called.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         let ready = ready!(self.inner.poll_ready(cx));
-        self.broken = ready.is_err();
-        ready.unwrap_or_else(|error| log(&*error.into()));
+        self.broken = ready.err().map(|error| {
+            let error = error.into();
+            log(&*error);
+            failure(error)
+        });
         Poll::Ready(Ok(()))
     }
 
     #[inline]
     fn call(&mut self, request: Request<T>) -> Self::Future {
-        if self.broken {
+        if let Some(failure) = self.broken.take() {
+            let failure = Some(failure);
             return AnsweredFuture {
-                answer: ReplyState::Failed,
+                answer: ReplyState::Failed { failure },
             };
         }
         // A panicking handler must not take the connection with it, on which more updates wait.
@@ -325,7 +332,8 @@ where
             },
             Err(panic) => {
                 log_panic(&*panic);
-                ReplyState::Failed
+                let failure = Some(Failure::panic(&*panic));
+                ReplyState::Failed { failure }
             }
         };
         AnsweredFuture { answer }
@@ -369,7 +377,7 @@ where
             }
             Err(panic) => {
                 log_panic(&*panic);
-                answer.set(ReplyState::Failed);
+                answer.set(ReplyState::Failed { failure: None });
                 failed_response(Failure::panic(&*panic))
             }
         };

@@ -148,7 +148,9 @@ impl<'de> Visitor<'de> for Transcoder<'_, 'de> {
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        Self::inside(self.json, self.depth).deserialize(deserializer)
+        // Counted, because a format may nest these without end.
+        let depth = self.enter()?;
+        Self::inside(self.json, depth).deserialize(deserializer)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {

@@ -103,13 +103,13 @@ where
             }
             Outcome::Deferred { after } => {
                 let after = after.unwrap_or_default().clamp(TROUBLE, LONGEST_PAUSE);
-                self.forget(&place, after).await
+                self.forget(&place, attempt, after).await
             }
             Outcome::Failed { failure, after } if attempt < self.worker.max_attempts => {
                 log_failure(update_id, attempt, &failure);
                 let pause = || retry_after(update.update_type(), attempt);
                 Disposition::Again {
-                    after: after.map_or_else(pause, |after| after.min(LONGEST_PAUSE)),
+                    after: after.map_or_else(pause, |after| after.clamp(TROUBLE, LONGEST_PAUSE)),
                 }
             }
             Outcome::Failed { failure, .. } | Outcome::FailedForGood(failure) => {
@@ -142,7 +142,7 @@ where
         if let Some(bot) = bot {
             request.extensions_mut().insert(bot);
         }
-        handle_once(self.service.clone(), request).await
+        handle_once(&self.service, request).await
     }
 
     /// Sends the reply through the client. As with a reply to a webhook, what Telegram makes of it changes
@@ -191,17 +191,22 @@ where
         .await
     }
 
-    /// The attempt doesn't count.
-    async fn forget(&self, place: &EntryClaim, after: Duration) -> Disposition {
-        let queue = &self.worker.queue;
-        let call = queue
-            .call("forget", [QueueKey::Attempts])
-            .arg(place.partition);
-        let call = call.arg(place.fence).arg(&*place.id);
-        if let Err(error) = queue.ask(call).await {
-            log(&error, "it isn't noted that an update wasn't tried");
+    /// The attempt doesn't count, whatever it takes to record that.
+    async fn forget(&self, place: &EntryClaim, attempt: u32, after: Duration) -> Disposition {
+        let settled = self
+            .settle(async || {
+                let queue = &self.worker.queue;
+                let call = queue
+                    .call("forget", [QueueKey::Attempts])
+                    .arg(place.partition);
+                let call = call.arg(place.fence).arg(&*place.id);
+                queue.ask(call.arg(attempt.saturating_sub(1))).await
+            })
+            .await;
+        match settled {
+            Disposition::Lost => Disposition::Lost,
+            _ => Disposition::Again { after },
         }
-        Disposition::Again { after }
     }
 
     /// Notes what became of it, whatever it takes: otherwise it would be handled once more.
