@@ -44,8 +44,9 @@
 //! - **`gzip`** asks for compressed answers, and reads them.
 //! - **`tokio`** brings what waits, has tasks or reads files: the read deadline of
 //!   [`UpdateLayer`](webhook::UpdateLayer), `DeliveryLayer`, `DeadlineLayer` and `SequenceLayer`, the
-//!   client's time-outs, its `RetryLayer` and `RateLimitLayer`, `Client::ensure_webhook` and `WebhookHealth` in [`webhook::registration`], `polling`, and
-//!   uploads from paths and readers. Without it a slow peer is bounded in size and not in time.
+//!   client's time-outs, its `RetryLayer` and `RateLimitLayer`, `Client::ensure_webhook` and
+//!   `WebhookHealth` in [`webhook::registration`], `polling`, and uploads from paths and readers.
+//!   Without it a slow peer is bounded in size and not in time.
 //! - **`redis`** is what replicas of a bot share through Redis: which updates were handled, whose turn
 //!   it is in a chat, the limits on calls, and a queue of updates between webhook and workers. It turns
 //!   on `tokio`.

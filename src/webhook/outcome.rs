@@ -253,13 +253,13 @@ mod tests {
             (Rejection::SourceAddress, "deferred"),
             (Rejection::TooLarge { limit: 1 }, "deferred"),
             (Rejection::Timeout, "deferred"),
-            (Rejection::Late, "deferred"),
-            (Rejection::Busy, "deferred"),
+            (Rejection::DeadlineExceeded, "deferred"),
+            (Rejection::HandledElsewhere, "deferred"),
             (Rejection::Overloaded, "deferred"),
-            (Rejection::Waited, "deferred"),
-            (Rejection::Lock, "deferred"),
+            (Rejection::QueueTimeout, "deferred"),
+            (Rejection::LockUnavailable, "deferred"),
             (Rejection::ShuttingDown, "deferred"),
-            (Rejection::Store, "deferred"),
+            (Rejection::StoreUnavailable, "deferred"),
             (Rejection::Failed, "failed"),
             (Rejection::Reply(text), "failed for good"),
         ] {
@@ -301,7 +301,7 @@ mod tests {
             let status = StatusCode::TOO_MANY_REQUESTS;
             client::Error::api(status, "words".into(), after, None)
         };
-        let mut unavailable = Rejection::Busy.into_response();
+        let mut unavailable = Rejection::HandledElsewhere.into_response();
         set_retry_after(&mut unavailable, Duration::from_secs(7));
         for outcome in [
             Outcome::of_error(flood().into()),

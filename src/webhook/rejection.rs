@@ -1,4 +1,4 @@
-//! Why a request was turned away.
+//! Why a request was rejected.
 
 use std::fmt;
 
@@ -6,18 +6,18 @@ use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::types::ParseError;
 
-/// Why a layer turned a request away.
+/// Why a layer rejected a request.
 ///
-/// The answer has an empty body; the reason is in its extensions, for layers further out. Only
-/// [`SecretToken`](Self::SecretToken) isn't: it is what strangers are answered with, whom to refuse
-/// must cost nothing, and no other reason has its status.
+/// The response has an empty body; the reason is in its extensions, for layers further out. Only
+/// [`SecretToken`](Self::SecretToken) is not attached: refusing unauthenticated requests must not
+/// allocate, and the 401 status is unambiguous.
 ///
 /// ```
 /// # use http::Response;
 /// # use tower_telegram::webhook::Rejection;
 /// fn log(response: &Response<()>) {
 ///     if let Some(why) = response.extensions().get::<Rejection>() {
-///         eprintln!("turned away: {why}");
+///         eprintln!("rejected: {why}");
 ///     }
 /// }
 /// ```
@@ -51,19 +51,19 @@ pub enum Rejection {
     /// how.
     Failed,
     /// 503: the handler needs longer than there is time.
-    Late,
+    DeadlineExceeded,
     /// 503: another replica handles the update.
-    Busy,
+    HandledElsewhere,
     /// 503: more work than there is room for.
     Overloaded,
     /// 503: its turn didn't come in time.
-    Waited,
+    QueueTimeout,
     /// 503: it can't be known whose turn it is.
-    Lock,
+    LockUnavailable,
     /// 503: no new updates are taken, as the process is to end.
     ShuttingDown,
     /// 503: it can't be known whether the update was handled.
-    Store,
+    StoreUnavailable,
     /// 500: the handler's reply can't be sent as an answer.
     Reply(crate::ReplyError),
 }
@@ -79,13 +79,13 @@ impl Rejection {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
             Self::Interrupted | Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::Late
-            | Self::Busy
+            Self::DeadlineExceeded
+            | Self::HandledElsewhere
             | Self::Overloaded
-            | Self::Waited
-            | Self::Lock
+            | Self::QueueTimeout
+            | Self::LockUnavailable
             | Self::ShuttingDown
-            | Self::Store => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unreadable(_) | Self::Failed | Self::Reply(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
@@ -109,7 +109,7 @@ impl Rejection {
             let post = HeaderValue::from_static("POST");
             response.headers_mut().insert(header::ALLOW, post);
         }
-        tracing::debug!(status = self.status().as_u16(), reason = %self, "turned away");
+        tracing::debug!(status = self.status().as_u16(), reason = %self, "request rejected");
         if !matches!(self, Self::SecretToken) {
             response.extensions_mut().insert(self);
         }
@@ -134,13 +134,13 @@ impl fmt::Display for Rejection {
             Self::ContentEncoding => f.write_str("a compressed body"),
             Self::TooLarge { limit } => write!(f, "a body over {limit} bytes"),
             Self::Timeout => f.write_str("the body wasn't there in time"),
-            Self::Late => f.write_str("the handler needs longer than there is time"),
-            Self::Busy => f.write_str("another replica handles the update"),
+            Self::DeadlineExceeded => f.write_str("the handler needs longer than the deadline"),
+            Self::HandledElsewhere => f.write_str("another replica handles the update"),
             Self::Overloaded => f.write_str("there is no room for more"),
-            Self::Waited => f.write_str("its turn didn't come in time"),
-            Self::Lock => f.write_str("the lock of a sequence failed"),
-            Self::ShuttingDown => f.write_str("the process is to end"),
-            Self::Store => f.write_str("the store of deliveries failed"),
+            Self::QueueTimeout => f.write_str("its turn didn't come in time"),
+            Self::LockUnavailable => f.write_str("sequence lock unavailable"),
+            Self::ShuttingDown => f.write_str("shutting down"),
+            Self::StoreUnavailable => f.write_str("delivery store unavailable"),
             Self::Interrupted => f.write_str("the body broke off"),
             Self::Malformed(_) => f.write_str("not an update"),
             Self::Unreadable(_) => f.write_str("not readable as the handler's type"),
@@ -168,7 +168,10 @@ mod tests {
 
     #[test]
     fn b1_only_who_used_another_method_is_told_which_there_is() {
-        for (why, allow) in [(Rejection::Method, Some("POST")), (Rejection::Busy, None)] {
+        for (why, allow) in [
+            (Rejection::Method, Some("POST")),
+            (Rejection::HandledElsewhere, None),
+        ] {
             let response: Response<()> = why.clone().into_response();
             assert_eq!(response.status(), why.status());
             let allowed = response.headers().get(header::ALLOW);

@@ -240,13 +240,13 @@ async fn d15_telegrams_own_pause_is_passed_on(server: Server) {
 /// Whatever a layer further in can say that isn't about the update.
 fn deferrals() -> Vec<Rejection> {
     vec![
-        Rejection::Late,
-        Rejection::Busy,
+        Rejection::DeadlineExceeded,
+        Rejection::HandledElsewhere,
         Rejection::Overloaded,
-        Rejection::Waited,
-        Rejection::Lock,
+        Rejection::QueueTimeout,
+        Rejection::LockUnavailable,
         Rejection::ShuttingDown,
-        Rejection::Store,
+        Rejection::StoreUnavailable,
     ]
 }
 
@@ -289,7 +289,7 @@ async fn d14_what_a_layer_had_no_room_for_is_never_counted_against_the_update(se
 /// The layers in the wrong order, as their types alone can't forbid it where they are boxed.
 async fn d14_a_wrong_secret_below_the_deliveries_is_no_attempt(server: Server) {
     let seen = Seen::default();
-    let inner = deferring(&seen, Rejection::Busy, 0);
+    let inner = deferring(&seen, Rejection::HandledElsewhere, 0);
     let checked = service_fn(move |request: Request<RawUpdate>| {
         let inner = inner.clone();
         async move {

@@ -269,7 +269,7 @@ async fn d8_d12_an_update_without_a_turn_is_503_and_none_of_its_attempts() {
         let answer = send(message).await;
         assert_eq!(answer.status(), 503);
         assert_eq!(answer.headers()["retry-after"], "2");
-        assert_eq!(answer.extensions().get(), Some(&Rejection::Lock));
+        assert_eq!(answer.extensions().get(), Some(&Rejection::LockUnavailable));
     }
     assert_eq!(send(message).await.status(), 200);
     // The answer doesn't wait for that.
@@ -290,7 +290,7 @@ async fn d8_d12_an_update_without_a_turn_is_503_and_none_of_its_attempts() {
     assert_eq!(began.elapsed(), Duration::from_secs(40));
     assert_eq!(answer.status(), 503);
     assert_eq!(answer.headers()["retry-after"], "1");
-    assert_eq!(answer.extensions().get(), Some(&Rejection::Waited));
+    assert_eq!(answer.extensions().get(), Some(&Rejection::QueueTimeout));
     let expected = [
         "asked for 0:7",
         "asked for 0:7",
@@ -318,5 +318,5 @@ async fn d8_d9_without_a_lock_the_wait_can_be_bounded_too() {
     let began = tokio::time::Instant::now();
     let answer = service.oneshot(raw(message)).await.expect("an answer");
     assert_eq!(began.elapsed(), limit);
-    assert_eq!(answer.extensions().get(), Some(&Rejection::Waited));
+    assert_eq!(answer.extensions().get(), Some(&Rejection::QueueTimeout));
 }

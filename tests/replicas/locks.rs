@@ -404,7 +404,7 @@ async fn d12_while_redis_is_down_nothing_is_handled_and_then_all_goes_on() {
         let answer = send(&bot, message(id, 7)).await;
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(answer.headers()[header::RETRY_AFTER], "2");
-        assert_eq!(answer.extensions().get(), Some(&Rejection::Lock));
+        assert_eq!(answer.extensions().get(), Some(&Rejection::LockUnavailable));
     }
     server.start_again().await;
     let recovering = async {
@@ -457,7 +457,7 @@ async fn d8_d9_a_turn_that_doesnt_come_in_time_is_503_and_leaves_no_trace() {
     for answer in sent.join_all().await {
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(answer.headers()[header::RETRY_AFTER], "1");
-        assert_eq!(answer.extensions().get(), Some(&Rejection::Waited));
+        assert_eq!(answer.extensions().get(), Some(&Rejection::QueueTimeout));
     }
     until_waiting(&server, 0).await;
     held.release().await;

@@ -121,7 +121,7 @@ async fn answer(
         Err(error) => {
             let error = ErrorChain(&error);
             tracing::error!(%error, "an update can't be queued");
-            Rejection::Store
+            Rejection::StoreUnavailable
         }
     };
     let mut answer: Response<ReplyBody> = why.into_response();

@@ -279,7 +279,7 @@ where
 }
 
 fn late_answer(update_type: UpdateType) -> Response<ReplyBody> {
-    let mut answer: Response<ReplyBody> = Rejection::Late.into_response();
+    let mut answer: Response<ReplyBody> = Rejection::DeadlineExceeded.into_response();
     set_retry_after(&mut answer, retry_after(update_type, 1));
     answer
 }

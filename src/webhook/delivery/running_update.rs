@@ -156,7 +156,7 @@ impl DeliveryState {
             Ok(Claim::Busy { lease }) => {
                 let longest = retry_after(summary.update_type, u32::MAX);
                 let seconds = lease.clamp(Duration::from_secs(1), longest);
-                reject(Rejection::Busy, seconds)
+                reject(Rejection::HandledElsewhere, seconds)
             }
             Err(error) => store_failed(key, &error, summary.update_type),
         }
@@ -224,7 +224,7 @@ impl DeliveryState {
         }
         tracing::warn!(update_id, "update handled after its claim expired");
         // Whoever has the claim now responds.
-        reject(Rejection::Busy, Duration::from_secs(1))
+        reject(Rejection::HandledElsewhere, Duration::from_secs(1))
     }
 
     fn retry_finish_in_background(&self, token: ClaimToken) {
@@ -316,7 +316,7 @@ impl DeliveryState {
         match self.store.finish(token, None).await {
             Ok(true) => empty(),
             // Whoever has the claim now responds.
-            Ok(false) => reject(Rejection::Busy, Duration::from_secs(1)),
+            Ok(false) => reject(Rejection::HandledElsewhere, Duration::from_secs(1)),
             Err(error) => store_failed(token.key, &error, update_type),
         }
     }
@@ -438,7 +438,7 @@ fn store_failed(key: DeliveryKey, error: &StoreError, update_type: UpdateType) -
         update_id = key.update_id,
         "delivery store unavailable"
     );
-    reject(Rejection::Store, retry_after(update_type, 2))
+    reject(Rejection::StoreUnavailable, retry_after(update_type, 2))
 }
 
 #[cfg(test)]

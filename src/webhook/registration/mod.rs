@@ -1,12 +1,12 @@
-//! Keeping the webhook right.
+//! Registration of the webhook with Telegram: set where it differs, checked before it is sent, watched.
 //!
 //! - [`SetWebhook::check`] finds what Telegram would refuse before anything is sent, as a refused
 //!   `setWebhook` may leave the bot with no webhook at all. [`LocalSetWebhook`] is for a Bot API
 //!   server of your own, which takes more.
-//! - `Client::ensure_webhook` sets the webhook only where it isn't
-//!   right, from any number of replicas at once (feature `tokio`).
-//! - [`drift`] tells how a webhook differs from what it should be, and [`Health`] whether it works; `WebhookHealth`
-//!   (feature `tokio`) keeps watch.
+//! - `Client::ensure_webhook` sets the webhook only where it isn't right, from any number of replicas
+//!   at once (feature `tokio`).
+//! - [`drift`] tells how a webhook differs from what it should be, and [`Health`] whether it works;
+//!   `WebhookHealth` (feature `tokio`) keeps watch.
 //!
 //! ```
 //! use tower_telegram::{methods::SetWebhook, webhook::registration::InvalidWebhook};

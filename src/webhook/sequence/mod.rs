@@ -389,11 +389,11 @@ fn overloaded<B: Default>() -> Response<B> {
 
 fn without_turn<B: Default>(why: &TurnError, update_type: UpdateType) -> Response<B> {
     match why {
-        TurnError::Late => turned_away(Rejection::Waited, Duration::from_secs(1)),
+        TurnError::Late => turned_away(Rejection::QueueTimeout, Duration::from_secs(1)),
         TurnError::Unknown(error) => {
             let error = ErrorChain(error);
             tracing::error!(%error, "the lock of a sequence can't be asked");
-            turned_away(Rejection::Lock, retry_after(update_type, 2))
+            turned_away(Rejection::LockUnavailable, retry_after(update_type, 2))
         }
     }
 }
