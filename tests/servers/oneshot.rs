@@ -1,6 +1,5 @@
 //! What only a body of the test's own can tell. (A2, B3, B4)
 
-#[cfg(feature = "tokio")]
 use std::{
     iter,
     pin::Pin,
