@@ -58,7 +58,7 @@ const LONGEST_PAUSE_OF_ALL: Duration = Duration::from_millis(500);
 /// 6. A chat takes one key, and none when nothing is handled and nobody waits.
 ///
 /// A Redis that loses its memory lets two replicas handle a chat at once, until those that had a turn
-/// renew it. [`Lease::fence`] grows from turn to turn as long as Redis' clock isn't set back.
+/// renew it. [`Lease::fencing_token`] grows from turn to turn as long as Redis' clock isn't set back.
 ///
 /// See the [module](super) for an example.
 #[derive(Clone)]

@@ -15,7 +15,7 @@ use super::HandlerOutput;
 
 /// Makes a function of an update a handler service.
 ///
-/// The function takes what [`ParseLayer`](super::ParseLayer) reads and returns an [`IntoReply`], or
+/// The function takes what [`ParseLayer`](super::ParseLayer) reads and returns an [`IntoReply`](crate::IntoReply), or
 /// a `Result` of one. For the rest of the request, write a `Service<http::Request<U>>`, with
 /// `tower::service_fn` for example.
 ///

@@ -23,7 +23,7 @@ pub(super) const METHOD: &str = "download";
 
 /// A file as it comes: nothing of it is kept. It is an `http_body::Body` too.
 ///
-/// See [`Client::download`](super::Client::download).
+/// See [`Client::download`](crate::Client::download).
 #[must_use = "nothing more is read unless it is asked for"]
 pub struct Download {
     body: Pin<Box<dyn Body<Data = Bytes, Error = Error> + Send>>,

@@ -123,7 +123,7 @@ impl<S> BotApi<S> {
     }
 
     /// The server is one in local mode on this machine: where it gives a file's absolute path,
-    /// [`Client::download`](super::Client::download) opens that path. Needs the feature `tokio`.
+    /// [`Client::download`](crate::Client::download) opens that path. Needs the feature `tokio`.
     ///
     /// # Security
     ///

@@ -1,4 +1,4 @@
-//! HTTP clients to stand under [`BotApi`](super::BotApi).
+//! HTTP clients to stand under [`BotApi`](crate::client::BotApi).
 
 #[cfg(feature = "client")]
 mod connector;

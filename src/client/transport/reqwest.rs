@@ -15,7 +15,7 @@ use tower_service::Service;
 
 use crate::{client::ApiBody, task::polled_after_completion};
 
-/// Any [`reqwest::Client`] under [`BotApi`](super::BotApi), with its proxies, certificates and
+/// Any [`reqwest::Client`] under [`BotApi`](crate::client::BotApi), with its proxies, certificates and
 /// resolvers.
 ///
 /// ```
