@@ -16,7 +16,7 @@ use multer::Multipart;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
 use tower::{Layer, ServiceExt, service_fn};
-use tower_telegram::{BotToken, InlineMethod, Method, client::{ApiBody, ApiRequest, BotApi}, types::{InputFile, ParseError, Upload}, webhook::ReplyLayer};
+use tower_telegram::{BotToken, InlineMethod, Method, client::{ApiBody, ApiRequest, BotApi}, types::{InputFile, Upload}, webhook::ReplyLayer};
 use tower_telegram_fuzz::{json::Json, now};
 
 #[derive(Arbitrary, Debug)]
@@ -92,10 +92,6 @@ impl Method for Call {
 
     fn uploads(&self) -> Vec<Upload> {
         self.uploads.clone()
-    }
-
-    fn decode(result: &str) -> Result<bool, ParseError> {
-        tower_telegram::decode(result)
     }
 }
 
