@@ -146,14 +146,14 @@ fuzz_target!(|input: Input<'_>| {
         }
     }
 
-    let mut request = Request::new(());
+    let mut request = Request::new(String::new());
     for shown in &input.headers {
         if let Ok(value) = HeaderValue::from_bytes(&accepted.shown(shown)) {
             request.headers_mut().append(SECRET_TOKEN_HEADER, value);
         }
     }
     let expected = accepted.admit(request.headers());
-    let inner = service_fn(async |request: Request<()>| {
+    let inner = service_fn(async |request: Request<String>| {
         let shown = request.headers()[SECRET_TOKEN_HEADER].is_sensitive();
         assert!(shown);
         let bot = request.extensions().get::<BotId>().copied();

@@ -170,7 +170,7 @@ fuzz_target!(|input: Input<'_>| {
     if let Some(proxies) = &proxies {
         layer = layer.proxies(alone(proxies));
     }
-    let mut request = Request::new(());
+    let mut request = Request::new(String::new());
     for value in &headers {
         let value = HeaderValue::from_bytes(value).unwrap();
         request.headers_mut().append("x-forwarded-for", value);
@@ -179,7 +179,7 @@ fuzz_target!(|input: Input<'_>| {
         let peer = PeerAddr(SocketAddr::new(peer, 443));
         request.extensions_mut().insert(peer);
     }
-    let inner = service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(true)));
+    let inner = service_fn(async |_: Request<String>| Ok::<_, Infallible>(Response::new(true)));
     let answer = now(layer.layer(inner).oneshot(request)).unwrap();
     let status = if expected {
         StatusCode::OK
