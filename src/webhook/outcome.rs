@@ -121,14 +121,20 @@ where
             Ok(service) => service,
             Err(panic) => return Outcome::of_panic(&*panic),
         };
-        match AssertUnwindSafe(service.oneshot(request))
-            .catch_unwind()
-            .await
-        {
-            Ok(Ok(response)) => Outcome::of(&response),
-            Ok(Err(error)) => Outcome::of_error(error.into()),
-            Err(panic) => Outcome::of_panic(&*panic),
-        }
+        outcome(service.oneshot(request)).await
+    }
+}
+
+/// The outcome of a call. A panic is a failure.
+pub(crate) async fn outcome<F, E>(call: F) -> Outcome
+where
+    F: Future<Output = Result<Response<ReplyBody>, E>>,
+    E: Into<BoxError>,
+{
+    match AssertUnwindSafe(call).catch_unwind().await {
+        Ok(Ok(response)) => Outcome::of(&response),
+        Ok(Err(error)) => Outcome::of_error(error.into()),
+        Err(panic) => Outcome::of_panic(&*panic),
     }
 }
 

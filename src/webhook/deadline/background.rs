@@ -1,9 +1,8 @@
 //! Finishes updates that were acknowledged before their handler ended, as Telegram would: carries the
 //! reply out, or tries again.
 
-use std::{error::Error, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration};
+use std::{error::Error, pin::Pin, sync::Arc, time::Duration};
 
-use futures_util::FutureExt as _;
 use http::{Extensions, Request, Response};
 use tokio::time::Instant;
 use tower_service::Service;
@@ -14,7 +13,7 @@ use crate::{
     task::backoff::Backoff,
     webhook::{
         RawUpdate, ReplyBody,
-        outcome::{Outcome, handle_once, log_failure},
+        outcome::{self, Outcome, handle_once, log_failure},
     },
 };
 
@@ -39,7 +38,7 @@ where
         let update_id = self.update.update_id();
         let until = Instant::now() + MAX_RETRY_TIME;
         let mut backoff = Backoff::new();
-        let mut outcome = first_outcome::<S>(call).await;
+        let mut outcome = outcome::outcome(call).await;
         for attempt in 1.. {
             let after = match outcome {
                 Outcome::Done(reply) => {
@@ -70,18 +69,6 @@ where
             *request.extensions_mut() = self.extensions.clone();
             outcome = handle_once(&self.service, request).await;
         }
-    }
-}
-
-async fn first_outcome<S>(call: Pin<Box<S::Future>>) -> Outcome
-where
-    S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
-    S::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    match AssertUnwindSafe(call).catch_unwind().await {
-        Ok(Ok(response)) => Outcome::of(&response),
-        Ok(Err(error)) => Outcome::of_error(error.into()),
-        Err(panic) => Outcome::of_panic(&*panic),
     }
 }
 
