@@ -18,7 +18,6 @@ async fn main() -> Result<(), Failure> {
     // What a webhook would serve, without its door.
     let bot = client.clone();
     let updates = Webhook::without_secret_token()
-        .client(client.clone())
         .handler(move |update| handle(bot.clone(), update))
         .into_updates();
 

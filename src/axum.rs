@@ -27,10 +27,13 @@
 //! # }
 //! ```
 //!
+//! A file by its path is opened while the response is made, which blocks the thread for as long as the
+//! file system takes.
+//!
 //! # Security
 //!
 //! The extractors read the body as [`UpdateLayer`] does, with its defaults, and reject with the same
-//! statuses. They don't look at the secret: put [`SecretTokenLayer`](crate::webhook::SecretTokenLayer)
+//! statuses; an update that can't be read as the handler's type is logged and answered with 200. They don't look at the secret: put [`SecretTokenLayer`](crate::webhook::SecretTokenLayer)
 //! in front, as above. Deliveries and deadlines are left out too: an update that Telegram sends again
 //! reaches the handler again.
 
@@ -39,11 +42,13 @@ use axum_core::{
     extract::{FromRequest, Request},
     response::{IntoResponse, Response},
 };
+use http::StatusCode;
 use serde_core::de::DeserializeOwned;
 
 use crate::{
     IntoReply,
-    webhook::{RawUpdate, Rejection, ReplyBody, UpdateLayer},
+    types::ParseError,
+    webhook::{RawUpdate, Rejection, ReplyBody, UpdateLayer, parse::log_unreadable},
 };
 
 /// An update as an argument of an axum handler, read as any type that serde can make; or a reply as
@@ -62,14 +67,20 @@ where
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Rejection> {
         let raw = UpdateLayer::new().read(request).await?;
-        raw.parse().map(Self).map_err(Rejection::Malformed)
+        raw.parse().map(Self).map_err(|error: ParseError| {
+            if error.is_syntax() {
+                return Rejection::Malformed(error);
+            }
+            log_unreadable(&raw, &error);
+            Rejection::Unreadable(error)
+        })
     }
 }
 
 impl<R: IntoReply> IntoResponse for Telegram<R> {
     fn into_response(self) -> Response {
         let reply = self.0.into_reply();
-        match reply.and_then(ReplyBody::respond) {
+        match reply.and_then(ReplyBody::open_and_respond_blocking) {
             Ok(response) => response.map(Body::new),
             Err(error) => Rejection::Reply(error).into_response(),
         }
@@ -86,7 +97,61 @@ impl<S: Send + Sync> FromRequest<S> for RawUpdate {
 }
 
 impl IntoResponse for Rejection {
+    /// The rejection's own response; but 200 for [`Unreadable`](Self::Unreadable), as [`ParseLayer`]
+    /// responds: what can never be read must not hold up its chat.
+    ///
+    /// [`ParseLayer`]: crate::webhook::ParseLayer
     fn into_response(self) -> Response {
-        Self::into_response(self)
+        let can_never_be_read = matches!(self, Self::Unreadable(_));
+        let mut response: Response = Self::into_response(self);
+        if can_never_be_read {
+            *response.status_mut() = StatusCode::OK;
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Update;
+
+    fn post(json: &'static str) -> Request {
+        let request = Request::post("/").header("content-type", "application/json");
+        request.body(json.into()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_update_that_fits_no_type_of_the_handlers_is_done() {
+        let unfit = r#"{"update_id":5000000000,"message":{}}"#;
+        let read = Telegram::<(u8, u8)>::from_request(post(unfit), &()).await;
+        let response = IntoResponse::into_response(read.unwrap_err());
+        assert_eq!(response.status(), StatusCode::OK);
+        let damaged = r#"{"update_id":5,"message":{]}"#;
+        let read = Telegram::<Update>::from_request(post(damaged), &()).await;
+        let response = IntoResponse::into_response(read.unwrap_err());
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    }
+
+    #[cfg(feature = "tokio")]
+    #[tokio::test]
+    async fn e7_a_reply_takes_a_file_by_its_path_as_the_layer_does() {
+        use http_body_util::BodyExt as _;
+
+        use crate::{methods::SendDocument, types::InputFile};
+
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        let reply = SendDocument::new(42, InputFile::path(manifest));
+        let response = Telegram(reply).into_response();
+        assert_eq!(response.status(), StatusCode::OK);
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let manifest = include_bytes!("../Cargo.toml");
+        let mut windows = body.windows(manifest.len());
+        assert!(windows.any(|window| window == manifest));
+        let missing = SendDocument::new(42, InputFile::path("/no/such/file"));
+        let response = Telegram(missing).into_response();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let why: &Rejection = response.extensions().get().unwrap();
+        assert!(matches!(why, Rejection::Reply(_)), "{why}");
     }
 }

@@ -191,6 +191,28 @@ impl Segment {
         }
     }
 
+    /// The same from where nothing can be awaited: it blocks for as long as the file system takes.
+    #[cfg(feature = "axum")]
+    pub(crate) fn open_blocking(upload: &Upload) -> Result<Self, UploadError> {
+        match upload.source() {
+            #[cfg(feature = "tokio")]
+            UploadSource::Path(path) => {
+                if !std::fs::metadata(path)?.is_file() {
+                    return Err(UploadError::not_a_file());
+                }
+                let file = std::fs::File::open(path)?;
+                let length = file.metadata()?.len();
+                let opened: UploadReader = Box::pin(tokio::fs::File::from_std(file));
+                Ok(Self::stream(
+                    opened.into(),
+                    Some(length),
+                    progress_of(upload),
+                ))
+            }
+            _ => Ok(Self::of(upload)),
+        }
+    }
+
     pub(crate) fn len(&self) -> Option<u64> {
         self.total.map(|total| total - self.sent)
     }

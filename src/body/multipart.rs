@@ -54,6 +54,24 @@ pub(crate) async fn open_and_encode(
     form(&object, &uploads, pieces.into_iter()).map_err(OpenError::Encode)
 }
 
+/// The same from where nothing can be awaited: it blocks for as long as the file system takes.
+///
+/// # Errors
+///
+/// When a file can't be opened.
+#[cfg(feature = "axum")]
+pub(crate) fn open_and_encode_blocking(
+    object: &Bytes,
+    uploads: &[Upload],
+) -> Result<(HeaderValue, Chunks), OpenError> {
+    if uploads.is_empty() {
+        return encode(object, uploads).map_err(OpenError::Encode);
+    }
+    let pieces: Result<Vec<_>, _> = uploads.iter().map(Segment::open_blocking).collect();
+    let pieces = pieces.map_err(OpenError::Upload)?;
+    form(object, uploads, pieces.into_iter()).map_err(OpenError::Encode)
+}
+
 /// Why a body couldn't be made.
 #[derive(Debug)]
 pub(crate) enum OpenError {

@@ -5,14 +5,15 @@
 --            ends          until when that claim holds, in microseconds; there while it is held
 --            attempt       how often it was claimed
 --            done          there, and the above are gone, once it was handled
---            method, json  a reply that nobody had yet
+-- KEYS[2]  its reply, for redeliveries:
+--            method, json
 -- ARGV[1]  the operation
 -- ARGV[2]  how long the hash is kept, in milliseconds
 -- ARGV[3…] what the operation takes
 --
 -- Whatever is more than yes or no is answered as a list of texts.
 
-local key = KEYS[1]
+local key, reply_key = KEYS[1], KEYS[2]
 
 -- Redis' own clock, as those of the replicas differ.
 local function now()
@@ -35,27 +36,17 @@ local function keep_key()
   redis.call('PEXPIRE', key, ARGV[2])
 end
 
-local function set_reply(method, json)
-  if method then
-    redis.call('HSET', key, 'method', method, 'json', json)
-  end
+local function kept_reply()
+  local reply = redis.call('HMGET', reply_key, 'method', 'json')
+  return reply[1] and reply or {}
 end
 
 local operations = {}
 
-function operations.take_reply()
-  local reply = redis.call('HMGET', key, 'method', 'json')
-  if not reply[1] then
-    return {}
-  end
-  redis.call('HDEL', key, 'method', 'json')
-  return reply
-end
-
 function operations.claim(lease)
   local record = redis.call('HMGET', key, 'done', 'ends', 'fence')
   if record[1] then
-    return { 'done', unpack(operations.take_reply()) }
+    return { 'done', unpack(kept_reply()) }
   end
   local time = now()
   local rest = (tonumber(record[2]) or 0) - time
@@ -80,14 +71,17 @@ function operations.renew(fence, lease, attempt)
   return 1
 end
 
-function operations.finish(fence, method, json)
+function operations.finish(fence, reply_life, method, json)
   if not is_held(fence) then
     return 0
   end
   redis.call('DEL', key)
   redis.call('HSET', key, 'done', 1)
-  set_reply(method, json)
   keep_key()
+  if method then
+    redis.call('HSET', reply_key, 'method', method, 'json', json)
+    redis.call('PEXPIRE', reply_key, reply_life)
+  end
   return 1
 end
 
@@ -106,14 +100,6 @@ function operations.release(fence)
     redis.call('HINCRBY', key, 'attempt', -1)
   end
   return released
-end
-
-function operations.keep_reply(method, json)
-  if redis.call('HEXISTS', key, 'done') == 0 then
-    return 0
-  end
-  set_reply(method, json)
-  return 1
 end
 
 return operations[ARGV[1]](unpack(ARGV, 3))

@@ -23,7 +23,8 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("del
 /// 2. A replica that was out of reach for longer, and whose update another has begun, can't note
 ///    anything any more. What its handler has done outside, it has done.
 /// 3. What was handled is remembered for 24 hours. It takes about 150 bytes of Redis' memory.
-/// 4. A reply that nobody waited for is kept, unless it has files: those are on one replica only.
+/// 4. A reply is kept for an hour, unless told otherwise, and given to each redelivery of its update;
+///    it takes its own length. One with files isn't: those are on one replica only.
 /// 5. A Redis that doesn't answer in two seconds, unless told otherwise, is as good as down: then
 ///    updates are answered with 503, and Telegram sends them again.
 /// 6. A claim whose answer was lost holds nevertheless until its time is over, and counts as an
@@ -39,6 +40,7 @@ pub struct RedisStore {
     connection: RedisConnection,
     prefix: Box<str>,
     lease: Duration,
+    max_reply_age: Duration,
 }
 
 impl RedisStore {
@@ -54,6 +56,7 @@ impl RedisStore {
             connection: RedisConnection::new(connection, Duration::from_secs(2)),
             prefix: prefix.into(),
             lease: Duration::from_secs(30),
+            max_reply_age: Duration::from_secs(60 * 60),
         }
     }
 
@@ -61,6 +64,13 @@ impl RedisStore {
     /// unless told otherwise, at least 100 milliseconds, at most 24 hours.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease.clamp(MIN_LEASE, LIFE);
+        self
+    }
+
+    /// How long replies are kept for redeliveries. Default: one hour; at most 24 hours. With zero, none
+    /// is.
+    pub fn max_reply_age(mut self, age: Duration) -> Self {
+        self.max_reply_age = age.min(LIFE);
         self
     }
 
@@ -76,8 +86,9 @@ impl RedisStore {
         // 0 where there is only one bot.
         let bot = key.bot.map_or(0, |bot| bot.0);
         let key = format!("{{{}:{bot}:{}}}", self.prefix, key.update_id);
+        let reply_key = format!("{key}:reply");
         SCRIPT
-            .call(vec![key.into()])
+            .call(vec![key.into(), reply_key.into()])
             .arg(operation)
             .arg(millis(LIFE))
     }
@@ -106,16 +117,11 @@ impl DeliveryStore for RedisStore {
 
     async fn finish(&self, token: &ClaimToken, reply: Option<&Reply>) -> Result<bool, StoreError> {
         let mut call = self.call("finish", token.key).arg(token.fencing_token);
-        if let Some(reply) = reply {
-            if let Some((method, json)) = parts(reply) {
-                call = call.arg(method).arg(json);
-            } else {
-                tracing::error!(
-                    update_id = token.key.update_id,
-                    method = reply.method(),
-                    "a reply with files can't be kept, and is lost"
-                );
-            }
+        let max_age = millis(self.max_reply_age);
+        if let Some((method, json)) = reply.and_then(parts)
+            && max_age > 0
+        {
+            call = call.arg(max_age).arg(method).arg(json);
         }
         self.run(call).await
     }
@@ -128,19 +134,6 @@ impl DeliveryStore for RedisStore {
     async fn release(&self, token: &ClaimToken) -> Result<bool, StoreError> {
         self.run(self.call("release", token.key).arg(token.fencing_token))
             .await
-    }
-
-    async fn keep_reply(&self, key: DeliveryKey, reply: &Reply) -> Result<bool, StoreError> {
-        let Some((method, json)) = parts(reply) else {
-            return Ok(false);
-        };
-        let call = self.call("keep_reply", key).arg(method).arg(json);
-        self.run(call).await
-    }
-
-    async fn take_reply(&self, key: DeliveryKey) -> Result<Option<Reply>, StoreError> {
-        let answer: Vec<Bytes> = self.run(self.call("take_reply", key)).await?;
-        read_reply(&answer).map_err(StoreError::new)
     }
 }
 

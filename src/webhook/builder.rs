@@ -23,9 +23,9 @@ use super::{
     handler_fn, parse, reply, secret_token, update,
 };
 #[cfg(feature = "tokio")]
-use super::{DeadlineLayer, DeliveryLayer, SequenceLayer};
+use super::{DeadlineLayer, DeliveryLayer, HandlerTimeoutLayer, SequenceLayer};
 use crate::{
-    Client, IntoReply,
+    IntoReply,
     types::{AllowedUpdates, ParseError, Update},
 };
 
@@ -164,11 +164,18 @@ impl<U> Webhook<U> {
         self
     }
 
-    /// What calls the replies that can't be answers, as they are over 1 MiB or the length of a file
-    /// isn't known. See [`ReplyLayer`].
-    pub fn client(mut self, client: Client) -> Self {
-        self.reply = self.reply.client(client);
+    /// When a handler is ended that doesn't end by itself. Default: after one hour its attempt has failed,
+    /// and its future is dropped.
+    #[cfg(feature = "tokio")]
+    pub fn handler_timeout(mut self, layer: HandlerTimeoutLayer) -> Self {
+        self.deliveries.handler_timeout = layer;
         self
+    }
+
+    /// Lets a handler run for ever.
+    #[cfg(feature = "tokio")]
+    pub fn without_handler_timeout(self) -> Self {
+        self.handler_timeout(HandlerTimeoutLayer::new(std::time::Duration::MAX))
     }
 
     /// What is called with an update that doesn't fit the handler's type; ours always fits. See
@@ -182,7 +189,7 @@ impl<U> Webhook<U> {
     }
 
     /// Serves with a function. See [`handler_fn`].
-    pub fn handler<F, Fut>(self, function: F) -> WebhookService<HandlerFn<F>, U>
+    pub fn handler<F, Fut>(self, function: F) -> WebhookService<HandlerFn<F, U>, U>
     where
         F: FnMut(U) -> Fut,
         Fut: Future,
@@ -399,6 +406,37 @@ mod tests {
         assert_eq!(a.status(), StatusCode::OK);
         assert_eq!(b.status(), StatusCode::OK);
         most.load(Ordering::Relaxed)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d19_a_handler_that_never_ends_holds_up_its_chat_for_an_hour_and_no_longer() {
+        let webhook = Webhook::without_secret_token().sequence(SequenceLayer::new());
+        let handled = Arc::new(AtomicUsize::new(0));
+        let ended = Arc::clone(&handled);
+        let service = webhook.handler(move |update: Update| {
+            let ended = Arc::clone(&ended);
+            async move {
+                if update.update_id == 1 {
+                    std::future::pending::<()>().await;
+                }
+                ended.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let deliver = async |number| {
+            let began = tokio::time::Instant::now();
+            // As Telegram does: again and again.
+            loop {
+                let answer = service.clone().oneshot(update(number)).await.unwrap();
+                if answer.status() != StatusCode::SERVICE_UNAVAILABLE {
+                    return (answer.status().as_u16(), began.elapsed().as_secs() / 60);
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        };
+        let (stuck, next) = tokio::join!(deliver(1), deliver(2));
+        assert_eq!(stuck, (500, 60), "its attempt has failed after an hour");
+        assert_eq!(next, (200, 60));
+        assert_eq!(handled.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! What a [`Webhook`](super::Webhook) has between reading an update and the handler: deadline, deliveries
-//! and sequence, each optional.
+//! and sequence, each optional, and the handler's time-out.
 //!
-//! All three need tasks and a timer, so without the feature `tokio` there is nothing.
+//! All of them need tasks and a timer, so without the feature `tokio` there is nothing.
 
 #[cfg(feature = "tokio")]
 pub(super) use self::with_tokio::{DeliverySettings, DeliveryStack};
@@ -22,6 +22,7 @@ mod with_tokio {
     use crate::webhook::{
         deadline::{DeadlineLayer, EnforceDeadline},
         delivery::{Deduplicate, DeliveryLayer},
+        handler_timeout::{HandlerTimeout, HandlerTimeoutLayer},
         sequence::{Sequence, SequenceLayer},
     };
 
@@ -31,12 +32,14 @@ mod with_tokio {
         pub(in crate::webhook) delivery: Option<DeliveryLayer>,
         /// Below the deliveries, because a turn ends with the handler and not with a hang-up.
         pub(in crate::webhook) sequence: Option<SequenceLayer>,
+        /// Below the sequence, because a chat's turn ends with it.
+        pub(in crate::webhook) handler_timeout: HandlerTimeoutLayer,
     }
 
-    type InTurn<S> = Either<BoxedFutures<Sequence<S>>, S>;
+    type InTurn<S> = Either<BoxedFutures<Sequence<HandlerTimeout<S>>>, HandlerTimeout<S>>;
     type Deduplicated<S> = Either<Deduplicate<InTurn<S>>, InTurn<S>>;
 
-    /// A service with any of the three.
+    /// A service with any of them.
     pub(in crate::webhook) type DeliveryStack<S> =
         Either<EnforceDeadline<Deduplicated<S>>, Deduplicated<S>>;
 
@@ -46,6 +49,7 @@ mod with_tokio {
                 deadline: Some(DeadlineLayer::default()),
                 delivery: Some(DeliveryLayer::new()),
                 sequence: None,
+                handler_timeout: HandlerTimeoutLayer::default(),
             }
         }
 
@@ -54,6 +58,7 @@ mod with_tokio {
         }
 
         pub(in crate::webhook) fn layer<S>(&self, service: S) -> DeliveryStack<S> {
+            let service = self.handler_timeout.layer(service);
             let service = match &self.sequence {
                 Some(sequence) => Either::Left(BoxedFutures {
                     inner: sequence.layer(service),

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     future::Future,
+    marker::PhantomData,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -30,28 +31,42 @@ use super::HandlerOutput;
 /// # fn is_a_service<S: tower::Service<http::Request<Update>>>(_: S) {}
 /// # is_a_service(echo);
 /// ```
-pub fn handler_fn<F, U, Fut>(function: F) -> HandlerFn<F>
+pub fn handler_fn<F, U, Fut>(function: F) -> HandlerFn<F, U>
 where
     F: FnMut(U) -> Fut,
     Fut: Future,
     Fut::Output: HandlerOutput,
 {
-    HandlerFn { function }
+    HandlerFn {
+        function,
+        takes: PhantomData,
+    }
 }
 
-/// The service of [`handler_fn`].
-#[derive(Clone, Copy)]
-pub struct HandlerFn<F> {
+/// The service of [`handler_fn`]: a `Service<http::Request<U>>`.
+pub struct HandlerFn<F, U> {
     function: F,
+    takes: PhantomData<fn(U)>,
 }
 
-impl<F> fmt::Debug for HandlerFn<F> {
+impl<F: Clone, U> Clone for HandlerFn<F, U> {
+    fn clone(&self) -> Self {
+        Self {
+            function: self.function.clone(),
+            takes: PhantomData,
+        }
+    }
+}
+
+impl<F: Copy, U> Copy for HandlerFn<F, U> {}
+
+impl<F, U> fmt::Debug for HandlerFn<F, U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HandlerFn({})", std::any::type_name::<F>())
     }
 }
 
-impl<F, U, Fut> Service<Request<U>> for HandlerFn<F>
+impl<F, U, Fut> Service<Request<U>> for HandlerFn<F, U>
 where
     F: FnMut(U) -> Fut,
     Fut: Future,

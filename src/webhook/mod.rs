@@ -11,6 +11,7 @@
 //!   │ DeadlineLayer         not done in time                 503; what runs goes on
 //!   │ DeliveryLayer         handled before, or still         200, empty · joins it
 //!   │ SequenceLayer         optional: chat by chat           503 when too many wait, or too long
+//!   │ HandlerTimeoutLayer   the handler doesn't end          500; its attempt has failed
 //!   │ ParseLayer<U>         RawUpdate → U                    400 · 200 (or 500)
 //!   ▼
 //! http::Request<U>  →  handler
@@ -36,8 +37,13 @@ pub mod deadline;
 #[allow(clippy::unnecessary_box_returns)]
 pub mod delivery;
 mod delivery_stack;
+#[cfg(feature = "tokio")]
+pub(crate) mod early_ack;
 mod failure;
 mod handler;
+#[cfg(feature = "tokio")]
+pub mod handler_timeout;
+mod missing_layer;
 #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
 pub(crate) mod outcome;
 pub mod parse;
@@ -69,6 +75,7 @@ pub use self::{
     builder::{UpdateService, Webhook, WebhookFuture, WebhookService},
     failure::Failure,
     handler::{HandlerFn, HandlerFuture, handler_fn},
+    missing_layer::{EncodedReply, Handles},
     parse::ParseLayer,
     rejection::Rejection,
     reply::{ErrorsAsResponses, PassErrors, ReplyBody, ReplyLayer},
@@ -84,4 +91,5 @@ pub use self::{
 pub use self::{
     deadline::{Deadline, DeadlineLayer},
     delivery::DeliveryLayer,
+    handler_timeout::HandlerTimeoutLayer,
 };

@@ -17,7 +17,7 @@ use std::{
 };
 
 use futures_util::FutureExt as _;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use tower::{BoxError, ServiceExt as _};
 use tower_service::Service;
 
@@ -218,6 +218,32 @@ fn is_overloaded(error: &(dyn Error + 'static)) -> bool {
 pub(crate) fn log_failure(update_id: i64, attempt: u32, failure: &Failure) {
     let error = ErrorChain(failure);
     tracing::warn!(%error, update_id, attempt, "attempt failed");
+}
+
+/// In the extensions of a response whose failure was logged.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FailureLogged;
+
+/// Logs the failure that a response tells of, unless a layer in between has.
+#[inline]
+pub(crate) fn log_unlogged<B>(update_id: i64, response: &Response<B>) {
+    if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
+        log_failed_response(update_id, response.extensions());
+    }
+}
+
+#[cold]
+fn log_failed_response(update_id: i64, extensions: &Extensions) {
+    if extensions.get::<FailureLogged>().is_some() {
+        return;
+    }
+    let failure = extensions.get::<Failure>();
+    let rejection = extensions.get::<Rejection>();
+    let error = failure.map(|failure| failure as &(dyn Error + 'static));
+    if let Some(error) = error.or(rejection.map(|why| why as _)) {
+        let error = ErrorChain(error);
+        tracing::error!(%error, update_id, "handler failed");
+    }
 }
 
 /// There will be no other attempt.

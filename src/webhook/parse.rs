@@ -54,7 +54,7 @@ use serde_core::de::DeserializeOwned;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{RawUpdate, Rejection, ResponseFuture};
+use super::{RawUpdate, Rejection, ResponseFuture, missing_layer::EncodedReply};
 use crate::types::ParseError;
 
 type UnreadableHook = Arc<dyn Fn(&RawUpdate, &ParseError) + Send + Sync>;
@@ -169,12 +169,7 @@ impl Unreadable {
         if error.is_syntax() {
             return Some(Rejection::Malformed(error));
         }
-        tracing::warn!(
-            update_id = raw.update_id(),
-            update_type = raw.name(),
-            %error,
-            "an update can't be read as the handler's type"
-        );
+        log_unreadable(raw, &error);
         if let Some(hook) = &self.hook {
             hook(raw, &error);
         }
@@ -182,13 +177,22 @@ impl Unreadable {
     }
 }
 
-impl<S, U, R> Service<Request<RawUpdate>> for Parse<S, U>
+pub(crate) fn log_unreadable(raw: &RawUpdate, error: &ParseError) {
+    tracing::warn!(
+        update_id = raw.update_id(),
+        update_type = raw.name(),
+        %error,
+        "an update can't be read as the handler's type"
+    );
+}
+
+impl<S, U> Service<Request<RawUpdate>> for Parse<S, U>
 where
-    S: Service<Request<U>, Response = Response<R>>,
+    S: Service<Request<U>>,
+    S::Response: EncodedReply<Body: Default>,
     U: DeserializeOwned + 'static,
-    R: Default,
 {
-    type Response = Response<R>;
+    type Response = Response<<S::Response as EncodedReply>::Body>;
     type Error = S::Error;
     type Future = ResponseFuture<S::Future>;
 

@@ -9,7 +9,7 @@ use std::{
 use http::Response;
 use pin_project_lite::pin_project;
 
-use super::{Rejection, rejection::empty_response};
+use super::{Rejection, missing_layer::EncodedReply, rejection::empty_response};
 use crate::task::polled_after_completion;
 
 pin_project! {
@@ -51,16 +51,18 @@ impl<F> ResponseFuture<F> {
 
 impl<F, R, E> Future for ResponseFuture<F>
 where
-    F: Future<Output = Result<Response<R>, E>>,
-    R: Default,
+    F: Future<Output = Result<R, E>>,
+    R: EncodedReply<Body: Default>,
 {
-    type Output = F::Output;
+    type Output = Result<Response<R::Body>, E>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         let why = match state.as_mut().project() {
-            StateProj::Inner { future } => return future.poll(cx),
+            StateProj::Inner { future } => {
+                return future.poll(cx).map_ok(EncodedReply::into_response);
+            }
             StateProj::Early { why } => why.take(),
             StateProj::Done => polled_after_completion(),
         };

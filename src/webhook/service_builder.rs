@@ -63,6 +63,14 @@ pub trait ServiceBuilderExt<L>: sealed::Sealed<L> + Sized {
     #[cfg(feature = "tokio")]
     fn sequence(self) -> ServiceBuilder<Stack<super::SequenceLayer, L>>;
 
+    /// Ends a handler that runs for longer than `limit`:
+    /// [`HandlerTimeoutLayer`](super::HandlerTimeoutLayer).
+    #[cfg(feature = "tokio")]
+    fn handler_timeout(
+        self,
+        limit: std::time::Duration,
+    ) -> ServiceBuilder<Stack<super::HandlerTimeoutLayer, L>>;
+
     /// Reads the update as a `U`: [`ParseLayer`].
     fn parse<U>(self) -> ServiceBuilder<Stack<ParseLayer<U>, L>>;
 
@@ -109,6 +117,14 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
     #[cfg(feature = "tokio")]
     fn sequence(self) -> ServiceBuilder<Stack<super::SequenceLayer, L>> {
         self.layer(super::SequenceLayer::new())
+    }
+
+    #[cfg(feature = "tokio")]
+    fn handler_timeout(
+        self,
+        limit: std::time::Duration,
+    ) -> ServiceBuilder<Stack<super::HandlerTimeoutLayer, L>> {
+        self.layer(super::HandlerTimeoutLayer::new(limit))
     }
 
     fn parse<U>(self) -> ServiceBuilder<Stack<ParseLayer<U>, L>> {

@@ -117,11 +117,12 @@ async fn text(answer: Result<Answer, BoxError>) -> String {
 }
 
 async fn assert_the_reply_is_kept(service: &Deliveries) {
-    assert_eq!(
-        text(ask(service, 1).await.await).await,
-        json_of(&reply("done"))
-    );
-    assert_eq!(text(ask(service, 1).await.await).await, "");
+    for _ in 0..3 {
+        assert_eq!(
+            text(ask(service, 1).await.await).await,
+            json_of(&reply("done"))
+        );
+    }
 }
 
 #[tokio::test]
@@ -218,6 +219,121 @@ fn d10_with_its_runtime_gone_nothing_is_left_running() {
     }
 }
 
+/// A runtime that ends has nothing to do with the update: another one may handle it.
+#[test]
+fn d18_a_claim_ends_with_the_runtime_of_its_handler() {
+    let (bot, layer) = (
+        Bot::default(),
+        DeliveryLayer::with_store(MemoryStore::new()),
+    );
+    let service = deliver(&bot, &layer);
+    let runtime = || {
+        let builder = &mut runtime::Builder::new_current_thread();
+        builder.enable_all().build().expect("a runtime")
+    };
+    let first = runtime();
+    let mut asking = first.block_on(ask(&service, 1));
+    assert!(first.block_on(poll_once(&mut asking)).is_pending());
+    // It goes on on a task of the runtime.
+    drop(asking);
+    drop(first);
+    bot.go();
+    let answer = runtime().block_on(async { ask(&service, 1).await.await });
+    assert_eq!(answer.expect("an answer").status(), StatusCode::OK);
+    assert_eq!(bot.calls(), 2);
+}
+
+/// A handler's future that ends well, and panics when it is dropped after that.
+struct PanicsInDrop;
+
+impl Future for PanicsInDrop {
+    type Output = Result<Answer, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut std::task::Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(Ok(Answer::default()))
+    }
+}
+
+impl Drop for PanicsInDrop {
+    fn drop(&mut self) {
+        // Without a word on the terminal.
+        std::panic::resume_unwind(Box::new("dropped"));
+    }
+}
+
+/// Otherwise it would be handled for ever: each attempt that panics counts.
+#[tokio::test]
+async fn d18_a_claim_ends_with_a_future_that_panics_in_drop() {
+    let (calls, letters) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let (called, buried) = (Arc::clone(&calls), Arc::clone(&letters));
+    let layer = DeliveryLayer::new().max_attempts(3).dead_letter(move |_| {
+        buried.fetch_add(1, Ordering::Relaxed);
+        std::future::ready(())
+    });
+    let service = tower::service_fn(move |_: Request<RawUpdate>| {
+        called.fetch_add(1, Ordering::Relaxed);
+        PanicsInDrop
+    });
+    let service = ServiceBuilder::new().layer(layer.clone()).service(service);
+    let service = BoxCloneSyncService::new(service.map_err(BoxError::from));
+    let mut statuses = Vec::new();
+    for _ in 0..5 {
+        let answer = ask(&service, 1).await.await.expect("an answer");
+        statuses.push(answer.status().as_u16());
+    }
+    let counts = [&calls, &letters].map(|count| count.load(Ordering::Relaxed));
+    assert_eq!(statuses.last(), Some(&200), "{statuses:?}");
+    assert_eq!(counts, [3, 1], "{statuses:?}");
+    assert_eq!(layer.handle().running(), 0);
+}
+
+/// A hook that panics hasn't taken the letter, wherever it does.
+#[tokio::test]
+async fn d18_a_claim_ends_with_a_dead_letter_hook_that_panics() {
+    let letters = Arc::new(AtomicU32::new(0));
+    let buried = Arc::clone(&letters);
+    let layer = DeliveryLayer::new().max_attempts(1).dead_letter(move |_| {
+        let before = buried.fetch_add(1, Ordering::Relaxed);
+        if before == 0 {
+            std::panic::resume_unwind(Box::new("before there is a future"));
+        }
+        async move {
+            if before == 1 {
+                std::panic::resume_unwind(Box::new("in the future"));
+            }
+        }
+    });
+    let failing = tower::service_fn(async |_: Request<RawUpdate>| Err::<Answer, _>("it fails"));
+    let service = ServiceBuilder::new().layer(layer).service(failing);
+    let service = BoxCloneSyncService::new(service.map_err(BoxError::from));
+    let mut statuses = Vec::new();
+    for _ in 0..4 {
+        let answer = ask(&service, 1).await.await.expect("an answer");
+        statuses.push(answer.status().as_u16());
+    }
+    assert_eq!(statuses, [500, 500, 200, 200]);
+    assert_eq!(letters.load(Ordering::Relaxed), 3);
+}
+
+/// Nor does a shutdown count, wherever the claim is kept.
+#[tokio::test]
+async fn d14_what_a_shutdown_cancels_is_claimed_again_as_if_for_the_first_time() {
+    let store = Arc::new(MemoryStore::new());
+    let bot = Bot::default();
+    let layer = DeliveryLayer::with_store(Arc::clone(&store));
+    let asking = tokio::spawn(ask(&deliver(&bot, &layer), 1).await);
+    until(|| bot.calls() == 1).await;
+    let report = layer.handle().shutdown(Duration::ZERO).await;
+    assert_eq!(report.cancelled.len(), 1);
+    let answer = asking.await.expect("no panic").expect("an answer");
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let claim = store.claim(DeliveryKey::new(None, 1)).await;
+    let Ok(Claim::Acquired(token)) = claim else {
+        panic!("{claim:?}");
+    };
+    assert_eq!(token.attempt, 1);
+}
+
 #[tokio::test]
 async fn d2_who_joined_has_the_reply_though_the_first_hung_up() {
     for first_hangs_up in [true, false] {
@@ -247,11 +363,11 @@ async fn d2_where_who_joined_hung_up_the_first_has_the_reply() {
     assert_eq!(handle.waiting(), 1);
     bot.go();
     assert_eq!(text(first.await).await, json_of(&reply("done")));
-    assert_eq!(text(ask(&service, 1).await.await).await, "");
+    assert_the_reply_is_kept(&service).await;
 }
 
 #[tokio::test]
-async fn d3_who_joined_and_leaves_with_the_reply_gives_it_back() {
+async fn d16_who_joined_and_leaves_with_the_reply_loses_it_for_nobody() {
     let (bot, service, handle) = served();
     let mut first = ask(&service, 1).await;
     assert!(poll_once(&mut first).await.is_pending());
@@ -317,14 +433,6 @@ impl DeliveryStore for Panics {
 
     async fn fail(&self, _: &ClaimToken) -> Result<bool, StoreError> {
         Ok(true)
-    }
-
-    async fn keep_reply(&self, _: DeliveryKey, _: &Reply) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-
-    async fn take_reply(&self, _: DeliveryKey) -> Result<Option<Reply>, StoreError> {
-        Ok(None)
     }
 }
 

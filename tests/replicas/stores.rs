@@ -4,7 +4,7 @@ use std::{error::Error as _, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout};
 use tower_telegram::{
-    IntoReply as _, Reply,
+    IntoReply as _,
     methods::SendDocument,
     redis::{RedisLimits, RedisStore},
     types::InputFile,
@@ -20,6 +20,7 @@ use crate::delivery::stores::{done, granted, is_busy, json_of, key, reply, suite
 suite!(Server);
 
 const KEY: &str = "{bot:1:1}";
+const REPLY_KEY: &str = "{bot:1:1}:reply";
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -138,12 +139,13 @@ async fn d13_all_is_forgotten_after_a_day() {
     let ticket = granted(&store, key(1)).await;
     assert!(store.finish(&ticket, Some(&reply("x"))).await.unwrap());
     stays("done").await;
-    let keys: Vec<String> = server.ask(&["KEYS", "*"]).await;
-    assert_eq!(keys, [KEY]);
+    let mut keys: Vec<String> = server.ask(&["KEYS", "*"]).await;
+    keys.sort();
+    assert_eq!(keys, [KEY, REPLY_KEY]);
 }
 
 #[tokio::test]
-async fn d3_a_reply_with_files_is_not_kept() {
+async fn d16_a_reply_with_files_is_not_kept() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -152,23 +154,36 @@ async fn d3_a_reply_with_files_is_not_kept() {
     let with_file = SendDocument::new(1, file).into_reply().unwrap();
     let ticket = granted(&store, key(1)).await;
     assert!(store.finish(&ticket, Some(&with_file)).await.unwrap());
-    assert!(!store.keep_reply(key(1), &with_file).await.unwrap());
-    assert!(!store.keep_reply(key(1), &Reply::nothing()).await.unwrap());
     assert_eq!(done(&store, key(1)).await, None);
 }
 
 #[tokio::test]
-async fn d3_a_reply_is_kept_only_of_what_is_done() {
+async fn d16_a_reply_is_kept_for_an_hour_or_as_long_as_it_is_told() {
     let Some(server) = Server::start().await else {
         return;
     };
-    let store = server.store();
-    assert!(!store.keep_reply(key(1), &reply("x")).await.unwrap());
-    let ticket = granted(&store, key(1)).await;
-    assert!(!store.keep_reply(key(1), &reply("x")).await.unwrap());
+    let hour = 60 * 60 * 1000;
     let large = reply(&"x".repeat(1 << 20));
+    for (store, longest) in [
+        (server.store(), hour),
+        (
+            server.store().max_reply_age(Duration::from_secs(60)),
+            60_000,
+        ),
+    ] {
+        let _: () = server.ask(&["FLUSHALL"]).await;
+        let ticket = granted(&store, key(1)).await;
+        assert!(store.finish(&ticket, Some(&large)).await.unwrap());
+        let left: i64 = server.ask(&["PTTL", REPLY_KEY]).await;
+        assert!(left > longest - 30_000 && left <= longest, "{left}");
+        assert_eq!(done(&store, key(1)).await, Some(json_of(&large)));
+        let _: i64 = server.ask(&["DEL", REPLY_KEY]).await;
+        assert_eq!(done(&store, key(1)).await, None, "it is done all the same");
+    }
+    let store = server.store().max_reply_age(Duration::ZERO);
+    let ticket = granted(&store, key(2)).await;
     assert!(store.finish(&ticket, Some(&large)).await.unwrap());
-    assert_eq!(done(&store, key(1)).await, Some(json_of(&large)));
+    assert_eq!(done(&store, key(2)).await, None);
 }
 
 #[tokio::test]
@@ -180,8 +195,9 @@ async fn d11_a_cluster_does_too() {
     let ticket = granted(&store, key(1)).await;
     assert!(store.renew(&ticket).await.unwrap());
     assert!(store.finish(&ticket, Some(&reply("x"))).await.unwrap());
-    assert_eq!(done(&store, key(1)).await, Some(json_of(&reply("x"))));
-    assert_eq!(done(&store, key(1)).await, None);
+    for _ in 0..2 {
+        assert_eq!(done(&store, key(1)).await, Some(json_of(&reply("x"))));
+    }
 }
 
 #[tokio::test]
@@ -259,8 +275,9 @@ async fn d12_what_is_no_record_of_ours_is_an_error() {
     let error = server.store().claim(key(1)).await.unwrap_err();
     assert!(all_of(&error).contains("WRONGTYPE"), "{}", all_of(&error));
     let _: i64 = server.ask(&["DEL", KEY]).await;
-    let record = ["HSET", KEY, "done", "1", "method", "sendMessage", "json"];
-    let _: i64 = server.ask(&[&record[..], &["{}"]].concat()).await;
+    let _: i64 = server.ask(&["HSET", KEY, "done", "1"]).await;
+    let reply = ["HSET", REPLY_KEY, "method", "sendMessage", "json", "{}"];
+    let _: i64 = server.ask(&reply).await;
     assert!(server.store().claim(key(1)).await.is_err());
 }
 

@@ -52,7 +52,7 @@ impl Leased {
         let record = records.entry(key).or_default();
         let now = Instant::now();
         if record.is_done {
-            let reply = record.reply.take();
+            let reply = record.reply.clone();
             return Claim::Done { reply };
         }
         let lease = record.ends.unwrap_or(now).saturating_duration_since(now);
@@ -97,19 +97,6 @@ impl DeliveryStore for Leased {
             record.ends = None;
             record.attempt -= 1;
         }))
-    }
-
-    async fn keep_reply(&self, key: DeliveryKey, reply: &Reply) -> Result<bool, StoreError> {
-        let mut records = self.records();
-        let done = records.get_mut(&key).filter(|record| record.is_done);
-        Ok(done
-            .map(|record| record.reply = Some(reply.clone()))
-            .is_some())
-    }
-
-    async fn take_reply(&self, key: DeliveryKey) -> Result<Option<Reply>, StoreError> {
-        let mut records = self.records();
-        Ok(records.get_mut(&key).and_then(|record| record.reply.take()))
     }
 }
 

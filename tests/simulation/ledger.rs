@@ -62,14 +62,11 @@ struct Page {
     effects: u32,
     letters: u32,
     replies_made: u32,
-    replies_given: u32,
+    /// Telegram carries out each that it sees, as it drops the update in the same step.
     replies_seen: u32,
-    /// Befallen by more than hang-ups, so that its reply may not have come.
+    /// Befallen by more than hang-ups and lost answers, so that its reply may not have come.
     is_muddled: bool,
     is_dropped: bool,
-    /// Telegram hung up while the store was told that it is done, and was answered by another replica
-    /// before the reply was kept.
-    is_overtaken: bool,
 }
 
 impl Page {
@@ -93,8 +90,6 @@ struct Notes {
     pages: HashMap<i64, Page>,
     /// The claims that each replica has open.
     open: BTreeMap<ReplicaId, BTreeSet<i64>>,
-    /// The replies that each has and nobody else.
-    landing: BTreeMap<ReplicaId, BTreeSet<i64>>,
     /// The chats in which each has a handler at work.
     busy_chats: BTreeSet<(ReplicaId, i64)>,
     /// The last of each queue whose handler was called.
@@ -263,29 +258,15 @@ impl Book {
         });
     }
 
-    pub(crate) fn finished(&self, replica: ReplicaId, ticket: &ClaimToken, with_reply: bool) {
+    pub(crate) fn finished(&self, ticket: &ClaimToken) {
         let id = ticket.key.update_id;
         self.open(id, |pages, page| {
-            if !with_reply {
-                pages.landing.entry(replica).or_default().insert(id);
-            }
             if page.is_done {
                 pages.violation(format!("{id} was noted as done twice: {page:?}"));
             }
             page.is_done = true;
             pages.end(page, ticket, End::Done);
         });
-    }
-
-    /// The replica has a reply from the store, and nobody else has it.
-    pub(crate) fn took_reply(&self, replica: ReplicaId, id: i64) {
-        let mut pages = self.pages();
-        pages.landing.entry(replica).or_default().insert(id);
-    }
-
-    /// The replica's reply is in the store.
-    pub(crate) fn kept(&self, replica: ReplicaId, id: i64) {
-        self.pages().landed(replica, id);
     }
 
     pub(crate) fn failed(&self, ticket: &ClaimToken) {
@@ -322,9 +303,6 @@ impl Book {
             }
         }
         if fault == Fault::Killed {
-            for id in pages.landing.remove(&replica).unwrap_or_default() {
-                pages.pages.entry(id).or_default().is_muddled = true;
-            }
             pages.open.remove(&replica);
             pages.busy_chats.retain(|(of, _)| *of != replica);
         }
@@ -400,19 +378,13 @@ impl Book {
     }
 
     /// The bot gave this answer to somebody.
-    pub(crate) fn answered(&self, replica: ReplicaId, id: i64, is_success: bool, has_reply: bool) {
+    pub(crate) fn answered(&self, id: i64, is_success: bool) {
         self.open(id, |pages, page| {
-            if has_reply {
-                pages.landed(replica, id);
-            } else if is_success && pages.lands_elsewhere(replica, id) {
-                page.is_overtaken = true;
-            }
             if is_success && page.effects == 0 && page.letters == 0 {
                 pages.violation(format!(
                     "{id} was acked, and nobody had handled it: {page:?}"
                 ));
             }
-            page.replies_given += u32::from(has_reply);
         });
     }
 
@@ -456,17 +428,6 @@ impl Notes {
         }
     }
 
-    fn lands_elsewhere(&self, replica: ReplicaId, id: i64) -> bool {
-        let mut others = self.landing.iter().filter(|(of, _)| **of != replica);
-        others.any(|(_, ids)| ids.contains(&id))
-    }
-
-    fn landed(&mut self, replica: ReplicaId, id: i64) {
-        if let Some(landing) = self.landing.get_mut(&replica) {
-            landing.remove(&id);
-        }
-    }
-
     fn end(&mut self, page: &mut Page, ticket: &ClaimToken, end: End) {
         let id = ticket.key.update_id;
         if page
@@ -497,15 +458,15 @@ impl Notes {
 
     /// What can be seen only when all is over.
     fn check(&mut self, id: i64, page: &Page, book: &Book) {
-        if page.replies_given > page.replies_made {
-            self.violation(format!("{id}: a reply was given out twice: {page:?}"));
+        if page.replies_seen > page.replies_made.min(1) {
+            self.violation(format!("{id}: a reply was carried out twice: {page:?}"));
         }
         if !book.has_claims {
             return;
         }
         // In real time it can't be told who overtook whom on the way to a store.
         let fine = book.is_exact && !page.is_muddled && !page.is_struck() && page.effects == 1;
-        if fine && !page.is_overtaken && page.replies_seen != page.replies_made {
+        if fine && page.replies_seen != page.replies_made {
             self.violation(format!("{id}: its reply never reached Telegram: {page:?}"));
         }
         for grant in page.unexplained() {
@@ -550,7 +511,8 @@ pub(crate) struct Sum {
     /// Effects that came again, by what struck the claim under which they had come before.
     repeated: BTreeMap<Option<Fault>, u64>,
     extra_effects: u64,
-    replies_overtaken: u64,
+    replies_made: u64,
+    replies_seen: u64,
 }
 
 impl Sum {
@@ -558,8 +520,8 @@ impl Sum {
         self.handled += u64::from(page.effects > 0);
         self.given_up += u64::from(page.letters > 0);
         self.given_up_twice += u64::from(page.letters.saturating_sub(1));
-        let has_no_reply = page.replies_given < page.replies_made;
-        self.replies_overtaken += u64::from(page.is_overtaken && has_no_reply);
+        self.replies_made += u64::from(page.replies_made.min(1));
+        self.replies_seen += u64::from(page.replies_seen);
         self.extra_effects += u64::from(page.effects.saturating_sub(1));
         for grant in page.too_many() {
             *self.repeated.entry(grant.fault).or_default() += 1;
@@ -611,8 +573,8 @@ impl fmt::Display for Sum {
         }
         write!(
             f,
-            "\n  replies too late for who asked another replica: {}",
-            self.replies_overtaken
+            "\n  replies: {} made, {} carried out",
+            self.replies_made, self.replies_seen
         )?;
         write!(f, "\n  digest: {:016x}", self.digest)
     }

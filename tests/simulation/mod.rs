@@ -14,8 +14,8 @@
 //! 4. Attempts are counted right, and only what used them up is given up.
 //! 5. In a queue the order is Telegram's, and in a replica no chat has two handlers at once; with the
 //!    same exceptions.
-//! 6. No reply is given out more often than it was made, and of an update that only hang-ups befell
-//!    it reaches Telegram.
+//! 6. No reply is carried out twice, and of an update that only hang-ups and lost answers befell it
+//!    is carried out once.
 //!
 //! `SEED=7` repeats a run, `UPDATES=100000` makes it longer.
 

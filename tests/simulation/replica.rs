@@ -199,12 +199,7 @@ impl Replica {
             Ok(response) => Answer::read(&response),
             Err(_) => Answer::failure(),
         };
-        let Answer {
-            is_success,
-            has_reply,
-            ..
-        } = answer;
-        book.answered(self.life.id, update.id, is_success, has_reply);
+        book.answered(update.id, answer.is_success);
         Some(answer)
     }
 

@@ -333,6 +333,7 @@ async fn attempt(world: Arc<World>, update: Update) -> (Update, Seen, bool) {
     for (likely, times) in doubled {
         if dice.chance(likely) {
             twice = true;
+            // The reply may go to the double, whose answer nobody reads.
             book.muddled(update.id);
             let wait = plan.seconds(dice.between(times));
             tokio::spawn(come_again(Arc::clone(&world), update.clone(), wait));
@@ -349,10 +350,7 @@ async fn attempt(world: Arc<World>, update: Update) -> (Update, Seen, bool) {
         Err(_) if patience < 60.0 => Seen::Broken,
         Err(_) => Seen::Late,
         Ok(None) => Seen::Broken,
-        Ok(Some(_)) if is_lost => {
-            book.muddled(update.id);
-            Seen::Broken
-        }
+        Ok(Some(_)) if is_lost => Seen::Broken,
         Ok(Some(answer)) => Seen::Answer(answer),
     };
     (update, seen, twice)

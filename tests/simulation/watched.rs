@@ -109,9 +109,6 @@ impl<St: DeliveryStore> DeliveryStore for Watched<St> {
     async fn claim(&self, key: DeliveryKey) -> Result<Claim, StoreError> {
         let (book, id) = (&self.scene.book, key.update_id);
         let luck = self.way(key).await;
-        if luck != Luck::Good {
-            book.muddled(id);
-        }
         if luck == Luck::FailsBefore {
             return Err(StoreError::new("on purpose"));
         }
@@ -123,10 +120,6 @@ impl<St: DeliveryStore> DeliveryStore for Watched<St> {
                 let fault = (luck == Luck::FailsAfter).then_some(Fault::Store);
                 let fault = fault.or(self.life.is_over().then_some(Fault::Killed));
                 book.granted(self.life.id, *ticket, self.held_until(asked), fault);
-            }
-            Ok(Claim::Done { reply: Some(_) }) => {
-                book.not_granted(id);
-                book.took_reply(self.life.id, id);
             }
             Ok(_) => book.not_granted(id),
             Err(_) => book.muddled(id),
@@ -165,7 +158,7 @@ impl<St: DeliveryStore> DeliveryStore for Watched<St> {
         let book = &self.scene.book;
         book.asks_to_finish(ticket);
         let asking = self.inner.finish(ticket, reply);
-        let finished = || book.finished(self.life.id, ticket, reply.is_some());
+        let finished = || book.finished(ticket);
         self.end(ticket, asking, finished, luck).await
     }
 
@@ -184,39 +177,5 @@ impl<St: DeliveryStore> DeliveryStore for Watched<St> {
         let asking = self.inner.release(ticket);
         self.end(ticket, asking, || book.released(ticket), luck)
             .await
-    }
-
-    async fn keep_reply(&self, key: DeliveryKey, reply: &Reply) -> Result<bool, StoreError> {
-        let luck = self.way(key).await;
-        if luck != Luck::Good {
-            self.scene.book.muddled(key.update_id);
-        }
-        if luck == Luck::FailsBefore {
-            return Err(StoreError::new("on purpose"));
-        }
-        let result = self.inner.keep_reply(key, reply).await;
-        match &result {
-            Ok(true) => self.scene.book.kept(self.life.id, key.update_id),
-            Ok(false) => {}
-            Err(_) => self.scene.book.muddled(key.update_id),
-        }
-        self.back(luck, result).await
-    }
-
-    async fn take_reply(&self, key: DeliveryKey) -> Result<Option<Reply>, StoreError> {
-        let luck = self.way(key).await;
-        if luck != Luck::Good {
-            self.scene.book.muddled(key.update_id);
-        }
-        if luck == Luck::FailsBefore {
-            return Err(StoreError::new("on purpose"));
-        }
-        let result = self.inner.take_reply(key).await;
-        match &result {
-            Ok(Some(_)) => self.scene.book.took_reply(self.life.id, key.update_id),
-            Ok(None) => {}
-            Err(_) => self.scene.book.muddled(key.update_id),
-        }
-        self.back(luck, result).await
     }
 }

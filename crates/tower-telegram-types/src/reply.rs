@@ -247,8 +247,6 @@ pub enum ReplyError {
         /// How many bytes they have.
         length: usize,
     },
-    /// A file's length isn't known, and every answer has to say how long it is.
-    UnknownLength,
     /// A file that goes with it can't be read.
     Upload(Arc<UploadError>),
 }
@@ -262,7 +260,6 @@ impl fmt::Display for ReplyError {
                 f,
                 "a reply has at most {MAX_REPLY_ARGUMENTS} bytes of arguments, not {length}"
             ),
-            Self::UnknownLength => f.write_str("the length of a file in a reply must be known"),
             Self::Upload(_) => f.write_str("a file in a reply can't be read"),
         }
     }

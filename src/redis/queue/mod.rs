@@ -50,7 +50,7 @@
 //! let door = webhook.clone().queue(&queue);
 //!
 //! // In the workers, the handler as it would be without a queue:
-//! let handler = webhook.client(client.clone()).handler(async |update: Update| {
+//! let handler = webhook.handler(async |update: Update| {
 //!     let message = update.message()?;
 //!     Some(SendMessage::new(message.chat.id, message.text.as_deref()?))
 //! });

@@ -10,6 +10,10 @@
 //!    done as far as Telegram is concerned; the handler goes on, and its reply is called through the
 //!    client.
 //! 3. What stands below finds the [`Deadline`] in the request's extensions.
+//! 4. Some queries have less time, because a person waits for the answer: a
+//!    [pre-checkout query](https://core.telegram.org/bots/api#precheckoutquery) must be answered within
+//!    10 s, a shipping or an inline query soon. Their limit is 8 s, unless the layer's is shorter or
+//!    [another was set](DeadlineLayer::limit_for).
 //!
 //! # What acking early costs
 //!
@@ -80,6 +84,7 @@ use tower_service::Service;
 
 use super::{
     RawUpdate, Rejection, ReplyBody,
+    early_ack::EarlyAck,
     outcome::{FromQueue, set_retry_after},
     rejection::empty_response,
     retry_after::retry_after,
@@ -88,10 +93,16 @@ pub use crate::task::Deadline;
 use crate::task::polled_after_completion;
 use crate::{Client, types::UpdateType};
 
+/// The limit of queries that a person waits for. A pre-checkout query has 10 s, the way to and from
+/// Telegram included.
+const QUERY_LIMIT: Duration = Duration::from_secs(8);
+
 /// Answers in time. See the [module](self).
 #[derive(Clone, Debug)]
 pub struct DeadlineLayer {
     limit: Duration,
+    /// Those that were set for single types.
+    by_type: Arc<[(UpdateType, Duration)]>,
     ack: Option<Arc<Client>>,
 }
 
@@ -99,15 +110,49 @@ impl DeadlineLayer {
     /// Answers with 503 after `limit`. Telegram's own is 60 s, of which the way to and from it is a
     /// part.
     pub fn new(limit: Duration) -> Self {
-        Self { limit, ack: None }
+        Self {
+            limit,
+            by_type: Arc::default(),
+            ack: None,
+        }
     }
 
     /// Answers with 200 after `limit`, and calls the replies that come later through `client`. What
     /// that costs stands in the [module](self).
     pub fn ack_after(limit: Duration, client: Client) -> Self {
         Self {
-            limit,
             ack: Some(Arc::new(client)),
+            ..Self::new(limit)
+        }
+    }
+
+    /// The limit of one type of update, in place of the layer's. Default: for `pre_checkout_query`,
+    /// `shipping_query` and `inline_query` 8 s, if the layer's own limit isn't shorter.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use tower_telegram::{types::UpdateType, webhook::DeadlineLayer};
+    ///
+    /// let layer = DeadlineLayer::default()
+    ///     .limit_for(UpdateType::InlineQuery, Duration::from_secs(4));
+    /// # let _ = layer;
+    /// ```
+    pub fn limit_for(mut self, update_type: UpdateType, limit: Duration) -> Self {
+        let others = self.by_type.iter().filter(|(of, _)| *of != update_type);
+        self.by_type = others.copied().chain([(update_type, limit)]).collect();
+        self
+    }
+
+    fn limit_of(&self, update_type: UpdateType) -> Duration {
+        if let Some((_, limit)) = self.by_type.iter().find(|(of, _)| *of == update_type) {
+            return *limit;
+        }
+        match update_type {
+            UpdateType::PreCheckoutQuery | UpdateType::ShippingQuery | UpdateType::InlineQuery => {
+                self.limit.min(QUERY_LIMIT)
+            }
+            _ => self.limit,
         }
     }
 }
@@ -168,27 +213,32 @@ where
                 update_type,
             };
         }
-        let due = Instant::now() + self.layer.limit;
-        request.extensions_mut().insert(Deadline::at(due));
-        let ack = self
-            .layer
-            .ack
-            .as_ref()
-            .map(|client| background::DetachedUpdate {
+        // A limit beyond all time is none.
+        let due = Instant::now().checked_add(self.layer.limit_of(update_type));
+        if let Some(due) = due {
+            request.extensions_mut().insert(Deadline::at(due));
+        }
+        let ack = self.layer.ack.as_ref().map(|client| {
+            let ack = EarlyAck::default();
+            request.extensions_mut().insert(ack.clone());
+            let update = background::DetachedUpdate {
                 service: self.inner.clone(),
                 update: request.body().clone(),
                 extensions: without_deadline(request.extensions()),
                 client: Arc::clone(client),
-            });
+            };
+            (ack, update)
+        });
         let future = self.inner.call(request);
         ResponseFuture {
             handling: match ack {
-                Some(late) => Handling::Movable {
+                Some((ack, late)) => Handling::Movable {
                     future: Some((Box::pin(future), late)),
+                    ack,
                 },
                 None => Handling::InPlace { future },
             },
-            due: Some(due),
+            due,
             timer: None,
             update_type,
         }
@@ -224,6 +274,7 @@ pin_project! {
         // Goes on without this future, if it is acked.
         Movable {
             future: Option<(Pin<Box<S::Future>>, background::DetachedUpdate<S>)>,
+            ack: EarlyAck,
         },
         Gone,
     }
@@ -235,8 +286,9 @@ impl<S: Service<Request<RawUpdate>>> Handling<S> {
             HandlingProj::InPlace { future } => future.poll(cx),
             HandlingProj::Movable {
                 future: Some((future, _)),
+                ..
             } => future.as_mut().poll(cx),
-            HandlingProj::Movable { future: None } | HandlingProj::Gone => {
+            HandlingProj::Movable { future: None, .. } | HandlingProj::Gone => {
                 polled_after_completion()
             }
         }
@@ -264,7 +316,9 @@ where
         let timer = this.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
         ready!(timer.as_mut().poll(cx));
         let answer = match this.handling.as_mut().project() {
-            HandlingProj::Movable { future } => {
+            // The handler has ended, and its reply is being recorded: the response comes at once.
+            HandlingProj::Movable { ack, .. } if !ack.acknowledge() => return Poll::Pending,
+            HandlingProj::Movable { future, .. } => {
                 if let Some((future, late)) = future.take() {
                     tokio::spawn(late.finish(future));
                 }
@@ -292,7 +346,54 @@ impl<S: Service<Request<RawUpdate>>> fmt::Debug for ResponseFuture<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
+    use tower::{ServiceExt as _, service_fn};
+
     use super::*;
+
+    #[test]
+    fn d17_queries_that_people_wait_for_have_less_time_unless_told_otherwise() {
+        use UpdateType as T;
+        let seconds = Duration::from_secs;
+        let layers = [
+            DeadlineLayer::default(),
+            DeadlineLayer::new(seconds(5)),
+            DeadlineLayer::default()
+                .limit_for(T::InlineQuery, seconds(30))
+                .limit_for(T::Message, seconds(7))
+                .limit_for(T::InlineQuery, seconds(20)),
+        ];
+        for (update_type, expected) in [
+            (T::PreCheckoutQuery, [8, 5, 8]),
+            (T::ShippingQuery, [8, 5, 8]),
+            (T::InlineQuery, [8, 5, 20]),
+            (T::Message, [50, 5, 7]),
+            (T::CallbackQuery, [50, 5, 50]),
+        ] {
+            let limits = layers.each_ref().map(|layer| layer.limit_of(update_type));
+            assert_eq!(limits, expected.map(seconds), "{update_type}");
+        }
+    }
+
+    /// A setting is no reason to panic on each request.
+    #[tokio::test(start_paused = true)]
+    async fn d17_a_limit_beyond_all_time_is_none_and_one_of_zero_is_over_at_once() {
+        for (limit, expected) in [(Duration::MAX, 200), (Duration::ZERO, 503)] {
+            let handler = service_fn(move |request: Request<RawUpdate>| {
+                let has_deadline = request.extensions().get::<Deadline>().is_some();
+                assert_eq!(has_deadline, limit.is_zero());
+                async {
+                    tokio::time::sleep(Duration::from_secs(100)).await;
+                    Ok::<_, Infallible>(empty_response())
+                }
+            });
+            let service = DeadlineLayer::new(limit).layer(handler);
+            let update = RawUpdate::from_bytes(r#"{"update_id":1,"message":{}}"#.into()).unwrap();
+            let answer = service.oneshot(Request::new(update)).await.unwrap();
+            assert_eq!(answer.status().as_u16(), expected);
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn of_a_deadline_remains_what_there_is_until_then() {

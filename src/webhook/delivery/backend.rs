@@ -1,13 +1,22 @@
 //! Where a delivery layer remembers: the store in memory as it is, or any other behind a pointer, so that
 //! no type above names a store.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Waker},
+    time::Duration,
+};
+
+use tokio::runtime::Handle;
 
 use super::{
     memory_store::MemoryStore,
     store::{Claim, ClaimToken, DeliveryKey, DeliveryStore, StoreError},
 };
-use crate::Reply;
+use crate::{Reply, client::ErrorChain};
 
 #[derive(Clone)]
 pub(super) enum StoreBackend {
@@ -66,22 +75,30 @@ impl StoreBackend {
             Self::Other(store) => store.release(token).await,
         }
     }
+}
 
-    pub(super) async fn keep_reply(
-        &self,
-        key: DeliveryKey,
-        reply: &Reply,
-    ) -> Result<bool, StoreError> {
-        match self {
-            Self::Memory(store) => store.keep_reply(key, reply).await,
-            Self::Other(store) => store.keep_reply(key, reply).await,
-        }
-    }
-
-    pub(super) async fn take_reply(&self, key: DeliveryKey) -> Result<Option<Reply>, StoreError> {
-        match self {
-            Self::Memory(store) => store.take_reply(key).await,
-            Self::Other(store) => store.take_reply(key).await,
+impl StoreBackend {
+    /// Ends a claim whose owner is gone, from where nothing can be awaited. What a store can do at once is
+    /// done here; the rest goes on on a task, or the claim runs out by itself.
+    pub(super) fn give_back(&self, token: ClaimToken, has_failed: bool) {
+        let store = self.clone();
+        let mut ending = Box::pin(async move {
+            let ended = if has_failed {
+                store.fail(&token).await
+            } else {
+                store.release(&token).await
+            };
+            if let Err(error) = ended {
+                let error = ErrorChain(&error);
+                let update_id = token.key.update_id;
+                tracing::error!(%error, update_id, "failed to release delivery claim");
+            }
+        });
+        let mut cx = Context::from_waker(Waker::noop());
+        if ending.as_mut().poll(&mut cx).is_pending()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(ending);
         }
     }
 }
@@ -113,8 +130,6 @@ pub(super) trait ErasedStore: Send + Sync {
     -> StoreStep<'a, bool>;
     fn fail<'a>(&'a self, token: &'a ClaimToken) -> StoreStep<'a, bool>;
     fn release<'a>(&'a self, token: &'a ClaimToken) -> StoreStep<'a, bool>;
-    fn keep_reply<'a>(&'a self, key: DeliveryKey, reply: &'a Reply) -> StoreStep<'a, bool>;
-    fn take_reply(&self, key: DeliveryKey) -> StoreStep<'_, Option<Reply>>;
 }
 
 /// Its own type, so that a store's own methods stay the only ones of their names.
@@ -151,13 +166,5 @@ impl<S: DeliveryStore> ErasedStore for AnyStore<S> {
 
     fn release<'a>(&'a self, token: &'a ClaimToken) -> StoreStep<'a, bool> {
         Box::pin(self.0.release(token))
-    }
-
-    fn keep_reply<'a>(&'a self, key: DeliveryKey, reply: &'a Reply) -> StoreStep<'a, bool> {
-        Box::pin(self.0.keep_reply(key, reply))
-    }
-
-    fn take_reply(&self, key: DeliveryKey) -> StoreStep<'_, Option<Reply>> {
-        Box::pin(self.0.take_reply(key))
     }
 }

@@ -15,7 +15,7 @@ use tokio::{runtime::Handle, sync::oneshot};
 
 use super::{
     in_flight::BoxedResponse,
-    running_update::{DeliveryState, RunningUpdate, has_reply, reject},
+    running_update::{DeliveryState, RunningUpdate, reject},
     store::DeliveryKey,
 };
 use crate::{
@@ -126,22 +126,7 @@ impl<E> Drop for ResponseFuture<E> {
                 self.delivery.in_flight.first_left(self.key);
                 drop(self.runtime.spawn(update));
             }
-            State::Joined(answer) => self.take_back(answer),
-            State::Rejected(_) | State::Bypassed(_) | State::Done => {}
-        }
-    }
-}
-
-impl<E> ResponseFuture<E> {
-    /// A request that joined may be dropped at the very moment at which its response is given to it.
-    fn take_back(&self, mut answer: oneshot::Receiver<BoxedResponse>) {
-        answer.close();
-        if let Ok(answer) = answer.try_recv()
-            && has_reply(&answer)
-        {
-            let (delivery, key) = (Arc::clone(&self.delivery), self.key);
-            self.runtime
-                .spawn(async move { delivery.take_back(key, answer).await });
+            State::Joined(_) | State::Rejected(_) | State::Bypassed(_) | State::Done => {}
         }
     }
 }

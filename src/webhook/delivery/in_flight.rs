@@ -22,7 +22,7 @@ use super::store::DeliveryKey;
 use crate::{
     task::shrinking_map::ShrinkingMap,
     task::sync::{Mutex, MutexGuard},
-    webhook::ReplyBody,
+    webhook::{ReplyBody, early_ack::EarlyAck},
 };
 
 /// Boxed, as it passes many hands.
@@ -49,17 +49,10 @@ struct Entry {
     first_waits: bool,
     /// Who asked after them; mostly nobody.
     joined: Vec<Waiter>,
-}
-
-/// What became of an answer.
-pub(super) enum Completion {
-    /// It was given to one waiter.
-    Given {
-        /// What is left for who asked first, if they still wait.
-        first: Option<BoxedResponse>,
-    },
-    /// Nobody waits. The entry goes on: there may be something to do before another asks.
-    Unwanted(BoxedResponse),
+    /// Those of the requests that may be acknowledged early.
+    acks: Vec<EarlyAck>,
+    /// Whether its reply is being recorded, so that it is too late to acknowledge anything early.
+    is_recorded: bool,
 }
 
 /// What a request finds.
@@ -94,10 +87,10 @@ impl InFlight {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn join_or_start(&self, key: DeliveryKey) -> Joined {
+    pub(super) fn join_or_start(&self, key: DeliveryKey, ack: Option<&EarlyAck>) -> Joined {
         let mut running = self.running();
         if let Some(entry) = running.get_mut(&key) {
-            return Joined::Running(entry.join());
+            return Joined::Running(entry.join(ack));
         }
         // Looked at under the lock, so that nothing begins once it is closed.
         if self.closed.load(Ordering::Relaxed) {
@@ -109,6 +102,8 @@ impl InFlight {
         let entry = Entry {
             first_waits: true,
             joined: Vec::new(),
+            acks: ack.cloned().into_iter().collect(),
+            is_recorded: false,
         };
         running.insert(key, entry);
         Joined::First
@@ -122,11 +117,17 @@ impl InFlight {
         }
     }
 
-    /// Whether anybody waits for the answer.
-    pub(super) fn is_awaited(&self, key: DeliveryKey) -> bool {
-        let running = self.running();
-        let entry = running.get(&key);
-        entry.is_some_and(|entry| entry.waiting() > 0)
+    /// Whether the reply may be recorded for redeliveries. Not if one of the requests was acknowledged
+    /// early: then the client sends the reply, and a redelivery would send it again.
+    pub(super) fn may_record_reply(&self, key: DeliveryKey) -> bool {
+        let mut running = self.running();
+        let Some(entry) = running.get_mut(&key) else {
+            return true;
+        };
+        entry.is_recorded = true;
+        // Each is asked, so that none is acknowledged from here on.
+        let sent_by_client = entry.acks.iter().filter(|ack| !ack.forbid()).count();
+        sent_by_client == 0
     }
 
     /// Ends it where nobody asked but the first, who still waits: the answer is theirs.
@@ -139,55 +140,36 @@ impl InFlight {
         alone.is_some()
     }
 
-    /// Gives the answer to who asked last and still waits, and what `rest` makes to all before.
+    /// Ends it: gives the answer to the request that came last and still waits, and what `rest` makes to
+    /// all before. Returns what is left for the first request, if that still waits.
     pub(super) fn complete(
         &self,
         key: DeliveryKey,
         mut answer: BoxedResponse,
         rest: impl Fn() -> BoxedResponse,
-    ) -> Completion {
+    ) -> Option<BoxedResponse> {
         let mut running = self.running();
-        let Some(entry) = running.get_mut(&key) else {
-            // Cut off.
-            return Completion::Given { first: None };
-        };
-        let first_waits = entry.first_waits;
-        while let Some(waiter) = entry.joined.pop() {
+        // Gone if it was cancelled.
+        let Entry {
+            first_waits,
+            mut joined,
+            ..
+        } = running.remove(&key)?;
+        self.notify_if_drained(&running);
+        drop(running);
+        while let Some(waiter) = joined.pop() {
             match waiter.send(answer) {
                 Ok(()) => {
-                    let before = std::mem::take(&mut entry.joined);
-                    running.remove(&key);
-                    self.notify_if_drained(&running);
-                    drop(running);
-                    for waiter in before {
+                    for waiter in joined {
                         // Gone, then.
                         drop(waiter.send(rest()));
                     }
-                    let first = first_waits.then(rest);
-                    return Completion::Given { first };
+                    return first_waits.then(rest);
                 }
                 Err(back) => answer = back,
             }
         }
-        if !first_waits {
-            return Completion::Unwanted(answer);
-        }
-        running.remove(&key);
-        self.notify_if_drained(&running);
-        let first = Some(answer);
-        Completion::Given { first }
-    }
-
-    /// Ends it, if nobody has asked in the meantime.
-    pub(super) fn remove_if_unjoined(&self, key: DeliveryKey) -> bool {
-        let mut running = self.running();
-        let entry = running.get(&key);
-        if entry.is_some_and(|entry| !entry.joined.is_empty()) {
-            return false;
-        }
-        running.remove(&key);
-        self.notify_if_drained(&running);
-        true
+        first_waits.then_some(answer)
     }
 
     /// Ends it without an answer; whoever waits sees that.
@@ -301,7 +283,13 @@ where
 }
 
 impl Entry {
-    fn join(&mut self) -> oneshot::Receiver<BoxedResponse> {
+    fn join(&mut self, ack: Option<&EarlyAck>) -> oneshot::Receiver<BoxedResponse> {
+        if let Some(ack) = ack {
+            if self.is_recorded {
+                ack.forbid();
+            }
+            self.acks.push(ack.clone());
+        }
         let (waiter, answer) = oneshot::channel();
         // Whoever hung up needs no place.
         self.joined.retain(|waiter| !waiter.is_closed());
@@ -332,12 +320,12 @@ mod tests {
         answer
     }
 
-    fn complete(in_flight: &InFlight) -> Completion {
+    fn complete(in_flight: &InFlight) -> Option<BoxedResponse> {
         in_flight.complete(KEY, answer(StatusCode::ACCEPTED), BoxedResponse::default)
     }
 
     fn join(in_flight: &InFlight) -> oneshot::Receiver<BoxedResponse> {
-        match in_flight.join_or_start(KEY) {
+        match in_flight.join_or_start(KEY, None) {
             Joined::Running(answer) => answer,
             _ => panic!("it runs"),
         }
@@ -346,15 +334,13 @@ mod tests {
     #[test]
     fn d2_the_last_who_still_waits_has_the_answer() {
         let in_flight = InFlight::new(9);
-        assert!(matches!(in_flight.join_or_start(KEY), Joined::First));
+        assert!(matches!(in_flight.join_or_start(KEY, None), Joined::First));
         let (mut second, mut third) = (join(&in_flight), join(&in_flight));
         let fourth = join(&in_flight);
         drop(fourth);
         assert_eq!(in_flight.waiting(), 3);
         assert!(!in_flight.complete_if_sole(KEY), "others wait");
-        let Completion::Given { first: Some(first) } = complete(&in_flight) else {
-            panic!("they wait");
-        };
+        let first = complete(&in_flight).expect("they wait");
         assert_eq!(first.status(), StatusCode::OK);
         assert_eq!(second.try_recv().unwrap().status(), StatusCode::OK);
         assert_eq!(third.try_recv().unwrap().status(), StatusCode::ACCEPTED);
@@ -364,46 +350,66 @@ mod tests {
     #[test]
     fn d2_where_all_who_joined_hung_up_the_first_has_the_answer() {
         let in_flight = InFlight::new(9);
-        assert!(matches!(in_flight.join_or_start(KEY), Joined::First));
+        assert!(matches!(in_flight.join_or_start(KEY, None), Joined::First));
         drop(join(&in_flight));
         assert!(!in_flight.complete_if_sole(KEY), "who knows");
-        let Completion::Given { first: Some(first) } = complete(&in_flight) else {
-            panic!("they wait");
-        };
+        let first = complete(&in_flight).expect("they wait");
         assert_eq!(first.status(), StatusCode::ACCEPTED);
         assert_eq!(in_flight.len(), 0);
     }
 
     #[test]
-    fn d3_where_nobody_waits_the_answer_comes_back_until_one_asks() {
+    fn d3_where_nobody_waits_it_ends_and_gives_nobody_anything() {
         let in_flight = InFlight::new(9);
-        assert!(matches!(in_flight.join_or_start(KEY), Joined::First));
-        assert!(in_flight.is_awaited(KEY));
+        assert!(matches!(in_flight.join_or_start(KEY, None), Joined::First));
         in_flight.first_left(KEY);
-        assert!(!in_flight.is_awaited(KEY));
         assert!(!in_flight.complete_if_sole(KEY), "they left");
-        assert!(matches!(complete(&in_flight), Completion::Unwanted(_)));
-        let mut late = join(&in_flight);
-        assert!(!in_flight.remove_if_unjoined(KEY), "somebody asked");
-        assert!(matches!(
-            complete(&in_flight),
-            Completion::Given { first: None }
-        ));
-        assert!(late.try_recv().is_ok());
+        assert!(complete(&in_flight).is_none());
+        assert_eq!(in_flight.len(), 0);
+    }
+
+    #[test]
+    fn d16_the_reply_is_recorded_unless_the_client_sends_it() {
+        for (first, second, expected) in [
+            (false, false, true),
+            (true, false, false),
+            (false, true, false),
+        ] {
+            let in_flight = InFlight::new(9);
+            let acks = [EarlyAck::default(), EarlyAck::default()];
+            let start = in_flight.join_or_start(KEY, Some(&acks[0]));
+            assert!(matches!(start, Joined::First));
+            let joined = in_flight.join_or_start(KEY, Some(&acks[1]));
+            assert!(matches!(joined, Joined::Running(_)));
+            assert!(!first || acks[0].acknowledge());
+            assert!(!second || acks[1].acknowledge());
+            assert_eq!(in_flight.may_record_reply(KEY), expected);
+            let late = EarlyAck::default();
+            let joined = in_flight.join_or_start(KEY, Some(&late));
+            assert!(matches!(joined, Joined::Running(_)));
+            assert!(!late.acknowledge(), "the reply is being recorded");
+            assert!(first || !acks[0].acknowledge());
+        }
     }
 
     #[test]
     fn d9_and_d10_too_many_and_too_late_are_turned_away_but_may_join() {
         let in_flight = InFlight::new(1);
-        assert!(matches!(in_flight.join_or_start(KEY), Joined::First));
+        assert!(matches!(in_flight.join_or_start(KEY, None), Joined::First));
         let other = DeliveryKey {
             update_id: 2,
             ..KEY
         };
-        assert!(matches!(in_flight.join_or_start(other), Joined::Full));
+        assert!(matches!(in_flight.join_or_start(other, None), Joined::Full));
         in_flight.close();
-        assert!(matches!(in_flight.join_or_start(other), Joined::Closed));
-        assert!(matches!(in_flight.join_or_start(KEY), Joined::Running(_)));
+        assert!(matches!(
+            in_flight.join_or_start(other, None),
+            Joined::Closed
+        ));
+        assert!(matches!(
+            in_flight.join_or_start(KEY, None),
+            Joined::Running(_)
+        ));
         assert!(!in_flight.is_cancelled());
         assert_eq!(in_flight.cancel_all(), [KEY]);
         assert!(in_flight.is_cancelled());
@@ -415,16 +421,18 @@ mod tests {
             update_id: 2,
             ..KEY
         };
-        let ends: [fn(&InFlight); 4] = [
+        let ends: [fn(&InFlight); 3] = [
             |in_flight| assert!(in_flight.complete_if_sole(KEY)),
             |in_flight| drop(complete(in_flight)),
-            |in_flight| assert!(in_flight.remove_if_unjoined(KEY)),
             |in_flight| in_flight.abandon(KEY),
         ];
         for end in ends {
             let in_flight = InFlight::new(9);
-            assert!(matches!(in_flight.join_or_start(KEY), Joined::First));
-            assert!(matches!(in_flight.join_or_start(other), Joined::First));
+            assert!(matches!(in_flight.join_or_start(KEY, None), Joined::First));
+            assert!(matches!(
+                in_flight.join_or_start(other, None),
+                Joined::First
+            ));
             let mut all = tokio_test::task::spawn(in_flight.drained());
             in_flight.close();
             assert!(all.poll().is_pending());

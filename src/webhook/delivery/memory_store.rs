@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::{
     handled_ids::HandledIds,
+    kept_replies::KeptReplies,
     store::{Claim, ClaimToken, DeliveryKey, DeliveryStore, StoreError},
 };
 use crate::{
@@ -26,14 +27,14 @@ const LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 /// nine hours.
 const CAPACITY: usize = 1_000_000;
 
-/// How many replies wait for who asks again.
-const MAX_REPLIES: usize = 1000;
-
 /// Remembers in memory what was handled: for one process, and for as long as it runs.
 ///
 /// What it remembers is bounded by 24 hours and a number of updates; a redelivery that comes after it
 /// was forgotten is handled again. Telegram's numbers follow one another, and then an update takes
 /// about two bytes.
+///
+/// Replies are kept for an hour and up to 16 MiB, the newest ones: see
+/// [`max_reply_bytes`](Self::max_reply_bytes) and [`max_reply_age`](Self::max_reply_age).
 #[derive(Debug)]
 pub struct MemoryStore {
     state: Mutex<State>,
@@ -45,7 +46,7 @@ struct State {
     open: ShrinkingMap<DeliveryKey, PendingClaim>,
     /// In the order in which they failed last, for the bound.
     failed: VecDeque<(DeliveryKey, u64)>,
-    replies: VecDeque<(DeliveryKey, Reply)>,
+    replies: KeptReplies,
     capacity: usize,
     next_fencing_token: u64,
 }
@@ -77,11 +78,28 @@ impl MemoryStore {
                 done: HandledIds::new(updates, LIFE),
                 open: ShrinkingMap::default(),
                 failed: VecDeque::new(),
-                replies: VecDeque::new(),
+                replies: KeptReplies::default(),
                 capacity: updates,
                 next_fencing_token: 0,
             }),
         }
+    }
+
+    /// How many bytes the replies may take that are kept for redeliveries, with the files that are in
+    /// memory and 256 bytes for each. Default: 16 MiB. The oldest make room.
+    pub fn max_reply_bytes(mut self, bytes: usize) -> Self {
+        self.state_mut().replies.set_max_bytes(bytes);
+        self
+    }
+
+    /// How long replies are kept for redeliveries. Default: one hour.
+    pub fn max_reply_age(mut self, age: Duration) -> Self {
+        self.state_mut().replies.set_max_age(age);
+        self
+    }
+
+    fn state_mut(&mut self) -> &mut State {
+        self.state.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Held for a few lines, and never while waiting.
@@ -97,9 +115,9 @@ impl Default for MemoryStore {
 }
 
 impl State {
-    fn claim(&mut self, key: DeliveryKey, now: impl FnOnce() -> Instant) -> Claim {
-        if self.done.contains(key, now) {
-            let reply = self.take_reply(key);
+    fn claim(&mut self, key: DeliveryKey, now: impl Fn() -> Instant) -> Claim {
+        if self.done.contains(key, &now) {
+            let reply = self.replies.get(key, now()).cloned();
             return Claim::Done { reply };
         }
         self.next_fencing_token += 1;
@@ -141,7 +159,7 @@ impl State {
         }
         self.done.insert(token.key, now);
         if let Some(reply) = reply {
-            self.keep_reply(token.key, reply.clone());
+            self.replies.keep(token.key, reply, now);
         }
         true
     }
@@ -190,19 +208,6 @@ impl State {
             |open: &mut PendingClaim| !open.is_running && open.fencing_token == fencing_token;
         self.open.remove_if(&key, is_that_one);
     }
-
-    fn keep_reply(&mut self, key: DeliveryKey, reply: Reply) {
-        if self.replies.len() >= MAX_REPLIES {
-            self.replies.pop_front();
-            tracing::warn!("a reply that nobody asked for again is given up");
-        }
-        self.replies.push_back((key, reply));
-    }
-
-    fn take_reply(&mut self, key: DeliveryKey) -> Option<Reply> {
-        let at = self.replies.iter().position(|(of, _)| *of == key)?;
-        self.replies.remove(at).map(|(_, reply)| reply)
-    }
 }
 
 impl DeliveryStore for MemoryStore {
@@ -224,22 +229,6 @@ impl DeliveryStore for MemoryStore {
 
     fn release(&self, token: &ClaimToken) -> impl Future<Output = Result<bool, StoreError>> + Send {
         ready(Ok(self.state().release(token)))
-    }
-
-    fn keep_reply(
-        &self,
-        key: DeliveryKey,
-        reply: &Reply,
-    ) -> impl Future<Output = Result<bool, StoreError>> + Send {
-        self.state().keep_reply(key, reply.clone());
-        ready(Ok(true))
-    }
-
-    fn take_reply(
-        &self,
-        key: DeliveryKey,
-    ) -> impl Future<Output = Result<Option<Reply>, StoreError>> + Send {
-        ready(Ok(self.state().take_reply(key)))
     }
 }
 
@@ -321,17 +310,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn d3_a_reply_that_is_kept_is_given_out_once() {
+    async fn d16_each_redelivery_has_the_reply() {
         let store = MemoryStore::new();
         let token = granted(&store, key(1)).await;
         assert!(store.finish(&token, Some(&reply())).await.unwrap());
-        let done = store.claim(key(1)).await.unwrap();
-        assert!(matches!(done, Claim::Done { reply: Some(_) }), "{done:?}");
-        let done = store.claim(key(1)).await.unwrap();
-        assert!(matches!(done, Claim::Done { reply: None }), "{done:?}");
-        assert!(store.keep_reply(key(1), &reply()).await.unwrap());
-        assert!(store.take_reply(key(1)).await.unwrap().is_some());
-        assert!(store.take_reply(key(1)).await.unwrap().is_none());
+        for _ in 0..3 {
+            let done = store.claim(key(1)).await.unwrap();
+            assert!(matches!(done, Claim::Done { reply: Some(_) }), "{done:?}");
+        }
     }
 
     #[tokio::test]
@@ -373,7 +359,7 @@ mod tests {
 
     #[tokio::test]
     async fn d13_failures_and_replies_are_bounded_too() {
-        let store = MemoryStore::with_capacity(100);
+        let store = MemoryStore::with_capacity(100).max_reply_bytes(10_000);
         for id in 0..10_000 {
             let token = granted(&store, key(id)).await;
             store.fail(&token).await.unwrap();
@@ -384,7 +370,7 @@ mod tests {
             store.finish(&token, Some(&reply())).await.unwrap();
         }
         let state = store.state();
-        assert_eq!(state.replies.len(), MAX_REPLIES);
+        assert!(state.replies.bytes() <= 10_000);
         assert!(state.done.len() <= 100);
     }
 }

@@ -5,11 +5,15 @@
 //!
 //! 1. The handler runs in the response future of who asked first. If that is dropped before it is done,
 //!    by a hang-up or by a time-out above, the handler goes on, on a task of its own.
-//! 2. An update that comes again while it runs **joins** it: there is one call, and whoever asked last
-//!    has the reply, as a reply that is sent twice is carried out twice. The others get the same status
-//!    and no body.
-//! 3. If nobody waits when the handler ends, its reply is kept, and given to the next who asks, once.
-//! 4. An update that is done is answered with an empty 200 and not handled again.
+//! 2. An update that is redelivered while it runs **joins** it: there is one call, and the request that
+//!    came last has the reply, as two replies in two answers would be carried out twice. The others get
+//!    the same status and no body.
+//! 3. An update that is done isn't handled again. Each redelivery is answered with 200 and the reply:
+//!    Telegram drops an update in the step in which it carries out the reply, so one that is redelivered
+//!    shows that its answer was lost, and its reply with it.
+//! 4. For that a store keeps the replies, within bounds: see [`MemoryStore`]. What can't be kept, such as
+//!    an upload from a reader that can be read only once, is lost with its answer. A reply that the client
+//!    sends, because the update was [acknowledged early](super::deadline), isn't given again.
 //! 5. One that fails (an error, a panic, or a status that isn't a 2xx) is answered with 500 and a
 //!    `Retry-After` inside its [life](https://core.telegram.org/bots/api#setwebhook), so that Telegram sends it again.
 //! 6. After five attempts, unless told otherwise, it goes to the [dead-letter
@@ -19,7 +23,8 @@
 //!    ends in a refusal of the Bot API, such as 403 from a user who has blocked the bot.
 //!    What a layer below had no room, lock or time for is never counted.
 //! 7. A [store](DeliveryStore) that fails is 503, not a guess.
-//! 8. Too many at once are 503, and so is what comes after [`DeliveryHandle::close`].
+//! 8. Too many at once are 503, and so is what comes after [`DeliveryHandle::close`]. A handler that a
+//!    shutdown cuts off, or whose runtime ends, gives its claim back, and isn't counted.
 //! 9. An update that a worker took from a queue (feature `redis`) passes: there the queue does all this.
 //!
 //! It belongs above the layers that parse and reply, and below the one that reads the request. What it
@@ -88,6 +93,7 @@ mod dead_letter;
 mod future;
 mod handled_ids;
 mod in_flight;
+mod kept_replies;
 mod layer;
 mod lazy_call;
 mod memory_store;

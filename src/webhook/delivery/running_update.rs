@@ -2,12 +2,12 @@
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use http::{Extensions, HeaderValue, StatusCode, header};
+use http::{Extensions, HeaderValue, Request, StatusCode, header};
 
 use super::{
     backend::StoreBackend,
     dead_letter::{DeadLetter, DeadLetterHook},
-    in_flight::{BoxedResponse, Completion, InFlight},
+    in_flight::{BoxedResponse, InFlight},
     lazy_call::BoxedCall,
     store::{Claim, ClaimToken, DeliveryKey, StoreError},
 };
@@ -15,10 +15,13 @@ use crate::{
     Reply,
     client::ErrorChain,
     task::backoff::Backoff,
-    types::UpdateType,
+    types::{UpdateType, Upload},
     webhook::{
         Failure, RawUpdate, Rejection, ReplyBody,
-        outcome::{Outcome, failed_response, log_abandoned, log_failure, set_retry_after},
+        early_ack::EarlyAck,
+        outcome::{
+            FailureLogged, Outcome, failed_response, log_abandoned, log_failure, set_retry_after,
+        },
         rejection::empty_response,
         retry_after::retry_after,
     },
@@ -36,10 +39,12 @@ pub(super) struct DeliveryState {
     pub(super) dead_letter: Option<DeadLetterHook>,
 }
 
-/// An update's entry among those that are handled.
+/// An update's entry among those that are handled, and its claim.
 pub(super) struct InFlightGuard {
     state: Arc<DeliveryState>,
     key: DeliveryKey,
+    /// There while the store has to be told what became of the claim.
+    claim: Option<ClaimToken>,
     is_complete: bool,
 }
 
@@ -48,6 +53,7 @@ impl InFlightGuard {
         Self {
             state: Arc::clone(state),
             key,
+            claim: None,
             is_complete: false,
         }
     }
@@ -58,13 +64,19 @@ impl InFlightGuard {
     }
 }
 
-/// Requests that wait see it if there will be no response: the handler was cancelled, or a store
-/// panicked.
+/// Requests that wait see it if there will be no response: the handler was cancelled, its runtime has
+/// ended, or something panicked. The claim is given back, so that the update can be claimed again.
 impl Drop for InFlightGuard {
     fn drop(&mut self) {
-        if !self.is_complete {
-            self.state.in_flight.abandon(self.key);
+        if self.is_complete {
+            return;
         }
+        if let Some(token) = self.claim.take() {
+            // What panics has failed; what was cancelled says nothing about the update.
+            let has_failed = std::thread::panicking();
+            self.state.store.give_back(token, has_failed);
+        }
+        self.state.in_flight.abandon(self.key);
     }
 }
 
@@ -77,15 +89,22 @@ pub(super) type RunningUpdate = Pin<Box<dyn Future<Output = Option<BoxedResponse
 pub(super) struct UpdateSummary {
     update_type: UpdateType,
     letter: Option<Box<RawUpdate>>,
+    ack: Option<EarlyAck>,
 }
 
 impl UpdateSummary {
-    pub(super) fn new(state: &DeliveryState, update: &RawUpdate) -> Self {
+    pub(super) fn new(state: &DeliveryState, request: &Request<RawUpdate>) -> Self {
         let hook = state.dead_letter.as_ref();
+        let update = request.body();
         Self {
             update_type: update.update_type(),
             letter: hook.map(|_| Box::new(update.clone())),
+            ack: request.extensions().get().cloned(),
         }
+    }
+
+    pub(super) fn ack(&self) -> Option<&EarlyAck> {
+        self.ack.as_ref()
     }
 }
 
@@ -98,10 +117,11 @@ pub(super) fn handle_update(
     let in_flight = Arc::clone(&guard.state.in_flight);
     // One block for the usual way, and what is rare boxed: each future within another costs a bit.
     let update = async move {
-        let InFlightGuard { state, key, .. } = &guard;
-        let (mut answer, mut is_kept);
-        match state.store.claim(*key).await {
+        let (state, key) = (Arc::clone(&guard.state), guard.key);
+        let mut answer;
+        match state.store.claim(key).await {
             Ok(Claim::Acquired(token)) => {
+                guard.claim = Some(token);
                 answer = match state.store.renew_every() {
                     // The last attempt died without a word: once more would only do the same again.
                     _ if token.attempt > state.max_attempts => {
@@ -110,14 +130,12 @@ pub(super) fn handle_update(
                     None => call.await,
                     Some(every) => Box::pin(state.renewing(&token, every, call)).await,
                 };
-                is_kept = false;
                 match Outcome::of(&answer) {
-                    Outcome::Done(_) => {
-                        let reply = state.reply_to_keep(*key, &answer);
-                        let finished = state.store.finish(&token, reply.as_deref()).await;
-                        is_kept = reply.is_some() && matches!(finished, Ok(true));
+                    Outcome::Done(reply) => {
+                        let reply = state.is_recorded(key, &reply).then_some(reply);
+                        let finished = state.store.finish(&token, reply.as_ref()).await;
                         if !matches!(finished, Ok(true)) {
-                            answer = state.finish_failed(token, finished, answer);
+                            answer = state.finish_failed(token, finished, reply, answer);
                         }
                     }
                     outcome => {
@@ -125,16 +143,14 @@ pub(super) fn handle_update(
                         answer = Box::pin(unsuccessful).await;
                     }
                 }
+                guard.claim = None;
             }
-            other => {
-                answer = Box::pin(state.not_acquired(*key, other, &summary)).await;
-                is_kept = false;
-            }
+            other => answer = Box::pin(state.not_acquired(key, other, &summary)).await,
         }
-        let first = if !is_kept && state.in_flight.complete_if_sole(*key) {
+        let first = if state.in_flight.complete_if_sole(key) {
             Some(answer)
         } else {
-            Box::pin(state.complete_and_share(*key, answer, is_kept)).await
+            state.complete_and_share(key, answer)
         };
         guard.complete();
         first
@@ -151,8 +167,13 @@ impl DeliveryState {
         summary: &UpdateSummary,
     ) -> BoxedResponse {
         match claim {
-            Ok(Claim::Done { reply: Some(reply) }) => respond(key, reply).await,
-            Ok(Claim::Done { reply: None } | Claim::Acquired(_)) => empty(),
+            // What was acknowledged early is answered, and its reply sent, by the request before it.
+            Ok(Claim::Done { reply: Some(reply) })
+                if summary.ack().is_none_or(EarlyAck::forbid) =>
+            {
+                respond(key, reply).await
+            }
+            Ok(Claim::Done { .. } | Claim::Acquired(_)) => empty(),
             Ok(Claim::Busy { lease }) => {
                 let longest = retry_after(summary.update_type, u32::MAX);
                 let seconds = lease.clamp(Duration::from_secs(1), longest);
@@ -198,12 +219,12 @@ impl DeliveryState {
         }
     }
 
-    /// A reply that nobody waits for is kept by the same step that records the update as done. One with
-    /// files may be more than the store can keep, and somebody may still come for it.
-    fn reply_to_keep(&self, key: DeliveryKey, answer: &BoxedResponse) -> Option<Box<Reply>> {
-        let can_be_kept = has_reply(answer) && answer.body().reply().uploads().is_empty();
-        let is_kept = can_be_kept && !self.in_flight.is_awaited(key);
-        is_kept.then(|| Box::new(answer.body().reply().clone()))
+    /// Whether a store is to keep the reply for redeliveries. A file that can be read only once can't be
+    /// sent again.
+    fn is_recorded(&self, key: DeliveryKey, reply: &Reply) -> bool {
+        reply.method().is_some()
+            && reply.uploads().iter().all(Upload::is_replayable)
+            && self.in_flight.may_record_reply(key)
     }
 
     /// The response where an update is done and couldn't be recorded as done.
@@ -211,6 +232,7 @@ impl DeliveryState {
         &self,
         token: ClaimToken,
         finished: Result<bool, StoreError>,
+        reply: Option<Reply>,
         answer: BoxedResponse,
     ) -> BoxedResponse {
         let update_id = token.key.update_id;
@@ -219,7 +241,7 @@ impl DeliveryState {
             tracing::error!(%error, update_id, "failed to mark update as handled");
             // Told of success, Telegram won't send it again; and if it does, because the response got
             // lost, it should find the record.
-            self.retry_finish_in_background(token);
+            self.retry_finish_in_background(token, reply);
             return answer;
         }
         tracing::warn!(update_id, "update handled after its claim expired");
@@ -227,13 +249,13 @@ impl DeliveryState {
         reject(Rejection::HandledElsewhere, Duration::from_secs(1))
     }
 
-    fn retry_finish_in_background(&self, token: ClaimToken) {
+    fn retry_finish_in_background(&self, token: ClaimToken, reply: Option<Reply>) {
         let store = self.store.clone();
         tokio::spawn(async move {
             let mut backoff = Backoff::new();
             for _ in 0..MAX_FINISH_RETRIES {
                 tokio::time::sleep(backoff.next(None)).await;
-                if store.finish(&token, None).await.is_ok() {
+                if store.finish(&token, reply.as_ref()).await.is_ok() {
                     return;
                 }
             }
@@ -256,6 +278,7 @@ impl DeliveryState {
                 let longest = retry_after(summary.update_type, u32::MAX);
                 let after = after.map_or(pause, |after| after.clamp(pause, longest));
                 set_retry_after(&mut answer, after);
+                answer.extensions_mut().insert(FailureLogged);
                 answer
             }
             Outcome::Failed { failure, .. } | Outcome::FailedForGood(failure) => {
@@ -309,6 +332,7 @@ impl DeliveryState {
                 log_failure(token.key.update_id, token.attempt, &failure);
                 self.fail(token).await;
                 let mut answer: BoxedResponse = Box::new(failed_response(failure));
+                answer.extensions_mut().insert(FailureLogged);
                 set_retry_after(&mut answer, retry_after(update_type, 5));
                 return answer;
             }
@@ -322,74 +346,13 @@ impl DeliveryState {
     }
 
     /// Gives the response to the request that came last, and the same without the reply to the others.
-    /// If nobody waits any more, keeps the reply for the next request: until the update is removed,
-    /// somebody may still come, and then the reply is theirs.
-    async fn complete_and_share(
-        &self,
-        key: DeliveryKey,
-        mut answer: BoxedResponse,
-        mut is_kept: bool,
-    ) -> Option<BoxedResponse> {
+    fn complete_and_share(&self, key: DeliveryKey, answer: BoxedResponse) -> Option<BoxedResponse> {
         let status = answer.status();
         let extensions = answer.extensions().clone();
         let retry = answer.headers().get(header::RETRY_AFTER).cloned();
-        loop {
-            if is_kept {
-                if self.in_flight.remove_if_unjoined(key) {
-                    return None;
-                }
-                answer = self.take_reply(key).await;
-            }
-            let rest = || without_reply(status, &extensions, retry.as_ref());
-            answer = match self.in_flight.complete(key, answer, rest) {
-                Completion::Given { first } => return first,
-                Completion::Unwanted(answer) => answer,
-            };
-            is_kept = has_reply(&answer) && self.keep(key, answer.body().reply()).await;
-            if !is_kept && self.in_flight.remove_if_unjoined(key) {
-                return None;
-            }
-        }
+        let rest = || without_reply(status, &extensions, retry.as_ref());
+        self.in_flight.complete(key, answer, rest)
     }
-
-    async fn take_reply(&self, key: DeliveryKey) -> BoxedResponse {
-        match self.store.take_reply(key).await {
-            Ok(Some(reply)) => respond(key, reply).await,
-            Ok(None) => empty(),
-            Err(error) => store_failed(key, &error, UpdateType::Message),
-        }
-    }
-
-    /// Whether it is kept.
-    async fn keep(&self, key: DeliveryKey, reply: &Reply) -> bool {
-        let update_id = key.update_id;
-        let method = reply.method();
-        match self.store.keep_reply(key, reply).await {
-            Ok(true) => return true,
-            Ok(false) => tracing::error!(update_id, method, "reply can't be kept for a redelivery"),
-            Err(error) => {
-                let error = ErrorChain(&error);
-                tracing::error!(
-                    %error,
-                    update_id,
-                    method,
-                    "failed to keep reply for a redelivery"
-                );
-            }
-        }
-        false
-    }
-
-    /// Keeps the response of a request that was dropped without taking it.
-    pub(super) async fn take_back(&self, key: DeliveryKey, answer: BoxedResponse) {
-        if has_reply(&answer) {
-            self.keep(key, answer.body().reply()).await;
-        }
-    }
-}
-
-pub(super) fn has_reply(answer: &BoxedResponse) -> bool {
-    answer.status().is_success() && answer.body().reply().method().is_some()
 }
 
 /// What all requests but the last get: the same without the reply.
@@ -460,9 +423,10 @@ mod tests {
         });
         let key = DeliveryKey::new(None, 1);
         let update = RawUpdate::from_bytes(r#"{"update_id":1,"poll":{}}"#.into()).unwrap();
-        let summary = || UpdateSummary::new(&state, &update);
+        let request = Request::new(update);
+        let summary = || UpdateSummary::new(&state, &request);
         let call = || Box::pin(ready(empty()));
-        let start = || matches!(state.in_flight.join_or_start(key), Joined::First);
+        let start = || matches!(state.in_flight.join_or_start(key, None), Joined::First);
         assert!(start());
         let mut running = handle_update(InFlightGuard::new(&state, key), summary(), call());
         assert!(running.as_mut().await.is_some());

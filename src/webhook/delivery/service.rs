@@ -60,12 +60,12 @@ where
             let call = Box::pin(self.inner.call(request));
             return ResponseFuture::bypassed(call, key, state);
         }
-        match state.in_flight.join_or_start(key) {
+        let summary = UpdateSummary::new(state, &request);
+        match state.in_flight.join_or_start(key, summary.ack()) {
             Joined::First => {
                 let fresh = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, fresh);
                 let guard = InFlightGuard::new(state, key);
-                let summary = UpdateSummary::new(state, request.body());
                 let call = Box::pin(LazyCall::NotStarted {
                     service: ready,
                     request,

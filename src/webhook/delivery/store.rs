@@ -58,7 +58,9 @@ pub enum Claim {
     },
     /// It is done.
     Done {
-        /// The reply that nobody had yet. It is given out with this, and to nobody after.
+        /// Its reply, each time that the update is claimed again: Telegram drops an update in the step
+        /// in which it carries out the reply, so one that is redelivered shows that its reply wasn't
+        /// carried out. `None` if there was none, or if it is no longer kept.
         reply: Option<Reply>,
     },
 }
@@ -87,8 +89,9 @@ pub trait DeliveryStore: Send + Sync + 'static {
         std::future::ready(Ok(true))
     }
 
-    /// It is done. A reply that is given with it is kept for who asks next. `false` if the claim ran
-    /// out: then nothing was noted.
+    /// It is done. A reply that is given with it is kept for redeliveries, as far as the store can:
+    /// within bounds of space and time, and without those whose files it can't hold. `false` if the
+    /// claim ran out: then nothing was recorded.
     fn finish(
         &self,
         token: &ClaimToken,
@@ -106,20 +109,6 @@ pub trait DeliveryStore: Send + Sync + 'static {
     fn release(&self, token: &ClaimToken) -> impl Future<Output = Result<bool, StoreError>> + Send {
         self.fail(token)
     }
-
-    /// Keeps the reply of an update that is done, for who asks next. `false` if it can't be kept, for
-    /// example as it has files.
-    fn keep_reply(
-        &self,
-        key: DeliveryKey,
-        reply: &Reply,
-    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
-
-    /// Takes back a reply that was kept, if nobody had it.
-    fn take_reply(
-        &self,
-        key: DeliveryKey,
-    ) -> impl Future<Output = Result<Option<Reply>, StoreError>> + Send;
 }
 
 /// A store that several layers share.
@@ -150,21 +139,6 @@ impl<S: DeliveryStore> DeliveryStore for Arc<S> {
 
     fn release(&self, token: &ClaimToken) -> impl Future<Output = Result<bool, StoreError>> + Send {
         S::release(self, token)
-    }
-
-    fn keep_reply(
-        &self,
-        key: DeliveryKey,
-        reply: &Reply,
-    ) -> impl Future<Output = Result<bool, StoreError>> + Send {
-        S::keep_reply(self, key, reply)
-    }
-
-    fn take_reply(
-        &self,
-        key: DeliveryKey,
-    ) -> impl Future<Output = Result<Option<Reply>, StoreError>> + Send {
-        S::take_reply(self, key)
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The body of an answer to Telegram: empty, one JSON object, or `multipart/form-data` where files
-/// go with it. Its length is always known.
+/// go with it. Its length is known, unless a file's isn't.
 #[derive(Default)]
 pub struct ReplyBody(ReplyContent);
 
@@ -55,8 +55,8 @@ impl ReplyBody {
         }
     }
 
-    /// The whole answer: 200, with the body that the reply takes. Files that have
-    /// to be opened first have no length here.
+    /// The whole answer: 200, with the body that the reply takes. For one whose files need no
+    /// [opening](Self::needs_opening).
     pub(crate) fn respond(reply: Reply) -> Result<Response<Self>, ReplyError> {
         let Some(json) = reply.json() else {
             return Ok(empty_response());
@@ -65,12 +65,9 @@ impl ReplyBody {
         if reply.uploads().is_empty() {
             return Ok(Self::json(reply));
         }
-        if Self::needs_opening(&reply) {
-            return Err(ReplyError::UnknownLength);
-        }
         let encoded =
             multipart::encode(json, reply.uploads()).map_err(|_| ReplyError::NotAnObject)?;
-        Self::form(reply, encoded)
+        Ok(Self::form(reply, encoded))
     }
 
     /// The same where files have to be opened.
@@ -80,11 +77,23 @@ impl ReplyBody {
         };
         reply.check_size()?;
         let opening = multipart::open_and_encode(json.clone(), reply.uploads().to_vec());
-        let encoded = opening.await.map_err(|error| match error {
-            OpenError::Upload(error) => ReplyError::Upload(Arc::new(error)),
-            OpenError::Encode(_) => ReplyError::NotAnObject,
-        })?;
-        Self::form(reply, encoded)
+        let encoded = opening.await.map_err(unencodable)?;
+        Ok(Self::form(reply, encoded))
+    }
+
+    /// The same from where nothing can be awaited.
+    #[cfg(feature = "axum")]
+    pub(crate) fn open_and_respond_blocking(reply: Reply) -> Result<Response<Self>, ReplyError> {
+        let Some(json) = reply.json() else {
+            return Ok(empty_response());
+        };
+        reply.check_size()?;
+        if reply.uploads().is_empty() {
+            return Ok(Self::json(reply));
+        }
+        let encoded = multipart::open_and_encode_blocking(json, reply.uploads());
+        let encoded = encoded.map_err(unencodable)?;
+        Ok(Self::form(reply, encoded))
     }
 
     pub(crate) fn needs_opening(reply: &Reply) -> bool {
@@ -96,18 +105,12 @@ impl ReplyBody {
         Self::response(content_type, ReplyContent::Json(reply))
     }
 
-    fn form(
-        reply: Reply,
-        (content_type, pieces): (HeaderValue, Chunks),
-    ) -> Result<Response<Self>, ReplyError> {
-        if pieces.len().is_none() {
-            return Err(ReplyError::UnknownLength);
-        }
+    fn form(reply: Reply, (content_type, pieces): (HeaderValue, Chunks)) -> Response<Self> {
         let form = ReplyContent::Form(Box::new(FormContent { pieces, reply }));
-        Ok(Self::response(content_type, form))
+        Self::response(content_type, form)
     }
 
-    /// The server takes the length from the body.
+    /// The server takes the length from the body, or writes it in chunks where that isn't known.
     fn response(content_type: HeaderValue, content: ReplyContent) -> Response<Self> {
         let mut response = Response::new(Self(content));
         let headers = response.headers_mut();
@@ -122,6 +125,13 @@ impl ReplyBody {
             ReplyContent::Json(reply) => Some(reply.json().map_or(0, Bytes::len) as u64),
             ReplyContent::Form(form) => form.pieces.len(),
         }
+    }
+}
+
+fn unencodable(error: OpenError) -> ReplyError {
+    match error {
+        OpenError::Upload(error) => ReplyError::Upload(Arc::new(error)),
+        OpenError::Encode(_) => ReplyError::NotAnObject,
     }
 }
 

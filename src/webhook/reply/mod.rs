@@ -3,15 +3,13 @@
 //! 1. Nothing: 200 with no body, from which the server writes `Content-Length: 0`.
 //! 2. A method: 200, `application/json`, one object.
 //! 3. A method with files: 200, `multipart/form-data`.
-//! 4. A reply that can't be an answer, as its arguments are over 1 MiB or the length of a file isn't
-//!    known: it is called through the [`client`](ReplyLayer::client) if there is one, and then
-//!    answered with an empty 200; else 500. If Telegram refuses that call (as one that comes in an
-//!    answer, which nobody hears of), the refusal is logged and the update done; if the call may work
-//!    later, 500.
+//! 4. A reply over [1 MiB](crate::MAX_REPLY_ARGUMENTS) of arguments can never be sent, by a call as
+//!    little as here: 500, with a [`Rejection`] that has a `DeliveryLayer` abandon the update at once.
 //! 5. A file that can't be read: 500.
 //! 6. An error of the handler passes through; or, with
 //!    [`errors_as_responses`](ReplyLayer::errors_as_responses), becomes 500, so that Telegram sends
-//!    the update again. A panic, then, too.
+//!    the update again. A panic, then, too. Both are logged, with the update's number, by the
+//!    `DeliveryLayer` above, or without one by the [`UpdateLayer`](super::UpdateLayer).
 //!
 //! # Example
 //!
@@ -41,7 +39,6 @@
 mod body;
 
 use std::{
-    any::Any,
     convert::Infallible,
     error::Error,
     fmt,
@@ -49,7 +46,6 @@ use std::{
     marker::PhantomData,
     panic::{self, AssertUnwindSafe},
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -61,13 +57,10 @@ use tower_service::Service;
 pub use self::body::ReplyBody;
 use super::{
     Failure, Rejection,
+    missing_layer::Handles,
     outcome::{error_response, failed_response, failure},
-    rejection::empty_response,
 };
-use crate::client::ErrorChain;
-use crate::{
-    Client, IntoReply, Reply, ReplyError, client::ErrorKind, task::polled_after_completion,
-};
+use crate::{IntoReply, Reply, ReplyError, task::polled_after_completion};
 
 /// Encodes what the handler returns. See the [module](self).
 ///
@@ -75,8 +68,6 @@ use crate::{
 /// ([`ErrorsAsResponses`]).
 #[derive(Clone, Debug, Default)]
 pub struct ReplyLayer<E = PassErrors> {
-    /// Shared, as every clone of the service has it.
-    client: Option<Arc<Client>>,
     errors: PhantomData<fn() -> E>,
 }
 
@@ -101,15 +92,8 @@ impl<E> ReplyLayer<E> {
     /// Answers errors and panics with 500, so that the service has no error left.
     pub fn errors_as_responses(self) -> ReplyLayer<ErrorsAsResponses> {
         ReplyLayer {
-            client: self.client,
             errors: PhantomData,
         }
-    }
-
-    /// What calls the replies that can't be answers.
-    pub fn client(mut self, client: Client) -> Self {
-        self.client = Some(Arc::new(client));
-        self
     }
 }
 
@@ -119,7 +103,6 @@ impl<S, E> Layer<S> for ReplyLayer<E> {
     fn layer(&self, inner: S) -> Self::Service {
         EncodeReply {
             inner,
-            client: self.client.clone(),
             broken: None,
             errors: self.errors,
         }
@@ -130,7 +113,6 @@ impl<S, E> Layer<S> for ReplyLayer<E> {
 #[derive(Clone, Debug)]
 pub struct EncodeReply<S, E = PassErrors> {
     inner: S,
-    client: Option<Arc<Client>>,
     /// Why it won't get ready again.
     broken: Option<Failure>,
     errors: PhantomData<fn() -> E>,
@@ -142,7 +124,7 @@ impl<S, E> EncodeReply<S, E> {
 
 type Later = Pin<Box<dyn Future<Output = Response<ReplyBody>> + Send>>;
 
-/// An answer: at once, or after files were opened or the client has called.
+/// An answer: at once, or after files were opened.
 // Most are answers at once, which a box would only cost.
 #[allow(clippy::large_enum_variant)]
 enum EncodedReply {
@@ -151,64 +133,29 @@ enum EncodedReply {
 }
 
 /// The answer to what the handler returned.
-fn encode<R: IntoReply>(reply: R, client: Option<&Arc<Client>>) -> EncodedReply {
+fn encode<R: IntoReply>(reply: R) -> EncodedReply {
     let reply = match reply.into_reply() {
         Ok(reply) => reply,
         Err(error) => return EncodedReply::Now(rejected(error)),
     };
     if ReplyBody::needs_opening(&reply) {
-        return EncodedReply::Later(Box::pin(answer_later(reply, client.cloned())));
+        return EncodedReply::Later(Box::pin(open(reply)));
     }
-    // Cheap: a reply is a handle to what was written.
-    match (ReplyBody::respond(reply.clone()), client) {
-        (Ok(response), _) => EncodedReply::Now(response),
-        (Err(error), Some(client)) if fits_a_call(&error) => {
-            EncodedReply::Later(Box::pin(call(reply, Arc::clone(client))))
-        }
-        (Err(error), _) => EncodedReply::Now(rejected(error)),
-    }
+    EncodedReply::Now(ReplyBody::respond(reply).unwrap_or_else(rejected))
 }
 
-async fn answer_later(reply: Reply, client: Option<Arc<Client>>) -> Response<ReplyBody> {
-    match (ReplyBody::open_and_respond(reply.clone()).await, client) {
-        (Ok(response), _) => response,
-        (Err(error), Some(client)) if fits_a_call(&error) => call(reply, client).await,
-        (Err(error), _) => rejected(error),
-    }
-}
-
-/// Whether what can't be an answer can be a call.
-fn fits_a_call(error: &ReplyError) -> bool {
-    matches!(
-        error,
-        ReplyError::TooLarge { .. } | ReplyError::UnknownLength
-    )
-}
-
-/// The client gives back what the method returned, which nobody has asked for.
-async fn call(reply: Reply, client: Arc<Client>) -> Response<ReplyBody> {
-    match client.send_reply(&reply).await {
-        Ok(()) => empty_response(),
-        // A file that can't be read is no refusal.
-        Err(error) if !error.is_retryable() && error.kind() != ErrorKind::Upload => {
-            tracing::error!(%error, "telegram refused a reply");
-            empty_response()
-        }
-        Err(error) => {
-            tracing::error!(%error, "failed to send reply through client");
-            error_response(error.into())
-        }
-    }
+async fn open(reply: Reply) -> Response<ReplyBody> {
+    let opened = ReplyBody::open_and_respond(reply).await;
+    opened.unwrap_or_else(rejected)
 }
 
 fn rejected(error: ReplyError) -> Response<ReplyBody> {
-    tracing::error!(error = %ErrorChain(&error), "reply can't be sent as a response");
     Rejection::Reply(error).into_response()
 }
 
 impl<S, T> Service<Request<T>> for EncodeReply<S, PassErrors>
 where
-    S: Service<Request<T>>,
+    S: Handles<T>,
     S::Response: IntoReply,
 {
     type Response = Response<ReplyBody>;
@@ -224,7 +171,6 @@ where
         ResponseFuture {
             answer: ReplyState::Handling {
                 future: self.inner.call(request),
-                client: self.client.clone(),
             },
         }
     }
@@ -233,7 +179,7 @@ where
 pin_project! {
     #[project = ReplyStateProj]
     enum ReplyState<F> {
-        Handling { #[pin] future: F, client: Option<Arc<Client>> },
+        Handling { #[pin] future: F },
         Later { future: Later },
         Failed { failure: Option<Failure> },
     }
@@ -254,12 +200,10 @@ where
                     let failure = failure.take().unwrap_or_else(|| polled_after_completion());
                     return Poll::Ready(Ok(failed_response(failure)));
                 }
-                ReplyStateProj::Handling { future, client } => {
-                    match encode(ready!(future.poll(cx))?, client.as_ref()) {
-                        EncodedReply::Now(response) => return Poll::Ready(Ok(response)),
-                        EncodedReply::Later(later) => later,
-                    }
-                }
+                ReplyStateProj::Handling { future } => match encode(ready!(future.poll(cx))?) {
+                    EncodedReply::Now(response) => return Poll::Ready(Ok(response)),
+                    EncodedReply::Later(later) => later,
+                },
             };
             self.set(Self::Later { future: later });
         }
@@ -295,7 +239,7 @@ where
 
 impl<S, T> Service<Request<T>> for EncodeReply<S, ErrorsAsResponses>
 where
-    S: Service<Request<T>>,
+    S: Handles<T>,
     S::Response: IntoReply,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
 {
@@ -307,11 +251,7 @@ where
     /// answered with it, and the inner service, which isn't ready, isn't called.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         let ready = ready!(self.inner.poll_ready(cx));
-        self.broken = ready.err().map(|error| {
-            let error = error.into();
-            log(&*error);
-            failure(error)
-        });
+        self.broken = ready.err().map(|error| failure(error.into()));
         Poll::Ready(Ok(()))
     }
 
@@ -326,12 +266,8 @@ where
         // A panicking handler must not take the connection with it, on which more updates wait.
         let call = panic::catch_unwind(AssertUnwindSafe(|| self.inner.call(request)));
         let answer = match call {
-            Ok(future) => ReplyState::Handling {
-                future,
-                client: self.client.clone(),
-            },
+            Ok(future) => ReplyState::Handling { future },
             Err(panic) => {
-                log_panic(&*panic);
                 let failure = Some(Failure::panic(&*panic));
                 ReplyState::Failed { failure }
             }
@@ -370,28 +306,12 @@ where
         let response = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(Ok(response))) => response,
-            Ok(Poll::Ready(Err(error))) => {
-                let error = error.into();
-                log(&*error);
-                error_response(error)
-            }
+            Ok(Poll::Ready(Err(error))) => error_response(error.into()),
             Err(panic) => {
-                log_panic(&*panic);
                 answer.set(ReplyState::Failed { failure: None });
                 failed_response(Failure::panic(&*panic))
             }
         };
         Poll::Ready(Ok(response))
     }
-}
-
-fn log(error: &(dyn Error + Send + Sync + 'static)) {
-    let error = ErrorChain(error);
-    tracing::error!(%error, "handler failed");
-}
-
-fn log_panic(panic: &(dyn Any + Send)) {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    tracing::error!(panic = text.unwrap_or("not a text"), "the handler panicked");
 }

@@ -66,7 +66,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 pub use self::raw_update::RawUpdate;
-use super::Rejection;
+use super::{Rejection, outcome::log_unlogged};
 use crate::{
     body::collect::{CollectError, CollectLimited, CollectLimits},
     task::polled_after_completion,
@@ -263,7 +263,7 @@ pin_project! {
             body: CollectLimited<B>,
             next: Option<(request::Parts, S)>,
         },
-        Handling { #[pin] future: F },
+        Handling { #[pin] future: F, update_id: i64 },
         Rejected { why: Option<Rejection> },
     }
 }
@@ -281,7 +281,13 @@ where
         let mut state = self.project().state;
         loop {
             let new = match state.as_mut().project() {
-                StateProj::Handling { future } => return future.poll(cx),
+                StateProj::Handling { future, update_id } => {
+                    let response = ready!(future.poll(cx));
+                    if let Ok(response) = &response {
+                        log_unlogged(*update_id, response);
+                    }
+                    return Poll::Ready(response);
+                }
                 StateProj::Rejected { why } => {
                     let why = why.take().unwrap_or_else(|| polled_after_completion());
                     return Poll::Ready(Ok(why.into_response()));
@@ -295,6 +301,7 @@ where
                         next.take().unwrap_or_else(|| polled_after_completion());
                     match raw {
                         Ok(raw) => State::Handling {
+                            update_id: raw.update_id(),
                             future: inner.call(Request::from_parts(head, raw)),
                         },
                         Err(why) => State::Rejected { why: Some(why) },

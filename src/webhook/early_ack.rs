@@ -1,0 +1,38 @@
+//! Who carries out the reply of an update that may be acknowledged before its handler ends.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering},
+};
+
+const UNDECIDED: u8 = 0;
+const ACKNOWLEDGED: u8 = 1;
+const FORBIDDEN: u8 = 2;
+
+/// In the extensions of a request that `DeadlineLayer::ack_after` may acknowledge.
+///
+/// Either the request is acknowledged, and the client sends the reply; or a store keeps the reply for
+/// redeliveries, and the request isn't acknowledged any more. Both would carry it out twice, so that the
+/// first to decide wins.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct EarlyAck(Arc<AtomicU8>);
+
+impl EarlyAck {
+    /// Whether it may be acknowledged, which then it is.
+    pub(crate) fn acknowledge(&self) -> bool {
+        self.decide(ACKNOWLEDGED)
+    }
+
+    /// Whether it isn't acknowledged, and from now on won't be.
+    pub(crate) fn forbid(&self) -> bool {
+        self.decide(FORBIDDEN)
+    }
+
+    fn decide(&self, on: u8) -> bool {
+        let (before, after) = (Ordering::AcqRel, Ordering::Acquire);
+        match self.0.compare_exchange(UNDECIDED, on, before, after) {
+            Ok(_) => true,
+            Err(decided) => decided == on,
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! Ends a handler that doesn't end by itself.
+//!
+//! A [deadline](super::deadline) answers Telegram in time and lets the handler go on. A handler that never
+//! ends would then keep its update and, with a [`SequenceLayer`](super::SequenceLayer), its chat for ever.
+//! This layer belongs below both:
+//!
+//! 1. A handler that ends within the limit isn't affected.
+//! 2. At the limit its attempt has failed, with 500 and a [`Failure`], so that the update is tried again or
+//!    abandoned like any other that fails, and its chat goes on.
+//! 3. The handler's future is dropped; or it is [left running](HandlerTimeoutLayer::leave_running) on a
+//!    task of its own, where what it returns goes nowhere. That is for handlers that must not be stopped
+//!    half-way: another attempt may then run beside it.
+//!
+//! A handler that blocks its thread can't be ended.
+//!
+//! # Example
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use http::{Request, StatusCode};
+//! use tower::{ServiceBuilder, ServiceExt as _};
+//! use tower_telegram::{
+//!     handler_fn,
+//!     types::Update,
+//!     webhook::{HandlerTimeoutLayer, RawUpdate, ServiceBuilderExt as _},
+//! };
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::time::pause();
+//! let service = ServiceBuilder::new()
+//!     .layer(HandlerTimeoutLayer::new(Duration::from_secs(60)))
+//!     .parse::<Update>()
+//!     .reply()
+//!     .service(handler_fn(async |update: Update| {
+//!         if update.update_id == 7 {
+//!             std::future::pending::<()>().await;
+//!         }
+//!     }));
+//! let update = |json: &'static str| RawUpdate::from_bytes(json.into()).map(Request::new);
+//!
+//! let stuck = service.clone().oneshot(update(r#"{"update_id":7,"poll":{"id":"1"}}"#)?).await?;
+//! assert_eq!(stuck.status(), StatusCode::INTERNAL_SERVER_ERROR);
+//!
+//! let done = service.oneshot(update(r#"{"update_id":8,"poll":{"id":"1"}}"#)?).await?;
+//! assert_eq!(done.status(), StatusCode::OK);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Panics
+//!
+//! The timer is tokio's: a handler that isn't done at once must be polled within a Tokio runtime with its
+//! time driver on.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{Failure, RawUpdate, ReplyBody, outcome::failed_response};
+use crate::task::polled_after_completion;
+
+/// Ends a handler at a limit. See the [module](self).
+#[derive(Clone, Copy, Debug)]
+pub struct HandlerTimeoutLayer {
+    limit: Duration,
+    leaves_running: bool,
+}
+
+impl HandlerTimeoutLayer {
+    /// Drops a handler that runs for longer than `limit`.
+    pub fn new(limit: Duration) -> Self {
+        Self {
+            limit,
+            leaves_running: false,
+        }
+    }
+
+    /// Lets a handler go on that has run for longer than the limit, on a task of its own.
+    pub fn leave_running(mut self) -> Self {
+        self.leaves_running = true;
+        self
+    }
+}
+
+impl Default for HandlerTimeoutLayer {
+    /// One hour.
+    fn default() -> Self {
+        Self::new(Duration::from_secs(60 * 60))
+    }
+}
+
+impl<S> Layer<S> for HandlerTimeoutLayer {
+    type Service = HandlerTimeout<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        HandlerTimeout {
+            inner,
+            layer: *self,
+        }
+    }
+}
+
+/// The service of [`HandlerTimeoutLayer`].
+#[derive(Clone, Debug)]
+pub struct HandlerTimeout<S> {
+    inner: S,
+    layer: HandlerTimeoutLayer,
+}
+
+impl<S> HandlerTimeout<S> {
+    inner_accessors!();
+}
+
+impl<S> Service<Request<RawUpdate>> for HandlerTimeout<S>
+where
+    S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<ReplyBody>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    #[inline]
+    fn call(&mut self, request: Request<RawUpdate>) -> Self::Future {
+        let future = self.inner.call(request);
+        let limit = self.layer.limit;
+        let handler = if self.layer.leaves_running {
+            let future = Box::pin(future);
+            Handler::Movable {
+                future: Some(future),
+            }
+        } else {
+            Handler::InPlace { future }
+        };
+        ResponseFuture {
+            handler,
+            limit,
+            timer: None,
+        }
+    }
+}
+
+pin_project! {
+    /// The response future of [`HandlerTimeout`].
+    pub struct ResponseFuture<F> {
+        #[pin]
+        handler: Handler<F>,
+        limit: Duration,
+        // Set when the handler isn't done at once.
+        timer: Option<Pin<Box<Sleep>>>,
+    }
+}
+
+pin_project! {
+    #[project = HandlerProj]
+    enum Handler<F> {
+        InPlace {
+            #[pin]
+            future: F,
+        },
+        // Goes on without this future at the limit.
+        Movable {
+            future: Option<Pin<Box<F>>>,
+        },
+        Done,
+    }
+}
+
+impl<F: Future> Handler<F> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        match self.project() {
+            HandlerProj::InPlace { future } => future.poll(cx),
+            HandlerProj::Movable {
+                future: Some(future),
+            } => future.as_mut().poll(cx),
+            HandlerProj::Movable { future: None } | HandlerProj::Done => polled_after_completion(),
+        }
+    }
+}
+
+impl<F, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<ReplyBody>, E>> + Send + 'static,
+{
+    type Output = Result<Response<ReplyBody>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if let Poll::Ready(done) = this.handler.as_mut().poll(cx) {
+            this.handler.set(Handler::Done);
+            return Poll::Ready(done);
+        }
+        if this.timer.is_none() {
+            // A limit beyond all time is none.
+            let Some(end) = Instant::now().checked_add(*this.limit) else {
+                return Poll::Pending;
+            };
+            *this.timer = Some(Box::pin(sleep_until(end)));
+        }
+        let Some(timer) = this.timer else {
+            return Poll::Pending;
+        };
+        ready!(timer.as_mut().poll(cx));
+        if let HandlerProj::Movable { future } = this.handler.as_mut().project()
+            && let Some(future) = future.take()
+        {
+            tokio::spawn(async move { drop(future.await) });
+        }
+        this.handler.set(Handler::Done);
+        Poll::Ready(Ok(failed_response(timed_out(*this.limit))))
+    }
+}
+
+#[cold]
+fn timed_out(limit: Duration) -> Failure {
+    Failure::error(format!("the handler ran for longer than {limit:?}").into())
+}
+
+impl<F> fmt::Debug for ResponseFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, sync::Arc};
+
+    use tokio::sync::Semaphore;
+    use tower::{ServiceExt as _, service_fn};
+
+    use super::*;
+    use crate::webhook::rejection::empty_response;
+
+    fn update() -> Request<RawUpdate> {
+        let json = r#"{"update_id":1,"poll":{}}"#;
+        Request::new(RawUpdate::from_bytes(json.into()).unwrap())
+    }
+
+    /// The status, and whether the handler's future is still there.
+    async fn status_of(layer: HandlerTimeoutLayer, time: Duration) -> (u16, bool) {
+        let alive = Arc::new(());
+        let inside = Arc::clone(&alive);
+        let service = layer.layer(service_fn(move |_| {
+            let inside = Arc::clone(&inside);
+            async move {
+                tokio::time::sleep(time).await;
+                drop(inside);
+                Ok::<_, Infallible>(empty_response())
+            }
+        }));
+        let response = service.clone().oneshot(update()).await.unwrap();
+        (response.status().as_u16(), Arc::strong_count(&alive) > 2)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d19_a_handler_that_takes_too_long_has_failed_and_is_dropped_or_left() {
+        let second = Duration::from_secs(1);
+        let layer = HandlerTimeoutLayer::new(60 * second);
+        assert_eq!(status_of(layer, 59 * second).await, (200, false));
+        assert_eq!(status_of(layer, 61 * second).await, (500, false));
+        let leaving = layer.leave_running();
+        assert_eq!(status_of(leaving, 59 * second).await, (200, false));
+        assert_eq!(status_of(leaving, 61 * second).await, (500, true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d19_no_limit_panics() {
+        let (longest, day) = (Duration::MAX, Duration::from_secs(86_400));
+        let layer = HandlerTimeoutLayer::new(longest);
+        assert_eq!(status_of(layer, day).await, (200, false));
+        let none = HandlerTimeoutLayer::new(Duration::ZERO);
+        assert_eq!(status_of(none, day).await, (500, false));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d19_what_was_left_running_comes_to_its_end() {
+        let (go, ended) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let (may, has) = (Arc::clone(&go), Arc::clone(&ended));
+        let layer = HandlerTimeoutLayer::new(Duration::from_secs(1)).leave_running();
+        let service = layer.layer(service_fn(move |_| {
+            let (may, has) = (Arc::clone(&may), Arc::clone(&has));
+            async move {
+                may.acquire().await.unwrap().forget();
+                has.add_permits(1);
+                Ok::<_, Infallible>(empty_response())
+            }
+        }));
+        let response = service.oneshot(update()).await.unwrap();
+        assert_eq!(response.status().as_u16(), 500);
+        let failure: &Failure = response.extensions().get().unwrap();
+        let words = failure.as_error().unwrap().to_string();
+        assert_eq!(words, "the handler ran for longer than 1s");
+        go.add_permits(1);
+        ended.acquire().await.unwrap().forget();
+    }
+}
