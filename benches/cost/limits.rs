@@ -13,13 +13,16 @@ pub(crate) const ALL: &[Limit] = &[
     Limit::new("parse/30 KB keyboard", 502_000.0, 313.0),
     Limit::new("read/text, Update::from_slice", 7_500.0, 3.0),
     Limit::new("read/30 KB keyboard, Update::from_slice", 502_000.0, 313.0),
-    // Ordinary hash maps, and one place that says what became of the update.
-    Limit::new("delivery", 2_520.0, 6.0),
+    // Ordinary hash maps, one place that says what became of the update, and a claim that is given back
+    // when its owner is gone.
+    Limit::new("delivery", 2_650.0, 6.0),
     // A future that was done panics when it is polled again, which takes a state of its own.
     Limit::new("request/wrong secret", 592.0, 0.0),
-    Limit::new("request/filtered out", 2_310.0, 0.0),
+    // The services that a request clones have the handler's time-out and the limits of single types in them.
+    Limit::new("request/filtered out", 2_470.0, 0.0),
     Limit::new("request/reply", 12_900.0, 8.0),
-    Limit::new("request/reply, with delivery", 16_750.0, 14.0),
+    // The reply is kept for redeliveries, and the handler has a time-out: 4 % of a request.
+    Limit::new("request/reply, with delivery", 18_260.0, 14.0),
     // The envelope is read by the one JSON reader.
     Limit::new("client/send", 15_750.0, 8.0),
 ];
