@@ -74,6 +74,7 @@ pub mod guide;
 pub mod polling;
 #[cfg(feature = "redis")]
 pub mod redis;
+pub mod router;
 mod task;
 pub mod webhook;
 

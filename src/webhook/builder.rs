@@ -20,7 +20,9 @@ use super::{
     AllowedUpdatesLayer, ErrorsAsResponses, HandlerFn, HandlerOutput, ParseLayer, RawUpdate,
     ReplyBody, ReplyLayer, SecretTokenLayer, SecretTokens, UpdateLayer, allowed_updates,
     delivery_stack::{DeliverySettings, DeliveryStack},
-    handler_fn, parse, reply, secret_token, update,
+    handler_fn,
+    missing_layer::Handles,
+    parse, reply, secret_token, update,
 };
 #[cfg(feature = "tokio")]
 use super::{DeadlineLayer, DeliveryLayer, HandlerTimeoutLayer, SequenceLayer};
@@ -256,7 +258,7 @@ impl<S: fmt::Debug, U> fmt::Debug for WebhookService<S, U> {
 
 impl<S, U, B> Service<Request<B>> for WebhookService<S, U>
 where
-    S: Service<Request<U>> + Clone + Send + 'static,
+    S: Handles<U> + Clone + Send + 'static,
     S::Response: IntoReply,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
     S::Future: Send + 'static,
@@ -274,7 +276,7 @@ where
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         WebhookFuture {
-            future: self.stack.call(request),
+            future: Service::call(&mut self.stack, request),
         }
     }
 }
@@ -335,7 +337,7 @@ impl<S: fmt::Debug, U> fmt::Debug for UpdateService<S, U> {
 
 impl<S, U> Service<Request<RawUpdate>> for UpdateService<S, U>
 where
-    S: Service<Request<U>> + Clone + Send + 'static,
+    S: Handles<U> + Clone + Send + 'static,
     S::Response: IntoReply,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
     S::Future: Send + 'static,
@@ -346,13 +348,13 @@ where
     type Future = WebhookFuture<InnerFuture<S, U>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.stack.poll_ready(cx)
+        Service::poll_ready(&mut self.stack, cx)
     }
 
     #[inline]
     fn call(&mut self, request: Request<RawUpdate>) -> Self::Future {
         WebhookFuture {
-            future: self.stack.call(request),
+            future: Service::call(&mut self.stack, request),
         }
     }
 }

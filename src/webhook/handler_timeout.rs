@@ -142,11 +142,11 @@ where
         let limit = self.layer.limit;
         let handler = if self.layer.leaves_running {
             let future = Box::pin(future);
-            Handler::Movable {
+            TimedHandler::Movable {
                 future: Some(future),
             }
         } else {
-            Handler::InPlace { future }
+            TimedHandler::InPlace { future }
         };
         ResponseFuture {
             handler,
@@ -160,7 +160,7 @@ pin_project! {
     /// The response future of [`HandlerTimeout`].
     pub struct ResponseFuture<F> {
         #[pin]
-        handler: Handler<F>,
+        handler: TimedHandler<F>,
         limit: Duration,
         // Set when the handler isn't done at once.
         timer: Option<Pin<Box<Sleep>>>,
@@ -168,8 +168,8 @@ pin_project! {
 }
 
 pin_project! {
-    #[project = HandlerProj]
-    enum Handler<F> {
+    #[project = TimedHandlerProj]
+    enum TimedHandler<F> {
         InPlace {
             #[pin]
             future: F,
@@ -182,14 +182,16 @@ pin_project! {
     }
 }
 
-impl<F: Future> Handler<F> {
+impl<F: Future> TimedHandler<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         match self.project() {
-            HandlerProj::InPlace { future } => future.poll(cx),
-            HandlerProj::Movable {
+            TimedHandlerProj::InPlace { future } => future.poll(cx),
+            TimedHandlerProj::Movable {
                 future: Some(future),
             } => future.as_mut().poll(cx),
-            HandlerProj::Movable { future: None } | HandlerProj::Done => polled_after_completion(),
+            TimedHandlerProj::Movable { future: None } | TimedHandlerProj::Done => {
+                polled_after_completion()
+            }
         }
     }
 }
@@ -203,7 +205,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         if let Poll::Ready(done) = this.handler.as_mut().poll(cx) {
-            this.handler.set(Handler::Done);
+            this.handler.set(TimedHandler::Done);
             return Poll::Ready(done);
         }
         if this.timer.is_none() {
@@ -217,12 +219,12 @@ where
             return Poll::Pending;
         };
         ready!(timer.as_mut().poll(cx));
-        if let HandlerProj::Movable { future } = this.handler.as_mut().project()
+        if let TimedHandlerProj::Movable { future } = this.handler.as_mut().project()
             && let Some(future) = future.take()
         {
             tokio::spawn(async move { drop(future.await) });
         }
-        this.handler.set(Handler::Done);
+        this.handler.set(TimedHandler::Done);
         Poll::Ready(Ok(failed_response(timed_out(*this.limit))))
     }
 }

@@ -13,9 +13,10 @@ use tower_service::Service;
 
 /// A service of `http::Request<U>`, below a layer that encodes what it returns.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` takes no `http::Request<{U}>`: is `ParseLayer` missing?",
+    message = "`{Self}` doesn't handle `http::Request<{U}>`: `ParseLayer` is missing, or a router's `with_state`",
     label = "this handler doesn't take a `{U}`",
-    note = "`ParseLayer` reads a `RawUpdate` as the type that the handler takes: add `.parse::<Update>()` or `.layer(ParseLayer::<Update>::new())` above `ReplyLayer`"
+    note = "`ParseLayer` reads a `RawUpdate` as the type that the handler takes: add `.parse::<Update>()` or `.layer(ParseLayer::<Update>::new())` above `ReplyLayer`",
+    note = "a `Router` handles updates once its handlers have their state: `.with_state(…)`"
 )]
 pub trait Handles<U> {
     /// As the service's.

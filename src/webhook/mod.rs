@@ -75,7 +75,6 @@ pub use self::{
     builder::{UpdateService, Webhook, WebhookFuture, WebhookService},
     failure::Failure,
     handler::{HandlerFn, HandlerFuture, handler_fn},
-    missing_layer::{EncodedReply, Handles},
     parse::ParseLayer,
     rejection::Rejection,
     reply::{ErrorsAsResponses, PassErrors, ReplyBody, ReplyLayer},

@@ -11,3 +11,8 @@ fn e4_what_telegram_takes_in_no_reply_doesnt_compile() {
 fn a9_layers_in_the_wrong_order_or_missing_dont_compile() {
     trybuild::TestCases::new().compile_fail("order/*.rs");
 }
+
+#[test]
+fn what_is_no_handler_of_a_router_doesnt_compile() {
+    trybuild::TestCases::new().compile_fail("handler/*.rs");
+}

@@ -17,7 +17,7 @@ use super::{
     faults::CallFault,
     files::FileContent,
     http1::{self, HttpReadError, HttpRefusal, StartLine},
-    route::{self, Route},
+    route::{self, ApiPath},
     state::State,
     webhook_request::ResponseLimits,
 };
@@ -171,7 +171,7 @@ async fn respond(state: &State, target: &[u8], args: &Args) -> HttpAnswer {
         Ok(route) => route,
         Err(answer) => return HttpAnswer::Answer(answer),
     };
-    let Route {
+    let ApiPath {
         rest,
         test_environment,
         is_file,

@@ -5,7 +5,7 @@ use super::answer::Answer;
 const MAX_TOKEN: usize = 80;
 
 #[derive(Debug)]
-pub(super) struct Route<'a> {
+pub(super) struct ApiPath<'a> {
     /// The method, or the file's path.
     pub(super) rest: &'a str,
     pub(super) test_environment: bool,
@@ -17,7 +17,7 @@ pub(super) fn not_found() -> Answer {
 }
 
 /// Where a path leads, or what is said about it.
-pub(super) fn find<'a>(path: &'a str, token: &str) -> Result<Route<'a>, Answer> {
+pub(super) fn find<'a>(path: &'a str, token: &str) -> Result<ApiPath<'a>, Answer> {
     if !path.starts_with('/') {
         return Err(Answer::error(
             404,
@@ -53,7 +53,7 @@ pub(super) fn find<'a>(path: &'a str, token: &str) -> Result<Route<'a>, Answer> 
     if given != token {
         return Err(Answer::error(401, "Unauthorized"));
     }
-    Ok(Route {
+    Ok(ApiPath {
         rest,
         test_environment,
         is_file,

@@ -44,6 +44,8 @@ struct Payload {
     /// Where the parameters begin in it, after the method.
     parameters_at: usize,
     uploads: Vec<Upload>,
+    /// Why it can't be written, where it was made from a method by `From`.
+    error: Option<ReplyError>,
 }
 
 impl Reply {
@@ -115,6 +117,7 @@ impl Reply {
             json,
             parameters_at,
             uploads,
+            error: None,
         }))
     }
 
@@ -130,6 +133,7 @@ impl Reply {
             parameters_at: json.len() - rest.len(),
             json,
             uploads: Vec::new(),
+            error: None,
         }))
     }
 
@@ -159,6 +163,9 @@ impl Reply {
     ///
     /// [`ReplyError::TooLarge`] over [`MAX_REPLY_ARGUMENTS`].
     pub fn check_size(&self) -> Result<(), ReplyError> {
+        if let Some(error) = self.0.as_deref().and_then(|payload| payload.error.clone()) {
+            return Err(error);
+        }
         match self.json().map(Bytes::len) {
             Some(length) if length > MAX_REPLY_ARGUMENTS => Err(ReplyError::TooLarge { length }),
             _ => Ok(()),
@@ -215,7 +222,44 @@ impl IntoReply for () {
 
 impl IntoReply for Reply {
     fn into_reply(self) -> Result<Reply, ReplyError> {
-        Ok(self)
+        let payload = self.0.as_deref();
+        match payload.and_then(|payload| payload.error.clone()) {
+            Some(error) => Err(error),
+            None => Ok(self),
+        }
+    }
+}
+
+/// For the arms of a `match` that are different methods.
+///
+/// A method of your own that can't be written as a JSON object is an error as soon as the reply is used; those
+/// of this crate always can.
+///
+/// ```
+/// use tower_telegram::{
+///     Reply,
+///     methods::{SendDice, SendMessage},
+/// };
+///
+/// fn answer(text: &str) -> Reply {
+///     match text {
+///         "/dice" => SendDice::new(42).into(),
+///         text => SendMessage::new(42, text).into(),
+///     }
+/// }
+/// assert_eq!(answer("/dice").method(), Some("sendDice"));
+/// ```
+impl<M: InlineMethod> From<M> for Reply {
+    fn from(method: M) -> Self {
+        Self::method_call(&method).unwrap_or_else(|error| {
+            Self::of(Payload {
+                method: M::NAME.into(),
+                json: Bytes::new(),
+                parameters_at: 0,
+                uploads: Vec::new(),
+                error: Some(error),
+            })
+        })
     }
 }
 

@@ -127,21 +127,21 @@ type Later = Pin<Box<dyn Future<Output = Response<ReplyBody>> + Send>>;
 /// An answer: at once, or after files were opened.
 // Most are answers at once, which a box would only cost.
 #[allow(clippy::large_enum_variant)]
-enum EncodedReply {
+enum Encoding {
     Now(Response<ReplyBody>),
     Later(Later),
 }
 
 /// The answer to what the handler returned.
-fn encode<R: IntoReply>(reply: R) -> EncodedReply {
+fn encode<R: IntoReply>(reply: R) -> Encoding {
     let reply = match reply.into_reply() {
         Ok(reply) => reply,
-        Err(error) => return EncodedReply::Now(rejected(error)),
+        Err(error) => return Encoding::Now(rejected(error)),
     };
     if ReplyBody::needs_opening(&reply) {
-        return EncodedReply::Later(Box::pin(open(reply)));
+        return Encoding::Later(Box::pin(open(reply)));
     }
-    EncodedReply::Now(ReplyBody::respond(reply).unwrap_or_else(rejected))
+    Encoding::Now(ReplyBody::respond(reply).unwrap_or_else(rejected))
 }
 
 async fn open(reply: Reply) -> Response<ReplyBody> {
@@ -201,8 +201,8 @@ where
                     return Poll::Ready(Ok(failed_response(failure)));
                 }
                 ReplyStateProj::Handling { future } => match encode(ready!(future.poll(cx))?) {
-                    EncodedReply::Now(response) => return Poll::Ready(Ok(response)),
-                    EncodedReply::Later(later) => later,
+                    Encoding::Now(response) => return Poll::Ready(Ok(response)),
+                    Encoding::Later(later) => later,
                 },
             };
             self.set(Self::Later { future: later });

@@ -1,0 +1,129 @@
+//! The command of a message.
+
+use std::{
+    error::Error,
+    fmt,
+    future::{Future, ready},
+};
+
+use tower::BoxError;
+
+use super::{
+    super::{
+        commands::Usage,
+        parts::{ExtractorRejection, FromUpdateParts, UpdateParts},
+    },
+    arguments::{Arguments, FromArguments, InvalidArguments},
+};
+use crate::{IntoReply as _, Reply, client::ErrorChain, methods::SendMessage, webhook::Failure};
+
+/// The arguments of the command with which a message begins, read as an `A`; see [`FromArguments`].
+///
+/// Arguments that can't be read, and those too many, are answered in the chat with the reason, or with the
+/// command's [usage](super::super::CommandRoute::usage) where it has one. To decide yourself, take a
+/// `Result<Command<A>, InvalidCommand>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Command<A = String>(pub A);
+
+impl<A, S> FromUpdateParts<S> for Command<A>
+where
+    A: FromArguments + Send,
+    S: Sync,
+{
+    type Rejection = InvalidCommand;
+
+    fn from_update_parts(
+        parts: &mut UpdateParts,
+        _: &S,
+    ) -> impl Future<Output = Result<Self, InvalidCommand>> + Send {
+        ready(read(parts).map(Self))
+    }
+}
+
+fn read<A: FromArguments>(parts: &UpdateParts) -> Result<A, InvalidCommand> {
+    let Some(message) = parts.update.message() else {
+        return Err(InvalidCommand::missing());
+    };
+    let Some(command) = message.bot_command() else {
+        return Err(InvalidCommand::missing());
+    };
+    let mut arguments = Arguments::new(command.arguments);
+    let read = A::from_arguments(&mut arguments).and_then(|read| match arguments.word() {
+        None => Ok(read),
+        Some(word) => Err(InvalidArguments::too_many(word)),
+    });
+    read.map_err(|error| InvalidCommand {
+        chat_id: Some(message.chat.id),
+        usage: parts.head.extensions.get::<Usage>().map(Usage::text),
+        error: Some(error),
+    })
+}
+
+/// The message has no command, or one whose arguments can't be read.
+#[derive(Debug)]
+pub struct InvalidCommand {
+    chat_id: Option<i64>,
+    usage: Option<String>,
+    error: Option<InvalidArguments>,
+}
+
+impl InvalidCommand {
+    fn missing() -> Self {
+        Self {
+            chat_id: None,
+            usage: None,
+            error: None,
+        }
+    }
+
+    /// What users are told.
+    fn text(&self) -> String {
+        match (&self.usage, &self.error) {
+            (Some(usage), _) => format!("Usage: {usage}"),
+            (None, Some(error)) => ErrorChain(error).to_string(),
+            (None, None) => self.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for InvalidCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.error {
+            Some(_) => "the command's arguments can't be read",
+            None => "the message doesn't begin with a command",
+        })
+    }
+}
+
+impl Error for InvalidCommand {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.as_ref().map(|error| error as _)
+    }
+}
+
+impl ExtractorRejection for InvalidCommand {
+    fn into_result(self) -> Result<Reply, BoxError> {
+        let Some(chat_id) = self.chat_id else {
+            return Err(Failure::permanent(self).into());
+        };
+        let reply = SendMessage::new(chat_id, self.text()).into_reply();
+        reply.map_err(|error| Failure::permanent(error).into())
+    }
+}
+
+/// What a [deep link](https://core.telegram.org/bots/features#deep-linking) hands to `/start`: `None` for a
+/// plain `/start`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartPayload(pub Option<Box<str>>);
+
+impl<S: Sync> FromUpdateParts<S> for StartPayload {
+    type Rejection = InvalidCommand;
+
+    fn from_update_parts(
+        parts: &mut UpdateParts,
+        _: &S,
+    ) -> impl Future<Output = Result<Self, InvalidCommand>> + Send {
+        let payload = read::<String>(parts);
+        ready(payload.map(|text| Self((!text.is_empty()).then(|| text.into()))))
+    }
+}

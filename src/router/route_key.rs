@@ -1,0 +1,37 @@
+//! What tells a route from the others.
+
+use std::{fmt, sync::Arc};
+
+use super::{commands::CommandRoute, condition::Condition};
+use crate::types::{AllowedUpdates, UpdateType};
+
+/// What an update has to be for a route.
+#[derive(Clone, Debug)]
+pub(super) enum RouteKey {
+    Command(Arc<CommandRoute>),
+    Callback(Box<str>),
+    Predicate(AllowedUpdates, Condition),
+    Type(UpdateType),
+}
+
+impl RouteKey {
+    pub(super) fn is_for_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Command(a), Self::Command(b)) => a.name() == b.name(),
+            (Self::Callback(a), Self::Callback(b)) => a == b,
+            (Self::Type(a), Self::Type(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for RouteKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Command(command) => write!(f, "the command /{}", command.name()),
+            Self::Callback(name) => write!(f, "the callback data {name:?}"),
+            Self::Predicate(types, _) => write!(f, "{types:?}"),
+            Self::Type(update_type) => write!(f, "updates of the type {update_type}"),
+        }
+    }
+}
