@@ -30,12 +30,17 @@
 //! A file by its path is opened while the response is made, which blocks the thread for as long as the
 //! file system takes.
 //!
+//! # Deliveries
+//!
+//! On its own, the extractor leaves out deliveries and deadlines: an update that Telegram sends again reaches
+//! the handler again. A [`Webhook`](crate::webhook::Webhook) [around the route](crate::webhook::layer) has
+//! them, and the secret too: `.route("/bot", post(echo)).route_layer(webhook)`.
+//!
 //! # Security
 //!
 //! The extractors read the body as [`UpdateLayer`] does, with its defaults, and reject with the same
 //! statuses; an update that can't be read as the handler's type is logged and answered with 200. They don't look at the secret: put [`SecretTokenLayer`](crate::webhook::SecretTokenLayer)
-//! in front, as above. Deliveries and deadlines are left out too: an update that Telegram sends again
-//! reaches the handler again.
+//! in front, as above, or a `Webhook` around the route.
 
 use axum_core::{
     body::Body,
@@ -66,7 +71,7 @@ where
     type Rejection = Rejection;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Rejection> {
-        let raw = UpdateLayer::new().read(request).await?;
+        let raw = read(request).await?;
         raw.parse().map(Self).map_err(|error: ParseError| {
             if error.is_syntax() {
                 return Rejection::Malformed(error);
@@ -80,8 +85,17 @@ where
 impl<R: IntoReply> IntoResponse for Telegram<R> {
     fn into_response(self) -> Response {
         let reply = self.0.into_reply();
-        match reply.and_then(ReplyBody::open_and_respond_blocking) {
-            Ok(response) => response.map(Body::new),
+        let made = reply.and_then(|reply| {
+            let response = ReplyBody::open_and_respond_blocking(reply.clone());
+            response.map(|response| (reply, response))
+        });
+        match made {
+            Ok((reply, response)) => {
+                let mut response = response.map(Body::new);
+                // For a `Webhook` around the route, which keeps it for redeliveries.
+                response.extensions_mut().insert(reply);
+                response
+            }
             Err(error) => Rejection::Reply(error).into_response(),
         }
     }
@@ -92,7 +106,15 @@ impl<S: Send + Sync> FromRequest<S> for RawUpdate {
     type Rejection = Rejection;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Rejection> {
-        UpdateLayer::new().read(request).await
+        read(request).await
+    }
+}
+
+/// The update, which a [`Webhook`](crate::webhook::Webhook) around the route has read already.
+async fn read(mut request: Request) -> Result<RawUpdate, Rejection> {
+    match request.extensions_mut().remove() {
+        Some(raw) => Ok(raw),
+        None => UpdateLayer::new().read(request).await,
     }
 }
 

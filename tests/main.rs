@@ -101,6 +101,8 @@ mod registration {
 
 /// The service contract, and bots as people meet them.
 mod servers {
+    #[cfg(all(feature = "axum", feature = "tokio"))]
+    mod axum_route;
     pub(crate) mod oneshot;
     #[cfg(feature = "client")]
     mod people;

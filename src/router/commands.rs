@@ -6,7 +6,12 @@ use http::Request;
 use tower::service_fn;
 
 use super::endpoint::Route;
-use crate::types::{BotCommand, BotCommandScope, Update};
+use crate::{
+    Client,
+    client::Error,
+    methods::{GetMyCommands, SetMyCommands},
+    types::{BotCommand, BotCommandScope, Update},
+};
 
 /// A command with what the bot's menu shows of it. From [`command`].
 #[derive(Clone, Debug)]
@@ -142,6 +147,42 @@ impl CommandList {
             let (scope, language) = (list.scope.as_ref(), list.language.as_deref());
             (scope, language, &list.commands[..])
         })
+    }
+
+    /// Has the bot's menus show these commands: reads each menu, and sets it only where it differs. Returns
+    /// how many were set. A menu that isn't in the list stays as it is.
+    ///
+    /// ```no_run
+    /// # use tower_telegram::{BotToken, Client, router::Router};
+    /// # async fn ensure(client: Client, router: Router) -> Result<(), tower_telegram::client::Error> {
+    /// router.commands().ensure(&client).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The first error of a call to [`getMyCommands`](https://core.telegram.org/bots/api#getmycommands) or
+    /// [`setMyCommands`](https://core.telegram.org/bots/api#setmycommands).
+    pub async fn ensure(&self, client: &Client) -> Result<usize, Error> {
+        let mut set = 0;
+        for list in &self.lists {
+            let mut read = GetMyCommands::new();
+            let mut write = SetMyCommands::new(list.commands.clone());
+            if let Some(scope) = &list.scope {
+                read = read.scope(scope.clone());
+                write = write.scope(scope.clone());
+            }
+            if let Some(language) = list.language.as_deref() {
+                read = read.language_code(language);
+                write = write.language_code(language);
+            }
+            if client.send(read).await? != list.commands {
+                client.send(write).await?;
+                set += 1;
+            }
+        }
+        Ok(set)
     }
 
     pub(super) fn add(&mut self, command: &CommandRoute) {

@@ -86,7 +86,7 @@ pub use self::{
     extract::{
         arguments::{Arguments, FromArguments, InvalidArguments},
         callback::{CallbackData, CallbackPayload, InvalidCallbackData, callback_button},
-        command::{Command, InvalidCommand, StartPayload},
+        command::{Command, InvalidCommand, InvalidStartPayload, StartPayload, deep_link},
         compact::CompactError,
         payload::NewMessage,
         values::{Extension, State},

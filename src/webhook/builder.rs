@@ -203,9 +203,8 @@ impl<U> Webhook<U> {
     /// Serves with any service of `http::Request<U>` that returns an [`IntoReply`].
     pub fn service<S>(self, service: S) -> WebhookService<S, U> {
         let service = self.parse.layer(self.reply.layer(service));
-        let service = self.allowed.layer(self.deliveries.layer(service));
         WebhookService {
-            stack: self.secret.layer(self.update.layer(service)),
+            stack: self.around_updates(service),
         }
     }
 
@@ -215,6 +214,12 @@ impl<U> Webhook<U> {
         let service = self.allowed.layer(service);
         self.secret.layer(self.update.layer(service))
     }
+
+    /// All but reading the update as a type and encoding the reply.
+    pub(super) fn around_updates<S>(&self, service: S) -> AroundUpdates<S> {
+        let service = self.allowed.layer(self.deliveries.layer(service));
+        self.secret.layer(self.update.layer(service))
+    }
 }
 
 /// A webhook up to where a handler's stack begins.
@@ -222,7 +227,10 @@ impl<U> Webhook<U> {
 pub(crate) type Admission<S> =
     secret_token::RequireSecretToken<update::ReadUpdate<allowed_updates::FilterUpdates<S>>>;
 
-type WebhookStack<S, U> = secret_token::RequireSecretToken<update::ReadUpdate<UpdateStack<S, U>>>;
+type AroundUpdates<S> = secret_token::RequireSecretToken<
+    update::ReadUpdate<allowed_updates::FilterUpdates<DeliveryStack<S>>>,
+>;
+type WebhookStack<S, U> = AroundUpdates<Parsing<S, U>>;
 type UpdateStack<S, U> = allowed_updates::FilterUpdates<DeliveryStack<Parsing<S, U>>>;
 type Parsing<S, U> = parse::Parse<reply::EncodeReply<S, ErrorsAsResponses>, U>;
 
@@ -294,7 +302,6 @@ pin_project! {
 }
 
 impl<F> WebhookFuture<F> {
-    #[cfg(feature = "redis")]
     pub(crate) fn new(future: F) -> Self {
         Self { future }
     }

@@ -43,6 +43,7 @@ mod failure;
 mod handler;
 #[cfg(feature = "tokio")]
 pub mod handler_timeout;
+pub mod layer;
 mod missing_layer;
 #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
 pub(crate) mod outcome;
@@ -75,6 +76,7 @@ pub use self::{
     builder::{UpdateService, Webhook, WebhookFuture, WebhookService},
     failure::Failure,
     handler::{HandlerFn, HandlerFuture, handler_fn},
+    layer::{UpdateBody, WebhookMiddleware},
     parse::ParseLayer,
     rejection::Rejection,
     reply::{ErrorsAsResponses, PassErrors, ReplyBody, ReplyLayer},

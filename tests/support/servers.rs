@@ -170,7 +170,7 @@ where
     endpoint
 }
 
-async fn serve_axum(router: Router) -> Endpoint {
+pub(crate) async fn serve_axum(router: Router) -> Endpoint {
     let (listener, endpoint) = listen().await;
     let app = router.into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, app).await });

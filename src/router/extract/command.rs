@@ -111,6 +111,42 @@ impl ExtractorRejection for InvalidCommand {
     }
 }
 
+/// A [deep link](https://core.telegram.org/bots/features#deep-linking) that starts a chat with the bot, whose
+/// [`StartPayload`] is this.
+///
+/// ```
+/// use tower_telegram::router::deep_link;
+///
+/// assert_eq!(deep_link("my_bot", "ref_7")?, "https://t.me/my_bot?start=ref_7");
+/// assert!(deep_link("my_bot", "no spaces").is_err());
+/// # Ok::<_, tower_telegram::router::InvalidStartPayload>(())
+/// ```
+///
+/// # Errors
+///
+/// When the payload hasn't 1 to 64 characters of `A-Za-z0-9_-`.
+pub fn deep_link(username: &str, payload: &str) -> Result<String, InvalidStartPayload> {
+    let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if !(1..=64).contains(&payload.len()) || !payload.bytes().all(is_valid) {
+        return Err(InvalidStartPayload);
+    }
+    let username = username.strip_prefix('@').unwrap_or(username);
+    Ok(format!("https://t.me/{username}?start={payload}"))
+}
+
+/// A payload that no deep link can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InvalidStartPayload;
+
+impl fmt::Display for InvalidStartPayload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the payload of a deep link has 1 to 64 characters of A-Z, a-z, 0-9, _ and -")
+    }
+}
+
+impl Error for InvalidStartPayload {}
+
 /// What a [deep link](https://core.telegram.org/bots/features#deep-linking) hands to `/start`: `None` for a
 /// plain `/start`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,208 @@
+//! [`Webhook`](super::Webhook) as a layer: around an HTTP handler that takes a request and returns a response
+//! itself, such as a route of axum's.
+//!
+//! 1. The secret, the limits of the body, the wanted types, the deadline, the deliveries and the sequence are
+//!    those of the webhook.
+//! 2. The handler gets the request with the body as it came, and the [`RawUpdate`] in its extensions.
+//! 3. What it returns is the update's result: a 2xx is done, with the [`Reply`] in the response's extensions,
+//!    which [`axum::Telegram`](crate::axum::Telegram) puts there; any other status has failed. A body without
+//!    a `Reply` beside it is dropped with a warning: a redelivery couldn't get it again.
+//!
+//! ```
+//! use axum::{Router, extract::State, routing::post};
+//! use tower_telegram::{
+//!     axum::Telegram,
+//!     methods::SendMessage,
+//!     types::Update,
+//!     webhook::{SecretToken, Webhook},
+//! };
+//!
+//! async fn greet(
+//!     State(greeting): State<&'static str>,
+//!     Telegram(update): Telegram<Update>,
+//! ) -> Telegram<Option<SendMessage>> {
+//!     let chat = update.chat().map(|chat| chat.id);
+//!     Telegram(chat.map(|chat| SendMessage::new(chat, greeting)))
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let webhook = Webhook::new(SecretToken::new("swordfish")?);
+//! let app: Router = Router::new()
+//!     .route("/telegram", post(greet))
+//!     .route_layer(webhook)
+//!     .with_state("hi");
+//! # let _ = app;
+//! # Ok(())
+//! # }
+//! ```
+
+use std::{
+    convert::Infallible,
+    error::Error,
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Request, Response, header, response};
+use http_body::{Body, Frame, SizeHint};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{
+    RawUpdate, Rejection, ReplyBody, Webhook, WebhookFuture,
+    allowed_updates::FilterUpdates,
+    delivery_stack::DeliveryStack,
+    secret_token::RequireSecretToken,
+    update::{self, ReadUpdate},
+};
+use crate::Reply;
+
+impl<S, U> Layer<S> for Webhook<U> {
+    type Service = WebhookMiddleware<S>;
+
+    fn layer(&self, inner: S) -> WebhookMiddleware<S> {
+        WebhookMiddleware {
+            stack: self.around_updates(HttpHandler { inner }),
+        }
+    }
+}
+
+type Updates<S> = FilterUpdates<DeliveryStack<HttpHandler<S>>>;
+type Stack<S> = RequireSecretToken<ReadUpdate<Updates<S>>>;
+
+/// The service of a [`Webhook`](super::Webhook) as a layer. See the [module](self).
+#[derive(Clone, Debug)]
+pub struct WebhookMiddleware<S> {
+    stack: Stack<S>,
+}
+
+type UpdatesFuture<S> = <Updates<S> as Service<Request<RawUpdate>>>::Future;
+type StackFuture<S, B> =
+    super::ResponseFuture<update::ResponseFuture<Updates<S>, UpdatesFuture<S>, B>>;
+
+impl<S, B, R> Service<Request<B>> for WebhookMiddleware<S>
+where
+    S: Service<Request<UpdateBody>, Response = Response<R>> + Clone + Send + 'static,
+    S::Error: Into<Box<dyn Error + Send + Sync>> + Send,
+    S::Future: Send + 'static,
+    B: Body,
+    R: Body + 'static,
+{
+    type Response = Response<ReplyBody>;
+    type Error = S::Error;
+    type Future = WebhookFuture<StackFuture<S, B>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Service::<Request<B>>::poll_ready(&mut self.stack, cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        WebhookFuture::new(self.stack.call(request))
+    }
+}
+
+/// The body of an update that was read: all of it, at once.
+#[derive(Clone, Debug, Default)]
+pub struct UpdateBody(Bytes);
+
+impl Body for UpdateBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let bytes = std::mem::take(&mut self.0);
+        Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.len() as u64)
+    }
+}
+
+/// A service of HTTP requests as one of updates.
+#[derive(Clone, Debug)]
+#[allow(unreachable_pub)] // Named in the type of a future.
+pub struct HttpHandler<S> {
+    inner: S,
+}
+
+impl<S, R> Service<Request<RawUpdate>> for HttpHandler<S>
+where
+    S: Service<Request<UpdateBody>, Response = Response<R>>,
+    S::Future: Send + 'static,
+    R: Body + 'static,
+{
+    type Response = Response<ReplyBody>;
+    type Error = S::Error;
+    type Future = HttpHandlerFuture<S::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<RawUpdate>) -> Self::Future {
+        let (mut head, raw) = request.into_parts();
+        let (update_id, body) = (raw.update_id(), UpdateBody(raw.bytes().clone()));
+        head.extensions.insert(raw);
+        let handling = self.inner.call(Request::from_parts(head, body));
+        HttpHandlerFuture(Box::pin(async move {
+            let (head, has_body) = {
+                let (head, body) = handling.await?.into_parts();
+                (head, !body.is_end_stream())
+            };
+            Ok(of_http(update_id, head, has_body).await)
+        }))
+    }
+}
+
+/// The future of a handler of HTTP requests.
+pub struct HttpHandlerFuture<E>(
+    Pin<Box<dyn Future<Output = Result<Response<ReplyBody>, E>> + Send>>,
+);
+
+impl<E> fmt::Debug for HttpHandlerFuture<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HttpHandlerFuture")
+    }
+}
+
+impl<E> Future for HttpHandlerFuture<E> {
+    type Output = Result<Response<ReplyBody>, E>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+/// What the response of an HTTP handler says of the update.
+async fn of_http(update_id: i64, mut head: response::Parts, has_body: bool) -> Response<ReplyBody> {
+    let reply: Option<Reply> = head.extensions.remove();
+    if let Some(reply) = reply.filter(|_| head.status.is_success()) {
+        return match ReplyBody::open_and_respond(reply).await {
+            Ok(response) => response,
+            Err(error) => Rejection::Reply(error).into_response(),
+        };
+    }
+    if has_body && head.status.is_success() {
+        tracing::warn!(update_id, "body of a response without a reply dropped");
+    }
+    for name in [
+        header::CONTENT_TYPE,
+        header::CONTENT_LENGTH,
+        header::CONTENT_ENCODING,
+        header::TRANSFER_ENCODING,
+    ] {
+        head.headers.remove(name);
+    }
+    Response::from_parts(head, ReplyBody::default())
+}

@@ -1,0 +1,112 @@
+//! An axum handler with axum's state, inside the whole stack of a webhook.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use axum::{Router, extract::State, http::StatusCode, routing::post};
+use serde_json::Value;
+use tower_telegram::{
+    axum::Telegram,
+    methods::SendMessage,
+    types::{Update, UpdateType},
+    webhook::{RawUpdate, Webhook},
+};
+
+use crate::support::{
+    adapter::{Endpoint, secret},
+    servers::serve_axum,
+    wire::{Answer, Call, SECRET, SECRET_HEADER},
+};
+
+#[derive(Clone, Default)]
+struct App {
+    calls: Arc<AtomicU32>,
+}
+
+/// Its first call fails where the text is "fail".
+async fn greet(
+    State(app): State<App>,
+    Telegram(update): Telegram<Update>,
+) -> Result<Telegram<Option<SendMessage>>, StatusCode> {
+    let calls = app.calls.fetch_add(1, Ordering::Relaxed);
+    let text = update.message().and_then(|message| message.text.as_deref());
+    if text == Some("fail") && calls == 0 {
+        return Err(StatusCode::INTERNAL_SERVER_ERROR);
+    }
+    let chat = update.message().map(|message| message.chat.id);
+    Ok(Telegram(chat.map(|chat| {
+        SendMessage::new(chat, format!("call {}", calls + 1))
+    })))
+}
+
+async fn served(webhook: Webhook) -> (Endpoint, App) {
+    let app = App::default();
+    let router = Router::new()
+        .route("/bot", post(greet))
+        .route_layer(webhook)
+        .with_state(app.clone());
+    (serve_axum(router).await, app)
+}
+
+fn message(id: u8, text: &str) -> Call {
+    let chat = r#""chat":{"id":42,"type":"private"}"#;
+    let json = format!(
+        r#"{{"update_id":{id},"message":{{"message_id":1,"date":0,{chat},"text":"{text}"}}}}"#
+    );
+    Call::new(json)
+}
+
+fn text(answer: &Answer) -> Option<String> {
+    let json: Value = serde_json::from_slice(&answer.body).ok()?;
+    json["text"].as_str().map(Into::into)
+}
+
+#[tokio::test]
+async fn d16_a_redelivery_to_a_route_of_axums_gets_the_reply_and_calls_nobody() {
+    let (bot, app) = served(Webhook::new(secret(SECRET))).await;
+    for _ in 0..3 {
+        let answer = bot.send(&message(1, "hi")).await;
+        assert_eq!(
+            (answer.status, text(&answer).as_deref()),
+            (200, Some("call 1"))
+        );
+    }
+    assert_eq!(app.calls.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn d5_a_route_of_axums_that_fails_is_called_again() {
+    let (bot, app) = served(Webhook::new(secret(SECRET))).await;
+    let failed = bot.send(&message(1, "fail")).await;
+    assert_eq!(
+        (failed.status, failed.header("retry-after")),
+        (500, Some("1"))
+    );
+    let answer = bot.send(&message(1, "fail")).await;
+    assert_eq!(text(&answer).as_deref(), Some("call 2"));
+    assert_eq!(app.calls.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn a2_c1_what_is_not_let_in_or_not_wanted_calls_no_route() {
+    let webhook = Webhook::new(secret(SECRET)).allowed_updates([UpdateType::CallbackQuery]);
+    let (bot, app) = served(webhook).await;
+    let wrong = message(1, "hi").header(SECRET_HEADER, "wrong");
+    assert_eq!(bot.send(&wrong).await.status, 401);
+    let unwanted = bot.send(&message(1, "hi")).await;
+    assert_eq!((unwanted.status, unwanted.body.len()), (200, 0));
+    assert_eq!(app.calls.load(Ordering::Relaxed), 0);
+}
+
+/// A text isn't a reply: it couldn't be given again.
+#[tokio::test]
+async fn a_body_without_a_reply_is_dropped() {
+    let raw = async |raw: RawUpdate| raw.update_id().to_string();
+    let webhook = Webhook::new(secret(SECRET));
+    let router = Router::new().route("/bot", post(raw)).route_layer(webhook);
+    let bot = serve_axum(router).await;
+    let answer = bot.send(&message(1, "hi")).await;
+    assert_eq!((answer.status, answer.body.len()), (200, 0));
+}
