@@ -11,6 +11,7 @@ mod key_paths;
 mod limits;
 mod paths;
 mod reading;
+mod routes;
 
 use tower_telegram_benches::count::{self, BoxError, Cost};
 
@@ -36,7 +37,8 @@ fn main() -> Result<(), BoxError> {
 }
 
 fn all() -> impl Iterator<Item = &'static Path> {
-    paths::ALL.iter().chain(key_paths::ALL).chain(reading::ALL)
+    let requests = paths::ALL.iter().chain(routes::ALL);
+    requests.chain(key_paths::ALL).chain(reading::ALL)
 }
 
 /// Counts the paths that have a limit, with those that they're compared with.

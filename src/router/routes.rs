@@ -32,6 +32,11 @@ use crate::{
 /// is a `Service<http::Request<Update>>`. A clone shares what is in it.
 #[must_use = "a router serves as the handler of a webhook"]
 pub struct Router<S = ()> {
+    /// Shared, because a service is cloned for each request.
+    parts: Arc<RouterParts<S>>,
+}
+
+struct RouterParts<S> {
     routes: Vec<RouteEntry<S>>,
     fallback: Option<RouteMaker<S>>,
     /// Merged routers with conditions.
@@ -39,8 +44,8 @@ pub struct Router<S = ()> {
     /// What all updates for this router have to meet.
     conditions: Vec<Condition>,
     username: Option<Box<str>>,
-    /// Made when it is first asked for, once for all clones.
-    table: Arc<OnceLock<RouteTable>>,
+    /// Made when it is first asked for.
+    table: OnceLock<RouteTable>,
 }
 
 struct RouteEntry<S> {
@@ -60,12 +65,21 @@ impl<S> Clone for RouteEntry<S> {
 impl<S> Clone for Router<S> {
     fn clone(&self) -> Self {
         Self {
+            parts: Arc::clone(&self.parts),
+        }
+    }
+}
+
+/// To be changed, so that its table has to be made anew.
+impl<S> Clone for RouterParts<S> {
+    fn clone(&self) -> Self {
+        Self {
             routes: self.routes.clone(),
             fallback: self.fallback.clone(),
             groups: self.groups.clone(),
             conditions: self.conditions.clone(),
             username: self.username.clone(),
-            table: Arc::clone(&self.table),
+            table: OnceLock::new(),
         }
     }
 }
@@ -79,14 +93,28 @@ impl<S: Send + Sync + 'static> Default for Router<S> {
 impl<S: Send + Sync + 'static> Router<S> {
     /// Without routes.
     pub fn new() -> Self {
-        Self {
+        let parts = RouterParts {
             routes: Vec::new(),
             fallback: None,
             groups: Vec::new(),
             conditions: Vec::new(),
             username: None,
-            table: Arc::default(),
+            table: OnceLock::new(),
+        };
+        Self::of(parts)
+    }
+
+    fn of(parts: RouterParts<S>) -> Self {
+        Self {
+            parts: Arc::new(parts),
         }
+    }
+
+    fn changed(self, change: impl FnOnce(&mut RouterParts<S>)) -> Self {
+        let mut parts = Arc::unwrap_or_clone(self.parts);
+        parts.table = OnceLock::new();
+        change(&mut parts);
+        Self::of(parts)
     }
 
     /// A new message whose text or caption begins with this command: `"start"` for `/start`. A
@@ -189,16 +217,13 @@ impl<S: Send + Sync + 'static> Router<S> {
     /// # Panics
     ///
     /// If there is one.
-    #[allow(clippy::panic)]
-    pub fn fallback<H, A, Via>(mut self, handler: H) -> Self
+    pub fn fallback<H, A, Via>(self, handler: H) -> Self
     where
         H: Handler<A, S, Via>,
         A: 'static,
         Via: 'static,
     {
-        assert!(self.fallback.is_none(), "a router has one fallback");
-        self.fallback = Some(RouteMaker::of_handler(handler));
-        self.changed()
+        self.changed(|parts| parts.set_fallback(RouteMaker::of_handler(handler)))
     }
 
     /// The routes of another router. One with conditions is asked before all other routes; without, the two
@@ -207,51 +232,49 @@ impl<S: Send + Sync + 'static> Router<S> {
     /// # Panics
     ///
     /// If both have a route for the same, or both a fallback.
-    #[allow(clippy::panic)]
-    pub fn merge(mut self, other: Self) -> Self {
-        if !other.conditions.is_empty() {
-            self.groups.push(other);
-            return self.changed();
-        }
-        assert!(
-            self.fallback.is_none() || other.fallback.is_none(),
-            "a router has one fallback"
-        );
-        self.fallback = self.fallback.or(other.fallback.clone());
-        self.groups.extend(other.groups.iter().cloned());
-        self.username = self.username.or(other.username.clone());
-        for entry in other.routes {
-            self = self.with_route(entry.key, entry.route);
-        }
-        self.changed()
+    pub fn merge(self, other: Self) -> Self {
+        self.changed(|parts| {
+            if !other.parts.conditions.is_empty() {
+                parts.groups.push(other);
+                return;
+            }
+            let other = Arc::unwrap_or_clone(other.parts);
+            if let Some(fallback) = other.fallback {
+                parts.set_fallback(fallback);
+            }
+            parts.groups.extend(other.groups);
+            parts.username = parts.username.take().or(other.username);
+            for entry in other.routes {
+                parts.add(entry);
+            }
+        })
     }
 
     /// Only updates for which the predicate holds come to this router. With other conditions, all have to be
     /// met.
-    pub fn only_if(mut self, predicate: impl Fn(&Update) -> bool + Send + Sync + 'static) -> Self {
-        self.conditions.push(Condition::new(predicate));
-        self.changed()
+    pub fn only_if(self, predicate: impl Fn(&Update) -> bool + Send + Sync + 'static) -> Self {
+        self.with_condition(Condition::new(predicate))
     }
 
     /// Only updates from private chats come to this router.
-    pub fn private(mut self) -> Self {
-        self.conditions.push(Condition::private());
-        self.changed()
+    pub fn private(self) -> Self {
+        self.with_condition(Condition::private())
     }
 
     /// Only updates from these chats come to this router.
-    pub fn in_chats(mut self, chats: impl IntoIterator<Item = i64>) -> Self {
-        let chats = chats.into_iter().collect();
-        self.conditions.push(Condition::in_chats(chats));
-        self.changed()
+    pub fn in_chats(self, chats: impl IntoIterator<Item = i64>) -> Self {
+        self.with_condition(Condition::in_chats(chats.into_iter().collect()))
+    }
+
+    fn with_condition(self, condition: Condition) -> Self {
+        self.changed(|parts| parts.conditions.push(condition))
     }
 
     /// The bot's own user name, with or without an `@`, so that a command for another bot, such as
     /// `/start@other_bot`, is passed over. Without it a command is taken whatever bot it names.
-    pub fn username(mut self, username: &str) -> Self {
+    pub fn username(self, username: &str) -> Self {
         let username = username.strip_prefix('@').unwrap_or(username);
-        self.username = Some(username.into());
-        self.changed()
+        self.changed(|parts| parts.username = Some(username.into()))
     }
 
     /// Puts a layer around each route that was added before, and the fallback.
@@ -317,19 +340,20 @@ impl<S: Send + Sync + 'static> Router<S> {
     }
 
     fn with_shared_state<T: Send + Sync + 'static>(self, state: &Arc<S>) -> Router<T> {
-        let routes = self.routes.into_iter().map(|entry| RouteEntry {
+        let parts = Arc::unwrap_or_clone(self.parts);
+        let routes = parts.routes.into_iter().map(|entry| RouteEntry {
             route: entry.route.with_state(state),
             key: entry.key,
         });
-        let groups = self.groups.into_iter();
-        Router {
+        let groups = parts.groups.into_iter();
+        Router::of(RouterParts {
             routes: routes.collect(),
-            fallback: self.fallback.map(|route| route.with_state(state)),
+            fallback: parts.fallback.map(|route| route.with_state(state)),
             groups: groups.map(|group| group.with_shared_state(state)).collect(),
-            conditions: self.conditions,
-            username: self.username,
-            table: Arc::default(),
-        }
+            conditions: parts.conditions,
+            username: parts.username,
+            table: OnceLock::new(),
+        })
     }
 
     /// The types of update that the routes are for: what to give
@@ -345,7 +369,7 @@ impl<S: Send + Sync + 'static> Router<S> {
     }
 
     fn add_types_to(&self, types: &mut Vec<UpdateType>) {
-        for entry in &self.routes {
+        for entry in &self.parts.routes {
             match &entry.key {
                 RouteKey::Command(_) => types.push(UpdateType::Message),
                 RouteKey::Callback(_) => types.push(UpdateType::CallbackQuery),
@@ -353,7 +377,7 @@ impl<S: Send + Sync + 'static> Router<S> {
                 RouteKey::Type(update_type) => types.push(*update_type),
             }
         }
-        for group in &self.groups {
+        for group in &self.parts.groups {
             group.add_types_to(types);
         }
     }
@@ -366,65 +390,69 @@ impl<S: Send + Sync + 'static> Router<S> {
     }
 
     fn add_commands_to(&self, list: &mut CommandList) {
-        for entry in &self.routes {
+        for entry in &self.parts.routes {
             if let RouteKey::Command(command) = &entry.key {
                 list.add(command);
             }
         }
-        for group in &self.groups {
+        for group in &self.parts.groups {
             group.add_commands_to(list);
         }
     }
 
-    fn with_route(mut self, key: RouteKey, route: RouteMaker<S>) -> Self {
+    fn with_route(self, key: RouteKey, route: RouteMaker<S>) -> Self {
+        self.changed(|parts| parts.add(RouteEntry { key, route }))
+    }
+
+    fn map_routes(self, change: impl Fn(Route) -> Route + Clone + Send + Sync + 'static) -> Self {
+        self.changed(|parts| {
+            for entry in &mut parts.routes {
+                entry.route = entry.route.map(change.clone());
+            }
+            parts.fallback = parts.fallback.take().map(|route| route.map(change.clone()));
+            let groups = std::mem::take(&mut parts.groups).into_iter();
+            parts.groups = groups
+                .map(|group| group.map_routes(change.clone()))
+                .collect();
+        })
+    }
+}
+
+impl<S> RouterParts<S> {
+    fn add(&mut self, entry: RouteEntry<S>) {
+        let key = &entry.key;
         let is_taken = self
             .routes
             .iter()
-            .any(|entry| entry.key.is_for_the_same(&key));
+            .any(|other| other.key.is_for_the_same(key));
         assert!(!is_taken, "there is a route for {key} already");
-        self.routes.push(RouteEntry { key, route });
-        self.changed()
+        self.routes.push(entry);
     }
 
-    fn map_routes(
-        mut self,
-        change: impl Fn(Route) -> Route + Clone + Send + Sync + 'static,
-    ) -> Self {
-        for entry in &mut self.routes {
-            entry.route = entry.route.map(change.clone());
-        }
-        self.fallback = self.fallback.map(|route| route.map(change.clone()));
-        let groups = self.groups.into_iter();
-        self.groups = groups
-            .map(|group| group.map_routes(change.clone()))
-            .collect();
-        self.changed()
-    }
-
-    /// Its table has to be made anew.
-    fn changed(mut self) -> Self {
-        self.table = Arc::default();
-        self
+    fn set_fallback(&mut self, fallback: RouteMaker<S>) {
+        assert!(self.fallback.is_none(), "there is a fallback already");
+        self.fallback = Some(fallback);
     }
 }
 
 impl Router {
     pub(super) fn table(&self) -> &RouteTable {
-        self.table.get_or_init(|| self.to_table(None))
+        self.parts.table.get_or_init(|| self.to_table(None))
     }
 
     /// A merged router has the user name of the one that it is in, unless it has its own.
     fn to_table(&self, username: Option<&str>) -> RouteTable {
-        let username = self.username.as_deref().or(username);
+        let parts = &*self.parts;
+        let username = parts.username.as_deref().or(username);
         let state = Arc::new(());
-        let groups = self.groups.iter();
+        let groups = parts.groups.iter();
         let mut table = RouteTable::new(
-            self.conditions.clone(),
+            parts.conditions.clone(),
             groups.map(|group| group.to_table(username)).collect(),
-            self.fallback.as_ref().map(|route| route.make(&state)),
+            parts.fallback.as_ref().map(|route| route.make(&state)),
             username,
         );
-        for entry in &self.routes {
+        for entry in &parts.routes {
             table.add(&entry.key, &entry.route.make(&state));
         }
         table
@@ -433,12 +461,13 @@ impl Router {
 
 impl<S> fmt::Debug for Router<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys = self.routes.iter().map(|entry| entry.key.to_string());
+        let parts = &*self.parts;
+        let keys = parts.routes.iter().map(|entry| entry.key.to_string());
         f.debug_struct("Router")
             .field("routes", &keys.collect::<Vec<_>>())
-            .field("has_fallback", &self.fallback.is_some())
-            .field("groups", &self.groups)
-            .field("conditions", &self.conditions.len())
+            .field("has_fallback", &parts.fallback.is_some())
+            .field("groups", &parts.groups)
+            .field("conditions", &parts.conditions.len())
             .finish_non_exhaustive()
     }
 }
