@@ -7,10 +7,12 @@
 //!   one replica and the press of a button to another: they are handled one after the other.
 //! - [`RedisLimits`]: what was sent when, for [`RateLimitLayer`](crate::client::RateLimitLayer).
 //!   Telegram counts by bot, and not by replica.
+//! - [`RedisSessions`]: what is remembered of a chat or a user between updates, for
+//!   [`SessionLayer`](crate::router::session::SessionLayer).
 //! - [`UpdateQueue`]: the updates themselves, in a [`queue`] between the replicas with the webhook and the
 //!   workers with the handler. Telegram is answered once Redis has an update.
 //!
-//! The first three are for replicas that each have the webhook and the handler: nothing is kept that
+//! All but the queue are for replicas that each have the webhook and the handler: nothing is kept that
 //! Telegram doesn't have, and Telegram's 100 connections are what may run at the same time. The queue is
 //! for handlers that take long, for rushes that are more than the workers can do at once, and for workers
 //! that come and go by themselves; Redis then has what nobody else has.
@@ -68,6 +70,7 @@ mod connection;
 mod limits;
 mod locks;
 pub mod queue;
+mod sessions;
 mod store;
 mod values;
 
@@ -76,5 +79,6 @@ pub use self::queue::{QueueError, UpdateQueue};
 pub use self::{
     limits::RedisLimits,
     locks::{RedisLocks, RedisTurn},
+    sessions::RedisSessions,
     store::RedisStore,
 };

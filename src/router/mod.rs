@@ -75,6 +75,8 @@ mod route_future;
 mod route_key;
 mod routes;
 mod service;
+#[cfg(feature = "tokio")]
+pub mod session;
 mod table;
 #[cfg(test)]
 mod tests;

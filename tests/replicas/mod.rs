@@ -9,5 +9,6 @@ mod locks;
 mod queue;
 mod round_trips;
 mod server;
+mod sessions;
 mod simulation;
 mod stores;

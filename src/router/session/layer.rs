@@ -1,0 +1,286 @@
+//! The layer around routes that have sessions.
+
+use std::{
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::Request;
+use serde_core::{Serialize, de::DeserializeOwned};
+use tower::BoxError;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{
+    key::SessionKey,
+    slot::{SessionChange, SessionSlot},
+    store::{SessionError, SessionStore},
+};
+use crate::types::Update;
+
+/// Gives handlers their [`Session`](super::Session), and stores what they change. See the [module](super).
+pub struct SessionLayer<T, St> {
+    store: St,
+    settings: Arc<SessionSettings<T>>,
+}
+
+struct SessionSettings<T> {
+    key: SessionKey,
+    expires_after: Duration,
+    version: u32,
+    migrate: Option<Arc<MigrateSession<T>>>,
+}
+
+type MigrateSession<T> = dyn Fn(u32, &str) -> Option<T> + Send + Sync;
+
+impl<T> Clone for SessionSettings<T> {
+    fn clone(&self) -> Self {
+        Self {
+            migrate: self.migrate.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<T, St: Clone> Clone for SessionLayer<T, St> {
+    fn clone(&self) -> Self {
+        Self {
+            store: self.store.clone(),
+            settings: Arc::clone(&self.settings),
+        }
+    }
+}
+
+impl<T, St> fmt::Debug for SessionLayer<T, St> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionLayer")
+            .field("type", &std::any::type_name::<T>())
+            .field("key", &self.settings.key)
+            .field("expires_after", &self.settings.expires_after)
+            .field("version", &self.settings.version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T, St: SessionStore> SessionLayer<T, St> {
+    /// A session for each chat, of version 0, that ends when it wasn't changed for 30 days.
+    pub fn new(store: St) -> Self {
+        let settings = SessionSettings {
+            key: SessionKey::Chat,
+            expires_after: Duration::from_secs(30 * 24 * 60 * 60),
+            version: 0,
+            migrate: None,
+        };
+        Self {
+            store,
+            settings: Arc::new(settings),
+        }
+    }
+
+    /// Whose sessions they are.
+    pub fn key(self, key: SessionKey) -> Self {
+        self.with(|settings| settings.key = key)
+    }
+
+    /// After which time without a change a session ends. Default: 30 days.
+    pub fn expires_after(self, time: Duration) -> Self {
+        self.with(|settings| settings.expires_after = time)
+    }
+
+    /// The version of `T`; another for each change of what it is written as. Default: 0.
+    pub fn version(self, version: u32) -> Self {
+        self.with(|settings| settings.version = version)
+    }
+
+    /// What makes a `T` of the JSON of a session that was stored by another version; `None` begins anew.
+    pub fn migrate(self, migrate: impl Fn(u32, &str) -> Option<T> + Send + Sync + 'static) -> Self {
+        self.with(|settings| settings.migrate = Some(Arc::new(migrate)))
+    }
+
+    fn with(self, change: impl FnOnce(&mut SessionSettings<T>)) -> Self {
+        let mut settings = Arc::unwrap_or_clone(self.settings);
+        change(&mut settings);
+        Self {
+            store: self.store,
+            settings: Arc::new(settings),
+        }
+    }
+}
+
+impl<S, T, St: Clone> Layer<S> for SessionLayer<T, St> {
+    type Service = WithSession<S, T, St>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        WithSession {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+/// The service of [`SessionLayer`].
+#[derive(Debug)]
+pub struct WithSession<S, T, St> {
+    inner: S,
+    layer: SessionLayer<T, St>,
+}
+
+impl<S, T, St> WithSession<S, T, St> {
+    inner_accessors!();
+}
+
+impl<S: Clone, T, St: Clone> Clone for WithSession<S, T, St> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            layer: self.layer.clone(),
+        }
+    }
+}
+
+impl<S, T, St> Service<Request<Update>> for WithSession<S, T, St>
+where
+    S: Service<Request<Update>, Error: Into<BoxError>, Future: Send + 'static>,
+    S::Response: Send,
+    T: Serialize + DeserializeOwned + Send + 'static,
+    St: SessionStore,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = SessionFuture<S::Response>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, mut request: Request<Update>) -> Self::Future {
+        let bot = request.extensions().get().copied();
+        let key = self.layer.settings.key.of(bot, request.body());
+        let Some(key) = key else {
+            let handling = self.inner.call(request);
+            return SessionFuture::new(async move { handling.await.map_err(Into::into) });
+        };
+        let stored = StoredAt {
+            layer: self.layer.clone(),
+            key: key.into(),
+            session: PhantomData,
+        };
+        let loaded = stored.clone();
+        let slot = SessionSlot::new(move || {
+            let stored = loaded.clone();
+            Box::pin(async move { stored.load().await })
+        });
+        request.extensions_mut().insert(slot.clone());
+        let handling = self.inner.call(request);
+        SessionFuture::new(async move {
+            let response = handling.await.map_err(Into::into)?;
+            if let Some((change, revision)) = slot.change() {
+                stored.save(change, revision).await?;
+            }
+            Ok(response)
+        })
+    }
+}
+
+/// The place of one session.
+struct StoredAt<T, St> {
+    layer: SessionLayer<T, St>,
+    key: Arc<str>,
+    session: PhantomData<fn() -> T>,
+}
+
+impl<T, St: Clone> Clone for StoredAt<T, St> {
+    fn clone(&self) -> Self {
+        Self {
+            layer: self.layer.clone(),
+            key: Arc::clone(&self.key),
+            session: PhantomData,
+        }
+    }
+}
+
+impl<T, St> StoredAt<T, St>
+where
+    T: Serialize + DeserializeOwned,
+    St: SessionStore,
+{
+    async fn load(&self) -> Result<(Option<T>, Option<u64>), SessionError> {
+        let stored = self.layer.store.load(&self.key).await?;
+        let Some(stored) = stored else {
+            return Ok((None, None));
+        };
+        Ok((self.read(&stored.value), Some(stored.revision)))
+    }
+
+    /// The version and the JSON, with a line's end between them.
+    fn read(&self, value: &[u8]) -> Option<T> {
+        let settings = &self.layer.settings;
+        let (version, json) = str::from_utf8(value).ok()?.split_once('\n')?;
+        let version = version.parse().ok()?;
+        if version != settings.version {
+            let migrated = settings.migrate.as_ref()?;
+            return migrated(version, json);
+        }
+        let read = serde_json::from_str(json);
+        if let Err(error) = &read {
+            tracing::warn!(%error, version, "stored session can't be read, and begins anew");
+        }
+        read.ok()
+    }
+
+    async fn save(
+        &self,
+        change: SessionChange<T>,
+        revision: Option<u64>,
+    ) -> Result<(), SessionError> {
+        let settings = &self.layer.settings;
+        let value = match change {
+            SessionChange::Removed => None,
+            SessionChange::Set(session) => {
+                let json = serde_json::to_string(&session).map_err(SessionError::encode)?;
+                Some(Bytes::from(format!("{}\n{json}", settings.version)))
+            }
+        };
+        if value.is_none() && revision.is_none() {
+            return Ok(());
+        }
+        let saving = self
+            .layer
+            .store
+            .save(&self.key, revision, value, settings.expires_after);
+        if saving.await? {
+            Ok(())
+        } else {
+            Err(SessionError::conflict())
+        }
+    }
+}
+
+/// The response future of [`WithSession`].
+pub struct SessionFuture<R>(Pin<Box<dyn Future<Output = Result<R, BoxError>> + Send>>);
+
+impl<R> SessionFuture<R> {
+    fn new(future: impl Future<Output = Result<R, BoxError>> + Send + 'static) -> Self {
+        Self(Box::pin(future))
+    }
+}
+
+impl<R> fmt::Debug for SessionFuture<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionFuture")
+    }
+}
+
+impl<R> Future for SessionFuture<R> {
+    type Output = Result<R, BoxError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}

@@ -1,0 +1,106 @@
+//! The `SessionStore` trait: where sessions are kept.
+
+use std::{error, fmt, future::Future, time::Duration};
+
+use bytes::Bytes;
+use tower::BoxError;
+
+/// A session in a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoredSession {
+    /// The session, written.
+    pub value: Bytes,
+    /// Changes with each change, and never to one that it had before.
+    pub revision: u64,
+}
+
+impl StoredSession {
+    /// For stores.
+    pub fn new(value: Bytes, revision: u64) -> Self {
+        Self { value, revision }
+    }
+}
+
+/// Keeps sessions. [`MemorySessions`](super::MemorySessions) is one for a single process; write it for a
+/// database of your own.
+///
+/// # Errors
+///
+/// A method fails when it isn't known whether it worked. Then the update is tried again.
+pub trait SessionStore: Clone + Send + Sync + 'static {
+    /// Reads a session; `None` if there is none.
+    fn load(
+        &self,
+        key: &str,
+    ) -> impl Future<Output = Result<Option<StoredSession>, SessionError>> + Send;
+
+    /// Writes a session, or with `None` removes it, if its revision is still this one; `None` is that of one
+    /// that wasn't there. It ends by itself after a while. Returns `false` if the revision is another.
+    fn save(
+        &self,
+        key: &str,
+        revision: Option<u64>,
+        value: Option<Bytes>,
+        expires_after: Duration,
+    ) -> impl Future<Output = Result<bool, SessionError>> + Send;
+}
+
+/// A session can't be read or written.
+#[derive(Debug)]
+pub struct SessionError {
+    kind: SessionErrorKind,
+}
+
+#[derive(Debug)]
+enum SessionErrorKind {
+    Store(BoxError),
+    Encode(serde_json::Error),
+    Conflict,
+}
+
+impl SessionError {
+    /// The store failed, for this reason.
+    pub fn store(reason: impl Into<BoxError>) -> Self {
+        Self {
+            kind: SessionErrorKind::Store(reason.into()),
+        }
+    }
+
+    pub(super) fn encode(error: serde_json::Error) -> Self {
+        Self {
+            kind: SessionErrorKind::Encode(error),
+        }
+    }
+
+    pub(super) fn conflict() -> Self {
+        Self {
+            kind: SessionErrorKind::Conflict,
+        }
+    }
+
+    /// Whether another update has changed the session while this one was handled.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self.kind, SessionErrorKind::Conflict)
+    }
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            SessionErrorKind::Store(_) => "the store of sessions failed",
+            SessionErrorKind::Encode(_) => "the session can't be written",
+            SessionErrorKind::Conflict => "another update changed the session meanwhile",
+        })
+    }
+}
+
+impl error::Error for SessionError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match &self.kind {
+            SessionErrorKind::Store(error) => Some(&**error),
+            SessionErrorKind::Encode(error) => Some(error),
+            SessionErrorKind::Conflict => None,
+        }
+    }
+}
