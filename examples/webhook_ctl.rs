@@ -88,16 +88,9 @@ async fn try_out(command: Command) -> Result<(), Failure> {
 }
 
 enum Command {
-    Set {
-        settings: SetWebhook,
-        is_local: bool,
-    },
-    Info {
-        as_json: bool,
-    },
-    Delete {
-        drop_pending: bool,
-    },
+    Set(SetWebhook),
+    Info { as_json: bool },
+    Delete { drop_pending: bool },
     Watch,
 }
 
@@ -120,7 +113,7 @@ impl Command {
 
     async fn carry_out(self, client: &Client) -> Result<(), Failure> {
         match self {
-            Self::Set { settings, is_local } => set(client, settings, is_local).await,
+            Self::Set(settings) => set(client, &settings).await,
             Self::Info { as_json } => {
                 let info = client.send(GetWebhookInfo::new()).await?;
                 say(&if as_json { json(&info)? } else { plain(&info) })
@@ -139,7 +132,7 @@ struct Args(std::vec::IntoIter<String>);
 
 impl Args {
     fn set(&mut self) -> Result<Command, Failure> {
-        let (mut settings, mut has_url, mut is_local) = (SetWebhook::new(""), false, false);
+        let (mut settings, mut has_url) = (SetWebhook::new(""), false);
         while let Some(arg) = self.0.next() {
             settings = match arg.as_str() {
                 "--secret" => settings.secret_token(SecretToken::new(&self.value(&arg)?)?),
@@ -151,10 +144,7 @@ impl Args {
                 "--ip" => settings.ip_address(self.value(&arg)?),
                 "--certificate" => settings.certificate(certificate(&self.value(&arg)?)?),
                 "--drop-pending" => settings.drop_pending_updates(true),
-                "--local" => {
-                    is_local = true;
-                    settings
-                }
+                "--local" => settings.for_local_server(),
                 url if !has_url && !url.starts_with('-') => {
                     has_url = true;
                     settings.url = url.into();
@@ -166,7 +156,7 @@ impl Args {
         if !has_url {
             return Err(USAGE.into());
         }
-        Ok(Command::Set { settings, is_local })
+        Ok(Command::Set(settings))
     }
 
     fn value(&mut self, name: &str) -> Result<String, Failure> {
@@ -217,13 +207,8 @@ fn certificate(path: &str) -> Result<InputFile, Failure> {
 }
 
 /// Sets it even if it seems right: the secret can't be read.
-async fn set(client: &Client, settings: SetWebhook, is_local: bool) -> Result<(), Failure> {
-    let set = if is_local {
-        let local = settings.for_local_server();
-        client.ensure_webhook(&local).always().await?
-    } else {
-        client.ensure_webhook(&settings).always().await?
-    };
+async fn set(client: &Client, settings: &SetWebhook) -> Result<(), Failure> {
+    let set = client.ensure_webhook(settings).always().await?;
     say(&plain(&set.info))
 }
 

@@ -182,15 +182,16 @@ async fn set_webhook(
     settings: &Settings,
     certificate: Option<Certificate>,
 ) -> Result<(), Failure> {
-    let mut call = SetWebhook::new(settings.webhook_url.as_str())
+    let mut wanted = SetWebhook::new(settings.webhook_url.as_str())
         .secret_token(settings.secret.clone())
         .allowed_updates(allowed_updates());
-    call.certificate = certificate.map(|certificate| certificate.0);
-    if settings.calls_telegrams_own() {
-        client.send(call).await?;
-    } else {
-        client.send(call.for_local_server()).await?;
+    wanted.certificate = certificate.map(|certificate| certificate.0);
+    if !settings.calls_telegrams_own() {
+        wanted = wanted.for_local_server();
     }
+    // Otherwise a new secret or certificate would go unnoticed.
+    let wanted = wanted.with_fingerprint(settings.token.expose().as_bytes());
+    client.ensure_webhook(&wanted).await?;
     Ok(())
 }
 

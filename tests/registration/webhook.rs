@@ -1,4 +1,4 @@
-//! G1, G2, G3, G5: the webhook is set where it can work and isn't right yet, and only there.
+//! G1 to G3, G5, G8 to G10: the webhook is set where it can work and isn't right yet, and only there.
 
 use std::{error::Error as _, time::Duration};
 
@@ -9,10 +9,12 @@ use tower_telegram::{
     types::{AllowedUpdates, InputFile, UpdateType},
     webhook::SecretToken,
     webhook::registration::{
-        Drift, EnsureWebhookError, InvalidWebhook, LocalSetWebhook, WebhookHealth,
+        Drift, EnsureWebhookError, Health, InvalidWebhook, WebhookHealth, WebhookProblem,
     },
 };
 use tower_telegram_test::{Answer, Call, Telegram};
+
+use crate::support::scripted::{self, Scripted, Step};
 
 const URL: &str = "https://bot.example/telegram";
 /// Self-signed, and nobody has its key.
@@ -68,8 +70,10 @@ async fn g1_what_telegram_would_refuse_is_not_sent() {
         url("https://[2001:4860:4860::8888]/"),
         url("https://localhost/"),
         url("https://bot.example/#fragment"),
-        url("https://ada:swordfish@bot.example/"),
+        url("https://ada:swordfish%@bot.example/"),
         url("https://bot.example/a b"),
+        url("https://bot.internal/"),
+        url("https://bot/"),
         url(URL).max_connections(0),
         url(URL).max_connections(101),
         url(URL).ip_address("192.168.0.1"),
@@ -85,6 +89,87 @@ async fn g1_what_telegram_would_refuse_is_not_sent() {
     }
     assert!(telegram.calls().is_empty());
     assert_eq!(telegram.webhook().expect("the old one").url, URL);
+}
+
+#[tokio::test]
+async fn g8_the_old_webhook_outlives_a_name_that_leads_nowhere() {
+    let telegram = telegram().await;
+    telegram.set_webhook(URL, None).expect("a webhook");
+    let client = client(&telegram);
+    let label = "a".repeat(64);
+    for host in ["bot.local", "bot", "БОТ.рф", &format!("{label}.example")] {
+        let settings = SetWebhook::new(format!("https://{host}/"));
+        let error = client.send(settings.clone()).await.expect_err("refused");
+        assert!(reason(&error).is_some(), "{host}");
+        let ensured = client.ensure_webhook(&settings).await;
+        let Err(EnsureWebhookError::Call(error)) = ensured else {
+            panic!("{ensured:?}");
+        };
+        assert!(reason(&error).is_some(), "{host}");
+    }
+    assert!(telegram.calls().is_empty());
+    assert_eq!(telegram.webhook().expect("the old one").url, URL);
+}
+
+#[tokio::test]
+async fn g9_a_new_secret_is_noticed_by_its_fingerprint() {
+    let telegram = telegram().await;
+    let client = client(&telegram);
+    let with_secret = |secret: &str| {
+        let secret = SecretToken::new(secret).expect("a secret");
+        wanted().secret_token(secret).with_fingerprint(b"7:token")
+    };
+    for (secret, was_set) in [("old", true), ("old", false), ("new", true), ("new", false)] {
+        let ensured = client.ensure_webhook(&with_secret(secret)).await;
+        assert_eq!(ensured.expect("right").was_set, was_set, "{secret}");
+        let webhook = telegram.webhook().expect("a webhook");
+        assert_eq!(webhook.secret_token.as_deref(), Some(secret));
+        assert!(webhook.url.starts_with(&format!("{URL}?fingerprint=")));
+    }
+}
+
+#[tokio::test]
+async fn g9_a_webhook_that_answers_401_has_another_secret() {
+    let info = r#"{"url":"https://bot.example/telegram","has_custom_certificate":false,
+        "pending_update_count":3,"last_error_date":1795738190,
+        "last_error_message":"Wrong response from the webhook: 401 Unauthorized"}"#;
+    let report = first_report(info, "Date: Fri, 27 Nov 2026 00:10:00 GMT\r\n").await;
+    assert_eq!(
+        report.to_string(),
+        "the webhook answered 401: its secret token differs from the one that telegram has"
+    );
+}
+
+/// What a watch finds where getWebhookInfo returns this, with these headers.
+async fn first_report(info: &str, headers: &str) -> Health {
+    let body = format!(r#"{{"ok":true,"result":{info}}}"#);
+    let script = vec![
+        Step::Read,
+        Step::Write(scripted::answer(200, headers, body.as_bytes())),
+        Step::Wait,
+    ];
+    let server = Scripted::start([script], "true").await;
+    let wanted = SetWebhook::new(URL);
+    let health = WebhookHealth::new(scripted::client_of(&server), &wanted);
+    let mut handle = health.handle();
+    let watch = tokio::spawn(health.run());
+    let report = handle.changed().await.expect("a report");
+    watch.abort();
+    report.health.expect("a verdict")
+}
+
+#[tokio::test]
+async fn g10_errors_are_as_old_as_telegrams_clock_says() {
+    let info = r#"{"url":"https://bot.example/telegram","has_custom_certificate":false,
+        "pending_update_count":0,"last_error_date":1000000000,
+        "last_error_message":"Connection refused"}"#;
+    // Years behind our clock, 10 seconds and 10 minutes after the error.
+    let now = first_report(info, "Date: Sun, 09 Sep 2001 01:46:50 GMT\r\n").await;
+    assert_eq!(now.problem, Some(WebhookProblem::ConnectionRefused));
+    let later = first_report(info, "Date: Sun, 09 Sep 2001 01:56:40 GMT\r\n").await;
+    assert!(later.is_healthy());
+    let without_date = first_report(info, "").await;
+    assert!(without_date.is_healthy(), "by our clock");
 }
 
 #[tokio::test]
@@ -173,7 +258,7 @@ async fn g2_a_new_secret_is_set_when_asked_for() {
 }
 
 /// All at once, as they do when a deployment starts.
-async fn start_replicas(telegram: &Telegram, wanted: &LocalSetWebhook) -> Vec<bool> {
+async fn start_replicas(telegram: &Telegram, wanted: &SetWebhook) -> Vec<bool> {
     let replicas = (0..20).map(|_| {
         let (client, wanted) = (client(telegram), wanted.clone());
         tokio::spawn(async move { client.ensure_webhook(&wanted).await })
@@ -181,7 +266,7 @@ async fn start_replicas(telegram: &Telegram, wanted: &LocalSetWebhook) -> Vec<bo
     let mut was_set = Vec::new();
     for replica in replicas.collect::<Vec<_>>() {
         let ensured = replica.await.expect("no panic").expect("all end well");
-        assert_eq!(ensured.info.url, wanted.as_ref().url);
+        assert_eq!(ensured.info.url, wanted.url);
         was_set.push(ensured.was_set);
     }
     was_set

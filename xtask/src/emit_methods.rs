@@ -43,8 +43,13 @@ fn emit(model: &Model, method: &Method, out: &mut String) {
             m.type_text()
         );
     }
+    let unsent = model::unsent(&method.name);
+    if let Some((field, doc)) = unsent {
+        let _ = writeln!(out, "/// {doc}\npub(crate) {field}: bool,");
+    }
+    let unsent = unsent.map(|(field, _)| field);
     out.push_str("}\n\n");
-    constructor(&name, &members, out);
+    constructor(&name, &members, unsent, out);
     if members.iter().all(|m| !m.field.required) {
         let _ = writeln!(
             out,
@@ -52,7 +57,8 @@ fn emit(model: &Model, method: &Method, out: &mut String) {
         );
     }
     write_map(&name, &[], &members, "", out);
-    read_object(&name, &members, "#[cfg(feature = \"serde-all\")]\n", out);
+    let gate = "#[cfg(feature = \"serde-all\")]\n";
+    read_object(&name, &members, unsent, gate, out);
     let _ = writeln!(
         out,
         "impl Method for {name} {{\ntype Output = {};\nconst NAME: &'static str = \"{}\";\nconst IDEMPOTENT: bool = {};\n",

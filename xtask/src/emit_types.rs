@@ -146,9 +146,9 @@ fn object(model: &Model, t: &Type, out: &mut String) {
     }
     out.push_str("}\n\n");
     if sent {
-        constructor(name, &members, out);
+        constructor(name, &members, None, out);
     }
-    read_object(name, &members, gate(received), out);
+    read_object(name, &members, None, gate(received), out);
     write_object(t, &members, gate(sent), out);
     if sent && model.uploading.contains(name) {
         collect(name, &uploading(model, &members), out);
@@ -172,7 +172,13 @@ fn converted(name: &str, shape: &Shape) -> String {
 }
 
 /// `new(required…)` and a setter by value for each of the rest.
-pub(crate) fn constructor(name: &str, members: &[Member<'_>], out: &mut String) {
+/// `unsent` is a field that is no parameter, if there is one.
+pub(crate) fn constructor(
+    name: &str,
+    members: &[Member<'_>],
+    unsent: Option<&str>,
+    out: &mut String,
+) {
     let required: Vec<&Member<'_>> = members.iter().filter(|m| m.field.required).collect();
     let arguments: Vec<String> = required
         .iter()
@@ -205,6 +211,7 @@ pub(crate) fn constructor(name: &str, members: &[Member<'_>], out: &mut String) 
             let _ = writeln!(out, "{}: {value},", m.name);
         }
     }
+    set_unsent(unsent, out);
     out.push_str("}\n}\n");
     for m in members.iter().filter(|m| !m.field.required) {
         let value = converted(m.name, &m.shape);
@@ -241,7 +248,20 @@ fn lookup(keys: &[(&str, String)]) -> String {
     out
 }
 
-pub(crate) fn read_object(name: &str, members: &[Member<'_>], gate: &str, out: &mut String) {
+fn set_unsent(unsent: Option<&str>, out: &mut String) {
+    if let Some(field) = unsent {
+        let _ = writeln!(out, "{field}: false,");
+    }
+}
+
+/// `unsent` is a field that is no parameter, if there is one.
+pub(crate) fn read_object(
+    name: &str,
+    members: &[Member<'_>],
+    unsent: Option<&str>,
+    gate: &str,
+    out: &mut String,
+) {
     let _ = writeln!(out, "{gate}impl FromJson for {name} {{");
     out.push_str("fn from_json(r: &mut Reader<'_>) -> Result<Self> {\n");
     if members.is_empty() {
@@ -269,6 +289,7 @@ pub(crate) fn read_object(name: &str, members: &[Member<'_>], gate: &str, out: &
         for m in members {
             let _ = writeln!(out, "{},", m.value_from_slot());
         }
+        set_unsent(unsent, out);
         out.push_str("})\n}\n}\n\n");
     }
     let _ = writeln!(out, "{gate}impl_deserialize!({name});\n");

@@ -378,6 +378,12 @@ pub(crate) fn is_checked(method: &str) -> bool {
     method == "setWebhook"
 }
 
+/// A switch of the method that is no parameter, and its doc. Off unless code by hand turns it on.
+pub(crate) fn unsent(method: &str) -> Option<(&'static str, &'static str)> {
+    let doc = "Whether the server is in local mode. Not sent.";
+    (method == "setWebhook").then_some(("is_for_local_server", doc))
+}
+
 /// Whether the server carries the method out when it comes in a webhook's reply, and nothing is
 /// lost by not seeing its result (telegram-bot-api `WebhookActor`: what begins with `get`, and four
 /// more, is passed over in silence).

@@ -20,7 +20,8 @@ use super::{
     webhook_request::{self, WebhookRequest},
 };
 
-const MAX_HEAD: usize = 4096;
+/// The server builds a head in 4096 bytes, and keeps some in reserve.
+const MAX_HEAD: usize = 4068;
 /// How many pieces a slow request comes in.
 const SLOW_PIECES: usize = 8;
 

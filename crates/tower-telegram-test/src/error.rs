@@ -102,7 +102,7 @@ pub enum Error {
         /// The size of its JSON, in bytes.
         bytes: usize,
     },
-    /// The request's head is over 4096 bytes: Telegram never sends such an update, and doesn't say so.
+    /// The request's head is over 4068 bytes: Telegram never sends such an update, and doesn't say so.
     HeadTooLarge {
         /// The size of the head, in bytes.
         bytes: usize,
@@ -210,7 +210,7 @@ impl fmt::Display for Error {
             Self::HeadTooLarge { bytes } => {
                 write!(
                     f,
-                    "the request head has {bytes} bytes, Telegram never sends those over 4096"
+                    "the request head has {bytes} bytes, Telegram never sends those over 4068"
                 )
             }
             Self::NotAllowed { update_type } => {

@@ -88,7 +88,11 @@ fn is_allowed(part: &str, allow_colon: bool) -> bool {
                     && bytes.next().is_some_and(|b| b.is_ascii_hexdigit())
             }
             b':' => allow_colon,
-            _ => byte.is_ascii_alphanumeric() || b".-_!$,~*'();&+=".contains(&byte),
+            _ => {
+                !byte.is_ascii()
+                    || byte.is_ascii_alphanumeric()
+                    || b".-_!$,~*'();&+=".contains(&byte)
+            }
         };
         if !fine {
             return false;
@@ -165,6 +169,7 @@ mod tests {
             "http://[::1",
             "http://a b/",
             "http://h%zz/",
+            "http://u%4@h/",
         ] {
             assert_eq!(parts(url), None, "{url}");
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use http::HeaderValue;
 
 use super::Download;
 use crate::{Method, client::Error};
@@ -11,6 +12,7 @@ use crate::{Method, client::Error};
 pub struct ApiResponse {
     result: Bytes,
     download: Option<Download>,
+    date: Option<HeaderValue>,
 }
 
 impl ApiResponse {
@@ -19,6 +21,7 @@ impl ApiResponse {
         Self {
             result: result.into(),
             download: None,
+            date: None,
         }
     }
 
@@ -26,7 +29,18 @@ impl ApiResponse {
         Self {
             result: Bytes::new(),
             download: Some(download),
+            date: None,
         }
+    }
+
+    pub(super) fn dated(mut self, date: Option<HeaderValue>) -> Self {
+        self.date = date;
+        self
+    }
+
+    /// The `Date` header that the result came with: the server's clock.
+    pub fn date(&self) -> Option<&HeaderValue> {
+        self.date.as_ref()
     }
 
     /// The file, if it was one that was asked for.

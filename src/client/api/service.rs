@@ -316,6 +316,7 @@ pin_project! {
         Reading {
             status: StatusCode,
             gzip: bool,
+            date: Option<HeaderValue>,
             #[pin]
             body: CollectLimited<B>,
             idle: IdleTimeout,
@@ -390,6 +391,7 @@ where
                 State::Reading {
                     status: response.status(),
                     gzip: encoding::is_gzip(response.headers()),
+                    date: response.headers().get(header::DATE).cloned(),
                     body: CollectLimited::new(response.into_body(), LIMITS),
                     idle: timer,
                 }
@@ -397,6 +399,7 @@ where
             StateProj::Reading {
                 status,
                 gzip,
+                date,
                 mut body,
                 idle,
             } => {
@@ -405,7 +408,8 @@ where
                     return Poll::Ready(Err(Error::timeout(true).under(*status)));
                 };
                 let read = read.map_err(|error| unread(error, *status));
-                return Poll::Ready(read.and_then(|body| finish(*status, *gzip, body)));
+                let done = read.and_then(|body| finish(*status, *gzip, body));
+                return Poll::Ready(done.map(|response| response.dated(date.take())));
             }
             StateProj::Failed { error } => {
                 let error = error.take().unwrap_or_else(|| polled_after_completion());

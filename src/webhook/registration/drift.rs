@@ -30,8 +30,9 @@ pub enum Drift {
 /// How the webhook differs from `wanted`; empty if it doesn't.
 ///
 /// What `wanted` leaves out isn't compared: `max_connections` and `allowed_updates` then may be
-/// anything, and so may the address. The secret token and the content of a certificate can't be
-/// compared: Telegram doesn't tell them.
+/// anything, and so may the address. Telegram doesn't tell the secret token and the content of a
+/// certificate: they are compared where [`with_fingerprint`](SetWebhook::with_fingerprint) put them
+/// into the URL.
 ///
 /// ```
 /// use tower_telegram::{methods::SetWebhook, webhook::registration::{Drift, drift}, types::WebhookInfo};
@@ -43,8 +44,7 @@ pub enum Drift {
 /// assert_eq!(drift(&wanted, &info), [Drift::MaxConnections]);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-pub fn drift(wanted: &impl AsRef<SetWebhook>, info: &WebhookInfo) -> Vec<Drift> {
-    let wanted = wanted.as_ref();
+pub fn drift(wanted: &SetWebhook, info: &WebhookInfo) -> Vec<Drift> {
     if info.url.is_empty() && !wanted.url.is_empty() {
         return vec![Drift::Unset];
     }

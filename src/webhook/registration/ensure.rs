@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::drift::{Drift, drift, drift_once_set};
 use crate::{
-    Client, Method,
-    client::Error,
+    Client,
+    client::{ApiRequest, Error},
     methods::{GetWebhookInfo, SetWebhook},
     task::random::random_fraction,
     types::WebhookInfo,
@@ -22,6 +22,9 @@ use crate::{
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
+/// The longest pause that Telegram can ask for.
+const LONGEST_ASKED: Duration = Duration::from_secs(3600);
+
 /// By how much pauses differ at most.
 const LONGEST_SPREAD: Duration = Duration::from_secs(2);
 
@@ -29,19 +32,24 @@ impl Client {
     /// Makes the webhook what it should be: reads it, sets it only where something differs
     /// ([`drift`]), and reads it again.
     ///
-    /// `wanted` is a [`SetWebhook`], or a [`LocalSetWebhook`](super::LocalSetWebhook) for a server in
-    /// local mode. Any number of replicas may call it at once with the same settings, each time they
-    /// start: whoever is turned away (429, 409) waits, and finds it set.
+    /// Any number of replicas may call it at once with the same settings, each time they start: one that
+    /// is refused (429, 409) waits, and finds the webhook set.
     ///
-    /// What Telegram doesn't tell isn't compared: **a new secret token or another certificate under
-    /// the same URL goes unnoticed**. After changing one of these, use
-    /// [`always`](EnsureWebhook::always) once. With `drop_pending_updates` they are dropped when the
-    /// webhook is set, and only then.
+    /// Telegram doesn't tell the secret token and the certificate, so **a new secret or certificate under
+    /// the same URL goes unnoticed**, and every update is answered 401. Settings that were given a
+    /// fingerprint ([`SetWebhook::with_fingerprint`]) show it in their URL. Without one, use
+    /// [`always`](EnsureWebhook::always) once after a change.
+    ///
+    /// With `drop_pending_updates`, updates that wait are dropped when the webhook is set, and only then;
+    /// and only by the first call of setWebhook that may have reached Telegram. If its response is lost,
+    /// it isn't known whether they were.
     ///
     /// ```no_run
     /// # use tower_telegram::{Client, methods::SetWebhook, webhook::SecretToken};
     /// # async fn run(client: Client, secret: SecretToken) -> Result<(), Box<dyn std::error::Error>> {
     /// let wanted = SetWebhook::new("https://bot.example/telegram").secret_token(secret);
+    /// // The bot's token is a good key for it.
+    /// let wanted = wanted.with_fingerprint(b"7:a-bot-token");
     /// let webhook = client.ensure_webhook(&wanted).await?;
     /// println!("set: {}, pending: {}", webhook.was_set, webhook.info.pending_update_count);
     /// # Ok(())
@@ -53,10 +61,7 @@ impl Client {
     /// When the settings can't work (nothing is sent then), Telegram refuses them, or it didn't come
     /// right within the bounds: see [`EnsureWebhookError`]. A `setWebhook` that Telegram has refused
     /// may have left no webhook.
-    pub fn ensure_webhook<W>(&self, wanted: &W) -> EnsureWebhook<W>
-    where
-        W: Method<Output = bool> + AsRef<SetWebhook> + Clone,
-    {
+    pub fn ensure_webhook(&self, wanted: &SetWebhook) -> EnsureWebhook {
         EnsureWebhook {
             client: self.clone(),
             wanted: wanted.clone(),
@@ -70,15 +75,15 @@ impl Client {
 /// Makes the webhook right when awaited: see [`Client::ensure_webhook`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing happens until it is awaited"]
-pub struct EnsureWebhook<W> {
+pub struct EnsureWebhook {
     client: Client,
-    wanted: W,
+    wanted: SetWebhook,
     always: bool,
     max_attempts: u32,
     patience: Duration,
 }
 
-impl<W> EnsureWebhook<W> {
+impl EnsureWebhook {
     /// Sets it once even if nothing seems to differ: for a new secret token or another certificate,
     /// which can't be seen.
     pub fn always(mut self) -> Self {
@@ -86,23 +91,20 @@ impl<W> EnsureWebhook<W> {
         self
     }
 
-    /// How often it is tried; 30 times unless set, and at least once.
+    /// How often it is tried, at least once. Default: 30.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts.max(1);
         self
     }
 
-    /// How long it may take in all, the pauses included; 60 seconds unless set.
+    /// How long it may take in all, the pauses included. Default: 60 seconds.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 }
 
-impl<W> IntoFuture for EnsureWebhook<W>
-where
-    W: Method<Output = bool> + AsRef<SetWebhook> + Clone + Send + Sync + 'static,
-{
+impl IntoFuture for EnsureWebhook {
     type Output = Result<EnsuredWebhook, EnsureWebhookError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
@@ -185,23 +187,20 @@ struct Progress {
     attempts: u32,
     must_set: bool,
     was_set: bool,
+    may_drop: bool,
     last: Option<Error>,
 }
 
-impl<W> EnsureWebhook<W>
-where
-    W: Method<Output = bool> + AsRef<SetWebhook> + Clone,
-{
+impl EnsureWebhook {
     async fn run(self) -> Result<EnsuredWebhook, EnsureWebhookError> {
-        if let Err(reason) = self.wanted.validate() {
-            let error = Error::invalid(reason).with_method(W::NAME.into());
-            return Err(EnsureWebhookError::Call(error));
-        }
+        // Refused here, nothing is sent at all.
+        ApiRequest::new(&self.wanted).map_err(EnsureWebhookError::Call)?;
         let mut progress = Progress {
             started: Instant::now(),
             attempts: 0,
             must_set: self.always,
             was_set: false,
+            may_drop: self.wanted.drop_pending_updates == Some(true),
             last: None,
         };
         match timeout(self.patience, self.settle(&mut progress)).await {
@@ -235,15 +234,18 @@ where
     /// The webhook, and how it differs in the end.
     async fn attempt(&self, progress: &mut Progress) -> Result<(WebhookInfo, Vec<Drift>), Error> {
         progress.attempts += 1;
-        let wanted = self.wanted.as_ref();
+        let wanted = &self.wanted;
         if !progress.must_set {
             let info = self.client.send(GetWebhookInfo::new()).await?;
             if drift(wanted, &info).is_empty() {
                 return Ok((info, Vec::new()));
             }
         }
-        let set = self.client.send(self.wanted.clone()).await;
-        progress.was_set |= set.as_ref().err().is_none_or(Error::may_have_arrived);
+        let set = self.set(progress.may_drop).await;
+        let may_be_set = set.as_ref().err().is_none_or(Error::may_have_arrived);
+        progress.was_set |= may_be_set;
+        // Those that came in between are somebody's.
+        progress.may_drop &= !may_be_set;
         set?;
         progress.must_set = false;
         let info = self.client.send(GetWebhookInfo::new()).await?;
@@ -251,7 +253,18 @@ where
         Ok((info, drift))
     }
 
-    /// How long to wait before the next attempt; nothing if there is to be none.
+    async fn set(&self, may_drop: bool) -> Result<(), Error> {
+        let mut wanted = self.wanted.clone();
+        if !may_drop {
+            wanted.drop_pending_updates = None;
+        }
+        let mut call = ApiRequest::new(&wanted)?;
+        // A layer below may try again what changes nothing when it is repeated.
+        call.set_idempotent(!may_drop);
+        self.client.call_once(call).await.map(drop)
+    }
+
+    /// How long to wait before the next attempt; `None` if there is to be none.
     fn pause_after(&self, failure: &EnsureFailure, progress: &Progress) -> Option<Duration> {
         let asked = match failure {
             EnsureFailure::Call(error) if error.is_retryable() || error.is_conflict() => {
@@ -260,6 +273,9 @@ where
             EnsureFailure::Call(_) => return None,
             EnsureFailure::Drift(_) => None,
         };
+        // No wait at all would be a storm, and 10^18 seconds no wait but an end.
+        let asked = asked.filter(|asked| *asked >= FIRST_PAUSE);
+        let asked = asked.map(|asked| asked.min(LONGEST_ASKED));
         let pause = spread(asked.unwrap_or_else(|| back_off(progress.attempts)));
         let end = progress.started.elapsed().saturating_add(pause);
         (progress.attempts < self.max_attempts && end < self.patience).then_some(pause)
@@ -297,6 +313,93 @@ mod tests {
 
     fn wanted() -> SetWebhook {
         SetWebhook::new(URL)
+    }
+
+    /// A server whose webhook somebody else sets back each time, or that refuses each setWebhook as it
+    /// is told; and whether each setWebhook was to drop updates.
+    fn contended(refusal: fn() -> Result<String, Error>) -> (Client, Arc<Mutex<Vec<bool>>>) {
+        let drops = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&drops);
+        let service = service_fn(move |call: ApiRequest| {
+            let answer = if call.method() == "setWebhook" {
+                let json: serde_json::Value = serde_json::from_slice(call.json()).unwrap();
+                let drops = json["drop_pending_updates"] == true;
+                // No layer may send it twice by itself.
+                assert_eq!(call.is_idempotent(), !drops);
+                seen.lock().unwrap().push(drops);
+                refusal()
+            } else {
+                shows("https://bot.example/y")
+            };
+            async move { answer.map(ApiResponse::new) }
+        });
+        (Client::from_service(service), drops)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn g11_pending_updates_are_dropped_by_one_call_at_most() {
+        let dropping = wanted().drop_pending_updates(true);
+        for taken in [done, || refused(502, "Bad Gateway", None)] {
+            let (client, drops) = contended(taken);
+            client.ensure_webhook(&dropping).await.unwrap_err();
+            let drops = drops.lock().unwrap();
+            assert!(drops.len() > 3, "{drops:?}");
+            assert!(drops[0] && !drops[1..].contains(&true), "{drops:?}");
+        }
+        // What was refused has dropped nothing.
+        let (client, drops) = contended(|| refused(429, "Too Many Requests", Some(1)));
+        client.ensure_webhook(&dropping).await.unwrap_err();
+        let drops = drops.lock().unwrap();
+        assert!(drops.len() > 3 && !drops.contains(&false), "{drops:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn g12_a_wait_is_bounded_whatever_retry_after_says() {
+        for seconds in [0, 1] {
+            let answers = (0..30).map(|_| refused(429, "Too Many Requests", Some(seconds)));
+            let (client, calls) = client(answers.collect());
+            let started = Instant::now();
+            client.ensure_webhook(&wanted()).await.unwrap_err();
+            let (took, calls) = (started.elapsed(), names(&calls).len());
+            assert!(took < Duration::from_secs(60), "{took:?}");
+            let pause = took / u32::try_from(calls).unwrap();
+            assert!(pause >= FIRST_PAUSE, "{calls} calls in {took:?}");
+        }
+        // It can't be waited for, so there is nothing to wait for.
+        let (client, _) = client(vec![refused(
+            429,
+            "Too Many Requests",
+            Some(1_000_000_000_000_000_000),
+        )]);
+        let started = Instant::now();
+        client.ensure_webhook(&wanted()).await.unwrap_err();
+        assert_eq!(started.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn g12_even_endless_patience_does_not_wait_for_ages() {
+        let ages = || refused(429, "Too Many Requests", Some(1_000_000_000_000_000_000));
+        let (client, _) = client(vec![ages(), ages(), shows(URL)]);
+        let started = Instant::now();
+        let ensure = client.ensure_webhook(&wanted()).patience(Duration::MAX);
+        assert!(!ensure.await.unwrap().was_set);
+        let took = started.elapsed();
+        assert!(took <= 2 * (LONGEST_ASKED + LONGEST_SPREAD), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn g13_no_setting_panics_or_waits_for_ever() {
+        for patience in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
+            for attempts in [0, 1, u32::MAX] {
+                let answers = vec![refused(502, "Bad Gateway", None), shows(URL)];
+                let (client, calls) = client(answers);
+                let ensure = client.ensure_webhook(&wanted()).max_attempts(attempts);
+                let ended = ensure.patience(patience).await;
+                let is_tried_again = attempts > 1 && patience == Duration::MAX;
+                assert_eq!(ended.is_ok(), is_tried_again, "{ended:?}");
+                assert_eq!(names(&calls).len(), if is_tried_again { 2 } else { 1 });
+            }
+        }
     }
 
     /// What each call gets, in turn.

@@ -76,13 +76,9 @@ impl HealthLimits {
 }
 
 impl Health {
-    /// Judges what `getWebhookInfo` says. `now` is in Unix seconds.
-    pub fn judge(
-        wanted: &impl AsRef<SetWebhook>,
-        info: &WebhookInfo,
-        now: i64,
-        limits: HealthLimits,
-    ) -> Self {
+    /// Judges what `getWebhookInfo` says. `now` is in Unix seconds, by Telegram's clock: compared with
+    /// one that is minutes ahead of it, an error that happens now looks old.
+    pub fn judge(wanted: &SetWebhook, info: &WebhookInfo, now: i64, limits: HealthLimits) -> Self {
         Self {
             drift: drift(wanted, info),
             pending: info.pending_update_count,

@@ -1,8 +1,10 @@
 //! Registration of the webhook with Telegram: set where it differs, checked before it is sent, watched.
 //!
 //! - [`SetWebhook::check`] finds what Telegram would refuse before anything is sent, as a refused
-//!   `setWebhook` may leave the bot with no webhook at all. [`LocalSetWebhook`] is for a Bot API
-//!   server of your own, which takes more.
+//!   `setWebhook` may leave the bot with no webhook at all. A Bot API server of your own takes more:
+//!   [`SetWebhook::for_local_server`].
+//! - [`SetWebhook::with_fingerprint`] makes a new secret token or certificate visible, which
+//!   Telegram doesn't tell.
 //! - `Client::ensure_webhook` sets the webhook only where it isn't right, from any number of replicas
 //!   at once (feature `tokio`).
 //! - [`drift`] tells how a webhook differs from what it should be, and [`Health`] whether it works;
@@ -18,16 +20,22 @@
 //! assert!(exposed.for_local_server().check().is_ok());
 //! ```
 //!
+//! [`SetWebhook::for_local_server`]: crate::methods::SetWebhook::for_local_server
+//! [`SetWebhook::with_fingerprint`]: crate::methods::SetWebhook::with_fingerprint
 //! [`SetWebhook::check`]: crate::methods::SetWebhook::check
 
+#[cfg(feature = "tokio")]
+mod clock;
 mod drift;
 #[cfg(feature = "tokio")]
 mod ensure;
 mod health;
 #[cfg(feature = "tokio")]
+mod http_date;
+#[cfg(feature = "tokio")]
 mod watch;
 
-pub use tower_telegram_types::set_webhook::{InvalidWebhook, LocalSetWebhook, WebhookProblem};
+pub use tower_telegram_types::set_webhook::{InvalidWebhook, WebhookProblem};
 
 pub use self::{
     drift::{Drift, drift},

@@ -1,28 +1,32 @@
 //! A watch over the webhook.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
     time::{sleep, timeout},
 };
 
-use super::{Health, HealthLimits};
+use super::{Health, HealthLimits, clock::TelegramClock};
 use crate::{
     Client,
-    client::Error,
+    client::{ApiRequest, Error},
     methods::{GetWebhookInfo, SetWebhook},
 };
 
 /// How long one look may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The longest that Telegram can ask to be left alone.
+const LONGEST_ASKED: Duration = Duration::from_secs(3600);
+
 /// Looks at the webhook again and again, and says how it is: for readiness and metrics.
 ///
 /// It is a future to spawn, [`run`](Self::run), and handles for whoever wants to know.
+///
+/// Whether an error is recent is decided by Telegram's clock, which the `Date` header of its responses
+/// tells. Where there is none, this machine's clock is used, corrected by as much as the dates of
+/// errors show that it is off.
 ///
 /// ```no_run
 /// # use std::time::Duration;
@@ -72,17 +76,17 @@ impl HealthReport {
 
 impl WebhookHealth {
     /// A watch over the webhook of `client`, which should be as `wanted`.
-    pub fn new(client: Client, wanted: &impl AsRef<SetWebhook>) -> Self {
+    pub fn new(client: Client, wanted: &SetWebhook) -> Self {
         Self {
             client,
-            wanted: wanted.as_ref().clone(),
+            wanted: wanted.clone(),
             limits: HealthLimits::default(),
             interval: Duration::from_secs(60),
             reports: watch::Sender::default(),
         }
     }
 
-    /// How long to wait between two looks; a minute unless set, and at least a second.
+    /// How long to wait between two looks, at least a second. Default: a minute.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval.max(Duration::from_secs(1));
         self
@@ -109,20 +113,24 @@ impl WebhookHealth {
 
     /// Watches until it is dropped.
     pub async fn run(self) {
+        let mut clock = TelegramClock::default();
         loop {
-            let looked = self.look().await;
+            let looked = self.look(&mut clock).await;
             // Telegram may want to be left alone for longer.
             let asked = looked.as_ref().err().and_then(Error::retry_after);
+            let asked = asked.unwrap_or_default().min(LONGEST_ASKED);
             self.publish(looked);
-            sleep(self.interval.max(asked.unwrap_or_default())).await;
+            sleep(self.interval.max(asked)).await;
         }
     }
 
-    async fn look(&self) -> Result<Health, Error> {
-        let call = self.client.send(GetWebhookInfo::new());
-        let info = timeout(CALL_TIMEOUT, call).await;
-        let info = info.unwrap_or_else(|_| Err(Error::timeout(true)))?;
-        Ok(Health::judge(&self.wanted, &info, now(), self.limits))
+    async fn look(&self, clock: &mut TelegramClock) -> Result<Health, Error> {
+        let call = ApiRequest::new(&GetWebhookInfo::new())?;
+        let response = timeout(CALL_TIMEOUT, self.client.call_once(call)).await;
+        let response = response.unwrap_or_else(|_| Err(Error::timeout(true)))?;
+        let info = response.decode::<GetWebhookInfo>()?;
+        let now = clock.look(response.date(), &info);
+        Ok(Health::judge(&self.wanted, &info, now, self.limits))
     }
 
     fn publish(&self, looked: Result<Health, Error>) {
@@ -154,14 +162,6 @@ fn log(report: &HealthReport) {
         (None, Some(health)) => tracing::warn!("{health}"),
         (None, None) => {}
     }
-}
-
-/// In Unix seconds.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-    })
 }
 
 /// What a [`WebhookHealth`] finds. Cheap to clone.
@@ -316,6 +316,38 @@ mod tests {
         assert!(handle.changed().await.unwrap().health.is_none());
         assert!(handle.changed().await.unwrap().health.is_some());
         assert_eq!(started.elapsed(), Duration::from_secs(100));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn g12_a_watch_comes_back_whatever_retry_after_says() {
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        for (seconds, bound) in [(0, 1), (1_000_000_000_000_000_000, 3600)] {
+            let wait = Some(Duration::from_secs(seconds));
+            let busy = Error::api(status, "Too Many Requests".into(), wait, None);
+            let health = watch(vec![Err(busy), shows(URL, 0)]).interval(Duration::ZERO);
+            let mut handle = health.handle();
+            let started = Instant::now();
+            let running = tokio::spawn(health.run());
+            handle.changed().await.unwrap();
+            handle.changed().await.unwrap();
+            assert_eq!(started.elapsed(), Duration::from_secs(bound));
+            running.abort();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn g13_no_setting_of_a_watch_panics() {
+        for duration in [Duration::ZERO, Duration::MAX] {
+            for max_pending in [i64::MIN, 0, i64::MAX] {
+                let health = watch(vec![shows(URL, 1)]).max_pending(max_pending);
+                let health = health.interval(duration).recent(duration);
+                let mut handle = health.handle();
+                let running = tokio::spawn(health.run());
+                let report = handle.changed().await.unwrap();
+                assert_eq!(report.health.unwrap().is_behind, max_pending < 1);
+                running.abort();
+            }
+        }
     }
 
     #[test]

@@ -93,7 +93,31 @@ async fn each_update_under_way_has_a_connection_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_head_over_4096_bytes_is_never_sent() {
+async fn g6_a_head_over_4068_bytes_is_never_sent() {
+    let bot = Bot::start(&[]).await;
+    let telegram = telegram_for(&bot).await;
+    let set = |length: usize| {
+        let url = format!("{}/{}", bot.url, "a".repeat(length));
+        telegram.set_webhook(&url, None).unwrap();
+    };
+    set(4068);
+    let error = telegram.deliver_once(update::text(7, "a")).await;
+    let Err(Error::HeadTooLarge { bytes }) = error else {
+        panic!("{error:?}");
+    };
+    let room = 4068 - (bytes - 4068);
+    set(room + 1);
+    let error = telegram.deliver_once(update::text(7, "a")).await;
+    assert!(
+        matches!(error, Err(Error::HeadTooLarge { bytes: 4069 })),
+        "{error:?}"
+    );
+    set(room);
+    assert!(telegram.deliver_once(update::text(7, "a")).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_head_that_is_far_too_long_is_never_sent() {
     let bot = Bot::start(&[]).await;
     let telegram = telegram_for(&bot).await;
     telegram

@@ -150,6 +150,8 @@ pub struct SetWebhook {
     pub drop_pending_updates: Option<bool>,
     /// Secret token. Optional.
     pub secret_token: Option<SecretToken>,
+    /// Whether the server is in local mode. Not sent.
+    pub(crate) is_for_local_server: bool,
 }
 
 #[allow(clippy::new_without_default)]
@@ -164,6 +166,7 @@ impl SetWebhook {
             allowed_updates: None,
             drop_pending_updates: None,
             secret_token: None,
+            is_for_local_server: false,
         }
     }
 
@@ -271,6 +274,7 @@ impl FromJson for SetWebhook {
             allowed_updates,
             drop_pending_updates,
             secret_token,
+            is_for_local_server: false,
         })
     }
 }

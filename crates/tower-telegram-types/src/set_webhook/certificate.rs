@@ -1,7 +1,10 @@
 //! The certificate that is uploaded where Telegram can't trust the server's by itself.
 
+#[cfg(feature = "tokio")]
+use std::{fs, io, path::Path};
+
 use super::InvalidWebhook;
-use crate::types::InputFile;
+use crate::types::{InputFile, UploadSource};
 
 /// The most that Telegram takes, in bytes.
 const MAX_LENGTH: usize = 3 << 20;
@@ -13,8 +16,30 @@ pub(super) fn check(certificate: &InputFile) -> Result<(), InvalidWebhook> {
     let Some(upload) = certificate.as_upload() else {
         return Err(InvalidWebhook::CertificateNotUploaded);
     };
-    // What is read only while it is sent can't be looked at before.
-    upload.bytes().map_or(Ok(()), |bytes| check_content(bytes))
+    match upload.source() {
+        UploadSource::Bytes(bytes) => check_content(bytes),
+        #[cfg(feature = "tokio")]
+        UploadSource::Path(path) => check_file(path),
+        // It can be read once, and that is when it is sent.
+        #[cfg(feature = "tokio")]
+        UploadSource::Reader { .. } => Ok(()),
+    }
+}
+
+#[cfg(feature = "tokio")]
+fn check_file(path: &Path) -> Result<(), InvalidWebhook> {
+    let unreadable =
+        |error: io::Error| InvalidWebhook::CertificateUnreadable { kind: error.kind() };
+    let metadata = fs::metadata(path).map_err(unreadable)?;
+    // A pipe would keep whoever opens it waiting.
+    if !metadata.is_file() {
+        return Err(unreadable(io::ErrorKind::InvalidInput.into()));
+    }
+    let length = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+    if length > MAX_LENGTH {
+        return Err(InvalidWebhook::CertificateTooLarge { length });
+    }
+    check_content(&fs::read(path).map_err(unreadable)?)
 }
 
 fn check_content(content: &[u8]) -> Result<(), InvalidWebhook> {
@@ -87,8 +112,37 @@ mod tests {
 
     #[cfg(feature = "tokio")]
     #[test]
-    fn what_is_not_in_memory_is_left_to_telegram() {
-        assert_eq!(check(&InputFile::path("/no/such/bot.pem")), Ok(()));
+    fn g1_a_certificate_on_the_disk_is_read_before_it_is_sent() {
+        let folder = std::env::temp_dir();
+        let path = folder.join(format!("tower-telegram-certificate-{}", std::process::id()));
+        for (content, expected) in [
+            (format!("{BEGIN}\nMIIB\n{END}\n"), Ok(())),
+            ("0\u{82}".into(), Err(InvalidWebhook::CertificateNotPem)),
+            (
+                " ".repeat(MAX_LENGTH + 1),
+                Err(InvalidWebhook::CertificateTooLarge {
+                    length: MAX_LENGTH + 1,
+                }),
+            ),
+        ] {
+            fs::write(&path, content).unwrap();
+            assert_eq!(check(&InputFile::path(&path)), expected);
+        }
+        fs::remove_file(&path).unwrap();
+        let missing = InvalidWebhook::CertificateUnreadable {
+            kind: io::ErrorKind::NotFound,
+        };
+        assert_eq!(check(&InputFile::path(&path)), Err(missing));
+        let kind = io::ErrorKind::InvalidInput;
+        assert_eq!(
+            check(&InputFile::path(folder)),
+            Err(InvalidWebhook::CertificateUnreadable { kind })
+        );
+    }
+
+    #[cfg(feature = "tokio")]
+    #[test]
+    fn what_can_be_read_once_is_left_to_telegram() {
         let reader = InputFile::reader("bot.pem", &b"x"[..], None);
         assert_eq!(check(&reader), Ok(()));
     }

@@ -3,8 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{
-    InvalidWebhook, LocalSetWebhook, certificate,
-    url::{Host, Parts},
+    InvalidWebhook, certificate,
+    host::{Host, check_public_name},
+    url::Parts,
 };
 use crate::methods::SetWebhook;
 
@@ -34,8 +35,8 @@ const RESERVED: [(Ipv4Addr, u32); 14] = [
 const MAX_CONNECTIONS: i64 = 100;
 const MAX_CONNECTIONS_LOCAL: i64 = 100_000;
 
-/// What a request's head must stay below.
-const MAX_HEAD: usize = 4096;
+/// The most bytes of a request's head: Telegram builds it in 4096, of which it keeps some in reserve.
+const MAX_HEAD: usize = 4068;
 
 /// A request's head but for what the URL and the secret token put into it.
 const HEAD: &str = "POST  HTTP/1.1\r\nHost: \r\nContent-Type: application/json\r\n\
@@ -43,63 +44,47 @@ const HEAD: &str = "POST  HTTP/1.1\r\nHost: \r\nContent-Type: application/json\r
 const SECRET_TOKEN_LINE: &str = "X-Telegram-Bot-Api-Secret-Token: \r\n";
 
 impl SetWebhook {
-    /// Finds what Telegram's own servers would refuse. A client does it before it
-    /// sends the method ([`Method::validate`](crate::Method::validate)).
+    /// The same for a [Bot API server](https://core.telegram.org/bots/api#using-a-local-bot-api-server)
+    /// in local mode, which takes `http`, any port, any address and any name of a host, and up to
+    /// 100 000 connections. It changes what [`check`](Self::check) refuses, and nothing that is sent.
+    pub fn for_local_server(mut self) -> Self {
+        self.is_for_local_server = true;
+        self
+    }
+
+    /// Finds what the server would refuse, and what can't work. A client does it before it sends the
+    /// method ([`Method::validate`](crate::Method::validate)).
     ///
     /// A refused `setWebhook` may leave the bot with no webhook at all: the old one is erased before
     /// the new one is looked at. Whether the host's name leads to a public address, only Telegram
     /// finds out.
     ///
+    /// A URL without a scheme is an `https` one. A user name and password in it are sent with each
+    /// request as `Authorization: Basic`, and not percent-decoded before: choose them without
+    /// characters that need it. Letters outside ASCII in the host are sent in punycode; they must be
+    /// in lower case.
+    ///
+    /// A certificate that is given as a path is read from there, which blocks for as long as the
+    /// disk takes.
+    ///
     /// # Errors
     ///
-    /// When the URL isn't an absolute `https` URL on port 443, 80, 88 or 8443 of a public host,
-    /// without user information and fragment; `ip_address` isn't a public IPv4 address;
-    /// `max_connections` isn't from 1 to 100; or the certificate isn't an uploaded PEM of at most
-    /// 3 MiB. What is in a certificate can be told only where its bytes are in memory.
+    /// When the URL isn't an `https` URL on port 443, 80, 88 or 8443 of a public host, or has a
+    /// fragment; the head of a request to it would exceed 4068 bytes; `ip_address` isn't a public
+    /// IPv4 address; `max_connections` isn't from 1 to 100; or the certificate isn't an uploaded PEM
+    /// of at most 3 MiB. What a reader gives isn't looked at before it is sent.
+    ///
+    /// With a certificate and an `ip_address` the host may have any name, because Telegram neither
+    /// looks it up nor asks an authority about it. A server in local mode takes more: see
+    /// [`for_local_server`](Self::for_local_server).
     pub fn check(&self) -> Result<(), InvalidWebhook> {
         let url = self.check_shape()?;
-        if !url.is_https() {
-            return Err(InvalidWebhook::NotHttps);
+        if self.is_for_local_server {
+            self.check_max_connections(MAX_CONNECTIONS_LOCAL)
+        } else {
+            self.check_public(&url)?;
+            self.check_max_connections(MAX_CONNECTIONS)
         }
-        if url.user_info.is_some() {
-            return Err(InvalidWebhook::UserInfo);
-        }
-        check_public_host(&url.host()?)?;
-        let port = url.port()?;
-        if !PORTS.contains(&port) {
-            return Err(InvalidWebhook::Port { port });
-        }
-        match self.fixed_address()? {
-            Some(IpAddr::V4(address)) => check_public(address)?,
-            Some(IpAddr::V6(_)) => return Err(InvalidWebhook::Ipv6),
-            None => {}
-        }
-        self.check_max_connections(MAX_CONNECTIONS)
-    }
-
-    /// Finds what even a Bot API server in local mode would refuse. It takes `http`, any port and
-    /// any address, user information, and up to 100 000 connections.
-    ///
-    /// # Errors
-    ///
-    /// When the URL isn't an absolute `http` or `https` URL without a fragment; `ip_address` isn't
-    /// an address; `max_connections` isn't from 1 to 100 000; or the certificate isn't an uploaded
-    /// PEM of at most 3 MiB.
-    pub fn check_local(&self) -> Result<(), InvalidWebhook> {
-        let url = self.check_shape()?;
-        if !url.is_https() && !url.is_http() {
-            return Err(InvalidWebhook::NotHttp);
-        }
-        url.host()?;
-        url.port()?;
-        self.fixed_address()?;
-        self.check_max_connections(MAX_CONNECTIONS_LOCAL)
-    }
-
-    /// The same for a Bot API server in local mode: checked by [`check_local`](Self::check_local)
-    /// when it is sent.
-    pub fn for_local_server(self) -> LocalSetWebhook {
-        LocalSetWebhook::new(self)
     }
 
     /// What holds for every server.
@@ -107,26 +92,52 @@ impl SetWebhook {
         if self.url.is_empty() {
             return Err(InvalidWebhook::NoUrl);
         }
-        let url = Parts::of(&self.url);
-        if url.scheme.is_none() {
-            return Err(InvalidWebhook::NotAbsolute);
-        }
         if let Some(at) = must_be_encoded(&self.url) {
             return Err(InvalidWebhook::Character { at });
+        }
+        let url = Parts::of(&self.url);
+        if !url.is_https() {
+            if !self.is_for_local_server {
+                return Err(InvalidWebhook::NotHttps);
+            }
+            if !url.is_http() {
+                return Err(InvalidWebhook::NotHttp);
+            }
         }
         if url.has_fragment() {
             return Err(InvalidWebhook::Fragment);
         }
+        url.host()?;
+        url.port()?;
+        url.check_user_info()?;
         let secret = self.secret_token.as_ref();
         let secret = secret.map_or(0, |s| SECRET_TOKEN_LINE.len() + s.expose().len());
         let length = HEAD.len() + url.length_in_head() + secret;
-        if length >= MAX_HEAD {
+        if length > MAX_HEAD {
             return Err(InvalidWebhook::HeadTooLong { length });
         }
+        self.fixed_address()?;
         self.certificate
             .as_ref()
             .map_or(Ok(()), certificate::check)?;
         Ok(url)
+    }
+
+    /// What Telegram's own servers ask for beyond that.
+    fn check_public(&self, url: &Parts<'_>) -> Result<(), InvalidWebhook> {
+        let is_looked_up = self.ip_address.is_none() || self.certificate.is_none();
+        if is_looked_up {
+            check_public_host(&url.host()?)?;
+        }
+        let port = url.port()?;
+        if !PORTS.contains(&port) {
+            return Err(InvalidWebhook::Port { port });
+        }
+        match self.fixed_address()? {
+            Some(IpAddr::V4(address)) => check_public_address(address),
+            Some(IpAddr::V6(_)) => Err(InvalidWebhook::Ipv6),
+            None => Ok(()),
+        }
     }
 
     fn fixed_address(&self) -> Result<Option<IpAddr>, InvalidWebhook> {
@@ -158,19 +169,13 @@ fn must_be_encoded(url: &str) -> Option<usize> {
 
 fn check_public_host(host: &Host<'_>) -> Result<(), InvalidWebhook> {
     match host {
-        Host::V4(address) => check_public(*address),
+        Host::V4(address) => check_public_address(*address),
         Host::V6 => Err(InvalidWebhook::Ipv6),
-        Host::Name(name) => {
-            let last = name.rsplit('.').next().unwrap_or_default();
-            if last.eq_ignore_ascii_case("localhost") {
-                return Err(InvalidWebhook::Localhost);
-            }
-            Ok(())
-        }
+        Host::Name(name) => check_public_name(name),
     }
 }
 
-fn check_public(address: Ipv4Addr) -> Result<(), InvalidWebhook> {
+fn check_public_address(address: Ipv4Addr) -> Result<(), InvalidWebhook> {
     let differ = |network: Ipv4Addr| address.to_bits() ^ network.to_bits();
     let is_in = |(network, bits): &(Ipv4Addr, u32)| differ(*network).leading_zeros() >= *bits;
     if RESERVED.iter().any(is_in) {
@@ -189,7 +194,7 @@ mod tests {
     }
 
     fn checked_local(url: &str) -> Result<(), InvalidWebhook> {
-        SetWebhook::new(url).check_local()
+        SetWebhook::new(url).for_local_server().check()
     }
 
     #[test]
@@ -211,14 +216,134 @@ mod tests {
     }
 
     #[test]
+    fn g7_what_telegram_takes_is_taken() {
+        for url in [
+            "bot.example/x",
+            "bot.example:8443",
+            "HTTPS://bot.example/",
+            "hTTps://BOT.EXAMPLE/",
+            "https://ada:pass@bot.example/",
+            "https://ada:p%40ss%3A@bot.example/",
+            "https://ada@bot.example/",
+            "https://@bot.example/",
+            "https://ключ:пароль@bot.example/",
+            "https://bot.example:00443/",
+            "https://бот.рф/",
+            "https://例え.jp/",
+            "https://xn--90a0am.xn--p1ai/",
+            "https://\u{1f4a9}.la/",
+            "https://bot.\u{1f916}.ws/",
+            "https://i\u{2764}.ws/",
+            "https://bücher.example/",
+            "https://under_score.example/",
+        ] {
+            assert_eq!(checked(url), Ok(()), "{url}");
+            assert_eq!(checked_local(url), Ok(()), "{url}");
+        }
+    }
+
+    #[test]
+    fn g8_a_name_that_leads_nowhere_is_refused() {
+        use InvalidWebhook::*;
+        let label = |length: usize| "a".repeat(length);
+        let long = |last: usize| [label(63), label(63), label(63), label(last)].join(".");
+        assert_eq!(checked(&format!("https://{}.example/", label(63))), Ok(()));
+        assert_eq!(checked(&format!("https://{}/", long(61))), Ok(()));
+        assert_eq!(checked(&format!("https://{}./", long(61))), Ok(()));
+        for (url, reason) in [
+            (
+                format!("https://{}.example/", label(64)),
+                LabelTooLong { length: 64 },
+            ),
+            (
+                format!("https://{}/", long(62)),
+                HostTooLong { length: 254 },
+            ),
+            // 4 of `xn--`, and more digits than there were letters.
+            (
+                format!("https://{}.рф/", "ж".repeat(62)),
+                LabelTooLong { length: 68 },
+            ),
+            ("https://a..example/".into(), Host),
+            ("https://.example.com/".into(), Host),
+            ("https://bot.example../".into(), Host),
+            ("https://-bot.example/".into(), Host),
+            ("https://bot-.example/".into(), Host),
+            ("https://bot.123/".into(), Host),
+            ("https://8.8.8/".into(), Host),
+            ("https://8.8.8.8./".into(), Host),
+            ("https://bot.0x1f/".into(), Host),
+            // Telegram turns these into punycode as they are, which leads nowhere.
+            ("https://БОТ.рф/".into(), Host),
+            ("https://i\u{2764}\u{fe0f}.ws/".into(), Host),
+            ("https://bot\u{3002}example/".into(), Host),
+            ("https://bot\u{ad}.example/".into(), Host),
+        ] {
+            assert_eq!(checked(&url), Err(reason), "{url}");
+            assert_eq!(checked_local(&url), Err(reason), "{url}");
+        }
+        for name in ["bot", "бот", "bot.", "com"] {
+            let url = format!("https://{name}/");
+            assert_eq!(checked(&url), Err(SingleLabel), "{url}");
+            assert_eq!(checked_local(&url), Ok(()), "{url}");
+        }
+        for suffix in [
+            "local",
+            "internal",
+            "invalid",
+            "test",
+            "onion",
+            "alt",
+            "lan",
+            "home",
+            "corp",
+            "intranet",
+            "private",
+            "localdomain",
+            "home.arpa",
+        ] {
+            for url in [
+                format!("https://bot.{suffix}/"),
+                format!("https://a.bot.{}.:8443/x", suffix.to_uppercase()),
+                format!("bot.{suffix}"),
+            ] {
+                assert_eq!(checked(&url), Err(ReservedName { suffix }), "{url}");
+                assert_eq!(checked_local(&url), Ok(()), "{url}");
+            }
+        }
+        for url in [
+            "https://local.example/",
+            "https://mylocal.host/",
+            "https://a.test.dev/",
+        ] {
+            assert_eq!(checked(url), Ok(()), "{url}");
+        }
+    }
+
+    #[test]
+    fn g8_a_host_that_is_never_looked_up_may_have_any_name() {
+        let pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+        let pem = crate::types::InputFile::bytes("bot.pem", pem);
+        for url in ["https://bot.internal/", "https://bot/", "https://10.0.0.1/"] {
+            let settings = SetWebhook::new(url).certificate(pem.clone());
+            assert!(settings.check().is_err(), "{url}");
+            assert_eq!(settings.ip_address("8.8.8.8").check(), Ok(()), "{url}");
+            // No authority signs such a name.
+            let without = SetWebhook::new(url).ip_address("8.8.8.8");
+            assert!(without.check().is_err(), "{url}");
+        }
+    }
+
+    #[test]
     fn g1_what_no_server_takes_is_refused_by_both_checks() {
         use InvalidWebhook::*;
         for (url, reason) in [
             ("", NoUrl),
-            ("bot.example/x", NotAbsolute),
             ("/x", NotAbsolute),
-            ("mailto:bot@example.com", NotAbsolute),
-            ("https:/bot.example", NotAbsolute),
+            ("https:/bot.example", NotAPort),
+            ("https://ada@pass@bot.example/", UserInfo),
+            ("https://ada:p%4@bot.example/", UserInfo),
+            ("https://ada:pa[ss@bot.example/", UserInfo),
             ("https://", NotAbsolute),
             ("https:///x", NotAbsolute),
             ("https://bot.example/x#y", Fragment),
@@ -227,7 +352,7 @@ mod tests {
             ("https://bot.example/a\n", Character { at: 21 }),
             ("https://bot.example/\u{a0}", Character { at: 20 }),
             ("https://bot.example/ж", Character { at: 20 }),
-            (" https://bot.example/", NotAbsolute),
+            (" https://bot.example/", Character { at: 0 }),
             ("https://bot .example/", Character { at: 11 }),
             ("https://bot.example:0/", NotAPort),
             ("https://bot.example:/", NotAPort),
@@ -252,8 +377,6 @@ mod tests {
             ("http://bot.example:443/", NotHttps),
             ("https://bot.example:8080/", Port { port: 8080 }),
             ("https://bot.example:44300/", Port { port: 44300 }),
-            ("https://ada:pass@bot.example/", UserInfo),
-            ("https://@bot.example/", UserInfo),
             ("https://localhost/", Localhost),
             ("https://LocalHost./", Localhost),
             ("https://bot.localhost:8443/", Localhost),
@@ -298,7 +421,7 @@ mod tests {
             [198, 20, 0, 0],
             [223, 255, 255, 255],
         ] {
-            assert_eq!(check_public(address.into()), Ok(()), "{address:?}");
+            assert_eq!(check_public_address(address.into()), Ok(()), "{address:?}");
         }
     }
 
@@ -327,7 +450,7 @@ mod tests {
             ),
         ] {
             assert_eq!(set(address).check(), strict, "{address}");
-            assert_eq!(set(address).check_local(), local, "{address}");
+            assert_eq!(set(address).for_local_server().check(), local, "{address}");
         }
     }
 
@@ -345,28 +468,60 @@ mod tests {
             (-1, refused(-1, 100), refused(-1, 100_000)),
         ] {
             assert_eq!(set(given).check(), strict, "{given}");
-            assert_eq!(set(given).check_local(), local, "{given}");
+            assert_eq!(set(given).for_local_server().check(), local, "{given}");
         }
     }
 
+    /// The longest path after the slash with which an update is sent, by what comes before it.
+    fn longest_path(before: &str, secret: Option<&str>) -> usize {
+        let secret = secret.map(|secret| SecretToken::new(secret).unwrap());
+        let fits = |length: usize| {
+            let mut settings = SetWebhook::new(format!("{before}/{}", "x".repeat(length)));
+            settings.secret_token.clone_from(&secret);
+            let checked = settings.check();
+            assert_eq!(settings.for_local_server().check(), checked);
+            match checked {
+                Ok(()) => true,
+                Err(InvalidWebhook::HeadTooLong { length }) => {
+                    assert!(length > 4068);
+                    false
+                }
+                Err(other) => panic!("{other}"),
+            }
+        };
+        let longest = (3600..4000).take_while(|length| fits(*length)).last();
+        longest.unwrap()
+    }
+
     #[test]
-    fn g1_a_url_with_which_no_update_would_ever_be_sent_is_refused() {
-        let url = |length: usize| format!("https://bot.example/{}", "x".repeat(length));
-        let room = MAX_HEAD - 1 - HEAD.len() - "bot.example/".len();
-        assert_eq!(checked(&url(room)), Ok(()));
-        let too_long = Err(InvalidWebhook::HeadTooLong { length: MAX_HEAD });
-        assert_eq!(checked(&url(room + 1)), too_long);
-        let secret = SecretToken::new(&"s".repeat(256)).unwrap();
-        let with_secret = |length| SetWebhook::new(url(length)).secret_token(secret.clone());
-        let room = room - 256 - SECRET_TOKEN_LINE.len();
-        assert_eq!(with_secret(room).check_local(), Ok(()));
-        assert_eq!(with_secret(room + 1).check_local(), too_long);
+    fn g6_the_whole_head_of_a_request_fits_4068_bytes() {
+        assert_eq!(longest_path("https://bot.example.com", None), 3914);
+        let secret = "s".repeat(256);
+        assert_eq!(
+            longest_path("https://bot.example.com", Some(&secret)),
+            3914 - 291
+        );
+        // The default port isn't sent, another one is.
+        assert_eq!(longest_path("https://bot.example.com:443", None), 3914);
+        assert_eq!(longest_path("https://bot.example.com:0443", None), 3914);
+        assert_eq!(longest_path("https://bot.example.com:8443", None), 3914 - 5);
+        assert_eq!(longest_path("bot.example.com", None), 3914);
+        // `Authorization: Basic ` with base64 of what is before the `@`.
+        let line = "Authorization: Basic YWRhOnBhc3M=\r\n".len();
+        assert_eq!(
+            longest_path("https://ada:pass@bot.example.com", None),
+            3914 - line
+        );
+        assert_eq!(longest_path("https://@bot.example.com", None), 3914);
+        // `xn--90a0am.xn--p1ai` has 4 bytes more than the first, and `бот.рф` 4 less.
+        assert_eq!(longest_path("https://бот.рф", None), 3914 - 4);
+        assert_eq!(longest_path("https://xn--90a0am.xn--p1ai", None), 3914 - 4);
     }
 
     #[test]
     fn a_refusal_shows_neither_password_nor_path() {
         for url in [
-            "https://ada:swordfish@bot.example/",
+            "https://ada:swordfish%@bot.example/",
             "ftp://ada:swordfish@bot.example/",
             "https://bot.example/swordfish#x",
             "https://bot.example:swordfish/",

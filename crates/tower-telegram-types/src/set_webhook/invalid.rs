@@ -1,6 +1,6 @@
 //! Why a webhook can't be set.
 
-use std::{error, fmt, net::Ipv4Addr};
+use std::{error, fmt, io, net::Ipv4Addr};
 
 /// Why Telegram would refuse the arguments of `setWebhook`, or why they couldn't work.
 ///
@@ -11,7 +11,7 @@ use std::{error, fmt, net::Ipv4Addr};
 pub enum InvalidWebhook {
     /// The URL is empty, which would delete the webhook.
     NoUrl,
-    /// The URL has no scheme or no host.
+    /// The URL has no host.
     NotAbsolute,
     /// The URL's scheme isn't `https`.
     NotHttps,
@@ -24,10 +24,28 @@ pub enum InvalidWebhook {
     },
     /// The URL has a fragment, which Telegram would send as a part of the path.
     Fragment,
-    /// The URL holds a user name or a password.
+    /// The user name or password in the URL has a character that must be percent-encoded, or a `%`
+    /// without two hexadecimal digits.
     UserInfo,
     /// The host is neither a name nor an address.
     Host,
+    /// A label of the host's name, as Telegram sends it, has more than 63 bytes.
+    LabelTooLong {
+        /// Its bytes, in punycode where it has letters outside ASCII.
+        length: usize,
+    },
+    /// The host's name, as Telegram sends it, has more than 253 bytes.
+    HostTooLong {
+        /// Its bytes, in punycode where it has letters outside ASCII.
+        length: usize,
+    },
+    /// The host's name has one label, as `bot` has: it isn't in the public DNS.
+    SingleLabel,
+    /// The host's name ends in what isn't in the public DNS, such as `local` or `internal`.
+    ReservedName {
+        /// Its last label or labels.
+        suffix: &'static str,
+    },
     /// The host is `localhost`, or below it.
     Localhost,
     /// The host or the fixed address is an IPv6 address.
@@ -44,8 +62,8 @@ pub enum InvalidWebhook {
         /// Which one.
         port: u16,
     },
-    /// With this URL and secret token the head of a request would exceed 4 KiB. Telegram would set
-    /// the webhook, and never send an update.
+    /// With this URL and secret token the head of a request would exceed 4068 bytes. Telegram would
+    /// set the webhook, and never send an update.
     HeadTooLong {
         /// Its bytes.
         length: usize,
@@ -66,6 +84,11 @@ pub enum InvalidWebhook {
         /// Its bytes.
         length: usize,
     },
+    /// The certificate's file can't be read, or isn't a file.
+    CertificateUnreadable {
+        /// What the system said.
+        kind: io::ErrorKind,
+    },
     /// There is no certificate in the file, as PEM.
     CertificateNotPem,
     /// There is a private key in the file, which must not leave the server.
@@ -76,15 +99,35 @@ impl fmt::Display for InvalidWebhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoUrl => "an empty url deletes the webhook: call deleteWebhook for that",
-            Self::NotAbsolute => "the webhook's url must be absolute: https://host/path",
+            Self::NotAbsolute => "the webhook's url must have a host: https://host/path",
             Self::NotHttps => "the webhook's url must be https",
             Self::NotHttp => "the webhook's url must be https or http",
             Self::Character { at } => {
                 return write!(f, "byte {at} of the webhook's url must be percent-encoded");
             }
             Self::Fragment => "the webhook's url must not have a fragment",
-            Self::UserInfo => "the webhook's url must not have a user name or password",
+            Self::UserInfo => {
+                "the user name or password in the webhook's url must be percent-encoded"
+            }
             Self::Host => "the host of the webhook's url is neither a name nor an address",
+            Self::LabelTooLong { length } => {
+                return write!(
+                    f,
+                    "a label of the webhook's host has {length} bytes: 63 at most"
+                );
+            }
+            Self::HostTooLong { length } => {
+                return write!(f, "the webhook's host has {length} bytes: 253 at most");
+            }
+            Self::SingleLabel => {
+                "the webhook's host has no domain: telegram finds only names of the public dns"
+            }
+            Self::ReservedName { suffix } => {
+                return write!(
+                    f,
+                    "the webhook's host ends in .{suffix}, which isn't in the public dns"
+                );
+            }
             Self::Localhost => "telegram can't reach localhost: the webhook needs a public host",
             Self::Ipv6 => "telegram doesn't send to an ipv6 address",
             Self::ReservedAddress { address } => {
@@ -110,6 +153,9 @@ impl fmt::Display for InvalidWebhook {
             Self::CertificateNotUploaded => "the certificate must be uploaded as a file",
             Self::CertificateTooLarge { length } => {
                 return write!(f, "the certificate has {length} bytes: 3 MiB at most");
+            }
+            Self::CertificateUnreadable { kind } => {
+                return write!(f, "the certificate's file can't be read: {kind}");
             }
             Self::CertificateNotPem => "the file must hold a certificate as pem",
             Self::CertificateWithKey => {

@@ -1,8 +1,8 @@
 //! Checks of `setWebhook`'s settings, and what the server says of a webhook.
 //!
 //! - [`SetWebhook::check`] finds what Telegram would refuse before anything is sent, because a refused
-//!   `setWebhook` may leave the bot with no webhook at all. [`LocalSetWebhook`] is for a Bot API
-//!   server of your own, which takes more.
+//!   `setWebhook` may leave the bot with no webhook at all. A Bot API server of your own takes more:
+//!   [`SetWebhook::for_local_server`].
 //! - [`WebhookProblem`] is what a [`WebhookInfo`] says went wrong.
 //!
 //! ```
@@ -15,16 +15,17 @@
 //! assert!(exposed.for_local_server().check().is_ok());
 //! ```
 //!
+//! [`SetWebhook::for_local_server`]: crate::methods::SetWebhook::for_local_server
 //! [`SetWebhook::check`]: crate::methods::SetWebhook::check
 //! [`WebhookInfo`]: crate::types::WebhookInfo
 
 mod certificate;
 mod check;
+mod fingerprint;
+mod host;
 mod invalid;
-mod local;
 mod problem;
+mod punycode;
 mod url;
 
-pub use self::{
-    invalid::InvalidWebhook, local::LocalSetWebhook, problem::WebhookProblem, url::is_same_url,
-};
+pub use self::{invalid::InvalidWebhook, problem::WebhookProblem, url::is_same_url};

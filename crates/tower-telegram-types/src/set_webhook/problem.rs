@@ -118,6 +118,9 @@ fn is_recent(at: i64, now: i64, recent: Duration) -> bool {
 impl fmt::Display for WebhookProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::WrongResponse(StatusCode::UNAUTHORIZED) => {
+                "the webhook answered 401: its secret token differs from the one that telegram has"
+            }
             Self::WrongResponse(status) => {
                 return write!(f, "the webhook answered {}", status.as_u16());
             }
