@@ -7,22 +7,25 @@ use std::io;
 
 use axum::Router;
 use example_bot::{Failure, Server, allowed_updates, handle, run};
-use tower_telegram::webhook::Webhook;
+use tower_telegram::{server, webhook::Webhook};
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     run(serve).await
 }
 
-async fn serve(server: Server) -> io::Result<()> {
-    let client = server.client;
-    let webhook = Webhook::new(server.secret)
+async fn serve(bot: Server) -> io::Result<()> {
+    let client = bot.client;
+    let webhook = Webhook::new(bot.secret)
         .allowed_updates(allowed_updates())
         .handler(move |update| handle(client.clone(), update));
 
-    let app = Router::new().route_service(&server.path, webhook);
+    let app = Router::new().route_service(&bot.path, webhook);
 
-    axum::serve(server.listener, app)
-        .with_graceful_shutdown(server.shutdown.requested())
-        .await
+    // Behind a proxy that limits connections, `axum::serve(bot.listener, app)` does as well. By itself
+    // it keeps a connection that never says anything, and strangers can hold all that there may be.
+    server::Server::new(bot.listener)
+        .serve_with_shutdown(app, bot.shutdown.requested())
+        .await;
+    Ok(())
 }

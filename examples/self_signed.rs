@@ -8,18 +8,12 @@
 use std::{io, sync::Arc};
 
 use example_bot::{Certificate, Failure, Server, allowed_updates, handle, run_with_certificate};
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-    service::TowerToHyperService,
-};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, SanType};
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{self, ServerConfig, pki_types::PrivateKeyDer},
 };
-use tower_telegram::webhook::Webhook;
+use tower_telegram::{server, webhook::Webhook};
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
@@ -47,31 +41,15 @@ fn certificate(host: &str) -> Result<(Certificate, TlsAcceptor), Failure> {
     Ok((Certificate::from_pem(certificate.pem()), acceptor))
 }
 
-async fn serve(server: Server, tls: TlsAcceptor) -> io::Result<()> {
-    let client = server.client;
-    let webhook = Webhook::new(server.secret)
+async fn serve(bot: Server, tls: TlsAcceptor) -> io::Result<()> {
+    let client = bot.client;
+    let webhook = Webhook::new(bot.secret)
         .allowed_updates(allowed_updates())
         .handler(move |update| handle(client.clone(), update));
 
-    let connections = GracefulShutdown::new();
-    let mut shutdown = std::pin::pin!(server.shutdown.requested());
-    loop {
-        let (stream, _) = tokio::select! {
-            accepted = server.listener.accept() => accepted?,
-            () = &mut shutdown => break,
-        };
-        let (tls, webhook, watcher) = (tls.clone(), webhook.clone(), connections.watcher());
-        tokio::spawn(async move {
-            // A handshake that fails is Telegram's to begin again.
-            let Ok(stream) = tls.accept(stream).await else {
-                return;
-            };
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .serve_connection(TokioIo::new(stream), TowerToHyperService::new(webhook));
-            drop(watcher.watch(connection).await);
-        });
-    }
-    connections.shutdown().await;
+    server::Server::new(bot.listener)
+        .handshake(move |stream| tls.accept(stream))
+        .serve_with_shutdown(webhook, bot.shutdown.requested())
+        .await;
     Ok(())
 }

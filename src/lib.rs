@@ -50,6 +50,9 @@
 //! - **`redis`** is what replicas of a bot share through Redis: which updates were handled, whose turn
 //!   it is in a chat, the limits on calls, and a queue of updates between webhook and workers. It turns
 //!   on `tokio`.
+//! - **`server`** brings `server::Server`, an HTTP/1.1 server for webhooks that has limits for idle and
+//!   slow connections and for how many there are. It turns on `tokio`, and brings hyper. The layers and
+//!   `Webhook` need no feature to be served by another server.
 //! - **`axum`** brings `axum::Telegram`, an extractor of updates and a response of replies for axum
 //!   handlers. The layers and `Webhook` need no feature to be served by axum.
 //! - **`serde-all`** adds the reverse of what a type needs by its role: what is received can be
@@ -75,6 +78,8 @@ pub mod polling;
 #[cfg(feature = "redis")]
 pub mod redis;
 pub mod router;
+#[cfg(feature = "server")]
+pub mod server;
 mod task;
 pub mod webhook;
 

@@ -113,5 +113,7 @@ mod servers {
 mod polling;
 #[cfg(all(feature = "redis", unix))]
 mod replicas;
+#[cfg(feature = "server")]
+mod server;
 #[cfg(feature = "tokio")]
 mod simulation;

@@ -12,17 +12,11 @@ use std::{
 use example_bot::Failure;
 use http::{Request, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, Full};
-use hyper::{
-    body::{Bytes, Incoming},
-    client::conn::http1 as client,
-    server::conn::http1 as server,
-    service::service_fn,
-};
+use hyper::{body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    task::AbortHandle,
-};
+use tokio::{net::TcpStream, task::AbortHandle};
+use tower::service_fn;
+use tower_telegram::server::{RequestBody, Server};
 
 /// Ends when it is dropped.
 pub(crate) struct Front {
@@ -32,13 +26,17 @@ pub(crate) struct Front {
 
 impl Front {
     pub(crate) async fn start(replicas: Vec<String>) -> Result<Self, Failure> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}/telegram", listener.local_addr()?);
+        let server = Server::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}/telegram", server.local_addr()?);
         let replicas = Arc::new(Replicas {
             addresses: replicas,
             next: AtomicUsize::new(0),
         });
-        let serving = tokio::spawn(serve(listener, replicas)).abort_handle();
+        let service = service_fn(move |request| {
+            let replicas = Arc::clone(&replicas);
+            async move { Ok::<_, Infallible>(replicas.answer(request).await) }
+        });
+        let serving = tokio::spawn(server.serve(service)).abort_handle();
         Ok(Self { url, serving })
     }
 }
@@ -49,19 +47,6 @@ impl Drop for Front {
     }
 }
 
-async fn serve(listener: TcpListener, replicas: Arc<Replicas>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let replicas = Arc::clone(&replicas);
-        let service = service_fn(move |request| {
-            let replicas = Arc::clone(&replicas);
-            async move { Ok::<_, Infallible>(replicas.answer(request).await) }
-        });
-        let connection = server::Builder::new().serve_connection(TokioIo::new(stream), service);
-        // One that breaks is Telegram's to make again.
-        tokio::spawn(connection);
-    }
-}
-
 struct Replicas {
     addresses: Vec<String>,
     /// They take turns.
@@ -69,7 +54,7 @@ struct Replicas {
 }
 
 impl Replicas {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: Request<RequestBody>) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
         if let Ok(body) = body.collect().await {
             let body = body.to_bytes();
@@ -90,7 +75,7 @@ impl Replicas {
 
 async fn pass_on(address: &str, head: &Parts, body: Bytes) -> io::Result<Response<Full<Bytes>>> {
     let stream = TcpStream::connect(address).await?;
-    let handshake = client::handshake(TokioIo::new(stream)).await;
+    let handshake = http1::handshake(TokioIo::new(stream)).await;
     let (mut replica, connection) = handshake.map_err(io::Error::other)?;
     tokio::spawn(connection);
     let mut request = Request::from_parts(head.clone(), Full::new(body));

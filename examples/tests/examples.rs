@@ -225,3 +225,63 @@ async fn the_replicas_example_says_so_where_there_is_no_redis() {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(errors.contains("needs redis-server"), "{errors}");
 }
+
+/// A bot in production whose soft limit of files is low, while a stranger holds more connections than
+/// it allows.
+#[cfg(target_os = "linux")]
+async fn outlives_a_stranger(name: &str) {
+    use tokio::io::AsyncWriteExt as _;
+
+    let telegram = Telegram::start().await.unwrap();
+    let listen = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let mut bot = Command::new("sh");
+    bot.args(["-c", "ulimit -Sn 64 && exec \"$0\""])
+        .arg(path(name))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .env("TELEGRAM_BOT_TOKEN", telegram.token())
+        .env("TELEGRAM_API_URL", telegram.api_url())
+        .env("WEBHOOK_URL", format!("http://{listen}/telegram"))
+        .env("WEBHOOK_SECRET", "only-for-the-test")
+        .env("LISTEN", listen.to_string());
+    let bot = bot.spawn().unwrap();
+    let set = telegram.wait_for_call("setWebhook").await.unwrap();
+    assert!(set.is_ok(), "{set:?}");
+
+    let mut strangers = Vec::new();
+    for at in 0..100 {
+        let mut stream = tokio::net::TcpStream::connect(listen).await.unwrap();
+        if at % 2 == 0 {
+            drop(stream.write_all(b"POST /telegram HT").await);
+        }
+        strangers.push(stream);
+    }
+    for text in ["one", "two", "three"] {
+        let delivery = telegram.deliver(update::text(7, text));
+        let exchange = tokio::time::timeout(std::time::Duration::from_secs(20), delivery).await;
+        let exchange = exchange.expect("Telegram isn't kept out");
+        assert_eq!(exchange.attempts.len(), 1, "{exchange:?}");
+        assert_eq!(exchange.reply.unwrap().text("text").as_deref(), Some(text));
+    }
+    terminate(&bot).await;
+    let output = bot.wait_with_output().await.unwrap();
+    assert!(stdout(&output).contains("finishing what runs"));
+    drop(strangers);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a11_the_hyper_example_outlives_a_stranger_with_every_descriptor() {
+    outlives_a_stranger("hyper").await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a11_the_axum_example_outlives_a_stranger_with_every_descriptor() {
+    outlives_a_stranger("axum").await;
+}

@@ -155,7 +155,7 @@ async fn what_cannot_work_is_refused_in_a_line_and_nothing_is_sent() {
         (&["set", URL, "--certificate", "/proc/self/cmdline"], "pem"),
         (&["set", URL, "--ip", "10.0.0.1"], "10.0.0.1"),
         (&["set", "http://127.0.0.1:8080/"], "https"),
-        (&["set", "https://ada:se-cret@bot.example/"], "user name"),
+        (&["set", "https://ada:se-cret%@bot.example/"], "user name"),
         (&["info", "--xml"], "unexpected --xml"),
         (&["delete", "now"], "usage:"),
         (&["watch", "--json"], "unexpected --json"),

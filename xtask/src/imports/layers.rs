@@ -20,6 +20,7 @@ pub(super) const LAYERS: &[&[Part]] = &[
         Part("polling", &["src/polling"]),
         Part("redis", &["src/redis"]),
         Part("axum", &["src/axum.rs"]),
+        Part("server", &["src/server"]),
         Part("guide", &["src/guide"]),
     ],
     &[Part("crate root", &["src/lib.rs"])],

@@ -1,0 +1,61 @@
+//! An HTTP server for webhooks, which strangers on the internet can't stop.
+//!
+//! Any server serves a [`Webhook`](crate::webhook::Webhook). This one is small, speaks the HTTP/1.1
+//! that Telegram speaks, and has the limits that a server with a public address needs:
+//!
+//! 1. A connection has [`head_timeout`](Server::head_timeout) for its handshake and the head of its
+//!    first request. So has one whose last request was refused with a 4xx for its next.
+//! 2. Any other connection is kept for [`idle_timeout`](Server::idle_timeout) between requests.
+//!    Telegram closes its own after 60 seconds; it opens new ones slowly, so that they are worth keeping.
+//! 3. There are at most [`max_connections`](Server::max_connections). A new one takes the place of one
+//!    that waits for a request: of those that have sent none, or whose last was refused, the oldest;
+//!    if there is none, the one that has been idle for longest. Where every connection has a request
+//!    under way, the new one waits. So Telegram's connections are the last to go, and a new one of
+//!    Telegram's gets in whoever holds the others.
+//! 4. An error of `accept`, such as having no file descriptor left, is logged and waited out.
+//! 5. At shutdown it stops listening, closes what is idle, and lets requests finish for
+//!    [`shutdown_timeout`](Server::shutdown_timeout).
+//!
+//! A request under way isn't cut short: a body that dribbles in has the read deadline of
+//! [`UpdateLayer`](crate::webhook::UpdateLayer). Other routes need a time-out layer of their own.
+//!
+//! It has no HTTP/2 and no upgrades such as WebSocket. Each request carries its peer's address, as
+//! [`PeerAddr`](crate::webhook::PeerAddr), where [`SourceIpLayer`](crate::webhook::SourceIpLayer) finds it.
+//!
+//! ```no_run
+//! use tower_telegram::{
+//!     methods::SendMessage,
+//!     server::Server,
+//!     types::Update,
+//!     webhook::{SecretToken, Webhook},
+//! };
+//!
+//! # async fn run(secret: SecretToken) -> std::io::Result<()> {
+//! let webhook = Webhook::new(secret).handler(async |update: Update| {
+//!     let message = update.message()?;
+//!     Some(SendMessage::new(message.chat.id, message.text.as_deref()?))
+//! });
+//! let stop = async { drop(tokio::signal::ctrl_c().await) };
+//! let server = Server::bind("0.0.0.0:8080").await?;
+//! server.serve_with_shutdown(webhook, stop).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! An axum `Router` is served the same way.
+
+mod accept;
+mod body;
+mod connection;
+mod connections;
+mod descriptors;
+mod handshake;
+#[allow(clippy::module_inception)] // it is the one type that people name
+mod server;
+mod service;
+mod state;
+
+pub use self::{
+    body::{RequestBody, RequestBodyError},
+    server::Server,
+};

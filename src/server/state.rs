@@ -1,0 +1,122 @@
+//! What a connection is doing, as far as its time limits and the others that want its place ask.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_util::task::AtomicWaker;
+use http::StatusCode;
+use tokio::time::Instant;
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TimeLimits {
+    pub(super) head: Duration,
+    pub(super) idle: Duration,
+}
+
+/// Shared by the connection's task and those who look for one to close.
+#[derive(Debug)]
+pub(super) struct ConnectionState {
+    progress: Mutex<Progress>,
+    evicted: AtomicWaker,
+}
+
+#[derive(Debug)]
+struct Progress {
+    phase: Phase,
+    /// Whether the last response was no refusal, as most strangers get.
+    is_known: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// For a request, whose head may be half there.
+    Waiting { since: Instant },
+    /// A request is being handled, or its response written.
+    Busy,
+    /// It is to make room for another.
+    Evicted,
+}
+
+/// Who goes first: those that are unknown, and of these the oldest.
+pub(super) type EvictionRank = (bool, Instant);
+
+impl ConnectionState {
+    pub(super) fn new() -> Self {
+        Self {
+            progress: Mutex::new(Progress {
+                phase: Phase::Waiting {
+                    since: Instant::now(),
+                },
+                is_known: false,
+            }),
+            evicted: AtomicWaker::new(),
+        }
+    }
+
+    pub(super) fn begin_request(&self) {
+        self.lock().phase = Phase::Busy;
+    }
+
+    pub(super) fn answer(&self, status: StatusCode) {
+        self.lock().is_known = !status.is_client_error();
+    }
+
+    pub(super) fn end_request(&self) {
+        self.lock().phase = Phase::Waiting {
+            since: Instant::now(),
+        };
+    }
+
+    /// `None` where it can't be evicted.
+    pub(super) fn eviction_rank(&self) -> Option<EvictionRank> {
+        let progress = self.lock();
+        match progress.phase {
+            Phase::Waiting { since } => Some((progress.is_known, since)),
+            Phase::Busy | Phase::Evicted => None,
+        }
+    }
+
+    /// Closes the connection, unless a request came in between.
+    pub(super) fn evict(&self) -> bool {
+        let mut progress = self.lock();
+        let can_go = matches!(progress.phase, Phase::Waiting { .. });
+        if can_go {
+            progress.phase = Phase::Evicted;
+            drop(progress);
+            self.evicted.wake();
+        }
+        can_go
+    }
+
+    /// When it is to be closed; `None` where nothing but its own end closes it.
+    pub(super) fn deadline(&self, limits: TimeLimits) -> Option<Instant> {
+        let progress = self.lock();
+        let limit = if progress.is_known {
+            limits.idle
+        } else {
+            limits.head
+        };
+        match progress.phase {
+            // What doesn't fit a clock never comes.
+            Phase::Waiting { since } => since.checked_add(limit),
+            Phase::Busy | Phase::Evicted => None,
+        }
+    }
+
+    pub(super) fn poll_evicted(&self, cx: &Context<'_>) -> Poll<()> {
+        self.evicted.register(cx.waker());
+        if self.lock().phase == Phase::Evicted {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        // Nothing panics while it is held.
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
