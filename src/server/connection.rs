@@ -1,7 +1,6 @@
 //! One connection, from its handshake to its end.
 
 use std::{
-    error::Error,
     future::{Future, poll_fn},
     pin::{Pin, pin},
     sync::Arc,
@@ -18,6 +17,7 @@ use tokio::{
     sync::watch,
     time::{Instant, Sleep, sleep_until},
 };
+use tower::BoxError;
 use tower_service::Service;
 
 use super::{
@@ -25,8 +25,6 @@ use super::{
     service::ConnectionService,
     state::{ConnectionState, TimeLimits},
 };
-
-type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The most that is buffered of what comes, and so the longest head. Telegram's have up to 4 KiB.
 const MAX_BUFFER: usize = 32 << 10;

@@ -5,13 +5,16 @@ use std::{collections::HashMap, future::Future, io, sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
     task::{Id, JoinError, JoinSet},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{accept::is_of_the_connection, state::ConnectionState};
 
 /// How long to wait after an error of the listener, where no connection could be closed for it.
 const ERROR_PAUSE: Duration = Duration::from_millis(200);
+
+/// How often errors of the listener are logged at the most.
+const LOG_PAUSE: Duration = Duration::from_secs(1);
 
 /// How often to look for a connection to close where all had a request under way.
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
@@ -22,6 +25,7 @@ pub(super) struct Connections {
     tasks: JoinSet<()>,
     states: HashMap<Id, Arc<ConnectionState>>,
     stop: watch::Sender<bool>,
+    logged: Option<Instant>,
 }
 
 impl Connections {
@@ -31,6 +35,7 @@ impl Connections {
             tasks: JoinSet::new(),
             states: HashMap::new(),
             stop: watch::Sender::new(false),
+            logged: None,
         }
     }
 
@@ -62,7 +67,10 @@ impl Connections {
             tracing::debug!(%error, "connection failed before it was accepted");
             return;
         }
-        tracing::error!(%error, connections = self.states.len(), "accept failed");
+        if self.may_log() {
+            let connections = self.states.len();
+            tracing::error!(%error, connections, "accept failed");
+        }
         self.remove_ended();
         // What is used up, such as file descriptors, a connection that goes gives back.
         if self.evict() {
@@ -83,6 +91,16 @@ impl Connections {
         drop(timeout(patience, all).await);
         // What is left ends with the set.
         self.states.len()
+    }
+
+    /// Whether it was silent for long enough: a lack of descriptors fails many a time.
+    fn may_log(&mut self) -> bool {
+        let now = Instant::now();
+        let is_due = self.logged.is_none_or(|last| now - last >= LOG_PAUSE);
+        if is_due {
+            self.logged = Some(now);
+        }
+        is_due
     }
 
     fn evict(&self) -> bool {

@@ -8,13 +8,13 @@ use tokio::{
 };
 
 /// What requests are read from.
-pub(super) type AnyStream = Box<dyn ByteStream>;
+pub(super) type ServedStream = Box<dyn ByteStream>;
 
 pub(super) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 
-type Shaking = Pin<Box<dyn Future<Output = io::Result<AnyStream>> + Send>>;
+type Shaking = Pin<Box<dyn Future<Output = io::Result<ServedStream>> + Send>>;
 
 #[derive(Clone)]
 pub(super) struct Handshake(Option<Arc<dyn Fn(TcpStream) -> Shaking + Send + Sync>>);
@@ -32,11 +32,11 @@ impl Handshake {
     {
         Self(Some(Arc::new(move |stream| {
             let shaking = handshake(stream);
-            Box::pin(async move { Ok(Box::new(shaking.await?) as AnyStream) })
+            Box::pin(async move { Ok(Box::new(shaking.await?) as ServedStream) })
         })))
     }
 
-    pub(super) async fn shake(&self, stream: TcpStream) -> io::Result<AnyStream> {
+    pub(super) async fn shake(&self, stream: TcpStream) -> io::Result<ServedStream> {
         match &self.0 {
             Some(handshake) => handshake(stream).await,
             None => Ok(Box::new(stream)),

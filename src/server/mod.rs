@@ -6,7 +6,7 @@
 //! 1. A connection has [`head_timeout`](Server::head_timeout) for its handshake and the head of its
 //!    first request. So has one whose last request was refused with a 4xx for its next.
 //! 2. Any other connection is kept for [`idle_timeout`](Server::idle_timeout) between requests.
-//!    Telegram closes its own after 60 seconds; it opens new ones slowly, so that they are worth keeping.
+//!    Telegram closes its own after 60 seconds, and it opens new ones slowly, so that they are worth keeping.
 //! 3. There are at most [`max_connections`](Server::max_connections). A new one takes the place of one
 //!    that waits for a request: of those that have sent none, or whose last was refused, the oldest;
 //!    if there is none, the one that has been idle for longest. Where every connection has a request
@@ -16,8 +16,9 @@
 //! 5. At shutdown it stops listening, closes what is idle, and lets requests finish for
 //!    [`shutdown_timeout`](Server::shutdown_timeout).
 //!
-//! A request under way isn't cut short: a body that dribbles in has the read deadline of
-//! [`UpdateLayer`](crate::webhook::UpdateLayer). Other routes need a time-out layer of their own.
+//! A request under way isn't cut short, unless its peer takes nothing of the response for as long as an
+//! idle connection is kept. A body that dribbles in has the read deadline of
+//! [`UpdateLayer`](crate::webhook::UpdateLayer); other routes need a time-out layer of their own.
 //!
 //! It has no HTTP/2 and no upgrades such as WebSocket. Each request carries its peer's address, as
 //! [`PeerAddr`](crate::webhook::PeerAddr), where [`SourceIpLayer`](crate::webhook::SourceIpLayer) finds it.

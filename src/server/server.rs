@@ -1,7 +1,6 @@
 //! The server: its settings, and the loop that accepts connections.
 
 use std::{
-    error::Error,
     fmt,
     future::{Future, pending, poll_fn},
     io,
@@ -19,6 +18,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
 };
+use tower::BoxError;
 use tower_service::Service;
 
 use super::{
@@ -27,12 +27,10 @@ use super::{
     connection::{Overdue, serve_requests},
     connections::Connections,
     descriptors,
-    handshake::{AnyStream, Handshake},
+    handshake::{Handshake, ServedStream},
     service::ConnectionService,
     state::{ConnectionState, TimeLimits},
 };
-
-type BoxError = Box<dyn Error + Send + Sync>;
 
 /// What is shorter would close every connection at once.
 const SHORTEST_LIMIT: Duration = Duration::from_millis(100);
@@ -251,7 +249,7 @@ async fn serve<S, B>(
 }
 
 /// `None` where it failed, or took too long.
-async fn shake(stream: TcpStream, with: &Handshake, overdue: &mut Overdue) -> Option<AnyStream> {
+async fn shake(stream: TcpStream, with: &Handshake, overdue: &mut Overdue) -> Option<ServedStream> {
     let mut shaking = pin!(with.shake(stream));
     let shaken = poll_fn(|cx| {
         if let Poll::Ready(shaken) = shaking.as_mut().poll(cx) {

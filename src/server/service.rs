@@ -68,10 +68,7 @@ where
         if let Some(ended) = &ended {
             ended.0.answer(response.status());
         }
-        Poll::Ready(Ok(response.map(|inner| ConnectionBody {
-            inner,
-            _ended: ended,
-        })))
+        Poll::Ready(Ok(response.map(|inner| ConnectionBody { inner, ended })))
     }
 }
 
@@ -89,7 +86,7 @@ pin_project! {
     pub(super) struct ConnectionBody<B> {
         #[pin]
         inner: B,
-        _ended: Option<RequestEnd>,
+        ended: Option<RequestEnd>,
     }
 }
 
@@ -101,7 +98,16 @@ impl<B: Body> Body for ConnectionBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        self.project().inner.poll_frame(cx)
+        let this = self.project();
+        let state = this.ended.as_ref().map(|ended| &ended.0);
+        if let Some(state) = state {
+            state.begin_piece();
+        }
+        let frame = ready!(this.inner.poll_frame(cx));
+        if let Some(state) = state {
+            state.send_piece();
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -19,12 +19,12 @@ pub(super) struct TimeLimits {
 /// Shared by the connection's task and those who look for one to close.
 #[derive(Debug)]
 pub(super) struct ConnectionState {
-    progress: Mutex<Progress>,
+    progress: Mutex<RequestProgress>,
     evicted: AtomicWaker,
 }
 
 #[derive(Debug)]
-struct Progress {
+struct RequestProgress {
     phase: Phase,
     /// Whether the last response was no refusal, as most strangers get.
     is_known: bool,
@@ -34,8 +34,10 @@ struct Progress {
 enum Phase {
     /// For a request, whose head may be half there.
     Waiting { since: Instant },
-    /// A request is being handled, or its response written.
+    /// A request is being handled, or the next piece of its response made.
     Busy,
+    /// A piece of the response waits for the peer to take it.
+    Sending { since: Instant },
     /// It is to make room for another.
     Evicted,
 }
@@ -46,7 +48,7 @@ pub(super) type EvictionRank = (bool, Instant);
 impl ConnectionState {
     pub(super) fn new() -> Self {
         Self {
-            progress: Mutex::new(Progress {
+            progress: Mutex::new(RequestProgress {
                 phase: Phase::Waiting {
                     since: Instant::now(),
                 },
@@ -64,6 +66,16 @@ impl ConnectionState {
         self.lock().is_known = !status.is_client_error();
     }
 
+    pub(super) fn begin_piece(&self) {
+        self.lock().phase = Phase::Busy;
+    }
+
+    pub(super) fn send_piece(&self) {
+        self.lock().phase = Phase::Sending {
+            since: Instant::now(),
+        };
+    }
+
     pub(super) fn end_request(&self) {
         self.lock().phase = Phase::Waiting {
             since: Instant::now(),
@@ -75,7 +87,7 @@ impl ConnectionState {
         let progress = self.lock();
         match progress.phase {
             Phase::Waiting { since } => Some((progress.is_known, since)),
-            Phase::Busy | Phase::Evicted => None,
+            Phase::Busy | Phase::Sending { .. } | Phase::Evicted => None,
         }
     }
 
@@ -101,7 +113,7 @@ impl ConnectionState {
         };
         match progress.phase {
             // What doesn't fit a clock never comes.
-            Phase::Waiting { since } => since.checked_add(limit),
+            Phase::Waiting { since } | Phase::Sending { since } => since.checked_add(limit),
             Phase::Busy | Phase::Evicted => None,
         }
     }
@@ -115,7 +127,7 @@ impl ConnectionState {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Progress> {
+    fn lock(&self) -> MutexGuard<'_, RequestProgress> {
         // Nothing panics while it is held.
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }

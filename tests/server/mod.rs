@@ -2,17 +2,18 @@
 
 use std::{
     convert::Infallible,
-    io,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
 use axum::{Router, routing::get};
+use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::{BodyExt as _, Full};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, Full, StreamBody};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, duplex},
     net::TcpStream,
@@ -192,11 +193,63 @@ async fn a12_a_connection_that_was_served_outlives_the_time_for_a_head() {
     assert_eq!(connection(&first), connection(&second));
 }
 
+#[tokio::test]
+async fn a12_a_response_that_nobody_reads_ends_the_connection() {
+    let (server, address) = server().await;
+    let limit = Duration::from_millis(300);
+    let (dropped, is_dropped) = oneshot::channel::<()>();
+    let dropped = Arc::new(Mutex::new(Some(dropped)));
+    let service = service_fn(move |_: Request<RequestBody>| {
+        // It ends with the body.
+        let dropped = dropped.lock().expect("nobody panics").take();
+        let endless = futures_util::stream::repeat_with(move || {
+            let _still_there = &dropped;
+            Ok::<_, Infallible>(Frame::data(Bytes::from_static(&[b'x'; 1 << 14])))
+        });
+        async { Ok::<_, Infallible>(Response::new(StreamBody::new(endless))) }
+    });
+    tokio::spawn(
+        server
+            .head_timeout(limit)
+            .idle_timeout(limit)
+            .serve(service),
+    );
+    let _unread = stranger(address, REFUSED).await;
+    let ended = timeout(PATIENCE, is_dropped).await;
+    ended
+        .expect("the server gives it up")
+        .expect_err("nothing was sent");
+}
+
+#[tokio::test]
+async fn a_response_that_is_not_ready_yet_may_take_its_time() {
+    let (server, address) = server().await;
+    let limit = Duration::from_millis(100);
+    let service = service_fn(|_: Request<RequestBody>| async {
+        let late = futures_util::stream::once(async {
+            sleep(Duration::from_millis(400)).await;
+            Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"late")))
+        });
+        Ok::<_, Infallible>(Response::new(StreamBody::new(late)))
+    });
+    tokio::spawn(
+        server
+            .head_timeout(limit)
+            .idle_timeout(limit)
+            .serve(service),
+    );
+    let mut stream = stranger(address, REFUSED).await;
+    let mut answer = Vec::new();
+    let end = timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+    end.expect("the server closes it").expect("it isn't reset");
+    assert!(String::from_utf8_lossy(&answer).contains("late"));
+}
+
 /// A server that is told when to stop, with a handler that waits until it is told to go on.
 struct Stoppable {
     address: SocketAddr,
     stop: oneshot::Sender<()>,
-    served: JoinHandle<()>,
+    ended: JoinHandle<()>,
     entered: Arc<Notify>,
     go: Arc<Notify>,
 }
@@ -216,11 +269,11 @@ async fn stoppable(set: impl FnOnce(Server) -> Server) -> Stoppable {
     let webhook = Webhook::new(secret).handler(handler);
     let (stop, stopped) = oneshot::channel();
     let stopped = async { drop(stopped.await) };
-    let served = set(server).serve_with_shutdown(webhook, stopped);
+    let serving = set(server).serve_with_shutdown(webhook, stopped);
     Stoppable {
         address,
         stop,
-        served: tokio::spawn(served),
+        ended: tokio::spawn(serving),
         entered,
         go,
     }
@@ -239,12 +292,12 @@ async fn d10_the_server_finishes_what_runs_and_closes_the_rest() {
     server.stop.send(()).expect("it runs");
     closed(&mut idle).await;
     closed(&mut half).await;
-    assert!(!server.served.is_finished());
+    assert!(!server.ended.is_finished());
     server.go.notify_one();
     let exchange = delivery.await.expect("an end");
     assert!(exchange.is_delivered(), "{exchange:?}");
     assert_eq!(exchange.attempts.len(), 1);
-    server.served.await.expect("it ends");
+    server.ended.await.expect("it ends");
     TcpStream::connect(server.address)
         .await
         .expect_err("it listens no more");
@@ -259,8 +312,8 @@ async fn d10_what_does_not_finish_in_time_is_cut_off() {
     let delivery = tokio::spawn(async move { telegram.deliver_once(update::text(1, "hi")).await });
     server.entered.notified().await;
     server.stop.send(()).expect("it runs");
-    let served = timeout(PATIENCE, server.served).await;
-    served.expect("it ends in time").expect("it ends");
+    let ended = timeout(PATIENCE, server.ended).await;
+    ended.expect("it ends in time").expect("it ends");
     let exchange = delivery.await.expect("an end").expect("it was sent");
     assert!(!exchange.is_delivered(), "{exchange:?}");
 }

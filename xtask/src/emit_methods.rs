@@ -28,9 +28,10 @@ fn output(returns: &str) -> String {
 fn emit(model: &Model, method: &Method, out: &mut String) {
     let name = pascal(&method.name);
     let members = members(model, &method.name, &method.params, false);
+    let derived = model::derived(&method.name);
     let _ = writeln!(
         out,
-        "/// Telegram's [`{n}`](https://core.telegram.org/bots/api#{l}).\n#[derive(Clone, Debug, PartialEq)]\n#[must_use = \"a method does nothing until it is sent\"]\n#[non_exhaustive]\npub struct {name} {{",
+        "/// Telegram's [`{n}`](https://core.telegram.org/bots/api#{l}).\n#[derive({derived})]\n#[must_use = \"a method does nothing until it is sent\"]\n#[non_exhaustive]\npub struct {name} {{",
         n = method.name,
         l = method.name.to_lowercase(),
     );

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::{
-    model::{Model, Shape, StringEnum},
+    model::{Model, Shape, StringEnum, derived},
     names,
     schema::{Field, Type},
 };
@@ -131,8 +131,9 @@ fn object(model: &Model, t: &Type, out: &mut String) {
     let (received, sent) = (model.received.contains(name), model.sent.contains(name));
     let _ = writeln!(
         out,
-        "/// Telegram's {}.\n#[derive(Clone, Debug, PartialEq)]\n#[non_exhaustive]",
-        link(name)
+        "/// Telegram's {}.\n#[derive({})]\n#[non_exhaustive]",
+        link(name),
+        derived(name)
     );
     let _ = writeln!(out, "pub struct {name} {{");
     for m in &members {

@@ -378,6 +378,15 @@ pub(crate) fn is_checked(method: &str) -> bool {
     method == "setWebhook"
 }
 
+/// What a method or type derives. `Debug` is written by hand where a URL may hold a password.
+pub(crate) fn derived(name: &str) -> &'static str {
+    if ["setWebhook", "WebhookInfo"].contains(&name) {
+        "Clone, PartialEq"
+    } else {
+        "Clone, Debug, PartialEq"
+    }
+}
+
 /// A switch of the method that is no parameter, and its doc. Off unless code by hand turns it on.
 pub(crate) fn unsent(method: &str) -> Option<(&'static str, &'static str)> {
     let doc = "Whether the server is in local mode. Not sent.";

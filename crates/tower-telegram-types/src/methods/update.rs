@@ -132,7 +132,7 @@ impl Method for GetUpdates {
 }
 
 /// Telegram's [`setWebhook`](https://core.telegram.org/bots/api#setwebhook).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SetWebhook {

@@ -21,6 +21,7 @@
 
 mod certificate;
 mod check;
+mod debug;
 mod fingerprint;
 mod host;
 mod invalid;

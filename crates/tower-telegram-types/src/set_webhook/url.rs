@@ -121,6 +121,14 @@ pub fn is_same_url(a: &str, b: &str) -> bool {
     a == b || Parts::of(a).leads_where(&Parts::of(b))
 }
 
+/// The URL with dots in place of a user name and password.
+pub(super) fn without_user_info(url: &str) -> Cow<'_, str> {
+    match Parts::of(url).user_info {
+        Some(user_info) => url.replacen(&format!("{user_info}@"), "..@", 1).into(),
+        None => url.into(),
+    }
+}
+
 fn is_user_info(text: &str) -> bool {
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

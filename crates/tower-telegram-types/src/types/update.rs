@@ -194,7 +194,7 @@ impl UpdateKind {
 }
 
 /// Telegram's [`WebhookInfo`](https://core.telegram.org/bots/api#webhookinfo).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct WebhookInfo {
     /// URL.
