@@ -92,6 +92,27 @@ async fn g1_what_telegram_would_refuse_is_not_sent() {
 }
 
 #[tokio::test]
+async fn g7_what_telegram_takes_is_sent_to_it() {
+    let telegram = telegram().await;
+    let client = client(&telegram);
+    for url in [
+        "https://ada:p%40ss@bot.example/",
+        "bot.example/telegram",
+        "HTTPS://Bot.Example/",
+        "https://бот.рф/",
+        "https://\u{1f916}.example/",
+        "https://bot.example:0443/",
+    ] {
+        let wanted = SetWebhook::new(url);
+        assert!(client.send(wanted.clone()).await.expect("set"), "{url}");
+        assert_eq!(telegram.webhook().expect("a webhook").url, url);
+        let ensured = client.ensure_webhook(&wanted).await.expect("right");
+        assert!(!ensured.was_set, "{url}");
+        assert!(!format!("{ensured:?}").contains("p%40ss"));
+    }
+}
+
+#[tokio::test]
 async fn g8_the_old_webhook_outlives_a_name_that_leads_nowhere() {
     let telegram = telegram().await;
     telegram.set_webhook(URL, None).expect("a webhook");

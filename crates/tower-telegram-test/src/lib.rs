@@ -206,6 +206,7 @@ mod pending_update;
 mod people;
 mod poll_queue;
 mod polling;
+mod punycode;
 mod raw_request;
 mod route;
 mod schema;

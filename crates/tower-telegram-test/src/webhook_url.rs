@@ -3,13 +3,15 @@
 //! `tower-telegram` has a parser of its own, with which it checks a URL before `setWebhook`. They share no code
 //! because the tests of one run against the other.
 
+use super::punycode;
+
 /// The parts of a webhook URL that decide where a request goes and what its head says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct WebhookUrl {
     pub(super) https: bool,
     /// What stands before the `@`, not decoded; empty if there is none.
     pub(super) userinfo: String,
-    /// Lower case; an IPv6 address keeps its brackets.
+    /// Lower case, and in punycode; an IPv6 address keeps its brackets.
     pub(super) host: String,
     pub(super) port: u16,
     /// Path, query and, as the server sends it, even the fragment.
@@ -44,7 +46,7 @@ impl WebhookUrl {
             None => (authority, if https { 443 } else { 80 }),
         };
         let (userinfo, host) = authority.rsplit_once('@').unwrap_or(("", authority));
-        let host = host.to_lowercase();
+        let host = punycode::host(&host.to_ascii_lowercase());
         let valid = match host
             .strip_prefix('[')
             .and_then(|host| host.strip_suffix(']'))
@@ -154,6 +156,10 @@ mod tests {
             Some(is(false, "", "[::1]:7", "/"))
         );
         assert_eq!(parts("http://[::1]"), Some(is(false, "", "[::1]", "/")));
+        assert_eq!(
+            parts("https://Бот.рф:8443/ж"),
+            Some(is(true, "", "xn--d0a4gm.xn--p1ai:8443", "/ж"))
+        );
         assert_eq!(parts("http://h/a b \t"), Some(is(false, "", "h", "/a%20b")));
     }
 
