@@ -16,6 +16,9 @@ pub(super) struct TimeLimits {
     pub(super) idle: Duration,
 }
 
+/// For how long a peer may take nothing of a response and still keep its place from others.
+const STALLED: Duration = Duration::from_secs(2);
+
 /// Shared by the connection's task and those who look for one to close.
 #[derive(Debug)]
 pub(super) struct ConnectionState {
@@ -40,6 +43,16 @@ enum Phase {
     Sending { since: Instant },
     /// It is to make room for another.
     Evicted,
+}
+
+impl RequestProgress {
+    fn eviction_rank(&self) -> Option<EvictionRank> {
+        match self.phase {
+            Phase::Waiting { since } => Some((self.is_known, since)),
+            Phase::Sending { since } if since.elapsed() >= STALLED => Some((self.is_known, since)),
+            Phase::Busy | Phase::Sending { .. } | Phase::Evicted => None,
+        }
+    }
 }
 
 /// Who goes first: those that are unknown, and of these the oldest.
@@ -84,17 +97,13 @@ impl ConnectionState {
 
     /// `None` where it can't be evicted.
     pub(super) fn eviction_rank(&self) -> Option<EvictionRank> {
-        let progress = self.lock();
-        match progress.phase {
-            Phase::Waiting { since } => Some((progress.is_known, since)),
-            Phase::Busy | Phase::Sending { .. } | Phase::Evicted => None,
-        }
+        self.lock().eviction_rank()
     }
 
     /// Closes the connection, unless a request came in between.
     pub(super) fn evict(&self) -> bool {
         let mut progress = self.lock();
-        let can_go = matches!(progress.phase, Phase::Waiting { .. });
+        let can_go = progress.eviction_rank().is_some();
         if can_go {
             progress.phase = Phase::Evicted;
             drop(progress);

@@ -222,6 +222,31 @@ async fn a12_a_response_that_nobody_reads_ends_the_connection() {
 }
 
 #[tokio::test]
+async fn a11_strangers_that_read_no_response_do_not_keep_telegram_out() {
+    let (server, address) = server().await;
+    let secret = SecretToken::new(SECRET).expect("a secret");
+    let webhook = Webhook::new(secret).handler(async |_: Update| {});
+    let endless = get(async || {
+        let chunk = || Ok::<_, Infallible>(Bytes::from_static(&[b'x'; 1 << 14]));
+        axum::body::Body::from_stream(futures_util::stream::repeat_with(chunk))
+    });
+    let app = Router::new().route_service("/telegram", webhook);
+    let app = app.route("/endless", endless);
+    tokio::spawn(server.max_connections(3).serve(app));
+    let mut strangers = Vec::new();
+    for _ in 0..3 {
+        let mut stream = stranger(address, b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        // It has begun.
+        stream.read_u8().await.expect("a response");
+        strangers.push(stream);
+    }
+    let telegram = Telegram::start().await.expect("a port");
+    let url = format!("http://{address}/telegram");
+    telegram.set_webhook(&url, SECRET).expect("a webhook");
+    delivered(&telegram, 1).await;
+}
+
+#[tokio::test]
 async fn a_response_that_is_not_ready_yet_may_take_its_time() {
     let (server, address) = server().await;
     let limit = Duration::from_millis(100);
