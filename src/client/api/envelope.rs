@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 
+use super::broken_array;
 use crate::{
     client::Error,
     json::{self, FromJson as _, Reader, Result as Read},
@@ -12,6 +13,13 @@ use crate::{
 
 /// The JSON of the result, or the error that came instead of one.
 pub(super) fn read_envelope(status: StatusCode, body: &Bytes) -> Result<Bytes, Error> {
+    read_strictly(status, body).or_else(|error| {
+        let result = broken_array::find(body).filter(|_| status.is_success());
+        result.map(|result| body.slice(result)).ok_or(error)
+    })
+}
+
+fn read_strictly(status: StatusCode, body: &Bytes) -> Result<Bytes, Error> {
     let text = json::utf8(body).map_err(|_| Error::http(status))?;
     let mut r = Reader::new(text);
     let Ok(answer) = ResponseEnvelope::read(&mut r) else {

@@ -1,6 +1,7 @@
 //! From a call to an HTTP request, and from its response to the result: the foot of every client.
 
 mod body;
+mod broken_array;
 mod download;
 mod encoding;
 mod envelope;
