@@ -80,6 +80,8 @@ pub mod redis;
 pub mod router;
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "tokio")]
+mod runner;
 mod task;
 pub mod webhook;
 

@@ -14,6 +14,8 @@ mod support {
     // Of it, methods are generated only for a client.
     #[cfg_attr(not(feature = "client"), allow(dead_code))]
     pub(crate) mod generate;
+    #[cfg(feature = "tokio")]
+    pub(crate) mod get_updates;
     pub(crate) mod log;
     #[cfg(feature = "client")]
     pub(crate) mod scripted;

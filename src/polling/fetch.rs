@@ -1,173 +1,280 @@
-//! Gets the next batch, whatever it takes.
+//! Calls for updates, and what to do about those that fail.
 
-use std::time::Duration;
+use std::{future::Future, pin::Pin, time::Duration};
 
-use bytes::Bytes;
-
-use super::settings::PollingSettings;
+use super::{
+    page::{Element, read_page},
+    settings::PollingSettings,
+};
 use crate::{
     Client,
-    client::{ApiRequest, Error},
-    json::{self, Reader, Result as Read},
+    client::{ApiRequest, Error, ErrorKind, Reason},
     methods::{DeleteWebhook, GetUpdates},
     task::backoff::Backoff,
-    webhook::RawUpdate,
 };
+
+/// Telegram gives out no more updates in one answer.
+pub(super) const MAX_LIMIT: u8 = 100;
 
 /// So many times in a row another getUpdates may be in the way.
 const MAX_CONFLICTS: u32 = 10;
 
-pub(super) struct Fetcher<'a> {
-    polling: &'a PollingSettings,
-    /// Everything below is confirmed by the next call.
-    offset: Option<i64>,
-    is_confirmed: bool,
+/// How long it is tried to confirm what was handled last.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What to ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ask {
+    /// Everything below is confirmed by the call.
+    pub(super) offset: Option<i64>,
+    pub(super) limit: u8,
+    /// Whether the call may wait at Telegram.
+    pub(super) may_wait: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum PollAnswer {
+    Page(Vec<Element>),
+    /// What waited when polling started: the last of it, and how often it was to be dropped.
+    Dropped(Vec<Element>),
+    WebhookDeleted,
+}
+
+pub(super) type PollCall = Pin<Box<dyn Future<Output = Result<PollAnswer, Error>> + Send>>;
+
+/// Makes one call at a time.
+pub(super) struct Fetcher {
+    settings: PollingSettings,
+    is_dropping: bool,
+    is_deleting: bool,
     may_delete: bool,
     conflicts: u32,
     backoff: Backoff,
 }
 
-impl<'a> Fetcher<'a> {
-    pub(super) fn new(polling: &'a PollingSettings) -> Self {
+impl Fetcher {
+    pub(super) fn new(settings: PollingSettings) -> Self {
         Self {
-            polling,
-            offset: None,
-            is_confirmed: true,
-            may_delete: polling.delete_webhook,
+            is_dropping: settings.drop_pending,
+            is_deleting: false,
+            may_delete: settings.delete_webhook,
             conflicts: 0,
             backoff: Backoff::new(),
+            settings,
         }
     }
 
-    fn client(&self) -> &Client {
-        &self.polling.client
-    }
-
-    /// All up to and with this one are done.
-    pub(super) fn confirm(&mut self, update_id: Option<i64>) {
-        if let Some(update_id) = update_id {
-            self.offset = Some(update_id.saturating_add(1));
-            self.is_confirmed = false;
+    /// The next call.
+    pub(super) fn call(&self, ask: Ask) -> PollCall {
+        let client = self.settings.client.clone();
+        if self.is_deleting {
+            return Box::pin(async move {
+                client.send(DeleteWebhook::new()).await?;
+                Ok(PollAnswer::WebhookDeleted)
+            });
         }
+        if self.is_dropping {
+            // Counted from the end: all but the last is dropped.
+            let call = GetUpdates::new().offset(-1).limit(1).timeout(0);
+            return Box::pin(async move { Ok(PollAnswer::Dropped(fetch(&client, &call).await?)) });
+        }
+        let timeout = if ask.may_wait {
+            i64::try_from(self.settings.timeout.as_secs()).unwrap_or(50)
+        } else {
+            0
+        };
+        let mut call = GetUpdates::new()
+            .timeout(timeout)
+            .limit(i64::from(ask.limit))
+            .allowed_updates(self.settings.allowed_updates);
+        call.offset = ask.offset;
+        Box::pin(async move { Ok(PollAnswer::Page(fetch(&client, &call).await?)) })
     }
 
-    /// The next updates, none when the long poll ran out.
-    pub(super) async fn next(&mut self) -> Result<Vec<RawUpdate>, Error> {
-        loop {
-            match self.fetch().await {
-                Ok(updates) => {
-                    self.is_confirmed = true;
-                    self.conflicts = 0;
-                    self.backoff.reset();
-                    return Ok(updates);
-                }
-                Err(error) => self.recover(error).await?,
+    pub(super) fn succeeded(&mut self, answer: &PollAnswer) {
+        match answer {
+            PollAnswer::Page(_) => {
+                self.conflicts = 0;
+                self.backoff.reset();
+            }
+            PollAnswer::Dropped(_) => self.is_dropping = false,
+            PollAnswer::WebhookDeleted => {
+                self.is_deleting = false;
+                // Where it is set again, somebody means it.
+                self.may_delete = false;
             }
         }
     }
 
-    async fn fetch(&self) -> Result<Vec<RawUpdate>, Error> {
-        let polling = self.polling;
-        let mut call = GetUpdates::new()
-            .timeout(i64::try_from(polling.timeout.as_secs()).unwrap_or(50))
-            .limit(i64::from(polling.limit))
-            .allowed_updates(polling.allowed_updates);
-        call.offset = self.offset;
-        let response = self.client().call_once(ApiRequest::new(&call)?).await?;
-        split(response.result()).map_err(Error::decode)
-    }
-
-    /// Waits until another try may do better.
-    async fn recover(&mut self, error: Error) -> Result<(), Error> {
-        if error.is_conflict() {
-            return self.resolve(error).await;
+    /// How long to wait before the next call.
+    ///
+    /// # Errors
+    ///
+    /// Where no other call can do better.
+    pub(super) fn failed(&mut self, error: Error) -> Result<Duration, Error> {
+        if error.kind() == ErrorKind::Api && error.is_conflict() {
+            return self.conflicted(error);
         }
-        if !error.is_retryable() {
+        if is_final(&error) {
             return Err(error);
         }
-        let pause = self.backoff.next(error.retry_after());
-        tracing::warn!(%error, ?pause, "no updates were fetched");
-        tokio::time::sleep(pause).await;
-        Ok(())
+        // A server that asks for no pause at all may do so again and again.
+        let asked_for = error.retry_after().filter(|pause| !pause.is_zero());
+        let pause = self.backoff.next(asked_for);
+        tracing::warn!(%error, ?pause, "getUpdates failed");
+        Ok(pause)
     }
 
     /// A webhook or another program is in the way.
-    async fn resolve(&mut self, error: Error) -> Result<(), Error> {
-        let text = error.description().unwrap_or_default();
-        if text.contains("webhook is active") {
-            if !std::mem::take(&mut self.may_delete) {
+    fn conflicted(&mut self, error: Error) -> Result<Duration, Error> {
+        if error.reason() == Some(Reason::WebhookIsSet) {
+            if !self.may_delete {
                 return Err(error);
             }
-            tracing::warn!("a webhook is set, and deleted as asked for");
-            self.client().send(DeleteWebhook::new()).await?;
-            return Ok(());
+            tracing::warn!("a webhook is set, and is deleted as configured");
+            self.is_deleting = true;
+            return Ok(Duration::ZERO);
         }
         self.conflicts += 1;
         if self.conflicts > MAX_CONFLICTS {
             return Err(error);
         }
         let pause = self.backoff.next(None);
-        tracing::warn!(%error, ?pause, "another program fetches this bot's updates");
-        tokio::time::sleep(pause).await;
-        Ok(())
+        tracing::warn!(%error, ?pause, "another program calls getUpdates for this bot");
+        Ok(pause)
     }
 
-    /// Tells Telegram what was done, so that it doesn't come again.
-    pub(super) async fn finish(self) {
-        const PATIENCE: Duration = Duration::from_secs(10);
-
-        let Some(offset) = self.offset.filter(|_| !self.is_confirmed) else {
-            return;
-        };
+    /// Tells Telegram what was handled last, so that it isn't given out again.
+    pub(super) async fn confirm(mut self, offset: i64) {
         let call = GetUpdates::new().offset(offset).limit(1).timeout(0);
-        let confirmed = tokio::time::timeout(PATIENCE, self.client().send(call)).await;
-        if let Ok(Err(error)) = confirmed {
-            tracing::warn!(%error, "what was handled last isn't confirmed, and will come again");
-        } else if confirmed.is_err() {
-            tracing::warn!("what was handled last isn't confirmed in time, and will come again");
+        let client = self.settings.client.clone();
+        let confirming = async {
+            loop {
+                let error = match confirm_once(&client, &call).await {
+                    Ok(()) => return,
+                    Err(error) => error,
+                };
+                match self.failed(error) {
+                    Ok(_) if self.is_deleting => return,
+                    Ok(pause) => tokio::time::sleep(pause).await,
+                    Err(error) => {
+                        tracing::warn!(%error, "handled updates aren't confirmed, and will be fetched again");
+                        return;
+                    }
+                }
+            }
+        };
+        let confirmed = tokio::time::timeout(CONFIRM_TIMEOUT, confirming).await;
+        if confirmed.is_err() {
+            tracing::warn!("handled updates aren't confirmed in time, and will be fetched again");
         }
     }
 }
 
-/// The elements of an array of updates, not copied. What isn't an update is passed over, as it would
-/// come again for ever.
-fn split(result: &Bytes) -> Result<Vec<RawUpdate>, crate::types::ParseError> {
-    let mut r = Reader::new(json::utf8(result)?);
-    let mut updates = Vec::new();
-    match read_elements(&mut r, result, &mut updates) {
-        Ok(()) => Ok(updates),
-        Err(_) => Err(r.into_error()),
-    }
+async fn fetch(client: &Client, call: &GetUpdates) -> Result<Vec<Element>, Error> {
+    let response = client.call_once(ApiRequest::new(call)?).await?;
+    read_page(response.result()).map_err(Error::decode)
 }
 
-fn read_elements(r: &mut Reader<'_>, result: &Bytes, into: &mut Vec<RawUpdate>) -> Read<()> {
-    let mut more = r.open_array()?;
-    while more {
-        let element = result.slice_ref(r.raw()?.as_bytes());
-        match RawUpdate::from_bytes(element) {
-            Ok(update) => into.push(update),
-            Err(error) => tracing::error!(%error, "what Telegram sent isn't an update"),
-        }
-        more = r.next_element()?;
+/// Whatever the answer has, the call has confirmed.
+async fn confirm_once(client: &Client, call: &GetUpdates) -> Result<(), Error> {
+    client.call_once(ApiRequest::new(call)?).await.map(drop)
+}
+
+/// Only the Bot API's own refusal is final, and what is refused before it is sent. A page of a proxy says nothing
+/// about the bot, whatever its status.
+fn is_final(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::Api => !error.is_retryable(),
+        ErrorKind::Invalid | ErrorKind::Encode | ErrorKind::Upload | ErrorKind::Write => true,
+        _ => false,
     }
-    r.finish()
 }
 
 #[cfg(test)]
 mod tests {
+    use http::StatusCode;
+
     use super::*;
 
+    fn api(status: u16, words: &str) -> Error {
+        Error::api(
+            StatusCode::from_u16(status).unwrap(),
+            words.into(),
+            None,
+            None,
+        )
+    }
+
+    fn fetcher(delete_webhook: bool) -> Fetcher {
+        let nobody = tower::service_fn(|_| async { Err(Error::transport("nobody", false)) });
+        let polling = super::super::Polling::new(Client::from_service(nobody));
+        let mut settings = polling.settings;
+        settings.delete_webhook = delete_webhook;
+        Fetcher::new(settings)
+    }
+
     #[test]
-    fn a_batch_is_split_into_its_updates() {
-        let text = r#"[{"update_id":1,"poll":{}}, {"x":1} ,{"update_id":3,"message":{"a":[1]}}]"#;
-        let updates = split(&Bytes::from_static(text.as_bytes())).unwrap();
-        let ids: Vec<_> = updates.iter().map(RawUpdate::update_id).collect();
-        assert_eq!(ids, [1, 3]);
-        assert_eq!(
-            &updates[1].bytes()[..],
-            br#"{"update_id":3,"message":{"a":[1]}}"#
+    fn h4_only_the_bot_apis_own_refusal_is_final() {
+        for status in [200, 302, 400, 401, 403, 404, 409, 421, 429, 500, 502] {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert!(
+                fetcher(false).failed(Error::http(status)).is_ok(),
+                "{status}"
+            );
+        }
+        for (status, is_final) in [
+            (400, true),
+            (401, true),
+            (404, true),
+            (429, false),
+            (500, false),
+        ] {
+            assert_eq!(
+                fetcher(false).failed(api(status, "x")).is_err(),
+                is_final,
+                "{status}"
+            );
+        }
+        assert!(fetcher(false).failed(Error::decode("odd")).is_ok());
+        assert!(
+            fetcher(false)
+                .failed(Error::transport("broken", true))
+                .is_ok()
         );
-        assert!(split(&Bytes::from_static(b"{}")).is_err());
-        assert!(split(&Bytes::from_static(b"[]")).unwrap().is_empty());
+        assert!(fetcher(false).failed(Error::invalid("no")).is_err());
+    }
+
+    #[test]
+    fn g5_a_webhook_in_the_way_is_deleted_once_and_only_where_that_was_asked_for() {
+        let webhook = || {
+            api(
+                409,
+                "Conflict: can't use getUpdates method while webhook is active",
+            )
+        };
+        assert!(fetcher(false).failed(webhook()).is_err());
+        let mut fetcher = fetcher(true);
+        for _ in 0..2 {
+            assert_eq!(fetcher.failed(webhook()).unwrap(), Duration::ZERO);
+            assert!(fetcher.is_deleting, "until it is known to be deleted");
+        }
+        fetcher.succeeded(&PollAnswer::WebhookDeleted);
+        assert!(!fetcher.is_deleting);
+        assert!(fetcher.failed(webhook()).is_err());
+    }
+
+    #[test]
+    fn h5_another_program_is_waited_for_ten_times_in_a_row() {
+        let other = || api(409, "Conflict: terminated by other getUpdates request");
+        let mut fetcher = fetcher(false);
+        for _ in 0..10 {
+            assert!(fetcher.failed(other()).is_ok());
+        }
+        fetcher.succeeded(&PollAnswer::Page(Vec::new()));
+        for _ in 0..10 {
+            assert!(fetcher.failed(other()).is_ok());
+        }
+        assert!(fetcher.failed(other()).is_err());
     }
 }

@@ -4,23 +4,45 @@
 //! a webhook has below [`UpdateLayer`](crate::webhook::UpdateLayer): a
 //! `Service<http::Request<RawUpdate>>` that answers with a [`ReplyBody`].
 //!
-//! 1. A batch is fetched with a long poll. Its updates are handled at the same time, those of one
-//!    chat one after the other.
-//! 2. An update is done with a 2xx, as with a webhook. A reply is sent through the client.
-//! 3. One that isn't is tried again after a pause (`Retry-After`, or 1 s doubled up to 60 s), five
-//!    times unless told otherwise; then [`on_failed`](Polling::on_failed) has it, and it counts as
-//!    done, as nothing that comes after it could be confirmed otherwise.
-//!    What a layer had no room, lock, store or time for is tried again for as long as it takes, and never
-//!    counted; a failure that a repeat can't change is abandoned at once.
-//! 4. A batch is confirmed, by fetching the next, once all of it is done. So a crash loses nothing,
-//!    and can have a batch handled twice.
-//! 5. An error that time can mend (the network's, 429, 5xx) is followed by a pause and another try,
-//!    for as long as it takes. So is the conflict with another getUpdates, up to ten times, as two
-//!    programs meet for a moment when one takes over from the other. Any other error ends it, such as
-//!    the conflict with a webhook: delete that first, or have it
-//!    [deleted](Polling::delete_webhook).
-//! 6. On shutdown the long poll is dropped, nothing is tried again, what runs is waited for, and what
-//!    was done is confirmed.
+//! 1. A chat's updates (or else a user's) are handled one after the other, and chats beside one another, 40 at once
+//!    by default. A chat whose handler is slow, fails or never ends holds up itself alone: the others' updates are
+//!    fetched and handled meanwhile.
+//! 2. An update has ended with a 2xx, as with a webhook. A reply is sent through the client.
+//! 3. One that fails is tried again after a pause (`Retry-After`, or 1 s doubled up to 60 s), five times by default;
+//!    then [`on_failed`](Polling::on_failed) gets it, and it has ended. A failure that a repeat can't change is
+//!    abandoned at once. What a layer had no room, lock, store or time for is tried again for as long as it takes,
+//!    and never counted. A handler that still runs has not failed: `DeadlineLayer` steps aside. One that hangs is
+//!    ended by [`HandlerTimeoutLayer`](crate::webhook::HandlerTimeoutLayer), in `Webhook` after an hour.
+//! 4. Nothing is confirmed to Telegram before it has ended. So a crash loses nothing, and what ended since the oldest
+//!    update that was open is fetched again. A [`DeliveryLayer`](crate::webhook::DeliveryLayer) below, as `Webhook`
+//!    has it, doesn't handle that again if its store outlives the process, as one in Redis does; a reply that the
+//!    crash kept from being sent isn't sent later. The store also counts attempts, so that an update that ends its
+//!    process each time is abandoned. [`max_attempts`](Polling::max_attempts) is said here and not there; the
+//!    layer's dead-letter hook is called as well as `on_failed`.
+//! 5. What can't be read (it isn't JSON or UTF-8, or has no payload) is passed over and logged, and
+//!    [`on_unreadable`](Polling::on_unreadable) gets its bytes. It is confirmed by its number if it has one.
+//! 6. An answer that isn't the Bot API's, whatever its status, and an error that time can mend (the network's, 429,
+//!    5xx) are followed by a pause and another try, for as long as it takes. So is the conflict with another
+//!    getUpdates, up to ten times in a row, as two programs meet for a moment when one takes over from the other. Any
+//!    other refusal in the Bot API's own words ends polling, such as the conflict with a webhook: delete that first,
+//!    or have it [deleted](Polling::delete_webhook).
+//! 7. On shutdown, and when an error ends it, nothing more is fetched, what runs is waited for, and what has ended is
+//!    confirmed. What came before an update that has ended or runs is handled too, as that one couldn't be confirmed
+//!    otherwise, and would be handled twice. What comes after is given out by Telegram again next time.
+//!
+//! # The window
+//!
+//! Telegram confirms updates by their order alone: asked for what comes after one, it forgets that one and all
+//! before it, and it gives out no more than 100 from there on. So while an update is open, at most the 99 behind it
+//! can be fetched and handled, in at most 16 MiB; what comes after those waits until it has ended. A bot whose
+//! handlers may take minutes under load puts an `UpdateQueue` (feature `redis`) behind polling, whose
+//! `service` takes an update in a moment, or bounds its handlers by a shorter timeout.
+//!
+//! With nothing open, a call waits at Telegram until an update comes. With an update open Telegram answers at once,
+//! with that one and all behind it. So calls are then paced: the next follows 0.6 s after an answer with something
+//! new, and up to 2.4 s after one without; at once when more than half of a full window has ended; and 10 s after
+//! an answer that was full and has nothing new. That is by how much an update in another chat may be late while one
+//! is open.
 //!
 //! # Example
 //!
@@ -46,9 +68,15 @@
 //!
 //! See [getUpdates](https://core.telegram.org/bots/api#getupdates).
 
-mod batch;
+mod age;
+mod attempt;
 mod fetch;
+mod loose_json;
+mod pace;
+mod page;
+mod run;
 mod settings;
+mod window;
 
 use std::{
     convert::Infallible,
@@ -63,11 +91,8 @@ use http::{Request, Response};
 use tower::BoxError;
 use tower_service::Service;
 
-use self::{
-    batch::{Batch, BatchEnd},
-    fetch::Fetcher,
-    settings::PollingSettings,
-};
+pub use self::page::UnreadableUpdate;
+use self::{run::PollingRun, settings::PollingSettings};
 use crate::{
     Client,
     client::Error,
@@ -94,64 +119,96 @@ impl Polling {
                 limit: 100,
                 concurrency: 40,
                 max_attempts: 5,
+                max_age: None,
                 shutdown_timeout: Duration::from_secs(30),
                 delete_webhook: false,
+                drop_pending: false,
                 on_failed: None,
+                on_unreadable: None,
             },
         }
     }
 
-    /// Which types of update are fetched; Telegram's own choice unless told otherwise. Updates that
-    /// came before it was told still come.
+    /// Which types of update are fetched. Default: Telegram's own choice. Updates that came before
+    /// it was told are still fetched.
     pub fn allowed_updates(mut self, allowed: impl Into<AllowedUpdates>) -> Self {
         self.settings.allowed_updates = allowed.into();
         self
     }
 
     /// How long Telegram may wait for an update before it answers with none: whole seconds, at most
-    /// 50, which is what it is unless told otherwise.
+    /// 50. Default: 50 s. With 0 it is asked every few seconds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout.min(Duration::from_secs(50));
         self
     }
 
-    /// How many updates are fetched at once: 1 to 100, which is what it is unless told otherwise.
+    /// How many new updates are fetched at once: 1 to 100. Default: 100.
     pub fn limit(mut self, limit: u8) -> Self {
-        self.settings.limit = limit.clamp(1, 100);
+        self.settings.limit = limit.clamp(1, fetch::MAX_LIMIT);
         self
     }
 
-    /// How many chats are served at the same time; 40 unless told otherwise, as with a webhook. 0
-    /// counts as 1.
+    /// How many chats are served at the same time. Default: 40, as with a webhook. 0 counts as 1; no more than
+    /// 100 updates are ever in hand.
     pub fn concurrency(mut self, chats: usize) -> Self {
         self.settings.concurrency = chats.max(1);
         self
     }
 
-    /// How often an update is handed to the handler before it is given up; 5 unless told otherwise.
-    /// 0 counts as 1.
+    /// How often an update is handed to the handler before it is abandoned. Default: 5. 0 counts as 1.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.settings.max_attempts = attempts.max(1);
         self
     }
 
-    /// How long what runs is waited for on shutdown; 30 s unless told otherwise. What is cut off then
-    /// comes again next time.
+    /// Passes over updates that are older than this when they are fetched: they are confirmed without being
+    /// handled, and logged as a warning. Default: none is too old.
+    ///
+    /// Their age is that of their date, in whole seconds by this machine's clock. Updates without a date of their
+    /// own, such as pressed buttons, inline queries and polls, are handled whatever their age.
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.settings.max_age = Some(age);
+        self
+    }
+
+    /// How long handlers that run are waited for on shutdown. Default: 30 s. The updates of those that are cut
+    /// off then are fetched again next time.
     pub fn shutdown_timeout(mut self, limit: Duration) -> Self {
         self.settings.shutdown_timeout = limit;
         self
     }
 
     /// Deletes a webhook that is set, where it would be in the way. Updates that wait for it are
-    /// kept, and fetched.
+    /// kept, and fetched. It is done once: if the webhook is set again, polling ends.
     pub fn delete_webhook(mut self) -> Self {
         self.settings.delete_webhook = true;
         self
     }
 
-    /// What is called with an update that was given up.
+    /// Drops the updates that wait at Telegram when polling starts, unhandled. What comes after that is
+    /// handled.
+    pub fn drop_pending(mut self) -> Self {
+        self.settings.drop_pending = true;
+        self
+    }
+
+    /// What is called with an update that was abandoned. It should return quickly; a panic in it is logged.
     pub fn on_failed(mut self, hook: impl Fn(&RawUpdate) + Send + Sync + 'static) -> Self {
         self.settings.on_failed = Some(Arc::new(hook));
+        self
+    }
+
+    /// What is called with an element of Telegram's answer that is no update, and is passed over. It should
+    /// return quickly; a panic in it is logged.
+    ///
+    /// One without a readable number can't be confirmed by itself. It is told of once, and given out again by
+    /// Telegram until an update behind it is confirmed; a restart before that tells of it again.
+    pub fn on_unreadable(
+        mut self,
+        hook: impl Fn(&UnreadableUpdate) + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.on_unreadable = Some(Arc::new(hook));
         self
     }
 
@@ -175,7 +232,10 @@ impl Polling {
         }
     }
 
-    /// Runs until an error ends it, or `shutdown` is ready.
+    /// Runs until an error ends it, or `shutdown` is ready. Then what runs is waited for, and what has ended is
+    /// confirmed, for at most 10 s more.
+    ///
+    /// Dropped while it runs, it cuts its handlers off and confirms nothing, as if the process had died.
     ///
     /// # Errors
     ///
@@ -188,25 +248,10 @@ impl Polling {
         S::Future: Send,
         F: Future<Output = ()>,
     {
-        let mut shutdown = pin!(shutdown);
-        let mut fetcher = Fetcher::new(&self.settings);
-        loop {
-            let updates = tokio::select! {
-                biased;
-                () = &mut shutdown => break,
-                updates = fetcher.next() => updates?,
-            };
-            let mut batch = Batch::start(&self.settings, &service, updates);
-            match batch.run_until(&mut shutdown).await {
-                BatchEnd::Done { confirmed } => fetcher.confirm(confirmed),
-                BatchEnd::Stopped { confirmed } => {
-                    fetcher.confirm(confirmed);
-                    break;
-                }
-            }
-        }
-        fetcher.finish().await;
-        Ok(())
+        let mut run = PollingRun::new(self.settings, service);
+        let ended = run.until(pin!(shutdown)).await;
+        run.finish().await;
+        ended
     }
 }
 
@@ -218,6 +263,7 @@ impl fmt::Debug for Polling {
             .field("limit", &self.settings.limit)
             .field("concurrency", &self.settings.concurrency)
             .field("max_attempts", &self.settings.max_attempts)
+            .field("max_age", &self.settings.max_age)
             .finish_non_exhaustive()
     }
 }

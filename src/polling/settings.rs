@@ -2,9 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use super::page::UnreadableUpdate;
 use crate::{Client, types::AllowedUpdates, webhook::RawUpdate};
 
 pub(super) type FailedHook = Arc<dyn Fn(&RawUpdate) + Send + Sync>;
+pub(super) type UnreadableUpdateHook = Arc<dyn Fn(&UnreadableUpdate) + Send + Sync>;
 
 #[derive(Clone)]
 pub(super) struct PollingSettings {
@@ -14,7 +16,10 @@ pub(super) struct PollingSettings {
     pub(super) limit: u8,
     pub(super) concurrency: usize,
     pub(super) max_attempts: u32,
+    pub(super) max_age: Option<Duration>,
     pub(super) shutdown_timeout: Duration,
     pub(super) delete_webhook: bool,
+    pub(super) drop_pending: bool,
     pub(super) on_failed: Option<FailedHook>,
+    pub(super) on_unreadable: Option<UnreadableUpdateHook>,
 }

@@ -30,12 +30,16 @@ impl Backoff {
     /// The next pause: at least `asked_for`, where the other side has said how long, and at most
     /// an hour.
     pub(crate) fn next(&mut self, asked_for: Option<Duration>) -> Duration {
-        // A pause of zero would be a hot loop, and no server means one of years.
-        let asked_for = asked_for.map(|pause| pause.clamp(SHORTEST, LONGEST_ASKED_FOR));
-        let pause = asked_for.unwrap_or(self.next);
+        let pause = asked_for.map_or(self.next, bounded_pause);
         self.next = (self.next * 2).min(LONGEST);
         longer_at_random(pause)
     }
+}
+
+/// A pause that somebody else asks for, from a quarter of a second to an hour: zero would be a hot loop, and
+/// no server means one of years.
+pub(crate) fn bounded_pause(asked_for: Duration) -> Duration {
+    asked_for.clamp(SHORTEST, LONGEST_ASKED_FOR)
 }
 
 /// Longer by up to a quarter.

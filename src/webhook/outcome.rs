@@ -27,11 +27,23 @@ use crate::{
     client::{self, ErrorChain, ErrorKind, causes},
 };
 
-/// In the extensions of a request whose caller counts attempts by itself and waits as long as it takes,
-/// as a queue's worker does. The layers that do so for Telegram's deliveries step aside.
+/// In the extensions of a request that comes from a runner, which counts attempts by itself and waits as long
+/// as it takes. `DeadlineLayer` steps aside.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(not(feature = "redis"), allow(dead_code))]
-pub(crate) struct FromQueue;
+#[cfg_attr(not(feature = "tokio"), allow(dead_code))]
+pub(crate) enum FromRunner {
+    /// The queue remembers what was handled, so `DeliveryLayer` steps aside too.
+    #[cfg_attr(not(feature = "redis"), allow(dead_code))]
+    Queue,
+    /// Telegram gives out after a crash what was handled before it, and only the store of a `DeliveryLayer`
+    /// knows. The layer claims and records as ever; how many attempts there are is the runner's to say.
+    Polling { max_attempts: u32 },
+}
+
+/// In the extensions of a response that ends an update which a `DeliveryLayer` has abandoned, for the runner.
+#[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "tokio"), allow(dead_code))]
+pub(crate) struct Abandoned(pub(crate) Failure);
 
 /// What became of an update. See the [module](self).
 #[derive(Debug)]
@@ -53,7 +65,10 @@ impl Outcome {
     /// What a response says.
     pub(crate) fn of(response: &Response<ReplyBody>) -> Self {
         if response.status().is_success() {
-            return Self::Done(response.body().reply().clone());
+            return match response.extensions().get::<Abandoned>() {
+                Some(Abandoned(failure)) => Self::FailedForGood(failure.clone()),
+                None => Self::Done(response.body().reply().clone()),
+            };
         }
         let rejection = response.extensions().get::<Rejection>();
         let after = retry_after(response.headers());

@@ -1,5 +1,12 @@
 //! getUpdates into the stack that a webhook has, over real sockets.
 
+mod chats;
+mod ending;
+mod settings;
+mod support;
+mod trouble;
+mod unreadable;
+
 use std::{
     convert::Infallible,
     future::ready,

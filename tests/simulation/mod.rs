@@ -19,8 +19,9 @@
 //!
 //! `SEED=7` repeats a run, `UPDATES=100000` makes it longer.
 
-mod leased;
+pub(crate) mod leased;
 mod ledger;
+pub(crate) mod mortal;
 mod replica;
 mod rng;
 mod telegram;

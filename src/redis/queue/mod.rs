@@ -20,10 +20,11 @@
 //! 7. So an update is handled **at least once**: again where the worker died, or was cut off, between the
 //!    handler's end and the note of it. `update_id` tells a handler that can't bear it.
 //! 8. One that fails (an error, a panic, or a status that isn't a 2xx) is tried again after a pause. After
-//!    five attempts, unless told otherwise, it goes to the stream of [dead
-//!    letters](UpdateQueue::dead_letters). So does one whose worker died that often.
+//!    five attempts by default it goes to the stream of [dead letters](UpdateQueue::dead_letters). So does one
+//!    whose worker died that often.
 //!    A failure that a repeat can't change is a dead letter at once; what a layer had no room, lock, store or
-//!    time for is tried again for as long as it takes, and never counted.
+//!    time for is tried again for as long as it takes, and never counted. Nor is a handler that a shutdown cuts off.
+//! 9. What others wrote into the streams and is no update is a [dead letter](UpdateQueue::unreadable_letters) at once.
 //!
 //! The handler is the webhook's own: [`into_updates`](crate::webhook::WebhookService::into_updates). Its
 //! `DeliveryLayer` and `DeadlineLayer` step aside, as the queue sees to what they are for.
@@ -62,7 +63,8 @@
 //!
 //! # What it needs
 //!
-//! Redis 6 or newer. As Telegram was told that all is well, **what Redis forgets is lost**: it should
+//! Redis 6 or newer. When it is out of memory, the way in answers with 503, and workers go on: what they write needs
+//! little, and frees more. As Telegram was told that all is well, **what Redis forgets is lost**: it should
 //! write what it is given to a disk (`appendonly yes`; with `appendfsync always` even a power cut loses
 //! nothing), and drop no keys to make room (`maxmemory-policy noeviction`). A replica that takes over from
 //! a Redis that died may lack what was written last.
@@ -79,7 +81,7 @@ mod webhook;
 mod worker;
 
 pub use self::{
-    dead_letters::QueuedDeadLetter,
+    dead_letters::{QueuedDeadLetter, UnreadableLetter},
     enqueue::{Enqueue, EnqueueFuture, Enqueued},
     error::QueueError,
     update_queue::{QueueStatus, UpdateQueue},

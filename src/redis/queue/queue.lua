@@ -7,8 +7,9 @@
 --            ends:N      until when that claim holds, in microseconds; there while it is held
 --            worker:N    whose it is, for people who look
 -- KEYS[2…] what the operation takes: `workers`, a sorted set by the end of their heartbeats; `attempts`, a
---          hash of how often an entry was begun; `dead`, the stream of those that were given up; `seen`,
---          there for a day; streams of partitions, whose entries have `bot`, `lane` and `json`
+--          hash of how often an entry was begun; `dead`, the stream of those that were abandoned; `seen`,
+--          there for a day; streams of partitions, whose entries have `bot`, `lane` and `json`. Others may write
+--          into the streams, so that an entry may have anything, in any order
 -- ARGV[1]  the operation
 -- ARGV[2]  how many partitions there are
 -- ARGV[3…] what the operation takes
@@ -29,11 +30,20 @@ local function digits(number)
   return string.format('%.0f', number)
 end
 
--- With another number, a chat's updates would be in two partitions at once.
+-- Out of memory, Redis refuses a script's first write if that may need some, and none after it. What workers
+-- write is needed to empty the queue, so that they begin with a write that needs none.
+local function write_without_memory()
+  redis.call('PERSIST', partitions)
+end
+
+-- With another number, a chat's updates would be in two partitions at once. Only the first writes it.
 local function other_number()
-  redis.call('HSETNX', partitions, 'partitions', ARGV[2])
   local number = redis.call('HGET', partitions, 'partitions')
-  return number ~= ARGV[2] and { 'partitions', number }
+  if not number then
+    redis.call('HSET', partitions, 'partitions', ARGV[2])
+  elseif number ~= ARGV[2] then
+    return { 'partitions', number }
+  end
 end
 
 -- A claim that ran out and that nobody else has taken is as good as held.
@@ -49,9 +59,20 @@ local function hold(partition, fence, ends, worker)
   )
 end
 
+local function by_name(fields)
+  local values = {}
+  for n = 1, #fields, 2 do
+    values[fields[n]] = fields[n + 1]
+  end
+  return values
+end
+
+-- The fields of an entry as a list and by their names.
 local function entry(stream, id)
   local found = redis.call('XRANGE', stream, id, id)[1]
-  return found and found[2]
+  if found then
+    return found[2], by_name(found[2])
+  end
 end
 
 local function remove(stream, attempts, partition, id)
@@ -83,6 +104,7 @@ end
 -- Keeps what is held, and claims what is free up to a fair share, unless the worker is to leave.
 -- KEYS: workers
 function operations.tick(worker, lease, stays, ...)
+  write_without_memory()
   local other = other_number()
   if other then
     return other
@@ -151,7 +173,10 @@ end
 local function read(stream, partition, attempts, cursor, count)
   local found = read_group(stream, cursor, count)
   if type(found) == 'table' and found.err then
-    redis.call('XGROUP', 'CREATE', stream, GROUP, '0', 'MKSTREAM')
+    local made = redis.pcall('XGROUP', 'CREATE', stream, GROUP, '0', 'MKSTREAM')
+    if made.err then
+      return made
+    end
     found = read_group(stream, cursor, count)
     if type(found) == 'table' and found.err then
       return found
@@ -163,7 +188,7 @@ local function read(stream, partition, attempts, cursor, count)
     answer[2] = id
     if fields then
       answer[#answer + 1] = id
-      answer[#answer + 1] = fields[4]
+      answer[#answer + 1] = by_name(fields).lane or ''
     else
       -- Somebody deleted it.
       remove(stream, attempts, partition, id)
@@ -174,16 +199,15 @@ end
 
 -- KEYS: attempts, streams
 function operations.fetch(...)
+  write_without_memory()
   local wanted, answer = { ... }, {}
   for n = 3, #KEYS do
     local at = 4 * (n - 3)
     local partition, fence = wanted[at + 1], wanted[at + 2]
     if is_held(partition, fence) then
       local found = read(KEYS[n], partition, KEYS[2], wanted[at + 3], wanted[at + 4])
-      if found.err then
-        return found
-      end
-      answer[#answer + 1] = found
+      -- One that is no stream is no trouble of the others.
+      answer[#answer + 1] = found.err and { 'failed', found.err } or found
     else
       answer[#answer + 1] = { 'lost' }
     end
@@ -197,13 +221,16 @@ function operations.begin(partition, fence, id)
   if not is_held(partition, fence) then
     return { 'lost' }
   end
-  local fields = entry(stream, id)
+  local fields, values = entry(stream, id)
   if not fields then
     remove(stream, attempts, partition, id)
     return { 'gone' }
   end
-  local attempt = redis.call('HINCRBY', attempts, partition .. ':' .. id, 1)
-  return { 'begun', digits(attempt), fields[2], fields[6] }
+  write_without_memory()
+  local field = partition .. ':' .. id
+  local attempt = (tonumber(redis.call('HGET', attempts, field)) or 0) + 1
+  redis.call('HSET', attempts, field, digits(attempt))
+  return { 'begun', digits(attempt), values.bot or '', values.lane or '', values.json or '' }
 end
 
 -- It wasn't tried after all.
@@ -212,6 +239,7 @@ function operations.forget(partition, fence, id, attempts)
   if not is_held(partition, fence) then
     return { 'lost' }
   end
+  write_without_memory()
   -- Set, not counted down, so that it may be asked for twice.
   redis.call('HSET', KEYS[2], partition .. ':' .. id, attempts)
   return { 'forgotten' }
@@ -231,11 +259,13 @@ function operations.bury(partition, fence, id, attempts, failure, max_dead)
   if not is_held(partition, fence) then
     return { 'lost' }
   end
-  local fields = entry(KEYS[2], id)
+  local fields, values = entry(KEYS[2], id)
   if fields then
+    write_without_memory()
     redis.call(
-      'XADD', KEYS[4], 'MAXLEN', max_dead, '*', 'bot', fields[2], 'lane', fields[4],
-      'json', fields[6], 'attempts', attempts, 'failure', failure
+      'XADD', KEYS[4], 'MAXLEN', max_dead, '*', 'bot', values.bot or '', 'lane', values.lane or '',
+      -- Of an entry without an update, all that it has.
+      'json', values.json or cjson.encode(fields), 'attempts', attempts, 'failure', failure
     )
   end
   remove(KEYS[2], KEYS[3], partition, id)
@@ -257,28 +287,29 @@ end
 function operations.letters(from, count)
   local answer = {}
   for _, each in ipairs(redis.call('XRANGE', KEYS[2], from, '+', 'COUNT', count)) do
-    local fields = each[2]
-    answer[#answer + 1] = { each[1], fields[2], fields[6], fields[8], fields[10] }
+    local values = by_name(each[2])
+    answer[#answer + 1] = {
+      each[1], values.bot or '', values.json or '', values.attempts or '', values.failure or '',
+    }
   end
   return answer
 end
 
 -- Into the queue once more, behind all that is there.
 -- KEYS: dead, stream
-function operations.requeue(id, max_length)
+function operations.requeue(id, max_length, bot, lane, json)
   local other = other_number()
   if other then
     return other
   end
   local dead, stream = KEYS[2], KEYS[3]
-  local fields = entry(dead, id)
-  if not fields then
+  if not entry(dead, id) then
     return { 'gone' }
   end
   if redis.call('XLEN', stream) >= tonumber(max_length) then
     return { 'full' }
   end
-  redis.call('XADD', stream, '*', unpack(fields, 1, 6))
+  redis.call('XADD', stream, '*', 'bot', bot, 'lane', lane, 'json', json)
   redis.call('XDEL', dead, id)
   return { 'added' }
 end

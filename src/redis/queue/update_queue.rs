@@ -17,6 +17,9 @@ use crate::redis::{
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("queue.lua")));
 
+/// In less no answer comes, and nothing would ever be done.
+const MIN_TIMEOUT: Duration = Duration::from_millis(10);
+
 /// A queue of updates on Redis Streams. Cheap to clone. See the [module](super).
 ///
 /// Whoever shares a queue gives it the same options.
@@ -72,17 +75,18 @@ impl UpdateQueue {
         self
     }
 
-    /// How many updates may wait, those included that are being handled; 100,000 unless told otherwise.
-    /// More are answered with 503. Each partition takes its share of it, so that a rush in one chat shuts
-    /// out only those that share its partition.
+    /// How many updates may wait, those included that are being handled. Default: 100,000. 0 counts as 1.
+    /// More are answered with 503. Each partition takes its share of it, rounded up, so that a rush in one chat
+    /// shuts out only those that share its partition.
     pub fn max_backlog(mut self, updates: usize) -> Self {
-        self.max_backlog = updates;
+        self.max_backlog = updates.max(1);
         self
     }
 
-    /// How many dead letters are kept, the latest; 10,000 unless told otherwise.
+    /// How many dead letters are kept, the latest. Default: 10,000. With 0 none is.
     pub fn max_dead_letters(mut self, letters: usize) -> Self {
-        self.max_dead_letters = letters;
+        // Redis counts in signed numbers.
+        self.max_dead_letters = letters.min(usize::MAX / 2);
         self
     }
 
@@ -93,10 +97,10 @@ impl UpdateQueue {
         self
     }
 
-    /// How long Redis may take for an answer; two seconds unless told otherwise. It should be well under
-    /// the lease.
+    /// How long Redis may take for an answer, at least 10 milliseconds. Default: two seconds. It should be well
+    /// under the lease.
     pub fn timeout(mut self, limit: Duration) -> Self {
-        self.connection.timeout = limit;
+        self.connection.timeout = limit.max(MIN_TIMEOUT);
         self
     }
 
@@ -177,7 +181,7 @@ impl fmt::Debug for UpdateQueue {
 pub struct QueueStatus {
     /// How many updates wait or are being handled.
     pub updates: usize,
-    /// How many dead letters there are.
+    /// How many dead letters there are, those included that are no updates.
     pub dead_letters: usize,
     /// How many workers are alive.
     pub workers: usize,

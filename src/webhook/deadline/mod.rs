@@ -14,6 +14,7 @@
 //!    [pre-checkout query](https://core.telegram.org/bots/api#precheckoutquery) must be answered within
 //!    10 s, a shipping or an inline query soon. Their limit is 8 s, unless the layer's is shorter or
 //!    [another was set](DeadlineLayer::limit_for).
+//! 5. An update from `Polling` or from a queue's worker has no deadline: they wait for as long as it takes.
 //!
 //! # What acking early costs
 //!
@@ -85,7 +86,7 @@ use tower_service::Service;
 use super::{
     RawUpdate, Rejection, ReplyBody,
     early_ack::EarlyAck,
-    outcome::{FromQueue, set_retry_after},
+    outcome::{FromRunner, set_retry_after},
     rejection::empty_response,
     retry_after::retry_after,
 };
@@ -203,8 +204,8 @@ where
 
     fn call(&mut self, mut request: Request<RawUpdate>) -> Self::Future {
         let update_type = request.body().update_type();
-        // From a queue nobody waits who would give up.
-        if request.extensions().get::<FromQueue>().is_some() {
+        // A runner waits for as long as it takes.
+        if request.extensions().get::<FromRunner>().is_some() {
             let future = self.inner.call(request);
             return ResponseFuture {
                 handling: Handling::InPlace { future },

@@ -20,7 +20,8 @@ use crate::{
         Failure, RawUpdate, Rejection, ReplyBody,
         early_ack::EarlyAck,
         outcome::{
-            FailureLogged, Outcome, failed_response, log_abandoned, log_failure, set_retry_after,
+            Abandoned, FailureLogged, FromRunner, Outcome, failed_response, log_abandoned,
+            log_failure, set_retry_after,
         },
         rejection::empty_response,
         retry_after::retry_after,
@@ -88,16 +89,29 @@ pub(super) type RunningUpdate = Pin<Box<dyn Future<Output = Option<BoxedResponse
 /// hook is set.
 pub(super) struct UpdateSummary {
     update_type: UpdateType,
+    max_attempts: u32,
+    /// A runner waits for the update. It writes the log, and has a hook of its own for what is abandoned.
+    is_polled: bool,
     letter: Option<Box<RawUpdate>>,
     ack: Option<EarlyAck>,
 }
 
 impl UpdateSummary {
-    pub(super) fn new(state: &DeliveryState, request: &Request<RawUpdate>) -> Self {
+    pub(super) fn new(
+        state: &DeliveryState,
+        from: Option<FromRunner>,
+        request: &Request<RawUpdate>,
+    ) -> Self {
         let hook = state.dead_letter.as_ref();
         let update = request.body();
+        let (max_attempts, is_polled) = match from {
+            Some(FromRunner::Polling { max_attempts }) => (max_attempts, true),
+            Some(FromRunner::Queue) | None => (state.max_attempts, false),
+        };
         Self {
             update_type: update.update_type(),
+            max_attempts,
+            is_polled,
             letter: hook.map(|_| Box::new(update.clone())),
             ack: request.extensions().get().cloned(),
         }
@@ -124,7 +138,7 @@ pub(super) fn handle_update(
                 guard.claim = Some(token);
                 answer = match state.store.renew_every() {
                     // The last attempt died without a word: once more would only do the same again.
-                    _ if token.attempt > state.max_attempts => {
+                    _ if token.attempt > summary.max_attempts => {
                         Box::new(failed_response(Failure::vanished()))
                     }
                     None => call.await,
@@ -132,7 +146,9 @@ pub(super) fn handle_update(
                 };
                 match Outcome::of(&answer) {
                     Outcome::Done(reply) => {
-                        let reply = state.is_recorded(key, &reply).then_some(reply);
+                        // What is polled again after a crash may have had its reply sent.
+                        let is_recorded = !summary.is_polled && state.is_recorded(key, &reply);
+                        let reply = is_recorded.then_some(reply);
                         let finished = state.store.finish(&token, reply.as_ref()).await;
                         if !matches!(finished, Ok(true)) {
                             answer = state.finish_failed(token, finished, reply, answer);
@@ -270,8 +286,10 @@ impl DeliveryState {
         mut answer: BoxedResponse,
     ) -> BoxedResponse {
         match outcome {
-            Outcome::Failed { failure, after } if token.attempt < self.max_attempts => {
-                log_failure(token.key.update_id, token.attempt, &failure);
+            Outcome::Failed { failure, after } if token.attempt < summary.max_attempts => {
+                if !summary.is_polled {
+                    log_failure(token.key.update_id, token.attempt, &failure);
+                }
                 self.fail(&token).await;
                 let pause = retry_after(summary.update_type, token.attempt);
                 // No longer than it is worth while: the update's life goes on.
@@ -320,17 +338,23 @@ impl DeliveryState {
         failure: Failure,
     ) -> BoxedResponse {
         let update_type = summary.update_type;
-        let attempts = token.attempt.min(self.max_attempts);
-        log_abandoned(token.key.update_id, attempts, &failure);
+        let attempts = token.attempt.min(summary.max_attempts);
+        if !summary.is_polled {
+            log_abandoned(token.key.update_id, attempts, &failure);
+        }
         if let (Some(hook), Some(update)) = (&self.dead_letter, &summary.letter) {
             let letter = DeadLetter {
                 update: RawUpdate::clone(update),
-                failure,
+                failure: failure.clone(),
                 attempts,
             };
             if let Err(failure) = hook.call(letter).await {
                 log_failure(token.key.update_id, token.attempt, &failure);
                 self.fail(token).await;
+                if summary.is_polled {
+                    // The runner would count a failure, and abandon the update without the hook.
+                    return reject(Rejection::StoreUnavailable, retry_after(update_type, 5));
+                }
                 let mut answer: BoxedResponse = Box::new(failed_response(failure));
                 answer.extensions_mut().insert(FailureLogged);
                 set_retry_after(&mut answer, retry_after(update_type, 5));
@@ -338,6 +362,11 @@ impl DeliveryState {
             }
         }
         match self.store.finish(token, None).await {
+            Ok(true) if summary.is_polled => {
+                let mut answer = empty();
+                answer.extensions_mut().insert(Abandoned(failure));
+                answer
+            }
             Ok(true) => empty(),
             // Whoever has the claim now responds.
             Ok(false) => reject(Rejection::HandledElsewhere, Duration::from_secs(1)),
@@ -424,7 +453,7 @@ mod tests {
         let key = DeliveryKey::new(None, 1);
         let update = RawUpdate::from_bytes(r#"{"update_id":1,"poll":{}}"#.into()).unwrap();
         let request = Request::new(update);
-        let summary = || UpdateSummary::new(&state, &request);
+        let summary = || UpdateSummary::new(&state, None, &request);
         let call = || Box::pin(ready(empty()));
         let start = || matches!(state.in_flight.join_or_start(key, None), Joined::First);
         assert!(start());

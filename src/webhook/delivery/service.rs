@@ -17,7 +17,7 @@ use super::{
     running_update::{DeliveryState, InFlightGuard, UpdateSummary, handle_update},
     store::DeliveryKey,
 };
-use crate::webhook::{RawUpdate, Rejection, ReplyBody, outcome::FromQueue};
+use crate::webhook::{RawUpdate, Rejection, ReplyBody, outcome::FromRunner};
 
 /// The service of [`DeliveryLayer`](super::DeliveryLayer).
 #[derive(Clone, Debug)]
@@ -56,11 +56,12 @@ where
         let bot = request.extensions().get().copied();
         let key = DeliveryKey::new(bot, request.body().update_id());
         let state = &self.state;
-        if request.extensions().get::<FromQueue>().is_some() {
+        let from = request.extensions().get().copied();
+        if matches!(from, Some(FromRunner::Queue)) {
             let call = Box::pin(self.inner.call(request));
             return ResponseFuture::bypassed(call, key, state);
         }
-        let summary = UpdateSummary::new(state, &request);
+        let summary = UpdateSummary::new(state, from, &request);
         match state.in_flight.join_or_start(key, summary.ack()) {
             Joined::First => {
                 let fresh = self.inner.clone();

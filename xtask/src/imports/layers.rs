@@ -16,6 +16,7 @@ pub(super) const LAYERS: &[&[Part]] = &[
         Part("router", &["src/router"]),
         Part("trace", &["src/trace"]),
     ],
+    &[Part("runner", &["src/runner"])],
     &[
         Part("polling", &["src/polling"]),
         Part("redis", &["src/redis"]),

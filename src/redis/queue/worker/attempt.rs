@@ -1,6 +1,13 @@
 //! One update, handed to the handler once.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -8,232 +15,253 @@ use tokio::time::sleep;
 use tower::BoxError;
 use tower_service::Service;
 
-use super::settings::WorkerSettings;
+use super::{queued_chat::QueuedChat, settings::WorkerSettings};
 use crate::{
-    Reply,
     client::ErrorChain,
     redis::{
-        queue::{chat_key::bot_of, error::QueueError, update_queue::QueueKey},
+        connection::ScriptCall,
+        queue::{
+            chat_key::bot_of,
+            error::QueueError,
+            update_queue::{QueueKey, text},
+        },
         values::number,
     },
-    webhook::{
-        BotId, Failure, RawUpdate, ReplyBody,
-        outcome::{FromQueue, Outcome, handle_once, log_failure},
-        retry_after::retry_after,
-    },
+    runner::{AttemptEnd, Tries, UpdateHandler, Verdict, send_reply},
+    webhook::{BotId, Failure, RawUpdate, ReplyBody, outcome::FromRunner},
 };
 
 /// After which time Redis is asked again.
-pub(super) const TROUBLE: Duration = Duration::from_millis(250);
-
-/// The longest pause that a handler can ask for.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
+pub(super) const REDIS_PAUSE: Duration = Duration::from_millis(250);
 
 /// The longest text of a failure that is kept, in bytes.
 const LONGEST_FAILURE: usize = 1000;
 
-/// An entry, and the claim by which it is ours.
+/// An entry of a stream.
 #[derive(Clone, Debug)]
-pub(super) struct EntryClaim {
-    pub(super) partition: u16,
-    pub(super) fence: u64,
-    pub(super) lane: Arc<str>,
-    pub(super) id: Box<str>,
+pub(super) struct QueueEntry {
+    id: Arc<str>,
+    /// The number of the attempt that runs, or 0.
+    attempt: Arc<AtomicU32>,
 }
 
-/// What is to be done with the entry.
-#[derive(Debug)]
-pub(super) enum Disposition {
-    /// It is out of the queue.
-    Done,
-    /// It is to be tried again.
-    Again { after: Duration },
+impl QueueEntry {
+    pub(super) fn new(id: &str) -> Self {
+        Self {
+            id: id.into(),
+            attempt: Arc::default(),
+        }
+    }
+}
+
+/// What all attempts share.
+pub(super) struct QueueAttempts<S> {
+    pub(super) worker: WorkerSettings,
+    handler: UpdateHandler<S>,
+}
+
+/// What came of counting an attempt.
+enum Begin {
+    Begun {
+        attempt: u32,
+        update: Result<(Option<BotId>, RawUpdate), Failure>,
+    },
+    /// Somebody deleted it.
+    Gone,
     /// The partition is another's.
     Lost,
 }
 
-/// What all attempts share.
-pub(super) struct AttemptContext<S> {
-    pub(super) worker: WorkerSettings,
-    pub(super) service: S,
-}
-
-/// An update that was begun.
-struct Begun {
-    attempt: u32,
-    bot: Option<BotId>,
-    update: Result<RawUpdate, Failure>,
-}
-
-impl<S> AttemptContext<S>
+impl<S> QueueAttempts<S>
 where
     S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
     S: Clone + Send + Sync + 'static,
     S::Error: Into<BoxError>,
     S::Future: Send,
 {
-    pub(super) async fn attempt(self: Arc<Self>, place: EntryClaim) -> Disposition {
-        let begun = match self.begin(&place).await {
-            Ok(Ok(begun)) => begun,
-            Ok(Err(outcome)) => return outcome,
+    pub(super) fn new(worker: WorkerSettings, service: S) -> Self {
+        let max_attempts = worker.max_attempts;
+        Self {
+            handler: UpdateHandler {
+                service,
+                max_attempts,
+            },
+            worker,
+        }
+    }
+
+    pub(super) async fn attempt(
+        self: Arc<Self>,
+        chat: QueuedChat,
+        entry: QueueEntry,
+        tries: Tries,
+    ) -> AttemptEnd {
+        let (attempt, update) = match self.begin(&chat, &entry).await {
+            Ok(Begin::Begun { attempt, update }) => (attempt, update),
+            Ok(Begin::Gone) => return AttemptEnd::Done,
+            Ok(Begin::Lost) => return AttemptEnd::Lost,
             Err(error) => {
-                log(&error, "an update can't be begun");
-                return Disposition::Again { after: TROUBLE };
+                log(&error, "failed to begin an update");
+                return AttemptEnd::Again {
+                    after: REDIS_PAUSE,
+                    has_failed: false,
+                };
             }
         };
-        let Begun {
-            attempt,
-            bot,
-            update,
-        } = begun;
-        let update = match update {
-            // The last one to try died without a word: once more would only do the same again.
-            Ok(_) if attempt > self.worker.max_attempts => {
-                let attempts = self.worker.max_attempts;
-                return self.bury(&place, attempts, &Failure::vanished()).await;
-            }
+        let (bot, update) = match update {
             Ok(update) => update,
-            Err(failure) => return self.bury(&place, attempt, &failure).await,
+            Err(failure) => {
+                log_unreadable(&entry, &failure);
+                return self.bury(&chat, &entry, attempt, &failure).await;
+            }
         };
-        let update_id = update.update_id();
-        match self.handle(bot, &update).await {
-            Outcome::Done(reply) => {
-                self.send(bot, update_id, &reply).await;
-                self.finish(&place).await
+        let verdict = if attempt > self.worker.max_attempts {
+            self.handler.abandon_vanished(&update)
+        } else {
+            let tries = Tries {
+                failed: attempt.saturating_sub(1),
+                ..tries
+            };
+            entry.attempt.store(attempt, Ordering::Relaxed);
+            let way = FromRunner::Queue;
+            let verdict = self.handler.handle(&update, bot, way, tries).await;
+            entry.attempt.store(0, Ordering::Relaxed);
+            verdict
+        };
+        match verdict {
+            Verdict::Done(reply) => {
+                let client = self.worker.client_for(bot);
+                send_reply(&client, update.update_id(), &reply).await;
+                self.finish(&chat, &entry).await
             }
-            Outcome::Deferred { after } => {
-                let after = after.unwrap_or_default().clamp(TROUBLE, LONGEST_PAUSE);
-                self.forget(&place, attempt, after).await
-            }
-            Outcome::Failed { failure, after } if attempt < self.worker.max_attempts => {
-                log_failure(update_id, attempt, &failure);
-                let pause = || retry_after(update.update_type(), attempt);
-                Disposition::Again {
-                    after: after.map_or_else(pause, |after| after.clamp(TROUBLE, LONGEST_PAUSE)),
-                }
-            }
-            Outcome::Failed { failure, .. } | Outcome::FailedForGood(failure) => {
-                self.bury(&place, attempt, &failure).await
+            Verdict::Failed { after } => AttemptEnd::Again {
+                after,
+                has_failed: true,
+            },
+            Verdict::Deferred { after } => match self.forget(&chat, &entry, attempt).await {
+                AttemptEnd::Done => AttemptEnd::Again {
+                    after,
+                    has_failed: false,
+                },
+                end => end,
+            },
+            Verdict::Abandoned(failure) => {
+                let attempts = attempt.min(self.worker.max_attempts);
+                self.bury(&chat, &entry, attempts, &failure).await
             }
         }
     }
 
-    /// Counts the attempt before it is made, so that an update that kills its worker is given up too.
-    async fn begin(&self, place: &EntryClaim) -> Result<Result<Begun, Disposition>, QueueError> {
-        let queue = &self.worker.queue;
-        let keys = [QueueKey::Stream(place.partition), QueueKey::Attempts];
-        let call = queue.call("begin", keys).arg(place.partition);
-        let answer = queue.ask(call.arg(place.fence).arg(&*place.id)).await?;
+    /// Counts the attempt before it is made, so that an update that kills its worker is abandoned too.
+    async fn begin(&self, chat: &QueuedChat, entry: &QueueEntry) -> Result<Begin, QueueError> {
+        let keys = [QueueKey::Stream(chat.partition), QueueKey::Attempts];
+        let answer = self.ask("begin", chat, entry, keys, |call| call).await?;
         match &answer[..] {
-            [what, attempt, bot, json] if &**what == b"begun" => Ok(Ok(Begun {
+            [what, attempt, bot, lane, json] if &**what == b"begun" => Ok(Begin::Begun {
                 attempt: number(attempt)?,
-                bot: bot_of(number(bot)?),
-                update: read(json),
-            })),
-            [what] if &**what == b"gone" => Ok(Err(Disposition::Done)),
-            [what] if &**what == b"lost" => Ok(Err(Disposition::Lost)),
+                update: read_entry(bot, lane, json),
+            }),
+            [what] if &**what == b"gone" => Ok(Begin::Gone),
+            [what] if &**what == b"lost" => Ok(Begin::Lost),
             _ => Err(QueueError::unreadable()),
         }
     }
 
-    async fn handle(&self, bot: Option<BotId>, update: &RawUpdate) -> Outcome {
-        let mut request = Request::new(update.clone());
-        request.extensions_mut().insert(FromQueue);
-        if let Some(bot) = bot {
-            request.extensions_mut().insert(bot);
-        }
-        handle_once(&self.service, request).await
+    async fn finish(&self, chat: &QueuedChat, entry: &QueueEntry) -> AttemptEnd {
+        let keys = [QueueKey::Stream(chat.partition), QueueKey::Attempts];
+        self.settle(|| self.ask("finish", chat, entry, keys, |call| call))
+            .await
     }
 
-    /// Sends the reply through the client. As with a reply to a webhook, what Telegram makes of it changes
-    /// nothing for the update.
-    async fn send(&self, bot: Option<BotId>, update_id: i64, reply: &Reply) {
-        if reply.method().is_none() {
-            return;
-        }
-        if let Err(error) = self.worker.client_for(bot).send_reply(reply).await {
-            let error = ErrorChain(&error);
-            tracing::error!(%error, update_id, "failed to send reply through client");
-        }
-    }
-
-    async fn finish(&self, place: &EntryClaim) -> Disposition {
-        self.settle(async || {
-            let queue = &self.worker.queue;
-            let keys = [QueueKey::Stream(place.partition), QueueKey::Attempts];
-            let call = queue.call("finish", keys).arg(place.partition);
-            queue.ask(call.arg(place.fence).arg(&*place.id)).await
-        })
-        .await
-    }
-
-    async fn bury(&self, place: &EntryClaim, attempts: u32, failure: &Failure) -> Disposition {
+    async fn bury(
+        &self,
+        chat: &QueuedChat,
+        entry: &QueueEntry,
+        attempts: u32,
+        failure: &Failure,
+    ) -> AttemptEnd {
         let failure = words(failure);
-        tracing::error!(
-            entry = &*place.id,
-            attempts,
-            failure,
-            "an update is given up"
-        );
-        self.settle(async || {
-            let queue = &self.worker.queue;
-            let keys = [
-                QueueKey::Stream(place.partition),
-                QueueKey::Attempts,
-                QueueKey::Dead,
-            ];
-            let call = queue.call("bury", keys).arg(place.partition);
-            let call = call.arg(place.fence).arg(&*place.id).arg(attempts);
-            queue
-                .ask(call.arg(&failure).arg(queue.max_dead_letters))
-                .await
+        let keys = [
+            QueueKey::Stream(chat.partition),
+            QueueKey::Attempts,
+            QueueKey::Dead,
+        ];
+        let most = self.worker.queue.max_dead_letters;
+        self.settle(|| {
+            self.ask("bury", chat, entry, keys, |call| {
+                call.arg(attempts).arg(&failure).arg(most)
+            })
         })
         .await
     }
 
     /// The attempt doesn't count, whatever it takes to record that.
-    async fn forget(&self, place: &EntryClaim, attempt: u32, after: Duration) -> Disposition {
-        let settled = self
-            .settle(async || {
-                let queue = &self.worker.queue;
-                let call = queue
-                    .call("forget", [QueueKey::Attempts])
-                    .arg(place.partition);
-                let call = call.arg(place.fence).arg(&*place.id);
-                queue.ask(call.arg(attempt.saturating_sub(1))).await
-            })
-            .await;
-        match settled {
-            Disposition::Lost => Disposition::Lost,
-            _ => Disposition::Again { after },
+    async fn forget(&self, chat: &QueuedChat, entry: &QueueEntry, attempt: u32) -> AttemptEnd {
+        let before = attempt.saturating_sub(1);
+        let keys = [QueueKey::Attempts];
+        self.settle(|| self.ask("forget", chat, entry, keys, |call| call.arg(before)))
+            .await
+    }
+
+    /// The handler was cut off by a shutdown.
+    pub(super) async fn uncount(&self, chat: &QueuedChat, entry: &QueueEntry) {
+        let attempt = entry.attempt.load(Ordering::Relaxed);
+        if attempt > 0 {
+            self.forget(chat, entry, attempt).await;
         }
     }
 
-    /// Notes what became of it, whatever it takes: otherwise it would be handled once more.
-    async fn settle<F, Fut>(&self, note: F) -> Disposition
+    /// Asks for something to be done with an entry, by the claim on its partition.
+    async fn ask<const N: usize>(
+        &self,
+        operation: &str,
+        chat: &QueuedChat,
+        entry: &QueueEntry,
+        keys: [QueueKey<'_>; N],
+        more: impl FnOnce(ScriptCall) -> ScriptCall,
+    ) -> Result<Vec<Bytes>, QueueError> {
+        let queue = &self.worker.queue;
+        let call = queue.call(operation, keys).arg(chat.partition);
+        queue.ask(more(call.arg(chat.fence).arg(&*entry.id))).await
+    }
+
+    /// Records what became of it, whatever it takes: otherwise it would be handled once more.
+    async fn settle<F, Fut>(&self, record: F) -> AttemptEnd
     where
         F: Fn() -> Fut,
         Fut: Future<Output = Result<Vec<Bytes>, QueueError>>,
     {
         loop {
-            match note().await {
+            match record().await {
                 Ok(answer) if answer.first().is_some_and(|what| &**what == b"lost") => {
-                    tracing::warn!("an update was handled after its partition was lost");
-                    return Disposition::Lost;
+                    tracing::warn!("update handled after its partition was lost");
+                    return AttemptEnd::Lost;
                 }
-                Ok(_) => return Disposition::Done,
+                Ok(_) => return AttemptEnd::Done,
                 Err(error) => {
-                    log(&error, "it isn't noted yet that an update is done");
-                    sleep(TROUBLE).await;
+                    log(
+                        &error,
+                        "failed to record that an update is done, trying again",
+                    );
+                    sleep(REDIS_PAUSE).await;
                 }
             }
         }
     }
 }
 
-/// What isn't an update was put there by somebody else.
-fn read(json: &Bytes) -> Result<RawUpdate, Failure> {
-    RawUpdate::from_bytes(json.clone()).map_err(|error| Failure::error(error.into()))
+/// What isn't an update was put there by others, and never will be one.
+fn read_entry(
+    bot: &[u8],
+    lane: &[u8],
+    json: &Bytes,
+) -> Result<(Option<BotId>, RawUpdate), Failure> {
+    let bot = number(bot).map_err(|_| Failure::permanent("the entry's bot is no number"))?;
+    if text(lane).is_err() {
+        return Err(Failure::permanent("the entry's lane isn't UTF-8"));
+    }
+    let update = RawUpdate::from_bytes(json.clone()).map_err(Failure::permanent)?;
+    Ok((bot_of(bot), update))
 }
 
 /// A failure with its causes, in words for a person.
@@ -245,6 +273,11 @@ fn words(failure: &Failure) -> String {
     }
     text.truncate(end);
     text
+}
+
+fn log_unreadable(entry: &QueueEntry, failure: &Failure) {
+    let error = ErrorChain(failure);
+    tracing::error!(%error, entry = &*entry.id, "entry of the queue is no update");
 }
 
 pub(super) fn log(error: &QueueError, what: &'static str) {

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod partition;
+mod queued_chat;
 mod run;
 mod settings;
 
@@ -18,7 +19,7 @@ use http::{Request, Response};
 use tower::BoxError;
 use tower_service::Service;
 
-use self::{run::Run, settings::WorkerSettings};
+use self::{run::WorkerRun, settings::WorkerSettings};
 use super::{error::QueueError, update_queue::UpdateQueue};
 use crate::{
     Client,
@@ -62,29 +63,28 @@ impl Worker {
         self
     }
 
-    /// How many chats are served at the same time; 40 unless told otherwise, as with a webhook. 0
-    /// counts as 1.
+    /// How many chats are served at the same time. Default: 40, as with a webhook. 0 counts as 1.
     pub fn concurrency(mut self, chats: usize) -> Self {
         self.settings.concurrency = chats.max(1);
         self
     }
 
-    /// How often an update is handed to the handler before it is given up; 5 unless told otherwise.
-    /// 0 counts as 1.
+    /// How often an update is handed to the handler before it is abandoned. Default: 5. 0 counts as 1.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.settings.max_attempts = attempts.max(1);
         self
     }
 
-    /// How often an empty queue is looked at, by one round trip: every 50 ms unless told otherwise, at
-    /// most every millisecond. An update that comes into an empty queue waits half of that on average.
+    /// How often an empty queue is looked at, by one round trip: from every millisecond to once an hour.
+    /// Default: every 50 ms. An update that comes into an empty queue waits half of that on average.
     pub fn poll_every(mut self, pause: Duration) -> Self {
-        self.settings.poll_every = pause.max(Duration::from_millis(1));
+        let (shortest, longest) = (Duration::from_millis(1), Duration::from_secs(60 * 60));
+        self.settings.poll_every = pause.clamp(shortest, longest);
         self
     }
 
-    /// How long what runs is waited for on shutdown; 30 s unless told otherwise. What is cut off then
-    /// is handled again by another worker.
+    /// How long handlers that run are waited for on shutdown. Default: 30 s. The updates of those that are cut off
+    /// then are handled again by another worker, and the attempt isn't counted.
     pub fn shutdown_timeout(mut self, limit: Duration) -> Self {
         self.settings.shutdown_timeout = limit;
         self
@@ -127,7 +127,7 @@ impl Worker {
         S::Future: Send,
         F: Future<Output = ()>,
     {
-        let mut run = Run::new(self.settings, service);
+        let mut run = WorkerRun::new(self.settings, service);
         run.until(pin!(shutdown)).await?;
         run.drain().await;
         Ok(())

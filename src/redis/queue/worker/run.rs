@@ -1,7 +1,7 @@
 //! A worker at work.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     future::Future,
     pin::{Pin, pin},
     sync::Arc,
@@ -10,16 +10,14 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response};
-use tokio::{
-    task::{Id, JoinError, JoinSet},
-    time::{Instant, sleep, sleep_until},
-};
+use tokio::time::{Instant, sleep, sleep_until};
 use tower::BoxError;
 use tower_service::Service;
 
 use super::{
-    attempt::{AttemptContext, Disposition, EntryClaim, TROUBLE, log},
+    attempt::{QueueAttempts, QueueEntry, REDIS_PAUSE, log},
     partition::Partition,
+    queued_chat::QueuedChat,
     settings::WorkerSettings,
 };
 use crate::{
@@ -30,6 +28,7 @@ use crate::{
         },
         values::{micros, number},
     },
+    runner::{Runner, RunnerEvent},
     task::random::random_u64,
     webhook::{RawUpdate, ReplyBody},
 };
@@ -37,29 +36,20 @@ use crate::{
 /// The longest time between two heartbeats, and so how soon others notice who comes and goes.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// A lane that has something to do, and the claim by which it is ours.
-#[derive(Clone, Debug)]
-struct Ready {
-    partition: u16,
-    fence: u64,
-    lane: Arc<str>,
-}
+/// How long it is tried to take back what was counted for handlers that a shutdown cuts off.
+const UNCOUNT_TIMEOUT: Duration = Duration::from_secs(5);
 
-pub(super) struct Run<S> {
-    shared: Arc<AttemptContext<S>>,
+pub(super) struct WorkerRun<S> {
+    attempts: Arc<QueueAttempts<S>>,
     name: Box<str>,
     partitions: HashMap<u16, Partition>,
-    ready: VecDeque<Ready>,
-    running: JoinSet<Disposition>,
-    places: HashMap<Id, EntryClaim>,
-    /// Those that wait for another attempt.
-    resting: JoinSet<Ready>,
+    runner: Runner<QueuedChat, QueueEntry>,
     next_tick: Instant,
     next_fetch: Instant,
     stays: bool,
 }
 
-impl<S> Run<S>
+impl<S> WorkerRun<S>
 where
     S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
     S: Clone + Send + Sync + 'static,
@@ -70,17 +60,18 @@ where
         let now = Instant::now();
         let random = random_u64();
         Self {
-            shared: Arc::new(AttemptContext { worker, service }),
+            runner: Runner::new(worker.concurrency),
+            attempts: Arc::new(QueueAttempts::new(worker, service)),
             name: format!("{}-{random:016x}", std::process::id()).into(),
             partitions: HashMap::new(),
-            ready: VecDeque::new(),
-            running: JoinSet::new(),
-            places: HashMap::new(),
-            resting: JoinSet::new(),
             next_tick: now,
             next_fetch: now,
             stays: true,
         }
+    }
+
+    fn settings(&self) -> &WorkerSettings {
+        &self.attempts.worker
     }
 
     pub(super) async fn until<F>(&mut self, mut shutdown: Pin<&mut F>) -> Result<(), QueueError>
@@ -95,8 +86,7 @@ where
                 () = shutdown.as_mut() => return Ok(()),
                 () = sleep_until(self.next_tick) => self.tick().await?,
                 () = sleep_until(self.next_fetch), if self.has_room() => self.fetch().await,
-                Some(ended) = self.running.join_next_with_id() => self.ended(ended),
-                Some(Ok(rested)) = self.resting.join_next() => self.ready.push_back(rested),
+                event = self.runner.next() => self.ended(event),
             }
         }
     }
@@ -104,106 +94,78 @@ where
     /// Waits for what runs, and gives everything back.
     pub(super) async fn drain(&mut self) {
         self.stays = false;
-        self.ready.clear();
-        self.resting.shutdown().await;
+        self.runner.retire(|_| true);
         for partition in self.partitions.values_mut() {
             partition.leaving = true;
         }
         self.next_tick = Instant::now();
-        let mut end = pin!(sleep(self.shared.worker.shutdown_timeout));
-        while !self.running.is_empty() {
+        let mut end = pin!(sleep(self.settings().shutdown_timeout));
+        while self.runner.is_running(|_| true) {
             tokio::select! {
                 biased;
                 () = &mut end => break,
                 () = sleep_until(self.next_tick) => drop(self.tick().await),
-                Some(ended) = self.running.join_next_with_id() => self.ended(ended),
+                event = self.runner.next() => self.ended(event),
             }
         }
-        let cut_off = self.running.len();
-        if cut_off > 0 {
-            tracing::warn!(cut_off, "handlers are cut off, and others will begin again");
-        }
-        self.running.shutdown().await;
-        for partition in self.partitions.values_mut() {
-            partition.stop();
-        }
+        self.cut_off().await;
         drop(self.tick().await);
+    }
+
+    /// A handler that had no time to end hasn't failed: its attempt isn't counted.
+    async fn cut_off(&mut self) {
+        let cut_off = self.runner.shutdown().await;
+        if cut_off.is_empty() {
+            return;
+        }
+        let handlers = cut_off.len();
+        tracing::warn!(
+            cut_off = handlers,
+            "handlers cut off, other workers will handle their updates"
+        );
+        let uncounting = async {
+            for (chat, entry) in cut_off {
+                self.attempts.uncount(&chat, &entry).await;
+            }
+        };
+        if tokio::time::timeout(UNCOUNT_TIMEOUT, uncounting)
+            .await
+            .is_err()
+        {
+            tracing::warn!("attempts that were cut off stay counted, as redis doesn't answer");
+        }
     }
 
     /// Begins what there is room for.
     fn start(&mut self) {
-        while self.running.len() < self.shared.worker.concurrency
-            && let Some(Ready {
-                partition: number,
-                fence,
-                lane,
-            }) = self.ready.pop_front()
-        {
-            let Some(partition) = self.partitions.get_mut(&number) else {
-                continue;
-            };
-            // A claim that was lost, and got again, has read all anew.
-            if partition.fence != fence || partition.leaving {
-                continue;
+        self.runner.start(|chat, entry, tries| {
+            let attempts = Arc::clone(&self.attempts);
+            attempts.attempt(chat.clone(), entry.clone(), tries)
+        });
+    }
+
+    fn ended(&mut self, event: RunnerEvent<QueuedChat, QueueEntry>) {
+        match event {
+            RunnerEvent::Done(chat, _) => {
+                let partition = self.partitions.get_mut(&chat.partition);
+                if let Some(partition) = partition.filter(|held| held.fence == chat.fence) {
+                    partition.finish();
+                }
             }
-            let Some(id) = partition.first(&lane).map(Box::from) else {
-                continue;
-            };
-            let place = EntryClaim {
-                partition: number,
-                fence,
-                lane,
-                id,
-            };
-            let attempt = Arc::clone(&self.shared).attempt(place.clone());
-            let running = self.running.spawn(attempt);
-            self.places.insert(running.id(), place.clone());
-            partition.begin(&place.lane, running);
+            RunnerEvent::Lost(chat) => {
+                let partition = self.partitions.get(&chat.partition);
+                if partition.is_some_and(|held| held.fence == chat.fence) {
+                    self.lose(chat.partition);
+                }
+            }
+            RunnerEvent::Waiting => {}
         }
     }
 
-    fn ended(&mut self, ended: Result<(Id, Disposition), JoinError>) {
-        let (id, outcome) = match ended {
-            Ok(ended) => ended,
-            Err(error) => {
-                if error.is_panic() {
-                    // Of a handler's future that is dropped, for example.
-                    tracing::error!("an attempt panicked");
-                }
-                (error.id(), Disposition::Again { after: HEARTBEAT })
-            }
-        };
-        let Some(place) = self.places.remove(&id) else {
-            return;
-        };
-        let Some(partition) = self.partitions.get_mut(&place.partition) else {
-            return;
-        };
-        if partition.fence != place.fence {
-            return;
-        }
-        let ready = Ready {
-            partition: place.partition,
-            fence: place.fence,
-            lane: place.lane,
-        };
-        match outcome {
-            Disposition::Lost => drop(self.partitions.remove(&ready.partition)),
-            Disposition::Done => {
-                if partition.finish(&ready.lane) {
-                    self.ready.push_back(ready);
-                }
-            }
-            Disposition::Again { after } => {
-                partition.pause(&ready.lane);
-                if !partition.leaving {
-                    self.resting.spawn(async move {
-                        sleep(after).await;
-                        ready
-                    });
-                }
-            }
-        }
+    /// A partition is another's. What runs there is cut off.
+    fn lose(&mut self, number: u16) {
+        self.partitions.remove(&number);
+        self.runner.cut_off(|chat| chat.partition == number);
     }
 
     fn has_room(&self) -> bool {
@@ -212,7 +174,7 @@ where
 
     /// Says that it is alive, renews its claims, and makes for its share.
     async fn tick(&mut self) -> Result<(), QueueError> {
-        let lease = self.shared.worker.queue.lease;
+        let lease = self.settings().queue.lease;
         self.next_tick = Instant::now() + (lease / 4).min(HEARTBEAT);
         let told = match self.give_back().await {
             Ok(()) => self.claim(lease).await,
@@ -230,7 +192,9 @@ where
 
     /// Gives back where nothing runs any more.
     async fn give_back(&mut self) -> Result<(), QueueError> {
-        let idle = |(_, partition): &(&u16, &Partition)| partition.leaving && partition.is_idle();
+        let is_idle = |number: u16| !self.runner.is_running(|chat| chat.partition == number);
+        let idle =
+            |(number, partition): &(&u16, &Partition)| partition.leaving && is_idle(**number);
         let idle: Vec<_> = self
             .partitions
             .iter()
@@ -240,7 +204,7 @@ where
         if idle.is_empty() {
             return Ok(());
         }
-        let queue = &self.shared.worker.queue;
+        let queue = &self.attempts.worker.queue;
         let mut call = queue.call("leave", []);
         for number in &idle {
             call = call.arg(number).arg(self.partitions[number].fence);
@@ -253,7 +217,7 @@ where
     }
 
     async fn claim(&mut self, lease: Duration) -> Result<(), QueueError> {
-        let queue = &self.shared.worker.queue;
+        let queue = &self.attempts.worker.queue;
         let call = queue.call("tick", [QueueKey::Workers]);
         let mut call = call
             .arg(&*self.name)
@@ -279,13 +243,18 @@ where
 
     /// Has these partitions and no others.
     fn hold(&mut self, claims: &HashMap<u16, u64>) {
-        self.partitions.retain(|number, partition| {
-            let held = claims.get(number) == Some(&partition.fence);
-            if !held {
-                tracing::warn!(number, "a partition is lost to another worker");
-            }
-            held
-        });
+        let is_lost =
+            |(number, partition): &(&u16, &Partition)| claims.get(number) != Some(&partition.fence);
+        let lost: Vec<_> = self
+            .partitions
+            .iter()
+            .filter(is_lost)
+            .map(|(&n, _)| n)
+            .collect();
+        for partition in lost {
+            tracing::warn!(partition, "partition lost to another worker");
+            self.lose(partition);
+        }
         for (&number, &fence) in claims {
             self.partitions
                 .entry(number)
@@ -306,26 +275,33 @@ where
             for partition in staying.into_iter().take(excess) {
                 partition.leaving = true;
             }
+            let partitions = &self.partitions;
+            self.runner.retire(|chat| {
+                partitions
+                    .get(&chat.partition)
+                    .is_none_or(|held| held.leaving)
+            });
             self.next_tick = Instant::now();
         }
     }
 
     /// Asks for what came, in all partitions at once.
     async fn fetch(&mut self) {
+        let poll_every = self.settings().poll_every;
         self.next_fetch = match self.try_fetch().await {
             // There may be more, among which are chats that could be served.
-            Ok(true) if self.ready.len() < self.shared.worker.concurrency => Instant::now(),
-            Ok(_) => Instant::now() + self.shared.worker.poll_every,
+            Ok(true) if self.runner.ready() < self.settings().concurrency => Instant::now(),
+            Ok(_) => Instant::now() + poll_every,
             Err(error) => {
-                log(&error, "no updates can be taken from the queue");
-                Instant::now() + TROUBLE.max(self.shared.worker.poll_every)
+                log(&error, "failed to fetch updates from the queue");
+                Instant::now() + REDIS_PAUSE.max(poll_every)
             }
         };
     }
 
     /// Whether there was anything.
     async fn try_fetch(&mut self) -> Result<bool, QueueError> {
-        let queue = &self.shared.worker.queue;
+        let queue = &self.attempts.worker.queue;
         let wanting = |(_, partition): &(&u16, &Partition)| partition.wants() > 0;
         let wanting: Vec<_> = self.partitions.iter().filter(wanting).collect();
         let streams = wanting.iter().map(|&(&number, _)| QueueKey::Stream(number));
@@ -345,36 +321,53 @@ where
         let answers = answers?;
         let mut any = false;
         for (number, answer) in numbers.into_iter().zip(answers) {
-            any |= self.take(number, &answer)?;
+            any |= self.take(number, &answer);
         }
         Ok(any)
     }
 
-    /// Takes down what came in a partition. Whether there may be more.
-    fn take(&mut self, number: u16, answer: &[Bytes]) -> Result<bool, QueueError> {
-        let [what, last, entries @ ..] = answer else {
-            // The next heartbeat says so too.
-            self.partitions.remove(&number);
-            return Ok(false);
-        };
+    /// Takes in hand what came in a partition. Whether there may be more.
+    fn take(&mut self, number: u16, answer: &[Bytes]) -> bool {
         let Some(partition) = self.partitions.get_mut(&number) else {
-            return Ok(false);
+            return false;
         };
-        if &**what != b"read" {
-            return Err(QueueError::unreadable());
-        }
-        let was = partition.cursor().to_owned();
-        partition.read_to(text(last)?);
-        for entry in entries.chunks_exact(2) {
-            let lane = partition.add(text(&entry[0])?.into(), text(&entry[1])?);
-            if let Some(lane) = lane {
-                self.ready.push_back(Ready {
-                    partition: number,
-                    fence: partition.fence,
-                    lane,
-                });
+        let (last, entries) = match answer {
+            [what, last, entries @ ..] if &**what == b"read" => (text(last), entries),
+            [what, error] if &**what == b"failed" => {
+                let error = String::from_utf8_lossy(error);
+                tracing::warn!(partition = number, %error, "partition of the queue can't be read");
+                partition.read_failed();
+                return false;
             }
+            // It is lost, as the next heartbeat says too.
+            _ => {
+                self.lose(number);
+                return false;
+            }
+        };
+        let was = partition.cursor().to_owned();
+        partition.read_to(last.unwrap_or_default());
+        let fence = partition.fence;
+        for pair in entries.chunks_exact(2) {
+            let Ok(id) = text(&pair[0]) else {
+                continue;
+            };
+            partition.add();
+            let chat = QueuedChat {
+                partition: number,
+                fence,
+                lane: lane(id, &pair[1]),
+            };
+            self.runner.push(chat, QueueEntry::new(id));
         }
-        Ok(!entries.is_empty() || partition.cursor() != was)
+        !entries.is_empty() || partition.cursor() != was
+    }
+}
+
+/// What others wrote into the stream may have no lane. It waits for nobody, and nobody waits for it.
+fn lane(id: &str, lane: &[u8]) -> Arc<str> {
+    match text(lane) {
+        Ok(lane) if !lane.is_empty() => lane.into(),
+        _ => format!("entry:{id}").into(),
     }
 }

@@ -1,0 +1,80 @@
+//! One attempt at an update that was polled.
+
+use std::{
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+};
+
+use http::{Request, Response};
+use tower::BoxError;
+use tower_service::Service;
+
+use super::settings::{FailedHook, PollingSettings};
+use crate::{
+    Client,
+    runner::{AttemptEnd, Tries, UpdateHandler, Verdict, send_reply},
+    webhook::{RawUpdate, ReplyBody, outcome::FromRunner},
+};
+
+/// What all attempts share.
+pub(super) struct PolledAttempts<S> {
+    handler: UpdateHandler<S>,
+    client: Client,
+    on_failed: Option<FailedHook>,
+}
+
+impl<S> PolledAttempts<S>
+where
+    S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
+    S: Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+{
+    pub(super) fn new(settings: &PollingSettings, service: S) -> Arc<Self> {
+        Arc::new(Self {
+            handler: UpdateHandler {
+                service,
+                max_attempts: settings.max_attempts,
+            },
+            client: settings.client.clone(),
+            on_failed: settings.on_failed.clone(),
+        })
+    }
+
+    pub(super) async fn attempt(self: Arc<Self>, update: RawUpdate, tries: Tries) -> AttemptEnd {
+        let max_attempts = self.handler.max_attempts;
+        let verdict = if tries.failed < max_attempts {
+            let way = FromRunner::Polling { max_attempts };
+            self.handler.handle(&update, None, way, tries).await
+        } else {
+            self.handler.abandon_vanished(&update)
+        };
+        match verdict {
+            Verdict::Done(reply) => {
+                send_reply(&self.client, update.update_id(), &reply).await;
+                AttemptEnd::Done
+            }
+            Verdict::Failed { after } => AttemptEnd::Again {
+                after,
+                has_failed: true,
+            },
+            Verdict::Deferred { after } => AttemptEnd::Again {
+                after,
+                has_failed: false,
+            },
+            Verdict::Abandoned(_) => {
+                self.tell_of(&update);
+                AttemptEnd::Done
+            }
+        }
+    }
+
+    /// Calls the hook. Should it panic, the update is done all the same: it can't be tried any more.
+    fn tell_of(&self, update: &RawUpdate) {
+        if let Some(hook) = &self.on_failed
+            && panic::catch_unwind(AssertUnwindSafe(|| hook(update))).is_err()
+        {
+            tracing::error!(update_id = update.update_id(), "on_failed hook panicked");
+        }
+    }
+}

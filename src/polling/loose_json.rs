@@ -1,0 +1,178 @@
+//! Finds elements and their numbers in what isn't JSON throughout.
+
+use std::ops::Range;
+
+/// What Telegram begins each update with. Inside a string it would have backslashes.
+const ANCHOR: &[u8] = b"{\"update_id\":";
+
+/// The elements of an array of which some aren't JSON: up to where their brackets close, or to where the next
+/// update begins. `None` for what isn't in brackets.
+pub(super) fn elements(text: &[u8]) -> Option<Vec<Range<usize>>> {
+    let text = text.trim_ascii_end();
+    let start = text.len() - text.trim_ascii_start().len();
+    let inner = text.get(start..)?.strip_prefix(b"[")?;
+    let end = start + 1 + inner.strip_suffix(b"]")?.len();
+    let mut ranges = Vec::new();
+    let mut at = start + 1;
+    while at < end {
+        let rest = &text[at..end];
+        let length = element_length(rest);
+        let element = rest[..length].trim_ascii();
+        if !element.is_empty() {
+            let from = at + (rest.len() - rest.trim_ascii_start().len());
+            ranges.push(from..from + element.len());
+        }
+        // The comma.
+        at += length + 1;
+    }
+    Some(ranges)
+}
+
+/// Up to the comma behind the first element.
+fn element_length(text: &[u8]) -> usize {
+    let is_next = |at: &usize| {
+        let before = text[..*at].trim_ascii_end();
+        before.ends_with(b",") && text[*at..].starts_with(ANCHOR)
+    };
+    // The first may be the element's own.
+    let next = (1..text.len()).find(is_next);
+    let next = next.map(|at| text[..at].trim_ascii_end().len() - 1);
+    let closed = Tokens::new(text).find(|token| token.depth == 0 && token.byte == b',');
+    let ends = [next, closed.map(|token| token.at)];
+    ends.into_iter().flatten().min().unwrap_or(text.len())
+}
+
+/// The number of an update, from the key `update_id` of its outermost object.
+pub(super) fn update_id(text: &[u8]) -> Option<i64> {
+    const KEY: &[u8] = b"\"update_id\"";
+    let mut keys = Tokens::new(text).filter(|token| token.depth == 1 && token.byte == b'"');
+    let at = keys.find(|token| text[token.at..].starts_with(KEY))?.at;
+    let value = text[at + KEY.len()..].trim_ascii_start();
+    let value = value.strip_prefix(b":")?.trim_ascii_start();
+    let length = value
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let (digits, behind) = value.split_at(length);
+    // Not the first digits of another number.
+    if !matches!(behind.trim_ascii_start(), [b',' | b'}', ..]) {
+        return None;
+    }
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// What stands outside of strings, and the quote that a string begins with.
+struct Tokens<'a> {
+    text: &'a [u8],
+    at: usize,
+    depth: usize,
+}
+
+struct Token {
+    byte: u8,
+    at: usize,
+    /// Within how many brackets, whatever their kind.
+    depth: usize,
+}
+
+impl<'a> Tokens<'a> {
+    fn new(text: &'a [u8]) -> Self {
+        let (at, depth) = (0, 0);
+        Self { text, at, depth }
+    }
+
+    fn skip_string(&mut self) {
+        while let Some(byte) = self.text.get(self.at) {
+            self.at += if *byte == b'\\' { 2 } else { 1 };
+            if *byte == b'"' {
+                break;
+            }
+        }
+    }
+}
+
+impl Iterator for Tokens<'_> {
+    type Item = Token;
+
+    fn next(&mut self) -> Option<Token> {
+        let (at, byte) = (self.at, *self.text.get(self.at)?);
+        let depth = self.depth;
+        self.at += 1;
+        match byte {
+            b'"' => self.skip_string(),
+            b'{' | b'[' => self.depth += 1,
+            b'}' | b']' => self.depth = self.depth.saturating_sub(1),
+            _ => {}
+        }
+        Some(Token { byte, at, depth })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(text: &str) -> Option<Vec<&str>> {
+        let ranges = elements(text.as_bytes())?;
+        Some(ranges.into_iter().map(|range| &text[range]).collect())
+    }
+
+    #[test]
+    fn h3_elements_are_found_by_their_brackets_and_by_the_next_update() {
+        for (text, expected) in [
+            ("[]", vec![]),
+            (" [ ] ", vec![]),
+            ("[nonsense]", vec!["nonsense"]),
+            ("[1,,2]", vec!["1", "2"]),
+            (r#"[{"a":"},{"}, [1,2] ]"#, vec![r#"{"a":"},{"}"#, "[1,2]"]),
+            (r#"["a\",b",7]"#, vec![r#""a\",b""#, "7"]),
+            (
+                r#"[{"update_id":1,"a":{]}},{"update_id":2}]"#,
+                vec![r#"{"update_id":1,"a":{]}}"#, r#"{"update_id":2}"#],
+            ),
+            (
+                r#"[{"update_id":1,"a":{"b":1},
+                {"update_id":2},{"update_id":3}]"#,
+                vec![
+                    r#"{"update_id":1,"a":{"b":1}"#,
+                    r#"{"update_id":2}"#,
+                    r#"{"update_id":3}"#,
+                ],
+            ),
+            (
+                r#"[{"update_id":1,"a":"b}},{"update_id":2}]"#,
+                vec![r#"{"update_id":1,"a":"b}}"#, r#"{"update_id":2}"#],
+            ),
+        ] {
+            assert_eq!(split(text), Some(expected), "{text}");
+        }
+        for text in ["", "{}", "[", "]", "[1", "1]"] {
+            assert_eq!(split(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn h3_a_number_is_found_in_the_outermost_object_alone() {
+        for (text, expected) in [
+            (r#"{"update_id":5}"#, Some(5)),
+            (r#"{"update_id" : 5 , "a":tru}"#, Some(5)),
+            (r#"{"a":{"b":[1,{}]},"update_id":5}"#, Some(5)),
+            (r#"{"a":"\"update_id\":7","update_id":5}"#, Some(5)),
+            (r#"{"a":{"update_id":7}}"#, None),
+            (r#"{"a":"update_id","b":1}"#, None),
+            (r#"["update_id"]"#, None),
+            (r#"{"update_id":"5"}"#, None),
+            (r#"{"update_id":-5}"#, None),
+            (r#"{"update_id":5.5}"#, None),
+            (r#"{"update_id":5e3}"#, None),
+            (r#"{"update_id":5"#, None),
+            (r#"{"update_id":99999999999999999999}"#, None),
+            (r#"{"update_id":"#, None),
+            (r#"{"update_id""#, None),
+            ("nonsense", None),
+            ("", None),
+        ] {
+            assert_eq!(update_id(text.as_bytes()), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! One attempt at an update, and what it came to.
+
+use std::time::Duration;
+
+use http::{Request, Response};
+use tower::BoxError;
+use tower_service::Service;
+
+use super::Tries;
+use crate::{
+    Client, Reply,
+    client::{ErrorChain, causes},
+    task::backoff::{bounded_pause, longer_at_random},
+    types::UpdateType,
+    webhook::{
+        BotId, Failure, RawUpdate, Rejection, ReplyBody,
+        outcome::{FromRunner, Outcome, handle_once, log_abandoned, log_failure},
+        retry_after::retry_after,
+    },
+};
+
+/// Hands updates to a service and judges what it answers.
+pub(crate) struct UpdateHandler<S> {
+    pub(crate) service: S,
+    /// After how many failed attempts an update is abandoned.
+    pub(crate) max_attempts: u32,
+}
+
+/// What is to be done with an update after an attempt.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// It is done, with this reply.
+    Done(Reply),
+    /// It has failed, and is tried again.
+    Failed { after: Duration },
+    /// The attempt says nothing about it, and isn't counted.
+    Deferred { after: Duration },
+    /// It isn't tried any more.
+    #[cfg_attr(not(feature = "redis"), allow(dead_code))]
+    Abandoned(Failure),
+}
+
+impl<S> UpdateHandler<S>
+where
+    S: Service<Request<RawUpdate>, Response = Response<ReplyBody>> + Clone,
+    S::Error: Into<BoxError>,
+{
+    /// Hands an update to the service, after so many tries.
+    pub(crate) async fn handle(
+        &self,
+        update: &RawUpdate,
+        bot: Option<BotId>,
+        way: FromRunner,
+        tries: Tries,
+    ) -> Verdict {
+        let mut request = Request::new(update.clone());
+        request.extensions_mut().insert(way);
+        if let Some(bot) = bot {
+            request.extensions_mut().insert(bot);
+        }
+        let outcome = handle_once(&self.service, request).await;
+        self.judge(update, outcome, tries)
+    }
+}
+
+impl<S> UpdateHandler<S> {
+    /// The last to try it ended without a word, as its process did: once more would only do the same again.
+    pub(crate) fn abandon_vanished(&self, update: &RawUpdate) -> Verdict {
+        let failure = Failure::vanished();
+        log_abandoned(update.update_id(), self.max_attempts, &failure);
+        Verdict::Abandoned(failure)
+    }
+
+    fn judge(&self, update: &RawUpdate, outcome: Outcome, tries: Tries) -> Verdict {
+        let (update_id, update_type) = (update.update_id(), update.update_type());
+        let attempt = tries.failed.saturating_add(1);
+        match outcome {
+            Outcome::Done(reply) => Verdict::Done(reply),
+            Outcome::Deferred { after } => Verdict::Deferred {
+                after: deferral(update_type, tries.deferred, after),
+            },
+            Outcome::Failed { failure, after }
+                if attempt < self.max_attempts && !is_malformed(&failure) =>
+            {
+                log_failure(update_id, attempt, &failure);
+                let pause = after.map_or_else(|| retry_after(update_type, attempt), bounded_pause);
+                Verdict::Failed {
+                    after: longer_at_random(pause),
+                }
+            }
+            Outcome::Failed { failure, .. } | Outcome::FailedForGood(failure) => {
+                log_abandoned(update_id, attempt, &failure);
+                Verdict::Abandoned(failure)
+            }
+        }
+    }
+}
+
+/// The pause after a deferral: what was asked for, or else a quarter of a second, doubled up to a quarter
+/// of what a failure is followed by.
+fn deferral(update_type: UpdateType, deferred: u32, asked_for: Option<Duration>) -> Duration {
+    let pause = asked_for.map_or_else(
+        || retry_after(update_type, deferred.saturating_add(1)) / 4,
+        bounded_pause,
+    );
+    longer_at_random(pause)
+}
+
+/// A webhook is sent an update once more that was damaged on its way. Here it stays as it is.
+fn is_malformed(failure: &Failure) -> bool {
+    let is = |rejection: &Rejection| matches!(rejection, Rejection::Malformed(_));
+    causes(failure).any(|cause| cause.downcast_ref().is_some_and(is))
+}
+
+/// Sends a reply through the client, as no request waits for it. As with a reply to a webhook, what Telegram
+/// makes of it changes nothing for the update.
+pub(crate) async fn send_reply(client: &Client, update_id: i64, reply: &Reply) {
+    if reply.method().is_none() {
+        return;
+    }
+    if let Err(error) = client.send_reply(reply).await {
+        let error = ErrorChain(&error);
+        tracing::error!(%error, update_id, "failed to send reply through client");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::ParseError;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn judged(outcome: Outcome, failed: u32) -> Verdict {
+        let handler = UpdateHandler {
+            service: (),
+            max_attempts: 5,
+        };
+        let update = RawUpdate::from_bytes(r#"{"update_id":1,"message":{}}"#.into()).unwrap();
+        let deferred = failed;
+        handler.judge(&update, outcome, Tries { failed, deferred })
+    }
+
+    fn failed(after: Option<u64>) -> Outcome {
+        Outcome::Failed {
+            failure: Failure::error("no".into()),
+            after: after.map(Duration::from_secs),
+        }
+    }
+
+    #[test]
+    fn d14_only_failures_are_counted_and_every_pause_is_bounded() {
+        let hour = SECOND * 3600;
+        for asked in [None, Some(0), Some(u64::MAX)] {
+            for tries in [0, 3] {
+                let Verdict::Failed { after } = judged(failed(asked), tries) else {
+                    panic!("it is tried again");
+                };
+                assert!(SECOND / 4 <= after && after < hour * 2, "{after:?}");
+            }
+            assert!(matches!(judged(failed(asked), 4), Verdict::Abandoned(_)));
+            for tries in [0, 4, 100, u32::MAX] {
+                let after = asked.map(Duration::from_secs);
+                let Verdict::Deferred { after } = judged(Outcome::Deferred { after }, tries) else {
+                    panic!("it is deferred");
+                };
+                assert!(SECOND / 4 <= after && after < hour * 2, "{after:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn d15_what_is_final_or_malformed_is_tried_once() {
+        let final_one = Outcome::FailedForGood(Failure::permanent("no"));
+        assert!(matches!(judged(final_one, 0), Verdict::Abandoned(_)));
+        let rejection = Rejection::Malformed(ParseError::syntax("a test", 3));
+        let malformed = Outcome::of(&rejection.into_response());
+        assert!(matches!(malformed, Outcome::Failed { .. }), "by webhook");
+        assert!(matches!(judged(malformed, 0), Verdict::Abandoned(_)));
+    }
+}

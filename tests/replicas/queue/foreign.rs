@@ -1,0 +1,153 @@
+//! What others write into a queue's streams.
+
+use super::support::{
+    Book, Calls, Hand, fill, message, queue, status, succeeding, until, until_empty,
+};
+use crate::replicas::server::Server;
+
+const STREAM: &str = "{bot:queue}:updates:0";
+
+async fn add(server: &Server, stream: &str, fields: &[&str]) {
+    let command = ["XADD", stream, "*"].into_iter();
+    let command: Vec<_> = command.chain(fields.iter().copied()).collect();
+    drop(server.ask::<String>(&command).await);
+}
+
+fn json(id: i64, chat: i64) -> String {
+    String::from_utf8(message(id, chat).bytes().to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn entries_of_others_are_dead_letters_at_once_and_others_are_unaffected() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (queue, book) = (queue(&server).partitions(1), Book::default());
+    fill(&queue, (1..=20).map(|id| message(id, id % 3))).await;
+    add(&server, STREAM, &["foo", "bar"]).await;
+    let update = json(21, 7);
+    add(
+        &server,
+        STREAM,
+        &["bot", "me", "lane", "0:7", "json", &update],
+    )
+    .await;
+    add(
+        &server,
+        STREAM,
+        &["bot", "0", "lane", "0:1", "json", "no update"],
+    )
+    .await;
+    add(&server, STREAM, &["json", &update]).await;
+    let not_utf8 =
+        "return redis.call('XADD', KEYS[1], '*', 'bot', '0', 'lane', '0:\\255', 'json', ARGV[1])";
+    drop(
+        server
+            .ask::<String>(&["EVAL", not_utf8, "1", STREAM, &update])
+            .await,
+    );
+    // As of a version that is to come.
+    let other_order = json(22, 8);
+    let fields = [
+        "since",
+        "1",
+        "json",
+        &other_order,
+        "lane",
+        "0:8",
+        "bot",
+        "0",
+    ];
+    add(&server, STREAM, &fields).await;
+    fill(&queue, (31..=50).map(|id| message(id, id % 3))).await;
+
+    let worker = queue.worker(Calls::default().client());
+    let hand = Hand::start_with(|| worker, succeeding(&book));
+    until_empty(&queue).await;
+    hand.stop().await;
+    let mut succeeded = book.succeeded();
+    succeeded.sort_unstable();
+    let expected: Vec<_> = (1..=20).chain([22]).chain(31..=50).collect();
+    assert_eq!(succeeded, expected, "each once");
+
+    assert_eq!(status(&queue).await.dead_letters, 5);
+    let letters = queue.dead_letters(None, 10).await.unwrap();
+    let of = |text: &str| letters.iter().filter(|l| l.failure.contains(text)).count();
+    assert_eq!(
+        (letters.len(), of("bot"), of("UTF-8")),
+        (3, 2, 1),
+        "{letters:?}"
+    );
+    assert!(letters.iter().all(|letter| letter.attempts == 1));
+    let unreadable = queue.unreadable_letters(None, 10).await.unwrap();
+    let bytes: Vec<_> = unreadable.iter().map(|letter| &letter.bytes[..]).collect();
+    assert_eq!(bytes, [&br#"["foo","bar"]"#[..], b"no update"]);
+
+    // What is an update can be queued again, in the line where it belongs.
+    assert!(queue.requeue(&letters[2]).await.unwrap());
+    assert!(queue.discard_unreadable(&unreadable[0]).await.unwrap());
+    assert!(
+        !queue.discard_unreadable(&unreadable[0]).await.unwrap(),
+        "it is gone"
+    );
+    let hand = Hand::start_with(
+        || queue.worker(Calls::default().client()),
+        succeeding(&book),
+    );
+    until(|| book.succeeded().contains(&21), "it is handled").await;
+    hand.stop().await;
+    assert_eq!(status(&queue).await.dead_letters, 3);
+}
+
+#[tokio::test]
+async fn keys_of_other_types_stop_their_partition_alone() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (queue, book) = (queue(&server).partitions(4), Book::default());
+    let chats = 0..40;
+    for chat in chats.clone() {
+        fill(&queue, [message(chat + 1, chat)]).await;
+    }
+    let in_stream: usize = server.ask(&["XLEN", STREAM]).await;
+    assert!((1..40).contains(&in_stream));
+    let _: usize = server.ask(&["DEL", STREAM]).await;
+    drop(server.ask::<String>(&["SET", STREAM, "text"]).await);
+    let _: usize = server
+        .ask(&["HSET", "{bot:queue}:attempts", "1:0-1", "text"])
+        .await;
+    let worker = queue.worker(Calls::default().client());
+    let hand = Hand::start_with(|| worker, succeeding(&book));
+    book.until_succeeded(40 - in_stream).await;
+    let _: usize = server.ask(&["DEL", STREAM]).await;
+    let before = book.succeeded().len();
+    for chat in chats {
+        fill(&queue, [message(chat + 101, chat)]).await;
+    }
+    book.until_succeeded(before + 40).await;
+    until_empty(&queue).await;
+    hand.stop().await;
+}
+
+#[tokio::test]
+async fn d15_an_update_that_is_not_json_throughout_is_tried_once() {
+    use tower_telegram::{
+        types::Update,
+        webhook::{RawUpdate, Webhook},
+    };
+
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let queue = queue(&server);
+    let broken = r#"{"update_id":1,"message":{"chat":{"id":7},"text":"a\ud83d"}}"#;
+    let broken = RawUpdate::from_bytes(broken.into()).unwrap();
+    queue.enqueue(None, &broken).await.unwrap();
+    let worker = queue.worker(Calls::default().client());
+    let webhook = Webhook::without_secret_token().handler(async |_: Update| {});
+    let hand = Hand::serve(|| worker, webhook.into_updates());
+    until_empty(&queue).await;
+    hand.stop().await;
+    let letters = queue.dead_letters(None, 10).await.unwrap();
+    assert_eq!((letters.len(), letters[0].attempts), (1, 1), "{letters:?}");
+}
