@@ -22,6 +22,7 @@
 pub(crate) mod leased;
 mod ledger;
 pub(crate) mod mortal;
+mod polling;
 mod replica;
 mod rng;
 mod telegram;

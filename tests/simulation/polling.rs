@@ -1,0 +1,422 @@
+//! H1–H5 by chance: a polling bot that is killed and restarted, answers that are lost, conflicts, pages of a proxy,
+//! and handlers that fail, panic and are slow.
+//!
+//! What is certain, and asserted of every run:
+//!
+//! 1. **Nothing is lost**: each update was handled to its end, or was abandoned after five attempts, before Telegram
+//!    was told that it is done.
+//! 2. **Nothing is handled twice but by a kill**: without a store in a life that was killed, as it couldn't confirm;
+//!    with a store only where the kill came between the handler's effect and the record of it.
+//! 3. A chat has one handler at a time in a life, and its updates begin in their order.
+//!
+//! `SEED=7` repeats a run, `UPDATES=100000` makes it longer.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{sync::oneshot, task::JoinHandle, time::sleep};
+use tower::{BoxError, ServiceExt as _, service_fn};
+use tower_telegram::{
+    Client,
+    client::ApiRequest,
+    polling::Polling,
+    types::Update,
+    webhook::{DeliveryLayer, Webhook, delivery::DeliveryHandle},
+};
+
+use super::{
+    from_env,
+    leased::{Leased, SharedLeased},
+    mortal::MortalStore,
+    rng::{Dice, For},
+};
+use crate::{
+    delivery::stores::Place as _,
+    support::get_updates::{Mishap, PolledTelegram},
+};
+
+const CHATS: usize = 60;
+/// How many updates come in a second.
+const RATE: f64 = 10.0;
+const MAX_ATTEMPTS: usize = 5;
+
+/// What happened to an update.
+#[derive(Debug, Default)]
+struct Fate {
+    chat: i64,
+    begun: usize,
+    failed: usize,
+    /// The lives in which it took effect, and whether the handler returned after that.
+    effects: Vec<(usize, bool)>,
+    abandoned: usize,
+}
+
+#[derive(Debug, Default)]
+struct PollingBook {
+    fates: BTreeMap<i64, Fate>,
+    /// Which update a chat's handler has, in the present life, and the last that began.
+    busy: BTreeMap<i64, (i64, bool)>,
+    life: usize,
+    /// Lives that were killed.
+    killed: Vec<usize>,
+    stopped: usize,
+    violations: Vec<String>,
+}
+
+struct PollingWorld {
+    seed: u64,
+    has_store: bool,
+    telegram: PolledTelegram,
+    book: Mutex<PollingBook>,
+    is_calm: AtomicBool,
+    calls: AtomicU64,
+}
+
+impl PollingWorld {
+    fn book(&self) -> MutexGuard<'_, PollingBook> {
+        self.book.lock().expect("nobody panics with it")
+    }
+
+    fn dice(&self, what: For, number: i64, turn: usize) -> Dice {
+        Dice::new(self.seed, what, number.cast_unsigned(), turn as u64)
+    }
+
+    /// A client whose calls meet with accidents.
+    fn client(self: &Arc<Self>) -> Client {
+        let (world, telegram) = (Arc::clone(self), self.telegram.client());
+        Client::from_service(service_fn(move |call: ApiRequest| {
+            let (world, telegram) = (Arc::clone(&world), telegram.clone());
+            async move {
+                let number = world.calls.fetch_add(1, Ordering::Relaxed);
+                let mut dice = Dice::new(world.seed, For::Attempt, number, 0);
+                if world.is_calm.load(Ordering::Relaxed) {
+                    return telegram.oneshot(call).await.map_err(BoxError::from);
+                }
+                sleep(Duration::from_secs_f64(dice.between(0.005..0.2))).await;
+                match dice.below(100) {
+                    0..4 => return Err("never sent".into()),
+                    4..6 => {
+                        let page = Mishap::Answer(404, "<html>");
+                        world.telegram.state().mishaps.push_back(page);
+                    }
+                    6 => world.telegram.poll_elsewhere(),
+                    _ => {}
+                }
+                let answer = telegram.oneshot(call).await;
+                if dice.chance(0.05) {
+                    return Err("lost on its way".into());
+                }
+                answer.map_err(BoxError::from)
+            }
+        }))
+    }
+
+    async fn handle(&self, update: &Update) -> Result<(), BoxError> {
+        let id = update.update_id;
+        let (turn, life) = self.begins(id);
+        let _returned = HandlerEnd { world: self, id };
+        let mut dice = self.dice(For::Handler, id, turn);
+        let seconds = match () {
+            () if dice.chance(0.002) => dice.between(5.0..40.0),
+            () if dice.chance(0.2) => dice.between(0.1..2.0),
+            () => 0.0,
+        };
+        if seconds > 0.0 {
+            self.step(life, seconds).await;
+        }
+        let is_poison = self.dice(For::Outcome, id, 0).chance(0.002);
+        if is_poison || dice.chance(0.01) {
+            self.with(id, |fate| fate.failed += 1);
+            if dice.chance(0.3) {
+                std::panic::resume_unwind(Box::new("it panics"));
+            }
+            return Err("it fails".into());
+        }
+        self.with(id, |fate| fate.effects.push((life, false)));
+        if dice.chance(0.2) {
+            // There is a moment in which it is done, and nobody knows.
+            self.step(life, dice.between(0.01..0.5)).await;
+        }
+        self.with(id, |fate| {
+            if let Some(effect) = fate.effects.last_mut() {
+                effect.1 = true;
+            }
+        });
+        Ok(())
+    }
+
+    /// Sleeps, and never wakes where its process was killed meanwhile.
+    async fn step(&self, life: usize, seconds: f64) {
+        sleep(Duration::from_secs_f64(seconds)).await;
+        if self.book().killed.contains(&life) {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    fn with(&self, id: i64, change: impl FnOnce(&mut Fate)) {
+        change(self.book().fates.get_mut(&id).expect("it was sent"));
+    }
+
+    /// How often it began before, and in which life it begins.
+    fn begins(&self, id: i64) -> (usize, usize) {
+        let mut book = self.book();
+        let life = book.life;
+        let fate = book.fates.get_mut(&id).expect("it was sent");
+        fate.begun += 1;
+        let (turn, chat) = (fate.begun, fate.chat);
+        if let Some((other, is_busy)) = book.busy.insert(chat, (id, true)) {
+            if is_busy {
+                let text = format!("{id} begins beside {other} of its chat {chat}");
+                book.violations.push(text);
+            }
+            if other > id {
+                let text = format!("{id} begins after {other} of its chat {chat}");
+                book.violations.push(text);
+            }
+        }
+        (turn, life)
+    }
+
+    /// From now on nothing happens in this life.
+    fn kill(&self) {
+        let mut book = self.book();
+        let life = book.life;
+        book.killed.push(life);
+    }
+
+    fn life_ends(&self, is_killed: bool) {
+        let mut book = self.book();
+        book.stopped += usize::from(!is_killed);
+        book.life += 1;
+        book.busy.clear();
+    }
+
+    async fn send_all(self: Arc<Self>, updates: u32) {
+        for id in 1..=i64::from(updates) {
+            let mut dice = self.dice(For::Update, id, 0);
+            sleep(Duration::from_secs_f64(dice.wait(1.0 / RATE))).await;
+            let chat = i64::try_from(dice.below(CHATS)).expect("a few") + 1;
+            let fate = Fate {
+                chat,
+                ..Fate::default()
+            };
+            self.book().fates.insert(id, fate);
+            assert_eq!(self.telegram.message(chat, "x"), id);
+        }
+    }
+
+    /// Lives until all is confirmed.
+    async fn live(self: &Arc<Self>, store: &SharedLeased, sent: &JoinHandle<()>) {
+        for life in 0.. {
+            let mut dice = self.dice(For::Blows, life, 0);
+            let bot = Life::start(self, store);
+            let mut left = Duration::from_secs_f64(dice.wait(40.0));
+            let is_done = || sent.is_finished() && self.telegram.pending().is_empty();
+            while !left.is_zero() && !is_done() {
+                let step = left.min(Duration::from_secs(1));
+                sleep(step).await;
+                left -= step;
+            }
+            let is_killed = dice.chance(0.5) && !is_done();
+            // What a stop leaves unconfirmed is known by its end.
+            self.is_calm.store(!is_killed, Ordering::Relaxed);
+            if is_killed {
+                self.kill();
+            }
+            bot.end(is_killed).await;
+            self.is_calm.store(false, Ordering::Relaxed);
+            self.life_ends(is_killed);
+            if is_done() {
+                return;
+            }
+            sleep(Duration::from_secs_f64(dice.between(0.0..3.0))).await;
+        }
+    }
+}
+
+struct HandlerEnd<'a> {
+    world: &'a PollingWorld,
+    id: i64,
+}
+
+impl Drop for HandlerEnd<'_> {
+    fn drop(&mut self) {
+        let mut book = self.world.book();
+        let chat = book.fates[&self.id].chat;
+        if let Some(busy) = book.busy.get_mut(&chat).filter(|busy| busy.0 == self.id) {
+            busy.1 = false;
+        }
+    }
+}
+
+/// One process of the bot.
+struct Life {
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<()>,
+    store: MortalStore<Leased>,
+    delivery: Option<DeliveryHandle>,
+}
+
+impl Life {
+    fn start(world: &Arc<PollingWorld>, store: &SharedLeased) -> Self {
+        let store = MortalStore::new(store.store());
+        let layer = DeliveryLayer::with_store(store.clone());
+        let delivery = world.has_store.then(|| layer.handle());
+        let webhook = Webhook::without_secret_token();
+        let webhook = if world.has_store {
+            webhook.delivery(layer)
+        } else {
+            webhook.without_delivery()
+        };
+        let handling = Arc::clone(world);
+        let service = webhook.handler(move |update: Update| {
+            let world = Arc::clone(&handling);
+            async move { world.handle(&update).await }
+        });
+        let hook = Arc::clone(world);
+        let polling = Polling::new(world.client())
+            .shutdown_timeout(Duration::from_secs(120))
+            .on_failed(move |update| hook.with(update.update_id(), |fate| fate.abandoned += 1));
+        let (stop, stopped) = oneshot::channel();
+        let run = polling.run_until(service.into_updates(), async { drop(stopped.await) });
+        let running = tokio::spawn(async move { run.await.expect("nothing refuses it") });
+        Self {
+            stop,
+            running,
+            store,
+            delivery,
+        }
+    }
+
+    async fn end(self, is_killed: bool) {
+        if is_killed {
+            self.store.die();
+            self.running.abort();
+            assert!(self.running.await.is_err_and(|error| error.is_cancelled()));
+            if let Some(delivery) = self.delivery {
+                delivery.shutdown(Duration::ZERO).await;
+            }
+            // What was aborted is gone.
+            for _ in 0..9 {
+                tokio::task::yield_now().await;
+            }
+        } else {
+            self.stop.send(()).expect("it runs");
+            self.running.await.expect("it ends well");
+        }
+    }
+}
+
+/// What a run came to.
+struct PollingSum {
+    repeated: usize,
+    abandoned: usize,
+    killed: usize,
+    stopped: usize,
+    calls: usize,
+    violations: Vec<String>,
+}
+
+impl PollingWorld {
+    fn sum(&self) -> PollingSum {
+        let mut book = self.book();
+        let mut violations = std::mem::take(&mut book.violations);
+        let (mut repeated, mut abandoned) = (0, 0);
+        for (id, fate) in &book.fates {
+            abandoned += fate.abandoned;
+            if fate.effects.is_empty() && fate.abandoned == 0 {
+                violations.push(format!("{id} is lost: {fate:?}"));
+            }
+            let cut_off = fate.begun - fate.failed - fate.effects.len();
+            if fate.abandoned > 0 && fate.failed + cut_off < MAX_ATTEMPTS {
+                violations.push(format!("{id} is abandoned too soon: {fate:?}"));
+            }
+            let ends = fate.effects.len() + fate.abandoned;
+            repeated += ends.saturating_sub(1);
+            for (life, has_returned) in fate.effects.iter().rev().skip(1) {
+                let is_recorded = self.has_store && *has_returned;
+                if !book.killed.contains(life) || is_recorded {
+                    violations.push(format!("{id} is handled twice: {fate:?}"));
+                }
+            }
+        }
+        PollingSum {
+            repeated,
+            abandoned,
+            killed: book.killed.len(),
+            stopped: book.stopped,
+            calls: self.telegram.state().calls.len(),
+            violations,
+        }
+    }
+}
+
+impl fmt::Display for PollingSum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            repeated,
+            abandoned,
+            killed,
+            stopped,
+            calls,
+            violations,
+        } = self;
+        write!(
+            f,
+            "{killed} kills, {stopped} stops, {calls} calls, {abandoned} abandoned, {repeated} repeated by kills, \
+             {} violations",
+            violations.len()
+        )
+    }
+}
+
+async fn run(updates: u32, has_store: bool) -> PollingSum {
+    let seed = from_env("SEED").unwrap_or(1);
+    let updates = from_env("UPDATES").unwrap_or(updates);
+    let began = std::time::Instant::now();
+    let world = Arc::new(PollingWorld {
+        seed,
+        has_store,
+        telegram: PolledTelegram::default(),
+        book: Mutex::default(),
+        is_calm: false.into(),
+        calls: 0.into(),
+    });
+    let sent = tokio::spawn(Arc::clone(&world).send_all(updates));
+    world.live(&SharedLeased::default(), &sent).await;
+    let sum = world.sum();
+    let time = began.elapsed();
+    eprintln!("SEED={seed} {updates} polled updates in {time:.1?}: {sum}");
+    assert!(
+        sum.violations.is_empty(),
+        "SEED={seed}: {sum}\n{}",
+        sum.violations[..sum.violations.len().min(20)].join("\n")
+    );
+    sum
+}
+
+#[tokio::test(start_paused = true)]
+async fn h1_to_h5_a_polling_bot_that_is_killed_loses_nothing_and_a_store_remembers_the_rest() {
+    let sum = run(3_000, true).await;
+    // A run in which nothing goes wrong shows nothing.
+    assert!(
+        sum.killed > 0 && sum.stopped > 1 && sum.abandoned > 0,
+        "{sum}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn h1_to_h5_without_a_store_only_kills_repeat_what_was_not_confirmed() {
+    let sum = run(3_000, false).await;
+    assert!(
+        sum.killed > 0 && sum.stopped > 1 && sum.repeated > 0,
+        "{sum}"
+    );
+}
