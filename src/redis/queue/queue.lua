@@ -7,7 +7,7 @@
 --            ends:N      until when that claim holds, in microseconds; there while it is held
 --            worker:N    whose it is, for people who look
 -- KEYS[2…] what the operation takes: `workers`, a sorted set by the end of their heartbeats; `attempts`, a
---          hash of how often an entry was begun; `dead`, the stream of those that were abandoned; `seen`,
+--          hash of how often an entry was begun, and of the last attempt's name; `dead`, the stream of those that were abandoned; `seen`,
 --          there for a day; streams of partitions, whose entries have `bot`, `lane` and `json`. Others may write
 --          into the streams, so that an entry may have anything, in any order
 -- ARGV[1]  the operation
@@ -78,7 +78,8 @@ end
 local function remove(stream, attempts, partition, id)
   redis.call('XACK', stream, GROUP, id)
   redis.call('XDEL', stream, id)
-  redis.call('HDEL', attempts, partition .. ':' .. id)
+  local field = partition .. ':' .. id
+  redis.call('HDEL', attempts, field, field .. ':by')
 end
 
 local operations = {}
@@ -215,8 +216,9 @@ function operations.fetch(...)
   return answer
 end
 
+-- Counts an attempt. Asked for again by the same name, as its answer got lost, it is the same attempt.
 -- KEYS: stream, attempts
-function operations.begin(partition, fence, id)
+function operations.begin(partition, fence, id, name)
   local stream, attempts = KEYS[2], KEYS[3]
   if not is_held(partition, fence) then
     return { 'lost' }
@@ -228,8 +230,11 @@ function operations.begin(partition, fence, id)
   end
   write_without_memory()
   local field = partition .. ':' .. id
-  local attempt = (tonumber(redis.call('HGET', attempts, field)) or 0) + 1
-  redis.call('HSET', attempts, field, digits(attempt))
+  local attempt = tonumber(redis.call('HGET', attempts, field)) or 0
+  if redis.call('HGET', attempts, field .. ':by') ~= name then
+    attempt = attempt + 1
+    redis.call('HSET', attempts, field, digits(attempt), field .. ':by', name)
+  end
   return { 'begun', digits(attempt), values.bot or '', values.lane or '', values.json or '' }
 end
 

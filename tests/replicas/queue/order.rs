@@ -131,6 +131,43 @@ async fn no_more_run_at_once_than_are_to() {
     assert_eq!(book.succeeded().len(), 20);
 }
 
+/// All that a worker asks of a Redis that stands still is done when it goes on.
+#[tokio::test]
+async fn d14_an_attempt_whose_answer_got_lost_is_counted_once() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (queue, book) = (queue(&server).lease(60 * SECOND), Book::default());
+    let go = Arc::new(Semaphore::new(0));
+    let handler = {
+        let (book, go) = (book.clone(), go.clone());
+        move |asked: Asked| {
+            let (book, go) = (book.clone(), go.clone());
+            async move {
+                let id = asked.body().update_id();
+                if book.begin(id) == 1 {
+                    go.acquire().await?.forget();
+                    return Ok(failed());
+                }
+                book.succeed(id);
+                Ok(done())
+            }
+        }
+    };
+    let worker = queue.clone().timeout(SECOND / 10);
+    let worker = worker.worker(Calls::default().client()).max_attempts(2);
+    let hand = Hand::start_with(|| worker, handler);
+    fill(&queue, [message(1, 7)]).await;
+    book.until_begun(1, 1).await;
+    let _: () = server.ask(&["CLIENT", "PAUSE", "2000"]).await;
+    // Its second attempt begins in the pause, again and again.
+    go.add_permits(1);
+    book.until_succeeded(1).await;
+    until_empty(&queue.timeout(20 * SECOND)).await;
+    hand.stop().await;
+    assert_eq!(book.begun(1), 2);
+}
+
 /// What is given out with an answer that got lost would otherwise wait until another worker comes.
 #[tokio::test]
 async fn d12_updates_whose_answer_got_lost_are_taken_nevertheless() {

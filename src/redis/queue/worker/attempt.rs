@@ -43,6 +43,8 @@ pub(super) struct QueueEntry {
     id: Arc<str>,
     /// The number of the attempt that runs, or 0.
     attempt: Arc<AtomicU32>,
+    /// How many attempts of this worker were begun for certain.
+    begun: Arc<AtomicU32>,
 }
 
 impl QueueEntry {
@@ -50,6 +52,7 @@ impl QueueEntry {
         Self {
             id: id.into(),
             attempt: Arc::default(),
+            begun: Arc::default(),
         }
     }
 }
@@ -155,7 +158,11 @@ where
     /// Counts the attempt before it is made, so that an update that kills its worker is abandoned too.
     async fn begin(&self, chat: &QueuedChat, entry: &QueueEntry) -> Result<Begin, QueueError> {
         let keys = [QueueKey::Stream(chat.partition), QueueKey::Attempts];
-        let answer = self.ask("begin", chat, entry, keys, |call| call).await?;
+        // The same until an answer comes, so that no attempt is counted twice while Redis is slow.
+        let name = format!("{}:{}", chat.fence, entry.begun.load(Ordering::Relaxed));
+        let asked = self.ask("begin", chat, entry, keys, |call| call.arg(name));
+        let answer = asked.await?;
+        entry.begun.fetch_add(1, Ordering::Relaxed);
         match &answer[..] {
             [what, attempt, bot, lane, json] if &**what == b"begun" => Ok(Begin::Begun {
                 attempt: number(attempt)?,
