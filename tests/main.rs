@@ -86,6 +86,8 @@ mod client {
     #[cfg(feature = "client")]
     mod methods;
     #[cfg(feature = "client")]
+    mod refusals;
+    #[cfg(feature = "client")]
     mod token;
     #[cfg(feature = "client")]
     mod transport;

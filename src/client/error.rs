@@ -14,6 +14,11 @@ use tower::BoxError;
 /// A layer's own error, such as tower's timeout, becomes one by `From<Box<dyn Error + Send + Sync>>`.
 pub struct Error(Box<ErrorParts>);
 
+/// The bounds of a wait that a server asks for. Zero would be a hot loop, and Telegram's longest waits are
+/// those of settings that can be changed once a day.
+const MIN_RETRY_AFTER: Duration = Duration::from_secs(1);
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
 struct ErrorParts {
     kind: ErrorKind,
     method: Option<Cow<'static, str>>,
@@ -145,9 +150,13 @@ impl Error {
         let mut error = Self::new(ErrorKind::Api).arrived(begun);
         error.0.status = Some(status);
         error.0.description = Some(description);
-        error.0.retry_after = retry_after;
         error.0.migrate_to_chat_id = migrate_to_chat_id;
-        error
+        error.with_retry_after(retry_after)
+    }
+
+    pub(crate) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.0.retry_after = wait.map(|wait| wait.clamp(MIN_RETRY_AFTER, MAX_RETRY_AFTER));
+        self
     }
 
     fn arrived(mut self, may_have_arrived: bool) -> Self {
@@ -175,12 +184,17 @@ impl Error {
         self.0.status
     }
 
-    /// Telegram's words.
+    /// Telegram's words, without control characters and without the bot's token. Empty where a refusal has
+    /// none.
     pub fn description(&self) -> Option<&str> {
         self.0.description.as_deref()
     }
 
-    /// How long Telegram wants to be left alone.
+    /// How long the server wants to be left alone, where it says so: in the answer's parameters, or else in
+    /// the header `Retry-After`, or else in the words "retry after N".
+    ///
+    /// At least one second and at most a day, whatever it says, so that nobody who waits for as long calls
+    /// without a pause or never again.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
@@ -293,8 +307,10 @@ impl fmt::Display for Error {
         if let Some(status) = self.0.status {
             write!(f, ": {}", status.as_u16())?;
         }
-        if let Some(description) = &self.0.description {
-            write!(f, " {}", description.replace(['\n', '\r'], " "))?;
+        if let Some(description) = &self.0.description
+            && !description.is_empty()
+        {
+            write!(f, " {description}")?;
         }
         if let Some(source) = &self.0.source {
             write!(f, ": {}", ErrorChain(&**source))?;
@@ -310,7 +326,7 @@ impl fmt::Debug for Error {
             .field("method", &self.0.method)
             .field("status", &self.0.status)
             .field("description", &self.0.description)
-            .field("source", &self.0.source)
+            .field("source", &self.0.source.as_deref().map(|source| ErrorChain(source)))
             .finish_non_exhaustive()
     }
 }

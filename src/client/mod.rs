@@ -40,6 +40,7 @@ pub mod migrate_chat;
 #[cfg(feature = "tokio")]
 pub mod rate_limit;
 mod reason;
+mod redact;
 #[cfg(feature = "tokio")]
 pub mod retry;
 mod token;

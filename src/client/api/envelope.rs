@@ -5,21 +5,28 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::broken_array;
+use super::{broken_array, retry_after};
 use crate::{
-    client::Error,
-    json::{self, FromJson as _, Reader, Result as Read},
+    client::{Error, redact::redacted},
+    json::{self, FromJson, Reader, Result as Read},
 };
 
 /// The JSON of the result, or the error that came instead of one.
-pub(super) fn read_envelope(status: StatusCode, body: &Bytes) -> Result<Bytes, Error> {
-    read_strictly(status, body).or_else(|error| {
+///
+/// Members that are null or of another type than Telegram's count as absent, so that they cost nothing
+/// but themselves: servers of other people's write such.
+pub(super) fn read_envelope(
+    status: StatusCode,
+    body: &Bytes,
+    token: &str,
+) -> Result<Bytes, Error> {
+    read_strictly(status, body, token).or_else(|error| {
         let result = broken_array::find(body).filter(|_| status.is_success());
         result.map(|result| body.slice(result)).ok_or(error)
     })
 }
 
-fn read_strictly(status: StatusCode, body: &Bytes) -> Result<Bytes, Error> {
+fn read_strictly(status: StatusCode, body: &Bytes, token: &str) -> Result<Bytes, Error> {
     let text = json::utf8(body).map_err(|_| Error::http(status))?;
     let mut r = Reader::new(text);
     let Ok(answer) = ResponseEnvelope::read(&mut r) else {
@@ -27,7 +34,9 @@ fn read_strictly(status: StatusCode, body: &Bytes) -> Result<Bytes, Error> {
     };
     match (answer.ok, answer.result) {
         (Some(true), Some(result)) => Ok(body.slice_ref(result.as_bytes())),
-        (Some(false), _) => Err(answer.into_error(status)),
+        (Some(false), _) => Err(answer.into_error(status, token)),
+        // A code and no result: a refusal whose `ok` is odd.
+        (None, None) if answer.error_code.is_some() => Err(answer.into_error(status, token)),
         _ => Err(Error::http(status)),
     }
 }
@@ -37,8 +46,8 @@ struct ResponseEnvelope<'a> {
     ok: Option<bool>,
     result: Option<&'a str>,
     error_code: Option<i64>,
-    description: Option<Box<str>>,
-    retry_after: Option<i64>,
+    description: Option<&'a str>,
+    retry_after: Option<Duration>,
     migrate_to_chat_id: Option<i64>,
 }
 
@@ -48,10 +57,10 @@ impl<'a> ResponseEnvelope<'a> {
         let mut more = r.open_object()?;
         while more {
             match &*r.key_text()? {
-                "ok" => r.field(&mut answer.ok, "ok")?,
-                "result" => answer.result = Some(r.raw()?),
-                "error_code" => r.field(&mut answer.error_code, "error_code")?,
-                "description" => answer.description = Some(r.text()?.into()),
+                "ok" => read_fitting(r, &mut answer.ok)?,
+                "result" => answer.read_result(r)?,
+                "error_code" => read_fitting(r, &mut answer.error_code)?,
+                "description" => answer.read_description(r)?,
                 "parameters" => answer.read_parameters(r)?,
                 _ => r.skip()?,
             }
@@ -61,24 +70,71 @@ impl<'a> ResponseEnvelope<'a> {
         Ok(answer)
     }
 
-    fn read_parameters(&mut self, r: &mut Reader<'a>) -> Read<()> {
-        let parameters = crate::types::ResponseParameters::from_json(r)?;
-        self.retry_after = parameters.retry_after;
-        self.migrate_to_chat_id = parameters.migrate_to_chat_id;
+    fn read_result(&mut self, r: &mut Reader<'a>) -> Read<()> {
+        let result = r.raw()?;
+        if self.result.is_none() || result != "null" {
+            self.result = Some(result);
+        }
         Ok(())
     }
 
-    fn into_error(self, status: StatusCode) -> Error {
+    /// As it stands in the text: a success needs no copy of it.
+    fn read_description(&mut self, r: &mut Reader<'a>) -> Read<()> {
+        let is_text = r.peek() == Some(b'"');
+        let raw = r.raw()?;
+        if is_text {
+            self.description = Some(raw);
+        }
+        Ok(())
+    }
+
+    fn read_parameters(&mut self, r: &mut Reader<'a>) -> Read<()> {
+        if r.peek() != Some(b'{') {
+            return r.skip();
+        }
+        let mut more = r.open_object()?;
+        while more {
+            match &*r.key_text()? {
+                "retry_after" => {
+                    let named = retry_after::in_json(r.raw()?);
+                    self.retry_after = named.or(self.retry_after);
+                }
+                "migrate_to_chat_id" => read_fitting(r, &mut self.migrate_to_chat_id)?,
+                _ => r.skip()?,
+            }
+            more = r.next_member()?;
+        }
+        Ok(())
+    }
+
+    fn into_error(self, status: StatusCode, token: &str) -> Error {
         let code = self.error_code.and_then(|code| u16::try_from(code).ok());
         let code = code.and_then(|code| StatusCode::from_u16(code).ok());
-        let seconds = self.retry_after.and_then(|s| u64::try_from(s).ok());
+        let description = self.description.and_then(|raw| {
+            let text = Reader::new(raw).text().ok()?;
+            Some(redacted(&text, token))
+        });
         Error::api(
             code.unwrap_or(status),
-            self.description.unwrap_or_default(),
-            seconds.map(Duration::from_secs),
+            description.unwrap_or_default().into(),
+            self.retry_after,
             self.migrate_to_chat_id,
         )
     }
+}
+
+/// Reads a member where it has the type that it should have, and else goes past it.
+fn read_fitting<T: FromJson>(r: &mut Reader<'_>, slot: &mut Option<T>) -> Read<()> {
+    let mark = r.mark();
+    match T::from_json(r) {
+        Ok(value) => *slot = Some(value),
+        Err(_) if r.is_mismatch() => {
+            r.rewind(mark);
+            r.skip()?;
+        }
+        Err(aborted) => return Err(aborted),
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -86,7 +142,7 @@ mod tests {
     use super::*;
 
     fn result(body: &'static str) -> Option<Bytes> {
-        read_envelope(StatusCode::OK, &Bytes::from_static(body.as_bytes())).ok()
+        read_envelope(StatusCode::OK, &Bytes::from_static(body.as_bytes()), "").ok()
     }
 
     #[test]
@@ -106,7 +162,7 @@ mod tests {
                 format!(r#"{{"ok":true,"result":{text},"description":"}}"}}"#),
                 format!(r#"{{"result":{text},"ok":true}}"#),
             ] {
-                let read = read_envelope(StatusCode::OK, &Bytes::from(body.clone()));
+                let read = read_envelope(StatusCode::OK, &Bytes::from(body.clone()), "");
                 assert_eq!(read.unwrap(), text, "{body}");
             }
         }

@@ -5,9 +5,11 @@ mod broken_array;
 mod download;
 mod encoding;
 mod envelope;
+mod http_date;
 mod idle;
 mod request;
 mod response;
+mod retry_after;
 mod service;
 mod url;
 

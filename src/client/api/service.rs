@@ -25,6 +25,7 @@ use super::{
     envelope::read_envelope,
     idle::IdleTimeout,
     request::Target,
+    retry_after::{self, with_wait},
     url::ApiUrl,
 };
 use crate::{
@@ -216,7 +217,11 @@ where
         let state = self
             .begin(call)
             .unwrap_or_else(|error| State::Failed { error: Some(error) });
-        ResponseFuture { method, state }
+        ResponseFuture {
+            method,
+            address: Arc::clone(&self.address),
+            state,
+        }
     }
 }
 
@@ -287,6 +292,8 @@ pin_project! {
     /// The response future of [`BotApi`].
     pub struct ResponseFuture<S, F, B> {
         method: Cow<'static, str>,
+        // It has the token, which no error may show.
+        address: Arc<ApiUrl>,
         #[pin]
         state: State<S, F, B>,
     }
@@ -315,6 +322,7 @@ pin_project! {
         },
         Reading {
             status: StatusCode,
+            wait: Option<Duration>,
             gzip: bool,
             date: Option<HeaderValue>,
             #[pin]
@@ -341,13 +349,14 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let done = ready!(poll_state(this.state, cx));
+        let done = ready!(poll_state(this.state, this.address, cx));
         Poll::Ready(done.map_err(|error| error.with_method(this.method.clone())))
     }
 }
 
 fn poll_state<S, B>(
     mut state: Pin<&mut State<S, S::Future, B>>,
+    address: &ApiUrl,
     cx: &mut Context<'_>,
 ) -> Poll<Result<ApiResponse, Error>>
 where
@@ -388,8 +397,13 @@ where
                     let download = Download::new(response, timer);
                     return Poll::Ready(Ok(ApiResponse::file(download)));
                 }
+                let status = response.status();
                 State::Reading {
-                    status: response.status(),
+                    status,
+                    // Nobody waits after a success.
+                    wait: (!status.is_success())
+                        .then(|| retry_after::in_header(response.headers()))
+                        .flatten(),
                     gzip: encoding::is_gzip(response.headers()),
                     date: response.headers().get(header::DATE).cloned(),
                     body: CollectLimited::new(response.into_body(), LIMITS),
@@ -398,6 +412,7 @@ where
             }
             StateProj::Reading {
                 status,
+                wait,
                 gzip,
                 date,
                 mut body,
@@ -405,11 +420,13 @@ where
             } => {
                 let Poll::Ready(read) = body.as_mut().poll(cx) else {
                     ready!(idle.poll_stalled(body.received() as u64, cx));
-                    return Poll::Ready(Err(Error::timeout(true).under(*status)));
+                    let late = Error::timeout(true).under(*status);
+                    return Poll::Ready(Err(late.with_retry_after(*wait)));
                 };
                 let read = read.map_err(|error| unread(error, *status));
-                let done = read.and_then(|body| finish(*status, *gzip, body));
-                return Poll::Ready(done.map(|response| response.dated(date.take())));
+                let done = read.and_then(|body| finish(*status, *gzip, body, address.token()));
+                let done = done.map(|response| response.dated(date.take()));
+                return Poll::Ready(done.map_err(|error| with_wait(error, *wait)));
             }
             StateProj::Failed { error } => {
                 let error = error.take().unwrap_or_else(|| polled_after_completion());
@@ -420,13 +437,18 @@ where
     }
 }
 
-fn finish(status: StatusCode, gzip: bool, body: Bytes) -> Result<ApiResponse, Error> {
+fn finish(
+    status: StatusCode,
+    gzip: bool,
+    body: Bytes,
+    token: &BotToken,
+) -> Result<ApiResponse, Error> {
     let body = if gzip {
         encoding::gunzip(&body, MAX_ANSWER).ok_or_else(|| Error::http(status))?
     } else {
         body
     };
-    read_envelope(status, &body).map(ApiResponse::new)
+    read_envelope(status, &body, token.expose()).map(ApiResponse::new)
 }
 
 /// The transport's error, unless it failed for a file that couldn't be read.

@@ -87,6 +87,10 @@ impl ApiUrl {
         self.made = UrlCache::default();
     }
 
+    pub(super) fn token(&self) -> &BotToken {
+        &self.token
+    }
+
     pub(super) fn method(&self, name: Cow<'static, str>) -> Result<Uri, Error> {
         match name {
             Cow::Borrowed(name) => self.kept(name),

@@ -18,6 +18,9 @@ use super::{
 /// How often the chats that have been still are given back.
 const SWEEP: Duration = Duration::from_secs(60);
 
+/// The longest pause: a call that comes too early after it is told how long the rest is.
+const MAX_PAUSE: Duration = Duration::from_secs(60 * 60);
+
 #[derive(Debug)]
 pub(super) struct LocalStore {
     limits: RateLimits,
@@ -74,10 +77,8 @@ impl Store for LocalStore {
     }
 
     fn pause(&self, scope: Option<&ChatScope>, time: Duration) -> impl Future<Output = ()> + Send {
-        // A time without end is no pause but a fault of whoever answered.
-        if let Some(until) = Instant::now().checked_add(time) {
-            self.log().scope(&self.limits, scope).pause(until);
-        }
+        let until = Instant::now() + time.min(MAX_PAUSE);
+        self.log().scope(&self.limits, scope).pause(until);
         ready(())
     }
 }

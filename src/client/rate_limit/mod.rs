@@ -9,8 +9,8 @@
 //! 4. Calls to a chat are made in the order in which they were first polled. A chat that is far
 //!    behind doesn't hold up others.
 //! 5. A call that is dropped while it waits has used up nothing.
-//! 6. A 429 seen on its way back makes its chat pause for `retry_after`; the whole bot, where the
-//!    call names no chat.
+//! 6. A 429 seen on its way back makes its chat pause for `retry_after`, for an hour at most; the whole
+//!    bot, where the call names no chat.
 //!
 //! Clones of the layer and of its services share the limits; a layer with a limit set anew begins
 //! anew. Telegram counts by bot, so each bot wants a layer of its own, and with the feature `redis`

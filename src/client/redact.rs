@@ -1,0 +1,94 @@
+//! Texts of others without what must not be shown: the bot's token, and characters that control a terminal.
+
+/// The text in one line, with `bot123456:..` in the place of a bot's token.
+///
+/// The error of an HTTP client may show the address, of which the token is a part; and a server its folder,
+/// of which it is one too. `token` is found wherever it stands; an empty one isn't looked for.
+pub(crate) fn redacted(text: &str, token: &str) -> String {
+    let text: String = text
+        .chars()
+        .map(|c| if is_unfit(c) { ' ' } else { c })
+        .collect();
+    let mut text = without_tokens(&text);
+    if let Some((number, secret)) = token.split_once(':') {
+        for colon in [":", "%3A", "%3a"] {
+            text = text.replace(&format!("{number}{colon}{secret}"), &format!("{number}:.."));
+        }
+    }
+    text
+}
+
+/// What moves the cursor, ends the line, or turns the direction of the text around.
+fn is_unfit(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{61c}')
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The text with `bot123456:..` in the place of any bot's token in an address.
+fn without_tokens(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("bot") {
+        let (before, token) = rest.split_at(at + "bot".len());
+        out.push_str(before);
+        let digits = token.len() - token.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        rest = token;
+        if digits > 0
+            && let Some(secret) = after_colon(&token[digits..])
+        {
+            let is_secret = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+            out.push_str(&token[..digits]);
+            out.push_str(":..");
+            rest = secret.trim_start_matches(is_secret);
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+fn after_colon(text: &str) -> Option<&str> {
+    let mut colons = [":", "%3A", "%3a"].into_iter();
+    colons.find_map(|colon| text.strip_prefix(colon))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a6_a_token_in_an_address_is_left_out() {
+        for (text, shown) in [
+            (
+                "GET http://a/bot12:ab-C_1/getMe failed",
+                "GET http://a/bot12:../getMe failed",
+            ),
+            ("bot bot1: robot2:x bot", "bot bot1:.. robot2:.. bot"),
+            ("file/bot7:secret", "file/bot7:.."),
+            ("file/bot7%3Asecret", "file/bot7:.."),
+            ("no bot here", "no bot here"),
+            ("\u{fc}ber bot9:\u{e9}", "\u{fc}ber bot9:..\u{e9}"),
+        ] {
+            assert_eq!(redacted(text, ""), shown);
+        }
+    }
+
+    #[test]
+    fn a6_the_clients_own_token_is_left_out_wherever_it_stands() {
+        for (text, shown) in [
+            ("/var/7:secret/videos", "/var/7:../videos"),
+            ("7:secret", "7:.."),
+            ("7%3asecret and bot7:secret", "7:.. and bot7:.."),
+            ("17:secrets", "17:..s"),
+            ("7: secret", "7: secret"),
+        ] {
+            assert_eq!(redacted(text, "7:secret"), shown);
+        }
+    }
+
+    #[test]
+    fn a_text_is_one_line_without_control_characters() {
+        let text = "a\nb\tc\u{1b}[2J\u{9b}\u{202e}d\u{e9}";
+        assert_eq!(redacted(text, ""), "a b c [2J  d\u{e9}");
+    }
+}

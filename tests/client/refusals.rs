@@ -1,0 +1,402 @@
+//! F15, F16: the envelope of an answer as servers of other people write it, and where the wait is named.
+
+use std::{
+    convert::Infallible,
+    future::ready,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use http::{Request, Response};
+use tokio::time::Instant;
+use tower::service_fn;
+use tower_telegram::{
+    Client,
+    client::{ApiBody, BotApi, ClientBuilder, Error, ErrorKind, RateLimitLayer, RetryLayer},
+    methods::{DeleteMessage, GetMe, SendMessage},
+};
+
+const TOKEN: &str = "4839574812:AAFD39kkdpWt3ywyRZergyOLMaJhac60qcK";
+
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// An answer with its status, headers and body.
+type Answer<'a> = (u16, &'a [(&'a str, &'a str)], &'a str);
+
+fn response((status, headers, body): Answer<'_>) -> Response<String> {
+    let response = headers
+        .iter()
+        .fold(Response::builder().status(status), |all, (name, value)| {
+            all.header(*name, *value)
+        });
+    response.body(body.to_owned()).expect("an answer")
+}
+
+fn client(answer: Answer<'_>) -> Client {
+    let answer = response(answer);
+    let http = service_fn(move |_: Request<ApiBody>| ready(Ok::<_, Infallible>(answer.clone())));
+    Client::from_service(BotApi::telegram(http, &TOKEN.parse().expect("a token")))
+}
+
+async fn refusal(answer: Answer<'_>) -> Error {
+    let error = client(answer).send(DeleteMessage::new(1, 2)).await;
+    error.expect_err("it is refused")
+}
+
+#[tokio::test]
+async fn f16_odd_members_of_a_refusal_cost_themselves() {
+    const WORDS: &str = "Forbidden: bot was blocked by the user";
+    for odd in [
+        r#""parameters":null"#,
+        r#""parameters":"none""#,
+        r#""parameters":[]"#,
+        r#""parameters":7"#,
+        r#""parameters":false"#,
+        r#""parameters":{"retry_after":null,"migrate_to_chat_id":null}"#,
+        r#""parameters":{"retry_after":[],"migrate_to_chat_id":"x"}"#,
+        r#""parameters":{"retry_after":-1}"#,
+        r#""parameters":{"migrate_to_chat_id":1.5}"#,
+        r#""result":null"#,
+        r#""result":{}"#,
+        r#""ok":null"#,
+        r#""error_code":null"#,
+        r#""description":null"#,
+        r#""x":{"ok":true,"error_code":1}"#,
+        r#""error_code":99999999999999999999"#,
+    ] {
+        for body in [
+            format!(r#"{{{odd},"ok":false,"error_code":403,"description":"{WORDS}"}}"#),
+            format!(r#"{{"ok":false,"error_code":403,"description":"{WORDS}",{odd}}}"#),
+        ] {
+            let error = refusal((403, &[], &body)).await;
+            assert_eq!(error.kind(), ErrorKind::Api, "{body}: {error:?}");
+            assert_eq!(error.status().map(|s| s.as_u16()), Some(403), "{body}");
+            assert_eq!(error.description(), Some(WORDS), "{body}");
+            assert_eq!(error.retry_after(), None, "{body}");
+            assert_eq!(error.migrate_to_chat_id(), None, "{body}");
+            assert!(!error.is_retryable() && !error.may_have_arrived(), "{body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn f16_without_a_readable_code_or_words_the_rest_still_counts() {
+    for (body, status, words) in [
+        (
+            r#"{"ok":false,"error_code":"403","description":"Forbidden"}"#,
+            403,
+            "Forbidden",
+        ),
+        (
+            r#"{"ok":false,"error_code":70000,"description":"Forbidden"}"#,
+            403,
+            "Forbidden",
+        ),
+        (
+            r#"{"ok":false,"error_code":400,"description":["x"]}"#,
+            400,
+            "",
+        ),
+        (r#"{"ok":false,"error_code":{},"description":7}"#, 403, ""),
+        // The code and the words say that it is a refusal.
+        (
+            r#"{"ok":null,"error_code":400,"description":"Bad Request"}"#,
+            400,
+            "Bad Request",
+        ),
+        (
+            r#"{"ok":"false","error_code":400,"description":"Bad Request"}"#,
+            400,
+            "Bad Request",
+        ),
+        (
+            r#"{"error_code":400,"description":"Bad Request","parameters":{"migrate_to_chat_id":-1001}}"#,
+            400,
+            "Bad Request",
+        ),
+    ] {
+        let error = refusal((403, &[], body)).await;
+        assert_eq!(error.kind(), ErrorKind::Api, "{body}: {error:?}");
+        assert_eq!(error.status().map(|s| s.as_u16()), Some(status), "{body}");
+        assert_eq!(error.description(), Some(words), "{body}");
+        assert!(!error.to_string().ends_with(' '), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn f16_odd_members_beside_a_result_cost_nothing() {
+    for odd in [
+        r#""description":null"#,
+        r#""description":{"a":1}"#,
+        r#""parameters":null"#,
+        r#""parameters":"none""#,
+        r#""parameters":{"retry_after":"x"}"#,
+        r#""error_code":null"#,
+        r#""error_code":"0""#,
+        r#""ok":null"#,
+        r#""result":null"#,
+    ] {
+        for body in [
+            format!(r#"{{{odd},"ok":true,"result":true}}"#),
+            format!(r#"{{"ok":true,"result":true,{odd}}}"#),
+        ] {
+            let done = client((200, &[], &body))
+                .send(DeleteMessage::new(1, 2))
+                .await;
+            assert!(done.unwrap_or_else(|e| panic!("{body}: {e:?}")), "{body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn f15_the_wait_is_in_the_parameters_or_the_header_or_the_words() {
+    const WORDS: &str = "Too Many Requests: retry after 7";
+    let json = |parameters: &str| {
+        format!(r#"{{"ok":false,"error_code":429,"description":"{WORDS}"{parameters}}}"#)
+    };
+    let (plain, named) = (json(""), json(r#","parameters":{"retry_after":5}"#));
+    let odd = json(r#","parameters":{"retry_after":{}}"#);
+    let negative = json(r#","parameters":{"retry_after":-5}"#);
+    for (what, answer, seconds) in [
+        (
+            "the parameters",
+            (429, &[("Retry-After", "30")][..], &*named),
+            Some(5),
+        ),
+        (
+            "the header",
+            (429, &[("Retry-After", " 30 ")], &plain),
+            Some(30),
+        ),
+        (
+            "odd parameters",
+            (429, &[("Retry-After", "30")], &odd),
+            Some(30),
+        ),
+        (
+            "less than nothing",
+            (429, &[("Retry-After", "30")], &negative),
+            Some(30),
+        ),
+        ("the words", (429, &[], &plain), Some(7)),
+        (
+            "an odd header",
+            (429, &[("Retry-After", "soon")], &plain),
+            Some(7),
+        ),
+        (
+            "a page of 429",
+            (429, &[("Retry-After", "7")], "<html>429</html>"),
+            Some(7),
+        ),
+        (
+            "a page of 503",
+            (503, &[("Retry-After", "30")], "<html>503</html>"),
+            Some(30),
+        ),
+        (
+            "nothing of 503",
+            (503, &[("Retry-After", "30")], ""),
+            Some(30),
+        ),
+        (
+            "a page of 429 without one",
+            (429, &[], "<html>429</html>"),
+            None,
+        ),
+        (
+            "a header that is odd",
+            (429, &[("Retry-After", "-7")], ""),
+            None,
+        ),
+        ("a fraction", (429, &[("Retry-After", "1.5")], ""), None),
+    ] {
+        let error = refusal(answer).await;
+        let expected = seconds.map(Duration::from_secs);
+        assert_eq!(error.retry_after(), expected, "{what}: {error:?}");
+    }
+}
+
+/// By the server's own clock where it says what that is.
+#[tokio::test]
+async fn f15_the_header_may_be_a_date() {
+    let now = "Sun, 06 Nov 1994 08:49:37 GMT";
+    for (date, then, seconds) in [
+        (now, "Sun, 06 Nov 1994 08:50:07 GMT", 30),
+        (now, "Sunday, 06-Nov-94 08:50:07 GMT", 30),
+        (now, "Sun Nov  6 08:50:07 1994", 30),
+        (
+            "Mon, 28 Feb 2028 23:59:50 GMT",
+            "Tue, 29 Feb 2028 00:00:00 GMT",
+            10,
+        ),
+        // It is over; but none at all would be a hot loop.
+        (now, "Sun, 06 Nov 1994 08:00:00 GMT", 1),
+    ] {
+        let headers = [("Date", date), ("Retry-After", then)];
+        let error = refusal((429, &headers, "")).await;
+        let expected = Duration::from_secs(seconds);
+        assert_eq!(error.retry_after(), Some(expected), "{date}, {then}");
+    }
+    // Without a date of its own, by ours.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("now");
+    assert!(now < Duration::from_secs(4_102_444_800));
+    let far = [("Retry-After", "Fri, 01 Jan 2100 00:00:00 GMT")];
+    assert_eq!(refusal((429, &far, "")).await.retry_after(), Some(DAY));
+    for odd in [
+        "Sun, 31 Feb 1994 08:49:37 GMT",
+        "Sun, 06 Foo 1994 08:49:37 GMT",
+        "Sun, 06 Nov 1994 25:49:37 GMT",
+        "Sun, 06 Nov 1994 08:49 GMT",
+        "Sun, 06 Nov",
+    ] {
+        let error = refusal((429, &[("Retry-After", odd)], "")).await;
+        assert_eq!(error.retry_after(), None, "{odd}");
+    }
+}
+
+#[tokio::test]
+async fn f15_a_wait_has_bounds_whatever_is_named() {
+    for (named, wait) in [
+        ("0", Some(SECOND)),
+        ("0.0", Some(SECOND)),
+        ("7.2", Some(Duration::from_millis(7200))),
+        ("\"7\"", Some(7 * SECOND)),
+        ("1e2", Some(100 * SECOND)),
+        ("1000000000000000000", Some(DAY)),
+        ("1e300", Some(DAY)),
+        ("99999999999999999999999999", Some(DAY)),
+        ("\"x\"", None),
+        ("\"\"", None),
+        ("\"NaN\"", None),
+        ("-1", None),
+        ("-1e18", None),
+        ("true", None),
+    ] {
+        let body = format!(
+            r#"{{"ok":false,"error_code":429,"description":"Too Many","parameters":{{"retry_after":{named}}}}}"#
+        );
+        let error = refusal((429, &[], &body)).await;
+        assert_eq!(error.retry_after(), wait, "{named}");
+        assert_eq!(error.kind(), ErrorKind::Api, "{named}");
+    }
+    for (header, wait) in [("0", SECOND), ("99999999999999999999999", DAY)] {
+        let error = refusal((429, &[("Retry-After", header)], "")).await;
+        assert_eq!(error.retry_after(), Some(wait), "{header}");
+    }
+    for (words, wait) in [
+        ("retry after 0", SECOND),
+        ("Retry After 99999999999999999999", DAY),
+    ] {
+        let body = format!(r#"{{"ok":false,"error_code":429,"description":"{words}"}}"#);
+        assert_eq!(
+            refusal((429, &[], &body)).await.retry_after(),
+            Some(wait),
+            "{words}"
+        );
+    }
+}
+
+/// An HTTP client that gives these answers in turn, the last one from then on.
+fn in_turn(
+    answers: &[Answer<'_>],
+) -> (
+    ClientBuilder<
+        impl tower::Service<
+            Request<ApiBody>,
+            Response = Response<String>,
+            Error = Infallible,
+            Future: Send,
+        > + Clone
+        + Send
+        + Sync
+        + 'static,
+    >,
+    Arc<AtomicUsize>,
+) {
+    let answers: Vec<_> = answers.iter().copied().map(response).collect();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let count = calls.clone();
+    let http = service_fn(move |_: Request<ApiBody>| {
+        let call = count.fetch_add(1, Ordering::Relaxed);
+        let answer = answers[call.min(answers.len() - 1)].clone();
+        ready(Ok::<_, Infallible>(answer))
+    });
+    let token = TOKEN.parse().expect("a token");
+    (ClientBuilder::new(&token, http), calls)
+}
+
+#[tokio::test(start_paused = true)]
+async fn f15_retries_wait_for_as_long_as_the_header_says() {
+    const DONE: Answer<'_> = (200, &[], r#"{"ok":true,"result":true}"#);
+    for (answer, seconds) in [
+        ((429, &[("Retry-After", "7")][..], "<html>429</html>"), 7),
+        (
+            (
+                429,
+                &[("Retry-After", "7")],
+                r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 7"}"#,
+            ),
+            7,
+        ),
+        ((503, &[("Retry-After", "30")], "<html>503</html>"), 30),
+    ] {
+        let (builder, _) = in_turn(&[answer, DONE]);
+        let client = builder.layer(RetryLayer::new()).build();
+        let began = Instant::now();
+        assert!(client.send(DeleteMessage::new(1, 2)).await.expect("done"));
+        assert_eq!(began.elapsed().as_secs(), seconds, "{answer:?}");
+    }
+}
+
+/// The chat was held for ever.
+#[tokio::test(start_paused = true)]
+async fn f15_the_limiter_holds_no_chat_for_longer_than_an_hour() {
+    const SENT: &str = r#"{"ok":true,"result":{"message_id":1,"date":1,"chat":{"id":1,"type":"private"}}}"#;
+    let forever = r#"{"ok":false,"error_code":429,"description":"x","parameters":{"retry_after":1000000000000000000}}"#;
+    let (builder, _) = in_turn(&[(429, &[], forever), (200, &[], SENT)]);
+    let client = builder.layer(RateLimitLayer::new()).build();
+    let began = Instant::now();
+    let refused = client.send(SendMessage::new(1, "x")).await;
+    assert!(refused.expect_err("it is refused").is_rate_limited());
+    let sent = client.send(SendMessage::new(1, "x"));
+    let sent = tokio::time::timeout(2 * DAY, sent).await;
+    sent.expect("it ends").expect("sent");
+    assert_eq!(began.elapsed().as_secs(), 3600);
+}
+
+/// Neither the token nor what would move a terminal's cursor.
+#[tokio::test]
+async fn a6_no_words_of_the_server_show_the_token_or_control_characters() {
+    let secret = TOKEN.split(':').nth(1).expect("a secret");
+    let escaped = TOKEN.replace(':', "%3A");
+    for words in [
+        format!("Not Found: /bot{TOKEN}/getMe"),
+        format!("Not Found: {TOKEN}"),
+        format!("no file /var/lib/telegram-bot-api/{TOKEN}/videos/file_0.mp4"),
+        format!("Not Found: /bot{escaped}/getMe"),
+        format!("Not Found: /file/bot123456789:{secret}/x"),
+        "a\\nb\\r\\u001b[2J\\u0000\\u009b\\u202ec\\u2028".to_owned(),
+    ] {
+        let body = format!(r#"{{"ok":false,"error_code":404,"description":"{words}"}}"#);
+        let client = client((404, &[], &body));
+        let error = client.send(GetMe::new()).await.expect_err("it is refused");
+        for shown in [
+            format!("{error}"),
+            format!("{error:?}"),
+            format!("{error:#?}"),
+            error.description().expect("words").to_owned(),
+        ] {
+            assert!(!shown.contains(secret), "{shown}");
+            let is_control = |c: char| c.is_control() && c != '\n';
+            assert!(!shown.contains(is_control), "{shown:?}");
+            let lines = if shown.contains("Error {\n") { 20 } else { 1 };
+            assert!(shown.lines().count() <= lines, "{shown:?}");
+            assert!(!shown.contains(['\u{202e}', '\u{2028}']), "{shown:?}");
+        }
+    }
+}
