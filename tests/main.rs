@@ -83,6 +83,8 @@ mod client {
     mod files;
     #[cfg(feature = "tokio")]
     mod layers;
+    #[cfg(feature = "tokio")]
+    mod limits;
     #[cfg(feature = "client")]
     mod methods;
     #[cfg(feature = "client")]

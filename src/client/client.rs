@@ -68,8 +68,10 @@ impl Client {
     }
 
     /// The same client with a deadline for its calls, such as the one that a handler finds in its
-    /// request's extensions: [`RetryLayer`](super::RetryLayer) doesn't wait beyond it, and a call that begins after it isn't
-    /// made. What is under way isn't cut short.
+    /// request's extensions: [`RetryLayer`](super::RetryLayer) and
+    /// [`RateLimitLayer`](super::RateLimitLayer) don't wait beyond it, and a call that would begin after it isn't
+    /// made ([`ErrorKind::DeadlineExceeded`](super::ErrorKind::DeadlineExceeded)). What is under way isn't cut
+    /// short.
     #[cfg(feature = "tokio")]
     pub fn with_deadline(&self, deadline: crate::task::Deadline) -> Self {
         Self::from_service(deadline::WithDeadline {

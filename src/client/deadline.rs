@@ -35,7 +35,7 @@ where
 
     fn call(&mut self, mut call: ApiRequest) -> Self::Future {
         if self.deadline.remaining().is_zero() {
-            let error = Error::timeout(false).with_method(call.method_name());
+            let error = Error::deadline_exceeded().with_method(call.method_name());
             return Box::pin(std::future::ready(Err(error)));
         }
         call.extensions_mut().insert(self.deadline);

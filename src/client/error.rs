@@ -44,6 +44,9 @@ pub enum ErrorKind {
     Transport,
     /// No answer came in time. With a status, it began in time.
     Timeout,
+    /// The call wasn't made: the [`Deadline`](crate::webhook::Deadline) in its extensions has passed, or ends
+    /// before its turn under the limits on calls. Nothing was sent.
+    DeadlineExceeded,
     /// A layer around the client turned the call away, such as tower's load shed.
     Layer,
     /// The call was refused here, before anything was sent: it couldn't have worked.
@@ -123,6 +126,12 @@ impl Error {
     #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
     pub(crate) fn timeout(sent: bool) -> Self {
         Self::new(ErrorKind::Timeout).arrived(sent)
+    }
+
+    /// Nothing was sent.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn deadline_exceeded() -> Self {
+        Self::new(ErrorKind::DeadlineExceeded)
     }
 
     /// An answer that isn't the Bot API's. A gateway that is at its wits' end may have passed the
@@ -211,7 +220,10 @@ impl Error {
     /// [`may_have_arrived`](Self::may_have_arrived).
     pub fn is_retryable(&self) -> bool {
         match self.0.kind {
-            ErrorKind::Transport | ErrorKind::Timeout | ErrorKind::Layer => true,
+            ErrorKind::Transport
+            | ErrorKind::Timeout
+            | ErrorKind::DeadlineExceeded
+            | ErrorKind::Layer => true,
             ErrorKind::Api | ErrorKind::Http => self.0.status.is_some_and(|status| {
                 status.is_server_error()
                     || status == StatusCode::TOO_MANY_REQUESTS
@@ -230,9 +242,12 @@ impl Error {
         self.0.may_have_arrived
     }
 
-    /// No answer came in time.
+    /// No answer came in time, or the call had no time left.
     pub fn is_timeout(&self) -> bool {
-        self.0.kind == ErrorKind::Timeout
+        matches!(
+            self.0.kind,
+            ErrorKind::Timeout | ErrorKind::DeadlineExceeded
+        )
     }
 
     /// 429: too many calls. See [`retry_after`](Self::retry_after).
@@ -297,6 +312,7 @@ impl fmt::Display for Error {
             ErrorKind::Transport => "no response",
             ErrorKind::Timeout if self.0.status.is_some() => "the response didn't end in time",
             ErrorKind::Timeout => "no response in time",
+            ErrorKind::DeadlineExceeded => "the deadline ends before the call can be made",
             ErrorKind::Layer => "a layer rejected the call",
             ErrorKind::Invalid => "the call can't work, and wasn't sent",
             ErrorKind::Encode => "the call can't be encoded",
@@ -326,7 +342,10 @@ impl fmt::Debug for Error {
             .field("method", &self.0.method)
             .field("status", &self.0.status)
             .field("description", &self.0.description)
-            .field("source", &self.0.source.as_deref().map(|source| ErrorChain(source)))
+            .field(
+                "source",
+                &self.0.source.as_deref().map(|source| ErrorChain(source)),
+            )
             .finish_non_exhaustive()
     }
 }

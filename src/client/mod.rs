@@ -43,6 +43,7 @@ mod reason;
 mod redact;
 #[cfg(feature = "tokio")]
 pub mod retry;
+mod several;
 mod token;
 mod transport;
 

@@ -21,7 +21,10 @@ pub(crate) fn redacted(text: &str, token: &str) -> String {
 /// What moves the cursor, ends the line, or turns the direction of the text around.
 fn is_unfit(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{61c}')
+        || matches!(
+            c,
+            '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{61c}'
+        )
         || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

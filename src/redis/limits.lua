@@ -1,7 +1,11 @@
 -- Takes a call down in each of its scopes, or in none where one of them has no room.
 --
 -- KEYS  for each scope its log, and what is there while it pauses
--- ARGV  for each scope how many limits it has, and then the count and span of each, in microseconds
+-- ARGV  how many messages the call sends; for each scope how many limits it has, and then the count and
+--       span of each, in microseconds
+--
+-- A call of more messages than a limit's count goes when there was none in the last span, and has its scope
+-- pause for as many spans as they would take.
 --
 -- Answers for each scope how long it has no room, in microseconds.
 
@@ -18,30 +22,49 @@ local function digits(number)
   return string.format('%.0f', number)
 end
 
+local messages = argument()
 local scopes, rests, is_open = {}, {}, true
 for n = 1, #KEYS / 2 do
-  local log, most, longest = KEYS[2 * n - 1], 0, 0
+  local log, most, longest, made_up = KEYS[2 * n - 1], 0, 0, 0
   local rest = math.max(redis.call('PTTL', KEYS[2 * n]), 0) * 1000
   for _ = 1, argument() do
     local count, span = argument(), argument()
-    local sent = redis.call('LINDEX', log, -count)
+    local sent = redis.call('LINDEX', log, math.min(messages, count) - count - 1)
     if sent then
       -- No longer than the span, if the clock was set back.
       rest = math.max(rest, math.min(sent + span - now, span))
     end
     most, longest = math.max(most, count), math.max(longest, span)
+    if messages > count then
+      made_up = math.max(made_up, math.ceil(messages / count) * span)
+    end
   end
-  scopes[n] = { log = log, most = most, longest = longest }
+  scopes[n] = { log = log, pause = KEYS[2 * n], most = most, longest = longest, made_up = made_up }
   rests[n] = math.ceil(rest)
   is_open = is_open and rest == 0
+end
+
+-- What is older than its limits isn't looked at again, and a count that is never reached cuts nothing off.
+local function forget(scope)
+  local oldest = redis.call('LINDEX', scope.log, 0)
+  while oldest and oldest + scope.longest <= now do
+    redis.call('LPOP', scope.log)
+    oldest = redis.call('LINDEX', scope.log, 0)
+  end
 end
 
 if is_open then
   for _, scope in ipairs(scopes) do
     if scope.most > 0 then
-      redis.call('RPUSH', scope.log, digits(now))
+      forget(scope)
+      for _ = 1, math.min(messages, scope.most) do
+        redis.call('RPUSH', scope.log, digits(now))
+      end
       redis.call('LTRIM', scope.log, -scope.most, -1)
       redis.call('PEXPIRE', scope.log, digits(math.ceil(scope.longest / 1000)))
+    end
+    if scope.made_up > 0 then
+      redis.call('SET', scope.pause, '', 'PX', digits(math.ceil(scope.made_up / 1000)))
     end
   end
 end

@@ -8,7 +8,7 @@ use super::{
     connection::{Error, RedisConnection, Script},
     values::{micros, millis},
 };
-use crate::client::rate_limit::{LimitScope, SharedLimits, SharedLimitsError};
+use crate::client::rate_limit::{LimitKey, LimitScope, SharedLimits, SharedLimitsError};
 
 static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("limits.lua")));
 static PAUSE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("pause.lua")));
@@ -54,11 +54,15 @@ impl RedisLimits {
         self
     }
 
-    async fn take_down(&self, scopes: &[LimitScope]) -> Result<Vec<Duration>, Error> {
+    async fn take_down(
+        &self,
+        scopes: &[LimitScope],
+        messages: usize,
+    ) -> Result<Vec<Duration>, Error> {
         let keys = scopes
             .iter()
-            .flat_map(|scope| self.keys(scope.chat.as_deref()));
-        let mut call = TAKE.call(keys.collect());
+            .flat_map(|scope| ["log", "pause"].map(|what| self.key(what, &scope.key)));
+        let mut call = TAKE.call(keys.collect()).arg(messages);
         for scope in scopes {
             call = call.arg(scope.rates.len());
             for &(count, span) in &scope.rates {
@@ -73,33 +77,36 @@ impl RedisLimits {
         Ok(rests.into_iter().map(Duration::from_micros).collect())
     }
 
-    async fn shut(&self, chat: Option<&str>, time: Duration) -> Result<(), Error> {
-        let [_, pause] = self.keys(chat);
+    async fn shut(&self, key: &LimitKey, time: Duration) -> Result<(), Error> {
+        let pause = self.key("pause", key);
         let time = millis(time.min(LONGEST)).max(1);
         self.connection.run(PAUSE.call(vec![pause]).arg(time)).await
     }
 
-    /// The keys of a scope's log and pause. The braces have a cluster put all of a bot's into one
-    /// slot.
-    fn keys(&self, chat: Option<&str>) -> [Box<str>; 2] {
-        ["log", "pause"].map(|what| {
-            let key = format!("{{{}:limits}}:{what}", self.prefix);
-            match chat {
-                None => key.into(),
-                Some(chat) => format!("{key}:{chat}").into(),
-            }
-        })
+    /// The key of a scope's log or pause. The braces have a cluster put all of a bot's into one slot.
+    fn key(&self, what: &str, key: &LimitKey) -> Box<str> {
+        let prefix = &self.prefix;
+        match key {
+            LimitKey::Overall => format!("{{{prefix}:limits}}:{what}"),
+            LimitKey::Paid => format!("{{{prefix}:limits}}:paid-{what}"),
+            LimitKey::Chat(chat) => format!("{{{prefix}:limits}}:{what}:{chat}"),
+        }
+        .into()
     }
 }
 
 impl SharedLimits for RedisLimits {
-    async fn take(&self, scopes: &[LimitScope]) -> Result<Vec<Duration>, SharedLimitsError> {
-        let taken = self.take_down(scopes).await;
+    async fn take(
+        &self,
+        scopes: &[LimitScope],
+        messages: usize,
+    ) -> Result<Vec<Duration>, SharedLimitsError> {
+        let taken = self.take_down(scopes, messages).await;
         taken.map_err(SharedLimitsError::new)
     }
 
-    async fn pause(&self, chat: Option<&str>, time: Duration) -> Result<(), SharedLimitsError> {
-        let shut = self.shut(chat, time).await;
+    async fn pause(&self, key: &LimitKey, time: Duration) -> Result<(), SharedLimitsError> {
+        let shut = self.shut(key, time).await;
         shut.map_err(SharedLimitsError::new)
     }
 }

@@ -356,7 +356,8 @@ async fn f15_retries_wait_for_as_long_as_the_header_says() {
 /// The chat was held for ever.
 #[tokio::test(start_paused = true)]
 async fn f15_the_limiter_holds_no_chat_for_longer_than_an_hour() {
-    const SENT: &str = r#"{"ok":true,"result":{"message_id":1,"date":1,"chat":{"id":1,"type":"private"}}}"#;
+    const SENT: &str =
+        r#"{"ok":true,"result":{"message_id":1,"date":1,"chat":{"id":1,"type":"private"}}}"#;
     let forever = r#"{"ok":false,"error_code":429,"description":"x","parameters":{"retry_after":1000000000000000000}}"#;
     let (builder, _) = in_turn(&[(429, &[], forever), (200, &[], SENT)]);
     let client = builder.layer(RateLimitLayer::new()).build();

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tower::{Layer as _, ServiceExt as _, service_fn, util::BoxCloneSyncService};
 use tower_telegram::{
-    client::{ApiBody, ApiRequest, ApiResponse, BotApi, Error, Rate, RateLimitLayer},
+    client::{ApiBody, ApiRequest, ApiResponse, BotApi, Error, ErrorKind, Rate, RateLimitLayer},
     redis::RedisLimits,
 };
 
@@ -136,6 +136,85 @@ async fn f7_a_group_has_both_its_limits_and_is_forgotten_after_them() {
     assert_eq!(server.ask::<usize>(&["LLEN", log]).await, 20);
     let stays: i64 = server.ask(&["PTTL", log]).await;
     assert!(stays > 0 && stays <= 60_000, "{stays}");
+}
+
+/// Three albums of 7 to one group, by two replicas.
+#[tokio::test]
+async fn f14_replicas_count_albums_as_the_messages_they_are() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let layer = no_limits().per_chat(Rate::new(20, SPAN));
+    let (one, other) = (replica(&server, layer.clone()), replica(&server, layer));
+    let media = [0; 7];
+    let album = || {
+        let parameters = json!({"chat_id": -5, "media": media});
+        ApiRequest::raw("sendMediaGroup", &parameters).unwrap()
+    };
+    let began = Instant::now();
+    for client in [&one, &other] {
+        client.clone().oneshot(album()).await.unwrap();
+    }
+    let logged: usize = server.ask(&["LLEN", "{bot:limits}:log:-5"]).await;
+    assert_eq!(logged, 14);
+    one.clone().oneshot(album()).await.unwrap();
+    assert!(began.elapsed() >= SPAN, "{:?}", began.elapsed());
+}
+
+/// What is more than a limit allows at once has the chat pause for all replicas.
+#[tokio::test]
+async fn f14_replicas_wait_until_many_copies_are_made_up_for() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let layer = no_limits().per_chat(THREE);
+    let (one, other) = (replica(&server, layer.clone()), replica(&server, layer));
+    let parameters = json!({"chat_id": 5, "from_chat_id": 6, "message_ids": [1, 2, 3, 4, 5, 6, 7]});
+    let copies = ApiRequest::raw("copyMessages", &parameters).unwrap();
+    let began = Instant::now();
+    one.oneshot(copies).await.unwrap();
+    other.oneshot(call(5)).await.unwrap();
+    assert!(began.elapsed() >= 3 * SPAN, "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn f14_replicas_have_a_rate_for_paid_broadcasts() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let layer = no_limits()
+        .overall(Rate::new(1, 60 * SECOND))
+        .paid_broadcasts(THREE);
+    let (one, other) = (replica(&server, layer.clone()), replica(&server, layer));
+    time_of(&[&one], [1]).await;
+    let began = Instant::now();
+    for (chat, client) in (2..=7).zip([one, other].iter().cycle()) {
+        let parameters = json!({"chat_id": chat, "allow_paid_broadcast": true});
+        let paid = ApiRequest::raw("sendEcho", &parameters).unwrap();
+        client.clone().oneshot(paid).await.unwrap();
+    }
+    let time = began.elapsed();
+    assert!(time >= SPAN && time < 20 * SPAN, "{time:?}");
+}
+
+/// What others have sent makes it too late as well.
+#[tokio::test]
+async fn f13_a_replica_refuses_at_once_what_others_have_no_room_for() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let layer = no_limits().per_chat(Rate::new(1, 60 * SECOND));
+    let (one, other) = (replica(&server, layer.clone()), replica(&server, layer));
+    time_of(&[&one], [1]).await;
+    let mut hasty = call(1);
+    let began = Instant::now();
+    let due = tower_telegram::webhook::Deadline::at(began + 30 * SECOND);
+    hasty.extensions_mut().insert(due);
+    let error = other.oneshot(hasty).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DeadlineExceeded);
+    assert!(began.elapsed() < 20 * SECOND);
+    let logged: usize = server.ask(&["LLEN", "{bot:limits}:log:1"]).await;
+    assert_eq!(logged, 1);
 }
 
 #[tokio::test]

@@ -179,6 +179,12 @@ impl ApiRequest {
         }
     }
 
+    /// The JSON of one of the parameters, where it is there.
+    #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
+    pub(in crate::client) fn parameter(&self, name: &str) -> Option<&str> {
+        raw_member(self.json(), name)
+    }
+
     /// The files that are uploaded with it.
     pub fn uploads(&self) -> &[Upload] {
         match &self.target {

@@ -5,7 +5,6 @@ use std::{fmt, sync::Arc};
 use tower_layer::Layer;
 
 use super::{
-    backend::LimitStore,
     limiter::Limiter,
     memory::LocalStore,
     policy::{Rate, RateLimits},
@@ -15,37 +14,32 @@ use super::{
 };
 
 /// Holds calls back, so that Telegram needn't refuse them. See the [module](super).
+///
+/// Clones share the limits and what was counted: a limit that is set on one of them is set for all, and
+/// nothing that was counted is lost.
 #[derive(Clone)]
 pub struct RateLimitLayer {
-    limits: RateLimits,
-    limiter: Arc<Limiter<LimitStore>>,
+    limiter: Arc<Limiter>,
 }
 
 impl RateLimitLayer {
-    /// Telegram's limits: 30 a second overall, one a second to a chat, 20 a minute to a group or
-    /// channel.
+    /// Telegram's limits: 30 messages a second overall, 1000 a second of paid broadcasts, one a second to a
+    /// chat, 20 a minute to a group or channel.
     pub fn new() -> Self {
-        let limits = RateLimits::TELEGRAM;
-        Self::with_backend(limits, LimitStore::Local(LocalStore::new(limits)))
-    }
-
-    fn with_backend(limits: RateLimits, backend: LimitStore) -> Self {
-        let limiter = Arc::new(Limiter::new(backend));
-        Self { limits, limiter }
+        let here = Arc::new(LocalStore::new(RateLimits::TELEGRAM));
+        Self {
+            limiter: Arc::new(Limiter::new(here, None)),
+        }
     }
 
     #[cfg(test)]
-    pub(super) fn backend(&self) -> &LimitStore {
-        self.limiter.store()
+    pub(super) fn limiter(&self) -> &Limiter {
+        &self.limiter
     }
 
-    #[cfg(test)]
-    pub(super) fn queued_chats(&self) -> usize {
-        self.limiter.queued_chats()
-    }
-
-    fn with_limits(&self, limits: RateLimits) -> Self {
-        Self::with_backend(limits, self.limiter.store().with_limits(limits))
+    fn with_limits(self, change: impl FnOnce(&mut RateLimits)) -> Self {
+        self.limiter.here().change_limits(change);
+        self
     }
 
     /// Keeps to the limits together with all that share these: the replicas of a bot, by `RedisLimits`
@@ -55,56 +49,52 @@ impl RateLimitLayer {
     /// The order in which calls to a chat are made is each replica's own. A call that is dropped at the
     /// very moment at which they are asked may have used up its turn.
     pub fn shared(self, limits: impl SharedLimits) -> Self {
-        let shared = Box::new(SharedStore::new(self.limits, limits));
-        Self::with_backend(self.limits, LimitStore::Shared(shared))
+        let here = Arc::clone(self.limiter.here());
+        let shared = SharedStore::new(limits);
+        Self {
+            limiter: Arc::new(Limiter::new(here, Some(shared))),
+        }
     }
 
-    /// How many calls the bot makes in all. Default: 30 a second.
+    /// How many messages the bot sends in all, paid broadcasts aside. Default: 30 a second.
     pub fn overall(self, rate: Rate) -> Self {
-        self.with_limits(RateLimits {
-            overall: Some(rate),
-            ..self.limits
-        })
+        self.with_limits(|limits| limits.overall = Some(rate))
     }
 
-    /// No limit on all calls together.
+    /// No limit on all messages together.
     pub fn without_overall(self) -> Self {
-        self.with_limits(RateLimits {
-            overall: None,
-            ..self.limits
-        })
+        self.with_limits(|limits| limits.overall = None)
     }
 
-    /// How many calls go to a chat of any kind. Default: one a second.
+    /// How many messages the bot sends in all with `allow_paid_broadcast`. They don't count for
+    /// [`overall`](Self::overall), but for their chats. Default: 1000 a second.
+    pub fn paid_broadcasts(self, rate: Rate) -> Self {
+        self.with_limits(|limits| limits.paid = Some(rate))
+    }
+
+    /// No limit on all paid broadcasts together.
+    pub fn without_paid_broadcasts(self) -> Self {
+        self.with_limits(|limits| limits.paid = None)
+    }
+
+    /// How many messages go to a chat of any kind. Default: one a second.
     pub fn per_chat(self, rate: Rate) -> Self {
-        self.with_limits(RateLimits {
-            chat: Some(rate),
-            ..self.limits
-        })
+        self.with_limits(|limits| limits.chat = Some(rate))
     }
 
-    /// No limit on the calls to one chat.
+    /// No limit on the messages to one chat.
     pub fn without_per_chat(self) -> Self {
-        self.with_limits(RateLimits {
-            chat: None,
-            ..self.limits
-        })
+        self.with_limits(|limits| limits.chat = None)
     }
 
-    /// How many calls go to a group or channel, besides the limit of any chat. Default: 20 a minute.
+    /// How many messages go to a group or channel, besides the limit of any chat. Default: 20 a minute.
     pub fn per_group(self, rate: Rate) -> Self {
-        self.with_limits(RateLimits {
-            group: Some(rate),
-            ..self.limits
-        })
+        self.with_limits(|limits| limits.group = Some(rate))
     }
 
-    /// No limit on the calls to one group or channel but that of any chat.
+    /// No limit on the messages to one group or channel but that of any chat.
     pub fn without_per_group(self) -> Self {
-        self.with_limits(RateLimits {
-            group: None,
-            ..self.limits
-        })
+        self.with_limits(|limits| limits.group = None)
     }
 }
 
@@ -117,7 +107,7 @@ impl Default for RateLimitLayer {
 impl fmt::Debug for RateLimitLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RateLimitLayer")
-            .field("limits", &self.limits)
+            .field("limits", &self.limiter.here().limits())
             .finish_non_exhaustive()
     }
 }

@@ -1,31 +1,50 @@
 //! The queues in which calls wait for room.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use tokio::{sync::Mutex, time::sleep};
+use tokio::{
+    sync::Mutex,
+    time::{sleep, timeout_at},
+};
 use tower::ServiceExt as _;
 use tower_service::Service;
 
-use super::{policy::ChatScope, store::Store};
+use super::{
+    call::CountedCall,
+    memory::LocalStore,
+    policy::{CallPool, CallScope, ChatScope},
+    queued::{QueueKey, QueuedMessages},
+    shared::SharedStore,
+};
 use crate::{
     client::{ApiRequest, ApiResponse, Error, into_error::MapToClientError},
     task::keyed_queue::KeyedQueue,
 };
 
 /// Lets calls go when there is room for them.
-pub(super) struct Limiter<T> {
-    store: T,
+pub(super) struct Limiter {
+    /// What was sent from here, and what was said of others.
+    here: Arc<LocalStore>,
+    shared: Option<SharedStore>,
     chats: Arc<KeyedQueue<ChatScope>>,
-    /// The queue of those that are first in their chat's.
-    all: Mutex<()>,
+    queued: QueuedMessages,
+    /// The queues of those that are first in their chat's.
+    usual: Mutex<()>,
+    paid: Mutex<()>,
 }
 
-impl<T: Store> Limiter<T> {
-    pub(super) fn new(store: T) -> Self {
+/// The call's deadline comes before its turn.
+struct TooLate;
+
+impl Limiter {
+    pub(super) fn new(here: Arc<LocalStore>, shared: Option<SharedStore>) -> Self {
         Self {
-            store,
+            here,
+            shared,
             chats: Arc::default(),
-            all: Mutex::new(()),
+            queued: QueuedMessages::default(),
+            usual: Mutex::new(()),
+            paid: Mutex::new(()),
         }
     }
 
@@ -35,27 +54,49 @@ impl<T: Store> Limiter<T> {
         self.chats.len()
     }
 
-    pub(super) fn store(&self) -> &T {
-        &self.store
+    pub(super) fn here(&self) -> &Arc<LocalStore> {
+        &self.here
     }
 
     pub(super) async fn call<S>(
         &self,
         inner: MapToClientError<S>,
         call: ApiRequest,
+        counted: CountedCall,
     ) -> Result<ApiResponse, Error>
     where
         MapToClientError<S>: Service<ApiRequest, Response = ApiResponse, Error = Error> + Clone,
     {
-        let chat = ChatScope::of(&call);
-        let answer = self.begin(chat.as_ref(), inner, call).await?.await;
+        let method = call.method_name();
+        let begun = self.begin_in_time(&counted, inner, call).await;
+        let answer = begun.map_err(|TooLate| too_late(method))??.await;
         if let Err(error) = &answer
             && error.is_rate_limited()
             && let Some(time) = error.retry_after()
         {
-            self.store.pause(chat.as_ref(), time).await;
+            self.pause(&counted, time).await;
         }
         answer
+    }
+
+    async fn begin_in_time<S>(
+        &self,
+        counted: &CountedCall,
+        inner: MapToClientError<S>,
+        call: ApiRequest,
+    ) -> Result<Begun<S>, TooLate>
+    where
+        MapToClientError<S>: Service<ApiRequest, Response = ApiResponse, Error = Error> + Clone,
+    {
+        let Some(due) = counted.deadline() else {
+            return self.begin(counted, inner, call).await;
+        };
+        if counted.is_late_after(self.least_wait(counted)) {
+            return Err(TooLate);
+        }
+        // Others may still come first, or a pause.
+        let begun = timeout_at(due.instant(), self.begin(counted, inner, call)).await;
+        begun.unwrap_or(Err(TooLate))
     }
 
     /// Makes the call when there is room for it. Nothing is taken down before, so that who goes
@@ -63,36 +104,96 @@ impl<T: Store> Limiter<T> {
     /// below and be sent faster than they were let go.
     async fn begin<S>(
         &self,
-        chat: Option<&ChatScope>,
+        counted: &CountedCall,
         inner: MapToClientError<S>,
         call: ApiRequest,
-    ) -> Result<<MapToClientError<S> as Service<ApiRequest>>::Future, Error>
+    ) -> Result<Begun<S>, TooLate>
     where
         MapToClientError<S>: Service<ApiRequest, Response = ApiResponse, Error = Error> + Clone,
     {
+        let chat = counted.chat.as_ref();
+        let join = |key| self.queued.join(key, counted.messages);
+        let _in_chat = chat.map(|chat| join(QueueKey::Chat(chat.clone())));
         let _first_in_chat = match chat {
             Some(chat) => Some(self.chats.enter(chat.clone()).turn().await),
             None => None,
         };
         loop {
-            if chat.is_some() {
-                self.room(chat).await;
+            if let Some(chat) = chat {
+                self.room(CallScope::Chat(chat), counted).await?;
             }
-            let _first_of_all = self.all.lock().await;
-            self.room(None).await;
+            let _in_all = join(QueueKey::Pool(counted.pool));
+            let _first_of_all = self.first_of(counted.pool).lock().await;
+            self.room(CallScope::All(counted.pool), counted).await?;
             let mut inner = inner.clone();
-            let ready = inner.ready().await?;
+            let ready = match inner.ready().await {
+                Ok(ready) => ready,
+                Err(error) => return Ok(Err(error)),
+            };
             // The chat may have been told to pause in the meantime.
-            if self.store.take(chat).await {
-                return Ok(ready.call(call));
+            match self.take(counted).await {
+                Ok(()) => return Ok(Ok(ready.call(call))),
+                Err(wait) if counted.is_late_after(wait) => return Err(TooLate),
+                Err(_) => {}
             }
         }
     }
 
-    /// Waits for room in this scope.
-    async fn room(&self, scope: Option<&ChatScope>) {
-        while let Some(time) = self.store.shut_for(scope).await {
-            sleep(time).await;
+    fn first_of(&self, pool: CallPool) -> &Mutex<()> {
+        match pool {
+            CallPool::Usual => &self.usual,
+            CallPool::Paid => &self.paid,
         }
     }
+
+    /// Waits for room in this scope.
+    async fn room(&self, scope: CallScope<'_>, counted: &CountedCall) -> Result<(), TooLate> {
+        loop {
+            let wait = self.here.wait(scope, 0, counted.messages);
+            if wait.is_zero() {
+                return Ok(());
+            }
+            if counted.is_late_after(wait) {
+                return Err(TooLate);
+            }
+            sleep(wait).await;
+        }
+    }
+
+    /// How long a call that comes now waits, if nobody comes before it who isn't there yet.
+    fn least_wait(&self, counted: &CountedCall) -> Duration {
+        let wait = |scope, key| {
+            let ahead = self.queued.count(&key);
+            self.here.wait(scope, ahead, counted.messages)
+        };
+        let pool = counted.pool;
+        let in_all = wait(CallScope::All(pool), QueueKey::Pool(pool));
+        let chat = counted.chat.as_ref();
+        let in_chat = chat.map(|chat| wait(CallScope::Chat(chat), QueueKey::Chat(chat.clone())));
+        in_all.max(in_chat.unwrap_or_default())
+    }
+
+    async fn take(&self, counted: &CountedCall) -> Result<(), Duration> {
+        match &self.shared {
+            Some(shared) => shared.take(&self.here, counted).await,
+            None => self.here.take(counted),
+        }
+    }
+
+    /// The chat pauses, or all where none is named.
+    async fn pause(&self, counted: &CountedCall, time: Duration) {
+        let chat = counted.chat.as_ref();
+        let scope = chat.map_or(CallScope::All(counted.pool), CallScope::Chat);
+        self.here.pause(scope, time);
+        if let Some(shared) = &self.shared {
+            shared.pause(scope, time).await;
+        }
+    }
+}
+
+/// A call that was made, or why the service below takes none.
+type Begun<S> = Result<<MapToClientError<S> as Service<ApiRequest>>::Future, Error>;
+
+fn too_late(method: Cow<'static, str>) -> Error {
+    Error::deadline_exceeded().with_method(method)
 }

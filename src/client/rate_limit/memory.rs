@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    future::ready,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -10,8 +9,8 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    policy::{ChatScope, RateLimits},
-    store::Store,
+    call::CountedCall,
+    policy::{CallPool, CallScope, ChatScope, Rate, RateLimits},
     window::Window,
 };
 
@@ -21,15 +20,17 @@ const SWEEP: Duration = Duration::from_secs(60);
 /// The longest pause: a call that comes too early after it is told how long the rest is.
 const MAX_PAUSE: Duration = Duration::from_secs(60 * 60);
 
+/// What was sent, and under which limits. A limit that is set anew forgets nothing of it.
 #[derive(Debug)]
 pub(super) struct LocalStore {
-    limits: RateLimits,
     log: Mutex<SentCalls>,
 }
 
 #[derive(Debug)]
 struct SentCalls {
-    overall: ScopeLog,
+    limits: RateLimits,
+    usual: ScopeLog,
+    paid: ScopeLog,
     chats: HashMap<ChatScope, ScopeLog>,
     /// When the still ones were last given back.
     swept: Option<Instant>,
@@ -45,12 +46,13 @@ struct ScopeLog {
 impl LocalStore {
     pub(super) fn new(limits: RateLimits) -> Self {
         let log = SentCalls {
-            overall: ScopeLog::new(&limits, None),
+            limits,
+            usual: ScopeLog::new(limits.of(CallScope::All(CallPool::Usual))),
+            paid: ScopeLog::new(limits.of(CallScope::All(CallPool::Paid))),
             chats: HashMap::new(),
             swept: None,
         };
         Self {
-            limits,
             log: Mutex::new(log),
         }
     }
@@ -59,58 +61,94 @@ impl LocalStore {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn limits(&self) -> RateLimits {
+        self.log().limits
+    }
+
+    pub(super) fn change_limits(&self, change: impl FnOnce(&mut RateLimits)) {
+        self.log().change_limits(change);
+    }
+
+    /// How long this call would wait in a scope where so many messages are ahead of it.
+    pub(super) fn wait(&self, scope: CallScope<'_>, ahead: usize, messages: usize) -> Duration {
+        let now = Instant::now();
+        self.log().wait(scope, now, ahead, messages)
+    }
+
+    /// Takes a call down, in its chat's scope and that of all, or in neither where one of them has no
+    /// room.
+    ///
+    /// # Errors
+    ///
+    /// How long there is no room.
+    pub(super) fn take(&self, call: &CountedCall) -> Result<(), Duration> {
+        self.log().take(call, Instant::now())
+    }
+
+    /// Shuts a scope for some time, as Telegram has refused a call.
+    pub(super) fn pause(&self, scope: CallScope<'_>, time: Duration) {
+        let until = Instant::now() + time.min(MAX_PAUSE);
+        self.log().scope(scope).pause(until);
+    }
+
     #[cfg(test)]
     pub(super) fn chats(&self) -> usize {
         self.log().chats.len()
     }
 }
 
-impl Store for LocalStore {
-    fn shut_for(&self, scope: Option<&ChatScope>) -> impl Future<Output = Option<Duration>> + Send {
-        let now = Instant::now();
-        let opens = self.log().opens(scope, now);
-        ready(opens.map(|opens| opens - now))
-    }
-
-    fn take(&self, chat: Option<&ChatScope>) -> impl Future<Output = bool> + Send {
-        ready(self.log().take(&self.limits, chat, Instant::now()))
-    }
-
-    fn pause(&self, scope: Option<&ChatScope>, time: Duration) -> impl Future<Output = ()> + Send {
-        let until = Instant::now() + time.min(MAX_PAUSE);
-        self.log().scope(&self.limits, scope).pause(until);
-        ready(())
-    }
-}
-
 impl SentCalls {
-    fn opens(&self, scope: Option<&ChatScope>, now: Instant) -> Option<Instant> {
-        match scope {
-            None => self.overall.opens(now),
-            Some(chat) => self.chats.get(chat)?.opens(now),
+    fn change_limits(&mut self, change: impl FnOnce(&mut RateLimits)) {
+        change(&mut self.limits);
+        let limits = self.limits;
+        self.usual
+            .set_rates(limits.of(CallScope::All(CallPool::Usual)));
+        self.paid
+            .set_rates(limits.of(CallScope::All(CallPool::Paid)));
+        for (chat, log) in &mut self.chats {
+            log.set_rates(limits.of(CallScope::Chat(chat)));
         }
     }
 
-    fn take(&mut self, limits: &RateLimits, chat: Option<&ChatScope>, now: Instant) -> bool {
-        let shut = |scope| self.opens(scope, now).is_some();
-        if shut(None) || (chat.is_some() && shut(chat)) {
-            return false;
+    fn wait(&self, scope: CallScope<'_>, now: Instant, ahead: usize, messages: usize) -> Duration {
+        let log = match scope {
+            CallScope::All(CallPool::Usual) => Some(&self.usual),
+            CallScope::All(CallPool::Paid) => Some(&self.paid),
+            CallScope::Chat(chat) => self.chats.get(chat),
+        };
+        match log {
+            Some(log) => log.opens(now, ahead, messages) - now,
+            // One to which nothing was sent, but to which others that wait may send before.
+            None => ScopeLog::new(self.limits.of(scope)).opens(now, ahead, messages) - now,
         }
-        self.overall.stamp(now);
-        if chat.is_some() {
-            self.scope(limits, chat).stamp(now);
+    }
+
+    fn take(&mut self, call: &CountedCall, now: Instant) -> Result<(), Duration> {
+        let (all, chat) = (CallScope::All(call.pool), call.chat.as_ref());
+        let waits = [Some(all), chat.map(CallScope::Chat)]
+            .into_iter()
+            .flatten()
+            .map(|scope| self.wait(scope, now, 0, call.messages));
+        let wait = waits.max().unwrap_or_default();
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        self.scope(all).stamp(now, call.messages);
+        if let Some(chat) = chat {
+            self.scope(CallScope::Chat(chat)).stamp(now, call.messages);
         }
         self.sweep(now);
-        true
+        Ok(())
     }
 
-    fn scope(&mut self, limits: &RateLimits, scope: Option<&ChatScope>) -> &mut ScopeLog {
+    fn scope(&mut self, scope: CallScope<'_>) -> &mut ScopeLog {
         match scope {
-            None => &mut self.overall,
-            Some(chat) => self
+            CallScope::All(CallPool::Usual) => &mut self.usual,
+            CallScope::All(CallPool::Paid) => &mut self.paid,
+            CallScope::Chat(chat) => self
                 .chats
                 .entry(chat.clone())
-                .or_insert_with(|| ScopeLog::new(limits, scope)),
+                .or_insert_with(|| ScopeLog::new(self.limits.of(scope))),
         }
     }
 
@@ -128,22 +166,35 @@ impl SentCalls {
 }
 
 impl ScopeLog {
-    fn new(limits: &RateLimits, scope: Option<&ChatScope>) -> Self {
+    fn new(rates: impl Iterator<Item = Rate>) -> Self {
         Self {
-            windows: limits.of(scope).map(Window::new).collect(),
+            windows: rates.map(Window::new).collect(),
             paused_until: None,
         }
     }
 
-    /// When there is room for the next call, where there is none yet.
-    fn opens(&self, now: Instant) -> Option<Instant> {
-        let windows = self.windows.iter().filter_map(|window| window.opens(now));
-        let paused = self.paused_until.filter(|until| *until > now);
-        windows.chain(paused).max()
+    /// Of the logs so far, the one that goes back furthest is the one to go on with.
+    fn set_rates(&mut self, rates: impl Iterator<Item = Rate>) {
+        let longest = self.windows.iter().max_by_key(|window| window.len());
+        let windows = rates.map(|rate| match longest {
+            Some(window) => window.with_rate(rate),
+            None => Window::new(rate),
+        });
+        self.windows = windows.collect();
     }
 
-    fn stamp(&mut self, now: Instant) {
-        self.windows.iter_mut().for_each(|window| window.stamp(now));
+    /// When there is room for so many messages, after those ahead of them.
+    fn opens(&self, now: Instant, ahead: usize, messages: usize) -> Instant {
+        let from = self.paused_until.map_or(now, |until| until.max(now));
+        let windows = self.windows.iter();
+        let opens = windows.map(|window| window.opens(from, ahead, messages));
+        opens.max().unwrap_or(from)
+    }
+
+    fn stamp(&mut self, now: Instant, messages: usize) {
+        for window in &mut self.windows {
+            window.stamp(now, messages);
+        }
     }
 
     fn pause(&mut self, until: Instant) {

@@ -1,19 +1,27 @@
 //! Holds calls back, so that Telegram needn't refuse them.
 //!
-//! 1. Methods that send or change messages count; all others pass untouched.
+//! 1. Methods that send or change messages count; all others pass untouched. `sendMediaGroup`,
+//!    `copyMessages` and `forwardMessages` count for as many as they have media or `message_ids`, at most
+//!    100: what counts is messages, and not calls.
 //! 2. Never more than 30 in any second overall, one in any second to a chat, 20 in any minute to a
 //!    group or channel: that is what Telegram tells bots to keep to. Each limit can be set, and
-//!    switched off.
+//!    switched off. Calls with `allow_paid_broadcast` have 1000 in any second in place of the 30.
+//!    A call of more messages than a limit allows at once goes when there is all the room that there can
+//!    be, and later ones wait until it is made up for: after an album of 7, a chat's next message 7 seconds.
 //! 3. A chat is its number or its `@name`, whose case doesn't matter. That a name and a number are
 //!    the same chat isn't known here: stay with one.
 //! 4. Calls to a chat are made in the order in which they were first polled. A chat that is far
 //!    behind doesn't hold up others.
-//! 5. A call that is dropped while it waits has used up nothing.
+//! 5. A call that is dropped while it waits has used up nothing. One whose
+//!    [`Deadline`](crate::webhook::Deadline), which is in its extensions, ends before its turn would come, or
+//!    before a pause ends, is refused at once with
+//!    [`ErrorKind::DeadlineExceeded`](super::ErrorKind::DeadlineExceeded), and takes no place. Where only
+//!    what happens later makes it too late, it is refused at its deadline.
 //! 6. A 429 seen on its way back makes its chat pause for `retry_after`, for an hour at most; the whole
 //!    bot, where the call names no chat.
 //!
-//! Clones of the layer and of its services share the limits; a layer with a limit set anew begins
-//! anew. Telegram counts by bot, so each bot wants a layer of its own, and with the feature `redis`
+//! Clones of the layer and of its services share the limits, also those that are set later, and what was
+//! counted. Telegram counts by bot, so each bot wants a layer of its own, and with the feature `redis`
 //! its replicas can share one (`RateLimitLayer::shared`).
 //!
 //! The service is always ready, as no call is known yet when it is asked: each waits in its future,
@@ -52,15 +60,15 @@
 //! The waits are tokio's timer: a call that has to wait must run on a tokio runtime with its time
 //! driver on.
 
-mod backend;
+mod call;
 mod layer;
 mod limiter;
 mod memory;
 mod policy;
+mod queued;
 mod service;
 mod shared;
 mod shared_limits;
-mod store;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -69,5 +77,5 @@ pub use self::{
     layer::RateLimitLayer,
     policy::Rate,
     service::{RateLimit, ResponseFuture},
-    shared_limits::{LimitScope, SharedLimits, SharedLimitsError},
+    shared_limits::{LimitKey, LimitScope, SharedLimits, SharedLimitsError},
 };

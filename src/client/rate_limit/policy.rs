@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{client::ApiRequest, types::ChatId};
 
-/// So many calls in any span of such a length. They may come all at once: then the next comes when
+/// So many messages in any span of such a length. They may go all at once: then the next goes when
 /// the span is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
@@ -13,18 +13,18 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// Up to `count` calls, and at least one, in any `span` of time.
+    /// Up to `count` messages, and at least one, in any `span` of time.
     pub const fn new(count: usize, span: Duration) -> Self {
         let count = if count == 0 { 1 } else { count };
         Self { count, span }
     }
 
-    /// Up to `count` calls, and at least one, in any second.
+    /// Up to `count` messages, and at least one, in any second.
     pub const fn per_second(count: usize) -> Self {
         Self::new(count, Duration::from_secs(1))
     }
 
-    /// Up to `count` calls, and at least one, in any minute.
+    /// Up to `count` messages, and at least one, in any minute.
     pub const fn per_minute(count: usize) -> Self {
         Self::new(count, Duration::from_secs(60))
     }
@@ -38,10 +38,28 @@ impl Rate {
     }
 }
 
+/// The most messages that a call counts for, as Telegram takes no longer lists.
+pub(super) const MAX_MESSAGES: usize = 100;
+
+/// Calls that have a limit together: those whose broadcast is paid for have one of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum CallPool {
+    Usual,
+    Paid,
+}
+
+/// What has limits of its own.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum CallScope<'a> {
+    All(CallPool),
+    Chat(&'a ChatScope),
+}
+
 /// Telegram's limits, as far as they are known.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RateLimits {
     pub(super) overall: Option<Rate>,
+    pub(super) paid: Option<Rate>,
     pub(super) chat: Option<Rate>,
     pub(super) group: Option<Rate>,
 }
@@ -49,16 +67,18 @@ pub(super) struct RateLimits {
 impl RateLimits {
     pub(super) const TELEGRAM: Self = Self {
         overall: Some(Rate::per_second(30)),
+        paid: Some(Rate::per_second(1000)),
         chat: Some(Rate::per_second(1)),
         group: Some(Rate::per_minute(20)),
     };
 
     /// The limits of all calls together, or of those to one chat.
-    pub(super) fn of(&self, scope: Option<&ChatScope>) -> impl Iterator<Item = Rate> {
+    pub(super) fn of(&self, scope: CallScope<'_>) -> impl Iterator<Item = Rate> + use<> {
         let rates = match scope {
-            None => [self.overall, None],
-            Some(chat) if chat.is_group() => [self.chat, self.group],
-            Some(_) => [self.chat, None],
+            CallScope::All(CallPool::Usual) => [self.overall, None],
+            CallScope::All(CallPool::Paid) => [self.paid, None],
+            CallScope::Chat(chat) if chat.is_group() => [self.chat, self.group],
+            CallScope::Chat(_) => [self.chat, None],
         };
         rates.into_iter().flatten()
     }
@@ -209,14 +229,15 @@ mod tests {
     #[test]
     fn f7_groups_and_channels_have_a_limit_more() {
         let rates = |chat_id: ChatId| {
-            RateLimits::TELEGRAM
-                .of(Some(&ChatScope::from(&chat_id)))
-                .count()
+            let chat = ChatScope::from(&chat_id);
+            RateLimits::TELEGRAM.of(CallScope::Chat(&chat)).count()
         };
         assert_eq!(rates(1.into()), 1);
         assert_eq!(rates((-1).into()), 2);
         assert_eq!(rates("@channel".into()), 2);
-        assert_eq!(RateLimits::TELEGRAM.of(None).count(), 1);
+        for pool in [CallPool::Usual, CallPool::Paid] {
+            assert_eq!(RateLimits::TELEGRAM.of(CallScope::All(pool)).count(), 1);
+        }
     }
 
     #[test]

@@ -11,18 +11,18 @@ use std::{
 use tower::ServiceExt as _;
 use tower_service::Service;
 
-use super::{backend::LimitStore, limiter::Limiter, policy::counts};
+use super::{call::CountedCall, limiter::Limiter};
 use crate::client::{ApiRequest, ApiResponse, Error, into_error::MapToClientError};
 
 /// The service of [`RateLimitLayer`](super::RateLimitLayer).
 #[derive(Clone)]
 pub struct RateLimit<S> {
     inner: MapToClientError<S>,
-    limiter: Arc<Limiter<LimitStore>>,
+    limiter: Arc<Limiter>,
 }
 
 impl<S> RateLimit<S> {
-    pub(super) fn new(inner: S, limiter: Arc<Limiter<LimitStore>>) -> Self {
+    pub(super) fn new(inner: S, limiter: Arc<Limiter>) -> Self {
         Self {
             inner: MapToClientError { inner },
             limiter,
@@ -56,11 +56,12 @@ where
 
     fn call(&mut self, call: ApiRequest) -> ResponseFuture {
         let inner = self.inner.clone();
-        let future: LimitedCall = if counts(call.method()) {
-            let limiter = self.limiter.clone();
-            Box::pin(async move { limiter.call(inner, call).await })
-        } else {
-            Box::pin(inner.oneshot(call))
+        let future: LimitedCall = match CountedCall::of(&call) {
+            Some(counted) => {
+                let limiter = self.limiter.clone();
+                Box::pin(async move { limiter.call(inner, call, counted).await })
+            }
+            None => Box::pin(inner.oneshot(call)),
         };
         ResponseFuture { future }
     }

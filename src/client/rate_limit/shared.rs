@@ -1,64 +1,69 @@
 //! What was sent when, for all replicas of a bot.
 
 use std::{
-    fmt,
     future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio::time::Instant;
 
 use super::{
+    call::CountedCall,
     memory::LocalStore,
-    policy::{ChatScope, RateLimits},
-    shared_limits::{ErasedLimits, LimitScope, SharedLimits, SharedLimitsError},
-    store::Store,
+    policy::{CallPool, CallScope, ChatScope, RateLimits},
+    shared_limits::{ErasedLimits, LimitKey, LimitScope, SharedLimits, SharedLimitsError},
 };
 use crate::client::ErrorChain;
 
 /// How long it isn't asked again after it has failed.
 const PAUSE: Duration = Duration::from_secs(3);
 
-/// Asks what replicas share, and goes by what this replica knows while that fails.
+/// Asks what replicas share. While that fails, a replica goes by what it knows.
 pub(super) struct SharedStore {
-    limits: RateLimits,
-    others: Arc<dyn ErasedLimits>,
-    /// What was sent from here, and what was said of the others.
-    here: LocalStore,
+    others: Box<dyn ErasedLimits>,
     down_until: Mutex<Option<Instant>>,
 }
 
 impl SharedStore {
-    pub(super) fn new(limits: RateLimits, others: impl SharedLimits) -> Self {
-        Self::with(limits, Arc::new(others))
-    }
-
-    fn with(limits: RateLimits, others: Arc<dyn ErasedLimits>) -> Self {
+    pub(super) fn new(others: impl SharedLimits) -> Self {
         Self {
-            limits,
-            others,
-            here: LocalStore::new(limits),
+            others: Box::new(others),
             down_until: Mutex::default(),
         }
     }
 
-    /// The same with other limits, and nothing sent yet from here.
-    pub(super) fn with_limits(&self, limits: RateLimits) -> Self {
-        Self::with(limits, Arc::clone(&self.others))
+    /// As [`LocalStore::take`]. What was sent from here, and what was said of the others, is in `here`.
+    pub(super) async fn take(&self, here: &LocalStore, call: &CountedCall) -> Result<(), Duration> {
+        let chat = call.chat.as_ref().map(CallScope::Chat);
+        let scopes = [Some(CallScope::All(call.pool)), chat];
+        let scopes = || scopes.into_iter().flatten();
+        let waits = scopes().map(|scope| here.wait(scope, 0, call.messages));
+        let wait = waits.max().unwrap_or_default();
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        let limits = here.limits();
+        let asked: Vec<_> = scopes().map(|scope| limit_scope(&limits, scope)).collect();
+        let rests = self.asked(self.others.take_boxed(&asked, call.messages));
+        let rests = rests.await.unwrap_or_default();
+        let longest = rests.iter().max().copied().unwrap_or_default();
+        if longest.is_zero() {
+            return here.take(call);
+        }
+        // Who goes away for that must not leave a pause of theirs to others, who may need less room.
+        if !call.is_late_after(longest) {
+            for (scope, rest) in scopes().zip(rests) {
+                // So that it is asked again when there is room, and not before.
+                here.pause(scope, rest);
+            }
+        }
+        Err(longest)
     }
 
-    async fn is_shut(&self, chat: Option<&ChatScope>) -> bool {
-        let all = self.here.shut_for(None).await;
-        all.is_some() || (chat.is_some() && self.here.shut_for(chat).await.is_some())
-    }
-
-    fn scope(&self, chat: Option<&ChatScope>) -> LimitScope {
-        let rates = self.limits.of(chat);
-        LimitScope::new(
-            chat.map(ChatScope::to_key),
-            rates.map(|rate| (rate.count(), rate.span())).collect(),
-        )
+    pub(super) async fn pause(&self, scope: CallScope<'_>, time: Duration) {
+        let key = limit_key(scope);
+        self.asked(self.others.pause_boxed(&key, time)).await;
     }
 
     /// What the shared limits say, if they answer.
@@ -88,45 +93,18 @@ impl SharedStore {
     }
 }
 
-impl Store for SharedStore {
-    /// As far as is known here: what others have sent comes up when a call is to be taken down.
-    fn shut_for(&self, scope: Option<&ChatScope>) -> impl Future<Output = Option<Duration>> + Send {
-        self.here.shut_for(scope)
-    }
-
-    async fn take(&self, chat: Option<&ChatScope>) -> bool {
-        if self.is_shut(chat).await {
-            return false;
-        }
-        let scopes = match chat {
-            None => vec![None],
-            Some(_) => vec![None, chat],
-        };
-        let asked: Vec<_> = scopes.iter().map(|scope| self.scope(*scope)).collect();
-        if let Some(rests) = self.asked(self.others.take_boxed(&asked)).await
-            && rests.iter().any(|rest| !rest.is_zero())
-        {
-            for (scope, rest) in scopes.into_iter().zip(rests) {
-                // So that it is asked again when there is room, and not before.
-                self.here.pause(scope, rest).await;
-            }
-            return false;
-        }
-        self.here.take(chat).await
-    }
-
-    async fn pause(&self, scope: Option<&ChatScope>, time: Duration) {
-        self.here.pause(scope, time).await;
-        let chat = scope.map(ChatScope::to_key);
-        self.asked(self.others.pause_boxed(chat.as_deref(), time))
-            .await;
+fn limit_key(scope: CallScope<'_>) -> LimitKey {
+    match scope {
+        CallScope::All(CallPool::Usual) => LimitKey::Overall,
+        CallScope::All(CallPool::Paid) => LimitKey::Paid,
+        CallScope::Chat(chat) => LimitKey::Chat(ChatScope::to_key(chat)),
     }
 }
 
-impl fmt::Debug for SharedStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SharedStore")
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
-    }
+fn limit_scope(limits: &RateLimits, scope: CallScope<'_>) -> LimitScope {
+    let rates = limits.of(scope);
+    LimitScope::new(
+        limit_key(scope),
+        rates.map(|rate| (rate.count(), rate.span())).collect(),
+    )
 }

@@ -15,34 +15,50 @@ use std::{error, fmt, future::Future, pin::Pin, time::Duration};
 /// A method fails when it isn't known whether it worked. Then each replica keeps to the limits by itself for
 /// three seconds.
 pub trait SharedLimits: Send + Sync + 'static {
-    /// Takes a call down in all of these scopes, or in none where one of them has no room. Returns how
-    /// long each has no room: zero for all if the call was taken down.
+    /// Takes a call of so many messages (1 to 100) down in all of these scopes, or in none where one of them
+    /// has no room. Returns how long each has no room: zero for all if the call was taken down.
+    ///
+    /// A call of more messages than a rate's count has room when the last span has no message, and shuts its
+    /// scope for as many spans as its messages would take: `messages.div_ceil(count)`.
     fn take(
         &self,
         scopes: &[LimitScope],
+        messages: usize,
     ) -> impl Future<Output = Result<Vec<Duration>, SharedLimitsError>> + Send;
 
-    /// Shuts a chat for some time, or all calls where none is given.
+    /// Shuts a chat, or all calls of a kind, for some time.
     fn pause(
         &self,
-        chat: Option<&str>,
+        key: &LimitKey,
         time: Duration,
     ) -> impl Future<Output = Result<(), SharedLimitsError>> + Send;
 }
 
-/// What has limits of its own: a chat, or all calls together.
+/// Which calls have limits of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LimitKey {
+    /// All calls together, but paid broadcasts.
+    Overall,
+    /// All paid broadcasts together: calls with `allow_paid_broadcast`.
+    Paid,
+    /// Those to a chat, paid or not: its number, or its `@name` in lower case.
+    Chat(Box<str>),
+}
+
+/// What has limits of its own, and which.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LimitScope {
-    /// The chat; `None` stands for all calls.
-    pub chat: Option<Box<str>>,
-    /// At most so many calls in any span of such a length, for each of these.
+    /// Which calls it is about.
+    pub key: LimitKey,
+    /// At most so many messages in any span of such a length, for each of these.
     pub rates: Vec<(usize, Duration)>,
 }
 
 impl LimitScope {
-    pub(super) fn new(chat: Option<Box<str>>, rates: Vec<(usize, Duration)>) -> Self {
-        Self { chat, rates }
+    pub(super) fn new(key: LimitKey, rates: Vec<(usize, Duration)>) -> Self {
+        Self { key, rates }
     }
 }
 
@@ -73,16 +89,24 @@ type LimitStep<'a, T> = Pin<Box<dyn Future<Output = Result<T, SharedLimitsError>
 
 /// [`SharedLimits`] as a trait object, so that no layer's type names them.
 pub(super) trait ErasedLimits: Send + Sync {
-    fn take_boxed<'a>(&'a self, scopes: &'a [LimitScope]) -> LimitStep<'a, Vec<Duration>>;
-    fn pause_boxed<'a>(&'a self, chat: Option<&'a str>, time: Duration) -> LimitStep<'a, ()>;
+    fn take_boxed<'a>(
+        &'a self,
+        scopes: &'a [LimitScope],
+        messages: usize,
+    ) -> LimitStep<'a, Vec<Duration>>;
+    fn pause_boxed<'a>(&'a self, key: &'a LimitKey, time: Duration) -> LimitStep<'a, ()>;
 }
 
 impl<L: SharedLimits> ErasedLimits for L {
-    fn take_boxed<'a>(&'a self, scopes: &'a [LimitScope]) -> LimitStep<'a, Vec<Duration>> {
-        Box::pin(self.take(scopes))
+    fn take_boxed<'a>(
+        &'a self,
+        scopes: &'a [LimitScope],
+        messages: usize,
+    ) -> LimitStep<'a, Vec<Duration>> {
+        Box::pin(self.take(scopes, messages))
     }
 
-    fn pause_boxed<'a>(&'a self, chat: Option<&'a str>, time: Duration) -> LimitStep<'a, ()> {
-        Box::pin(self.pause(chat, time))
+    fn pause_boxed<'a>(&'a self, key: &'a LimitKey, time: Duration) -> LimitStep<'a, ()> {
+        Box::pin(self.pause(key, time))
     }
 }

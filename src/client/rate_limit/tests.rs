@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use tower::{Layer as _, Service as _, ServiceExt as _, service_fn, util::BoxCloneSyncService};
 use tower_test::mock::{self, Handle, Mock};
 
-use super::{backend::LimitStore, layer::RateLimitLayer, policy::Rate, service::RateLimit};
+use super::{layer::RateLimitLayer, policy::Rate, service::RateLimit};
 use crate::{
     client::{ApiRequest, ApiResponse, Error},
     methods::{EditMessageText, GetMe, SendMessage},
@@ -204,6 +204,23 @@ async fn f7_clones_of_layer_and_service_share_the_limits() {
     assert_eq!(recorder.moments(None), [Duration::ZERO, SECOND, 2 * SECOND]);
 }
 
+/// The layer with another limit began with empty counts.
+#[tokio::test(start_paused = true)]
+async fn f7_a_limit_that_is_set_anew_forgets_nothing_that_was_counted() {
+    let recorder = Recorder::new();
+    let layer = RateLimitLayer::new().without_per_chat();
+    let service = recorder.under(&layer);
+    for _ in 0..15 {
+        service.clone().oneshot(to_chat(-1)).await.unwrap();
+    }
+    let changed = recorder.under(&layer.clone().per_group(Rate::per_minute(16)));
+    for service in [changed, service] {
+        service.oneshot(to_chat(-1)).await.unwrap();
+    }
+    let moments = recorder.moments(None);
+    assert_eq!(moments[14..], [Duration::ZERO, Duration::ZERO, MINUTE]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn f7_calls_to_a_chat_keep_their_order() {
     let (api, mut calls) = mock::pair::<ApiRequest, ApiResponse>();
@@ -243,7 +260,8 @@ async fn f7_chats_take_turns_where_there_is_not_room_for_all() {
     first.retain(|chat| *chat != 1);
     assert_eq!(first, [2, 3, 4]);
     // Those that are equally behind go in the order in which they came.
-    let made = play(&layer.per_chat(Rate::per_second(1)), 1..=8, 9 * SECOND).await;
+    let layer = RateLimitLayer::new().overall(Rate::per_second(1));
+    let made = play(&layer, 1..=8, 9 * SECOND).await;
     assert_eq!(made.chats(), [1, 2, 3, 4, 5, 6, 7, 8]);
 }
 
@@ -264,7 +282,7 @@ async fn f7_a_call_that_is_dropped_while_it_waits_has_used_up_nothing() {
         calls[1..9].iter().for_each(tokio::task::JoinHandle::abort);
         sleep(MINUTE).await;
         assert_eq!(recorder.moments(None), [Duration::ZERO, SECOND]);
-        assert_eq!(layer.queued_chats(), 0);
+        assert_eq!(layer.limiter().queued_chats(), 0);
     }
 }
 
@@ -407,15 +425,13 @@ async fn chats_that_are_still_are_given_back() {
     let layer = no_overall_limit();
     let recorder = Recorder::new();
     let service = recorder.under(&layer);
-    let LimitStore::Local(store) = layer.backend() else {
-        panic!("nothing is shared");
-    };
+    let store = layer.limiter().here();
     for round in 0..5 {
         for chat in 0..20_000 {
             let call = to_chat(-1 - chat - round * 20_000);
             service.clone().oneshot(call).await.unwrap();
         }
-        assert_eq!(layer.queued_chats(), 0);
+        assert_eq!(layer.limiter().queued_chats(), 0);
         sleep(MINUTE).await;
     }
     assert_eq!(recorder.made().len(), 100_000);

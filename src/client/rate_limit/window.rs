@@ -1,19 +1,28 @@
-//! When the last calls were.
+//! When the last messages were.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
 use super::policy::Rate;
 
-/// The last calls under one limit: never more than its count in any span of its length.
+/// Where a sum of times ends after all time, it is asked again a day from now.
+const FAR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The last messages under one limit: never more than its count in any span of its length.
 ///
 /// A log and no counter, as a counter lets twice as many through around the point where it starts
 /// anew, and Telegram's own doesn't start when ours does.
-#[derive(Debug)]
+///
+/// A call of more messages than the count goes when the whole count is free. What comes later waits for as
+/// many spans as its messages would have taken by themselves.
+#[derive(Clone, Debug)]
 pub(super) struct Window {
     rate: Rate,
+    /// At most the count, the oldest first.
     sent: VecDeque<Instant>,
+    /// When a call of more messages than the count is made up for.
+    made_up_at: Option<Instant>,
 }
 
 impl Window {
@@ -21,40 +30,83 @@ impl Window {
         Self {
             rate,
             sent: VecDeque::new(),
+            made_up_at: None,
         }
     }
 
-    /// When there is room for the next call, where there is none yet.
-    pub(super) fn opens(&self, now: Instant) -> Option<Instant> {
-        if self.sent.len() < self.rate.count() {
-            return None;
+    /// The same messages under another limit.
+    pub(super) fn with_rate(&self, rate: Rate) -> Self {
+        let more = self.sent.len().saturating_sub(rate.count());
+        Self {
+            rate,
+            sent: self.sent.iter().skip(more).copied().collect(),
+            made_up_at: self.made_up_at,
         }
-        let oldest = self.sent.front()?;
-        // A span that ends after all time is one that never ends; a day from now it is asked again.
-        let opens = oldest.checked_add(self.rate.span());
-        let opens = opens.unwrap_or(now + std::time::Duration::from_secs(86_400));
-        (opens > now).then_some(opens)
     }
 
-    /// Takes a call down.
-    pub(super) fn stamp(&mut self, now: Instant) {
-        if self.sent.len() >= self.rate.count() {
+    pub(super) fn len(&self) -> usize {
+        self.sent.len()
+    }
+
+    /// From when on so many messages can be sent, if `ahead` others are sent before as soon as they can
+    /// be, and all of them not before `from`.
+    pub(super) fn opens(&self, from: Instant, ahead: usize, messages: usize) -> Instant {
+        let from = self.made_up_at.map_or(from, |at| at.max(from));
+        let count = self.rate.count();
+        let number = ahead.saturating_add(messages.min(count)).max(1);
+        // Each message goes a span after the one that is a count before it.
+        let spans = (number - 1) / count;
+        let number = number - spans * count;
+        let free = count - self.sent.len();
+        let first = if number <= free {
+            from
+        } else {
+            let before = self.sent[number - free - 1];
+            from.max(later(before, self.rate.span(), 1))
+        };
+        later(first, self.rate.span(), spans)
+    }
+
+    /// Takes messages down.
+    pub(super) fn stamp(&mut self, now: Instant, messages: usize) {
+        let (count, span) = (self.rate.count(), self.rate.span());
+        while self
+            .sent
+            .front()
+            .is_some_and(|oldest| later(*oldest, span, 1) <= now)
+        {
             self.sent.pop_front();
         }
-        self.sent.push_back(now);
+        for _ in 0..messages.min(count) {
+            if self.sent.len() >= count {
+                self.sent.pop_front();
+            }
+            self.sent.push_back(now);
+        }
+        if messages > count {
+            self.made_up_at = Some(later(now, span, messages.div_ceil(count)));
+        }
     }
 
-    /// Whether it has forgotten all its calls.
+    /// Whether it has forgotten all its messages.
     pub(super) fn is_idle(&self, now: Instant) -> bool {
         let last = self.sent.back();
-        last.is_none_or(|last| now.duration_since(*last) >= self.rate.span())
+        let is_old = last.is_none_or(|last| now.duration_since(*last) >= self.rate.span());
+        is_old && self.made_up_at.is_none_or(|at| at <= now)
     }
+}
+
+/// So many spans later.
+fn later(instant: Instant, span: Duration, spans: usize) -> Instant {
+    let spans = u32::try_from(spans).unwrap_or(u32::MAX);
+    let end = span
+        .checked_mul(spans)
+        .and_then(|time| instant.checked_add(time));
+    end.unwrap_or_else(|| Instant::now() + FAR)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -63,23 +115,85 @@ mod tests {
         let at = |millis: u64| start + Duration::from_millis(millis);
         let mut window = Window::new(Rate::per_second(3));
         for millis in [0, 400, 900] {
-            assert_eq!(window.opens(at(millis)), None);
-            window.stamp(at(millis));
+            assert_eq!(window.opens(at(millis), 0, 1), at(millis));
+            window.stamp(at(millis), 1);
         }
         // A counter that starts anew each second would have let three more in here.
-        assert_eq!(window.opens(at(999)), Some(at(1000)));
-        assert_eq!(window.opens(at(1000)), None);
-        window.stamp(at(1000));
-        assert_eq!(window.opens(at(1000)), Some(at(1400)));
+        assert_eq!(window.opens(at(999), 0, 1), at(1000));
+        assert_eq!(window.opens(at(1000), 0, 1), at(1000));
+        window.stamp(at(1000), 1);
+        assert_eq!(window.opens(at(1000), 0, 1), at(1400));
         assert!(!window.is_idle(at(1999)));
         assert!(window.is_idle(at(2000)));
+    }
+
+    #[test]
+    fn f13_those_ahead_go_first_and_each_as_soon_as_it_may() {
+        let start = Instant::now();
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        let mut window = Window::new(Rate::new(3, Duration::from_secs(10)));
+        window.stamp(at(0), 1);
+        window.stamp(at(4), 1);
+        for (ahead, opens) in [(0, 5), (1, 10), (2, 14), (3, 15), (4, 20), (7, 30)] {
+            assert_eq!(window.opens(at(5), ahead, 1), at(opens), "{ahead}");
+        }
+        // Two need two places, and four all that there are.
+        assert_eq!(window.opens(at(5), 0, 2), at(10));
+        assert_eq!(window.opens(at(5), 0, 4), at(14));
+    }
+
+    #[test]
+    fn f14_more_than_the_count_are_made_up_for() {
+        let start = Instant::now();
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        let mut window = Window::new(Rate::new(3, Duration::from_secs(10)));
+        assert_eq!(window.opens(at(0), 0, 8), at(0));
+        window.stamp(at(0), 8);
+        assert_eq!(window.opens(at(0), 0, 1), at(30));
+        assert_eq!(window.opens(at(0), 3, 1), at(40));
+        assert!(!window.is_idle(at(29)));
+        assert!(window.is_idle(at(30)));
+    }
+
+    #[test]
+    fn another_limit_keeps_what_was_sent() {
+        let start = Instant::now();
+        let mut window = Window::new(Rate::per_minute(5));
+        window.stamp(start, 4);
+        let minute = start + Duration::from_secs(60);
+        assert_eq!(
+            window.with_rate(Rate::per_minute(2)).opens(start, 0, 1),
+            minute
+        );
+        assert_eq!(
+            window.with_rate(Rate::per_minute(6)).opens(start, 0, 2),
+            start
+        );
+        assert_eq!(
+            window.with_rate(Rate::per_minute(6)).opens(start, 0, 3),
+            minute
+        );
+    }
+
+    /// A log of all calls, under a limit that none can reach, grew without end.
+    #[test]
+    fn a_log_forgets_what_is_older_than_its_span() {
+        let start = Instant::now();
+        let mut window = Window::new(Rate::per_second(usize::MAX));
+        for second in 0..100 {
+            window.stamp(start + Duration::from_secs(second), 1);
+        }
+        assert_eq!(window.len(), 1);
+        let end = start + Duration::from_secs(100);
+        assert_eq!(window.opens(start, usize::MAX, usize::MAX), end);
+        assert_eq!(window.opens(start, 0, 1), start);
     }
 
     #[test]
     fn a_span_without_end_does_not_overflow() {
         let now = Instant::now();
         let mut window = Window::new(Rate::new(1, Duration::MAX));
-        window.stamp(now);
-        assert!(window.opens(now).is_some());
+        window.stamp(now, 3);
+        assert!(window.opens(now, usize::MAX, 1) > now);
     }
 }

@@ -85,7 +85,7 @@ use tower::{
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{ApiRequest, ApiResponse, Error, into_error::MapToClientError};
+use super::{ApiRequest, ApiResponse, Error, ErrorKind, into_error::MapToClientError};
 use crate::task::Deadline;
 
 /// Up to this part of `retry_after` is added to it, so that calls that were refused together don't
@@ -195,7 +195,9 @@ impl RetryPolicy {
 /// Whether it may work the next time, and can't be done twice.
 fn may_repeat(call: &ApiRequest, error: &Error) -> bool {
     let once = !error.may_have_arrived() || call.is_idempotent();
-    call.is_replayable() && error.is_retryable() && once
+    // The same deadline would be too early again.
+    let too_late = error.kind() == ErrorKind::DeadlineExceeded;
+    call.is_replayable() && error.is_retryable() && once && !too_late
 }
 
 impl Waits {

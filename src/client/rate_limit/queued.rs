@@ -1,0 +1,61 @@
+//! How many messages wait for their turn.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::policy::{CallPool, ChatScope};
+use crate::task::shrinking_map::ShrinkingMap;
+
+/// Counts the messages of the calls that wait, so that one that comes knows how many stand before it.
+#[derive(Debug, Default)]
+pub(super) struct QueuedMessages {
+    counts: Mutex<ShrinkingMap<QueueKey, usize>>,
+}
+
+/// The queue of a chat, or of those calls that are first in their chat's.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum QueueKey {
+    Pool(CallPool),
+    Chat(ChatScope),
+}
+
+impl QueuedMessages {
+    fn counts(&self) -> MutexGuard<'_, ShrinkingMap<QueueKey, usize>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn count(&self, key: &QueueKey) -> usize {
+        self.counts().get(key).copied().unwrap_or(0)
+    }
+
+    /// Counts these until the result is dropped.
+    pub(super) fn join(&self, key: QueueKey, messages: usize) -> QueuedPlace<'_> {
+        let mut counts = self.counts();
+        match counts.get_mut(&key) {
+            Some(count) => *count += messages,
+            None => drop(counts.insert(key.clone(), messages)),
+        }
+        drop(counts);
+        QueuedPlace {
+            queue: self,
+            key,
+            messages,
+        }
+    }
+}
+
+/// What stands in a queue, until it is dropped.
+#[derive(Debug)]
+pub(super) struct QueuedPlace<'a> {
+    queue: &'a QueuedMessages,
+    key: QueueKey,
+    messages: usize,
+}
+
+impl Drop for QueuedPlace<'_> {
+    fn drop(&mut self) {
+        self.queue.counts().remove_if(&self.key, |count| {
+            *count -= self.messages;
+            *count == 0
+        });
+    }
+}
