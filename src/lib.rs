@@ -40,7 +40,7 @@
 //! - **`http2`** (on by default) lets it speak HTTP/2 where the server does, so that calls share a
 //!   connection. A small bot's program is an eighth smaller without.
 //! - **`platform-roots`** lets that transport trust what the operating system does.
-//! - **`reqwest`** makes any `reqwest::Client` a transport. It turns on `tokio` and `gzip`.
+//! - **`reqwest`** makes a `reqwest::Client` a transport. It turns on `tokio` and `gzip`.
 //! - **`gzip`** asks for compressed answers, and reads them.
 //! - **`tokio`** brings what waits, has tasks or reads files: the read deadline of
 //!   [`UpdateLayer`](webhook::UpdateLayer), `DeliveryLayer`, `DeadlineLayer` and `SequenceLayer`, the

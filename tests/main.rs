@@ -86,6 +86,8 @@ mod client {
     #[cfg(feature = "tokio")]
     mod limits;
     #[cfg(feature = "client")]
+    mod local_server;
+    #[cfg(feature = "client")]
     mod methods;
     #[cfg(feature = "client")]
     mod refusals;

@@ -114,6 +114,10 @@ pub(crate) struct Segment {
     source: SegmentSource,
     sent: u64,
     total: Option<u64>,
+    /// Whether the end of the source is still to be seen, as more than was declared is an error.
+    is_end_open: bool,
+    /// What goes out once the end is seen.
+    last: Bytes,
     /// The upload, where somebody wants to know how it goes on.
     progress: Option<Upload>,
 }
@@ -140,12 +144,15 @@ impl Segment {
         Self {
             sent: 0,
             total: Some(bytes.len() as u64),
+            is_end_open: false,
+            last: Bytes::new(),
             source: SegmentSource::Bytes(bytes),
             progress,
         }
     }
 
-    /// Gives `length` bytes if that is known, else all there are.
+    /// Gives `length` bytes if that is known, else all there are. A reader of the user's must end there; a
+    /// file may have grown since it was measured.
     #[cfg(feature = "tokio")]
     pub(crate) fn stream(
         stream: ReaderSource,
@@ -153,6 +160,8 @@ impl Segment {
         progress: Option<Upload>,
     ) -> Self {
         Self {
+            is_end_open: length.is_some() && matches!(stream, ReaderSource::Deferred(_)),
+            last: Bytes::new(),
             source: SegmentSource::Reader(stream.into()),
             sent: 0,
             total: length,
@@ -218,7 +227,7 @@ impl Segment {
     }
 
     fn is_done(&self) -> bool {
-        self.len() == Some(0)
+        self.len() == Some(0) && !self.is_end_open
     }
 
     /// The same again, if it is in memory; without the feature, all of it is.
@@ -229,6 +238,8 @@ impl Segment {
                 source: SegmentSource::Bytes(bytes.clone()),
                 sent: self.sent,
                 total: self.total,
+                is_end_open: false,
+                last: Bytes::new(),
                 progress: self.progress.clone(),
             }),
             #[cfg(feature = "tokio")]
@@ -249,16 +260,36 @@ impl Segment {
                 let stream = stream
                     .get_mut()
                     .unwrap_or_else(std::sync::PoisonError::into_inner);
-                let want = self.total.map_or(u64::MAX, |total| total - self.sent);
-                match std::task::ready!(stream.poll_read(want, cx)) {
-                    Ok(chunk) if chunk.is_empty() => return Poll::Ready(self.ended()),
-                    Ok(chunk) => chunk,
-                    Err(error) => return Poll::Ready(Some(Err(error))),
+                loop {
+                    let taken = self.sent + self.last.len() as u64;
+                    let left = self.total.map_or(u64::MAX, |total| total - taken);
+                    // One more than nothing, to see whether there is one.
+                    let chunk = match std::task::ready!(stream.poll_read(left.max(1), cx)) {
+                        Ok(chunk) => chunk,
+                        Err(error) => return Poll::Ready(Some(Err(error))),
+                    };
+                    match self.total {
+                        Some(total) if left == 0 && !chunk.is_empty() => {
+                            let error = UploadError::too_long(total);
+                            return Poll::Ready(Some(Err(error)));
+                        }
+                        _ if left == 0 => {
+                            self.is_end_open = false;
+                            break std::mem::take(&mut self.last);
+                        }
+                        _ if chunk.is_empty() => return Poll::Ready(self.ended()),
+                        // It would make the request whole.
+                        _ if self.is_end_open && chunk.len() as u64 == left => self.last = chunk,
+                        _ => break chunk,
+                    }
                 }
             }
             #[cfg(feature = "tokio")]
             SegmentSource::End => return Poll::Ready(None),
         };
+        if chunk.is_empty() {
+            return Poll::Ready(None);
+        }
         self.sent += chunk.len() as u64;
         if let Some(progress) = &self.progress {
             progress.report_progress(self.sent, self.total);
@@ -402,6 +433,31 @@ mod tests {
         );
     }
 
+    /// The request was whole, and the rest left out.
+    #[cfg(feature = "tokio")]
+    #[test]
+    fn f18_a_reader_that_goes_on_after_its_length_leaves_the_body_incomplete() {
+        let begin = |length| {
+            let file = InputFile::reader("a", &b"hello"[..], Some(length));
+            let piece = Segment::of(file.as_upload().unwrap());
+            Chunks::from(VecDeque::from([piece]))
+        };
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        for length in [0, 3, 4] {
+            let mut body = begin(length);
+            assert!(!body.is_empty());
+            let Poll::Ready(Some(Err(error))) = body.poll_frame(&mut cx) else {
+                panic!("it is too long for {length}");
+            };
+            assert!(error.to_string().contains("more than"), "{error}");
+            assert_eq!(body.len(), Some(length));
+        }
+        let mut body = begin(5);
+        assert_eq!(all(&mut body).concat(), b"hello");
+        assert!(body.is_empty());
+        assert_eq!(body.len(), Some(0));
+    }
+
     #[cfg(feature = "tokio")]
     #[test]
     fn a_stream_gives_its_length_no_more_and_no_less() {
@@ -413,6 +469,7 @@ mod tests {
                 None,
             )]))
         };
+        // A file that has grown since.
         assert_eq!(all(&mut stream(Some(3))).concat(), b"hel");
         assert_eq!(stream(None).len(), None);
         assert_eq!(all(&mut stream(None)).concat(), b"hello");

@@ -1,6 +1,6 @@
 //! Puts a client together.
 
-use std::{fmt, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use http::{Request, Response};
 use http_body::Body;
@@ -84,6 +84,32 @@ impl<T, L> ClientBuilder<T, L> {
     pub fn local_files(mut self) -> Self {
         self.api = self.api.local_files();
         self
+    }
+
+    /// See [`BotApi::file_timeout`].
+    pub fn file_timeout(mut self, more: Duration) -> Self {
+        self.api = self.api.file_timeout(more);
+        self
+    }
+
+    /// See [`BotApi::local_files_at`].
+    pub fn local_files_at(mut self, server_folder: &str, our_folder: impl Into<PathBuf>) -> Self {
+        self.api = self.api.local_files_at(server_folder, our_folder);
+        self
+    }
+
+    /// See [`BotApi::local_files_at_url`].
+    ///
+    /// # Errors
+    ///
+    /// When `url` isn't an absolute `http` or `https` URL.
+    pub fn local_files_at_url(
+        mut self,
+        server_folder: &str,
+        url: &str,
+    ) -> Result<Self, InvalidBaseUrl> {
+        self.api = self.api.local_files_at_url(server_folder, url)?;
+        Ok(self)
     }
 
     /// Another transport.

@@ -128,24 +128,24 @@ impl Client {
     /// # Errors
     ///
     /// As [`send`](Self::send); when there is no such file; when the path is one on the server's disk
-    /// and [`local_files`](BotApi::local_files) isn't on.
+    /// and none of [`local_files`](BotApi::local_files), `local_files_at` and `local_files_at_url` is set; when
+    /// it isn't there ([`ErrorKind::LocalFile`](super::ErrorKind::LocalFile)). A file that ends before its
+    /// `file_size` or `Content-Length` is an error at its end.
     pub async fn download(&self, file: &File) -> Result<Download, Error> {
         let found;
-        let path = if let Some(path) = &file.file_path {
-            path
+        let (path, size) = if let Some(path) = &file.file_path {
+            (path, file.file_size)
         } else {
-            found = self
-                .send(GetFile::new(file.file_id.clone()))
-                .await?
-                .file_path;
-            found
-                .as_ref()
-                .ok_or_else(|| Error::decode("telegram gave the file no path"))?
+            found = self.send(GetFile::new(file.file_id.clone())).await?;
+            let path = found.file_path.as_ref();
+            let path = path.ok_or_else(|| Error::decode("telegram gave the file no path"))?;
+            (path, found.file_size.or(file.file_size))
         };
         let response = self.call_once(ApiRequest::download(path)).await?;
-        response
+        let download = response
             .into_download()
-            .ok_or_else(|| Error::decode("a layer answered with something else than a file"))
+            .ok_or_else(|| Error::decode("a layer answered with something else than a file"))?;
+        Ok(download.with_file_size(size))
     }
 
     pub(crate) fn call_once(&self, call: ApiRequest) -> CallFuture {

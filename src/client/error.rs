@@ -55,6 +55,9 @@ pub enum ErrorKind {
     Encode,
     /// A file that was to be uploaded couldn't be read.
     Upload,
+    /// A file that a server in local mode has on its disk can't be opened or read here, or isn't where
+    /// [`local_files_at`](super::BotApi::local_files_at) says. Is the server's folder mounted?
+    LocalFile,
     /// A file that was downloaded couldn't be written.
     Write,
     /// The result isn't what the method returns.
@@ -163,6 +166,16 @@ impl Error {
         error.with_retry_after(retry_after)
     }
 
+    /// Of several things that were asked for, some may have been done before the rest was refused.
+    pub(crate) fn partly_carried_out(self) -> Self {
+        self.arrived(true)
+    }
+
+    /// A file on this machine's disk can't be opened or read.
+    pub(crate) fn local_file(source: impl Into<BoxError>) -> Self {
+        Self::caused(ErrorKind::LocalFile, source)
+    }
+
     pub(crate) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
         self.0.retry_after = wait.map(|wait| wait.clamp(MIN_RETRY_AFTER, MAX_RETRY_AFTER));
         self
@@ -237,7 +250,8 @@ impl Error {
     /// Whether Telegram may have carried the call out all the same.
     ///
     /// It can't have where it refused the call, or where the request wasn't all handed to the
-    /// connection yet.
+    /// connection yet. But of several messages (`sendMediaGroup`, `copyMessages`, `forwardMessages`) some may
+    /// have been sent before the rest was refused or limited, so a refusal of these may have arrived.
     pub fn may_have_arrived(&self) -> bool {
         self.0.may_have_arrived
     }
@@ -317,6 +331,7 @@ impl fmt::Display for Error {
             ErrorKind::Invalid => "the call can't work, and wasn't sent",
             ErrorKind::Encode => "the call can't be encoded",
             ErrorKind::Upload => "a file to upload can't be read",
+            ErrorKind::LocalFile => "the server's file can't be read on this machine",
             ErrorKind::Write => "a downloaded file can't be written",
             ErrorKind::Decode => "the result isn't what the method returns",
         })?;

@@ -48,13 +48,12 @@ mod token;
 mod transport;
 
 pub(crate) use self::error_chain::{ErrorChain, causes};
-#[cfg(feature = "client")]
-pub use self::transport::{
-    HttpTransport, HttpTransportBuilder, InvalidCertificate, TransportBody, TransportError,
-    TransportFuture,
-};
 #[cfg(feature = "reqwest")]
-pub use self::transport::{ReqwestBody, ReqwestError, ReqwestFuture, ReqwestTransport};
+pub use self::transport::ReqwestTransport;
+#[cfg(feature = "client")]
+pub use self::transport::{HttpTransport, HttpTransportBuilder, InvalidCertificate};
+#[cfg(any(feature = "client", feature = "reqwest"))]
+pub use self::transport::{TransportBody, TransportError, TransportFuture};
 pub use self::{
     api::{ApiBody, ApiRequest, ApiResponse, BotApi, Download, InvalidBaseUrl, ResponseFuture},
     builder::ClientBuilder,

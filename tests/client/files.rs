@@ -242,12 +242,62 @@ async fn f9_a_local_servers_file_is_read_from_the_disk() {
     let strict = builder(&telegram).build().download(&file).await;
     let error = strict.expect_err("it may be any file");
     assert_eq!(error.kind(), ErrorKind::Invalid);
-    let gone = client.download(&found("/no/such/file")).await;
-    assert_eq!(
-        gone.expect_err("it isn't there").kind(),
-        ErrorKind::Transport
-    );
     assert!(telegram.downloads().is_empty());
+}
+
+/// A container's disk isn't ours: it was taken for trouble with the network, and tried five times.
+#[tokio::test]
+async fn f18_a_local_file_that_is_not_there_is_an_error_at_once() {
+    let telegram = Telegram::start().await.expect("a server");
+    let client = builder(&telegram).local_files();
+    let client = client.layer(tower_telegram::client::RetryLayer::new());
+    let path = format!(
+        "/var/lib/telegram-bot-api/{}/videos/file_0.mp4",
+        telegram.token()
+    );
+    let began = std::time::Instant::now();
+    let error = client.build().download(&found(&path)).await;
+    let error = error.expect_err("it isn't there");
+    assert_eq!(error.kind(), ErrorKind::LocalFile);
+    assert!(!error.is_retryable() && !error.may_have_arrived());
+    // A back-off is half a second at least.
+    assert!(began.elapsed().as_millis() < 500);
+    let shown = format!("{error} {error:?}");
+    assert!(!shown.contains(telegram.token()), "{shown}");
+}
+
+#[tokio::test]
+async fn f18_the_servers_folder_may_be_elsewhere_here_or_on_the_web() {
+    let telegram = Telegram::start().await.expect("a server");
+    let content = generated_bytes(9, 200_000);
+    let local = Temporary::new("mapped.bin");
+    fs::write(&local.0, &content).expect("a file");
+    let name = local.0.file_name().and_then(|name| name.to_str());
+    let on_server = |name: &str| found(&format!("/var/lib/telegram-bot-api/{name}"));
+    let there = on_server(name.expect("a name"));
+    let client = builder(&telegram).local_files_at("/var/lib/telegram-bot-api", env::temp_dir());
+    let client = client.build();
+    let download = client.download(&there).await.expect("a file");
+    assert!(download.bytes(200_000).await.expect("all of it") == content);
+    for elsewhere in [
+        "/etc/hostname",
+        "/var/lib/telegram-bot-api/../../../etc/hostname",
+        "/var/lib/telegram-bot-api",
+    ] {
+        let error = client.download(&found(elsewhere)).await;
+        let error = error.expect_err("it isn't in the folder");
+        assert_eq!(error.kind(), ErrorKind::LocalFile, "{elsewhere}");
+    }
+
+    telegram.add_file("videos/a b.bin", content.clone());
+    let files = format!("{}/file/bot{}", telegram.api_url(), telegram.token());
+    let client = builder(&telegram).local_files_at_url("/var/lib/telegram-bot-api/", &files);
+    let client = client.expect("a URL").build();
+    let download = client.download(&on_server("videos/a b.bin")).await;
+    let download = download.expect("a file");
+    assert!(download.bytes(200_000).await.expect("all of it") == content);
+    let strange = builder(&telegram).local_files_at_url("/x", "not a url");
+    assert!(strange.is_err());
 }
 
 /// Opening a pipe would wait for who writes into it, and keep a thread that nobody gets back.

@@ -328,21 +328,58 @@ async fn a6_no_call_over_reqwest_shows_the_token() {
     let shown = Shown::default();
     let elsewhere = Scripted::start([], ME).await;
     let server = Scripted::start(scripts(&elsewhere.url()), ME).await;
-    let http = reqwest::Client::builder().referer(false).build();
-    let transport = ReqwestTransport::new(http.expect("a client"));
+    let transport = ReqwestTransport::new(reqwest::Client::builder()).expect("a client");
     shown.debug(&transport);
     call_about(transport.clone(), &server.url(), 12, &shown).await;
     let url = server.url();
     drop(server);
     call_about(transport.clone(), &url, 1, &shown).await;
     call_about(transport, "http://no-such-host.invalid", 1, &shown).await;
-    let led_on = elsewhere.received();
-    assert!(!led_on.is_empty());
-    for request in led_on {
-        assert_eq!(request.header("referer"), None);
-    }
+    // A redirect leads the token to somebody else.
+    assert!(elsewhere.received().is_empty());
     shown.check(&log, &HEARD);
     shown.check(&log, &["reqwest::connect"]);
+}
+
+/// It is in a header, and not in the addresses that are traced.
+#[tokio::test]
+async fn a6_a_password_in_the_base_url_does_not_show() {
+    journal();
+    let log = Log::default();
+    let _guard = tracing::subscriber::set_default(log.clone());
+    let server = Scripted::start([], ME).await;
+    let url = server.url().replace("http://", "http://name:swordfish@");
+    let url = format!("{url}/api");
+    let mut shown = Vec::new();
+    let builder = Client::builder(&token()).base_url(&url).expect("a URL");
+    shown.push(format!("{builder:?}"));
+    let client = builder.build();
+    client.send(GetMe::new()).await.expect("an answer");
+    shown.push(format!("{client:?}"));
+    let api = BotApi::new(HttpTransport::new(), &token(), &url).expect("a URL");
+    shown.push(format!("{api:?} {api:#?}"));
+    shown.push(format!("{:?}", client.download(&file("a")).await));
+    let received = server.received();
+    for request in &received {
+        assert_eq!(
+            request.header("authorization"),
+            Some("Basic bmFtZTpzd29yZGZpc2g=")
+        );
+        assert!(request.path().starts_with("/api/"), "{}", request.head);
+        assert!(!request.header("host").expect("a host").contains('@'));
+    }
+    assert_eq!(received.len(), 2);
+    drop(server);
+    let error = client.send(GetMe::new()).await;
+    shown.push(format!(
+        "{error:?} {}",
+        error.as_ref().expect_err("it is gone")
+    ));
+    shown.push(log.text());
+    shown.push(journal().0.lock().expect("nobody holds it").clone());
+    for text in shown {
+        assert!(!text.contains("swordfish"), "{text}");
+    }
 }
 
 /// A transport of somebody else's may show the address in its errors, and the token is a part of it.

@@ -72,6 +72,94 @@ async fn a_server_that_is_not_trusted_gets_no_call() {
     }
 }
 
+/// Whatever the settings say.
+#[cfg(feature = "reqwest")]
+#[tokio::test]
+async fn a6_reqwest_follows_no_redirect() {
+    use crate::support::scripted::{Scripted, Step, answer};
+    use tower_telegram::client::ReqwestTransport;
+
+    let elsewhere = Scripted::start([], "true").await;
+    for status in [301, 302, 303, 307, 308] {
+        let place = format!("Location: {}/x\r\n", elsewhere.url());
+        let script = vec![Step::Read, Step::Write(answer(status, &place, b""))];
+        let server = Scripted::start([script], "true").await;
+        let settings = reqwest::Client::builder();
+        let settings = settings.redirect(reqwest::redirect::Policy::limited(9));
+        let http = ReqwestTransport::new(settings).expect("a client");
+        let token = BotToken::new("1:secret").expect("a token");
+        let api = BotApi::new(http, &token, &server.url()).expect("a URL");
+        let error = Client::from_service(api).send(GetMe::new()).await;
+        let error = error.expect_err("it leads elsewhere");
+        assert_eq!(error.status().map(|s| s.as_u16()), Some(status));
+        assert_eq!(error.kind(), ErrorKind::Http);
+    }
+    assert_eq!(elsewhere.connections(), 0);
+}
+
+/// Each call failed, and nothing said so before.
+#[test]
+fn a_certificate_that_cannot_work_is_refused_when_it_is_added() {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+
+    let pem = |hosts: &[&str], is_ca: bool, year: i32| {
+        let hosts: Vec<_> = hosts.iter().map(|&host| host.to_owned()).collect();
+        let mut params = CertificateParams::new(hosts).expect("names");
+        if is_ca {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        }
+        params.not_before = rcgen::date_time_ymd(2000, 1, 1);
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let key = KeyPair::generate().expect("a key");
+        params.self_signed(&key).expect("a certificate").pem()
+    };
+    let add = |pem: &str| {
+        let builder = HttpTransport::builder().root_certificate(pem.as_bytes());
+        builder.map(drop).map_err(|error| error.to_string())
+    };
+    // A server's own, and an authority's.
+    let (own, authority) = (pem(&["localhost"], false, 4000), pem(&[], true, 4000));
+    for fine in [&own, &authority, &pem(&["127.0.0.1"], false, 4000)] {
+        assert_eq!(add(fine), Ok(()));
+    }
+    // As `openssl req -x509` makes one.
+    let both = pem(&["localhost"], true, 4000);
+    for (odd, why) in [
+        (&both, "CA:TRUE"),
+        (&pem(&["10.0.0.1"], true, 4000), "CA:TRUE"),
+        (&pem(&["localhost"], false, 2001), "expired"),
+        (&pem(&[], false, 4000), "names no host"),
+        (&format!("{authority}{both}"), "CA:TRUE"),
+    ] {
+        let error = add(odd).expect_err(why);
+        assert!(error.contains(why), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn no_time_limit_of_a_client_panics_or_refuses_every_call() {
+    let server = Tls::start(&[], answer).await;
+    let token = BotToken::new("1:secret").expect("a token");
+    let limits = [
+        std::time::Duration::ZERO,
+        std::time::Duration::MAX,
+        std::time::Duration::from_secs(u64::MAX >> 20),
+    ];
+    for limit in limits {
+        let http = HttpTransport::builder().connect_timeout(limit);
+        let http = http.root_certificate(server.pem.as_bytes());
+        let http = http.expect("a certificate").build().expect("a transport");
+        let client = Client::builder(&token)
+            .transport(http)
+            .base_url(&server.url())
+            .expect("a URL")
+            .read_timeout(limit)
+            .file_timeout(limit)
+            .build();
+        assert_eq!(client.send(GetMe::new()).await.expect("an answer").id, 1);
+    }
+}
+
 #[cfg(feature = "http2")]
 #[tokio::test]
 async fn f10_a_thousand_calls_at_once_share_a_connection_of_http_2() {
@@ -129,7 +217,7 @@ async fn a_reqwest_client_is_a_transport() {
 
     let telegram = Telegram::start().await.expect("a port");
     let token = telegram.token().parse().expect("a token");
-    let http = ReqwestTransport::new(reqwest::Client::new());
+    let http = ReqwestTransport::new(reqwest::Client::builder()).expect("a client");
     let api = BotApi::new(http, &token, telegram.api_url()).expect("a URL");
     let client = Client::from_service(api);
     let sent = client.send(SendMessage::new(7, "hi")).await.expect("sent");

@@ -52,6 +52,9 @@ impl Body for ApiBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
+        if self.sent.is_stopped() {
+            return Poll::Ready(Some(Err(UploadError::stopped())));
+        }
         let frame = ready!(self.pieces.poll_frame(cx));
         match &frame {
             Some(Ok(frame)) => {
@@ -95,6 +98,7 @@ pub(super) struct SendProgress(Arc<State>);
 struct State {
     bytes: AtomicU64,
     complete: AtomicBool,
+    stopped: AtomicBool,
     failure: Mutex<Option<UploadError>>,
 }
 
@@ -118,6 +122,18 @@ impl SendProgress {
 
     pub(super) fn is_complete(&self) -> bool {
         self.0.complete.load(Ordering::Acquire)
+    }
+
+    /// Has the rest of the request fail, where there is one: it is answered, and a connection on which the
+    /// rest may stand can't be used again.
+    pub(super) fn stop(&self) {
+        if !self.is_complete() {
+            self.0.stopped.store(true, Ordering::Release);
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.0.stopped.load(Ordering::Acquire)
     }
 
     /// Why a file couldn't be read to its end.

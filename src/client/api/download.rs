@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    path::PathBuf,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -28,6 +29,10 @@ pub(super) const METHOD: &str = "download";
 pub struct Download {
     body: Pin<Box<dyn Body<Data = Bytes, Error = Error> + Send>>,
     length: Option<u64>,
+    received: u64,
+    /// A file that ends before is not whole.
+    at_least: u64,
+    status: Option<StatusCode>,
 }
 
 impl Download {
@@ -40,15 +45,41 @@ impl Download {
         let declared = declared.and_then(|length| length.to_str().ok()?.parse().ok());
         let status = response.status();
         let body = response.into_body();
+        let length = body.size_hint().exact().or(declared);
+        let body = FileBody {
+            body,
+            status,
+            idle,
+            received: 0,
+        };
         Self {
-            length: body.size_hint().exact().or(declared),
-            body: Box::pin(FileBody {
-                body,
-                status,
-                idle,
-                received: 0,
-            }),
+            length,
+            body: Box::pin(body),
+            received: 0,
+            at_least: length.unwrap_or(0),
+            status: Some(status),
         }
+    }
+
+    /// The file is known to have so many bytes.
+    pub(in crate::client) fn with_file_size(mut self, size: Option<i64>) -> Self {
+        let size = size.and_then(|size| u64::try_from(size).ok());
+        self.at_least = self.at_least.max(size.unwrap_or(0));
+        self
+    }
+
+    fn missing(&self) -> u64 {
+        self.at_least.saturating_sub(self.received)
+    }
+
+    fn ended_early(&self, missing: u64) -> Error {
+        let source = format!("the file ended {missing} bytes before its length");
+        let error = Error::transport(source, true);
+        let error = match self.status {
+            Some(status) => error.under(status),
+            None => error,
+        };
+        error.with_method(METHOD.into())
     }
 
     /// How many bytes the whole file has, if the server said so.
@@ -61,10 +92,11 @@ impl Download {
     /// # Errors
     ///
     /// When the connection breaks, or stands still for longer than
-    /// [`read_timeout`](super::BotApi::read_timeout).
+    /// [`read_timeout`](super::BotApi::read_timeout); when the file ends before its
+    /// [`length`](Self::length), or before `File::file_size`.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
-            let frame = std::future::poll_fn(|cx| self.body.as_mut().poll_frame(cx)).await;
+            let frame = std::future::poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx)).await;
             match frame {
                 None => return Ok(None),
                 Some(Err(error)) => return Err(error),
@@ -87,7 +119,7 @@ impl Download {
             max_bytes: max,
             read_timeout: None,
         };
-        let read = CollectLimited::new(self.body, limits).await;
+        let read = CollectLimited::new(self, limits).await;
         read.map_err(|error| match error {
             CollectError::TooLarge { limit } => {
                 Error::decode(format!("the file has more than {limit} bytes"))
@@ -120,14 +152,13 @@ impl Download {
 
     /// A file that a server in local mode has put on this machine's disk.
     #[cfg(feature = "tokio")]
-    pub(super) async fn open(path: Box<str>) -> Result<Self, Error> {
+    pub(super) async fn open(path: PathBuf) -> Result<Self, Error> {
         use crate::{
             body::chunks::{Chunks, Segment, open_file},
             types::UploadReader,
         };
 
-        let opened = open_file(std::path::Path::new(&*path)).await;
-        let opened = opened.map_err(|error| Error::transport(error, false))?;
+        let opened = open_file(&path).await.map_err(Error::local_file)?;
         let (file, length) =
             opened.ok_or_else(|| Error::invalid("the path leads to something else than a file"))?;
         let reader: UploadReader = Box::pin(file);
@@ -137,12 +168,15 @@ impl Download {
             body: Box::pin(DiskBody {
                 pieces: Chunks::from(std::collections::VecDeque::from([piece])),
             }),
+            received: 0,
+            at_least: length,
+            status: None,
         })
     }
 
     #[cfg(not(feature = "tokio"))]
     #[allow(clippy::unused_async)]
-    pub(super) async fn open(_: Box<str>) -> Result<Self, Error> {
+    pub(super) async fn open(_: PathBuf) -> Result<Self, Error> {
         Err(Error::invalid("files on the disk need the feature `tokio`"))
     }
 }
@@ -155,11 +189,26 @@ impl Body for Download {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        self.body.as_mut().poll_frame(cx)
+        let frame = ready!(self.body.as_mut().poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => {
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                self.received += length as u64;
+            }
+            None if self.missing() > 0 => {
+                let missing = self.missing();
+                // Told once.
+                self.at_least = 0;
+                return Poll::Ready(Some(Err(self.ended_early(missing))));
+            }
+            _ => {}
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        // A file that ends early is told of by the next poll.
+        self.missing() == 0 && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -253,9 +302,7 @@ impl Body for DiskBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let frame = self.pieces.poll_frame(cx);
         frame.map(|frame| {
-            frame.map(|frame| {
-                frame.map_err(|e| Error::transport(e, true).with_method(METHOD.into()))
-            })
+            frame.map(|frame| frame.map_err(|e| Error::local_file(e).with_method(METHOD.into())))
         })
     }
 

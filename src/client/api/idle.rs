@@ -46,7 +46,10 @@ impl IdleTimeout {
                 return Poll::Ready(());
             }
             timer.moved = moved;
-            let next = tokio::time::Instant::now() + limit;
+            // One after all time never comes.
+            let Some(next) = tokio::time::Instant::now().checked_add(limit) else {
+                return Poll::Pending;
+            };
             timer.sleep.as_mut().reset(next);
         }
         Poll::Pending

@@ -1,5 +1,6 @@
 //! From a call to an HTTP request, and from its response to the result: the foot of every client.
 
+mod base_url;
 mod body;
 mod broken_array;
 mod download;
@@ -7,6 +8,8 @@ mod encoding;
 mod envelope;
 mod http_date;
 mod idle;
+mod limits;
+mod local_files;
 mod request;
 mod response;
 mod retry_after;
@@ -14,10 +17,10 @@ mod service;
 mod url;
 
 pub use self::{
+    base_url::InvalidBaseUrl,
     body::ApiBody,
     download::Download,
     request::ApiRequest,
     response::ApiResponse,
     service::{BotApi, ResponseFuture},
-    url::InvalidBaseUrl,
 };

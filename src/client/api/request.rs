@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Extensions;
 use serde_core::Serialize;
 
-use super::download;
+use super::{download, limits};
 use crate::{
     Method, Reply,
     client::Error,
@@ -37,19 +37,19 @@ impl ApiRequest {
     ///
     /// # Errors
     ///
-    /// When it couldn't work ([`Method::validate`]), or doesn't serialize to a JSON object; the methods
-    /// of this crate always do.
+    /// When it couldn't work ([`Method::validate`]), uploads more than 50 files, or has more than 1 MiB of
+    /// arguments, files aside; or when it doesn't serialize to a JSON object, as the methods of this crate
+    /// always do.
     pub fn new<M: Method + ?Sized>(method: &M) -> Result<Self, Error> {
         method
             .validate()
             .map_err(|reason| Error::invalid(reason).with_method(M::NAME.into()))?;
         let json = encode(method)?;
+        let uploads = method.uploads();
+        limits::check(&json, &uploads).map_err(|error| error.with_method(M::NAME.into()))?;
         Ok(Self {
             method: M::NAME.into(),
-            target: Target::Method {
-                json,
-                uploads: method.uploads(),
-            },
+            target: Target::Method { json, uploads },
             chat_id: method.chat_id().cloned(),
             idempotent: M::IDEMPOTENT,
             held_back: method.server_wait(),
@@ -72,12 +72,14 @@ impl ApiRequest {
     ///
     /// # Errors
     ///
-    /// When the name isn't letters and digits, or the parameters aren't an object.
+    /// When the name isn't letters and digits, or the parameters aren't an object, or have more than 1 MiB.
     pub fn raw<P>(method: &str, parameters: &P) -> Result<Self, Error>
     where
         P: Serialize + ?Sized,
     {
-        Self::from_parts(method, encode(parameters)?, Vec::new())
+        let json = encode(parameters)?;
+        limits::check(&json, &[]).map_err(|error| error.with_method(method.to_owned().into()))?;
+        Self::from_parts(method, json, Vec::new())
     }
 
     /// The call that a reply stands for, for when it can't be the response to an update; `None` if

@@ -10,25 +10,27 @@ use crate::{Method, client::Error};
 
 /// What Telegram returned for a call: the JSON of a result, or a file.
 pub struct ApiResponse {
-    result: Bytes,
-    download: Option<Download>,
+    content: ResponseContent,
     date: Option<HeaderValue>,
+}
+
+enum ResponseContent {
+    Result(Bytes),
+    File(Download),
 }
 
 impl ApiResponse {
     /// A result as it would come from Telegram: its JSON.
     pub fn new(result: impl Into<Bytes>) -> Self {
         Self {
-            result: result.into(),
-            download: None,
+            content: ResponseContent::Result(result.into()),
             date: None,
         }
     }
 
     pub(super) fn file(download: Download) -> Self {
         Self {
-            result: Bytes::new(),
-            download: Some(download),
+            content: ResponseContent::File(download),
             date: None,
         }
     }
@@ -43,32 +45,47 @@ impl ApiResponse {
         self.date.as_ref()
     }
 
-    /// The file, if it was one that was asked for.
-    pub fn into_download(self) -> Option<Download> {
-        self.download
+    /// The JSON of the result. A file has none, so that it is empty.
+    pub fn result(&self) -> &Bytes {
+        static NONE: Bytes = Bytes::new();
+        match &self.content {
+            ResponseContent::Result(result) => result,
+            ResponseContent::File(_) => &NONE,
+        }
     }
 
-    /// The JSON of the result; empty for a file.
-    pub fn result(&self) -> &Bytes {
-        &self.result
+    /// The file, if it was one that was asked for.
+    pub fn into_download(self) -> Option<Download> {
+        match self.content {
+            ResponseContent::Result(_) => None,
+            ResponseContent::File(download) => Some(download),
+        }
     }
 
     /// Reads the result as what the method returns.
     ///
     /// # Errors
     ///
-    /// When it is something else.
+    /// When it is something else, or a file.
     pub fn decode<M: Method>(&self) -> Result<M::Output, Error> {
-        let result = crate::json::utf8(&self.result).and_then(M::decode);
+        let result = match &self.content {
+            ResponseContent::Result(result) => crate::json::utf8(result).and_then(M::decode),
+            ResponseContent::File(_) => {
+                return Err(Error::decode("it is a file").with_method(M::NAME.into()));
+            }
+        };
         result.map_err(|reason| Error::decode(reason).with_method(M::NAME.into()))
     }
 }
 
+/// The length of a result; it may be what people wrote.
 impl fmt::Debug for ApiResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ApiResponse")
-            .field("length", &self.result.len())
-            .field("download", &self.download)
-            .finish_non_exhaustive()
+        let mut shown = f.debug_struct("ApiResponse");
+        match &self.content {
+            ResponseContent::Result(result) => shown.field("length", &result.len()),
+            ResponseContent::File(download) => shown.field("download", download),
+        };
+        shown.finish_non_exhaustive()
     }
 }

@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     fmt,
     future::Future,
+    path::PathBuf,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -11,19 +12,21 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower::BoxError;
 use tower_service::Service;
 
 use super::{
-    ApiBody, ApiRequest, ApiResponse, InvalidBaseUrl,
+    ApiBody, ApiRequest, ApiResponse,
+    base_url::{BaseUrl, InvalidBaseUrl},
     body::SendProgress,
     download::{self, Download},
     encoding,
     envelope::read_envelope,
     idle::IdleTimeout,
+    local_files::{FilePlace, LocalFiles},
     request::Target,
     retry_after::{self, with_wait},
     url::ApiUrl,
@@ -34,7 +37,7 @@ use crate::{
         collect::{CollectError, CollectLimited, CollectLimits},
         multipart::{self, OpenError},
     },
-    client::{BotToken, Error},
+    client::{BotToken, Error, ErrorKind, several::list_of_messages},
     task::polled_after_completion,
 };
 
@@ -42,8 +45,14 @@ use crate::{
 /// getUpdates, 4 MiB.
 const MAX_ANSWER: usize = 32 << 20;
 
-/// How long a connection may stand still, unless told otherwise.
+/// How long a connection may stand still by default.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How much longer a server of one's own may take for a file by default: 2 GB at 27 Mbit/s.
+const FILE_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// How a parameter begins that has a server in local mode read a file from its disk.
+const FILE_URI: &str = "\"file:";
 
 type Opening = Pin<Box<dyn Future<Output = Result<(HeaderValue, Chunks), OpenError>> + Send>>;
 type OpeningFile = Pin<Box<dyn Future<Output = Result<Download, Error>> + Send>>;
@@ -74,7 +83,9 @@ pub struct BotApi<S> {
     /// A client is cloned for each call.
     address: Arc<ApiUrl>,
     read_timeout: Option<Duration>,
-    local_files: bool,
+    file_timeout: Duration,
+    /// Shared, because nearly no call looks at it.
+    local_files: Arc<LocalFiles>,
 }
 
 impl<S> BotApi<S> {
@@ -101,7 +112,8 @@ impl<S> BotApi<S> {
             inner,
             address: Arc::new(address),
             read_timeout: Some(READ_TIMEOUT),
-            local_files: false,
+            file_timeout: FILE_TIMEOUT,
+            local_files: Arc::default(),
         }
     }
 
@@ -113,25 +125,76 @@ impl<S> BotApi<S> {
     }
 
     /// How long a connection may stand still: no byte of the request taken and none of the answer
-    /// come. 60 s unless told otherwise; `None` is no limit.
+    /// come. Default: 60 s. `None` is no limit, and so is zero.
     ///
-    /// What Telegram takes on purpose is added: the `timeout` of getUpdates, and a second for each
-    /// MiB that is uploaded, as files are stored before the answer comes. It needs the feature
+    /// What Telegram takes on purpose is added: the `timeout` of getUpdates, a second for each
+    /// MiB that is uploaded, as files are stored before the answer comes, and
+    /// [`file_timeout`](Self::file_timeout). It needs the feature
     /// `tokio`, for its timer; without it there is no limit.
     pub fn read_timeout(mut self, limit: Option<Duration>) -> Self {
-        self.read_timeout = limit;
+        self.read_timeout = limit.filter(|limit| !limit.is_zero());
+        self
+    }
+
+    /// How much longer than [`read_timeout`](Self::read_timeout) a server of one's own may take for getFile,
+    /// and for calls with a `file://` URI. Default: 10 minutes.
+    ///
+    /// Such a server answers getFile once it has the whole file, and a send once it has uploaded it, which
+    /// takes minutes for 2 GB. A server is one's own if its host isn't `api.telegram.org`, which answers at
+    /// once. `Duration::MAX` is no limit.
+    pub fn file_timeout(mut self, more: Duration) -> Self {
+        self.file_timeout = more;
         self
     }
 
     /// The server is one in local mode on this machine: where it gives a file's absolute path,
     /// [`Client::download`](crate::Client::download) opens that path. Needs the feature `tokio`.
     ///
+    /// A file that isn't there is an error of kind [`LocalFile`](crate::client::ErrorKind::LocalFile): in a
+    /// container, the server's folder has to be mounted here. See
+    /// [`local_files_at`](Self::local_files_at) for another place than the server's.
+    ///
     /// # Security
     ///
     /// Such a server can name any file that this process can read.
     pub fn local_files(mut self) -> Self {
-        self.local_files = true;
+        self.local_files = Arc::new(LocalFiles::SamePath);
         self
+    }
+
+    /// As [`local_files`](Self::local_files), for a server whose folder is another one here, because it is
+    /// mounted: what the server has at `/var/lib/telegram-bot-api/x` is opened at `/mnt/tg/x` after
+    /// `local_files_at("/var/lib/telegram-bot-api", "/mnt/tg")`. Needs the feature `tokio`.
+    ///
+    /// A path that isn't below the server's folder, or leads out of it by `..`, is an error of kind
+    /// [`LocalFile`](crate::client::ErrorKind::LocalFile), and nothing is opened. The server may run on
+    /// Windows.
+    pub fn local_files_at(mut self, server_folder: &str, our_folder: impl Into<PathBuf>) -> Self {
+        self.local_files = Arc::new(LocalFiles::Folder {
+            server: server_folder.into(),
+            ours: our_folder.into(),
+        });
+        self
+    }
+
+    /// As [`local_files_at`](Self::local_files_at), where the server's folder is served over HTTP at `url`, for
+    /// example by nginx: what the server has at `/var/lib/telegram-bot-api/x` is fetched from `http://files/x`
+    /// after `local_files_at_url("/var/lib/telegram-bot-api", "http://files")`. A name and password in the URL
+    /// are sent as basic authorization.
+    ///
+    /// # Errors
+    ///
+    /// When `url` isn't an absolute `http` or `https` URL.
+    pub fn local_files_at_url(
+        mut self,
+        server_folder: &str,
+        url: &str,
+    ) -> Result<Self, InvalidBaseUrl> {
+        self.local_files = Arc::new(LocalFiles::Url {
+            server: server_folder.into(),
+            base: BaseUrl::parse(url)?,
+        });
+        Ok(self)
     }
 
     pub(in crate::client) fn set_base_url(
@@ -149,6 +212,7 @@ impl<S> BotApi<S> {
             inner,
             address: self.address,
             read_timeout: self.read_timeout,
+            file_timeout: self.file_timeout,
             local_files: self.local_files,
         }
     }
@@ -163,24 +227,38 @@ impl<S> BotApi<S> {
         if let Some(accepted) = encoding::ACCEPTED {
             headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(accepted));
         }
+        if let Some(authorization) = self.address.authorization() {
+            headers.insert(header::AUTHORIZATION, authorization.clone());
+        }
         Ok(request)
     }
 
-    fn fetch(&self, path: &str) -> EncodedCall {
+    fn fetch(uri: Uri, authorization: Option<HeaderValue>) -> Request<ApiBody> {
         let mut request = Request::new(ApiBody::new(Chunks::default()));
-        *request.uri_mut() = self.address.file(path)?;
-        Ok(request)
+        *request.uri_mut() = uri;
+        if let Some(authorization) = authorization {
+            request
+                .headers_mut()
+                .insert(header::AUTHORIZATION, authorization);
+        }
+        request
     }
 
-    /// How long the connection may stand still during this call.
-    fn patience(&self, call: &ApiRequest, body: &ApiBody) -> Option<Duration> {
+    /// How long the connection may stand still during this call, but for what it uploads.
+    fn patience(&self, call: &ApiRequest) -> Option<Duration> {
         let mut limit = self.read_timeout?.saturating_add(call.held_back());
-        if !call.uploads().is_empty() {
-            let storing = Duration::from_secs(body.size_hint().lower() >> 20);
-            limit = limit.saturating_add(storing);
+        if self.address.is_own_server() && moves_files(call) {
+            limit = limit.saturating_add(self.file_timeout);
         }
         Some(limit)
     }
+}
+
+/// Whether a server of one's own fetches or sends a file before it answers.
+fn moves_files(call: &ApiRequest) -> bool {
+    // A search in text is quicker than one in bytes.
+    let has_uri = || std::str::from_utf8(call.json()).is_ok_and(|json| json.contains(FILE_URI));
+    call.method().eq_ignore_ascii_case("getFile") || has_uri()
 }
 
 type EncodedCall = Result<Request<ApiBody>, Error>;
@@ -230,24 +308,27 @@ impl<S> BotApi<S> {
     where
         S: Service<Request<ApiBody>, Response = Response<B>> + Clone,
     {
+        let limit = self.patience(&call);
         match call.target() {
-            Target::File { path } if download::is_on_disk(path) => {
-                if !self.local_files {
-                    return Err(Error::invalid(
-                        "an absolute path is opened only with `local_files`",
-                    ));
-                }
-                let opening = Box::pin(Download::open(path.clone()));
-                Ok(State::OpeningFile { opening })
-            }
             Target::File { path } => {
-                let request = self.fetch(path)?;
-                Ok(self.send(request, &call))
+                let request = if download::is_on_disk(path) {
+                    match self.local_files.find(path)? {
+                        FilePlace::Disk(path) => {
+                            let opening = Box::pin(Download::open(path));
+                            return Ok(State::OpeningFile { opening });
+                        }
+                        FilePlace::Web(uri, authorization) => Self::fetch(uri, authorization),
+                    }
+                } else {
+                    let authorization = self.address.authorization().cloned();
+                    Self::fetch(self.address.file(path)?, authorization)
+                };
+                Ok(self.send(request, limit, true))
             }
             Target::Method { uploads, .. } if uploads.is_empty() => {
                 let body = multipart::json(call.take_json());
                 let request = self.encode(&call, body)?;
-                Ok(self.send(request, &call))
+                Ok(self.send(request, limit, false))
             }
             Target::Method { json, uploads } => {
                 if uploads.iter().any(chunks::needs_opening) {
@@ -259,10 +340,24 @@ impl<S> BotApi<S> {
                     });
                 }
                 let body = multipart::encode(json, uploads).map_err(Error::encode)?;
-                let request = self.encode(&call, body)?;
-                Ok(self.send(request, &call))
+                self.upload(&call, body)
             }
         }
+    }
+
+    fn upload<B>(
+        &mut self,
+        call: &ApiRequest,
+        body: (HeaderValue, Chunks),
+    ) -> Result<State<S, S::Future, B>, Error>
+    where
+        S: Service<Request<ApiBody>, Response = Response<B>>,
+    {
+        let request = self.encode(call, body)?;
+        let storing = Duration::from_secs(request.body().size_hint().lower() >> 20);
+        let limit = self.patience(call);
+        let limit = limit.map(|limit| limit.saturating_add(storing));
+        Ok(self.send(request, limit, false))
     }
 
     fn take(&mut self) -> Self
@@ -273,17 +368,21 @@ impl<S> BotApi<S> {
         std::mem::replace(self, fresh)
     }
 
-    fn send<B>(&mut self, request: Request<ApiBody>, call: &ApiRequest) -> State<S, S::Future, B>
+    fn send<B>(
+        &mut self,
+        request: Request<ApiBody>,
+        limit: Option<Duration>,
+        is_file: bool,
+    ) -> State<S, S::Future, B>
     where
         S: Service<Request<ApiBody>, Response = Response<B>>,
     {
-        let idle = IdleTimeout::new(self.patience(call, request.body()));
         let sent = request.body().sent();
         State::Calling {
-            is_file: matches!(call.target(), Target::File { .. }),
+            is_file,
             future: self.inner.call(request),
             sent,
-            idle: Some(idle),
+            idle: Some(IdleTimeout::new(limit)),
         }
     }
 }
@@ -325,6 +424,7 @@ pin_project! {
             wait: Option<Duration>,
             gzip: bool,
             date: Option<HeaderValue>,
+            sent: SendProgress,
             #[pin]
             body: CollectLimited<B>,
             idle: IdleTimeout,
@@ -350,7 +450,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let done = ready!(poll_state(this.state, this.address, cx));
-        Poll::Ready(done.map_err(|error| error.with_method(this.method.clone())))
+        Poll::Ready(done.map_err(|error| of_method(error, this.method.clone())))
     }
 }
 
@@ -372,8 +472,7 @@ where
                 let Some((mut api, call)) = api.take() else {
                     polled_after_completion();
                 };
-                let request = api.encode(&call, body)?;
-                api.send(request, &call)
+                api.upload(&call, body)?
             }
             StateProj::OpeningFile { opening } => {
                 return opening.as_mut().poll(cx).map_ok(ApiResponse::file);
@@ -406,6 +505,7 @@ where
                         .flatten(),
                     gzip: encoding::is_gzip(response.headers()),
                     date: response.headers().get(header::DATE).cloned(),
+                    sent: sent.clone(),
                     body: CollectLimited::new(response.into_body(), LIMITS),
                     idle: timer,
                 }
@@ -415,6 +515,7 @@ where
                 wait,
                 gzip,
                 date,
+                sent,
                 mut body,
                 idle,
             } => {
@@ -423,6 +524,7 @@ where
                     let late = Error::timeout(true).under(*status);
                     return Poll::Ready(Err(late.with_retry_after(*wait)));
                 };
+                sent.stop();
                 let read = read.map_err(|error| unread(error, *status));
                 let done = read.and_then(|body| finish(*status, *gzip, body, address.token()));
                 let done = done.map(|response| response.dated(date.take()));
@@ -435,6 +537,15 @@ where
         };
         state.set(next);
     }
+}
+
+/// The error of a call of this method. Of several messages, those before the one that is refused have been
+/// sent.
+fn of_method(error: Error, method: Cow<'static, str>) -> Error {
+    if error.kind() == ErrorKind::Api && list_of_messages(&method).is_some() {
+        return error.partly_carried_out().with_method(method);
+    }
+    error.with_method(method)
 }
 
 fn finish(
@@ -474,7 +585,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        client::{Client, ErrorKind},
+        client::Client,
         methods::{GetMe, GetUpdates},
     };
 
@@ -546,8 +657,7 @@ mod tests {
         let api = BotApi::telegram((), &token()).read_timeout(Some(Duration::MAX));
         let updates = GetUpdates::new().timeout(50);
         let call = ApiRequest::new(&updates).unwrap();
-        let body = ApiBody::new(Chunks::default());
-        assert_eq!(api.patience(&call, &body), Some(Duration::MAX));
+        assert_eq!(api.patience(&call), Some(Duration::MAX));
     }
 
     #[tokio::test]

@@ -1,19 +1,11 @@
 //! Where calls go. It holds the token, so it never prints itself.
 
-use std::{
-    borrow::Cow,
-    error, fmt,
-    sync::{Arc, OnceLock},
-};
+use std::{borrow::Cow, fmt, sync::OnceLock};
 
-use bytes::Bytes;
-use http::{
-    Uri,
-    uri::{Authority, Parts, PathAndQuery, Scheme},
-};
-
+use http::{HeaderValue, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::base_url::{BaseUrl, InvalidBaseUrl};
 use crate::client::{BotToken, Error};
 
 /// Where Telegram's own servers are: what [`TELEGRAM_API`](super::TELEGRAM_API) names.
@@ -28,10 +20,7 @@ type UrlCache = [OnceLock<(&'static str, Uri)>; CACHE_SIZE];
 /// Up to the path of a call.
 #[derive(Clone)]
 pub(super) struct ApiUrl {
-    scheme: Scheme,
-    authority: Authority,
-    /// Of the server, without a slash at its end.
-    path: Arc<str>,
+    base: BaseUrl,
     token: BotToken,
     test_environment: bool,
     made: UrlCache,
@@ -39,35 +28,17 @@ pub(super) struct ApiUrl {
 
 impl ApiUrl {
     pub(super) fn new(base_url: &str, token: &BotToken) -> Result<Self, InvalidBaseUrl> {
-        let base = base_url.trim_end_matches('/');
-        let uri: Uri = base.parse().map_err(|_| InvalidBaseUrl)?;
-        let uri = uri.into_parts();
-        let (Some(scheme), Some(authority), Some(path)) =
-            (uri.scheme, uri.authority, uri.path_and_query)
-        else {
-            return Err(InvalidBaseUrl);
-        };
-        let known = scheme == Scheme::HTTP || scheme == Scheme::HTTPS;
-        // A fragment is lost in parsing, and the rest of each address would be part of it.
-        let more = path.query().is_some() || base.contains('#');
-        if !known || authority.host().is_empty() || more {
-            return Err(InvalidBaseUrl);
-        }
-        let path = path.path().trim_end_matches('/');
-        Ok(Self::at(scheme, authority, path, token))
+        Ok(Self::at(BaseUrl::parse(base_url)?, token))
     }
 
     /// Telegram's own servers.
     pub(super) fn telegram(token: &BotToken) -> Self {
-        let authority = Authority::from_static(TELEGRAM_HOST);
-        Self::at(Scheme::HTTPS, authority, "", token)
+        Self::at(BaseUrl::https(TELEGRAM_HOST), token)
     }
 
-    fn at(scheme: Scheme, authority: Authority, path: &str, token: &BotToken) -> Self {
+    fn at(base: BaseUrl, token: &BotToken) -> Self {
         Self {
-            scheme,
-            authority,
-            path: path.into(),
+            base,
             token: token.clone(),
             test_environment: false,
             made: UrlCache::default(),
@@ -76,10 +47,17 @@ impl ApiUrl {
 
     /// The environment stays as it was.
     pub(super) fn set_base(&mut self, other: Self) {
-        self.scheme = other.scheme;
-        self.authority = other.authority;
-        self.path = other.path;
+        self.base = other.base;
         self.made = UrlCache::default();
+    }
+
+    /// Whether it is a server of one's own.
+    pub(super) fn is_own_server(&self) -> bool {
+        !self.base.host().eq_ignore_ascii_case(TELEGRAM_HOST)
+    }
+
+    pub(super) fn authorization(&self) -> Option<&HeaderValue> {
+        self.base.authorization()
     }
 
     pub(super) fn set_test_environment(&mut self) {
@@ -116,29 +94,19 @@ impl ApiUrl {
 
     /// A file by the path that getFile gives.
     pub(super) fn file(&self, path: &str) -> Result<Uri, Error> {
-        self.uri("/file/bot", &utf8_percent_encode(path, ESCAPED).to_string())
+        self.uri("/file/bot", &escaped(path))
     }
 
     fn uri(&self, prefix: &str, name: &str) -> Result<Uri, Error> {
         let environment = if self.test_environment { "test/" } else { "" };
-        let text = [
-            &*self.path,
-            prefix,
-            self.token.expose(),
-            "/",
-            environment,
-            name,
-        ]
-        .concat();
-        // The error would hold the address, and with it the token.
-        let refused = || Error::encode("a name that doesn't fit a URI");
-        let path = PathAndQuery::from_maybe_shared(Bytes::from(text)).map_err(|_| refused())?;
-        let mut parts = Parts::default();
-        parts.scheme = Some(self.scheme.clone());
-        parts.authority = Some(self.authority.clone());
-        parts.path_and_query = Some(path);
-        Uri::from_parts(parts).map_err(|_| refused())
+        let token = self.token.expose();
+        self.base.join(&[prefix, token, "/", environment, name])
     }
+}
+
+/// A path as it stands in an address.
+pub(super) fn escaped(path: &str) -> String {
+    utf8_percent_encode(path, ESCAPED).to_string()
 }
 
 /// All but what may stand in a path as it is (RFC 3986, section 2.3), and its slashes.
@@ -152,25 +120,10 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
 impl fmt::Debug for ApiUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ApiUrl")
-            .field("scheme", &self.scheme)
-            .field("authority", &self.authority)
-            .field("path", &self.path)
+            .field("base", &self.base)
             .finish_non_exhaustive()
     }
 }
-
-/// A base URL that can't be called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct InvalidBaseUrl;
-
-impl fmt::Display for InvalidBaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the base url of the bot api must be an absolute http or https url")
-    }
-}
-
-impl error::Error for InvalidBaseUrl {}
 
 #[cfg(test)]
 mod tests {
@@ -178,22 +131,6 @@ mod tests {
 
     fn token() -> BotToken {
         BotToken::new("1:a").unwrap()
-    }
-
-    #[test]
-    fn only_absolute_http_urls_are_bases() {
-        for bad in [
-            "",
-            "api.telegram.org",
-            "/x",
-            "ftp://a",
-            "http://",
-            "http://a?b=c",
-            "http://a#b",
-            "http://a/#",
-        ] {
-            assert!(ApiUrl::new(bad, &token()).is_err(), "{bad}");
-        }
     }
 
     #[test]

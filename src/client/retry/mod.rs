@@ -6,8 +6,14 @@
 //!    [idempotent](ApiRequest::is_idempotent), after a back-off.
 //! 4. Anything else is the caller's at once: another 4xx, a result that doesn't fit, a call that
 //!    couldn't be written, a call that [can't be sent again](ApiRequest::is_replayable).
-//! 5. So is the last failure when the attempts are used up, or when the wait would end after the
+//! 5. So is a refusal of several messages at once (`sendMediaGroup`, `copyMessages`, `forwardMessages`), 429 too:
+//!    some of them may have been sent. [`set_idempotent`](ApiRequest::set_idempotent) has them repeated.
+//! 6. So is the last failure when the attempts are used up, or when the wait would end after the
 //!    time for all of it, or after the call's [`Deadline`].
+//!
+//! 7. A back-off draws on a budget that all calls of a layer share: 10 repeats a second, and one for each five
+//!    calls that succeed. A server that fails altogether isn't called five times as often as usual. Where the
+//!    budget is used up, the failure is the caller's at once. Waits that the server names don't draw on it.
 //!
 //! Only the call itself waits; others go on. Each retry is an event with the method, the attempt,
 //! the status and the delay.
@@ -69,6 +75,7 @@ use std::{
     error, fmt,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -79,6 +86,7 @@ use tower::{
     retry::{
         self as tower_retry, Policy,
         backoff::{Backoff as _, ExponentialBackoff, ExponentialBackoffMaker, MakeBackoff as _},
+        budget::{Budget as _, TpsBudget},
     },
     util::rng::{HasherRng, Rng as _},
 };
@@ -95,6 +103,12 @@ const SPREAD: f64 = 0.1;
 /// The most that is added to `retry_after`.
 const MAX_SPREAD: Duration = Duration::from_secs(1);
 
+/// For how long a part of the budget that isn't used is kept.
+const BUDGET_SPAN: Duration = Duration::from_secs(10);
+
+/// The longest bound of a back-off, so that no sum overflows.
+const MAX_BACKOFF: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// When to repeat a call: a policy for tower's own `RetryLayer`, over a service whose error is
 /// [`Error`]. [`RetryLayer`] puts it over any. See the [module](self).
 #[derive(Clone)]
@@ -104,6 +118,7 @@ pub struct RetryPolicy {
     max_retry_after: Duration,
     min_backoff: Duration,
     max_backoff: Duration,
+    budget: Option<Arc<TpsBudget>>,
     /// How many attempts have failed.
     failed: u32,
     /// When the first attempt began.
@@ -130,6 +145,7 @@ impl RetryPolicy {
             max_retry_after: Duration::MAX,
             min_backoff: Duration::from_millis(500),
             max_backoff: Duration::from_secs(30),
+            budget: Some(Arc::new(TpsBudget::new(BUDGET_SPAN, 10, 0.2))),
             failed: 0,
             began: None,
             waits: None,
@@ -164,6 +180,44 @@ impl RetryPolicy {
         self
     }
 
+    /// How many repeats a second there may be of all calls of this policy and its clones, after waits that no
+    /// server named, and how many more for each 100 calls that succeed. Default: 10 a second, and 20 for each
+    /// 100. What isn't used is kept for ten seconds, so that 100 may come at once.
+    ///
+    /// The budget begins anew. At most 1,000,000 a second, and 100,000 for each 100.
+    pub fn budget(mut self, per_second: u32, percent: u32) -> Self {
+        let per_second = per_second.min(1_000_000);
+        // Exact up to 100,000.
+        #[allow(clippy::cast_precision_loss)]
+        let part = percent.min(100_000) as f32 / 100.0;
+        self.budget = Some(Arc::new(TpsBudget::new(BUDGET_SPAN, per_second, part)));
+        self
+    }
+
+    /// No limit on repeats but that of each call.
+    pub fn without_budget(mut self) -> Self {
+        self.budget = None;
+        self
+    }
+
+    /// A call that succeeds, or that the server refuses for good, says that the server is well.
+    fn deposit(&self, result: &Result<ApiResponse, Error>) {
+        let is_well = result.as_ref().err().is_none_or(|e| !e.is_retryable());
+        if let Some(budget) = &self.budget
+            && is_well
+        {
+            budget.deposit();
+        }
+    }
+
+    fn withdraw(&self, error: &Error) -> bool {
+        let budget = self
+            .budget
+            .as_ref()
+            .filter(|_| error.retry_after().is_none());
+        budget.is_none_or(|budget| budget.withdraw())
+    }
+
     /// What this failure is to be followed by: the wait before the next attempt, or nothing.
     fn wait(&mut self, call: &ApiRequest, error: &Error) -> Option<Sleep> {
         if self.failed >= self.max_attempts || !may_repeat(call, error) {
@@ -179,7 +233,8 @@ impl RetryPolicy {
         let began = self.began.unwrap_or_else(Instant::now);
         let due = call.extensions().get::<Deadline>();
         let in_time = due.is_none_or(|due| wait.deadline() < due.instant());
-        (in_time && wait.deadline().duration_since(began) <= self.max_elapsed).then_some(wait)
+        let fits = wait.deadline().duration_since(began) <= self.max_elapsed;
+        (in_time && fits && self.withdraw(error)).then_some(wait)
     }
 
     fn next_wait(&mut self, retry_after: Option<Duration>) -> Sleep {
@@ -203,7 +258,8 @@ fn may_repeat(call: &ApiRequest, error: &Error) -> bool {
 impl Waits {
     fn new(min: Duration, max: Duration) -> Self {
         let random = HasherRng::new();
-        // Tower takes neither a zero maximum nor one below the minimum.
+        // Tower takes neither a zero maximum nor one below the minimum, and adds to either.
+        let (min, max) = (min.min(MAX_BACKOFF), max.min(MAX_BACKOFF));
         let max = max.max(min).max(Duration::from_millis(1));
         let backoff = ExponentialBackoffMaker::new(min, max, 1.0, random.clone());
         Self {
@@ -234,6 +290,7 @@ impl fmt::Debug for RetryPolicy {
             .field("max_retry_after", &self.max_retry_after)
             .field("min_backoff", &self.min_backoff)
             .field("max_backoff", &self.max_backoff)
+            .field("budget", &self.budget)
             .finish_non_exhaustive()
     }
 }
@@ -246,6 +303,7 @@ impl Policy<ApiRequest, ApiResponse, Error> for RetryPolicy {
         call: &mut ApiRequest,
         result: &mut Result<ApiResponse, Error>,
     ) -> Option<Sleep> {
+        self.deposit(result);
         let Err(error) = result else {
             return None;
         };
@@ -301,6 +359,16 @@ impl RetryLayer {
     /// See [`RetryPolicy::backoff`].
     pub fn backoff(self, min: Duration, max: Duration) -> Self {
         self.policy.backoff(min, max).into()
+    }
+
+    /// See [`RetryPolicy::budget`].
+    pub fn budget(self, per_second: u32, percent: u32) -> Self {
+        self.policy.budget(per_second, percent).into()
+    }
+
+    /// See [`RetryPolicy::without_budget`].
+    pub fn without_budget(self) -> Self {
+        self.policy.without_budget().into()
     }
 }
 

@@ -246,6 +246,7 @@ async fn f3_any_bounds_make_a_back_off() {
         (second, Duration::ZERO),
         (second * 2, second),
         (Duration::ZERO, Duration::MAX),
+        (Duration::ZERO, Duration::from_secs(1)),
     ] {
         let layer = RetryLayer::new().backoff(min, max);
         let refused = [Error::transport("refused", false)];
@@ -253,6 +254,71 @@ async fn f3_any_bounds_make_a_back_off() {
         assert!(answer.is_ok());
         assert!(made[1] >= min && made[1] <= min * 2 + second, "{made:?}");
     }
+}
+
+/// Each of a thousand calls was repeated four times.
+#[tokio::test(start_paused = true)]
+async fn f3_a_server_that_fails_altogether_is_not_hammered() {
+    let attempts = async |layer: RetryLayer| {
+        let (service, mut calls) = over(layer);
+        let made = tokio::spawn(async move {
+            let mut made = 0;
+            while let Some((_, respond)) = calls.next_request().await {
+                made += 1;
+                respond.send_error(Error::transport("refused", false));
+            }
+            made
+        });
+        let answers = (0..1000).map(|_| tokio::spawn(service.clone().oneshot(get_me())));
+        for answer in answers.collect::<Vec<_>>() {
+            assert!(answer.await.unwrap().is_err());
+        }
+        drop(service);
+        made.await.unwrap()
+    };
+    let usual = attempts(RetryLayer::new()).await;
+    assert!((1000..1300).contains(&usual), "{usual}");
+    assert_eq!(attempts(RetryLayer::new().budget(0, 0)).await, 1000);
+    assert_eq!(attempts(RetryLayer::new().without_budget()).await, 5000);
+    let most = RetryLayer::new().budget(u32::MAX, u32::MAX);
+    assert_eq!(attempts(most).await, 5000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn f3_calls_that_succeed_pay_for_repeats_and_named_waits_cost_none() {
+    let (service, mut calls) = over(RetryLayer::new().budget(0, 20));
+    let call = |answer: Answer| {
+        let service = service.clone();
+        let made = tokio::spawn(service.oneshot(get_me()));
+        (made, answer)
+    };
+    for (failure, repeated) in [
+        (Error::transport("refused", false), false),
+        (flooded(1), true),
+        (api(404, None), false),
+    ] {
+        let (made, answer) = call(Err(failure));
+        let (_, respond) = calls.next_request().await.unwrap();
+        respond.send_error(answer.unwrap_err());
+        if repeated {
+            let (_, respond) = calls.next_request().await.unwrap();
+            respond.send_response(ApiResponse::new("true"));
+        }
+        assert_eq!(made.await.unwrap().is_ok(), repeated);
+    }
+    for _ in 0..3 {
+        let (made, _) = call(Ok(ApiResponse::new("true")));
+        let (_, respond) = calls.next_request().await.unwrap();
+        respond.send_response(ApiResponse::new("true"));
+        assert!(made.await.unwrap().is_ok());
+    }
+    // Five that were answered, one of them with a refusal.
+    let (made, _) = call(Ok(ApiResponse::new("true")));
+    let (_, respond) = calls.next_request().await.unwrap();
+    respond.send_error(Error::transport("refused", false));
+    let (_, respond) = calls.next_request().await.unwrap();
+    respond.send_response(ApiResponse::new("true"));
+    assert!(made.await.unwrap().is_ok());
 }
 
 #[tokio::test(start_paused = true)]
@@ -279,6 +345,19 @@ async fn f4_what_may_have_arrived_is_repeated_only_where_that_changes_nothing() 
         let (answer, _) = play(RetryLayer::new(), once_more, [failure()]).await;
         assert!(answer.is_ok());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn f3_no_bound_of_a_back_off_overflows() {
+    let max = Duration::MAX;
+    let layer = RetryLayer::new().backoff(max, max).max_elapsed(max);
+    let layer = layer.max_retry_after(max).max_attempts(u32::MAX);
+    let (service, mut calls) = over(layer);
+    let made = tokio::spawn(service.oneshot(get_me()));
+    let (_, respond) = calls.next_request().await.unwrap();
+    respond.send_error(Error::transport("refused", false));
+    let waits = tokio::time::timeout(Duration::from_secs(86_400), made).await;
+    assert!(waits.is_err());
 }
 
 #[tokio::test(start_paused = true)]

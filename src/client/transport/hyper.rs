@@ -1,36 +1,31 @@
 //! The default HTTP client: hyper with rustls.
 
 use std::{
-    error, fmt,
-    future::Future,
-    pin::Pin,
+    fmt,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use bytes::Bytes;
 use http::{HeaderValue, Request, Response, Uri, header, uri::Scheme};
-use http_body::{Body, Frame, SizeHint};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{
     client::legacy::{self, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use pin_project_lite::pin_project;
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::CryptoProvider,
-    pki_types::{CertificateDer, pem::PemObject as _},
-};
+use rustls::{ClientConfig, RootCertStore, crypto::CryptoProvider, pki_types::CertificateDer};
 #[cfg(feature = "platform-roots")]
 use rustls_platform_verifier::Verifier;
 use tower_service::Service;
 
-use super::connector::Connector;
+use super::{
+    certificate::{InvalidCertificate, read_roots},
+    connector::Connector,
+    response::{TransportBody, TransportError, TransportFuture},
+};
 use crate::client::ApiBody;
 
-/// How long making a connection may take, unless told otherwise.
+/// How long making a connection may take by default.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection on which nothing comes for so long is asked whether it is still there.
@@ -38,6 +33,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// An HTTP client with TLS: HTTP/1.1, and with the feature `http2` HTTP/2 where the server has it.
 /// Connections are kept and shared by its clones.
+///
+/// A connection is not used again after an answer on which the server of the Bot API closes it without saying
+/// so: 413, 431, 501 and 505 without a body.
 ///
 /// It trusts the roots that Mozilla does, which are part of the program;
 /// [`builder`](Self::builder) takes others. It follows no redirect and uses no proxy; a
@@ -58,7 +56,8 @@ impl HttpTransport {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(KEEP_ALIVE));
-        tcp.set_connect_timeout(Some(connect_timeout));
+        let limit = Some(connect_timeout).filter(|limit| !limit.is_zero());
+        tcp.set_connect_timeout(limit);
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http();
@@ -113,7 +112,7 @@ enum Roots {
 
 impl HttpTransportBuilder {
     /// How long making a connection may take, with looking up the host but without the TLS
-    /// handshake. 10 s unless told otherwise.
+    /// handshake. Default: 10 s. Zero is no limit.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
         self
@@ -127,25 +126,16 @@ impl HttpTransportBuilder {
         self
     }
 
-    /// Trusts these certificates too, in PEM: for a server of your own that has one of its own.
+    /// Trusts these certificates too, in PEM: for a server of your own that has one of its own, or one of an
+    /// authority of your own.
     ///
     /// # Errors
     ///
-    /// When there is none in it that can be read.
+    /// When there is none in it that can be read; when one names hosts, so that it is a server's own, but is an
+    /// authority's as well (`CA:TRUE`, as `openssl req -x509` makes it) or has expired, so that every call would
+    /// fail; when one is neither an authority's nor names hosts.
     pub fn root_certificate(mut self, pem: &[u8]) -> Result<Self, InvalidCertificate> {
-        let found: Vec<_> = CertificateDer::pem_slice_iter(pem)
-            .collect::<Result<_, _>>()
-            .map_err(|_| InvalidCertificate)?;
-        if found.is_empty() {
-            return Err(InvalidCertificate);
-        }
-        let mut store = RootCertStore::empty();
-        for certificate in &found {
-            store
-                .add(certificate.clone())
-                .map_err(|_| InvalidCertificate)?;
-        }
-        self.more_roots.extend(found);
+        self.more_roots.extend(read_roots(pem)?);
         Ok(self)
     }
 
@@ -189,25 +179,12 @@ fn trusting_platform_roots(
 ) -> Result<ClientConfig, InvalidCertificate> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = Verifier::new_with_extra_roots(more, Arc::clone(&provider))
-        .map_err(|_| InvalidCertificate)?;
+        .map_err(|_| InvalidCertificate::platform())?;
     Ok(tls(provider)
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth())
 }
-
-/// A root certificate that isn't one in PEM, or roots of the operating system that can't be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct InvalidCertificate;
-
-impl fmt::Display for InvalidCertificate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a root certificate can't be read")
-    }
-}
-
-impl error::Error for InvalidCertificate {}
 
 impl fmt::Debug for HttpTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -229,9 +206,7 @@ impl Service<Request<ApiBody>> for HttpTransport {
         if let Some(host) = plain_host(request.uri()) {
             request.headers_mut().entry(header::HOST).or_insert(host);
         }
-        TransportFuture {
-            future: self.client.request(request),
-        }
+        TransportFuture::hyper(self.client.request(request))
     }
 }
 
@@ -244,72 +219,6 @@ fn plain_host(uri: &Uri) -> Option<HeaderValue> {
     let authority = uri.authority()?.as_str();
     let more = authority.contains('@') || authority.ends_with(":80") || authority.ends_with(':');
     (!more).then(|| HeaderValue::from_str(authority).ok())?
-}
-
-pin_project! {
-    /// The response future of [`HttpTransport`].
-    #[derive(Debug)]
-    pub struct TransportFuture {
-        #[pin]
-        future: legacy::ResponseFuture,
-    }
-}
-
-impl Future for TransportFuture {
-    type Output = Result<Response<TransportBody>, TransportError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().future.poll(cx).map(|done| match done {
-            Ok(response) => Ok(response.map(|body| TransportBody { body })),
-            Err(error) => Err(TransportError(error.into())),
-        })
-    }
-}
-
-pin_project! {
-    /// The body of an answer.
-    #[derive(Debug)]
-    pub struct TransportBody {
-        #[pin]
-        body: hyper::body::Incoming,
-    }
-}
-
-impl Body for TransportBody {
-    type Data = Bytes;
-    type Error = TransportError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, TransportError>>> {
-        let frame = self.project().body.poll_frame(cx);
-        frame.map_err(|error| TransportError(error.into()))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// Why the transport got no answer.
-#[derive(Debug)]
-pub struct TransportError(Box<dyn error::Error + Send + Sync>);
-
-impl fmt::Display for TransportError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the connection failed")
-    }
-}
-
-impl error::Error for TransportError {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        Some(&*self.0)
-    }
 }
 
 #[cfg(test)]

@@ -1,16 +1,22 @@
 //! HTTP clients to stand under [`BotApi`](crate::client::BotApi).
 
 #[cfg(feature = "client")]
+mod certificate;
+#[cfg(feature = "client")]
 mod connector;
 #[cfg(feature = "client")]
 mod hyper;
 #[cfg(feature = "reqwest")]
 mod reqwest;
+#[cfg(any(feature = "client", feature = "reqwest"))]
+mod response;
 
-#[cfg(feature = "client")]
-pub use self::hyper::{
-    HttpTransport, HttpTransportBuilder, InvalidCertificate, TransportBody, TransportError,
-    TransportFuture,
-};
 #[cfg(feature = "reqwest")]
-pub use self::reqwest::{ReqwestBody, ReqwestError, ReqwestFuture, ReqwestTransport};
+pub use self::reqwest::ReqwestTransport;
+#[cfg(any(feature = "client", feature = "reqwest"))]
+pub use self::response::{TransportBody, TransportError, TransportFuture};
+#[cfg(feature = "client")]
+pub use self::{
+    certificate::InvalidCertificate,
+    hyper::{HttpTransport, HttpTransportBuilder},
+};

@@ -55,6 +55,9 @@ impl InputFile {
 
     /// A file that is uploaded while it is read. Without a length the request goes out in chunks.
     ///
+    /// A reader that ends before its length, or doesn't end after it, makes the call fail before all of it is
+    /// sent. `AsyncReadExt::take` cuts one that goes on.
+    ///
     /// What was read is gone, so a call that failed after that isn't tried again.
     #[cfg(feature = "tokio")]
     pub fn reader(

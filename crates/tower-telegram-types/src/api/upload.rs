@@ -250,6 +250,8 @@ enum UploadErrorKind {
     AlreadyRead,
     #[cfg(feature = "tokio")]
     TooShort { missing: u64 },
+    #[cfg(feature = "tokio")]
+    TooLong { length: u64 },
 }
 
 impl UploadError {
@@ -268,6 +270,12 @@ impl UploadError {
     #[cfg(feature = "tokio")]
     pub fn too_short(missing: u64) -> Self {
         Self(UploadErrorKind::TooShort { missing })
+    }
+
+    /// The content goes on after its declared length.
+    #[cfg(feature = "tokio")]
+    pub fn too_long(length: u64) -> Self {
+        Self(UploadErrorKind::TooLong { length })
     }
 }
 
@@ -308,6 +316,13 @@ impl fmt::Display for UploadError {
             #[cfg(feature = "tokio")]
             UploadErrorKind::TooShort { missing } => {
                 write!(f, "the file ended {missing} bytes before its length")
+            }
+            #[cfg(feature = "tokio")]
+            UploadErrorKind::TooLong { length } => {
+                write!(
+                    f,
+                    "the reader has more than the {length} bytes that were declared"
+                )
             }
         }
     }

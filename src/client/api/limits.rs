@@ -1,0 +1,59 @@
+//! What no server of the Bot API takes: it answers 413 and closes the connection before it has read all.
+
+use crate::{
+    client::Error,
+    json::{Reader, Result as Read, utf8},
+    types::Upload,
+};
+
+/// The most files of a call.
+const MAX_FILES: usize = 50;
+
+/// The most bytes of a call's arguments.
+const MAX_ARGUMENTS: usize = 1 << 20;
+
+/// Whether the arguments, and the files beside them, fit.
+///
+/// # Errors
+///
+/// When there are too many files, or the arguments are too long.
+pub(super) fn check(json: &[u8], uploads: &[Upload]) -> Result<(), Error> {
+    if uploads.len() > MAX_FILES {
+        let files = uploads.len();
+        return Err(Error::invalid(format!(
+            "it uploads {files} files, and a call takes {MAX_FILES}"
+        )));
+    }
+    if json.len() <= MAX_ARGUMENTS {
+        return Ok(());
+    }
+    let length = if uploads.is_empty() {
+        json.len()
+    } else {
+        let text = utf8(json).ok();
+        text.and_then(|text| values(text).ok())
+            .unwrap_or(json.len())
+    };
+    if length <= MAX_ARGUMENTS {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "its arguments have {length} bytes, and a call takes {MAX_ARGUMENTS}"
+    )))
+}
+
+/// How long the values of an object are as fields of a form.
+fn values(object: &str) -> Read<usize> {
+    let mut r = Reader::new(object);
+    let mut length = 0;
+    let mut more = r.open_object()?;
+    while more {
+        r.key_text()?;
+        length += match r.peek() {
+            Some(b'"') => r.text()?.len(),
+            _ => r.raw()?.len(),
+        };
+        more = r.next_member()?;
+    }
+    Ok(length)
+}

@@ -1,0 +1,156 @@
+//! Where the files of a server in local mode are for this process.
+
+use std::path::PathBuf;
+
+use http::{HeaderValue, Uri};
+
+use super::{base_url::BaseUrl, url::escaped};
+use crate::client::Error;
+
+/// What is done about a `file_path` that is a place on the server's disk.
+#[derive(Clone, Debug, Default)]
+pub(super) enum LocalFiles {
+    #[default]
+    Refused,
+    /// The server's disk is this machine's.
+    SamePath,
+    /// The server's folder is another one here.
+    Folder { server: Box<str>, ours: PathBuf },
+    /// The server's folder is served over HTTP.
+    Url { server: Box<str>, base: BaseUrl },
+}
+
+/// Where a file is.
+#[derive(Debug)]
+pub(super) enum FilePlace {
+    Disk(PathBuf),
+    Web(Uri, Option<HeaderValue>),
+}
+
+impl LocalFiles {
+    /// Where the file with this path on the server's disk is.
+    ///
+    /// # Errors
+    ///
+    /// When it isn't below the server's folder, or no such path is to be opened. The path isn't in the
+    /// error: the token is a part of it.
+    pub(super) fn find(&self, path: &str) -> Result<FilePlace, Error> {
+        match self {
+            Self::Refused => Err(Error::invalid(
+                "an absolute path is opened only with `local_files`",
+            )),
+            Self::SamePath => Ok(FilePlace::Disk(path.into())),
+            Self::Folder { server, ours } => {
+                let below = below(path, server)?;
+                Ok(FilePlace::Disk(
+                    below.iter().fold(ours.clone(), |all, name| all.join(name)),
+                ))
+            }
+            Self::Url { server, base } => {
+                let below = escaped(&below(path, server)?.join("/"));
+                let uri = base.join(&["/", &below])?;
+                Ok(FilePlace::Web(uri, base.authorization().cloned()))
+            }
+        }
+    }
+}
+
+/// The names of folders and file below a folder.
+fn below<'a>(path: &'a str, folder: &str) -> Result<Vec<&'a str>, Error> {
+    let names = after(path, folder).unwrap_or_default();
+    // Whoever answers in the server's place must not lead out of the folder.
+    // The token's folder has a colon in its name, which starts a stream of a file on Windows.
+    let unfit: &[char] = if cfg!(windows) {
+        &['\\', '\0', ':']
+    } else {
+        &['\\', '\0']
+    };
+    let is_plain = |name: &&str| *name != ".." && !name.contains(unfit);
+    if names.is_empty() || !names.iter().all(is_plain) {
+        return Err(Error::local_file(
+            "the file isn't below the server's folder of `local_files_at`",
+        ));
+    }
+    Ok(names)
+}
+
+fn after<'a>(path: &'a str, folder: &str) -> Option<Vec<&'a str>> {
+    let is_windows = !folder.starts_with('/');
+    let (path, folder) = (names(path, is_windows), names(folder, is_windows));
+    let is_same = |(ours, theirs): (&&str, &&str)| match is_windows {
+        true => ours.eq_ignore_ascii_case(theirs),
+        false => ours == theirs,
+    };
+    let starts = path.len() > folder.len() && folder.iter().zip(&path).all(is_same);
+    starts.then(|| path[folder.len()..].to_vec())
+}
+
+fn names(path: &str, is_windows: bool) -> Vec<&str> {
+    let is_slash = |c| c == '/' || (is_windows && c == '\\');
+    let names = path.split(is_slash);
+    names
+        .filter(|name| !name.is_empty() && *name != ".")
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(server: &str) -> LocalFiles {
+        LocalFiles::Folder {
+            server: server.into(),
+            ours: "/mnt/tg".into(),
+        }
+    }
+
+    #[test]
+    fn f18_the_servers_folder_is_another_one_here() {
+        for (server, path, here) in [
+            (
+                "/var/lib/tg",
+                "/var/lib/tg/1:a/v/f.mp4",
+                Some("/mnt/tg/1:a/v/f.mp4"),
+            ),
+            (
+                "/var/lib/tg/1:a",
+                "/var/lib/tg/1:a/v/f.mp4",
+                Some("/mnt/tg/v/f.mp4"),
+            ),
+            (
+                "/var/lib/tg/1:a/",
+                "/var//lib/tg/1:a/./f",
+                Some("/mnt/tg/f"),
+            ),
+            ("/", "/f", Some("/mnt/tg/f")),
+            ("/var/lib/tg", "/var/lib/tg2/f", None),
+            ("/var/lib/tg", "/var/lib/tg", None),
+            ("/var/lib/tg", "/var/lib/tg/../f", None),
+            ("/var/lib/tg", "/etc/passwd", None),
+            ("C:\\tg", "c:\\TG\\v\\f", Some("/mnt/tg/v/f")),
+            ("C:\\tg", "D:\\tg\\f", None),
+            ("/tg", "/tg/a\\..\\b", None),
+        ] {
+            let found = folder(server).find(path);
+            let found = match &found {
+                Ok(FilePlace::Disk(path)) => path.to_str(),
+                _ => None,
+            };
+            assert_eq!(found, here, "{path} in {server}");
+        }
+    }
+
+    #[test]
+    fn f18_the_servers_folder_is_on_the_web() {
+        let files = LocalFiles::Url {
+            server: "/var/lib/tg".into(),
+            base: BaseUrl::parse("http://user:pass@files:8080/tg/").unwrap(),
+        };
+        let FilePlace::Web(uri, header) = files.find("/var/lib/tg/1/a b.mp4").unwrap() else {
+            panic!("it is on the web");
+        };
+        assert_eq!(uri, "http://files:8080/tg/1/a%20b.mp4");
+        assert!(header.is_some());
+        assert!(files.find("/etc/passwd").is_err());
+    }
+}

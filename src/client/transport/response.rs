@@ -1,0 +1,157 @@
+//! What the transports answer with: one set of types, whichever client is below.
+
+use std::{
+    error, fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::Response;
+use http_body::{Body, Frame, SizeHint};
+
+#[cfg(feature = "reqwest")]
+use tower_service::Service;
+
+#[cfg(feature = "reqwest")]
+use crate::task::polled_after_completion;
+
+/// The response future of the transports.
+pub struct TransportFuture(CallKind);
+
+enum CallKind {
+    #[cfg(feature = "client")]
+    Hyper(hyper_util::client::legacy::ResponseFuture),
+    #[cfg(feature = "reqwest")]
+    Reqwest(<reqwest::Client as Service<reqwest::Request>>::Future),
+    /// The request isn't one.
+    #[cfg(feature = "reqwest")]
+    Failed(Option<TransportError>),
+}
+
+impl TransportFuture {
+    #[cfg(feature = "client")]
+    pub(super) fn hyper(call: hyper_util::client::legacy::ResponseFuture) -> Self {
+        Self(CallKind::Hyper(call))
+    }
+
+    #[cfg(feature = "reqwest")]
+    pub(super) fn reqwest(client: &mut reqwest::Client, request: reqwest::Request) -> Self {
+        Self(CallKind::Reqwest(client.call(request)))
+    }
+
+    #[cfg(feature = "reqwest")]
+    pub(super) fn failed(error: TransportError) -> Self {
+        Self(CallKind::Failed(Some(error)))
+    }
+}
+
+/// Without the call itself, which would print the address.
+impl fmt::Debug for TransportFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransportFuture").finish_non_exhaustive()
+    }
+}
+
+impl Future for TransportFuture {
+    type Output = Result<Response<TransportBody>, TransportError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(match &mut self.0 {
+            #[cfg(feature = "client")]
+            CallKind::Hyper(call) => match ready!(Pin::new(call).poll(cx)) {
+                Ok(response) => Ok(response.map(|body| TransportBody(BodyKind::Hyper(body)))),
+                Err(error) => Err(TransportError(error.into())),
+            },
+            #[cfg(feature = "reqwest")]
+            CallKind::Reqwest(call) => match ready!(Pin::new(call).poll(cx)) {
+                Ok(response) => {
+                    let response = Response::<reqwest::Body>::from(response);
+                    Ok(response.map(|body| TransportBody(BodyKind::Reqwest(body))))
+                }
+                Err(error) => Err(TransportError::reqwest(error)),
+            },
+            #[cfg(feature = "reqwest")]
+            CallKind::Failed(error) => {
+                Err(error.take().unwrap_or_else(|| polled_after_completion()))
+            }
+        })
+    }
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+pub struct TransportBody(BodyKind);
+
+#[derive(Debug)]
+enum BodyKind {
+    #[cfg(feature = "client")]
+    Hyper(hyper::body::Incoming),
+    #[cfg(feature = "reqwest")]
+    Reqwest(reqwest::Body),
+}
+
+impl Body for TransportBody {
+    type Data = Bytes;
+    type Error = TransportError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, TransportError>>> {
+        match &mut self.0 {
+            #[cfg(feature = "client")]
+            BodyKind::Hyper(body) => {
+                let frame = Pin::new(body).poll_frame(cx);
+                frame.map_err(|error| TransportError(error.into()))
+            }
+            #[cfg(feature = "reqwest")]
+            BodyKind::Reqwest(body) => {
+                let frame = Pin::new(body).poll_frame(cx);
+                frame.map_err(TransportError::reqwest)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            #[cfg(feature = "client")]
+            BodyKind::Hyper(body) => body.is_end_stream(),
+            #[cfg(feature = "reqwest")]
+            BodyKind::Reqwest(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            #[cfg(feature = "client")]
+            BodyKind::Hyper(body) => body.size_hint(),
+            #[cfg(feature = "reqwest")]
+            BodyKind::Reqwest(body) => body.size_hint(),
+        }
+    }
+}
+
+/// Why a transport got no answer, or can't be built. It doesn't name the address, which holds the token.
+#[derive(Debug)]
+pub struct TransportError(Box<dyn error::Error + Send + Sync>);
+
+impl TransportError {
+    #[cfg(feature = "reqwest")]
+    pub(super) fn reqwest(error: reqwest::Error) -> Self {
+        Self(error.without_url().into())
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection failed")
+    }
+}
+
+impl error::Error for TransportError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        Some(&*self.0)
+    }
+}
