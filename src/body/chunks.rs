@@ -117,6 +117,7 @@ pub(crate) struct Segment {
     /// Whether the end of the source is still to be seen, as more than was declared is an error.
     is_end_open: bool,
     /// What goes out once the end is seen.
+    #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
     last: Bytes,
     /// The upload, where somebody wants to know how it goes on.
     progress: Option<Upload>,

@@ -612,7 +612,8 @@ mod tests {
         }
     }
 
-    /// As the source of the server and of TDLib have them.
+    /// As the sources of the server and of `TDLib` have them.
+    #[allow(clippy::too_many_lines)] // a table
     #[test]
     fn f5_each_of_the_servers_own_words_has_its_reason() {
         let all: [(Reason, &[&str]); 15] = [

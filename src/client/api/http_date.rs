@@ -14,12 +14,9 @@ pub(super) fn unix_seconds(value: &HeaderValue) -> Option<i64> {
         .split([' ', ',', '-'])
         .filter(|word| !word.is_empty())
         .collect();
-    let (day, month, year, time) = match words[..] {
-        // `Sun, 06 Nov 1994 08:49:37 GMT`, or `Sunday, 06-Nov-94 08:49:37 GMT`
-        [_, day, month, year, time, "GMT"] => (day, month, year, time),
-        // `Sun Nov  6 08:49:37 1994`
-        [_, month, day, time, year] => (day, month, year, time),
-        _ => return None,
+    // `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT`, or `Sun Nov  6 08:49:37 1994`
+    let ([_, day, month, year, time, "GMT"] | [_, month, day, time, year]) = words[..] else {
+        return None;
     };
     let month = MONTHS.iter().position(|name| *name == month)?;
     let date = days(full_year(year)?, month, number(day)?)?;

@@ -77,9 +77,9 @@ fn below<'a>(path: &'a str, folder: &str) -> Result<Vec<&'a str>, Error> {
 fn after<'a>(path: &'a str, folder: &str) -> Option<Vec<&'a str>> {
     let is_windows = !folder.starts_with('/');
     let (path, folder) = (names(path, is_windows), names(folder, is_windows));
-    let is_same = |(ours, theirs): (&&str, &&str)| match is_windows {
-        true => ours.eq_ignore_ascii_case(theirs),
-        false => ours == theirs,
+    let is_same = |(ours, theirs): (&&str, &&str)| {
+        // Windows doesn't mind the case.
+        ours == theirs || (is_windows && ours.eq_ignore_ascii_case(theirs))
     };
     let starts = path.len() > folder.len() && folder.iter().zip(&path).all(is_same);
     starts.then(|| path[folder.len()..].to_vec())

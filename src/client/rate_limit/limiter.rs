@@ -13,7 +13,7 @@ use super::{
     call::CountedCall,
     memory::LocalStore,
     policy::{CallPool, CallScope, ChatScope},
-    queued::{QueueKey, QueuedMessages},
+    queued::{QueuedKey, QueuedMessages},
     shared::SharedStore,
 };
 use crate::{
@@ -84,7 +84,7 @@ impl Limiter {
         counted: &CountedCall,
         inner: MapToClientError<S>,
         call: ApiRequest,
-    ) -> Result<Begun<S>, TooLate>
+    ) -> Result<BegunCall<S>, TooLate>
     where
         MapToClientError<S>: Service<ApiRequest, Response = ApiResponse, Error = Error> + Clone,
     {
@@ -107,13 +107,13 @@ impl Limiter {
         counted: &CountedCall,
         inner: MapToClientError<S>,
         call: ApiRequest,
-    ) -> Result<Begun<S>, TooLate>
+    ) -> Result<BegunCall<S>, TooLate>
     where
         MapToClientError<S>: Service<ApiRequest, Response = ApiResponse, Error = Error> + Clone,
     {
         let chat = counted.chat.as_ref();
         let join = |key| self.queued.join(key, counted.messages);
-        let _in_chat = chat.map(|chat| join(QueueKey::Chat(chat.clone())));
+        let _in_chat = chat.map(|chat| join(QueuedKey::Chat(chat.clone())));
         let _first_in_chat = match chat {
             Some(chat) => Some(self.chats.enter(chat.clone()).turn().await),
             None => None,
@@ -122,7 +122,7 @@ impl Limiter {
             if let Some(chat) = chat {
                 self.room(CallScope::Chat(chat), counted).await?;
             }
-            let _in_all = join(QueueKey::Pool(counted.pool));
+            let _in_all = join(QueuedKey::Pool(counted.pool));
             let _first_of_all = self.first_of(counted.pool).lock().await;
             self.room(CallScope::All(counted.pool), counted).await?;
             let mut inner = inner.clone();
@@ -167,9 +167,9 @@ impl Limiter {
             self.here.wait(scope, ahead, counted.messages)
         };
         let pool = counted.pool;
-        let in_all = wait(CallScope::All(pool), QueueKey::Pool(pool));
+        let in_all = wait(CallScope::All(pool), QueuedKey::Pool(pool));
         let chat = counted.chat.as_ref();
-        let in_chat = chat.map(|chat| wait(CallScope::Chat(chat), QueueKey::Chat(chat.clone())));
+        let in_chat = chat.map(|chat| wait(CallScope::Chat(chat), QueuedKey::Chat(chat.clone())));
         in_all.max(in_chat.unwrap_or_default())
     }
 
@@ -192,7 +192,7 @@ impl Limiter {
 }
 
 /// A call that was made, or why the service below takes none.
-type Begun<S> = Result<<MapToClientError<S> as Service<ApiRequest>>::Future, Error>;
+type BegunCall<S> = Result<<MapToClientError<S> as Service<ApiRequest>>::Future, Error>;
 
 fn too_late(method: Cow<'static, str>) -> Error {
     Error::deadline_exceeded().with_method(method)

@@ -8,31 +8,31 @@ use crate::task::shrinking_map::ShrinkingMap;
 /// Counts the messages of the calls that wait, so that one that comes knows how many stand before it.
 #[derive(Debug, Default)]
 pub(super) struct QueuedMessages {
-    counts: Mutex<ShrinkingMap<QueueKey, usize>>,
+    counts: Mutex<ShrinkingMap<QueuedKey, usize>>,
 }
 
 /// The queue of a chat, or of those calls that are first in their chat's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum QueueKey {
+pub(super) enum QueuedKey {
     Pool(CallPool),
     Chat(ChatScope),
 }
 
 impl QueuedMessages {
-    fn counts(&self) -> MutexGuard<'_, ShrinkingMap<QueueKey, usize>> {
+    fn counts(&self) -> MutexGuard<'_, ShrinkingMap<QueuedKey, usize>> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn count(&self, key: &QueueKey) -> usize {
+    pub(super) fn count(&self, key: &QueuedKey) -> usize {
         self.counts().get(key).copied().unwrap_or(0)
     }
 
     /// Counts these until the result is dropped.
-    pub(super) fn join(&self, key: QueueKey, messages: usize) -> QueuedPlace<'_> {
+    pub(super) fn join(&self, key: QueuedKey, messages: usize) -> QueuedPlace<'_> {
         let mut counts = self.counts();
         match counts.get_mut(&key) {
             Some(count) => *count += messages,
-            None => drop(counts.insert(key.clone(), messages)),
+            None => counts.insert(key.clone(), messages),
         }
         drop(counts);
         QueuedPlace {
@@ -47,7 +47,7 @@ impl QueuedMessages {
 #[derive(Debug)]
 pub(super) struct QueuedPlace<'a> {
     queue: &'a QueuedMessages,
-    key: QueueKey,
+    key: QueuedKey,
     messages: usize,
 }
 

@@ -61,14 +61,16 @@ impl Future for TransportFuture {
         Poll::Ready(match &mut self.0 {
             #[cfg(feature = "client")]
             CallKind::Hyper(call) => match ready!(Pin::new(call).poll(cx)) {
-                Ok(response) => Ok(response.map(|body| TransportBody(BodyKind::Hyper(body)))),
+                Ok(response) => {
+                    Ok(response.map(|body| TransportBody(ResponseBodyKind::Hyper(body))))
+                }
                 Err(error) => Err(TransportError(error.into())),
             },
             #[cfg(feature = "reqwest")]
             CallKind::Reqwest(call) => match ready!(Pin::new(call).poll(cx)) {
                 Ok(response) => {
                     let response = Response::<reqwest::Body>::from(response);
-                    Ok(response.map(|body| TransportBody(BodyKind::Reqwest(body))))
+                    Ok(response.map(|body| TransportBody(ResponseBodyKind::Reqwest(body))))
                 }
                 Err(error) => Err(TransportError::reqwest(error)),
             },
@@ -82,10 +84,10 @@ impl Future for TransportFuture {
 
 /// The body of an answer.
 #[derive(Debug)]
-pub struct TransportBody(BodyKind);
+pub struct TransportBody(ResponseBodyKind);
 
 #[derive(Debug)]
-enum BodyKind {
+enum ResponseBodyKind {
     #[cfg(feature = "client")]
     Hyper(hyper::body::Incoming),
     #[cfg(feature = "reqwest")]
@@ -102,12 +104,12 @@ impl Body for TransportBody {
     ) -> Poll<Option<Result<Frame<Bytes>, TransportError>>> {
         match &mut self.0 {
             #[cfg(feature = "client")]
-            BodyKind::Hyper(body) => {
+            ResponseBodyKind::Hyper(body) => {
                 let frame = Pin::new(body).poll_frame(cx);
                 frame.map_err(|error| TransportError(error.into()))
             }
             #[cfg(feature = "reqwest")]
-            BodyKind::Reqwest(body) => {
+            ResponseBodyKind::Reqwest(body) => {
                 let frame = Pin::new(body).poll_frame(cx);
                 frame.map_err(TransportError::reqwest)
             }
@@ -117,18 +119,18 @@ impl Body for TransportBody {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             #[cfg(feature = "client")]
-            BodyKind::Hyper(body) => body.is_end_stream(),
+            ResponseBodyKind::Hyper(body) => body.is_end_stream(),
             #[cfg(feature = "reqwest")]
-            BodyKind::Reqwest(body) => body.is_end_stream(),
+            ResponseBodyKind::Reqwest(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             #[cfg(feature = "client")]
-            BodyKind::Hyper(body) => body.size_hint(),
+            ResponseBodyKind::Hyper(body) => body.size_hint(),
             #[cfg(feature = "reqwest")]
-            BodyKind::Reqwest(body) => body.size_hint(),
+            ResponseBodyKind::Reqwest(body) => body.size_hint(),
         }
     }
 }
