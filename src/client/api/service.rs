@@ -524,6 +524,7 @@ where
                     let late = Error::timeout(true).under(*status);
                     return Poll::Ready(Err(late.with_retry_after(*wait)));
                 };
+                // On a connection with a part of this request, no other can be made.
                 sent.stop();
                 let read = read.map_err(|error| unread(error, *status));
                 let done = read.and_then(|body| finish(*status, *gzip, body, address.token()));

@@ -21,6 +21,7 @@ type UrlCache = [OnceLock<(&'static str, Uri)>; CACHE_SIZE];
 #[derive(Clone)]
 pub(super) struct ApiUrl {
     base: BaseUrl,
+    is_own_server: bool,
     token: BotToken,
     test_environment: bool,
     made: UrlCache,
@@ -38,6 +39,7 @@ impl ApiUrl {
 
     fn at(base: BaseUrl, token: &BotToken) -> Self {
         Self {
+            is_own_server: !base.host().eq_ignore_ascii_case(TELEGRAM_HOST),
             base,
             token: token.clone(),
             test_environment: false,
@@ -48,12 +50,13 @@ impl ApiUrl {
     /// The environment stays as it was.
     pub(super) fn set_base(&mut self, other: Self) {
         self.base = other.base;
+        self.is_own_server = other.is_own_server;
         self.made = UrlCache::default();
     }
 
     /// Whether it is a server of one's own.
     pub(super) fn is_own_server(&self) -> bool {
-        !self.base.host().eq_ignore_ascii_case(TELEGRAM_HOST)
+        self.is_own_server
     }
 
     pub(super) fn authorization(&self) -> Option<&HeaderValue> {
