@@ -15,11 +15,7 @@ use crate::{
 ///
 /// Members that are null or of another type than Telegram's count as absent, so that they cost nothing
 /// but themselves: servers of other people's write such.
-pub(super) fn read_envelope(
-    status: StatusCode,
-    body: &Bytes,
-    token: &str,
-) -> Result<Bytes, Error> {
+pub(super) fn read_envelope(status: StatusCode, body: &Bytes, token: &str) -> Result<Bytes, Error> {
     read_strictly(status, body, token).or_else(|error| {
         let result = broken_array::find(body).filter(|_| status.is_success());
         result.map(|result| body.slice(result)).ok_or(error)
