@@ -41,6 +41,7 @@ mod reading {
     pub(crate) mod gzip;
     mod kinds;
     mod misfits;
+    mod older_server;
     mod requests;
     mod schema;
     mod wanted;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tower_telegram::{
     InlineMethod, Method, Reply,
     client::{ApiRequest, ApiResponse},
-    types::InputFile,
+    types::{InputFile, ParseError},
 };
 
 /// A method that is known by its type.
@@ -19,6 +19,8 @@ pub(crate) struct Typed {
     pub(crate) call: fn(&Value) -> ApiRequest,
     /// Reads a result into what the method returns, and writes it back.
     pub(crate) returned: fn(&ApiResponse) -> Value,
+    /// Whether a result can be read into what the method returns.
+    pub(crate) decode: fn(&str) -> Result<(), ParseError>,
     /// The same call with a file in each place for one.
     pub(crate) uploading: Option<fn(&Value, &mut Files) -> ApiRequest>,
     /// The same as a reply.
@@ -38,6 +40,7 @@ impl Typed {
                 let output = output.unwrap_or_else(|error| panic!("{error:?}"));
                 serde_json::to_value(output).expect("it can be written")
             },
+            decode: |result| M::decode(result).map(drop),
             uploading: None,
             reply: None,
         }

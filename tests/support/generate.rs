@@ -64,6 +64,18 @@ impl Schema {
         names.filter(|name| *name != "update_id").collect()
     }
 
+    /// The type of what an update of a type is about.
+    pub(crate) fn payload(&self, kind: &str) -> &str {
+        let mut fields = self.fields("Update").iter();
+        let field = fields.find(|field| field["name"] == kind);
+        text(&field.expect("a type of update")["type"])
+    }
+
+    pub(crate) fn is_required(&self, owner: &str, key: &str) -> bool {
+        let mut fields = self.fields(owner).iter();
+        fields.any(|field| field["name"] == key && field["required"] == true)
+    }
+
     fn fields(&self, name: &str) -> &[Value] {
         let fields = self.types.get(name).and_then(|t| t["fields"].as_array());
         fields.map_or(&[], Vec::as_slice)
@@ -127,12 +139,115 @@ pub(crate) fn is_file(type_: &str) -> bool {
     matches!(type_, "InputFile" | "InputFile | String")
 }
 
+/// A required member of an object inside a value.
+#[derive(Clone, Debug)]
+pub(crate) struct Required<'a> {
+    /// Where the object is: keys, and places in lists.
+    pub(crate) path: String,
+    pub(crate) owner: &'a str,
+    pub(crate) field: &'a str,
+    /// Whether nothing around it can go without it: no list, no union, and no optional member.
+    pub(crate) is_needed: bool,
+}
+
+impl Required<'_> {
+    /// The value without this member.
+    pub(crate) fn removed_from(&self, value: &Value) -> Value {
+        let mut value = value.clone();
+        let object = value.pointer_mut(&self.path).expect("an object");
+        let object = object.as_object_mut().expect("an object");
+        object.remove(self.field).expect("a member");
+        value
+    }
+}
+
+impl Schema {
+    /// The required members that there are in a value of a type.
+    pub(crate) fn required<'a>(&'a self, type_: &'a str, value: &Value) -> Vec<Required<'a>> {
+        let mut found = Vec::new();
+        self.find_required(type_, value, (String::new(), true), &mut found);
+        found
+    }
+
+    fn find_required<'a>(
+        &'a self,
+        type_: &'a str,
+        value: &Value,
+        (path, is_needed): (String, bool),
+        found: &mut Vec<Required<'a>>,
+    ) {
+        if let Some(inner) = list_of(type_) {
+            let items = value.as_array().into_iter().flatten();
+            for (i, item) in items.enumerate() {
+                self.find_required(inner, item, (format!("{path}/{i}"), false), found);
+            }
+            return;
+        }
+        if let Some(members) = self.members(type_) {
+            // A union of the schema keeps what doesn't fit; a choice that is spelled out has no place for it.
+            let is_needed = is_needed && !self.types.contains_key(type_);
+            if let Some(member) = self.member_of(type_, &members, value) {
+                self.find_required(member, value, (path, is_needed), found);
+            }
+            return;
+        }
+        for field in self.fields(type_) {
+            let (key, required) = (text(&field["name"]), field["required"] == true);
+            let Some(value) = value.get(key) else {
+                continue;
+            };
+            if required {
+                found.push(Required {
+                    path: path.clone(),
+                    owner: type_,
+                    field: key,
+                    is_needed,
+                });
+            }
+            let inner = (format!("{path}/{key}"), is_needed && required);
+            self.find_required(text(&field["type"]), value, inner, found);
+        }
+    }
+
+    /// Which of the members of a union the value is.
+    fn member_of<'a>(&self, union: &str, members: &[&'a str], value: &Value) -> Option<&'a str> {
+        let tag = self.types.get(union).and_then(|t| t["tag"].as_str());
+        let is_it = |member: &&&str| match (value, tag) {
+            (Value::String(_), _) => **member == "String",
+            (Value::Array(_), _) => list_of(member).is_some(),
+            (Value::Bool(_), _) => **member == "True",
+            (_, Some(tag)) => {
+                let mut fields = self.fields(member).iter();
+                fields.any(|f| f["name"] == tag && f["const"] == value[tag])
+            }
+            (_, None) => {
+                // An inaccessible message is told by its date.
+                let accessible = value["date"] != 0;
+                self.types.contains_key(**member) && (**member == "Message") == accessible
+            }
+        };
+        members.iter().find(is_it).copied()
+    }
+}
+
 fn text(value: &Value) -> &str {
     value.as_str().expect("a string")
 }
 
 fn list_of(type_: &str) -> Option<&str> {
     type_.strip_prefix("Array<")?.strip_suffix('>')
+}
+
+/// What a required member is filled in with where it says the same as nothing.
+fn filled(field: &Value) -> Option<Value> {
+    let is_identity = matches!(text(&field["name"]), "id" | "file_id" | "poll_id");
+    match text(&field["type"]) {
+        "Boolean" => Some(json!(false)),
+        "String" if !is_identity && field["values"].is_null() && field["const"].is_null() => {
+            Some(json!(""))
+        }
+        list => list_of(list).map(|_| json!([])),
+    }
 }
 
 /// How many of the optional members there are.
@@ -152,7 +267,7 @@ pub(crate) struct Generator<'a> {
     pub(crate) fill: Fill,
     /// Puts in what a newer server knows: of a hundred places, how many.
     pub(crate) new: u8,
-    /// Leaves out what an older server doesn't have: of a hundred booleans and lists, how many.
+    /// Leaves out what an older server doesn't have: of a hundred booleans, lists and texts, how many.
     pub(crate) gone: u8,
     /// What of [`Schema::everything`] was made.
     pub(crate) seen: HashSet<Part<'a>>,
@@ -244,15 +359,9 @@ impl<'a> Generator<'a> {
             }
             self.left = self.left.saturating_sub(1);
             self.see((name, key, ""));
-            let type_ = text(&field["type"]);
-            let drops = required && (type_ == "Boolean" || list_of(type_).is_some());
-            if drops && self.of_a_hundred(self.gone) {
-                let filled = if type_ == "Boolean" {
-                    json!(false)
-                } else {
-                    json!([])
-                };
-                object.insert(format!("{GONE}{key}"), filled);
+            let filled = filled(field).filter(|_| required);
+            if filled.is_some() && self.of_a_hundred(self.gone) {
+                object.insert(format!("{GONE}{key}"), filled.unwrap_or_default());
             } else {
                 let value = self.field(name, field, depth);
                 object.insert(key.to_owned(), value);

@@ -102,7 +102,14 @@ fn types_mod(model: &Model, files: impl IntoIterator<Item = &'static str>) -> St
         "//! The types of [Bot API {v}](https://core.telegram.org/bots/api#available-types).\n//!\n\
          //! Names are Telegram's, in Rust's case. What Telegram may extend keeps what this version doesn't know:\n\
          //! each enum has an `Unknown`. A field that may be absent is an `Option`, boxed where it is large; a flag\n\
-         //! that is only ever true is a `bool`. Types that are sent have `new` and setters.\n\n\
+         //! that is only ever true is a `bool`. Types that are sent have `new` and setters.\n//!\n\
+         //! # Older servers\n//!\n\
+         //! A server of an older version leaves out what became required later. It reads as what says nothing: a\n\
+         //! flag as `false`, a text or a list as empty, a number that says how many, how large or in which colour\n\
+         //! as 0. What identifies an object is never made up, nor who, where, when, or how much money: an object\n\
+         //! without it is left out of the optional field or the list around it, with an event at debug level, and is\n\
+         //! `Unknown` where it is one of several types. So a list may be shorter than what was sent. An update whose\n\
+         //! own object can't be read is [`UpdateKind::Unknown`], and a result an error.\n\n\
          #![allow(clippy::too_many_lines, clippy::struct_excessive_bools, clippy::fn_params_excessive_bools, clippy::match_same_arms)]\n\n\
          {}\npub use crate::{{json::{{ParseError, RawJson}}, api::{{AllowedUpdates, ChatId, CommandCall, InputFile, MessageOrTrue, ProviderToken, Str, UnknownUpdateType, Update, Upload, UploadError, UploadProgress, UploadSource}}}};
 #[cfg(feature = \"tokio\")]

@@ -58,8 +58,7 @@ fn emit(model: &Model, method: &Method, out: &mut String) {
         );
     }
     write_map(&name, &[], &members, "", out);
-    let gate = "#[cfg(feature = \"serde-all\")]\n";
-    read_object(&name, &members, unsent, gate, out);
+    read_object(model, &name, &members, false, unsent, out);
     let _ = writeln!(
         out,
         "impl Method for {name} {{\ntype Output = {};\nconst NAME: &'static str = \"{}\";\nconst IDEMPOTENT: bool = {};\n",

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::{
+    missing::{self, Missing},
     model::{Model, Shape, StringEnum, derived},
     names,
     schema::{Field, Type},
@@ -65,17 +66,33 @@ impl Member<'_> {
         self.field.required || self.shape == Shape::True
     }
 
-    fn value_from_slot(&self) -> String {
-        let Self {
-            name, shape, field, ..
-        } = self;
-        match shape {
-            _ if !self.is_plain() => (*name).into(),
-            Shape::Boolean | Shape::True | Shape::List(_) => {
-                format!("{name}: {name}.unwrap_or_default()")
-            }
-            _ => format!("{name}: r.required({name}, \"{}\")?", field.name),
+    /// The field of an object, out of what was found for it.
+    fn value_from_slot(&self, model: &Model, received: bool) -> String {
+        let (name, key) = (self.name, &self.field.name);
+        if !self.is_plain() {
+            return name.into();
         }
+        let value = match Missing::of(model, self.field, &self.shape, received) {
+            Missing::Default => "unwrap_or_default()",
+            Missing::NoText => "unwrap_or_else(|| \"\".into())",
+            Missing::EmptyObject => {
+                return format!("{name}: r.required_object({name}, \"{key}\")?");
+            }
+            Missing::Error => return format!("{name}: r.required({name}, \"{key}\")?"),
+        };
+        format!("{name}: {name}.{value}")
+    }
+
+    /// The reading of the field's value into its place.
+    fn read(&self, model: &Model, received: bool) -> String {
+        let goes_without =
+            !self.field.required && missing::is_left_out(model, &self.shape, received);
+        let read = if goes_without {
+            "optional_field"
+        } else {
+            "field"
+        };
+        format!("r.{read}(&mut {}, \"{}\")?", self.name, self.field.name)
     }
 }
 
@@ -149,7 +166,7 @@ fn object(model: &Model, t: &Type, out: &mut String) {
     if sent {
         constructor(name, &members, None, out);
     }
-    read_object(name, &members, None, gate(received), out);
+    read_object(model, name, &members, received, None, out);
     write_object(t, &members, gate(sent), out);
     if sent && model.uploading.contains(name) {
         collect(name, &uploading(model, &members), out);
@@ -255,15 +272,21 @@ fn set_unsent(unsent: Option<&str>, out: &mut String) {
     }
 }
 
-/// `unsent` is a field that is no parameter, if there is one.
+/// What is received is taken in spite of what is missing or doesn't fit, as far as that goes. `unsent` is a field
+/// that is no parameter, if there is one.
 pub(crate) fn read_object(
+    model: &Model,
     name: &str,
     members: &[Member<'_>],
+    received: bool,
     unsent: Option<&str>,
-    gate: &str,
     out: &mut String,
 ) {
+    let gate = gate(received);
     let _ = writeln!(out, "{gate}impl FromJson for {name} {{");
+    if received {
+        out.push_str("const LEFT_OUT_OF_LISTS: bool = true;\n\n");
+    }
     out.push_str("fn from_json(r: &mut Reader<'_>) -> Result<Self> {\n");
     if members.is_empty() {
         out.push_str("r.peek_object()?;\nr.skip()?;\nOk(Self {})\n}\n}\n\n");
@@ -279,16 +302,12 @@ pub(crate) fn read_object(
             .collect();
         let _ = writeln!(out, "match r.field_key(|key| {})? {{", lookup(&keys));
         for (i, m) in members.iter().enumerate() {
-            let _ = writeln!(
-                out,
-                "{i} => r.field(&mut {}, \"{}\")?,",
-                m.name, m.field.name
-            );
+            let _ = writeln!(out, "{i} => {},", m.read(model, received));
         }
         out.push_str("_ => r.skip()?,\n}\nmore = r.next_member()?;\n}\n");
         out.push_str("Ok(Self {\n");
         for m in members {
-            let _ = writeln!(out, "{},", m.value_from_slot());
+            let _ = writeln!(out, "{},", m.value_from_slot(model, received));
         }
         set_unsent(unsent, out);
         out.push_str("})\n}\n}\n\n");

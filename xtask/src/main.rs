@@ -8,6 +8,7 @@ mod emit_testing;
 mod emit_tests;
 mod emit_types;
 mod imports;
+mod missing;
 mod model;
 mod names;
 mod schema;

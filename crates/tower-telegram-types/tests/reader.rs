@@ -210,6 +210,37 @@ fn b12_a_missing_boolean_is_false_and_a_missing_list_empty() {
     assert!(message.poll.unwrap().options.is_empty());
 }
 
+/// What is sent is complete, so a test kit that reads it sees what is missing.
+#[cfg(feature = "serde-all")]
+#[test]
+fn b12_nothing_is_filled_in_or_left_out_of_what_is_sent() {
+    use tower_telegram_types::methods::{SendMessage, SendPoll};
+
+    let error = serde_json::from_str::<SendMessage>(r#"{"chat_id":1}"#).unwrap_err();
+    assert!(error.to_string().contains("`text`"), "{error}");
+    let photo = r#"{"type":"photo","media":1}"#;
+    let photo = serde_json::from_str::<tower_telegram_types::types::InputMediaPhoto>(photo);
+    assert!(photo.is_err());
+    let poll = r#"{"chat_id":1,"question":"?","options":[{}]}"#;
+    assert!(serde_json::from_str::<SendPoll>(poll).is_err());
+}
+
+/// Left out is what doesn't fit, and never what isn't JSON.
+#[test]
+fn b12_what_is_left_out_is_checked_all_the_same() {
+    for bad in [
+        r#"{"date":"x","a":tru}"#,
+        r#"{"message_id":1,"message_id":1}"#,
+        r#"{"a":"\ud800"}"#,
+        "[1,]",
+    ] {
+        let text = format!(
+            r#"{{"message_id":1,"date":2,"chat":{{"id":3,"type":"private"}},"reply_to_message":{bad}}}"#
+        );
+        assert!(from_str::<Message>(&text).unwrap_err().is_syntax(), "{bad}");
+    }
+}
+
 #[test]
 fn b12_an_object_that_cannot_be_filled_is_kept_raw_and_its_surroundings_are_typed() {
     let text = r#"{"update_id":1,"chat_member":{"chat":{"id":3,"type":"group"},"date":4,

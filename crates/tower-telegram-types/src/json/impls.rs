@@ -1,6 +1,6 @@
 //! The scalars and containers that the schema is made of.
 
-use super::{FromJson, Reader, Result};
+use super::{Aborted, FromJson, Reader, Result};
 
 impl FromJson for i64 {
     #[inline]
@@ -29,13 +29,22 @@ impl<T: FromJson> FromJson for Box<T> {
 }
 
 impl<T: FromJson> FromJson for Vec<T> {
+    const LEFT_OUT_OF_LISTS: bool = T::LEFT_OUT_OF_LISTS;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         if !r.open_array()? {
             return Ok(Self::new());
         }
         let mut items = Self::with_capacity(r.list_length_hint());
         loop {
-            items.push(T::from_json(r)?);
+            let start = r.mark();
+            match T::from_json(r) {
+                Ok(item) => items.push(item),
+                Err(Aborted) if T::LEFT_OUT_OF_LISTS => {
+                    r.leave_out(start, "an element of a list")?
+                }
+                Err(Aborted) => return Err(Aborted),
+            }
             if !r.next_element()? {
                 break;
             }

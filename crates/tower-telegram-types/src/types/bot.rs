@@ -12,6 +12,8 @@ pub struct ManagedBotCreated {
 }
 
 impl FromJson for ManagedBotCreated {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut bot = None;
         let mut more = r.open_object()?;
@@ -26,7 +28,7 @@ impl FromJson for ManagedBotCreated {
             more = r.next_member()?;
         }
         Ok(Self {
-            bot: r.required(bot, "bot")?,
+            bot: r.required_object(bot, "bot")?,
         })
     }
 }
@@ -53,6 +55,8 @@ pub struct ManagedBotUpdated {
 }
 
 impl FromJson for ManagedBotUpdated {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut user = None;
         let mut bot = None;
@@ -70,8 +74,8 @@ impl FromJson for ManagedBotUpdated {
             more = r.next_member()?;
         }
         Ok(Self {
-            user: r.required(user, "user")?,
-            bot: r.required(bot, "bot")?,
+            user: r.required_object(user, "user")?,
+            bot: r.required_object(bot, "bot")?,
         })
     }
 }
@@ -101,6 +105,8 @@ pub struct BotSubscriptionUpdated {
 }
 
 impl FromJson for BotSubscriptionUpdated {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut user = None;
         let mut invoice_payload = None;
@@ -121,9 +127,9 @@ impl FromJson for BotSubscriptionUpdated {
             more = r.next_member()?;
         }
         Ok(Self {
-            user: r.required(user, "user")?,
-            invoice_payload: r.required(invoice_payload, "invoice_payload")?,
-            state: r.required(state, "state")?,
+            user: r.required_object(user, "user")?,
+            invoice_payload: invoice_payload.unwrap_or_default(),
+            state: state.unwrap_or_else(|| "".into()),
         })
     }
 }
@@ -152,6 +158,8 @@ pub struct BotAccessSettings {
 }
 
 impl FromJson for BotAccessSettings {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut is_access_restricted = None;
         let mut added_users = None;
@@ -163,7 +171,7 @@ impl FromJson for BotAccessSettings {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut is_access_restricted, "is_access_restricted")?,
-                1 => r.field(&mut added_users, "added_users")?,
+                1 => r.optional_field(&mut added_users, "added_users")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -220,6 +228,8 @@ impl BotCommand {
 }
 
 impl FromJson for BotCommand {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut command = None;
         let mut description = None;
@@ -240,8 +250,8 @@ impl FromJson for BotCommand {
             more = r.next_member()?;
         }
         Ok(Self {
-            command: r.required(command, "command")?,
-            description: r.required(description, "description")?,
+            command: command.unwrap_or_default(),
+            description: description.unwrap_or_default(),
             is_ephemeral,
         })
     }
@@ -661,6 +671,8 @@ pub struct BotName {
 }
 
 impl FromJson for BotName {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut name = None;
         let mut more = r.open_object()?;
@@ -675,7 +687,7 @@ impl FromJson for BotName {
             more = r.next_member()?;
         }
         Ok(Self {
-            name: r.required(name, "name")?,
+            name: name.unwrap_or_default(),
         })
     }
 }
@@ -700,6 +712,8 @@ pub struct BotDescription {
 }
 
 impl FromJson for BotDescription {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut description = None;
         let mut more = r.open_object()?;
@@ -714,7 +728,7 @@ impl FromJson for BotDescription {
             more = r.next_member()?;
         }
         Ok(Self {
-            description: r.required(description, "description")?,
+            description: description.unwrap_or_default(),
         })
     }
 }
@@ -739,6 +753,8 @@ pub struct BotShortDescription {
 }
 
 impl FromJson for BotShortDescription {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut short_description = None;
         let mut more = r.open_object()?;
@@ -753,7 +769,7 @@ impl FromJson for BotShortDescription {
             more = r.next_member()?;
         }
         Ok(Self {
-            short_description: r.required(short_description, "short_description")?,
+            short_description: short_description.unwrap_or_default(),
         })
     }
 }

@@ -16,6 +16,8 @@ pub struct BusinessIntro {
 }
 
 impl FromJson for BusinessIntro {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut title = None;
         let mut message = None;
@@ -30,7 +32,7 @@ impl FromJson for BusinessIntro {
             })? {
                 0 => r.field(&mut title, "title")?,
                 1 => r.field(&mut message, "message")?,
-                2 => r.field(&mut sticker, "sticker")?,
+                2 => r.optional_field(&mut sticker, "sticker")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -73,6 +75,8 @@ pub struct BusinessLocation {
 }
 
 impl FromJson for BusinessLocation {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut address = None;
         let mut location = None;
@@ -84,13 +88,13 @@ impl FromJson for BusinessLocation {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut address, "address")?,
-                1 => r.field(&mut location, "location")?,
+                1 => r.optional_field(&mut location, "location")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
-            address: r.required(address, "address")?,
+            address: address.unwrap_or_default(),
             location,
         })
     }
@@ -121,6 +125,8 @@ pub struct BusinessOpeningHoursInterval {
 }
 
 impl FromJson for BusinessOpeningHoursInterval {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut opening_minute = None;
         let mut closing_minute = None;
@@ -167,6 +173,8 @@ pub struct BusinessOpeningHours {
 }
 
 impl FromJson for BusinessOpeningHours {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut time_zone_name = None;
         let mut opening_hours = None;
@@ -184,7 +192,7 @@ impl FromJson for BusinessOpeningHours {
             more = r.next_member()?;
         }
         Ok(Self {
-            time_zone_name: r.required(time_zone_name, "time_zone_name")?,
+            time_zone_name: time_zone_name.unwrap_or_default(),
             opening_hours: opening_hours.unwrap_or_default(),
         })
     }
@@ -237,6 +245,8 @@ pub struct BusinessBotRights {
 }
 
 impl FromJson for BusinessBotRights {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut can_reply = None;
         let mut can_read_messages = None;
@@ -385,6 +395,8 @@ pub struct BusinessConnection {
 }
 
 impl FromJson for BusinessConnection {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut id = None;
         let mut user = None;
@@ -407,7 +419,7 @@ impl FromJson for BusinessConnection {
                 1 => r.field(&mut user, "user")?,
                 2 => r.field(&mut user_chat_id, "user_chat_id")?,
                 3 => r.field(&mut date, "date")?,
-                4 => r.field(&mut rights, "rights")?,
+                4 => r.optional_field(&mut rights, "rights")?,
                 5 => r.field(&mut is_enabled, "is_enabled")?,
                 _ => r.skip()?,
             }
@@ -415,8 +427,8 @@ impl FromJson for BusinessConnection {
         }
         Ok(Self {
             id: r.required(id, "id")?,
-            user: r.required(user, "user")?,
-            user_chat_id: r.required(user_chat_id, "user_chat_id")?,
+            user: r.required_object(user, "user")?,
+            user_chat_id: user_chat_id.unwrap_or_default(),
             date: r.required(date, "date")?,
             rights,
             is_enabled: is_enabled.unwrap_or_default(),
@@ -455,6 +467,8 @@ pub struct BusinessMessagesDeleted {
 }
 
 impl FromJson for BusinessMessagesDeleted {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut business_connection_id = None;
         let mut chat = None;
@@ -475,8 +489,8 @@ impl FromJson for BusinessMessagesDeleted {
             more = r.next_member()?;
         }
         Ok(Self {
-            business_connection_id: r.required(business_connection_id, "business_connection_id")?,
-            chat: r.required(chat, "chat")?,
+            business_connection_id: business_connection_id.unwrap_or_default(),
+            chat: r.required_object(chat, "chat")?,
             message_ids: message_ids.unwrap_or_default(),
         })
     }

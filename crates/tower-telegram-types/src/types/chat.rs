@@ -163,6 +163,8 @@ impl User {
 }
 
 impl FromJson for User {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut id = None;
         let mut is_bot = None;
@@ -239,7 +241,7 @@ impl FromJson for User {
         Ok(Self {
             id: r.required(id, "id")?,
             is_bot: is_bot.unwrap_or_default(),
-            first_name: r.required(first_name, "first_name")?,
+            first_name: first_name.unwrap_or_default(),
             last_name,
             username,
             language_code,
@@ -339,6 +341,8 @@ pub struct Chat {
 }
 
 impl FromJson for Chat {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut id = None;
         let mut kind = None;
@@ -375,7 +379,7 @@ impl FromJson for Chat {
         }
         Ok(Self {
             id: r.required(id, "id")?,
-            kind: r.required(kind, "type")?,
+            kind: kind.unwrap_or_else(|| "".into()),
             title,
             username,
             first_name,
@@ -529,6 +533,8 @@ pub struct ChatFullInfo {
 }
 
 impl FromJson for ChatFullInfo {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut id = None;
         let mut kind = None;
@@ -651,15 +657,15 @@ impl FromJson for ChatFullInfo {
                 7 => r.field(&mut is_direct_messages, "is_direct_messages")?,
                 8 => r.field(&mut accent_color_id, "accent_color_id")?,
                 9 => r.field(&mut max_reaction_count, "max_reaction_count")?,
-                10 => r.field(&mut photo, "photo")?,
+                10 => r.optional_field(&mut photo, "photo")?,
                 11 => r.field(&mut active_usernames, "active_usernames")?,
-                12 => r.field(&mut birthdate, "birthdate")?,
-                13 => r.field(&mut business_intro, "business_intro")?,
-                14 => r.field(&mut business_location, "business_location")?,
-                15 => r.field(&mut business_opening_hours, "business_opening_hours")?,
-                16 => r.field(&mut personal_chat, "personal_chat")?,
-                17 => r.field(&mut parent_chat, "parent_chat")?,
-                18 => r.field(&mut available_reactions, "available_reactions")?,
+                12 => r.optional_field(&mut birthdate, "birthdate")?,
+                13 => r.optional_field(&mut business_intro, "business_intro")?,
+                14 => r.optional_field(&mut business_location, "business_location")?,
+                15 => r.optional_field(&mut business_opening_hours, "business_opening_hours")?,
+                16 => r.optional_field(&mut personal_chat, "personal_chat")?,
+                17 => r.optional_field(&mut parent_chat, "parent_chat")?,
+                18 => r.optional_field(&mut available_reactions, "available_reactions")?,
                 19 => r.field(
                     &mut background_custom_emoji_id,
                     "background_custom_emoji_id",
@@ -687,8 +693,8 @@ impl FromJson for ChatFullInfo {
                 28 => r.field(&mut join_by_request, "join_by_request")?,
                 29 => r.field(&mut description, "description")?,
                 30 => r.field(&mut invite_link, "invite_link")?,
-                31 => r.field(&mut pinned_message, "pinned_message")?,
-                32 => r.field(&mut permissions, "permissions")?,
+                31 => r.optional_field(&mut pinned_message, "pinned_message")?,
+                32 => r.optional_field(&mut permissions, "permissions")?,
                 33 => r.field(&mut accepted_gift_types, "accepted_gift_types")?,
                 34 => r.field(&mut can_send_paid_media, "can_send_paid_media")?,
                 35 => r.field(&mut slow_mode_delay, "slow_mode_delay")?,
@@ -708,28 +714,28 @@ impl FromJson for ChatFullInfo {
                     "custom_emoji_sticker_set_name",
                 )?,
                 45 => r.field(&mut linked_chat_id, "linked_chat_id")?,
-                46 => r.field(&mut location, "location")?,
-                47 => r.field(&mut rating, "rating")?,
-                48 => r.field(&mut first_profile_audio, "first_profile_audio")?,
-                49 => r.field(&mut unique_gift_colors, "unique_gift_colors")?,
+                46 => r.optional_field(&mut location, "location")?,
+                47 => r.optional_field(&mut rating, "rating")?,
+                48 => r.optional_field(&mut first_profile_audio, "first_profile_audio")?,
+                49 => r.optional_field(&mut unique_gift_colors, "unique_gift_colors")?,
                 50 => r.field(&mut paid_message_star_count, "paid_message_star_count")?,
-                51 => r.field(&mut guard_bot, "guard_bot")?,
-                52 => r.field(&mut community, "community")?,
+                51 => r.optional_field(&mut guard_bot, "guard_bot")?,
+                52 => r.optional_field(&mut community, "community")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
             id: r.required(id, "id")?,
-            kind: r.required(kind, "type")?,
+            kind: kind.unwrap_or_else(|| "".into()),
             title,
             username,
             first_name,
             last_name,
             is_forum: is_forum.unwrap_or_default(),
             is_direct_messages: is_direct_messages.unwrap_or_default(),
-            accent_color_id: r.required(accent_color_id, "accent_color_id")?,
-            max_reaction_count: r.required(max_reaction_count, "max_reaction_count")?,
+            accent_color_id: accent_color_id.unwrap_or_default(),
+            max_reaction_count: max_reaction_count.unwrap_or_default(),
             photo,
             active_usernames,
             birthdate,
@@ -754,7 +760,7 @@ impl FromJson for ChatFullInfo {
             invite_link,
             pinned_message,
             permissions,
-            accepted_gift_types: r.required(accepted_gift_types, "accepted_gift_types")?,
+            accepted_gift_types: r.required_object(accepted_gift_types, "accepted_gift_types")?,
             can_send_paid_media: can_send_paid_media.unwrap_or_default(),
             slow_mode_delay,
             unrestrict_boost_count,
@@ -946,6 +952,8 @@ pub struct Link {
 }
 
 impl FromJson for Link {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut url = None;
         let mut more = r.open_object()?;
@@ -960,7 +968,7 @@ impl FromJson for Link {
             more = r.next_member()?;
         }
         Ok(Self {
-            url: r.required(url, "url")?,
+            url: url.unwrap_or_default(),
         })
     }
 }
@@ -989,6 +997,8 @@ pub struct ProximityAlertTriggered {
 }
 
 impl FromJson for ProximityAlertTriggered {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut traveler = None;
         let mut watcher = None;
@@ -1009,9 +1019,9 @@ impl FromJson for ProximityAlertTriggered {
             more = r.next_member()?;
         }
         Ok(Self {
-            traveler: r.required(traveler, "traveler")?,
-            watcher: r.required(watcher, "watcher")?,
-            distance: r.required(distance, "distance")?,
+            traveler: r.required_object(traveler, "traveler")?,
+            watcher: r.required_object(watcher, "watcher")?,
+            distance: distance.unwrap_or_default(),
         })
     }
 }
@@ -1038,6 +1048,8 @@ pub struct ChatBoostAdded {
 }
 
 impl FromJson for ChatBoostAdded {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut boost_count = None;
         let mut more = r.open_object()?;
@@ -1052,7 +1064,7 @@ impl FromJson for ChatBoostAdded {
             more = r.next_member()?;
         }
         Ok(Self {
-            boost_count: r.required(boost_count, "boost_count")?,
+            boost_count: boost_count.unwrap_or_default(),
         })
     }
 }
@@ -1134,6 +1146,8 @@ pub struct BackgroundFillSolid {
 }
 
 impl FromJson for BackgroundFillSolid {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut color = None;
         let mut more = r.open_object()?;
@@ -1148,7 +1162,7 @@ impl FromJson for BackgroundFillSolid {
             more = r.next_member()?;
         }
         Ok(Self {
-            color: r.required(color, "color")?,
+            color: color.unwrap_or_default(),
         })
     }
 }
@@ -1178,6 +1192,8 @@ pub struct BackgroundFillGradient {
 }
 
 impl FromJson for BackgroundFillGradient {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut top_color = None;
         let mut bottom_color = None;
@@ -1198,9 +1214,9 @@ impl FromJson for BackgroundFillGradient {
             more = r.next_member()?;
         }
         Ok(Self {
-            top_color: r.required(top_color, "top_color")?,
-            bottom_color: r.required(bottom_color, "bottom_color")?,
-            rotation_angle: r.required(rotation_angle, "rotation_angle")?,
+            top_color: top_color.unwrap_or_default(),
+            bottom_color: bottom_color.unwrap_or_default(),
+            rotation_angle: rotation_angle.unwrap_or_default(),
         })
     }
 }
@@ -1228,6 +1244,8 @@ pub struct BackgroundFillFreeformGradient {
 }
 
 impl FromJson for BackgroundFillFreeformGradient {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut colors = None;
         let mut more = r.open_object()?;
@@ -1337,6 +1355,8 @@ pub struct BackgroundTypeFill {
 }
 
 impl FromJson for BackgroundTypeFill {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut fill = None;
         let mut dark_theme_dimming = None;
@@ -1354,8 +1374,8 @@ impl FromJson for BackgroundTypeFill {
             more = r.next_member()?;
         }
         Ok(Self {
-            fill: r.required(fill, "fill")?,
-            dark_theme_dimming: r.required(dark_theme_dimming, "dark_theme_dimming")?,
+            fill: r.required_object(fill, "fill")?,
+            dark_theme_dimming: dark_theme_dimming.unwrap_or_default(),
         })
     }
 }
@@ -1388,6 +1408,8 @@ pub struct BackgroundTypeWallpaper {
 }
 
 impl FromJson for BackgroundTypeWallpaper {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut document = None;
         let mut dark_theme_dimming = None;
@@ -1411,8 +1433,8 @@ impl FromJson for BackgroundTypeWallpaper {
             more = r.next_member()?;
         }
         Ok(Self {
-            document: r.required(document, "document")?,
-            dark_theme_dimming: r.required(dark_theme_dimming, "dark_theme_dimming")?,
+            document: r.required_object(document, "document")?,
+            dark_theme_dimming: dark_theme_dimming.unwrap_or_default(),
             is_blurred: is_blurred.unwrap_or_default(),
             is_moving: is_moving.unwrap_or_default(),
         })
@@ -1455,6 +1477,8 @@ pub struct BackgroundTypePattern {
 }
 
 impl FromJson for BackgroundTypePattern {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut document = None;
         let mut fill = None;
@@ -1481,9 +1505,9 @@ impl FromJson for BackgroundTypePattern {
             more = r.next_member()?;
         }
         Ok(Self {
-            document: r.required(document, "document")?,
-            fill: r.required(fill, "fill")?,
-            intensity: r.required(intensity, "intensity")?,
+            document: r.required_object(document, "document")?,
+            fill: r.required_object(fill, "fill")?,
+            intensity: intensity.unwrap_or_default(),
             is_inverted: is_inverted.unwrap_or_default(),
             is_moving: is_moving.unwrap_or_default(),
         })
@@ -1519,6 +1543,8 @@ pub struct BackgroundTypeChatTheme {
 }
 
 impl FromJson for BackgroundTypeChatTheme {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut theme_name = None;
         let mut more = r.open_object()?;
@@ -1533,7 +1559,7 @@ impl FromJson for BackgroundTypeChatTheme {
             more = r.next_member()?;
         }
         Ok(Self {
-            theme_name: r.required(theme_name, "theme_name")?,
+            theme_name: theme_name.unwrap_or_default(),
         })
     }
 }
@@ -1559,6 +1585,8 @@ pub struct ChatBackground {
 }
 
 impl FromJson for ChatBackground {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut kind = None;
         let mut more = r.open_object()?;
@@ -1573,7 +1601,7 @@ impl FromJson for ChatBackground {
             more = r.next_member()?;
         }
         Ok(Self {
-            kind: r.required(kind, "type")?,
+            kind: r.required_object(kind, "type")?,
         })
     }
 }
@@ -1598,6 +1626,8 @@ pub struct CommunityChatAdded {
 }
 
 impl FromJson for CommunityChatAdded {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut community = None;
         let mut more = r.open_object()?;
@@ -1612,7 +1642,7 @@ impl FromJson for CommunityChatAdded {
             more = r.next_member()?;
         }
         Ok(Self {
-            community: r.required(community, "community")?,
+            community: r.required_object(community, "community")?,
         })
     }
 }
@@ -1637,6 +1667,8 @@ pub struct CommunityChatJoined {
 }
 
 impl FromJson for CommunityChatJoined {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut community = None;
         let mut more = r.open_object()?;
@@ -1651,7 +1683,7 @@ impl FromJson for CommunityChatJoined {
             more = r.next_member()?;
         }
         Ok(Self {
-            community: r.required(community, "community")?,
+            community: r.required_object(community, "community")?,
         })
     }
 }
@@ -1673,6 +1705,8 @@ impl Serialize for CommunityChatJoined {
 pub struct CommunityChatRemoved {}
 
 impl FromJson for CommunityChatRemoved {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
         r.skip()?;
@@ -1706,6 +1740,8 @@ pub struct SharedUser {
 }
 
 impl FromJson for SharedUser {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut user_id = None;
         let mut first_name = None;
@@ -1726,7 +1762,7 @@ impl FromJson for SharedUser {
                 1 => r.field(&mut first_name, "first_name")?,
                 2 => r.field(&mut last_name, "last_name")?,
                 3 => r.field(&mut username, "username")?,
-                4 => r.field(&mut photo, "photo")?,
+                4 => r.optional_field(&mut photo, "photo")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1775,6 +1811,8 @@ pub struct UsersShared {
 }
 
 impl FromJson for UsersShared {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut request_id = None;
         let mut users = None;
@@ -1827,6 +1865,8 @@ pub struct ChatShared {
 }
 
 impl FromJson for ChatShared {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut request_id = None;
         let mut chat_id = None;
@@ -1847,7 +1887,7 @@ impl FromJson for ChatShared {
                 1 => r.field(&mut chat_id, "chat_id")?,
                 2 => r.field(&mut title, "title")?,
                 3 => r.field(&mut username, "username")?,
-                4 => r.field(&mut photo, "photo")?,
+                4 => r.optional_field(&mut photo, "photo")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1896,6 +1936,8 @@ pub struct WriteAccessAllowed {
 }
 
 impl FromJson for WriteAccessAllowed {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut from_request = None;
         let mut web_app_name = None;
@@ -2003,6 +2045,8 @@ impl LinkPreviewOptions {
 }
 
 impl FromJson for LinkPreviewOptions {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut is_disabled = None;
         let mut url = None;
@@ -2123,6 +2167,8 @@ impl SwitchInlineQueryChosenChat {
 }
 
 impl FromJson for SwitchInlineQueryChosenChat {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut query = None;
         let mut allow_user_chats = None;
@@ -2193,6 +2239,8 @@ pub struct Community {
 }
 
 impl FromJson for Community {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut id = None;
         let mut name = None;
@@ -2211,7 +2259,7 @@ impl FromJson for Community {
         }
         Ok(Self {
             id: r.required(id, "id")?,
-            name: r.required(name, "name")?,
+            name: name.unwrap_or_default(),
         })
     }
 }
@@ -2257,6 +2305,8 @@ pub struct ChatInviteLink {
 }
 
 impl FromJson for ChatInviteLink {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut invite_link = None;
         let mut creator = None;
@@ -2304,8 +2354,8 @@ impl FromJson for ChatInviteLink {
             more = r.next_member()?;
         }
         Ok(Self {
-            invite_link: r.required(invite_link, "invite_link")?,
-            creator: r.required(creator, "creator")?,
+            invite_link: invite_link.unwrap_or_default(),
+            creator: r.required_object(creator, "creator")?,
             creates_join_request: creates_join_request.unwrap_or_default(),
             is_primary: is_primary.unwrap_or_default(),
             is_revoked: is_revoked.unwrap_or_default(),
@@ -2472,6 +2522,8 @@ impl ChatAdministratorRights {
 }
 
 impl FromJson for ChatAdministratorRights {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut is_anonymous = None;
         let mut can_manage_chat = None;
@@ -2624,6 +2676,8 @@ pub struct ChatMemberUpdated {
 }
 
 impl FromJson for ChatMemberUpdated {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut chat = None;
         let mut from = None;
@@ -2651,7 +2705,7 @@ impl FromJson for ChatMemberUpdated {
                 2 => r.field(&mut date, "date")?,
                 3 => r.field(&mut old_chat_member, "old_chat_member")?,
                 4 => r.field(&mut new_chat_member, "new_chat_member")?,
-                5 => r.field(&mut invite_link, "invite_link")?,
+                5 => r.optional_field(&mut invite_link, "invite_link")?,
                 6 => r.field(&mut via_join_request, "via_join_request")?,
                 7 => r.field(
                     &mut via_chat_folder_invite_link,
@@ -2662,11 +2716,11 @@ impl FromJson for ChatMemberUpdated {
             more = r.next_member()?;
         }
         Ok(Self {
-            chat: r.required(chat, "chat")?,
-            from: r.required(from, "from")?,
+            chat: r.required_object(chat, "chat")?,
+            from: r.required_object(from, "from")?,
             date: r.required(date, "date")?,
-            old_chat_member: r.required(old_chat_member, "old_chat_member")?,
-            new_chat_member: r.required(new_chat_member, "new_chat_member")?,
+            old_chat_member: r.required_object(old_chat_member, "old_chat_member")?,
+            new_chat_member: r.required_object(new_chat_member, "new_chat_member")?,
             invite_link,
             via_join_request,
             via_chat_folder_invite_link,
@@ -2798,6 +2852,8 @@ pub struct ChatMemberOwner {
 }
 
 impl FromJson for ChatMemberOwner {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut user = None;
         let mut is_anonymous = None;
@@ -2818,7 +2874,7 @@ impl FromJson for ChatMemberOwner {
             more = r.next_member()?;
         }
         Ok(Self {
-            user: r.required(user, "user")?,
+            user: r.required_object(user, "user")?,
             is_anonymous: is_anonymous.unwrap_or_default(),
             custom_title,
         })
@@ -2890,6 +2946,8 @@ pub struct ChatMemberAdministrator {
 }
 
 impl FromJson for ChatMemberAdministrator {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut user = None;
         let mut can_be_edited = None;
@@ -2967,7 +3025,7 @@ impl FromJson for ChatMemberAdministrator {
             more = r.next_member()?;
         }
         Ok(Self {
-            user: r.required(user, "user")?,
+            user: r.required_object(user, "user")?,
             can_be_edited: can_be_edited.unwrap_or_default(),
             is_anonymous: is_anonymous.unwrap_or_default(),
             can_manage_chat: can_manage_chat.unwrap_or_default(),
@@ -3051,6 +3109,8 @@ pub struct ChatMemberMember {
 }
 
 impl FromJson for ChatMemberMember {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut tag = None;
         let mut user = None;
@@ -3072,7 +3132,7 @@ impl FromJson for ChatMemberMember {
         }
         Ok(Self {
             tag,
-            user: r.required(user, "user")?,
+            user: r.required_object(user, "user")?,
             until_date,
         })
     }
@@ -3143,6 +3203,8 @@ pub struct ChatMemberRestricted {
 }
 
 impl FromJson for ChatMemberRestricted {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut tag = None;
         let mut user = None;
@@ -3215,7 +3277,7 @@ impl FromJson for ChatMemberRestricted {
         }
         Ok(Self {
             tag,
-            user: r.required(user, "user")?,
+            user: r.required_object(user, "user")?,
             is_member: is_member.unwrap_or_default(),
             can_send_messages: can_send_messages.unwrap_or_default(),
             can_send_audios: can_send_audios.unwrap_or_default(),
@@ -3280,6 +3342,8 @@ pub struct ChatMemberLeft {
 }
 
 impl FromJson for ChatMemberLeft {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut user = None;
         let mut more = r.open_object()?;
@@ -3294,7 +3358,7 @@ impl FromJson for ChatMemberLeft {
             more = r.next_member()?;
         }
         Ok(Self {
-            user: r.required(user, "user")?,
+            user: r.required_object(user, "user")?,
         })
     }
 }
@@ -3322,6 +3386,8 @@ pub struct ChatMemberBanned {
 }
 
 impl FromJson for ChatMemberBanned {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut user = None;
         let mut until_date = None;
@@ -3339,7 +3405,7 @@ impl FromJson for ChatMemberBanned {
             more = r.next_member()?;
         }
         Ok(Self {
-            user: r.required(user, "user")?,
+            user: r.required_object(user, "user")?,
             until_date: r.required(until_date, "until_date")?,
         })
     }
@@ -3379,6 +3445,8 @@ pub struct ChatJoinRequest {
 }
 
 impl FromJson for ChatJoinRequest {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut chat = None;
         let mut from = None;
@@ -3404,16 +3472,16 @@ impl FromJson for ChatJoinRequest {
                 2 => r.field(&mut user_chat_id, "user_chat_id")?,
                 3 => r.field(&mut date, "date")?,
                 4 => r.field(&mut bio, "bio")?,
-                5 => r.field(&mut invite_link, "invite_link")?,
+                5 => r.optional_field(&mut invite_link, "invite_link")?,
                 6 => r.field(&mut query_id, "query_id")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
-            chat: r.required(chat, "chat")?,
-            from: r.required(from, "from")?,
-            user_chat_id: r.required(user_chat_id, "user_chat_id")?,
+            chat: r.required_object(chat, "chat")?,
+            from: r.required_object(from, "from")?,
+            user_chat_id: user_chat_id.unwrap_or_default(),
             date: r.required(date, "date")?,
             bio,
             invite_link,
@@ -3605,6 +3673,8 @@ impl ChatPermissions {
 }
 
 impl FromJson for ChatPermissions {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut can_send_messages = None;
         let mut can_send_audios = None;
@@ -3754,6 +3824,8 @@ pub struct Birthdate {
 }
 
 impl FromJson for Birthdate {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut day = None;
         let mut month = None;
@@ -3811,6 +3883,8 @@ pub struct UserRating {
 }
 
 impl FromJson for UserRating {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut level = None;
         let mut rating = None;
@@ -3834,9 +3908,9 @@ impl FromJson for UserRating {
             more = r.next_member()?;
         }
         Ok(Self {
-            level: r.required(level, "level")?,
-            rating: r.required(rating, "rating")?,
-            current_level_rating: r.required(current_level_rating, "current_level_rating")?,
+            level: level.unwrap_or_default(),
+            rating: rating.unwrap_or_default(),
+            current_level_rating: current_level_rating.unwrap_or_default(),
             next_level_rating,
         })
     }
@@ -3869,6 +3943,8 @@ pub struct StarAmount {
 }
 
 impl FromJson for StarAmount {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut amount = None;
         let mut nanostar_amount = None;
@@ -3972,6 +4048,8 @@ pub struct ChatBoostSourcePremium {
 }
 
 impl FromJson for ChatBoostSourcePremium {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut user = None;
         let mut more = r.open_object()?;
@@ -3986,7 +4064,7 @@ impl FromJson for ChatBoostSourcePremium {
             more = r.next_member()?;
         }
         Ok(Self {
-            user: r.required(user, "user")?,
+            user: r.required_object(user, "user")?,
         })
     }
 }
@@ -4018,6 +4096,8 @@ pub struct ChatBoost {
 }
 
 impl FromJson for ChatBoost {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut boost_id = None;
         let mut add_date = None;
@@ -4041,10 +4121,10 @@ impl FromJson for ChatBoost {
             more = r.next_member()?;
         }
         Ok(Self {
-            boost_id: r.required(boost_id, "boost_id")?,
+            boost_id: boost_id.unwrap_or_default(),
             add_date: r.required(add_date, "add_date")?,
             expiration_date: r.required(expiration_date, "expiration_date")?,
-            source: r.required(source, "source")?,
+            source: r.required_object(source, "source")?,
         })
     }
 }
@@ -4074,6 +4154,8 @@ pub struct ChatBoostUpdated {
 }
 
 impl FromJson for ChatBoostUpdated {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut chat = None;
         let mut boost = None;
@@ -4091,8 +4173,8 @@ impl FromJson for ChatBoostUpdated {
             more = r.next_member()?;
         }
         Ok(Self {
-            chat: r.required(chat, "chat")?,
-            boost: r.required(boost, "boost")?,
+            chat: r.required_object(chat, "chat")?,
+            boost: r.required_object(boost, "boost")?,
         })
     }
 }
@@ -4124,6 +4206,8 @@ pub struct ChatBoostRemoved {
 }
 
 impl FromJson for ChatBoostRemoved {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut chat = None;
         let mut boost_id = None;
@@ -4147,10 +4231,10 @@ impl FromJson for ChatBoostRemoved {
             more = r.next_member()?;
         }
         Ok(Self {
-            chat: r.required(chat, "chat")?,
-            boost_id: r.required(boost_id, "boost_id")?,
+            chat: r.required_object(chat, "chat")?,
+            boost_id: boost_id.unwrap_or_default(),
             remove_date: r.required(remove_date, "remove_date")?,
-            source: r.required(source, "source")?,
+            source: r.required_object(source, "source")?,
         })
     }
 }
@@ -4178,6 +4262,8 @@ pub struct ChatOwnerLeft {
 }
 
 impl FromJson for ChatOwnerLeft {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut new_owner = None;
         let mut more = r.open_object()?;
@@ -4186,7 +4272,7 @@ impl FromJson for ChatOwnerLeft {
                 9 if key == b"new_owner" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut new_owner, "new_owner")?,
+                0 => r.optional_field(&mut new_owner, "new_owner")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4217,6 +4303,8 @@ pub struct ChatOwnerChanged {
 }
 
 impl FromJson for ChatOwnerChanged {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut new_owner = None;
         let mut more = r.open_object()?;
@@ -4231,7 +4319,7 @@ impl FromJson for ChatOwnerChanged {
             more = r.next_member()?;
         }
         Ok(Self {
-            new_owner: r.required(new_owner, "new_owner")?,
+            new_owner: r.required_object(new_owner, "new_owner")?,
         })
     }
 }
@@ -4256,6 +4344,8 @@ pub struct UserChatBoosts {
 }
 
 impl FromJson for UserChatBoosts {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut boosts = None;
         let mut more = r.open_object()?;
@@ -4297,6 +4387,8 @@ pub struct ResponseParameters {
 }
 
 impl FromJson for ResponseParameters {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut migrate_to_chat_id = None;
         let mut retry_after = None;

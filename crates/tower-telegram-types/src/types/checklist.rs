@@ -22,6 +22,8 @@ pub struct ChecklistTask {
 }
 
 impl FromJson for ChecklistTask {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut id = None;
         let mut text = None;
@@ -42,9 +44,9 @@ impl FromJson for ChecklistTask {
             })? {
                 0 => r.field(&mut id, "id")?,
                 1 => r.field(&mut text, "text")?,
-                2 => r.field(&mut text_entities, "text_entities")?,
-                3 => r.field(&mut completed_by_user, "completed_by_user")?,
-                4 => r.field(&mut completed_by_chat, "completed_by_chat")?,
+                2 => r.optional_field(&mut text_entities, "text_entities")?,
+                3 => r.optional_field(&mut completed_by_user, "completed_by_user")?,
+                4 => r.optional_field(&mut completed_by_chat, "completed_by_chat")?,
                 5 => r.field(&mut completion_date, "completion_date")?,
                 _ => r.skip()?,
             }
@@ -52,7 +54,7 @@ impl FromJson for ChecklistTask {
         }
         Ok(Self {
             id: r.required(id, "id")?,
-            text: r.required(text, "text")?,
+            text: text.unwrap_or_default(),
             text_entities,
             completed_by_user,
             completed_by_chat,
@@ -102,6 +104,8 @@ pub struct Checklist {
 }
 
 impl FromJson for Checklist {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut title = None;
         let mut title_entities = None;
@@ -119,7 +123,7 @@ impl FromJson for Checklist {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut title, "title")?,
-                1 => r.field(&mut title_entities, "title_entities")?,
+                1 => r.optional_field(&mut title_entities, "title_entities")?,
                 2 => r.field(&mut tasks, "tasks")?,
                 3 => r.field(&mut others_can_add_tasks, "others_can_add_tasks")?,
                 4 => r.field(
@@ -131,7 +135,7 @@ impl FromJson for Checklist {
             more = r.next_member()?;
         }
         Ok(Self {
-            title: r.required(title, "title")?,
+            title: title.unwrap_or_default(),
             title_entities,
             tasks: tasks.unwrap_or_default(),
             others_can_add_tasks: others_can_add_tasks.unwrap_or_default(),
@@ -389,6 +393,8 @@ pub struct ChecklistTasksDone {
 }
 
 impl FromJson for ChecklistTasksDone {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut checklist_message = None;
         let mut marked_as_done_task_ids = None;
@@ -401,7 +407,7 @@ impl FromJson for ChecklistTasksDone {
                 27 if key == b"marked_as_not_done_task_ids" => 2,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut checklist_message, "checklist_message")?,
+                0 => r.optional_field(&mut checklist_message, "checklist_message")?,
                 1 => r.field(&mut marked_as_done_task_ids, "marked_as_done_task_ids")?,
                 2 => r.field(
                     &mut marked_as_not_done_task_ids,
@@ -449,6 +455,8 @@ pub struct ChecklistTasksAdded {
 }
 
 impl FromJson for ChecklistTasksAdded {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut checklist_message = None;
         let mut tasks = None;
@@ -459,7 +467,7 @@ impl FromJson for ChecklistTasksAdded {
                 17 if key == b"checklist_message" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut checklist_message, "checklist_message")?,
+                0 => r.optional_field(&mut checklist_message, "checklist_message")?,
                 1 => r.field(&mut tasks, "tasks")?,
                 _ => r.skip()?,
             }

@@ -18,6 +18,8 @@ pub struct ForumTopicCreated {
 }
 
 impl FromJson for ForumTopicCreated {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut name = None;
         let mut icon_color = None;
@@ -41,8 +43,8 @@ impl FromJson for ForumTopicCreated {
             more = r.next_member()?;
         }
         Ok(Self {
-            name: r.required(name, "name")?,
-            icon_color: r.required(icon_color, "icon_color")?,
+            name: name.unwrap_or_default(),
+            icon_color: icon_color.unwrap_or_default(),
             icon_custom_emoji_id,
             is_name_implicit: is_name_implicit.unwrap_or_default(),
         })
@@ -73,6 +75,8 @@ impl Serialize for ForumTopicCreated {
 pub struct ForumTopicClosed {}
 
 impl FromJson for ForumTopicClosed {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
         r.skip()?;
@@ -100,6 +104,8 @@ pub struct ForumTopicEdited {
 }
 
 impl FromJson for ForumTopicEdited {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut name = None;
         let mut icon_custom_emoji_id = None;
@@ -145,6 +151,8 @@ impl Serialize for ForumTopicEdited {
 pub struct ForumTopicReopened {}
 
 impl FromJson for ForumTopicReopened {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
         r.skip()?;
@@ -167,6 +175,8 @@ impl Serialize for ForumTopicReopened {
 pub struct GeneralForumTopicHidden {}
 
 impl FromJson for GeneralForumTopicHidden {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
         r.skip()?;
@@ -189,6 +199,8 @@ impl Serialize for GeneralForumTopicHidden {
 pub struct GeneralForumTopicUnhidden {}
 
 impl FromJson for GeneralForumTopicUnhidden {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
         r.skip()?;
@@ -216,6 +228,8 @@ pub struct DirectMessagePriceChanged {
 }
 
 impl FromJson for DirectMessagePriceChanged {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut are_direct_messages_enabled = None;
         let mut direct_message_star_count = None;
@@ -272,6 +286,8 @@ pub struct SuggestedPostApproved {
 }
 
 impl FromJson for SuggestedPostApproved {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut suggested_post_message = None;
         let mut price = None;
@@ -284,8 +300,8 @@ impl FromJson for SuggestedPostApproved {
                 22 if key == b"suggested_post_message" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut suggested_post_message, "suggested_post_message")?,
-                1 => r.field(&mut price, "price")?,
+                0 => r.optional_field(&mut suggested_post_message, "suggested_post_message")?,
+                1 => r.optional_field(&mut price, "price")?,
                 2 => r.field(&mut send_date, "send_date")?,
                 _ => r.skip()?,
             }
@@ -327,6 +343,8 @@ pub struct SuggestedPostApprovalFailed {
 }
 
 impl FromJson for SuggestedPostApprovalFailed {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut suggested_post_message = None;
         let mut price = None;
@@ -337,7 +355,7 @@ impl FromJson for SuggestedPostApprovalFailed {
                 22 if key == b"suggested_post_message" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut suggested_post_message, "suggested_post_message")?,
+                0 => r.optional_field(&mut suggested_post_message, "suggested_post_message")?,
                 1 => r.field(&mut price, "price")?,
                 _ => r.skip()?,
             }
@@ -345,7 +363,7 @@ impl FromJson for SuggestedPostApprovalFailed {
         }
         Ok(Self {
             suggested_post_message,
-            price: r.required(price, "price")?,
+            price: r.required_object(price, "price")?,
         })
     }
 }
@@ -375,6 +393,8 @@ pub struct SuggestedPostDeclined {
 }
 
 impl FromJson for SuggestedPostDeclined {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut suggested_post_message = None;
         let mut comment = None;
@@ -385,7 +405,7 @@ impl FromJson for SuggestedPostDeclined {
                 22 if key == b"suggested_post_message" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut suggested_post_message, "suggested_post_message")?,
+                0 => r.optional_field(&mut suggested_post_message, "suggested_post_message")?,
                 1 => r.field(&mut comment, "comment")?,
                 _ => r.skip()?,
             }
@@ -429,6 +449,8 @@ pub struct SuggestedPostPaid {
 }
 
 impl FromJson for SuggestedPostPaid {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut suggested_post_message = None;
         let mut currency = None;
@@ -443,17 +465,17 @@ impl FromJson for SuggestedPostPaid {
                 22 if key == b"suggested_post_message" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut suggested_post_message, "suggested_post_message")?,
+                0 => r.optional_field(&mut suggested_post_message, "suggested_post_message")?,
                 1 => r.field(&mut currency, "currency")?,
                 2 => r.field(&mut amount, "amount")?,
-                3 => r.field(&mut star_amount, "star_amount")?,
+                3 => r.optional_field(&mut star_amount, "star_amount")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
             suggested_post_message,
-            currency: r.required(currency, "currency")?,
+            currency: currency.unwrap_or_else(|| "".into()),
             amount,
             star_amount,
         })
@@ -491,6 +513,8 @@ pub struct SuggestedPostRefunded {
 }
 
 impl FromJson for SuggestedPostRefunded {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut suggested_post_message = None;
         let mut reason = None;
@@ -501,7 +525,7 @@ impl FromJson for SuggestedPostRefunded {
                 22 if key == b"suggested_post_message" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut suggested_post_message, "suggested_post_message")?,
+                0 => r.optional_field(&mut suggested_post_message, "suggested_post_message")?,
                 1 => r.field(&mut reason, "reason")?,
                 _ => r.skip()?,
             }
@@ -509,7 +533,7 @@ impl FromJson for SuggestedPostRefunded {
         }
         Ok(Self {
             suggested_post_message,
-            reason: r.required(reason, "reason")?,
+            reason: reason.unwrap_or_else(|| "".into()),
         })
     }
 }
@@ -550,6 +574,8 @@ impl SuggestedPostPrice {
 }
 
 impl FromJson for SuggestedPostPrice {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut currency = None;
         let mut amount = None;
@@ -567,7 +593,7 @@ impl FromJson for SuggestedPostPrice {
             more = r.next_member()?;
         }
         Ok(Self {
-            currency: r.required(currency, "currency")?,
+            currency: currency.unwrap_or_else(|| "".into()),
             amount: r.required(amount, "amount")?,
         })
     }
@@ -597,6 +623,8 @@ pub struct SuggestedPostInfo {
 }
 
 impl FromJson for SuggestedPostInfo {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut state = None;
         let mut price = None;
@@ -610,14 +638,14 @@ impl FromJson for SuggestedPostInfo {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut state, "state")?,
-                1 => r.field(&mut price, "price")?,
+                1 => r.optional_field(&mut price, "price")?,
                 2 => r.field(&mut send_date, "send_date")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
-            state: r.required(state, "state")?,
+            state: state.unwrap_or_else(|| "".into()),
             price,
             send_date,
         })
@@ -723,6 +751,8 @@ pub struct DirectMessagesTopic {
 }
 
 impl FromJson for DirectMessagesTopic {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut topic_id = None;
         let mut user = None;
@@ -734,7 +764,7 @@ impl FromJson for DirectMessagesTopic {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut topic_id, "topic_id")?,
-                1 => r.field(&mut user, "user")?,
+                1 => r.optional_field(&mut user, "user")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -777,6 +807,8 @@ pub struct ForumTopic {
 }
 
 impl FromJson for ForumTopic {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut message_thread_id = None;
         let mut name = None;
@@ -804,8 +836,8 @@ impl FromJson for ForumTopic {
         }
         Ok(Self {
             message_thread_id: r.required(message_thread_id, "message_thread_id")?,
-            name: r.required(name, "name")?,
-            icon_color: r.required(icon_color, "icon_color")?,
+            name: name.unwrap_or_default(),
+            icon_color: icon_color.unwrap_or_default(),
             icon_custom_emoji_id,
             is_name_implicit: is_name_implicit.unwrap_or_default(),
         })

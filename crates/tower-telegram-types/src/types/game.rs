@@ -22,6 +22,8 @@ pub struct Game {
 }
 
 impl FromJson for Game {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut title = None;
         let mut description = None;
@@ -44,15 +46,15 @@ impl FromJson for Game {
                 1 => r.field(&mut description, "description")?,
                 2 => r.field(&mut photo, "photo")?,
                 3 => r.field(&mut text, "text")?,
-                4 => r.field(&mut text_entities, "text_entities")?,
-                5 => r.field(&mut animation, "animation")?,
+                4 => r.optional_field(&mut text_entities, "text_entities")?,
+                5 => r.optional_field(&mut animation, "animation")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
-            title: r.required(title, "title")?,
-            description: r.required(description, "description")?,
+            title: title.unwrap_or_default(),
+            description: description.unwrap_or_default(),
             photo: photo.unwrap_or_default(),
             text,
             text_entities,
@@ -97,6 +99,8 @@ impl CallbackGame {
 }
 
 impl FromJson for CallbackGame {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
         r.skip()?;
@@ -125,6 +129,8 @@ pub struct GameHighScore {
 }
 
 impl FromJson for GameHighScore {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut position = None;
         let mut user = None;
@@ -146,7 +152,7 @@ impl FromJson for GameHighScore {
         }
         Ok(Self {
             position: r.required(position, "position")?,
-            user: r.required(user, "user")?,
+            user: r.required_object(user, "user")?,
             score: r.required(score, "score")?,
         })
     }

@@ -65,6 +65,8 @@ pub struct GiftBackground {
 }
 
 impl FromJson for GiftBackground {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut center_color = None;
         let mut edge_color = None;
@@ -85,9 +87,9 @@ impl FromJson for GiftBackground {
             more = r.next_member()?;
         }
         Ok(Self {
-            center_color: r.required(center_color, "center_color")?,
-            edge_color: r.required(edge_color, "edge_color")?,
-            text_color: r.required(text_color, "text_color")?,
+            center_color: center_color.unwrap_or_default(),
+            edge_color: edge_color.unwrap_or_default(),
+            text_color: text_color.unwrap_or_default(),
         })
     }
 }
@@ -138,6 +140,8 @@ pub struct Gift {
 }
 
 impl FromJson for Gift {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut id = None;
         let mut sticker = None;
@@ -180,16 +184,16 @@ impl FromJson for Gift {
                 7 => r.field(&mut remaining_count, "remaining_count")?,
                 8 => r.field(&mut personal_total_count, "personal_total_count")?,
                 9 => r.field(&mut personal_remaining_count, "personal_remaining_count")?,
-                10 => r.field(&mut background, "background")?,
+                10 => r.optional_field(&mut background, "background")?,
                 11 => r.field(&mut unique_gift_variant_count, "unique_gift_variant_count")?,
-                12 => r.field(&mut publisher_chat, "publisher_chat")?,
+                12 => r.optional_field(&mut publisher_chat, "publisher_chat")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
             id: r.required(id, "id")?,
-            sticker: r.required(sticker, "sticker")?,
+            sticker: r.required_object(sticker, "sticker")?,
             star_count: r.required(star_count, "star_count")?,
             upgrade_star_count,
             is_premium: is_premium.unwrap_or_default(),
@@ -257,6 +261,8 @@ pub struct Gifts {
 }
 
 impl FromJson for Gifts {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut gifts = None;
         let mut more = r.open_object()?;
@@ -302,6 +308,8 @@ pub struct UniqueGiftModel {
 }
 
 impl FromJson for UniqueGiftModel {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut name = None;
         let mut sticker = None;
@@ -325,9 +333,9 @@ impl FromJson for UniqueGiftModel {
             more = r.next_member()?;
         }
         Ok(Self {
-            name: r.required(name, "name")?,
-            sticker: r.required(sticker, "sticker")?,
-            rarity_per_mille: r.required(rarity_per_mille, "rarity_per_mille")?,
+            name: name.unwrap_or_default(),
+            sticker: r.required_object(sticker, "sticker")?,
+            rarity_per_mille: rarity_per_mille.unwrap_or_default(),
             rarity,
         })
     }
@@ -362,6 +370,8 @@ pub struct UniqueGiftSymbol {
 }
 
 impl FromJson for UniqueGiftSymbol {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut name = None;
         let mut sticker = None;
@@ -382,9 +392,9 @@ impl FromJson for UniqueGiftSymbol {
             more = r.next_member()?;
         }
         Ok(Self {
-            name: r.required(name, "name")?,
-            sticker: r.required(sticker, "sticker")?,
-            rarity_per_mille: r.required(rarity_per_mille, "rarity_per_mille")?,
+            name: name.unwrap_or_default(),
+            sticker: r.required_object(sticker, "sticker")?,
+            rarity_per_mille: rarity_per_mille.unwrap_or_default(),
         })
     }
 }
@@ -417,6 +427,8 @@ pub struct UniqueGiftBackdropColors {
 }
 
 impl FromJson for UniqueGiftBackdropColors {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut center_color = None;
         let mut edge_color = None;
@@ -440,10 +452,10 @@ impl FromJson for UniqueGiftBackdropColors {
             more = r.next_member()?;
         }
         Ok(Self {
-            center_color: r.required(center_color, "center_color")?,
-            edge_color: r.required(edge_color, "edge_color")?,
-            symbol_color: r.required(symbol_color, "symbol_color")?,
-            text_color: r.required(text_color, "text_color")?,
+            center_color: center_color.unwrap_or_default(),
+            edge_color: edge_color.unwrap_or_default(),
+            symbol_color: symbol_color.unwrap_or_default(),
+            text_color: text_color.unwrap_or_default(),
         })
     }
 }
@@ -475,6 +487,8 @@ pub struct UniqueGiftBackdrop {
 }
 
 impl FromJson for UniqueGiftBackdrop {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut name = None;
         let mut colors = None;
@@ -495,9 +509,9 @@ impl FromJson for UniqueGiftBackdrop {
             more = r.next_member()?;
         }
         Ok(Self {
-            name: r.required(name, "name")?,
-            colors: r.required(colors, "colors")?,
-            rarity_per_mille: r.required(rarity_per_mille, "rarity_per_mille")?,
+            name: name.unwrap_or_default(),
+            colors: r.required_object(colors, "colors")?,
+            rarity_per_mille: rarity_per_mille.unwrap_or_default(),
         })
     }
 }
@@ -534,6 +548,8 @@ pub struct UniqueGiftColors {
 }
 
 impl FromJson for UniqueGiftColors {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut model_custom_emoji_id = None;
         let mut symbol_custom_emoji_id = None;
@@ -563,11 +579,11 @@ impl FromJson for UniqueGiftColors {
             more = r.next_member()?;
         }
         Ok(Self {
-            model_custom_emoji_id: r.required(model_custom_emoji_id, "model_custom_emoji_id")?,
-            symbol_custom_emoji_id: r.required(symbol_custom_emoji_id, "symbol_custom_emoji_id")?,
-            light_theme_main_color: r.required(light_theme_main_color, "light_theme_main_color")?,
+            model_custom_emoji_id: model_custom_emoji_id.unwrap_or_default(),
+            symbol_custom_emoji_id: symbol_custom_emoji_id.unwrap_or_default(),
+            light_theme_main_color: light_theme_main_color.unwrap_or_default(),
             light_theme_other_colors: light_theme_other_colors.unwrap_or_default(),
-            dark_theme_main_color: r.required(dark_theme_main_color, "dark_theme_main_color")?,
+            dark_theme_main_color: dark_theme_main_color.unwrap_or_default(),
             dark_theme_other_colors: dark_theme_other_colors.unwrap_or_default(),
         })
     }
@@ -620,6 +636,8 @@ pub struct UniqueGift {
 }
 
 impl FromJson for UniqueGift {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut gift_id = None;
         let mut base_name = None;
@@ -660,20 +678,20 @@ impl FromJson for UniqueGift {
                 7 => r.field(&mut is_premium, "is_premium")?,
                 8 => r.field(&mut is_burned, "is_burned")?,
                 9 => r.field(&mut is_from_blockchain, "is_from_blockchain")?,
-                10 => r.field(&mut colors, "colors")?,
-                11 => r.field(&mut publisher_chat, "publisher_chat")?,
+                10 => r.optional_field(&mut colors, "colors")?,
+                11 => r.optional_field(&mut publisher_chat, "publisher_chat")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
-            gift_id: r.required(gift_id, "gift_id")?,
-            base_name: r.required(base_name, "base_name")?,
-            name: r.required(name, "name")?,
-            number: r.required(number, "number")?,
-            model: r.required(model, "model")?,
-            symbol: r.required(symbol, "symbol")?,
-            backdrop: r.required(backdrop, "backdrop")?,
+            gift_id: gift_id.unwrap_or_default(),
+            base_name: base_name.unwrap_or_default(),
+            name: name.unwrap_or_default(),
+            number: number.unwrap_or_default(),
+            model: r.required_object(model, "model")?,
+            symbol: r.required_object(symbol, "symbol")?,
+            backdrop: r.required_object(backdrop, "backdrop")?,
             is_premium: is_premium.unwrap_or_default(),
             is_burned: is_burned.unwrap_or_default(),
             is_from_blockchain: is_from_blockchain.unwrap_or_default(),
@@ -742,6 +760,8 @@ pub struct GiftInfo {
 }
 
 impl FromJson for GiftInfo {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut gift = None;
         let mut owned_gift_id = None;
@@ -778,7 +798,7 @@ impl FromJson for GiftInfo {
                 4 => r.field(&mut is_upgrade_separate, "is_upgrade_separate")?,
                 5 => r.field(&mut can_be_upgraded, "can_be_upgraded")?,
                 6 => r.field(&mut text, "text")?,
-                7 => r.field(&mut entities, "entities")?,
+                7 => r.optional_field(&mut entities, "entities")?,
                 8 => r.field(&mut is_private, "is_private")?,
                 9 => r.field(&mut unique_gift_number, "unique_gift_number")?,
                 _ => r.skip()?,
@@ -786,7 +806,7 @@ impl FromJson for GiftInfo {
             more = r.next_member()?;
         }
         Ok(Self {
-            gift: r.required(gift, "gift")?,
+            gift: r.required_object(gift, "gift")?,
             owned_gift_id,
             convert_star_count,
             prepaid_upgrade_star_count,
@@ -865,6 +885,8 @@ pub struct UniqueGiftInfo {
 }
 
 impl FromJson for UniqueGiftInfo {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut gift = None;
         let mut origin = None;
@@ -894,7 +916,7 @@ impl FromJson for UniqueGiftInfo {
                 0 => r.field(&mut gift, "gift")?,
                 1 => r.field(&mut origin, "origin")?,
                 2 => r.field(&mut text, "text")?,
-                3 => r.field(&mut entities, "entities")?,
+                3 => r.optional_field(&mut entities, "entities")?,
                 4 => r.field(&mut is_private, "is_private")?,
                 5 => r.field(&mut last_resale_currency, "last_resale_currency")?,
                 6 => r.field(&mut last_resale_amount, "last_resale_amount")?,
@@ -906,8 +928,8 @@ impl FromJson for UniqueGiftInfo {
             more = r.next_member()?;
         }
         Ok(Self {
-            gift: r.required(gift, "gift")?,
-            origin: r.required(origin, "origin")?,
+            gift: r.required_object(gift, "gift")?,
+            origin: origin.unwrap_or_else(|| "".into()),
             text,
             entities,
             is_private: is_private.unwrap_or_default(),
@@ -1038,6 +1060,8 @@ pub struct OwnedGiftRegular {
 }
 
 impl FromJson for OwnedGiftRegular {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut gift = None;
         let mut owned_gift_id = None;
@@ -1074,10 +1098,10 @@ impl FromJson for OwnedGiftRegular {
             })? {
                 0 => r.field(&mut gift, "gift")?,
                 1 => r.field(&mut owned_gift_id, "owned_gift_id")?,
-                2 => r.field(&mut sender_user, "sender_user")?,
+                2 => r.optional_field(&mut sender_user, "sender_user")?,
                 3 => r.field(&mut send_date, "send_date")?,
                 4 => r.field(&mut text, "text")?,
-                5 => r.field(&mut entities, "entities")?,
+                5 => r.optional_field(&mut entities, "entities")?,
                 6 => r.field(&mut is_private, "is_private")?,
                 7 => r.field(&mut is_saved, "is_saved")?,
                 8 => r.field(&mut can_be_upgraded, "can_be_upgraded")?,
@@ -1094,7 +1118,7 @@ impl FromJson for OwnedGiftRegular {
             more = r.next_member()?;
         }
         Ok(Self {
-            gift: r.required(gift, "gift")?,
+            gift: r.required_object(gift, "gift")?,
             owned_gift_id,
             sender_user,
             send_date: r.required(send_date, "send_date")?,
@@ -1184,6 +1208,8 @@ pub struct OwnedGiftUnique {
 }
 
 impl FromJson for OwnedGiftUnique {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut gift = None;
         let mut owned_gift_id = None;
@@ -1208,7 +1234,7 @@ impl FromJson for OwnedGiftUnique {
             })? {
                 0 => r.field(&mut gift, "gift")?,
                 1 => r.field(&mut owned_gift_id, "owned_gift_id")?,
-                2 => r.field(&mut sender_user, "sender_user")?,
+                2 => r.optional_field(&mut sender_user, "sender_user")?,
                 3 => r.field(&mut send_date, "send_date")?,
                 4 => r.field(&mut is_saved, "is_saved")?,
                 5 => r.field(&mut can_be_transferred, "can_be_transferred")?,
@@ -1219,7 +1245,7 @@ impl FromJson for OwnedGiftUnique {
             more = r.next_member()?;
         }
         Ok(Self {
-            gift: r.required(gift, "gift")?,
+            gift: r.required_object(gift, "gift")?,
             owned_gift_id,
             sender_user,
             send_date: r.required(send_date, "send_date")?,
@@ -1275,6 +1301,8 @@ pub struct OwnedGifts {
 }
 
 impl FromJson for OwnedGifts {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut total_count = None;
         let mut gifts = None;
@@ -1295,7 +1323,7 @@ impl FromJson for OwnedGifts {
             more = r.next_member()?;
         }
         Ok(Self {
-            total_count: r.required(total_count, "total_count")?,
+            total_count: total_count.unwrap_or_default(),
             gifts: gifts.unwrap_or_default(),
             next_offset,
         })
@@ -1354,6 +1382,8 @@ impl AcceptedGiftTypes {
 }
 
 impl FromJson for AcceptedGiftTypes {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut unlimited_gifts = None;
         let mut limited_gifts = None;
@@ -1412,6 +1442,8 @@ pub struct ChatBoostSourceGiftCode {
 }
 
 impl FromJson for ChatBoostSourceGiftCode {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut user = None;
         let mut more = r.open_object()?;
@@ -1426,7 +1458,7 @@ impl FromJson for ChatBoostSourceGiftCode {
             more = r.next_member()?;
         }
         Ok(Self {
-            user: r.required(user, "user")?,
+            user: r.required_object(user, "user")?,
         })
     }
 }

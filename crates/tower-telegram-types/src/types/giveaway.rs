@@ -12,6 +12,8 @@ pub struct GiveawayCreated {
 }
 
 impl FromJson for GiveawayCreated {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut prize_star_count = None;
         let mut more = r.open_object()?;
@@ -67,6 +69,8 @@ pub struct Giveaway {
 }
 
 impl FromJson for Giveaway {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut chats = None;
         let mut winners_selection_date = None;
@@ -110,7 +114,7 @@ impl FromJson for Giveaway {
         Ok(Self {
             chats: chats.unwrap_or_default(),
             winners_selection_date: r.required(winners_selection_date, "winners_selection_date")?,
-            winner_count: r.required(winner_count, "winner_count")?,
+            winner_count: winner_count.unwrap_or_default(),
             only_new_members: only_new_members.unwrap_or_default(),
             has_public_winners: has_public_winners.unwrap_or_default(),
             prize_description,
@@ -183,6 +187,8 @@ pub struct GiveawayWinners {
 }
 
 impl FromJson for GiveawayWinners {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut chat = None;
         let mut giveaway_message_id = None;
@@ -233,10 +239,10 @@ impl FromJson for GiveawayWinners {
             more = r.next_member()?;
         }
         Ok(Self {
-            chat: r.required(chat, "chat")?,
+            chat: r.required_object(chat, "chat")?,
             giveaway_message_id: r.required(giveaway_message_id, "giveaway_message_id")?,
             winners_selection_date: r.required(winners_selection_date, "winners_selection_date")?,
-            winner_count: r.required(winner_count, "winner_count")?,
+            winner_count: winner_count.unwrap_or_default(),
             winners: winners.unwrap_or_default(),
             additional_chat_count,
             prize_star_count,
@@ -300,6 +306,8 @@ pub struct GiveawayCompleted {
 }
 
 impl FromJson for GiveawayCompleted {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut winner_count = None;
         let mut unclaimed_prize_count = None;
@@ -316,14 +324,14 @@ impl FromJson for GiveawayCompleted {
             })? {
                 0 => r.field(&mut winner_count, "winner_count")?,
                 1 => r.field(&mut unclaimed_prize_count, "unclaimed_prize_count")?,
-                2 => r.field(&mut giveaway_message, "giveaway_message")?,
+                2 => r.optional_field(&mut giveaway_message, "giveaway_message")?,
                 3 => r.field(&mut is_star_giveaway, "is_star_giveaway")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
-            winner_count: r.required(winner_count, "winner_count")?,
+            winner_count: winner_count.unwrap_or_default(),
             unclaimed_prize_count,
             giveaway_message,
             is_star_giveaway: is_star_giveaway.unwrap_or_default(),
@@ -366,6 +374,8 @@ pub struct ChatBoostSourceGiveaway {
 }
 
 impl FromJson for ChatBoostSourceGiveaway {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut giveaway_message_id = None;
         let mut user = None;
@@ -381,7 +391,7 @@ impl FromJson for ChatBoostSourceGiveaway {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut giveaway_message_id, "giveaway_message_id")?,
-                1 => r.field(&mut user, "user")?,
+                1 => r.optional_field(&mut user, "user")?,
                 2 => r.field(&mut prize_star_count, "prize_star_count")?,
                 3 => r.field(&mut is_unclaimed, "is_unclaimed")?,
                 _ => r.skip()?,

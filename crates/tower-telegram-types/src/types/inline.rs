@@ -22,6 +22,8 @@ pub struct InlineQuery {
 }
 
 impl FromJson for InlineQuery {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut id = None;
         let mut from = None;
@@ -45,16 +47,16 @@ impl FromJson for InlineQuery {
                 2 => r.field(&mut query, "query")?,
                 3 => r.field(&mut offset, "offset")?,
                 4 => r.field(&mut chat_type, "chat_type")?,
-                5 => r.field(&mut location, "location")?,
+                5 => r.optional_field(&mut location, "location")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
             id: r.required(id, "id")?,
-            from: r.required(from, "from")?,
-            query: r.required(query, "query")?,
-            offset: r.required(offset, "offset")?,
+            from: r.required_object(from, "from")?,
+            query: query.unwrap_or_default(),
+            offset: offset.unwrap_or_default(),
             chat_type,
             location,
         })
@@ -5300,6 +5302,8 @@ pub struct ChosenInlineResult {
 }
 
 impl FromJson for ChosenInlineResult {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut result_id = None;
         let mut from = None;
@@ -5318,7 +5322,7 @@ impl FromJson for ChosenInlineResult {
             })? {
                 0 => r.field(&mut result_id, "result_id")?,
                 1 => r.field(&mut from, "from")?,
-                2 => r.field(&mut location, "location")?,
+                2 => r.optional_field(&mut location, "location")?,
                 3 => r.field(&mut inline_message_id, "inline_message_id")?,
                 4 => r.field(&mut query, "query")?,
                 _ => r.skip()?,
@@ -5326,11 +5330,11 @@ impl FromJson for ChosenInlineResult {
             more = r.next_member()?;
         }
         Ok(Self {
-            result_id: r.required(result_id, "result_id")?,
-            from: r.required(from, "from")?,
+            result_id: result_id.unwrap_or_default(),
+            from: r.required_object(from, "from")?,
             location,
             inline_message_id,
-            query: r.required(query, "query")?,
+            query: query.unwrap_or_default(),
         })
     }
 }

@@ -14,6 +14,8 @@ pub struct WebAppData {
 }
 
 impl FromJson for WebAppData {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut data = None;
         let mut button_text = None;
@@ -31,8 +33,8 @@ impl FromJson for WebAppData {
             more = r.next_member()?;
         }
         Ok(Self {
-            data: r.required(data, "data")?,
-            button_text: r.required(button_text, "button_text")?,
+            data: data.unwrap_or_default(),
+            button_text: button_text.unwrap_or_default(),
         })
     }
 }
@@ -66,6 +68,8 @@ impl WebAppInfo {
 }
 
 impl FromJson for WebAppInfo {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut url = None;
         let mut more = r.open_object()?;
@@ -80,7 +84,7 @@ impl FromJson for WebAppInfo {
             more = r.next_member()?;
         }
         Ok(Self {
-            url: r.required(url, "url")?,
+            url: url.unwrap_or_default(),
         })
     }
 }
@@ -1022,6 +1026,8 @@ impl InlineKeyboardMarkup {
 }
 
 impl FromJson for InlineKeyboardMarkup {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut inline_keyboard = None;
         let mut force_reply = None;
@@ -1200,6 +1206,8 @@ impl InlineKeyboardButton {
 }
 
 impl FromJson for InlineKeyboardButton {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut icon_custom_emoji_id = None;
@@ -1239,27 +1247,27 @@ impl FromJson for InlineKeyboardButton {
                 2 => r.field(&mut style, "style")?,
                 3 => r.field(&mut url, "url")?,
                 4 => r.field(&mut callback_data, "callback_data")?,
-                5 => r.field(&mut web_app, "web_app")?,
-                6 => r.field(&mut login_url, "login_url")?,
+                5 => r.optional_field(&mut web_app, "web_app")?,
+                6 => r.optional_field(&mut login_url, "login_url")?,
                 7 => r.field(&mut switch_inline_query, "switch_inline_query")?,
                 8 => r.field(
                     &mut switch_inline_query_current_chat,
                     "switch_inline_query_current_chat",
                 )?,
-                9 => r.field(
+                9 => r.optional_field(
                     &mut switch_inline_query_chosen_chat,
                     "switch_inline_query_chosen_chat",
                 )?,
-                10 => r.field(&mut copy_text, "copy_text")?,
-                11 => r.field(&mut callback_game, "callback_game")?,
+                10 => r.optional_field(&mut copy_text, "copy_text")?,
+                11 => r.optional_field(&mut callback_game, "callback_game")?,
                 12 => r.field(&mut pay, "pay")?,
-                13 => r.field(&mut disabled, "disabled")?,
+                13 => r.optional_field(&mut disabled, "disabled")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
+            text: text.unwrap_or_default(),
             icon_custom_emoji_id,
             style,
             url,
@@ -1372,6 +1380,8 @@ impl LoginUrl {
 }
 
 impl FromJson for LoginUrl {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut url = None;
         let mut forward_text = None;
@@ -1395,7 +1405,7 @@ impl FromJson for LoginUrl {
             more = r.next_member()?;
         }
         Ok(Self {
-            url: r.required(url, "url")?,
+            url: url.unwrap_or_default(),
             forward_text,
             bot_username,
             request_write_access,
@@ -1439,6 +1449,8 @@ impl CopyTextButton {
 }
 
 impl FromJson for CopyTextButton {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut more = r.open_object()?;
@@ -1453,7 +1465,7 @@ impl FromJson for CopyTextButton {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
+            text: text.unwrap_or_default(),
         })
     }
 }
@@ -1482,6 +1494,8 @@ impl DisabledButton {
 }
 
 impl FromJson for DisabledButton {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
         r.skip()?;
@@ -1518,6 +1532,8 @@ pub struct CallbackQuery {
 }
 
 impl FromJson for CallbackQuery {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut id = None;
         let mut from = None;
@@ -1551,10 +1567,10 @@ impl FromJson for CallbackQuery {
         }
         Ok(Self {
             id: r.required(id, "id")?,
-            from: r.required(from, "from")?,
+            from: r.required_object(from, "from")?,
             message,
             inline_message_id,
-            chat_instance: r.required(chat_instance, "chat_instance")?,
+            chat_instance: chat_instance.unwrap_or_default(),
             data,
             game_short_name,
         })
@@ -1738,6 +1754,8 @@ impl MenuButtonCommands {
 }
 
 impl FromJson for MenuButtonCommands {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
         r.skip()?;
@@ -1777,6 +1795,8 @@ impl MenuButtonWebApp {
 }
 
 impl FromJson for MenuButtonWebApp {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut web_app = None;
@@ -1794,8 +1814,8 @@ impl FromJson for MenuButtonWebApp {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
-            web_app: r.required(web_app, "web_app")?,
+            text: text.unwrap_or_default(),
+            web_app: r.required_object(web_app, "web_app")?,
         })
     }
 }
@@ -1826,6 +1846,8 @@ impl MenuButtonDefault {
 }
 
 impl FromJson for MenuButtonDefault {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
         r.skip()?;
@@ -1852,6 +1874,8 @@ pub struct SentWebAppMessage {
 }
 
 impl FromJson for SentWebAppMessage {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut inline_message_id = None;
         let mut more = r.open_object()?;
@@ -1891,6 +1915,8 @@ pub struct PreparedKeyboardButton {
 }
 
 impl FromJson for PreparedKeyboardButton {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut id = None;
         let mut more = r.open_object()?;

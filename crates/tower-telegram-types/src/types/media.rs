@@ -20,6 +20,8 @@ pub struct PhotoSize {
 }
 
 impl FromJson for PhotoSize {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut file_id = None;
         let mut file_unique_id = None;
@@ -47,9 +49,9 @@ impl FromJson for PhotoSize {
         }
         Ok(Self {
             file_id: r.required(file_id, "file_id")?,
-            file_unique_id: r.required(file_unique_id, "file_unique_id")?,
-            width: r.required(width, "width")?,
-            height: r.required(height, "height")?,
+            file_unique_id: file_unique_id.unwrap_or_default(),
+            width: width.unwrap_or_default(),
+            height: height.unwrap_or_default(),
             file_size,
         })
     }
@@ -97,6 +99,8 @@ pub struct Animation {
 }
 
 impl FromJson for Animation {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut file_id = None;
         let mut file_unique_id = None;
@@ -126,7 +130,7 @@ impl FromJson for Animation {
                 2 => r.field(&mut width, "width")?,
                 3 => r.field(&mut height, "height")?,
                 4 => r.field(&mut duration, "duration")?,
-                5 => r.field(&mut thumbnail, "thumbnail")?,
+                5 => r.optional_field(&mut thumbnail, "thumbnail")?,
                 6 => r.field(&mut file_name, "file_name")?,
                 7 => r.field(&mut mime_type, "mime_type")?,
                 8 => r.field(&mut file_size, "file_size")?,
@@ -136,10 +140,10 @@ impl FromJson for Animation {
         }
         Ok(Self {
             file_id: r.required(file_id, "file_id")?,
-            file_unique_id: r.required(file_unique_id, "file_unique_id")?,
-            width: r.required(width, "width")?,
-            height: r.required(height, "height")?,
-            duration: r.required(duration, "duration")?,
+            file_unique_id: file_unique_id.unwrap_or_default(),
+            width: width.unwrap_or_default(),
+            height: height.unwrap_or_default(),
+            duration: duration.unwrap_or_default(),
             thumbnail,
             file_name,
             mime_type,
@@ -200,6 +204,8 @@ pub struct Audio {
 }
 
 impl FromJson for Audio {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut file_id = None;
         let mut file_unique_id = None;
@@ -232,15 +238,15 @@ impl FromJson for Audio {
                 5 => r.field(&mut file_name, "file_name")?,
                 6 => r.field(&mut mime_type, "mime_type")?,
                 7 => r.field(&mut file_size, "file_size")?,
-                8 => r.field(&mut thumbnail, "thumbnail")?,
+                8 => r.optional_field(&mut thumbnail, "thumbnail")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
             file_id: r.required(file_id, "file_id")?,
-            file_unique_id: r.required(file_unique_id, "file_unique_id")?,
-            duration: r.required(duration, "duration")?,
+            file_unique_id: file_unique_id.unwrap_or_default(),
+            duration: duration.unwrap_or_default(),
             performer,
             title,
             file_name,
@@ -301,6 +307,8 @@ pub struct Document {
 }
 
 impl FromJson for Document {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut file_id = None;
         let mut file_unique_id = None;
@@ -321,7 +329,7 @@ impl FromJson for Document {
             })? {
                 0 => r.field(&mut file_id, "file_id")?,
                 1 => r.field(&mut file_unique_id, "file_unique_id")?,
-                2 => r.field(&mut thumbnail, "thumbnail")?,
+                2 => r.optional_field(&mut thumbnail, "thumbnail")?,
                 3 => r.field(&mut file_name, "file_name")?,
                 4 => r.field(&mut mime_type, "mime_type")?,
                 5 => r.field(&mut file_size, "file_size")?,
@@ -331,7 +339,7 @@ impl FromJson for Document {
         }
         Ok(Self {
             file_id: r.required(file_id, "file_id")?,
-            file_unique_id: r.required(file_unique_id, "file_unique_id")?,
+            file_unique_id: file_unique_id.unwrap_or_default(),
             thumbnail,
             file_name,
             mime_type,
@@ -387,6 +395,8 @@ pub struct LivePhoto {
 }
 
 impl FromJson for LivePhoto {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut photo = None;
         let mut file_id = None;
@@ -409,7 +419,7 @@ impl FromJson for LivePhoto {
                 14 if key == b"file_unique_id" => 2,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut photo, "photo")?,
+                0 => r.optional_field(&mut photo, "photo")?,
                 1 => r.field(&mut file_id, "file_id")?,
                 2 => r.field(&mut file_unique_id, "file_unique_id")?,
                 3 => r.field(&mut width, "width")?,
@@ -424,10 +434,10 @@ impl FromJson for LivePhoto {
         Ok(Self {
             photo,
             file_id: r.required(file_id, "file_id")?,
-            file_unique_id: r.required(file_unique_id, "file_unique_id")?,
-            width: r.required(width, "width")?,
-            height: r.required(height, "height")?,
-            duration: r.required(duration, "duration")?,
+            file_unique_id: file_unique_id.unwrap_or_default(),
+            width: width.unwrap_or_default(),
+            height: height.unwrap_or_default(),
+            duration: duration.unwrap_or_default(),
             mime_type,
             file_size,
         })
@@ -477,6 +487,8 @@ pub struct VideoQuality {
 }
 
 impl FromJson for VideoQuality {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut file_id = None;
         let mut file_unique_id = None;
@@ -507,10 +519,10 @@ impl FromJson for VideoQuality {
         }
         Ok(Self {
             file_id: r.required(file_id, "file_id")?,
-            file_unique_id: r.required(file_unique_id, "file_unique_id")?,
-            width: r.required(width, "width")?,
-            height: r.required(height, "height")?,
-            codec: r.required(codec, "codec")?,
+            file_unique_id: file_unique_id.unwrap_or_default(),
+            width: width.unwrap_or_default(),
+            height: height.unwrap_or_default(),
+            codec: codec.unwrap_or_else(|| "".into()),
             file_size,
         })
     }
@@ -565,6 +577,8 @@ pub struct Video {
 }
 
 impl FromJson for Video {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut file_id = None;
         let mut file_unique_id = None;
@@ -600,10 +614,10 @@ impl FromJson for Video {
                 2 => r.field(&mut width, "width")?,
                 3 => r.field(&mut height, "height")?,
                 4 => r.field(&mut duration, "duration")?,
-                5 => r.field(&mut thumbnail, "thumbnail")?,
-                6 => r.field(&mut cover, "cover")?,
+                5 => r.optional_field(&mut thumbnail, "thumbnail")?,
+                6 => r.optional_field(&mut cover, "cover")?,
                 7 => r.field(&mut start_timestamp, "start_timestamp")?,
-                8 => r.field(&mut qualities, "qualities")?,
+                8 => r.optional_field(&mut qualities, "qualities")?,
                 9 => r.field(&mut file_name, "file_name")?,
                 10 => r.field(&mut mime_type, "mime_type")?,
                 11 => r.field(&mut file_size, "file_size")?,
@@ -613,10 +627,10 @@ impl FromJson for Video {
         }
         Ok(Self {
             file_id: r.required(file_id, "file_id")?,
-            file_unique_id: r.required(file_unique_id, "file_unique_id")?,
-            width: r.required(width, "width")?,
-            height: r.required(height, "height")?,
-            duration: r.required(duration, "duration")?,
+            file_unique_id: file_unique_id.unwrap_or_default(),
+            width: width.unwrap_or_default(),
+            height: height.unwrap_or_default(),
+            duration: duration.unwrap_or_default(),
             thumbnail,
             cover,
             start_timestamp,
@@ -683,6 +697,8 @@ pub struct VideoNote {
 }
 
 impl FromJson for VideoNote {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut file_id = None;
         let mut file_unique_id = None;
@@ -705,7 +721,7 @@ impl FromJson for VideoNote {
                 1 => r.field(&mut file_unique_id, "file_unique_id")?,
                 2 => r.field(&mut length, "length")?,
                 3 => r.field(&mut duration, "duration")?,
-                4 => r.field(&mut thumbnail, "thumbnail")?,
+                4 => r.optional_field(&mut thumbnail, "thumbnail")?,
                 5 => r.field(&mut file_size, "file_size")?,
                 _ => r.skip()?,
             }
@@ -713,9 +729,9 @@ impl FromJson for VideoNote {
         }
         Ok(Self {
             file_id: r.required(file_id, "file_id")?,
-            file_unique_id: r.required(file_unique_id, "file_unique_id")?,
+            file_unique_id: file_unique_id.unwrap_or_default(),
             length: r.required(length, "length")?,
-            duration: r.required(duration, "duration")?,
+            duration: duration.unwrap_or_default(),
             thumbnail,
             file_size,
         })
@@ -759,6 +775,8 @@ pub struct Voice {
 }
 
 impl FromJson for Voice {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut file_id = None;
         let mut file_unique_id = None;
@@ -786,8 +804,8 @@ impl FromJson for Voice {
         }
         Ok(Self {
             file_id: r.required(file_id, "file_id")?,
-            file_unique_id: r.required(file_unique_id, "file_unique_id")?,
-            duration: r.required(duration, "duration")?,
+            file_unique_id: file_unique_id.unwrap_or_default(),
+            duration: duration.unwrap_or_default(),
             mime_type,
             file_size,
         })
@@ -824,6 +842,8 @@ pub struct PaidMediaInfo {
 }
 
 impl FromJson for PaidMediaInfo {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut star_count = None;
         let mut paid_media = None;
@@ -935,6 +955,8 @@ pub struct PaidMediaLivePhoto {
 }
 
 impl FromJson for PaidMediaLivePhoto {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut live_photo = None;
         let mut more = r.open_object()?;
@@ -949,7 +971,7 @@ impl FromJson for PaidMediaLivePhoto {
             more = r.next_member()?;
         }
         Ok(Self {
-            live_photo: r.required(live_photo, "live_photo")?,
+            live_photo: r.required_object(live_photo, "live_photo")?,
         })
     }
 }
@@ -975,6 +997,8 @@ pub struct PaidMediaPhoto {
 }
 
 impl FromJson for PaidMediaPhoto {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut photo = None;
         let mut more = r.open_object()?;
@@ -1019,6 +1043,8 @@ pub struct PaidMediaPreview {
 }
 
 impl FromJson for PaidMediaPreview {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut width = None;
         let mut height = None;
@@ -1075,6 +1101,8 @@ pub struct PaidMediaVideo {
 }
 
 impl FromJson for PaidMediaVideo {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut video = None;
         let mut more = r.open_object()?;
@@ -1089,7 +1117,7 @@ impl FromJson for PaidMediaVideo {
             more = r.next_member()?;
         }
         Ok(Self {
-            video: r.required(video, "video")?,
+            video: r.required_object(video, "video")?,
         })
     }
 }
@@ -1123,6 +1151,8 @@ pub struct Contact {
 }
 
 impl FromJson for Contact {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut phone_number = None;
         let mut first_name = None;
@@ -1149,8 +1179,8 @@ impl FromJson for Contact {
             more = r.next_member()?;
         }
         Ok(Self {
-            phone_number: r.required(phone_number, "phone_number")?,
-            first_name: r.required(first_name, "first_name")?,
+            phone_number: phone_number.unwrap_or_default(),
+            first_name: first_name.unwrap_or_default(),
             last_name,
             user_id,
             vcard,
@@ -1190,6 +1220,8 @@ pub struct Dice {
 }
 
 impl FromJson for Dice {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut emoji = None;
         let mut value = None;
@@ -1207,7 +1239,7 @@ impl FromJson for Dice {
             more = r.next_member()?;
         }
         Ok(Self {
-            emoji: r.required(emoji, "emoji")?,
+            emoji: emoji.unwrap_or_default(),
             value: r.required(value, "value")?,
         })
     }
@@ -1283,6 +1315,8 @@ impl Location {
 }
 
 impl FromJson for Location {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut latitude = None;
         let mut longitude = None;
@@ -1366,6 +1400,8 @@ pub struct Venue {
 }
 
 impl FromJson for Venue {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut location = None;
         let mut title = None;
@@ -1398,9 +1434,9 @@ impl FromJson for Venue {
             more = r.next_member()?;
         }
         Ok(Self {
-            location: r.required(location, "location")?,
-            title: r.required(title, "title")?,
-            address: r.required(address, "address")?,
+            location: r.required_object(location, "location")?,
+            title: title.unwrap_or_default(),
+            address: address.unwrap_or_default(),
             foursquare_id,
             foursquare_type,
             google_place_id,
@@ -1443,6 +1479,8 @@ pub struct VideoChatScheduled {
 }
 
 impl FromJson for VideoChatScheduled {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut start_date = None;
         let mut more = r.open_object()?;
@@ -1479,6 +1517,8 @@ impl Serialize for VideoChatScheduled {
 pub struct VideoChatStarted {}
 
 impl FromJson for VideoChatStarted {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
         r.skip()?;
@@ -1504,6 +1544,8 @@ pub struct VideoChatEnded {
 }
 
 impl FromJson for VideoChatEnded {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut duration = None;
         let mut more = r.open_object()?;
@@ -1518,7 +1560,7 @@ impl FromJson for VideoChatEnded {
             more = r.next_member()?;
         }
         Ok(Self {
-            duration: r.required(duration, "duration")?,
+            duration: duration.unwrap_or_default(),
         })
     }
 }
@@ -1543,6 +1585,8 @@ pub struct VideoChatParticipantsInvited {
 }
 
 impl FromJson for VideoChatParticipantsInvited {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut users = None;
         let mut more = r.open_object()?;
@@ -1584,6 +1628,8 @@ pub struct UserProfilePhotos {
 }
 
 impl FromJson for UserProfilePhotos {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut total_count = None;
         let mut photos = None;
@@ -1601,7 +1647,7 @@ impl FromJson for UserProfilePhotos {
             more = r.next_member()?;
         }
         Ok(Self {
-            total_count: r.required(total_count, "total_count")?,
+            total_count: total_count.unwrap_or_default(),
             photos: photos.unwrap_or_default(),
         })
     }
@@ -1630,6 +1676,8 @@ pub struct UserProfileAudios {
 }
 
 impl FromJson for UserProfileAudios {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut total_count = None;
         let mut audios = None;
@@ -1647,7 +1695,7 @@ impl FromJson for UserProfileAudios {
             more = r.next_member()?;
         }
         Ok(Self {
-            total_count: r.required(total_count, "total_count")?,
+            total_count: total_count.unwrap_or_default(),
             audios: audios.unwrap_or_default(),
         })
     }
@@ -1680,6 +1728,8 @@ pub struct File {
 }
 
 impl FromJson for File {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut file_id = None;
         let mut file_unique_id = None;
@@ -1704,7 +1754,7 @@ impl FromJson for File {
         }
         Ok(Self {
             file_id: r.required(file_id, "file_id")?,
-            file_unique_id: r.required(file_unique_id, "file_unique_id")?,
+            file_unique_id: file_unique_id.unwrap_or_default(),
             file_size,
             file_path,
         })
@@ -1744,6 +1794,8 @@ pub struct ChatPhoto {
 }
 
 impl FromJson for ChatPhoto {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut small_file_id = None;
         let mut small_file_unique_id = None;
@@ -1767,10 +1819,10 @@ impl FromJson for ChatPhoto {
             more = r.next_member()?;
         }
         Ok(Self {
-            small_file_id: r.required(small_file_id, "small_file_id")?,
-            small_file_unique_id: r.required(small_file_unique_id, "small_file_unique_id")?,
-            big_file_id: r.required(big_file_id, "big_file_id")?,
-            big_file_unique_id: r.required(big_file_unique_id, "big_file_unique_id")?,
+            small_file_id: small_file_id.unwrap_or_default(),
+            small_file_unique_id: small_file_unique_id.unwrap_or_default(),
+            big_file_id: big_file_id.unwrap_or_default(),
+            big_file_unique_id: big_file_unique_id.unwrap_or_default(),
         })
     }
 }
@@ -1898,6 +1950,8 @@ pub struct ChatLocation {
 }
 
 impl FromJson for ChatLocation {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut location = None;
         let mut address = None;
@@ -1915,8 +1969,8 @@ impl FromJson for ChatLocation {
             more = r.next_member()?;
         }
         Ok(Self {
-            location: r.required(location, "location")?,
-            address: r.required(address, "address")?,
+            location: r.required_object(location, "location")?,
+            address: address.unwrap_or_default(),
         })
     }
 }

@@ -250,6 +250,8 @@ pub struct Message {
 }
 
 impl FromJson for Message {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut message_id = None;
         let mut message_thread_id = None;
@@ -498,13 +500,13 @@ impl FromJson for Message {
             })? {
                 0 => r.field(&mut message_id, "message_id")?,
                 1 => r.field(&mut message_thread_id, "message_thread_id")?,
-                2 => r.field(&mut direct_messages_topic, "direct_messages_topic")?,
-                3 => r.field(&mut from, "from")?,
-                4 => r.field(&mut sender_chat, "sender_chat")?,
+                2 => r.optional_field(&mut direct_messages_topic, "direct_messages_topic")?,
+                3 => r.optional_field(&mut from, "from")?,
+                4 => r.optional_field(&mut sender_chat, "sender_chat")?,
                 5 => r.field(&mut sender_boost_count, "sender_boost_count")?,
-                6 => r.field(&mut sender_business_bot, "sender_business_bot")?,
+                6 => r.optional_field(&mut sender_business_bot, "sender_business_bot")?,
                 7 => r.field(&mut sender_tag, "sender_tag")?,
-                8 => r.field(&mut receiver_user, "receiver_user")?,
+                8 => r.optional_field(&mut receiver_user, "receiver_user")?,
                 9 => r.field(&mut ephemeral_message_id, "ephemeral_message_id")?,
                 10 => r.field(&mut date, "date")?,
                 11 => r.field(&mut guest_query_id, "guest_query_id")?,
@@ -513,18 +515,18 @@ impl FromJson for Message {
                 14 => r.field(&mut forward_origin, "forward_origin")?,
                 15 => r.field(&mut is_topic_message, "is_topic_message")?,
                 16 => r.field(&mut is_automatic_forward, "is_automatic_forward")?,
-                17 => r.field(&mut reply_to_message, "reply_to_message")?,
-                18 => r.field(&mut external_reply, "external_reply")?,
-                19 => r.field(&mut quote, "quote")?,
-                20 => r.field(&mut reply_to_story, "reply_to_story")?,
+                17 => r.optional_field(&mut reply_to_message, "reply_to_message")?,
+                18 => r.optional_field(&mut external_reply, "external_reply")?,
+                19 => r.optional_field(&mut quote, "quote")?,
+                20 => r.optional_field(&mut reply_to_story, "reply_to_story")?,
                 21 => r.field(
                     &mut reply_to_checklist_task_id,
                     "reply_to_checklist_task_id",
                 )?,
                 22 => r.field(&mut reply_to_poll_option_id, "reply_to_poll_option_id")?,
-                23 => r.field(&mut via_bot, "via_bot")?,
-                24 => r.field(&mut guest_bot_caller_user, "guest_bot_caller_user")?,
-                25 => r.field(&mut guest_bot_caller_chat, "guest_bot_caller_chat")?,
+                23 => r.optional_field(&mut via_bot, "via_bot")?,
+                24 => r.optional_field(&mut guest_bot_caller_user, "guest_bot_caller_user")?,
+                25 => r.optional_field(&mut guest_bot_caller_chat, "guest_bot_caller_chat")?,
                 26 => r.field(&mut edit_date, "edit_date")?,
                 27 => r.field(&mut has_protected_content, "has_protected_content")?,
                 28 => r.field(&mut is_from_offline, "is_from_offline")?,
@@ -533,113 +535,115 @@ impl FromJson for Message {
                 31 => r.field(&mut author_signature, "author_signature")?,
                 32 => r.field(&mut paid_star_count, "paid_star_count")?,
                 33 => r.field(&mut text, "text")?,
-                34 => r.field(&mut entities, "entities")?,
-                35 => r.field(&mut link_preview_options, "link_preview_options")?,
-                36 => r.field(&mut suggested_post_info, "suggested_post_info")?,
+                34 => r.optional_field(&mut entities, "entities")?,
+                35 => r.optional_field(&mut link_preview_options, "link_preview_options")?,
+                36 => r.optional_field(&mut suggested_post_info, "suggested_post_info")?,
                 37 => r.field(&mut effect_id, "effect_id")?,
-                38 => r.field(&mut rich_message, "rich_message")?,
-                39 => r.field(&mut animation, "animation")?,
-                40 => r.field(&mut audio, "audio")?,
-                41 => r.field(&mut document, "document")?,
-                42 => r.field(&mut live_photo, "live_photo")?,
-                43 => r.field(&mut paid_media, "paid_media")?,
-                44 => r.field(&mut photo, "photo")?,
-                45 => r.field(&mut sticker, "sticker")?,
-                46 => r.field(&mut story, "story")?,
-                47 => r.field(&mut video, "video")?,
-                48 => r.field(&mut video_note, "video_note")?,
-                49 => r.field(&mut voice, "voice")?,
+                38 => r.optional_field(&mut rich_message, "rich_message")?,
+                39 => r.optional_field(&mut animation, "animation")?,
+                40 => r.optional_field(&mut audio, "audio")?,
+                41 => r.optional_field(&mut document, "document")?,
+                42 => r.optional_field(&mut live_photo, "live_photo")?,
+                43 => r.optional_field(&mut paid_media, "paid_media")?,
+                44 => r.optional_field(&mut photo, "photo")?,
+                45 => r.optional_field(&mut sticker, "sticker")?,
+                46 => r.optional_field(&mut story, "story")?,
+                47 => r.optional_field(&mut video, "video")?,
+                48 => r.optional_field(&mut video_note, "video_note")?,
+                49 => r.optional_field(&mut voice, "voice")?,
                 50 => r.field(&mut caption, "caption")?,
-                51 => r.field(&mut caption_entities, "caption_entities")?,
+                51 => r.optional_field(&mut caption_entities, "caption_entities")?,
                 52 => r.field(&mut show_caption_above_media, "show_caption_above_media")?,
                 53 => r.field(&mut has_media_spoiler, "has_media_spoiler")?,
-                54 => r.field(&mut checklist, "checklist")?,
-                55 => r.field(&mut contact, "contact")?,
-                56 => r.field(&mut dice, "dice")?,
-                57 => r.field(&mut game, "game")?,
-                58 => r.field(&mut poll, "poll")?,
-                59 => r.field(&mut venue, "venue")?,
-                60 => r.field(&mut location, "location")?,
-                61 => r.field(&mut new_chat_members, "new_chat_members")?,
-                62 => r.field(&mut left_chat_member, "left_chat_member")?,
-                63 => r.field(&mut chat_owner_left, "chat_owner_left")?,
-                64 => r.field(&mut chat_owner_changed, "chat_owner_changed")?,
+                54 => r.optional_field(&mut checklist, "checklist")?,
+                55 => r.optional_field(&mut contact, "contact")?,
+                56 => r.optional_field(&mut dice, "dice")?,
+                57 => r.optional_field(&mut game, "game")?,
+                58 => r.optional_field(&mut poll, "poll")?,
+                59 => r.optional_field(&mut venue, "venue")?,
+                60 => r.optional_field(&mut location, "location")?,
+                61 => r.optional_field(&mut new_chat_members, "new_chat_members")?,
+                62 => r.optional_field(&mut left_chat_member, "left_chat_member")?,
+                63 => r.optional_field(&mut chat_owner_left, "chat_owner_left")?,
+                64 => r.optional_field(&mut chat_owner_changed, "chat_owner_changed")?,
                 65 => r.field(&mut new_chat_title, "new_chat_title")?,
-                66 => r.field(&mut new_chat_photo, "new_chat_photo")?,
+                66 => r.optional_field(&mut new_chat_photo, "new_chat_photo")?,
                 67 => r.field(&mut delete_chat_photo, "delete_chat_photo")?,
                 68 => r.field(&mut group_chat_created, "group_chat_created")?,
                 69 => r.field(&mut supergroup_chat_created, "supergroup_chat_created")?,
                 70 => r.field(&mut channel_chat_created, "channel_chat_created")?,
-                71 => r.field(
+                71 => r.optional_field(
                     &mut message_auto_delete_timer_changed,
                     "message_auto_delete_timer_changed",
                 )?,
                 72 => r.field(&mut migrate_to_chat_id, "migrate_to_chat_id")?,
                 73 => r.field(&mut migrate_from_chat_id, "migrate_from_chat_id")?,
                 74 => r.field(&mut pinned_message, "pinned_message")?,
-                75 => r.field(&mut invoice, "invoice")?,
-                76 => r.field(&mut successful_payment, "successful_payment")?,
-                77 => r.field(&mut refunded_payment, "refunded_payment")?,
-                78 => r.field(&mut users_shared, "users_shared")?,
-                79 => r.field(&mut chat_shared, "chat_shared")?,
-                80 => r.field(&mut gift, "gift")?,
-                81 => r.field(&mut unique_gift, "unique_gift")?,
-                82 => r.field(&mut gift_upgrade_sent, "gift_upgrade_sent")?,
+                75 => r.optional_field(&mut invoice, "invoice")?,
+                76 => r.optional_field(&mut successful_payment, "successful_payment")?,
+                77 => r.optional_field(&mut refunded_payment, "refunded_payment")?,
+                78 => r.optional_field(&mut users_shared, "users_shared")?,
+                79 => r.optional_field(&mut chat_shared, "chat_shared")?,
+                80 => r.optional_field(&mut gift, "gift")?,
+                81 => r.optional_field(&mut unique_gift, "unique_gift")?,
+                82 => r.optional_field(&mut gift_upgrade_sent, "gift_upgrade_sent")?,
                 83 => r.field(&mut connected_website, "connected_website")?,
-                84 => r.field(&mut write_access_allowed, "write_access_allowed")?,
-                85 => r.field(&mut passport_data, "passport_data")?,
-                86 => r.field(&mut proximity_alert_triggered, "proximity_alert_triggered")?,
-                87 => r.field(&mut boost_added, "boost_added")?,
-                88 => r.field(&mut chat_background_set, "chat_background_set")?,
-                89 => r.field(&mut checklist_tasks_done, "checklist_tasks_done")?,
-                90 => r.field(&mut checklist_tasks_added, "checklist_tasks_added")?,
-                91 => r.field(&mut community_chat_added, "community_chat_added")?,
-                92 => r.field(&mut community_chat_joined, "community_chat_joined")?,
-                93 => r.field(&mut community_chat_removed, "community_chat_removed")?,
-                94 => r.field(
+                84 => r.optional_field(&mut write_access_allowed, "write_access_allowed")?,
+                85 => r.optional_field(&mut passport_data, "passport_data")?,
+                86 => {
+                    r.optional_field(&mut proximity_alert_triggered, "proximity_alert_triggered")?
+                }
+                87 => r.optional_field(&mut boost_added, "boost_added")?,
+                88 => r.optional_field(&mut chat_background_set, "chat_background_set")?,
+                89 => r.optional_field(&mut checklist_tasks_done, "checklist_tasks_done")?,
+                90 => r.optional_field(&mut checklist_tasks_added, "checklist_tasks_added")?,
+                91 => r.optional_field(&mut community_chat_added, "community_chat_added")?,
+                92 => r.optional_field(&mut community_chat_joined, "community_chat_joined")?,
+                93 => r.optional_field(&mut community_chat_removed, "community_chat_removed")?,
+                94 => r.optional_field(
                     &mut direct_message_price_changed,
                     "direct_message_price_changed",
                 )?,
-                95 => r.field(&mut forum_topic_created, "forum_topic_created")?,
-                96 => r.field(&mut forum_topic_edited, "forum_topic_edited")?,
-                97 => r.field(&mut forum_topic_closed, "forum_topic_closed")?,
-                98 => r.field(&mut forum_topic_reopened, "forum_topic_reopened")?,
-                99 => r.field(
+                95 => r.optional_field(&mut forum_topic_created, "forum_topic_created")?,
+                96 => r.optional_field(&mut forum_topic_edited, "forum_topic_edited")?,
+                97 => r.optional_field(&mut forum_topic_closed, "forum_topic_closed")?,
+                98 => r.optional_field(&mut forum_topic_reopened, "forum_topic_reopened")?,
+                99 => r.optional_field(
                     &mut general_forum_topic_hidden,
                     "general_forum_topic_hidden",
                 )?,
-                100 => r.field(
+                100 => r.optional_field(
                     &mut general_forum_topic_unhidden,
                     "general_forum_topic_unhidden",
                 )?,
-                101 => r.field(&mut giveaway_created, "giveaway_created")?,
-                102 => r.field(&mut giveaway, "giveaway")?,
-                103 => r.field(&mut giveaway_winners, "giveaway_winners")?,
-                104 => r.field(&mut giveaway_completed, "giveaway_completed")?,
-                105 => r.field(&mut managed_bot_created, "managed_bot_created")?,
-                106 => r.field(
+                101 => r.optional_field(&mut giveaway_created, "giveaway_created")?,
+                102 => r.optional_field(&mut giveaway, "giveaway")?,
+                103 => r.optional_field(&mut giveaway_winners, "giveaway_winners")?,
+                104 => r.optional_field(&mut giveaway_completed, "giveaway_completed")?,
+                105 => r.optional_field(&mut managed_bot_created, "managed_bot_created")?,
+                106 => r.optional_field(
                     &mut paid_message_price_changed,
                     "paid_message_price_changed",
                 )?,
-                107 => r.field(&mut poll_option_added, "poll_option_added")?,
-                108 => r.field(&mut poll_option_deleted, "poll_option_deleted")?,
-                109 => r.field(&mut suggested_post_approved, "suggested_post_approved")?,
-                110 => r.field(
+                107 => r.optional_field(&mut poll_option_added, "poll_option_added")?,
+                108 => r.optional_field(&mut poll_option_deleted, "poll_option_deleted")?,
+                109 => r.optional_field(&mut suggested_post_approved, "suggested_post_approved")?,
+                110 => r.optional_field(
                     &mut suggested_post_approval_failed,
                     "suggested_post_approval_failed",
                 )?,
-                111 => r.field(&mut suggested_post_declined, "suggested_post_declined")?,
-                112 => r.field(&mut suggested_post_paid, "suggested_post_paid")?,
-                113 => r.field(&mut suggested_post_refunded, "suggested_post_refunded")?,
-                114 => r.field(&mut video_chat_scheduled, "video_chat_scheduled")?,
-                115 => r.field(&mut video_chat_started, "video_chat_started")?,
-                116 => r.field(&mut video_chat_ended, "video_chat_ended")?,
-                117 => r.field(
+                111 => r.optional_field(&mut suggested_post_declined, "suggested_post_declined")?,
+                112 => r.optional_field(&mut suggested_post_paid, "suggested_post_paid")?,
+                113 => r.optional_field(&mut suggested_post_refunded, "suggested_post_refunded")?,
+                114 => r.optional_field(&mut video_chat_scheduled, "video_chat_scheduled")?,
+                115 => r.optional_field(&mut video_chat_started, "video_chat_started")?,
+                116 => r.optional_field(&mut video_chat_ended, "video_chat_ended")?,
+                117 => r.optional_field(
                     &mut video_chat_participants_invited,
                     "video_chat_participants_invited",
                 )?,
-                118 => r.field(&mut web_app_data, "web_app_data")?,
-                119 => r.field(&mut reply_markup, "reply_markup")?,
+                118 => r.optional_field(&mut web_app_data, "web_app_data")?,
+                119 => r.optional_field(&mut reply_markup, "reply_markup")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -658,7 +662,7 @@ impl FromJson for Message {
             date: r.required(date, "date")?,
             guest_query_id,
             business_connection_id,
-            chat: r.required(chat, "chat")?,
+            chat: r.required_object(chat, "chat")?,
             forward_origin,
             is_topic_message: is_topic_message.unwrap_or_default(),
             is_automatic_forward: is_automatic_forward.unwrap_or_default(),
@@ -1142,6 +1146,8 @@ pub struct MessageId {
 }
 
 impl FromJson for MessageId {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut message_id = None;
         let mut more = r.open_object()?;
@@ -1185,6 +1191,8 @@ pub struct InaccessibleMessage {
 }
 
 impl FromJson for InaccessibleMessage {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut chat = None;
         let mut message_id = None;
@@ -1205,7 +1213,7 @@ impl FromJson for InaccessibleMessage {
             more = r.next_member()?;
         }
         Ok(Self {
-            chat: r.required(chat, "chat")?,
+            chat: r.required_object(chat, "chat")?,
             message_id: r.required(message_id, "message_id")?,
             date: r.required(date, "date")?,
         })
@@ -1355,6 +1363,8 @@ impl MessageEntity {
 }
 
 impl FromJson for MessageEntity {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut kind = None;
         let mut offset = None;
@@ -1383,7 +1393,7 @@ impl FromJson for MessageEntity {
                 1 => r.field(&mut offset, "offset")?,
                 2 => r.field(&mut length, "length")?,
                 3 => r.field(&mut url, "url")?,
-                4 => r.field(&mut user, "user")?,
+                4 => r.optional_field(&mut user, "user")?,
                 5 => r.field(&mut language, "language")?,
                 6 => r.field(&mut custom_emoji_id, "custom_emoji_id")?,
                 7 => r.field(&mut unix_time, "unix_time")?,
@@ -1393,7 +1403,7 @@ impl FromJson for MessageEntity {
             more = r.next_member()?;
         }
         Ok(Self {
-            kind: r.required(kind, "type")?,
+            kind: kind.unwrap_or_else(|| "".into()),
             offset: r.required(offset, "offset")?,
             length: r.required(length, "length")?,
             url,
@@ -1451,6 +1461,8 @@ pub struct TextQuote {
 }
 
 impl FromJson for TextQuote {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut entities = None;
@@ -1466,7 +1478,7 @@ impl FromJson for TextQuote {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
-                1 => r.field(&mut entities, "entities")?,
+                1 => r.optional_field(&mut entities, "entities")?,
                 2 => r.field(&mut position, "position")?,
                 3 => r.field(&mut is_manual, "is_manual")?,
                 _ => r.skip()?,
@@ -1474,7 +1486,7 @@ impl FromJson for TextQuote {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
+            text: text.unwrap_or_default(),
             entities,
             position: r.required(position, "position")?,
             is_manual: is_manual.unwrap_or_default(),
@@ -1559,6 +1571,8 @@ pub struct ExternalReplyInfo {
 }
 
 impl FromJson for ExternalReplyInfo {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut origin = None;
         let mut chat = None;
@@ -1618,37 +1632,37 @@ impl FromJson for ExternalReplyInfo {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut origin, "origin")?,
-                1 => r.field(&mut chat, "chat")?,
+                1 => r.optional_field(&mut chat, "chat")?,
                 2 => r.field(&mut message_id, "message_id")?,
-                3 => r.field(&mut link_preview_options, "link_preview_options")?,
-                4 => r.field(&mut animation, "animation")?,
-                5 => r.field(&mut audio, "audio")?,
-                6 => r.field(&mut document, "document")?,
-                7 => r.field(&mut live_photo, "live_photo")?,
-                8 => r.field(&mut paid_media, "paid_media")?,
-                9 => r.field(&mut photo, "photo")?,
-                10 => r.field(&mut sticker, "sticker")?,
-                11 => r.field(&mut story, "story")?,
-                12 => r.field(&mut video, "video")?,
-                13 => r.field(&mut video_note, "video_note")?,
-                14 => r.field(&mut voice, "voice")?,
+                3 => r.optional_field(&mut link_preview_options, "link_preview_options")?,
+                4 => r.optional_field(&mut animation, "animation")?,
+                5 => r.optional_field(&mut audio, "audio")?,
+                6 => r.optional_field(&mut document, "document")?,
+                7 => r.optional_field(&mut live_photo, "live_photo")?,
+                8 => r.optional_field(&mut paid_media, "paid_media")?,
+                9 => r.optional_field(&mut photo, "photo")?,
+                10 => r.optional_field(&mut sticker, "sticker")?,
+                11 => r.optional_field(&mut story, "story")?,
+                12 => r.optional_field(&mut video, "video")?,
+                13 => r.optional_field(&mut video_note, "video_note")?,
+                14 => r.optional_field(&mut voice, "voice")?,
                 15 => r.field(&mut has_media_spoiler, "has_media_spoiler")?,
-                16 => r.field(&mut checklist, "checklist")?,
-                17 => r.field(&mut contact, "contact")?,
-                18 => r.field(&mut dice, "dice")?,
-                19 => r.field(&mut game, "game")?,
-                20 => r.field(&mut giveaway, "giveaway")?,
-                21 => r.field(&mut giveaway_winners, "giveaway_winners")?,
-                22 => r.field(&mut invoice, "invoice")?,
-                23 => r.field(&mut location, "location")?,
-                24 => r.field(&mut poll, "poll")?,
-                25 => r.field(&mut venue, "venue")?,
+                16 => r.optional_field(&mut checklist, "checklist")?,
+                17 => r.optional_field(&mut contact, "contact")?,
+                18 => r.optional_field(&mut dice, "dice")?,
+                19 => r.optional_field(&mut game, "game")?,
+                20 => r.optional_field(&mut giveaway, "giveaway")?,
+                21 => r.optional_field(&mut giveaway_winners, "giveaway_winners")?,
+                22 => r.optional_field(&mut invoice, "invoice")?,
+                23 => r.optional_field(&mut location, "location")?,
+                24 => r.optional_field(&mut poll, "poll")?,
+                25 => r.optional_field(&mut venue, "venue")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
-            origin: r.required(origin, "origin")?,
+            origin: r.required_object(origin, "origin")?,
             chat,
             message_id,
             link_preview_options,
@@ -2132,6 +2146,8 @@ pub struct MessageOriginUser {
 }
 
 impl FromJson for MessageOriginUser {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut date = None;
         let mut sender_user = None;
@@ -2150,7 +2166,7 @@ impl FromJson for MessageOriginUser {
         }
         Ok(Self {
             date: r.required(date, "date")?,
-            sender_user: r.required(sender_user, "sender_user")?,
+            sender_user: r.required_object(sender_user, "sender_user")?,
         })
     }
 }
@@ -2179,6 +2195,8 @@ pub struct MessageOriginHiddenUser {
 }
 
 impl FromJson for MessageOriginHiddenUser {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut date = None;
         let mut sender_user_name = None;
@@ -2197,7 +2215,7 @@ impl FromJson for MessageOriginHiddenUser {
         }
         Ok(Self {
             date: r.required(date, "date")?,
-            sender_user_name: r.required(sender_user_name, "sender_user_name")?,
+            sender_user_name: sender_user_name.unwrap_or_default(),
         })
     }
 }
@@ -2228,6 +2246,8 @@ pub struct MessageOriginChat {
 }
 
 impl FromJson for MessageOriginChat {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut date = None;
         let mut sender_chat = None;
@@ -2249,7 +2269,7 @@ impl FromJson for MessageOriginChat {
         }
         Ok(Self {
             date: r.required(date, "date")?,
-            sender_chat: r.required(sender_chat, "sender_chat")?,
+            sender_chat: r.required_object(sender_chat, "sender_chat")?,
             author_signature,
         })
     }
@@ -2286,6 +2306,8 @@ pub struct MessageOriginChannel {
 }
 
 impl FromJson for MessageOriginChannel {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut date = None;
         let mut chat = None;
@@ -2310,7 +2332,7 @@ impl FromJson for MessageOriginChannel {
         }
         Ok(Self {
             date: r.required(date, "date")?,
-            chat: r.required(chat, "chat")?,
+            chat: r.required_object(chat, "chat")?,
             message_id: r.required(message_id, "message_id")?,
             author_signature,
         })
@@ -2343,6 +2365,8 @@ pub struct MessageAutoDeleteTimerChanged {
 }
 
 impl FromJson for MessageAutoDeleteTimerChanged {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut message_auto_delete_time = None;
         let mut more = r.open_object()?;
@@ -2357,8 +2381,7 @@ impl FromJson for MessageAutoDeleteTimerChanged {
             more = r.next_member()?;
         }
         Ok(Self {
-            message_auto_delete_time: r
-                .required(message_auto_delete_time, "message_auto_delete_time")?,
+            message_auto_delete_time: message_auto_delete_time.unwrap_or_default(),
         })
     }
 }
@@ -2387,6 +2410,8 @@ pub struct MessageGenerationStopped {
 }
 
 impl FromJson for MessageGenerationStopped {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut chat = None;
         let mut message_thread_id = None;
@@ -2407,7 +2432,7 @@ impl FromJson for MessageGenerationStopped {
             more = r.next_member()?;
         }
         Ok(Self {
-            chat: r.required(chat, "chat")?,
+            chat: r.required_object(chat, "chat")?,
             message_thread_id,
             draft_id: r.required(draft_id, "draft_id")?,
         })
@@ -2438,6 +2463,8 @@ pub struct PaidMessagePriceChanged {
 }
 
 impl FromJson for PaidMessagePriceChanged {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut paid_message_star_count = None;
         let mut more = r.open_object()?;
@@ -2544,6 +2571,8 @@ impl ReactionTypeEmoji {
 }
 
 impl FromJson for ReactionTypeEmoji {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut emoji = None;
         let mut more = r.open_object()?;
@@ -2558,7 +2587,7 @@ impl FromJson for ReactionTypeEmoji {
             more = r.next_member()?;
         }
         Ok(Self {
-            emoji: r.required(emoji, "emoji")?,
+            emoji: emoji.unwrap_or_default(),
         })
     }
 }
@@ -2593,6 +2622,8 @@ impl ReactionTypeCustomEmoji {
 }
 
 impl FromJson for ReactionTypeCustomEmoji {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut custom_emoji_id = None;
         let mut more = r.open_object()?;
@@ -2607,7 +2638,7 @@ impl FromJson for ReactionTypeCustomEmoji {
             more = r.next_member()?;
         }
         Ok(Self {
-            custom_emoji_id: r.required(custom_emoji_id, "custom_emoji_id")?,
+            custom_emoji_id: custom_emoji_id.unwrap_or_default(),
         })
     }
 }
@@ -2637,6 +2668,8 @@ impl ReactionTypePaid {
 }
 
 impl FromJson for ReactionTypePaid {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
         r.skip()?;
@@ -2665,6 +2698,8 @@ pub struct ReactionCount {
 }
 
 impl FromJson for ReactionCount {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut kind = None;
         let mut total_count = None;
@@ -2682,8 +2717,8 @@ impl FromJson for ReactionCount {
             more = r.next_member()?;
         }
         Ok(Self {
-            kind: r.required(kind, "type")?,
-            total_count: r.required(total_count, "total_count")?,
+            kind: r.required_object(kind, "type")?,
+            total_count: total_count.unwrap_or_default(),
         })
     }
 }
@@ -2721,6 +2756,8 @@ pub struct MessageReactionUpdated {
 }
 
 impl FromJson for MessageReactionUpdated {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut chat = None;
         let mut message_id = None;
@@ -2743,8 +2780,8 @@ impl FromJson for MessageReactionUpdated {
             })? {
                 0 => r.field(&mut chat, "chat")?,
                 1 => r.field(&mut message_id, "message_id")?,
-                2 => r.field(&mut user, "user")?,
-                3 => r.field(&mut actor_chat, "actor_chat")?,
+                2 => r.optional_field(&mut user, "user")?,
+                3 => r.optional_field(&mut actor_chat, "actor_chat")?,
                 4 => r.field(&mut date, "date")?,
                 5 => r.field(&mut old_reaction, "old_reaction")?,
                 6 => r.field(&mut new_reaction, "new_reaction")?,
@@ -2753,7 +2790,7 @@ impl FromJson for MessageReactionUpdated {
             more = r.next_member()?;
         }
         Ok(Self {
-            chat: r.required(chat, "chat")?,
+            chat: r.required_object(chat, "chat")?,
             message_id: r.required(message_id, "message_id")?,
             user,
             actor_chat,
@@ -2800,6 +2837,8 @@ pub struct MessageReactionCountUpdated {
 }
 
 impl FromJson for MessageReactionCountUpdated {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut chat = None;
         let mut message_id = None;
@@ -2823,7 +2862,7 @@ impl FromJson for MessageReactionCountUpdated {
             more = r.next_member()?;
         }
         Ok(Self {
-            chat: r.required(chat, "chat")?,
+            chat: r.required_object(chat, "chat")?,
             message_id: r.required(message_id, "message_id")?,
             date: r.required(date, "date")?,
             reactions: reactions.unwrap_or_default(),
@@ -2854,6 +2893,8 @@ pub struct SentGuestMessage {
 }
 
 impl FromJson for SentGuestMessage {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut inline_message_id = None;
         let mut more = r.open_object()?;
@@ -2868,7 +2909,7 @@ impl FromJson for SentGuestMessage {
             more = r.next_member()?;
         }
         Ok(Self {
-            inline_message_id: r.required(inline_message_id, "inline_message_id")?,
+            inline_message_id: inline_message_id.unwrap_or_default(),
         })
     }
 }
@@ -2895,6 +2936,8 @@ pub struct PreparedInlineMessage {
 }
 
 impl FromJson for PreparedInlineMessage {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut id = None;
         let mut expiration_date = None;

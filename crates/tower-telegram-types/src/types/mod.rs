@@ -5,6 +5,15 @@
 //! Names are Telegram's, in Rust's case. What Telegram may extend keeps what this version doesn't know:
 //! each enum has an `Unknown`. A field that may be absent is an `Option`, boxed where it is large; a flag
 //! that is only ever true is a `bool`. Types that are sent have `new` and setters.
+//!
+//! # Older servers
+//!
+//! A server of an older version leaves out what became required later. It reads as what says nothing: a
+//! flag as `false`, a text or a list as empty, a number that says how many, how large or in which colour
+//! as 0. What identifies an object is never made up, nor who, where, when, or how much money: an object
+//! without it is left out of the optional field or the list around it, with an event at debug level, and is
+//! `Unknown` where it is one of several types. So a list may be shorter than what was sent. An update whose
+//! own object can't be read is [`UpdateKind::Unknown`], and a result an error.
 
 #![allow(
     clippy::too_many_lines,

@@ -14,6 +14,8 @@ pub struct PassportData {
 }
 
 impl FromJson for PassportData {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut data = None;
         let mut credentials = None;
@@ -32,7 +34,7 @@ impl FromJson for PassportData {
         }
         Ok(Self {
             data: data.unwrap_or_default(),
-            credentials: r.required(credentials, "credentials")?,
+            credentials: r.required_object(credentials, "credentials")?,
         })
     }
 }
@@ -64,6 +66,8 @@ pub struct PassportFile {
 }
 
 impl FromJson for PassportFile {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut file_id = None;
         let mut file_unique_id = None;
@@ -88,8 +92,8 @@ impl FromJson for PassportFile {
         }
         Ok(Self {
             file_id: r.required(file_id, "file_id")?,
-            file_unique_id: r.required(file_unique_id, "file_unique_id")?,
-            file_size: r.required(file_size, "file_size")?,
+            file_unique_id: file_unique_id.unwrap_or_default(),
+            file_size: file_size.unwrap_or_default(),
             file_date: r.required(file_date, "file_date")?,
         })
     }
@@ -136,6 +140,8 @@ pub struct EncryptedPassportElement {
 }
 
 impl FromJson for EncryptedPassportElement {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut kind = None;
         let mut data = None;
@@ -166,18 +172,18 @@ impl FromJson for EncryptedPassportElement {
                 1 => r.field(&mut data, "data")?,
                 2 => r.field(&mut phone_number, "phone_number")?,
                 3 => r.field(&mut email, "email")?,
-                4 => r.field(&mut files, "files")?,
-                5 => r.field(&mut front_side, "front_side")?,
-                6 => r.field(&mut reverse_side, "reverse_side")?,
-                7 => r.field(&mut selfie, "selfie")?,
-                8 => r.field(&mut translation, "translation")?,
+                4 => r.optional_field(&mut files, "files")?,
+                5 => r.optional_field(&mut front_side, "front_side")?,
+                6 => r.optional_field(&mut reverse_side, "reverse_side")?,
+                7 => r.optional_field(&mut selfie, "selfie")?,
+                8 => r.optional_field(&mut translation, "translation")?,
                 9 => r.field(&mut hash, "hash")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
-            kind: r.required(kind, "type")?,
+            kind: kind.unwrap_or_else(|| "".into()),
             data,
             phone_number,
             email,
@@ -186,7 +192,7 @@ impl FromJson for EncryptedPassportElement {
             reverse_side,
             selfie,
             translation,
-            hash: r.required(hash, "hash")?,
+            hash: hash.unwrap_or_default(),
         })
     }
 }
@@ -240,6 +246,8 @@ pub struct EncryptedCredentials {
 }
 
 impl FromJson for EncryptedCredentials {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut data = None;
         let mut hash = None;
@@ -260,9 +268,9 @@ impl FromJson for EncryptedCredentials {
             more = r.next_member()?;
         }
         Ok(Self {
-            data: r.required(data, "data")?,
-            hash: r.required(hash, "hash")?,
-            secret: r.required(secret, "secret")?,
+            data: data.unwrap_or_default(),
+            hash: hash.unwrap_or_default(),
+            secret: secret.unwrap_or_default(),
         })
     }
 }

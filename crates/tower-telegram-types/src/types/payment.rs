@@ -78,6 +78,8 @@ pub struct Invoice {
 }
 
 impl FromJson for Invoice {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut title = None;
         let mut description = None;
@@ -104,10 +106,10 @@ impl FromJson for Invoice {
             more = r.next_member()?;
         }
         Ok(Self {
-            title: r.required(title, "title")?,
-            description: r.required(description, "description")?,
-            start_parameter: r.required(start_parameter, "start_parameter")?,
-            currency: r.required(currency, "currency")?,
+            title: title.unwrap_or_default(),
+            description: description.unwrap_or_default(),
+            start_parameter: start_parameter.unwrap_or_default(),
+            currency: currency.unwrap_or_default(),
             total_amount: r.required(total_amount, "total_amount")?,
         })
     }
@@ -147,6 +149,8 @@ pub struct ShippingAddress {
 }
 
 impl FromJson for ShippingAddress {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut country_code = None;
         let mut state = None;
@@ -176,12 +180,12 @@ impl FromJson for ShippingAddress {
             more = r.next_member()?;
         }
         Ok(Self {
-            country_code: r.required(country_code, "country_code")?,
-            state: r.required(state, "state")?,
-            city: r.required(city, "city")?,
-            street_line1: r.required(street_line1, "street_line1")?,
-            street_line2: r.required(street_line2, "street_line2")?,
-            post_code: r.required(post_code, "post_code")?,
+            country_code: country_code.unwrap_or_default(),
+            state: state.unwrap_or_default(),
+            city: city.unwrap_or_default(),
+            street_line1: street_line1.unwrap_or_default(),
+            street_line2: street_line2.unwrap_or_default(),
+            post_code: post_code.unwrap_or_default(),
         })
     }
 }
@@ -217,6 +221,8 @@ pub struct OrderInfo {
 }
 
 impl FromJson for OrderInfo {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut name = None;
         let mut phone_number = None;
@@ -234,7 +240,7 @@ impl FromJson for OrderInfo {
                 0 => r.field(&mut name, "name")?,
                 1 => r.field(&mut phone_number, "phone_number")?,
                 2 => r.field(&mut email, "email")?,
-                3 => r.field(&mut shipping_address, "shipping_address")?,
+                3 => r.optional_field(&mut shipping_address, "shipping_address")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -367,6 +373,8 @@ pub struct SuccessfulPayment {
 }
 
 impl FromJson for SuccessfulPayment {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut currency = None;
         let mut total_amount = None;
@@ -403,7 +411,7 @@ impl FromJson for SuccessfulPayment {
                 4 => r.field(&mut is_recurring, "is_recurring")?,
                 5 => r.field(&mut is_first_recurring, "is_first_recurring")?,
                 6 => r.field(&mut shipping_option_id, "shipping_option_id")?,
-                7 => r.field(&mut order_info, "order_info")?,
+                7 => r.optional_field(&mut order_info, "order_info")?,
                 8 => r.field(
                     &mut telegram_payment_charge_id,
                     "telegram_payment_charge_id",
@@ -417,18 +425,16 @@ impl FromJson for SuccessfulPayment {
             more = r.next_member()?;
         }
         Ok(Self {
-            currency: r.required(currency, "currency")?,
+            currency: currency.unwrap_or_default(),
             total_amount: r.required(total_amount, "total_amount")?,
-            invoice_payload: r.required(invoice_payload, "invoice_payload")?,
+            invoice_payload: invoice_payload.unwrap_or_default(),
             subscription_expiration_date,
             is_recurring: is_recurring.unwrap_or_default(),
             is_first_recurring: is_first_recurring.unwrap_or_default(),
             shipping_option_id,
             order_info,
-            telegram_payment_charge_id: r
-                .required(telegram_payment_charge_id, "telegram_payment_charge_id")?,
-            provider_payment_charge_id: r
-                .required(provider_payment_charge_id, "provider_payment_charge_id")?,
+            telegram_payment_charge_id: telegram_payment_charge_id.unwrap_or_default(),
+            provider_payment_charge_id: provider_payment_charge_id.unwrap_or_default(),
         })
     }
 }
@@ -486,6 +492,8 @@ pub struct RefundedPayment {
 }
 
 impl FromJson for RefundedPayment {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut currency = None;
         let mut total_amount = None;
@@ -518,11 +526,10 @@ impl FromJson for RefundedPayment {
             more = r.next_member()?;
         }
         Ok(Self {
-            currency: r.required(currency, "currency")?,
+            currency: currency.unwrap_or_default(),
             total_amount: r.required(total_amount, "total_amount")?,
-            invoice_payload: r.required(invoice_payload, "invoice_payload")?,
-            telegram_payment_charge_id: r
-                .required(telegram_payment_charge_id, "telegram_payment_charge_id")?,
+            invoice_payload: invoice_payload.unwrap_or_default(),
+            telegram_payment_charge_id: telegram_payment_charge_id.unwrap_or_default(),
             provider_payment_charge_id,
         })
     }
@@ -563,6 +570,8 @@ pub struct ShippingQuery {
 }
 
 impl FromJson for ShippingQuery {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut id = None;
         let mut from = None;
@@ -587,9 +596,9 @@ impl FromJson for ShippingQuery {
         }
         Ok(Self {
             id: r.required(id, "id")?,
-            from: r.required(from, "from")?,
-            invoice_payload: r.required(invoice_payload, "invoice_payload")?,
-            shipping_address: r.required(shipping_address, "shipping_address")?,
+            from: r.required_object(from, "from")?,
+            invoice_payload: invoice_payload.unwrap_or_default(),
+            shipping_address: r.required_object(shipping_address, "shipping_address")?,
         })
     }
 }
@@ -629,6 +638,8 @@ pub struct PreCheckoutQuery {
 }
 
 impl FromJson for PreCheckoutQuery {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut id = None;
         let mut from = None;
@@ -655,17 +666,17 @@ impl FromJson for PreCheckoutQuery {
                 3 => r.field(&mut total_amount, "total_amount")?,
                 4 => r.field(&mut invoice_payload, "invoice_payload")?,
                 5 => r.field(&mut shipping_option_id, "shipping_option_id")?,
-                6 => r.field(&mut order_info, "order_info")?,
+                6 => r.optional_field(&mut order_info, "order_info")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
             id: r.required(id, "id")?,
-            from: r.required(from, "from")?,
-            currency: r.required(currency, "currency")?,
+            from: r.required_object(from, "from")?,
+            currency: currency.unwrap_or_default(),
             total_amount: r.required(total_amount, "total_amount")?,
-            invoice_payload: r.required(invoice_payload, "invoice_payload")?,
+            invoice_payload: invoice_payload.unwrap_or_default(),
             shipping_option_id,
             order_info,
         })
@@ -704,6 +715,8 @@ pub struct PaidMediaPurchased {
 }
 
 impl FromJson for PaidMediaPurchased {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut from = None;
         let mut paid_media_payload = None;
@@ -721,8 +734,8 @@ impl FromJson for PaidMediaPurchased {
             more = r.next_member()?;
         }
         Ok(Self {
-            from: r.required(from, "from")?,
-            paid_media_payload: r.required(paid_media_payload, "paid_media_payload")?,
+            from: r.required_object(from, "from")?,
+            paid_media_payload: paid_media_payload.unwrap_or_default(),
         })
     }
 }
@@ -802,6 +815,8 @@ impl Serialize for RevenueWithdrawalState {
 pub struct RevenueWithdrawalStatePending {}
 
 impl FromJson for RevenueWithdrawalStatePending {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
         r.skip()?;
@@ -831,6 +846,8 @@ pub struct RevenueWithdrawalStateSucceeded {
 }
 
 impl FromJson for RevenueWithdrawalStateSucceeded {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut date = None;
         let mut url = None;
@@ -849,7 +866,7 @@ impl FromJson for RevenueWithdrawalStateSucceeded {
         }
         Ok(Self {
             date: r.required(date, "date")?,
-            url: r.required(url, "url")?,
+            url: url.unwrap_or_default(),
         })
     }
 }
@@ -873,6 +890,8 @@ impl Serialize for RevenueWithdrawalStateSucceeded {
 pub struct RevenueWithdrawalStateFailed {}
 
 impl FromJson for RevenueWithdrawalStateFailed {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
         r.skip()?;
@@ -908,6 +927,8 @@ pub struct AffiliateInfo {
 }
 
 impl FromJson for AffiliateInfo {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut affiliate_user = None;
         let mut affiliate_chat = None;
@@ -924,8 +945,8 @@ impl FromJson for AffiliateInfo {
                 20 if key == b"commission_per_mille" => 2,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut affiliate_user, "affiliate_user")?,
-                1 => r.field(&mut affiliate_chat, "affiliate_chat")?,
+                0 => r.optional_field(&mut affiliate_user, "affiliate_user")?,
+                1 => r.optional_field(&mut affiliate_chat, "affiliate_chat")?,
                 2 => r.field(&mut commission_per_mille, "commission_per_mille")?,
                 3 => r.field(&mut amount, "amount")?,
                 4 => r.field(&mut nanostar_amount, "nanostar_amount")?,
@@ -936,7 +957,7 @@ impl FromJson for AffiliateInfo {
         Ok(Self {
             affiliate_user,
             affiliate_chat,
-            commission_per_mille: r.required(commission_per_mille, "commission_per_mille")?,
+            commission_per_mille: commission_per_mille.unwrap_or_default(),
             amount: r.required(amount, "amount")?,
             nanostar_amount,
         })
@@ -1086,6 +1107,8 @@ pub struct TransactionPartnerUser {
 }
 
 impl FromJson for TransactionPartnerUser {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut transaction_type = None;
         let mut user = None;
@@ -1112,12 +1135,12 @@ impl FromJson for TransactionPartnerUser {
             })? {
                 0 => r.field(&mut transaction_type, "transaction_type")?,
                 1 => r.field(&mut user, "user")?,
-                2 => r.field(&mut affiliate, "affiliate")?,
+                2 => r.optional_field(&mut affiliate, "affiliate")?,
                 3 => r.field(&mut invoice_payload, "invoice_payload")?,
                 4 => r.field(&mut subscription_period, "subscription_period")?,
-                5 => r.field(&mut paid_media, "paid_media")?,
+                5 => r.optional_field(&mut paid_media, "paid_media")?,
                 6 => r.field(&mut paid_media_payload, "paid_media_payload")?,
-                7 => r.field(&mut gift, "gift")?,
+                7 => r.optional_field(&mut gift, "gift")?,
                 8 => r.field(
                     &mut premium_subscription_duration,
                     "premium_subscription_duration",
@@ -1127,8 +1150,8 @@ impl FromJson for TransactionPartnerUser {
             more = r.next_member()?;
         }
         Ok(Self {
-            transaction_type: r.required(transaction_type, "transaction_type")?,
-            user: r.required(user, "user")?,
+            transaction_type: transaction_type.unwrap_or_else(|| "".into()),
+            user: r.required_object(user, "user")?,
             affiliate,
             invoice_payload,
             subscription_period,
@@ -1185,6 +1208,8 @@ pub struct TransactionPartnerChat {
 }
 
 impl FromJson for TransactionPartnerChat {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut chat = None;
         let mut gift = None;
@@ -1196,13 +1221,13 @@ impl FromJson for TransactionPartnerChat {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat, "chat")?,
-                1 => r.field(&mut gift, "gift")?,
+                1 => r.optional_field(&mut gift, "gift")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
-            chat: r.required(chat, "chat")?,
+            chat: r.required_object(chat, "chat")?,
             gift,
         })
     }
@@ -1234,6 +1259,8 @@ pub struct TransactionPartnerAffiliateProgram {
 }
 
 impl FromJson for TransactionPartnerAffiliateProgram {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut sponsor_user = None;
         let mut commission_per_mille = None;
@@ -1244,7 +1271,7 @@ impl FromJson for TransactionPartnerAffiliateProgram {
                 20 if key == b"commission_per_mille" => 1,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut sponsor_user, "sponsor_user")?,
+                0 => r.optional_field(&mut sponsor_user, "sponsor_user")?,
                 1 => r.field(&mut commission_per_mille, "commission_per_mille")?,
                 _ => r.skip()?,
             }
@@ -1252,7 +1279,7 @@ impl FromJson for TransactionPartnerAffiliateProgram {
         }
         Ok(Self {
             sponsor_user,
-            commission_per_mille: r.required(commission_per_mille, "commission_per_mille")?,
+            commission_per_mille: commission_per_mille.unwrap_or_default(),
         })
     }
 }
@@ -1281,6 +1308,8 @@ pub struct TransactionPartnerFragment {
 }
 
 impl FromJson for TransactionPartnerFragment {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut withdrawal_state = None;
         let mut more = r.open_object()?;
@@ -1318,6 +1347,8 @@ impl Serialize for TransactionPartnerFragment {
 pub struct TransactionPartnerTelegramAds {}
 
 impl FromJson for TransactionPartnerTelegramAds {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
         r.skip()?;
@@ -1345,6 +1376,8 @@ pub struct TransactionPartnerTelegramApi {
 }
 
 impl FromJson for TransactionPartnerTelegramApi {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut request_count = None;
         let mut more = r.open_object()?;
@@ -1359,7 +1392,7 @@ impl FromJson for TransactionPartnerTelegramApi {
             more = r.next_member()?;
         }
         Ok(Self {
-            request_count: r.required(request_count, "request_count")?,
+            request_count: request_count.unwrap_or_default(),
         })
     }
 }
@@ -1382,6 +1415,8 @@ impl Serialize for TransactionPartnerTelegramApi {
 pub struct TransactionPartnerOther {}
 
 impl FromJson for TransactionPartnerOther {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
         r.skip()?;
@@ -1419,6 +1454,8 @@ pub struct StarTransaction {
 }
 
 impl FromJson for StarTransaction {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut id = None;
         let mut amount = None;
@@ -1489,6 +1526,8 @@ pub struct StarTransactions {
 }
 
 impl FromJson for StarTransactions {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut transactions = None;
         let mut more = r.open_object()?;

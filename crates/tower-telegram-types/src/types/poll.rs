@@ -30,6 +30,8 @@ pub struct PollMedia {
 }
 
 impl FromJson for PollMedia {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut animation = None;
         let mut audio = None;
@@ -56,16 +58,16 @@ impl FromJson for PollMedia {
                 10 if key == b"live_photo" => 4,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut animation, "animation")?,
-                1 => r.field(&mut audio, "audio")?,
-                2 => r.field(&mut document, "document")?,
-                3 => r.field(&mut link, "link")?,
-                4 => r.field(&mut live_photo, "live_photo")?,
-                5 => r.field(&mut location, "location")?,
-                6 => r.field(&mut photo, "photo")?,
-                7 => r.field(&mut sticker, "sticker")?,
-                8 => r.field(&mut venue, "venue")?,
-                9 => r.field(&mut video, "video")?,
+                0 => r.optional_field(&mut animation, "animation")?,
+                1 => r.optional_field(&mut audio, "audio")?,
+                2 => r.optional_field(&mut document, "document")?,
+                3 => r.optional_field(&mut link, "link")?,
+                4 => r.optional_field(&mut live_photo, "live_photo")?,
+                5 => r.optional_field(&mut location, "location")?,
+                6 => r.optional_field(&mut photo, "photo")?,
+                7 => r.optional_field(&mut sticker, "sticker")?,
+                8 => r.optional_field(&mut venue, "venue")?,
+                9 => r.optional_field(&mut video, "video")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -391,6 +393,8 @@ pub struct PollOption {
 }
 
 impl FromJson for PollOption {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut persistent_id = None;
         let mut text = None;
@@ -415,22 +419,22 @@ impl FromJson for PollOption {
             })? {
                 0 => r.field(&mut persistent_id, "persistent_id")?,
                 1 => r.field(&mut text, "text")?,
-                2 => r.field(&mut text_entities, "text_entities")?,
-                3 => r.field(&mut media, "media")?,
+                2 => r.optional_field(&mut text_entities, "text_entities")?,
+                3 => r.optional_field(&mut media, "media")?,
                 4 => r.field(&mut voter_count, "voter_count")?,
-                5 => r.field(&mut added_by_user, "added_by_user")?,
-                6 => r.field(&mut added_by_chat, "added_by_chat")?,
+                5 => r.optional_field(&mut added_by_user, "added_by_user")?,
+                6 => r.optional_field(&mut added_by_chat, "added_by_chat")?,
                 7 => r.field(&mut addition_date, "addition_date")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
-            persistent_id: r.required(persistent_id, "persistent_id")?,
-            text: r.required(text, "text")?,
+            persistent_id: persistent_id.unwrap_or_default(),
+            text: text.unwrap_or_default(),
             text_entities,
             media,
-            voter_count: r.required(voter_count, "voter_count")?,
+            voter_count: voter_count.unwrap_or_default(),
             added_by_user,
             added_by_chat,
             addition_date,
@@ -587,6 +591,8 @@ pub struct PollAnswer {
 }
 
 impl FromJson for PollAnswer {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut poll_id = None;
         let mut voter_chat = None;
@@ -604,8 +610,8 @@ impl FromJson for PollAnswer {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut poll_id, "poll_id")?,
-                1 => r.field(&mut voter_chat, "voter_chat")?,
-                2 => r.field(&mut user, "user")?,
+                1 => r.optional_field(&mut voter_chat, "voter_chat")?,
+                2 => r.optional_field(&mut user, "user")?,
                 3 => r.field(&mut option_ids, "option_ids")?,
                 4 => r.field(&mut option_persistent_ids, "option_persistent_ids")?,
                 _ => r.skip()?,
@@ -690,6 +696,8 @@ pub struct Poll {
 }
 
 impl FromJson for Poll {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut id = None;
         let mut question = None;
@@ -740,7 +748,7 @@ impl FromJson for Poll {
             })? {
                 0 => r.field(&mut id, "id")?,
                 1 => r.field(&mut question, "question")?,
-                2 => r.field(&mut question_entities, "question_entities")?,
+                2 => r.optional_field(&mut question_entities, "question_entities")?,
                 3 => r.field(&mut options, "options")?,
                 4 => r.field(&mut total_voter_count, "total_voter_count")?,
                 5 => r.field(&mut is_closed, "is_closed")?,
@@ -752,26 +760,26 @@ impl FromJson for Poll {
                 11 => r.field(&mut country_codes, "country_codes")?,
                 12 => r.field(&mut correct_option_ids, "correct_option_ids")?,
                 13 => r.field(&mut explanation, "explanation")?,
-                14 => r.field(&mut explanation_entities, "explanation_entities")?,
-                15 => r.field(&mut explanation_media, "explanation_media")?,
+                14 => r.optional_field(&mut explanation_entities, "explanation_entities")?,
+                15 => r.optional_field(&mut explanation_media, "explanation_media")?,
                 16 => r.field(&mut open_period, "open_period")?,
                 17 => r.field(&mut close_date, "close_date")?,
                 18 => r.field(&mut description, "description")?,
-                19 => r.field(&mut description_entities, "description_entities")?,
-                20 => r.field(&mut media, "media")?,
+                19 => r.optional_field(&mut description_entities, "description_entities")?,
+                20 => r.optional_field(&mut media, "media")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
             id: r.required(id, "id")?,
-            question: r.required(question, "question")?,
+            question: question.unwrap_or_default(),
             question_entities,
             options: options.unwrap_or_default(),
-            total_voter_count: r.required(total_voter_count, "total_voter_count")?,
+            total_voter_count: total_voter_count.unwrap_or_default(),
             is_closed: is_closed.unwrap_or_default(),
             is_anonymous: is_anonymous.unwrap_or_default(),
-            kind: r.required(kind, "type")?,
+            kind: kind.unwrap_or_else(|| "".into()),
             allows_multiple_answers: allows_multiple_answers.unwrap_or_default(),
             allows_revoting: allows_revoting.unwrap_or_default(),
             members_only: members_only.unwrap_or_default(),
@@ -857,6 +865,8 @@ pub struct PollOptionAdded {
 }
 
 impl FromJson for PollOptionAdded {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut poll_message = None;
         let mut option_persistent_id = None;
@@ -874,15 +884,15 @@ impl FromJson for PollOptionAdded {
                 0 => r.field(&mut poll_message, "poll_message")?,
                 1 => r.field(&mut option_persistent_id, "option_persistent_id")?,
                 2 => r.field(&mut option_text, "option_text")?,
-                3 => r.field(&mut option_text_entities, "option_text_entities")?,
+                3 => r.optional_field(&mut option_text_entities, "option_text_entities")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
             poll_message,
-            option_persistent_id: r.required(option_persistent_id, "option_persistent_id")?,
-            option_text: r.required(option_text, "option_text")?,
+            option_persistent_id: option_persistent_id.unwrap_or_default(),
+            option_text: option_text.unwrap_or_default(),
             option_text_entities,
         })
     }
@@ -921,6 +931,8 @@ pub struct PollOptionDeleted {
 }
 
 impl FromJson for PollOptionDeleted {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut poll_message = None;
         let mut option_persistent_id = None;
@@ -938,15 +950,15 @@ impl FromJson for PollOptionDeleted {
                 0 => r.field(&mut poll_message, "poll_message")?,
                 1 => r.field(&mut option_persistent_id, "option_persistent_id")?,
                 2 => r.field(&mut option_text, "option_text")?,
-                3 => r.field(&mut option_text_entities, "option_text_entities")?,
+                3 => r.optional_field(&mut option_text_entities, "option_text_entities")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
             poll_message,
-            option_persistent_id: r.required(option_persistent_id, "option_persistent_id")?,
-            option_text: r.required(option_text, "option_text")?,
+            option_persistent_id: option_persistent_id.unwrap_or_default(),
+            option_text: option_text.unwrap_or_default(),
             option_text_entities,
         })
     }

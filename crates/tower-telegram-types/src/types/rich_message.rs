@@ -14,6 +14,8 @@ pub struct RichMessage {
 }
 
 impl FromJson for RichMessage {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut blocks = None;
         let mut is_rtl = None;
@@ -375,6 +377,8 @@ impl RichMessageButton {
 }
 
 impl FromJson for RichMessageButton {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut style = None;
@@ -407,25 +411,25 @@ impl FromJson for RichMessageButton {
                 1 => r.field(&mut style, "style")?,
                 2 => r.field(&mut url, "url")?,
                 3 => r.field(&mut callback_data, "callback_data")?,
-                4 => r.field(&mut web_app, "web_app")?,
-                5 => r.field(&mut login_url, "login_url")?,
+                4 => r.optional_field(&mut web_app, "web_app")?,
+                5 => r.optional_field(&mut login_url, "login_url")?,
                 6 => r.field(&mut switch_inline_query, "switch_inline_query")?,
                 7 => r.field(
                     &mut switch_inline_query_current_chat,
                     "switch_inline_query_current_chat",
                 )?,
-                8 => r.field(
+                8 => r.optional_field(
                     &mut switch_inline_query_chosen_chat,
                     "switch_inline_query_chosen_chat",
                 )?,
-                9 => r.field(&mut copy_text, "copy_text")?,
-                10 => r.field(&mut disabled, "disabled")?,
+                9 => r.optional_field(&mut copy_text, "copy_text")?,
+                10 => r.optional_field(&mut disabled, "disabled")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
+            text: r.required_object(text, "text")?,
             style,
             url,
             callback_data,
@@ -811,6 +815,8 @@ impl RichTextBold {
 }
 
 impl FromJson for RichTextBold {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut more = r.open_object()?;
@@ -825,7 +831,7 @@ impl FromJson for RichTextBold {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
+            text: r.required_object(text, "text")?,
         })
     }
 }
@@ -858,6 +864,8 @@ impl RichTextItalic {
 }
 
 impl FromJson for RichTextItalic {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut more = r.open_object()?;
@@ -872,7 +880,7 @@ impl FromJson for RichTextItalic {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
+            text: r.required_object(text, "text")?,
         })
     }
 }
@@ -905,6 +913,8 @@ impl RichTextUnderline {
 }
 
 impl FromJson for RichTextUnderline {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut more = r.open_object()?;
@@ -919,7 +929,7 @@ impl FromJson for RichTextUnderline {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
+            text: r.required_object(text, "text")?,
         })
     }
 }
@@ -952,6 +962,8 @@ impl RichTextStrikethrough {
 }
 
 impl FromJson for RichTextStrikethrough {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut more = r.open_object()?;
@@ -966,7 +978,7 @@ impl FromJson for RichTextStrikethrough {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
+            text: r.required_object(text, "text")?,
         })
     }
 }
@@ -999,6 +1011,8 @@ impl RichTextSpoiler {
 }
 
 impl FromJson for RichTextSpoiler {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut more = r.open_object()?;
@@ -1013,7 +1027,7 @@ impl FromJson for RichTextSpoiler {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
+            text: r.required_object(text, "text")?,
         })
     }
 }
@@ -1058,6 +1072,8 @@ impl RichTextDateTime {
 }
 
 impl FromJson for RichTextDateTime {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut unix_time = None;
@@ -1078,9 +1094,9 @@ impl FromJson for RichTextDateTime {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
+            text: r.required_object(text, "text")?,
             unix_time: r.required(unix_time, "unix_time")?,
-            date_time_format: r.required(date_time_format, "date_time_format")?,
+            date_time_format: date_time_format.unwrap_or_default(),
         })
     }
 }
@@ -1120,6 +1136,8 @@ impl RichTextTextMention {
 }
 
 impl FromJson for RichTextTextMention {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut user = None;
@@ -1137,8 +1155,8 @@ impl FromJson for RichTextTextMention {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
-            user: r.required(user, "user")?,
+            text: r.required_object(text, "text")?,
+            user: r.required_object(user, "user")?,
         })
     }
 }
@@ -1172,6 +1190,8 @@ impl RichTextSubscript {
 }
 
 impl FromJson for RichTextSubscript {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut more = r.open_object()?;
@@ -1186,7 +1206,7 @@ impl FromJson for RichTextSubscript {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
+            text: r.required_object(text, "text")?,
         })
     }
 }
@@ -1219,6 +1239,8 @@ impl RichTextSuperscript {
 }
 
 impl FromJson for RichTextSuperscript {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut more = r.open_object()?;
@@ -1233,7 +1255,7 @@ impl FromJson for RichTextSuperscript {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
+            text: r.required_object(text, "text")?,
         })
     }
 }
@@ -1266,6 +1288,8 @@ impl RichTextMarked {
 }
 
 impl FromJson for RichTextMarked {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut more = r.open_object()?;
@@ -1280,7 +1304,7 @@ impl FromJson for RichTextMarked {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
+            text: r.required_object(text, "text")?,
         })
     }
 }
@@ -1313,6 +1337,8 @@ impl RichTextCode {
 }
 
 impl FromJson for RichTextCode {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut more = r.open_object()?;
@@ -1327,7 +1353,7 @@ impl FromJson for RichTextCode {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
+            text: r.required_object(text, "text")?,
         })
     }
 }
@@ -1365,6 +1391,8 @@ impl RichTextCustomEmoji {
 }
 
 impl FromJson for RichTextCustomEmoji {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut custom_emoji_id = None;
         let mut alternative_text = None;
@@ -1382,8 +1410,8 @@ impl FromJson for RichTextCustomEmoji {
             more = r.next_member()?;
         }
         Ok(Self {
-            custom_emoji_id: r.required(custom_emoji_id, "custom_emoji_id")?,
-            alternative_text: r.required(alternative_text, "alternative_text")?,
+            custom_emoji_id: custom_emoji_id.unwrap_or_default(),
+            alternative_text: alternative_text.unwrap_or_default(),
         })
     }
 }
@@ -1419,6 +1447,8 @@ impl RichTextMathematicalExpression {
 }
 
 impl FromJson for RichTextMathematicalExpression {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut expression = None;
         let mut more = r.open_object()?;
@@ -1433,7 +1463,7 @@ impl FromJson for RichTextMathematicalExpression {
             more = r.next_member()?;
         }
         Ok(Self {
-            expression: r.required(expression, "expression")?,
+            expression: expression.unwrap_or_default(),
         })
     }
 }
@@ -1471,6 +1501,8 @@ impl RichTextUrl {
 }
 
 impl FromJson for RichTextUrl {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut url = None;
@@ -1488,8 +1520,8 @@ impl FromJson for RichTextUrl {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
-            url: r.required(url, "url")?,
+            text: r.required_object(text, "text")?,
+            url: url.unwrap_or_default(),
         })
     }
 }
@@ -1528,6 +1560,8 @@ impl RichTextEmailAddress {
 }
 
 impl FromJson for RichTextEmailAddress {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut email_address = None;
@@ -1545,8 +1579,8 @@ impl FromJson for RichTextEmailAddress {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
-            email_address: r.required(email_address, "email_address")?,
+            text: r.required_object(text, "text")?,
+            email_address: email_address.unwrap_or_default(),
         })
     }
 }
@@ -1585,6 +1619,8 @@ impl RichTextPhoneNumber {
 }
 
 impl FromJson for RichTextPhoneNumber {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut phone_number = None;
@@ -1602,8 +1638,8 @@ impl FromJson for RichTextPhoneNumber {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
-            phone_number: r.required(phone_number, "phone_number")?,
+            text: r.required_object(text, "text")?,
+            phone_number: phone_number.unwrap_or_default(),
         })
     }
 }
@@ -1642,6 +1678,8 @@ impl RichTextBankCardNumber {
 }
 
 impl FromJson for RichTextBankCardNumber {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut bank_card_number = None;
@@ -1659,8 +1697,8 @@ impl FromJson for RichTextBankCardNumber {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
-            bank_card_number: r.required(bank_card_number, "bank_card_number")?,
+            text: r.required_object(text, "text")?,
+            bank_card_number: bank_card_number.unwrap_or_default(),
         })
     }
 }
@@ -1699,6 +1737,8 @@ impl RichTextMention {
 }
 
 impl FromJson for RichTextMention {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut username = None;
@@ -1716,8 +1756,8 @@ impl FromJson for RichTextMention {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
-            username: r.required(username, "username")?,
+            text: r.required_object(text, "text")?,
+            username: username.unwrap_or_default(),
         })
     }
 }
@@ -1756,6 +1796,8 @@ impl RichTextHashtag {
 }
 
 impl FromJson for RichTextHashtag {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut hashtag = None;
@@ -1773,8 +1815,8 @@ impl FromJson for RichTextHashtag {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
-            hashtag: r.required(hashtag, "hashtag")?,
+            text: r.required_object(text, "text")?,
+            hashtag: hashtag.unwrap_or_default(),
         })
     }
 }
@@ -1813,6 +1855,8 @@ impl RichTextCashtag {
 }
 
 impl FromJson for RichTextCashtag {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut cashtag = None;
@@ -1830,8 +1874,8 @@ impl FromJson for RichTextCashtag {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
-            cashtag: r.required(cashtag, "cashtag")?,
+            text: r.required_object(text, "text")?,
+            cashtag: cashtag.unwrap_or_default(),
         })
     }
 }
@@ -1870,6 +1914,8 @@ impl RichTextBotCommand {
 }
 
 impl FromJson for RichTextBotCommand {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut bot_command = None;
@@ -1887,8 +1933,8 @@ impl FromJson for RichTextBotCommand {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
-            bot_command: r.required(bot_command, "bot_command")?,
+            text: r.required_object(text, "text")?,
+            bot_command: bot_command.unwrap_or_default(),
         })
     }
 }
@@ -1924,6 +1970,8 @@ impl RichTextButton {
 }
 
 impl FromJson for RichTextButton {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut button = None;
         let mut more = r.open_object()?;
@@ -1938,7 +1986,7 @@ impl FromJson for RichTextButton {
             more = r.next_member()?;
         }
         Ok(Self {
-            button: r.required(button, "button")?,
+            button: r.required_object(button, "button")?,
         })
     }
 }
@@ -1971,6 +2019,8 @@ impl RichTextAnchor {
 }
 
 impl FromJson for RichTextAnchor {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut name = None;
         let mut more = r.open_object()?;
@@ -1985,7 +2035,7 @@ impl FromJson for RichTextAnchor {
             more = r.next_member()?;
         }
         Ok(Self {
-            name: r.required(name, "name")?,
+            name: name.unwrap_or_default(),
         })
     }
 }
@@ -2023,6 +2073,8 @@ impl RichTextAnchorLink {
 }
 
 impl FromJson for RichTextAnchorLink {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut anchor_name = None;
@@ -2040,8 +2092,8 @@ impl FromJson for RichTextAnchorLink {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
-            anchor_name: r.required(anchor_name, "anchor_name")?,
+            text: r.required_object(text, "text")?,
+            anchor_name: anchor_name.unwrap_or_default(),
         })
     }
 }
@@ -2080,6 +2132,8 @@ impl RichTextReference {
 }
 
 impl FromJson for RichTextReference {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut name = None;
@@ -2097,8 +2151,8 @@ impl FromJson for RichTextReference {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
-            name: r.required(name, "name")?,
+            text: r.required_object(text, "text")?,
+            name: name.unwrap_or_default(),
         })
     }
 }
@@ -2137,6 +2191,8 @@ impl RichTextReferenceLink {
 }
 
 impl FromJson for RichTextReferenceLink {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut reference_name = None;
@@ -2154,8 +2210,8 @@ impl FromJson for RichTextReferenceLink {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
-            reference_name: r.required(reference_name, "reference_name")?,
+            text: r.required_object(text, "text")?,
+            reference_name: reference_name.unwrap_or_default(),
         })
     }
 }
@@ -2200,6 +2256,8 @@ impl RichBlockCaption {
 }
 
 impl FromJson for RichBlockCaption {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut credit = None;
@@ -2217,7 +2275,7 @@ impl FromJson for RichBlockCaption {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
+            text: r.required_object(text, "text")?,
             credit,
         })
     }
@@ -2297,6 +2355,8 @@ impl RichBlockTableCell {
 }
 
 impl FromJson for RichBlockTableCell {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut is_header = None;
@@ -2330,8 +2390,8 @@ impl FromJson for RichBlockTableCell {
             is_header: is_header.unwrap_or_default(),
             colspan,
             rowspan,
-            align: r.required(align, "align")?,
-            valign: r.required(valign, "valign")?,
+            align: align.unwrap_or_else(|| "".into()),
+            valign: valign.unwrap_or_else(|| "".into()),
         })
     }
 }
@@ -2378,6 +2438,8 @@ pub struct RichBlockListItem {
 }
 
 impl FromJson for RichBlockListItem {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut label = None;
         let mut blocks = None;
@@ -2407,7 +2469,7 @@ impl FromJson for RichBlockListItem {
             more = r.next_member()?;
         }
         Ok(Self {
-            label: r.required(label, "label")?,
+            label: label.unwrap_or_default(),
             blocks: blocks.unwrap_or_default(),
             has_checkbox: has_checkbox.unwrap_or_default(),
             is_checked: is_checked.unwrap_or_default(),
@@ -2717,6 +2779,8 @@ pub struct RichBlockParagraph {
 }
 
 impl FromJson for RichBlockParagraph {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut more = r.open_object()?;
@@ -2731,7 +2795,7 @@ impl FromJson for RichBlockParagraph {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
+            text: r.required_object(text, "text")?,
         })
     }
 }
@@ -2759,6 +2823,8 @@ pub struct RichBlockSectionHeading {
 }
 
 impl FromJson for RichBlockSectionHeading {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut size = None;
@@ -2776,8 +2842,8 @@ impl FromJson for RichBlockSectionHeading {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
-            size: r.required(size, "size")?,
+            text: r.required_object(text, "text")?,
+            size: size.unwrap_or_default(),
         })
     }
 }
@@ -2806,6 +2872,8 @@ pub struct RichBlockPreformatted {
 }
 
 impl FromJson for RichBlockPreformatted {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut language = None;
@@ -2823,7 +2891,7 @@ impl FromJson for RichBlockPreformatted {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
+            text: r.required_object(text, "text")?,
             language,
         })
     }
@@ -2853,6 +2921,8 @@ pub struct RichBlockFooter {
 }
 
 impl FromJson for RichBlockFooter {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut more = r.open_object()?;
@@ -2867,7 +2937,7 @@ impl FromJson for RichBlockFooter {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
+            text: r.required_object(text, "text")?,
         })
     }
 }
@@ -2890,6 +2960,8 @@ impl Serialize for RichBlockFooter {
 pub struct RichBlockDivider {}
 
 impl FromJson for RichBlockDivider {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.peek_object()?;
         r.skip()?;
@@ -2917,6 +2989,8 @@ pub struct RichBlockMathematicalExpression {
 }
 
 impl FromJson for RichBlockMathematicalExpression {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut expression = None;
         let mut more = r.open_object()?;
@@ -2931,7 +3005,7 @@ impl FromJson for RichBlockMathematicalExpression {
             more = r.next_member()?;
         }
         Ok(Self {
-            expression: r.required(expression, "expression")?,
+            expression: expression.unwrap_or_default(),
         })
     }
 }
@@ -2957,6 +3031,8 @@ pub struct RichBlockAnchor {
 }
 
 impl FromJson for RichBlockAnchor {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut name = None;
         let mut more = r.open_object()?;
@@ -2971,7 +3047,7 @@ impl FromJson for RichBlockAnchor {
             more = r.next_member()?;
         }
         Ok(Self {
-            name: r.required(name, "name")?,
+            name: name.unwrap_or_default(),
         })
     }
 }
@@ -2997,6 +3073,8 @@ pub struct RichBlockList {
 }
 
 impl FromJson for RichBlockList {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut items = None;
         let mut more = r.open_object()?;
@@ -3039,6 +3117,8 @@ pub struct RichBlockBlockQuotation {
 }
 
 impl FromJson for RichBlockBlockQuotation {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut blocks = None;
         let mut credit = None;
@@ -3088,6 +3168,8 @@ pub struct RichBlockExpandableBlockQuotation {
 }
 
 impl FromJson for RichBlockExpandableBlockQuotation {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut credit = None;
@@ -3105,7 +3187,7 @@ impl FromJson for RichBlockExpandableBlockQuotation {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
+            text: r.required_object(text, "text")?,
             credit,
         })
     }
@@ -3137,6 +3219,8 @@ pub struct RichBlockPullQuotation {
 }
 
 impl FromJson for RichBlockPullQuotation {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut credit = None;
@@ -3154,7 +3238,7 @@ impl FromJson for RichBlockPullQuotation {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
+            text: r.required_object(text, "text")?,
             credit,
         })
     }
@@ -3186,6 +3270,8 @@ pub struct RichBlockCollage {
 }
 
 impl FromJson for RichBlockCollage {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut blocks = None;
         let mut caption = None;
@@ -3197,7 +3283,7 @@ impl FromJson for RichBlockCollage {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut blocks, "blocks")?,
-                1 => r.field(&mut caption, "caption")?,
+                1 => r.optional_field(&mut caption, "caption")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3235,6 +3321,8 @@ pub struct RichBlockSlideshow {
 }
 
 impl FromJson for RichBlockSlideshow {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut blocks = None;
         let mut caption = None;
@@ -3246,7 +3334,7 @@ impl FromJson for RichBlockSlideshow {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut blocks, "blocks")?,
-                1 => r.field(&mut caption, "caption")?,
+                1 => r.optional_field(&mut caption, "caption")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3290,6 +3378,8 @@ pub struct RichBlockTable {
 }
 
 impl FromJson for RichBlockTable {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut cells = None;
         let mut is_bordered = None;
@@ -3362,6 +3452,8 @@ pub struct RichBlockDetails {
 }
 
 impl FromJson for RichBlockDetails {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut summary = None;
         let mut blocks = None;
@@ -3382,7 +3474,7 @@ impl FromJson for RichBlockDetails {
             more = r.next_member()?;
         }
         Ok(Self {
-            summary: r.required(summary, "summary")?,
+            summary: r.required_object(summary, "summary")?,
             blocks: blocks.unwrap_or_default(),
             is_open: is_open.unwrap_or_default(),
         })
@@ -3422,6 +3514,8 @@ pub struct RichBlockMap {
 }
 
 impl FromJson for RichBlockMap {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut location = None;
         let mut zoom = None;
@@ -3442,16 +3536,16 @@ impl FromJson for RichBlockMap {
                 1 => r.field(&mut zoom, "zoom")?,
                 2 => r.field(&mut width, "width")?,
                 3 => r.field(&mut height, "height")?,
-                4 => r.field(&mut caption, "caption")?,
+                4 => r.optional_field(&mut caption, "caption")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
-            location: r.required(location, "location")?,
-            zoom: r.required(zoom, "zoom")?,
-            width: r.required(width, "width")?,
-            height: r.required(height, "height")?,
+            location: r.required_object(location, "location")?,
+            zoom: zoom.unwrap_or_default(),
+            width: width.unwrap_or_default(),
+            height: height.unwrap_or_default(),
             caption,
         })
     }
@@ -3486,6 +3580,8 @@ pub struct RichBlockButtons {
 }
 
 impl FromJson for RichBlockButtons {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut buttons = None;
         let mut align = None;
@@ -3537,6 +3633,8 @@ pub struct RichBlockAnimation {
 }
 
 impl FromJson for RichBlockAnimation {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut animation = None;
         let mut has_spoiler = None;
@@ -3551,13 +3649,13 @@ impl FromJson for RichBlockAnimation {
             })? {
                 0 => r.field(&mut animation, "animation")?,
                 1 => r.field(&mut has_spoiler, "has_spoiler")?,
-                2 => r.field(&mut caption, "caption")?,
+                2 => r.optional_field(&mut caption, "caption")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
-            animation: r.required(animation, "animation")?,
+            animation: r.required_object(animation, "animation")?,
             has_spoiler: has_spoiler.unwrap_or_default(),
             caption,
         })
@@ -3593,6 +3691,8 @@ pub struct RichBlockAudio {
 }
 
 impl FromJson for RichBlockAudio {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut audio = None;
         let mut caption = None;
@@ -3604,13 +3704,13 @@ impl FromJson for RichBlockAudio {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut audio, "audio")?,
-                1 => r.field(&mut caption, "caption")?,
+                1 => r.optional_field(&mut caption, "caption")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
-            audio: r.required(audio, "audio")?,
+            audio: r.required_object(audio, "audio")?,
             caption,
         })
     }
@@ -3642,6 +3742,8 @@ pub struct RichBlockDocument {
 }
 
 impl FromJson for RichBlockDocument {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut document = None;
         let mut caption = None;
@@ -3653,13 +3755,13 @@ impl FromJson for RichBlockDocument {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut document, "document")?,
-                1 => r.field(&mut caption, "caption")?,
+                1 => r.optional_field(&mut caption, "caption")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
-            document: r.required(document, "document")?,
+            document: r.required_object(document, "document")?,
             caption,
         })
     }
@@ -3693,6 +3795,8 @@ pub struct RichBlockPhoto {
 }
 
 impl FromJson for RichBlockPhoto {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut photo = None;
         let mut has_spoiler = None;
@@ -3707,7 +3811,7 @@ impl FromJson for RichBlockPhoto {
             })? {
                 0 => r.field(&mut photo, "photo")?,
                 1 => r.field(&mut has_spoiler, "has_spoiler")?,
-                2 => r.field(&mut caption, "caption")?,
+                2 => r.optional_field(&mut caption, "caption")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3751,6 +3855,8 @@ pub struct RichBlockVideo {
 }
 
 impl FromJson for RichBlockVideo {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut video = None;
         let mut has_spoiler = None;
@@ -3765,13 +3871,13 @@ impl FromJson for RichBlockVideo {
             })? {
                 0 => r.field(&mut video, "video")?,
                 1 => r.field(&mut has_spoiler, "has_spoiler")?,
-                2 => r.field(&mut caption, "caption")?,
+                2 => r.optional_field(&mut caption, "caption")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
-            video: r.required(video, "video")?,
+            video: r.required_object(video, "video")?,
             has_spoiler: has_spoiler.unwrap_or_default(),
             caption,
         })
@@ -3807,6 +3913,8 @@ pub struct RichBlockVoiceNote {
 }
 
 impl FromJson for RichBlockVoiceNote {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut voice_note = None;
         let mut caption = None;
@@ -3818,13 +3926,13 @@ impl FromJson for RichBlockVoiceNote {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut voice_note, "voice_note")?,
-                1 => r.field(&mut caption, "caption")?,
+                1 => r.optional_field(&mut caption, "caption")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
-            voice_note: r.required(voice_note, "voice_note")?,
+            voice_note: r.required_object(voice_note, "voice_note")?,
             caption,
         })
     }
@@ -3854,6 +3962,8 @@ pub struct RichBlockThinking {
 }
 
 impl FromJson for RichBlockThinking {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut more = r.open_object()?;
@@ -3868,7 +3978,7 @@ impl FromJson for RichBlockThinking {
             more = r.next_member()?;
         }
         Ok(Self {
-            text: r.required(text, "text")?,
+            text: r.required_object(text, "text")?,
         })
     }
 }

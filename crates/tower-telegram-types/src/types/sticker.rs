@@ -40,6 +40,8 @@ pub struct Sticker {
 }
 
 impl FromJson for Sticker {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut file_id = None;
         let mut file_unique_id = None;
@@ -83,11 +85,11 @@ impl FromJson for Sticker {
                 4 => r.field(&mut height, "height")?,
                 5 => r.field(&mut is_animated, "is_animated")?,
                 6 => r.field(&mut is_video, "is_video")?,
-                7 => r.field(&mut thumbnail, "thumbnail")?,
+                7 => r.optional_field(&mut thumbnail, "thumbnail")?,
                 8 => r.field(&mut emoji, "emoji")?,
                 9 => r.field(&mut set_name, "set_name")?,
-                10 => r.field(&mut premium_animation, "premium_animation")?,
-                11 => r.field(&mut mask_position, "mask_position")?,
+                10 => r.optional_field(&mut premium_animation, "premium_animation")?,
+                11 => r.optional_field(&mut mask_position, "mask_position")?,
                 12 => r.field(&mut custom_emoji_id, "custom_emoji_id")?,
                 13 => r.field(&mut needs_repainting, "needs_repainting")?,
                 14 => r.field(&mut file_size, "file_size")?,
@@ -97,10 +99,10 @@ impl FromJson for Sticker {
         }
         Ok(Self {
             file_id: r.required(file_id, "file_id")?,
-            file_unique_id: r.required(file_unique_id, "file_unique_id")?,
-            kind: r.required(kind, "type")?,
-            width: r.required(width, "width")?,
-            height: r.required(height, "height")?,
+            file_unique_id: file_unique_id.unwrap_or_default(),
+            kind: kind.unwrap_or_else(|| "".into()),
+            width: width.unwrap_or_default(),
+            height: height.unwrap_or_default(),
             is_animated: is_animated.unwrap_or_default(),
             is_video: is_video.unwrap_or_default(),
             thumbnail,
@@ -173,6 +175,8 @@ pub struct StickerSet {
 }
 
 impl FromJson for StickerSet {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut name = None;
         let mut title = None;
@@ -193,15 +197,15 @@ impl FromJson for StickerSet {
                 1 => r.field(&mut title, "title")?,
                 2 => r.field(&mut sticker_type, "sticker_type")?,
                 3 => r.field(&mut stickers, "stickers")?,
-                4 => r.field(&mut thumbnail, "thumbnail")?,
+                4 => r.optional_field(&mut thumbnail, "thumbnail")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
         }
         Ok(Self {
-            name: r.required(name, "name")?,
-            title: r.required(title, "title")?,
-            sticker_type: r.required(sticker_type, "sticker_type")?,
+            name: name.unwrap_or_default(),
+            title: title.unwrap_or_default(),
+            sticker_type: sticker_type.unwrap_or_else(|| "".into()),
             stickers: stickers.unwrap_or_default(),
             thumbnail,
         })
@@ -258,6 +262,8 @@ impl MaskPosition {
 }
 
 impl FromJson for MaskPosition {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut point = None;
         let mut x_shift = None;
@@ -281,7 +287,7 @@ impl FromJson for MaskPosition {
             more = r.next_member()?;
         }
         Ok(Self {
-            point: r.required(point, "point")?,
+            point: point.unwrap_or_else(|| "".into()),
             x_shift: r.required(x_shift, "x_shift")?,
             y_shift: r.required(y_shift, "y_shift")?,
             scale: r.required(scale, "scale")?,

@@ -14,6 +14,8 @@ pub struct Story {
 }
 
 impl FromJson for Story {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut chat = None;
         let mut id = None;
@@ -31,7 +33,7 @@ impl FromJson for Story {
             more = r.next_member()?;
         }
         Ok(Self {
-            chat: r.required(chat, "chat")?,
+            chat: r.required_object(chat, "chat")?,
             id: r.required(id, "id")?,
         })
     }

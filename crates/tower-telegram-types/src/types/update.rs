@@ -218,6 +218,8 @@ pub struct WebhookInfo {
 }
 
 impl FromJson for WebhookInfo {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut url = None;
         let mut has_custom_certificate = None;
@@ -259,9 +261,9 @@ impl FromJson for WebhookInfo {
             more = r.next_member()?;
         }
         Ok(Self {
-            url: r.required(url, "url")?,
+            url: url.unwrap_or_default(),
             has_custom_certificate: has_custom_certificate.unwrap_or_default(),
-            pending_update_count: r.required(pending_update_count, "pending_update_count")?,
+            pending_update_count: pending_update_count.unwrap_or_default(),
             ip_address,
             last_error_date,
             last_error_message,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
-    cursor::{Aborted, MAX_DEPTH, Reader, Result},
+    cursor::{Aborted, MAX_DEPTH, Mark, Reader, Result},
     string::quote_from,
 };
 
@@ -12,6 +12,10 @@ pub const NO_FIELD: u8 = u8::MAX;
 
 /// A type that can be read from JSON.
 pub trait FromJson: Sized {
+    /// Whether a list goes without an element of this type that doesn't fit it. It does with what Telegram
+    /// sends: one odd element isn't worth the update around the list.
+    const LEFT_OUT_OF_LISTS: bool = false;
+
     fn from_json(r: &mut Reader<'_>) -> Result<Self>;
 }
 
@@ -182,6 +186,34 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads the value of a member that the object can go without: one that doesn't fit its type leaves the place
+    /// empty, as if it hadn't come.
+    #[inline]
+    pub fn optional_field<T: FromJson>(
+        &mut self,
+        slot: &mut Option<T>,
+        name: &'static str,
+    ) -> Result<()> {
+        let start = self.mark();
+        match self.field(slot, name) {
+            Ok(()) => Ok(()),
+            Err(Aborted) => self.leave_out(start, name),
+        }
+    }
+
+    /// Goes past a value that doesn't fit its type. What isn't JSON stays an error.
+    #[cold]
+    pub fn leave_out(&mut self, start: Mark, what: &'static str) -> Result<()> {
+        if !self.is_mismatch() {
+            return Err(Aborted);
+        }
+        let error = self.take_error();
+        self.rewind(start);
+        self.skip()?;
+        tracing::debug!(what, %error, "left out a part that doesn't fit its type");
+        Ok(())
+    }
+
     #[cold]
     pub fn duplicate<T>(&mut self, name: &'static str) -> Result<T> {
         let stop = self.syntax("a key comes twice");
@@ -208,6 +240,20 @@ impl<'a> Reader<'a> {
         match value {
             Some(value) => Ok(value),
             None => self.missing(name),
+        }
+    }
+
+    /// What a required field must have that holds an object: where it is missing, an object without members, if its
+    /// type can go without all of them.
+    #[inline]
+    pub fn required_object<T: FromJson>(
+        &mut self,
+        value: Option<T>,
+        name: &'static str,
+    ) -> Result<T> {
+        match value {
+            Some(value) => Ok(value),
+            None => T::from_json(&mut Reader::new("{}")).or_else(|Aborted| self.missing(name)),
         }
     }
 
