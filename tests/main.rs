@@ -41,6 +41,7 @@ mod reading {
     pub(crate) mod gzip;
     mod kinds;
     mod misfits;
+    mod nulls;
     mod older_server;
     mod requests;
     mod schema;

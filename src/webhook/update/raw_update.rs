@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_core::de::DeserializeOwned;
 
 use crate::{
-    json::{self, Reader, Result as Read},
+    json::{self, Reader, Result as Read, UpdateMember, read_update},
     types::{ParseError, Update, UpdateType},
 };
 
@@ -32,8 +32,8 @@ impl RawUpdate {
     ///
     /// # Errors
     ///
-    /// When it isn't an object with an `update_id` from 0 to `i64::MAX` and one key more, each
-    /// once.
+    /// When it isn't an object with an `update_id` from 0 to `i64::MAX` and another member, no key twice.
+    /// Members that are null count as absent, where not all are.
     pub fn from_bytes(bytes: Bytes) -> Result<Self, ParseError> {
         match parse_prefix(&bytes) {
             Some(head) => Ok(Self::new(head, bytes)),
@@ -180,35 +180,20 @@ impl Envelope {
         }
     }
 
-    /// Members in any order. A known type counts before what may be a new member of the envelope.
     fn read_object(r: &mut Reader<'_>) -> Read<Self> {
-        let mut update_id = None;
-        let mut known = None;
-        let mut unknown = None;
-        let mut more = r.open_object()?;
-        while more {
-            let key = r.key_text()?;
+        let (update_id, (update_type, unknown, payload)) = read_update(r, |r, member| {
             let payload = r.offset();
-            if key == "update_id" {
-                r.field(&mut update_id, "update_id")?;
-            } else {
-                let update_type = UpdateType::from_name(key.as_bytes());
-                let slot = match update_type {
-                    UpdateType::Unknown => &mut unknown,
-                    _ if known.is_some() => return r.duplicate("update"),
-                    _ => &mut known,
-                };
-                let name = || (update_type == UpdateType::Unknown).then(|| Arc::from(&*key));
-                slot.get_or_insert_with(|| (update_type, name(), payload));
-                r.skip()?;
-            }
-            more = r.next_member()?;
-        }
-        let update_id: i64 = r.required(update_id, "update_id")?;
+            r.skip()?;
+            Ok(match member {
+                UpdateMember::Known(update_type) => (update_type, None, payload),
+                UpdateMember::Unknown(name) => {
+                    (UpdateType::Unknown, Some(Arc::from(&*name)), payload)
+                }
+            })
+        })?;
         if update_id < 0 {
             return r.syntax("an update_id below 0");
         }
-        let (update_type, unknown, payload) = r.required(known.or(unknown), "update")?;
         Ok(Self {
             update_id,
             update_type,
@@ -234,6 +219,10 @@ fn parse_prefix(bytes: &[u8]) -> Option<Envelope> {
     let length = rest.iter().take(MAX_NAME).position(|byte| *byte == b'"')?;
     let (name, rest) = rest.split_at(length);
     let rest = rest.strip_prefix(b"\":")?;
+    // One that is null says nothing, and another follows.
+    if let Some(b'n' | b' ' | b'\n' | b'\t' | b'\r') = rest.first() {
+        return None;
+    }
     match UpdateType::from_name(name) {
         UpdateType::Unknown => None,
         update_type => Some(Envelope {
@@ -318,6 +307,9 @@ mod tests {
             "{\"update_id\":7,\"poll2\":{}}",
             "{\"update_id\":7,\"p\\u006fll\":{}}",
             "{\"update_id\":7,\"\":{}}",
+            "{\"update_id\":7,\"poll\":null}",
+            "{\"update_id\":7,\"poll\": null}",
+            "{\"update_id\":7,\"poll\":\nnull}",
             "{\"update_id\":7,\"a_name_that_is_longer_than_any_of_telegrams\":{}}",
             "{\"update_id\":1234567890123456,\"poll\":{}}",
         ] {
@@ -382,6 +374,32 @@ mod tests {
     }
 
     #[test]
+    fn b13_members_that_are_null_are_absent() {
+        for text in [
+            r#"{"update_id":7,"poll":null,"message":{"chat":{"id":3}}}"#,
+            r#"{"update_id":7,"poll": null,"message":{"chat":{"id":3}}}"#,
+            r#"{"update_id":7,"message":{"chat":{"id":3}},"poll":null,"brand_new":null}"#,
+            r#"{"poll":null,"brand_new":null,"message":{"chat":{"id":3}},"update_id":7}"#,
+        ] {
+            let raw = raw(text);
+            assert_eq!(raw.update_type(), UpdateType::Message, "{text}");
+            assert_eq!(raw.chat_id(), Some(3), "{text}");
+        }
+        for (text, name) in [
+            (r#"{"update_id":7,"poll":null,"brand_new":{}}"#, "brand_new"),
+            (r#"{"update_id":7,"a":null,"b":1,"c":2}"#, "b"),
+            (r#"{"update_id":7,"a":null,"b":null}"#, "a"),
+            (
+                r#"{"update_id":7,"a":null,"poll":null,"message":null}"#,
+                "poll",
+            ),
+            (r#"{"update_id":7,"message":null}"#, "message"),
+        ] {
+            assert_eq!(raw(text).name(), name, "{text}");
+        }
+    }
+
+    #[test]
     fn each_type_has_its_own_place_for_the_chat_and_the_user() {
         const IDS: &str = r#"{"chat":{"id":1},"message":{"chat":{"id":2}},"user_chat_id":3,
             "from":{"id":4},"user":{"id":5}}"#;
@@ -435,6 +453,12 @@ mod tests {
             "{\"message\":{}}",
             "{\"update_id\":1,\"update_id\":1,\"message\":{}}",
             "{\"message\":{},\"update_id\":1,\"message\":{}}",
+            "{\"message\":null,\"update_id\":1,\"message\":{}}",
+            "{\"update_id\":1,\"message\":null,\"message\":null,\"poll\":{}}",
+            "{\"update_id\":null,\"poll\":{},\"update_id\":1}",
+            "{\"update_id\":1,\"message\":nul,\"poll\":{}}",
+            "{\"brand_new\":1,\"update_id\":1,\"brand_new\":null}",
+            "{\"update_id\":null,\"message\":null}",
             "{\"update_id\":1,\"brand_new\":{\"a\":\"\\ud800\"}}",
         ] {
             let error = RawUpdate::from_bytes(Bytes::copy_from_slice(text.as_bytes())).unwrap_err();

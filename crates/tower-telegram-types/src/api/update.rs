@@ -3,7 +3,10 @@
 use std::str::FromStr;
 
 use crate::{
-    json::{self, FromJson, ParseError, Reader, Result, impl_deserialize, read_or},
+    json::{
+        self, FromJson, ParseError, Reader, Result, UpdateMember, impl_deserialize, read_or,
+        read_update,
+    },
     types::{Chat, MaybeInaccessibleMessage, Message, UpdateKind, UpdateType, User},
 };
 
@@ -140,31 +143,16 @@ impl FromStr for Update {
 }
 
 impl FromJson for Update {
+    const LEFT_OUT_OF_LISTS: bool = true;
+
     /// Keys come in any order; one that isn't a known type of update counts only where no known
     /// one comes.
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        let mut update_id = None;
-        let mut known = None;
-        let mut unknown = None;
-        let mut more = r.open_object()?;
-        while more {
-            let mark = r.mark();
-            match r.key(|key| (key == b"update_id", UpdateType::from_name(key)))? {
-                (true, _) => r.field(&mut update_id, "update_id")?,
-                (false, UpdateType::Unknown) => {
-                    r.rewind(mark);
-                    let other = read_unknown(r)?;
-                    unknown.get_or_insert(other);
-                }
-                (false, _) if known.is_some() => return r.duplicate("update"),
-                (false, update_type) => known = Some(read_known(r, update_type)?),
-            }
-            more = r.next_member()?;
-        }
-        Ok(Self {
-            update_id: r.required(update_id, "update_id")?,
-            kind: r.required(known.or(unknown), "update")?,
-        })
+        let (update_id, kind) = read_update(r, |r, member| match member {
+            UpdateMember::Known(update_type) => read_known(r, update_type),
+            UpdateMember::Unknown(name) => read_unknown(r, &name),
+        })?;
+        Ok(Self { update_id, kind })
     }
 }
 
@@ -191,9 +179,9 @@ fn read_known(r: &mut Reader<'_>, update_type: UpdateType) -> Result<UpdateKind>
     Ok(kind)
 }
 
-fn read_unknown(r: &mut Reader<'_>) -> Result<UpdateKind> {
+fn read_unknown(r: &mut Reader<'_>, name: &str) -> Result<UpdateKind> {
     Ok(UpdateKind::Unknown {
-        name: r.key_text()?.into(),
+        name: name.into(),
         raw: FromJson::from_json(r)?,
     })
 }

@@ -11,6 +11,7 @@ mod reader;
 mod swar;
 mod transcode;
 mod unions;
+mod update_members;
 mod write;
 
 #[cfg(feature = "serde-all")]
@@ -25,5 +26,6 @@ pub use self::{
     raw::RawJson,
     read::{check, from_slice, from_str, utf8},
     reader::{Aborted, FromJson, MAX_DEPTH, Mark, NO_FIELD, Reader, Result},
+    update_members::{UpdateMember, read_update},
     write::write_exact,
 };

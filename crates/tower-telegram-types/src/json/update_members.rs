@@ -1,0 +1,147 @@
+//! The members of an update: its number, and the one that says what it is about.
+
+use std::{borrow::Cow, collections::BTreeSet};
+
+use super::{Mark, Reader, Result};
+use crate::types::UpdateType;
+
+/// A member of an update besides its number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UpdateMember<'a> {
+    /// One of a type of update that has a name here.
+    Known(UpdateType),
+    /// One of any other name.
+    Unknown(Cow<'a, str>),
+}
+
+impl UpdateMember<'_> {
+    fn is_known(&self) -> bool {
+        matches!(self, Self::Known(_))
+    }
+}
+
+/// Reads an update: its number, and what `read` makes of the value of the member that it is about.
+///
+/// 1. That is the one member of a known type. Where there is none, it is the first of another name, as a
+///    newer server may write more beside the type of the update.
+/// 2. A member that is null counts as absent, as it does in every other object.
+/// 3. Where all are null, it is the first of a known type, or else the first: an update with a number can be
+///    handled and done with. As an error it would be sent again for a day.
+/// 4. A key that comes twice is an error, null or not.
+pub fn read_update<'a, T>(
+    r: &mut Reader<'a>,
+    read: impl Fn(&mut Reader<'a>, UpdateMember<'a>) -> Result<T>,
+) -> Result<(i64, T)> {
+    let mut keys = UpdateKeys::default();
+    let mut update_id = None;
+    let (mut known, mut unknown, mut null) = (None, None, None);
+    let mut more = r.open_object()?;
+    while more {
+        match keys.next(r)? {
+            None => r.field(&mut update_id, "update_id")?,
+            Some(member) if r.peek() == Some(b'n') => note_null(r, &mut null, member)?,
+            Some(member) if member.is_known() => {
+                if known.is_some() {
+                    return r.syntax("an update of two types");
+                }
+                known = Some(read(r, member)?);
+            }
+            Some(member) => {
+                let value = read(r, member)?;
+                unknown.get_or_insert(value);
+            }
+        }
+        more = r.next_member()?;
+    }
+    let mut found = known.or(unknown);
+    if let (None, Some((member, start))) = (&found, null) {
+        let end = r.mark();
+        r.rewind(start);
+        found = Some(read(r, member)?);
+        r.rewind(end);
+    }
+    let update_id = r.required(update_id, "update_id")?;
+    match found {
+        Some(found) => Ok((update_id, found)),
+        None => r.mismatch("a member that says what the update is about"),
+    }
+}
+
+/// The member and where its value is, if it comes before the one that was noted.
+#[cold]
+fn note_null<'a>(
+    r: &mut Reader<'a>,
+    noted: &mut Option<(UpdateMember<'a>, Mark)>,
+    member: UpdateMember<'a>,
+) -> Result<()> {
+    let start = r.mark();
+    r.literal("null")?;
+    if noted
+        .as_ref()
+        .is_none_or(|(first, _)| member.is_known() && !first.is_known())
+    {
+        *noted = Some((member, start));
+    }
+    Ok(())
+}
+
+/// The keys that came.
+#[derive(Default)]
+struct UpdateKeys<'a> {
+    /// A bit for each type of update, and one for the number.
+    known: u64,
+    unknown: BTreeSet<Cow<'a, str>>,
+}
+
+const UPDATE_ID: u32 = 63;
+
+impl<'a> UpdateKeys<'a> {
+    /// Reads a key. `None` is that of the number.
+    #[inline]
+    fn next(&mut self, r: &mut Reader<'a>) -> Result<Option<UpdateMember<'a>>> {
+        let start = r.mark();
+        match r.key(|key| (key == b"update_id", UpdateType::from_name(key)))? {
+            (true, _) => self.add(r, UPDATE_ID, "update_id").map(|()| None),
+            (false, UpdateType::Unknown) => {
+                r.rewind(start);
+                self.next_unknown(r).map(Some)
+            }
+            (false, known) => {
+                self.add(r, known as u32, known.as_str())?;
+                Ok(Some(UpdateMember::Known(known)))
+            }
+        }
+    }
+
+    #[inline]
+    fn add(&mut self, r: &mut Reader<'_>, bit: u32, name: &'static str) -> Result<()> {
+        let bit = 1 << bit;
+        if self.known & bit != 0 {
+            return r.duplicate(name);
+        }
+        self.known |= bit;
+        Ok(())
+    }
+
+    #[cold]
+    fn next_unknown(&mut self, r: &mut Reader<'a>) -> Result<UpdateMember<'a>> {
+        let name = r.key_text()?;
+        if !self.unknown.insert(name.clone()) {
+            return r.duplicate("");
+        }
+        Ok(UpdateMember::Unknown(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_of_update_has_a_bit_of_its_own() {
+        for (at, kind) in (0..).zip(UpdateType::ALL) {
+            assert_eq!(kind as u32, at);
+        }
+        assert!((UpdateType::Unknown as u32) < UPDATE_ID);
+    }
+}
