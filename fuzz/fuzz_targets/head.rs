@@ -2,6 +2,8 @@
 
 #![no_main]
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use serde_json::value::RawValue;
@@ -18,17 +20,25 @@ struct Head<'a> {
 
 fn head(json: &Json) -> Option<Head<'_>> {
     let members = json.members()?;
-    let mut numbers = members
-        .iter()
-        .filter(|(key, _)| key == "update_id")
-        .skip_while(|(_, value)| *value == Json::Null);
-    let update_id = numbers.next()?.1.integer().filter(|id| *id >= 0)?;
-    let types = members.iter().filter(|(key, _)| key != "update_id");
-    let mut known = types.clone().filter(|(key, _)| is_update_type(key));
-    let (name, payload) = known.next().or_else(|| types.clone().next())?;
-    if numbers.next().is_some() || known.next().is_some() {
+    let keys = members.iter().map(|(key, _)| key);
+    if keys.collect::<BTreeSet<_>>().len() < members.len() {
         return None;
     }
+    let update_id = json.get("update_id")?.integer().filter(|id| *id >= 0)?;
+    // What is null is absent, unless all is.
+    let of = |known: bool, null: bool| {
+        members.iter().filter(move |(key, value)| {
+            key != "update_id" && is_update_type(key) == known && (*value == Json::Null) == null
+        })
+    };
+    if of(true, false).count() > 1 {
+        return None;
+    }
+    let mut best_first = of(true, false)
+        .chain(of(false, false))
+        .chain(of(true, true))
+        .chain(of(false, true));
+    let (name, payload) = best_first.next()?;
     Some(Head {
         update_id,
         name,

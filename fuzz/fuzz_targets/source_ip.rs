@@ -51,6 +51,8 @@ impl Address {
 enum Entry<'a> {
     Address(Address),
     Spaced(Address),
+    WithPort(Address, u16),
+    Bracketed(Address),
     Bytes(&'a [u8]),
 }
 
@@ -59,6 +61,10 @@ impl Entry<'_> {
         match self {
             Self::Address(address) => address.get().to_string().into(),
             Self::Spaced(address) => format!(" \t{} ", address.get()).into(),
+            Self::WithPort(address, port) => {
+                SocketAddr::new(address.get(), *port).to_string().into()
+            }
+            Self::Bracketed(address) => format!("[{}]", address.get()).into(),
             Self::Bytes(bytes) => bytes.to_vec(),
         }
     }
@@ -118,15 +124,29 @@ fn is_in(networks: &[(IpNetwork, String)], address: IpAddr) -> bool {
     is_in
 }
 
+/// An address by itself, with a port, or of version 6 in brackets with a port or without.
+fn said(entry: &str) -> Option<IpAddr> {
+    let is_port = |text: &str| text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok();
+    if let Ok(address) = entry.parse() {
+        return Some(address);
+    }
+    if let Some(entry) = entry.strip_prefix('[') {
+        let (address, rest) = entry.split_once(']')?;
+        let fits = rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port);
+        return address.parse::<Ipv6Addr>().ok().filter(|_| fits).map(Into::into);
+    }
+    let (address, port) = entry.split_once(':')?;
+    address.parse::<Ipv4Addr>().ok().filter(|_| is_port(port)).map(Into::into)
+}
+
 /// The addresses from the nearest on, as far as they are any.
 fn chain(peer: IpAddr, headers: &[Vec<u8>]) -> Vec<IpAddr> {
     let all = headers.join(&b","[..]);
     let all: String = all.iter().map(|byte| char::from(*byte)).collect();
-    let said = all.split(',').map(|entry| {
-        let entry = entry.trim_matches([' ', '\t']);
-        entry.parse::<IpAddr>().ok()
+    let all = all.split(',').map(|entry| {
+        said(entry.trim_matches([' ', '\t']))
     });
-    let mut said: Vec<_> = said.collect();
+    let mut said: Vec<_> = all.collect();
     said.reverse();
     let said = said.into_iter().map_while(|address| address);
     [peer].into_iter().chain(said).collect()

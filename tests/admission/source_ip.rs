@@ -18,6 +18,7 @@ rows! {
     a7_behind_proxies_the_nearest_hop_that_isnt_trusted_decides
     a7_who_goes_around_the_proxies_is_turned_away
     a7_the_networks_come_in_addition_to_the_secret
+    a10_an_address_with_a_port_or_in_brackets_is_an_address
 }
 
 rows! { sockets:
@@ -83,13 +84,46 @@ async fn a7_behind_proxies_the_nearest_hop_that_isnt_trusted_decides(server: Ser
         (1, &[STRANGER, TELEGRAM], 200),
         (1, &[TELEGRAM, STRANGER], 403),
         (1, &["149.154.167.220, 203.0.113.7"], 403),
-        (1, &["149.154.167.220:443"], 403),
         (2, &[TELEGRAM], 403),
         (2, &[TELEGRAM, "10.0.0.2"], 200),
         (2, &["149.154.167.220, 203.0.113.7", "10.0.0.2"], 403),
     ] {
         let layer = SourceIpLayer::new().trusted_hops(hops);
         expect(server, layer, forwarded(values), status).await;
+    }
+}
+
+/// As gateways write it that add the port of the connection.
+async fn a10_an_address_with_a_port_or_in_brackets_is_an_address(server: Server) {
+    for (hops, values, status) in [
+        (1, &["149.154.167.220:54321"][..], 200),
+        (1, &["203.0.113.7:54321"], 403),
+        (1, &["203.0.113.7:1, 149.154.167.220:54321"], 200),
+        (1, &["149.154.167.220:1, 203.0.113.7:54321"], 403),
+        (1, &["203.0.113.7", " \t149.154.167.220:54321 "], 200),
+        (1, &["[::ffff:149.154.167.220]:443"], 200),
+        (1, &["[::ffff:149.154.167.220]"], 200),
+        (1, &["[::ffff:203.0.113.7]:443"], 403),
+        (2, &["149.154.167.220:443, 10.0.0.2:8080"], 200),
+        (2, &["149.154.167.220:443", "[2001:db8::1]:8080"], 200),
+        (2, &["149.154.167.220:443,,10.0.0.2:8080"], 403),
+        (1, &["149.154.167.220:443,"], 403),
+        (1, &["149.154.167.220:443", ""], 403),
+        (1, &["149.154.167.220:http"], 403),
+        (1, &["149.154.167.220:65536"], 403),
+        (1, &["[149.154.167.220]:443"], 403),
+        (1, &["unknown"], 403),
+        (1, &["_hidden"], 403),
+        (2, &["149.154.167.220:443", "unknown"], 403),
+    ] {
+        let layer = SourceIpLayer::new().trusted_hops(hops);
+        expect(server, layer, forwarded(values), status).await;
+    }
+    let proxies = ["10.0.0.0/8".parse().expect("a network"), here()];
+    let layer = SourceIpLayer::new().trusted_hops(2).proxies(proxies);
+    for (proxy, status) in [("10.0.0.2:8080", 200), ("203.0.113.7:8080", 403)] {
+        let call = forwarded(&["149.154.167.220:443", proxy]);
+        expect(server, layer.clone(), call, status).await;
     }
 }
 

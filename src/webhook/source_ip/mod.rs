@@ -6,9 +6,11 @@
 //!    right, over all such headers. What stands further left is anyone's, and isn't looked at.
 //! 3. An address in [Telegram's networks](IpNetwork::TELEGRAM), or in those that were set: the
 //!    request goes on.
-//! 4. Any other, fewer addresses than hops, or anything there that isn't a plain address (with a
-//!    port, in brackets, with a zone): 403, and the body is never read.
-//! 5. No peer's address: 403, and an error in the log. The headers alone let nobody in.
+//! 4. An entry of the header is an address by itself or with a port: `192.0.2.1`, `192.0.2.1:443`,
+//!    `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:443`. Anything else is no address: a name, `unknown`,
+//!    nothing between two commas, an address with a zone.
+//! 5. Any other address, none where one is needed, or fewer than hops: 403, and the body is never read.
+//! 6. No peer's address: 403, and an error in the log. The headers alone let nobody in.
 //!
 //! # The peer's address
 //!
