@@ -38,6 +38,7 @@ mod admission {
 mod reading {
     mod containers;
     pub(crate) mod envelope;
+    mod foreign_errors;
     pub(crate) mod gzip;
     mod kinds;
     mod misfits;

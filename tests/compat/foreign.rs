@@ -208,6 +208,25 @@ async fn b9_what_teloxide_cant_read_goes_to_the_hook(server: Server) {
     misfits_go_to_the_hook::<Teloxide>(server).await;
 }
 
+/// One sentence, with what the update is about and what the type has no place for.
+#[test]
+fn b9_what_frankenstein_cant_read_is_said_in_one_sentence() {
+    use tower_telegram::webhook::RawUpdate;
+
+    let update = r#"{"update_id":7,"planet_discovered":{"name":"secret"}}"#;
+    let raw = RawUpdate::from_bytes(update.into()).expect("an update");
+    let error = raw.parse::<Frankenstein>().expect_err("it doesn't fit");
+    let text = error.to_string();
+    assert!(
+        text.starts_with("unfitting: expected a variant of `UpdateContent`"),
+        "{text}"
+    );
+    assert!(text.contains("in field `planet_discovered`"), "{text}");
+    assert_eq!(error.field(), Some("planet_discovered"));
+    assert_eq!(text.matches("expected").count(), 1, "{text}");
+    assert!(!text.contains("secret"), "{text}");
+}
+
 /// What isn't JSON can only have been damaged: it is to be sent again.
 async fn b5_what_no_type_can_read_is_refused_as_theirs(server: Server) {
     let whole = telegram(&day()[0]);

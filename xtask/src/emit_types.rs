@@ -87,11 +87,7 @@ impl Member<'_> {
     fn read(&self, model: &Model, received: bool) -> String {
         let goes_without =
             !self.field.required && missing::is_left_out(model, &self.shape, received);
-        let read = if goes_without {
-            "optional_field"
-        } else {
-            "field"
-        };
+        let read = if goes_without { "optional" } else { "field" };
         format!("r.{read}(&mut {}, \"{}\")?", self.name, self.field.name)
     }
 }

@@ -71,7 +71,8 @@ pub trait Method: Serialize {
     ///
     /// When it isn't JSON, or not an `Output`.
     fn decode(result: &str) -> Result<Self::Output, ParseError> {
-        serde_json::from_str(result).map_err(|error| ParseError::foreign(&error))
+        serde_json::from_str(result)
+            .map_err(|error| ParseError::foreign::<Self::Output>(&error, result, None))
     }
 }
 

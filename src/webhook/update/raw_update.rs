@@ -96,7 +96,9 @@ impl RawUpdate {
             let text = json::utf8(&self.bytes)?;
             // A foreign type may pass over what it doesn't know without looking at it.
             Envelope::read(text)?;
-            slot = Some(serde_json::from_str(text).map_err(|e| ParseError::foreign(&e))?);
+            let read = serde_json::from_str(text);
+            let about = Some((self.name(), self.payload));
+            slot = Some(read.map_err(|e| ParseError::foreign::<U>(&e, text, about))?);
         }
         slot.ok_or_else(|| ParseError::syntax("unreadable", 0))
     }

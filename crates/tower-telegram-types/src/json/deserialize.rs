@@ -29,7 +29,8 @@ pub(crate) fn deserialize<'de, T: FromJson, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     let json = json_of(deserializer)?;
-    read(&json).map_err(D::Error::custom)
+    // The format knows its own places.
+    read(&json).map_err(|error| D::Error::custom(error.without_place()))
 }
 
 fn read<T: FromJson>(json: &Json<'_>) -> Result<T, ParseError> {

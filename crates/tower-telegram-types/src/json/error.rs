@@ -6,6 +6,14 @@ use std::{error, fmt};
 pub(crate) enum FaultKind {
     Syntax,
     Mismatch,
+    /// A mismatch too: the field isn't there.
+    Missing,
+}
+
+impl FaultKind {
+    pub(super) fn is_mismatch(self) -> bool {
+        self != Self::Syntax
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,15 +31,20 @@ pub(crate) struct Fault {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseError {
     fault: Fault,
-    detail: Option<Box<str>>,
+    /// What says more than the fault, where it isn't this reader's.
+    words: Option<Box<Words>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Words {
+    sentence: String,
+    field: Option<Box<str>>,
+    has_place: bool,
 }
 
 impl ParseError {
     pub(crate) fn new(fault: Fault) -> Self {
-        Self {
-            fault,
-            detail: None,
-        }
+        Self { fault, words: None }
     }
 
     #[doc(hidden)]
@@ -51,18 +64,45 @@ impl ParseError {
         self
     }
 
-    /// What a type of the caller's says that it couldn't read.
-    #[doc(hidden)]
-    pub fn foreign(error: &serde_json::Error) -> Self {
+    /// One that says what is wrong in words of its own.
+    pub(super) fn described(at: Option<usize>, words: String, field: Option<Box<str>>) -> Self {
+        let fault = Fault {
+            kind: FaultKind::Mismatch,
+            at: at.unwrap_or_default(),
+            what: "",
+            field: "",
+        };
         Self {
-            fault: Fault {
-                kind: FaultKind::Mismatch,
-                at: 0,
-                what: "the type can't be read from this",
-                field: "",
-            },
-            detail: Some(describe(error)),
+            fault,
+            words: Some(Box::new(Words {
+                sentence: words,
+                field,
+                has_place: at.is_some(),
+            })),
         }
+    }
+
+    /// What is wrong, without the place: it is one in a text that whoever asks may not have.
+    pub(super) fn without_place(&self) -> impl fmt::Display {
+        WithoutPlace(self)
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Fault {
+            kind, what, field, ..
+        } = self.fault;
+        if let Some(words) = &self.words {
+            return write!(f, "unfitting: {}", words.sentence);
+        }
+        match kind {
+            FaultKind::Syntax => write!(f, "malformed: {what}")?,
+            FaultKind::Mismatch => write!(f, "unfitting: expected {what}")?,
+            FaultKind::Missing => return write!(f, "unfitting: field `{field}` is missing"),
+        }
+        if field.is_empty() {
+            return Ok(());
+        }
+        write!(f, ", in field `{field}`")
     }
 
     /// Whether the text isn't JSON at all: no type could be read from it.
@@ -72,12 +112,13 @@ impl ParseError {
 
     /// Whether the text is JSON, but doesn't fit the type that was asked for.
     pub fn is_mismatch(&self) -> bool {
-        self.fault.kind == FaultKind::Mismatch
+        self.fault.kind.is_mismatch()
     }
 
     /// The innermost field that was being read, where one is known.
     pub fn field(&self) -> Option<&str> {
-        Some(self.fault.field).filter(|name| !name.is_empty())
+        let words = self.words.as_ref().and_then(|words| words.field.as_deref());
+        words.or(Some(self.fault.field).filter(|name| !name.is_empty()))
     }
 
     /// How many bytes of the text had been read. 0 where it isn't known.
@@ -86,27 +127,19 @@ impl ParseError {
     }
 }
 
-/// A foreign type's words can quote the text (`invalid type: string "…"`), so only the kind of
-/// error and its place are kept.
-fn describe(error: &serde_json::Error) -> Box<str> {
-    let kind = match error.classify() {
-        serde_json::error::Category::Data => "a value doesn't fit",
-        _ => "not JSON",
-    };
-    format!("{kind}, line {} column {}", error.line(), error.column()).into()
+struct WithoutPlace<'e>(&'e ParseError);
+
+impl fmt::Display for WithoutPlace<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.describe(f)
+    }
 }
 
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.fault.kind {
-            FaultKind::Syntax => write!(f, "malformed: {}", self.fault.what)?,
-            FaultKind::Mismatch => write!(f, "unfitting: expected {}", self.fault.what)?,
-        }
-        if let Some(detail) = &self.detail {
-            return write!(f, ": {detail}");
-        }
-        if let Some(field) = self.field() {
-            write!(f, ", in field `{field}`")?;
+        self.describe(f)?;
+        if self.words.as_ref().is_some_and(|words| !words.has_place) {
+            return Ok(());
         }
         write!(f, ", at byte {}", self.fault.at)
     }

@@ -41,7 +41,7 @@ impl<T: FromJson> FromJson for Vec<T> {
             match T::from_json(r) {
                 Ok(item) => items.push(item),
                 Err(Aborted) if T::LEFT_OUT_OF_LISTS => {
-                    r.leave_out(start, "an element of a list")?
+                    r.leave_out(start, "an element of a list")?;
                 }
                 Err(Aborted) => return Err(Aborted),
             }

@@ -3,6 +3,7 @@
 
 mod deserialize;
 mod error;
+mod foreign;
 mod impls;
 mod macros;
 mod raw;

@@ -171,7 +171,7 @@ impl FromJson for BotAccessSettings {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut is_access_restricted, "is_access_restricted")?,
-                1 => r.optional_field(&mut added_users, "added_users")?,
+                1 => r.optional(&mut added_users, "added_users")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

@@ -32,7 +32,7 @@ impl FromJson for BusinessIntro {
             })? {
                 0 => r.field(&mut title, "title")?,
                 1 => r.field(&mut message, "message")?,
-                2 => r.optional_field(&mut sticker, "sticker")?,
+                2 => r.optional(&mut sticker, "sticker")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -88,7 +88,7 @@ impl FromJson for BusinessLocation {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut address, "address")?,
-                1 => r.optional_field(&mut location, "location")?,
+                1 => r.optional(&mut location, "location")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -419,7 +419,7 @@ impl FromJson for BusinessConnection {
                 1 => r.field(&mut user, "user")?,
                 2 => r.field(&mut user_chat_id, "user_chat_id")?,
                 3 => r.field(&mut date, "date")?,
-                4 => r.optional_field(&mut rights, "rights")?,
+                4 => r.optional(&mut rights, "rights")?,
                 5 => r.field(&mut is_enabled, "is_enabled")?,
                 _ => r.skip()?,
             }

@@ -657,15 +657,15 @@ impl FromJson for ChatFullInfo {
                 7 => r.field(&mut is_direct_messages, "is_direct_messages")?,
                 8 => r.field(&mut accent_color_id, "accent_color_id")?,
                 9 => r.field(&mut max_reaction_count, "max_reaction_count")?,
-                10 => r.optional_field(&mut photo, "photo")?,
+                10 => r.optional(&mut photo, "photo")?,
                 11 => r.field(&mut active_usernames, "active_usernames")?,
-                12 => r.optional_field(&mut birthdate, "birthdate")?,
-                13 => r.optional_field(&mut business_intro, "business_intro")?,
-                14 => r.optional_field(&mut business_location, "business_location")?,
-                15 => r.optional_field(&mut business_opening_hours, "business_opening_hours")?,
-                16 => r.optional_field(&mut personal_chat, "personal_chat")?,
-                17 => r.optional_field(&mut parent_chat, "parent_chat")?,
-                18 => r.optional_field(&mut available_reactions, "available_reactions")?,
+                12 => r.optional(&mut birthdate, "birthdate")?,
+                13 => r.optional(&mut business_intro, "business_intro")?,
+                14 => r.optional(&mut business_location, "business_location")?,
+                15 => r.optional(&mut business_opening_hours, "business_opening_hours")?,
+                16 => r.optional(&mut personal_chat, "personal_chat")?,
+                17 => r.optional(&mut parent_chat, "parent_chat")?,
+                18 => r.optional(&mut available_reactions, "available_reactions")?,
                 19 => r.field(
                     &mut background_custom_emoji_id,
                     "background_custom_emoji_id",
@@ -693,8 +693,8 @@ impl FromJson for ChatFullInfo {
                 28 => r.field(&mut join_by_request, "join_by_request")?,
                 29 => r.field(&mut description, "description")?,
                 30 => r.field(&mut invite_link, "invite_link")?,
-                31 => r.optional_field(&mut pinned_message, "pinned_message")?,
-                32 => r.optional_field(&mut permissions, "permissions")?,
+                31 => r.optional(&mut pinned_message, "pinned_message")?,
+                32 => r.optional(&mut permissions, "permissions")?,
                 33 => r.field(&mut accepted_gift_types, "accepted_gift_types")?,
                 34 => r.field(&mut can_send_paid_media, "can_send_paid_media")?,
                 35 => r.field(&mut slow_mode_delay, "slow_mode_delay")?,
@@ -714,13 +714,13 @@ impl FromJson for ChatFullInfo {
                     "custom_emoji_sticker_set_name",
                 )?,
                 45 => r.field(&mut linked_chat_id, "linked_chat_id")?,
-                46 => r.optional_field(&mut location, "location")?,
-                47 => r.optional_field(&mut rating, "rating")?,
-                48 => r.optional_field(&mut first_profile_audio, "first_profile_audio")?,
-                49 => r.optional_field(&mut unique_gift_colors, "unique_gift_colors")?,
+                46 => r.optional(&mut location, "location")?,
+                47 => r.optional(&mut rating, "rating")?,
+                48 => r.optional(&mut first_profile_audio, "first_profile_audio")?,
+                49 => r.optional(&mut unique_gift_colors, "unique_gift_colors")?,
                 50 => r.field(&mut paid_message_star_count, "paid_message_star_count")?,
-                51 => r.optional_field(&mut guard_bot, "guard_bot")?,
-                52 => r.optional_field(&mut community, "community")?,
+                51 => r.optional(&mut guard_bot, "guard_bot")?,
+                52 => r.optional(&mut community, "community")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1762,7 +1762,7 @@ impl FromJson for SharedUser {
                 1 => r.field(&mut first_name, "first_name")?,
                 2 => r.field(&mut last_name, "last_name")?,
                 3 => r.field(&mut username, "username")?,
-                4 => r.optional_field(&mut photo, "photo")?,
+                4 => r.optional(&mut photo, "photo")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1887,7 +1887,7 @@ impl FromJson for ChatShared {
                 1 => r.field(&mut chat_id, "chat_id")?,
                 2 => r.field(&mut title, "title")?,
                 3 => r.field(&mut username, "username")?,
-                4 => r.optional_field(&mut photo, "photo")?,
+                4 => r.optional(&mut photo, "photo")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2705,7 +2705,7 @@ impl FromJson for ChatMemberUpdated {
                 2 => r.field(&mut date, "date")?,
                 3 => r.field(&mut old_chat_member, "old_chat_member")?,
                 4 => r.field(&mut new_chat_member, "new_chat_member")?,
-                5 => r.optional_field(&mut invite_link, "invite_link")?,
+                5 => r.optional(&mut invite_link, "invite_link")?,
                 6 => r.field(&mut via_join_request, "via_join_request")?,
                 7 => r.field(
                     &mut via_chat_folder_invite_link,
@@ -3472,7 +3472,7 @@ impl FromJson for ChatJoinRequest {
                 2 => r.field(&mut user_chat_id, "user_chat_id")?,
                 3 => r.field(&mut date, "date")?,
                 4 => r.field(&mut bio, "bio")?,
-                5 => r.optional_field(&mut invite_link, "invite_link")?,
+                5 => r.optional(&mut invite_link, "invite_link")?,
                 6 => r.field(&mut query_id, "query_id")?,
                 _ => r.skip()?,
             }
@@ -4272,7 +4272,7 @@ impl FromJson for ChatOwnerLeft {
                 9 if key == b"new_owner" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.optional_field(&mut new_owner, "new_owner")?,
+                0 => r.optional(&mut new_owner, "new_owner")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

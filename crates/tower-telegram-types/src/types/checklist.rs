@@ -44,9 +44,9 @@ impl FromJson for ChecklistTask {
             })? {
                 0 => r.field(&mut id, "id")?,
                 1 => r.field(&mut text, "text")?,
-                2 => r.optional_field(&mut text_entities, "text_entities")?,
-                3 => r.optional_field(&mut completed_by_user, "completed_by_user")?,
-                4 => r.optional_field(&mut completed_by_chat, "completed_by_chat")?,
+                2 => r.optional(&mut text_entities, "text_entities")?,
+                3 => r.optional(&mut completed_by_user, "completed_by_user")?,
+                4 => r.optional(&mut completed_by_chat, "completed_by_chat")?,
                 5 => r.field(&mut completion_date, "completion_date")?,
                 _ => r.skip()?,
             }
@@ -123,7 +123,7 @@ impl FromJson for Checklist {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut title, "title")?,
-                1 => r.optional_field(&mut title_entities, "title_entities")?,
+                1 => r.optional(&mut title_entities, "title_entities")?,
                 2 => r.field(&mut tasks, "tasks")?,
                 3 => r.field(&mut others_can_add_tasks, "others_can_add_tasks")?,
                 4 => r.field(
@@ -407,7 +407,7 @@ impl FromJson for ChecklistTasksDone {
                 27 if key == b"marked_as_not_done_task_ids" => 2,
                 _ => NO_FIELD,
             })? {
-                0 => r.optional_field(&mut checklist_message, "checklist_message")?,
+                0 => r.optional(&mut checklist_message, "checklist_message")?,
                 1 => r.field(&mut marked_as_done_task_ids, "marked_as_done_task_ids")?,
                 2 => r.field(
                     &mut marked_as_not_done_task_ids,
@@ -467,7 +467,7 @@ impl FromJson for ChecklistTasksAdded {
                 17 if key == b"checklist_message" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.optional_field(&mut checklist_message, "checklist_message")?,
+                0 => r.optional(&mut checklist_message, "checklist_message")?,
                 1 => r.field(&mut tasks, "tasks")?,
                 _ => r.skip()?,
             }

@@ -300,8 +300,8 @@ impl FromJson for SuggestedPostApproved {
                 22 if key == b"suggested_post_message" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.optional_field(&mut suggested_post_message, "suggested_post_message")?,
-                1 => r.optional_field(&mut price, "price")?,
+                0 => r.optional(&mut suggested_post_message, "suggested_post_message")?,
+                1 => r.optional(&mut price, "price")?,
                 2 => r.field(&mut send_date, "send_date")?,
                 _ => r.skip()?,
             }
@@ -355,7 +355,7 @@ impl FromJson for SuggestedPostApprovalFailed {
                 22 if key == b"suggested_post_message" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.optional_field(&mut suggested_post_message, "suggested_post_message")?,
+                0 => r.optional(&mut suggested_post_message, "suggested_post_message")?,
                 1 => r.field(&mut price, "price")?,
                 _ => r.skip()?,
             }
@@ -405,7 +405,7 @@ impl FromJson for SuggestedPostDeclined {
                 22 if key == b"suggested_post_message" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.optional_field(&mut suggested_post_message, "suggested_post_message")?,
+                0 => r.optional(&mut suggested_post_message, "suggested_post_message")?,
                 1 => r.field(&mut comment, "comment")?,
                 _ => r.skip()?,
             }
@@ -465,10 +465,10 @@ impl FromJson for SuggestedPostPaid {
                 22 if key == b"suggested_post_message" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.optional_field(&mut suggested_post_message, "suggested_post_message")?,
+                0 => r.optional(&mut suggested_post_message, "suggested_post_message")?,
                 1 => r.field(&mut currency, "currency")?,
                 2 => r.field(&mut amount, "amount")?,
-                3 => r.optional_field(&mut star_amount, "star_amount")?,
+                3 => r.optional(&mut star_amount, "star_amount")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -525,7 +525,7 @@ impl FromJson for SuggestedPostRefunded {
                 22 if key == b"suggested_post_message" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.optional_field(&mut suggested_post_message, "suggested_post_message")?,
+                0 => r.optional(&mut suggested_post_message, "suggested_post_message")?,
                 1 => r.field(&mut reason, "reason")?,
                 _ => r.skip()?,
             }
@@ -638,7 +638,7 @@ impl FromJson for SuggestedPostInfo {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut state, "state")?,
-                1 => r.optional_field(&mut price, "price")?,
+                1 => r.optional(&mut price, "price")?,
                 2 => r.field(&mut send_date, "send_date")?,
                 _ => r.skip()?,
             }
@@ -764,7 +764,7 @@ impl FromJson for DirectMessagesTopic {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut topic_id, "topic_id")?,
-                1 => r.optional_field(&mut user, "user")?,
+                1 => r.optional(&mut user, "user")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

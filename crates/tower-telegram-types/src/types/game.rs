@@ -46,8 +46,8 @@ impl FromJson for Game {
                 1 => r.field(&mut description, "description")?,
                 2 => r.field(&mut photo, "photo")?,
                 3 => r.field(&mut text, "text")?,
-                4 => r.optional_field(&mut text_entities, "text_entities")?,
-                5 => r.optional_field(&mut animation, "animation")?,
+                4 => r.optional(&mut text_entities, "text_entities")?,
+                5 => r.optional(&mut animation, "animation")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

@@ -184,9 +184,9 @@ impl FromJson for Gift {
                 7 => r.field(&mut remaining_count, "remaining_count")?,
                 8 => r.field(&mut personal_total_count, "personal_total_count")?,
                 9 => r.field(&mut personal_remaining_count, "personal_remaining_count")?,
-                10 => r.optional_field(&mut background, "background")?,
+                10 => r.optional(&mut background, "background")?,
                 11 => r.field(&mut unique_gift_variant_count, "unique_gift_variant_count")?,
-                12 => r.optional_field(&mut publisher_chat, "publisher_chat")?,
+                12 => r.optional(&mut publisher_chat, "publisher_chat")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -678,8 +678,8 @@ impl FromJson for UniqueGift {
                 7 => r.field(&mut is_premium, "is_premium")?,
                 8 => r.field(&mut is_burned, "is_burned")?,
                 9 => r.field(&mut is_from_blockchain, "is_from_blockchain")?,
-                10 => r.optional_field(&mut colors, "colors")?,
-                11 => r.optional_field(&mut publisher_chat, "publisher_chat")?,
+                10 => r.optional(&mut colors, "colors")?,
+                11 => r.optional(&mut publisher_chat, "publisher_chat")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -798,7 +798,7 @@ impl FromJson for GiftInfo {
                 4 => r.field(&mut is_upgrade_separate, "is_upgrade_separate")?,
                 5 => r.field(&mut can_be_upgraded, "can_be_upgraded")?,
                 6 => r.field(&mut text, "text")?,
-                7 => r.optional_field(&mut entities, "entities")?,
+                7 => r.optional(&mut entities, "entities")?,
                 8 => r.field(&mut is_private, "is_private")?,
                 9 => r.field(&mut unique_gift_number, "unique_gift_number")?,
                 _ => r.skip()?,
@@ -916,7 +916,7 @@ impl FromJson for UniqueGiftInfo {
                 0 => r.field(&mut gift, "gift")?,
                 1 => r.field(&mut origin, "origin")?,
                 2 => r.field(&mut text, "text")?,
-                3 => r.optional_field(&mut entities, "entities")?,
+                3 => r.optional(&mut entities, "entities")?,
                 4 => r.field(&mut is_private, "is_private")?,
                 5 => r.field(&mut last_resale_currency, "last_resale_currency")?,
                 6 => r.field(&mut last_resale_amount, "last_resale_amount")?,
@@ -1098,10 +1098,10 @@ impl FromJson for OwnedGiftRegular {
             })? {
                 0 => r.field(&mut gift, "gift")?,
                 1 => r.field(&mut owned_gift_id, "owned_gift_id")?,
-                2 => r.optional_field(&mut sender_user, "sender_user")?,
+                2 => r.optional(&mut sender_user, "sender_user")?,
                 3 => r.field(&mut send_date, "send_date")?,
                 4 => r.field(&mut text, "text")?,
-                5 => r.optional_field(&mut entities, "entities")?,
+                5 => r.optional(&mut entities, "entities")?,
                 6 => r.field(&mut is_private, "is_private")?,
                 7 => r.field(&mut is_saved, "is_saved")?,
                 8 => r.field(&mut can_be_upgraded, "can_be_upgraded")?,
@@ -1234,7 +1234,7 @@ impl FromJson for OwnedGiftUnique {
             })? {
                 0 => r.field(&mut gift, "gift")?,
                 1 => r.field(&mut owned_gift_id, "owned_gift_id")?,
-                2 => r.optional_field(&mut sender_user, "sender_user")?,
+                2 => r.optional(&mut sender_user, "sender_user")?,
                 3 => r.field(&mut send_date, "send_date")?,
                 4 => r.field(&mut is_saved, "is_saved")?,
                 5 => r.field(&mut can_be_transferred, "can_be_transferred")?,

@@ -324,7 +324,7 @@ impl FromJson for GiveawayCompleted {
             })? {
                 0 => r.field(&mut winner_count, "winner_count")?,
                 1 => r.field(&mut unclaimed_prize_count, "unclaimed_prize_count")?,
-                2 => r.optional_field(&mut giveaway_message, "giveaway_message")?,
+                2 => r.optional(&mut giveaway_message, "giveaway_message")?,
                 3 => r.field(&mut is_star_giveaway, "is_star_giveaway")?,
                 _ => r.skip()?,
             }
@@ -391,7 +391,7 @@ impl FromJson for ChatBoostSourceGiveaway {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut giveaway_message_id, "giveaway_message_id")?,
-                1 => r.optional_field(&mut user, "user")?,
+                1 => r.optional(&mut user, "user")?,
                 2 => r.field(&mut prize_star_count, "prize_star_count")?,
                 3 => r.field(&mut is_unclaimed, "is_unclaimed")?,
                 _ => r.skip()?,

@@ -47,7 +47,7 @@ impl FromJson for InlineQuery {
                 2 => r.field(&mut query, "query")?,
                 3 => r.field(&mut offset, "offset")?,
                 4 => r.field(&mut chat_type, "chat_type")?,
-                5 => r.optional_field(&mut location, "location")?,
+                5 => r.optional(&mut location, "location")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5322,7 +5322,7 @@ impl FromJson for ChosenInlineResult {
             })? {
                 0 => r.field(&mut result_id, "result_id")?,
                 1 => r.field(&mut from, "from")?,
-                2 => r.optional_field(&mut location, "location")?,
+                2 => r.optional(&mut location, "location")?,
                 3 => r.field(&mut inline_message_id, "inline_message_id")?,
                 4 => r.field(&mut query, "query")?,
                 _ => r.skip()?,

@@ -1247,21 +1247,21 @@ impl FromJson for InlineKeyboardButton {
                 2 => r.field(&mut style, "style")?,
                 3 => r.field(&mut url, "url")?,
                 4 => r.field(&mut callback_data, "callback_data")?,
-                5 => r.optional_field(&mut web_app, "web_app")?,
-                6 => r.optional_field(&mut login_url, "login_url")?,
+                5 => r.optional(&mut web_app, "web_app")?,
+                6 => r.optional(&mut login_url, "login_url")?,
                 7 => r.field(&mut switch_inline_query, "switch_inline_query")?,
                 8 => r.field(
                     &mut switch_inline_query_current_chat,
                     "switch_inline_query_current_chat",
                 )?,
-                9 => r.optional_field(
+                9 => r.optional(
                     &mut switch_inline_query_chosen_chat,
                     "switch_inline_query_chosen_chat",
                 )?,
-                10 => r.optional_field(&mut copy_text, "copy_text")?,
-                11 => r.optional_field(&mut callback_game, "callback_game")?,
+                10 => r.optional(&mut copy_text, "copy_text")?,
+                11 => r.optional(&mut callback_game, "callback_game")?,
                 12 => r.field(&mut pay, "pay")?,
-                13 => r.optional_field(&mut disabled, "disabled")?,
+                13 => r.optional(&mut disabled, "disabled")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

@@ -130,7 +130,7 @@ impl FromJson for Animation {
                 2 => r.field(&mut width, "width")?,
                 3 => r.field(&mut height, "height")?,
                 4 => r.field(&mut duration, "duration")?,
-                5 => r.optional_field(&mut thumbnail, "thumbnail")?,
+                5 => r.optional(&mut thumbnail, "thumbnail")?,
                 6 => r.field(&mut file_name, "file_name")?,
                 7 => r.field(&mut mime_type, "mime_type")?,
                 8 => r.field(&mut file_size, "file_size")?,
@@ -238,7 +238,7 @@ impl FromJson for Audio {
                 5 => r.field(&mut file_name, "file_name")?,
                 6 => r.field(&mut mime_type, "mime_type")?,
                 7 => r.field(&mut file_size, "file_size")?,
-                8 => r.optional_field(&mut thumbnail, "thumbnail")?,
+                8 => r.optional(&mut thumbnail, "thumbnail")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -329,7 +329,7 @@ impl FromJson for Document {
             })? {
                 0 => r.field(&mut file_id, "file_id")?,
                 1 => r.field(&mut file_unique_id, "file_unique_id")?,
-                2 => r.optional_field(&mut thumbnail, "thumbnail")?,
+                2 => r.optional(&mut thumbnail, "thumbnail")?,
                 3 => r.field(&mut file_name, "file_name")?,
                 4 => r.field(&mut mime_type, "mime_type")?,
                 5 => r.field(&mut file_size, "file_size")?,
@@ -419,7 +419,7 @@ impl FromJson for LivePhoto {
                 14 if key == b"file_unique_id" => 2,
                 _ => NO_FIELD,
             })? {
-                0 => r.optional_field(&mut photo, "photo")?,
+                0 => r.optional(&mut photo, "photo")?,
                 1 => r.field(&mut file_id, "file_id")?,
                 2 => r.field(&mut file_unique_id, "file_unique_id")?,
                 3 => r.field(&mut width, "width")?,
@@ -614,10 +614,10 @@ impl FromJson for Video {
                 2 => r.field(&mut width, "width")?,
                 3 => r.field(&mut height, "height")?,
                 4 => r.field(&mut duration, "duration")?,
-                5 => r.optional_field(&mut thumbnail, "thumbnail")?,
-                6 => r.optional_field(&mut cover, "cover")?,
+                5 => r.optional(&mut thumbnail, "thumbnail")?,
+                6 => r.optional(&mut cover, "cover")?,
                 7 => r.field(&mut start_timestamp, "start_timestamp")?,
-                8 => r.optional_field(&mut qualities, "qualities")?,
+                8 => r.optional(&mut qualities, "qualities")?,
                 9 => r.field(&mut file_name, "file_name")?,
                 10 => r.field(&mut mime_type, "mime_type")?,
                 11 => r.field(&mut file_size, "file_size")?,
@@ -721,7 +721,7 @@ impl FromJson for VideoNote {
                 1 => r.field(&mut file_unique_id, "file_unique_id")?,
                 2 => r.field(&mut length, "length")?,
                 3 => r.field(&mut duration, "duration")?,
-                4 => r.optional_field(&mut thumbnail, "thumbnail")?,
+                4 => r.optional(&mut thumbnail, "thumbnail")?,
                 5 => r.field(&mut file_size, "file_size")?,
                 _ => r.skip()?,
             }

@@ -240,7 +240,7 @@ impl FromJson for OrderInfo {
                 0 => r.field(&mut name, "name")?,
                 1 => r.field(&mut phone_number, "phone_number")?,
                 2 => r.field(&mut email, "email")?,
-                3 => r.optional_field(&mut shipping_address, "shipping_address")?,
+                3 => r.optional(&mut shipping_address, "shipping_address")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -411,7 +411,7 @@ impl FromJson for SuccessfulPayment {
                 4 => r.field(&mut is_recurring, "is_recurring")?,
                 5 => r.field(&mut is_first_recurring, "is_first_recurring")?,
                 6 => r.field(&mut shipping_option_id, "shipping_option_id")?,
-                7 => r.optional_field(&mut order_info, "order_info")?,
+                7 => r.optional(&mut order_info, "order_info")?,
                 8 => r.field(
                     &mut telegram_payment_charge_id,
                     "telegram_payment_charge_id",
@@ -666,7 +666,7 @@ impl FromJson for PreCheckoutQuery {
                 3 => r.field(&mut total_amount, "total_amount")?,
                 4 => r.field(&mut invoice_payload, "invoice_payload")?,
                 5 => r.field(&mut shipping_option_id, "shipping_option_id")?,
-                6 => r.optional_field(&mut order_info, "order_info")?,
+                6 => r.optional(&mut order_info, "order_info")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -945,8 +945,8 @@ impl FromJson for AffiliateInfo {
                 20 if key == b"commission_per_mille" => 2,
                 _ => NO_FIELD,
             })? {
-                0 => r.optional_field(&mut affiliate_user, "affiliate_user")?,
-                1 => r.optional_field(&mut affiliate_chat, "affiliate_chat")?,
+                0 => r.optional(&mut affiliate_user, "affiliate_user")?,
+                1 => r.optional(&mut affiliate_chat, "affiliate_chat")?,
                 2 => r.field(&mut commission_per_mille, "commission_per_mille")?,
                 3 => r.field(&mut amount, "amount")?,
                 4 => r.field(&mut nanostar_amount, "nanostar_amount")?,
@@ -1135,12 +1135,12 @@ impl FromJson for TransactionPartnerUser {
             })? {
                 0 => r.field(&mut transaction_type, "transaction_type")?,
                 1 => r.field(&mut user, "user")?,
-                2 => r.optional_field(&mut affiliate, "affiliate")?,
+                2 => r.optional(&mut affiliate, "affiliate")?,
                 3 => r.field(&mut invoice_payload, "invoice_payload")?,
                 4 => r.field(&mut subscription_period, "subscription_period")?,
-                5 => r.optional_field(&mut paid_media, "paid_media")?,
+                5 => r.optional(&mut paid_media, "paid_media")?,
                 6 => r.field(&mut paid_media_payload, "paid_media_payload")?,
-                7 => r.optional_field(&mut gift, "gift")?,
+                7 => r.optional(&mut gift, "gift")?,
                 8 => r.field(
                     &mut premium_subscription_duration,
                     "premium_subscription_duration",
@@ -1221,7 +1221,7 @@ impl FromJson for TransactionPartnerChat {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat, "chat")?,
-                1 => r.optional_field(&mut gift, "gift")?,
+                1 => r.optional(&mut gift, "gift")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1271,7 +1271,7 @@ impl FromJson for TransactionPartnerAffiliateProgram {
                 20 if key == b"commission_per_mille" => 1,
                 _ => NO_FIELD,
             })? {
-                0 => r.optional_field(&mut sponsor_user, "sponsor_user")?,
+                0 => r.optional(&mut sponsor_user, "sponsor_user")?,
                 1 => r.field(&mut commission_per_mille, "commission_per_mille")?,
                 _ => r.skip()?,
             }

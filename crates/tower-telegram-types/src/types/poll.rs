@@ -58,16 +58,16 @@ impl FromJson for PollMedia {
                 10 if key == b"live_photo" => 4,
                 _ => NO_FIELD,
             })? {
-                0 => r.optional_field(&mut animation, "animation")?,
-                1 => r.optional_field(&mut audio, "audio")?,
-                2 => r.optional_field(&mut document, "document")?,
-                3 => r.optional_field(&mut link, "link")?,
-                4 => r.optional_field(&mut live_photo, "live_photo")?,
-                5 => r.optional_field(&mut location, "location")?,
-                6 => r.optional_field(&mut photo, "photo")?,
-                7 => r.optional_field(&mut sticker, "sticker")?,
-                8 => r.optional_field(&mut venue, "venue")?,
-                9 => r.optional_field(&mut video, "video")?,
+                0 => r.optional(&mut animation, "animation")?,
+                1 => r.optional(&mut audio, "audio")?,
+                2 => r.optional(&mut document, "document")?,
+                3 => r.optional(&mut link, "link")?,
+                4 => r.optional(&mut live_photo, "live_photo")?,
+                5 => r.optional(&mut location, "location")?,
+                6 => r.optional(&mut photo, "photo")?,
+                7 => r.optional(&mut sticker, "sticker")?,
+                8 => r.optional(&mut venue, "venue")?,
+                9 => r.optional(&mut video, "video")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -419,11 +419,11 @@ impl FromJson for PollOption {
             })? {
                 0 => r.field(&mut persistent_id, "persistent_id")?,
                 1 => r.field(&mut text, "text")?,
-                2 => r.optional_field(&mut text_entities, "text_entities")?,
-                3 => r.optional_field(&mut media, "media")?,
+                2 => r.optional(&mut text_entities, "text_entities")?,
+                3 => r.optional(&mut media, "media")?,
                 4 => r.field(&mut voter_count, "voter_count")?,
-                5 => r.optional_field(&mut added_by_user, "added_by_user")?,
-                6 => r.optional_field(&mut added_by_chat, "added_by_chat")?,
+                5 => r.optional(&mut added_by_user, "added_by_user")?,
+                6 => r.optional(&mut added_by_chat, "added_by_chat")?,
                 7 => r.field(&mut addition_date, "addition_date")?,
                 _ => r.skip()?,
             }
@@ -610,8 +610,8 @@ impl FromJson for PollAnswer {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut poll_id, "poll_id")?,
-                1 => r.optional_field(&mut voter_chat, "voter_chat")?,
-                2 => r.optional_field(&mut user, "user")?,
+                1 => r.optional(&mut voter_chat, "voter_chat")?,
+                2 => r.optional(&mut user, "user")?,
                 3 => r.field(&mut option_ids, "option_ids")?,
                 4 => r.field(&mut option_persistent_ids, "option_persistent_ids")?,
                 _ => r.skip()?,
@@ -748,7 +748,7 @@ impl FromJson for Poll {
             })? {
                 0 => r.field(&mut id, "id")?,
                 1 => r.field(&mut question, "question")?,
-                2 => r.optional_field(&mut question_entities, "question_entities")?,
+                2 => r.optional(&mut question_entities, "question_entities")?,
                 3 => r.field(&mut options, "options")?,
                 4 => r.field(&mut total_voter_count, "total_voter_count")?,
                 5 => r.field(&mut is_closed, "is_closed")?,
@@ -760,13 +760,13 @@ impl FromJson for Poll {
                 11 => r.field(&mut country_codes, "country_codes")?,
                 12 => r.field(&mut correct_option_ids, "correct_option_ids")?,
                 13 => r.field(&mut explanation, "explanation")?,
-                14 => r.optional_field(&mut explanation_entities, "explanation_entities")?,
-                15 => r.optional_field(&mut explanation_media, "explanation_media")?,
+                14 => r.optional(&mut explanation_entities, "explanation_entities")?,
+                15 => r.optional(&mut explanation_media, "explanation_media")?,
                 16 => r.field(&mut open_period, "open_period")?,
                 17 => r.field(&mut close_date, "close_date")?,
                 18 => r.field(&mut description, "description")?,
-                19 => r.optional_field(&mut description_entities, "description_entities")?,
-                20 => r.optional_field(&mut media, "media")?,
+                19 => r.optional(&mut description_entities, "description_entities")?,
+                20 => r.optional(&mut media, "media")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -884,7 +884,7 @@ impl FromJson for PollOptionAdded {
                 0 => r.field(&mut poll_message, "poll_message")?,
                 1 => r.field(&mut option_persistent_id, "option_persistent_id")?,
                 2 => r.field(&mut option_text, "option_text")?,
-                3 => r.optional_field(&mut option_text_entities, "option_text_entities")?,
+                3 => r.optional(&mut option_text_entities, "option_text_entities")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -950,7 +950,7 @@ impl FromJson for PollOptionDeleted {
                 0 => r.field(&mut poll_message, "poll_message")?,
                 1 => r.field(&mut option_persistent_id, "option_persistent_id")?,
                 2 => r.field(&mut option_text, "option_text")?,
-                3 => r.optional_field(&mut option_text_entities, "option_text_entities")?,
+                3 => r.optional(&mut option_text_entities, "option_text_entities")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

@@ -411,19 +411,19 @@ impl FromJson for RichMessageButton {
                 1 => r.field(&mut style, "style")?,
                 2 => r.field(&mut url, "url")?,
                 3 => r.field(&mut callback_data, "callback_data")?,
-                4 => r.optional_field(&mut web_app, "web_app")?,
-                5 => r.optional_field(&mut login_url, "login_url")?,
+                4 => r.optional(&mut web_app, "web_app")?,
+                5 => r.optional(&mut login_url, "login_url")?,
                 6 => r.field(&mut switch_inline_query, "switch_inline_query")?,
                 7 => r.field(
                     &mut switch_inline_query_current_chat,
                     "switch_inline_query_current_chat",
                 )?,
-                8 => r.optional_field(
+                8 => r.optional(
                     &mut switch_inline_query_chosen_chat,
                     "switch_inline_query_chosen_chat",
                 )?,
-                9 => r.optional_field(&mut copy_text, "copy_text")?,
-                10 => r.optional_field(&mut disabled, "disabled")?,
+                9 => r.optional(&mut copy_text, "copy_text")?,
+                10 => r.optional(&mut disabled, "disabled")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3283,7 +3283,7 @@ impl FromJson for RichBlockCollage {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut blocks, "blocks")?,
-                1 => r.optional_field(&mut caption, "caption")?,
+                1 => r.optional(&mut caption, "caption")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3334,7 +3334,7 @@ impl FromJson for RichBlockSlideshow {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut blocks, "blocks")?,
-                1 => r.optional_field(&mut caption, "caption")?,
+                1 => r.optional(&mut caption, "caption")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3536,7 +3536,7 @@ impl FromJson for RichBlockMap {
                 1 => r.field(&mut zoom, "zoom")?,
                 2 => r.field(&mut width, "width")?,
                 3 => r.field(&mut height, "height")?,
-                4 => r.optional_field(&mut caption, "caption")?,
+                4 => r.optional(&mut caption, "caption")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3649,7 +3649,7 @@ impl FromJson for RichBlockAnimation {
             })? {
                 0 => r.field(&mut animation, "animation")?,
                 1 => r.field(&mut has_spoiler, "has_spoiler")?,
-                2 => r.optional_field(&mut caption, "caption")?,
+                2 => r.optional(&mut caption, "caption")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3704,7 +3704,7 @@ impl FromJson for RichBlockAudio {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut audio, "audio")?,
-                1 => r.optional_field(&mut caption, "caption")?,
+                1 => r.optional(&mut caption, "caption")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3755,7 +3755,7 @@ impl FromJson for RichBlockDocument {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut document, "document")?,
-                1 => r.optional_field(&mut caption, "caption")?,
+                1 => r.optional(&mut caption, "caption")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3811,7 +3811,7 @@ impl FromJson for RichBlockPhoto {
             })? {
                 0 => r.field(&mut photo, "photo")?,
                 1 => r.field(&mut has_spoiler, "has_spoiler")?,
-                2 => r.optional_field(&mut caption, "caption")?,
+                2 => r.optional(&mut caption, "caption")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3871,7 +3871,7 @@ impl FromJson for RichBlockVideo {
             })? {
                 0 => r.field(&mut video, "video")?,
                 1 => r.field(&mut has_spoiler, "has_spoiler")?,
-                2 => r.optional_field(&mut caption, "caption")?,
+                2 => r.optional(&mut caption, "caption")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3926,7 +3926,7 @@ impl FromJson for RichBlockVoiceNote {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut voice_note, "voice_note")?,
-                1 => r.optional_field(&mut caption, "caption")?,
+                1 => r.optional(&mut caption, "caption")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

@@ -85,11 +85,11 @@ impl FromJson for Sticker {
                 4 => r.field(&mut height, "height")?,
                 5 => r.field(&mut is_animated, "is_animated")?,
                 6 => r.field(&mut is_video, "is_video")?,
-                7 => r.optional_field(&mut thumbnail, "thumbnail")?,
+                7 => r.optional(&mut thumbnail, "thumbnail")?,
                 8 => r.field(&mut emoji, "emoji")?,
                 9 => r.field(&mut set_name, "set_name")?,
-                10 => r.optional_field(&mut premium_animation, "premium_animation")?,
-                11 => r.optional_field(&mut mask_position, "mask_position")?,
+                10 => r.optional(&mut premium_animation, "premium_animation")?,
+                11 => r.optional(&mut mask_position, "mask_position")?,
                 12 => r.field(&mut custom_emoji_id, "custom_emoji_id")?,
                 13 => r.field(&mut needs_repainting, "needs_repainting")?,
                 14 => r.field(&mut file_size, "file_size")?,
@@ -197,7 +197,7 @@ impl FromJson for StickerSet {
                 1 => r.field(&mut title, "title")?,
                 2 => r.field(&mut sticker_type, "sticker_type")?,
                 3 => r.field(&mut stickers, "stickers")?,
-                4 => r.optional_field(&mut thumbnail, "thumbnail")?,
+                4 => r.optional(&mut thumbnail, "thumbnail")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

@@ -6,6 +6,7 @@ use super::{
     cursor::{Aborted, MAX_DEPTH, Mark, Reader, Result},
     string::quote_from,
 };
+use crate::json::error::FaultKind;
 
 /// What a lookup of a key says when the type has no such field.
 pub const NO_FIELD: u8 = u8::MAX;
@@ -189,7 +190,7 @@ impl<'a> Reader<'a> {
     /// Reads the value of a member that the object can go without: one that doesn't fit its type leaves the place
     /// empty, as if it hadn't come.
     #[inline]
-    pub fn optional_field<T: FromJson>(
+    pub fn optional<T: FromJson>(
         &mut self,
         slot: &mut Option<T>,
         name: &'static str,
@@ -259,7 +260,7 @@ impl<'a> Reader<'a> {
 
     #[cold]
     fn missing<T>(&mut self, name: &'static str) -> Result<T> {
-        let stop = self.mismatch("a field that is missing");
+        let stop = self.fail(FaultKind::Missing, "");
         if let Some(fault) = &mut self.fault {
             fault.field = name;
         }

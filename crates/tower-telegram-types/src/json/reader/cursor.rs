@@ -100,13 +100,7 @@ impl<'a> Reader<'a> {
 
     /// Whether the text can still be read on from a [`Mark`]: it was the type that didn't fit.
     pub fn is_mismatch(&self) -> bool {
-        matches!(
-            self.fault,
-            Some(Fault {
-                kind: FaultKind::Mismatch,
-                ..
-            })
-        )
+        self.fault.is_some_and(|fault| fault.kind.is_mismatch())
     }
 
     pub fn into_error(mut self) -> ParseError {
@@ -143,7 +137,7 @@ impl<'a> Reader<'a> {
     }
 
     #[cold]
-    fn fail<T>(&mut self, kind: FaultKind, what: &'static str) -> Result<T> {
+    pub(super) fn fail<T>(&mut self, kind: FaultKind, what: &'static str) -> Result<T> {
         self.fault = Some(Fault {
             kind,
             at: self.at,
