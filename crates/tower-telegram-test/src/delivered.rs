@@ -104,6 +104,9 @@ impl Telegram {
         if !exchange.is_delivered() {
             return Err(Error::NotTaken(Box::new(exchange)));
         }
+        if exchange.was_given_up(state.max_attempts) {
+            return Err(Error::Failed(Box::new(exchange)));
+        }
         Ok(Delivered {
             update_id: exchange.update_id,
             exchange: Some(exchange),

@@ -51,10 +51,35 @@ impl Exchange {
         self.attempts.last()
     }
 
+    /// The last attempt that the bot answered with an error of its own: a status of 500 to 599, but not a 503, with
+    /// which it asks for a later attempt.
+    pub fn last_failure(&self) -> Option<&Attempt> {
+        self.attempts
+            .iter()
+            .rev()
+            .find(|attempt| is_failure(attempt))
+    }
+
+    /// Whether the bot failed each time but the last of so many, and took the update then. That is what a bot does that
+    /// gives an update up, so that its chat can go on.
+    pub(super) fn was_given_up(&self, max_attempts: usize) -> bool {
+        let Some((_, earlier)) = self.attempts.split_last() else {
+            return false;
+        };
+        let all = earlier.len() + 1 == max_attempts && !earlier.is_empty();
+        self.is_delivered() && all && earlier.iter().all(is_failure)
+    }
+
     /// The status of the last attempt, if it was answered.
     pub fn status(&self) -> Option<u16> {
         self.last()?.status
     }
+}
+
+fn is_failure(attempt: &Attempt) -> bool {
+    attempt
+        .status
+        .is_some_and(|status| (500..600).contains(&status) && status != 503)
 }
 
 /// In one line: the update, each attempt's status or error, and how it ended.
@@ -162,6 +187,10 @@ pub enum Error {
     },
     /// The bot was notified of what a person did, and didn't take it.
     NotTaken(Box<Exchange>),
+    /// The bot failed with what a person did, in each of the [attempts](super::TelegramBuilder::max_attempts) but the last.
+    /// That one it answered with a 2xx, as a bot does that gives an update up. What it failed with last is
+    /// [`Exchange::last_failure`].
+    Failed(Box<Exchange>),
     /// A person can't do that.
     NotPossible {
         /// What should have been done.
@@ -245,6 +274,7 @@ impl fmt::Display for Error {
                 write!(f, "the bot is not told of the {what}: {why}")
             }
             Self::NotTaken(exchange) => write!(f, "the bot did not take the {exchange}"),
+            Self::Failed(exchange) => write_failed(f, exchange),
             Self::NotPossible { what, why } => write!(f, "the {what} is not possible: {why}"),
             Self::NoButton { text, buttons } => {
                 write!(f, "no button says {text:?}; there are {buttons:?}")
@@ -263,6 +293,25 @@ impl std::error::Error for Error {
             _ => None,
         }
     }
+}
+
+fn write_failed(f: &mut fmt::Formatter<'_>, exchange: &Exchange) -> fmt::Result {
+    let (attempts, failed) = (exchange.attempts.len(), exchange.attempts.iter());
+    let failed = failed.filter(|attempt| is_failure(attempt)).count();
+    let update_id = exchange.update_id;
+    write!(
+        f,
+        "the bot failed with update {update_id} in {failed} of {attempts} attempts"
+    )?;
+    if let Some(Attempt {
+        status: Some(status),
+        reason,
+        ..
+    }) = exchange.last_failure()
+    {
+        write!(f, ", last with {status} {reason}")?;
+    }
+    f.write_str(", and then gave it up")
 }
 
 fn write_history(f: &mut fmt::Formatter<'_>, history: &[String]) -> fmt::Result {

@@ -29,6 +29,7 @@ pub struct Faults {
     duplicates: f64,
     reordered: f64,
     lost_answers: f64,
+    first_answers_lost: u64,
     slow_requests: (f64, Duration),
     methods: Option<Vec<String>>,
     too_many_requests: (f64, u32),
@@ -66,6 +67,25 @@ impl Faults {
     /// and sends the update again.
     pub fn lost_answers(mut self, probability: f64) -> Self {
         self.lost_answers = probability;
+        self
+    }
+
+    /// The first `times` answers to each update are read whole and then lost, by no chance: Telegram carries out no reply of
+    /// theirs, and sends the update again. 0 by default. As many attempts more are needed, see
+    /// [`TelegramBuilder::max_attempts`](super::TelegramBuilder::max_attempts).
+    ///
+    /// ```
+    /// # use tower_telegram_test::{Error, Faults, Telegram};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// let telegram = Telegram::start().await?;
+    /// telegram.faults(Faults::new().first_answers_lost(2));
+    /// // The bot has to answer each update three times, and the last answer's reply is carried out.
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn first_answers_lost(mut self, times: u64) -> Self {
+        self.first_answers_lost = times;
         self
     }
 
@@ -206,7 +226,8 @@ impl Chance {
         let is_slow = faults.hits(probability, 3, update_id, sent);
         Mishap {
             pause: is_slow.then_some(pause),
-            is_answer_lost: faults.hits(faults.lost_answers, 4, update_id, sent),
+            is_answer_lost: sent < faults.first_answers_lost
+                || faults.hits(faults.lost_answers, 4, update_id, sent),
         }
     }
 

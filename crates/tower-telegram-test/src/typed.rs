@@ -10,6 +10,6 @@ use super::error::Error;
 
 /// Reads an object as a type; `what` names the type in the error.
 pub(super) fn read<T: FromJson>(what: &'static str, value: &Value) -> Result<T, Error> {
-    let read: Result<T, ParseError> = json::from_str(&value.to_string());
+    let read: Result<T, ParseError> = json::from_str_strictly(&value.to_string());
     read.map_err(|source| Error::Unreadable { what, source })
 }

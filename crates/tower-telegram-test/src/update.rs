@@ -3,13 +3,16 @@
 //! Each function returns an update without `update_id`, which [`Telegram::deliver`](super::Telegram::deliver)
 //! fills in. Change what a test is about: `update["message"]["text"] = "…".into()`.
 //!
+//! Commands, mentions, tags and addresses in a text or a caption are marked as Telegram marks them; where you change the
+//! text, change `entities` with it.
+//!
 //! Message ids count up over the whole process, dates are now. Users are called Ada, groups Engines.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde_json::{Value, json};
 
-use super::clock::unix_now;
+use super::{clock::unix_now, format};
 
 /// A text that a user sends to the bot in a private chat.
 pub fn text(user_id: i64, text: &str) -> Value {
@@ -27,16 +30,18 @@ pub fn group_text(chat_id: i64, user_id: i64, text: &str) -> Value {
     json!({"message": message(&chat, user_id, text)})
 }
 
-/// A command, with what follows it, in a private chat: `command(7, "/start deep-link")`.
+/// A command, with what follows it, in a private chat: `command(7, "/start deep-link")`. All up to the first white space
+/// is the command, whatever it looks like.
 pub fn command(user_id: i64, line: &str) -> Value {
-    let length = line
-        .split_whitespace()
-        .next()
-        .unwrap_or_default()
-        .encode_utf16()
-        .count();
+    let command = line.split_whitespace().next().unwrap_or_default();
+    let length = command.encode_utf16().count();
     let mut update = text(user_id, line);
-    update["message"]["entities"] = json!([{"type": "bot_command", "offset": 0, "length": length}]);
+    let mut entities = vec![json!({"type": "bot_command", "offset": 0, "length": length})];
+    let detected = update["message"]["entities"].as_array();
+    let further = detected.into_iter().flatten();
+    let further = further.filter(|entity| entity["offset"].as_u64() >= Some(length as u64));
+    entities.extend(further.cloned());
+    update["message"]["entities"] = entities.into();
     update
 }
 
@@ -56,6 +61,7 @@ pub fn photo(user_id: i64, caption: &str) -> Value {
         if !caption.is_empty() {
             message.insert("caption".to_owned(), caption.into());
         }
+        format::mark(message);
     }
     message["photo"] = json!([
         {"file_id": "AgACAgIAAxkBAAIS", "file_unique_id": "AQADS3g", "width": 90, "height": 67, "file_size": 1253},
@@ -89,7 +95,11 @@ pub fn unknown(user_id: i64) -> Value {
 }
 
 fn message(chat: &Value, user_id: i64, text: &str) -> Value {
-    json!({"message_id": next(), "from": user(user_id), "chat": chat, "date": unix_now(), "text": text})
+    let mut message = json!({
+        "message_id": next(), "from": user(user_id), "chat": chat, "date": unix_now(), "text": text,
+    });
+    message.as_object_mut().map(format::mark);
+    message
 }
 
 fn user(id: i64) -> Value {
@@ -120,6 +130,31 @@ mod tests {
         let update = command(7, "/start@ключ_bot 😀");
         assert_eq!(update["message"]["entities"][0]["length"], 15);
         assert_eq!(update["message"]["chat"]["id"], 7);
+    }
+
+    #[test]
+    fn texts_and_captions_are_marked_as_telegram_marks_them() {
+        let entities = |update: &Value, message: &str, name: &str| {
+            let entities = update[message][name].as_array().cloned();
+            let kinds = entities.unwrap_or_default().into_iter();
+            kinds
+                .map(|entity| entity["type"].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        for update in [text(7, "/fail now"), group_text(-5, 7, "/fail")] {
+            assert_eq!(entities(&update, "message", "entities"), ["bot_command"]);
+        }
+        let edited = edited_text(7, 1, "see @engines, #tag");
+        let kinds = entities(&edited, "edited_message", "entities");
+        assert_eq!(kinds, ["mention", "hashtag"]);
+        let photo = photo(7, "/look at https://a.b");
+        let kinds = entities(&photo, "message", "caption_entities");
+        assert_eq!(kinds, ["bot_command", "url"]);
+        assert!(photo["message"].get("entities").is_none());
+        assert!(text(7, "plain")["message"].get("entities").is_none());
+        let command = command(7, "/a /b @engines");
+        let kinds = entities(&command, "message", "entities");
+        assert_eq!(kinds, ["bot_command", "bot_command", "mention"]);
     }
 
     #[test]

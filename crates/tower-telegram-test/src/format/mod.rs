@@ -9,7 +9,10 @@ mod markdown_v2;
 
 use serde_json::Value;
 
-pub(super) use self::{detect::detect, formatted::Formatted};
+pub(super) use self::{
+    detect::{detect, mark},
+    formatted::Formatted,
+};
 
 /// Formats a text as the arguments of a call say. An error is what the server says about it.
 pub(super) fn format(

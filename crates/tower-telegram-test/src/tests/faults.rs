@@ -48,6 +48,34 @@ async fn a_lost_answer_is_no_answer() {
 }
 
 #[tokio::test]
+async fn the_first_answers_are_read_and_lost_as_often_as_asked_for() {
+    let reply = json_response(REPLY);
+    let mut bot = Bot::start(&[reply.as_str(); 6]).await;
+    let telegram = telegram_with(&bot, Faults::new().first_answers_lost(2)).await;
+    for round in 1..=2 {
+        let exchange = telegram.deliver(update::text(7, "a")).await;
+        assert!(exchange.is_delivered(), "{exchange:?}");
+        let lost: Vec<_> = exchange
+            .attempts
+            .iter()
+            .map(|attempt| (attempt.error.is_some(), attempt.status))
+            .collect();
+        assert_eq!(lost, [(true, None), (true, None), (false, Some(200))]);
+        assert!(exchange.reply.is_some());
+        assert_eq!(
+            telegram.calls().len(),
+            round,
+            "only the last was carried out"
+        );
+    }
+    assert_eq!(texts(&mut bot).len(), 6);
+    telegram.faults(Faults::new().first_answers_lost(5));
+    let exchange = telegram.deliver(update::text(7, "a")).await;
+    assert!(matches!(exchange.outcome, Outcome::GaveUp), "{exchange:?}");
+    assert_eq!(telegram.calls().len(), 2);
+}
+
+#[tokio::test]
 async fn each_attempt_has_a_chance_of_its_own() {
     let bot = Bot::start(&[]).await;
     let telegram = telegram_with(&bot, Faults::new().lost_answers(0.5).seed(3)).await;

@@ -19,7 +19,7 @@ use tower_telegram_types::types::Message;
 /// the bot is notified by its webhook, if it has set one, and what its response asks for is carried out; else
 /// the update waits for `getUpdates`. If the bot isn't notified, that is an error, since a test would wait in vain:
 /// [`Error::NotNotified`] says why. [`Error::NotTaken`] has the attempts of a webhook that didn't take the update,
-/// and [`Error::NotPossible`] says what the app wouldn't have let happen.
+/// [`Error::Failed`] those of one that failed until it gave the update up, and [`Error::NotPossible`] says what the app wouldn't have let happen.
 #[derive(Clone, Debug)]
 pub struct User {
     pub(super) telegram: Telegram,

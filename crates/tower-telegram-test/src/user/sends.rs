@@ -47,14 +47,10 @@ impl User {
     pub async fn sends_photo(&self, bytes: impl Into<Bytes>, caption: &str) -> Result<Sent, Error> {
         let mut photo = self.file("photos", "file.jpg", bytes.into(), "PhotoSize");
         (photo["width"], photo["height"]) = (320.into(), 240.into());
-        let mut content = Map::from_iter([("photo".to_owned(), json!([photo]))]);
-        if !caption.is_empty() {
-            content.insert("caption".to_owned(), caption.into());
-        }
-        self.posts(content).await
+        self.posts_file("photo", json!([photo]), caption).await
     }
 
-    /// Sends a file.
+    /// Sends a file, without a caption if that is empty.
     ///
     /// # Errors
     ///
@@ -63,23 +59,72 @@ impl User {
         &self,
         file_name: &str,
         bytes: impl Into<Bytes>,
+        caption: &str,
     ) -> Result<Sent, Error> {
         let mut document = self.file("documents", file_name, bytes.into(), "Document");
         document["file_name"] = file_name.into();
-        self.posts(Map::from_iter([("document".to_owned(), document)]))
-            .await
+        self.posts_file("document", document, caption).await
     }
 
-    /// Sends a voice message of one second.
+    /// Sends a video of one second and 320 by 240 pixels, without a caption if that is empty.
     ///
     /// # Errors
     ///
     /// As with every act, see [`User`].
-    pub async fn sends_voice(&self, bytes: impl Into<Bytes>) -> Result<Sent, Error> {
+    pub async fn sends_video(&self, bytes: impl Into<Bytes>, caption: &str) -> Result<Sent, Error> {
+        let mut video = self.file("videos", "file.mp4", bytes.into(), "Video");
+        video["mime_type"] = "video/mp4".into();
+        (video["width"], video["height"]) = (320.into(), 240.into());
+        self.posts_file("video", video, caption).await
+    }
+
+    /// Sends an animation of one second and 320 by 240 pixels, without a caption if that is empty. As Telegram has
+    /// it, it is a document too.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`].
+    pub async fn sends_animation(
+        &self,
+        bytes: impl Into<Bytes>,
+        caption: &str,
+    ) -> Result<Sent, Error> {
+        let mut animation = self.file("animations", "file.mp4", bytes.into(), "Animation");
+        animation["mime_type"] = "video/mp4".into();
+        (animation["width"], animation["height"]) = (320.into(), 240.into());
+        let mut content = file_content("animation", animation.clone(), caption);
+        if let Some(animation) = animation.as_object_mut() {
+            animation.retain(|name, _| schema::get().has_field("Document", name));
+        }
+        content.insert("document".to_owned(), animation);
+        self.posts(content).await
+    }
+
+    /// Sends a piece of music of one second, without a caption if that is empty.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`].
+    pub async fn sends_audio(
+        &self,
+        file_name: &str,
+        bytes: impl Into<Bytes>,
+        caption: &str,
+    ) -> Result<Sent, Error> {
+        let mut audio = self.file("music", file_name, bytes.into(), "Audio");
+        (audio["file_name"], audio["mime_type"]) = (file_name.into(), "audio/mpeg".into());
+        self.posts_file("audio", audio, caption).await
+    }
+
+    /// Sends a voice message of one second, without a caption if that is empty.
+    ///
+    /// # Errors
+    ///
+    /// As with every act, see [`User`].
+    pub async fn sends_voice(&self, bytes: impl Into<Bytes>, caption: &str) -> Result<Sent, Error> {
         let mut voice = self.file("voice", "file.oga", bytes.into(), "Voice");
         voice["mime_type"] = "audio/ogg".into();
-        self.posts(Map::from_iter([("voice".to_owned(), voice)]))
-            .await
+        self.posts_file("voice", voice, caption).await
     }
 
     /// Sends a place, in degrees.
@@ -106,7 +151,8 @@ impl User {
     }
 
     /// Sends any other message: the fields of `Message` that are its content, such as
-    /// `json!({"dice": {"emoji": "🎲", "value": 6}})`.
+    /// `json!({"dice": {"emoji": "🎲", "value": 6}})`. A text or caption without entities is marked as in
+    /// [`sends`](Self::sends).
     ///
     /// # Errors
     ///
@@ -215,6 +261,7 @@ impl User {
     /// Puts the message into the chat and tells the bot.
     pub(super) async fn posts(&self, mut content: Map<String, Value>) -> Result<Sent, Error> {
         self.check_place("message")?;
+        format::mark(&mut content);
         let message = {
             let mut people = self.telegram.people();
             if let Some(thread) = self.thread {
@@ -236,6 +283,10 @@ impl User {
             message: read,
             delivered,
         })
+    }
+
+    async fn posts_file(&self, kind: &str, file: Value, caption: &str) -> Result<Sent, Error> {
+        self.posts(file_content(kind, file, caption)).await
     }
 
     fn file(&self, folder: &str, name: &str, bytes: Bytes, type_: &'static str) -> Value {
@@ -262,10 +313,13 @@ pub(super) fn no_button(text: &str, keyboard: &Value, kind: &str) -> Error {
 }
 
 fn text_content(text: &str) -> Map<String, Value> {
-    let entities = format::detect(text);
-    let mut content = Map::from_iter([("text".to_owned(), text.into())]);
-    if !entities.is_empty() {
-        content.insert("entities".to_owned(), entities.into());
+    Map::from_iter([("text".to_owned(), text.into())])
+}
+
+fn file_content(kind: &str, file: Value, caption: &str) -> Map<String, Value> {
+    let mut content = Map::from_iter([(kind.to_owned(), file)]);
+    if !caption.is_empty() {
+        content.insert("caption".to_owned(), caption.into());
     }
     content
 }

@@ -25,7 +25,7 @@ pub(crate) use self::{
 pub use self::{
     error::ParseError,
     raw::RawJson,
-    read::{check, from_slice, from_str, utf8},
+    read::{check, from_slice, from_str, from_str_strictly, utf8},
     reader::{Aborted, FromJson, MAX_DEPTH, Mark, NO_FIELD, Reader, Result},
     update_members::{UpdateMember, read_update},
     write::write_exact,

@@ -7,7 +7,16 @@ use super::{
 
 /// Reads a whole text.
 pub fn from_str<T: FromJson>(text: &str) -> Result<T, ParseError> {
-    let mut r = Reader::new(text);
+    read_whole(Reader::new(text), text)
+}
+
+/// The same, with an error for a part that doesn't fit, even where it could be left out: what a test made up is to be
+/// what it says.
+pub fn from_str_strictly<T: FromJson>(text: &str) -> Result<T, ParseError> {
+    read_whole(Reader::strict(text), text)
+}
+
+fn read_whole<T: FromJson>(mut r: Reader<'_>, text: &str) -> Result<T, ParseError> {
     let read = T::from_json(&mut r).and_then(|value| r.finish().map(|()| value));
     match read {
         Ok(value) => Ok(value),

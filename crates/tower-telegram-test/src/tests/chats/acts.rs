@@ -149,8 +149,8 @@ async fn what_the_bot_is_not_notified_is_an_error_that_says_why() {
 async fn files_that_people_send_can_be_fetched() {
     let telegram = start().await;
     let ada = telegram.user("Ada");
-    let sent = ada.sends_document("a.txt", "hello").await.unwrap().message;
-    let document = sent.document.unwrap();
+    let sent = ada.sends_document("a.txt", "hello", "").await;
+    let document = sent.unwrap().message.document.unwrap();
     assert_eq!(
         (document.file_name.as_deref(), document.file_size),
         (Some("a.txt"), Some(5))
@@ -159,7 +159,7 @@ async fn files_that_people_send_can_be_fetched() {
     let path = file["file_path"].as_str().unwrap();
     let content = telegram.inner.state.files.download(path, false).unwrap();
     assert_eq!(content.length(), 5);
-    ada.sends_voice(&b"ogg"[..]).await.unwrap();
+    ada.sends_voice(&b"ogg"[..], "").await.unwrap();
     ada.sends_location(51.5, -0.1).await.unwrap();
     ada.sends_contact("+44").await.unwrap();
     ada.sends_content(json!({"dice": {"emoji": "🎲", "value": 6}}))
@@ -168,6 +168,36 @@ async fn files_that_people_send_can_be_fetched() {
     let error = ada.sends_content(json!({"dice": 6})).await.unwrap_err();
     assert!(matches!(error, Error::Unreadable { .. }), "{error}");
     assert_eq!(updates(&telegram).await.len(), 5);
+}
+
+#[tokio::test]
+async fn files_have_captions_that_are_marked_as_texts_are() {
+    let telegram = start().await;
+    let ada = telegram.user("Ada");
+    let caption = "/look at #this";
+    let all = [
+        ada.sends_photo("x", caption).await,
+        ada.sends_document("a.txt", "x", caption).await,
+        ada.sends_video("x", caption).await,
+        ada.sends_animation("x", caption).await,
+        ada.sends_audio("a.mp3", "x", caption).await,
+        ada.sends_voice("x", caption).await,
+        ada.sends_content(
+            json!({"paid_media": {"star_count": 1, "paid_media": []}, "caption": caption}),
+        )
+        .await,
+    ];
+    for sent in all {
+        let message = sent.unwrap().message;
+        assert_eq!(message.caption.as_deref(), Some(caption));
+        assert_eq!(message.bot_command().unwrap().name, "look");
+        assert_eq!(message.caption_entities.unwrap().len(), 2);
+        if let Some(animation) = message.animation {
+            assert_eq!(animation.file_id, message.document.unwrap().file_id);
+        }
+    }
+    let plain = ada.sends_document("a.txt", "x", "").await.unwrap().message;
+    assert!(plain.caption.is_none() && plain.caption_entities.is_none());
 }
 
 #[tokio::test]

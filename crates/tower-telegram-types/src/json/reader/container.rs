@@ -205,7 +205,7 @@ impl<'a> Reader<'a> {
     /// Goes past a value that doesn't fit its type. What isn't JSON stays an error.
     #[cold]
     pub fn leave_out(&mut self, start: Mark, what: &'static str) -> Result<()> {
-        if !self.is_mismatch() {
+        if !self.leaves_out || !self.is_mismatch() {
             return Err(Aborted);
         }
         let error = self.take_error();

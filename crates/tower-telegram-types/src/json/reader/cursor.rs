@@ -24,6 +24,8 @@ pub struct Reader<'a> {
     /// Where escapes are resolved: one allocation for all strings that have some.
     pub(super) unescaped: String,
     list_length_hint: usize,
+    /// Whether a part that doesn't fit is left out where that can be.
+    pub(super) leaves_out: bool,
 }
 
 /// A place to come back to.
@@ -42,6 +44,15 @@ impl<'a> Reader<'a> {
             fault: None,
             unescaped: String::new(),
             list_length_hint: MIN_LIST_CAPACITY,
+            leaves_out: true,
+        }
+    }
+
+    /// One for which a part that doesn't fit is an error wherever it is.
+    pub fn strict(text: &'a str) -> Self {
+        Self {
+            leaves_out: false,
+            ..Self::new(text)
         }
     }
 
