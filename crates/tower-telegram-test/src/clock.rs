@@ -62,9 +62,10 @@ impl Clock {
         (self.inner.started_at + elapsed).as_secs()
     }
 
-    /// Moves it, and wakes everything that waits for a moment that has come.
+    /// Moves it, and wakes everything that waits for a moment that has come. It is never more than 34 years ahead.
     pub(super) fn advance(&self, by: Duration) {
-        self.inner.ahead.send_modify(|ahead| *ahead += by);
+        let moved = |ahead: &mut Duration| *ahead = ahead.saturating_add(by).min(MAX_SLEEP);
+        self.inner.ahead.send_modify(moved);
     }
 
     pub(super) async fn sleep(&self, for_long: Duration) {
@@ -135,6 +136,18 @@ mod tests {
         clock.advance(HOUR);
         assert_eq!(clock.now() - start, 2 * HOUR);
         assert_eq!(clock.unix() - unix, 7200);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_takes_every_duration() {
+        for clock in [Clock::new(false), Clock::new(true)] {
+            clock.advance(Duration::MAX);
+            clock.advance(Duration::MAX);
+            assert!(clock.unix() > wall().as_secs());
+            let never = clock.timeout(Duration::MAX, std::future::pending::<()>());
+            let waited = tokio::time::timeout(HOUR, never).await;
+            assert!(waited.is_err());
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -182,7 +182,7 @@ impl CallFault {
             Self::Reset => Answer::reset(),
             Self::Truncated => answer.truncated(),
             Self::Slow(delay) => {
-                let delay = delay + answer.delay();
+                let delay = delay.saturating_add(answer.delay());
                 answer.delayed_by(delay)
             }
         }

@@ -327,6 +327,30 @@ impl<E> From<CollectError<E>> for Rejection {
 mod tests {
     use super::*;
 
+    /// No limit and no deadline panics, whatever it is.
+    #[cfg(feature = "tokio")]
+    #[tokio::test(start_paused = true)]
+    async fn b3_b4_the_ends_of_the_settings_mean_what_they_say() {
+        use std::{convert::Infallible, time::Duration};
+
+        use tower::{ServiceExt as _, service_fn};
+
+        const UPDATE: &str = r#"{"update_id":1,"poll":{}}"#;
+        let status = async |layer: UpdateLayer, body: &str| {
+            let inner = service_fn(async |_| Ok::<_, Infallible>(Response::new(String::new())));
+            let request = Request::post("/").header("content-type", "application/json");
+            let request = request.body(body.to_owned()).unwrap();
+            let answer = layer.layer(inner).oneshot(request).await.unwrap();
+            answer.status().as_u16()
+        };
+        for timeout in [Duration::ZERO, Duration::MAX] {
+            let layer = UpdateLayer::new().read_timeout(timeout);
+            assert_eq!(status(layer.max_bytes(usize::MAX), UPDATE).await, 200);
+            assert_eq!(status(layer.max_bytes(0), UPDATE).await, 413);
+            assert_eq!(status(layer.max_bytes(0), "").await, 400);
+        }
+    }
+
     fn check(method: &str, headers: &[(&str, &str)], body: &str) -> Result<(), Rejection> {
         let mut request = Request::builder().method(method);
         for (name, value) in headers {
