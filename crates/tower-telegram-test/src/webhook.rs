@@ -31,6 +31,8 @@ use super::{
 };
 
 const MAX_CERTIFICATE: usize = 3 << 20;
+/// 34 years.
+const FOREVER: Duration = Duration::from_secs(1 << 30);
 
 #[derive(Debug)]
 pub(super) struct WebhookState {
@@ -117,7 +119,8 @@ impl WebhookState {
             if rules.next_set_at.is_some_and(|at| now < at) {
                 return Answer::too_many_requests(1);
             }
-            rules.next_set_at = Some(now + self.cooldown);
+            // Without an end where there is no such moment.
+            rules.next_set_at = Some(now.checked_add(self.cooldown).unwrap_or(now + FOREVER));
         }
         let old = self.session();
         let drop_pending = is_true(&args.text("drop_pending_updates"));

@@ -93,14 +93,18 @@ impl RawUpdate {
         if let Some(slot) = (&mut slot as &mut dyn Any).downcast_mut::<Option<Update>>() {
             *slot = Some(json::from_slice(&self.bytes)?);
         } else {
-            let text = json::utf8(&self.bytes)?;
-            // A foreign type may pass over what it doesn't know without looking at it.
-            Envelope::read(text)?;
-            let read = serde_json::from_str(text);
-            let about = Some((self.name(), self.payload));
-            slot = Some(read.map_err(|e| ParseError::foreign::<U>(&e, text, about))?);
+            slot = Some(self.parse_foreign()?);
         }
         slot.ok_or_else(|| ParseError::syntax("unreadable", 0))
+    }
+
+    #[inline(never)]
+    fn parse_foreign<U: DeserializeOwned>(&self) -> Result<U, ParseError> {
+        let text = json::utf8(&self.bytes)?;
+        // A foreign type may pass over what it doesn't know without looking at it.
+        Envelope::read(text)?;
+        let about = Some((self.name(), self.payload));
+        serde_json::from_str(text).map_err(|e| ParseError::foreign::<U>(&e, text, about))
     }
 
     /// The chat where it happened, found without parsing the rest. Telegram keeps the updates of
@@ -183,7 +187,8 @@ impl Envelope {
     }
 
     fn read_object(r: &mut Reader<'_>) -> Read<Self> {
-        let (update_id, (update_type, unknown, payload)) = read_update(r, |r, member| {
+        let mut found = None;
+        let update_id = read_update(r, &mut found, |r, member| {
             let payload = r.offset();
             r.skip()?;
             Ok(match member {
@@ -196,6 +201,7 @@ impl Envelope {
         if update_id < 0 {
             return r.syntax("an update_id below 0");
         }
+        let (update_type, unknown, payload) = r.required(found, "update")?;
         Ok(Self {
             update_id,
             update_type,

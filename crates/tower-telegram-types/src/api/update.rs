@@ -148,11 +148,15 @@ impl FromJson for Update {
     /// Keys come in any order; one that isn't a known type of update counts only where no known
     /// one comes.
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        let (update_id, kind) = read_update(r, |r, member| match member {
+        let mut kind = None;
+        let update_id = read_update(r, &mut kind, |r, member| match member {
             UpdateMember::Known(update_type) => read_known(r, update_type),
             UpdateMember::Unknown(name) => read_unknown(r, &name),
         })?;
-        Ok(Self { update_id, kind })
+        Ok(Self {
+            update_id,
+            kind: r.required(kind, "update")?,
+        })
     }
 }
 

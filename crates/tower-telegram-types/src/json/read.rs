@@ -7,16 +7,19 @@ use super::{
 
 /// Reads a whole text.
 pub fn from_str<T: FromJson>(text: &str) -> Result<T, ParseError> {
-    read_whole(Reader::new(text), text)
+    read_whole(text, true)
 }
 
 /// The same, with an error for a part that doesn't fit, even where it could be left out: what a test made up is to be
 /// what it says.
 pub fn from_str_strictly<T: FromJson>(text: &str) -> Result<T, ParseError> {
-    read_whole(Reader::strict(text), text)
+    read_whole(text, false)
 }
 
-fn read_whole<T: FromJson>(mut r: Reader<'_>, text: &str) -> Result<T, ParseError> {
+#[inline]
+fn read_whole<T: FromJson>(text: &str, leaves_out: bool) -> Result<T, ParseError> {
+    let mut r = Reader::new(text);
+    r.leave_out_misfits(leaves_out);
     let read = T::from_json(&mut r).and_then(|value| r.finish().map(|()| value));
     match read {
         Ok(value) => Ok(value),

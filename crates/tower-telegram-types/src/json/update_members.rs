@@ -28,43 +28,48 @@ impl UpdateMember<'_> {
 /// 3. Where all are null, it is the first of a known type, or else the first: an update with a number can be
 ///    handled and done with. As an error it would be sent again for a day.
 /// 4. A key that comes twice is an error, null or not.
+///
+/// What was read is put where `found` says, so that it isn't moved about.
+#[inline]
 pub fn read_update<'a, T>(
     r: &mut Reader<'a>,
+    found: &mut Option<T>,
     read: impl Fn(&mut Reader<'a>, UpdateMember<'a>) -> Result<T>,
-) -> Result<(i64, T)> {
+) -> Result<i64> {
     let mut keys = UpdateKeys::default();
     let mut update_id = None;
-    let (mut known, mut unknown, mut null) = (None, None, None);
+    let mut has_known = false;
+    let mut null = None;
     let mut more = r.open_object()?;
     while more {
         match keys.next(r)? {
             None => r.field(&mut update_id, "update_id")?,
             Some(member) if r.peek() == Some(b'n') => note_null(r, &mut null, member)?,
             Some(member) if member.is_known() => {
-                if known.is_some() {
+                if has_known {
                     return r.syntax("an update of two types");
                 }
-                known = Some(read(r, member)?);
+                has_known = true;
+                *found = Some(read(r, member)?);
             }
             Some(member) => {
                 let value = read(r, member)?;
-                unknown.get_or_insert(value);
+                found.get_or_insert(value);
             }
         }
         more = r.next_member()?;
     }
-    let mut found = known.or(unknown);
     if let (None, Some((member, start))) = (&found, null) {
         let end = r.mark();
         r.rewind(start);
-        found = Some(read(r, member)?);
+        *found = Some(read(r, member)?);
         r.rewind(end);
     }
     let update_id = r.required(update_id, "update_id")?;
-    match found {
-        Some(found) => Ok((update_id, found)),
-        None => r.mismatch("a member that says what the update is about"),
+    if found.is_none() {
+        return r.mismatch("a member that says what the update is about");
     }
+    Ok(update_id)
 }
 
 /// The member and where its value is, if it comes before the one that was noted.
@@ -90,7 +95,7 @@ fn note_null<'a>(
 struct UpdateKeys<'a> {
     /// A bit for each type of update, and one for the number.
     known: u64,
-    unknown: BTreeSet<Cow<'a, str>>,
+    unknown: Option<BTreeSet<Cow<'a, str>>>,
 }
 
 const UPDATE_ID: u32 = 63;
@@ -126,7 +131,8 @@ impl<'a> UpdateKeys<'a> {
     #[cold]
     fn next_unknown(&mut self, r: &mut Reader<'a>) -> Result<UpdateMember<'a>> {
         let name = r.key_text()?;
-        if !self.unknown.insert(name.clone()) {
+        let names = self.unknown.get_or_insert_default();
+        if !names.insert(name.clone()) {
             return r.duplicate("");
         }
         Ok(UpdateMember::Unknown(name))

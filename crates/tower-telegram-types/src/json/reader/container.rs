@@ -195,10 +195,21 @@ impl<'a> Reader<'a> {
         slot: &mut Option<T>,
         name: &'static str,
     ) -> Result<()> {
+        if slot.is_some() {
+            return self.duplicate(name);
+        }
         let start = self.mark();
-        match self.field(slot, name) {
-            Ok(()) => Ok(()),
-            Err(Aborted) => self.leave_out(start, name),
+        if self.byte() == Some(b'n') {
+            return self.literal("null");
+        }
+        match T::from_json(self) {
+            Ok(value) => {
+                *slot = Some(value);
+                Ok(())
+            }
+            Err(Aborted) => self
+                .name_fault(name)
+                .or_else(|_| self.leave_out(start, name)),
         }
     }
 

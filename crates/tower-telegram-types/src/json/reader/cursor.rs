@@ -48,12 +48,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// One for which a part that doesn't fit is an error wherever it is.
-    pub fn strict(text: &'a str) -> Self {
-        Self {
-            leaves_out: false,
-            ..Self::new(text)
-        }
+    /// Whether a part that doesn't fit is left out where that can be, as it is by default, or is an error.
+    #[inline]
+    pub(crate) fn leave_out_misfits(&mut self, leaves_out: bool) {
+        self.leaves_out = leaves_out;
     }
 
     /// How many elements to make room for in a list: as many as the last one had, since the rows of a
