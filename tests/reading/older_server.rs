@@ -351,10 +351,10 @@ fn b12_results_of_older_servers_are_read() {
         assert!(!chat.accepted_gift_types.unlimited_gifts);
     }
 
-    let set =
+    let stickers =
         json!({"name": "n", "title": "t", "stickers": [{"file_id": "f", "width": 1, "height": 1}]});
-    let set = GetStickerSet::decode(&set.to_string()).expect("a set");
-    assert_eq!(set.stickers[0].file_id, "f");
+    let stickers = GetStickerSet::decode(&stickers.to_string()).expect("a set");
+    assert_eq!(stickers.stickers[0].file_id, "f");
 
     let album = json!([sent, {"message_id": 3}]);
     assert_eq!(

@@ -32,11 +32,11 @@ pub(crate) struct Fault {
 pub struct ParseError {
     fault: Fault,
     /// What says more than the fault, where it isn't this reader's.
-    words: Option<Box<Words>>,
+    words: Option<Box<ForeignWords>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Words {
+struct ForeignWords {
     sentence: String,
     field: Option<Box<str>>,
     has_place: bool,
@@ -74,7 +74,7 @@ impl ParseError {
         };
         Self {
             fault,
-            words: Some(Box::new(Words {
+            words: Some(Box::new(ForeignWords {
                 sentence: words,
                 field,
                 has_place: at.is_some(),
