@@ -80,7 +80,7 @@ pub struct WebhookMiddleware<S> {
 }
 
 type UpdatesFuture<S> = <Updates<S> as Service<Request<RawUpdate>>>::Future;
-type StackFuture<S, B> =
+type MiddlewareFuture<S, B> =
     super::ResponseFuture<update::ResponseFuture<Updates<S>, UpdatesFuture<S>, B>>;
 
 impl<S, B, R> Service<Request<B>> for WebhookMiddleware<S>
@@ -93,7 +93,7 @@ where
 {
     type Response = Response<ReplyBody>;
     type Error = S::Error;
-    type Future = WebhookFuture<StackFuture<S, B>>;
+    type Future = WebhookFuture<MiddlewareFuture<S, B>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         Service::<Request<B>>::poll_ready(&mut self.stack, cx)

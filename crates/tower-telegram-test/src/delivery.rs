@@ -14,7 +14,7 @@ use super::{
     pending_update::{PendingUpdate, QueueId},
     raw_request::RawRequest,
     sender::{Delivery, Watch},
-    session::Session,
+    session::WebhookSession,
     state::State,
     webhook_reply,
     webhook_request::{self, WebhookRequest},
@@ -55,7 +55,7 @@ pub(super) async fn serve(state: Arc<State>) {
 }
 
 /// Sends an update once, and decides what becomes of it.
-async fn send(state: Arc<State>, session: Arc<Session>, mut delivery: Delivery) {
+async fn send(state: Arc<State>, session: Arc<WebhookSession>, mut delivery: Delivery) {
     let webhook = &state.webhook;
     let (queue, update_id) = (delivery.pending.queue, delivery.pending.id);
     let end = |delivery: Delivery, outcome| {
@@ -188,7 +188,7 @@ impl State {
     /// A request with an update, what came back, and the method that was carried out, if there was one.
     async fn attempt(
         &self,
-        session: &Session,
+        session: &WebhookSession,
         json: &Bytes,
         mishap: Mishap,
     ) -> Result<(Attempt, Option<Call>), Error> {
@@ -222,7 +222,7 @@ impl State {
     }
 }
 
-fn update_request(session: &Session, body: Bytes) -> Result<WebhookRequest, Error> {
+fn update_request(session: &WebhookSession, body: Bytes) -> Result<WebhookRequest, Error> {
     let head = webhook_request::head(
         &format!("POST {} HTTP/1.1", session.target()),
         &session.headers(body.len()),

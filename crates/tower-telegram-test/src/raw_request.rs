@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{
     http1::Headers,
     json,
-    session::{SECRET_HEADER, Session},
+    session::{SECRET_HEADER, WebhookSession},
     webhook_request::{self, WebhookRequest},
 };
 
@@ -147,7 +147,7 @@ impl RawRequest {
         self
     }
 
-    pub(super) fn build(&self, session: &Session) -> WebhookRequest {
+    pub(super) fn build(&self, session: &WebhookSession) -> WebhookRequest {
         let mut pieces = if let Some(bytes) = &self.exactly {
             vec![bytes.clone()]
         } else {
@@ -172,7 +172,7 @@ impl RawRequest {
         }
     }
 
-    fn headers(&self, session: &Session) -> Headers {
+    fn headers(&self, session: &WebhookSession) -> Headers {
         let mut headers = session.headers(self.body.len());
         if self.chunk_size.is_some()
             && let Some((name, value)) = headers

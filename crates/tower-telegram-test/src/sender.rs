@@ -17,7 +17,7 @@ use super::{
     error::{Exchange, Outcome},
     faults::Chance,
     pending_update::{PendingUpdate, QueueId},
-    session::Session,
+    session::WebhookSession,
 };
 
 /// An update on its way.
@@ -133,7 +133,7 @@ impl Sender {
     /// until it is [`done`](Self::done) or [`put_back`](Self::put_back).
     pub(super) fn next(
         &self,
-        session: &Session,
+        session: &WebhookSession,
         now: Instant,
         chance: &Chance,
     ) -> Result<Delivery, Option<Instant>> {

@@ -33,7 +33,7 @@ const MAX_GONE: Duration = Duration::from_secs(23 * 60 * 60);
 
 /// A webhook that is set, with the connections to it.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(super) struct WebhookSession {
     pub(super) settings: WebhookSettings,
     url: WebhookUrl,
     /// For an `https` webhook.
@@ -53,7 +53,7 @@ pub(super) struct Session {
     gone_since: Mutex<Option<Instant>>,
 }
 
-impl Session {
+impl WebhookSession {
     pub(super) fn new(
         settings: WebhookSettings,
         url: WebhookUrl,

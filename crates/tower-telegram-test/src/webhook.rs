@@ -24,7 +24,7 @@ use super::{
     poll_queue::{MAX_UPDATES, PollQueue},
     polling::{self, GetUpdatesReply},
     sender::{Delivery, Sender, Watch},
-    session::Session,
+    session::WebhookSession,
     tls::Tls,
     webhook_settings::WebhookSettings,
     webhook_url::WebhookUrl,
@@ -36,7 +36,7 @@ const FOREVER: Duration = Duration::from_secs(1 << 30);
 
 #[derive(Debug)]
 pub(super) struct WebhookState {
-    current: watch::Sender<Option<Arc<Session>>>,
+    current: watch::Sender<Option<Arc<WebhookSession>>>,
     rules: Mutex<LastingSettings>,
     cooldown: Duration,
     /// Trusted where the webhook has no certificate of its own.
@@ -88,7 +88,7 @@ impl WebhookState {
         }
     }
 
-    pub(super) fn session(&self) -> Option<Arc<Session>> {
+    pub(super) fn session(&self) -> Option<Arc<WebhookSession>> {
         self.current.borrow().clone()
     }
 
@@ -153,7 +153,7 @@ impl WebhookState {
             Ok((url, tls)) => {
                 rules.allow(args);
                 let connections = Arc::clone(&self.connections);
-                let session = Session::new(asked, url, tls, connections, self.clock.clone());
+                let session = WebhookSession::new(asked, url, tls, connections, self.clock.clone());
                 self.begin(if self.is_paced {
                     session.paced()
                 } else {
@@ -203,7 +203,7 @@ impl WebhookState {
     }
 
     /// From now on updates go to that webhook, beginning with those that wait.
-    fn begin(&self, session: Session) {
+    fn begin(&self, session: WebhookSession) {
         self.current.send_replace(Some(Arc::new(session)));
         self.sender.restart(self.clock.now());
         for pending in self.queue.take_all() {
@@ -227,20 +227,25 @@ impl WebhookState {
     }
 
     /// Deletes the webhook, if it is still that one.
-    pub(super) fn delete_gone(&self, gone: &Arc<Session>) {
+    pub(super) fn delete_gone(&self, gone: &Arc<WebhookSession>) {
         let _rules = self.rules();
         if self.is_current(gone) {
             self.stop();
         }
     }
 
-    fn is_current(&self, session: &Arc<Session>) -> bool {
+    fn is_current(&self, session: &Arc<WebhookSession>) -> bool {
         self.session()
             .is_some_and(|current| Arc::ptr_eq(&current, session))
     }
 
     /// Sends an update again after a failure, to whichever webhook there is by then.
-    pub(super) fn retry(&self, mut delivery: Delivery, failed: &Arc<Session>, wait: Duration) {
+    pub(super) fn retry(
+        &self,
+        mut delivery: Delivery,
+        failed: &Arc<WebhookSession>,
+        wait: Duration,
+    ) {
         let _rules = self.rules();
         let now = self.clock.now();
         let queue = delivery.pending.queue;

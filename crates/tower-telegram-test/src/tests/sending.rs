@@ -28,7 +28,7 @@ async fn the_request_is_telegrams_byte_for_byte() {
 
 #[tokio::test]
 async fn head_and_body_are_written_apart() {
-    let session = session::Session::new(
+    let session = session::WebhookSession::new(
         WebhookSettings {
             url: "http://h/".into(),
             secret_token: None,
