@@ -2,6 +2,7 @@
 //!
 //! - [`webhook`], the way in: layers that turn Telegram's request into a typed update, and the bot's
 //!   answer into a reply. [`Webhook`](webhook::Webhook) is all of them in the right order.
+//! - [`router`]: handlers as functions of what they need of an update, by command, callback data or type.
 //! - [`client`], the way out: a [`Client`] whose calls are a tower `Service`, over any HTTP client.
 //! - [`webhook::registration`] keeps the webhook right: set only where it differs, checked before it is
 //!   sent, and watched. `polling`: the same handler without one.
@@ -12,15 +13,17 @@
 //! ```
 //! use tower_telegram::{
 //!     methods::SendMessage,
-//!     types::Update,
+//!     router::{NewMessage, Router},
 //!     webhook::{SecretToken, Webhook},
 //! };
 //!
+//! async fn echo(NewMessage(message): NewMessage) -> Option<SendMessage> {
+//!     Some(SendMessage::new(message.chat.id, message.text?))
+//! }
+//!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let webhook = Webhook::new(SecretToken::new("a-long_Secret")?).handler(async |update: Update| {
-//!     let message = update.message()?;
-//!     Some(SendMessage::new(message.chat.id, message.text.as_deref()?))
-//! });
+//! let router = Router::new().message(echo);
+//! let webhook = Webhook::new(SecretToken::new("a-long_Secret")?).service(router);
 //! # let _ = webhook;
 //! # Ok(())
 //! # }

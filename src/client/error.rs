@@ -366,8 +366,69 @@ impl fmt::Debug for Error {
 }
 
 impl error::Error for Error {
+    /// What is below it. Of a refusal and its like that is what says so, because crates such as anyhow hide the
+    /// type of the outermost error, and what handles the update has to know it.
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        if is_verdict(self.0.kind) {
+            return Some(&*self.0);
+        }
         self.0.source.as_deref().map(|e| e as _)
+    }
+}
+
+/// Whether the call was judged, and not only in trouble.
+fn is_verdict(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Api | ErrorKind::Invalid | ErrorKind::Encode | ErrorKind::Decode
+    )
+}
+
+/// The verdict alone.
+impl fmt::Display for ErrorParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.status, &self.description) {
+            (Some(status), Some(description)) if !description.is_empty() => {
+                write!(f, "{} {description}", status.as_u16())
+            }
+            (Some(status), _) => write!(f, "{}", status.as_u16()),
+            (None, _) => match &self.source {
+                Some(source) => write!(f, "{}", ErrorChain(&**source)),
+                None => f.write_str("the call can't work"),
+            },
+        }
+    }
+}
+
+impl fmt::Debug for ErrorParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl error::Error for ErrorParts {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        self.source.as_deref().map(|e| e as _)
+    }
+}
+
+/// What a cause of a failure says of a call, if it is an [`Error`] or the verdict of one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CallVerdict {
+    pub(crate) kind: ErrorKind,
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl CallVerdict {
+    pub(crate) fn of(cause: &(dyn error::Error + 'static)) -> Option<Self> {
+        let error = cause.downcast_ref::<Error>().map(|error| &*error.0);
+        let parts = error.or_else(|| cause.downcast_ref::<ErrorParts>())?;
+        Some(Self {
+            kind: parts.kind,
+            status: parts.status,
+            retry_after: parts.retry_after,
+        })
     }
 }
 

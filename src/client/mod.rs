@@ -47,6 +47,7 @@ mod several;
 mod token;
 mod transport;
 
+pub(crate) use self::error::CallVerdict;
 pub(crate) use self::error_chain::{ErrorChain, causes};
 #[cfg(feature = "reqwest")]
 pub use self::transport::ReqwestTransport;

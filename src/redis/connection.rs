@@ -8,6 +8,9 @@ use ::redis::{
 };
 use tokio::time::timeout;
 
+/// The shortest time in which an answer is waited for.
+const MIN_TIMEOUT: Duration = Duration::from_millis(10);
+
 /// A connection of any kind. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct RedisConnection {
@@ -33,7 +36,8 @@ impl RedisConnection {
                 answer => answer,
             }
         };
-        let answer = timeout(self.timeout, asking).await;
+        // No answer comes in no time.
+        let answer = timeout(self.timeout.max(MIN_TIMEOUT), asking).await;
         let answer = answer.map_err(|_| Error::Late)?.map_err(Error::Redis)?;
         T::from_redis_value(answer).map_err(|error| Error::Redis(error.into()))
     }

@@ -84,6 +84,20 @@ impl CommandRoute {
         self
     }
 
+    fn is_in(&self, scope: Option<&BotCommandScope>) -> bool {
+        self.scopes.is_empty() || scope.is_some_and(|scope| self.scopes.contains(scope))
+    }
+
+    /// Its entry in a menu, if it has a description.
+    fn entry(&self, language: Option<&str>) -> Option<BotCommand> {
+        let described = |wanted: Option<&str>| {
+            let mut all = self.descriptions.iter();
+            all.find(|(of, _)| of.as_deref() == wanted)
+        };
+        let (_, description) = described(language).or_else(|| described(None))?;
+        Some(BotCommand::new(&*self.name, &**description))
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }
@@ -125,28 +139,62 @@ impl Usage {
 
 /// Commands by scope and language, as `setMyCommands` takes them. From
 /// [`Router::commands`](super::Router::commands).
+///
+/// Telegram shows one whole list: that of the narrowest scope, and there of the user's language. So each list
+/// has all commands that its users may have: those for everybody too, and in the default language those that
+/// have no description in theirs.
 #[derive(Clone, Debug, Default)]
 pub struct CommandList {
-    lists: Vec<ScopedCommands>,
+    commands: Vec<Arc<CommandRoute>>,
 }
 
-/// The commands of one menu.
-#[derive(Clone, Debug)]
-struct ScopedCommands {
-    scope: Option<BotCommandScope>,
-    language: Option<Box<str>>,
-    commands: Vec<BotCommand>,
+/// A menu that `setMyCommands` sets at once.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct CommandMenu {
+    /// Whose menu it is; `None` is everybody's.
+    pub scope: Option<BotCommandScope>,
+    /// The language, a two-letter ISO 639-1 code; `None` is any that has no menu of its own.
+    pub language: Option<Box<str>>,
+    /// The commands, in the order in which their routes were added.
+    pub commands: Vec<BotCommand>,
 }
 
 impl CommandList {
-    /// Each menu: its scope (`None` is everybody's), its language (`None` is any other), its commands.
-    pub fn iter(
-        &self,
-    ) -> impl Iterator<Item = (Option<&BotCommandScope>, Option<&str>, &[BotCommand])> {
-        self.lists.iter().map(|list| {
-            let (scope, language) = (list.scope.as_ref(), list.language.as_deref());
-            (scope, language, &list.commands[..])
-        })
+    /// Each menu that differs from the others.
+    pub fn menus(&self) -> Vec<CommandMenu> {
+        let mut scopes = vec![None];
+        for scope in self.commands.iter().flat_map(|command| &command.scopes) {
+            if !scopes.contains(&Some(scope.clone())) {
+                scopes.push(Some(scope.clone()));
+            }
+        }
+        let menus = scopes.into_iter().flat_map(|scope| self.menus_of(scope));
+        menus.filter(|menu| !menu.commands.is_empty()).collect()
+    }
+
+    /// A menu for each language that one of the scope's commands has.
+    fn menus_of(&self, scope: Option<BotCommandScope>) -> Vec<CommandMenu> {
+        let commands: Vec<_> = self
+            .commands
+            .iter()
+            .filter(|command| command.is_in(scope.as_ref()))
+            .collect();
+        let mut languages = vec![None];
+        for (language, _) in commands.iter().flat_map(|command| &command.descriptions) {
+            if !languages.contains(&language.as_deref()) {
+                languages.push(language.as_deref());
+            }
+        }
+        let menu = |language: Option<&str>| CommandMenu {
+            scope: scope.clone(),
+            language: language.map(Into::into),
+            commands: commands
+                .iter()
+                .filter_map(|command| command.entry(language))
+                .collect(),
+        };
+        languages.into_iter().map(menu).collect()
     }
 
     /// Has the bot's menus show these commands: reads each menu, and sets it only where it differs. Returns
@@ -166,18 +214,18 @@ impl CommandList {
     /// [`setMyCommands`](https://core.telegram.org/bots/api#setmycommands).
     pub async fn ensure(&self, client: &Client) -> Result<usize, Error> {
         let mut set = 0;
-        for list in &self.lists {
+        for menu in self.menus() {
             let mut read = GetMyCommands::new();
-            let mut write = SetMyCommands::new(list.commands.clone());
-            if let Some(scope) = &list.scope {
+            let mut write = SetMyCommands::new(menu.commands.clone());
+            if let Some(scope) = &menu.scope {
                 read = read.scope(scope.clone());
                 write = write.scope(scope.clone());
             }
-            if let Some(language) = list.language.as_deref() {
+            if let Some(language) = menu.language.as_deref() {
                 read = read.language_code(language);
                 write = write.language_code(language);
             }
-            if client.send(read).await? != list.commands {
+            if client.send(read).await? != menu.commands {
                 client.send(write).await?;
                 set += 1;
             }
@@ -185,34 +233,7 @@ impl CommandList {
         Ok(set)
     }
 
-    pub(super) fn add(&mut self, command: &CommandRoute) {
-        let everybody = [None];
-        let scopes: Vec<_> = match &command.scopes[..] {
-            [] => everybody.to_vec(),
-            scopes => scopes.iter().cloned().map(Some).collect(),
-        };
-        for scope in scopes {
-            for (language, description) in &command.descriptions {
-                let entry = BotCommand::new(&*command.name, &**description);
-                self.list(scope.clone(), language.clone()).push(entry);
-            }
-        }
-    }
-
-    fn list(
-        &mut self,
-        scope: Option<BotCommandScope>,
-        language: Option<Box<str>>,
-    ) -> &mut Vec<BotCommand> {
-        let is_that = |list: &ScopedCommands| list.scope == scope && list.language == language;
-        let at = self.lists.iter().position(is_that).unwrap_or_else(|| {
-            self.lists.push(ScopedCommands {
-                scope,
-                language,
-                commands: Vec::new(),
-            });
-            self.lists.len() - 1
-        });
-        &mut self.lists[at].commands
+    pub(super) fn add(&mut self, command: &Arc<CommandRoute>) {
+        self.commands.push(Arc::clone(command));
     }
 }

@@ -32,7 +32,11 @@ impl fmt::Display for MissingFromUpdate {
 
 impl Error for MissingFromUpdate {}
 
-impl ExtractorRejection for MissingFromUpdate {}
+impl ExtractorRejection for MissingFromUpdate {
+    fn is_missing(&self) -> bool {
+        true
+    }
+}
 
 /// A handler's error, for the hook of [`Router::on_error`](super::Router::on_error), with what a hook needs to
 /// say in the chat that something went wrong.

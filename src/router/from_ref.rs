@@ -1,6 +1,6 @@
 //! Parts of a router's state.
 
-/// What a part of the state is taken by, as axum's trait of this name.
+/// Takes a part of the router's state, as axum's trait of this name does.
 ///
 /// ```
 /// use tower_telegram::{Client, router::FromRef};

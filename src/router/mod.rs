@@ -82,7 +82,7 @@ mod table;
 mod tests;
 
 pub use self::{
-    commands::{CommandList, CommandRoute, command},
+    commands::{CommandList, CommandMenu, CommandRoute, command},
     endpoint::Route,
     error::{HandlerError, MissingFromUpdate},
     extract::{

@@ -121,16 +121,22 @@ pub trait ExtractorRejection: Error + Send + Sync + Sized + 'static {
     fn into_result(self) -> Result<Reply, BoxError> {
         Err(Failure::permanent(self).into())
     }
+
+    /// Whether the update just hasn't it, so that an `Option` of the argument is `None`. Default: no; the
+    /// handler isn't called then.
+    fn is_missing(&self) -> bool {
+        false
+    }
 }
 
 impl ExtractorRejection for Infallible {}
 
 #[diagnostic::do_not_recommend]
 impl<T: FromUpdateParts<S>, S: Sync> FromUpdateParts<S> for Option<T> {
-    type Rejection = Infallible;
+    type Rejection = T::Rejection;
 
-    async fn from_update_parts(parts: &mut UpdateParts, state: &S) -> Result<Self, Infallible> {
-        Ok(T::from_update_parts(parts, state).await.ok())
+    async fn from_update_parts(parts: &mut UpdateParts, state: &S) -> Result<Self, T::Rejection> {
+        none_if_missing(T::from_update_parts(parts, state).await)
     }
 }
 
@@ -145,10 +151,18 @@ impl<T: FromUpdateParts<S>, S: Sync> FromUpdateParts<S> for Result<T, T::Rejecti
 
 #[diagnostic::do_not_recommend]
 impl<T: FromUpdate<S>, S: Sync> FromUpdate<S> for Option<T> {
-    type Rejection = Infallible;
+    type Rejection = T::Rejection;
 
-    async fn from_update(parts: UpdateParts, state: &S) -> Result<Self, Infallible> {
-        Ok(T::from_update(parts, state).await.ok())
+    async fn from_update(parts: UpdateParts, state: &S) -> Result<Self, T::Rejection> {
+        none_if_missing(T::from_update(parts, state).await)
+    }
+}
+
+fn none_if_missing<T, E: ExtractorRejection>(taken: Result<T, E>) -> Result<Option<T>, E> {
+    match taken {
+        Ok(taken) => Ok(Some(taken)),
+        Err(rejection) if rejection.is_missing() => Ok(None),
+        Err(rejection) => Err(rejection),
     }
 }
 

@@ -141,13 +141,18 @@ impl<S: Send + Sync + 'static> Router<S> {
     ///
     /// # Panics
     ///
-    /// If there is a route for the name.
+    /// If there is a route for the name, or the name has a `:` or over 64 bytes.
     pub fn callback<H, A, Via>(self, name: &str, handler: H) -> Self
     where
         H: Handler<A, S, Via>,
         A: 'static,
         Via: 'static,
     {
+        let is_valid = name.len() <= 64 && !name.contains(':');
+        assert!(
+            is_valid,
+            "a name of callback data has at most 64 bytes and no colon: {name:?}"
+        );
         let key = RouteKey::Callback(name.into());
         self.with_route(key, RouteMaker::of_handler(handler))
     }
@@ -293,7 +298,8 @@ impl<S: Send + Sync + 'static> Router<S> {
     }
 
     /// What is called with the error of a handler that was added before. What it returns takes the place of
-    /// the handler's result: a reply ends the update as done, an error as before.
+    /// the handler's result: a reply ends the update as done, an error as before. A layer that is added after
+    /// sees the hook's result and not the handler's.
     ///
     /// ```
     /// use tower::BoxError;

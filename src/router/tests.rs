@@ -11,7 +11,9 @@ use super::*;
 use crate::{
     Reply,
     methods::{SendDice, SendMessage},
-    types::{CallbackQuery, ChatId, ChatType, InlineQuery, Message, Update, UpdateType, User},
+    types::{
+        BotCommand, CallbackQuery, ChatId, ChatType, InlineQuery, Message, Update, UpdateType, User,
+    },
     webhook::BotId,
 };
 
@@ -533,20 +535,26 @@ fn commands_are_listed_by_scope_and_language() {
             says!(""),
         )
         .command("secret", says!(""));
-    let list = router.commands();
-    let lists: Vec<_> = list
+    let menus = router.commands().menus();
+    let menus: Vec<_> = menus
         .iter()
-        .map(|(scope, language, commands)| {
-            let names = commands
-                .iter()
-                .map(|entry| format!("{}={}", entry.command, entry.description));
-            (scope.is_some(), language, names.collect::<Vec<_>>())
+        .map(|menu| {
+            let entry = |entry: &BotCommand| format!("{}={}", entry.command, entry.description);
+            let entries: Vec<_> = menu.commands.iter().map(entry).collect();
+            (
+                menu.scope.is_some(),
+                menu.language.as_deref(),
+                entries.join(" "),
+            )
         })
         .collect();
+    // Telegram shows one list and merges none.
     let expected = [
-        (false, None, vec!["start=Begin".to_owned()]),
-        (false, Some("de"), vec!["start=Los".to_owned()]),
-        (true, None, vec!["stop=End".to_owned()]),
+        (false, None, "start=Begin"),
+        (false, Some("de"), "start=Los"),
+        (true, None, "start=Begin stop=End"),
+        (true, Some("de"), "start=Los stop=End"),
     ];
-    assert_eq!(lists, expected);
+    let expected = expected.map(|(scoped, language, text)| (scoped, language, text.to_owned()));
+    assert_eq!(menus, expected);
 }

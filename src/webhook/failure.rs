@@ -20,11 +20,12 @@ use std::{any::Any, error, fmt, sync::Arc};
 pub struct Failure {
     kind: FailureKind,
     is_permanent: bool,
+    is_deferral: bool,
 }
 
 #[derive(Clone)]
 enum FailureKind {
-    Error(Arc<dyn error::Error + Send + Sync>),
+    Error(ErrorCause),
     Panic(Arc<str>),
     Status(http::StatusCode),
     #[cfg(feature = "tokio")]
@@ -34,22 +35,45 @@ enum FailureKind {
 impl Failure {
     /// The handler returned an error.
     pub(crate) fn error(error: Box<dyn error::Error + Send + Sync>) -> Self {
-        Self::new(FailureKind::Error(error.into()))
+        Self::of_error(error, false)
+    }
+
+    fn of_error(error: Box<dyn error::Error + Send + Sync>, is_permanent: bool) -> Self {
+        Self {
+            kind: FailureKind::Error(ErrorCause {
+                error: error.into(),
+                is_permanent,
+            }),
+            is_permanent,
+            is_deferral: false,
+        }
+    }
+
+    /// A layer had no store or the like for the update, which says nothing about it: the attempt isn't
+    /// counted.
+    #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
+    pub(crate) fn deferral(error: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
+        Self {
+            is_deferral: true,
+            ..Self::error(error.into())
+        }
+    }
+
+    pub(crate) fn is_deferral(&self) -> bool {
+        self.is_deferral
     }
 
     /// An error that a repeat can't change: with a `DeliveryLayer`, polling or a queue the update is
     /// abandoned after this attempt.
     pub fn permanent(error: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
-        Self {
-            is_permanent: true,
-            ..Self::error(error.into())
-        }
+        Self::of_error(error.into(), true)
     }
 
     fn new(kind: FailureKind) -> Self {
         Self {
             kind,
             is_permanent: false,
+            is_deferral: false,
         }
     }
 
@@ -83,10 +107,42 @@ impl Failure {
 
     /// The handler's error, if it returned one.
     pub fn as_error(&self) -> Option<&(dyn error::Error + Send + Sync + 'static)> {
-        if let FailureKind::Error(error) = &self.kind {
-            return Some(&**error);
+        if let FailureKind::Error(cause) = &self.kind {
+            return Some(&*cause.error);
         }
         None
+    }
+}
+
+/// A handler's error, and whether it is final. Crates such as anyhow hide the type of the outermost error, so
+/// that a [`Failure`] is told by this.
+#[derive(Clone)]
+pub(crate) struct ErrorCause {
+    error: Arc<dyn error::Error + Send + Sync>,
+    is_permanent: bool,
+}
+
+impl ErrorCause {
+    pub(crate) fn is_permanent(&self) -> bool {
+        self.is_permanent
+    }
+}
+
+impl fmt::Display for ErrorCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.error, f)
+    }
+}
+
+impl fmt::Debug for ErrorCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.error, f)
+    }
+}
+
+impl error::Error for ErrorCause {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        Some(&*self.error)
     }
 }
 
@@ -106,8 +162,8 @@ impl fmt::Display for Failure {
 
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let FailureKind::Error(error) = &self.kind {
-            return f.debug_tuple("Failure").field(error).finish();
+        if let FailureKind::Error(cause) = &self.kind {
+            return f.debug_tuple("Failure").field(cause).finish();
         }
         write!(f, "Failure({self})")
     }
@@ -115,8 +171,8 @@ impl fmt::Debug for Failure {
 
 impl error::Error for Failure {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        if let FailureKind::Error(error) = &self.kind {
-            return Some(&**error);
+        if let FailureKind::Error(cause) = &self.kind {
+            return Some(cause);
         }
         None
     }

@@ -7,6 +7,7 @@
 //! 3. What it returns is the update's result: a 2xx is done, with the [`Reply`] in the response's extensions,
 //!    which [`axum::Telegram`](crate::axum::Telegram) puts there; any other status has failed. A body without
 //!    a `Reply` beside it is dropped with a warning: a redelivery couldn't get it again.
+//! 4. The handler reads the update's type itself, so that [`Webhook::on_unreadable`] isn't called.
 //!
 //! ```
 //! use axum::{Router, extract::State, routing::post};
@@ -52,7 +53,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
-    RawUpdate, Rejection, ReplyBody, Webhook, WebhookFuture,
+    Failure, RawUpdate, Rejection, ReplyBody, Webhook, WebhookFuture,
     allowed_updates::FilterUpdates,
     delivery_stack::DeliveryStack,
     secret_token::RequireSecretToken,
@@ -203,6 +204,10 @@ async fn of_http(update_id: i64, mut head: response::Parts, has_body: bool) -> R
         header::TRANSFER_ENCODING,
     ] {
         head.headers.remove(name);
+    }
+    // Its status is the handler's own word, and no layer's.
+    if !head.status.is_success() && head.extensions.get::<Rejection>().is_none() {
+        head.extensions.insert(Failure::status(head.status));
     }
     Response::from_parts(head, ReplyBody::default())
 }

@@ -21,10 +21,10 @@ use http::{Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode, he
 use tower::{BoxError, ServiceExt as _};
 use tower_service::Service;
 
-use super::{Failure, RawUpdate, Rejection, ReplyBody};
+use super::{Failure, RawUpdate, Rejection, ReplyBody, failure::ErrorCause};
 use crate::{
     Reply, ReplyError,
-    client::{self, ErrorChain, ErrorKind, causes},
+    client::{CallVerdict, ErrorChain, ErrorKind, causes},
 };
 
 /// In the extensions of a request that comes from a runner, which counts attempts by itself and waits as long
@@ -75,13 +75,16 @@ impl Outcome {
         let is_deferred = match rejection {
             Some(rejection) => !rejection.is_about_the_update(),
             // Layers of others, and ours for a wrong secret, have only the status.
-            None => matches!(
-                response.status(),
-                StatusCode::UNAUTHORIZED
-                    | StatusCode::REQUEST_TIMEOUT
-                    | StatusCode::TOO_MANY_REQUESTS
-                    | StatusCode::SERVICE_UNAVAILABLE
-            ),
+            None => {
+                let is_busy = matches!(
+                    response.status(),
+                    StatusCode::UNAUTHORIZED
+                        | StatusCode::REQUEST_TIMEOUT
+                        | StatusCode::TOO_MANY_REQUESTS
+                        | StatusCode::SERVICE_UNAVAILABLE
+                );
+                is_busy && response.extensions().get::<Failure>().is_none()
+            }
         };
         if is_deferred {
             return Self::Deferred { after };
@@ -187,14 +190,17 @@ fn is_final(cause: &(dyn Error + 'static)) -> bool {
     if let Some(failure) = cause.downcast_ref::<Failure>() {
         return failure.is_permanent();
     }
-    let Some(error) = cause.downcast_ref::<client::Error>() else {
+    if let Some(error) = cause.downcast_ref::<ErrorCause>() {
+        return error.is_permanent();
+    }
+    let Some(verdict) = CallVerdict::of(cause) else {
         return false;
     };
-    match error.kind() {
+    match verdict.kind {
         // In the last case Telegram did what was asked, so that a repeat would do it twice.
         ErrorKind::Invalid | ErrorKind::Encode | ErrorKind::Decode => true,
         // 401, 404 and 409 are about the bot, not about what it was asked to do.
-        ErrorKind::Api => error.status().is_some_and(|status| {
+        ErrorKind::Api => verdict.status.is_some_and(|status| {
             status.is_client_error()
                 && !matches!(
                     status,
@@ -219,14 +225,19 @@ fn unsent(error: &ReplyError) -> Failure {
 
 /// The pause that the Bot API asked for, where one of its refusals is the cause.
 fn pause_of(failure: &Failure) -> Option<Duration> {
-    causes(failure).find_map(|cause| cause.downcast_ref::<client::Error>()?.retry_after())
+    causes(failure).find_map(|cause| CallVerdict::of(cause)?.retry_after)
 }
 
-/// Whether tower's `LoadShed` had no room for the update. A call of the handler's that was shed is the
+/// Whether tower's `LoadShed` had no room for the update, or another layer said that it is no fault of the
+/// update's. A call of the handler's that was shed is the
 /// handler's failure.
 fn is_overloaded(error: &(dyn Error + 'static)) -> bool {
-    let mut of_the_update = causes(error).take_while(|cause| !cause.is::<client::Error>());
-    of_the_update.any(<dyn Error>::is::<tower::load_shed::error::Overloaded>)
+    let mut of_the_update = causes(error).take_while(|cause| CallVerdict::of(*cause).is_none());
+    of_the_update.any(|cause| {
+        let failure = cause.downcast_ref::<Failure>();
+        cause.is::<tower::load_shed::error::Overloaded>()
+            || failure.is_some_and(Failure::is_deferral)
+    })
 }
 
 /// An attempt failed, and there will be another.
@@ -282,6 +293,7 @@ pub(crate) fn set_retry_after<B>(response: &mut Response<B>, after: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client;
 
     fn name(outcome: &Outcome) -> &'static str {
         match outcome {

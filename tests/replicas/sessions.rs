@@ -60,12 +60,12 @@ async fn j10_of_updates_to_two_replicas_no_change_is_lost() {
         };
         let replicas = Arc::new([replica(&server, in_sequence), replica(&server, in_sequence)]);
         let mut telegram = JoinSet::new();
-        for id in 0..40 {
+        for id in 0..40_u8 {
             let replicas = Arc::clone(&replicas);
             telegram.spawn(async move {
                 for turn in 0.. {
-                    let replica = replicas[(id as usize + turn) % 2].clone();
-                    let Ok(status) = replica.oneshot(update(id)).await;
+                    let replica = replicas[(usize::from(id) + turn) % 2].clone();
+                    let Ok(status) = replica.oneshot(update(id.into())).await;
                     if status == 200 {
                         return turn;
                     }

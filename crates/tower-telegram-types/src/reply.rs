@@ -15,6 +15,9 @@ use crate::{
 /// `HttpReader.h`). Over it the connection fails, and the update comes again.
 pub const MAX_REPLY_ARGUMENTS: usize = 1 << 20;
 
+/// The most files that Telegram takes in one request or answer (telegram-bot-api `HttpReader.h`).
+const MAX_REPLY_FILES: usize = 50;
+
 /// The answer to an update: nothing, or one method that Telegram carries out.
 ///
 /// Handlers return anything that is [`IntoReply`]; this is the one type to name when they return
@@ -157,18 +160,21 @@ impl Reply {
         self.0.as_deref().map_or(&[], |payload| &payload.uploads)
     }
 
-    /// Checks the length of the arguments.
+    /// Checks the length of the arguments and the number of files.
     ///
     /// # Errors
     ///
-    /// [`ReplyError::TooLarge`] over [`MAX_REPLY_ARGUMENTS`].
+    /// [`ReplyError::TooLarge`] over [`MAX_REPLY_ARGUMENTS`], [`ReplyError::TooManyFiles`] over 50.
     pub fn check_size(&self) -> Result<(), ReplyError> {
         if let Some(error) = self.0.as_deref().and_then(|payload| payload.error.clone()) {
             return Err(error);
         }
         match self.json().map(Bytes::len) {
             Some(length) if length > MAX_REPLY_ARGUMENTS => Err(ReplyError::TooLarge { length }),
-            _ => Ok(()),
+            _ => match self.uploads().len() {
+                files if files > MAX_REPLY_FILES => Err(ReplyError::TooManyFiles { files }),
+                _ => Ok(()),
+            },
         }
     }
 
@@ -291,6 +297,11 @@ pub enum ReplyError {
         /// How many bytes they have.
         length: usize,
     },
+    /// More than 50 files go with it.
+    TooManyFiles {
+        /// How many.
+        files: usize,
+    },
     /// A file that goes with it can't be read.
     Upload(Arc<UploadError>),
 }
@@ -304,6 +315,12 @@ impl fmt::Display for ReplyError {
                 f,
                 "a reply has at most {MAX_REPLY_ARGUMENTS} bytes of arguments, not {length}"
             ),
+            Self::TooManyFiles { files } => {
+                write!(
+                    f,
+                    "a reply has at most {MAX_REPLY_FILES} files, not {files}"
+                )
+            }
             Self::Upload(_) => f.write_str("a file in a reply can't be read"),
         }
     }

@@ -543,7 +543,8 @@ where
 /// The error of a call of this method. Of several messages, those before the one that is refused have been
 /// sent.
 fn of_method(error: Error, method: Cow<'static, str>) -> Error {
-    if error.kind() == ErrorKind::Api && list_of_messages(&method).is_some() {
+    let was_refused = matches!(error.kind(), ErrorKind::Api | ErrorKind::Http);
+    if was_refused && list_of_messages(&method).is_some() {
         return error.partly_carried_out().with_method(method);
     }
     error.with_method(method)

@@ -193,11 +193,17 @@ impl fmt::Display for InvalidArguments {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.word, &self.source) {
             (None, None) => f.write_str("an argument is missing"),
-            (Some(word), None) => write!(f, "unexpected argument {word:?}"),
-            (Some(word), Some(_)) => write!(f, "invalid argument {word:?}"),
+            (Some(word), None) => write!(f, "unexpected argument {:?}", shortened(word)),
+            (Some(word), Some(_)) => write!(f, "invalid argument {:?}", shortened(word)),
             (None, Some(_)) => f.write_str("invalid arguments"),
         }
     }
+}
+
+/// A word may be as long as a message, and what quotes it has to fit into one.
+fn shortened(word: &str) -> &str {
+    let end = word.char_indices().nth(40).map_or(word.len(), |(at, _)| at);
+    &word[..end]
 }
 
 impl Error for InvalidArguments {

@@ -17,8 +17,8 @@ use crate::types::{InlineKeyboardButton, Str, UpdateKind};
 /// What a button carries, for [`CallbackData`] and [`callback_button`].
 ///
 /// The data is the name and the fields, with `:` between them: `vote:7:1`. It has at most 64 bytes, as
-/// Telegram allows. Buttons stay in chats for years: add fields and variants at the end only, and give what
-/// means something else a new name.
+/// Telegram allows. Buttons stay in chats for years: add variants at the end only, fields at the end and with
+/// `#[serde(default)]`, and give what means something else a new name.
 ///
 /// ```
 /// use serde::{Deserialize, Serialize};
@@ -44,7 +44,7 @@ use crate::types::{InlineKeyboardButton, Str, UpdateKind};
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 pub trait CallbackPayload: Serialize + DeserializeOwned {
-    /// What the data begins with; without a `:`, and short.
+    /// What the data begins with; short, and without a `:`, or else no button can be made.
     const NAME: &'static str;
 }
 
@@ -62,6 +62,9 @@ pub fn callback_button<T: CallbackPayload>(
 }
 
 fn write<T: CallbackPayload>(data: &T) -> Result<String, InvalidCallbackData> {
+    if T::NAME.contains(':') {
+        return Err(InvalidCallbackData::Name);
+    }
     let mut text = T::NAME.to_owned();
     compact::write(data, &mut text).map_err(InvalidCallbackData::Format)?;
     match text.len() {
@@ -110,7 +113,7 @@ fn read<T: CallbackPayload>(parts: &UpdateParts) -> Result<T, InvalidCallbackDat
 pub enum InvalidCallbackData {
     /// The update is no pressed button with data.
     Missing,
-    /// The data is another's, by its name.
+    /// The data is another's, by its name; or the name has a `:`.
     Name,
     /// It has more than 64 bytes, or none.
     Length {
@@ -125,7 +128,7 @@ impl fmt::Display for InvalidCallbackData {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => f.write_str("the update is no pressed button with data"),
-            Self::Name => f.write_str("the callback data is of another kind"),
+            Self::Name => f.write_str("the callback data has another name, or one with a colon"),
             Self::Length { bytes } => {
                 write!(f, "callback data has 1 to 64 bytes, not {bytes}")
             }
@@ -143,4 +146,8 @@ impl Error for InvalidCallbackData {
     }
 }
 
-impl ExtractorRejection for InvalidCallbackData {}
+impl ExtractorRejection for InvalidCallbackData {
+    fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing | Self::Name)
+    }
+}

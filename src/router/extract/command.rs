@@ -54,6 +54,9 @@ fn read<A: FromArguments>(parts: &UpdateParts) -> Result<A, InvalidCommand> {
     });
     read.map_err(|error| InvalidCommand {
         chat_id: Some(message.chat.id),
+        thread_id: message
+            .message_thread_id
+            .filter(|_| message.is_topic_message),
         usage: parts.head.extensions.get::<Usage>().map(Usage::text),
         error: Some(error),
     })
@@ -63,6 +66,8 @@ fn read<A: FromArguments>(parts: &UpdateParts) -> Result<A, InvalidCommand> {
 #[derive(Debug)]
 pub struct InvalidCommand {
     chat_id: Option<i64>,
+    /// The topic of a forum in which the command was given.
+    thread_id: Option<i64>,
     usage: Option<String>,
     error: Option<InvalidArguments>,
 }
@@ -71,6 +76,7 @@ impl InvalidCommand {
     fn missing() -> Self {
         Self {
             chat_id: None,
+            thread_id: None,
             usage: None,
             error: None,
         }
@@ -102,12 +108,19 @@ impl Error for InvalidCommand {
 }
 
 impl ExtractorRejection for InvalidCommand {
+    fn is_missing(&self) -> bool {
+        self.error.is_none()
+    }
+
     fn into_result(self) -> Result<Reply, BoxError> {
         let Some(chat_id) = self.chat_id else {
             return Err(Failure::permanent(self).into());
         };
-        let reply = SendMessage::new(chat_id, self.text()).into_reply();
-        reply.map_err(|error| Failure::permanent(error).into())
+        let mut answer = SendMessage::new(chat_id, self.text());
+        answer.message_thread_id = self.thread_id;
+        answer
+            .into_reply()
+            .map_err(|error| Failure::permanent(error).into())
     }
 }
 

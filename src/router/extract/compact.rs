@@ -2,7 +2,7 @@
 //!
 //! A struct, a tuple and a newtype are their fields; a `bool` is 0 or 1; a variant is its number and its
 //! fields; an `Option` is empty or a `+` before its value; a list begins with its length. In texts `:` and
-//! `%` are written as `%3A` and `%25`. The format doesn't describe itself: it is read by the type that wrote
+//! `%` are written as `%3A` and `%25`. Fields that are missing at the end are `serde(default)`'s. The format doesn't describe itself: it is read by the type that wrote
 //! it. No crate on crates.io has one as short that is text.
 
 use std::{error, fmt};
@@ -384,7 +384,11 @@ impl<'de> Deserializer<'de> for &mut FieldReader<'de> {
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CompactError> {
         let left = self.number()?;
-        visitor.visit_seq(Elements { reader: self, left })
+        visitor.visit_seq(Elements {
+            reader: self,
+            left,
+            may_be_fewer: false,
+        })
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(
@@ -392,7 +396,11 @@ impl<'de> Deserializer<'de> for &mut FieldReader<'de> {
         left: usize,
         visitor: V,
     ) -> Result<V::Value, CompactError> {
-        visitor.visit_seq(Elements { reader: self, left })
+        visitor.visit_seq(Elements {
+            reader: self,
+            left,
+            may_be_fewer: true,
+        })
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -438,6 +446,8 @@ impl<'de> Deserializer<'de> for &mut FieldReader<'de> {
 struct Elements<'a, 'de> {
     reader: &'a mut FieldReader<'de>,
     left: usize,
+    /// Whether the last may be missing, as in what was written before the type had them: `serde(default)`.
+    may_be_fewer: bool,
 }
 
 impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
@@ -447,7 +457,7 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, CompactError> {
-        if self.left == 0 {
+        if self.left == 0 || (self.may_be_fewer && self.reader.rest.is_none()) {
             return Ok(None);
         }
         self.left -= 1;

@@ -129,10 +129,15 @@ impl Error for SessionRejection {
 }
 
 impl ExtractorRejection for SessionRejection {
+    fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing)
+    }
+
     fn into_result(self) -> Result<Reply, BoxError> {
-        Err(match self {
-            Self::Store(_) => self.into(),
-            Self::Missing | Self::Twice => Failure::permanent(self).into(),
-        })
+        let failure = match self {
+            Self::Store(_) => Failure::deferral(self),
+            Self::Missing | Self::Twice => Failure::permanent(self),
+        };
+        Err(failure.into())
     }
 }

@@ -22,7 +22,7 @@ use super::{
     slot::{SessionChange, SessionSlot},
     store::{SessionError, SessionStore},
 };
-use crate::types::Update;
+use crate::{types::Update, webhook::Failure};
 
 /// Gives handlers their [`Session`](super::Session), and stores what they change. See the [module](super).
 pub struct SessionLayer<T, St> {
@@ -31,6 +31,7 @@ pub struct SessionLayer<T, St> {
 }
 
 struct SessionSettings<T> {
+    name: Box<str>,
     key: SessionKey,
     expires_after: Duration,
     version: u32,
@@ -42,6 +43,7 @@ type MigrateSession<T> = dyn Fn(u32, &str) -> Option<T> + Send + Sync;
 impl<T> Clone for SessionSettings<T> {
     fn clone(&self) -> Self {
         Self {
+            name: self.name.clone(),
             migrate: self.migrate.clone(),
             ..*self
         }
@@ -72,6 +74,7 @@ impl<T, St: SessionStore> SessionLayer<T, St> {
     /// A session for each chat, of version 0, that ends when it wasn't changed for 30 days.
     pub fn new(store: St) -> Self {
         let settings = SessionSettings {
+            name: Box::default(),
             key: SessionKey::Chat,
             expires_after: Duration::from_secs(30 * 24 * 60 * 60),
             version: 0,
@@ -81,6 +84,12 @@ impl<T, St: SessionStore> SessionLayer<T, St> {
             store,
             settings: Arc::new(settings),
         }
+    }
+
+    /// Tells the sessions of this layer from those of another over the same store; without names the two
+    /// would be the same. A new name begins all sessions anew.
+    pub fn name(self, name: &str) -> Self {
+        self.with(|settings| settings.name = name.into())
     }
 
     /// Whose sessions they are.
@@ -168,7 +177,7 @@ where
         };
         let stored = StoredAt {
             layer: self.layer.clone(),
-            key: key.into(),
+            key: format!("{}{key}", self.layer.settings.name).into(),
             session: PhantomData,
         };
         let loaded = stored.clone();
@@ -181,11 +190,22 @@ where
         SessionFuture::new(async move {
             let response = handling.await.map_err(Into::into)?;
             if let Some((change, revision)) = slot.change() {
-                stored.save(change, revision).await?;
+                stored.save(change, revision).await.map_err(failure)?;
             }
             Ok(response)
         })
     }
+}
+
+/// What can't be written never can, and the handler mustn't run again for it. A store that is down, or another
+/// update that was first, says nothing about this one.
+fn failure(error: SessionError) -> BoxError {
+    let failure = if error.is_permanent() {
+        Failure::permanent(error)
+    } else {
+        Failure::deferral(error)
+    };
+    failure.into()
 }
 
 /// The place of one session.

@@ -5,10 +5,14 @@
 //!    wasn't stored yet is its default.
 //! 2. What a handler changed is stored after it has succeeded. Of one that fails nothing is stored, so that its
 //!    next attempt finds what this one found.
+//!    A layer or hook that makes a reply of a handler's error belongs around the `SessionLayer`, and so is added
+//!    after it.
 //! 3. A session belongs to a chat, a user, or a user in a chat: [`SessionKey`].
 //! 4. Two updates that change one session at the same time don't lose each other's change: the second is
-//!    an error, and its update is tried again. A [`SequenceLayer`](crate::webhook::SequenceLayer) on the webhook
+//!    tried again. So is an update whose session can't be read or written because the store is down; neither
+//!    is counted as a failed attempt. A [`SequenceLayer`](crate::webhook::SequenceLayer) on the webhook
 //!    has them handled one after the other instead, and with a lock over replicas too.
+//!    Two layers over one store need [names](SessionLayer::name).
 //! 5. A session ends when it wasn't changed for 30 days, unless told otherwise.
 //! 6. When `T` changes, give it another [version](SessionLayer::version): what was stored by another is
 //!    [converted](SessionLayer::migrate), or else begins anew. So does what can't be read.

@@ -35,8 +35,9 @@ pub trait SessionStore: Clone + Send + Sync + 'static {
         key: &str,
     ) -> impl Future<Output = Result<Option<StoredSession>, SessionError>> + Send;
 
-    /// Writes a session, or with `None` removes it, if its revision is still this one; `None` is that of one
-    /// that wasn't there. It ends by itself after a while. Returns `false` if the revision is another.
+    /// Writes a session, or removes it where `value` is `None`, if its revision is still this one. A `revision`
+    /// of `None` says that there was no session. What is written ends by itself after `expires_after`. Returns
+    /// `false` if the session has another revision by now.
     fn save(
         &self,
         key: &str,
@@ -77,6 +78,10 @@ impl SessionError {
         Self {
             kind: SessionErrorKind::Conflict,
         }
+    }
+
+    pub(super) fn is_permanent(&self) -> bool {
+        matches!(self.kind, SessionErrorKind::Encode(_))
     }
 
     /// Whether another update has changed the session while this one was handled.

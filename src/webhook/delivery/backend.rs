@@ -4,19 +4,21 @@
 use std::{
     fmt,
     future::Future,
+    panic::{self, AssertUnwindSafe},
     pin::Pin,
     sync::Arc,
     task::{Context, Waker},
     time::Duration,
 };
 
-use tokio::runtime::Handle;
-
 use super::{
     memory_store::MemoryStore,
     store::{Claim, ClaimToken, DeliveryKey, DeliveryStore, StoreError},
 };
 use crate::{Reply, client::ErrorChain};
+
+/// How often a claim is renewed at most.
+const MIN_RENEWAL: Duration = Duration::from_millis(10);
 
 #[derive(Clone)]
 pub(super) enum StoreBackend {
@@ -38,10 +40,12 @@ impl StoreBackend {
     }
 
     pub(super) fn renew_every(&self) -> Option<Duration> {
-        match self {
+        let every = match self {
             Self::Memory(store) => store.renew_every(),
             Self::Other(store) => store.renew_every(),
-        }
+        };
+        // A pause of zero would be no pause, and a timer takes none.
+        every.map(|every| every.max(MIN_RENEWAL))
     }
 
     pub(super) async fn renew(&self, token: &ClaimToken) -> Result<bool, StoreError> {
@@ -77,12 +81,15 @@ impl StoreBackend {
     }
 }
 
+/// What is left of giving a claim back.
+pub(super) type GivingBack = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 impl StoreBackend {
     /// Ends a claim whose owner is gone, from where nothing can be awaited. What a store can do at once is
-    /// done here; the rest goes on on a task, or the claim runs out by itself.
-    pub(super) fn give_back(&self, token: ClaimToken, has_failed: bool) {
+    /// done here; the rest is returned, for a task.
+    pub(super) fn give_back(&self, token: ClaimToken, has_failed: bool) -> Option<GivingBack> {
         let store = self.clone();
-        let mut ending = Box::pin(async move {
+        let mut ending: GivingBack = Box::pin(async move {
             let ended = if has_failed {
                 store.fail(&token).await
             } else {
@@ -95,11 +102,10 @@ impl StoreBackend {
             }
         });
         let mut cx = Context::from_waker(Waker::noop());
-        if ending.as_mut().poll(&mut cx).is_pending()
-            && let Ok(runtime) = Handle::try_current()
-        {
-            runtime.spawn(ending);
-        }
+        // A store that panics mustn't do so while another panic unwinds.
+        let polled = AssertUnwindSafe(|| ending.as_mut().poll(&mut cx).is_pending());
+        let is_pending = panic::catch_unwind(polled).unwrap_or(false);
+        is_pending.then_some(ending)
     }
 }
 

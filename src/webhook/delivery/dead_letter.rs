@@ -1,6 +1,6 @@
 //! Dead letters: updates that were abandoned, and the hook that takes them.
 
-use std::{fmt, future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
 
@@ -20,6 +20,9 @@ pub struct DeadLetter {
 
 type HookFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// How long the hook may take. It holds up its update, and no other of its chat comes before that has ended.
+const MAX_TIME: Duration = Duration::from_secs(5 * 60);
+
 /// The hook that takes abandoned updates.
 #[derive(Clone)]
 pub(super) struct DeadLetterHook(Arc<dyn Fn(DeadLetter) -> HookFuture + Send + Sync>);
@@ -37,11 +40,15 @@ impl DeadLetterHook {
     ///
     /// # Errors
     ///
-    /// When the hook panics.
+    /// When the hook panics, or doesn't end.
     pub(super) async fn call(&self, letter: DeadLetter) -> Result<(), Failure> {
         let taken = AssertUnwindSafe(async { (self.0)(letter).await });
-        let taken = taken.catch_unwind().await;
-        taken.map_err(|panic| Failure::panic(&*panic))
+        match tokio::time::timeout(MAX_TIME, taken.catch_unwind()).await {
+            Ok(taken) => taken.map_err(|panic| Failure::panic(&*panic)),
+            Err(_) => Err(Failure::error(
+                "the dead-letter hook took longer than five minutes".into(),
+            )),
+        }
     }
 }
 

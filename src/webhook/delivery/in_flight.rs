@@ -36,6 +36,8 @@ pub(super) struct InFlight {
     closed: AtomicBool,
     /// Told when the last one is complete.
     idle: Notify,
+    /// How many updates have a guard, or give their claims back.
+    guarded: AtomicUsize,
     is_cancelled: AtomicBool,
     /// Told when what runs is cancelled.
     cancel: Arc<Notify>,
@@ -74,6 +76,7 @@ impl InFlight {
             max: AtomicUsize::new(max),
             closed: AtomicBool::new(false),
             idle: Notify::new(),
+            guarded: AtomicUsize::new(0),
             is_cancelled: AtomicBool::new(false),
             cancel: Arc::default(),
         }
@@ -224,6 +227,30 @@ impl InFlight {
         let mut keys: Vec<_> = in_flight.into_keys().collect();
         keys.sort_unstable();
         keys
+    }
+
+    pub(super) fn guard_begins(&self) {
+        self.guarded.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn guard_ends(&self) {
+        // Nobody waits for it but a shutdown that has cancelled what ran.
+        if self.guarded.fetch_sub(1, Ordering::AcqRel) == 1 && self.is_cancelled() {
+            self.idle.notify_waiters();
+        }
+    }
+
+    /// Waits until the claims of what was cancelled were given back.
+    pub(super) async fn claims_given_back(&self) {
+        loop {
+            let mut idle = std::pin::pin!(self.idle.notified());
+            // Listens before it looks, so that nothing is missed in between.
+            idle.as_mut().enable();
+            if self.guarded.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            idle.await;
+        }
     }
 
     pub(super) fn is_cancelled(&self) -> bool {

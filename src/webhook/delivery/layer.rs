@@ -58,14 +58,14 @@ impl DeliveryLayer {
     }
 
     /// How many updates may be handled at the same time, those included whose connections are gone.
-    /// More are rejected with 503. Default: 1000. It holds for all clones.
+    /// More are rejected with 503. Default: 1000. 0 counts as 1. It holds for all clones.
     pub fn max_running(self, updates: usize) -> Self {
-        self.in_flight.set_max(updates);
+        self.in_flight.set_max(updates.max(1));
         self
     }
 
     /// What takes an update that was abandoned. Telegram gets its response once the future is done; if
-    /// that panics, the update isn't abandoned yet.
+    /// that panics, or takes longer than five minutes, the update isn't abandoned yet.
     ///
     /// ```
     /// use tower_telegram::webhook::delivery::DeliveryLayer;

@@ -24,7 +24,8 @@
 //!    What a layer below had no room, lock or time for is never counted.
 //! 7. A [store](DeliveryStore) that fails is 503, not a guess.
 //! 8. Too many at once are 503, and so is what comes after [`DeliveryHandle::close`]. A handler that a
-//!    shutdown cuts off, or whose runtime ends, gives its claim back, and isn't counted.
+//!    shutdown cuts off gives its claim back, and isn't counted; so does one whose runtime ends, where the
+//!    store needs no runtime, as the one in memory.
 //! 9. An update that a worker took from a queue (feature `redis`) passes: there the queue does all this. One from
 //!    `Polling` is claimed and recorded as ever, so that a store remembers it over a restart, and `Polling` says how many
 //!    attempts there are. Its reply isn't recorded: the client sends it, and no answer can lose it.

@@ -3,6 +3,7 @@
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use http::{Extensions, HeaderValue, Request, StatusCode, header};
+use tokio::runtime::Handle;
 
 use super::{
     backend::StoreBackend,
@@ -51,6 +52,7 @@ pub(super) struct InFlightGuard {
 
 impl InFlightGuard {
     pub(super) fn new(state: &Arc<DeliveryState>, key: DeliveryKey) -> Self {
+        state.in_flight.guard_begins();
         Self {
             state: Arc::clone(state),
             key,
@@ -69,15 +71,25 @@ impl InFlightGuard {
 /// ended, or something panicked. The claim is given back, so that the update can be claimed again.
 impl Drop for InFlightGuard {
     fn drop(&mut self) {
-        if self.is_complete {
-            return;
+        let in_flight = &self.state.in_flight;
+        if !self.is_complete {
+            in_flight.abandon(self.key);
         }
-        if let Some(token) = self.claim.take() {
-            // What panics has failed; what was cancelled says nothing about the update.
-            let has_failed = std::thread::panicking();
-            self.state.store.give_back(token, has_failed);
+        // What panics has failed; what was cancelled says nothing about the update.
+        let has_failed = std::thread::panicking();
+        let claim = self.claim.take();
+        let rest = claim.and_then(|token| self.state.store.give_back(token, has_failed));
+        match (rest, Handle::try_current()) {
+            (Some(rest), Ok(runtime)) => {
+                let in_flight = Arc::clone(in_flight);
+                runtime.spawn(async move {
+                    rest.await;
+                    in_flight.guard_ends();
+                });
+            }
+            // Without a runtime the claim runs out by itself.
+            _ => in_flight.guard_ends(),
         }
-        self.state.in_flight.abandon(self.key);
     }
 }
 

@@ -4,6 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use super::{in_flight::InFlight, store::DeliveryKey};
 
+/// How long a shutdown waits for a store to take back the claims of what it cut off.
+const GIVING_BACK: Duration = Duration::from_secs(2);
+
 /// Ends the deliveries of a [`DeliveryLayer`](super::DeliveryLayer). Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct DeliveryHandle {
@@ -40,6 +43,9 @@ impl DeliveryHandle {
             Err(_) => self.in_flight.cancel_all(),
         };
         if !cancelled.is_empty() {
+            // Or else the next process would have to wait until they run out.
+            let given_back = self.in_flight.claims_given_back();
+            drop(tokio::time::timeout(GIVING_BACK, given_back).await);
             tracing::warn!(count = cancelled.len(), "handlers are cut off");
         }
         ShutdownReport { cancelled }
