@@ -1,8 +1,9 @@
 //! What a message says: its text, the parts that stand out in it, the command that it gives.
 
-use std::str::CharIndices;
-
-use crate::types::{Message, MessageEntity, MessageEntityType};
+use crate::{
+    text::utf16::{Utf16Cursor, range},
+    types::{Message, MessageEntity, MessageEntityType},
+};
 
 impl Message {
     /// The text, or the caption of a photo, a video, a document …; the two don't come together.
@@ -89,7 +90,7 @@ impl Message {
         })
     }
 
-    fn text_and_entities(&self) -> Option<(&str, &[MessageEntity])> {
+    pub(super) fn text_and_entities(&self) -> Option<(&str, &[MessageEntity])> {
         let (text, entities) = match &self.text {
             Some(text) => (text, &self.entities),
             None => (self.caption.as_ref()?, &self.caption_entities),
@@ -118,37 +119,6 @@ impl MessageEntity {
         let mut cursor = Utf16Cursor::new(text);
         let start = cursor.seek(start)?;
         text.get(start..cursor.seek(end)?)
-    }
-}
-
-/// Where the entity starts and where it ends, in UTF-16 code units.
-fn range(entity: &MessageEntity) -> Option<[usize; 2]> {
-    let start = usize::try_from(entity.offset).ok()?;
-    let end = start.checked_add(usize::try_from(entity.length).ok()?)?;
-    Some([start, end])
-}
-
-/// A position in a text that only moves forward, in UTF-16 code units.
-struct Utf16Cursor<'a> {
-    rest: CharIndices<'a>,
-    unit: usize,
-}
-
-impl<'a> Utf16Cursor<'a> {
-    fn new(text: &'a str) -> Self {
-        Self {
-            rest: text.char_indices(),
-            unit: 0,
-        }
-    }
-
-    /// The byte at which the code unit is, unless it's the second of a pair or beyond the end.
-    fn seek(&mut self, unit: usize) -> Option<usize> {
-        while self.unit < unit {
-            let (_, char) = self.rest.next()?;
-            self.unit += char.len_utf16();
-        }
-        (self.unit == unit).then(|| self.rest.offset())
     }
 }
 

@@ -6,6 +6,7 @@ mod chat_id;
 mod input_file;
 mod keyboard;
 mod message;
+mod message_markup;
 mod message_or_true;
 mod provider_token;
 mod str;
