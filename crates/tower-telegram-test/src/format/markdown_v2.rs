@@ -18,6 +18,8 @@ struct MarkdownV2Parser<'a> {
     units: usize,
     open: Vec<OpenMark>,
     entities: Vec<Value>,
+    /// Whether nothing but marks has been read of the line.
+    is_line_start: bool,
 }
 
 /// The marks, longer ones before those that they begin with, and their entities.
@@ -41,16 +43,16 @@ pub(super) fn parse(markdown: &str) -> Result<Formatted, String> {
         units: 0,
         open: Vec::new(),
         entities: Vec::new(),
+        is_line_start: true,
     };
     while parser.at < markdown.len() {
         parser.step()?;
     }
-    parser.end_quote();
-    if let Some(open) = parser.open.last() {
-        let (name, at) = (name(&open.entity), open.at);
-        return Err(format!(
-            "Can't find end of {name} entity at byte offset {at}"
-        ));
+    if parser.is_open(">") {
+        parser.end_quote()?;
+    }
+    if !parser.open.is_empty() {
+        return Err(parser.no_end());
     }
     Ok(Formatted {
         text: parser.text,
@@ -63,14 +65,11 @@ impl<'a> MarkdownV2Parser<'a> {
         &self.markdown[self.at..]
     }
 
-    fn is_at_line_start(&self) -> bool {
-        self.at == 0 || self.markdown[..self.at].ends_with('\n')
-    }
-
     fn push(&mut self, c: char) {
         self.text.push(c);
         self.units += c.len_utf16();
         self.at += c.len_utf8();
+        self.is_line_start = c == '\n' || c == '\r' && self.is_line_start;
     }
 
     fn step(&mut self) -> Result<(), String> {
@@ -90,23 +89,30 @@ impl<'a> MarkdownV2Parser<'a> {
                 self.close(code.len());
             } else {
                 self.push(c);
+                // A line break inside code is none to a quotation.
+                self.is_line_start = false;
             }
             return Ok(());
         }
-        if self.is_at_line_start() && self.quote() {
+        if c == '\n' && next != Some('>') && self.is_open(">") {
+            let entity = self.take_quote()?;
+            self.push(c);
+            self.add(entity);
+            return Ok(());
+        }
+        if c == '>' && self.is_line_start {
+            self.begin_quote();
             return Ok(());
         }
         if c == ']' && innermost == Some("[") {
             return self.close_link();
         }
-        if let Some(mark) =
-            innermost.filter(|mark| *mark != "[" && *mark != ">" && rest.starts_with(mark))
-        {
-            // `___` ends the one that was begun last.
-            if mark != "_" || !rest.starts_with("__") || !self.is_open("__") {
-                self.close(mark.len());
-                return Ok(());
-            }
+        // Two underscores are never the end of italic text.
+        if let Some(mark) = innermost.filter(|mark| {
+            *mark != "[" && rest.starts_with(mark) && (*mark != "_" || next != Some('_'))
+        }) {
+            self.close(mark.len());
+            return Ok(());
         }
         if let Some((mark, kind)) = MARKS.into_iter().find(|(mark, _)| rest.starts_with(mark)) {
             self.begin(mark, kind);
@@ -137,19 +143,24 @@ impl<'a> MarkdownV2Parser<'a> {
             at: self.at,
         });
         self.at += mark.len();
-        if mark == "```"
-            && let Some((language, _)) = self.rest().split_once('\n')
-            && language
-                .chars()
-                .all(|c| c.is_alphanumeric() || c == '-' || c == '+')
-        {
-            if !language.is_empty()
-                && let Some(open) = self.open.last_mut()
-            {
-                open.entity["language"] = language.into();
-            }
-            self.at += language.len() + 1;
+        if mark == "```" {
+            self.language();
         }
+    }
+
+    /// Takes the first word of a code block, if anything comes between it and the end, and a line
+    /// break.
+    fn language(&mut self) {
+        let rest = self.rest();
+        if let Some(end) = rest.find(|c: char| c.is_ascii_whitespace() || c == '`')
+            && end > 0
+            && !rest[end..].starts_with('`')
+            && let Some(open) = self.open.last_mut()
+        {
+            open.entity["language"] = rest[..end].into();
+            self.at += end;
+        }
+        self.at += usize::from(self.rest().starts_with('\n'));
     }
 
     /// Ends the innermost entity, of which the mark takes so many bytes.
@@ -210,44 +221,67 @@ impl<'a> MarkdownV2Parser<'a> {
                 emoji["custom_emoji_id"] = id.into();
                 emoji
             }
+            _ if open.entity["type"] == "custom_emoji" => date_time(url),
             _ => link(url),
         };
         made["offset"] = open.entity["offset"].clone();
         self.add(made);
     }
 
-    /// Takes the beginning of a line, if it is that of a quotation or ends one.
-    fn quote(&mut self) -> bool {
-        let is_open = self.is_open(">");
-        let rest = self.rest();
-        if let Some(mark) = ["**>", ">"].into_iter().find(|mark| rest.starts_with(mark)) {
-            if is_open && mark == ">" {
-                self.at += 1;
-            } else {
-                self.end_quote();
-                let kind = if mark == ">" {
-                    "blockquote"
-                } else {
-                    "expandable_blockquote"
-                };
-                self.open.push(OpenMark {
-                    mark: ">",
-                    entity: entity(kind, self.units, 0),
-                    at: self.at,
-                });
-                self.at += mark.len();
-            }
-            return true;
+    /// Takes the sign at the beginning of a line, which goes on with a quotation or begins one.
+    fn begin_quote(&mut self) {
+        if !self.is_open(">") {
+            self.open.push(OpenMark {
+                mark: ">",
+                entity: entity("blockquote", self.units, 0),
+                at: self.at,
+            });
         }
-        self.end_quote();
-        false
+        self.at += 1;
     }
 
-    fn end_quote(&mut self) {
-        if let Some(open) = self.open.pop_if(|open| open.mark == ">") {
-            self.add(open.entity);
+    fn end_quote(&mut self) -> Result<(), String> {
+        let entity = self.take_quote()?;
+        self.add(entity);
+        Ok(())
+    }
+
+    /// The quotation that ends here. The mark of a spoiler right before that makes it expandable.
+    fn take_quote(&mut self) -> Result<Value, String> {
+        let at = self.at;
+        let is_mark = |open: &mut OpenMark| open.mark == "||" && open.at + 2 == at;
+        let is_expandable = self.open.pop_if(is_mark).is_some();
+        let Some(open) = self.open.pop_if(|open| open.mark == ">") else {
+            return Err(self.no_end());
+        };
+        let mut entity = open.entity;
+        if is_expandable {
+            entity["type"] = "expandable_blockquote".into();
+        }
+        Ok(entity)
+    }
+
+    fn no_end(&self) -> String {
+        let (name, at) = self
+            .open
+            .last()
+            .map_or(("", 0), |open| (name(&open.entity), open.at));
+        format!("Can't find end of {name} entity at byte offset {at}")
+    }
+}
+
+/// The date of a `tg://time` address.
+fn date_time(url: &str) -> Value {
+    let mut made = entity("date_time", 0, 0);
+    let query = url.strip_prefix("tg://time?").unwrap_or_default();
+    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+        match name {
+            "unix" => made["unix_time"] = value.parse::<i64>().unwrap_or(0).into(),
+            "format" => made["date_time_format"] = value.into(),
+            _ => {}
         }
     }
+    made
 }
 
 /// An entity's type as the server's messages call it.
@@ -306,6 +340,31 @@ mod tests {
                 json!({"type": "blockquote", "offset": 0, "length": 4}),
             ),
             (
+                ">a\n>b||\nc",
+                "a\nb\nc",
+                json!({"type": "expandable_blockquote", "offset": 0, "length": 4}),
+            ),
+            (
+                ">a||",
+                "a",
+                json!({"type": "expandable_blockquote", "offset": 0, "length": 1}),
+            ),
+            (
+                "![a](tg://time?unix=5&format=r)",
+                "a",
+                json!({"type": "date_time", "offset": 0, "length": 1, "unix_time": 5, "date_time_format": "r"}),
+            ),
+            (
+                "```c++ a\n```",
+                " a\n",
+                json!({"type": "pre", "offset": 0, "length": 3, "language": "c++"}),
+            ),
+            (
+                "```a```",
+                "a",
+                json!({"type": "pre", "offset": 0, "length": 1}),
+            ),
+            (
                 "![😀](tg://emoji?id=5)",
                 "😀",
                 json!({"type": "custom_emoji", "offset": 0, "length": 2, "custom_emoji_id": "5"}),
@@ -315,6 +374,47 @@ mod tests {
             assert_eq!(formatted.text, text);
             assert_eq!(formatted.entities, [expected], "{markdown}");
         }
+    }
+
+    #[test]
+    fn underscores_are_read_in_twos() {
+        let kinds = |markdown| -> Result<Vec<String>, String> {
+            let entities = parse(markdown)?.entities.into_iter();
+            Ok(entities
+                .map(|entity| format!("{} {}", entity["type"], entity["length"]))
+                .collect())
+        };
+        let (italic, underline) = (r#""italic" 1"#, r#""underline" 1"#);
+        for markdown in ["_**__a__**_", "_**__a___", "___a_**__"] {
+            let mut kinds = kinds(markdown).unwrap();
+            kinds.sort();
+            assert_eq!(kinds, [italic, underline], "{markdown}");
+        }
+        assert_eq!(kinds("_a__b__c_").unwrap(), [underline, r#""italic" 3"#]);
+        assert!(kinds("___a___").is_err());
+    }
+
+    #[test]
+    fn a_quotation_ends_with_a_line_in_which_nothing_is_open() {
+        for markdown in [">*a\nb*", ">||a\nb||", ">[a\nb](c)"] {
+            assert!(
+                parse(markdown)
+                    .unwrap_err()
+                    .starts_with("Can't find end of"),
+                "{markdown}"
+            );
+        }
+        for markdown in [">a\n**>b", "*>a\n*>b"] {
+            let formatted = parse(markdown).unwrap();
+            assert_eq!(formatted.text, "a\nb");
+            let quotes = formatted
+                .entities
+                .iter()
+                .filter(|entity| entity["type"] == "blockquote");
+            assert_eq!(quotes.count(), 2, "{markdown}");
+        }
+        assert_eq!(parse(">```\na\nb```\nc").unwrap().entities.len(), 2);
+        assert!(parse("`\n`>").is_err());
     }
 
     #[test]

@@ -6,6 +6,8 @@ mod formatted;
 mod html;
 mod markdown;
 mod markdown_v2;
+#[cfg(test)]
+mod round_trip;
 
 use serde_json::Value;
 

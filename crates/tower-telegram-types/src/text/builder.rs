@@ -29,8 +29,8 @@ use crate::{
 /// # White space
 ///
 /// An entity doesn't begin or end with white space, as Telegram wants it: that stays in the text,
-/// before or after the entity. Inside code only the end is cut, so that the first line keeps its
-/// indentation. No entity comes from text that is empty or only white space. Telegram itself
+/// before or after the entity. Of code and quotations only the end is cut, so that the first line
+/// keeps its indentation. No entity comes from text that is empty or only white space. Telegram itself
 /// cuts spaces and line breaks from the ends of the whole text.
 ///
 /// # What Telegram doesn't take
@@ -166,9 +166,13 @@ impl Builder {
 
     /// Adds text inside an entity, whose place isn't set yet.
     fn put(mut self, mut entity: MessageEntity, text: FormattedText) -> Self {
-        let is_code = matches!(entity.kind, Kind::Code | Kind::Pre);
+        // The start of a line is part of a block.
+        let keeps_start = matches!(
+            entity.kind,
+            Kind::Code | Kind::Pre | Kind::Blockquote | Kind::ExpandableBlockquote
+        );
         let covered = text.text.trim_end();
-        let inner = if is_code {
+        let inner = if keeps_start {
             covered
         } else {
             covered.trim_start()
@@ -285,9 +289,14 @@ mod tests {
             .underline("")
             .code("  c\n")
             .pre(" ", "rust")
+            .blockquote(" q \n")
             .build();
-        assert_eq!(text.text, " a  \n  c\n ");
-        assert_eq!(kinds(&text), [("bold", "a"), ("code", "  c")]);
+        assert_eq!(text.text, " a  \n  c\n  q \n");
+        let kinds = kinds(&text);
+        assert_eq!(
+            kinds,
+            [("bold", "a"), ("code", "  c"), ("blockquote", " q")]
+        );
     }
 
     #[test]
