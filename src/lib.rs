@@ -8,7 +8,7 @@
 //!   sent, and watched. `polling`: the same handler without one.
 //! - `guide`: pages on what goes beyond one module, such as what is guaranteed when.
 //! - [`types`] and [`methods`]: all of Bot API 10.3, open to what Telegram adds;
-//!   [`text`] escapes what goes into HTML and MarkdownV2.
+//!   [`text`] builds, splits and escapes text for messages.
 //!
 //! ```
 //! use tower_telegram::{

@@ -95,6 +95,8 @@ mod client {
     #[cfg(feature = "client")]
     mod refusals;
     #[cfg(feature = "client")]
+    mod texts;
+    #[cfg(feature = "client")]
     mod token;
     #[cfg(feature = "client")]
     mod transport;

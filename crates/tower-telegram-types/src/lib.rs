@@ -5,7 +5,7 @@
 //! - [`Method`] is what every method has in common: its name, its result, its uploads.
 //! - [`Reply`] is the response to an update, and [`IntoReply`] what a handler may return as one.
 //! - [`set_webhook`] finds what Telegram would refuse in a `setWebhook` call, before it is sent.
-//! - [`text`] escapes text for Telegram's HTML and `MarkdownV2`.
+//! - [`text`] builds, splits and escapes text for messages.
 //!
 //! There is no runtime here and no HTTP client.
 //!

@@ -15,13 +15,22 @@ pub(crate) struct Formatted {
 }
 
 impl Formatted {
-    /// Cuts white space from both ends, as the server does.
+    /// Cuts white space from both ends, as the server does: from the start only what is before the
+    /// first entity, so that code keeps its indentation.
     pub(super) fn trim(&mut self) {
-        let trimmed = self.text.trim();
+        let first = self.entities.iter().map(|entity| range(entity).0).min();
+        let mut units = 0;
+        let trimmed = self.text.trim_start_matches(|c: char| {
+            let is_before = first.is_none_or(|first| units < first);
+            units += c.len_utf16();
+            is_before && c.is_whitespace()
+        });
+        let skipped = self.text.len() - trimmed.len();
+        let trimmed = trimmed.trim_end();
         if trimmed.len() == self.text.len() {
             return;
         }
-        let start = &self.text[..self.text.len() - self.text.trim_start().len()];
+        let start = &self.text[..skipped];
         let (skipped, end) = (utf16_length(start), utf16_length(trimmed));
         self.entities = std::mem::take(&mut self.entities)
             .into_iter()

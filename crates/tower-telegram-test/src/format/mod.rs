@@ -48,10 +48,15 @@ mod tests {
     use super::{entity::entity, *};
 
     #[test]
-    fn white_space_at_the_ends_goes_and_entities_move_with_the_text() {
+    fn white_space_around_the_entities_goes_and_they_move_with_the_text() {
         let formatted = format(" \n<b> hi </b>there \n", "HTML", None).unwrap();
-        assert_eq!(formatted.text, "hi there");
-        assert_eq!(formatted.entities, [entity("bold", 0, 3)]);
+        assert_eq!(formatted.text, " hi there");
+        assert_eq!(formatted.entities, [entity("bold", 0, 4)]);
+        let formatted = format(" \n <pre>  a\n </pre> ", "HTML", None).unwrap();
+        assert_eq!(formatted.text, "  a");
+        assert_eq!(formatted.entities, [entity("pre", 0, 3)]);
+        let formatted = format(" <b> </b> ", "HTML", None).unwrap();
+        assert_eq!(formatted, Formatted::default());
         let given = json!([entity("bold", 0, 4), entity("italic", 2, 2)]);
         let formatted = format("hi  ", "", Some(&given)).unwrap();
         assert_eq!(formatted.entities, [entity("bold", 0, 2)]);

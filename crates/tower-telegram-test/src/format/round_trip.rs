@@ -141,7 +141,7 @@ fn canonical(mut text: FormattedText) -> FormattedText {
 }
 
 #[test]
-fn formatted_text_comes_back_from_markup_as_it_was() {
+fn j9_formatted_text_comes_back_from_markup_as_it_was() {
     let mut numbers = Numbers(1);
     for round in 0..1500 {
         let text = document(&mut numbers);
@@ -198,7 +198,7 @@ fn anything(numbers: &mut Numbers) -> FormattedText {
 }
 
 #[test]
-fn entities_that_nest_in_no_way_make_markup_that_is_read() {
+fn j9_entities_that_nest_in_no_way_make_markup_that_is_read() {
     let mut numbers = Numbers(2);
     for round in 0..5000 {
         let text = anything(&mut numbers);
