@@ -33,14 +33,12 @@ pub(super) fn boundaries(text: &str) -> Vec<Boundary> {
         if is_space(char) {
             let (_, line_breaks) = space.get_or_insert((all.len() - 1, 0));
             *line_breaks += u32::from(char == '\n');
-        } else {
-            if let Some((from, line_breaks)) = space.take() {
-                set_place(&mut all, from, line_breaks);
-            } else if last.belongs_with(char)
-                && let Some(before) = all.last_mut()
-            {
-                before.place = CutPlace::OneCharacter;
-            }
+        } else if let Some((from, line_breaks)) = space.take() {
+            set_place(&mut all, from, line_breaks);
+        } else if last.belongs_with(char)
+            && let Some(before) = all.last_mut()
+        {
+            before.place = CutPlace::OneCharacter;
         }
         last.pass(char);
         unit += char.len_utf16();

@@ -143,7 +143,7 @@ impl<'a> MarkGroups<'a> {
         let mut marks = self.quotes;
         marks.extend(self.solids);
         for style in join_same(self.styles) {
-            cut(style, &edges, |piece| {
+            cut(&style, &edges, |piece| {
                 let next = bare.partition_point(|bare| bare.end <= piece.range.start);
                 if bare
                     .get(next)
@@ -153,7 +153,7 @@ impl<'a> MarkGroups<'a> {
                 }
             });
         }
-        steps(nest(marks), length)
+        steps(nest(&marks), length)
     }
 }
 
@@ -188,7 +188,7 @@ fn join_same(mut styles: Vec<Mark<'_>>) -> Vec<Mark<'_>> {
 }
 
 /// Gives the pieces of a mark between the edges.
-fn cut<'a>(mark: Mark<'a>, edges: &[usize], mut keep: impl FnMut(Mark<'a>)) {
+fn cut<'a>(mark: &Mark<'a>, edges: &[usize], mut keep: impl FnMut(Mark<'a>)) {
     let Range { mut start, end } = mark.range;
     let first = edges.partition_point(|&edge| edge <= start);
     for &edge in edges.get(first..).unwrap_or_default() {
@@ -222,7 +222,7 @@ fn order(entity: &MessageEntity) -> u8 {
 
 /// Cuts marks where they overlap, so that each is inside another or apart from it; sorted, with the
 /// outer one first.
-fn nest(marks: Vec<Mark<'_>>) -> Vec<Mark<'_>> {
+fn nest<'a>(marks: &[Mark<'a>]) -> Vec<Mark<'a>> {
     let key =
         |range: &Range<usize>, entity, at| (range.start, Reverse(range.end), order(entity), at);
     let mut rest: BinaryHeap<_> = marks
