@@ -19,7 +19,7 @@ use crate::types::{MessageEntity, MessageEntityType as Kind};
 
 /// An entity over a range of bytes.
 #[derive(Clone, Debug)]
-pub(super) struct Mark<'a> {
+pub(super) struct EntityMark<'a> {
     pub(super) range: Range<usize>,
     pub(super) entity: &'a MessageEntity,
 }
@@ -35,9 +35,9 @@ pub(super) enum MarkupStep<'a> {
 /// Marks by the rules that apply to them.
 #[derive(Default)]
 pub(super) struct MarkGroups<'a> {
-    pub(super) quotes: Vec<Mark<'a>>,
-    pub(super) solids: Vec<Mark<'a>>,
-    styles: Vec<Mark<'a>>,
+    pub(super) quotes: Vec<EntityMark<'a>>,
+    pub(super) solids: Vec<EntityMark<'a>>,
+    styles: Vec<EntityMark<'a>>,
 }
 
 /// Whether there can be no style in an entity.
@@ -71,7 +71,7 @@ fn is_solid(entity: &MessageEntity) -> bool {
 
 /// The entities over ranges of bytes, in their order, without those whose range the text doesn't
 /// have or that are empty.
-pub(super) fn marks<'a>(text: &str, entities: &'a [MessageEntity]) -> Vec<Mark<'a>> {
+pub(super) fn marks<'a>(text: &str, entities: &'a [MessageEntity]) -> Vec<EntityMark<'a>> {
     let mut units: Vec<_> = entities.iter().filter_map(range).flatten().collect();
     units.sort_unstable();
     units.dedup();
@@ -83,7 +83,7 @@ pub(super) fn marks<'a>(text: &str, entities: &'a [MessageEntity]) -> Vec<Mark<'
     let mark = |entity| {
         let [start, end] = range(entity)?;
         let range = *bytes.get(&start)?..*bytes.get(&end)?;
-        (!range.is_empty()).then_some(Mark { range, entity })
+        (!range.is_empty()).then_some(EntityMark { range, entity })
     };
     entities.iter().filter_map(mark).collect()
 }
@@ -158,7 +158,7 @@ impl<'a> MarkGroups<'a> {
 }
 
 /// Sorts the marks and keeps the first of those that overlap.
-fn drop_overlapping(marks: &mut Vec<Mark<'_>>) {
+fn drop_overlapping(marks: &mut Vec<EntityMark<'_>>) {
     marks.sort_by_key(|mark| (mark.range.start, Reverse(mark.range.end)));
     let mut done = 0;
     marks.retain(|mark| {
@@ -171,9 +171,9 @@ fn drop_overlapping(marks: &mut Vec<Mark<'_>>) {
 }
 
 /// Joins styles of one kind that overlap or touch.
-fn join_same(mut styles: Vec<Mark<'_>>) -> Vec<Mark<'_>> {
+fn join_same(mut styles: Vec<EntityMark<'_>>) -> Vec<EntityMark<'_>> {
     styles.sort_by_key(|mark| (order(mark.entity), mark.range.start));
-    let mut joined: Vec<Mark<'_>> = Vec::new();
+    let mut joined: Vec<EntityMark<'_>> = Vec::new();
     for style in styles {
         match joined.last_mut() {
             Some(last)
@@ -188,20 +188,20 @@ fn join_same(mut styles: Vec<Mark<'_>>) -> Vec<Mark<'_>> {
 }
 
 /// Gives the pieces of a mark between the edges.
-fn cut<'a>(mark: &Mark<'a>, edges: &[usize], mut keep: impl FnMut(Mark<'a>)) {
+fn cut<'a>(mark: &EntityMark<'a>, edges: &[usize], mut keep: impl FnMut(EntityMark<'a>)) {
     let Range { mut start, end } = mark.range;
     let first = edges.partition_point(|&edge| edge <= start);
     for &edge in edges.get(first..).unwrap_or_default() {
         if edge >= end {
             break;
         }
-        keep(Mark {
+        keep(EntityMark {
             range: start..edge,
             entity: mark.entity,
         });
         start = edge;
     }
-    keep(Mark {
+    keep(EntityMark {
         range: start..end,
         entity: mark.entity,
     });
@@ -222,7 +222,7 @@ fn order(entity: &MessageEntity) -> u8 {
 
 /// Cuts marks where they overlap, so that each is inside another or apart from it; sorted, with the
 /// outer one first.
-fn nest<'a>(marks: &[Mark<'a>]) -> Vec<Mark<'a>> {
+fn nest<'a>(marks: &[EntityMark<'a>]) -> Vec<EntityMark<'a>> {
     let key =
         |range: &Range<usize>, entity, at| (range.start, Reverse(range.end), order(entity), at);
     let mut rest: BinaryHeap<_> = marks
@@ -233,7 +233,7 @@ fn nest<'a>(marks: &[Mark<'a>]) -> Vec<Mark<'a>> {
     let mut open: Vec<usize> = Vec::new();
     let mut nested = Vec::new();
     while let Some(Reverse((start, Reverse(end), _, at))) = rest.pop() {
-        let Some(Mark { entity, .. }) = marks.get(at) else {
+        let Some(EntityMark { entity, .. }) = marks.get(at) else {
             continue;
         };
         while open.pop_if(|outer| *outer <= start).is_some() {}
@@ -242,7 +242,7 @@ fn nest<'a>(marks: &[Mark<'a>]) -> Vec<Mark<'a>> {
             rest.push(Reverse(key(&(inner_end..end), entity, at)));
         }
         open.push(inner_end);
-        nested.push(Mark {
+        nested.push(EntityMark {
             range: start..inner_end,
             entity,
         });
@@ -250,9 +250,9 @@ fn nest<'a>(marks: &[Mark<'a>]) -> Vec<Mark<'a>> {
     nested
 }
 
-fn steps(marks: Vec<Mark<'_>>, length: usize) -> Vec<MarkupStep<'_>> {
+fn steps(marks: Vec<EntityMark<'_>>, length: usize) -> Vec<MarkupStep<'_>> {
     let mut steps = Vec::new();
-    let mut open: Vec<Mark<'_>> = Vec::new();
+    let mut open: Vec<EntityMark<'_>> = Vec::new();
     let mut done = 0;
     let text = |steps: &mut Vec<_>, done: &mut usize, to: usize| {
         if *done < to {

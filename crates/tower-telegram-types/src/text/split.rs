@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{
     FormattedText,
     boundaries::{Boundary, CutPlace, boundaries, is_blank, is_space},
-    nesting::{Mark, marks},
+    nesting::{EntityMark, marks},
     utf16,
 };
 use crate::types::{MessageEntity, MessageEntityType as Kind};
@@ -99,7 +99,7 @@ enum CutHarm {
 }
 
 impl<'a> TextSplitter<'a> {
-    fn new(text: &'a str, marks: &[Mark<'_>], limit: usize) -> Self {
+    fn new(text: &'a str, marks: &[EntityMark<'_>], limit: usize) -> Self {
         let boundaries = boundaries(text);
         let shown: Vec<_> = marks.iter().map(|mark| shown(text, mark)).collect();
         let harms = harms(&boundaries, &shown, limit);
@@ -193,7 +193,7 @@ impl<'a> TextSplitter<'a> {
         byte(best.unwrap_or_else(|| next.max(fits.saturating_sub(1))))
     }
 
-    fn part(&self, part: &Range<usize>, marks: &[Mark<'_>]) -> FormattedText {
+    fn part(&self, part: &Range<usize>, marks: &[EntityMark<'_>]) -> FormattedText {
         let offset = self.unit(part.start);
         let entities = marks.iter().filter_map(|mark| {
             let start = mark.range.start.max(part.start);
@@ -217,21 +217,21 @@ fn is_code(entity: &MessageEntity) -> bool {
 }
 
 /// A mark without the white space at its ends, which a part may lose.
-fn shown<'a>(text: &str, mark: &Mark<'a>) -> Mark<'a> {
+fn shown<'a>(text: &str, mark: &EntityMark<'a>) -> EntityMark<'a> {
     let all = text.get(mark.range.clone()).unwrap_or_default();
     let mut shown = all.trim_end_matches(is_space);
     let end = mark.range.start + shown.len();
     if !is_code(mark.entity) {
         shown = shown.trim_start_matches(is_space);
     }
-    Mark {
+    EntityMark {
         range: end - shown.len()..end,
         entity: mark.entity,
     }
 }
 
 /// What a cut at each boundary would harm.
-fn harms(boundaries: &[Boundary], marks: &[Mark<'_>], limit: usize) -> Vec<CutHarm> {
+fn harms(boundaries: &[Boundary], marks: &[EntityMark<'_>], limit: usize) -> Vec<CutHarm> {
     // By how much the number of entities around a boundary differs from that of the one before.
     let mut whole = vec![0_i64; boundaries.len() + 1];
     let mut by_line = whole.clone();
