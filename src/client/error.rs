@@ -366,22 +366,14 @@ impl fmt::Debug for Error {
 }
 
 impl error::Error for Error {
-    /// What is below it. Of a refusal and its like that is what says so, because crates such as anyhow hide the
-    /// type of the outermost error, and what handles the update has to know it.
+    /// What is below it. Of a refusal that is its own words, because crates such as anyhow hide the type of the
+    /// outermost error, and what handles the update has to know a refusal.
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        if is_verdict(self.0.kind) {
-            return Some(&*self.0);
+        match self.0.kind {
+            ErrorKind::Api => Some(&*self.0),
+            _ => self.0.source.as_deref().map(|e| e as _),
         }
-        self.0.source.as_deref().map(|e| e as _)
     }
-}
-
-/// Whether the call was judged, and not only in trouble.
-fn is_verdict(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::Api | ErrorKind::Invalid | ErrorKind::Encode | ErrorKind::Decode
-    )
 }
 
 /// The verdict alone.
@@ -392,10 +384,7 @@ impl fmt::Display for ErrorParts {
                 write!(f, "{} {description}", status.as_u16())
             }
             (Some(status), _) => write!(f, "{}", status.as_u16()),
-            (None, _) => match &self.source {
-                Some(source) => write!(f, "{}", ErrorChain(&**source)),
-                None => f.write_str("the call can't work"),
-            },
+            (None, _) => f.write_str("no status"),
         }
     }
 }

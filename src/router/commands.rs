@@ -169,16 +169,18 @@ impl CommandList {
                 scopes.push(Some(scope.clone()));
             }
         }
-        let menus = scopes.into_iter().flat_map(|scope| self.menus_of(scope));
+        let menus = scopes
+            .iter()
+            .flat_map(|scope| self.menus_of(scope.as_ref()));
         menus.filter(|menu| !menu.commands.is_empty()).collect()
     }
 
     /// A menu for each language that one of the scope's commands has.
-    fn menus_of(&self, scope: Option<BotCommandScope>) -> Vec<CommandMenu> {
+    fn menus_of(&self, scope: Option<&BotCommandScope>) -> Vec<CommandMenu> {
         let commands: Vec<_> = self
             .commands
             .iter()
-            .filter(|command| command.is_in(scope.as_ref()))
+            .filter(|command| command.is_in(scope))
             .collect();
         let mut languages = vec![None];
         for (language, _) in commands.iter().flat_map(|command| &command.descriptions) {
@@ -187,7 +189,7 @@ impl CommandList {
             }
         }
         let menu = |language: Option<&str>| CommandMenu {
-            scope: scope.clone(),
+            scope: scope.cloned(),
             language: language.map(Into::into),
             commands: commands
                 .iter()

@@ -263,6 +263,7 @@ where
     }
 
     /// Whether an attempt runs in one of these chats.
+    #[cfg_attr(not(feature = "redis"), allow(dead_code))]
     pub(crate) fn is_running(&self, of: impl Fn(&K) -> bool) -> bool {
         self.keys.values().any(of)
     }

@@ -72,19 +72,17 @@ impl Outcome {
         }
         let rejection = response.extensions().get::<Rejection>();
         let after = retry_after(response.headers());
-        let is_deferred = match rejection {
-            Some(rejection) => !rejection.is_about_the_update(),
+        let is_deferred = match (rejection, response.extensions().get::<Failure>()) {
+            (Some(rejection), _) => !rejection.is_about_the_update(),
+            (None, Some(_)) => false,
             // Layers of others, and ours for a wrong secret, have only the status.
-            None => {
-                let is_busy = matches!(
-                    response.status(),
-                    StatusCode::UNAUTHORIZED
-                        | StatusCode::REQUEST_TIMEOUT
-                        | StatusCode::TOO_MANY_REQUESTS
-                        | StatusCode::SERVICE_UNAVAILABLE
-                );
-                is_busy && response.extensions().get::<Failure>().is_none()
-            }
+            (None, None) => matches!(
+                response.status(),
+                StatusCode::UNAUTHORIZED
+                    | StatusCode::REQUEST_TIMEOUT
+                    | StatusCode::TOO_MANY_REQUESTS
+                    | StatusCode::SERVICE_UNAVAILABLE
+            ),
         };
         if is_deferred {
             return Self::Deferred { after };
@@ -396,6 +394,62 @@ mod tests {
             let text = error.to_string();
             assert_eq!(name(&Outcome::of_error(error.into())), expected, "{text}");
         }
+    }
+
+    /// As anyhow's error is: what it was made from can't be seen but for its words and its causes.
+    #[derive(Debug)]
+    struct Hiding<E>(E);
+
+    impl<E: Error> std::fmt::Display for Hiding<E> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            std::fmt::Display::fmt(&self.0, f)
+        }
+    }
+
+    impl<E: Error> Error for Hiding<E> {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.0.source()
+        }
+    }
+
+    #[test]
+    fn d15_a_refusal_is_known_in_an_error_that_hides_what_it_was_made_from() {
+        let api = |status| client::Error::api(status, "words".into(), None, None);
+        for (error, expected) in [
+            (api(StatusCode::FORBIDDEN), "failed for good"),
+            (api(StatusCode::BAD_REQUEST), "failed for good"),
+            (api(StatusCode::UNAUTHORIZED), "failed"),
+            (client::Error::transport("broken", true), "failed"),
+        ] {
+            let text = error.to_string();
+            assert_eq!(
+                name(&Outcome::of_error(Hiding(error).into())),
+                expected,
+                "{text}"
+            );
+        }
+        let permanent = Hiding(Failure::permanent("no such order"));
+        assert_eq!(
+            name(&Outcome::of_error(permanent.into())),
+            "failed for good"
+        );
+        let after = Some(Duration::from_secs(7));
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        let flood = client::Error::api(status, "words".into(), after, None);
+        let Outcome::Failed { after, .. } = Outcome::of_error(Hiding(flood).into()) else {
+            panic!("it may pass");
+        };
+        assert_eq!(after, Some(Duration::from_secs(7)));
+    }
+
+    /// What a layer says of itself is no failure of the update's, behind whatever it is said.
+    #[test]
+    fn d14_a_deferral_is_one_however_deep() {
+        let deferral = || Failure::deferral("the store is down");
+        assert_eq!(name(&Outcome::of_error(deferral().into())), "deferred");
+        let response = error_response(deferral().into());
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(name(&Outcome::of(&response)), "deferred");
     }
 
     #[test]

@@ -254,7 +254,11 @@ impl Book {
         let id = ticket.key.update_id;
         self.open(id, |pages, page| match page.of(ticket) {
             Some(grant) if grant.calls == 0 => {}
-            _ => pages.violation(format!("{id} was tried, and is said not to be: {page:?}")),
+            // Cut off as its replica was restarted.
+            Some(grant) => {
+                grant.fault.get_or_insert(Fault::Killed);
+            }
+            None => pages.violation(format!("{id} was never claimed: {page:?}")),
         });
     }
 

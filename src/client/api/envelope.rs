@@ -30,8 +30,11 @@ fn read_strictly(status: StatusCode, body: &Bytes, token: &str) -> Result<Bytes,
     };
     match (answer.ok, answer.result) {
         (Some(true), Some(result)) => Ok(body.slice_ref(result.as_bytes())),
-        // Other programs' JSON may have one of these, but hardly a code that is a status and words as well.
-        (Some(false) | None, None) if answer.is_refusal() => Err(answer.into_error(status, token)),
+        (Some(false), _) => Err(answer.into_error(status, token)),
+        // A refusal whose `ok` is odd. Other programs' JSON may have one of the two, but hardly both.
+        (None, None | Some("null")) if answer.has_code_and_words() => {
+            Err(answer.into_error(status, token))
+        }
         _ => Err(Error::http(status)),
     }
 }
@@ -67,22 +70,15 @@ impl<'a> ResponseEnvelope<'a> {
 
     fn read_result(&mut self, r: &mut Reader<'a>) -> Read<()> {
         let result = r.raw()?;
-        if result != "null" || self.ok == Some(true) {
+        if self.result.is_none() || result != "null" {
             self.result = Some(result);
         }
         Ok(())
     }
 
-    /// Whether it is the Bot API's: `ok` is false, or odd, and it says why in words or by a code.
-    fn is_refusal(&self) -> bool {
-        let has_code = self
-            .error_code
-            .is_some_and(|code| (400..600).contains(&code));
-        let has_words = self.description.is_some();
-        match self.ok {
-            Some(false) => has_code || has_words,
-            _ => has_code && has_words,
-        }
+    fn has_code_and_words(&self) -> bool {
+        let code = self.error_code;
+        code.is_some_and(|code| (400..600).contains(&code)) && self.description.is_some()
     }
 
     /// As it stands in the text: a success needs no copy of it.

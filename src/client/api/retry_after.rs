@@ -12,9 +12,10 @@ const WORDS: &str = "retry after ";
 
 /// The error with the wait that the header names, or else its words, where it has none by itself.
 pub(super) fn with_wait(error: Error, header: Option<Duration>) -> Error {
-    // A server that names two waits means the longer one.
-    let wait = error.retry_after().max(header);
-    let wait = wait.or_else(|| in_words(error.description()?));
+    if error.retry_after().is_some() {
+        return error;
+    }
+    let wait = header.or_else(|| in_words(error.description()?));
     error.with_retry_after(wait)
 }
 

@@ -180,13 +180,10 @@ impl Limiter {
         }
     }
 
-    /// The chat pauses. Where none is named, the refusal may be about an inline message, a user or the method,
-    /// so that others' calls wait for a second at most.
+    /// The chat pauses, or all where none is named.
     async fn pause(&self, counted: &CountedCall, time: Duration) {
-        let (scope, time) = match &counted.chat {
-            Some(chat) => (CallScope::Chat(chat), time),
-            None => (CallScope::All(counted.pool), time.min(MAX_PAUSE_OF_ALL)),
-        };
+        let chat = counted.chat.as_ref();
+        let scope = chat.map_or(CallScope::All(counted.pool), CallScope::Chat);
         self.here.pause(scope, time);
         if let Some(shared) = &self.shared {
             shared.pause(scope, time).await;
@@ -196,9 +193,6 @@ impl Limiter {
 
 /// A call that was made, or why the service below takes none.
 type BegunCall<S> = Result<<MapToClientError<S> as Service<ApiRequest>>::Future, Error>;
-
-/// For how long a refusal that names no chat holds up all calls.
-const MAX_PAUSE_OF_ALL: Duration = Duration::from_secs(1);
 
 fn too_late(method: Cow<'static, str>) -> Error {
     Error::deadline_exceeded().with_method(method)

@@ -37,7 +37,11 @@ type Bypassed<E> = Pin<Box<dyn Future<Output = Result<Response<ReplyBody>, E>> +
 
 enum State<E> {
     /// The first request, with the handler.
-    First(RunningUpdate),
+    First {
+        update: RunningUpdate,
+        /// Whether the handler goes on without the request.
+        goes_on: bool,
+    },
     /// One that came while the handler ran.
     Joined(oneshot::Receiver<BoxedResponse>),
     Rejected(BoxedResponse),
@@ -58,10 +62,11 @@ impl<E> ResponseFuture<E> {
 
     pub(super) fn first(
         update: RunningUpdate,
+        goes_on: bool,
         key: DeliveryKey,
         delivery: &Arc<DeliveryState>,
     ) -> Self {
-        Self::new(State::First(update), key, delivery)
+        Self::new(State::First { update, goes_on }, key, delivery)
     }
 
     pub(super) fn joined(
@@ -101,7 +106,7 @@ impl<E> Future for ResponseFuture<E> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let answer = match &mut self.state {
-            State::First(update) => ready!(poll_caught(update, cx)),
+            State::First { update, .. } => ready!(poll_caught(update, cx)),
             State::Joined(answer) => ready!(Pin::new(answer).poll(cx)).ok(),
             State::Bypassed(call) => {
                 let done = ready!(call.as_mut().poll(cx));
@@ -122,10 +127,15 @@ impl<E> Future for ResponseFuture<E> {
 impl<E> Drop for ResponseFuture<E> {
     fn drop(&mut self) {
         match std::mem::replace(&mut self.state, State::Done) {
-            State::First(update) => {
+            State::First {
+                update,
+                goes_on: true,
+            } => {
                 self.delivery.in_flight.first_left(self.key);
                 drop(self.runtime.spawn(update));
             }
+            // Its claim is given back.
+            State::First { update, .. } => drop(update),
             State::Joined(_) | State::Rejected(_) | State::Bypassed(_) | State::Done => {}
         }
     }

@@ -71,7 +71,10 @@ where
                     service: ready,
                     request,
                 });
-                ResponseFuture::first(handle_update(guard, summary, call), key, state)
+                // Polling that is told to stop cuts it off, and fetches the update again.
+                let goes_on = from.is_none();
+                let update = handle_update(guard, summary, call);
+                ResponseFuture::first(update, goes_on, key, state)
             }
             Joined::Running(answer) => ResponseFuture::joined(answer, key, state),
             Joined::Full => ResponseFuture::rejected(Rejection::Overloaded, key, state),

@@ -17,7 +17,7 @@ const MAX_CHARACTER: usize = 4;
 /// What no public name ends in: what standards keep for private networks, tests and other systems of
 /// names, and what the root of the DNS won't have as too many private networks use it. Documentation's
 /// own `.example` isn't among them, so that what documentation says can be tried.
-const RESERVED_SUFFIXES: [&str; 13] = [
+const RESERVED_SUFFIXES: [&str; 14] = [
     "alt",
     "corp",
     "home",
@@ -28,6 +28,7 @@ const RESERVED_SUFFIXES: [&str; 13] = [
     "lan",
     "local",
     "localdomain",
+    "mail",
     "onion",
     "private",
     "test",
