@@ -22,7 +22,7 @@
 //! }
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let router = Router::new().message(echo);
+//! let router: Router = Router::new().message(echo);
 //! let webhook = Webhook::new(SecretToken::new("a-long_Secret")?).service(router);
 //! # let _ = webhook;
 //! # Ok(())

@@ -18,7 +18,7 @@
 //! }
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let router = Router::new().command("roll", roll).message(echo);
+//! let router: Router = Router::new().command("roll", roll).message(echo);
 //! let webhook = Webhook::new(SecretToken::new("swordfish")?)
 //!     .allowed_updates(router.allowed_updates())
 //!     .service(router);

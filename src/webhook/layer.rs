@@ -5,11 +5,13 @@
 //!    those of the webhook.
 //! 2. The handler gets the request with the body as it came, and the [`RawUpdate`] in its extensions.
 //! 3. What it returns is the update's result: a 2xx is done, with the [`Reply`] in the response's extensions,
-//!    which [`axum::Telegram`](crate::axum::Telegram) puts there; any other status has failed. A body without
+//!    which `axum::Telegram`, of the feature `axum`, puts there; any other status has failed. A body without
 //!    a `Reply` beside it is dropped with a warning: a redelivery couldn't get it again.
 //! 4. The handler reads the update's type itself, so that [`Webhook::on_unreadable`] isn't called.
 //!
 //! ```
+//! # #[cfg(feature = "axum")]
+//! # fn app() -> Result<axum::Router, Box<dyn std::error::Error>> {
 //! use axum::{Router, extract::State, routing::post};
 //! use tower_telegram::{
 //!     axum::Telegram,
@@ -26,14 +28,12 @@
 //!     Telegram(chat.map(|chat| SendMessage::new(chat, greeting)))
 //! }
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let webhook = Webhook::new(SecretToken::new("swordfish")?);
-//! let app: Router = Router::new()
+//! let app = Router::new()
 //!     .route("/telegram", post(greet))
 //!     .route_layer(webhook)
 //!     .with_state("hi");
-//! # let _ = app;
-//! # Ok(())
+//! # Ok(app)
 //! # }
 //! ```
 
