@@ -13,7 +13,7 @@ use crate::{Reply, task::polled_after_completion};
 
 type BoxedFuture = Pin<Box<dyn Future<Output = Result<Reply, BoxError>> + Send>>;
 
-/// The response future of a [`Router`].
+/// The response future of a [`Router`](super::Router).
 pub struct RouteFuture(Option<BoxedFuture>);
 
 impl RouteFuture {

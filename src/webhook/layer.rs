@@ -1,4 +1,4 @@
-//! [`Webhook`](super::Webhook) as a layer: around an HTTP handler that takes a request and returns a response
+//! [`Webhook`] as a layer: around an HTTP handler that takes a request and returns a response
 //! itself, such as a route of axum's.
 //!
 //! 1. The secret, the limits of the body, the wanted types, the deadline, the deliveries and the sequence are
@@ -74,7 +74,7 @@ impl<S, U> Layer<S> for Webhook<U> {
 type Updates<S> = FilterUpdates<DeliveryStack<HttpHandler<S>>>;
 type Stack<S> = RequireSecretToken<ReadUpdate<Updates<S>>>;
 
-/// The service of a [`Webhook`](super::Webhook) as a layer. See the [module](self).
+/// The service of a [`Webhook`] as a layer. See the [module](self).
 #[derive(Clone, Debug)]
 pub struct WebhookMiddleware<S> {
     stack: Stack<S>,
