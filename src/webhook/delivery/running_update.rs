@@ -79,16 +79,17 @@ impl Drop for InFlightGuard {
         let has_failed = std::thread::panicking();
         let claim = self.claim.take();
         let rest = claim.and_then(|token| self.state.store.give_back(token, has_failed));
-        match (rest, Handle::try_current()) {
-            (Some(rest), Ok(runtime)) => {
-                let in_flight = Arc::clone(in_flight);
-                runtime.spawn(async move {
-                    rest.await;
-                    in_flight.guard_ends();
-                });
-            }
-            // Without a runtime the claim runs out by itself.
-            _ => in_flight.guard_ends(),
+        // Without a runtime the claim runs out by itself.
+        if let Some(rest) = rest
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let in_flight = Arc::clone(in_flight);
+            runtime.spawn(async move {
+                rest.await;
+                in_flight.guard_ends();
+            });
+        } else {
+            in_flight.guard_ends();
         }
     }
 }
