@@ -109,14 +109,15 @@ fn request(call: &Call) -> (HeaderMap, Bytes) {
     let mut sent = None;
     let calls = std::sync::Mutex::new(&mut sent);
     let http = service_fn(|request: Request<ApiBody>| {
-        **calls.lock().unwrap() = Some(request);
+        let (head, body) = request.into_parts();
+        // Read before there is an answer, after which nothing more is sent.
+        **calls.lock().unwrap() = Some((head.headers, collected(body)));
         async { Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())) }
     });
     let api = BotApi::telegram(http, &BotToken::new("1:a").unwrap());
     let answer = now(api.oneshot(ApiRequest::new(call).unwrap()));
     assert!(answer.is_err());
-    let (head, body) = sent.unwrap().into_parts();
-    (head.headers, collected(body))
+    sent.unwrap()
 }
 
 /// All of a body that says at first how long it is, as that becomes its `Content-Length`.
@@ -191,6 +192,10 @@ fn check(call: &Call, method: Option<&str>, (headers, body): (HeaderMap, Bytes))
 
 fuzz_target!(|input: Input<'_>| {
     let call = Call::of(&input);
+    // Telegram takes no more, and so nothing is sent.
+    if call.uploads.len() > 50 {
+        return;
+    }
     check(&call, Some(Call::NAME), reply(&call));
     check(&call, None, request(&call));
 });
