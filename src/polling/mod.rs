@@ -27,8 +27,8 @@
 //!    other refusal in the Bot API's own words ends polling, such as the conflict with a webhook: delete that first,
 //!    or have it [deleted](Polling::delete_webhook).
 //! 7. On shutdown, and when an error ends it, nothing more is fetched, what runs is waited for, and what has ended is
-//!    confirmed. What came before an update that has ended or runs is handled too, as that one couldn't be confirmed
-//!    otherwise, and would be handled twice. What comes after is given out by Telegram again next time.
+//!    confirmed. Confirming an update confirms all before it, so those that came before one that runs or has ended are
+//!    handled too. Telegram gives out the rest again next time.
 //!
 //! # The window
 //!

@@ -8,10 +8,9 @@
 //! 2. Any other connection is kept for [`idle_timeout`](Server::idle_timeout) between requests.
 //!    Telegram closes its own after 60 seconds, and it opens new ones slowly, so that they are worth keeping.
 //! 3. There are at most [`max_connections`](Server::max_connections). A new one takes the place of one
-//!    that waits for a request, or whose peer has taken nothing of a response for 2 seconds: of those
-//!    that have sent none, or whose last was refused, the oldest; if there is none, the one that has been
-//!    idle for longest. Where every connection has a request
-//!    under way, the new one waits. So Telegram's connections are the last to go, and a new one of
+//!    that waits for a request, or whose peer has taken nothing of a response for 2 seconds. First go those
+//!    that have sent no request yet or whose last one was refused, the oldest of them; then the one that has
+//!    been idle for longest. Where every connection has a request under way, the new one waits. So Telegram's connections are the last to go, and a new one of
 //!    Telegram's gets in whoever holds the others.
 //! 4. An error of `accept`, such as having no file descriptor left, is logged and waited out.
 //! 5. At shutdown it stops listening, closes what is idle, and lets requests finish for

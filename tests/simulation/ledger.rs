@@ -92,6 +92,8 @@ struct Notes {
     open: BTreeMap<ReplicaId, BTreeSet<i64>>,
     /// The chats in which each has a handler at work.
     busy_chats: BTreeSet<(ReplicaId, i64)>,
+    /// Those that are told to stop, and cut off what doesn't end.
+    retiring: BTreeSet<ReplicaId>,
     /// The last of each queue whose handler was called.
     latest: HashMap<QueueId, i64>,
     violations: Vec<String>,
@@ -255,11 +257,16 @@ impl Book {
         self.open(id, |pages, page| match page.of(ticket) {
             Some(grant) if grant.calls == 0 => {}
             // Cut off as its replica was restarted.
-            Some(grant) => {
+            Some(grant) if pages.retiring.contains(&grant.replica) => {
                 grant.fault.get_or_insert(Fault::Killed);
             }
-            None => pages.violation(format!("{id} was never claimed: {page:?}")),
+            _ => pages.violation(format!("{id} was tried, and is said not to be: {page:?}")),
         });
+    }
+
+    /// The replica is told to stop.
+    pub(crate) fn retires(&self, replica: ReplicaId) {
+        self.pages().retiring.insert(replica);
     }
 
     pub(crate) fn finished(&self, ticket: &ClaimToken) {

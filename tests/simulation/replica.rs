@@ -212,8 +212,9 @@ impl Replica {
         }
     }
 
-    /// As a deployment does. Whether all came to its end.
+    /// As a deployment does.
     async fn retire(&self, scene: &Scene) {
+        scene.book.retires(self.life.id);
         if let Some(handle) = &self.handle {
             handle.shutdown(scene.plan.seconds(10.0)).await;
         }

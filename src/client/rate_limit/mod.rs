@@ -6,8 +6,8 @@
 //! 2. Never more than 30 in any second overall, one in any second to a chat, 20 in any minute to a
 //!    group or channel: that is what Telegram tells bots to keep to. Each limit can be set, and
 //!    switched off. Calls with `allow_paid_broadcast` have 1000 in any second in place of the 30.
-//!    A call of more messages than a limit allows at once goes when there is all the room that there can
-//!    be, and later ones wait until it is made up for: after an album of 7, a chat's next message 7 seconds.
+//!    A call of more messages than a limit allows at once goes when the whole limit is free, and later ones
+//!    wait as long as its messages would have taken: after an album of 7, a chat's next message 7 seconds.
 //! 3. A chat is its number or its `@name`, whose case doesn't matter. That a name and a number are
 //!    the same chat isn't known here: stay with one.
 //! 4. Calls to a chat are made in the order in which they were first polled. A chat that is far

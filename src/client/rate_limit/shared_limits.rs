@@ -18,8 +18,8 @@ pub trait SharedLimits: Send + Sync + 'static {
     /// Takes a call of so many messages (1 to 100) down in all of these scopes, or in none where one of them
     /// has no room. Returns how long each has no room: zero for all if the call was taken down.
     ///
-    /// A call of more messages than a rate's count has room when the last span has no message, and shuts its
-    /// scope for as many spans as its messages would take: `messages.div_ceil(count)`.
+    /// A call of more messages than a rate's count has room when no message was taken down in the last span.
+    /// After it the scope has no room for as many spans as its messages would take: `messages.div_ceil(count)`.
     fn take(
         &self,
         scopes: &[LimitScope],

@@ -18,8 +18,8 @@
 //! Only the call itself waits; others go on. Each retry is an event with the method, the attempt,
 //! the status and the delay.
 //!
-//! Below a [`RateLimitLayer`](super::RateLimitLayer) the attempts count as one call, and its chat
-//! isn't told of a 429. Above it each attempt counts, and a 429 makes the chat pause.
+//! Below a [`RateLimitLayer`](super::RateLimitLayer) the attempts count as one call, and a 429
+//! doesn't pause the chat. Above it each attempt counts, and a 429 makes the chat pause.
 //!
 //! # Example
 //!

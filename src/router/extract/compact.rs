@@ -2,8 +2,10 @@
 //!
 //! A struct, a tuple and a newtype are their fields; a `bool` is 0 or 1; a variant is its number and its
 //! fields; an `Option` is empty or a `+` before its value; a list begins with its length. In texts `:` and
-//! `%` are written as `%3A` and `%25`. Fields that are missing at the end are `serde(default)`'s. The format doesn't describe itself: it is read by the type that wrote
-//! it. No crate on crates.io has one as short that is text.
+//! `%` are written as `%3A` and `%25`. Fields that are missing at the end are `serde(default)`'s.
+//!
+//! The format doesn't describe itself: it is read by the type that wrote it. JSON would spend many of the 64
+//! bytes on names and quotes, and binary formats aren't text.
 
 use std::{error, fmt};
 

@@ -40,6 +40,16 @@ struct SessionSettings<T> {
 
 type MigrateSession<T> = dyn Fn(u32, &str) -> Option<T> + Send + Sync;
 
+impl<T> SessionSettings<T> {
+    /// The key with the layer's name. What is behind the last `/` is the update's, and has none.
+    fn named(&self, key: &str) -> String {
+        match &*self.name {
+            "" => key.to_owned(),
+            name => format!("{name}/{key}"),
+        }
+    }
+}
+
 impl<T> Clone for SessionSettings<T> {
     fn clone(&self) -> Self {
         Self {
@@ -177,7 +187,7 @@ where
         };
         let stored = StoredAt {
             layer: self.layer.clone(),
-            key: format!("{}{key}", self.layer.settings.name).into(),
+            key: self.layer.settings.named(&key).into(),
             session: PhantomData,
         };
         let loaded = stored.clone();

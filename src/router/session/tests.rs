@@ -103,6 +103,31 @@ async fn j10_a_session_is_a_chats_a_users_or_a_users_in_a_chat() {
     }
 }
 
+#[tokio::test]
+async fn j10_layers_with_names_share_a_store_and_no_session() {
+    let store = MemorySessions::new();
+    let layer = |name| SessionLayer::new(store.clone()).name(name);
+    for name in ["", "a", "1", "a/0:c1"] {
+        let router = counting(layer(name));
+        assert_eq!(
+            answer(&router, said(1, 7, "x")).await.unwrap(),
+            "1",
+            "{name}"
+        );
+        assert_eq!(
+            answer(&router, said(1, 7, "x")).await.unwrap(),
+            "2",
+            "{name}"
+        );
+    }
+    // As the key of bot 10 without a name is.
+    let mut request = Request::new(said(1, 7, "look"));
+    request.extensions_mut().insert(crate::webhook::BotId(10));
+    let reply = counting(layer("")).oneshot(request).await.unwrap();
+    let reply: Value = serde_json::from_slice(reply.json().unwrap()).unwrap();
+    assert_eq!(reply["text"], "0");
+}
+
 /// Without a `SequenceLayer`: the first to end has it, and the other is tried again.
 #[tokio::test]
 async fn j10_of_two_that_change_it_at_once_neither_change_is_lost() {

@@ -35,7 +35,8 @@
 //!
 //! # Who polls the handler
 //!
-//! Who asked first, for as long as they wait; nobody hands it to another task before it has to be. So:
+//! The response future of the first request polls the handler until it is dropped; only then does the handler
+//! move to a task of its own. So:
 //!
 //! - Task-locals and spans of the caller are the handler's too, until the caller is gone.
 //! - A handler that blocks its thread also blocks the connection that it came by, and with it a

@@ -32,8 +32,8 @@ impl RawUpdate {
     ///
     /// # Errors
     ///
-    /// When it isn't an object with an `update_id` from 0 to `i64::MAX` and another member, no key twice.
-    /// Members that are null count as absent, where not all are.
+    /// When it isn't an object with an `update_id` from 0 to `i64::MAX` and another member, or when a key comes
+    /// twice. A member that is null counts as absent, unless all are.
     pub fn from_bytes(bytes: Bytes) -> Result<Self, ParseError> {
         match parse_prefix(&bytes) {
             Some(head) => Ok(Self::new(head, bytes)),
