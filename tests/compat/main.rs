@@ -34,6 +34,7 @@ mod reading {
     pub(crate) mod envelope;
     mod kinds;
     mod misfits;
+    mod nulls;
     mod requests;
     mod wanted;
 }
