@@ -14,6 +14,7 @@ mod names;
 mod schema;
 mod steps;
 mod type_names;
+mod words;
 
 use std::{env, path::PathBuf, process::ExitCode};
 
@@ -26,7 +27,11 @@ const USAGE: &str = "usage: cargo xtask <command>
   conformance --all    the same with all other tests of the workspace, as by cargo test
   imports              fails where files import each other, or a part imports one above it
   names                lists the names that more than one type has
-  names --check        fails where there are any";
+  names --check        fails where there are any
+  words [folder]…      lists phrases that are not plain English, and lines of docs for each line of code;
+                       fails where there are such phrases
+  words --sample N S   N sentences of the docs, chosen at random by the seed S
+  words --at REVISION  either of the two for another revision";
 
 /// The repository's folder. Cargo says which when it runs this program: one that was built in another
 /// checkout, into the same target folder, would know the other's.
@@ -56,6 +61,7 @@ fn main() -> ExitCode {
             }
             _ => Err(lines),
         }),
+        ["words", ref rest @ ..] => words::run(&root, rest, print),
         _ => Err(USAGE.into()),
     };
     match done {
