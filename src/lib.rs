@@ -1,14 +1,20 @@
-//! Telegram bots as ordinary Tower services.
+//! Telegram bots as Tower services: webhook layers, typed handlers, and a Bot API client.
 //!
-//! - [`webhook`], the way in: layers that turn Telegram's request into a typed update, and the bot's
-//!   answer into a reply. [`Webhook`](webhook::Webhook) is all of them in the right order.
-//! - [`router`]: handlers as functions of what they need of an update, by command, callback data or type.
-//! - [`client`], the way out: a [`Client`] whose calls are a tower `Service`, over any HTTP client.
-//! - [`webhook::registration`] keeps the webhook right: set only where it differs, checked before it is
-//!   sent, and watched. `polling`: the same handler without one.
-//! - `guide`: pages on what goes beyond one module, such as what is guaranteed when.
-//! - [`types`] and [`methods`]: all of Bot API 10.3, open to what Telegram adds;
-//!   [`text`] builds, splits and escapes text for messages.
+//! - [`webhook`] has layers that turn a webhook request into a typed update and the handler's reply into
+//!   the response. [`Webhook`](webhook::Webhook) assembles them in the right order.
+//! - [`router`] calls handler functions by command, callback data or type of update, with arguments
+//!   extracted from the update.
+//! - [`client`] has the [`Client`], a `Service` from a typed method to its typed result, over any HTTP
+//!   client.
+//! - [`webhook::registration`] sets the webhook, finds differences from the settings that you want, and
+//!   watches its health.
+//! - `polling` feeds the same handlers from `getUpdates`, without a public address.
+//! - [`types`] and [`methods`] are all of Bot API 10.3. Values that Telegram adds later are kept.
+//! - [`text`] formats, splits and escapes text for messages.
+//! - `guide` describes [each layer](guide::layers), [delivery guarantees](guide::delivery) and
+//!   [performance](guide::performance).
+//!
+//! # Example
 //!
 //! ```
 //! use tower_telegram::{
@@ -29,44 +35,42 @@
 //! # }
 //! ```
 //!
-//! `webhook` is a `Service<http::Request<B>, Error = Infallible>` for any body: an axum
-//! `route_service`, a hyper service, a route beside tonic's.
+//! `webhook` is a `Service<http::Request<B>, Error = Infallible>` for any request body `B`. It can be an
+//! axum `route_service`, a hyper service, or a route next to tonic's.
 //!
 //! # Features
 //!
-//! Without any, the crate has the layers, the types and methods, and the client over an HTTP
-//! service of yours; it knows no runtime and no HTTP implementation.
+//! Without any feature, the crate has the layers, the types and methods, and the client over an HTTP
+//! service of your own. It then depends on no runtime and no HTTP implementation.
 //!
-//! - **`client`** (on by default) brings a transport for [`Client`], so that `Client::new(&token)`
-//!   is all it takes: hyper with rustls and bundled roots, over HTTP/1.1. It turns on `tokio` and
-//!   `gzip`.
-//! - **`http2`** (on by default) lets it speak HTTP/2 where the server does, so that calls share a
-//!   connection. A small bot's program is an eighth smaller without.
-//! - **`platform-roots`** lets that transport trust what the operating system does.
-//! - **`reqwest`** makes a `reqwest::Client` a transport. It turns on `tokio` and `gzip`.
-//! - **`gzip`** asks for compressed answers, and reads them.
-//! - **`tokio`** brings what waits, has tasks or reads files: the read deadline of
+//! - **`client`** (on by default) adds the transport that [`Client`]'s `new` uses: hyper with rustls and
+//!   bundled root certificates, over HTTP/1.1. It turns on `tokio` and `gzip`.
+//! - **`http2`** (on by default) lets that transport use HTTP/2 if the server supports it, so that calls
+//!   share a connection. Without it, the program of a small bot is an eighth smaller.
+//! - **`platform-roots`** lets that transport use the operating system's root certificates.
+//! - **`reqwest`** makes a `reqwest::Client` usable as a transport. It turns on `tokio` and `gzip`.
+//! - **`gzip`** requests compressed responses, and decompresses them.
+//! - **`tokio`** adds everything that waits, spawns tasks or reads files: the read deadline of
 //!   [`UpdateLayer`](webhook::UpdateLayer), `DeliveryLayer`, `DeadlineLayer` and `SequenceLayer`, the
 //!   client's time-outs, its `RetryLayer` and `RateLimitLayer`, `Client::ensure_webhook` and
-//!   `WebhookHealth` in [`webhook::registration`], `polling`, and uploads from paths and readers.
-//!   Without it a slow peer is bounded in size and not in time.
-//! - **`redis`** is what replicas of a bot share through Redis: which updates were handled, whose turn
-//!   it is in a chat, the limits on calls, and a queue of updates between webhook and workers. It turns
-//!   on `tokio`.
-//! - **`server`** brings `server::Server`, an HTTP/1.1 server for webhooks that has limits for idle and
-//!   slow connections and for how many there are. It turns on `tokio`, and brings hyper. The layers and
-//!   `Webhook` need no feature to be served by another server.
-//! - **`axum`** brings `axum::Telegram`, an extractor of updates and a response of replies for axum
-//!   handlers. The layers and `Webhook` need no feature to be served by axum.
-//! - **`serde-all`** adds the reverse of what a type needs by its role: what is received can be
-//!   serialized, what is sent deserialized. For round trips, proxies and test kits; the build takes
-//!   longer.
+//!   `WebhookHealth` in [`webhook::registration`], `polling`, `guide`, and uploads from paths and readers.
+//!   Without it, a slow request is bounded in size but not in time.
+//! - **`redis`** shares state between the replicas of a bot through Redis: handled updates, the order
+//!   within a chat, rate limits, sessions, and a queue of updates between webhooks and workers. It turns on
+//!   `tokio`.
+//! - **`server`** adds `server::Server`, an HTTP/1.1 server for webhooks that limits the number of
+//!   connections and closes idle and slow ones. It turns on `tokio`, and depends on hyper. No feature is
+//!   needed to serve a `Webhook` with another server.
+//! - **`axum`** adds `axum::Telegram`, which extracts updates in axum handlers and returns replies from
+//!   them. No feature is needed to serve a `Webhook` with axum.
+//! - **`serde-all`** implements `Serialize` for types that are only received, and `Deserialize` for types
+//!   that are only sent, for round trips, proxies and test kits. The build takes longer.
 //!
 //! # Minimum supported Rust version
 //!
-//! 1.88. A newer one is a minor release.
+//! 1.88. Raising it is a minor release.
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// The model checker builds the crate without what its tasks can't do: see `polling`.
+// The model checker builds the crate without `polling`, so some functions have no caller there.
 #![cfg_attr(shuttle, allow(dead_code))]
 
 #[macro_use]
@@ -78,7 +82,7 @@ mod body;
 pub mod client;
 #[cfg(feature = "tokio")]
 pub mod guide;
-// The model checker's tasks lack what the runner takes of tokio's.
+// The runner uses parts of tokio that the model checker doesn't have.
 #[cfg(all(feature = "tokio", not(shuttle)))]
 pub mod polling;
 #[cfg(feature = "redis")]

@@ -1,7 +1,11 @@
-//! Pages on what goes beyond one module.
+//! Guides on subjects that concern several modules.
 //!
-//! - [`delivery`]: what each arrangement of webhook, replicas and queue guarantees, and what it costs.
-//! - [`performance`]: where the time of a request goes, and what builds, calls and connections cost.
+//! - [`layers`]: every layer with its responses and defaults, and their order.
+//! - [`delivery`]: the guarantees and costs of one process, replicas, and a queue.
+//! - [`performance`]: what a request, a call, a connection and a build cost, beside other crates.
+
+#[doc = include_str!("layers.md")]
+pub mod layers {}
 
 #[doc = include_str!("delivery.md")]
 pub mod delivery {}

@@ -52,12 +52,16 @@ fn numbered(text: &str, first: usize) -> Vec<(usize, String)> {
         .collect()
 }
 
-/// A changelog as far as the second of its versions: the text of a release doesn't change.
+/// A changelog as far as the first release: the text of a release doesn't change.
 fn unreleased(changelog: &str) -> &str {
-    let mut versions = changelog.match_indices("\n## ");
-    versions
-        .nth(1)
-        .map_or(changelog, |(at, _)| &changelog[..at])
+    let Some(start) = changelog.find("# Unreleased") else {
+        return changelog;
+    };
+    // Of the same level.
+    let line = changelog[..start].rfind('\n').map_or(0, |at| at + 1);
+    let heading = format!("\n{}# ", &changelog[line..start]);
+    let end = changelog[start..].find(&heading);
+    end.map_or(changelog, |end| &changelog[..start + end])
 }
 
 fn of_rust(source: &str, all_tests: bool) -> Vec<Passage> {
@@ -350,6 +354,7 @@ mod tests {
             .map(|(_, _, t)| t)
             .collect();
         assert_eq!(texts, ["Log", "Unreleased", "New."]);
+        assert_eq!(unreleased("# Log\n# Unreleased\nNew.\n# 0.1.0\n"), "# Log\n# Unreleased\nNew.");
     }
 
     #[test]
