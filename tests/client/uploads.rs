@@ -30,8 +30,7 @@ use crate::{
 };
 
 /// What setWebhook takes for a certificate.
-const PEM: &[u8] =
-    b"-----BEGIN CERTIFICATE-----\r\nTUlJQmV6Q0NBU0E=\r\n-----END CERTIFICATE-----\r\n";
+const PEM: &[u8] = include_bytes!("../registration/bot.pem");
 
 /// A form as it came.
 #[derive(Debug, Default)]

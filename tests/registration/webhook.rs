@@ -19,6 +19,10 @@ use crate::support::scripted::{self, Scripted, Step};
 const URL: &str = "https://bot.example/telegram";
 /// Self-signed, and nobody has its key.
 const PEM: &[u8] = include_bytes!("bot.pem");
+/// Its RSA key has 768 bits.
+const WEAK_PEM: &[u8] = include_bytes!("weak.pem");
+const NO_CERTIFICATE: &[u8] =
+    b"-----BEGIN CERTIFICATE-----\nTUlJQmV6Q0NBU0E=\n-----END CERTIFICATE-----\n";
 
 fn client(telegram: &Telegram) -> Client {
     let token = telegram.token().parse().expect("a token");
@@ -81,6 +85,8 @@ async fn g1_what_telegram_would_refuse_is_not_sent() {
         url(URL).certificate("file-id"),
         url(URL).certificate(InputFile::bytes("a.pem", too_large)),
         url(URL).certificate(InputFile::bytes("a.der", &b"0\x82\x03\xc1"[..])),
+        url(URL).certificate(InputFile::bytes("a.pem", NO_CERTIFICATE)),
+        url(URL).certificate(InputFile::bytes("a.pem", WEAK_PEM)),
     ] {
         let error = client.send(bad.clone()).await.expect_err("refused");
         assert!(reason(&error).is_some(), "{bad:?}");

@@ -3,11 +3,17 @@
 #[cfg(feature = "tokio")]
 use std::{fs, io, path::Path};
 
-use super::InvalidWebhook;
+use super::{
+    InvalidWebhook,
+    x509::{PublicKey, public_key},
+};
 use crate::types::{InputFile, UploadSource};
 
 /// The most that Telegram takes, in bytes.
 const MAX_LENGTH: usize = 3 << 20;
+
+/// OpenSSL refuses shorter RSA keys at every security level but the lowest, which it doesn't use by default.
+const MIN_RSA_BITS: usize = 1000;
 
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
@@ -52,33 +58,90 @@ fn check_content(content: &[u8]) -> Result<(), InvalidWebhook> {
     if text.contains("PRIVATE KEY-----") {
         return Err(InvalidWebhook::CertificateWithKey);
     }
-    let mut blocks = text.split(BEGIN).skip(1);
-    let is_first_fine = blocks.next().is_some_and(is_block);
-    if is_first_fine && blocks.all(is_block) {
-        Ok(())
-    } else {
-        Err(InvalidWebhook::CertificateNotPem)
+    let mut blocks = text.split(BEGIN).skip(1).peekable();
+    if blocks.peek().is_none() {
+        return Err(InvalidWebhook::CertificateNotPem);
+    }
+    blocks.try_for_each(check_block)
+}
+
+/// Checks the certificate that follows a block's first line.
+fn check_block(rest: &str) -> Result<(), InvalidWebhook> {
+    let (body, _) = rest.split_once(END).ok_or(InvalidWebhook::CertificateNotPem)?;
+    let der = decode_base64(body).ok_or(InvalidWebhook::CertificateNotPem)?;
+    match public_key(&der) {
+        Some(PublicKey::Rsa { bits }) if bits < MIN_RSA_BITS => {
+            Err(InvalidWebhook::CertificateKeyTooShort { bits })
+        }
+        Some(_) => Ok(()),
+        None => Err(InvalidWebhook::CertificateMalformed),
     }
 }
 
-/// What follows a block's first line.
-fn is_block(rest: &str) -> bool {
-    let Some((body, _)) = rest.split_once(END) else {
-        return false;
-    };
-    let digits: Vec<u8> = body.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
+/// Decodes padded base64 with white space anywhere. `None` if it is anything else, or empty.
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
     let padding = digits.iter().rev().take_while(|b| **b == b'=').count();
-    let (digits, padding) = digits.split_at(digits.len() - padding);
-    let is_digit = |b: &u8| b.is_ascii_alphanumeric() || *b == b'+' || *b == b'/';
-    !digits.is_empty()
-        && digits.iter().all(is_digit)
-        && padding.len() <= 2
-        && (digits.len() + padding.len()).is_multiple_of(4)
+    if digits.is_empty() || padding > 2 || !digits.len().is_multiple_of(4) {
+        return None;
+    }
+    let digits = &digits[..digits.len() - padding];
+    let values: Option<Vec<u32>> = digits.iter().map(|digit| value_of(*digit)).collect();
+    let mut bytes = Vec::with_capacity(digits.len());
+    for group in values?.chunks(4) {
+        // A last group of two or three digits has one or two bytes.
+        let bits = group.iter().fold(0, |bits, value| (bits << 6) | value) << (6 * (4 - group.len()));
+        bytes.extend(&bits.to_be_bytes()[1..group.len()]);
+    }
+    Some(bytes)
+}
+
+fn value_of(digit: u8) -> Option<u32> {
+    let value = match digit {
+        b'A'..=b'Z' => digit - b'A',
+        b'a'..=b'z' => digit - b'a' + 26,
+        b'0'..=b'9' => digit - b'0' + 52,
+        b'+' => 62,
+        b'/' => 63,
+        _ => return None,
+    };
+    Some(value.into())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
+pub(super) mod tests {
+    use super::{super::x509::tests::rsa, *};
+
+    /// As `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -subj /CN=bot.example` makes
+    /// one: `CA:TRUE`, and without a subject alternative name.
+    pub(crate) const CERTIFICATE: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBgjCCASegAwIBAgIUXRl4izknMRL87yGukRBXvaTl4/QwCgYIKoZIzj0EAwIw
+FjEUMBIGA1UEAwwLYm90LmV4YW1wbGUwHhcNMjYxMTI3MDMxNTExWhcNMjYxMjI3
+MDMxNTExWjAWMRQwEgYDVQQDDAtib3QuZXhhbXBsZTBZMBMGByqGSM49AgEGCCqG
+SM49AwEHA0IABFph2OkkTsMelNr9gh2vrdSsYR9NMeXUVdxVefxGou3jNTBhDmHy
+6hlje5dLmXhqHeNKV3OsUX0RI+m2C0KfEimjUzBRMB0GA1UdDgQWBBTKraENKPL2
+l11FQLljhTc6jI55cTAfBgNVHSMEGDAWgBTKraENKPL2l11FQLljhTc6jI55cTAP
+BgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0kAMEYCIQDeJm6PbSJD9cEYfu12
+AH/VRMKuq6cbB9rYNoMRU5IL6AIhAPv1ZIHAwZebk2zcUK3FqGbJG5arFdKw+Kox
+dgwgeKll
+-----END CERTIFICATE-----
+";
+
+    /// PEM of any content.
+    fn pem(der: &[u8]) -> String {
+        const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let mut text = String::new();
+        for group in der.chunks(3) {
+            let bits = group.iter().fold(0, |bits, byte| (bits << 8) | u32::from(*byte));
+            let bits = bits << (8 * (3 - group.len()));
+            for at in 0..4 {
+                let digit = DIGITS[(bits >> (18 - 6 * at)) as usize & 63];
+                text.push(if at > group.len() { '=' } else { digit.into() });
+            }
+        }
+        format!("{BEGIN}\n{text}\n{END}\n")
+    }
 
     fn checked(content: impl Into<Vec<u8>>) -> Result<(), InvalidWebhook> {
         check(&InputFile::bytes("bot.pem", content.into()))
@@ -86,10 +149,11 @@ mod tests {
 
     #[test]
     fn g1_a_certificate_is_an_uploaded_pem_of_at_most_3_mib() {
-        let block = format!("{BEGIN}\nMIIB\r\nAw==\n{END}\n");
+        let block = CERTIFICATE;
         for good in [
-            block.clone(),
+            block.to_owned(),
             block.repeat(2),
+            block.replace('\n', "\r\n"),
             format!("subject=/CN=bot\n{block}"),
             format!("{block}{}", " ".repeat(MAX_LENGTH - block.len())),
         ] {
@@ -102,7 +166,7 @@ mod tests {
                 length: MAX_LENGTH + 1
             })
         );
-        for reference in ["bot.pem", "https://bot.example/bot.pem", block.as_str()] {
+        for reference in ["bot.pem", "https://bot.example/bot.pem", block] {
             assert_eq!(
                 check(&reference.into()),
                 Err(InvalidWebhook::CertificateNotUploaded)
@@ -116,7 +180,11 @@ mod tests {
         let folder = std::env::temp_dir();
         let path = folder.join(format!("tower-telegram-certificate-{}", std::process::id()));
         for (content, expected) in [
-            (format!("{BEGIN}\nMIIB\n{END}\n"), Ok(())),
+            (CERTIFICATE.into(), Ok(())),
+            (
+                pem(b"0\0"),
+                Err(InvalidWebhook::CertificateMalformed),
+            ),
             ("0\u{82}".into(), Err(InvalidWebhook::CertificateNotPem)),
             (
                 " ".repeat(MAX_LENGTH + 1),
@@ -157,7 +225,10 @@ mod tests {
             format!("{BEGIN}\nMIIB\n").into(),
             format!("{BEGIN}\nMIIBA\n{END}\n").into(),
             format!("{BEGIN}\nMI?B\n{END}\n").into(),
-            format!("{BEGIN}\nMIIB\n{END}\n{BEGIN}\n{END}\n").into(),
+            format!("{CERTIFICATE}{BEGIN}\n{END}\n").into(),
+            format!("{BEGIN}\nMIIB=\n{END}\n").into(),
+            format!("{BEGIN}\nMI=B\n{END}\n").into(),
+            format!("{BEGIN}\nM===\n{END}\n").into(),
             "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n".into(),
         ] {
             assert_eq!(checked(bad), Err(InvalidWebhook::CertificateNotPem));
@@ -166,5 +237,38 @@ mod tests {
             "{BEGIN}\nMIIB\n{END}\n-----BEGIN EC PRIVATE KEY-----\nMIIB\n-----END EC PRIVATE KEY-----\n"
         );
         assert_eq!(checked(with_key), Err(InvalidWebhook::CertificateWithKey));
+    }
+
+    /// Telegram would erase the old webhook, and then fail to read it.
+    #[test]
+    fn g1_what_openssl_cant_read_as_a_certificate_is_refused() {
+        let whole = rsa(2048);
+        assert_eq!(checked(pem(&whole)), Ok(()));
+        for bad in [
+            pem(&[whole.clone(), vec![0]].concat()),
+            pem(&whole[..whole.len() - 1]),
+            pem(b"x"),
+            pem(b"0\x82\x03\xc1"),
+            pem(b"0\x03\x02\x01\x07"),
+            format!("{CERTIFICATE}{}", pem(b"xy")),
+        ] {
+            assert_eq!(checked(bad), Err(InvalidWebhook::CertificateMalformed));
+        }
+    }
+
+    #[test]
+    fn g1_an_rsa_key_that_openssl_refuses_is_refused() {
+        for (bits, expected) in [
+            (512, Err(InvalidWebhook::CertificateKeyTooShort { bits: 512 })),
+            (999, Err(InvalidWebhook::CertificateKeyTooShort { bits: 999 })),
+            (1000, Ok(())),
+            (1024, Ok(())),
+            (4096, Ok(())),
+        ] {
+            assert_eq!(checked(pem(&rsa(bits))), expected, "{bits}");
+        }
+        let second = format!("{CERTIFICATE}{}", pem(&rsa(768)));
+        let refusal = InvalidWebhook::CertificateKeyTooShort { bits: 768 };
+        assert_eq!(checked(second), Err(refusal));
     }
 }

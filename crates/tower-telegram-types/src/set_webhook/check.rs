@@ -72,7 +72,9 @@ impl SetWebhook {
     /// When the URL isn't an `https` URL on port 443, 80, 88 or 8443 of a public host, or has a
     /// fragment; the head of a request to it would exceed 4068 bytes; `ip_address` isn't a public
     /// IPv4 address; `max_connections` isn't from 1 to 100; or the certificate isn't an uploaded PEM
-    /// of at most 3 MiB. What a reader gives isn't looked at before it is sent.
+    /// of at most 3 MiB, isn't an X.509 certificate, or has an RSA key of fewer than 1000 bits. A certificate
+    /// authority's own certificate and any signature algorithm are accepted, because Telegram accepts them of
+    /// a certificate that is self-signed. The content of a reader isn't checked before it is sent.
     ///
     /// With a certificate and an `ip_address` the host may have any name, because Telegram neither
     /// looks it up nor asks an authority about it. A server in local mode takes more: see
@@ -322,7 +324,7 @@ mod tests {
 
     #[test]
     fn g8_a_host_that_is_never_looked_up_may_have_any_name() {
-        let pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+        let pem = crate::set_webhook::CERTIFICATE;
         let pem = crate::types::InputFile::bytes("bot.pem", pem);
         for url in ["https://bot.internal/", "https://bot/", "https://10.0.0.1/"] {
             let settings = SetWebhook::new(url).certificate(pem.clone());

@@ -89,8 +89,15 @@ pub enum InvalidWebhook {
         /// What the system said.
         kind: io::ErrorKind,
     },
-    /// There is no certificate in the file, as PEM.
+    /// The file holds no certificate as PEM, or something in it that isn't base64.
     CertificateNotPem,
+    /// What the file holds as PEM isn't an X.509 certificate.
+    CertificateMalformed,
+    /// The certificate's RSA key has fewer than 1000 bits. OpenSSL, with which Telegram connects, refuses it.
+    CertificateKeyTooShort {
+        /// Its bits.
+        bits: usize,
+    },
     /// There is a private key in the file, which must not leave the server.
     CertificateWithKey,
 }
@@ -158,6 +165,13 @@ impl fmt::Display for InvalidWebhook {
                 return write!(f, "the certificate's file can't be read: {kind}");
             }
             Self::CertificateNotPem => "the file must hold a certificate as pem",
+            Self::CertificateMalformed => "the file's pem isn't an x.509 certificate",
+            Self::CertificateKeyTooShort { bits } => {
+                return write!(
+                    f,
+                    "the certificate's rsa key has {bits} bits: telegram needs 1000, and 2048 are usual"
+                );
+            }
             Self::CertificateWithKey => {
                 "the file holds a private key: upload the certificate alone"
             }

@@ -28,5 +28,8 @@ mod invalid;
 mod problem;
 mod punycode;
 mod url;
+mod x509;
 
+#[cfg(test)]
+pub(crate) use self::certificate::tests::CERTIFICATE;
 pub use self::{invalid::InvalidWebhook, problem::WebhookProblem, url::is_same_url};
