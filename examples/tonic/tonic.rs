@@ -1,22 +1,28 @@
 //! A bot in tonic's stack: one port serves gRPC (a health service) and the webhook.
 //!
-//! tonic has no limit for how many connections there are, so that a stranger can hold as many as the
-//! process may have. On a public address, put a proxy in front that has one, or give the webhook a port
-//! of its own with `tower_telegram::server::Server`.
+//! tonic limits neither how many connections there are nor how long one may say nothing, so that a stranger
+//! could hold all that the process may have. `LimitedListener` does, before tonic sees a connection.
 //!
 //! `cargo run -p tonic-example` plays a conversation with an embedded Telegram. With
 //! `TELEGRAM_BOT_TOKEN` and `WEBHOOK_URL` set it is a bot in production.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use example_bot::{Failure, Server, allowed_updates, handle, run};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    time::sleep,
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tonic::{
+    service::Routes,
+    transport::server::{Connected, TcpConnectInfo},
 };
-use tokio_stream::{Stream, StreamExt as _, wrappers::TcpListenerStream};
-use tonic::service::Routes;
-use tower_telegram::webhook::Webhook;
+use tower_telegram::{
+    server::{LimitedListener, LimitedStream},
+    webhook::Webhook,
+};
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
@@ -35,28 +41,73 @@ async fn serve(server: Server) -> io::Result<()> {
         .into_axum_router()
         .route_service(&server.path, webhook);
 
+    let connections = LimitedListener::new(server.listener).into_stream(Connection);
+
     tonic::transport::Server::builder()
         // gRPC needs HTTP/2; Telegram speaks HTTP/1.1.
         .accept_http1(true)
-        .tcp_nodelay(true)
-        // A silent peer is asked whether it is there, and one that never says anything is closed.
+        // A peer of gRPC that says nothing is asked whether it is there.
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
-        .max_connection_age(Duration::from_secs(120))
+        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+        .max_concurrent_streams(64)
         .concurrency_limit_per_connection(64)
         .timeout(Duration::from_secs(60))
         .add_routes(Routes::from(routes))
-        .serve_with_incoming_shutdown(incoming(server.listener), server.shutdown.requested())
+        .serve_with_incoming_shutdown(connections, server.shutdown.requested())
         .await
         .map_err(io::Error::other)
 }
 
-/// What the listener accepts. An error, such as having no file descriptor left, is waited out: tonic
-/// would try again at once, for as long as it lasts.
-fn incoming(listener: TcpListener) -> impl Stream<Item = io::Result<TcpStream>> {
-    TcpListenerStream::new(listener).then(async |accepted| {
-        if accepted.is_err() {
-            sleep(Duration::from_millis(200)).await;
+/// A connection as tonic takes it, which asks for the address of the peer.
+struct Connection(LimitedStream);
+
+impl Connected for Connection {
+    type ConnectInfo = TcpConnectInfo;
+
+    fn connect_info(&self) -> TcpConnectInfo {
+        TcpConnectInfo {
+            local_addr: self.0.local_addr().ok(),
+            remote_addr: self.0.peer_addr().ok(),
         }
-        accepted
-    })
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
 }

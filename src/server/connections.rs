@@ -5,19 +5,13 @@ use std::{collections::HashMap, future::Future, io, sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
     task::{Id, JoinError, JoinSet},
-    time::{Instant, sleep, timeout},
+    time::timeout,
 };
 
-use super::{accept::is_of_the_connection, state::ConnectionState};
-
-/// How long to wait after an error of the listener, where no connection could be closed for it.
-const ERROR_PAUSE: Duration = Duration::from_millis(200);
-
-/// How often errors of the listener are logged at the most.
-const LOG_PAUSE: Duration = Duration::from_secs(1);
-
-/// How often to look for a connection to close where all had a request under way.
-const BUSY_PAUSE: Duration = Duration::from_millis(50);
+use super::{
+    accept::AcceptErrors,
+    state::{BUSY_PAUSE, ConnectionState, evict_one},
+};
 
 #[derive(Debug)]
 pub(super) struct Connections {
@@ -25,7 +19,7 @@ pub(super) struct Connections {
     tasks: JoinSet<()>,
     states: HashMap<Id, Arc<ConnectionState>>,
     stop: watch::Sender<bool>,
-    logged: Option<Instant>,
+    errors: AcceptErrors,
 }
 
 impl Connections {
@@ -35,7 +29,7 @@ impl Connections {
             tasks: JoinSet::new(),
             states: HashMap::new(),
             stop: watch::Sender::new(false),
-            logged: None,
+            errors: AcceptErrors::default(),
         }
     }
 
@@ -56,28 +50,18 @@ impl Connections {
     pub(super) async fn make_room(&mut self) {
         self.remove_ended();
         while self.states.len() >= self.max {
-            self.evict();
+            evict_one(self.states.values());
             drop(timeout(BUSY_PAUSE, self.end_of_one()).await);
         }
     }
 
     /// Waits until `accept` may be called again.
     pub(super) async fn recover(&mut self, error: &io::Error) {
-        if is_of_the_connection(error) {
-            tracing::debug!(%error, "connection failed before it was accepted");
-            return;
-        }
-        if self.may_log() {
-            let connections = self.states.len();
-            tracing::error!(%error, connections, "accept failed");
-        }
         self.remove_ended();
-        // What is used up, such as file descriptors, a connection that goes gives back.
-        if self.evict() {
-            drop(timeout(ERROR_PAUSE, self.end_of_one()).await);
-        } else {
-            sleep(ERROR_PAUSE).await;
-        }
+        let states = &self.states;
+        let evict = || evict_one(states.values());
+        let recovery = self.errors.recover(error, states.len(), evict);
+        recovery.wait_for(self.end_of_one()).await;
     }
 
     /// Lets requests finish, and says how many connections were cut off.
@@ -91,23 +75,6 @@ impl Connections {
         drop(timeout(patience, all).await);
         // What is left ends with the set.
         self.states.len()
-    }
-
-    /// Whether it was silent for long enough: a lack of descriptors fails many a time.
-    fn may_log(&mut self) -> bool {
-        let now = Instant::now();
-        let is_due = self.logged.is_none_or(|last| now - last >= LOG_PAUSE);
-        if is_due {
-            self.logged = Some(now);
-        }
-        is_due
-    }
-
-    fn evict(&self) -> bool {
-        let ranked = self.states.values();
-        let ranked = ranked.filter_map(|state| Some((state.eviction_rank()?, state)));
-        let first = ranked.min_by_key(|(rank, _)| *rank);
-        first.is_some_and(|(_, state)| state.evict())
     }
 
     async fn end_of_one(&mut self) {

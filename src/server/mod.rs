@@ -43,7 +43,8 @@
 //! # }
 //! ```
 //!
-//! An axum `Router` is served the same way.
+//! An axum `Router` is served the same way. Another server, such as tonic's, can take its connections from a
+//! [`LimitedListener`], which limits how many there are and how long they may be silent.
 
 mod accept;
 mod body;
@@ -51,6 +52,7 @@ mod connection;
 mod connections;
 mod descriptors;
 mod handshake;
+mod limited;
 #[allow(clippy::module_inception)] // it is the one type that people name
 mod server;
 mod service;
@@ -58,5 +60,6 @@ mod state;
 
 pub use self::{
     body::{RequestBody, RequestBodyError},
+    limited::{LimitedListener, LimitedStream},
     server::Server,
 };

@@ -32,9 +32,6 @@ use super::{
     state::{ConnectionState, TimeLimits},
 };
 
-/// What is shorter would close every connection at once.
-const SHORTEST_LIMIT: Duration = Duration::from_millis(100);
-
 /// An HTTP/1.1 server with limits for connections: see the [module](super).
 #[must_use = "nothing is served until `serve` is awaited"]
 pub struct Server {
@@ -55,10 +52,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             max_connections: descriptors::default_connections(),
-            limits: TimeLimits {
-                head: Duration::from_secs(10),
-                idle: Duration::from_secs(90),
-            },
+            limits: TimeLimits::default(),
             shutdown_timeout: Duration::from_secs(60),
             handshake: Handshake::none(),
         }
@@ -105,14 +99,14 @@ impl Server {
     /// first request; and after a 4xx response for the next one. At least 0.1 seconds. Default: 10
     /// seconds.
     pub fn head_timeout(mut self, limit: Duration) -> Self {
-        self.settings.limits.head = limit.max(SHORTEST_LIMIT);
+        self.settings.limits = self.settings.limits.head(limit);
         self
     }
 
     /// How long a connection is kept between requests, at least 0.1 seconds. Default: 90 seconds.
     /// Telegram closes its own after 60 and opens new ones slowly, so that less costs deliveries.
     pub fn idle_timeout(mut self, limit: Duration) -> Self {
-        self.settings.limits.idle = limit.max(SHORTEST_LIMIT);
+        self.settings.limits = self.settings.limits.idle(limit);
         self
     }
 

@@ -1,7 +1,7 @@
 //! What a connection is doing, as far as its time limits and the others that want its place ask.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
@@ -10,10 +10,44 @@ use futures_util::task::AtomicWaker;
 use http::StatusCode;
 use tokio::time::Instant;
 
+/// What is shorter would close every connection at once.
+const SHORTEST_LIMIT: Duration = Duration::from_millis(100);
+
+/// How often to look for a connection to close where all had a request under way.
+pub(super) const BUSY_PAUSE: Duration = Duration::from_millis(50);
+
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TimeLimits {
     pub(super) head: Duration,
     pub(super) idle: Duration,
+}
+
+impl Default for TimeLimits {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(10),
+            idle: Duration::from_secs(90),
+        }
+    }
+}
+
+impl TimeLimits {
+    pub(super) fn head(mut self, limit: Duration) -> Self {
+        self.head = limit.max(SHORTEST_LIMIT);
+        self
+    }
+
+    pub(super) fn idle(mut self, limit: Duration) -> Self {
+        self.idle = limit.max(SHORTEST_LIMIT);
+        self
+    }
+}
+
+/// Closes the connection that goes first, if one can.
+pub(super) fn evict_one<'a>(states: impl Iterator<Item = &'a Arc<ConnectionState>>) -> bool {
+    let ranked = states.filter_map(|state| Some((state.eviction_rank()?, state)));
+    let first = ranked.min_by_key(|(rank, _)| *rank);
+    first.is_some_and(|(_, state)| state.evict())
 }
 
 /// For how long a peer may take nothing of a response and still keep its place from others.
@@ -71,6 +105,17 @@ impl ConnectionState {
         }
     }
 
+    /// Something was read or written, where nothing is known of requests.
+    pub(super) fn move_bytes(&self) {
+        let mut progress = self.lock();
+        progress.is_known = true;
+        if progress.phase != Phase::Evicted {
+            progress.phase = Phase::Waiting {
+                since: Instant::now(),
+            };
+        }
+    }
+
     pub(super) fn begin_request(&self) {
         self.lock().phase = Phase::Busy;
     }
@@ -96,12 +141,12 @@ impl ConnectionState {
     }
 
     /// `None` where it can't be evicted.
-    pub(super) fn eviction_rank(&self) -> Option<EvictionRank> {
+    fn eviction_rank(&self) -> Option<EvictionRank> {
         self.lock().eviction_rank()
     }
 
     /// Closes the connection, unless a request came in between.
-    pub(super) fn evict(&self) -> bool {
+    fn evict(&self) -> bool {
         let mut progress = self.lock();
         let can_go = progress.eviction_rank().is_some();
         if can_go {

@@ -8,6 +8,7 @@
 mod foreign;
 mod formats;
 mod grpc;
+mod limits;
 
 #[path = "../support"]
 mod support {
