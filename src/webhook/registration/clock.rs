@@ -1,6 +1,9 @@
-//! Telegram's clock, as far as its responses tell it.
+//! Telegram's clock, by the dates of its responses, of its errors and of updates.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use http::HeaderValue;
 use tokio::time::Instant;
@@ -24,9 +27,20 @@ struct LastLook {
 
 impl TelegramClock {
     /// Telegram's time, when it has just returned this.
-    pub(super) fn look(&mut self, date: Option<&HeaderValue>, info: &WebhookInfo) -> i64 {
+    pub(super) fn look(
+        &mut self,
+        date: Option<&HeaderValue>,
+        info: &WebhookInfo,
+        updates: &UpdateDates,
+    ) -> i64 {
         let told = date.and_then(http_date::read);
-        self.look_at(told, info, unix_seconds(), Instant::now())
+        let at = Instant::now();
+        let now = self.look_at(told, info, unix_seconds(), at);
+        if told.is_some() {
+            return now;
+        }
+        // It can't be earlier than the date of an update that is here.
+        updates.earliest_now(at).map_or(now, |earliest| now.max(earliest))
     }
 
     fn look_at(&mut self, told: Option<i64>, info: &WebhookInfo, ours: i64, at: Instant) -> i64 {
@@ -48,6 +62,37 @@ impl TelegramClock {
         self.ahead = now.saturating_sub(ours);
         now
     }
+}
+
+/// The newest date of an update, which Telegram's clock has passed.
+#[derive(Debug, Default)]
+pub(super) struct UpdateDates {
+    newest: Mutex<Option<(i64, Instant)>>,
+}
+
+impl UpdateDates {
+    pub(super) fn observe(&self, date: i64) {
+        self.observe_at(date, Instant::now());
+    }
+
+    fn observe_at(&self, date: i64, at: Instant) {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if earliest_now(*newest, at).is_none_or(|earliest| earliest < date) {
+            *newest = Some((date, at));
+        }
+    }
+
+    fn earliest_now(&self, at: Instant) -> Option<i64> {
+        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        earliest_now(*newest, at)
+    }
+}
+
+/// The date, and the whole seconds since it was observed.
+fn earliest_now(newest: Option<(i64, Instant)>, at: Instant) -> Option<i64> {
+    let (date, observed) = newest?;
+    let elapsed = at.saturating_duration_since(observed).as_secs();
+    Some(date.saturating_add(i64::try_from(elapsed).unwrap_or(i64::MAX)))
 }
 
 /// Rounded up.
@@ -127,6 +172,23 @@ mod tests {
         let both = synchronization(r#","last_error_date":5000"#);
         assert_eq!(clock.look_at(None, &both, 6000, at), 6000);
         assert_eq!(clock.look_at(None, &synchronization(""), 6060, at), 6060);
+    }
+
+    #[test]
+    fn g10_telegrams_clock_is_not_behind_the_newest_update() {
+        let begun = Instant::now();
+        let later = |seconds: u64| begun + Duration::from_secs(seconds);
+        let updates = UpdateDates::default();
+        assert_eq!(updates.earliest_now(begun), None);
+        updates.observe_at(1000, begun);
+        assert_eq!(updates.earliest_now(later(60)), Some(1060));
+        // One that has waited says nothing.
+        updates.observe_at(1030, later(60));
+        assert_eq!(updates.earliest_now(later(60)), Some(1060));
+        updates.observe_at(1090, later(60));
+        assert_eq!(updates.earliest_now(later(61)), Some(1091));
+        updates.observe_at(i64::MAX, later(60));
+        assert_eq!(updates.earliest_now(later(61)), Some(i64::MAX));
     }
 
     #[test]

@@ -7,7 +7,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Health, HealthLimits, clock::TelegramClock};
+use super::{
+    Health, HealthLimits,
+    clock::{TelegramClock, UpdateDates},
+};
 use crate::{
     Client,
     client::{ApiRequest, Error},
@@ -48,6 +51,7 @@ pub struct WebhookHealth {
     limits: HealthLimits,
     interval: Duration,
     reports: watch::Sender<HealthReport>,
+    updates: Arc<UpdateDates>,
 }
 
 /// How the webhook was when it was looked at last.
@@ -83,6 +87,7 @@ impl WebhookHealth {
             limits: HealthLimits::default(),
             interval: Duration::from_secs(60),
             reports: watch::Sender::default(),
+            updates: Arc::default(),
         }
     }
 
@@ -108,6 +113,7 @@ impl WebhookHealth {
     pub fn handle(&self) -> HealthHandle {
         HealthHandle {
             reports: self.reports.subscribe(),
+            updates: Arc::clone(&self.updates),
         }
     }
 
@@ -129,7 +135,7 @@ impl WebhookHealth {
         let response = timeout(CALL_TIMEOUT, self.client.call_once(call)).await;
         let response = response.unwrap_or_else(|_| Err(Error::timeout(true)))?;
         let info = response.decode::<GetWebhookInfo>()?;
-        let now = clock.look(response.date(), &info);
+        let now = clock.look(response.date(), &info, &self.updates);
         Ok(Health::judge(&self.wanted, &info, now, self.limits))
     }
 
@@ -168,9 +174,30 @@ fn log(report: &HealthReport) {
 #[derive(Clone, Debug)]
 pub struct HealthHandle {
     reports: watch::Receiver<HealthReport>,
+    updates: Arc<UpdateDates>,
 }
 
 impl HealthHandle {
+    /// Observes the date of an update, in Unix seconds, such as the `date` of a
+    /// [message](https://core.telegram.org/bots/api#message).
+    ///
+    /// Telegram's clock has passed the date of each update that it has sent. That corrects this machine's clock
+    /// where it is behind and responses have no `Date` header, such as those of a Bot API server of your own.
+    /// An older date than before has no effect.
+    ///
+    /// ```
+    /// use tower_telegram::{types::Update, webhook::registration::HealthHandle};
+    ///
+    /// fn observe(health: &HealthHandle, update: &Update) {
+    ///     if let Some(message) = update.message() {
+    ///         health.observe_update(message.date);
+    ///     }
+    /// }
+    /// ```
+    pub fn observe_update(&self, date: i64) {
+        self.updates.observe(date);
+    }
+
     /// Whether the webhook was set as it should be when that was last known; not before the first
     /// look.
     ///
@@ -347,6 +374,29 @@ mod tests {
                 assert_eq!(report.health.unwrap().is_behind, max_pending < 1);
                 running.abort();
             }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn g10_an_update_shows_that_this_machines_clock_is_behind() {
+        // An hour from now, as a clock sees it that is an hour behind.
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let now = i64::try_from(now.unwrap().as_secs()).unwrap() + 3600;
+        let old = now - 1800;
+        let look = format!(
+            r#"{{"url":"{URL}","has_custom_certificate":false,"pending_update_count":0,"last_error_date":{old},"last_error_message":"Read timeout expired"}}"#
+        );
+        for (observed, is_healthy) in [(None, false), (Some(now), true)] {
+            let health = watch(vec![Ok(look.clone())]);
+            let mut handle = health.handle();
+            if let Some(date) = observed {
+                handle.observe_update(date);
+                handle.observe_update(old);
+            }
+            let running = tokio::spawn(health.run());
+            let report = handle.changed().await.unwrap();
+            assert_eq!(report.health.unwrap().is_healthy(), is_healthy);
+            running.abort();
         }
     }
 
