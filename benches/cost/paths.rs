@@ -159,9 +159,7 @@ where
     <Fut::Output as tower_telegram::webhook::HandlerOutput>::Reply: Send,
 {
     ParseLayer::<Update>::new().layer(
-        ReplyLayer::new()
-            .errors_as_responses()
-            .layer(handler_fn(handler)),
+        ReplyLayer::new().layer(handler_fn(handler)),
     )
 }
 

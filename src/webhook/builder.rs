@@ -17,7 +17,7 @@ use tower_layer::Layer as _;
 use tower_service::Service;
 
 use super::{
-    AllowedUpdatesLayer, ErrorsAsResponses, HandlerFn, HandlerOutput, ParseLayer, RawUpdate,
+    AllowedUpdatesLayer, HandlerFn, HandlerOutput, ParseLayer, RawUpdate,
     ReplyBody, ReplyLayer, SecretTokenLayer, SecretTokens, UpdateLayer, allowed_updates,
     delivery_stack::{DeliverySettings, DeliveryStack},
     handler_fn,
@@ -64,7 +64,7 @@ pub struct Webhook<U = Update> {
     allowed: AllowedUpdatesLayer,
     deliveries: DeliverySettings,
     parse: ParseLayer<U>,
-    reply: ReplyLayer<ErrorsAsResponses>,
+    reply: ReplyLayer,
 }
 
 impl<U> Clone for Webhook<U> {
@@ -100,7 +100,7 @@ impl Webhook {
             allowed: AllowedUpdatesLayer::default(),
             deliveries: DeliverySettings::new(),
             parse: ParseLayer::new(),
-            reply: ReplyLayer::new().errors_as_responses(),
+            reply: ReplyLayer::new(),
         }
     }
 }
@@ -232,7 +232,7 @@ type AroundUpdates<S> = secret_token::RequireSecretToken<
 >;
 type WebhookStack<S, U> = AroundUpdates<Parsing<S, U>>;
 type UpdateStack<S, U> = allowed_updates::FilterUpdates<DeliveryStack<Parsing<S, U>>>;
-type Parsing<S, U> = parse::Parse<reply::EncodeReply<S, ErrorsAsResponses>, U>;
+type Parsing<S, U> = parse::Parse<reply::EncodeReply<S>, U>;
 
 /// The service of [`Webhook`]: a `Service<http::Request<B>>` for any body `B`, whose error is
 /// [`Infallible`].

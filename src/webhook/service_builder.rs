@@ -4,7 +4,7 @@ use tower::ServiceBuilder;
 use tower_layer::Stack;
 
 use super::{
-    AllowedUpdatesLayer, ErrorsAsResponses, ParseLayer, ReplyLayer, SecretTokenLayer, SecretTokens,
+    AllowedUpdatesLayer, ParseLayer, ReplyLayer, SecretTokenLayer, SecretTokens,
     SourceIpLayer, UpdateLayer,
 };
 use crate::types::AllowedUpdates;
@@ -75,7 +75,7 @@ pub trait ServiceBuilderExt<L>: sealed::Sealed<L> + Sized {
     fn parse<U>(self) -> ServiceBuilder<Stack<ParseLayer<U>, L>>;
 
     /// Encodes what the handler returns, and answers its errors with 500: [`ReplyLayer`].
-    fn reply(self) -> ServiceBuilder<Stack<ReplyLayer<ErrorsAsResponses>, L>>;
+    fn reply(self) -> ServiceBuilder<Stack<ReplyLayer, L>>;
 }
 
 impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
@@ -131,8 +131,8 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
         self.layer(ParseLayer::new())
     }
 
-    fn reply(self) -> ServiceBuilder<Stack<ReplyLayer<ErrorsAsResponses>, L>> {
-        self.layer(ReplyLayer::new().errors_as_responses())
+    fn reply(self) -> ServiceBuilder<Stack<ReplyLayer, L>> {
+        self.layer(ReplyLayer::new())
     }
 }
 

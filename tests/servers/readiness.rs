@@ -160,8 +160,8 @@ async fn parse_layer_calls_the_service_that_was_polled_ready() {
 
 #[tokio::test]
 async fn reply_layer_calls_the_service_that_was_polled_ready() {
+    uses_the_ready_one::<_, (), _, _>(ReplyLayer::new().pass_errors(), raw).await;
     uses_the_ready_one::<_, (), _, _>(ReplyLayer::new(), raw).await;
-    uses_the_ready_one::<_, (), _, _>(ReplyLayer::new().errors_as_responses(), raw).await;
 }
 
 #[tokio::test]
@@ -232,7 +232,7 @@ impl<T> Service<Request<T>> for BrokenHandler {
 /// It was called though it had said that it wasn't ready, which many services answer with a panic.
 #[tokio::test]
 async fn a_handler_that_wont_get_ready_is_answered_with_500_and_not_called() {
-    let reply = ReplyLayer::new().errors_as_responses().layer(BrokenHandler);
+    let reply = ReplyLayer::new().layer(BrokenHandler);
     let answer = reply.oneshot(raw()).await.expect("an answer");
     assert_eq!(answer.status(), 500);
     let webhook = Webhook::new(secret(SECRET)).service(BrokenHandler);
@@ -254,7 +254,7 @@ fn handles_are_clone_send_and_sync() {
     check::<tower_telegram::webhook::SequenceLayer>();
     check::<ParseLayer<std::rc::Rc<()>>>();
     check::<ReplyLayer>();
-    check::<ReplyLayer<reply::ErrorsAsResponses>>();
+    check::<ReplyLayer<reply::PassErrors>>();
     check::<RawUpdate>();
     check::<Webhook>();
     check::<WebhookService<Handler<Update>>>();

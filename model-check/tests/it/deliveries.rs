@@ -81,7 +81,7 @@ fn bot(layer: &DeliveryLayer, seen: &Arc<Seen>, failing: u32, most_inside: u32) 
     });
     let stack = ServiceBuilder::new()
         .layer(layer.clone())
-        .layer(ReplyLayer::new().errors_as_responses())
+        .layer(ReplyLayer::new())
         .service(handler);
     BoxCloneSyncService::new(stack)
 }

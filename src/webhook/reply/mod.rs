@@ -6,10 +6,10 @@
 //! 4. A reply over [1 MiB](crate::MAX_REPLY_ARGUMENTS) of arguments can never be sent, by a call as
 //!    little as here: 500, with a [`Rejection`] that has a `DeliveryLayer` abandon the update at once.
 //! 5. A file that can't be read: 500.
-//! 6. An error of the handler passes through; or, with
-//!    [`errors_as_responses`](ReplyLayer::errors_as_responses), becomes 500, so that Telegram sends
-//!    the update again. A panic, then, too. Both are logged, with the update's number, by the
-//!    `DeliveryLayer` above, or without one by the [`UpdateLayer`](super::UpdateLayer).
+//! 6. An error or a panic of the handler: 500, so that Telegram sends the update again. Both are logged, with
+//!    the update's number, by the `DeliveryLayer` above, or without one by the
+//!    [`UpdateLayer`](super::UpdateLayer). With [`pass_errors`](ReplyLayer::pass_errors) they are the
+//!    service's own error and panic, for a layer above.
 //!
 //! # Example
 //!
@@ -21,7 +21,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let service = ServiceBuilder::new()
-//!     .layer(ReplyLayer::new().errors_as_responses())
+//!     .layer(ReplyLayer::new())
 //!     .service(handler_fn(async |text: &'static str| match text {
 //!         "" => Err("nothing to echo"),
 //!         text => Ok(SendMessage::new(42, text)),
@@ -64,10 +64,10 @@ use crate::{IntoReply, Reply, ReplyError, task::polled_after_completion};
 
 /// Encodes what the handler returns. See the [module](self).
 ///
-/// `E` says what becomes of an error: it passes ([`PassErrors`]), or is answered
-/// ([`ErrorsAsResponses`]).
+/// `E` says how an error of the handler ends: as a response ([`ErrorsAsResponses`]), or as the service's error
+/// ([`PassErrors`]).
 #[derive(Clone, Debug, Default)]
-pub struct ReplyLayer<E = PassErrors> {
+pub struct ReplyLayer<E = ErrorsAsResponses> {
     errors: PhantomData<fn() -> E>,
 }
 
@@ -82,15 +82,27 @@ pub struct PassErrors;
 pub struct ErrorsAsResponses;
 
 impl ReplyLayer {
-    /// Encodes replies, and passes errors on.
+    /// Encodes replies, and responds to errors and panics with 500: the service's error is [`Infallible`].
     pub fn new() -> Self {
         Self::default()
     }
-}
 
-impl<E> ReplyLayer<E> {
-    /// Answers errors and panics with 500, so that the service has no error left.
-    pub fn errors_as_responses(self) -> ReplyLayer<ErrorsAsResponses> {
+    /// Passes errors and panics on to the layer above.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use tower::{ServiceBuilder, ServiceExt as _};
+    /// use tower_telegram::{handler_fn, webhook::ReplyLayer};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let service = ServiceBuilder::new()
+    ///     .layer(ReplyLayer::new().pass_errors())
+    ///     .service(handler_fn(async |_: ()| Err::<(), _>("no")));
+    /// assert_eq!(service.oneshot(Request::new(())).await.unwrap_err(), "no");
+    /// # }
+    /// ```
+    pub fn pass_errors(self) -> ReplyLayer<PassErrors> {
         ReplyLayer {
             errors: PhantomData,
         }
@@ -111,7 +123,7 @@ impl<S, E> Layer<S> for ReplyLayer<E> {
 
 /// The service of [`ReplyLayer`].
 #[derive(Clone, Debug)]
-pub struct EncodeReply<S, E = PassErrors> {
+pub struct EncodeReply<S, E = ErrorsAsResponses> {
     inner: S,
     /// Why it won't get ready again.
     broken: Option<Failure>,
