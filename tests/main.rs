@@ -58,11 +58,15 @@ mod delivery {
     #[cfg(feature = "tokio")]
     mod hang_ups;
     #[cfg(feature = "client")]
+    mod misplaced;
+    #[cfg(feature = "client")]
     mod outcome;
     #[cfg(feature = "client")]
     mod redelivery;
     #[cfg(feature = "tokio")]
     mod sequence;
+    #[cfg(feature = "client")]
+    mod settings;
     #[cfg(feature = "tokio")]
     pub(crate) mod stores;
 }

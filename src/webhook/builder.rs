@@ -191,12 +191,13 @@ impl<U> Webhook<U> {
     }
 
     /// Serves with a function. See [`handler_fn`].
-    pub fn handler<F, Fut>(self, function: F) -> WebhookService<HandlerFn<F, U>, U>
+    pub fn handler<F, Fut>(mut self, function: F) -> WebhookService<HandlerFn<F, U>, U>
     where
         F: FnMut(U) -> Fut,
         Fut: Future,
         Fut::Output: HandlerOutput,
     {
+        self.deliveries.for_function();
         self.service(handler_fn(function))
     }
 

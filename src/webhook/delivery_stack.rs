@@ -57,6 +57,13 @@ mod with_tokio {
             self.delivery = None;
         }
 
+        /// For a handler that gets the update alone, and no request.
+        pub(in crate::webhook) fn for_function(&mut self) {
+            if let Some(deadline) = &mut self.deadline {
+                deadline.leave_out_of_extensions();
+            }
+        }
+
         pub(in crate::webhook) fn layer<S>(&self, service: S) -> DeliveryStack<S> {
             let service = self.handler_timeout.layer(service);
             let service = match &self.sequence {
@@ -113,6 +120,9 @@ mod without_tokio {
         // There are none.
         #[allow(clippy::unused_self, clippy::needless_pass_by_ref_mut)]
         pub(in crate::webhook) fn without_delivery(&mut self) {}
+
+        #[allow(clippy::unused_self, clippy::needless_pass_by_ref_mut)]
+        pub(in crate::webhook) fn for_function(&mut self) {}
 
         #[allow(clippy::unused_self)]
         pub(in crate::webhook) fn layer<S>(&self, inner: S) -> DeliveryStack<S> {

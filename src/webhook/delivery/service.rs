@@ -52,7 +52,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<RawUpdate>) -> Self::Future {
+    fn call(&mut self, mut request: Request<RawUpdate>) -> Self::Future {
         let bot = request.extensions().get().copied();
         let key = DeliveryKey::new(bot, request.body().update_id());
         let state = &self.state;
@@ -67,6 +67,7 @@ where
                 let fresh = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, fresh);
                 let guard = InFlightGuard::new(state, key);
+                request.body_mut().set_below_delivery();
                 let call = Box::pin(LazyCall::NotStarted {
                     service: ready,
                     request,
