@@ -29,7 +29,7 @@ pub struct ResponseFuture<E> {
     state: State<E>,
     key: DeliveryKey,
     delivery: Arc<DeliveryState>,
-    /// Where what is left goes on. This may be dropped outside a runtime.
+    /// Where the handler goes on without the request. This may be dropped outside a runtime.
     runtime: Handle,
 }
 
@@ -42,10 +42,10 @@ enum State<E> {
         /// Whether the handler goes on without the request.
         goes_on: bool,
     },
-    /// One that came while the handler ran.
+    /// A request that arrived while the handler ran.
     Joined(oneshot::Receiver<BoxedResponse>),
     Rejected(BoxedResponse),
-    /// An update from a queue, which isn't this layer's to look after.
+    /// An update from a queue, which this layer passes through.
     Bypassed(Bypassed<E>),
     Done,
 }

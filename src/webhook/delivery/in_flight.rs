@@ -25,7 +25,7 @@ use crate::{
     webhook::{ReplyBody, early_ack::EarlyAck},
 };
 
-/// Boxed, as it passes many hands.
+/// Boxed, because many futures pass it on.
 pub(super) type BoxedResponse = Box<Response<ReplyBody>>;
 pub(super) type Waiter = oneshot::Sender<BoxedResponse>;
 
@@ -34,38 +34,37 @@ pub(super) struct InFlight {
     running: Mutex<ShrinkingMap<DeliveryKey, Entry>>,
     max: AtomicUsize,
     closed: AtomicBool,
-    /// Told when the last one is complete.
+    /// Notified when the last update is complete.
     idle: Notify,
-    /// How many updates have a guard, or give their claims back.
+    /// How many updates have a guard, or are releasing their claims.
     guarded: AtomicUsize,
     is_cancelled: AtomicBool,
-    /// Told when what runs is cancelled.
+    /// Notified when the running updates are cancelled.
     cancel: Arc<Notify>,
 }
 
 /// One update that is being handled.
 #[derive(Debug)]
 struct Entry {
-    /// Whether who asked first still waits. They have the handler, so that its answer needs no way
-    /// to them.
+    /// Whether the first request is still connected. It polls the handler itself, so it needs no channel.
     first_waits: bool,
-    /// Who asked after them; mostly nobody.
+    /// The later requests; mostly none.
     joined: Vec<Waiter>,
-    /// Those of the requests that may be acknowledged early.
+    /// The early acknowledgements of its requests.
     acks: Vec<EarlyAck>,
     /// Whether its reply is being recorded, so that it is too late to acknowledge anything early.
     is_recorded: bool,
 }
 
-/// What a request finds.
+/// The result of [`InFlight::join_or_start`].
 pub(super) enum Joined {
     /// The update is being handled, and its response will come.
     Running(oneshot::Receiver<BoxedResponse>),
-    /// It is the waiter's to handle.
+    /// The caller has to handle the update.
     First,
-    /// There are too many.
+    /// Too many updates are running.
     Full,
-    /// No more are taken.
+    /// No new updates are accepted.
     Closed,
 }
 
@@ -95,7 +94,7 @@ impl InFlight {
         if let Some(entry) = running.get_mut(&key) {
             return Joined::Running(entry.join(ack));
         }
-        // Looked at under the lock, so that nothing begins once it is closed.
+        // Read under the lock, so that no update begins after it is closed.
         if self.closed.load(Ordering::Relaxed) {
             return Joined::Closed;
         }
@@ -112,7 +111,7 @@ impl InFlight {
         Joined::First
     }
 
-    /// Who asked first has hung up.
+    /// Records that the first request was dropped.
     pub(super) fn first_left(&self, key: DeliveryKey) {
         // It may have been cancelled.
         if let Some(entry) = self.running().get_mut(&key) {
@@ -120,8 +119,8 @@ impl InFlight {
         }
     }
 
-    /// Whether the reply may be recorded for redeliveries. Not if one of the requests was acknowledged
-    /// early: then the client sends the reply, and a redelivery would send it again.
+    /// Whether the reply may be recorded for redeliveries. `false` if one of the requests was acknowledged
+    /// early: the client then sends the reply, and a redelivery would send it again.
     pub(super) fn may_record_reply(&self, key: DeliveryKey) -> bool {
         let mut running = self.running();
         let Some(entry) = running.get_mut(&key) else {
@@ -133,7 +132,7 @@ impl InFlight {
         sent_by_client == 0
     }
 
-    /// Ends it where nobody asked but the first, who still waits: the answer is theirs.
+    /// Completes an update whose only request is the first, if that is still connected: it has the response.
     pub(super) fn complete_if_sole(&self, key: DeliveryKey) -> bool {
         let mut running = self.running();
         let alone = running.remove_if(&key, |entry| entry.first_waits && entry.joined.is_empty());
@@ -143,8 +142,8 @@ impl InFlight {
         alone.is_some()
     }
 
-    /// Ends it: gives the answer to the request that came last and still waits, and what `rest` makes to
-    /// all before. Returns what is left for the first request, if that still waits.
+    /// Completes an update: the last request that still waits gets the response, and those before it get one made
+    /// by `rest`. Returns the response of the first request, if that is still connected.
     pub(super) fn complete(
         &self,
         key: DeliveryKey,
@@ -164,7 +163,7 @@ impl InFlight {
             match waiter.send(answer) {
                 Ok(()) => {
                     for waiter in joined {
-                        // Gone, then.
+                        // A request that is gone needs no response.
                         drop(waiter.send(rest()));
                     }
                     return first_waits.then(rest);
@@ -175,7 +174,7 @@ impl InFlight {
         first_waits.then_some(answer)
     }
 
-    /// Ends it without an answer; whoever waits sees that.
+    /// Ends an update without a response, which the requests that wait are notified of.
     pub(super) fn abandon(&self, key: DeliveryKey) {
         let mut running = self.running();
         let entry = running.remove(&key);
@@ -190,7 +189,7 @@ impl InFlight {
         }
     }
 
-    /// Takes no more. Who asks for one that runs still joins it.
+    /// Accepts no new updates. A request for a running one still joins it.
     pub(super) fn close(&self) {
         let running = self.running();
         self.closed.store(true, Ordering::Relaxed);
@@ -206,11 +205,11 @@ impl InFlight {
         running.values().map(Entry::waiting).sum()
     }
 
-    /// Waits until none is left, after it was closed.
+    /// Waits until no update runs, after it was closed.
     pub(super) async fn drained(&self) {
         loop {
             let mut idle = std::pin::pin!(self.idle.notified());
-            // Listens before it looks, so that nothing is missed in between.
+            // It listens before it looks, so that no notification is missed in between.
             idle.as_mut().enable();
             if self.running().is_empty() {
                 return;
@@ -219,7 +218,7 @@ impl InFlight {
         }
     }
 
-    /// Ends all that run, and says which they were. It was closed before.
+    /// Cancels the running updates and returns their keys. It was closed before.
     pub(super) fn cancel_all(&self) -> Vec<DeliveryKey> {
         let in_flight = std::mem::take(&mut *self.running());
         self.is_cancelled.store(true, Ordering::Release);
@@ -234,17 +233,17 @@ impl InFlight {
     }
 
     pub(super) fn guard_ends(&self) {
-        // Nobody waits for it but a shutdown that has cancelled what ran.
+        // Only a shutdown that has cancelled updates waits for it.
         if self.guarded.fetch_sub(1, Ordering::AcqRel) == 1 && self.is_cancelled() {
             self.idle.notify_waiters();
         }
     }
 
-    /// Waits until the claims of what was cancelled were given back.
+    /// Waits until the claims of the cancelled updates are released.
     pub(super) async fn claims_given_back(&self) {
         loop {
             let mut idle = std::pin::pin!(self.idle.notified());
-            // Listens before it looks, so that nothing is missed in between.
+            // It listens before it looks, so that no notification is missed in between.
             idle.as_mut().enable();
             if self.guarded.load(Ordering::Acquire) == 0 {
                 return;
@@ -257,7 +256,7 @@ impl InFlight {
         self.is_cancelled.load(Ordering::Acquire)
     }
 
-    /// The entry's end; nothing if it is cancelled before.
+    /// Resolves to the update's result, or to `None` if it is cancelled before.
     pub(super) fn run_until_cancelled<F>(self: Arc<Self>, update: F) -> RunUntilCancelled<F> {
         RunUntilCancelled {
             update,
@@ -268,12 +267,12 @@ impl InFlight {
 }
 
 pin_project! {
-    /// A running update that ends with `None` when all that run are cancelled.
+    /// A running update that resolves to `None` when the running updates are cancelled.
     pub(super) struct RunUntilCancelled<F> {
         #[pin]
         update: F,
         in_flight: Arc<InFlight>,
-        // Nobody listens for the end before there is something to wait for.
+        // Made when the update is first pending, because most never are.
         #[pin]
         cancel: Option<OwnedNotified>,
     }
@@ -297,7 +296,7 @@ where
         if this.cancel.is_none() {
             let cancel = Arc::clone(&this.in_flight.cancel).notified_owned();
             this.cancel.set(Some(cancel));
-            // It listens before it looks, so that nothing is missed in between.
+            // It listens before it looks, so that no notification is missed in between.
             if this.in_flight.is_cancelled() {
                 return Poll::Ready(None);
             }
@@ -318,7 +317,7 @@ impl Entry {
             self.acks.push(ack.clone());
         }
         let (waiter, answer) = oneshot::channel();
-        // Whoever hung up needs no place.
+        // A request that was dropped needs no place.
         self.joined.retain(|waiter| !waiter.is_closed());
         self.joined.push(waiter);
         answer
@@ -359,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn d2_the_last_who_still_waits_has_the_answer() {
+    fn d2_the_last_request_that_still_waits_gets_the_response() {
         let in_flight = InFlight::new(9);
         assert!(matches!(in_flight.join_or_start(KEY, None), Joined::First));
         let (mut second, mut third) = (join(&in_flight), join(&in_flight));
@@ -367,7 +366,7 @@ mod tests {
         drop(fourth);
         assert_eq!(in_flight.waiting(), 3);
         assert!(!in_flight.complete_if_sole(KEY), "others wait");
-        let first = complete(&in_flight).expect("they wait");
+        let first = complete(&in_flight).expect("it waits");
         assert_eq!(first.status(), StatusCode::OK);
         assert_eq!(second.try_recv().unwrap().status(), StatusCode::OK);
         assert_eq!(third.try_recv().unwrap().status(), StatusCode::ACCEPTED);
@@ -375,22 +374,22 @@ mod tests {
     }
 
     #[test]
-    fn d2_where_all_who_joined_hung_up_the_first_has_the_answer() {
+    fn d2_where_all_later_requests_hung_up_the_first_gets_the_response() {
         let in_flight = InFlight::new(9);
         assert!(matches!(in_flight.join_or_start(KEY, None), Joined::First));
         drop(join(&in_flight));
-        assert!(!in_flight.complete_if_sole(KEY), "who knows");
-        let first = complete(&in_flight).expect("they wait");
+        assert!(!in_flight.complete_if_sole(KEY), "another had joined");
+        let first = complete(&in_flight).expect("it waits");
         assert_eq!(first.status(), StatusCode::ACCEPTED);
         assert_eq!(in_flight.len(), 0);
     }
 
     #[test]
-    fn d3_where_nobody_waits_it_ends_and_gives_nobody_anything() {
+    fn d3_without_a_request_that_waits_it_ends_without_a_response() {
         let in_flight = InFlight::new(9);
         assert!(matches!(in_flight.join_or_start(KEY, None), Joined::First));
         in_flight.first_left(KEY);
-        assert!(!in_flight.complete_if_sole(KEY), "they left");
+        assert!(!in_flight.complete_if_sole(KEY), "it left");
         assert!(complete(&in_flight).is_none());
         assert_eq!(in_flight.len(), 0);
     }
@@ -420,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn d9_and_d10_too_many_and_too_late_are_turned_away_but_may_join() {
+    fn d9_d10_too_many_and_too_late_are_rejected_but_may_join() {
         let in_flight = InFlight::new(1);
         assert!(matches!(in_flight.join_or_start(KEY, None), Joined::First));
         let other = DeliveryKey {

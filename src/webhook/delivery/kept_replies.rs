@@ -8,10 +8,10 @@ use tokio::time::Instant;
 use super::store::DeliveryKey;
 use crate::Reply;
 
-/// What an entry takes beside the reply's own bytes.
+/// The bytes of an entry besides the reply's own.
 const OVERHEAD: usize = 256;
 
-/// Replies in the order in which they were made. A redelivery is rare, and is looked for from the newest.
+/// Replies in the order in which they were made. A redelivery is rare, so the search begins at the newest.
 #[derive(Debug)]
 pub(super) struct KeptReplies {
     entries: VecDeque<KeptReply>,
@@ -81,7 +81,7 @@ impl KeptReplies {
     }
 }
 
-/// What a reply takes in memory. Files elsewhere take nothing here.
+/// The bytes of a reply in memory. A file on disk has none.
 fn size(reply: &Reply) -> usize {
     let json = reply.json().map_or(0, Bytes::len);
     let uploads = reply.uploads().iter().filter_map(|upload| upload.bytes());

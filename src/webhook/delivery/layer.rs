@@ -1,4 +1,4 @@
-//! The layer.
+//! [`DeliveryLayer`] and its settings.
 
 use std::{future::Future, sync::Arc};
 
@@ -15,13 +15,13 @@ use super::{
     store::DeliveryStore,
 };
 
-/// How many updates may be handled at the same time. Telegram's own most is 100 connections; those whose
+/// How many updates may be handled at the same time. Telegram opens up to 100 connections, and the updates whose
 /// connections are gone count too.
 const MAX_RUNNING: usize = 1000;
 
 /// Handles each update once. See the [module](super).
 ///
-/// What it makes shares one record of what runs, and so do its clones.
+/// All services of a layer and of its clones share one record of the running updates.
 #[derive(Clone, Debug)]
 pub struct DeliveryLayer {
     store: StoreBackend,
@@ -31,12 +31,12 @@ pub struct DeliveryLayer {
 }
 
 impl DeliveryLayer {
-    /// Remembers in memory: for one process.
+    /// Records handled updates in memory, for one process: [`MemoryStore`].
     pub fn new() -> Self {
         Self::with_backend(MemoryStore::new().into())
     }
 
-    /// Remembers in a store: one that replicas share, for example. Layers can share one by an
+    /// Records handled updates in a store, such as one that replicas share. Layers can share a store by an
     /// [`Arc`].
     pub fn with_store(store: impl DeliveryStore) -> Self {
         Self::with_backend(StoreBackend::new(store))
@@ -51,21 +51,22 @@ impl DeliveryLayer {
         }
     }
 
-    /// How often an update is tried before it is abandoned. Default: 5. 0 counts as 1.
+    /// How many attempts an update has before it is abandoned. Default: 5. 0 counts as 1.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts.max(1);
         self
     }
 
-    /// How many updates may be handled at the same time, those included whose connections are gone.
-    /// More are rejected with 503. Default: 1000. 0 counts as 1. It holds for all clones.
+    /// How many updates may be handled at the same time, including those whose connections are gone.
+    /// Further ones are rejected with 503. Default: 1000. 0 counts as 1. It applies to all clones of the layer.
     pub fn max_running(self, updates: usize) -> Self {
         self.in_flight.set_max(updates.max(1));
         self
     }
 
-    /// What takes an update that was abandoned. Telegram gets its response once the future is done; if
-    /// that panics, or takes longer than five minutes, the update isn't abandoned yet.
+    /// A hook that is called with each abandoned update. Telegram gets its response after the hook's future has
+    /// ended. If that panics or takes longer than five minutes, the update isn't abandoned yet: Telegram sends it
+    /// again.
     ///
     /// ```
     /// use tower_telegram::webhook::delivery::DeliveryLayer;

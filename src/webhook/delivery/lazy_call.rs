@@ -19,12 +19,12 @@ use crate::webhook::{
     outcome::{error_response, failed_response},
 };
 
-/// A call of any service, boxed: it is large, and passes through several hands.
+/// A call of any service, boxed because it is large and several futures pass it on.
 pub(super) type BoxedCall = Pin<Box<dyn Future<Output = BoxedResponse> + Send>>;
 
 pin_project! {
-    /// A call of the handler that starts when it is first polled, because it isn't known before whether
-    /// the update is ours to handle. An error or a panic becomes the response that says so.
+    /// A call of the handler that starts when it is first polled, because the update must be claimed before. An
+    /// error or a panic becomes a response.
     #[project = LazyCallProj]
     #[project_replace = LazyCallOwned]
     pub(super) enum LazyCall<S, F> {

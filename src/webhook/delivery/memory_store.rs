@@ -1,4 +1,4 @@
-//! The store of a single process.
+//! The delivery store of a single process.
 
 use std::{
     collections::VecDeque,
@@ -20,21 +20,31 @@ use crate::{
     task::sync::{Mutex, MutexGuard},
 };
 
-/// How long Telegram tries to deliver an update at most.
+/// The longest time for which Telegram tries to deliver an update.
 const LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How many handled updates are remembered, unless told otherwise. At 30 updates a second that are
-/// nine hours.
+/// How many handled updates are remembered by default: nine hours of them at 30 updates a second.
 const CAPACITY: usize = 1_000_000;
 
-/// Remembers in memory what was handled: for one process, and for as long as it runs.
+/// Remembers the handled updates of one process, for as long as it runs.
 ///
-/// What it remembers is bounded by 24 hours and a number of updates; a redelivery that comes after it
-/// was forgotten is handled again. Telegram's numbers follow one another, and then an update takes
-/// about two bytes.
+/// Each is remembered for 24 hours, and only the newest up to a number of updates; a redelivery after that is
+/// handled again. An update takes about two bytes, because Telegram numbers updates one after the other.
 ///
 /// Replies are kept for an hour and up to 16 MiB, the newest ones: see
 /// [`max_reply_bytes`](Self::max_reply_bytes) and [`max_reply_age`](Self::max_reply_age).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use tower_telegram::webhook::{DeliveryLayer, delivery::MemoryStore};
+///
+/// let store = MemoryStore::with_capacity(100_000)
+///     .max_reply_bytes(4 << 20)
+///     .max_reply_age(Duration::from_secs(600));
+/// let layer = DeliveryLayer::with_store(store);
+/// # let _ = layer;
+/// ```
 #[derive(Debug)]
 pub struct MemoryStore {
     state: Mutex<State>,
@@ -44,14 +54,14 @@ pub struct MemoryStore {
 struct State {
     done: HandledIds,
     open: ShrinkingMap<DeliveryKey, PendingClaim>,
-    /// In the order in which they failed last, for the bound.
+    /// In the order of their last failures, of which the oldest are forgotten.
     failed: VecDeque<(DeliveryKey, u64)>,
     replies: KeptReplies,
     capacity: usize,
     next_fencing_token: u64,
 }
 
-/// An update that was claimed and isn't done.
+/// An update that was claimed and isn't handled yet.
 #[derive(Debug)]
 struct PendingClaim {
     attempt: u32,
@@ -71,7 +81,7 @@ impl MemoryStore {
         Self::with_capacity(CAPACITY)
     }
 
-    /// Remembers so many updates, give or take 64.
+    /// Remembers a number of updates, give or take 64.
     pub fn with_capacity(updates: usize) -> Self {
         Self {
             state: Mutex::new(State {
@@ -85,8 +95,8 @@ impl MemoryStore {
         }
     }
 
-    /// How many bytes the replies may take that are kept for redeliveries, with the files that are in
-    /// memory and 256 bytes for each. Default: 16 MiB. The oldest make room.
+    /// How many bytes of replies are kept for redeliveries: their JSON, their files in memory, and 256 bytes for
+    /// each. Default: 16 MiB. The oldest are dropped first.
     pub fn max_reply_bytes(mut self, bytes: usize) -> Self {
         self.state_mut().replies.set_max_bytes(bytes);
         self
@@ -102,7 +112,7 @@ impl MemoryStore {
         self.state.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Held for a few lines, and never while waiting.
+    /// Locked for a few lines, and never across an await.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -185,21 +195,21 @@ impl State {
             _ => return false,
         }
         self.failed.push_back((token.key, token.fencing_token));
-        while self.failed.len() > self.capacity.max(1) || self.has_come_again() {
+        while self.failed.len() > self.capacity.max(1) || self.oldest_was_redelivered() {
             self.forget_failed();
         }
         true
     }
 
-    /// Whether what failed longest ago has come again: then it is in the queue once more, or done.
-    fn has_come_again(&self) -> bool {
+    /// Whether the update that failed longest ago was redelivered: it is in the queue again then, or handled.
+    fn oldest_was_redelivered(&self) -> bool {
         self.failed.front().is_some_and(|(key, fencing_token)| {
             let open = self.open.get(key);
             open.is_none_or(|open| open.is_running || open.fencing_token != *fencing_token)
         })
     }
 
-    /// The one that failed longest ago, whose attempts are forgotten if it hasn't come again.
+    /// Removes the update that failed longest ago, and its attempts if it wasn't redelivered.
     fn forget_failed(&mut self) {
         let Some((key, fencing_token)) = self.failed.pop_front() else {
             return;
@@ -253,7 +263,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn d13_what_failed_and_came_again_takes_no_room() {
+    async fn d13_an_update_that_failed_and_was_redelivered_takes_no_room() {
         let store = MemoryStore::new();
         for update_id in 0..100 {
             let key = DeliveryKey {
@@ -262,7 +272,7 @@ mod tests {
             };
             for fails in [true, false] {
                 let Ok(Claim::Acquired(token)) = store.claim(key).await else {
-                    panic!("nobody has it");
+                    panic!("it is free");
                 };
                 if fails {
                     assert!(store.fail(&token).await.unwrap());
@@ -321,7 +331,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn d9_who_gave_an_update_back_has_no_say_in_it_any_more() {
+    async fn d9_a_released_claim_changes_nothing() {
         let store = MemoryStore::new();
         let old = granted(&store, key(1)).await;
         assert!(store.release(&old).await.unwrap());
@@ -332,7 +342,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn d13_what_was_handled_is_remembered_for_a_day() {
+    async fn d13_a_handled_update_is_remembered_for_a_day() {
         let store = MemoryStore::new();
         let token = granted(&store, key(1)).await;
         store.finish(&token, None).await.unwrap();

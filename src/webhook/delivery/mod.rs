@@ -1,48 +1,48 @@
-//! Each update once, however often Telegram sends it.
+//! Handles each update once, however often Telegram sends it.
 //!
-//! Telegram sends an update again when the answer is late, lost, or not a 2xx, and a connection that
-//! breaks tells a server nothing about what the handler has done. So:
+//! Telegram sends an update again when its response is late, lost, or not a 2xx, and a broken connection doesn't
+//! show the server how far the handler got. So:
 //!
-//! 1. The handler runs in the response future of who asked first. If that is dropped before it is done,
-//!    by a hang-up or by a time-out above, the handler goes on, on a task of its own.
-//! 2. An update that is redelivered while it runs **joins** it: there is one call, and the request that
-//!    came last has the reply, as two replies in two answers would be carried out twice. The others get
-//!    the same status and no body.
-//! 3. An update that is done isn't handled again. Each redelivery is answered with 200 and the reply:
-//!    Telegram drops an update in the step in which it carries out the reply, so one that is redelivered
-//!    shows that its answer was lost, and its reply with it.
-//! 4. For that a store keeps the replies, within bounds: see [`MemoryStore`]. What can't be kept, such as
-//!    an upload from a reader that can be read only once, is lost with its answer. A reply that the client
-//!    sends, because the update was [acknowledged early](super::deadline), isn't given again.
-//! 5. One that fails (an error, a panic, or a status that isn't a 2xx) is answered with 500 and a
-//!    `Retry-After` inside its [life](https://core.telegram.org/bots/api#setwebhook), so that Telegram sends it again.
-//! 6. After five attempts, unless told otherwise, it goes to the [dead-letter
-//!    hook](DeliveryLayer::dead_letter) and ends in a 200, so that it doesn't hold up its chat for a
-//!    day. A failure that a repeat can't change does so at once: one that [says
-//!    so](crate::webhook::Failure::permanent), a reply that can never be sent, or an error whose chain
-//!    ends in a refusal of the Bot API, such as 403 from a user who has blocked the bot.
-//!    What a layer below had no room, lock or time for is never counted.
-//! 7. A [store](DeliveryStore) that fails is 503, not a guess.
-//! 8. Too many at once are 503, and so is what comes after [`DeliveryHandle::close`]. A handler that a
-//!    shutdown cuts off gives its claim back, and isn't counted; so does one whose runtime ends, where the
-//!    store needs no runtime, as the one in memory.
-//! 9. An update that a worker took from a queue (feature `redis`) passes: there the queue does all this. One from
-//!    `Polling` is claimed and recorded as ever, so that a store remembers it over a restart, and `Polling` says how many
-//!    attempts there are. Its reply isn't recorded: the client sends it, and no answer can lose it.
+//! 1. The handler runs in the response future of the first request. If that future is dropped before the handler
+//!    has ended, by a hang-up or by a time-out above, the handler goes on in a task of its own.
+//! 2. An update that is redelivered while its handler runs **joins** it: the handler is called once, and the last
+//!    request to arrive gets the reply, because Telegram would execute the replies of two responses twice. The
+//!    other requests get the same status and no body.
+//! 3. An update that was handled isn't handled again. Each redelivery gets 200 and the reply: Telegram drops an
+//!    update in the step in which it executes the reply, so a redelivery shows that the response was lost, and
+//!    the reply with it.
+//! 4. A store keeps the replies for that, within bounds: see [`MemoryStore`]. A reply that can't be kept, such as
+//!    one with an upload from a reader that can be read only once, is lost with its response. A reply that the
+//!    client sends, because the update was [acknowledged early](super::deadline), isn't repeated.
+//! 5. An update that fails (by an error, a panic, or a status that isn't a 2xx) gets 500 and a `Retry-After` within
+//!    the time for which Telegram keeps it, so that Telegram sends it again
+//!    ([`setWebhook`](https://core.telegram.org/bots/api#setwebhook)).
+//! 6. After five attempts (see [`DeliveryLayer::max_attempts`]) the update is abandoned: the [dead-letter
+//!    hook](DeliveryLayer::dead_letter) gets it and Telegram a 200, so that it doesn't hold up its chat for a
+//!    day. A permanent failure is abandoned at once: one that [says so](crate::webhook::Failure::permanent), a
+//!    reply that can never be sent, or an error whose chain ends in a refusal of the Bot API, such as 403 from a
+//!    user who has blocked the bot. An attempt for which a layer below had no room, lock or time isn't counted.
+//! 7. A [store](DeliveryStore) that fails leads to 503, not to a guess.
+//! 8. Too many updates at once lead to 503, and so does every new one after [`DeliveryHandle::close`]. The claim of
+//!    a handler that shutdown cancels is released, and the attempt isn't counted. The same holds for a handler
+//!    whose runtime ends, if the store needs no runtime, such as the one in memory.
+//! 9. An update from a queue's worker (feature `redis`) passes through, because the queue does all of this. An
+//!    update from `Polling` is claimed and recorded like any other, so that the store remembers it over a
+//!    restart, and `Polling` sets the number of attempts. Its reply isn't recorded, because the client sends it.
 //!
-//! It belongs above the layers that parse and reply, and below the one that reads the request. What it
-//! costs is three allocations, and what is remembered of each update for a day: see [`MemoryStore`].
+//! The layer belongs above `ParseLayer` and `ReplyLayer`, and below `UpdateLayer`. It costs three allocations for
+//! each update, and the memory of its record for a day: see [`MemoryStore`].
 //!
 //! # Who polls the handler
 //!
 //! The response future of the first request polls the handler until it is dropped; only then does the handler
 //! move to a task of its own. So:
 //!
-//! - Task-locals and spans of the caller are the handler's too, until the caller is gone.
-//! - A handler that blocks its thread also blocks the connection that it came by, and with it a
-//!   deadline above. Such work belongs on `tokio::task::spawn_blocking`.
-//! - A caller that keeps the future without polling it keeps the handler waiting, and those who joined
-//!   it. Servers poll it, and tower's layers poll it or drop it.
+//! - The handler has the task-locals and spans of the caller, until the caller is gone.
+//! - A handler that blocks its thread also blocks the connection of its request, and with it a deadline above.
+//!   Such work belongs on `tokio::task::spawn_blocking`.
+//! - A caller that keeps the future without polling it keeps the handler waiting, and the requests that have
+//!   joined it. Servers poll it, and tower's layers poll it or drop it.
 //!
 //! # Example
 //!
@@ -79,7 +79,7 @@
 //! assert_eq!(failed.status(), StatusCode::INTERNAL_SERVER_ERROR);
 //! assert_eq!(failed.headers()["retry-after"], "1");
 //!
-//! // Telegram sends it again, and then, as an answer got lost, once more.
+//! // Telegram sends it again, and once more because a response was lost.
 //! assert_eq!(service.clone().oneshot(update()?).await?.status(), StatusCode::OK);
 //! assert_eq!(service.oneshot(update()?).await?.status(), StatusCode::OK);
 //! assert_eq!(CALLS.load(Ordering::Relaxed), 2);
@@ -89,7 +89,7 @@
 //!
 //! # Panics
 //!
-//! Called outside a Tokio runtime, it panics, as the handler would have no place to go on. The future may
+//! A call outside a Tokio runtime panics, because the handler would have no runtime to go on in. The future may
 //! be dropped anywhere.
 
 mod backend;

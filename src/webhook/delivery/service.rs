@@ -1,4 +1,4 @@
-//! The service.
+//! [`Deduplicate`], the service of `DeliveryLayer`.
 
 use std::{
     error::Error,
@@ -72,7 +72,7 @@ where
                     service: ready,
                     request,
                 });
-                // Polling that is told to stop cuts it off, and fetches the update again.
+                // Polling cancels the handler when it stops, and fetches the update again.
                 let goes_on = from.is_none();
                 let update = handle_update(guard, summary, call);
                 ResponseFuture::first(update, goes_on, key, state)

@@ -4,19 +4,39 @@ use std::{sync::Arc, time::Duration};
 
 use super::{in_flight::InFlight, store::DeliveryKey};
 
-/// How long a shutdown waits for a store to take back the claims of what it cut off.
+/// How long a shutdown waits for the store to release the claims of the cancelled handlers.
 const GIVING_BACK: Duration = Duration::from_secs(2);
 
-/// Ends the deliveries of a [`DeliveryLayer`](super::DeliveryLayer). Cheap to clone.
+/// A handle for the graceful shutdown of a [`DeliveryLayer`](super::DeliveryLayer). Cheap to clone.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use tower_telegram::webhook::{DeliveryLayer, SecretToken, Webhook};
+/// use tower_telegram::types::Update;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let deliveries = DeliveryLayer::new();
+/// let handle = deliveries.handle();
+/// let webhook = Webhook::new(SecretToken::new("swordfish")?)
+///     .delivery(deliveries)
+///     .handler(async |_: Update| {});
+/// // Once the process has to stop, beside the server's own shutdown:
+/// let report = handle.shutdown(Duration::from_secs(30)).await;
+/// assert!(report.is_clean());
+/// # let _ = webhook;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct DeliveryHandle {
     pub(super) in_flight: Arc<InFlight>,
 }
 
 impl DeliveryHandle {
-    /// Turns new updates away from now on, with 503 and `Retry-After`, so that Telegram sends them to
-    /// another replica, or to this one's successor. Who asks again for an update that runs still gets
-    /// its answer.
+    /// Rejects new updates from now on with 503 and `Retry-After`, so that Telegram sends them again later, when
+    /// another process may get them. A redelivery of a running update still gets its response.
     pub fn close(&self) {
         self.in_flight.close();
     }
@@ -26,15 +46,15 @@ impl DeliveryHandle {
         self.in_flight.len()
     }
 
-    /// How many requests wait for the answer of one that is being handled. Those that hung up don't.
+    /// How many requests wait for the response of a running update, not counting those that hung up.
     pub fn waiting(&self) -> usize {
         self.in_flight.waiting()
     }
 
-    /// Turns new updates away, waits for those that run, and cuts off what still runs after `limit`.
+    /// Rejects new updates, waits for running ones, and cancels those that still run after `limit`.
     ///
-    /// Call it when the server is told to stop, and the server's own graceful shutdown beside it: that
-    /// waits for the connections, and this for the handlers too whose connections are gone.
+    /// Call it when the process has to stop, beside the server's own graceful shutdown: that waits for the
+    /// connections, and this one also for the handlers whose connections are gone.
     pub async fn shutdown(&self, limit: Duration) -> ShutdownReport {
         self.close();
         let drained = tokio::time::timeout(limit, self.in_flight.drained()).await;
@@ -43,26 +63,25 @@ impl DeliveryHandle {
             Err(_) => self.in_flight.cancel_all(),
         };
         if !cancelled.is_empty() {
-            // Or else the next process would have to wait until they run out.
+            // Otherwise the next process would have to wait until the claims expire.
             let given_back = self.in_flight.claims_given_back();
             drop(tokio::time::timeout(GIVING_BACK, given_back).await);
-            tracing::warn!(count = cancelled.len(), "handlers are cut off");
+            tracing::warn!(count = cancelled.len(), "handlers cancelled at shutdown");
         }
         ShutdownReport { cancelled }
     }
 }
 
-/// What a shutdown came to.
+/// The result of a shutdown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
-    /// The updates whose handlers were still running. Telegram was told of no success, so it sends
-    /// them again.
+    /// The updates whose handlers were still running. Telegram got no 2xx for them, so it sends them again.
     pub cancelled: Vec<DeliveryKey>,
 }
 
 impl ShutdownReport {
-    /// Whether all that ran came to its end.
+    /// Whether every handler has ended by itself.
     pub fn is_clean(&self) -> bool {
         self.cancelled.is_empty()
     }
@@ -79,7 +98,7 @@ mod tests {
     use crate::webhook::{BotId, DeliveryLayer, RawUpdate, ReplyBody};
 
     #[tokio::test(start_paused = true)]
-    async fn d10_what_still_runs_is_counted_and_in_the_end_cut_off() {
+    async fn d10_a_handler_that_still_runs_is_counted_and_cancelled_at_the_limit() {
         let layer = DeliveryLayer::new();
         let handle = layer.handle();
         let service = layer.layer(service_fn(|_: Request<RawUpdate>| {
@@ -98,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn d10_only_what_cut_nothing_off_is_clean() {
+    fn d10_a_shutdown_is_clean_if_it_cancelled_no_handler() {
         let key = DeliveryKey::new(Some(BotId(1)), 1);
         assert!(ShutdownReport::default().is_clean());
         let cancelled = vec![key];
