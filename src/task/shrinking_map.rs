@@ -64,6 +64,12 @@ impl<K: Eq + Hash, V> ShrinkingMap<K, V> {
         self.0.insert(key, value);
     }
 
+    /// The place of a key, which is looked up once.
+    #[inline]
+    pub(crate) fn entry(&mut self, key: K) -> hash_map::Entry<'_, K, V> {
+        self.0.entry(key)
+    }
+
     #[inline]
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
         let removed = self.0.remove(key);
@@ -82,6 +88,24 @@ impl<K: Eq + Hash, V> ShrinkingMap<K, V> {
             return self.remove(key);
         }
         None
+    }
+
+    /// The same for a key that costs nothing to copy, with one lookup where `remove_if` needs two.
+    #[inline]
+    pub(crate) fn remove_copied_if(
+        &mut self,
+        key: K,
+        condition: impl FnOnce(&mut V) -> bool,
+    ) -> Option<V> {
+        let hash_map::Entry::Occupied(mut entry) = self.0.entry(key) else {
+            return None;
+        };
+        if !condition(entry.get_mut()) {
+            return None;
+        }
+        let removed = entry.remove();
+        self.shrink();
+        Some(removed)
     }
 
     #[inline]
@@ -104,6 +128,11 @@ mod tests {
         assert_eq!(map.remove_if(&1, |_| false), None);
         assert_eq!(map.remove_if(&2, |_| true), None);
         assert_eq!(map.remove_if(&1, |value| *value == "one"), Some("one"));
+        map.insert(1, "one");
+        assert_eq!(map.remove_copied_if(1, |_| false), None);
+        assert_eq!(map.remove_copied_if(2, |_| true), None);
+        let one = map.remove_copied_if(1, |value| *value == "one");
+        assert_eq!(one, Some("one"));
         assert!(map.is_empty());
     }
 

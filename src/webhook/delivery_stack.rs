@@ -15,7 +15,7 @@ mod with_tokio {
         task::{Context, Poll},
     };
 
-    use tower::{layer::util::Stack, util::Either};
+    use tower::util::Either;
     use tower_layer::Layer;
     use tower_service::Service;
 
@@ -37,7 +37,7 @@ mod with_tokio {
     }
 
     type InTurn<S> = Either<BoxedFutures<Sequence<HandlerTimeout<S>>>, HandlerTimeout<S>>;
-    type Deduplicated<S> = Either<Deduplicate<InTurn<S>>, InTurn<S>>;
+    type Deduplicated<S> = Either<Deduplicate<InTurn<S>>, BoxedFutures<InTurn<S>>>;
 
     /// A service with any of them.
     pub(in crate::webhook) type DeliveryStack<S> =
@@ -72,14 +72,17 @@ mod with_tokio {
                 }),
                 None => Either::Right(service),
             };
-            let delivery = tower::util::option_layer(self.delivery.clone());
-            let deadline = tower::util::option_layer(self.deadline.clone());
-            Stack::new(delivery, deadline).layer(service)
+            let service = match &self.delivery {
+                Some(delivery) => Either::Left(delivery.layer(service)),
+                None => Either::Right(BoxedFutures { inner: service }),
+            };
+            tower::util::option_layer(self.deadline.clone()).layer(service)
         }
     }
 
-    /// A service whose futures are in boxes: those of a sequence are long, and every update would move
-    /// as much, in turn or not. Public, because the type of a webhook's future has it in it.
+    /// A service whose futures are boxed. Those of a sequence and of a handler are large, and an `Either` is as
+    /// large as the larger of the two, so that every update would move as many bytes, whichever way it takes.
+    /// Public, because it is in the type of a webhook's future.
     #[derive(Clone, Debug)]
     #[allow(unreachable_pub)]
     pub struct BoxedFutures<S> {

@@ -5,6 +5,7 @@
 //! that it is there for.
 
 use std::{
+    collections::hash_map::Entry as MapEntry,
     future::Future,
     pin::Pin,
     sync::{
@@ -91,23 +92,25 @@ impl InFlight {
 
     pub(super) fn join_or_start(&self, key: DeliveryKey, ack: Option<&EarlyAck>) -> Joined {
         let mut running = self.running();
-        if let Some(entry) = running.get_mut(&key) {
-            return Joined::Running(entry.join(ack));
-        }
+        let count = running.len();
+        let place = match running.entry(key) {
+            MapEntry::Occupied(mut entry) => return Joined::Running(entry.get_mut().join(ack)),
+            MapEntry::Vacant(place) => place,
+        };
         // Read under the lock, so that no update begins after it is closed.
         if self.closed.load(Ordering::Relaxed) {
             return Joined::Closed;
         }
-        if running.len() >= self.max.load(Ordering::Relaxed) {
+        if count >= self.max.load(Ordering::Relaxed) {
             return Joined::Full;
         }
-        let entry = Entry {
+        place.insert(Entry {
             first_waits: true,
             joined: Vec::new(),
             acks: ack.cloned().into_iter().collect(),
-            is_recorded: false,
-        };
-        running.insert(key, entry);
+            // Without an early acknowledgement the reply can only be recorded.
+            is_recorded: ack.is_none(),
+        });
         Joined::First
     }
 
@@ -135,7 +138,7 @@ impl InFlight {
     /// Completes an update whose only request is the first, if that is still connected: it has the response.
     pub(super) fn complete_if_sole(&self, key: DeliveryKey) -> bool {
         let mut running = self.running();
-        let alone = running.remove_if(&key, |entry| entry.first_waits && entry.joined.is_empty());
+        let alone = running.remove_copied_if(key, |entry| entry.first_waits && entry.joined.is_empty());
         if alone.is_some() {
             self.notify_if_drained(&running);
         }

@@ -132,28 +132,20 @@ impl State {
         }
         self.next_fencing_token += 1;
         let fencing_token = self.next_fencing_token;
-        let attempt = match self.open.get_mut(&key) {
-            Some(open) if open.is_running => {
-                // The process is the same, so it can't have died; who runs it will be done some time.
-                let lease = Duration::from_secs(1);
-                return Claim::Busy { lease };
-            }
-            Some(open) => {
-                open.attempt = open.attempt.saturating_add(1);
-                open.fencing_token = fencing_token;
-                open.is_running = true;
-                open.attempt
-            }
-            None => {
-                let open = PendingClaim {
-                    attempt: 1,
-                    fencing_token,
-                    is_running: true,
-                };
-                self.open.insert(key, open);
-                1
-            }
-        };
+        let open = self.open.entry(key).or_insert(PendingClaim {
+            attempt: 0,
+            fencing_token,
+            is_running: false,
+        });
+        if open.is_running {
+            // It runs in this process, which is alive, so the claim has no end by time.
+            let lease = Duration::from_secs(1);
+            return Claim::Busy { lease };
+        }
+        open.attempt = open.attempt.saturating_add(1);
+        open.fencing_token = fencing_token;
+        open.is_running = true;
+        let attempt = open.attempt;
         Claim::Acquired(ClaimToken {
             key,
             fencing_token,
@@ -163,7 +155,7 @@ impl State {
 
     fn finish(&mut self, token: &ClaimToken, reply: Option<&Reply>, now: Instant) -> bool {
         let open = &mut self.open;
-        let held = open.remove_if(&token.key, |open| open.is_held_by(token));
+        let held = open.remove_copied_if(token.key, |open| open.is_held_by(token));
         if held.is_none() {
             return false;
         }
@@ -176,7 +168,7 @@ impl State {
 
     fn release(&mut self, token: &ClaimToken) -> bool {
         let open = &mut self.open;
-        let first = open.remove_if(&token.key, |open| {
+        let first = open.remove_copied_if(token.key, |open| {
             open.attempt <= 1 && open.is_held_by(token)
         });
         if first.is_some() {
@@ -216,7 +208,7 @@ impl State {
         };
         let is_that_one =
             |open: &mut PendingClaim| !open.is_running && open.fencing_token == fencing_token;
-        self.open.remove_if(&key, is_that_one);
+        self.open.remove_copied_if(key, is_that_one);
     }
 }
 

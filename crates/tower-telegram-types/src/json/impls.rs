@@ -24,7 +24,9 @@ impl FromJson for bool {
 
 impl<T: FromJson> FromJson for Box<T> {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        T::from_json(r).map(Self::new)
+        // Allocated before it is read, so that a message of 2 KB is moved once and not twice.
+        let block = Self::new_uninit();
+        Ok(Box::write(block, T::from_json(r)?))
     }
 }
 
