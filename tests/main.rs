@@ -54,6 +54,8 @@ mod delivery {
     #[cfg(feature = "tokio")]
     mod deadline;
     #[cfg(feature = "tokio")]
+    mod events;
+    #[cfg(feature = "tokio")]
     mod faults;
     #[cfg(feature = "tokio")]
     mod hang_ups;

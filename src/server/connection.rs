@@ -25,6 +25,7 @@ use super::{
     service::ConnectionService,
     state::{ConnectionState, TimeLimits},
 };
+use crate::client::ErrorChain;
 
 /// The most that is buffered of what comes, and so the longest head. Telegram's have up to 4 KiB.
 const MAX_BUFFER: usize = 32 << 10;
@@ -60,6 +61,7 @@ pub(super) async fn serve_requests<I, S, B>(
             ended = connection.as_mut() => {
                 // One that breaks is the peer's to make again.
                 if let Err(error) = ended {
+                    let error = ErrorChain(&error);
                     tracing::debug!(%error, "connection failed");
                 }
                 return;

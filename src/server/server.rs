@@ -31,6 +31,7 @@ use super::{
     service::ConnectionService,
     state::{ConnectionState, TimeLimits},
 };
+use crate::client::ErrorChain;
 
 /// An HTTP/1.1 server with limits for connections: see the [module](super).
 #[must_use = "nothing is served until `serve` is awaited"]
@@ -254,6 +255,7 @@ async fn shake(stream: TcpStream, with: &Handshake, overdue: &mut Overdue) -> Op
     match shaken.await? {
         Ok(stream) => Some(stream),
         Err(error) => {
+            let error = ErrorChain(&error);
             tracing::debug!(%error, "handshake failed");
             None
         }

@@ -106,7 +106,7 @@ where
         tracing::debug!(
             update_id = update.update_id(),
             update_type = update.name(),
-            "not wanted"
+            "update of an unwanted type dropped"
         );
         ResponseFuture::early(None)
     }

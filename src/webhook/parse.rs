@@ -182,7 +182,7 @@ pub(crate) fn log_unreadable(raw: &RawUpdate, error: &ParseError) {
         update_id = raw.update_id(),
         update_type = raw.name(),
         %error,
-        "an update can't be read as the handler's type"
+        "update doesn't fit the handler's type"
     );
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::{HeaderValue, Response, StatusCode, header};
 
-use crate::types::ParseError;
+use crate::{client::ErrorChain, types::ParseError};
 
 /// Why a layer rejected a request.
 ///
@@ -109,7 +109,8 @@ impl Rejection {
             let post = HeaderValue::from_static("POST");
             response.headers_mut().insert(header::ALLOW, post);
         }
-        tracing::debug!(status = self.status().as_u16(), reason = %self, "request rejected");
+        let (status, reason) = (self.status().as_u16(), ErrorChain(&self));
+        tracing::debug!(status, %reason, "request rejected");
         if !matches!(self, Self::SecretToken) {
             response.extensions_mut().insert(self);
         }

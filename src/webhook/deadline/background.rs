@@ -44,13 +44,13 @@ where
                 Outcome::Done(reply) => {
                     if let Err(error) = self.client.send_reply(&reply).await {
                         let error = ErrorChain(&error);
-                        tracing::error!(%error, update_id, "late reply failed");
+                        tracing::error!(%error, update_id, "failed to send late reply");
                     }
                     return;
                 }
                 Outcome::FailedForGood(failure) => {
                     let error = ErrorChain(&failure);
-                    tracing::error!(%error, update_id, "acknowledged update abandoned");
+                    tracing::error!(%error, update_id, attempt, "acknowledged update abandoned");
                     return;
                 }
                 Outcome::Failed { failure, after } => {
@@ -61,7 +61,7 @@ where
             };
             let pause = backoff.next(after);
             if Instant::now() + pause > until {
-                tracing::error!(update_id, "acknowledged update abandoned, out of time");
+                tracing::error!(update_id, attempt, "acknowledged update abandoned: no time left");
                 return;
             }
             tokio::time::sleep(pause).await;

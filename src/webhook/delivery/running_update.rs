@@ -160,7 +160,7 @@ pub(super) fn handle_update(
                 match Outcome::of(&answer) {
                     Outcome::Done(reply) => {
                         // What is polled again after a crash may have had its reply sent.
-                        let is_recorded = !summary.is_polled && state.is_recorded(key, &reply);
+                        let is_recorded = !summary.is_polled && state.is_recorded(key, &reply, &summary);
                         let reply = is_recorded.then_some(reply);
                         let finished = state.store.finish(&token, reply.as_ref()).await;
                         if !matches!(finished, Ok(true)) {
@@ -250,10 +250,10 @@ impl DeliveryState {
 
     /// Whether a store is to keep the reply for redeliveries. A file that can be read only once can't be
     /// sent again.
-    fn is_recorded(&self, key: DeliveryKey, reply: &Reply) -> bool {
+    fn is_recorded(&self, key: DeliveryKey, reply: &Reply, summary: &UpdateSummary) -> bool {
         reply.method().is_some()
             && reply.uploads().iter().all(Upload::is_replayable)
-            && self.in_flight.may_record_reply(key)
+            && (summary.ack.is_none() || self.in_flight.may_record_reply(key))
     }
 
     /// The response where an update is done and couldn't be recorded as done.
@@ -282,11 +282,13 @@ impl DeliveryState {
         let store = self.store.clone();
         tokio::spawn(async move {
             let mut backoff = Backoff::new();
-            for _ in 0..MAX_FINISH_RETRIES {
+            for retry in 1..=MAX_FINISH_RETRIES {
                 tokio::time::sleep(backoff.next(None)).await;
-                if store.finish(&token, reply.as_ref()).await.is_ok() {
+                let Err(error) = store.finish(&token, reply.as_ref()).await else {
                     return;
-                }
+                };
+                let (error, update_id) = (ErrorChain(&error), token.key.update_id);
+                tracing::error!(%error, update_id, retry, "failed to mark update as handled");
             }
         });
     }
@@ -420,7 +422,7 @@ async fn respond(key: DeliveryKey, reply: Reply) -> BoxedResponse {
         Err(error) => {
             // It was fine when it was made; now a file is gone.
             let error = ErrorChain(&error);
-            tracing::error!(%error, update_id = key.update_id, "kept reply can't be sent");
+            tracing::error!(%error, update_id = key.update_id, "failed to send kept reply");
             empty()
         }
     }

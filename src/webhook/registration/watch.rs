@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Client,
-    client::{ApiRequest, Error},
+    client::{ApiRequest, Error, ErrorChain},
     methods::{GetWebhookInfo, SetWebhook},
 };
 
@@ -163,9 +163,12 @@ impl WebhookHealth {
 
 fn log(report: &HealthReport) {
     match (&report.failure, &report.health) {
-        (Some(error), _) => tracing::warn!(%error, "can't look at the webhook"),
-        (None, Some(health)) if health.is_healthy() => tracing::info!("{health}"),
-        (None, Some(health)) => tracing::warn!("{health}"),
+        (Some(error), _) => {
+            let error = ErrorChain(&**error);
+            tracing::warn!(%error, "webhook health unknown");
+        }
+        (None, Some(health)) if health.is_healthy() => tracing::info!("webhook is healthy"),
+        (None, Some(health)) => tracing::warn!(%health, "webhook is unhealthy"),
         (None, None) => {}
     }
 }

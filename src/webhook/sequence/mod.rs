@@ -94,12 +94,9 @@ use self::{
 };
 use super::{RawUpdate, Rejection, outcome::set_retry_after, retry_after::retry_after};
 use crate::client::ErrorChain;
-use crate::{
-    task::{
-        keyed_queue::{Capacity, KeyedQueue, Ticket},
-        polled_after_completion,
-    },
-    types::UpdateType,
+use crate::task::{
+    keyed_queue::{Capacity, KeyedQueue, Ticket},
+    polled_after_completion,
 };
 
 /// Handles the updates of a chat one after the other. See the [module](self).
@@ -360,7 +357,7 @@ where
                     request,
                 } => match ready!(turn.poll_come(cx)) {
                     Ok(()) => ready!(inner.poll_ready(cx)).err().map(Err),
-                    Err(why) => Some(Ok(without_turn(&why, request.body().update_type()))),
+                    Err(why) => Some(Ok(without_turn(&why, request.body()))),
                 },
                 StateProj::Handling { future, .. } => Some(ready!(future.poll(cx))),
                 StateProj::Rejected => Some(Ok(overloaded())),
@@ -387,13 +384,14 @@ fn overloaded<B: Default>() -> Response<B> {
     turned_away(Rejection::Overloaded, Duration::from_secs(1))
 }
 
-fn without_turn<B: Default>(why: &TurnError, update_type: UpdateType) -> Response<B> {
+fn without_turn<B: Default>(why: &TurnError, update: &RawUpdate) -> Response<B> {
     match why {
         TurnError::Late => turned_away(Rejection::QueueTimeout, Duration::from_secs(1)),
         TurnError::Unknown(error) => {
             let error = ErrorChain(error);
-            tracing::error!(%error, "the lock of a sequence can't be asked");
-            turned_away(Rejection::LockUnavailable, retry_after(update_type, 2))
+            let update_id = update.update_id();
+            tracing::error!(%error, update_id, "sequence lock unavailable");
+            turned_away(Rejection::LockUnavailable, retry_after(update.update_type(), 2))
         }
     }
 }

@@ -184,10 +184,10 @@ impl SourceIpLayer {
         self.rules.admit(peer, request.headers()).map_err(|why| {
             match why {
                 Refusal::NoPeer => tracing::error!(
-                    "the peer's address isn't in the request's extensions, so nobody is let in: \
+                    "every request is rejected, because the peer's address isn't in the extensions: \
                      have the server insert a PeerAddr, or use SourceIpLayer::peer_from"
                 ),
-                why => tracing::debug!(reason = %why, "not from an accepted address"),
+                why => tracing::debug!(reason = %why, "source address rejected"),
             }
             Rejection::SourceAddress
         })
