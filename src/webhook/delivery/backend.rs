@@ -1,5 +1,5 @@
-//! Where a delivery layer remembers: the store in memory as it is, or any other behind a pointer, so that
-//! no type above names a store.
+//! The store of a delivery layer: the one in memory as it is, or any other behind a pointer, so that no type above
+//! names a store.
 
 use std::{
     fmt,
@@ -81,12 +81,12 @@ impl StoreBackend {
     }
 }
 
-/// What is left of giving a claim back.
+/// The rest of releasing a claim, for a task.
 pub(super) type GivingBack = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl StoreBackend {
-    /// Ends a claim whose owner is gone, from where nothing can be awaited. What a store can do at once is
-    /// done here; the rest is returned, for a task.
+    /// Ends the claim of an update whose owner is gone, from code that can't await. A store in memory is done at
+    /// once; the rest of any other's work is returned, for a task.
     pub(super) fn give_back(&self, token: ClaimToken, has_failed: bool) -> Option<GivingBack> {
         let store = self.clone();
         let mut ending: GivingBack = Box::pin(async move {

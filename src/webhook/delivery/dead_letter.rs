@@ -12,9 +12,9 @@ use crate::webhook::{Failure, RawUpdate};
 pub struct DeadLetter {
     /// The update.
     pub update: RawUpdate,
-    /// What went wrong the last time.
+    /// The failure of the last attempt.
     pub failure: Failure,
-    /// How often it was tried.
+    /// How many attempts it had.
     pub attempts: u32,
 }
 

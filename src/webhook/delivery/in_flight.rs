@@ -138,7 +138,8 @@ impl InFlight {
     /// Completes an update whose only request is the first, if that is still connected: it has the response.
     pub(super) fn complete_if_sole(&self, key: DeliveryKey) -> bool {
         let mut running = self.running();
-        let alone = running.remove_copied_if(key, |entry| entry.first_waits && entry.joined.is_empty());
+        let alone =
+            running.remove_copied_if(key, |entry| entry.first_waits && entry.joined.is_empty());
         if alone.is_some() {
             self.notify_if_drained(&running);
         }

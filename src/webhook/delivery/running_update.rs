@@ -1,4 +1,4 @@
-//! One update on its way through the handler: claimed, handled once, recorded, answered.
+//! The handling of one update: it is claimed, handled once, recorded and responded to.
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
@@ -32,7 +32,7 @@ use crate::{
 /// How often it is tried to record that an update is done, after its response was given.
 const MAX_FINISH_RETRIES: usize = 10;
 
-/// What all updates of a layer share.
+/// The state that all updates of a layer share.
 #[derive(Debug)]
 pub(super) struct DeliveryState {
     pub(super) store: StoreBackend,
@@ -45,7 +45,7 @@ pub(super) struct DeliveryState {
 pub(super) struct InFlightGuard {
     state: Arc<DeliveryState>,
     key: DeliveryKey,
-    /// There while the store has to be told what became of the claim.
+    /// `Some` until the store has recorded the outcome.
     claim: Option<ClaimToken>,
     is_complete: bool,
 }
@@ -61,25 +61,25 @@ impl InFlightGuard {
         }
     }
 
-    /// The update is removed, and its key may be another's by now.
+    /// Records that the entry was removed: its key may belong to another attempt by now.
     fn complete(&mut self) {
         self.is_complete = true;
     }
 }
 
-/// Requests that wait see it if there will be no response: the handler was cancelled, its runtime has
-/// ended, or something panicked. The claim is given back, so that the update can be claimed again.
+/// Ends the wait of other requests if there will be no response, because the handler was cancelled, its runtime
+/// has ended, or something panicked. The claim is released, so that the update can be claimed again.
 impl Drop for InFlightGuard {
     fn drop(&mut self) {
         let in_flight = &self.state.in_flight;
         if !self.is_complete {
             in_flight.abandon(self.key);
         }
-        // What panics has failed; what was cancelled says nothing about the update.
+        // A panic is a failed attempt; a cancelled handler isn't.
         let has_failed = std::thread::panicking();
         let claim = self.claim.take();
         let rest = claim.and_then(|token| self.state.store.give_back(token, has_failed));
-        // Without a runtime the claim runs out by itself.
+        // Without a runtime the claim expires by itself.
         if let Some(rest) = rest
             && let Ok(runtime) = Handle::try_current()
         {
@@ -98,12 +98,12 @@ impl Drop for InFlightGuard {
 /// request was dropped or shutdown cancelled the handler. Boxed, so that it can be moved to its own task.
 pub(super) type RunningUpdate = Pin<Box<dyn Future<Output = Option<BoxedResponse>> + Send>>;
 
-/// What error handling needs to know about the update. The full update is cloned only when a dead-letter
-/// hook is set.
+/// The facts about an update that error handling needs. The full update is cloned only when a dead-letter hook is
+/// set.
 pub(super) struct UpdateSummary {
     update_type: UpdateType,
     max_attempts: u32,
-    /// A runner waits for the update. It writes the log, and has a hook of its own for what is abandoned.
+    /// A runner waits for the update. It writes the log, and has its own hook for abandoned updates.
     is_polled: bool,
     letter: Option<Box<RawUpdate>>,
     ack: Option<EarlyAck>,
@@ -142,7 +142,7 @@ pub(super) fn handle_update(
     call: BoxedCall,
 ) -> RunningUpdate {
     let in_flight = Arc::clone(&guard.state.in_flight);
-    // One block for the usual way, and what is rare boxed: each future within another costs a bit.
+    // One block for the usual case, and boxes for the rare ones: each future within another has a cost.
     let update = async move {
         let (state, key) = (Arc::clone(&guard.state), guard.key);
         let mut answer;
@@ -150,7 +150,7 @@ pub(super) fn handle_update(
             Ok(Claim::Acquired(token)) => {
                 guard.claim = Some(token);
                 answer = match state.store.renew_every() {
-                    // The last attempt died without a word: once more would only do the same again.
+                    // The last attempt ended with its process, and another would probably do so too.
                     _ if token.attempt > summary.max_attempts => {
                         Box::new(failed_response(Failure::vanished()))
                     }
@@ -159,8 +159,9 @@ pub(super) fn handle_update(
                 };
                 match Outcome::of(&answer) {
                     Outcome::Done(reply) => {
-                        // What is polled again after a crash may have had its reply sent.
-                        let is_recorded = !summary.is_polled && state.is_recorded(key, &reply, &summary);
+                        // After a crash, polling fetches an update again whose reply may have been sent.
+                        let is_recorded =
+                            !summary.is_polled && state.is_recorded(key, &reply, &summary);
                         let reply = is_recorded.then_some(reply);
                         let finished = state.store.finish(&token, reply.as_ref()).await;
                         if !matches!(finished, Ok(true)) {
@@ -188,7 +189,7 @@ pub(super) fn handle_update(
 }
 
 impl DeliveryState {
-    /// It was done before, or somebody else handles it.
+    /// The response where the update was handled before, is handled elsewhere, or can't be claimed.
     async fn not_acquired(
         &self,
         key: DeliveryKey,
@@ -196,7 +197,7 @@ impl DeliveryState {
         summary: &UpdateSummary,
     ) -> BoxedResponse {
         match claim {
-            // What was acknowledged early is answered, and its reply sent, by the request before it.
+            // If an earlier request was acknowledged early, the client has sent the reply.
             Ok(Claim::Done { reply: Some(reply) })
                 if summary.ack().is_none_or(EarlyAck::forbid) =>
             {
@@ -236,8 +237,8 @@ impl DeliveryState {
                 answer = &mut call => return answer,
                 renewed = renewing => match renewed {
                     Ok(true) => {}
-                    // Another may have it now. What the handler has begun can't be undone, but it
-                    // won't be recorded as done.
+                    // Another caller may have the update now. The handler's effects can't be undone, but the
+                    // update won't be recorded as handled.
                     Ok(false) => tracing::warn!(update_id, "delivery claim expired"),
                     Err(error) => {
                         let error = ErrorChain(&error);
@@ -248,15 +249,15 @@ impl DeliveryState {
         }
     }
 
-    /// Whether a store is to keep the reply for redeliveries. A file that can be read only once can't be
-    /// sent again.
+    /// Whether the store has to keep the reply for redeliveries. A file that can be read only once can't be sent
+    /// again.
     fn is_recorded(&self, key: DeliveryKey, reply: &Reply, summary: &UpdateSummary) -> bool {
         reply.method().is_some()
             && reply.uploads().iter().all(Upload::is_replayable)
             && (summary.ack.is_none() || self.in_flight.may_record_reply(key))
     }
 
-    /// The response where an update is done and couldn't be recorded as done.
+    /// The response where an update was handled and couldn't be recorded as such.
     fn finish_failed(
         &self,
         token: ClaimToken,
@@ -268,13 +269,13 @@ impl DeliveryState {
         if let Err(error) = finished {
             let error = ErrorChain(&error);
             tracing::error!(%error, update_id, "failed to mark update as handled");
-            // Told of success, Telegram won't send it again; and if it does, because the response got
-            // lost, it should find the record.
+            // After a 2xx Telegram won't send it again, unless the response is lost: then the record should be
+            // there.
             self.retry_finish_in_background(token, reply);
             return answer;
         }
         tracing::warn!(update_id, "update handled after its claim expired");
-        // Whoever has the claim now responds.
+        // The owner of the claim responds.
         reject(Rejection::HandledElsewhere, Duration::from_secs(1))
     }
 
@@ -307,7 +308,7 @@ impl DeliveryState {
                 }
                 self.fail(&token).await;
                 let pause = retry_after(summary.update_type, token.attempt);
-                // No longer than it is worth while: the update's life goes on.
+                // No longer than a small part of the time for which Telegram keeps the update.
                 let longest = retry_after(summary.update_type, u32::MAX);
                 let after = after.map_or(pause, |after| after.clamp(pause, longest));
                 set_retry_after(&mut answer, after);
@@ -383,7 +384,7 @@ impl DeliveryState {
                 answer
             }
             Ok(true) => empty(),
-            // Whoever has the claim now responds.
+            // The owner of the claim responds.
             Ok(false) => reject(Rejection::HandledElsewhere, Duration::from_secs(1)),
             Err(error) => store_failed(token.key, &error, update_type),
         }
@@ -399,7 +400,7 @@ impl DeliveryState {
     }
 }
 
-/// What all requests but the last get: the same without the reply.
+/// The response for all requests except the last: the same one without the reply.
 fn without_reply(
     status: StatusCode,
     extensions: &Extensions,
@@ -420,7 +421,7 @@ async fn respond(key: DeliveryKey, reply: Reply) -> BoxedResponse {
     match ReplyBody::open_and_respond(reply).await {
         Ok(answer) => Box::new(answer),
         Err(error) => {
-            // It was fine when it was made; now a file is gone.
+            // The reply was valid when it was made, and one of its files is gone now.
             let error = ErrorChain(&error);
             tracing::error!(%error, update_id = key.update_id, "failed to send kept reply");
             empty()
@@ -477,7 +478,7 @@ mod tests {
         assert!(start(), "it is complete");
         drop(running);
         assert_eq!(state.in_flight.len(), 1);
-        // One that never began leaves nobody waiting.
+        // An update that never began leaves no entry.
         drop(handle_update(
             InFlightGuard::new(&state, key),
             summary(),

@@ -1,10 +1,10 @@
-//! The `DeliveryStore` trait: where it is kept which updates were handled.
+//! The `DeliveryStore` trait, which records the updates that were handled.
 
 use std::{error, fmt, future::Future, sync::Arc, time::Duration};
 
 use crate::{Reply, webhook::BotId};
 
-/// An update of a bot.
+/// The identity of an update in a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct DeliveryKey {
@@ -27,10 +27,9 @@ impl DeliveryKey {
 pub struct ClaimToken {
     /// Which update.
     pub key: DeliveryKey,
-    /// Tells this claim from those before and after it, so that one that ran out can do nothing
-    /// any more.
+    /// Distinguishes this claim from those before and after it, so that an expired one has no effect.
     pub fencing_token: u64,
-    /// How often it was claimed by now, this time included.
+    /// How many times it was claimed, this time included.
     pub attempt: u32,
 }
 
@@ -49,63 +48,99 @@ impl ClaimToken {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Claim {
-    /// It is the caller's to handle.
+    /// The caller has to handle it.
     Acquired(ClaimToken),
-    /// Somebody else handles it.
+    /// Another caller handles it.
     Busy {
-        /// How long they have at least, before it can be claimed again.
+        /// How long that claim is valid at least, before the update can be claimed again.
         lease: Duration,
     },
-    /// It is done.
+    /// It was handled.
     Done {
         /// Its reply, each time that the update is claimed again: Telegram drops an update in the step
-        /// in which it carries out the reply, so one that is redelivered shows that its reply wasn't
-        /// carried out. `None` if there was none, or if it is no longer kept.
+        /// in which it executes the reply, so a redelivery shows that the reply wasn't
+        /// executed. `None` if there was none, or if it is no longer kept.
         reply: Option<Reply>,
     },
 }
 
 /// Remembers which updates were handled, for as long as Telegram may send them again: 24 hours.
 ///
-/// [`MemoryStore`](super::MemoryStore) is one for a single process. Write it for a database of your
-/// own; each method is one step that happens wholly or not at all.
+/// [`MemoryStore`](super::MemoryStore) is the one for a single process. Implement the trait for a database of your
+/// own. Each method must take effect wholly or not at all.
+///
+/// ```
+/// use std::{collections::HashMap, sync::Mutex};
+///
+/// use tower_telegram::{
+///     Reply,
+///     webhook::{
+///         DeliveryLayer,
+///         delivery::{Claim, ClaimToken, DeliveryKey, DeliveryStore, StoreError},
+///     },
+/// };
+///
+/// /// Knows only which updates were handled, and counts no attempts.
+/// #[derive(Default)]
+/// struct Handled(Mutex<HashMap<DeliveryKey, ()>>);
+///
+/// impl DeliveryStore for Handled {
+///     async fn claim(&self, key: DeliveryKey) -> Result<Claim, StoreError> {
+///         let handled = self.0.lock().map_err(|_| StoreError::new("poisoned"))?;
+///         Ok(match handled.contains_key(&key) {
+///             true => Claim::Done { reply: None },
+///             false => Claim::Acquired(ClaimToken::new(key, 1, 1)),
+///         })
+///     }
+///
+///     async fn finish(&self, token: &ClaimToken, _: Option<&Reply>) -> Result<bool, StoreError> {
+///         let mut handled = self.0.lock().map_err(|_| StoreError::new("poisoned"))?;
+///         Ok(handled.insert(token.key, ()).is_none())
+///     }
+///
+///     async fn fail(&self, _: &ClaimToken) -> Result<bool, StoreError> {
+///         Ok(true)
+///     }
+/// }
+///
+/// let layer = DeliveryLayer::with_store(Handled::default());
+/// # let _ = layer;
+/// ```
 ///
 /// # Errors
 ///
-/// A method fails when it isn't known whether it worked. A claim that fails is answered with 503, so
-/// that Telegram asks again.
+/// A method fails if its effect is unknown. Telegram gets 503 for a failed claim, and sends the update again.
 pub trait DeliveryStore: Send + Sync + 'static {
-    /// Asks for an update. A claim that isn't renewed in time is as good as failed.
+    /// Claims an update. A claim that isn't renewed in time has failed.
     fn claim(&self, key: DeliveryKey) -> impl Future<Output = Result<Claim, StoreError>> + Send;
 
-    /// How often a claim has to be renewed; never, unless told otherwise.
+    /// The interval at which a claim has to be renewed. Default: `None`, for claims that don't expire.
     fn renew_every(&self) -> Option<Duration> {
         None
     }
 
-    /// Keeps a claim. `false` if it ran out, and is or may be another's.
+    /// Renews a claim. `false` if it has expired, after which another caller may have claimed the update.
     fn renew(&self, token: &ClaimToken) -> impl Future<Output = Result<bool, StoreError>> + Send {
         let _ = token;
         std::future::ready(Ok(true))
     }
 
-    /// It is done. A reply that is given with it is kept for redeliveries, as far as the store can:
-    /// within bounds of space and time, and without those whose files it can't hold. `false` if the
-    /// claim ran out: then nothing was recorded.
+    /// Records that the update was handled. Its reply is kept for redeliveries as far as the store can, within
+    /// bounds of space and time, and unless it has files that the store can't hold. `false` if the claim has
+    /// expired: then nothing was recorded.
     fn finish(
         &self,
         token: &ClaimToken,
         reply: Option<&Reply>,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// It failed, and can be claimed again. `false` if the claim ran out.
+    /// Records a failed attempt, after which the update can be claimed again. `false` if the claim has expired.
     fn fail(&self, token: &ClaimToken) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// It was deferred, which says nothing about the update: it can be claimed again, and this attempt isn't
-    /// counted. `false` if the claim ran out.
+    /// Releases the claim of an update that was deferred: it can be claimed again, and this attempt isn't counted.
+    /// `false` if the claim has expired.
     ///
-    /// By default it is the same as [`fail`](Self::fail), which counts it; a store that keeps count
-    /// should do better.
+    /// Default: [`fail`](Self::fail), which counts the attempt. A store that counts attempts should override it.
     fn release(&self, token: &ClaimToken) -> impl Future<Output = Result<bool, StoreError>> + Send {
         self.fail(token)
     }

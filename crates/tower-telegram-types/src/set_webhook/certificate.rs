@@ -1,4 +1,4 @@
-//! The certificate that is uploaded where Telegram can't trust the server's by itself.
+//! Checks of the certificate that is uploaded because no public authority has signed the server's.
 
 #[cfg(feature = "tokio")]
 use std::{fs, io, path::Path};
@@ -37,7 +37,7 @@ fn check_file(path: &Path) -> Result<(), InvalidWebhook> {
     let unreadable =
         |error: io::Error| InvalidWebhook::CertificateUnreadable { kind: error.kind() };
     let metadata = fs::metadata(path).map_err(unreadable)?;
-    // A pipe would keep whoever opens it waiting.
+    // Opening a pipe would block.
     if !metadata.is_file() {
         return Err(unreadable(io::ErrorKind::InvalidInput.into()));
     }
@@ -67,7 +67,9 @@ fn check_content(content: &[u8]) -> Result<(), InvalidWebhook> {
 
 /// Checks the certificate that follows a block's first line.
 fn check_block(rest: &str) -> Result<(), InvalidWebhook> {
-    let (body, _) = rest.split_once(END).ok_or(InvalidWebhook::CertificateNotPem)?;
+    let (body, _) = rest
+        .split_once(END)
+        .ok_or(InvalidWebhook::CertificateNotPem)?;
     let der = decode_base64(body).ok_or(InvalidWebhook::CertificateNotPem)?;
     match public_key(&der) {
         Some(PublicKey::Rsa { bits }) if bits < MIN_RSA_BITS => {
@@ -90,7 +92,8 @@ fn decode_base64(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(digits.len());
     for group in values?.chunks(4) {
         // A last group of two or three digits has one or two bytes.
-        let bits = group.iter().fold(0, |bits, value| (bits << 6) | value) << (6 * (4 - group.len()));
+        let bits =
+            group.iter().fold(0, |bits, value| (bits << 6) | value) << (6 * (4 - group.len()));
         bytes.extend(&bits.to_be_bytes()[1..group.len()]);
     }
     Some(bytes)
@@ -133,7 +136,9 @@ dgwgeKll
         const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         let mut text = String::new();
         for group in der.chunks(3) {
-            let bits = group.iter().fold(0, |bits, byte| (bits << 8) | u32::from(*byte));
+            let bits = group
+                .iter()
+                .fold(0, |bits, byte| (bits << 8) | u32::from(*byte));
             let bits = bits << (8 * (3 - group.len()));
             for at in 0..4 {
                 let digit = DIGITS[(bits >> (18 - 6 * at)) as usize & 63];
@@ -181,10 +186,7 @@ dgwgeKll
         let path = folder.join(format!("tower-telegram-certificate-{}", std::process::id()));
         for (content, expected) in [
             (CERTIFICATE.into(), Ok(())),
-            (
-                pem(b"0\0"),
-                Err(InvalidWebhook::CertificateMalformed),
-            ),
+            (pem(b"0\0"), Err(InvalidWebhook::CertificateMalformed)),
             ("0\u{82}".into(), Err(InvalidWebhook::CertificateNotPem)),
             (
                 " ".repeat(MAX_LENGTH + 1),
@@ -210,13 +212,13 @@ dgwgeKll
 
     #[cfg(feature = "tokio")]
     #[test]
-    fn what_can_be_read_once_is_left_to_telegram() {
+    fn a_reader_that_can_be_read_once_is_not_checked() {
         let reader = InputFile::reader("bot.pem", &b"x"[..], None);
         assert_eq!(check(&reader), Ok(()));
     }
 
     #[test]
-    fn g1_what_is_no_pem_or_more_than_a_certificate_is_no_certificate() {
+    fn g1_a_file_without_pem_or_with_a_private_key_is_refused() {
         for bad in [
             Vec::new(),
             b"0\x82\x03\xc1".to_vec(),
@@ -241,7 +243,7 @@ dgwgeKll
 
     /// Telegram would erase the old webhook, and then fail to read it.
     #[test]
-    fn g1_what_openssl_cant_read_as_a_certificate_is_refused() {
+    fn g1_pem_that_openssl_cant_read_as_a_certificate_is_refused() {
         let whole = rsa(2048);
         assert_eq!(checked(pem(&whole)), Ok(()));
         for bad in [
@@ -259,8 +261,14 @@ dgwgeKll
     #[test]
     fn g1_an_rsa_key_that_openssl_refuses_is_refused() {
         for (bits, expected) in [
-            (512, Err(InvalidWebhook::CertificateKeyTooShort { bits: 512 })),
-            (999, Err(InvalidWebhook::CertificateKeyTooShort { bits: 999 })),
+            (
+                512,
+                Err(InvalidWebhook::CertificateKeyTooShort { bits: 512 }),
+            ),
+            (
+                999,
+                Err(InvalidWebhook::CertificateKeyTooShort { bits: 999 }),
+            ),
             (1000, Ok(())),
             (1024, Ok(())),
             (4096, Ok(())),

@@ -1,4 +1,4 @@
-//! What Telegram would refuse, refused before anything is sent.
+//! `SetWebhook::check`, which finds the settings that Telegram would refuse before anything is sent.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -27,7 +27,7 @@ const RESERVED: [(Ipv4Addr, u32); 14] = [
     (Ipv4Addr::new(198, 18, 0, 0), 15),
     (Ipv4Addr::new(198, 51, 100, 0), 24),
     (Ipv4Addr::new(203, 0, 113, 0), 24),
-    // Multicast, what is kept for the future, and broadcast.
+    // Multicast, reserved addresses, and broadcast.
     (Ipv4Addr::new(224, 0, 0, 0), 3),
 ];
 
@@ -38,7 +38,7 @@ const MAX_CONNECTIONS_LOCAL: i64 = 100_000;
 /// The most bytes of a request's head: Telegram builds it in 4096, of which it keeps some in reserve.
 const MAX_HEAD: usize = 4068;
 
-/// A request's head but for what the URL and the secret token put into it.
+/// A request's head without the parts that come from the URL and the secret token.
 const HEAD: &str = "POST  HTTP/1.1\r\nHost: \r\nContent-Type: application/json\r\n\
     Content-Length: 524288\r\nConnection: keep-alive\r\nAccept-Encoding: gzip, deflate\r\n\r\n";
 const SECRET_TOKEN_LINE: &str = "X-Telegram-Bot-Api-Secret-Token: \r\n";
@@ -52,7 +52,7 @@ impl SetWebhook {
         self
     }
 
-    /// Finds what the server would refuse, and what can't work. A client does it before it sends the
+    /// Finds settings that the server would refuse, and those that can't work. A client does so before it sends the
     /// method ([`Method::validate`](crate::Method::validate)).
     ///
     /// A refused `setWebhook` may leave the bot with no webhook at all: the old one is erased before
@@ -89,7 +89,7 @@ impl SetWebhook {
         }
     }
 
-    /// What holds for every server.
+    /// The checks for every server.
     fn check_shape(&self) -> Result<Parts<'_>, InvalidWebhook> {
         if self.url.is_empty() {
             return Err(InvalidWebhook::NoUrl);
@@ -125,7 +125,7 @@ impl SetWebhook {
         Ok(url)
     }
 
-    /// What Telegram's own servers ask for beyond that.
+    /// The further checks for Telegram's own servers.
     fn check_public(&self, url: &Parts<'_>) -> Result<(), InvalidWebhook> {
         let is_looked_up = self.ip_address.is_none() || self.certificate.is_none();
         if is_looked_up {
@@ -157,8 +157,8 @@ impl SetWebhook {
     }
 }
 
-/// The first byte of what no URL has as it is. Letters of other scripts are left to the host, where
-/// they have a form of their own.
+/// The position of the first character that must be percent-encoded. In the host, letters of other scripts are
+/// allowed, because they are sent in punycode.
 fn must_be_encoded(url: &str) -> Option<usize> {
     let after_scheme = url.find("://").map_or(0, |at| at + 3);
     let path = url[after_scheme..].find(['/', '?', '#']);
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn g7_what_telegram_takes_is_taken() {
+    fn g7_a_url_that_telegram_accepts_is_accepted() {
         for url in [
             "bot.example/x",
             "bot.example:8443",
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn g1_what_no_server_takes_is_refused_by_both_checks() {
+    fn g1_a_url_that_no_server_accepts_is_refused_by_both_checks() {
         use InvalidWebhook::*;
         for (url, reason) in [
             ("", NoUrl),
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn g1_what_only_a_local_server_takes_is_refused_by_the_strict_check() {
+    fn g1_a_url_that_only_a_local_server_accepts_is_refused_by_the_strict_check() {
         use InvalidWebhook::*;
         let reserved = |a, b, c, d| ReservedAddress {
             address: Ipv4Addr::new(a, b, c, d),

@@ -1,4 +1,4 @@
-//! `Debug` of what has a webhook's URL, without the password that it may hold.
+//! `Debug` of the types with a webhook's URL, without the password that it may hold.
 
 use std::fmt;
 

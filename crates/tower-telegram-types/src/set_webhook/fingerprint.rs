@@ -1,4 +1,4 @@
-//! A fingerprint of what Telegram doesn't tell of a webhook, in the webhook's URL.
+//! A fingerprint of the secret token and the certificate, which Telegram doesn't return, in the webhook's URL.
 
 use std::fmt::Write as _;
 
@@ -129,7 +129,7 @@ mod tests {
         for (at, one) in all.iter().enumerate() {
             assert!(!all[at + 1..].contains(one), "{one}");
         }
-        // What Telegram tells isn't in it.
+        // Settings that Telegram returns aren't in it.
         assert_eq!(url(settings("a").max_connections(7)), url(settings("a")));
     }
 

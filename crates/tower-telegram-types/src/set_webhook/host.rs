@@ -1,4 +1,4 @@
-//! The host of a webhook's URL: what Telegram looks up and connects to.
+//! The host of a webhook's URL, as Telegram looks it up and connects to it.
 
 use std::{
     borrow::Cow,
@@ -14,9 +14,9 @@ const MAX_NAME: usize = 253;
 /// The most bytes that one character of a name has in UTF-8.
 const MAX_CHARACTER: usize = 4;
 
-/// What no public name ends in: what standards keep for private networks, tests and other systems of
-/// names, and what the root of the DNS won't have as too many private networks use it. Documentation's
-/// own `.example` isn't among them, so that what documentation says can be tried.
+/// Suffixes that no public name has: standards reserve them for private networks, tests and other systems of names,
+/// or the root of the DNS excludes them because many private networks use them. `.example` isn't among them, so that
+/// the examples of documentation can be run.
 const RESERVED_SUFFIXES: [&str; 14] = [
     "alt",
     "corp",
@@ -34,7 +34,7 @@ const RESERVED_SUFFIXES: [&str; 14] = [
     "test",
 ];
 
-/// What the host is. A name is as Telegram sends it, but for a dot at its end.
+/// The kind of the host. A name is as Telegram sends it, without a dot at its end.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Host<'a> {
     Name(Cow<'a, str>),
@@ -150,7 +150,7 @@ fn is_mapped(c: char) -> bool {
             // Mathematics.
             | '\u{2200}'..='\u{22ff}'
             | '\u{2329}' | '\u{232a}'
-            // Pictures of control characters, and what is in circles.
+            // Pictures of control characters, and characters in circles.
             | '\u{2400}'..='\u{24ff}'
             | '\u{2a00}'..='\u{2aff}'
             | '\u{2c7c}' | '\u{2c7d}'

@@ -41,7 +41,7 @@ pub enum InvalidWebhook {
     },
     /// The host's name has one label, as `bot` has: it isn't in the public DNS.
     SingleLabel,
-    /// The host's name ends in what isn't in the public DNS, such as `local` or `internal`.
+    /// The host's name has a suffix that isn't in the public DNS, such as `local` or `internal`.
     ReservedName {
         /// Its last label or labels.
         suffix: &'static str,
@@ -72,12 +72,12 @@ pub enum InvalidWebhook {
     IpAddress,
     /// `max_connections` is out of range.
     MaxConnections {
-        /// What was asked for.
+        /// The given number.
         given: i64,
         /// The most that there may be; the least is 1.
         most: i64,
     },
-    /// The certificate isn't uploaded: Telegram ignores what is only a name, an URL or a text.
+    /// The certificate isn't uploaded: Telegram ignores a file id, a URL or a text.
     CertificateNotUploaded,
     /// The certificate is over 3 MiB.
     CertificateTooLarge {
@@ -86,7 +86,7 @@ pub enum InvalidWebhook {
     },
     /// The certificate's file can't be read, or isn't a file.
     CertificateUnreadable {
-        /// What the system said.
+        /// The system's error.
         kind: io::ErrorKind,
     },
     /// The file holds no certificate as PEM, or something in it that isn't base64.

@@ -1,4 +1,4 @@
-//! What went wrong between Telegram and the webhook.
+//! [`WebhookProblem`]: why Telegram couldn't deliver an update.
 
 use std::{fmt, time::Duration};
 
@@ -6,22 +6,21 @@ use http::StatusCode;
 
 use crate::types::WebhookInfo;
 
-/// Why Telegram couldn't deliver an update, read from what
-/// [`WebhookInfo::last_error_message`] says.
+/// Why Telegram couldn't deliver an update, by the text of [`WebhookInfo::last_error_message`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WebhookProblem {
     /// The webhook answered something other than 2xx.
     WrongResponse(StatusCode),
-    /// Nothing listens there, or something in between turns Telegram away.
+    /// No server listens there, or a firewall rejects Telegram.
     ConnectionRefused,
-    /// The connection broke before the answer was there.
+    /// The connection was closed before the response had arrived.
     ConnectionLost,
     /// There is no way to the address.
     Unreachable,
     /// The connection couldn't be made in time.
     ConnectTimeout,
-    /// The answer wasn't there after 60 seconds. The update comes again.
+    /// The response hadn't arrived after 60 seconds. Telegram sends the update again.
     ReadTimeout,
     /// TLS failed: the certificate has expired, isn't for this host, lacks an intermediate one, or
     /// isn't the one that was uploaded.
@@ -36,7 +35,7 @@ pub enum WebhookProblem {
     Other,
 }
 
-/// What is looked for, in lower case; the first that is found counts.
+/// The texts to look for, in lower case, and the problem of each; the first match counts.
 const WORDS: [(&str, WebhookProblem); 20] = [
     ("connection refused", WebhookProblem::ConnectionRefused),
     ("connection reset", WebhookProblem::ConnectionLost),
@@ -61,8 +60,7 @@ const WORDS: [(&str, WebhookProblem); 20] = [
 ];
 
 impl WebhookProblem {
-    /// Reads Telegram's words. They aren't a promise of Telegram's: what isn't known is
-    /// [`Other`](Self::Other).
+    /// Recognises Telegram's text. Telegram may change it: an unknown text is [`Other`](Self::Other).
     ///
     /// ```
     /// use tower_telegram::webhook::registration::WebhookProblem;
@@ -84,13 +82,13 @@ impl WebhookProblem {
 }
 
 impl WebhookInfo {
-    /// What went wrong last, however long ago: success doesn't clear it. See
+    /// The last problem, however long ago: success doesn't clear it. See
     /// [`recent_problem`](Self::recent_problem).
     pub fn last_problem(&self) -> Option<WebhookProblem> {
         self.last_error_message.as_deref().map(WebhookProblem::read)
     }
 
-    /// What went wrong last, if that was within `recent` before `now`, in Unix seconds.
+    /// The last problem, if it was within `recent` before `now`, in Unix seconds.
     pub fn recent_problem(&self, now: i64, recent: Duration) -> Option<WebhookProblem> {
         let date = self.last_error_date?;
         if !is_recent(date, now, recent) {
@@ -114,7 +112,7 @@ fn is_recent(at: i64, now: i64, recent: Duration) -> bool {
     now.saturating_sub(at) <= recent
 }
 
-/// What to look at.
+/// The problem in one line, with its likely cause.
 impl fmt::Display for WebhookProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

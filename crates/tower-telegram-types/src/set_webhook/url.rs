@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{InvalidWebhook, host::Host, punycode};
 
-/// The parts of a URL, as they stand in it.
+/// The parts of a URL, unchanged.
 #[derive(Clone, Copy)]
 pub(super) struct Parts<'a> {
     scheme: Option<&'a str>,

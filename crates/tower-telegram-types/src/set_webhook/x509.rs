@@ -44,7 +44,12 @@ pub(super) fn public_key(certificate: &[u8]) -> Option<PublicKey> {
     let mut key = signed.read(SEQUENCE)?;
     let algorithm = key.read(SEQUENCE)?.read(OBJECT_IDENTIFIER)?;
     // The first byte counts the unused bits of the last one.
-    let (0, key) = key.read(BIT_STRING)?.0.split_first().map(|(n, key)| (*n, key))? else {
+    let (0, key) = key
+        .read(BIT_STRING)?
+        .0
+        .split_first()
+        .map(|(n, key)| (*n, key))?
+    else {
         return None;
     };
     if algorithm.0 != RSA_ENCRYPTION {
@@ -94,7 +99,9 @@ fn length(der: &[u8]) -> Option<(usize, &[u8])> {
         return None;
     }
     let (digits, rest) = rest.split_at_checked(digits)?;
-    let length = digits.iter().fold(0_usize, |sum, digit| (sum << 8) | usize::from(*digit));
+    let length = digits
+        .iter()
+        .fold(0_usize, |sum, digit| (sum << 8) | usize::from(*digit));
     Some((length, rest))
 }
 
