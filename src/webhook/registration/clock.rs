@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::http_date;
 use crate::types::WebhookInfo;
 
-/// What looks at the webhook have shown of Telegram's clock. Dates are in Unix seconds.
+/// Telegram's clock, by the calls of `getWebhookInfo`. Dates are in Unix seconds.
 #[derive(Debug, Default)]
 pub(super) struct TelegramClock {
     /// How far Telegram's clock is ahead of ours, as far as the dates in its responses show.
@@ -40,7 +40,9 @@ impl TelegramClock {
             return now;
         }
         // It can't be earlier than the date of an update that is here.
-        updates.earliest_now(at).map_or(now, |earliest| now.max(earliest))
+        updates
+            .earliest_now(at)
+            .map_or(now, |earliest| now.max(earliest))
     }
 
     fn look_at(&mut self, told: Option<i64>, info: &WebhookInfo, ours: i64, at: Instant) -> i64 {
@@ -54,7 +56,7 @@ impl TelegramClock {
         }
         let now = ours.saturating_add(self.ahead);
         let now = newest.map_or(now, |newest| {
-            // What happened since the last look can't be older than that look.
+            // An error since the last call can't be older than that call.
             let is_new = last.as_ref().filter(|last| last.newest < Some(newest));
             let latest = is_new.map_or(now, |last| newest.saturating_add(seconds(last.at, at)));
             now.min(latest).max(newest)

@@ -1,4 +1,4 @@
-//! How a webhook differs from what it should be.
+//! The differences between a webhook and its wanted settings.
 
 use std::{fmt, net::IpAddr};
 
@@ -9,7 +9,7 @@ use crate::{
     types::{AllowedUpdates, UpdateType, WebhookInfo},
 };
 
-/// A setting that isn't as it should be.
+/// A setting that differs from the wanted one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Drift {
@@ -29,10 +29,9 @@ pub enum Drift {
 
 /// How the webhook differs from `wanted`; empty if it doesn't.
 ///
-/// What `wanted` leaves out isn't compared: `max_connections` and `allowed_updates` then may be
-/// anything, and so may the address. Telegram doesn't tell the secret token and the content of a
-/// certificate: they are compared where [`with_fingerprint`](SetWebhook::with_fingerprint) put them
-/// into the URL.
+/// Settings that `wanted` leaves out aren't compared: `max_connections`, `allowed_updates` and the address.
+/// Telegram doesn't return the secret token and the content of a certificate: they are compared if
+/// [`with_fingerprint`](SetWebhook::with_fingerprint) put them into the URL.
 ///
 /// ```
 /// use tower_telegram::{methods::SetWebhook, webhook::registration::{Drift, drift}, types::WebhookInfo};
@@ -65,8 +64,8 @@ pub fn drift(wanted: &SetWebhook, info: &WebhookInfo) -> Vec<Drift> {
     wrong.map(|(drift, _)| drift).collect()
 }
 
-/// What is left to mend right after `wanted` was set: what the server said then stands, as far as it
-/// can't do what was asked for.
+/// The differences that remain after `wanted` was set. Settings that this server can't apply aren't among them, so
+/// they don't cause another attempt.
 #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
 pub(super) fn drift_once_set(wanted: &SetWebhook, info: &WebhookInfo) -> Vec<Drift> {
     let mut drift = drift(wanted, info);
@@ -105,8 +104,7 @@ fn are_allowed(wanted: &SetWebhook, info: &WebhookInfo) -> bool {
         && (!has_more || wanted.contains(UpdateType::Unknown))
 }
 
-/// What Telegram makes of a list: there is no name for the unknown, and no name at all is the
-/// default.
+/// The types that Telegram sends for a list: unknown types have no name, and an empty list is the default.
 fn told(wanted: AllowedUpdates) -> AllowedUpdates {
     let has_name = |kind: &UpdateType| *kind != UpdateType::Unknown;
     if wanted.iter().any(|kind| has_name(&kind)) {
@@ -159,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn g2_what_is_left_out_may_be_anything() {
+    fn g2_a_setting_that_is_left_out_may_have_any_value() {
         for more in ["", r#","allowed_updates":["poll"]"#] {
             assert_eq!(drift(&wanted(), &info(more)), []);
             assert_eq!(drift(&wanted().for_local_server(), &info(more)), []);
@@ -209,7 +207,7 @@ mod tests {
             .filter(|kind| AllowedUpdates::DEFAULT.contains(*kind))
             .collect();
         assert!(!differs(spelled_out, ""));
-        // What has no name can't be told, and needn't be.
+        // Types without a name can't be sent, and needn't be.
         assert!(!differs([UpdateType::Unknown].into(), ""));
         assert!(!differs(
             [UpdateType::Poll, UpdateType::Unknown].into(),

@@ -1,4 +1,4 @@
-//! A webhook that is set where it isn't right, and left alone where it is.
+//! `Client::ensure_webhook`, which sets the webhook only where it differs from the wanted settings.
 
 use std::{
     error, fmt,
@@ -35,14 +35,14 @@ impl Client {
     /// Any number of replicas may call it at once with the same settings, each time they start: one that
     /// is refused (429, 409) waits, and finds the webhook set.
     ///
-    /// Telegram doesn't tell the secret token and the certificate, so **a new secret or certificate under
+    /// Telegram doesn't return the secret token and the certificate, so **a new secret or certificate under
     /// the same URL goes unnoticed**, and every update is answered 401. Settings that were given a
     /// fingerprint ([`SetWebhook::with_fingerprint`]) show it in their URL. Without one, use
     /// [`always`](EnsureWebhook::always) once after a change.
     ///
     /// With `drop_pending_updates`, updates that wait are dropped when the webhook is set, and only then;
     /// and only by the first call of setWebhook that may have reached Telegram. If its response is lost,
-    /// it isn't known whether they were.
+    /// whether they were dropped is unknown.
     ///
     /// ```no_run
     /// # use tower_telegram::{Client, methods::SetWebhook, webhook::SecretToken};
@@ -120,7 +120,7 @@ pub struct EnsuredWebhook {
     /// Whether this call has set it, or may have: it was right already otherwise, or another replica
     /// has set it.
     pub was_set: bool,
-    /// What Telegram says of it in the end.
+    /// The webhook's settings after the last call.
     pub info: WebhookInfo,
 }
 
@@ -128,18 +128,18 @@ pub struct EnsuredWebhook {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum EnsureWebhookError {
-    /// A call failed in a way that time can't mend, or for too often. The kind is
+    /// A call failed permanently, or too often. The kind is
     /// [`Invalid`](crate::client::ErrorKind::Invalid), and an
     /// [`InvalidWebhook`](super::InvalidWebhook) the source, where nothing was sent.
     Call(Error),
     /// It was set, and is something else again: someone sets it otherwise.
     Unsettled {
-        /// What differed in the end.
+        /// The differences at the end.
         drift: Vec<Drift>,
     },
     /// It took too long.
     TimedOut {
-        /// What went wrong last, if something did.
+        /// The last error, if there was one.
         last: Option<Error>,
     },
 }
@@ -181,7 +181,7 @@ impl From<EnsureFailure> for EnsureWebhookError {
     }
 }
 
-/// What has happened up to now.
+/// The state between two attempts.
 struct Progress {
     started: Instant,
     attempts: u32,
@@ -244,7 +244,7 @@ impl EnsureWebhook {
         let set = self.set(progress.may_drop).await;
         let may_be_set = set.as_ref().err().is_none_or(Error::may_have_arrived);
         progress.was_set |= may_be_set;
-        // Those that came in between are somebody's.
+        // Updates that arrived since then must not be dropped.
         progress.may_drop &= !may_be_set;
         set?;
         progress.must_set = false;
@@ -259,7 +259,7 @@ impl EnsureWebhook {
             wanted.drop_pending_updates = None;
         }
         let mut call = ApiRequest::new(&wanted)?;
-        // A layer below may try again what changes nothing when it is repeated.
+        // A layer below may repeat a call that has the same effect twice.
         call.set_idempotent(!may_drop);
         self.client.call_once(call).await.map(drop)
     }
@@ -287,7 +287,7 @@ fn back_off(attempts: u32) -> Duration {
     FIRST_PAUSE.saturating_mul(doubled).min(LONGEST_PAUSE)
 }
 
-/// Replicas that were turned away together come back one by one.
+/// Spreads the next attempts of replicas that were rejected at the same time.
 fn spread(pause: Duration) -> Duration {
     let most = pause.min(LONGEST_SPREAD);
     pause.saturating_add(most.mul_f64(random_fraction()))
@@ -315,8 +315,8 @@ mod tests {
         SetWebhook::new(URL)
     }
 
-    /// A server whose webhook somebody else sets back each time, or that refuses each setWebhook as it
-    /// is told; and whether each setWebhook was to drop updates.
+    /// A server whose webhook another client sets back each time, or that refuses each setWebhook with `refusal`;
+    /// and whether each setWebhook was to drop updates.
     fn contended(refusal: fn() -> Result<String, Error>) -> (Client, Arc<Mutex<Vec<bool>>>) {
         let drops = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&drops);
@@ -346,7 +346,7 @@ mod tests {
             assert!(drops.len() > 3, "{drops:?}");
             assert!(drops[0] && !drops[1..].contains(&true), "{drops:?}");
         }
-        // What was refused has dropped nothing.
+        // A refused call has dropped no updates.
         let (client, drops) = contended(|| refused(429, "Too Many Requests", Some(1)));
         client.ensure_webhook(&dropping).await.unwrap_err();
         let drops = drops.lock().unwrap();
@@ -402,7 +402,7 @@ mod tests {
         }
     }
 
-    /// What each call gets, in turn.
+    /// The response of each call, in order.
     type Answers = Vec<Result<String, Error>>;
 
     /// A client whose calls are answered so, and the methods that it calls.
@@ -469,7 +469,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn g3_who_is_turned_away_waits_and_reads_before_setting() {
+    async fn g3_a_rejected_replica_waits_and_reads_before_setting() {
         let (client, calls) = client(vec![
             shows(""),
             refused(429, "Too Many Requests: retry after 5", Some(5)),
@@ -537,7 +537,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_time_cannot_mend_ends_it() {
+    async fn an_error_that_is_not_retryable_ends_it() {
         for error in [
             refused(401, "Unauthorized", None),
             refused(400, "Bad Request: bad webhook", None),
@@ -565,7 +565,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_webhook_that_someone_else_keeps_setting_is_given_up() {
+    async fn a_webhook_that_another_client_keeps_setting_is_an_error() {
         let other = "https://bot.example/y";
         let round = || [shows(other), done(), shows(other)];
         let answers = round().into_iter().chain(round()).collect();
@@ -596,7 +596,7 @@ mod tests {
         assert!(started.elapsed() < Duration::from_secs(60));
         assert!(names(&calls).len() > 3);
 
-        // There is no point in waiting for what comes too late.
+        // A pause that ends after the time limit isn't waited for.
         let (busy, _) = client(vec![refused(429, "Too Many Requests", Some(3600))]);
         let started = Instant::now();
         let error = busy.ensure_webhook(&wanted()).await.unwrap_err();

@@ -1,11 +1,12 @@
-//! Whether the webhook works.
+//! A judgement on whether the webhook works, by `getWebhookInfo`.
 
 use std::{fmt, time::Duration};
 
 use super::{Drift, WebhookProblem, drift};
 use crate::{methods::SetWebhook, types::WebhookInfo};
 
-/// What Telegram's word on the webhook comes to.
+/// A judgement on the webhook, by the [`WebhookInfo`](https://core.telegram.org/bots/api#webhookinfo) that Telegram
+/// returns.
 ///
 /// ```
 /// use tower_telegram::{
@@ -35,7 +36,7 @@ pub struct Health {
     pub pending: i64,
     /// Whether more wait than should.
     pub is_behind: bool,
-    /// What went wrong lately between Telegram and the webhook.
+    /// The last error of a delivery, if it is recent.
     pub problem: Option<WebhookProblem>,
     /// Whether Telegram's server lately failed to get the updates itself. There is nothing to do
     /// about that but to wait.
@@ -46,9 +47,9 @@ pub struct Health {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HealthLimits {
-    /// How long an error counts after it has happened; 5 minutes unless set.
+    /// How long an error counts after it has happened. Default: 5 minutes.
     pub recent: Duration,
-    /// How many updates may wait; 100 unless set.
+    /// How many updates may wait. Default: 100.
     pub max_pending: i64,
 }
 

@@ -1,4 +1,4 @@
-//! The date of an HTTP header.
+//! Parser for the date of an HTTP header.
 
 use http::HeaderValue;
 
@@ -6,8 +6,7 @@ const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
-/// Unix seconds of `Sun, 06 Nov 1994 08:49:37 GMT`, the form that servers write. What isn't a date in
-/// that form is none.
+/// Unix seconds of `Sun, 06 Nov 1994 08:49:37 GMT`, the form that servers write. `None` for any other text.
 pub(super) fn read(value: &HeaderValue) -> Option<i64> {
     let text = value.to_str().ok()?;
     let (_, rest) = text.split_once(", ")?;

@@ -3,12 +3,11 @@
 //! - [`SetWebhook::check`] finds what Telegram would refuse before anything is sent, as a refused
 //!   `setWebhook` may leave the bot with no webhook at all. A Bot API server of your own takes more:
 //!   [`SetWebhook::for_local_server`].
-//! - [`SetWebhook::with_fingerprint`] makes a new secret token or certificate visible, which
-//!   Telegram doesn't tell.
+//! - [`SetWebhook::with_fingerprint`] makes a new secret token or certificate visible, which Telegram doesn't return.
 //! - `Client::ensure_webhook` sets the webhook only where it isn't right, from any number of replicas
 //!   at once (feature `tokio`).
-//! - [`drift`] tells how a webhook differs from what it should be, and [`Health`] whether it works;
-//!   `WebhookHealth` (feature `tokio`) keeps watch.
+//! - [`drift`] lists how a webhook differs from its wanted settings, and [`Health`] judges whether it works;
+//!   `WebhookHealth` (feature `tokio`) does so at an interval.
 //!
 //! ```
 //! use tower_telegram::{methods::SetWebhook, webhook::registration::InvalidWebhook};

@@ -1,4 +1,4 @@
-//! A watch over the webhook.
+//! `WebhookHealth`, which checks the webhook at an interval and reports its health.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,13 +23,13 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest that Telegram can ask to be left alone.
 const LONGEST_ASKED: Duration = Duration::from_secs(3600);
 
-/// Looks at the webhook again and again, and says how it is: for readiness and metrics.
+/// Checks the webhook at an interval, for readiness probes and metrics.
 ///
-/// It is a future to spawn, [`run`](Self::run), and handles for whoever wants to know.
+/// [`run`](Self::run) is a future to spawn, and [`handle`](Self::handle) returns a handle to its reports.
 ///
-/// Whether an error is recent is decided by Telegram's clock, which the `Date` header of its responses
-/// tells. Where there is none, this machine's clock is used, corrected by as much as the dates of
-/// errors show that it is off.
+/// Whether an error is recent is decided by Telegram's clock, by the `Date` header of its responses. If a response
+/// has none, this machine's clock is used, corrected by the dates of errors and of
+/// [updates](HealthHandle::observe_update).
 ///
 /// ```no_run
 /// # use std::time::Duration;
@@ -58,14 +58,14 @@ pub struct WebhookHealth {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct HealthReport {
-    /// The latest verdict. One that couldn't be renewed stays.
+    /// The latest judgement, which stays when a later call fails.
     pub health: Option<Health>,
-    /// Why the last look failed, if it did: the verdict is older then.
+    /// Why the last call failed, if it did: the judgement is older then.
     pub failure: Option<Arc<Error>>,
 }
 
 impl HealthReport {
-    /// Whether there is something new to say; how many updates wait isn't, within the limits.
+    /// Whether a report is worth publishing. The number of waiting updates alone isn't, within the limits.
     fn differs_from(&self, other: &Self) -> bool {
         let verdict = |report: &Self| {
             let health = report.health.clone();
@@ -91,25 +91,25 @@ impl WebhookHealth {
         }
     }
 
-    /// How long to wait between two looks, at least a second. Default: a minute.
+    /// The pause between two calls, at least one second. Default: one minute.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval.max(Duration::from_secs(1));
         self
     }
 
-    /// How long an error counts after it has happened; 5 minutes unless set.
+    /// How long an error counts after it has happened. Default: 5 minutes.
     pub fn recent(mut self, recent: Duration) -> Self {
         self.limits.recent = recent;
         self
     }
 
-    /// How many updates may wait; 100 unless set.
+    /// How many updates may wait. Default: 100.
     pub fn max_pending(mut self, max_pending: i64) -> Self {
         self.limits.max_pending = max_pending;
         self
     }
 
-    /// A handle to what is found.
+    /// A handle to the reports.
     pub fn handle(&self) -> HealthHandle {
         HealthHandle {
             reports: self.reports.subscribe(),
@@ -173,7 +173,7 @@ fn log(report: &HealthReport) {
     }
 }
 
-/// What a [`WebhookHealth`] finds. Cheap to clone.
+/// A handle to the reports of a [`WebhookHealth`]. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct HealthHandle {
     reports: watch::Receiver<HealthReport>,
@@ -222,8 +222,8 @@ impl HealthHandle {
         self.reports.borrow().clone()
     }
 
-    /// Waits for a report that says something new, and says nothing once the watch has ended. Each
-    /// handle gets it once.
+    /// Waits for a report that differs from the one before; each handle gets it once. `None` after the watch has
+    /// ended.
     pub async fn changed(&mut self) -> Option<HealthReport> {
         self.reports.changed().await.ok()?;
         Some(self.reports.borrow_and_update().clone())
@@ -280,10 +280,7 @@ mod tests {
             shows("", 11),
         ]);
         let mut handle = health.handle();
-        assert!(
-            !handle.is_ready() && !handle.is_healthy(),
-            "nobody knows yet"
-        );
+        assert!(!handle.is_ready() && !handle.is_healthy(), "not known yet");
         assert!(handle.latest().health.is_none());
         let started = Instant::now();
         let running = tokio::spawn(health.run());
