@@ -1,11 +1,10 @@
-//! Drops the types of update that aren't wanted.
+//! A filter by the type of update.
 //!
-//! 1. A type that is in the [`AllowedUpdates`]: the request goes on.
-//! 2. Any other: 200 with no body, so that Telegram doesn't send it again. The payload isn't looked
-//!    at.
+//! 1. A type that is in the [`AllowedUpdates`]: the request is passed on.
+//! 2. Any other type: 200 with no body, so that Telegram doesn't send the update again. The payload isn't read.
 //!
-//! Give `setWebhook` the same value, and Telegram won't send the others at all; what is left for
-//! this layer are updates from before it was told.
+//! Give [`setWebhook`](https://core.telegram.org/bots/api#setwebhook) the same value, and Telegram doesn't send the
+//! other types at all, except for updates from before that call.
 //!
 //! # Example
 //!
@@ -47,14 +46,15 @@ use tower_service::Service;
 use super::{RawUpdate, ResponseFuture};
 use crate::types::AllowedUpdates;
 
-/// Drops the types of update that aren't wanted. See the [module](self).
+/// Passes on the updates of some types, and drops the others. Default: the types that Telegram sends by default.
+/// See the [module](self).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AllowedUpdatesLayer {
     allowed: AllowedUpdates,
 }
 
 impl AllowedUpdatesLayer {
-    /// Lets these through.
+    /// Passes on updates of these types.
     pub fn new(allowed: impl Into<AllowedUpdates>) -> Self {
         Self {
             allowed: allowed.into(),

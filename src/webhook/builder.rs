@@ -1,4 +1,4 @@
-//! The layers put together.
+//! [`Webhook`], which puts the layers together in the right order.
 
 use std::{
     convert::Infallible,
@@ -17,8 +17,8 @@ use tower_layer::Layer as _;
 use tower_service::Service;
 
 use super::{
-    AllowedUpdatesLayer, HandlerFn, HandlerOutput, ParseLayer, RawUpdate,
-    ReplyBody, ReplyLayer, SecretTokenLayer, SecretTokens, UpdateLayer, allowed_updates,
+    AllowedUpdatesLayer, HandlerFn, HandlerOutput, ParseLayer, RawUpdate, ReplyBody, ReplyLayer,
+    SecretTokenLayer, SecretTokens, UpdateLayer, allowed_updates,
     delivery_stack::{DeliverySettings, DeliveryStack},
     handler_fn,
     missing_layer::Handles,
@@ -31,12 +31,12 @@ use crate::{
     types::{AllowedUpdates, ParseError, Update},
 };
 
-/// The whole way in, in the right order and with safe defaults.
+/// All layers of a webhook in the right order and with safe defaults.
 ///
-/// It makes a service that every tower server can serve: whatever happens, it answers, with what
-/// the layers' own pages say. With the feature `tokio` each update counts once, by a `DeliveryLayer`
-/// that remembers in memory, and is answered within 50 s, by a `DeadlineLayer`; a hang-up then doesn't end
-/// the handler, which goes on, on a task of its own, and so is `Send`.
+/// It makes a service that every tower server can serve, and whose error is [`Infallible`]: each failure is a
+/// response, described in the module of its layer. With the feature `tokio`, a `DeliveryLayer` handles each update
+/// once and remembers it in memory, and a `DeadlineLayer` responds within 50 s (8 s for queries that people wait
+/// for). A hang-up doesn't end the handler, which goes on in a task of its own and therefore must be `Send`.
 ///
 /// ```
 /// use tower_telegram::{
@@ -81,14 +81,13 @@ impl<U> Clone for Webhook<U> {
 }
 
 impl Webhook {
-    /// Lets in who shows the secret.
+    /// Accepts requests that carry the secret token, or one of several.
     pub fn new(tokens: impl Into<SecretTokens>) -> Self {
         Self::with_secret(SecretTokenLayer::new(tokens))
     }
 
-    /// Lets in everyone. Whoever finds the address can then say that they are Telegram, so
-    /// something else must keep others out, such as a network that only a local Bot API server
-    /// reaches.
+    /// Accepts every request. Anyone who finds the address can then send updates, so something else must keep
+    /// others out, such as a network that only a local Bot API server reaches.
     pub fn without_secret_token() -> Self {
         Self::with_secret(SecretTokenLayer::open())
     }
@@ -106,8 +105,8 @@ impl Webhook {
 }
 
 impl<U> Webhook<U> {
-    /// Which types of update go to the handler; give `setWebhook` the same. Unless told otherwise
-    /// it is Telegram's own choice.
+    /// The types of update that the handler gets; give `setWebhook` the same. Default: the types that Telegram
+    /// sends by default.
     pub fn allowed_updates(mut self, allowed: impl Into<AllowedUpdates>) -> Self {
         self.allowed = AllowedUpdatesLayer::new(allowed);
         self
@@ -131,14 +130,14 @@ impl<U> Webhook<U> {
         }
     }
 
-    /// How each update is made to count once. Default: a `DeliveryLayer` that remembers in memory.
+    /// How each update is handled once. Default: a `DeliveryLayer` that remembers updates in memory.
     #[cfg(feature = "tokio")]
     pub fn delivery(mut self, layer: DeliveryLayer) -> Self {
         self.deliveries.delivery = Some(layer);
         self
     }
 
-    /// Has an update handled as often as it comes, within the request: a hang-up ends the handler.
+    /// Handles an update each time that it is sent, within its request: a hang-up ends the handler.
     pub fn without_delivery(mut self) -> Self {
         self.deliveries.without_delivery();
         self
@@ -152,22 +151,22 @@ impl<U> Webhook<U> {
         self
     }
 
-    /// By when Telegram gets its response. Default: after 50 s, with 503.
+    /// The time after which Telegram gets a response, even if the handler still runs. Default: 503 after 50 s, and
+    /// after 8 s for queries that people wait for.
     #[cfg(feature = "tokio")]
     pub fn deadline(mut self, layer: DeadlineLayer) -> Self {
         self.deliveries.deadline = Some(layer);
         self
     }
 
-    /// Lets the handler take as long as it takes. Telegram gives up after 60 s and sends the update again.
+    /// Waits for the handler without a limit. After 60 s Telegram closes the connection and sends the update again.
     #[cfg(feature = "tokio")]
     pub fn without_deadline(mut self) -> Self {
         self.deliveries.deadline = None;
         self
     }
 
-    /// When a handler is ended that doesn't end by itself. Default: after one hour its attempt has failed,
-    /// and its future is dropped.
+    /// The time limit of a handler. Default: after one hour its attempt has failed, and its future is dropped.
     #[cfg(feature = "tokio")]
     pub fn handler_timeout(mut self, layer: HandlerTimeoutLayer) -> Self {
         self.deliveries.handler_timeout = layer;
@@ -180,7 +179,7 @@ impl<U> Webhook<U> {
         self.handler_timeout(HandlerTimeoutLayer::new(std::time::Duration::MAX))
     }
 
-    /// What is called with an update that doesn't fit the handler's type; ours always fits. See
+    /// A hook that is called with each update that doesn't fit the handler's type. [`Update`] always fits. See
     /// [`ParseLayer::on_unreadable`].
     pub fn on_unreadable(
         mut self,
@@ -209,14 +208,14 @@ impl<U> Webhook<U> {
         }
     }
 
-    /// What it takes to get in, before a service of updates.
+    /// The layers that read a request and decide whether it is accepted, above a service of updates.
     #[cfg(feature = "redis")]
     pub(crate) fn admission<S>(&self, service: S) -> Admission<S> {
         let service = self.allowed.layer(service);
         self.secret.layer(self.update.layer(service))
     }
 
-    /// All but reading the update as a type and encoding the reply.
+    /// All layers except `ParseLayer` and `ReplyLayer`.
     pub(super) fn around_updates<S>(&self, service: S) -> AroundUpdates<S> {
         let service = self.allowed.layer(self.deliveries.layer(service));
         self.secret.layer(self.update.layer(service))
@@ -242,8 +241,8 @@ pub struct WebhookService<S, U = Update> {
 }
 
 impl<S, U> WebhookService<S, U> {
-    /// The same stack without a webhook's door: a `Service<http::Request<RawUpdate>>`, for updates that
-    /// come another way, such as `polling`.
+    /// The same stack without the layers for HTTP requests: a `Service<http::Request<RawUpdate>>`, for updates that
+    /// arrive another way, such as by `polling`.
     pub fn into_updates(self) -> UpdateService<S, U> {
         UpdateService {
             stack: self.stack.into_inner().into_inner(),
@@ -323,7 +322,7 @@ impl<F: Future> Future for WebhookFuture<F> {
     }
 }
 
-/// What is behind a webhook's door, from [`WebhookService::into_updates`]: a
+/// The layers of a webhook below the HTTP request, from [`WebhookService::into_updates`]: a
 /// `Service<http::Request<RawUpdate>>` whose error is [`Infallible`].
 pub struct UpdateService<S, U = Update> {
     stack: UpdateStack<S, U>,

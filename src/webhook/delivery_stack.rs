@@ -1,7 +1,7 @@
-//! What a [`Webhook`](super::Webhook) has between reading an update and the handler: deadline, deliveries
-//! and sequence, each optional, and the handler's time-out.
+//! The layers of a [`Webhook`](super::Webhook) between reading an update and the handler: deadline, deliveries and
+//! sequence, each optional, and the handler's time-out.
 //!
-//! All of them need tasks and a timer, so without the feature `tokio` there is nothing.
+//! All of them need tasks and a timer, so there are none without the feature `tokio`.
 
 #[cfg(feature = "tokio")]
 pub(super) use self::with_tokio::{DeliverySettings, DeliveryStack};

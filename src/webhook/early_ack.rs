@@ -1,4 +1,5 @@
-//! Who carries out the reply of an update that may be acknowledged before its handler ends.
+//! The decision whether the client or a redelivery carries out the reply of an update that may be acknowledged before
+//! its handler ends.
 
 use std::sync::{
     Arc,
@@ -12,18 +13,18 @@ const FORBIDDEN: u8 = 2;
 /// In the extensions of a request that `DeadlineLayer::ack_after` may acknowledge.
 ///
 /// Either the request is acknowledged, and the client sends the reply; or a store keeps the reply for
-/// redeliveries, and the request isn't acknowledged any more. Both would carry it out twice, so that the
-/// first to decide wins.
+/// redeliveries, and the request isn't acknowledged any more. Both together would execute the reply twice, so the
+/// first decision stays.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EarlyAck(Arc<AtomicU8>);
 
 impl EarlyAck {
-    /// Whether it may be acknowledged, which then it is.
+    /// Acknowledges the request. `false` if that was forbidden before.
     pub(crate) fn acknowledge(&self) -> bool {
         self.decide(ACKNOWLEDGED)
     }
 
-    /// Whether it isn't acknowledged, and from now on won't be.
+    /// Forbids to acknowledge the request. `false` if it was acknowledged before.
     pub(crate) fn forbid(&self) -> bool {
         self.decide(FORBIDDEN)
     }

@@ -2,10 +2,10 @@
 
 use std::{any::Any, error, fmt, sync::Arc};
 
-/// Why an update wasn't handled. In the extensions of the 500 that tells Telegram to send it again,
+/// Why an update wasn't handled. It is in the extensions of the 500 after which Telegram sends the update again,
 /// and in a `DeadLetter`.
 ///
-/// A handler can return one as its error, to say that a repeat can't help:
+/// A handler can return a permanent one as its error, where another attempt can't help:
 ///
 /// ```
 /// use tower_telegram::{handler_fn, types::Update, webhook::Failure};
@@ -49,8 +49,7 @@ impl Failure {
         }
     }
 
-    /// A layer had no store or the like for the update, which says nothing about it: the attempt isn't
-    /// counted.
+    /// A layer had no store, lock or similar for the update: the attempt isn't counted.
     #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
     pub(crate) fn deferral(error: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
         Self {
@@ -114,8 +113,8 @@ impl Failure {
     }
 }
 
-/// A handler's error, and whether it is final. Crates such as anyhow hide the type of the outermost error, so
-/// that a [`Failure`] is told by this.
+/// A handler's error, and whether it is permanent. Crates such as anyhow hide the type of the outermost error, and
+/// this is how a [`Failure`] inside is recognised.
 #[derive(Clone)]
 pub(crate) struct ErrorCause {
     error: Arc<dyn error::Error + Send + Sync>,

@@ -1,15 +1,15 @@
-//! Ends a handler that doesn't end by itself.
+//! A time limit for handlers, after which the attempt has failed.
 //!
-//! A [deadline](super::deadline) answers Telegram in time and lets the handler go on. A handler that never
-//! ends would then keep its update and, with a [`SequenceLayer`](super::SequenceLayer), its chat for ever.
-//! This layer belongs below both:
+//! A [deadline](super::deadline) responds to Telegram in time while the handler goes on. A handler that never ends
+//! would then block its update and, with a [`SequenceLayer`](super::SequenceLayer), its chat for ever. This layer
+//! belongs below both:
 //!
 //! 1. A handler that ends within the limit isn't affected.
 //! 2. At the limit its attempt has failed, with 500 and a [`Failure`], so that the update is tried again or
 //!    abandoned like any other that fails, and its chat goes on.
 //! 3. The handler's future is dropped; or it is [left running](HandlerTimeoutLayer::leave_running) on a
-//!    task of its own, where what it returns goes nowhere. That is for handlers that must not be stopped
-//!    half-way: another attempt may then run beside it.
+//!    task of its own, and its result is dropped. That is for handlers that must not be stopped half-way:
+//!    another attempt may then run beside it.
 //!
 //! A handler that blocks its thread can't be ended.
 //!
@@ -71,7 +71,7 @@ use tower_service::Service;
 use super::{Failure, RawUpdate, ReplyBody, outcome::failed_response};
 use crate::task::polled_after_completion;
 
-/// Ends a handler at a limit. See the [module](self).
+/// Ends a handler at a time limit. Default: one hour. See the [module](self).
 #[derive(Clone, Copy, Debug)]
 pub struct HandlerTimeoutLayer {
     limit: Duration,
@@ -79,7 +79,8 @@ pub struct HandlerTimeoutLayer {
 }
 
 impl HandlerTimeoutLayer {
-    /// Drops a handler that runs for longer than `limit`.
+    /// Drops a handler that runs for longer than `limit`. With zero, a handler that has to wait fails at once;
+    /// with [`Duration::MAX`] there is no limit.
     pub fn new(limit: Duration) -> Self {
         Self {
             limit,
@@ -292,7 +293,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn d19_what_was_left_running_comes_to_its_end() {
+    async fn d19_a_handler_that_was_left_running_ends_by_itself() {
         let (go, ended) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
         let (may, has) = (Arc::clone(&go), Arc::clone(&ended));
         let layer = HandlerTimeoutLayer::new(Duration::from_secs(1)).leave_running();

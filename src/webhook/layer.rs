@@ -4,9 +4,9 @@
 //! 1. The secret, the limits of the body, the wanted types, the deadline, the deliveries and the sequence are
 //!    those of the webhook.
 //! 2. The handler gets the request with the body as it came, and the [`RawUpdate`] in its extensions.
-//! 3. What it returns is the update's result: a 2xx is done, with the [`Reply`] in the response's extensions,
-//!    which `axum::Telegram`, of the feature `axum`, puts there; any other status has failed. A body without
-//!    a `Reply` beside it is dropped with a warning: a redelivery couldn't get it again.
+//! 3. Its response is the update's result: after a 2xx the update is handled, with the [`Reply`] in the response's
+//!    extensions, which `axum::Telegram` (feature `axum`) puts there; any other status is a failed attempt. A body
+//!    without a `Reply` is dropped with a warning, because a redelivery couldn't get it again.
 //! 4. The handler reads the update's type itself, so that [`Webhook::on_unreadable`] isn't called.
 //!
 //! ```
@@ -185,7 +185,7 @@ impl<E> Future for HttpHandlerFuture<E> {
     }
 }
 
-/// What the response of an HTTP handler says of the update.
+/// The update's result, by the response of an HTTP handler.
 async fn of_http(update_id: i64, mut head: response::Parts, has_body: bool) -> Response<ReplyBody> {
     let reply: Option<Reply> = head.extensions.remove();
     if let Some(reply) = reply.filter(|_| head.status.is_success()) {
@@ -205,7 +205,7 @@ async fn of_http(update_id: i64, mut head: response::Parts, has_body: bool) -> R
     ] {
         head.headers.remove(name);
     }
-    // Its status is the handler's own word, and no layer's.
+    // The status is the handler's, and no layer's.
     if !head.status.is_success() && head.extensions.get::<Rejection>().is_none() {
         head.extensions.insert(Failure::status(head.status));
     }

@@ -1,7 +1,7 @@
-//! Bounds that name the layer that is missing, where a stack doesn't compile without it.
+//! Bounds whose compiler messages name the missing layer, where a stack doesn't compile without it.
 //!
-//! Both stand for what every service or response has, and are there for their messages alone: a bound on
-//! `Service` or `http::Response` itself would say what is wrong in the compiler's words.
+//! Every service and every response meets them. They are there for their messages alone: a bound on `Service` or
+//! `http::Response` itself would explain the error in the compiler's words.
 
 use std::{
     future::Future,
@@ -51,7 +51,7 @@ where
     }
 }
 
-/// What a service below [`ParseLayer`](super::ParseLayer) returns: an `http::Response`.
+/// The response of a service below [`ParseLayer`](super::ParseLayer): an `http::Response`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no `http::Response`: `ReplyLayer` is missing",
     label = "this handler returns a `{Self}`",

@@ -1,4 +1,4 @@
-//! The way in: from Telegram's request to the bot's answer.
+//! Incoming requests of Telegram's, from the HTTP request to the bot's response.
 //!
 //! ```text
 //! http::Request<B>
@@ -24,9 +24,37 @@
 //! extensions travel along, and any other layer fits in between. [`Webhook`] is all of them in this
 //! order; [`ServiceBuilderExt`] has each as a method.
 //!
-//! A request that is turned away is answered with no body, and the reason in the response's extensions
-//! as a [`Rejection`]; one without an accepted secret with 401 alone. The length of an answer is the
-//! server's to write: every body here knows its own, and hyper does so for each.
+//! A rejected request gets a response without a body, and with the reason in its extensions as a [`Rejection`]. A
+//! request without an accepted secret gets 401 alone. The server writes the response's length: every body here knows
+//! its own.
+//!
+//! ```
+//! use http::{Request, StatusCode};
+//! use tower::ServiceExt as _;
+//! use tower_telegram::{
+//!     types::Update,
+//!     webhook::{Rejection, SECRET_TOKEN_HEADER, SecretToken, Webhook},
+//! };
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let webhook = Webhook::new(SecretToken::new("swordfish")?).handler(async |_: Update| {});
+//! let post = |content_type| {
+//!     Request::post("/")
+//!         .header(SECRET_TOKEN_HEADER, "swordfish")
+//!         .header("content-type", content_type)
+//!         .body(r#"{"update_id":7,"poll":{"id":"1"}}"#.to_owned())
+//! };
+//!
+//! let accepted = webhook.clone().oneshot(post("application/json")?).await?;
+//! assert_eq!(accepted.status(), StatusCode::OK);
+//!
+//! let rejected = webhook.oneshot(post("text/plain")?).await?;
+//! assert_eq!(rejected.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+//! assert_eq!(rejected.extensions().get(), Some(&Rejection::ContentType));
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod allowed_updates;
 mod builder;

@@ -1,13 +1,13 @@
-//! What became of an update that was handed to its handler.
+//! The outcome of an attempt to handle an update.
 //!
 //! This is the one place that decides it, for deliveries, late replies, polling and the queue's workers:
 //!
 //! 1. **Done**: a 2xx, with the reply.
-//! 2. **Deferred**: a layer had no room, no lock, no store or no time for it, or the request wasn't let
-//!    in at all. That says nothing about the update, so it isn't counted against it.
-//! 3. **Failed**: an error, a panic or any other status. It may be tried again, so many times.
-//! 4. **Failed for good**: a failure that says so ([`Failure::permanent`]), a reply that can never be
-//!    sent, or an error whose chain ends in a refusal of the Bot API that a repeat can't change.
+//! 2. **Deferred**: a layer had no room, no lock, no store or no time for it, or the request was rejected before it
+//!    was read. The attempt isn't counted.
+//! 3. **Failed**: an error, a panic or any other status. There may be another attempt, up to a limit.
+//! 4. **Failed permanently**: a failure that says so ([`Failure::permanent`]), a reply that can never be sent, or an
+//!    error whose chain ends in a refusal of the Bot API that another attempt can't change.
 
 use std::{
     any::Any,
@@ -32,11 +32,11 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
 pub(crate) enum FromRunner {
-    /// The queue remembers what was handled, so `DeliveryLayer` steps aside too.
+    /// The queue records the handled updates, so `DeliveryLayer` has no effect either.
     #[cfg_attr(not(feature = "redis"), allow(dead_code))]
     Queue,
-    /// Telegram gives out after a crash what was handled before it, and only the store of a `DeliveryLayer`
-    /// knows. The layer claims and records as ever; how many attempts there are is the runner's to say.
+    /// After a crash, Telegram returns updates again that were handled before, and only the store of a
+    /// `DeliveryLayer` knows them. The layer claims and records as usual; the runner sets the number of attempts.
     Polling { max_attempts: u32 },
 }
 
@@ -45,7 +45,7 @@ pub(crate) enum FromRunner {
 #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
 pub(crate) struct Abandoned(pub(crate) Failure);
 
-/// What became of an update. See the [module](self).
+/// The outcome of an attempt. See the [module](self).
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Done(Reply),
@@ -62,7 +62,7 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    /// What a response says.
+    /// The outcome by a response.
     pub(crate) fn of(response: &Response<ReplyBody>) -> Self {
         if response.status().is_success() {
             return match response.extensions().get::<Abandoned>() {
@@ -101,7 +101,7 @@ impl Outcome {
         Self::failed(failure, after)
     }
 
-    /// What an error of a service says.
+    /// The outcome by the error of a service.
     pub(crate) fn of_error(error: BoxError) -> Self {
         if is_overloaded(&*error) {
             return Self::Deferred { after: None };
@@ -154,8 +154,8 @@ where
     }
 }
 
-/// The response that tells of a handler's error: 503 where a layer in between had no room, else 500
-/// with the [`Failure`] in the extensions.
+/// The response for a handler's error: 503 if a layer in between had no room, else 500 with the [`Failure`] in the
+/// extensions.
 pub(crate) fn error_response(error: BoxError) -> Response<ReplyBody> {
     if is_overloaded(&*error) {
         return Rejection::Overloaded.into_response();
@@ -170,7 +170,7 @@ pub(crate) fn failed_response(failure: Failure) -> Response<ReplyBody> {
     response
 }
 
-/// The failure that a handler's error stands for.
+/// Makes a failure of a handler's error.
 pub(crate) fn failure(error: BoxError) -> Failure {
     let error = match error.downcast::<Failure>() {
         Ok(failure) => return *failure,
@@ -183,7 +183,7 @@ pub(crate) fn failure(error: BoxError) -> Failure {
     }
 }
 
-/// Whether a repeat can't change it.
+/// Whether another attempt can't change it.
 fn is_final(cause: &(dyn Error + 'static)) -> bool {
     if let Some(failure) = cause.downcast_ref::<Failure>() {
         return failure.is_permanent();
@@ -195,7 +195,7 @@ fn is_final(cause: &(dyn Error + 'static)) -> bool {
         return false;
     };
     match verdict.kind {
-        // In the last case Telegram did what was asked, so that a repeat would do it twice.
+        // In the last case Telegram has executed the call, and another attempt would execute it twice.
         ErrorKind::Invalid | ErrorKind::Encode | ErrorKind::Decode => true,
         // 401, 404 and 409 are about the bot, not about what it was asked to do.
         ErrorKind::Api => verdict.status.is_some_and(|status| {
@@ -226,9 +226,8 @@ fn pause_of(failure: &Failure) -> Option<Duration> {
     causes(failure).find_map(|cause| CallVerdict::of(cause)?.retry_after)
 }
 
-/// Whether tower's `LoadShed` had no room for the update, or another layer said that it is no fault of the
-/// update's. A call of the handler's that was shed is the
-/// handler's failure.
+/// Whether tower's `LoadShed` had no room for the update, or another layer deferred it. If a call that the handler
+/// made was shed, the handler has failed.
 fn is_overloaded(error: &(dyn Error + 'static)) -> bool {
     let mut of_the_update = causes(error).take_while(|cause| CallVerdict::of(*cause).is_none());
     of_the_update.any(|cause| {
@@ -238,7 +237,7 @@ fn is_overloaded(error: &(dyn Error + 'static)) -> bool {
     })
 }
 
-/// An attempt failed, and there will be another.
+/// Logs an attempt that failed, after which there is another.
 pub(crate) fn log_failure(update_id: i64, attempt: u32, failure: &Failure) {
     let error = ErrorChain(failure);
     tracing::warn!(%error, update_id, attempt, "attempt failed");
@@ -248,7 +247,7 @@ pub(crate) fn log_failure(update_id: i64, attempt: u32, failure: &Failure) {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FailureLogged;
 
-/// Logs the failure that a response tells of, unless a layer in between has.
+/// Logs the failure in a response, unless a layer in between has.
 #[inline]
 pub(crate) fn log_unlogged<B>(update_id: i64, response: &Response<B>) {
     if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
@@ -270,7 +269,7 @@ fn log_failed_response(update_id: i64, extensions: &Extensions) {
     }
 }
 
-/// There will be no other attempt.
+/// Logs an update that has no more attempts.
 pub(crate) fn log_abandoned(update_id: i64, attempts: u32, failure: &Failure) {
     let error = ErrorChain(failure);
     tracing::error!(%error, update_id, attempts, "update abandoned");
@@ -396,7 +395,7 @@ mod tests {
         }
     }
 
-    /// As anyhow's error is: what it was made from can't be seen but for its words and its causes.
+    /// Like anyhow's error: only the text and the causes of the error inside are visible.
     #[derive(Debug)]
     struct Hiding<E>(E);
 
@@ -442,7 +441,7 @@ mod tests {
         assert_eq!(after, Some(Duration::from_secs(7)));
     }
 
-    /// What a layer says of itself is no failure of the update's, behind whatever it is said.
+    /// A deferral is recognised behind any number of other errors.
     #[test]
     fn d14_a_deferral_is_one_however_deep() {
         let deferral = || Failure::deferral("the store is down");

@@ -2,10 +2,10 @@
 //!
 //! 1. JSON that fits `U`: the inner service gets an `http::Request<U>`. Our
 //!    [`Update`](crate::types::Update) always fits: what it has no type for it keeps raw.
-//! 2. What isn't JSON: 400. Telegram will send it again, for it can only have been damaged.
-//! 3. JSON that doesn't fit `U`, which can never be read however often it comes: the
-//!    [hook](ParseLayer::on_unreadable) gets it raw with the error, and the answer is 200, for an
-//!    update that is refused holds up its chat for a day; or 500, [on request](ParseLayer::retry_unreadable).
+//! 2. A body that isn't JSON: 400. Telegram sends it again, because it can only have been damaged on its way.
+//! 3. JSON that doesn't fit `U`, and never will: the [hook](ParseLayer::on_unreadable) gets the raw update and the
+//!    error, and the response is 200, because an update that is refused holds up its chat for a day. With
+//!    [`retry_unreadable`](ParseLayer::retry_unreadable) the response is 500.
 //!
 //! # Example
 //!
@@ -35,7 +35,7 @@
 //! let fits = update(r#"{"update_id":7,"message":{}}"#)?;
 //! assert_eq!(service.clone().oneshot(fits).await?.body(), "7");
 //!
-//! // Too large for the `u32`: told to the hook, and not sent again.
+//! // Too large for the `u32`: the hook is called, and Telegram doesn't send it again.
 //! let unfit = service.oneshot(update(r#"{"update_id":5000000000,"message":{}}"#)?).await?;
 //! assert_eq!((unfit.status(), unfit.body().as_str()), (StatusCode::OK, ""));
 //! # Ok(())
@@ -65,7 +65,7 @@ pub struct ParseLayer<U> {
     marker: PhantomData<fn() -> U>,
 }
 
-/// What becomes of an update that doesn't fit.
+/// The settings for an update that doesn't fit.
 #[derive(Clone, Default)]
 struct Unreadable {
     hook: Option<UnreadableHook>,
@@ -81,7 +81,7 @@ impl<U> ParseLayer<U> {
         }
     }
 
-    /// What is called with an update that doesn't fit `U`, and why it doesn't.
+    /// A hook that is called with each update that doesn't fit `U`, and with the error.
     #[must_use]
     pub fn on_unreadable(
         mut self,
@@ -91,8 +91,8 @@ impl<U> ParseLayer<U> {
         self
     }
 
-    /// Answers an update that doesn't fit `U` with 500, so that Telegram sends it again until it is
-    /// a day old; the chat's later updates wait behind it.
+    /// Whether an update that doesn't fit `U` gets 500, so that Telegram sends it again until it is a day old; the
+    /// chat's later updates wait behind it. Default: `false`.
     #[must_use]
     pub fn retry_unreadable(mut self, retry: bool) -> Self {
         self.unreadable.retry = retry;
@@ -164,7 +164,7 @@ impl<S: fmt::Debug, U> fmt::Debug for Parse<S, U> {
 }
 
 impl Unreadable {
-    /// What an update that can't be read is answered with; nothing means that it is done with.
+    /// The rejection of an update that can't be read. `None` for one that ends with 200.
     fn decide(&self, raw: &RawUpdate, error: ParseError) -> Option<Rejection> {
         if error.is_syntax() {
             return Some(Rejection::Malformed(error));

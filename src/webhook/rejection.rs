@@ -24,15 +24,15 @@ use crate::{client::ErrorChain, types::ParseError};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// 401: no accepted secret was shown. Not in the extensions of the answer.
+    /// 401: the request has no accepted secret token. Not in the extensions of the response.
     SecretToken,
-    /// 403: not from an address that is let in.
+    /// 403: not from an accepted address.
     SourceAddress,
     /// 405: not a POST.
     Method,
     /// 415: not `application/json`.
     ContentType,
-    /// 415: the body is compressed, and no layer further out undid it.
+    /// 415: the body is compressed, and no layer further out decompressed it.
     ContentEncoding,
     /// 413: the body is over the limit.
     TooLarge {
@@ -45,31 +45,32 @@ pub enum Rejection {
     Interrupted,
     /// 400: the body isn't an update.
     Malformed(ParseError),
-    /// 500: the update can't be read as the handler's type, and was to be sent again.
+    /// 500: the update can't be read as the handler's type, and
+    /// [`retry_unreadable`](super::ParseLayer::retry_unreadable) is set.
     Unreadable(ParseError),
     /// 500: the handler failed or panicked. [`Failure`](super::Failure), in the extensions too, says
     /// how.
     Failed,
-    /// 503: the handler needs longer than there is time.
+    /// 503: the handler takes longer than the deadline.
     DeadlineExceeded,
     /// 503: another replica handles the update.
     HandledElsewhere,
-    /// 503: more work than there is room for.
+    /// 503: too many updates are running or waiting.
     Overloaded,
     /// 503: its turn didn't come in time.
     QueueTimeout,
-    /// 503: it can't be known whose turn it is.
+    /// 503: the lock of the sequence failed.
     LockUnavailable,
-    /// 503: no new updates are taken, as the process is to end.
+    /// 503: the process is shutting down and accepts no new updates.
     ShuttingDown,
-    /// 503: it can't be known whether the update was handled.
+    /// 503: the store failed, so whether the update was handled is unknown.
     StoreUnavailable,
-    /// 500: the handler's reply can't be sent as an answer.
+    /// 500: the handler's reply can't be sent.
     Reply(crate::ReplyError),
 }
 
 impl Rejection {
-    /// The status that it is answered with.
+    /// The status of the response.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::SecretToken => StatusCode::UNAUTHORIZED,
@@ -92,8 +93,8 @@ impl Rejection {
         }
     }
 
-    /// Whether it is a failure of the update's. All others say that the request wasn't let in, or that
-    /// there was no room, no lock, no store or no time for it.
+    /// Whether the update itself is at fault. All others mean that the request was rejected before it was read, or
+    /// that there was no room, no lock, no store or no time for it.
     pub(crate) fn is_about_the_update(&self) -> bool {
         matches!(
             self,
@@ -101,7 +102,7 @@ impl Rejection {
         )
     }
 
-    /// The answer: the status, no body, and this in the extensions, unless it is about the secret.
+    /// The response: the status, no body, and this in the extensions, unless it is about the secret.
     pub fn into_response<B: Default>(self) -> Response<B> {
         let mut response = empty_response();
         *response.status_mut() = self.status();
@@ -118,9 +119,8 @@ impl Rejection {
     }
 }
 
-/// 200 with no body. Without a length Telegram takes what follows on the connection for the body
-/// (telegram-bot-api `HttpReader`); a server says it of a body that says so itself, as every one
-/// that is empty does.
+/// 200 with no body. Without a `Content-Length`, Telegram takes the next bytes of the connection for the body
+/// (telegram-bot-api `HttpReader`). A server writes the length of a body that knows it, as an empty one does.
 pub(crate) fn empty_response<B: Default>() -> Response<B> {
     Response::new(B::default())
 }
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn b1_only_who_used_another_method_is_told_which_there_is() {
+    fn b1_only_another_method_gets_an_allow_header() {
         for (why, allow) in [
             (Rejection::Method, Some("POST")),
             (Rejection::HandledElsewhere, None),
@@ -182,14 +182,14 @@ mod tests {
     }
 
     #[test]
-    fn a2_who_shows_no_secret_is_refused_with_a_status_alone() {
+    fn a2_a_request_without_a_secret_gets_a_status_alone() {
         let response: Response<()> = Rejection::SecretToken.into_response();
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
         assert!(response.headers().is_empty() && response.extensions().is_empty());
     }
 
     #[test]
-    fn what_is_behind_a_reason_is_its_source() {
+    fn the_error_behind_a_reason_is_its_source() {
         let syntax = ParseError::syntax("a test", 3);
         let reply = crate::ReplyError::NotAnObject;
         for (why, source) in [

@@ -13,8 +13,8 @@ use super::{Rejection, missing_layer::EncodedReply, rejection::empty_response};
 use crate::task::polled_after_completion;
 
 pin_project! {
-    /// The response future of the layers that decide by what they have in hand: the inner
-    /// service's answer, or the layer's own.
+    /// The response future of the layers that decide before they call the inner service: its response, or the
+    /// layer's own.
     #[derive(Debug)]
     pub struct ResponseFuture<F> {
         #[pin]
@@ -34,14 +34,14 @@ pin_project! {
 }
 
 impl<F> ResponseFuture<F> {
-    /// The inner service's answer.
+    /// The inner service's response.
     pub(super) fn inner(future: F) -> Self {
         Self {
             state: State::Inner { future },
         }
     }
 
-    /// The layer's own: turned away, or done with where there is nothing to complain of.
+    /// The layer's own response: a rejection, or 200 for `None`.
     pub(super) fn early(why: impl Into<Option<Rejection>>) -> Self {
         Self {
             state: State::Early { why: why.into() },

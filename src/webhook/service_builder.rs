@@ -1,11 +1,11 @@
-//! Each layer as a method of `tower::ServiceBuilder`.
+//! [`ServiceBuilderExt`], which has each layer as a method of `tower::ServiceBuilder`.
 
 use tower::ServiceBuilder;
 use tower_layer::Stack;
 
 use super::{
-    AllowedUpdatesLayer, ParseLayer, ReplyLayer, SecretTokenLayer, SecretTokens,
-    SourceIpLayer, UpdateLayer,
+    AllowedUpdatesLayer, ParseLayer, ReplyLayer, SecretTokenLayer, SecretTokens, SourceIpLayer,
+    UpdateLayer,
 };
 use crate::types::AllowedUpdates;
 
@@ -32,30 +32,31 @@ use crate::types::AllowedUpdates;
 /// # }
 /// ```
 pub trait ServiceBuilderExt<L>: sealed::Sealed<L> + Sized {
-    /// Lets in who shows the secret: [`SecretTokenLayer`].
+    /// Rejects requests without an accepted secret token: [`SecretTokenLayer`].
     fn secret_token(
         self,
         tokens: impl Into<SecretTokens>,
     ) -> ServiceBuilder<Stack<SecretTokenLayer, L>>;
 
-    /// Lets in who comes from Telegram's networks: [`SourceIpLayer`].
+    /// Rejects requests from outside Telegram's networks: [`SourceIpLayer`].
     fn source_ip(self) -> ServiceBuilder<Stack<SourceIpLayer, L>>;
 
     /// Reads the body as an update: [`UpdateLayer`].
     fn update(self) -> ServiceBuilder<Stack<UpdateLayer, L>>;
 
-    /// Drops the types of update that aren't wanted: [`AllowedUpdatesLayer`].
+    /// Drops updates of other types: [`AllowedUpdatesLayer`].
     fn allowed_updates(
         self,
         allowed: impl Into<AllowedUpdates>,
     ) -> ServiceBuilder<Stack<AllowedUpdatesLayer, L>>;
 
-    /// Answers before Telegram gives up: [`DeadlineLayer`](super::DeadlineLayer).
+    /// Responds within a time limit, before Telegram closes the connection after 60 s:
+    /// [`DeadlineLayer`](super::DeadlineLayer).
     #[cfg(feature = "tokio")]
     fn deadline(self, limit: std::time::Duration)
     -> ServiceBuilder<Stack<super::DeadlineLayer, L>>;
 
-    /// Makes each update count once, in this process: [`DeliveryLayer`](super::DeliveryLayer).
+    /// Handles each update once, in this process: [`DeliveryLayer`](super::DeliveryLayer).
     #[cfg(feature = "tokio")]
     fn delivery(self) -> ServiceBuilder<Stack<super::DeliveryLayer, L>>;
 
@@ -74,7 +75,7 @@ pub trait ServiceBuilderExt<L>: sealed::Sealed<L> + Sized {
     /// Reads the update as a `U`: [`ParseLayer`].
     fn parse<U>(self) -> ServiceBuilder<Stack<ParseLayer<U>, L>>;
 
-    /// Encodes what the handler returns, and answers its errors with 500: [`ReplyLayer`].
+    /// Encodes the handler's reply, and responds to its errors with 500: [`ReplyLayer`].
     fn reply(self) -> ServiceBuilder<Stack<ReplyLayer, L>>;
 }
 

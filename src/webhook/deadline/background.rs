@@ -1,5 +1,5 @@
-//! Finishes updates that were acknowledged before their handler ended, as Telegram would: carries the
-//! reply out, or tries again.
+//! Updates that were acknowledged before their handler ended: their replies are sent, and failed attempts repeated,
+//! as Telegram would do.
 
 use std::{error::Error, pin::Pin, sync::Arc, time::Duration};
 
@@ -17,10 +17,10 @@ use crate::{
     },
 };
 
-/// How long an update that fails is tried again.
+/// How long attempts are repeated after a failure.
 const MAX_RETRY_TIME: Duration = Duration::from_secs(600);
 
-/// An update that Telegram takes for done, with all that it takes to do it.
+/// An update that Telegram regards as handled, with its handler and the client for its reply.
 pub(super) struct DetachedUpdate<S> {
     pub(super) service: S,
     pub(super) update: RawUpdate,
@@ -33,7 +33,7 @@ where
     S: Service<Request<RawUpdate>, Response = Response<ReplyBody>> + Clone,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    /// Waits for the handler, and does with its outcome what Telegram would.
+    /// Waits for the handler, then sends its reply or starts another attempt.
     pub(super) async fn finish(self, call: Pin<Box<S::Future>>) {
         let update_id = self.update.update_id();
         let until = Instant::now() + MAX_RETRY_TIME;
@@ -61,7 +61,11 @@ where
             };
             let pause = backoff.next(after);
             if Instant::now() + pause > until {
-                tracing::error!(update_id, attempt, "acknowledged update abandoned: no time left");
+                tracing::error!(
+                    update_id,
+                    attempt,
+                    "acknowledged update abandoned: no time left"
+                );
                 return;
             }
             tokio::time::sleep(pause).await;
@@ -82,7 +86,7 @@ mod tests {
     use crate::client;
 
     #[tokio::test(start_paused = true)]
-    async fn what_fails_is_tried_again_for_ten_minutes_and_no_longer() {
+    async fn a_failed_attempt_is_repeated_for_ten_minutes_and_no_longer() {
         let began = Instant::now();
         let calls = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&calls);
@@ -90,7 +94,7 @@ mod tests {
             noted.lock().unwrap().push(began.elapsed());
             ready(Err::<Response<ReplyBody>, _>("no"))
         });
-        let nobody = service_fn(|_| ready(Err(client::Error::transport("nobody", false))));
+        let nobody = service_fn(|_| ready(Err(client::Error::transport("no server", false))));
         let update = RawUpdate::from_bytes(r#"{"update_id":1,"message":{}}"#.into()).unwrap();
         let call = Box::pin(service.call(Request::new(update.clone())));
         let late = DetachedUpdate {
@@ -101,7 +105,7 @@ mod tests {
         };
         let day = Duration::from_secs(24 * 60 * 60);
         let finished = tokio::time::timeout(day, late.finish(call)).await;
-        finished.expect("it is given up");
+        finished.expect("it is abandoned");
         let last = *calls.lock().unwrap().last().unwrap();
         // A pause is 75 s at most.
         assert!(last <= MAX_RETRY_TIME, "{last:?}");

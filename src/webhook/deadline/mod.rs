@@ -1,29 +1,29 @@
-//! Answers before Telegram gives up.
+//! A deadline for the response to Telegram, after which the handler goes on without its request.
 //!
-//! Telegram waits 60 s for an answer, to its last byte; then it sends the update again at once, and
-//! the reply that comes too late is lost. A layer that stands above
-//! [`DeliveryLayer`](super::DeliveryLayer) answers in time instead:
+//! Telegram waits 60 s for the last byte of a response. Then it sends the update again at once, and a reply that is
+//! sent too late is lost. This layer, above [`DeliveryLayer`](super::DeliveryLayer), responds in time instead:
 //!
-//! 1. After the [limit](DeadlineLayer::new), 50 s unless told otherwise: 503 with `Retry-After`. The
-//!    handler goes on, the redelivery joins it, and the reply goes to that one.
-//! 2. With [`ack_after`](DeadlineLayer::ack_after): 200, after a time that you choose. The update is
-//!    done as far as Telegram is concerned; the handler goes on, and its reply is called through the
-//!    client.
-//! 3. What stands below finds the [`Deadline`] in the request's extensions.
-//! 4. Some queries have less time, because a person waits for the answer: a
-//!    [pre-checkout query](https://core.telegram.org/bots/api#precheckoutquery) must be answered within
-//!    10 s, a shipping or an inline query soon. Their limit is 8 s, unless the layer's is shorter or
-//!    [another was set](DeadlineLayer::limit_for).
-//! 5. An update from `Polling` or from a queue's worker has no deadline: they wait for as long as it takes.
+//! 1. After the [limit](DeadlineLayer::new) (default: 50 s) it responds with 503 and `Retry-After`. The handler goes
+//!    on, the redelivery joins it and gets the reply.
+//! 2. With [`ack_after`](DeadlineLayer::ack_after) it responds with 200 after a time that you choose. Telegram then
+//!    regards the update as handled; the handler goes on, and the client sends its reply.
+//! 3. Services below find the [`Deadline`] in the request's extensions. A function given to
+//!    [`Webhook::handler`](super::Webhook::handler) doesn't get the request, and so has none.
+//! 4. Some queries have a shorter limit, because a person waits for the result: a
+//!    [pre-checkout query](https://core.telegram.org/bots/api#precheckoutquery) must be answered within 10 s, a
+//!    shipping or an inline query soon. Their limit is 8 s, or the layer's if that is shorter, or the one set by
+//!    [`limit_for`](DeadlineLayer::limit_for).
+//! 5. An update from `Polling` or from a queue's worker has no deadline, because they wait for the handler.
+//! 6. Below a [`DeliveryLayer`](super::DeliveryLayer) the layer has no effect, and an error event says so once: a
+//!    handler that is cut short there would count as deferred again and again.
 //!
-//! # What acking early costs
+//! # The price of early acknowledgement
 //!
-//! Telegram doesn't send an update again that was acked. If the process ends before its handler does,
-//! the update is lost; and the next update of that chat may come while this one is still being
-//! handled. One that fails is tried again here, with growing pauses, for as often as the
-//! [`DeliveryLayer`](super::DeliveryLayer) below allows and at most for ten minutes, unless a repeat can't
-//! change it. `UpdateQueue`, of
-//! the feature `redis`, is for acking at once and losing nothing.
+//! Telegram doesn't send an acknowledged update again. If the process ends before its handler does, the update is
+//! lost; and the next update of that chat may be sent while this one is still being handled. A failed attempt is
+//! repeated in this process, with growing pauses, as often as the [`DeliveryLayer`](super::DeliveryLayer) below
+//! allows and for ten minutes at most, unless the failure is permanent. To acknowledge at once and lose no update, use
+//! `UpdateQueue` of the feature `redis`.
 //!
 //! # Example
 //!
@@ -54,7 +54,7 @@
 //! let late = service.clone().oneshot(Request::new(update.clone())).await?;
 //! assert_eq!(late.status(), StatusCode::SERVICE_UNAVAILABLE);
 //!
-//! // The redelivery joins the handler, which is nearly done.
+//! // The redelivery joins the handler, which is nearly finished.
 //! let joined = service.oneshot(Request::new(update)).await?;
 //! assert_eq!(joined.status(), StatusCode::OK);
 //! # Ok(())
@@ -94,15 +94,15 @@ pub use crate::task::Deadline;
 use crate::task::polled_after_completion;
 use crate::{Client, types::UpdateType};
 
-/// The limit of queries that a person waits for. A pre-checkout query has 10 s, the way to and from
-/// Telegram included.
+/// The limit of queries that a person waits for. A pre-checkout query has 10 s, including the network.
 const QUERY_LIMIT: Duration = Duration::from_secs(8);
 
-/// Answers in time. See the [module](self).
+/// Responds to Telegram within a time limit. Default: 50 s, and 8 s for queries that people wait for. See the
+/// [module](self).
 #[derive(Clone, Debug)]
 pub struct DeadlineLayer {
     limit: Duration,
-    /// Those that were set for single types.
+    /// The limits that were set for single types.
     by_type: Vec<(UpdateType, Duration)>,
     ack: Option<Arc<Client>>,
     /// Whether what is below can look the deadline up.
@@ -110,8 +110,8 @@ pub struct DeadlineLayer {
 }
 
 impl DeadlineLayer {
-    /// Answers with 503 after `limit`. Telegram's own is 60 s, of which the way to and from it is a
-    /// part.
+    /// Responds with 503 after `limit`. Telegram's own limit is 60 s, including network time. With zero, a handler
+    /// that has to wait is late at once; with [`Duration::MAX`] there is no limit.
     pub fn new(limit: Duration) -> Self {
         Self {
             limit,
@@ -127,8 +127,8 @@ impl DeadlineLayer {
         self.is_in_extensions = false;
     }
 
-    /// Answers with 200 after `limit`, and calls the replies that come later through `client`. What
-    /// that costs stands in the [module](self).
+    /// Responds with 200 after `limit`, and sends later replies through `client`. The [module](self) says what that
+    /// costs.
     pub fn ack_after(limit: Duration, client: Client) -> Self {
         Self {
             ack: Some(Arc::new(client)),
@@ -277,7 +277,7 @@ where
     }
 }
 
-/// Those of a request that nobody waits for any more.
+/// The extensions of a request that was acknowledged.
 fn without_deadline(extensions: &Extensions) -> Extensions {
     let mut extensions = extensions.clone();
     extensions.remove::<Deadline>();
@@ -290,7 +290,7 @@ pin_project! {
         #[pin]
         handling: Handling<S>,
         due: Option<Instant>,
-        // Set when there is something to wait for.
+        // Set when the handler has to wait.
         timer: Option<Pin<Box<Sleep>>>,
         update_type: UpdateType,
     }
@@ -303,7 +303,7 @@ pin_project! {
             #[pin]
             future: S::Future,
         },
-        // Goes on without this future, if it is acked.
+        // Goes on without this future, once it is acknowledged.
         Movable {
             future: Option<(Pin<Box<S::Future>>, background::DetachedUpdate<S>)>,
             ack: EarlyAck,
@@ -385,7 +385,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn d17_queries_that_people_wait_for_have_less_time_unless_told_otherwise() {
+    fn d17_queries_that_people_wait_for_have_less_time_by_default() {
         use UpdateType as T;
         let seconds = Duration::from_secs;
         let layers = [

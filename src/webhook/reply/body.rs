@@ -1,4 +1,4 @@
-//! The body of an answer.
+//! The body of a response to Telegram.
 
 use std::{
     fmt, mem,
@@ -21,14 +21,14 @@ use crate::{
     webhook::rejection::empty_response,
 };
 
-/// The body of an answer to Telegram: empty, one JSON object, or `multipart/form-data` where files
-/// go with it. Its length is known, unless a file's isn't.
+/// The body of a response to Telegram: empty, one JSON object, or `multipart/form-data` if it has files. Its length
+/// is known, unless a file's isn't.
 #[derive(Default)]
 pub struct ReplyBody(ReplyContent);
 
-/// Small, as an answer is moved from layer to layer.
+/// Small, because each layer moves the response.
 enum ReplyContent {
-    /// Nothing more to send.
+    /// No bytes are left to send.
     Sent(Reply),
     /// The reply's JSON, as it is.
     Json(Reply),
@@ -47,7 +47,7 @@ impl Default for ReplyContent {
 }
 
 impl ReplyBody {
-    /// The reply that it is made of: nothing, for a body that was made without one.
+    /// The reply that it was made from, or an empty one.
     pub fn reply(&self) -> &Reply {
         match &self.0 {
             ReplyContent::Sent(reply) | ReplyContent::Json(reply) => reply,
@@ -55,7 +55,7 @@ impl ReplyBody {
         }
     }
 
-    /// The whole answer: 200, with the body that the reply takes. For one whose files need no
+    /// The whole response: 200, with the reply as its body. For replies whose files need no
     /// [opening](Self::needs_opening).
     pub(crate) fn respond(reply: Reply) -> Result<Response<Self>, ReplyError> {
         let Some(json) = reply.json() else {

@@ -1,10 +1,10 @@
-//! Encodes what the handler returns as the answer to Telegram.
+//! Encoding of the handler's reply as the HTTP response to Telegram.
 //!
-//! 1. Nothing: 200 with no body, from which the server writes `Content-Length: 0`.
+//! 1. No reply: 200 with no body, for which the server writes `Content-Length: 0`.
 //! 2. A method: 200, `application/json`, one object.
 //! 3. A method with files: 200, `multipart/form-data`.
-//! 4. A reply over [1 MiB](crate::MAX_REPLY_ARGUMENTS) of arguments can never be sent, by a call as
-//!    little as here: 500, with a [`Rejection`] that has a `DeliveryLayer` abandon the update at once.
+//! 4. A reply with over [1 MiB](crate::MAX_REPLY_ARGUMENTS) of arguments can never be sent, neither here nor by a
+//!    call: 500, with a [`Rejection`] after which a `DeliveryLayer` abandons the update at once.
 //! 5. A file that can't be read: 500.
 //! 6. An error or a panic of the handler: 500, so that Telegram sends the update again. Both are logged, with
 //!    the update's number, by the `DeliveryLayer` above, or without one by the
@@ -62,7 +62,7 @@ use super::{
 };
 use crate::{IntoReply, Reply, ReplyError, task::polled_after_completion};
 
-/// Encodes what the handler returns. See the [module](self).
+/// Encodes the handler's reply. See the [module](self).
 ///
 /// `E` says how an error of the handler ends: as a response ([`ErrorsAsResponses`]), or as the service's error
 /// ([`PassErrors`]).
@@ -125,7 +125,7 @@ impl<S, E> Layer<S> for ReplyLayer<E> {
 #[derive(Clone, Debug)]
 pub struct EncodeReply<S, E = ErrorsAsResponses> {
     inner: S,
-    /// Why it won't get ready again.
+    /// Why the inner service won't become ready again.
     broken: Option<Failure>,
     errors: PhantomData<fn() -> E>,
 }
@@ -136,15 +136,15 @@ impl<S, E> EncodeReply<S, E> {
 
 type Later = Pin<Box<dyn Future<Output = Response<ReplyBody>> + Send>>;
 
-/// An answer: at once, or after files were opened.
-// Most are answers at once, which a box would only cost.
+/// A response: at once, or after files were opened.
+// Most are made at once, and a box would only cost time.
 #[allow(clippy::large_enum_variant)]
 enum Encoding {
     Now(Response<ReplyBody>),
     Later(Later),
 }
 
-/// The answer to what the handler returned.
+/// The response for the handler's reply.
 fn encode<R: IntoReply>(reply: R) -> Encoding {
     let reply = match reply.into_reply() {
         Ok(reply) => reply,
@@ -259,8 +259,8 @@ where
     type Error = Infallible;
     type Future = AnsweredFuture<S::Future>;
 
-    /// An inner service that won't get ready again is an error like any other: the next request is
-    /// answered with it, and the inner service, which isn't ready, isn't called.
+    /// An inner service that won't become ready again is an error like any other: it is the response to the next
+    /// request, for which the inner service isn't called.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         let ready = ready!(self.inner.poll_ready(cx));
         self.broken = ready.err().map(|error| failure(error.into()));

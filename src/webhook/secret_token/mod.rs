@@ -1,8 +1,9 @@
-//! Lets in who shows the secret.
+//! Authentication of requests by the secret token that
+//! [`setWebhook`](https://core.telegram.org/bots/api#setwebhook) has set.
 //!
-//! 1. Exactly one `X-Telegram-Bot-Api-Secret-Token` header with an accepted secret: the request
-//!    goes on; where the secret belongs to a bot, with its [`BotId`] in the extensions.
-//! 2. Anything else: 401, and the body is never read.
+//! 1. Exactly one `X-Telegram-Bot-Api-Secret-Token` header with an accepted secret: the request is passed on. If the
+//!    secret belongs to a bot, its [`BotId`] is in the extensions.
+//! 2. Any other request: 401, and its body is never read.
 //!
 //! # Example
 //!
@@ -30,9 +31,9 @@
 //!
 //! # Security
 //!
-//! The work of refusing doesn't depend on where what was shown goes wrong, and neither the secret
-//! nor what was shown appears in any error, event or `Debug` output; in the request that goes on, the
-//! header is marked as sensitive. A layer further out that logs headers sees it as it came.
+//! Secrets are compared in constant time, so a response doesn't show how much of a wrong one was right. Neither the
+//! secret nor the header's value is in any error, event or `Debug` output, and the header is marked as sensitive in
+//! the request that is passed on. A layer further out that logs headers sees it unmarked.
 
 mod tokens;
 
@@ -45,7 +46,7 @@ use tower_service::Service;
 pub use self::tokens::{SECRET_TOKEN_HEADER, SecretTokens};
 use super::{BotId, ResponseFuture, unread_body::UnreadBody};
 
-/// Turns away requests that don't show the secret. See the [module](self).
+/// Rejects requests without an accepted secret token. See the [module](self).
 #[derive(Clone, Debug)]
 pub struct SecretTokenLayer {
     tokens: Option<SecretTokens>,
@@ -64,7 +65,7 @@ impl SecretTokenLayer {
         Self::new(bots.into_iter().collect::<SecretTokens>())
     }
 
-    /// Lets everyone in.
+    /// Accepts every request.
     pub(super) fn open() -> Self {
         Self { tokens: None }
     }

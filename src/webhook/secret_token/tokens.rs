@@ -1,4 +1,4 @@
-//! The secrets that an endpoint accepts.
+//! [`SecretTokens`], the set of secrets that an endpoint accepts.
 
 use std::{
     fmt,
@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::webhook::{BotId, Rejection, SecretToken};
 
-/// The header in which Telegram shows the secret.
+/// The header in which Telegram sends the secret token.
 pub const SECRET_TOKEN_HEADER: HeaderName = HeaderName::from_static(HEADER);
 
 const HEADER: &str = "x-telegram-bot-api-secret-token";
@@ -67,17 +67,17 @@ impl SecretTokens {
         }))
     }
 
-    /// Accepts one secret more.
+    /// Accepts another secret.
     pub fn accept(&self, token: SecretToken) {
         self.insert(token, None);
     }
 
-    /// Accepts one secret more, and says whose it is.
+    /// Accepts another secret, which belongs to a bot.
     pub fn accept_for(&self, bot: BotId, token: SecretToken) {
         self.insert(token, Some(bot));
     }
 
-    /// Drops a secret; says whether it was there. With the last one gone nobody gets in.
+    /// Removes a secret. `false` if it wasn't accepted. Without any secret, every request is rejected.
     pub fn retire(&self, token: &SecretToken) -> bool {
         let mut entries = self.0.write();
         let before = entries.len();
@@ -92,8 +92,8 @@ impl SecretTokens {
         entries.push(AcceptedToken { hash, token, bot });
     }
 
-    /// Whether the request shows an accepted secret, and whose it is. What is shown is marked as
-    /// sensitive, as the head travels on, and people log requests.
+    /// The bot of the request's secret, if that is accepted. The header is marked as sensitive, because the request
+    /// is passed on and may be logged.
     pub(in crate::webhook) fn admit(
         &self,
         headers: &mut HeaderMap,
@@ -102,7 +102,7 @@ impl SecretTokens {
         for (name, value) in headers.iter_mut() {
             if name.as_str() == HEADER {
                 value.set_sensitive(true);
-                // Two headers could be read as either by whatever stands in between.
+                // With two headers, a proxy could check the one and pass on the other.
                 if shown.replace(value).is_some() {
                     return Err(Rejection::SecretToken);
                 }
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a2_a3_a4_who_shows_one_accepted_secret_gets_in_as_its_bot() {
+    fn a2_a3_a4_a_request_with_one_accepted_secret_is_that_of_its_bot() {
         let secret = |text| SecretToken::new(text).unwrap();
         let (old, new, other) = (secret("old"), secret("new"), secret("other"));
         let tokens = SecretTokens::new(old.clone());

@@ -1,4 +1,4 @@
-//! Which updates are handled one after the other.
+//! [`SequenceKey`]: updates with the same key are handled one after the other.
 
 use std::{fmt, sync::Arc};
 
@@ -9,7 +9,7 @@ use crate::{
     webhook::{BotId, RawUpdate},
 };
 
-/// Updates that have the same one are handled one after the other: a number, or a text.
+/// A number or a text. Updates with the same key are handled one after the other.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SequenceKey(Value);
 
@@ -54,8 +54,8 @@ pub(super) struct BotKey {
     key: SequenceKey,
 }
 
-/// As replicas know it: see [`SequenceLock`](super::SequenceLock). Replicas of other builds know it
-/// so too, so that it must stay as it is.
+/// The key as text, for [`SequenceLock`](super::SequenceLock). Replicas of other builds use the same text, so it must
+/// not change.
 impl fmt::Display for BotKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let BotId(bot) = self.bot.unwrap_or(BotId(0));

@@ -1,4 +1,4 @@
-//! For how long a turn is certain.
+//! [`Lease`], the time for which a turn that replicas share is certain.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// For how long a turn that replicas share is certain.
+/// The time for which a turn that replicas share is certain. It is in the extensions of a request that has one.
 ///
-/// It is in the extensions of a request that has one. It is renewed while the handler runs, and lost
-/// where that fails for too long: the store is out of reach, or this process was stopped for some time.
-/// Then another replica may handle the chat's next update, and neither knows of the other. A handler
-/// that must not have that can look here before it writes, or give the [`fencing_token`](Self::fencing_token) along.
+/// It is renewed while the handler runs, and lost if that fails for too long, because the store is unreachable or this
+/// process was stopped for some time. Then another replica may handle the chat's next update at the same time. A
+/// handler that must exclude that can check [`is_held`](Self::is_held) before it writes, or write the
+/// [`fencing_token`](Self::fencing_token) along.
 ///
 /// ```
 /// use http::Request;
@@ -29,8 +29,8 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Certain until then, and longer if it is renewed. `fencing_token` is more than that of any turn of the
-    /// same key before it.
+    /// A lease until a time, and longer if it is renewed. `fencing_token` must be larger than that of any earlier turn
+    /// of the same key.
     pub fn new(fencing_token: u64, until: std::time::Instant) -> (Self, LeaseKeeper) {
         let (sender, until) = watch::channel(until.into());
         (
@@ -42,18 +42,18 @@ impl Lease {
         )
     }
 
-    /// A number that is larger in each later turn of the same chat, so that what is written to can
-    /// refuse who comes late: any write with a smaller one than it has seen.
+    /// A number that is larger in each later turn of the same chat. A database can refuse late writes by it: those
+    /// with a smaller number than it has seen.
     pub fn fencing_token(&self) -> u64 {
         self.fencing_token
     }
 
-    /// Whether nobody else can have the turn yet. Never true again once it was false.
+    /// Whether no other replica can have the turn yet. Once `false`, it stays so.
     pub fn is_held(&self) -> bool {
         Instant::now() < *self.until.borrow()
     }
 
-    /// Waits until it is lost, or given up as the handler is done.
+    /// Waits until the lease is lost, or released because the handler has ended.
     pub async fn lost(&self) {
         let mut until = self.until.clone();
         loop {
@@ -61,7 +61,7 @@ impl Lease {
             if then <= Instant::now() {
                 return;
             }
-            // Both may be over: it was renewed after the last look.
+            // The time may be over although it was renewed since the last look.
             tokio::select! {
                 () = sleep_until(then) => {}
                 changed = until.changed() => if changed.is_err() { return },
@@ -86,8 +86,8 @@ pub struct LeaseKeeper {
 }
 
 impl LeaseKeeper {
-    /// Certain until then. `false` if it was lost before: then it stays so, as another may have had
-    /// the turn meanwhile.
+    /// Renews the lease until a time. `false` if it was lost before: it stays lost, because another replica may have
+    /// had the turn since.
     pub fn renew(&self, until: std::time::Instant) -> bool {
         self.until.send_if_modified(|ends| {
             let is_held = Instant::now() < *ends;
@@ -140,7 +140,7 @@ mod tests {
         assert!(!lease.is_held());
         assert!(!keeper.renew(now() + SECOND), "it comes too late");
         assert!(!lease.is_held());
-        timeout(SECOND, lost).await.expect("it is told");
+        timeout(SECOND, lost).await.expect("it is notified");
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,51 +1,50 @@
-//! Turns that replicas share.
+//! [`SequenceLock`], by which replicas share the turns of chats.
 
 use std::{error, fmt, future::Future, pin::Pin, sync::Arc};
 
 use super::Lease;
 
-/// A line for each chat (or what else the key is) that replicas share, for
+/// A lock for each chat, or other key, that replicas share:
 /// [`SequenceLayer::with_lock`](super::SequenceLayer::with_lock).
 ///
-/// `RedisLocks`, with the feature `redis`, is one. Write it for a database of your own:
+/// `RedisLocks` (feature `redis`) is one. Implement the trait for a database of your own:
 ///
-/// 1. Of a key there is one guard at a time, however many replicas ask; other keys don't wait for it.
-/// 2. A replica that dies mustn't keep its turns for ever: they have a lease.
-/// 3. A replica asks at most once at a time for a key, so that there are as many waiters as replicas.
+/// 1. A key has one guard at a time, over all replicas; other keys don't wait for it.
+/// 2. The turns of a replica that died must end: they have a lease.
+/// 3. A replica acquires a key at most once at a time, so there are at most as many waiters as replicas.
 ///
 /// # Keys
 ///
-/// A key is the same text in every replica and every build: the number of the bot (0 where it isn't
-/// known), a colon, and then the number that the [`SequenceKey`](super::SequenceKey) is, or `=` and the
-/// text that it is. `4839574812:-1001234` is a group, and `0:=orders` a text of yours.
+/// A key is the same text in every replica and every build: the bot's number (0 if there is only one), a colon, and
+/// then the number of the [`SequenceKey`](super::SequenceKey), or `=` and its text. `4839574812:-1001234` is a group,
+/// and `0:=orders` a text of yours.
 pub trait SequenceLock: Send + Sync + 'static {
-    /// What has the turn.
+    /// The owner of a turn.
     type Guard: LockGuard;
 
-    /// Waits for the turn of a key, in the order of asking as far as that can be. Dropped before it
-    /// is done, it leaves the line; how long it waits is the layer's business.
+    /// Waits for the turn of a key, in the order of the calls if possible. If the future is dropped before it has
+    /// ended, it must leave the line. The layer limits the time.
     ///
     /// # Errors
     ///
-    /// It isn't known whose turn it is. The update is answered with 503, so that Telegram sends it
-    /// again.
+    /// When the owner of the turn is unknown. The update is rejected with 503, and Telegram sends it again.
     fn acquire(&self, key: &str) -> impl Future<Output = Result<Self::Guard, LockError>> + Send;
 }
 
-/// Has a turn that replicas share. Dropped without [`release`](Self::release), as when the process is
-/// ending, it has it until its lease runs out.
+/// The owner of a turn that replicas share. If it is dropped without [`release`](Self::release), for example because
+/// the process ends, it has the turn until its lease expires.
 pub trait LockGuard: Send + 'static {
     /// For how long the turn is certain. It is in the request's extensions when the handler is called.
     fn lease(&self) -> Option<Lease> {
         None
     }
 
-    /// Gives the turn to whoever is next. The answer doesn't wait for it; this process' next update of
-    /// the key does.
+    /// Releases the turn to the next waiter. The response doesn't wait for it; this process' next update of the key
+    /// does.
     fn release(self) -> impl Future<Output = ()> + Send;
 }
 
-/// A lock that didn't do what it was asked, or nobody knows.
+/// A lock operation failed, or its outcome is unknown.
 #[derive(Debug)]
 pub struct LockError(Box<dyn error::Error + Send + Sync>);
 
@@ -58,7 +57,7 @@ impl LockError {
 
 impl fmt::Display for LockError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it isn't known whose turn it is")
+        f.write_str("the sequence lock failed")
     }
 }
 
@@ -70,7 +69,7 @@ impl error::Error for LockError {
 
 type LockFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Any lock: so that a layer's type needn't name it.
+/// A [`SequenceLock`] as a trait object, so that a layer's type doesn't name it.
 pub(super) trait ErasedLock: Send + Sync {
     fn acquire(self: Arc<Self>, key: String)
     -> LockFuture<Result<Box<dyn ErasedGuard>, LockError>>;

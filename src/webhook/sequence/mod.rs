@@ -1,33 +1,32 @@
-//! Handles the updates of a chat one after the other.
+//! Sequential handling of the updates of a chat.
 //!
-//! Telegram does so itself, but by the type of update: a message and a press of a button in the same
-//! chat come at once, and the same user's two presses of buttons in different chats don't.
+//! Telegram orders updates by their type: it sends a message and a press of a button in the same chat at the same
+//! time, and two presses of the same user in different chats one after the other. With this layer:
 //!
-//! 1. An update waits until those of its chat that came before it have been answered; in the order in
-//!    which their futures were first polled. Other chats go on meanwhile.
-//! 2. What names no chat is in line with its user's private chat: an inline query, say. What names
-//!    neither, such as a poll, waits for nothing.
+//! 1. An update waits until the earlier updates of its chat have their responses, in the order in which their
+//!    futures were first polled. Other chats don't wait.
+//! 2. An update without a chat, such as an inline query, waits for those of its user's private chat. An update with
+//!    neither, such as a poll, doesn't wait.
 //! 3. Bots that share an endpoint don't wait for each other.
-//! 4. An update that would have to wait where too many do already is answered with 503 and
-//!    `Retry-After: 1`: Telegram sends it again. Unless told otherwise that is 100 for a chat (as many
-//!    requests as Telegram has open) and 1000 in all.
-//! 5. Who hangs up leaves the line, or ends its turn. So does a panic.
+//! 4. If too many updates wait already, the next is rejected with 503 and `Retry-After: 1`, and Telegram sends it
+//!    again. Default: 100 for a chat (the most connections that Telegram opens) and 1000 in all.
+//! 5. A request that hangs up leaves the line, or ends its turn. So does a panic.
 //!
-//! It belongs below [`DeliveryLayer`](super::DeliveryLayer), where a handler goes on when whoever asked
-//! has hung up: its turn does, too. An update that is turned away here is none of its attempts there.
+//! The layer belongs below [`DeliveryLayer`](super::DeliveryLayer), where a handler and its turn go on after a
+//! hang-up. A rejection by this layer isn't counted as an attempt there.
 //!
-//! Clones of the layer and of its services share the line. So do replicas that have a
-//! [lock](SequenceLayer::with_lock) in common; else each has a line of its own:
+//! Clones of the layer and of its services share one line. So do replicas that share a
+//! [lock](SequenceLayer::with_lock):
 //!
-//! 1. Whoever is first in a replica's line asks the lock, and waits there for those of other replicas.
-//! 2. An update that has waited for 40 seconds in all, unless told otherwise, is answered with 503 and
-//!    `Retry-After`, before Telegram gives up by itself. A lock that fails is 503 too, and not a guess.
-//! 3. The answer doesn't wait until the turn is given back; the chat's next update does.
-//! 4. The turn of a replica that died ends when its lease runs out. One that was only out of reach may
-//!    still run its handler then, beside the next one's: its [`Lease`] says so.
+//! 1. The first update in a replica's line waits for the lock, beside the first ones of other replicas.
+//! 2. An update that has waited for 40 seconds in all (see [`SequenceLayer::max_wait`]) is rejected with 503 and
+//!    `Retry-After`, before Telegram closes the connection after 60. A lock that fails leads to 503, not to a guess.
+//! 3. The response doesn't wait until the turn is released; the chat's next update does.
+//! 4. The turn of a replica that died ends with its lease. A replica that was only unreachable may still run its
+//!    handler then, at the same time as the next one's: its [`Lease`] shows that.
 //!
-//! The service is ready when the one below is. An update that waits keeps none of it: it makes the
-//! service below ready when its turn has come, and until then those behind it wait too.
+//! The service is ready when the inner one is. A waiting update holds no permit of the inner service: it makes the
+//! inner service ready when its turn has come, and the updates behind it wait until then.
 //!
 //! # Example
 //!
@@ -99,7 +98,7 @@ use crate::task::{
     polled_after_completion,
 };
 
-/// Handles the updates of a chat one after the other. See the [module](self).
+/// Handles the updates of a chat, or of another key, one after the other. See the [module](self).
 #[derive(Clone)]
 pub struct SequenceLayer {
     key: KeyExtractor,
@@ -114,19 +113,18 @@ impl SequenceLayer {
         Self::by_chat()
     }
 
-    /// One after the other in a chat. What names no chat goes by its user.
+    /// Handles the updates of a chat one after the other. An update without a chat has its user as the key.
     pub fn by_chat() -> Self {
         Self::with(KeyExtractor::chat())
     }
 
-    /// One after the other for a user, in whichever chats. What names no user goes by its chat.
-    ///
-    /// A group's members no longer wait for each other.
+    /// Handles the updates of a user one after the other, over all chats. An update without a user has its chat as
+    /// the key. The members of a group don't wait for each other.
     pub fn by_user() -> Self {
         Self::with(KeyExtractor::user())
     }
 
-    /// One after the other for whatever you like; what has no key waits for nothing.
+    /// Handles the updates with the same key one after the other. An update with the key `None` doesn't wait.
     ///
     /// ```
     /// use tower_telegram::webhook::{RawUpdate, SequenceLayer};
@@ -153,29 +151,29 @@ impl SequenceLayer {
         }
     }
 
-    /// How many updates may wait, those being handled not counted.
+    /// How many updates may wait in all, not counting the running ones. Default: 1000.
     pub fn max_waiting(mut self, updates: usize) -> Self {
         self.room.in_all = updates;
         self
     }
 
-    /// How many updates of one chat (or what else the key is) may wait.
+    /// How many updates with the same key may wait. Default: 100.
     pub fn max_waiting_per_key(mut self, updates: usize) -> Self {
         self.room.per_key = updates;
         self
     }
 
-    /// How long an update may wait before it is answered with 503 and `Retry-After`: as long as it
-    /// takes, and with a [lock](Self::with_lock) 40 seconds, unless told otherwise. It should be under
-    /// the time of a [`DeadlineLayer`](super::DeadlineLayer).
+    /// How long an update may wait before it is rejected with 503 and `Retry-After`. Default: without a limit, and
+    /// with a [lock](Self::with_lock) 40 seconds. It should be shorter than the limit of a
+    /// [`DeadlineLayer`](super::DeadlineLayer).
     pub fn max_wait(mut self, limit: Duration) -> Self {
         self.terms.max_wait = Some(limit);
         self
     }
 
-    /// Shares the line with other replicas, whose layers find keys in the same way.
+    /// Shares the line with other replicas, whose layers must use the same keys.
     ///
-    /// It needs a Tokio runtime where it is called.
+    /// The service's futures then have to be polled within a Tokio runtime.
     ///
     /// ```no_run
     /// # #[cfg(feature = "redis")]
@@ -248,8 +246,7 @@ where
     }
 
     fn call(&mut self, request: Request<RawUpdate>) -> Self::Future {
-        // Whatever becomes of the service that was polled ready, none is left behind that keeps a
-        // permit from others.
+        // The service that was polled ready is used up in any case, so that no permit is kept from others.
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone);
         ResponseFuture {
@@ -267,7 +264,7 @@ where
     }
 }
 
-/// Where an update stands.
+/// The place of an update in its line.
 enum Line {
     /// It has no key.
     Free,
@@ -381,22 +378,25 @@ where
 }
 
 fn overloaded<B: Default>() -> Response<B> {
-    turned_away(Rejection::Overloaded, Duration::from_secs(1))
+    rejected(Rejection::Overloaded, Duration::from_secs(1))
 }
 
 fn without_turn<B: Default>(why: &TurnError, update: &RawUpdate) -> Response<B> {
     match why {
-        TurnError::Late => turned_away(Rejection::QueueTimeout, Duration::from_secs(1)),
+        TurnError::Late => rejected(Rejection::QueueTimeout, Duration::from_secs(1)),
         TurnError::Unknown(error) => {
             let error = ErrorChain(error);
             let update_id = update.update_id();
             tracing::error!(%error, update_id, "sequence lock unavailable");
-            turned_away(Rejection::LockUnavailable, retry_after(update.update_type(), 2))
+            rejected(
+                Rejection::LockUnavailable,
+                retry_after(update.update_type(), 2),
+            )
         }
     }
 }
 
-fn turned_away<B: Default>(why: Rejection, retry_after: Duration) -> Response<B> {
+fn rejected<B: Default>(why: Rejection, retry_after: Duration) -> Response<B> {
     let mut response = why.into_response();
     set_retry_after(&mut response, retry_after);
     response

@@ -1,4 +1,4 @@
-//! The turn of an update: in this process, and among replicas where there is a lock.
+//! The turn of an update in this process, and among replicas if there is a lock.
 
 use std::{
     fmt,
@@ -18,11 +18,11 @@ use super::{
 };
 use crate::task::keyed_queue::{Ticket, TurnGuard};
 
-/// How long an update waits where replicas share the line, unless told otherwise: Telegram gives up
-/// after 60 s, and a `DeadlineLayer` after 50.
+/// How long an update waits by default where replicas share the line. Telegram closes the connection after 60 s, and
+/// a `DeadlineLayer` responds after 50.
 const MAX_WAIT: Duration = Duration::from_secs(40);
 
-/// What an update waits for besides its turn in this process, and how long.
+/// The lock that an update waits for besides its turn in this process, and the time limit of both.
 #[derive(Clone, Default)]
 pub(super) struct WaitPolicy {
     pub(super) lock: Option<Arc<dyn ErasedLock>>,
@@ -45,7 +45,7 @@ impl WaitPolicy {
         }
     }
 
-    /// Only who is first in this process asks the lock.
+    /// Only the first update in this process waits for the lock.
     async fn acquire_turn(self, place: Ticket<BotKey>) -> Result<Permit, TurnError> {
         let key = place.key().to_string();
         let turn = place.turn().await;
@@ -72,7 +72,7 @@ pub(super) enum TurnError {
     Unknown(LockError),
 }
 
-/// A turn. The next one's begins when it is dropped, or soon after.
+/// A turn. The next update's begins when it is dropped, or soon after.
 pub(super) enum Permit {
     Here { _turn: TurnGuard<BotKey> },
     Shared(SharedTurn),
@@ -87,8 +87,8 @@ impl Permit {
     }
 }
 
-/// The turn among replicas, and in this process, which ends after it: who is next here would else ask
-/// before this one is given back.
+/// The turn among replicas, and the one in this process. The latter ends last, because the next update here would
+/// otherwise wait for the lock before it is released.
 pub(super) struct SharedTurn(Option<(Box<dyn ErasedGuard>, TurnGuard<BotKey>)>);
 
 impl Drop for SharedTurn {

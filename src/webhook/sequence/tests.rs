@@ -76,7 +76,7 @@ impl Play {
         send(&self.service, update)
     }
 
-    /// It is turned away at once.
+    /// It is rejected at once.
     fn refused(&self, update: Update) {
         let mut sent = task::spawn(self.service.clone().oneshot(update));
         let answer = assert_ready_ok!(sent.poll());
@@ -167,7 +167,7 @@ fn d8_a_chats_updates_go_in_the_order_in_which_they_came() {
 }
 
 #[test]
-fn d8_what_names_no_chat_is_in_line_with_its_users() {
+fn d8_an_update_without_a_chat_waits_for_its_users() {
     let mut play = Play::new(SequenceLayer::new());
     let sent = [
         play.send(inline(1, 7)),
@@ -180,7 +180,7 @@ fn d8_what_names_no_chat_is_in_line_with_its_users() {
 }
 
 #[test]
-fn d8_what_names_nobody_waits_for_nothing() {
+fn d8_an_update_without_chat_and_user_does_not_wait() {
     let layer = SequenceLayer::new().max_waiting(0);
     let mut play = Play::new(layer);
     let sent: Vec<_> = (1..=50).map(|id| play.send(poll(id))).collect();
@@ -205,7 +205,7 @@ fn d8_the_key_can_be_chosen() {
     };
     assert_eq!(play(SequenceLayer::default()), [1, 3]);
     assert_eq!(play(SequenceLayer::by_chat()), [1, 3]);
-    // What names no user goes by its chat.
+    // An update without a user has its chat as the key.
     assert_eq!(play(SequenceLayer::by_user()), [1, 2, 4]);
     let name = |update: &RawUpdate| Some(update.name().to_owned());
     assert_eq!(play(SequenceLayer::by(name)), [1, 4]);
@@ -244,7 +244,7 @@ fn d8_clones_of_the_layer_share_the_line() {
 }
 
 #[test]
-fn d8_who_hangs_up_leaves_the_line_or_ends_its_turn() {
+fn d8_a_request_that_hangs_up_leaves_the_line_or_ends_its_turn() {
     let mut play = Play::new(SequenceLayer::new());
     let first = play.send(message(1, 7));
     let second = play.send(message(2, 7));
@@ -339,9 +339,9 @@ fn d8_d9_only_so_many_wait() {
     waiting.push(play.send(message(7, 2)));
     play.refused(message(8, 2));
     play.refused(message(9, 3));
-    // What needn't wait goes on.
+    // Updates that needn't wait go on.
     let free = [play.send(message(10, 4)), play.send(poll(11))];
-    // Who goes away makes room.
+    // A request that hangs up makes room.
     drop(waiting.remove(0));
     waiting.push(play.send(message(12, 3)));
     play.refused(message(13, 1));
@@ -391,7 +391,7 @@ fn d8_an_idle_chat_is_given_back_with_the_answer() {
 
 /// The permit of an update that waits would be missing for those that needn't.
 #[test]
-fn d8_who_waits_keeps_no_permit_of_what_is_below() {
+fn d8_a_waiting_update_keeps_no_permit_of_the_inner_service() {
     let (below, mut calls) = mock::pair::<Update, Response<String>>();
     let mut service = SequenceLayer::new().layer(ConcurrencyLimit::new(below, 2));
     let mut sent = Vec::new();
@@ -418,7 +418,7 @@ fn d8_who_waits_keeps_no_permit_of_what_is_below() {
 }
 
 #[test]
-fn d8_who_has_its_turn_waits_for_what_is_below() {
+fn d8_an_update_that_has_its_turn_waits_for_the_inner_service() {
     let mut play = Play::new(SequenceLayer::new());
     play.calls.allow(1);
     let mut first = play.send(message(1, 7));
@@ -447,7 +447,7 @@ fn d8_who_has_its_turn_waits_for_what_is_below() {
 }
 
 #[test]
-fn d8_what_is_below_and_wont_get_ready_is_the_error_and_ends_the_turn() {
+fn d8_an_inner_service_that_wont_get_ready_is_the_error_and_ends_the_turn() {
     let mut play = Play::new(SequenceLayer::new());
     let mut first = play.send(message(1, 7));
     let mut second = play.send(message(2, 7));

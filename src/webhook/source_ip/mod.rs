@@ -1,20 +1,19 @@
-//! Lets in who comes from Telegram's networks.
+//! A filter by source address, for requests from Telegram's networks.
 //!
-//! 1. The address is the peer's: who has connected to the server.
-//! 2. With trusted hops, it is what the last of them wrote down. Each reverse proxy adds who
-//!    connected to it at the end of `X-Forwarded-For`, so with *n* of them it is the *n*th from the
-//!    right, over all such headers. What stands further left is anyone's, and isn't looked at.
-//! 3. An address in [Telegram's networks](IpNetwork::TELEGRAM), or in those that were set: the
-//!    request goes on.
-//! 4. An entry of the header is an address by itself or with a port: `192.0.2.1`, `192.0.2.1:443`,
-//!    `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:443`. Anything else is no address: a name, `unknown`,
-//!    nothing between two commas, an address with a zone.
-//! 5. Any other address, none where one is needed, or fewer than hops: 403, and the body is never read.
-//! 6. No peer's address: 403, and an error in the log. The headers alone let nobody in.
+//! 1. The address is that of the peer that has connected to the server.
+//! 2. With trusted hops, it is the address that the first of them wrote. Each reverse proxy adds the address of its
+//!    own peer at the end of `X-Forwarded-For`, so with *n* proxies it is the *n*th from the right, over all such
+//!    headers. Entries further left can be written by anyone, and aren't read.
+//! 3. An address in [Telegram's networks](IpNetwork::TELEGRAM), or in those that were set: the request is passed on.
+//! 4. An entry of the header is an address by itself or with a port: `192.0.2.1`, `192.0.2.1:443`, `2001:db8::1`,
+//!    `[2001:db8::1]`, `[2001:db8::1]:443`. Any other text isn't an address: a name, `unknown`, an empty entry, an
+//!    address with a zone.
+//! 5. Any other address, an entry that isn't an address, or fewer entries than hops: 403, and the body is never read.
+//! 6. A request without the peer's address: 403, and an error in the log. Headers alone are never enough.
 //!
 //! # The peer's address
 //!
-//! HTTP knows no addresses, so the server must say it, in the request's extensions. That can be as a
+//! HTTP requests have no addresses, so the server must put the peer's into the request's extensions, for example as a
 //! [`PeerAddr`]:
 //!
 //! ```
@@ -51,7 +50,7 @@
 //! # }
 //! ```
 //!
-//! Where a framework has a type of its own, the layer is told where to look. For axum:
+//! For a framework that has a type of its own, set the function that finds the address. For axum:
 //!
 //! ```
 //! use std::net::SocketAddr;
@@ -65,7 +64,7 @@
 //! let layer = SourceIpLayer::new()
 //!     .peer_from(|extensions| Some(extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip()));
 //! let app = Router::new().route_service("/bot", webhook).layer(layer);
-//! // What `axum::serve` is given in place of the router.
+//! // Give this to `axum::serve` in place of the router.
 //! let app = app.into_make_service_with_connect_info::<SocketAddr>();
 //! # let _ = app;
 //! # Ok(())
@@ -78,15 +77,14 @@
 //!
 //! # Security
 //!
-//! - Trusted hops are a promise that there are that many, and that each *adds* to the header. One
-//!   too many, and whoever sends a request writes the address that is looked at.
-//! - The same goes for who can connect to the bot around its proxies, unless
-//!   [`proxies`](SourceIpLayer::proxies) says who they are.
-//! - This comes in addition to the [secret](super::SecretTokenLayer), not in its place: anyone can
-//!   have Telegram call a webhook, so an address in its networks doesn't say for whom the request
-//!   is.
-//! - `Forwarded` and other headers aren't read. What knows the address from elsewhere can set it as
-//!   the [`PeerAddr`].
+//! - Trusted hops are a promise that there are that many proxies, and that each *adds* to the header. With one too
+//!   many, the sender of a request can choose the address that is checked.
+//! - So can a sender that connects to the bot around its proxies, unless [`proxies`](SourceIpLayer::proxies) lists
+//!   their addresses.
+//! - This layer doesn't replace the [secret](super::SecretTokenLayer): anyone can have Telegram call a webhook, so an
+//!   address in its networks doesn't show for which bot a request is.
+//! - `Forwarded` and other headers aren't read. A layer that knows the address from another source can set it as the
+//!   [`PeerAddr`].
 
 mod network;
 mod rules;
@@ -106,7 +104,7 @@ pub use self::network::{InvalidIpNetwork, IpNetwork};
 use self::rules::{Refusal, Rules};
 use super::{Rejection, ResponseFuture, unread_body::UnreadBody};
 
-/// Who has connected to the server, for a request's extensions. See the
+/// The address of the peer that has connected to the server, for a request's extensions. See the
 /// [module](self#the-peers-address).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PeerAddr(pub SocketAddr);
@@ -119,7 +117,7 @@ impl PeerAddr {
 
 type FindPeer = Arc<dyn Fn(&Extensions) -> Option<IpAddr> + Send + Sync>;
 
-/// Turns away requests from elsewhere than Telegram's networks. See the [module](self).
+/// Rejects requests from outside Telegram's networks. See the [module](self).
 #[derive(Clone)]
 pub struct SourceIpLayer {
     rules: Arc<Rules>,
@@ -127,7 +125,7 @@ pub struct SourceIpLayer {
 }
 
 impl SourceIpLayer {
-    /// Lets in who comes straight from Telegram's networks.
+    /// Accepts requests that come directly from Telegram's networks.
     pub fn new() -> Self {
         Self {
             rules: Arc::new(Rules {
@@ -139,7 +137,7 @@ impl SourceIpLayer {
         }
     }
 
-    /// Lets in who comes from these in place of Telegram's, such as a local Bot API server.
+    /// Accepts requests from these networks in place of Telegram's, such as a local Bot API server's.
     ///
     /// ```
     /// use std::net::Ipv4Addr;
@@ -155,22 +153,21 @@ impl SourceIpLayer {
         self
     }
 
-    /// How many reverse proxies stand in front, each of which adds to `X-Forwarded-For`; none,
-    /// unless told otherwise. Mind the [module](self#security)'s warning.
+    /// How many reverse proxies are in front, each of which adds to `X-Forwarded-For`. Default: 0. Mind the
+    /// [module](self#security)'s warning.
     pub fn trusted_hops(mut self, hops: usize) -> Self {
         Arc::make_mut(&mut self.rules).hops = hops;
         self
     }
 
-    /// Where the trusted hops are; anywhere, unless told otherwise. Who comes from elsewhere, around
-    /// them, is turned away whatever the header says.
+    /// The networks of the trusted hops. A request that comes around them is rejected, whatever its headers are.
+    /// Default: any address can be a hop.
     pub fn proxies(mut self, networks: impl IntoIterator<Item = IpNetwork>) -> Self {
         Arc::make_mut(&mut self.rules).proxies = Some(networks.into_iter().collect());
         self
     }
 
-    /// Where a request's extensions have the peer's address; as a [`PeerAddr`], unless told
-    /// otherwise.
+    /// How to find the peer's address in a request's extensions. Default: as a [`PeerAddr`].
     pub fn peer_from(
         mut self,
         find: impl Fn(&Extensions) -> Option<IpAddr> + Send + Sync + 'static,

@@ -10,8 +10,8 @@ use ipnet::{IpNet, Ipv4Net};
 
 /// A range of IP addresses, such as `149.154.160.0/20`.
 ///
-/// An IPv4 address that is mapped into IPv6 is an IPv4 address here. So no IPv6 network has it in it,
-/// `::/0` neither.
+/// An IPv4 address that is mapped into IPv6 counts as the IPv4 address. So no IPv6 network contains it, not even
+/// `::/0`.
 ///
 /// ```
 /// use tower_telegram::webhook::IpNetwork;
@@ -28,7 +28,8 @@ use ipnet::{IpNet, Ipv4Net};
 pub struct IpNetwork(IpNet);
 
 impl IpNetwork {
-    /// Where Telegram sends its webhook requests from.
+    /// The networks from which Telegram sends webhook requests
+    /// ([list](https://core.telegram.org/bots/webhooks#the-short-version)).
     pub const TELEGRAM: [Self; 2] = [
         Self::v4(Ipv4Addr::new(149, 154, 160, 0), 20),
         Self::v4(Ipv4Addr::new(91, 108, 4, 0), 22),
@@ -106,11 +107,11 @@ impl fmt::Debug for IpNetwork {
     }
 }
 
-/// Why something isn't an [`IpNetwork`].
+/// Why a text isn't an [`IpNetwork`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidIpNetwork {
-    /// What stands before the slash is no address.
+    /// The text before the slash isn't an address.
     Address,
     /// The prefix is no number, or longer than the address.
     Prefix,
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_network_is_refused() {
+    fn a_text_that_is_no_network_is_refused() {
         use InvalidIpNetwork::{Address, HostBits, Prefix};
         assert_eq!(Address.to_string(), "a network begins with an IP address");
         for (text, error) in [

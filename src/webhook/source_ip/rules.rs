@@ -1,4 +1,4 @@
-//! Who gets in, from all that is known of where a request came from.
+//! The decision whether a request is accepted, by its peer's address and its headers.
 
 use std::{
     fmt, iter,
@@ -15,20 +15,20 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(super) struct Rules {
     pub(super) networks: Vec<IpNetwork>,
     pub(super) hops: usize,
-    /// Who the trusted hops can be; anyone, where nothing is said.
+    /// The networks of the trusted hops. `None` for any.
     pub(super) proxies: Option<Vec<IpNetwork>>,
 }
 
-/// Why a request isn't let in.
+/// Why a request is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// Nobody has said who the peer is.
+    /// The peer's address isn't in the extensions.
     NoPeer,
-    /// The header hasn't an address for each trusted hop.
+    /// The header doesn't have an address for each trusted hop.
     Forwarded,
-    /// This one isn't a proxy of ours.
+    /// The address isn't that of a proxy.
     Proxy(IpAddr),
-    /// It came from here.
+    /// The address isn't in the networks.
     Source(IpAddr),
 }
 
@@ -44,7 +44,7 @@ impl fmt::Display for Refusal {
 }
 
 impl Rules {
-    /// Goes from hop to hop: the peer is the nearest, and each has written down the one before it.
+    /// Checks hop after hop: the peer is the nearest, and each has written the address of the one before it.
     pub(super) fn admit(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Result<(), Refusal> {
         let peer = peer.ok_or(Refusal::NoPeer)?;
         let mut hops = iter::once(Some(peer)).chain(forwarded_for(headers));
@@ -69,8 +69,8 @@ fn is_in(networks: &[IpNetwork], address: IpAddr) -> bool {
     networks.iter().any(|network| network.contains(address))
 }
 
-/// What the header's entries say, the last first: several headers are one, and a proxy adds behind.
-/// `None` for what is no address.
+/// The addresses of the header's entries, the last first: several headers count as one, and a proxy adds at the end.
+/// `None` for an entry that isn't an address.
 fn forwarded_for(headers: &HeaderMap) -> impl Iterator<Item = Option<IpAddr>> {
     let values = headers.get_all(X_FORWARDED_FOR).iter().rev();
     let entries = values.flat_map(|value| value.as_bytes().rsplit(|b| *b == b','));
@@ -78,7 +78,7 @@ fn forwarded_for(headers: &HeaderMap) -> impl Iterator<Item = Option<IpAddr>> {
 }
 
 /// The address of an entry: by itself or with a port, one of version 6 in brackets or not. One with a zone
-/// is no address, as it means something on one machine only.
+/// isn't an address, because it has a meaning on one machine only.
 fn address(entry: &str) -> Option<IpAddr> {
     if let Ok(address) = entry.parse() {
         return Some(address);
@@ -152,13 +152,13 @@ mod tests {
         let both = format!("{STRANGER}, {TELEGRAM}");
         let spoofed = format!("{TELEGRAM}, {STRANGER}");
         for (hops, peer, forwarded, source) in [
-            // A header alone lets nobody in, and keeps nobody out.
+            // A header alone neither accepts nor rejects a request.
             (0, TELEGRAM, &[][..], TELEGRAM),
             (0, TELEGRAM, &[STRANGER], TELEGRAM),
             (0, TELEGRAM, &["nonsense"], TELEGRAM),
             (0, STRANGER, &[TELEGRAM], STRANGER),
             (0, PROXY, &[TELEGRAM], PROXY),
-            // What a proxy adds is the last; what it was given stands before, and is anyone's.
+            // A proxy's own entry is the last; those before it can be written by anyone.
             (1, PROXY, &[TELEGRAM], TELEGRAM),
             (1, PROXY, &[STRANGER], STRANGER),
             (1, PROXY, &[&both], TELEGRAM),

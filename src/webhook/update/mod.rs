@@ -1,17 +1,17 @@
-//! Reads the request's body as an update.
+//! Reading of the request's body as an update.
 //!
 //! 1. Not a POST: 405 with `Allow: POST`.
-//! 2. Not `application/json`, or compressed: 415. A decompression layer further out lets
-//!    compressed bodies in.
-//! 3. A body over the limit (1 MiB, unless told otherwise), declared or found out while reading:
-//!    413; no more is read.
-//! 4. A body that isn't there within the read deadline (10 seconds, unless told otherwise): 408.
-//! 5. No update by its first two keys, or by its whole outer object where they aren't the usual
-//!    ones: 400.
-//! 6. Else the inner service gets an `http::Request<RawUpdate>` with the same head.
+//! 2. Not `application/json`, or compressed: 415. With a decompression layer further out, compressed bodies are
+//!    accepted.
+//! 3. A body over [`max_bytes`](UpdateLayer::max_bytes) (default: 1 MiB), by its declared length or by the bytes
+//!    that arrive: 413, and no more is read.
+//! 4. A body that hasn't arrived within the [`read_timeout`](UpdateLayer::read_timeout) (default: 10 seconds): 408.
+//! 5. A body that isn't an update, by its first two keys, or by its whole outer object if they aren't the usual ones:
+//!    400.
+//! 6. Otherwise the inner service gets an `http::Request<RawUpdate>` with the same head.
 //!
-//! Only the envelope is read here, whatever the size of the body: that the rest is JSON is found
-//! out when it is [parsed](super::ParseLayer).
+//! Only the envelope is read here, whatever the size of the body. Whether the rest is JSON shows when it is
+//! [parsed](super::ParseLayer).
 //!
 //! # Example
 //!
@@ -45,9 +45,9 @@
 //!
 //! # Panics
 //!
-//! The read deadline is tokio's timer: with the feature `tokio`, a body that isn't there at once
-//! must be waited for on a tokio runtime with its time driver on. Without the feature there is no
-//! deadline; put one in front.
+//! The read timeout is tokio's timer: with the feature `tokio`, a body that hasn't arrived at once must be polled
+//! within a tokio runtime with its time driver on. Without the feature there is no read timeout; add a layer that has
+//! one.
 
 mod raw_update;
 
@@ -72,7 +72,7 @@ use crate::{
     task::polled_after_completion,
 };
 
-/// Reads the request's body as an update. See the [module](self).
+/// Reads the request's body as an update, within limits of size and time. See the [module](self).
 #[derive(Clone, Copy, Debug)]
 pub struct UpdateLayer {
     limits: CollectLimits,
@@ -95,14 +95,15 @@ impl UpdateLayer {
         }
     }
 
-    /// How many bytes a body may have.
+    /// How many bytes a body may have. Default: 1 MiB. Telegram's own limit is 512 KiB.
     #[must_use]
     pub fn max_bytes(mut self, max_bytes: usize) -> Self {
         self.limits.max_bytes = max_bytes;
         self
     }
 
-    /// How long a body may take to arrive, from when it is first waited for.
+    /// How long a body may take to arrive, from when it is first pending. `None` for no limit. With zero, a body that
+    /// doesn't arrive with its head is rejected. Default: 10 seconds.
     #[cfg(feature = "tokio")]
     #[must_use]
     pub fn read_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
@@ -110,7 +111,7 @@ impl UpdateLayer {
         self
     }
 
-    /// Whether the request may hold an update, from all that can be said without reading it.
+    /// Checks whether the request may hold an update, before its body is read.
     fn check<B: Body>(&self, request: &Request<B>) -> Result<(), Rejection> {
         if request.method() != Method::POST {
             return Err(Rejection::Method);
@@ -138,7 +139,7 @@ impl UpdateLayer {
     }
 }
 
-/// What a body is, by the headers.
+/// The properties of a body, by the headers.
 struct Declared {
     json: bool,
     encoded: bool,
@@ -177,7 +178,7 @@ fn is_json(content_type: &[u8]) -> bool {
     content_type == JSON || essence().is_some_and(|e| e.trim_ascii().eq_ignore_ascii_case(JSON))
 }
 
-/// What isn't a number declares nothing, and one that is too large more than any limit.
+/// The declared length. 0 if it isn't a number, and `u64::MAX` if the number is too large.
 fn number(text: &[u8]) -> u64 {
     match str::from_utf8(text).map(str::parse) {
         Ok(Ok(number)) => number,
@@ -361,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn b1_b2_b3_what_can_be_told_without_reading_is() {
+    fn b1_b2_b3_method_type_encoding_and_length_are_checked_before_reading() {
         const JSON: (&str, &str) = ("content-type", "application/json");
         let too_large = Rejection::TooLarge { limit: 10 };
         for (method, headers, body, why) in [

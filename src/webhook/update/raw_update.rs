@@ -1,4 +1,4 @@
-//! An update of which only the envelope has been read.
+//! [`RawUpdate`], of which only the envelope has been read.
 
 use std::{any::Any, fmt, sync::Arc};
 
@@ -10,12 +10,11 @@ use crate::{
     types::{ParseError, Update, UpdateType},
 };
 
-/// An update whose number and type are known, and whose payload is as it came. Cheap to clone.
+/// An update whose number and type are known, with the bytes of its body. Cheap to clone.
 ///
-/// Telegram writes the number first and then the one key that names the type, without a space, so
-/// both are read without looking at the rest, whatever its size. If they stand otherwise, the whole
-/// envelope is read, with the same result. That the rest is JSON at all is known only
-/// once it is [parsed](Self::parse).
+/// Telegram writes the number first and then the key that names the type, without a space, so both are read without
+/// the rest, whatever its size. In any other order the whole envelope is read, with the same result. Whether the rest
+/// is JSON shows when it is [parsed](Self::parse).
 #[derive(Clone)]
 pub struct RawUpdate {
     update_id: i64,
@@ -252,7 +251,7 @@ fn parse_prefix(bytes: &[u8]) -> Option<Envelope> {
     let length = rest.iter().take(MAX_NAME).position(|byte| *byte == b'"')?;
     let (name, rest) = rest.split_at(length);
     let rest = rest.strip_prefix(b"\":")?;
-    // One that is null says nothing, and another follows.
+    // A member that is null counts as absent, and another one follows.
     if let Some(b'n' | b' ' | b'\n' | b'\t' | b'\r') = rest.first() {
         return None;
     }
@@ -267,7 +266,7 @@ fn parse_prefix(bytes: &[u8]) -> Option<Envelope> {
     }
 }
 
-/// A number of at most 15 digits, which always fits, and what is behind it.
+/// A number of at most 15 digits, which always fits, and the rest.
 #[inline]
 fn digits(text: &[u8]) -> Option<(i64, &[u8])> {
     let length = text
