@@ -1,4 +1,4 @@
-//! One connection, from its handshake to its end.
+//! One connection: its requests, its time limits and its end.
 
 use std::{
     future::{Future, poll_fn},
@@ -27,11 +27,11 @@ use super::{
 };
 use crate::client::ErrorChain;
 
-/// The most that is buffered of what comes, and so the longest head. Telegram's have up to 4 KiB.
+/// The size of the read buffer in bytes, and so of the longest head. Telegram's heads have up to 4 KiB.
 const MAX_BUFFER: usize = 32 << 10;
 
-/// How long a connection has, once the server stops, to send what is left of its last response. One
-/// that says half a head would stay for longer.
+/// How long a connection has to send the rest of its last response once the server stops. A connection with half a
+/// head would stay for longer.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Serves requests until the connection ends, is overdue or evicted, or until `stop` says so and
@@ -56,10 +56,10 @@ pub(super) async fn serve_requests<I, S, B>(
     let mut is_stopping = false;
     loop {
         tokio::select! {
-            // A request that is there goes before the limit that it only just kept.
+            // A request that arrived just before the time limit is served.
             biased;
             ended = connection.as_mut() => {
-                // One that breaks is the peer's to make again.
+                // The peer makes a new connection if it needs one.
                 if let Err(error) = ended {
                     let error = ErrorChain(&error);
                     tracing::debug!(%error, "connection failed");
@@ -93,7 +93,7 @@ impl Overdue {
         }
     }
 
-    /// From now on it is closed soon after it has no request under way.
+    /// Shortens the limits, so that the connection is closed soon after it has no request under way.
     fn hurry(&mut self) {
         self.limits = TimeLimits {
             head: self.limits.head.min(LAST_WORDS),
@@ -101,7 +101,7 @@ impl Overdue {
         };
     }
 
-    /// To be polled after what changes the state, which wakes nobody.
+    /// Must be polled after the state has changed, because a change wakes no task.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.state.poll_evicted(cx).is_ready() {
             return Poll::Ready(());
@@ -110,7 +110,7 @@ impl Overdue {
             let Some(deadline) = self.state.deadline(self.limits) else {
                 return Poll::Pending;
             };
-            // It is left alone where it ends early: that costs less than to set it for each request.
+            // A timer that ends too early is kept, because that costs less than to set it for each request.
             let timer = self
                 .timer
                 .get_or_insert_with(|| Box::pin(sleep_until(deadline)));

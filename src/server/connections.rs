@@ -1,4 +1,4 @@
-//! All connections of a server: how many there are, and which goes when there are too many.
+//! All connections of a server: their number is limited, and one of them is evicted when there are too many.
 
 use std::{collections::HashMap, future::Future, io, sync::Arc, time::Duration};
 
@@ -33,7 +33,7 @@ impl Connections {
         }
     }
 
-    /// What says when to stop.
+    /// Becomes `true` when the server stops.
     pub(super) fn stop(&self) -> watch::Receiver<bool> {
         self.stop.subscribe()
     }
@@ -64,7 +64,7 @@ impl Connections {
         recovery.wait_for(self.end_of_one()).await;
     }
 
-    /// Lets requests finish, and says how many connections were cut off.
+    /// Waits for running requests, and returns how many connections were cut off.
     pub(super) async fn shut_down(mut self, patience: Duration) -> usize {
         self.stop.send_replace(true);
         let all = async {
@@ -73,7 +73,7 @@ impl Connections {
             }
         };
         drop(timeout(patience, all).await);
-        // What is left ends with the set.
+        // The remaining connections end with the set.
         self.states.len()
     }
 

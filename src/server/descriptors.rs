@@ -1,4 +1,4 @@
-//! How many files this process may have open.
+//! The number of files that this process may have open.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use std::fs;
 /// limit of 1024 files to leave the rest of the program its own.
 const MAX_CONNECTIONS: usize = 512;
 
-/// How many connections a server has unless told otherwise.
+/// The default for the number of connections.
 pub(super) fn default_connections() -> usize {
     let limits = fs::read_to_string("/proc/self/limits");
     let soft = limits.ok().and_then(|limits| soft_limit(&limits));
@@ -15,7 +15,7 @@ pub(super) fn default_connections() -> usize {
     })
 }
 
-/// As Linux writes it. Elsewhere, and where it is unlimited, there is no number.
+/// The limit as Linux writes it. `None` on other systems, and if there is no limit.
 fn soft_limit(limits: &str) -> Option<usize> {
     let mut lines = limits.lines();
     let numbers = lines.find_map(|line| line.strip_prefix("Max open files"))?;

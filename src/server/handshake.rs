@@ -1,4 +1,4 @@
-//! What a server does with a connection before its first request, such as TLS.
+//! The handshake of a connection before its first request, such as TLS.
 
 use std::{future::Future, io, pin::Pin, sync::Arc};
 
@@ -7,7 +7,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// What requests are read from.
+/// The stream from which requests are read.
 pub(super) type ServedStream = Box<dyn ByteStream>;
 
 pub(super) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}

@@ -261,7 +261,9 @@ impl LimitedStream {
 
     /// What nothing could be done about the connection comes to: an error if its time is over.
     fn wait<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        self.overdue.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+        self.overdue
+            .poll(cx)
+            .map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 

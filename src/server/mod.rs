@@ -1,7 +1,7 @@
-//! An HTTP server for webhooks, which strangers on the internet can't stop.
+//! An HTTP/1.1 server for webhooks, with the limits that a public address needs.
 //!
-//! Any server serves a [`Webhook`](crate::webhook::Webhook). This one is small, speaks the HTTP/1.1
-//! that Telegram speaks, and has the limits that a server with a public address needs:
+//! Any server serves a [`Webhook`](crate::webhook::Webhook). This one is small, speaks the HTTP/1.1 that Telegram
+//! speaks, and can't be stopped by strangers:
 //!
 //! 1. A connection has [`head_timeout`](Server::head_timeout) for its handshake and the head of its
 //!    first request. So has one whose last request was refused with a 4xx for its next.
@@ -10,8 +10,8 @@
 //! 3. There are at most [`max_connections`](Server::max_connections). A new one takes the place of one
 //!    that waits for a request, or whose peer has taken nothing of a response for 2 seconds. First go those
 //!    that have sent no request yet or whose last one was refused, the oldest of them; then the one that has
-//!    been idle for longest. Where every connection has a request under way, the new one waits. So Telegram's connections are the last to go, and a new one of
-//!    Telegram's gets in whoever holds the others.
+//!    been idle for longest. If every connection has a request under way, the new one waits. So Telegram's
+//!    connections are closed last, and a new one of Telegram's is accepted even while strangers hold all others.
 //! 4. An error of `accept`, such as having no file descriptor left, is logged and waited out.
 //! 5. At shutdown it stops listening, closes what is idle, and lets requests finish for
 //!    [`shutdown_timeout`](Server::shutdown_timeout).

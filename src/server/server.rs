@@ -1,4 +1,4 @@
-//! The server: its settings, and the loop that accepts connections.
+//! [`Server`], its settings, and the loop that accepts connections.
 
 use std::{
     fmt,
@@ -40,7 +40,7 @@ pub struct Server {
     settings: Settings,
 }
 
-/// All but where connections come from.
+/// All settings except the listener.
 #[derive(Clone)]
 struct Settings {
     max_connections: usize,
@@ -70,11 +70,11 @@ impl Server {
     }
 
     /// A server on an address such as `0.0.0.0:8080`. Port 0 is any free one:
-    /// [`local_addr`](Self::local_addr) tells which.
+    /// [`local_addr`](Self::local_addr) returns it.
     ///
     /// # Errors
     ///
-    /// When it can't be listened on.
+    /// When the system doesn't let the process listen on the address.
     pub async fn bind(address: &str) -> io::Result<Self> {
         Ok(Self::new(TcpListener::bind(address).await?))
     }
@@ -83,14 +83,13 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When the system doesn't tell.
+    /// When the system doesn't say.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// How many connections there may be at once, at least one. Default: 512, or half of the files
-    /// that the process may have open where that is less (as Linux tells it). The client's connections
-    /// and everything else that is open come on top.
+    /// How many connections may be open at once, at least one. Default: 512, or half of the files that the process
+    /// may have open if that is less (on Linux). The client's connections and all other open files come on top.
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.settings.max_connections = connections.max(1);
         self
@@ -105,21 +104,21 @@ impl Server {
     }
 
     /// How long a connection is kept between requests, at least 0.1 seconds. Default: 90 seconds.
-    /// Telegram closes its own after 60 and opens new ones slowly, so that less costs deliveries.
+    /// Telegram closes its own after 60 and opens new ones slowly, so a shorter time delays deliveries.
     pub fn idle_timeout(mut self, limit: Duration) -> Self {
         self.settings.limits = self.settings.limits.idle(limit);
         self
     }
 
-    /// How long requests have to finish once it is shut down. Default: 60 seconds, for which
-    /// Telegram waits for a response.
+    /// How long running requests have to finish at shutdown. Default: 60 seconds, for which Telegram waits for a
+    /// response. With zero they are cut off at once.
     pub fn shutdown_timeout(mut self, limit: Duration) -> Self {
         self.settings.shutdown_timeout = limit;
         self
     }
 
-    /// What to do with each connection before its first request, such as TLS. An error closes the
-    /// connection.
+    /// A function that each connection is passed to before its first request, such as a TLS handshake. An error
+    /// closes the connection.
     ///
     /// ```no_run
     /// # async fn tls() -> std::io::Result<()> {
@@ -141,7 +140,7 @@ impl Server {
         self
     }
 
-    /// Serves for as long as it is polled. Dropped, it closes every connection at once.
+    /// Serves for as long as the future is polled. When it is dropped, every connection is closed at once.
     pub async fn serve<S, B>(self, service: S)
     where
         S: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + 'static,
@@ -152,8 +151,23 @@ impl Server {
         self.serve_with_shutdown(service, pending()).await;
     }
 
-    /// Serves until `signal` is done. Then it listens no more, closes connections without a request
-    /// under way, lets requests finish for [`shutdown_timeout`](Self::shutdown_timeout), and returns.
+    /// Serves until `signal` resolves. Then it stops listening, closes connections without a request under way, waits
+    /// for running requests up to [`shutdown_timeout`](Self::shutdown_timeout), and returns.
+    ///
+    /// ```no_run
+    /// use tower_telegram::{
+    ///     server::Server,
+    ///     types::Update,
+    ///     webhook::{SecretToken, Webhook},
+    /// };
+    ///
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let webhook = Webhook::new(SecretToken::new("swordfish")?).handler(async |_: Update| {});
+    /// let stop = async { drop(tokio::signal::ctrl_c().await) };
+    /// Server::bind("0.0.0.0:8080").await?.serve_with_shutdown(webhook, stop).await;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn serve_with_shutdown<S, B, F>(self, service: S, signal: F)
     where
         S: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + 'static,
@@ -208,7 +222,7 @@ where
         () = signal => {}
         () = accepting => {}
     }
-    // Telegram's next connection is refused, and goes to whoever listens there next.
+    // Telegram's next connection is refused, or reaches the process that listens next.
     drop(listener);
     let cut_off = connections.shut_down(settings.shutdown_timeout).await;
     if cut_off > 0 {
@@ -229,7 +243,7 @@ async fn serve<S, B>(
     S::Future: Send,
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
-    // Head and body of a response needn't wait for each other; without it they are only later.
+    // Head and body of a response needn't wait for each other. An error only delays them.
     drop(stream.set_nodelay(true));
     let mut overdue = Overdue::new(Arc::clone(&state), settings.limits);
     let Some(stream) = shake(stream, &settings.handshake, &mut overdue).await else {
@@ -243,7 +257,7 @@ async fn serve<S, B>(
     serve_requests(stream, service, overdue, stop).await;
 }
 
-/// `None` where it failed, or took too long.
+/// The stream after its handshake. `None` if that failed, or took too long.
 async fn shake(stream: TcpStream, with: &Handshake, overdue: &mut Overdue) -> Option<ServedStream> {
     let mut shaking = pin!(with.shake(stream));
     let shaken = poll_fn(|cx| {
@@ -272,7 +286,7 @@ mod tests {
 
     use super::*;
 
-    /// One that fails as it is told before it accepts.
+    /// A listener that returns some errors before it accepts.
     struct Failing {
         errors: VecDeque<io::Error>,
         listener: TcpListener,

@@ -1,4 +1,4 @@
-//! The service of one connection: the caller's, with a record of when it works.
+//! The service of one connection, which records when a request is under way.
 
 use std::{
     future::Future,

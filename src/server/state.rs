@@ -1,4 +1,4 @@
-//! What a connection is doing, as far as its time limits and the others that want its place ask.
+//! The state of a connection, by which its time limits and its eviction are decided.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -10,10 +10,10 @@ use futures_util::task::AtomicWaker;
 use http::StatusCode;
 use tokio::time::Instant;
 
-/// What is shorter would close every connection at once.
+/// A shorter limit would close every connection at once.
 const SHORTEST_LIMIT: Duration = Duration::from_millis(100);
 
-/// How often to look for a connection to close where all had a request under way.
+/// How often to look for a connection to evict while all have a request under way.
 pub(super) const BUSY_PAUSE: Duration = Duration::from_millis(50);
 
 #[derive(Clone, Copy, Debug)]
@@ -43,17 +43,17 @@ impl TimeLimits {
     }
 }
 
-/// Closes the connection that goes first, if one can.
+/// Evicts the connection with the lowest rank. `false` if none can be evicted.
 pub(super) fn evict_one<'a>(states: impl Iterator<Item = &'a Arc<ConnectionState>>) -> bool {
     let ranked = states.filter_map(|state| Some((state.eviction_rank()?, state)));
     let first = ranked.min_by_key(|(rank, _)| *rank);
     first.is_some_and(|(_, state)| state.evict())
 }
 
-/// For how long a peer may take nothing of a response and still keep its place from others.
+/// How long a peer may read no byte of a response before its connection can be evicted.
 const STALLED: Duration = Duration::from_secs(2);
 
-/// Shared by the connection's task and those who look for one to close.
+/// Shared by the connection's task and the code that looks for a connection to evict.
 #[derive(Debug)]
 pub(super) struct ConnectionState {
     progress: Mutex<RequestProgress>,
@@ -63,19 +63,19 @@ pub(super) struct ConnectionState {
 #[derive(Debug)]
 struct RequestProgress {
     phase: Phase,
-    /// Whether the last response was no refusal, as most strangers get.
+    /// Whether the last response wasn't a 4xx, as most strangers get.
     is_known: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// For a request, whose head may be half there.
+    /// Waiting for a request, of whose head a part may have arrived.
     Waiting { since: Instant },
-    /// A request is being handled, or the next piece of its response made.
+    /// Handling a request, or making the next piece of its response.
     Busy,
-    /// A piece of the response waits for the peer to take it.
+    /// Waiting for the peer to read a piece of the response.
     Sending { since: Instant },
-    /// It is to make room for another.
+    /// Evicted, to make room for another connection.
     Evicted,
 }
 
@@ -89,7 +89,7 @@ impl RequestProgress {
     }
 }
 
-/// Who goes first: those that are unknown, and of these the oldest.
+/// The order of eviction: unknown connections first, and of these the oldest.
 pub(super) type EvictionRank = (bool, Instant);
 
 impl ConnectionState {
@@ -105,7 +105,7 @@ impl ConnectionState {
         }
     }
 
-    /// Something was read or written, where nothing is known of requests.
+    /// Records that bytes were read or written, for a connection whose requests aren't known.
     pub(super) fn move_bytes(&self) {
         let mut progress = self.lock();
         progress.is_known = true;
@@ -145,7 +145,7 @@ impl ConnectionState {
         self.lock().eviction_rank()
     }
 
-    /// Closes the connection, unless a request came in between.
+    /// Evicts the connection, unless a request has begun since it was ranked.
     fn evict(&self) -> bool {
         let mut progress = self.lock();
         let can_go = progress.eviction_rank().is_some();
@@ -157,7 +157,7 @@ impl ConnectionState {
         can_go
     }
 
-    /// When it is to be closed; `None` where nothing but its own end closes it.
+    /// When the connection has to be closed. `None` while it has no time limit.
     pub(super) fn deadline(&self, limits: TimeLimits) -> Option<Instant> {
         let progress = self.lock();
         let limit = if progress.is_known {
@@ -166,7 +166,7 @@ impl ConnectionState {
             limits.head
         };
         match progress.phase {
-            // What doesn't fit a clock never comes.
+            // A time that the clock can't represent never comes.
             Phase::Waiting { since } | Phase::Sending { since } => since.checked_add(limit),
             Phase::Busy | Phase::Evicted => None,
         }
@@ -182,7 +182,7 @@ impl ConnectionState {
     }
 
     fn lock(&self) -> MutexGuard<'_, RequestProgress> {
-        // Nothing panics while it is held.
+        // No code panics while it is locked.
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
