@@ -19,7 +19,7 @@ use crate::paths::{Path, SECRET, answered, path, request};
 
 const TEXT: &[u8] = include_bytes!("../corpus/text_plain.json");
 const KEYBOARD: &[u8] = include_bytes!("../corpus/keyboard_30k.json");
-/// What the Bot API answers to the message that is sent here.
+/// The Bot API's response to the message that is sent here.
 const SENT: &[u8] = include_bytes!("../compare/src/sent.json");
 
 pub(crate) const ALL: &[Path] = &[

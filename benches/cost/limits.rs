@@ -1,7 +1,7 @@
-//! What these ways may cost at most; CI counts them. A count doesn't drift with the machine, but a little
-//! with the compiler and with other crates: a limit stands some 4 % above what was counted last.
+//! Upper limits of the counts, which CI checks. A count doesn't depend on the machine, but changes a little with the
+//! compiler and with other crates: a limit is some 4 % above the last count.
 //!
-//! Who makes a way cheaper lowers its limit, and who has to make one dearer says why in the change.
+//! A change that makes a path cheaper lowers its limit, and one that must make a path dearer says why.
 
 use tower_telegram_benches::limit::Limit;
 

@@ -1,4 +1,4 @@
-//! What an update's way through the layers costs: `cargo bench -p tower-telegram-benches --bench cost`,
+//! The cost of an update in each layer: `cargo bench -p tower-telegram-benches --bench cost`,
 //! with a part of a path's name behind `--` for some of them only. Needs valgrind.
 //!
 //! Each line is a stack, and what a layer costs is what a stack with it costs more than one without.

@@ -158,9 +158,7 @@ where
     Fut::Output: tower_telegram::webhook::HandlerOutput<Error = Infallible>,
     <Fut::Output as tower_telegram::webhook::HandlerOutput>::Reply: Send,
 {
-    ParseLayer::<Update>::new().layer(
-        ReplyLayer::new().layer(handler_fn(handler)),
-    )
+    ParseLayer::<Update>::new().layer(ReplyLayer::new().layer(handler_fn(handler)))
 }
 
 /// What stands below the layers that are counted.

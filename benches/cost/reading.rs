@@ -1,4 +1,4 @@
-//! What it costs to read an update, beside what `serde_json` takes to walk over the same text.
+//! The cost of reading an update, beside that of `serde_json` for the same text.
 //!
 //! A round reads one body: of the corpus each in turn, so that its figures are those of a body as they come.
 

@@ -33,7 +33,7 @@ rows! {
 /// A bot's token, as Telegram hands it out.
 const TOKEN: &str = "4839574812:AAFD39kkdpWt3ywyRZergyOLMaJhac60qcK";
 
-/// What must not be in any output: the secret, and what a guesser has shown (it may be another
+/// The texts that must not be in any output: the secret, and a guessed one (it may be another
 /// bot's secret, or nearly this one's).
 fn assert_private(shown: &str, what: &str) {
     let long_part = &SECRET[..SECRET.len() - 1];

@@ -11,7 +11,7 @@ use crate::support::{
 rows! {
     a1_the_right_secret_runs_the_handler_once
     a1_the_case_of_the_headers_name_makes_no_difference
-    a2_any_other_secret_is_turned_away_and_the_connection_lives_on
+    a2_any_other_secret_is_rejected_and_the_connection_lives_on
     a2_the_secret_comes_before_everything_else
     a3_both_get_in_while_rotating_and_only_the_new_one_afterwards
     a4_each_secret_leads_to_its_own_bot
@@ -73,7 +73,7 @@ pub(crate) fn wrong_secrets(call: &Call) -> Vec<Call> {
     calls
 }
 
-async fn a2_any_other_secret_is_turned_away_and_the_connection_lives_on(server: Server) {
+async fn a2_any_other_secret_is_rejected_and_the_connection_lives_on(server: Server) {
     let right = Call::new(MESSAGE);
     for bot in bots(server).await {
         let mut connection = bot.endpoint.connect().await;
@@ -90,7 +90,7 @@ async fn a2_any_other_secret_is_turned_away_and_the_connection_lives_on(server: 
     }
 }
 
-/// A stranger learns nothing from what is checked later: it never is.
+/// A stranger learns nothing from later checks, because they aren't made.
 async fn a2_the_secret_comes_before_everything_else(server: Server) {
     for bot in bots(server).await {
         let call = Call::new("not an update").with(SECRET_HEADER, "guess");

@@ -16,7 +16,7 @@ use crate::support::{
 rows! {
     a7_the_peer_is_let_in_by_its_network_whatever_a_header_says
     a7_behind_proxies_the_nearest_hop_that_isnt_trusted_decides
-    a7_who_goes_around_the_proxies_is_turned_away
+    a7_a_request_around_the_proxies_is_rejected
     a7_the_networks_come_in_addition_to_the_secret
     a10_an_address_with_a_port_or_in_brackets_is_an_address
 }
@@ -127,7 +127,7 @@ async fn a10_an_address_with_a_port_or_in_brackets_is_an_address(server: Server)
     }
 }
 
-async fn a7_who_goes_around_the_proxies_is_turned_away(server: Server) {
+async fn a7_a_request_around_the_proxies_is_rejected(server: Server) {
     let layer = SourceIpLayer::new().trusted_hops(1);
     expect(
         server,
@@ -151,7 +151,7 @@ async fn a7_the_refusal_doesnt_wait_for_the_body(server: Server) {
 }
 
 #[tokio::test]
-async fn a7_without_a_peer_nobody_is_let_in_and_the_log_says_what_to_do() {
+async fn a7_without_a_peer_every_request_is_rejected_and_the_log_says_what_to_do() {
     let all = ["0.0.0.0/0", "::/0"].map(|all| all.parse().expect("a network"));
     let layer = SourceIpLayer::new().networks(all);
     for hops in 0..3 {
@@ -177,7 +177,7 @@ async fn a7_the_networks_come_in_addition_to_the_secret(server: Server) {
     expect(server, layer, call, 401).await;
 }
 
-/// What isn't served has the peer that the test gives it.
+/// A service without a server has the peer that the test sets.
 #[tokio::test]
 async fn a7_over_ipv6_a_mapped_address_is_what_it_maps() {
     for (peer, status) in [

@@ -19,7 +19,7 @@ use crate::support::{adapter::secret, wire::SECRET_HEADER};
 /// Set for a run of this test that only refuses what it says.
 const SHOWN: &str = "CONFORMANCE_A8_SHOWN";
 
-/// What is let in: a long secret among others.
+/// The accepted secrets: a long one among others.
 fn accepted() -> String {
     "Swordfish-".repeat(25)
 }

@@ -108,7 +108,10 @@ async fn closed(stream: &mut TcpStream) {
 async fn deliver(address: SocketAddr) {
     let stream = TcpStream::connect(address).await.expect("it listens");
     let call = Call::new(MESSAGE);
-    let answer = timeout(PATIENCE, async { Connection::new(stream).send(&call).await }).await;
+    let answer = timeout(PATIENCE, async {
+        Connection::new(stream).send(&call).await
+    })
+    .await;
     assert_eq!(answer.expect("Telegram isn't kept out").status, 200);
 }
 

@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// For those who wait in vain.
+/// A body that never arrives.
 #[derive(Debug)]
 struct Never;
 
@@ -46,7 +46,7 @@ where
 }
 
 #[tokio::test(start_paused = true)]
-async fn b4_a_body_that_never_comes_is_given_up_at_the_deadline() {
+async fn b4_a_body_that_never_arrives_is_rejected_at_the_deadline() {
     for (layer, seconds) in [
         (UpdateLayer::new(), 10),
         (UpdateLayer::new().read_timeout(Duration::from_secs(3)), 3),
@@ -60,7 +60,7 @@ async fn b4_a_body_that_never_comes_is_given_up_at_the_deadline() {
 
 /// A byte a second doesn't put the deadline off.
 #[tokio::test(start_paused = true)]
-async fn b4_a_body_that_dribbles_is_given_up_at_the_deadline() {
+async fn b4_a_body_that_dribbles_is_rejected_at_the_deadline() {
     let (sender, body) = Channel::<Bytes, BoxError>::new(1);
     let dribble = tokio::spawn(async move {
         let mut sender = sender;

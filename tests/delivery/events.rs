@@ -49,7 +49,11 @@ async fn d8_a_lock_that_fails_is_logged_with_the_update_and_the_cause() {
     let status = response.expect("a response").status();
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     let text = log.text();
-    for part in ["sequence lock unavailable", "update_id=7", "connection refused"] {
+    for part in [
+        "sequence lock unavailable",
+        "update_id=7",
+        "connection refused",
+    ] {
         assert!(text.contains(part), "{part}: {text}");
     }
 }

@@ -1,4 +1,4 @@
-//! D3 and D10 where the handler runs in the future of who asked, and that is dropped.
+//! D3 and D10 where the first request's future, in which the handler runs, is dropped.
 
 use std::{
     future::{Future, poll_fn},
@@ -34,7 +34,7 @@ async fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     poll_fn(|cx| Poll::Ready(Pin::new(&mut *future).poll(cx))).await
 }
 
-/// Awaits a condition that nobody tells of.
+/// Awaits a condition without a notification.
 async fn until(condition: impl Fn() -> bool) {
     let met = async {
         while !condition() {
@@ -152,7 +152,7 @@ async fn d3_who_hangs_up_while_it_runs_does_not_end_it() {
 
 /// There is nothing to keep for anybody, and nothing stays behind.
 #[tokio::test]
-async fn d3_what_ends_without_a_reply_when_nobody_waits_is_done() {
+async fn d3_a_handler_that_ends_without_a_reply_and_a_request_is_done() {
     let layer = DeliveryLayer::new();
     let service = ServiceBuilder::new()
         .layer(layer.clone())
@@ -169,7 +169,7 @@ async fn d3_what_ends_without_a_reply_when_nobody_waits_is_done() {
     assert_eq!(again.status(), StatusCode::OK);
 }
 
-/// What wakes it was told to the task of who hung up.
+/// The handler's waker was that of the task that hung up.
 #[tokio::test]
 async fn d3_a_wake_up_that_comes_with_the_hang_up_is_not_lost() {
     let (bot, service, handle) = served();
@@ -200,7 +200,7 @@ fn d3_who_hangs_up_outside_of_the_runtime_does_not_end_it() {
     assert_eq!(bot.calls(), 1);
 }
 
-/// There is nowhere to go on, and nobody waits for what can't come.
+/// There is no runtime to go on in, and no request waits for a response that can't come.
 #[test]
 fn d10_with_its_runtime_gone_nothing_is_left_running() {
     for polls in [0, 1] {
@@ -243,7 +243,7 @@ fn d18_a_claim_ends_with_the_runtime_of_its_handler() {
     assert_eq!(bot.calls(), 2);
 }
 
-/// A handler's future that ends well, and panics when it is dropped after that.
+/// A handler's future that succeeds, and panics when it is dropped after that.
 struct PanicsInDrop;
 
 impl Future for PanicsInDrop {
@@ -367,7 +367,7 @@ async fn d2_where_who_joined_hung_up_the_first_has_the_reply() {
 }
 
 #[tokio::test]
-async fn d16_who_joined_and_leaves_with_the_reply_loses_it_for_nobody() {
+async fn d16_a_joined_request_that_leaves_with_the_reply_loses_it_for_no_other() {
     let (bot, service, handle) = served();
     let mut first = ask(&service, 1).await;
     assert!(poll_once(&mut first).await.is_pending());
@@ -388,7 +388,7 @@ async fn d10_one_that_runs_in_place_is_cut_off() {
     until(|| bot.calls() == 1).await;
     let report = handle.shutdown(Duration::ZERO).await;
     assert_eq!(report.cancelled.len(), 1);
-    // It is woken: nobody else will.
+    // It is woken, because no other request polls it.
     let answer = asking.await.expect("no panic").expect("an answer");
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(Arc::strong_count(&bot.alive), 2, "the handler is gone");
@@ -437,7 +437,7 @@ impl DeliveryStore for Panics {
 }
 
 #[tokio::test]
-async fn d12_a_store_that_panics_takes_nobody_with_it() {
+async fn d12_a_store_that_panics_ends_no_connection() {
     let (bot, layer) = (Bot::default(), DeliveryLayer::with_store(Panics));
     let (service, handle) = (deliver(&bot, &layer), layer.handle());
     let mut first = ask(&service, 1).await;
@@ -466,7 +466,7 @@ async fn d3_a_timeout_above_is_a_hang_up() {
     assert_the_reply_is_kept(&service).await;
 }
 
-/// What is asked through a queue is polled by who asked.
+/// A request through a queue is polled by its caller.
 #[tokio::test]
 async fn d3_behind_a_buffer_a_hang_up_does_not_end_it() {
     let (bot, service, handle) = served();

@@ -1,4 +1,4 @@
-//! D14, D15: what became of an update, however it came: by webhook, acked early, or by polling. The
+//! D14, D15: the outcome of an update by webhook, acknowledged early, and by polling. The
 //! queue's workers are in `replicas::queue::failures`.
 
 use std::{
@@ -85,7 +85,7 @@ impl Error for WhileSaving {
 /// How a handler fails.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
-    /// It sends to somebody who has blocked the bot.
+    /// It sends to a user who has blocked the bot.
     Blocked,
     /// It says itself that a repeat can't help.
     Permanent,
@@ -224,7 +224,7 @@ async fn d15_an_error_that_may_pass_is_tried_again(server: Server) {
     }
 }
 
-/// A pause that the Bot API asked the handler for is worth the same to whoever sends the update again.
+/// A pause that the Bot API asked the handler for also applies to the redelivery.
 async fn d15_telegrams_own_pause_is_passed_on(server: Server) {
     let flood = r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 30","parameters":{"retry_after":30}}"#;
     let webhook = Webhook::new(secret(SECRET));

@@ -41,18 +41,18 @@ rows! {
     d1_an_update_that_is_done_is_not_handled_again
     d2_a_redelivery_joins_the_running_handler_and_the_last_has_the_reply
     d3_a_hang_up_does_not_end_the_handler_and_each_redelivery_has_its_reply
-    d3_who_asks_while_it_is_noted_as_done_has_the_reply
+    d3_a_request_that_joins_while_the_update_is_recorded_gets_the_reply
     d4_numbers_that_come_in_another_order_are_all_handled
     d5_errors_and_panics_are_500_and_the_redelivery_runs_again
-    d5_who_joined_a_handler_that_fails_is_told_so_too
+    d5_a_request_that_joined_a_failing_handler_gets_its_failure
     d6_what_fails_five_times_goes_to_the_dead_letters_and_is_done
-    d6_a_dead_letter_that_nobody_could_take_is_not_given_up
+    d6_an_update_whose_dead_letter_hook_fails_is_not_abandoned
     d6_the_hook_is_waited_for
     d7_a_slow_handler_is_answered_for_and_the_redelivery_joins_it
     d7_acked_early_the_reply_comes_later_through_the_client
     d7_in_time_the_reply_is_the_answer_though_it_could_be_acked
-    d9_more_than_there_is_room_for_is_turned_away_and_nothing_is_lost
-    d10_shutdown_turns_away_what_is_new_and_waits_for_what_runs
+    d9_too_many_updates_are_rejected_and_none_is_lost
+    d10_shutdown_rejects_new_updates_and_waits_for_running_ones
     d10_what_does_not_end_is_cut_off_and_named
     d16_an_answer_that_is_lost_is_given_again_with_its_reply
 }
@@ -61,13 +61,13 @@ rows! { sockets:
     d5_telegram_sends_until_it_works_and_the_handler_succeeds_once
 }
 
-/// What the bot does with an update, and how it is told to.
+/// The bot's behaviour, which the test sets.
 #[derive(Clone, Debug)]
 struct Bot {
     /// How often it was called.
     calls: Arc<AtomicU32>,
     began: Arc<Semaphore>,
-    /// What it waits for, where it waits.
+    /// The permits that it waits for.
     go: Arc<Semaphore>,
     waits: bool,
     /// So many calls fail first; every other by a panic.
@@ -124,7 +124,7 @@ impl Bot {
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Awaits a condition that nobody tells of.
+/// Awaits a condition without a notification.
 async fn until(condition: impl Fn() -> bool) {
     let met = async {
         while !condition() {
@@ -266,7 +266,7 @@ async fn d5_errors_and_panics_are_500_and_the_redelivery_runs_again(server: Serv
     assert_eq!(hosted.bot.calls(), 3, "{hosted}");
 }
 
-async fn d5_who_joined_a_handler_that_fails_is_told_so_too(server: Server) {
+async fn d5_a_request_that_joined_a_failing_handler_gets_its_failure(server: Server) {
     let failing = Bot {
         failing: 1,
         ..Bot::waiting()
@@ -306,7 +306,7 @@ async fn d6_what_fails_five_times_goes_to_the_dead_letters_and_is_done(server: S
     assert_eq!(hosted.bot.calls(), 5, "{hosted}");
 }
 
-async fn d6_a_dead_letter_that_nobody_could_take_is_not_given_up(server: Server) {
+async fn d6_an_update_whose_dead_letter_hook_fails_is_not_abandoned(server: Server) {
     let delivery = DeliveryLayer::new().max_attempts(1);
     let delivery = delivery.dead_letter(|_| async { panic!("no room for letters") });
     let hosted = serve(server, Bot::failing(1), delivery).await;
@@ -366,11 +366,11 @@ async fn d7_in_time_the_reply_is_the_answer_though_it_could_be_acked(server: Ser
     }
 }
 
-async fn d9_more_than_there_is_room_for_is_turned_away_and_nothing_is_lost(server: Server) {
+async fn d9_too_many_updates_are_rejected_and_none_is_lost(server: Server) {
     let small = DeliveryLayer::new().max_running(2);
     let hosted = serve(server, Bot::waiting(), small).await;
     let first = hosted.ask(1, 1).await;
-    // One that hung up takes room as well, as its handler goes on.
+    // One that hung up takes room as well, because its handler goes on.
     hosted.ask(2, 2).await.abort();
     until(|| hosted.handle.waiting() == 1).await;
     let third = hosted.send(3).await;
@@ -386,7 +386,7 @@ async fn d9_more_than_there_is_room_for_is_turned_away_and_nothing_is_lost(serve
     assert_eq!(hosted.bot.calls(), 3, "{hosted}");
 }
 
-async fn d10_shutdown_turns_away_what_is_new_and_waits_for_what_runs(server: Server) {
+async fn d10_shutdown_rejects_new_updates_and_waits_for_running_ones(server: Server) {
     let hosted = serve(server, Bot::waiting(), DeliveryLayer::new()).await;
     let running = hosted.ask(1, 1).await;
     hosted.bot.has_begun().await;
@@ -479,8 +479,8 @@ impl DeliveryStore for Slow {
     }
 }
 
-/// The reply was kept for the next who asks, while that one was there already, and got nothing.
-async fn d3_who_asks_while_it_is_noted_as_done_has_the_reply(server: Server) {
+/// The reply was kept for the next request, while that had joined already and got none.
+async fn d3_a_request_that_joins_while_the_update_is_recorded_gets_the_reply(server: Server) {
     let (noting, go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let store = Slow {
         store: MemoryStore::new(),

@@ -32,7 +32,7 @@ rows! { threads:
 }
 
 rows! {
-    d8_d9_where_too_many_wait_telegram_is_told_when_to_come_again
+    d8_d9_if_too_many_wait_the_rejection_has_a_retry_after
 }
 
 /// Whatever takes this long hangs.
@@ -69,7 +69,7 @@ fn call(id: u64, mut update: Value) -> Call {
 
 const CHATS: i64 = 4;
 
-/// A handler that lets nobody out before all chats are in.
+/// A handler that doesn't end before all chats have entered it.
 #[derive(Debug)]
 struct Meeting {
     inside: Mutex<HashMap<i64, usize>>,
@@ -97,7 +97,7 @@ impl Meeting {
             assert_eq!(*inside, 1, "in chat {chat}");
         });
         self.all.wait().await;
-        // Whoever wants to come in too early can do so now.
+        // A handler that begins too early can do so now.
         for _ in 0..100 {
             yield_now().await;
         }
@@ -129,7 +129,7 @@ async fn d8_a_message_and_a_press_in_a_chat_are_handled_one_after_the_other_and_
     }
 }
 
-async fn d8_d9_where_too_many_wait_telegram_is_told_when_to_come_again(server: Server) {
+async fn d8_d9_if_too_many_wait_the_rejection_has_a_retry_after(server: Server) {
     let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let doors = (entered.clone(), leave.clone());
     let handle = move |_| {
@@ -160,7 +160,7 @@ fn raw(json: &'static str) -> Request<RawUpdate> {
     Request::new(RawUpdate::from_bytes(json.into()).expect("an update"))
 }
 
-/// Below `DeliveryLayer` a handler outlives who asked, and so does its turn.
+/// Below `DeliveryLayer` a handler outlives its request, and so does its turn.
 #[tokio::test]
 async fn d3_d8_who_hangs_up_on_a_running_handler_doesnt_let_the_next_on() {
     let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));

@@ -1,4 +1,4 @@
-//! What must hold of any store of deliveries.
+//! The tests that each delivery store must pass.
 
 // The suite isn't made of tests before it has a store.
 #![allow(clippy::unwrap_used)]
@@ -71,7 +71,7 @@ pub(crate) async fn d1_an_update_is_granted_until_it_is_done(store: impl Deliver
     assert_eq!(done(&store, key(1)).await, None);
 }
 
-pub(crate) async fn d1_of_32_who_ask_at_once_one_has_it(store: impl DeliveryStore) {
+pub(crate) async fn d1_of_32_claims_at_once_one_is_acquired(store: impl DeliveryStore) {
     let store = Arc::new(store);
     for update_id in 0..20 {
         let mut asking = JoinSet::new();
@@ -111,7 +111,7 @@ pub(crate) async fn d5_what_failed_is_granted_again_and_counted(store: impl Deli
     }
 }
 
-pub(crate) async fn d9_what_was_not_tried_is_not_counted(store: impl DeliveryStore) {
+pub(crate) async fn d9_a_released_claim_is_not_counted(store: impl DeliveryStore) {
     for attempt in 1..=2 {
         for _ in 0..2 {
             let ticket = granted(&store, key(1)).await;
@@ -126,7 +126,7 @@ pub(crate) async fn d9_what_was_not_tried_is_not_counted(store: impl DeliverySto
     }
 }
 
-pub(crate) async fn d11_who_has_lost_a_claim_can_do_nothing(store: impl DeliveryStore) {
+pub(crate) async fn d11_a_lost_claim_changes_nothing(store: impl DeliveryStore) {
     let lost = granted(&store, key(1)).await;
     assert!(store.fail(&lost).await.unwrap());
     assert!(!store.finish(&lost, None).await.unwrap());
@@ -153,7 +153,7 @@ pub(crate) async fn d16_each_redelivery_has_the_reply(store: impl DeliveryStore)
     assert_eq!(done(&store, key(2)).await, None);
 }
 
-pub(crate) async fn d16_all_of_32_who_ask_for_a_reply_have_it(store: impl DeliveryStore) {
+pub(crate) async fn d16_all_of_32_redeliveries_get_the_reply(store: impl DeliveryStore) {
     let store = Arc::new(store);
     let ticket = granted(&*store, key(1)).await;
     assert!(store.finish(&ticket, Some(&reply("x"))).await.unwrap());
@@ -180,13 +180,13 @@ macro_rules! suite {
     ($place:ty) => {
         crate::delivery::stores::suite! { $place:
             d1_an_update_is_granted_until_it_is_done
-            d1_of_32_who_ask_at_once_one_has_it
+            d1_of_32_claims_at_once_one_is_acquired
             d4_updates_and_bots_are_apart
             d5_what_failed_is_granted_again_and_counted
-            d9_what_was_not_tried_is_not_counted
-            d11_who_has_lost_a_claim_can_do_nothing
+            d9_a_released_claim_is_not_counted
+            d11_a_lost_claim_changes_nothing
             d16_each_redelivery_has_the_reply
-            d16_all_of_32_who_ask_for_a_reply_have_it
+            d16_all_of_32_redeliveries_get_the_reply
         }
     };
 }

@@ -9,7 +9,7 @@ use tower_telegram::types::{
 const UPDATE: &str = r#"{"update_id":7,"message":{"message_id":1,"date":2,"new":[1.50,null,"\u2728"],
     "chat":{"id":-1001234567890,"type":"private"},"text":"tr\u00e9s"}}"#;
 
-/// What the type is read as from its own text.
+/// The value that the type's own text is read as.
 fn update() -> Update {
     serde_json::from_str(UPDATE).expect("an update")
 }

@@ -16,13 +16,13 @@ use crate::support::{
 };
 
 rows! {
-    b5_what_is_no_update_is_refused_as_ours
-    b5_what_is_no_update_is_refused_as_any_value
-    b5_what_is_no_update_is_refused_as_somebody_elses_type
+    b5_a_body_that_is_no_update_is_refused_as_our_type
+    b5_a_body_that_is_no_update_is_refused_as_any_value
+    b5_a_body_that_is_no_update_is_refused_as_a_foreign_type
     b5_the_numbers_bounds_are_inside
     b6_order_space_and_escapes_make_no_difference_to_ours
     b6_order_space_and_escapes_make_no_difference_to_any_value
-    b6_order_space_and_escapes_make_no_difference_to_somebody_elses_type
+    b6_order_space_and_escapes_make_no_difference_to_a_foreign_type
     b6_duplicate_keys_of_the_envelope_are_refused
     b6_duplicate_keys_further_down_are_refused
     b7_an_unknown_type_gets_to_the_handler_raw
@@ -30,7 +30,7 @@ rows! {
     b7_an_unknown_type_reaches_other_types_too
 }
 
-/// A type of somebody else's, that knows only what it needs.
+/// A foreign type with only the members that it needs.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 struct Mine {
     update_id: u64,
@@ -51,7 +51,7 @@ async fn bots_of<U: DeserializeOwned + Send + 'static>(server: Server) -> Vec<Bo
     .await
 }
 
-/// What no type can be read from.
+/// Bodies that can't be read as any type.
 pub(crate) fn malformed() -> Vec<(&'static str, Vec<u8>)> {
     let text = |name, text: &str| (name, text.as_bytes().to_vec());
     let deep = |open: &str, close: &str, inner: &str| {
@@ -170,15 +170,15 @@ async fn all_malformed<U: std::fmt::Debug>(bots: Vec<Bot<U>>) {
     }
 }
 
-async fn b5_what_is_no_update_is_refused_as_ours(server: Server) {
+async fn b5_a_body_that_is_no_update_is_refused_as_our_type(server: Server) {
     all_malformed(bots(server).await).await;
 }
 
-async fn b5_what_is_no_update_is_refused_as_any_value(server: Server) {
+async fn b5_a_body_that_is_no_update_is_refused_as_any_value(server: Server) {
     all_malformed(bots_of::<Value>(server).await).await;
 }
 
-async fn b5_what_is_no_update_is_refused_as_somebody_elses_type(server: Server) {
+async fn b5_a_body_that_is_no_update_is_refused_as_a_foreign_type(server: Server) {
     all_malformed(bots_of::<Mine>(server).await).await;
 }
 
@@ -252,7 +252,7 @@ async fn b6_order_space_and_escapes_make_no_difference_to_any_value(server: Serv
     all_the_same(bots_of::<Value>(server).await).await;
 }
 
-async fn b6_order_space_and_escapes_make_no_difference_to_somebody_elses_type(server: Server) {
+async fn b6_order_space_and_escapes_make_no_difference_to_a_foreign_type(server: Server) {
     all_the_same(bots_of::<Mine>(server).await).await;
 }
 

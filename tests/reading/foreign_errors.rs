@@ -1,4 +1,4 @@
-//! B9: what an error says of an update that doesn't fit a type of somebody else's.
+//! B9: the error of an update that doesn't fit a foreign type.
 
 use std::collections::BTreeMap;
 
@@ -177,7 +177,7 @@ fn b9_where_a_foreign_type_gives_no_field_it_is_what_the_update_is_about() {
         ),
         Some("planet_discovered"),
     );
-    // A name that nobody gives a field isn't repeated.
+    // A name that no field has isn't repeated.
     assert_says(
         &error::<Flattened>(r#"{"update_id":1,"secret words!":{}}"#),
         "unfitting: expected a variant of `Content`",

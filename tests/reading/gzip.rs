@@ -1,4 +1,4 @@
-//! B10: with a layer of somebody else's in front, compressed updates get in.
+//! B10: with tower-http's decompression in front, compressed updates are accepted.
 
 use tower::{Layer as _, util::BoxCloneSyncService};
 use tower_http::decompression::RequestDecompressionLayer;
@@ -49,7 +49,7 @@ async fn b10_behind_a_decompression_layer_compressed_updates_are_read() {
     let answer = endpoint.send(&Call::new(MESSAGE)).await;
     assert_eq!((answer.status, take().len()), (200, 1));
 
-    // The limit is on what comes out, and the secret comes first.
+    // The limit counts decompressed bytes, and the secret is checked first.
     let bomb = gzipped(&[b' '; 1001]);
     assert_eq!(endpoint.send(&bomb).await.status, 413);
     let stranger = bomb.with(SECRET_HEADER, "guess");

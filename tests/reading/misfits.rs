@@ -78,7 +78,7 @@ async fn b9_what_can_hold_the_unknown_keeps_the_rest_typed(server: Server) {
     }
 }
 
-/// A type of somebody else's that is strict.
+/// A strict foreign type.
 #[derive(Debug, Deserialize, PartialEq)]
 struct Strict {
     message: StrictMessage,

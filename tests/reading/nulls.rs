@@ -60,7 +60,7 @@ async fn b13_members_that_are_null_are_absent(server: Server) {
     }
 }
 
-/// It has a number, so it can be done with; refused, it would come again for a day.
+/// It has a number, so it can be handled; if it were refused, Telegram would send it for a day.
 async fn b13_where_all_are_null_the_update_gets_to_the_handler_raw(server: Server) {
     for bot in bots(server).await {
         for (body, expected) in [

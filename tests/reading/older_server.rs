@@ -17,7 +17,7 @@ use crate::support::{
 /// How often each type is made at most, so that each of its parts was there once.
 const MOST_ROUNDS: usize = 60;
 
-/// The members without which an update can't be told from another, or says something that isn't so:
+/// The members that identify an update, or without which it would mean something else:
 /// who and where, which one, when, and how much money. No older server leaves them out. With a new version of the Bot
 /// API a name may only be added if servers of the version before have it too.
 const AN_UPDATE_NEEDS: [&str; 45] = [
@@ -103,7 +103,7 @@ fn name(required: &Required<'_>) -> String {
     format!("{}.{}", required.owner, required.field)
 }
 
-/// The required members of what `names` reach, but for those that are looked for elsewhere.
+/// The required members of what `names` reach, except those that are looked for elsewhere.
 fn all_required<'a>(schema: &'a Schema, names: &[&'a str]) -> BTreeSet<String> {
     let parts = schema.parts_of(names.iter().copied());
     let required = parts
@@ -309,7 +309,7 @@ fn b12_a_request_to_join_of_an_older_server_is_typed() {
     assert_eq!((request.from.id, request.user_chat_id), (7, 0));
 }
 
-/// What was carried out isn't an error for what its result lacks.
+/// A call that was executed isn't an error because its result lacks a member.
 #[cfg(feature = "client")]
 #[test]
 fn b12_results_of_older_servers_are_read() {

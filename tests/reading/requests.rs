@@ -13,22 +13,22 @@ rows! {
     b2_only_json_is_taken
     b2_parameters_and_case_make_no_difference
     b3_a_body_over_the_limit_is_too_large_and_one_of_the_limit_isnt
-    b3_without_being_told_it_is_a_mebibyte
-    b10_compressed_bodies_are_turned_away_unread
+    b3_the_default_limit_is_a_mebibyte
+    b10_compressed_bodies_are_rejected_unread
 }
 
 rows! { sockets:
     b3_the_answer_doesnt_wait_for_the_body_to_end
     b4_a_body_that_breaks_off_isnt_handled
     b10_http_1_0_is_answered
-    b10_no_100_comes_for_what_is_refused
+    b10_a_rejected_request_gets_no_100
     b10_a_request_in_pieces_is_put_together
     b10_forty_kept_alive_connections_are_served_side_by_side
 }
 
 #[cfg(feature = "tokio")]
 rows! { sockets:
-    b4_a_body_that_never_ends_is_given_up_at_the_deadline
+    b4_a_body_that_never_ends_is_rejected_at_the_deadline
 }
 
 async fn bots_reading(server: Server, layer: UpdateLayer) -> Vec<Bot> {
@@ -117,7 +117,7 @@ async fn b3_a_body_over_the_limit_is_too_large_and_one_of_the_limit_isnt(server:
     }
 }
 
-/// What is declared is enough, and what is over the limit is: neither waits for the rest.
+/// A declared length over the limit is enough, and so are bytes over the limit: neither waits for the rest.
 async fn b3_the_answer_doesnt_wait_for_the_body_to_end(server: Server) {
     for bot in bots_reading(server, UpdateLayer::new().max_bytes(1000)).await {
         let mut connection = bot.endpoint.connect().await.expect("a socket");
@@ -137,7 +137,7 @@ async fn b3_the_answer_doesnt_wait_for_the_body_to_end(server: Server) {
     }
 }
 
-async fn b3_without_being_told_it_is_a_mebibyte(server: Server) {
+async fn b3_the_default_limit_is_a_mebibyte(server: Server) {
     let padded = |length: usize| format!("{MESSAGE}{}", " ".repeat(length - MESSAGE.len()));
     for bot in bots(server).await {
         let fits = bot.send(&Call::new(padded(1 << 20))).await;
@@ -149,7 +149,7 @@ async fn b3_without_being_told_it_is_a_mebibyte(server: Server) {
 }
 
 #[cfg(feature = "tokio")]
-async fn b4_a_body_that_never_ends_is_given_up_at_the_deadline(server: Server) {
+async fn b4_a_body_that_never_ends_is_rejected_at_the_deadline(server: Server) {
     let layer = UpdateLayer::new().read_timeout(std::time::Duration::from_millis(100));
     for bot in bots_reading(server, layer).await {
         let mut connection = bot.endpoint.connect().await.expect("a socket");
@@ -182,7 +182,7 @@ async fn b4_a_body_that_breaks_off_isnt_handled(server: Server) {
     }
 }
 
-async fn b10_compressed_bodies_are_turned_away_unread(server: Server) {
+async fn b10_compressed_bodies_are_rejected_unread(server: Server) {
     for bot in bots(server).await {
         for encoding in ["gzip", "deflate", "br", "identity, gzip"] {
             let call = Call::new(MESSAGE).header("Content-Encoding", encoding);
@@ -203,9 +203,9 @@ async fn b10_http_1_0_is_answered(server: Server) {
     }
 }
 
-/// It is the server in front that says 100, once the body is asked for. Nobody asks for the body of
+/// The server in front sends 100 once the body is polled. No layer polls the body of
 /// what is refused by its head.
-async fn b10_no_100_comes_for_what_is_refused(server: Server) {
+async fn b10_a_rejected_request_gets_no_100(server: Server) {
     for bot in bots(server).await {
         let mut connection = bot.endpoint.connect().await.expect("a socket");
         let call = Call::new(MESSAGE).header("Expect", "100-continue");

@@ -192,7 +192,7 @@ fn b9_b12_whatever_doesnt_fit_is_never_an_error() {
     }
 }
 
-/// The schema knows one currency for it, by which nothing is told from another.
+/// The schema has one currency for it, which distinguishes no variants.
 #[test]
 fn b8_a_refund_keeps_its_currency_whatever_it_is() {
     let schema = Schema::new();

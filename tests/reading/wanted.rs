@@ -17,12 +17,12 @@ use crate::support::{
 
 rows! {
     c1_what_isnt_wanted_is_done_with_unparsed
-    c1_only_what_is_wanted_gets_to_the_handler
+    c1_only_wanted_types_reach_the_handler
     c2_by_default_all_but_three_and_the_unknown_get_to_the_handler
     c2_all_means_all
 }
 
-/// Nobody may read it.
+/// No layer may read it.
 #[derive(Debug)]
 struct Unreadable;
 
@@ -59,7 +59,7 @@ fn minimal(kind: &str) -> Call {
     Call::new(json!({"update_id": 1, kind: {}}).to_string())
 }
 
-async fn c1_only_what_is_wanted_gets_to_the_handler(server: Server) {
+async fn c1_only_wanted_types_reach_the_handler(server: Server) {
     let wanted = [UpdateType::Poll, UpdateType::ChatMember];
     let webhook = Webhook::new(secret(SECRET)).allowed_updates(wanted);
     for bot in bots_with(server, &webhook, nothing).await {
@@ -93,7 +93,7 @@ async fn c2_all_means_all(server: Server) {
 }
 
 #[test]
-fn c3_what_is_told_to_telegram_stays_distinct() {
+fn c3_the_lists_for_telegram_stay_distinct() {
     let told = |allowed: Option<AllowedUpdates>| -> Value {
         let mut set = SetWebhook::new("https://bot.example/");
         set.allowed_updates = allowed;

@@ -17,7 +17,7 @@ use tower_telegram_test::{Answer, Call, Telegram};
 use crate::support::scripted::{self, Scripted, Step};
 
 const URL: &str = "https://bot.example/telegram";
-/// Self-signed, and nobody has its key.
+/// Self-signed. Its key was thrown away.
 const PEM: &[u8] = include_bytes!("bot.pem");
 /// Its RSA key has 768 bits.
 const WEAK_PEM: &[u8] = include_bytes!("weak.pem");

@@ -1,5 +1,5 @@
 //! E1–E6: what is answered. Row E6 is checked on each answer that any test gets, by
-//! [`Answer::check`](crate::support::wire::Answer::check); its own test only sees to it that each kind comes.
+//! [`Answer::check`](crate::support::wire::Answer::check); its own test only makes sure that each kind occurs.
 
 use serde_json::json;
 use tower_telegram::{
@@ -94,7 +94,7 @@ async fn e2_a_method_is_one_object_of_json(server: Server) {
                    "reply_markup": keyboard}),
             "{bot}"
         );
-        // Telegram takes the first of two, so the name must be told once, and be it.
+        // Telegram takes the first of two, so there must be one name, and the right one.
         assert!(
             answer.body.starts_with(b"{\"method\":\"sendMessage\","),
             "{bot}"
@@ -144,7 +144,7 @@ async fn e3_a_file_goes_along_with_a_known_length(server: Server) {
     }
 }
 
-/// The handler is told by a typed error, and Telegram by a 500.
+/// The handler gets a typed error, and Telegram a 500.
 async fn e4_the_raw_way_refuses_what_telegram_passes_over(server: Server) {
     for method in [
         "getMe",

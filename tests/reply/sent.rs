@@ -22,7 +22,7 @@ use crate::support::{
 rows! {
     e3_a_file_on_the_disk_is_in_the_answer
     e5_e7_a_reply_that_is_too_long_is_never_sent_and_the_update_abandoned_at_once
-    e5_a_file_that_cant_be_read_makes_the_update_come_again
+    e5_a_file_that_cant_be_read_causes_a_redelivery
 }
 
 rows! { sockets:
@@ -79,8 +79,8 @@ async fn e5_e7_a_reply_that_is_too_long_is_never_sent_and_the_update_abandoned_a
     }
 }
 
-/// It may be there later. The handler's failure is told once, with the update's number.
-async fn e5_a_file_that_cant_be_read_makes_the_update_come_again(server: Server) {
+/// It may be there later. The handler's failure is logged once, with the update's number.
+async fn e5_a_file_that_cant_be_read_causes_a_redelivery(server: Server) {
     let unreadable = || {
         let reply = SendDocument::new(42, InputFile::path("/no/such/file"));
         reply.into_reply().expect("a reply")

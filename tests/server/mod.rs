@@ -194,7 +194,7 @@ async fn a12_a_connection_that_was_served_outlives_the_time_for_a_head() {
 }
 
 #[tokio::test]
-async fn a12_a_response_that_nobody_reads_ends_the_connection() {
+async fn a12_a_response_that_no_peer_reads_ends_the_connection() {
     let (server, address) = server().await;
     let limit = Duration::from_millis(300);
     let (dropped, is_dropped) = oneshot::channel::<()>();
@@ -270,7 +270,7 @@ async fn a_response_that_is_not_ready_yet_may_take_its_time() {
     assert!(String::from_utf8_lossy(&answer).contains("late"));
 }
 
-/// A server that is told when to stop, with a handler that waits until it is told to go on.
+/// A server with a signal to stop, whose handler waits for a signal to go on.
 struct Stoppable {
     address: SocketAddr,
     stop: oneshot::Sender<()>,

@@ -64,7 +64,7 @@ fn text(answer: &Answer) -> Option<String> {
 }
 
 #[tokio::test]
-async fn d16_a_redelivery_to_a_route_of_axums_gets_the_reply_and_calls_nobody() {
+async fn d16_a_redelivery_to_a_route_of_axums_gets_the_reply_without_a_call() {
     let (bot, app) = served(Webhook::new(secret(SECRET))).await;
     for _ in 0..3 {
         let answer = bot.send(&message(1, "hi")).await;
@@ -90,7 +90,7 @@ async fn d5_a_route_of_axums_that_fails_is_called_again() {
 }
 
 #[tokio::test]
-async fn a2_c1_what_is_not_let_in_or_not_wanted_calls_no_route() {
+async fn a2_c1_a_rejected_or_unwanted_request_calls_no_route() {
     let webhook = Webhook::new(secret(SECRET)).allowed_updates([UpdateType::CallbackQuery]);
     let (bot, app) = served(webhook).await;
     let wrong = message(1, "hi").header(SECRET_HEADER, "wrong");

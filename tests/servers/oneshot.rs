@@ -1,4 +1,4 @@
-//! What only a body of the test's own can tell. (A2, B3, B4)
+//! Tests that need a body of their own. (A2, B3, B4)
 
 use std::{
     iter,

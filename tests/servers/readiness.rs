@@ -168,7 +168,7 @@ async fn reply_layer_calls_the_service_that_was_polled_ready() {
 async fn the_webhook_calls_the_service_that_was_polled_ready() {
     let webhook = Webhook::new(secret(SECRET));
     let layer = tower::layer::layer_fn(move |inner: Strict<()>| webhook.clone().service(inner));
-    // An update that comes again isn't handled again.
+    // An update that is redelivered isn't handled again.
     let ids = AtomicUsize::new(1);
     let next = || {
         let id = ids.fetch_add(1, Ordering::Relaxed);
