@@ -107,6 +107,50 @@ async fn h3_an_element_that_cannot_be_read_costs_itself() {
     }
 }
 
+/// Other programs' servers write the envelope in another order, and with members of their own.
+#[tokio::test(start_paused = true)]
+async fn h3_an_element_that_cannot_be_read_costs_itself_wherever_the_result_stands() {
+    let good = r#"{"update_id":3,"message":{"message_id":1,"date":1,"chat":{"id":1,"type":"private"},"text":"good"}}"#;
+    for (what, before, behind) in [
+        ("as Telegram's", r#"{"ok":true,"result":"#, "}"),
+        ("result first", r#"{"result":"#, r#","ok":true}"#),
+        ("members before", r#"{"time":[1],"ok":true,"result":"#, "}"),
+        (
+            "members behind",
+            r#"{"ok":true,"result":"#,
+            r#","took":{"ms":[1]}}"#,
+        ),
+        (
+            "a description behind",
+            r#"{"result":"#,
+            r#","description":"]","ok":true}"#,
+        ),
+    ] {
+        for broken in [r#""a\ud83d""#, "tru", "{]}"] {
+            let (telegram, events) = (PolledTelegram::default(), Events::new());
+            telegram.state().begin_at(4);
+            let body = format!(
+                r#"{before}[{{"update_id":2,"message":{{"text":{broken}}}}},{good}]{behind}"#
+            );
+            if broken == "{]}" && what == "members behind" {
+                // Its brackets can't tell where the array ends.
+                continue;
+            }
+            let answer = Mishap::Answer(200, body.leak());
+            telegram.state().mishaps.push_back(answer);
+            let log = events.clone();
+            let polling = Polling::new(telegram.client())
+                .on_unreadable(move |unreadable| log.add(format!("{:?}", unreadable.update_id)));
+            let running = Running::start(polling, echo!(events));
+            events.until("good").await;
+            assert_eq!(events.count("Some(2)"), 1, "{what}, {broken}: {events:?}");
+            running.stop().await;
+            let offset = telegram.state().calls.last().map(|call| call.offset);
+            assert_eq!(offset, Some(4), "{what}, {broken}: both are confirmed");
+        }
+    }
+}
+
 /// A restart must not meet it again.
 #[tokio::test(start_paused = true)]
 async fn h3_an_element_that_cannot_be_read_is_confirmed_when_it_is_alone() {

@@ -1,33 +1,118 @@
-//! The result in an answer of which not all is JSON.
+//! The array in a response of the Bot API in which something isn't JSON.
 
 use std::ops::Range;
 
-/// Where the result of a success stands that is an array, when something in it isn't JSON or UTF-8, as an update
-/// may be that was damaged. Whoever reads it finds out what, and loses no more than that.
+use crate::json::{self, Reader, Result as Read};
+
+/// How much may stand behind the array, in bytes.
+const LONGEST_REST: usize = 1024;
+
+/// The members that the Bot API has in its envelope beside the result.
+const ENVELOPE: [&str; 4] = ["ok", "description", "error_code", "parameters"];
+
+/// Finds the result of a success that is an array, when something in it isn't JSON or UTF-8, for example a damaged
+/// update. The caller reads its elements one by one, and loses no more than the damaged ones.
 ///
-/// `None` for what doesn't begin and end as the Bot API's own answer does: it may be a part of one.
+/// The members before and behind the array are JSON, and `ok` is true among them. `None` for any other body, which
+/// may be a part of a response: in the part up to the caption of a photo, the array of the photo's sizes looks like
+/// the end of the result. Members behind the array that aren't Telegram's are therefore taken only where the
+/// brackets before them match.
 pub(super) fn find(body: &[u8]) -> Option<Range<usize>> {
-    const KEY: &[u8] = b"\"result\"";
     let body = body.trim_ascii_end();
-    let key = body
-        .windows(KEY.len())
-        .take(64)
-        .position(|text| text == KEY)?;
-    if without_spaces(&body[..key]) != b"{\"ok\":true," {
-        return None;
+    let (start, is_ok) = array_start(body)?;
+    let first_end = body.len().saturating_sub(LONGEST_REST).max(start + 1);
+    let ends = (first_end..body.len()).rev().filter(|&at| body[at] == b']');
+    for end in ends {
+        if let Some(rest) = Rest::read(&body[end + 1..])
+            && is_ok.or(rest.is_ok) == Some(true)
+            && (rest.is_telegrams || closes(&body[start..=end]))
+        {
+            return Some(start..end + 1);
+        }
     }
-    let value = body[key + KEY.len()..].trim_ascii_start();
-    let value = value.strip_prefix(b":")?.trim_ascii_start();
-    let start = body.len() - value.len();
-    let end = body.strip_suffix(b"}")?.trim_ascii_end().len();
-    let result = body.get(start..end)?;
-    let is_array = result.len() > 1 && result.starts_with(b"[") && result.ends_with(b"]");
-    is_array.then_some(start..end)
+    None
 }
 
-fn without_spaces(text: &[u8]) -> Vec<u8> {
-    let bytes = text.iter().filter(|byte| !byte.is_ascii_whitespace());
-    bytes.copied().collect()
+/// Where the array of the result begins, and what `ok` says before it.
+fn array_start(body: &[u8]) -> Option<(usize, Option<bool>)> {
+    let text = match std::str::from_utf8(body) {
+        Ok(text) => text,
+        Err(error) => std::str::from_utf8(&body[..error.valid_up_to()]).ok()?,
+    };
+    read_start(&mut Reader::new(text)).ok()?
+}
+
+fn read_start(r: &mut Reader<'_>) -> Read<Option<(usize, Option<bool>)>> {
+    let (mut is_ok, mut more) = (None, r.open_object()?);
+    while more {
+        match &*r.key_text()? {
+            "result" if r.peek() == Some(b'[') => return Ok(Some((r.offset(), is_ok))),
+            "ok" => is_ok = Some(r.raw()? == "true"),
+            _ => r.skip()?,
+        }
+        more = r.next_member()?;
+    }
+    Ok(None)
+}
+
+/// The members behind the array.
+struct Rest {
+    is_ok: Option<bool>,
+    /// They are all of the Bot API's envelope.
+    is_telegrams: bool,
+}
+
+impl Rest {
+    /// `None` if it isn't members up to the end of the body.
+    fn read(rest: &[u8]) -> Option<Self> {
+        let rest = rest.trim_ascii_start();
+        let members = rest.strip_prefix(b",").unwrap_or(rest);
+        // A comma without a member, or a member without a comma.
+        if members.trim_ascii_start().starts_with(b"}") == (members.len() < rest.len()) {
+            return None;
+        }
+        let object = [b"{", members].concat();
+        let text = json::utf8(&object).ok()?;
+        Self::read_object(&mut Reader::new(text)).ok()
+    }
+
+    fn read_object(r: &mut Reader<'_>) -> Read<Self> {
+        let mut rest = Self {
+            is_ok: None,
+            is_telegrams: true,
+        };
+        let mut more = r.open_object()?;
+        while more {
+            let key = r.key_text()?;
+            rest.is_telegrams &= ENVELOPE.contains(&&*key);
+            if key == "ok" {
+                rest.is_ok = Some(r.raw()? == "true");
+            } else {
+                r.skip()?;
+            }
+            more = r.next_member()?;
+        }
+        r.finish()?;
+        Ok(rest)
+    }
+}
+
+/// Whether the brackets outside of strings match, from the first to the last.
+fn closes(array: &[u8]) -> bool {
+    let (mut open, mut is_text, mut is_escaped) = (Vec::new(), false, false);
+    for &byte in array {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_text => is_escaped = true,
+            b'"' => is_text = !is_text,
+            _ if is_text => {}
+            b'[' => open.push(b']'),
+            b'{' => open.push(b'}'),
+            b']' | b'}' if open.pop() != Some(byte) => return false,
+            _ => {}
+        }
+    }
+    open.is_empty()
 }
 
 #[cfg(test)]
@@ -53,5 +138,52 @@ mod tests {
             let found = find(body.as_bytes()).map(|range| &body[range]);
             assert_eq!(found, expected, "{body}");
         }
+    }
+
+    #[test]
+    fn h3_an_array_is_found_wherever_it_stands_in_the_envelope() {
+        for (body, expected) in [
+            (r#"{"result":[tru],"ok":true}"#, Some("[tru]")),
+            (r#"{"result" : [tru] , "ok" : true }"#, Some("[tru]")),
+            (
+                r#"{"result":[{]}],"ok":true,"description":"a]"}"#,
+                Some("[{]}]"),
+            ),
+            (
+                r#"{"ok":true,"result":[tru],"description":"]"}"#,
+                Some("[tru]"),
+            ),
+            (
+                r#"{"time":[1],"ok":true,"by":"me","result":[tru]}"#,
+                Some("[tru]"),
+            ),
+            (r#"{"ok":true,"result":[tru],"took":[1,2]}"#, Some("[tru]")),
+            (
+                r#"{"ok":true,"result":[{"a":[tru,"]"]}],"took":{"ms":1}}"#,
+                Some(r#"[{"a":[tru,"]"]}]"#),
+            ),
+            (r#"{"result":[tru],"ok":false}"#, None),
+            (r#"{"result":[tru],"ok":"true"}"#, None),
+            (r#"{"result":[tru]"ok":true}"#, None),
+            (r#"{"result":[tru],"ok":true,}"#, None),
+            (r#"{"ok":true,"result":[tru],}"#, None),
+            (r#"{"ok":true,"error":tru,"result":[tru]}"#, None),
+            // Parts of a response.
+            (
+                r#"{"ok":true,"result":[{"update_id":6,"message":{"photo":[{"a":1}],"caption":"x"}"#,
+                None,
+            ),
+            (
+                r#"{"result":[{"update_id":6,"message":{"photo":[{"a":1}],"ok":1}"#,
+                None,
+            ),
+        ] {
+            let found = find(body.as_bytes()).map(|range| &body[range]);
+            assert_eq!(found, expected, "{body}");
+        }
+        let not_utf8 = b"{\"result\":[\"\xff\"],\"ok\":true}";
+        assert_eq!(find(not_utf8), Some(10..15));
+        let long = format!(r#"{{"ok":true,"result":[tru],"x":"{}"}}"#, "x".repeat(9000));
+        assert_eq!(find(long.as_bytes()), None, "its end isn't looked for");
     }
 }
