@@ -1,4 +1,4 @@
-//! How old an update is.
+//! The age of an update by its date.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,4 +1,4 @@
-//! One attempt at an update that was polled.
+//! One attempt to handle an update that was fetched.
 
 use std::{
     panic::{self, AssertUnwindSafe},
@@ -16,7 +16,7 @@ use crate::{
     webhook::{RawUpdate, ReplyBody, outcome::FromRunner},
 };
 
-/// What all attempts share.
+/// The handler and hooks that all attempts share.
 pub(super) struct PolledAttempts<S> {
     handler: UpdateHandler<S>,
     client: Client,
@@ -63,14 +63,14 @@ where
                 has_failed: false,
             },
             Verdict::Abandoned(_) => {
-                self.tell_of(&update);
+                self.call_hook(&update);
                 AttemptEnd::Done
             }
         }
     }
 
-    /// Calls the hook. Should it panic, the update is done all the same: it can't be tried any more.
-    fn tell_of(&self, update: &RawUpdate) {
+    /// Calls the hook for abandoned updates. If it panics, the update is done nevertheless: it has no attempt left.
+    fn call_hook(&self, update: &RawUpdate) {
         if let Some(hook) = &self.on_failed
             && panic::catch_unwind(AssertUnwindSafe(|| hook(update))).is_err()
         {

@@ -1,4 +1,4 @@
-//! Calls for updates, and what to do about those that fail.
+//! Calls of getUpdates, and the pauses after those that fail.
 
 use std::{future::Future, pin::Pin, time::Duration};
 
@@ -8,24 +8,24 @@ use super::{
 };
 use crate::{
     Client,
-    client::{ApiRequest, Error, ErrorKind, Reason},
+    client::{ApiRequest, Error, ErrorChain, ErrorKind, Reason},
     methods::{DeleteWebhook, GetUpdates},
     task::backoff::Backoff,
 };
 
-/// Telegram gives out no more updates in one answer.
+/// The most updates that Telegram returns at once.
 pub(super) const MAX_LIMIT: u8 = 100;
 
-/// So many times in a row another getUpdates may be in the way.
+/// How many conflicts with another getUpdates in a row are waited out.
 const MAX_CONFLICTS: u32 = 10;
 
-/// How long it is tried to confirm what was handled last.
+/// How long a shutdown tries to confirm the last updates.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What to ask for.
+/// The arguments of a call that change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ask {
-    /// Everything below is confirmed by the call.
+    /// The call confirms all updates below.
     pub(super) offset: Option<i64>,
     pub(super) limit: u8,
     /// Whether the call may wait at Telegram.
@@ -35,7 +35,7 @@ pub(super) struct Ask {
 #[derive(Debug)]
 pub(super) enum PollAnswer {
     Page(Vec<Element>),
-    /// What waited when polling started: the last of it, and how often it was to be dropped.
+    /// The last of the updates that waited when polling started, all of which are dropped.
     Dropped(Vec<Element>),
     WebhookDeleted,
 }
@@ -100,7 +100,7 @@ impl Fetcher {
             PollAnswer::Dropped(_) => self.is_dropping = false,
             PollAnswer::WebhookDeleted => {
                 self.is_deleting = false;
-                // Where it is set again, somebody means it.
+                // If it is set again, that is on purpose.
                 self.may_delete = false;
             }
         }
@@ -110,7 +110,7 @@ impl Fetcher {
     ///
     /// # Errors
     ///
-    /// Where no other call can do better.
+    /// When no later call can succeed.
     pub(super) fn failed(&mut self, error: Error) -> Result<Duration, Error> {
         if error.kind() == ErrorKind::Api && error.is_conflict() {
             return self.conflicted(error);
@@ -118,14 +118,15 @@ impl Fetcher {
         if is_final(&error) {
             return Err(error);
         }
-        // A server that asks for no pause at all may do so again and again.
+        // A server that asks for no pause may do so each time.
         let asked_for = error.retry_after().filter(|pause| !pause.is_zero());
         let pause = self.backoff.next(asked_for);
+        let error = ErrorChain(&error);
         tracing::warn!(%error, ?pause, "getUpdates failed");
         Ok(pause)
     }
 
-    /// A webhook or another program is in the way.
+    /// A webhook or another program keeps getUpdates from working.
     fn conflicted(&mut self, error: Error) -> Result<Duration, Error> {
         if error.reason() == Some(Reason::WebhookIsSet) {
             if !self.may_delete {
@@ -140,11 +141,12 @@ impl Fetcher {
             return Err(error);
         }
         let pause = self.backoff.next(None);
+        let error = ErrorChain(&error);
         tracing::warn!(%error, ?pause, "another program calls getUpdates for this bot");
         Ok(pause)
     }
 
-    /// Tells Telegram what was handled last, so that it isn't given out again.
+    /// Confirms the last updates, so that Telegram doesn't send them again.
     pub(super) async fn confirm(mut self, offset: i64) {
         let call = GetUpdates::new().offset(offset).limit(1).timeout(0);
         let client = self.settings.client.clone();
@@ -158,7 +160,8 @@ impl Fetcher {
                     Ok(_) if self.is_deleting => return,
                     Ok(pause) => tokio::time::sleep(pause).await,
                     Err(error) => {
-                        tracing::warn!(%error, "handled updates aren't confirmed, and will be fetched again");
+                        let error = ErrorChain(&error);
+                        tracing::warn!(%error, "failed to confirm handled updates, they will be fetched again");
                         return;
                     }
                 }
@@ -166,7 +169,7 @@ impl Fetcher {
         };
         let confirmed = tokio::time::timeout(CONFIRM_TIMEOUT, confirming).await;
         if confirmed.is_err() {
-            tracing::warn!("handled updates aren't confirmed in time, and will be fetched again");
+            tracing::warn!("handled updates not confirmed in time, they will be fetched again");
         }
     }
 }
@@ -176,13 +179,13 @@ async fn fetch(client: &Client, call: &GetUpdates) -> Result<Vec<Element>, Error
     read_page(response.result()).map_err(Error::decode)
 }
 
-/// Whatever the answer has, the call has confirmed.
+/// Any response of the Bot API means that the updates are confirmed.
 async fn confirm_once(client: &Client, call: &GetUpdates) -> Result<(), Error> {
     client.call_once(ApiRequest::new(call)?).await.map(drop)
 }
 
-/// Only the Bot API's own refusal is final, and what is refused before it is sent. A page of a proxy says nothing
-/// about the bot, whatever its status.
+/// A refusal by the Bot API itself is final, and so is an error before the call is sent. A page of a proxy says
+/// nothing about the bot, whatever its status.
 fn is_final(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::Api => !error.is_retryable(),

@@ -1,12 +1,12 @@
-//! Finds elements and their numbers in what isn't JSON throughout.
+//! Elements and their numbers in a page that isn't all JSON.
 
 use std::ops::Range;
 
-/// What Telegram begins each update with. Inside a string it would have backslashes.
+/// The beginning of each update of Telegram's. Inside a string it would have backslashes.
 const ANCHOR: &[u8] = b"{\"update_id\":";
 
 /// The elements of an array of which some aren't JSON: up to where their brackets close, or to where the next
-/// update begins. `None` for what isn't in brackets.
+/// update begins. `None` for a text that isn't in brackets.
 pub(super) fn elements(text: &[u8]) -> Option<Vec<Range<usize>>> {
     let text = text.trim_ascii_end();
     let start = text.len() - text.trim_ascii_start().len();
@@ -61,7 +61,7 @@ pub(super) fn update_id(text: &[u8]) -> Option<i64> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// What stands outside of strings, and the quote that a string begins with.
+/// The bytes outside of strings, and the quote that each string begins with.
 struct Tokens<'a> {
     text: &'a [u8],
     at: usize,

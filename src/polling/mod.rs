@@ -1,48 +1,50 @@
-//! Updates fetched with getUpdates, into the same stack as the webhook's.
+//! Long polling: updates fetched with getUpdates and handled by the same stack as the webhook's.
 //!
 //! For development without a public address, and as a fallback. The handler is the inner stack that
 //! a webhook has below [`UpdateLayer`](crate::webhook::UpdateLayer): a
-//! `Service<http::Request<RawUpdate>>` that answers with a [`ReplyBody`].
+//! `Service<http::Request<RawUpdate>>` that responds with a [`ReplyBody`].
 //!
-//! 1. A chat's updates (or else a user's) are handled one after the other, and chats beside one another, 40 at once
-//!    by default. A chat whose handler is slow, fails or never ends holds up itself alone: the others' updates are
-//!    fetched and handled meanwhile.
-//! 2. An update has ended with a 2xx, as with a webhook. A reply is sent through the client.
-//! 3. One that fails is tried again after a pause (`Retry-After`, or 1 s doubled up to 60 s), five times by default;
-//!    then [`on_failed`](Polling::on_failed) gets it, and it has ended. A failure that a repeat can't change is
-//!    abandoned at once. What a layer had no room, lock, store or time for is tried again for as long as it takes,
-//!    and never counted. A handler that still runs has not failed: `DeadlineLayer` steps aside. One that hangs is
-//!    ended by [`HandlerTimeoutLayer`](crate::webhook::HandlerTimeoutLayer), in `Webhook` after an hour.
-//! 4. Nothing is confirmed to Telegram before it has ended. So a crash loses nothing, and what ended since the oldest
-//!    update that was open is fetched again. A [`DeliveryLayer`](crate::webhook::DeliveryLayer) below, as `Webhook`
-//!    has it, doesn't handle that again if its store outlives the process, as one in Redis does; a reply that the
-//!    crash kept from being sent isn't sent later. The store also counts attempts, so that an update that ends its
-//!    process each time is abandoned. [`max_attempts`](Polling::max_attempts) is said here and not there; the
-//!    layer's dead-letter hook is called as well as `on_failed`.
-//! 5. What can't be read (it isn't JSON or UTF-8, or has no payload) is passed over and logged, and
+//! 1. The updates of a chat (or else of a user) are handled one after the other, those of up to 40 chats at the same
+//!    time by default. A chat whose handler is slow, fails or never ends holds up itself alone: other chats' updates
+//!    are fetched and handled meanwhile.
+//! 2. An update is done when its handler responds with a 2xx, as with a webhook. A reply is sent through the client.
+//! 3. An update whose handler fails is tried again after a pause (`Retry-After`, or 1 s doubled up to 60 s), five
+//!    times by default; then [`on_failed`](Polling::on_failed) is called, and it is done. A failure that a repeat
+//!    can't change abandons the update at once. A response that says a layer had no room, lock, store or time is
+//!    followed by another attempt for as long as it takes, and never counted. A handler that still runs has not
+//!    failed: `DeadlineLayer` does nothing here. One that hangs is ended by
+//!    [`HandlerTimeoutLayer`](crate::webhook::HandlerTimeoutLayer), in `Webhook` after an hour.
+//! 4. An update is confirmed to Telegram only when it and all before it are done. So a crash loses no update, and
+//!    those that were done behind an open one are fetched again. A [`DeliveryLayer`](crate::webhook::DeliveryLayer)
+//!    below, which `Webhook` has, doesn't handle them again if its store outlives the process, for example in Redis.
+//!    **A reply that a crash or a broken connection kept from being sent is lost**: the store can't tell it from one
+//!    that was sent, and sending it again could send it twice. The store also counts attempts, so that an update
+//!    that ends its process each time is abandoned. Set [`max_attempts`](Polling::max_attempts) here and not on the
+//!    layer; the layer's dead-letter hook is called as well as `on_failed`.
+//! 5. An element that can't be read (it isn't JSON or UTF-8, or has no payload) is skipped and logged, and
 //!    [`on_unreadable`](Polling::on_unreadable) gets its bytes. It is confirmed by its number if it has one.
-//! 6. An answer that isn't the Bot API's, whatever its status, and an error that time can mend (the network's, 429,
-//!    5xx) are followed by a pause and another try, for as long as it takes. So is the conflict with another
-//!    getUpdates, up to ten times in a row, as two programs meet for a moment when one takes over from the other. Any
-//!    other refusal in the Bot API's own words ends polling, such as the conflict with a webhook: delete that first,
-//!    or have it [deleted](Polling::delete_webhook).
-//! 7. On shutdown, and when an error ends it, nothing more is fetched, what runs is waited for, and what has ended is
-//!    confirmed. Confirming an update confirms all before it, so those that came before one that runs or has ended are
-//!    handled too. Telegram gives out the rest again next time.
+//! 6. A response that isn't the Bot API's, whatever its status, and an error that may pass (the network's, 429, 5xx)
+//!    are followed by a pause and another call, for as long as it takes. So is the conflict with another getUpdates,
+//!    up to ten times in a row, because two programs overlap for a moment when one replaces the other. Any
+//!    other refusal in the Bot API's own words ends polling, for example the conflict with a webhook: delete that
+//!    first, or have it [deleted](Polling::delete_webhook).
+//! 7. On shutdown, and when an error ends it, polling fetches no more updates, waits for the handlers that run, and
+//!    confirms what is done. Confirming an update confirms all before it, so those that came before a running or
+//!    done one are handled too. Telegram sends the others again next time.
 //!
 //! # The window
 //!
-//! Telegram confirms updates by their order alone: asked for what comes after one, it forgets that one and all
-//! before it, and it gives out no more than 100 from there on. So while an update is open, at most the 99 behind it
-//! can be fetched and handled, in at most 16 MiB; what comes after those waits until it has ended. A bot whose
-//! handlers may take minutes under load puts an `UpdateQueue` (feature `redis`) behind polling, whose
-//! `service` takes an update in a moment, or bounds its handlers by a shorter timeout.
+//! Telegram confirms updates by their order alone: a call with an offset confirms all updates below the offset, and
+//! returns at most 100 from there on. So while an update is open, at most the 99 behind it can be fetched and
+//! handled, in at most 16 MiB; later ones wait until it is done. A bot whose handlers may take minutes under load
+//! puts an `UpdateQueue` (feature `redis`) behind polling, whose `service` takes an update in a moment, or gives its
+//! handlers a shorter timeout.
 //!
-//! With nothing open, a call waits at Telegram until an update comes. With an update open Telegram answers at once,
-//! with that one and all behind it. So calls are then paced: the next follows 0.6 s after an answer with something
-//! new, and up to 2.4 s after one without; at once when more than half of a full window has ended; and 10 s after
-//! an answer that was full and has nothing new. That is by how much an update in another chat may be late while one
-//! is open.
+//! When no update is open, a call waits at Telegram until an update arrives. While one is open, Telegram responds at
+//! once, with that one and all behind it. So calls are then paced: the next follows 0.6 s after a response with a new
+//! update, and up to 2.4 s after one without; at once when more than half of a full window is done; and 10 s after
+//! a response that was full and had no new update. An update in another chat may be late by that much while one is
+//! open.
 //!
 //! # Example
 //!
@@ -60,7 +62,7 @@
 //!     let message = update.message()?;
 //!     Some(SendMessage::new(message.chat.id, message.text.as_deref()?))
 //! });
-//! // The same handler without a webhook's door.
+//! // The same handler, without the checks of an HTTP request.
 //! Polling::new(client).run(webhook.into_updates()).await?;
 //! # Ok(())
 //! # }
@@ -108,8 +110,8 @@ pub struct Polling {
 }
 
 impl Polling {
-    /// Fetches through this client. Don't put a `tower::timeout` shorter than
-    /// [`timeout`](Self::timeout) around its calls.
+    /// Polling through this client. A `tower::timeout` around the client's calls must be longer than
+    /// [`timeout`](Self::timeout).
     pub fn new(client: Client) -> Self {
         Self {
             settings: PollingSettings {
@@ -129,15 +131,15 @@ impl Polling {
         }
     }
 
-    /// Which types of update are fetched. Default: Telegram's own choice. Updates that came before
-    /// it was told are still fetched.
+    /// Which types of update are fetched. Default: Telegram's own choice. Updates that arrived at Telegram before
+    /// the first call are fetched whatever their type.
     pub fn allowed_updates(mut self, allowed: impl Into<AllowedUpdates>) -> Self {
         self.settings.allowed_updates = allowed.into();
         self
     }
 
-    /// How long Telegram may wait for an update before it answers with none: whole seconds, at most
-    /// 50. Default: 50 s. With 0 it is asked every few seconds.
+    /// How long Telegram waits for an update before it responds without one: whole seconds, at most
+    /// 50. Default: 50 s. With 0 there is a call every few seconds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout.min(Duration::from_secs(50));
         self
@@ -149,21 +151,21 @@ impl Polling {
         self
     }
 
-    /// How many chats are served at the same time. Default: 40, as with a webhook. 0 counts as 1; no more than
-    /// 100 updates are ever in hand.
+    /// How many chats' updates are handled at the same time. Default: 40, like Telegram's connections to a webhook.
+    /// 0 counts as 1; at most 100 updates are open in any case.
     pub fn concurrency(mut self, chats: usize) -> Self {
         self.settings.concurrency = chats.max(1);
         self
     }
 
-    /// How often an update is handed to the handler before it is abandoned. Default: 5. 0 counts as 1.
+    /// How many attempts an update has before it is abandoned. Default: 5. 0 counts as 1.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.settings.max_attempts = attempts.max(1);
         self
     }
 
-    /// Passes over updates that are older than this when they are fetched: they are confirmed without being
-    /// handled, and logged as a warning. Default: none is too old.
+    /// Skips updates that are older than this when they are fetched: they are confirmed without being
+    /// handled, and logged as a warning. Default: no limit.
     ///
     /// Their age is that of their date, in whole seconds by this machine's clock. Updates without a date of their
     /// own, such as pressed buttons, inline queries and polls, are handled whatever their age.
@@ -172,38 +174,38 @@ impl Polling {
         self
     }
 
-    /// How long handlers that run are waited for on shutdown. Default: 30 s. The updates of those that are cut
+    /// How long a shutdown waits for handlers that run. Default: 30 s. The updates of handlers that are cut
     /// off then are fetched again next time.
     pub fn shutdown_timeout(mut self, limit: Duration) -> Self {
         self.settings.shutdown_timeout = limit;
         self
     }
 
-    /// Deletes a webhook that is set, where it would be in the way. Updates that wait for it are
-    /// kept, and fetched. It is done once: if the webhook is set again, polling ends.
+    /// Deletes a webhook that is set and keeps getUpdates from working. Updates that wait for the webhook are
+    /// kept, and fetched. This is done once: if the webhook is set again, polling ends.
     pub fn delete_webhook(mut self) -> Self {
         self.settings.delete_webhook = true;
         self
     }
 
-    /// Drops the updates that wait at Telegram when polling starts, unhandled. What comes after that is
-    /// handled.
+    /// Drops the updates that wait at Telegram when polling starts. Later ones are handled.
     pub fn drop_pending(mut self) -> Self {
         self.settings.drop_pending = true;
         self
     }
 
-    /// What is called with an update that was abandoned. It should return quickly; a panic in it is logged.
+    /// A hook that is called with each update that was abandoned. It should return quickly; a panic in it is logged.
     pub fn on_failed(mut self, hook: impl Fn(&RawUpdate) + Send + Sync + 'static) -> Self {
         self.settings.on_failed = Some(Arc::new(hook));
         self
     }
 
-    /// What is called with an element of Telegram's answer that is no update, and is passed over. It should
+    /// A hook that is called with each element of Telegram's response that is no update, and is skipped. It should
     /// return quickly; a panic in it is logged.
     ///
-    /// One without a readable number can't be confirmed by itself. It is told of once, and given out again by
-    /// Telegram until an update behind it is confirmed; a restart before that tells of it again.
+    /// An element without a readable number can't be confirmed by itself. The hook is called once for it, though
+    /// Telegram sends it again until an update behind it is confirmed; after a restart before that it is called
+    /// again.
     pub fn on_unreadable(
         mut self,
         hook: impl Fn(&UnreadableUpdate) + Send + Sync + 'static,
@@ -217,7 +219,7 @@ impl Polling {
     ///
     /// # Errors
     ///
-    /// When Telegram refuses getUpdates for good: see the [module](self).
+    /// When Telegram refuses getUpdates in a way that no later call can change: see the [module](self), 6.
     pub async fn run<S>(self, service: S) -> Result<Infallible, Error>
     where
         S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
@@ -232,14 +234,14 @@ impl Polling {
         }
     }
 
-    /// Runs until an error ends it, or `shutdown` is ready. Then what runs is waited for, and what has ended is
-    /// confirmed, for at most 10 s more.
+    /// Runs until an error ends it, or `shutdown` is ready. Then it waits for the handlers that run, up to
+    /// [`shutdown_timeout`](Self::shutdown_timeout), and confirms what is done, for at most 10 s more.
     ///
     /// Dropped while it runs, it cuts its handlers off and confirms nothing, as if the process had died.
     ///
     /// # Errors
     ///
-    /// When Telegram refuses getUpdates for good: see the [module](self).
+    /// When Telegram refuses getUpdates in a way that no later call can change: see the [module](self), 6.
     pub async fn run_until<S, F>(self, service: S, shutdown: F) -> Result<(), Error>
     where
         S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,

@@ -1,4 +1,4 @@
-//! When to ask for updates again.
+//! The pace of calls: when the next getUpdates is due.
 
 use std::time::Duration;
 
@@ -6,46 +6,47 @@ use tokio::time::Instant;
 
 use super::window::MAX_OPEN;
 
-/// Between two calls with one offset. Within half a second Telegram answers the second with a single update.
+/// The pause between two calls with the same offset. Within half a second Telegram responds to the second with a
+/// single update.
 const SHORTEST: Duration = Duration::from_millis(600);
 
-/// The longest pause while updates are open and nothing new comes.
+/// The longest pause while updates are open and no new one arrives.
 const LONGEST: Duration = Duration::from_millis(2400);
 
-/// While no answer can have anything new, unless something ends or Telegram drops it.
+/// The pause while no response can have a new update, unless one is done or dropped by Telegram.
 const FULL: Duration = Duration::from_secs(10);
 
-/// What is known of the window when the next call is thought of.
+/// The window's state when the next call is planned.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WindowState {
-    /// Whether the offset is another than in the last call.
+    /// Whether the offset differs from the last call's.
     pub(super) has_moved: bool,
     /// How many numbers are held back: those of open updates, and of those behind them that are done.
     pub(super) held_back: usize,
     pub(super) open: usize,
 }
 
-/// What the last answer was like.
+/// The last response's kind.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct AnswerState {
-    /// There was an update that was taken in hand.
+    /// It had an update that was opened.
     pub(super) has_new: bool,
     pub(super) rest: Rest,
 }
 
-/// What may wait behind the last answer.
+/// Where updates wait that the last response didn't bring.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Rest {
     #[default]
     Nothing,
-    /// The answer had as many as an answer can have.
+    /// The response had as many updates as a response can have.
     AtTelegram,
-    /// There was no room for some of the answer.
+    /// There was no room for some updates of the response.
     HasNoRoom,
 }
 
-/// Says when the next call is due. With nothing in hand a call waits at Telegram until something comes. With an
-/// update in hand it would be answered at once, by that update, so that calls have to be paced.
+/// Says when the next call is due. When no update is open, a call waits at Telegram until one arrives. While one is
+/// open, Telegram responds at once with that update, so that calls have to be paced.
 #[derive(Debug)]
 pub(super) struct Pace {
     pause: Duration,
@@ -94,7 +95,7 @@ impl Pace {
         let due = if window.held_back == 0 {
             self.due_with_nothing_in_hand(window.has_moved)
         } else {
-            // An answer has as many new ones as old ones at the least, if Telegram has them.
+            // A response has at least as many new updates as old ones, if Telegram has them.
             let is_half_new = window.held_back <= MAX_OPEN / 2;
             let pause = match self.rest {
                 Rest::AtTelegram if window.has_moved && is_half_new => Duration::ZERO,

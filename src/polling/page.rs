@@ -1,4 +1,4 @@
-//! The updates in an answer of getUpdates, each by itself.
+//! Pages of getUpdates, read element by element.
 
 use std::{fmt, ops::Range};
 
@@ -11,15 +11,14 @@ use crate::{
     webhook::RawUpdate,
 };
 
-/// An element of an answer that is no update, as [`Polling::on_unreadable`](super::Polling::on_unreadable) is told
-/// of it.
+/// An element of a response that is no update, for [`Polling::on_unreadable`](super::Polling::on_unreadable).
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct UnreadableUpdate {
-    /// Its number, where one was found that fits between those of its neighbours. Then it is confirmed as if it
+    /// Its `update_id`, if one was found that is between those of its neighbours. Then it is confirmed as if it
     /// had been handled; without one it is confirmed together with the next update that can be read.
     pub update_id: Option<i64>,
-    /// The element as it came, in at most 512 KiB where Telegram sent it. It may be no JSON and no UTF-8.
+    /// The element as it was received; at most 512 KiB if Telegram sent it. It may be neither JSON nor UTF-8.
     pub bytes: Bytes,
     /// Why it can't be read.
     pub error: ParseError,
@@ -42,7 +41,7 @@ pub(super) enum Element {
 }
 
 impl Element {
-    /// Its number, where that is certain.
+    /// Its number, if that is certain.
     fn certain_id(&self) -> Option<i64> {
         match self {
             Self::Update(update) => Some(update.update_id()),
@@ -51,11 +50,11 @@ impl Element {
     }
 }
 
-/// Reads the elements of an answer, in their order. One that can't be read costs itself alone.
+/// Reads the elements of a response in their order. One that can't be read costs only itself.
 ///
 /// # Errors
 ///
-/// When the answer is no array.
+/// When the result is no array.
 pub(super) fn read_page(result: &Bytes) -> Result<Vec<Element>, ParseError> {
     let ranges = match strict_ranges(result) {
         Ok(ranges) => ranges,
@@ -64,7 +63,7 @@ pub(super) fn read_page(result: &Bytes) -> Result<Vec<Element>, ParseError> {
     let is_shared = ranges.len() > 1;
     let elements = ranges.into_iter().map(|range| {
         let bytes = result.slice(range);
-        // One update that is in hand for long mustn't keep the whole answer.
+        // One update that is open for long mustn't keep the whole response in memory.
         let bytes = if is_shared {
             Bytes::copy_from_slice(&bytes)
         } else {
@@ -97,7 +96,7 @@ fn read_ranges(r: &mut Reader<'_>, ranges: &mut Vec<Range<usize>>) -> json::Resu
     r.finish()
 }
 
-/// All of it is checked, so that what a handler gets can be parsed.
+/// Checks all of an element, so that a handler can parse it.
 fn read_element(bytes: Bytes) -> Element {
     let checked = json::utf8(&bytes).and_then(json::check);
     match checked.and_then(|()| RawUpdate::from_bytes(bytes.clone())) {
@@ -110,7 +109,8 @@ fn read_element(bytes: Bytes) -> Element {
     }
 }
 
-/// Numbers rise. To confirm one that was damaged would confirm others that nobody has seen.
+/// Removes numbers that aren't in ascending order. Confirming a damaged one could confirm updates that were never
+/// handled.
 fn forget_ids_out_of_order(elements: &mut [Element]) {
     let ids: Vec<_> = elements.iter().map(Element::certain_id).collect();
     for (at, element) in elements.iter_mut().enumerate() {

@@ -1,4 +1,4 @@
-//! Polling at work: fetches updates, has them handled, and confirms them.
+//! The loop of polling: fetches updates, starts attempts, and confirms what is done.
 
 use std::{
     collections::HashSet,
@@ -24,15 +24,15 @@ use super::{
     window::UpdateWindow,
 };
 use crate::{
-    client::Error,
+    client::{Error, ErrorChain},
     runner::{Runner, RunnerEvent},
     webhook::{RawUpdate, ReplyBody},
 };
 
-/// Updates with one are handled one after the other.
+/// The key of updates that are handled one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum PolledChat {
-    /// A private chat has its user's number, so that what a user does elsewhere is in line with it.
+    /// A private chat has its user's number, so that a user's other updates are in order with it.
     ChatOrUser(i64),
     Update(i64),
 }
@@ -54,10 +54,10 @@ pub(super) struct PollingRun<S> {
     fetcher: Fetcher,
     pace: Pace,
     asked: Ask,
-    /// The offset that Telegram has seen, by its answer.
+    /// The offset that Telegram has received, by its response.
     confirmed: Option<i64>,
-    /// The elements without a number in the last answer, so that each is told of once.
-    told_of: HashSet<u64>,
+    /// Hashes of the elements without a number in the last response, so that each is reported once.
+    reported: HashSet<u64>,
 }
 
 impl<S> PollingRun<S>
@@ -76,12 +76,12 @@ where
             pace: Pace::new(),
             asked: Ask::default(),
             confirmed: None,
-            told_of: HashSet::new(),
+            reported: HashSet::new(),
             settings,
         }
     }
 
-    /// Runs until `shutdown` is ready, or no other call can do better than the last.
+    /// Runs until `shutdown` is ready, or no later call can succeed.
     pub(super) async fn until<F>(&mut self, mut shutdown: Pin<&mut F>) -> Result<(), Error>
     where
         F: Future<Output = ()>,
@@ -124,7 +124,7 @@ where
         }
     }
 
-    /// Asks for what is new behind what is in hand.
+    /// The next call: for the open updates and new ones behind them.
     fn call(&mut self) -> PollCall {
         let in_hand = u8::try_from(self.window.len()).unwrap_or(MAX_LIMIT);
         self.asked = Ask {
@@ -161,11 +161,11 @@ where
         Ok(())
     }
 
-    /// Takes in hand what is new, in its order, as far as there is room.
+    /// Opens the new updates in their order while there is room.
     fn take(&mut self, elements: Vec<Element>) -> AnswerState {
         let is_full = elements.len() >= usize::from(MAX_LIMIT);
         let mut state = AnswerState::default();
-        let (mut answered, mut told_of) = (Vec::new(), HashSet::new());
+        let (mut answered, mut reported) = (Vec::new(), HashSet::new());
         for element in elements {
             let id = match &element {
                 Element::Update(update) => Some(update.update_id()),
@@ -177,12 +177,12 @@ where
             }
             match element {
                 Element::Update(update) if self.is_too_old(&update) => {
-                    self.window.pass_over(update.update_id());
+                    self.window.skip(update.update_id());
                 }
                 Element::Update(update) => {
                     let (id, bytes) = (update.update_id(), update.bytes().len());
                     if !self.window.has_room_for(bytes) {
-                        // Nothing behind it may begin before it, as it may be of the same chat.
+                        // No update behind it may begin before it, because it may be of the same chat.
                         state.rest = Rest::HasNoRoom;
                         break;
                     }
@@ -192,19 +192,19 @@ where
                 }
                 Element::Unreadable(unreadable) => {
                     if let Some(id) = unreadable.update_id {
-                        self.window.pass_over(id);
-                        self.tell_of(&unreadable);
+                        self.window.skip(id);
+                        self.report(&unreadable);
                         continue;
                     }
                     let hash = hash(&unreadable.bytes);
-                    if told_of.insert(hash) && !self.told_of.contains(&hash) {
-                        self.tell_of(&unreadable);
+                    if reported.insert(hash) && !self.reported.contains(&hash) {
+                        self.report(&unreadable);
                     }
                 }
             }
         }
         self.window.forget_all_done_but(&answered);
-        self.told_of = told_of;
+        self.reported = reported;
         if is_full && state.rest == Rest::Nothing {
             state.rest = Rest::AtTelegram;
         }
@@ -221,18 +221,19 @@ where
             tracing::warn!(
                 update_id,
                 age = seconds,
-                "update older than max_age passed over"
+                "update older than max_age skipped"
             );
         }
         age.is_some()
     }
 
-    /// Calls the hook. Should it panic, the element is passed over all the same.
-    fn tell_of(&self, unreadable: &UnreadableUpdate) {
+    /// Logs an element and calls the hook. If that panics, the element is skipped nevertheless.
+    fn report(&self, unreadable: &UnreadableUpdate) {
         let UnreadableUpdate {
             update_id, error, ..
         } = unreadable;
-        tracing::error!(%error, update_id, "update can't be read, and is passed over");
+        let error = ErrorChain(error);
+        tracing::error!(%error, update_id, "unreadable update skipped");
         if let Some(hook) = &self.settings.on_unreadable
             && panic::catch_unwind(AssertUnwindSafe(|| hook(unreadable))).is_err()
         {
@@ -240,7 +241,7 @@ where
         }
     }
 
-    /// The last that waited when polling started is left. It is confirmed by the next call.
+    /// Skips the last of the updates that waited when polling started. The next call confirms it.
     fn drop_all(&mut self, elements: &[Element]) {
         for element in elements {
             let id = match element {
@@ -248,14 +249,14 @@ where
                 Element::Unreadable(unreadable) => unreadable.update_id,
             };
             if let Some(id) = id {
-                self.window.pass_over(id);
+                self.window.skip(id);
                 tracing::info!(update_id = id, "pending updates dropped up to this one");
             }
         }
     }
 
-    /// Waits for what runs, and for what stands before it or before what has ended, as Telegram confirms by order
-    /// alone. Then confirms what has ended.
+    /// Waits for the handlers that run, and has the updates before running and done ones handled, because Telegram
+    /// confirms by order alone. Then confirms what is done.
     pub(super) async fn finish(mut self) {
         let running: HashSet<_> = self.runner.running().map(RawUpdate::update_id).collect();
         let must_end = self.window.must_end(|id| running.contains(&id));
@@ -284,7 +285,7 @@ where
     }
 }
 
-/// For ever where there is no call.
+/// Waits for the call's response; for ever if there is no call.
 async fn answer_of(call: &mut Option<PollCall>) -> Result<PollAnswer, Error> {
     match call {
         Some(call) => call.await,

@@ -1,4 +1,4 @@
-//! What a polling bot was told.
+//! The settings of polling.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,20 +1,20 @@
-//! Which updates are in hand, and up to where Telegram may be told that they are done.
+//! The window of open updates, and up to which one they may be confirmed.
 
 use std::{
     collections::{HashSet, VecDeque},
     mem,
 };
 
-/// No more updates are in hand: Telegram gives out no more than that behind the oldest one.
+/// The most open updates: Telegram returns no more than that from the oldest one on.
 pub(super) const MAX_OPEN: usize = 100;
 
-/// Nor more bytes of them, unless it is one alone. Telegram's own answers have at most 4 MiB.
+/// The most bytes of open updates, unless it is one alone. Telegram's own responses have at most 4 MiB.
 const MAX_OPEN_BYTES: usize = 16 << 20;
 
 /// How many numbers are remembered after they were confirmed.
 const MAX_CONFIRMED: usize = 200;
 
-/// The updates from the oldest that is open on, in the order in which they came.
+/// The updates from the oldest open one on, in the order in which they were received.
 #[derive(Debug, Default)]
 pub(super) struct UpdateWindow {
     entries: VecDeque<WindowEntry>,
@@ -22,7 +22,7 @@ pub(super) struct UpdateWindow {
     open_bytes: usize,
     /// The last that left the window.
     last: Option<i64>,
-    /// Those that left it lately, should a server give them out again.
+    /// Those that left it lately, in case a server sends them again.
     confirmed: VecDeque<i64>,
 }
 
@@ -34,7 +34,7 @@ struct WindowEntry {
 }
 
 impl UpdateWindow {
-    /// What to ask for: the oldest that is open, or what comes after all that are done.
+    /// The offset of the next call: the oldest open update, or the one after all that are done.
     pub(super) fn offset(&self) -> Option<i64> {
         match self.entries.front() {
             Some(oldest) => Some(oldest.id),
@@ -64,7 +64,7 @@ impl UpdateWindow {
         self.open == 0 || (self.open < MAX_OPEN && bytes <= MAX_OPEN_BYTES)
     }
 
-    /// Takes one in hand.
+    /// Opens an update behind all others.
     pub(super) fn open(&mut self, id: i64, bytes: usize) {
         self.open += 1;
         self.open_bytes += bytes;
@@ -72,14 +72,14 @@ impl UpdateWindow {
         self.entries.push_back(WindowEntry { id, bytes, is_open });
     }
 
-    /// One that was passed over.
-    pub(super) fn pass_over(&mut self, id: i64) {
+    /// Adds an update that is done without being handled.
+    pub(super) fn skip(&mut self, id: i64) {
         let (bytes, is_open) = (0, false);
         self.entries.push_back(WindowEntry { id, bytes, is_open });
         self.advance();
     }
 
-    /// One that was in hand is done.
+    /// An open update is done.
     pub(super) fn end(&mut self, id: i64) {
         let entry = self.entries.iter_mut().find(|entry| entry.id == id);
         if let Some(entry) = entry
@@ -91,7 +91,7 @@ impl UpdateWindow {
         }
     }
 
-    /// Those that are open in front of one that is done or runs. Unless they end too, it can't be confirmed.
+    /// The open updates before one that is done or runs. Unless they end too, it can't be confirmed.
     pub(super) fn must_end(&self, is_running: impl Fn(i64) -> bool) -> HashSet<i64> {
         let counts = |entry: &WindowEntry| !entry.is_open || is_running(entry.id);
         let last = self.entries.iter().rposition(counts);
@@ -102,8 +102,8 @@ impl UpdateWindow {
             .collect()
     }
 
-    /// An answer from the oldest on had these. Those of the others that are done were dropped by Telegram, as their
-    /// life was over, and can't come again.
+    /// Removes the done updates that a response from the oldest on didn't have: Telegram has dropped them because
+    /// they were too old, and won't send them again.
     pub(super) fn forget_all_done_but(&mut self, answered: &[i64]) {
         let Some(last) = answered.last() else {
             return;
@@ -150,12 +150,12 @@ mod tests {
     }
 
     #[test]
-    fn h3_what_is_passed_over_is_confirmed_in_its_turn() {
+    fn h3_a_skipped_update_is_confirmed_in_its_turn() {
         let mut window = UpdateWindow::default();
-        window.pass_over(1);
+        window.skip(1);
         assert_eq!(window.offset(), Some(2));
         window.open(2, 10);
-        window.pass_over(3);
+        window.skip(3);
         assert_eq!(window.offset(), Some(2));
         window.end(2);
         assert_eq!(window.offset(), Some(4));

@@ -1,4 +1,4 @@
-//! One attempt at an update, and what it came to.
+//! One attempt to handle an update, and its verdict.
 
 use std::time::Duration;
 
@@ -19,23 +19,23 @@ use crate::{
     },
 };
 
-/// Hands updates to a service and judges what it answers.
+/// Calls a service with an update and judges its response.
 pub(crate) struct UpdateHandler<S> {
     pub(crate) service: S,
-    /// After how many failed attempts an update is abandoned.
+    /// How many failed attempts an update has before it is abandoned.
     pub(crate) max_attempts: u32,
 }
 
-/// What is to be done with an update after an attempt.
+/// The state of an update after an attempt.
 #[derive(Debug)]
 pub(crate) enum Verdict {
     /// It is done, with this reply.
     Done(Reply),
-    /// It has failed, and is tried again.
+    /// It failed, and is tried again.
     Failed { after: Duration },
-    /// The attempt says nothing about it, and isn't counted.
+    /// The attempt says nothing about the update, and isn't counted.
     Deferred { after: Duration },
-    /// It isn't tried any more.
+    /// It has no further attempt.
     #[cfg_attr(not(feature = "redis"), allow(dead_code))]
     Abandoned(Failure),
 }
@@ -45,7 +45,7 @@ where
     S: Service<Request<RawUpdate>, Response = Response<ReplyBody>> + Clone,
     S::Error: Into<BoxError>,
 {
-    /// Hands an update to the service, after so many tries.
+    /// Calls the service with an update that was tried so often before.
     pub(crate) async fn handle(
         &self,
         update: &RawUpdate,
@@ -64,7 +64,7 @@ where
 }
 
 impl<S> UpdateHandler<S> {
-    /// The last to try it ended without a word, as its process did: once more would only do the same again.
+    /// Abandons an update whose last attempt ended with its process: another one would do the same.
     pub(crate) fn abandon_vanished(&self, update: &RawUpdate) -> Verdict {
         let failure = Failure::vanished();
         log_abandoned(update.update_id(), self.max_attempts, &failure);
@@ -96,8 +96,8 @@ impl<S> UpdateHandler<S> {
     }
 }
 
-/// The pause after a deferral: what was asked for, or else a quarter of a second, doubled up to a quarter
-/// of what a failure is followed by.
+/// The pause after a deferral: the one asked for, or else a quarter of a second, doubled up to a quarter of the
+/// pause after a failure.
 fn deferral(update_type: UpdateType, deferred: u32, asked_for: Option<Duration>) -> Duration {
     let pause = asked_for.map_or_else(
         || retry_after(update_type, deferred.saturating_add(1)) / 4,
@@ -106,14 +106,14 @@ fn deferral(update_type: UpdateType, deferred: u32, asked_for: Option<Duration>)
     longer_at_random(pause)
 }
 
-/// A webhook is sent an update once more that was damaged on its way. Here it stays as it is.
+/// Whether the update isn't JSON. A webhook gets an update again that was damaged on its way; here it stays damaged.
 fn is_malformed(failure: &Failure) -> bool {
     let is = |rejection: &Rejection| matches!(rejection, Rejection::Malformed(_));
     causes(failure).any(|cause| cause.downcast_ref().is_some_and(is))
 }
 
-/// Sends a reply through the client, as no request waits for it. As with a reply to a webhook, what Telegram
-/// makes of it changes nothing for the update.
+/// Sends a reply through the client, because no request waits for it. Telegram's response changes nothing for the
+/// update, which is done, as with a reply to a webhook.
 pub(crate) async fn send_reply(client: &Client, update_id: i64, reply: &Reply) {
     if reply.method().is_none() {
         return;

@@ -1,4 +1,4 @@
-//! Chats beside one another, and the updates of each in order.
+//! Attempts for many chats at the same time, and for the updates of each in order.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -15,14 +15,14 @@ use tokio::{
 /// The pause after an attempt that panicked outside its handler, in a destructor for example.
 const PANIC_PAUSE: Duration = Duration::from_secs(1);
 
-/// Has jobs handled: those with one key one after the other, in the order in which they were added.
+/// Starts attempts at jobs: those with the same key one after the other, in the order in which they were added.
 ///
-/// Dropped, it cuts off what runs.
+/// When it is dropped, it cuts off the attempts that run.
 pub(crate) struct Runner<K, J> {
     chats: HashMap<K, ChatJobs<J>>,
     /// Chats whose first job can begin. One may have been removed since.
     ready: VecDeque<K>,
-    /// Chats whose first job is to be tried again, by when; the number tells those of one moment apart.
+    /// Chats whose first job is tried again later, by time; the number tells those of the same time apart.
     resting: BTreeMap<(Instant, u64), K>,
     rests: u64,
     running: JoinSet<AttemptEnd>,
@@ -31,11 +31,11 @@ pub(crate) struct Runner<K, J> {
 }
 
 struct ChatJobs<J> {
-    /// The first is the one that is tried. There is always one.
+    /// The first is the one that is tried. There is always at least one.
     jobs: VecDeque<J>,
     tries: Tries,
     running: Option<AbortHandle>,
-    /// No other attempt is begun.
+    /// No further attempt is started.
     is_retired: bool,
 }
 
@@ -43,28 +43,28 @@ struct ChatJobs<J> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tries {
     pub(crate) failed: u32,
-    /// Those that say nothing about the update.
+    /// Attempts that say nothing about the update.
     pub(crate) deferred: u32,
 }
 
-/// What is to be done with a job after an attempt.
+/// The state of a job after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AttemptEnd {
-    /// It is done, one way or another.
+    /// It is done or abandoned.
     Done,
     /// It is tried again after a pause.
     Again { after: Duration, has_failed: bool },
-    /// It is no longer this runner's.
+    /// Another runner has it now.
     #[cfg_attr(not(feature = "redis"), allow(dead_code))]
     Lost,
 }
 
-/// What has happened.
+/// An event for the owner of a runner.
 #[derive(Debug)]
 pub(crate) enum RunnerEvent<K, J> {
     /// This job is done, and the chat's next can begin.
     Done(K, J),
-    /// This job isn't the runner's any more. Its chat is removed.
+    /// Another runner has a job of this chat now. The chat is removed.
     Lost(K),
     /// A job is to be tried again, now or after a pause.
     Waiting,
@@ -103,7 +103,7 @@ where
         self.ready.push_back(key);
     }
 
-    /// Begins as many attempts as there is room for.
+    /// Starts attempts up to the limit.
     pub(crate) fn start<F>(&mut self, attempt: impl Fn(&K, &J, Tries) -> F)
     where
         F: Future<Output = AttemptEnd> + Send + 'static,
@@ -123,8 +123,8 @@ where
         }
     }
 
-    /// Waits until an attempt or a pause has ended; for ever where there is neither. Dropped while it waits, it
-    /// misses nothing.
+    /// Waits until an attempt or a pause ends; for ever if there is neither. Dropped while it waits, it loses no
+    /// event.
     pub(crate) async fn next(&mut self) -> RunnerEvent<K, J> {
         loop {
             let rest = self.resting.first_key_value().map(|(&(until, _), _)| until);
@@ -194,13 +194,13 @@ where
         }
     }
 
-    /// How many chats wait for room.
+    /// How many chats wait to be started.
     #[cfg(feature = "redis")]
     pub(crate) fn ready(&self) -> usize {
         self.ready.len()
     }
 
-    /// Begins nothing more in these chats. What runs there goes on.
+    /// Starts no further attempt in these chats. Running ones go on.
     pub(crate) fn retire(&mut self, of: impl Fn(&K) -> bool) {
         self.resting.retain(|_, key| !of(key));
         self.ready.retain(|key| !of(key));
@@ -213,7 +213,7 @@ where
         });
     }
 
-    /// Begins nothing but these jobs any more. What runs goes on, and is tried again.
+    /// Starts no other jobs than these. Running ones go on, and are tried again.
     pub(crate) fn retain(&mut self, keep: impl Fn(&J) -> bool) {
         self.chats.retain(|_, chat| {
             let running = chat.running.as_ref().and_then(|_| chat.jobs.pop_front());
@@ -225,7 +225,7 @@ where
         });
     }
 
-    /// The jobs that are under way.
+    /// The jobs whose attempt runs.
     pub(crate) fn running(&self) -> impl Iterator<Item = &J> {
         let running = self.chats.values().filter(|chat| chat.running.is_some());
         running.filter_map(|chat| chat.jobs.front())
@@ -235,7 +235,7 @@ where
         self.chats.is_empty()
     }
 
-    /// Removes these chats, and cuts off what runs there. The jobs that were cut off.
+    /// Removes these chats and cuts off their attempts. Returns the jobs that were cut off.
     pub(crate) fn cut_off(&mut self, of: impl Fn(&K) -> bool) -> Vec<(K, J)> {
         self.retire(&of);
         let keys = self.chats.keys().filter(|&key| of(key)).cloned();
@@ -247,7 +247,7 @@ where
             };
             if let Some(running) = chat.running {
                 running.abort();
-                // Should it be done all the same, that is too late.
+                // If it ends nevertheless, that is too late.
                 self.keys.remove(&running.id());
             }
             jobs.extend(chat.jobs.pop_front().map(|job| (key, job)));
@@ -255,7 +255,7 @@ where
         jobs
     }
 
-    /// Cuts off all that runs, and waits until its futures are dropped.
+    /// Cuts off all attempts, and waits until their futures are dropped.
     pub(crate) async fn shutdown(&mut self) -> Vec<(K, J)> {
         let jobs = self.cut_off(|_| true);
         self.running.shutdown().await;

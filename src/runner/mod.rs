@@ -1,11 +1,11 @@
-//! Handles updates that no request waits for: those of polling, and those of a queue.
+//! The runner of updates for which no request waits: those of polling and of a queue.
 //!
-//! [`Polling`](crate::polling::Polling) and a queue's worker differ in where updates come from and in who is told when
-//! they end. Both are built on this:
+//! [`Polling`](crate::polling::Polling) and a queue's worker differ in where updates come from and where it is recorded
+//! that they are done. Both are built on this:
 //!
-//! - [`Runner`] has the updates of a chat handled one after the other and those of other chats beside them, so many at
-//!   once. A chat whose update failed, or had to wait, rests, and holds up itself alone.
-//! - [`UpdateHandler`] makes one attempt and decides what it came to, by the one `Outcome` that all ways in share.
+//! - [`Runner`] starts attempts: the updates of a chat one after the other, those of different chats at the same time,
+//!   up to a limit. A chat whose update failed or was deferred pauses, and holds up itself alone.
+//! - [`UpdateHandler`] makes one attempt and judges its result by the `Outcome` that webhooks use too.
 
 mod attempt;
 mod chats;
