@@ -1,4 +1,4 @@
-//! A connection, whichever it is, and how it is asked.
+//! Calls of scripts over any kind of connection.
 
 use std::{error, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
@@ -8,14 +8,14 @@ use ::redis::{
 };
 use tokio::time::timeout;
 
-/// The shortest time in which an answer is waited for.
+/// The shortest time-out, because no Redis responds in no time.
 const MIN_TIMEOUT: Duration = Duration::from_millis(10);
 
 /// A connection of any kind. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct RedisConnection {
     inner: Arc<dyn ErasedConnection>,
-    /// How long an answer may take.
+    /// How long Redis may take to respond.
     pub(super) timeout: Duration,
 }
 
@@ -28,7 +28,7 @@ impl RedisConnection {
         Self { inner, timeout }
     }
 
-    /// Runs a script: one round trip, and a second one where Redis doesn't know it yet.
+    /// Runs a script: one round trip, and a second one if Redis doesn't know the script yet.
     pub(super) async fn run<T: FromRedisValue>(&self, call: ScriptCall) -> Result<T, Error> {
         let asking = async {
             match self.inner.ask(call.by_hash()).await {
@@ -36,7 +36,6 @@ impl RedisConnection {
                 answer => answer,
             }
         };
-        // No answer comes in no time.
         let answer = timeout(self.timeout.max(MIN_TIMEOUT), asking).await;
         let answer = answer.map_err(|_| Error::Late)?.map_err(Error::Redis)?;
         T::from_redis_value(answer).map_err(|error| Error::Redis(error.into()))
@@ -59,12 +58,23 @@ where
 {
     fn ask(&self, command: Cmd) -> QueryFuture {
         let mut connection = self.clone();
-        // Through the command, as that is what makes an error of an answer that is one.
+        // The command's own method turns an error among the answers into an error.
         Box::pin(async move { command.query_async(&mut connection).await })
     }
 }
 
-/// A script, and the hash that Redis knows it by.
+/// The code of a script in this folder, behind the one that all scripts share.
+macro_rules! script {
+    ($file:literal) => {
+        concat!(
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/redis/common.lua")),
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/redis/", $file)),
+        )
+    };
+}
+pub(super) use script;
+
+/// A script, and the hash by which Redis knows it.
 pub(super) struct Script {
     code: &'static str,
     hash: Box<str>,
@@ -118,21 +128,29 @@ impl ScriptCall {
     }
 }
 
-/// Why Redis didn't do what it was asked, or nobody knows.
+/// A failed call of Redis. It may have been carried out nevertheless, if its answer was late or lost.
 #[derive(Debug)]
 pub(crate) enum Error {
     Late,
     Redis(RedisError),
+    Refused(Box<str>),
     Unreadable,
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Late => "redis didn't answer in time",
-            Self::Redis(_) => "redis can't be asked",
-            Self::Unreadable => "redis keeps something else under this key",
-        })
+        match self {
+            Self::Late => f.write_str("redis didn't respond in time"),
+            Self::Redis(_) => f.write_str("redis command failed"),
+            Self::Refused(words) => write!(f, "redis refused a command: {words}"),
+            Self::Unreadable => f.write_str("unexpected value under a key in redis"),
+        }
+    }
+}
+
+impl From<RedisError> for Error {
+    fn from(error: RedisError) -> Self {
+        Self::Redis(error)
     }
 }
 
@@ -140,7 +158,7 @@ impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
             Self::Redis(error) => Some(error),
-            Self::Late | Self::Unreadable => None,
+            Self::Late | Self::Refused(_) | Self::Unreadable => None,
         }
     }
 }

@@ -1,32 +1,27 @@
--- What becomes of one update. Each run is one step: Redis does nothing else meanwhile.
+-- The state of one update. Each run is one step: Redis does nothing else meanwhile.
 --
 -- KEYS[1]  the update's hash:
 --            fence         the number of the last claim
---            ends          until when that claim holds, in microseconds; there while it is held
+--            ends          when that claim ends, in microseconds; there while it is held
 --            attempt       how often it was claimed
---            done          there, and the above are gone, once it was handled
+--            done          there, without the others, once it was handled
 -- KEYS[2]  its reply, for redeliveries:
 --            method, json
 -- ARGV[1]  the operation
 -- ARGV[2]  how long the hash is kept, in milliseconds
--- ARGV[3…] what the operation takes
+-- ARGV[3…] the operation's arguments
 --
--- Whatever is more than yes or no is answered as a list of texts.
+-- An answer that is more than yes or no is a list of texts.
 
 local key, reply_key = KEYS[1], KEYS[2]
 
--- Redis' own clock, as those of the replicas differ.
-local function now()
-  local time = redis.call('TIME')
-  return time[1] * 1000000 + time[2]
+-- Out of memory, Redis refuses a script's first write if it may need some, and none after it. A claim needs little
+-- memory, and without it no update would be handled.
+local function write_without_memory()
+  redis.call('HDEL', key, '')
 end
 
--- Lua's own way to write a number would be 1.7e+15.
-local function digits(number)
-  return string.format('%.0f', number)
-end
-
--- A record that is gone was lost, as it is kept for longer than a claim: then nobody else has begun.
+-- A record that is missing was lost, because it is kept for longer than a claim: then no other replica has begun.
 local function is_held(fence)
   local record = redis.call('HMGET', key, 'fence', 'ends')
   return (record[1] == fence and record[2]) or redis.call('EXISTS', key) == 0
@@ -44,7 +39,7 @@ end
 local operations = {}
 
 function operations.claim(lease)
-  local record = redis.call('HMGET', key, 'done', 'ends', 'fence')
+  local record = redis.call('HMGET', key, 'done', 'ends', 'fence', 'attempt')
   if record[1] then
     return { 'done', unpack(kept_reply()) }
   end
@@ -53,19 +48,21 @@ function operations.claim(lease)
   if rest > 0 then
     return { 'busy', digits(rest) }
   end
-  -- The time, so that no number comes twice if Redis has lost its memory; one more, if its clock was
+  -- The time, so that no number is used twice if Redis has lost its memory; one more, if its clock was
   -- set back.
-  local fence = math.max((tonumber(record[3]) or 0) + 1, time)
-  redis.call('HSET', key, 'fence', digits(fence), 'ends', digits(time + lease))
-  local attempt = redis.call('HINCRBY', key, 'attempt', 1)
+  local fence = digits(math.max((tonumber(record[3]) or 0) + 1, time))
+  local attempt = digits((tonumber(record[4]) or 0) + 1)
+  write_without_memory()
+  redis.call('HSET', key, 'fence', fence, 'ends', digits(time + lease), 'attempt', attempt)
   keep_key()
-  return { 'granted', digits(fence), digits(attempt) }
+  return { 'granted', fence, attempt }
 end
 
 function operations.renew(fence, lease, attempt)
   if not is_held(fence) then
     return 0
   end
+  write_without_memory()
   redis.call('HSET', key, 'fence', fence, 'ends', digits(now() + lease), 'attempt', attempt)
   keep_key()
   return 1
@@ -75,13 +72,13 @@ function operations.finish(fence, reply_life, method, json)
   if not is_held(fence) then
     return 0
   end
+  -- First, so that a Redis that is out of memory refuses it: a reply may be long.
+  if method and type(redis.pcall('HSET', reply_key, 'method', method, 'json', json)) == 'number' then
+    redis.call('PEXPIRE', reply_key, reply_life)
+  end
   redis.call('DEL', key)
   redis.call('HSET', key, 'done', 1)
   keep_key()
-  if method then
-    redis.call('HSET', reply_key, 'method', method, 'json', json)
-    redis.call('PEXPIRE', reply_key, reply_life)
-  end
   return 1
 end
 

@@ -1,25 +1,20 @@
--- Takes a call down in each of its scopes, or in none where one of them has no room.
+-- Counts a call in each of its scopes, or in none if one of them has no room.
 --
--- KEYS  for each scope its log, and what is there while it pauses
+-- KEYS  for each scope its log, and a key that exists while it pauses
 -- ARGV  how many messages the call sends; for each scope how many limits it has, and then the count and
 --       span of each, in microseconds
 --
--- A call of more messages than a limit's count goes when there was none in the last span, and has its scope
--- pause for as many spans as they would take.
+-- A call of more messages than a limit's count is made when there was none in the last span, and its scope then
+-- pauses for as many spans as the messages would take.
 --
 -- Answers for each scope how long it has no room, in microseconds.
 
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
+local time = now()
 
 local at = 0
 local function argument()
   at = at + 1
   return tonumber(ARGV[at])
-end
-
-local function digits(number)
-  return string.format('%.0f', number)
 end
 
 local messages = argument()
@@ -32,7 +27,7 @@ for n = 1, #KEYS / 2 do
     local sent = redis.call('LINDEX', log, math.min(messages, count) - count - 1)
     if sent then
       -- No longer than the span, if the clock was set back.
-      rest = math.max(rest, math.min(sent + span - now, span))
+      rest = math.max(rest, math.min(sent + span - time, span))
     end
     most, longest = math.max(most, count), math.max(longest, span)
     if messages > count then
@@ -44,10 +39,10 @@ for n = 1, #KEYS / 2 do
   is_open = is_open and rest == 0
 end
 
--- What is older than its limits isn't looked at again, and a count that is never reached cuts nothing off.
+-- Removes what is older than the limits' spans: a count that is never reached cuts nothing off.
 local function forget(scope)
   local oldest = redis.call('LINDEX', scope.log, 0)
-  while oldest and oldest + scope.longest <= now do
+  while oldest and oldest + scope.longest <= time do
     redis.call('LPOP', scope.log)
     oldest = redis.call('LINDEX', scope.log, 0)
   end
@@ -55,10 +50,13 @@ end
 
 if is_open then
   for _, scope in ipairs(scopes) do
+    -- Out of memory, Redis refuses a script's first write if it may need some, and none after it. What limits
+    -- need is bounded by their counts.
+    redis.call('LTRIM', scope.log, 0, -1)
     if scope.most > 0 then
       forget(scope)
       for _ = 1, math.min(messages, scope.most) do
-        redis.call('RPUSH', scope.log, digits(now))
+        redis.call('RPUSH', scope.log, digits(time))
       end
       redis.call('LTRIM', scope.log, -scope.most, -1)
       redis.call('PEXPIRE', scope.log, digits(math.ceil(scope.longest / 1000)))

@@ -1,29 +1,31 @@
-//! The limits that replicas keep to together.
+//! Rate limits that replicas share.
 
 use std::{fmt, sync::LazyLock, time::Duration};
 
 use ::redis::aio::ConnectionLike;
 
 use super::{
-    connection::{Error, RedisConnection, Script},
+    connection::{Error, RedisConnection, Script, script},
     values::{micros, millis},
 };
 use crate::client::rate_limit::{LimitKey, LimitScope, SharedLimits, SharedLimitsError};
 
-static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("limits.lua")));
+static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(script!("limits.lua")));
 static PAUSE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("pause.lua")));
 
-/// What Redis and Lua can count with, and more than Telegram asks for.
+/// The longest span that Redis and Lua can count with, and more than Telegram asks for.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Keeps in Redis what was sent when, for the
+/// Records in Redis when messages were sent, for the
 /// [`RateLimitLayer`](crate::client::RateLimitLayer::shared)s of all replicas of a bot.
 ///
-/// 1. Each call that counts is one round trip more.
-/// 2. A Redis that doesn't answer in half a second, unless told otherwise, is as good as down. Then
-///    each replica keeps to the limits by itself, and asks again after three seconds: a bot must not
-///    fall silent with its Redis. Together the replicas may then send too much, and Telegram answers
+/// 1. Each call that counts takes one more round trip.
+/// 2. A Redis that doesn't respond in half a second by default counts as down. Then
+///    each replica keeps to the limits by itself, and tries Redis again after three seconds: a bot must not
+///    stop sending with its Redis. Together the replicas may then send too much, and Telegram responds to
 ///    some calls with 429.
+/// 3. A scope takes one key, of about 20 bytes for each message that its limits count, until its longest span has
+///    passed. A Redis that is out of memory still counts.
 ///
 /// See the [module](super) for an example.
 #[derive(Clone)]
@@ -33,10 +35,10 @@ pub struct RedisLimits {
 }
 
 impl RedisLimits {
-    /// Over a connection that reconnects by itself.
+    /// Limits over a connection that reconnects by itself.
     ///
-    /// All keys begin with `{` and the prefix. Replicas have the same, and bots that share a Redis each
-    /// their own, as Telegram counts by bot.
+    /// All keys begin with `{` and the prefix. All replicas of a bot have the same prefix, and bots that share a Redis
+    /// have one each, because Telegram counts by bot.
     pub fn new<C>(connection: C, prefix: &str) -> Self
     where
         C: ConnectionLike + Clone + Send + Sync + 'static,
@@ -47,18 +49,13 @@ impl RedisLimits {
         }
     }
 
-    /// How long Redis may take for an answer; half a second unless told otherwise. A call waits that
-    /// long when Redis hangs.
+    /// How long Redis may take to respond. Default: half a second. A call waits that long if Redis hangs.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.connection.timeout = limit;
         self
     }
 
-    async fn take_down(
-        &self,
-        scopes: &[LimitScope],
-        messages: usize,
-    ) -> Result<Vec<Duration>, Error> {
+    async fn count(&self, scopes: &[LimitScope], messages: usize) -> Result<Vec<Duration>, Error> {
         let keys = scopes
             .iter()
             .flat_map(|scope| ["log", "pause"].map(|what| self.key(what, &scope.key)));
@@ -77,13 +74,13 @@ impl RedisLimits {
         Ok(rests.into_iter().map(Duration::from_micros).collect())
     }
 
-    async fn shut(&self, key: &LimitKey, time: Duration) -> Result<(), Error> {
+    async fn set_pause(&self, key: &LimitKey, time: Duration) -> Result<(), Error> {
         let pause = self.key("pause", key);
         let time = millis(time.min(LONGEST)).max(1);
         self.connection.run(PAUSE.call(vec![pause]).arg(time)).await
     }
 
-    /// The key of a scope's log or pause. The braces have a cluster put all of a bot's into one slot.
+    /// The key of a scope's log or pause. Because of the braces, a cluster has all of a bot's in one slot.
     fn key(&self, what: &str, key: &LimitKey) -> Box<str> {
         let prefix = &self.prefix;
         match key {
@@ -101,13 +98,13 @@ impl SharedLimits for RedisLimits {
         scopes: &[LimitScope],
         messages: usize,
     ) -> Result<Vec<Duration>, SharedLimitsError> {
-        let taken = self.take_down(scopes, messages).await;
+        let taken = self.count(scopes, messages).await;
         taken.map_err(SharedLimitsError::new)
     }
 
     async fn pause(&self, key: &LimitKey, time: Duration) -> Result<(), SharedLimitsError> {
-        let shut = self.shut(key, time).await;
-        shut.map_err(SharedLimitsError::new)
+        let paused = self.set_pause(key, time).await;
+        paused.map_err(SharedLimitsError::new)
     }
 }
 

@@ -1,118 +1,137 @@
--- Whose turn it is in one chat. Each run is one step: Redis does nothing else meanwhile.
+-- The lock of one key, a chat's for example. Each run is one step: Redis does nothing else meanwhile.
 --
--- KEYS[1]  the chat's hash, which is gone when nobody has the turn or waits:
---            holder     who has the turn, or had it last and didn't give it back
---            ends       until when, in microseconds
---            fence      the number of the last turn
---            line:<id>  who waits: their number in the line, a blank, and until when they are believed
---                       to, in microseconds
+-- KEYS[1]  the lock's hash, which is deleted when it is neither held nor waited for:
+--            holder     the waiter that has the lock, or had it last and didn't release it
+--            ends       when that claim ends, in microseconds
+--            fence      the number of the last claim
+--            line:<id>  a waiter: its position in the queue, a blank, and when it is taken for dead unless it
+--                       asks again, in microseconds
 -- ARGV[1]  the operation
--- ARGV[2]  who asks
--- ARGV[3…] what the operation takes
+-- ARGV[2]  the waiter's name
+-- ARGV[3…] the operation's arguments
 
 local key, id = KEYS[1], ARGV[2]
 
--- Redis' own clock, as those of the replicas differ.
-local function now()
-  local time = redis.call('TIME')
-  return time[1] * 1000000 + time[2]
+-- Out of memory, Redis refuses a script's first write if it may need some, and none after it. Locks need little
+-- memory and nothing is handled without them.
+local function write_without_memory()
+  redis.call('HDEL', key, '')
 end
 
--- Lua's own way to write a number would be 1.7e+15.
-local function digits(number)
-  return string.format('%.0f', number)
-end
-
--- The turn, and who waits. Those who haven't asked again in time are passed over for good.
+-- The lock, and those who wait for it. Waiters that haven't asked again in time are removed.
 local function read(time)
   local fields = redis.call('HGETALL', key)
-  local turn, line = {}, {}
+  local lock, waiters = {}, {}
   for n = 1, #fields, 2 do
     local name, value = fields[n], fields[n + 1]
     local waiter = string.match(name, '^line:(.*)$')
     if not waiter then
-      turn[name] = value
+      lock[name] = value
     else
-      local number, ends = string.match(value, '^(%d+) (%d+)$')
-      if tonumber(ends) > time then
-        line[waiter] = { number = tonumber(number), ends = tonumber(ends) }
+      local position, ends = string.match(value, '^(%d+) (%d+)$')
+      if tonumber(ends or 0) > time then
+        waiters[waiter] = { position = tonumber(position), ends = tonumber(ends) }
       else
         redis.call('HDEL', key, name)
       end
     end
   end
-  return turn, line
+  return lock, waiters
 end
 
--- As long as anyone has the turn or waits.
-local function keep_key(time, ends, line)
-  for _, place in pairs(line) do
-    ends = math.max(ends, place.ends)
+-- As long as the lock is held or waited for.
+local function keep_key(time, ends, waiters)
+  for _, waiter in pairs(waiters) do
+    ends = math.max(ends, waiter.ends)
   end
   redis.call('PEXPIRE', key, digits(math.ceil((ends - time) / 1000)))
 end
 
+local function first_of(waiters)
+  local first
+  for name, waiter in pairs(waiters) do
+    if not first or waiter.position < waiters[first].position then
+      first = name
+    end
+  end
+  return first
+end
+
 local operations = {}
 
--- Answers the turn's number, or how many are before.
+-- Answers the claim's number; or how many waiters are before this one, and in how many microseconds the lock is
+-- free at the latest unless its holder renews it.
 function operations.acquire(lease, patience)
+  write_without_memory()
   local time = now()
-  local turn, line = read(time)
-  local ends = tonumber(turn.ends) or 0
-  if turn.holder == id and ends > time then
-    return { 'granted', turn.fence }
+  local lock, waiters = read(time)
+  local ends = tonumber(lock.ends) or 0
+  if lock.holder == id and ends > time then
+    return { 'granted', lock.fence }
   end
-  local own, last, ahead = line[id], 0, 0
-  for _, place in pairs(line) do
-    last = math.max(last, place.number)
-    if not own or place.number < own.number then
+  local own, last, ahead = waiters[id], 0, 0
+  for _, waiter in pairs(waiters) do
+    last = math.max(last, waiter.position)
+    if not own or waiter.position < own.position then
       ahead = ahead + 1
     end
   end
   if ends > time or ahead > 0 then
-    local place = { number = own and own.number or last + 1, ends = time + patience }
-    line[id] = place
-    redis.call('HSET', key, 'line:' .. id, digits(place.number) .. ' ' .. digits(place.ends))
-    keep_key(time, ends, line)
-    return { 'waits', digits(ahead) }
+    local waiter = { position = own and own.position or last + 1, ends = time + patience }
+    waiters[id] = waiter
+    redis.call('HSET', key, 'line:' .. id, digits(waiter.position) .. ' ' .. digits(waiter.ends))
+    keep_key(time, ends, waiters)
+    return { 'waits', digits(ahead), digits(math.max(ends - time, 0)) }
   end
-  -- The time, so that no number comes twice though the last one is forgotten; one more, if the clock
+  -- The time, so that no number is used twice though the last one is forgotten; one more, if the clock
   -- was set back.
-  local fence = digits(math.max((tonumber(turn.fence) or 0) + 1, time))
-  line[id] = nil
+  local fence = digits(math.max((tonumber(lock.fence) or 0) + 1, time))
+  waiters[id] = nil
   redis.call('HDEL', key, 'line:' .. id)
   redis.call('HSET', key, 'holder', id, 'ends', digits(time + lease), 'fence', fence)
-  keep_key(time, time + lease, line)
+  keep_key(time, time + lease, waiters)
   return { 'granted', fence }
 end
 
--- A chat that is gone was lost, as who asks knows that its time isn't over: then nobody else has begun.
+-- A hash that is missing was lost, because the caller knows that its claim hasn't ended: then no other replica
+-- has the lock.
 function operations.renew(lease, fence)
+  write_without_memory()
   local time = now()
-  local turn, line = read(time)
-  if turn.holder ~= id and redis.call('EXISTS', key) == 1 then
+  local lock, waiters = read(time)
+  if lock.holder ~= id and redis.call('EXISTS', key) == 1 then
     return 0
   end
   redis.call('HSET', key, 'holder', id, 'ends', digits(time + lease), 'fence', fence)
-  keep_key(time, time + lease, line)
+  keep_key(time, time + lease, waiters)
   return 1
 end
 
--- Gives the turn back, or leaves the line.
-function operations.release()
+-- Releases the lock, or stops to wait, and wakes the next waiter. Answers the name of the waiter to wake, if it
+-- is in the caller's own process.
+function operations.release(process)
   local time = now()
   redis.call('HDEL', key, 'line:' .. id)
-  local turn, line = read(time)
-  if turn.holder == id then
+  local lock, waiters = read(time)
+  if lock.holder == id then
     redis.call('HDEL', key, 'holder', 'ends')
-    turn.holder, turn.ends = nil, nil
+    lock.holder, lock.ends = nil, nil
   end
-  if not turn.holder and not next(line) then
+  local first = first_of(waiters)
+  if not lock.holder and not first then
     redis.call('DEL', key)
-  else
-    keep_key(time, tonumber(turn.ends) or 0, line)
+    return ''
   end
-  return 1
+  local ends = tonumber(lock.ends) or 0
+  keep_key(time, ends, waiters)
+  if not first or ends > time then
+    return ''
+  end
+  if is_in(first, process) then
+    return first
+  end
+  wake(first, '')
+  return ''
 end
 
 return operations[ARGV[1]](unpack(ARGV, 3))

@@ -1,11 +1,8 @@
-//! The turns that replicas share.
+//! Locks that replicas share: one for each chat or user.
 
 use std::{
     fmt,
-    sync::{
-        Arc, LazyLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 
@@ -18,47 +15,51 @@ use tokio::{
 };
 
 use super::{
-    connection::{Error, RedisConnection, Script, ScriptCall},
+    connection::{Error, RedisConnection, Script, ScriptCall, script},
     values::{micros, number},
+    wake_ups::{WakeUp, WakeUps},
 };
 use crate::client::ErrorChain;
 use crate::{
-    task::{backoff::longer_at_random, random::random_u64},
+    task::backoff::longer_at_random,
     webhook::sequence::{Lease, LeaseKeeper, LockError, LockGuard, SequenceLock},
 };
 
-static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("locks.lua")));
+static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(script!("locks.lua")));
 
 /// The shortest lease that can still be renewed in time.
 const MIN_LEASE: Duration = Duration::from_millis(100);
 
 const MAX_LEASE: Duration = Duration::from_secs(60 * 60);
 
-/// How soon who waits asks again.
+/// How soon a waiter that no message wakes asks again.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 
-/// How soon at the latest, by how many are before.
+/// How soon at the latest, times the number of waiters before it and itself.
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// How soon at the latest in any case. A waiter must ask again within a second to keep its position.
 const LONGEST_PAUSE_OF_ALL: Duration = Duration::from_millis(500);
 
-/// Keeps in Redis whose turn it is in a chat, for the
-/// [`SequenceLayer`](crate::webhook::SequenceLayer::with_lock)s of all replicas of a bot.
+/// Locks in Redis for the [`SequenceLayer`](crate::webhook::SequenceLayer::with_lock)s of all replicas of a bot.
 ///
-/// 1. An update costs two round trips more: one before its handler is called, one after its answer.
-/// 2. Replicas that wait for a chat have their turn in the order in which they asked. They ask again
-///    after 5 milliseconds, and then less and less often, up to ten times a second; who isn't next,
-///    down to twice a second.
-/// 3. A turn is taken for 15 seconds, unless told otherwise, and that is renewed while its handler
-///    runs. If its replica dies, another goes on once that time is over. One that died while it waited
-///    is passed over after a second more than Redis may take for an answer.
-/// 4. A replica that can't renew its turn in time has lost it, and another may handle the chat's next
-///    update beside it: a warning is traced, and its [`Lease`] says so.
-/// 5. A Redis that doesn't answer in two seconds, unless told otherwise, is as good as down: then
-///    updates are answered with 503, and Telegram sends them again.
-/// 6. A chat takes one key, and none when nothing is handled and nobody waits.
+/// 1. An update costs two more round trips: one before its handler is called, one after its response.
+/// 2. Replicas that wait for a chat get its lock in the order in which they first asked. Releasing it wakes the
+///    next waiter of the same process and, with [`wake_ups`](Self::wake_ups), of any process. Without, a waiter
+///    of another process asks again after 5 milliseconds, and then less and less often: the next in the
+///    queue up to ten times a second, others down to twice a second.
+/// 3. A lock is held for a lease of 15 seconds by default, which is renewed while the handler runs. If its
+///    replica dies, the next one gets the lock when the lease ends. A replica that died while it waited is
+///    skipped a second after Redis' time to respond.
+/// 4. A replica that can't renew its lease in time has lost the lock, and another may handle the chat's next
+///    update meanwhile: a warning is logged, and the replica's [`Lease`] says so.
+/// 5. A Redis that doesn't respond in two seconds by default counts as down: updates are rejected with 503, and
+///    Telegram sends them again.
+/// 6. A lock is one key of about 200 bytes, deleted when it is neither held nor waited for. A Redis that is out
+///    of memory still grants locks.
 ///
-/// A Redis that loses its memory lets two replicas handle a chat at once, until those that had a turn
-/// renew it. [`Lease::fencing_token`] grows from turn to turn as long as Redis' clock isn't set back.
+/// If Redis loses its memory, two replicas may handle a chat at once until the holder of the lock renews its
+/// lease. [`Lease::fencing_token`] grows from claim to claim as long as Redis' clock isn't set back.
 ///
 /// See the [module](super) for an example.
 #[derive(Clone)]
@@ -66,57 +67,43 @@ pub struct RedisLocks {
     connection: RedisConnection,
     prefix: Box<str>,
     lease: Duration,
-    askers: Arc<WaiterIds>,
-}
-
-/// Names for those who ask, of which no two are alike.
-struct WaiterIds {
-    process: u64,
-    count: AtomicU64,
+    wake_ups: WakeUps,
 }
 
 impl RedisLocks {
-    /// Over a connection that reconnects by itself.
+    /// Locks over a connection that reconnects by itself.
     ///
-    /// All keys begin with `{` and the prefix. Replicas have the same; bots that share a Redis each
-    /// their own, unless they share an endpoint too.
+    /// All keys begin with `{` and the prefix. All replicas of a bot have the same prefix; bots that share a
+    /// Redis have one each, unless they share an endpoint too.
     pub fn new<C>(connection: C, prefix: &str) -> Self
     where
         C: ConnectionLike + Clone + Send + Sync + 'static,
     {
-        let askers = WaiterIds {
-            process: random_u64(),
-            count: AtomicU64::new(0),
-        };
         Self {
             connection: RedisConnection::new(connection, Duration::from_secs(2)),
             prefix: prefix.into(),
             lease: Duration::from_secs(15),
-            askers: Arc::new(askers),
+            wake_ups: WakeUps::local(),
         }
     }
 
-    /// For how long a turn is taken, and taken anew in every third of that time: 15 seconds unless
-    /// told otherwise, at least 100 milliseconds, at most an hour.
+    /// Waits for other processes by messages, over a second connection, instead of asking at intervals.
+    pub fn wake_ups(mut self, wake_ups: &WakeUps) -> Self {
+        self.wake_ups = wake_ups.clone();
+        self
+    }
+
+    /// For how long a lock is held unless its lease is renewed, which happens in every third of that time.
+    /// Default: 15 seconds; at least 100 milliseconds, at most an hour.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease.clamp(MIN_LEASE, MAX_LEASE);
         self
     }
 
-    /// How long Redis may take for an answer; two seconds unless told otherwise. It should be well
-    /// under a third of the lease.
+    /// How long Redis may take to respond. Default: two seconds. It should be well under a third of the lease.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.connection.timeout = limit;
         self
-    }
-
-    fn asker(&self, key: &str) -> LockWaiter {
-        let count = self.askers.count.fetch_add(1, Ordering::Relaxed);
-        LockWaiter {
-            locks: self.clone(),
-            key: format!("{{{}:{key}}}:turn", self.prefix).into(),
-            id: format!("{:016x}-{count}", self.askers.process).into(),
-        }
     }
 }
 
@@ -124,23 +111,43 @@ impl SequenceLock for RedisLocks {
     type Guard = RedisTurn;
 
     async fn acquire(&self, key: &str) -> Result<RedisTurn, LockError> {
-        let place = LockPlace {
-            asker: Arc::new(self.asker(key)),
-            has_come: false,
+        let mut wake_up = self.wake_ups.waiter();
+        let waiter = LockWaiter {
+            locks: self.clone(),
+            key: format!("{{{}:{key}}}:turn", self.prefix).into(),
+            name: wake_up.name().into(),
+        };
+        let waiting = WaitingForLock {
+            waiter: Arc::new(waiter),
+            is_granted: false,
         };
         let mut pause = FIRST_PAUSE;
         loop {
             let asked = Instant::now();
-            match place.asker.acquire().await.map_err(LockError::new)? {
-                TurnAnswer::Granted { fence } => return Ok(place.granted(fence, asked)),
-                TurnAnswer::Waits { ahead } => {
-                    sleep(longer_at_random(pause)).await;
+            match waiting.waiter.acquire().await.map_err(LockError::new)? {
+                LockAnswer::Granted { fence } => return Ok(waiting.granted(fence, asked)),
+                LockAnswer::Waits { ahead, at_most } => {
+                    if wake_up.is_subscribed() {
+                        pause = pause_for_wake_up(ahead, at_most);
+                    }
+                    tokio::select! {
+                        _ = wake_up.next() => {}
+                        () = sleep(longer_at_random(pause)) => {}
+                    }
                     let longest = LONGEST_PAUSE.saturating_mul(ahead.saturating_add(1));
                     pause = (pause * 3 / 2).min(longest.min(LONGEST_PAUSE_OF_ALL));
                 }
             }
         }
     }
+}
+
+/// How long a waiter relies on messages. A holder that dies sends none when its lease ends.
+fn pause_for_wake_up(ahead: u32, at_most: Duration) -> Duration {
+    if ahead > 0 {
+        return LONGEST_PAUSE_OF_ALL;
+    }
+    at_most.clamp(FIRST_PAUSE, LONGEST_PAUSE_OF_ALL)
 }
 
 impl fmt::Debug for RedisLocks {
@@ -152,58 +159,68 @@ impl fmt::Debug for RedisLocks {
     }
 }
 
-/// Who asks for the turn of a chat, once.
+/// One wait for a lock, and the name under which it is held afterwards.
 struct LockWaiter {
     locks: RedisLocks,
     key: Box<str>,
-    id: Box<str>,
+    name: Box<str>,
 }
 
-enum TurnAnswer {
-    Granted { fence: u64 },
-    Waits { ahead: u32 },
+enum LockAnswer {
+    Granted {
+        fence: u64,
+    },
+    Waits {
+        /// How many waiters are before this one.
+        ahead: u32,
+        /// When the lock is free at the latest, unless its holder renews its lease.
+        at_most: Duration,
+    },
 }
 
 impl LockWaiter {
-    async fn run<T: FromRedisValue>(
-        &self,
-        operation: &str,
-        arguments: [Option<u64>; 2],
-    ) -> Result<T, Error> {
+    fn call(&self, operation: &str) -> ScriptCall {
         let call = SCRIPT.call(vec![self.key.clone()]);
-        let call = call.arg(operation).arg(&*self.id);
-        let call = arguments.into_iter().flatten().fold(call, ScriptCall::arg);
+        call.arg(operation).arg(&*self.name)
+    }
+
+    async fn run<T: FromRedisValue>(&self, call: ScriptCall) -> Result<T, Error> {
         self.locks.connection.run(call).await
     }
 
-    async fn acquire(&self) -> Result<TurnAnswer, Error> {
+    async fn acquire(&self) -> Result<LockAnswer, Error> {
         let pauses = Duration::from_secs(1);
         let patience = self.locks.connection.timeout.saturating_add(pauses);
-        let arguments = [self.locks.lease, patience.min(MAX_LEASE)];
-        let arguments = arguments.map(|time| Some(micros(time)));
-        let answer: Vec<Bytes> = self.run("acquire", arguments).await?;
+        let call = self.call("acquire").arg(micros(self.locks.lease));
+        let call = call.arg(micros(patience.min(MAX_LEASE)));
+        let answer: Vec<Bytes> = self.run(call).await?;
         match &answer[..] {
-            [what, fence] if what == "granted" => Ok(TurnAnswer::Granted {
+            [what, fence] if what == "granted" => Ok(LockAnswer::Granted {
                 fence: number(fence)?,
             }),
-            [what, ahead] if what == "waits" => Ok(TurnAnswer::Waits {
+            [what, ahead, at_most] if what == "waits" => Ok(LockAnswer::Waits {
                 ahead: number(ahead)?,
+                at_most: Duration::from_micros(number(at_most)?),
             }),
             _ => Err(Error::Unreadable),
         }
     }
 
     async fn renew(&self, fence: u64) -> Result<bool, Error> {
-        let lease = micros(self.locks.lease);
-        self.run("renew", [Some(lease), Some(fence)]).await
+        let call = self.call("renew").arg(micros(self.locks.lease));
+        self.run(call.arg(fence)).await
     }
 
-    /// Gives the turn back, or leaves the line.
+    /// Releases the lock or stops to wait for it, and wakes the next waiter.
     async fn release(&self) -> Result<(), Error> {
-        self.run("release", [None; 2]).await
+        let wake_ups = &self.locks.wake_ups;
+        let call = self.call("release").arg(wake_ups.process());
+        let next: String = self.run(call).await?;
+        wake_ups.wake(&next, WakeUp::Any);
+        Ok(())
     }
 
-    /// Renews the turn until it is lost.
+    /// Renews the lease until the lock is lost.
     async fn keep(&self, lease: Lease, keeper: LeaseKeeper) {
         tokio::select! {
             () = lease.lost() => {}
@@ -211,7 +228,8 @@ impl LockWaiter {
         }
         tracing::warn!(
             fencing_token = lease.fencing_token(),
-            "a chat's turn ran out while an update was handled"
+            lock = &*self.key,
+            "lock lost while its update was handled"
         );
     }
 
@@ -224,50 +242,50 @@ impl LockWaiter {
                 Ok(_) => return,
                 Err(error) => {
                     let error = ErrorChain(&error);
-                    tracing::warn!(%error, "a chat's turn wasn't renewed");
+                    tracing::warn!(%error, lock = &*self.key, "failed to renew lock");
                 }
             }
         }
     }
 }
 
-/// A place in the line. Dropped, it is left; and so is the turn, if the answer that it has come was
+/// A wait that, when it is dropped, leaves the queue; and releases the lock, if the answer that grants it is
 /// under way.
-struct LockPlace {
-    asker: Arc<LockWaiter>,
-    has_come: bool,
+struct WaitingForLock {
+    waiter: Arc<LockWaiter>,
+    is_granted: bool,
 }
 
-impl LockPlace {
+impl WaitingForLock {
     fn granted(mut self, fence: u64, asked: Instant) -> RedisTurn {
-        self.has_come = true;
-        let until = asked + self.asker.locks.lease;
+        self.is_granted = true;
+        let until = asked + self.waiter.locks.lease;
         let (lease, keeper) = Lease::new(fence, until.into_std());
-        let (kept, who) = (lease.clone(), Arc::clone(&self.asker));
-        let renewing = tokio::spawn(async move { who.keep(kept, keeper).await });
+        let (kept, waiter) = (lease.clone(), Arc::clone(&self.waiter));
+        let renewing = tokio::spawn(async move { waiter.keep(kept, keeper).await });
         RedisTurn {
-            asker: Arc::clone(&self.asker),
+            holder: Arc::clone(&self.waiter),
             lease,
             renewing,
         }
     }
 }
 
-impl Drop for LockPlace {
+impl Drop for WaitingForLock {
     fn drop(&mut self) {
-        if !self.has_come
+        if !self.is_granted
             && let Ok(runtime) = Handle::try_current()
         {
-            let who = Arc::clone(&self.asker);
+            let waiter = Arc::clone(&self.waiter);
             // If that fails, the others wait a little longer.
-            runtime.spawn(async move { who.release().await.ok() });
+            runtime.spawn(async move { waiter.release().await.ok() });
         }
     }
 }
 
-/// The turn of a chat, from [`RedisLocks`].
+/// A lock of [`RedisLocks`] that is held.
 pub struct RedisTurn {
-    asker: Arc<LockWaiter>,
+    holder: Arc<LockWaiter>,
     lease: Lease,
     renewing: JoinHandle<()>,
 }
@@ -278,11 +296,12 @@ impl LockGuard for RedisTurn {
     }
 
     async fn release(self) {
-        // First, so that it isn't taken anew after it was given back.
+        // First, so that it isn't renewed after it was released.
         self.renewing.abort();
-        if let Err(error) = self.asker.release().await {
+        if let Err(error) = self.holder.release().await {
             let error = ErrorChain(&error);
-            tracing::warn!(%error, "a chat's turn wasn't given back, and has to run out");
+            let lock = &*self.holder.key;
+            tracing::warn!(%error, lock, "failed to release lock, it is free when its lease ends");
         }
     }
 }

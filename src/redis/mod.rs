@@ -1,33 +1,42 @@
-//! What replicas of a bot share through Redis.
+//! State that replicas of a bot share through Redis.
 //!
 //! - [`RedisStore`]: which updates were handled, for [`DeliveryLayer`](crate::webhook::DeliveryLayer).
 //!   Telegram may send an update to any replica, and again to another: each is handled once.
-//! - [`RedisLocks`]: whose turn it is in a chat, for
+//! - [`RedisLocks`]: a lock for each chat, for
 //!   [`SequenceLayer`](crate::webhook::SequenceLayer::with_lock). Telegram may send a chat's message to
 //!   one replica and the press of a button to another: they are handled one after the other.
-//! - [`RedisLimits`]: what was sent when, for [`RateLimitLayer`](crate::client::RateLimitLayer).
+//! - [`RedisLimits`]: when messages were sent, for [`RateLimitLayer`](crate::client::RateLimitLayer).
 //!   Telegram counts by bot, and not by replica.
-//! - [`RedisSessions`]: what is remembered of a chat or a user between updates, for
+//! - [`RedisSessions`]: the state of a chat or a user between updates, for
 //!   [`SessionLayer`](crate::router::session::SessionLayer).
 //! - [`UpdateQueue`]: the updates themselves, in a [`queue`] between the replicas with the webhook and the
-//!   workers with the handler. Telegram is answered once Redis has an update.
+//!   workers with the handler. The webhook responds once Redis has an update.
+//! - [`WakeUps`]: a second connection, on which Redis wakes the workers of a queue and the waiters for a lock.
 //!
-//! All but the queue are for replicas that each have the webhook and the handler: nothing is kept that
-//! Telegram doesn't have, and Telegram's 100 connections are what may run at the same time. The queue is
-//! for handlers that take long, for rushes that are more than the workers can do at once, and for workers
-//! that come and go by themselves; Redis then has what nobody else has.
+//! All but the queue are for replicas that each have the webhook and the handler. Redis then keeps no update that
+//! Telegram doesn't have, and at most 100 handlers run at the same time, because Telegram opens that many connections.
+//! The queue is for handlers that take long, for more updates at once than the workers can handle, and for workers
+//! that are started and stopped independently; some updates are then in Redis alone.
+//!
+//! # Connections
 //!
 //! Each takes a connection of the crate [redis](https://docs.rs/redis): any that can be cloned. Its
-//! `ConnectionManager` is a good one, as it connects again by itself, and can be made while Redis is
+//! `ConnectionManager` is a good one, because it reconnects by itself, and can be made while Redis is
 //! down; a plain `MultiplexedConnection` fails for ever once Redis was restarted. It is made inside a
-//! Tokio runtime. What is asked is one script over keys of one slot, so that a cluster's connection
-//! does too.
+//! Tokio runtime. Every call runs one script over keys of one slot, so that a cluster's connection works too.
 //!
-//! A connection whose other end is gone without a word fails only when the operating system gives it
-//! up, which may take a quarter of an hour: its `TcpSettings` can have a shorter time-out.
+//! If the other end of a connection vanishes, the connection fails only when the operating system's time-out
+//! ends, which may take a quarter of an hour: the connection's `TcpSettings` can have a shorter one.
 //!
-//! Redis 5 or newer is needed, 6 for the queue, or what speaks like it. Its clock is the one that counts; those of the
-//! replicas may differ.
+//! # Redis
+//!
+//! Redis 5 or newer is needed, 6 for the queue, or a compatible server. All times are those of its clock; the clocks
+//! of the replicas may differ.
+//!
+//! A Redis that is out of memory and keeps its keys (`maxmemory-policy noeviction`) still claims updates and
+//! records that they are done, grants locks and counts calls, which takes some hundred bytes each, and workers
+//! still empty the queue. It keeps no replies, refuses to save sessions, and takes no updates into the queue: those
+//! get a 503, and Telegram sends them again.
 //!
 //! # Example
 //!
@@ -35,23 +44,23 @@
 //! use redis::aio::ConnectionManagerConfig;
 //! use tower_telegram::{
 //!     client::RateLimitLayer,
-//!     redis::{RedisLimits, RedisLocks, RedisStore},
+//!     redis::{RedisLimits, RedisLocks, RedisStore, WakeUps},
 //!     types::Update,
 //!     webhook::{DeliveryLayer, SecretToken, SequenceLayer, Webhook},
 //! };
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let connection = redis::Client::open("redis://127.0.0.1/")?
-//!     .get_connection_manager_lazy(ConnectionManagerConfig::new())?;
+//! let redis = redis::Client::open("redis://127.0.0.1/")?;
+//! let connection = redis.get_connection_manager_lazy(ConnectionManagerConfig::new())?;
 //!
-//! // The way in:
+//! // Updates:
 //! let store = RedisStore::new(connection.clone(), "my_bot");
-//! let locks = RedisLocks::new(connection.clone(), "my_bot");
+//! let locks = RedisLocks::new(connection.clone(), "my_bot").wake_ups(&WakeUps::new(redis));
 //! let webhook = Webhook::new(SecretToken::new("a-long_Secret")?)
 //!     .delivery(DeliveryLayer::with_store(store))
 //!     .sequence(SequenceLayer::new().with_lock(locks))
 //!     .handler(async |update: Update| println!("{}", update.update_id));
-//! // The way out:
+//! // Calls:
 //! let limits = RateLimitLayer::new().shared(RedisLimits::new(connection, "my_bot"));
 //! # drop((webhook, limits));
 //! # Ok(())
@@ -60,11 +69,10 @@
 //!
 //! # Security
 //!
-//! Replies that wait for who asks again are kept in Redis as they are, with what they say to people,
-//! for 24 hours at most. The queue keeps updates until they are handled, and dead letters, with the text
-//! of the handler's error, until they are discarded. Keys name chats, as long as something is handled
-//! there or was sent. No token is kept. An error never holds the address that the connection was made
-//! from.
+//! Replies are kept in Redis for redeliveries, with their texts, for 24 hours at most. The queue keeps updates until
+//! they are handled, and dead letters, with the text of the handler's error, until they are discarded. Names of keys
+//! contain chat ids, while a chat's updates are handled or messages to it are counted. No token is kept. No error
+//! contains the address of Redis, which may have a password.
 
 mod connection;
 mod limits;
@@ -73,6 +81,7 @@ pub mod queue;
 mod sessions;
 mod store;
 mod values;
+mod wake_ups;
 
 #[doc(inline)]
 pub use self::queue::{QueueError, UpdateQueue};
@@ -81,4 +90,5 @@ pub use self::{
     locks::{RedisLocks, RedisTurn},
     sessions::RedisSessions,
     store::RedisStore,
+    wake_ups::WakeUps,
 };

@@ -1,11 +1,11 @@
--- Writes a session, if it is still as it was read. One step: Redis does nothing else meanwhile.
+-- Saves a session if it wasn't changed since it was read. One step: Redis does nothing else meanwhile.
 --
 -- KEYS[1]  the session's hash: revision, value
 -- ARGV[1]  the revision that was read; empty if there was none
 -- ARGV[2]  how long it is kept, in milliseconds
--- ARGV[3]  the value; not there if the session is removed
+-- ARGV[3]  the value; missing if the session is removed
 --
--- Answers 1, or 0 if another has changed it.
+-- Answers 1, or 0 if another replica has changed it.
 
 local revision = redis.call('HGET', KEYS[1], 'revision')
 if (revision or '') ~= ARGV[1] then

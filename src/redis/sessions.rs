@@ -1,4 +1,4 @@
-//! Sessions that replicas share.
+//! The session store that replicas share.
 
 use std::{fmt, sync::LazyLock, time::Duration};
 
@@ -19,13 +19,15 @@ static LOAD: LazyLock<Script> =
 /// from now.
 const LONGEST: u64 = 1 << 50;
 
-/// Keeps sessions in Redis, for all replicas of a bot.
+/// A [`SessionStore`] in Redis, for all replicas of a bot.
 ///
 /// A session takes its own length and about 150 bytes of Redis' memory. With replicas, two updates of one chat
 /// are handled one after the other by [`RedisLocks`](super::RedisLocks); without, the second to change the
 /// session is tried again.
 ///
-/// A Redis that drops keys to make room (any `maxmemory-policy` but `noeviction`) ends sessions early.
+/// A Redis that drops keys to make room (any `maxmemory-policy` but `noeviction`) ends sessions early. One that is
+/// out of memory and drops none refuses to save a session, and still removes it: an update whose session can't
+/// be saved is deferred.
 #[derive(Clone)]
 pub struct RedisSessions {
     connection: RedisConnection,
@@ -33,10 +35,10 @@ pub struct RedisSessions {
 }
 
 impl RedisSessions {
-    /// Over a connection that reconnects by itself.
+    /// Sessions over a connection that reconnects by itself.
     ///
-    /// All keys begin with `{` and the prefix. Replicas have the same; bots that share a Redis each their
-    /// own, unless they share an endpoint too.
+    /// All keys begin with `{` and the prefix. All replicas of a bot have the same prefix; bots that share a Redis
+    /// have one each, unless they share an endpoint too.
     pub fn new<C>(connection: C, prefix: &str) -> Self
     where
         C: ConnectionLike + Clone + Send + Sync + 'static,
@@ -47,7 +49,7 @@ impl RedisSessions {
         }
     }
 
-    /// How long Redis may take for an answer. Default: two seconds.
+    /// How long Redis may take to respond. Default: two seconds.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.connection.timeout = limit;
         self

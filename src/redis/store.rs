@@ -1,4 +1,4 @@
-//! The store of updates that replicas share.
+//! The delivery store that replicas share.
 
 use std::{fmt, sync::LazyLock, time::Duration};
 
@@ -6,7 +6,7 @@ use ::redis::{FromRedisValue, aio::ConnectionLike};
 use bytes::Bytes;
 
 use super::{
-    connection::{Error, RedisConnection, Script, ScriptCall},
+    connection::{Error, RedisConnection, Script, ScriptCall, script},
     values::{LIFE, MIN_LEASE, micros, millis, number},
 };
 use crate::{
@@ -14,25 +14,26 @@ use crate::{
     webhook::delivery::{Claim, ClaimToken, DeliveryKey, DeliveryStore, StoreError},
 };
 
-static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("delivery.lua")));
+static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(script!("delivery.lua")));
 
-/// Remembers in Redis which updates were handled, for all replicas of a bot.
+/// A [`DeliveryStore`] in Redis, which records for all replicas of a bot which updates were handled.
 ///
-/// 1. An update is claimed for 30 seconds, unless told otherwise, and that is renewed while its
-///    handler runs. If its replica dies, another may have it once that time is over.
-/// 2. A replica that was out of reach for longer, and whose update another has begun, can't note
-///    anything any more. What its handler has done outside, it has done.
-/// 3. What was handled is remembered for 24 hours. It takes about 150 bytes of Redis' memory.
-/// 4. A reply is kept for an hour, unless told otherwise, and given to each redelivery of its update;
-///    it takes its own length. One with files isn't: those are on one replica only.
-/// 5. A Redis that doesn't answer in two seconds, unless told otherwise, is as good as down: then
-///    updates are answered with 503, and Telegram sends them again.
-/// 6. A claim whose answer was lost holds nevertheless until its time is over, and counts as an
+/// 1. An update is claimed for a lease of 30 seconds by default, which is renewed while its
+///    handler runs. If its replica dies, another may claim the update when the lease ends.
+/// 2. A replica that couldn't reach Redis for longer, and whose update another has claimed, can't record
+///    anything about it any more. What its handler did elsewhere stays done.
+/// 3. An update that was handled is remembered for 24 hours, in about 150 bytes of Redis' memory.
+/// 4. A reply is kept for an hour by default, in as many bytes as it has, and each redelivery of its update
+///    gets it. A reply with files isn't kept, because the files are on one replica; nor is any while Redis is out
+///    of memory.
+/// 5. A Redis that doesn't respond in two seconds by default counts as down: updates are rejected with 503, and
+///    Telegram sends them again.
+/// 6. A claim whose answer was lost holds nevertheless until its lease ends, and counts as an
 ///    attempt.
 ///
-/// A Redis that loses its memory, or drops keys to make room (any `maxmemory-policy` but
-/// `noeviction`), has updates handled again that were done before and that Telegram sends again. Those
-/// that run are noted anew.
+/// If Redis loses its memory, or drops keys to make room (any `maxmemory-policy` but
+/// `noeviction`), updates that were handled before and that Telegram sends again are handled again. Claims of
+/// running handlers are recorded again.
 ///
 /// See the [module](super) for an example.
 #[derive(Clone)]
@@ -44,10 +45,10 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// Over a connection that reconnects by itself.
+    /// A store over a connection that reconnects by itself.
     ///
-    /// All keys begin with `{` and the prefix. Replicas have the same, and **bots that share a Redis
-    /// each their own**, as the numbers of their updates may be the same.
+    /// All keys begin with `{` and the prefix. All replicas of a bot have the same prefix, and **bots that share a
+    /// Redis have one each**, because the numbers of their updates may be the same.
     pub fn new<C>(connection: C, prefix: &str) -> Self
     where
         C: ConnectionLike + Clone + Send + Sync + 'static,
@@ -60,30 +61,29 @@ impl RedisStore {
         }
     }
 
-    /// For how long an update is claimed, and claimed anew in every third of that time: 30 seconds
-    /// unless told otherwise, at least 100 milliseconds, at most 24 hours.
+    /// For how long an update is claimed unless its lease is renewed, which happens in every third of that time.
+    /// Default: 30 seconds; at least 100 milliseconds, at most 24 hours.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease.clamp(MIN_LEASE, LIFE);
         self
     }
 
-    /// How long replies are kept for redeliveries. Default: one hour; at most 24 hours. With zero, none
-    /// is.
+    /// How long replies are kept for redeliveries. Default: one hour; at most 24 hours. With zero, no reply
+    /// is kept.
     pub fn max_reply_age(mut self, age: Duration) -> Self {
         self.max_reply_age = age.min(LIFE);
         self
     }
 
-    /// How long Redis may take for an answer; two seconds unless told otherwise. It should be well
-    /// under a third of the lease.
+    /// How long Redis may take to respond. Default: two seconds. It should be well under a third of the lease.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.connection.timeout = limit;
         self
     }
 
-    /// The braces have a cluster put all that belongs to one update into one slot.
+    /// Because of the braces, a cluster has all keys of an update in one slot.
     fn call(&self, operation: &str, key: DeliveryKey) -> ScriptCall {
-        // 0 where there is only one bot.
+        // 0 if there is only one bot.
         let bot = key.bot.map_or(0, |bot| bot.0);
         let key = format!("{{{}:{bot}:{}}}", self.prefix, key.update_id);
         let reply_key = format!("{key}:reply");
@@ -146,7 +146,7 @@ impl fmt::Debug for RedisStore {
     }
 }
 
-/// What is kept of a reply, if it can be: files would have to go too.
+/// The parts of a reply that are kept; `None` if it has files.
 fn parts(reply: &Reply) -> Option<(&str, &[u8])> {
     let (method, json) = (reply.method()?, reply.json()?);
     reply.uploads().is_empty().then_some((method, json))

@@ -1,10 +1,10 @@
-//! Times and numbers as scripts take and give them.
+//! Times and numbers in the arguments and answers of scripts.
 
 use std::{str::FromStr, time::Duration};
 
 use super::connection::Error;
 
-/// How long Telegram tries to deliver an update at most.
+/// The longest time for which Telegram tries to deliver an update.
 pub(super) const LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The shortest lease that can still be renewed in time.

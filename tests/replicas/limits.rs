@@ -24,7 +24,7 @@ use tower_telegram::{
 
 use super::server::{SECOND, Server};
 
-type Client = BoxCloneSyncService<ApiRequest, ApiResponse, Error>;
+pub(super) type Client = BoxCloneSyncService<ApiRequest, ApiResponse, Error>;
 
 /// Long enough that it isn't over by itself while a busy machine makes the calls.
 const SPAN: Duration = Duration::from_millis(400);
@@ -33,7 +33,7 @@ const THREE: Rate = Rate::new(3, SPAN);
 
 const TOO_MANY: &str = r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 1","parameters":{"retry_after":1}}"#;
 
-fn no_limits() -> RateLimitLayer {
+pub(super) fn no_limits() -> RateLimitLayer {
     RateLimitLayer::new()
         .without_overall()
         .without_per_chat()
@@ -51,11 +51,11 @@ fn answered(server: &Server, layer: RateLimitLayer, answer: &'static str) -> Cli
     BoxCloneSyncService::new(layer.shared(limits).layer(api))
 }
 
-fn replica(server: &Server, layer: RateLimitLayer) -> Client {
+pub(super) fn replica(server: &Server, layer: RateLimitLayer) -> Client {
     answered(server, layer, r#"{"ok":true,"result":true}"#)
 }
 
-fn call(chat: impl Into<serde_json::Value>) -> ApiRequest {
+pub(super) fn call(chat: impl Into<serde_json::Value>) -> ApiRequest {
     ApiRequest::raw("sendEcho", &json!({"chat_id": chat.into()})).unwrap()
 }
 

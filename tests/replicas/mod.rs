@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod delivery;
+mod full;
 mod limits;
 mod locks;
 mod queue;

@@ -7,11 +7,14 @@
 //!
 //! It ends with 1 if an update was lost or handled to success twice, a reply was given out twice, the
 //! memory grew, or a task was left behind. It is for Linux, as that says how much memory a process has.
+//!
+//! With `-- queue` it measures the queue and the locks over a Redis of its own instead: see [`queue`].
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bot;
 mod memory;
+mod queue;
 mod telegram;
 
 use std::{
@@ -51,6 +54,11 @@ const REMEMBERED: usize = 100_000;
 const EVERY: Duration = Duration::from_secs(10);
 
 fn main() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
+    if env::args().nth(1).as_deref() == Some("queue") {
+        let runtime = tokio::runtime::Runtime::new()?;
+        runtime.block_on(queue::measure())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let minutes = minutes()?;
     // One in a hundred calls panics, and that is no news.
     std::panic::set_hook(Box::new(|_| {}));

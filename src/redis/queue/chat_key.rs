@@ -1,9 +1,9 @@
-//! Which updates are handled one after the other, and in which partition they are.
+//! The key of an update's chat, and its partition.
 
 use crate::webhook::{BotId, RawUpdate};
 
-/// The line that an update stands in: its bot's and chat's, or else its user's, or else its own. It is
-/// kept in Redis, so that it mustn't change.
+/// The key by which updates are kept in order: of the bot and the chat, or else of the user, or else of the update
+/// alone. It is stored in Redis, so that it mustn't change.
 pub(super) fn chat_key(bot: Option<BotId>, update: &RawUpdate) -> String {
     let bot = number_of(bot);
     // A private chat has its user's number, so the two keys may meet.
@@ -13,7 +13,7 @@ pub(super) fn chat_key(bot: Option<BotId>, update: &RawUpdate) -> String {
     }
 }
 
-/// A bot's number as it is kept in Redis: 0 where bots don't share the queue.
+/// A bot's number as it is stored in Redis: 0 if bots don't share the queue.
 pub(super) fn number_of(bot: Option<BotId>) -> i64 {
     bot.map_or(0, |bot| bot.0)
 }
@@ -39,12 +39,12 @@ pub(super) fn partition(chat_key: &str, partitions: u16) -> u16 {
 mod tests {
     use super::*;
 
-    fn lane_of(json: &'static str) -> String {
+    fn key_of(json: &'static str) -> String {
         chat_key(Some(BotId(5)), &RawUpdate::from_bytes(json.into()).unwrap())
     }
 
     #[test]
-    fn an_update_is_in_line_with_its_chat_or_its_user_or_alone() {
+    fn an_update_has_the_key_of_its_chat_or_its_user_or_its_own() {
         for (json, expected) in [
             (r#"{"update_id":1,"message":{"chat":{"id":-7}}}"#, "5:-7"),
             (
@@ -54,14 +54,14 @@ mod tests {
             (r#"{"update_id":1,"inline_query":{"from":{"id":7}}}"#, "5:7"),
             (r#"{"update_id":1,"poll":{"id":"1"}}"#, "5:update:1"),
         ] {
-            assert_eq!(lane_of(json), expected, "{json}");
+            assert_eq!(key_of(json), expected, "{json}");
         }
     }
 
-    /// What is in Redis was put there by other versions too.
+    /// Other versions have written entries into Redis too.
     #[test]
-    fn a_lane_has_the_same_partition_for_ever() {
-        let of = |lane| partition(lane, 16);
+    fn a_chat_always_has_the_same_partition() {
+        let of = |key| partition(key, 16);
         assert_eq!(
             ["0:1", "0:2", "0:-100", "5:update:1"].map(of),
             [2, 15, 14, 6]

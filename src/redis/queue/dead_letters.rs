@@ -1,4 +1,4 @@
-//! What was abandoned.
+//! Dead letters: the abandoned updates of a queue.
 
 use std::ops::RangeInclusive;
 
@@ -18,39 +18,37 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QueuedDeadLetter {
-    /// Its place among the dead letters. What is before the dash is when it was abandoned, in milliseconds
-    /// of Unix time.
+    /// Its id in the stream of dead letters. The part before the dash is the time at which it was abandoned, in
+    /// milliseconds of Unix time.
     pub id: Box<str>,
-    /// Whose update it is, where several bots share the queue.
+    /// The update's bot, if several share the queue.
     pub bot: Option<BotId>,
     /// The update.
     pub update: RawUpdate,
-    /// How often it was tried.
+    /// How many attempts it had.
     pub attempts: u32,
-    /// What went wrong the last time, in words for a person; at most 1000 bytes.
+    /// The last attempt's error with its causes, for people to read; at most 1000 bytes.
     pub failure: Box<str>,
 }
 
-/// An entry of the queue that is no update, from [`UpdateQueue::unreadable_letters`]: something else than this
-/// crate wrote it there.
+/// An entry of the queue that is no update, from [`UpdateQueue::unreadable_letters`]: another program wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnreadableLetter {
-    /// Its place among the dead letters. What is before the dash is when it was found, in milliseconds
-    /// of Unix time.
+    /// Its id in the stream of dead letters. The part before the dash is the time at which it was found, in
+    /// milliseconds of Unix time.
     pub id: Box<str>,
-    /// What should be an update; for an entry that has nothing of the kind, all its fields as a JSON array.
+    /// The field that should be an update; for an entry without that field, all its fields as a JSON array.
     pub bytes: Bytes,
-    /// Why it can't be read, in words for a person; at most 1000 bytes.
+    /// Why it can't be read, for people to read; at most 1000 bytes.
     pub failure: Box<str>,
 }
 
-/// How many dead letters are asked for at once, at the least and at most: those of the other kind are passed
-/// over.
+/// How many dead letters one call reads, at least and at most: those of the other kind are skipped.
 const PAGE: RangeInclusive<usize> = 100..=1000;
 
 impl UpdateQueue {
-    /// The next dead letters `after` one of them, or the oldest, at most `count`.
+    /// Up to `count` dead letters: those after the one with the id `after`, or the oldest.
     ///
     /// ```no_run
     /// # use tower_telegram::redis::{QueueError, UpdateQueue};
@@ -70,7 +68,7 @@ impl UpdateQueue {
     ///
     /// # Errors
     ///
-    /// When Redis can't be asked.
+    /// When Redis can't be reached.
     pub async fn dead_letters(
         &self,
         after: Option<&str>,
@@ -79,12 +77,13 @@ impl UpdateQueue {
         self.letters(after, count, read_letter).await
     }
 
-    /// The next dead letters that are no updates `after` one of them, or the oldest, at most `count`. They are in
-    /// one stream with the [others](Self::dead_letters), and count among them.
+    /// Up to `count` dead letters that are no updates: those after the one with the id `after`, or the oldest. They
+    /// are in one stream with the [others](Self::dead_letters), and count towards
+    /// [`max_dead_letters`](Self::max_dead_letters) like them.
     ///
     /// # Errors
     ///
-    /// When Redis can't be asked.
+    /// When Redis can't be reached.
     pub async fn unreadable_letters(
         &self,
         after: Option<&str>,
@@ -93,7 +92,7 @@ impl UpdateQueue {
         self.letters(after, count, read_unreadable).await
     }
 
-    /// Those of one kind, whatever is between them.
+    /// The dead letters of one kind.
     async fn letters<T>(
         &self,
         after: Option<&str>,
@@ -117,19 +116,21 @@ impl UpdateQueue {
         Ok(letters)
     }
 
-    /// Puts a dead letter into the queue once more, behind all that is there of its chat, to be tried as
-    /// often as a new one; `false` where it is gone.
+    /// Moves a dead letter back into the queue, behind all updates of its chat, with as many attempts as a new
+    /// one; `false` if it doesn't exist any more.
     ///
     /// # Errors
     ///
-    /// When the queue is full, or Redis can't be asked.
+    /// When the queue is full, or Redis can't be reached.
     pub async fn requeue(&self, letter: &QueuedDeadLetter) -> Result<bool, QueueError> {
-        let lane = chat_key(letter.bot, &letter.update);
-        let stream = QueueKey::Stream(partition(&lane, self.partitions));
-        let call = self.call("requeue", [QueueKey::Dead, stream]);
-        let call = call.arg(&*letter.id).arg(self.max_length());
-        let call = call.arg(number_of(letter.bot)).arg(lane);
+        let chat_key = chat_key(letter.bot, &letter.update);
+        let partition = partition(&chat_key, self.partitions);
+        let keys = [QueueKey::Dead, QueueKey::Stream(partition)];
+        let call = self.call("requeue", keys).arg(&*letter.id);
+        let call = call.arg(self.max_length()).arg(self.wake_ups.process());
+        let call = call.arg(partition).arg(number_of(letter.bot)).arg(chat_key);
         let answer = self.ask(call.arg(&letter.update.bytes()[..])).await?;
+        self.wake(&answer, partition);
         match answer.first().map(|what| &**what) {
             Some(b"added") => Ok(true),
             Some(b"gone") => Ok(false),
@@ -138,20 +139,20 @@ impl UpdateQueue {
         }
     }
 
-    /// Deletes a dead letter; `false` where it is gone.
+    /// Deletes a dead letter; `false` if it doesn't exist any more.
     ///
     /// # Errors
     ///
-    /// When Redis can't be asked.
+    /// When Redis can't be reached.
     pub async fn discard(&self, letter: &QueuedDeadLetter) -> Result<bool, QueueError> {
         self.discard_letter(&letter.id).await
     }
 
-    /// Deletes a dead letter that is no update; `false` where it is gone.
+    /// Deletes a dead letter that is no update; `false` if it doesn't exist any more.
     ///
     /// # Errors
     ///
-    /// When Redis can't be asked.
+    /// When Redis can't be reached.
     pub async fn discard_unreadable(&self, letter: &UnreadableLetter) -> Result<bool, QueueError> {
         self.discard_letter(&letter.id).await
     }
@@ -172,7 +173,7 @@ fn next_id(id: &str) -> String {
     }
 }
 
-/// `None` for one that is no update. Its bot may be none that can be.
+/// `None` for an entry that is no update. Its bot may be no number.
 fn read_letter(letter: &[Bytes]) -> Option<QueuedDeadLetter> {
     let [id, bot, json, attempts, failure] = letter else {
         return None;
@@ -186,7 +187,7 @@ fn read_letter(letter: &[Bytes]) -> Option<QueuedDeadLetter> {
     })
 }
 
-/// `None` for one that is an update.
+/// `None` for an entry that is an update.
 fn read_unreadable(letter: &[Bytes]) -> Option<UnreadableLetter> {
     let [id, _, bytes, _, failure] = letter else {
         return None;

@@ -1,4 +1,4 @@
-//! The way into the queue.
+//! Adding updates to the queue.
 
 use std::{
     convert::Infallible,
@@ -26,42 +26,48 @@ use crate::{
     },
 };
 
-/// What became of an update that was to be queued.
+/// The result of [`UpdateQueue::enqueue`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Enqueued {
-    /// It is in the queue.
+    /// The update was added.
     Added,
-    /// It was in the queue in the last 24 hours, and is there no second time.
+    /// It was added in the last 24 hours, and isn't added again.
     Known,
-    /// There is no room for it.
+    /// The partition has no room for it.
     Full,
 }
 
 impl UpdateQueue {
-    /// Puts an update into the queue. `bot` is whose it is where several share the queue.
+    /// Adds an update to the queue. `bot` is the update's bot if several share the queue.
     ///
     /// # Errors
     ///
-    /// When Redis can't be asked, or the queue was made with another number of partitions. It may be in the
-    /// queue nevertheless, as an answer can get lost; and can be put there again.
+    /// When Redis can't be reached, or the queue has another number of partitions. The update may be in the
+    /// queue nevertheless, because an answer can get lost; adding it again is safe.
     pub async fn enqueue(
         &self,
         bot: Option<BotId>,
         update: &RawUpdate,
     ) -> Result<Enqueued, QueueError> {
-        let lane = chat_key(bot, update);
+        let chat_key = chat_key(bot, update);
         let bot = number_of(bot);
-        let stream = QueueKey::Stream(partition(&lane, self.partitions));
+        let partition = partition(&chat_key, self.partitions);
         let seen = format!("{bot}:{}", update.update_id());
         let call = self
-            .call("enqueue", [stream, QueueKey::Seen(&seen)])
+            .call(
+                "enqueue",
+                [QueueKey::Stream(partition), QueueKey::Seen(&seen)],
+            )
             .arg(self.max_length())
             .arg(millis(LIFE))
+            .arg(self.wake_ups.process())
+            .arg(partition)
             .arg(bot)
-            .arg(lane)
+            .arg(chat_key)
             .arg(&update.bytes()[..]);
         let answer = self.ask(call).await?;
+        self.wake(&answer, partition);
         match answer.first().map(|what| &**what) {
             Some(b"added") => Ok(Enqueued::Added),
             Some(b"known") => Ok(Enqueued::Known),
@@ -70,13 +76,15 @@ impl UpdateQueue {
         }
     }
 
-    /// The queue in the place of a handler: below an
+    /// The queue as a service that takes a handler's place: below an
     /// [`AllowedUpdatesLayer`](crate::webhook::AllowedUpdatesLayer), or with
     /// [`Polling`](crate::polling::Polling).
     ///
+    /// Its responses are:
+    ///
     /// 1. 200 once the update is in the queue, or was there before.
-    /// 2. 503 with `Retry-After` when the queue is full or can't be reached.
-    /// 3. 400 when it isn't JSON throughout: no worker could read it.
+    /// 2. 503 with `Retry-After` if the queue is full or Redis can't be reached.
+    /// 3. 400 if the update isn't JSON throughout: no worker could read it.
     pub fn service(&self) -> Enqueue {
         Enqueue {
             queue: self.clone(),
@@ -120,7 +128,7 @@ async fn answer(
         Ok(Enqueued::Full) => Rejection::Overloaded,
         Err(error) => {
             let error = ErrorChain(&error);
-            tracing::error!(%error, "an update can't be queued");
+            tracing::error!(%error, update_id = update.update_id(), "failed to queue update");
             Rejection::StoreUnavailable
         }
     };

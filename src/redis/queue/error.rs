@@ -1,10 +1,10 @@
-//! Why a queue can't be used.
+//! The error of a queue.
 
 use std::{error, fmt};
 
 use crate::redis::connection;
 
-/// Why a queue didn't do what it was asked, or nobody knows.
+/// A failed operation of a queue. It may have been carried out nevertheless, if Redis' answer was lost.
 #[derive(Debug)]
 pub struct QueueError(QueueErrorKind);
 
@@ -24,16 +24,22 @@ impl QueueError {
         Self(QueueErrorKind::Full)
     }
 
+    /// Redis' own words, when it refuses a command of a script.
+    pub(super) fn refused(words: &[u8]) -> Self {
+        let words = String::from_utf8_lossy(words);
+        connection::Error::Refused(words.into()).into()
+    }
+
     pub(super) fn unreadable() -> Self {
         connection::Error::Unreadable.into()
     }
 
-    /// Whether the queue was made with another number of partitions, which no time mends.
+    /// Whether the queue was made with another number of partitions. No later attempt can succeed then.
     pub fn is_partitions(&self) -> bool {
         matches!(self.0, QueueErrorKind::Partitions { .. })
     }
 
-    /// Whether there was no room.
+    /// Whether the queue had no room for the update.
     pub fn is_full(&self) -> bool {
         matches!(self.0, QueueErrorKind::Full)
     }
@@ -50,7 +56,7 @@ impl fmt::Display for QueueError {
         match &self.0 {
             QueueErrorKind::Redis(_) => f.write_str("the queue of updates failed"),
             QueueErrorKind::Partitions { there } => {
-                write!(f, "the queue of updates was made with {there} partitions")
+                write!(f, "the queue of updates has {there} partitions")
             }
             QueueErrorKind::Full => f.write_str("the queue of updates is full"),
         }

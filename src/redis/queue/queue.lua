@@ -4,41 +4,33 @@
 -- KEYS[1]  the hash of the partitions:
 --            partitions  how many there are
 --            fence:N     the number of the last claim
---            ends:N      until when that claim holds, in microseconds; there while it is held
---            worker:N    whose it is, for people who look
--- KEYS[2…] what the operation takes: `workers`, a sorted set by the end of their heartbeats; `attempts`, a
---          hash of how often an entry was begun, and of the last attempt's name; `dead`, the stream of those that were abandoned; `seen`,
---          there for a day; streams of partitions, whose entries have `bot`, `lane` and `json`. Others may write
---          into the streams, so that an entry may have anything, in any order
+--            ends:N      when that claim ends, in microseconds; deleted when it is given back
+--            worker:N    the worker that has it, for people who look
+--            idle:N      the waiter to wake when an update is added; there when the worker has read all
+-- KEYS[2…] the operation's keys: `workers`, a sorted set by the end of their heartbeats; `attempts`, a hash of
+--          how often an entry was begun and the last attempt's name; `dead`, the stream of abandoned updates;
+--          `seen`, which exists for a day; streams of partitions, whose entries have `bot`, `lane` (the key of
+--          the chat) and `json`. Other programs may write into the streams, so that an entry may have any
+--          fields in any order
 -- ARGV[1]  the operation
 -- ARGV[2]  how many partitions there are
--- ARGV[3…] what the operation takes
+-- ARGV[3…] the operation's arguments
 --
 -- Answers with a list of texts, or of such lists.
 
 local GROUP, CONSUMER = 'workers', 'worker'
+-- The last id that a stream can have. Redis adds no entry behind it.
+local LAST_ID = '18446744073709551615-18446744073709551615'
 local partitions = KEYS[1]
 
--- Redis' own clock, as those of the replicas differ.
-local function now()
-  local time = redis.call('TIME')
-  return time[1] * 1000000 + time[2]
-end
-
--- Lua's own way to write a number would be 1.7e+15.
-local function digits(number)
-  return string.format('%.0f', number)
-end
-
--- Out of memory, Redis refuses a script's first write if that may need some, and none after it. What workers
+-- Out of memory, Redis refuses a script's first write if it may need some, and none after it. What workers
 -- write is needed to empty the queue, so that they begin with a write that needs none.
 local function write_without_memory()
   redis.call('PERSIST', partitions)
 end
 
--- With another number, a chat's updates would be in two partitions at once. Only the first writes it.
-local function other_number()
-  local number = redis.call('HGET', partitions, 'partitions')
+-- With another number, a chat's updates would be in two partitions at once. Only the first caller writes it.
+local function other_number(number)
   if not number then
     redis.call('HSET', partitions, 'partitions', ARGV[2])
   elseif number ~= ARGV[2] then
@@ -46,10 +38,10 @@ local function other_number()
   end
 end
 
--- A claim that ran out and that nobody else has taken is as good as held.
+-- A claim that has ended and that no other worker has taken still counts.
 local function is_held(partition, fence)
-  return redis.call('HGET', partitions, 'fence:' .. partition) == fence
-    and redis.call('HEXISTS', partitions, 'ends:' .. partition) == 1
+  local claim = redis.call('HMGET', partitions, 'fence:' .. partition, 'ends:' .. partition)
+  return claim[1] == fence and claim[2]
 end
 
 local function hold(partition, fence, ends, worker)
@@ -78,16 +70,54 @@ end
 local function remove(stream, attempts, partition, id)
   redis.call('XACK', stream, GROUP, id)
   redis.call('XDEL', stream, id)
-  local field = partition .. ':' .. id
-  redis.call('HDEL', attempts, field, field .. ':by')
+  redis.call('HDEL', attempts, partition .. ':' .. id)
+end
+
+-- Writes a stream anew whose last id can't be followed, with the same ids but for those of times to which no clock
+-- is set (a millisecond of more than 14 digits). Its group is made again by the next worker that reads it.
+local function write_anew(stream)
+  local entries = redis.call('XRANGE', stream, '-', '+')
+  redis.call('DEL', stream)
+  for _, each in ipairs(entries) do
+    local is_foreign = string.match(each[1], '^%d+%d%d%d%d%d%d%d%d%d%d%d%d%d%d%-')
+    redis.call('XADD', stream, is_foreign and '*' or each[1], unpack(each[2]))
+  end
+end
+
+-- Adds an entry. Another program may have used up the stream's ids.
+local function add(stream, ...)
+  local added = redis.pcall('XADD', stream, ...)
+  if type(added) ~= 'table' or not added.err then
+    return
+  end
+  local info = redis.pcall('XINFO', 'STREAM', stream)
+  if info.err or by_name(info)['last-generated-id'] ~= LAST_ID then
+    error(added.err, 0)
+  end
+  write_anew(stream)
+  redis.call('XADD', stream, ...)
+end
+
+-- Wakes the worker that waits for an update in a partition. Answers its name, if it is in the caller's process.
+local function wake_worker(partition, waiter, process)
+  if not waiter then
+    return ''
+  end
+  redis.call('HDEL', partitions, 'idle:' .. partition)
+  if is_in(waiter, process) then
+    return waiter
+  end
+  wake(waiter, partition)
+  return ''
 end
 
 local operations = {}
 
 -- KEYS: stream, seen
-function operations.enqueue(max_length, life, bot, lane, json)
+function operations.enqueue(max_length, life, process, partition, bot, chat_key, json)
   local stream, seen = KEYS[2], KEYS[3]
-  local other = other_number()
+  local record = redis.call('HMGET', partitions, 'partitions', 'idle:' .. partition)
+  local other = other_number(record[1])
   if other then
     return other
   end
@@ -97,16 +127,16 @@ function operations.enqueue(max_length, life, bot, lane, json)
   if redis.call('XLEN', stream) >= tonumber(max_length) then
     return { 'full' }
   end
-  redis.call('XADD', stream, '*', 'bot', bot, 'lane', lane, 'json', json)
+  add(stream, '*', 'bot', bot, 'lane', chat_key, 'json', json)
   redis.call('SET', seen, '', 'PX', life)
-  return { 'added' }
+  return { 'added', wake_worker(partition, record[2], process) }
 end
 
--- Keeps what is held, and claims what is free up to a fair share, unless the worker is to leave.
+-- Keeps the partitions that are held, and claims free ones up to a fair share, unless the worker leaves.
 -- KEYS: workers
 function operations.tick(worker, lease, stays, ...)
   write_without_memory()
-  local other = other_number()
+  local other = other_number(redis.call('HGET', partitions, 'partitions'))
   if other then
     return other
   end
@@ -144,7 +174,7 @@ function operations.tick(worker, lease, stays, ...)
     local is_free = (tonumber(record[2]) or 0) <= time
     -- Its own, if an answer got lost.
     if not known[digits(n)] and (is_free or record[3] == worker) then
-      -- The time, so that no number comes twice if Redis has lost its memory; one more, if its clock
+      -- The time, so that no number is used twice if Redis has lost its memory; one more, if its clock
       -- was set back.
       holds(digits(n), digits(math.max((tonumber(record[1]) or 0) + 1, time)))
     end
@@ -169,45 +199,51 @@ local function read_group(stream, cursor, count)
   )
 end
 
--- The lanes of the next entries, and where to read on. A partition has one consumer, as one worker has
--- it at a time: who takes it over finds what the last one had.
-local function read(stream, partition, attempts, cursor, count)
-  local found = read_group(stream, cursor, count)
+-- The next entries with their chats' keys: `read`, or `anew` if the ids begin anew, because the group was lost;
+-- the last id; `end` if there are no more, else `more`; and the pairs. A partition has one consumer, because one
+-- worker has it at a time: the next one finds what the last one had.
+local function read(stream, partition, attempts, cursor, count, waiter)
+  local what, found = 'read', read_group(stream, cursor, count)
   if type(found) == 'table' and found.err then
     local made = redis.pcall('XGROUP', 'CREATE', stream, GROUP, '0', 'MKSTREAM')
     if made.err then
       return made
     end
-    found = read_group(stream, cursor, count)
+    what, found = 'anew', read_group(stream, cursor, count)
     if type(found) == 'table' and found.err then
       return found
     end
   end
-  local answer = { 'read', '' }
-  for _, each in ipairs(found and found[1][2] or {}) do
+  local entries = found and found[1][2] or {}
+  local answer = { what, '', 'more' }
+  for _, each in ipairs(entries) do
     local id, fields = each[1], each[2]
     answer[2] = id
     if fields then
       answer[#answer + 1] = id
       answer[#answer + 1] = by_name(fields).lane or ''
     else
-      -- Somebody deleted it.
+      -- Another program deleted it.
       remove(stream, attempts, partition, id)
     end
+  end
+  if cursor == '>' and #entries < tonumber(count) then
+    answer[3] = 'end'
+    redis.call('HSET', partitions, 'idle:' .. partition, waiter)
   end
   return answer
 end
 
 -- KEYS: attempts, streams
-function operations.fetch(...)
+function operations.fetch(waiter, ...)
   write_without_memory()
   local wanted, answer = { ... }, {}
   for n = 3, #KEYS do
     local at = 4 * (n - 3)
     local partition, fence = wanted[at + 1], wanted[at + 2]
     if is_held(partition, fence) then
-      local found = read(KEYS[n], partition, KEYS[2], wanted[at + 3], wanted[at + 4])
-      -- One that is no stream is no trouble of the others.
+      local found = read(KEYS[n], partition, KEYS[2], wanted[at + 3], wanted[at + 4], waiter)
+      -- A key that is no stream leaves the other partitions alone.
       answer[#answer + 1] = found.err and { 'failed', found.err } or found
     else
       answer[#answer + 1] = { 'lost' }
@@ -216,65 +252,102 @@ function operations.fetch(...)
   return answer
 end
 
--- Counts an attempt. Asked for again by the same name, as its answer got lost, it is the same attempt.
--- KEYS: stream, attempts
-function operations.begin(partition, fence, id, name)
-  local stream, attempts = KEYS[2], KEYS[3]
-  if not is_held(partition, fence) then
-    return { 'lost' }
-  end
+-- What attempts have to have recorded about an entry.
+local records = {}
+
+-- Counts an attempt. Asked for again by the same name, because its answer got lost, it is the same attempt.
+function records.begin(stream, partition, id, name)
+  local attempts, field = KEYS[2], partition .. ':' .. id
   local fields, values = entry(stream, id)
   if not fields then
     remove(stream, attempts, partition, id)
     return { 'gone' }
   end
-  write_without_memory()
-  local field = partition .. ':' .. id
-  local attempt = tonumber(redis.call('HGET', attempts, field)) or 0
-  if redis.call('HGET', attempts, field .. ':by') ~= name then
+  local last = redis.call('HGET', attempts, field) or ''
+  local attempt, by = string.match(last, '^(%d+) ?(.*)$')
+  attempt = tonumber(attempt) or 0
+  if by ~= name then
     attempt = attempt + 1
-    redis.call('HSET', attempts, field, digits(attempt), field .. ':by', name)
+    redis.call('HSET', attempts, field, digits(attempt) .. ' ' .. name)
   end
   return { 'begun', digits(attempt), values.bot or '', values.lane or '', values.json or '' }
 end
 
--- It wasn't tried after all.
--- KEYS: attempts
-function operations.forget(partition, fence, id, attempts)
-  if not is_held(partition, fence) then
-    return { 'lost' }
-  end
-  write_without_memory()
-  -- Set, not counted down, so that it may be asked for twice.
+-- The attempt doesn't count. Set, not counted down, so that it may be asked for twice.
+function records.forget(_, partition, id, attempts)
   redis.call('HSET', KEYS[2], partition .. ':' .. id, attempts)
   return { 'forgotten' }
 end
 
--- KEYS: stream, attempts
-function operations.finish(partition, fence, id)
-  if not is_held(partition, fence) then
-    return { 'lost' }
-  end
-  remove(KEYS[2], KEYS[3], partition, id)
-  return { 'finished' }
-end
-
--- KEYS: stream, attempts, dead
-function operations.bury(partition, fence, id, attempts, failure, max_dead)
-  if not is_held(partition, fence) then
-    return { 'lost' }
-  end
-  local fields, values = entry(KEYS[2], id)
+function records.bury(stream, partition, id, attempts, failure)
+  local fields, values = entry(stream, id)
   if fields then
-    write_without_memory()
-    redis.call(
-      'XADD', KEYS[4], 'MAXLEN', max_dead, '*', 'bot', values.bot or '', 'lane', values.lane or '',
+    add(
+      KEYS[3], 'MAXLEN', ARGV[3], '*', 'bot', values.bot or '', 'lane', values.lane or '',
       -- Of an entry without an update, all that it has.
       'json', values.json or cjson.encode(fields), 'attempts', attempts, 'failure', failure
     )
   end
-  remove(KEYS[2], KEYS[3], partition, id)
+  remove(stream, KEYS[2], partition, id)
   return { 'finished' }
+end
+
+-- Removes the entries that are done, those of one stream together.
+local function finish(stream, partition, entries, answers)
+  local ids, fields = {}, {}
+  for n, each in ipairs(entries) do
+    ids[n], fields[n] = each.id, partition .. ':' .. each.id
+  end
+  local removed, failure = pcall(function()
+    redis.call('XACK', stream, GROUP, unpack(ids))
+    redis.call('XDEL', stream, unpack(ids))
+    redis.call('HDEL', KEYS[2], unpack(fields))
+  end)
+  for _, each in ipairs(entries) do
+    answers[each.at] = removed and { 'finished' } or failure
+  end
+end
+
+-- Since Redis 7 an error is a table.
+local function failed(failure)
+  return { 'failed', type(failure) == 'table' and failure.err or tostring(failure) }
+end
+
+-- Records what became of entries, in order: for each what is to be recorded, the partition and the number of the
+-- claim on it, which of KEYS is its stream, the entry's id, and two more arguments. A record that fails leaves
+-- the others alone.
+-- KEYS: attempts, dead, streams
+function operations.record()
+  write_without_memory()
+  local answers, held, done = {}, {}, {}
+  for n = 4, #ARGV, 7 do
+    local what, partition, fence = ARGV[n], ARGV[n + 1], ARGV[n + 2]
+    local stream, id = KEYS[tonumber(ARGV[n + 3])], ARGV[n + 4]
+    local at = #answers + 1
+    local claim = partition .. ' ' .. fence
+    if held[claim] == nil then
+      held[claim] = is_held(partition, fence) or false
+    end
+    if not held[claim] then
+      answers[at] = { 'lost' }
+    elseif what == 'finish' then
+      answers[at] = { 'finished' }
+      done[stream] = done[stream] or { partition = partition }
+      table.insert(done[stream], { id = id, at = at })
+    else
+      local is_recorded, answer = pcall(records[what], stream, partition, id, ARGV[n + 5], ARGV[n + 6])
+      answers[at] = is_recorded and answer or failed(answer)
+    end
+  end
+  for stream, entries in pairs(done) do
+    finish(stream, entries.partition, entries, answers)
+  end
+  for at, answer in ipairs(answers) do
+    if type(answer) ~= 'table' or answer.err then
+      answers[at] = failed(answer)
+    end
+  end
+  return answers
 end
 
 -- KEYS: workers, dead, streams
@@ -300,10 +373,11 @@ function operations.letters(from, count)
   return answer
 end
 
--- Into the queue once more, behind all that is there.
+-- Adds an abandoned update to the queue once more, behind all that is there.
 -- KEYS: dead, stream
-function operations.requeue(id, max_length, bot, lane, json)
-  local other = other_number()
+function operations.requeue(id, max_length, process, partition, bot, chat_key, json)
+  local record = redis.call('HMGET', partitions, 'partitions', 'idle:' .. partition)
+  local other = other_number(record[1])
   if other then
     return other
   end
@@ -314,9 +388,9 @@ function operations.requeue(id, max_length, bot, lane, json)
   if redis.call('XLEN', stream) >= tonumber(max_length) then
     return { 'full' }
   end
-  redis.call('XADD', stream, '*', 'bot', bot, 'lane', lane, 'json', json)
+  add(stream, '*', 'bot', bot, 'lane', chat_key, 'json', json)
   redis.call('XDEL', dead, id)
-  return { 'added' }
+  return { 'added', wake_worker(partition, record[2], process) }
 end
 
 -- KEYS: dead

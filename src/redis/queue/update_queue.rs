@@ -11,18 +11,19 @@ use bytes::Bytes;
 
 use super::error::QueueError;
 use crate::redis::{
-    connection::{RedisConnection, Script, ScriptCall},
+    connection::{RedisConnection, Script, ScriptCall, script},
     values::{LIFE, MIN_LEASE, number},
+    wake_ups::{WakeUp, WakeUps},
 };
 
-static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("queue.lua")));
+static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(script!("queue/queue.lua")));
 
-/// In less no answer comes, and nothing would ever be done.
+/// The shortest time-out: in less, no call would ever succeed.
 const MIN_TIMEOUT: Duration = Duration::from_millis(10);
 
 /// A queue of updates on Redis Streams. Cheap to clone. See the [module](super).
 ///
-/// Whoever shares a queue gives it the same options.
+/// All processes that share a queue give it the same options.
 #[derive(Clone)]
 pub struct UpdateQueue {
     pub(super) connection: RedisConnection,
@@ -31,9 +32,10 @@ pub struct UpdateQueue {
     max_backlog: usize,
     pub(super) max_dead_letters: usize,
     pub(super) lease: Duration,
+    pub(super) wake_ups: WakeUps,
 }
 
-/// What a queue is made of in Redis.
+/// The keys of a queue in Redis.
 #[derive(Clone, Copy)]
 pub(super) enum QueueKey<'a> {
     Partitions,
@@ -45,11 +47,11 @@ pub(super) enum QueueKey<'a> {
 }
 
 impl UpdateQueue {
-    /// Over a connection that reconnects by itself.
+    /// A queue over a connection that reconnects by itself.
     ///
-    /// All keys begin with `{`, the name and `:queue}`. Several bots may share a queue where they share
-    /// an endpoint, by [`SecretTokenLayer::bots`](crate::webhook::SecretTokenLayer::bots); others have
-    /// each a name of their own, as the numbers of their updates may be the same.
+    /// All keys begin with `{`, the name and `:queue}`. Bots that share an endpoint, by
+    /// [`SecretTokenLayer::bots`](crate::webhook::SecretTokenLayer::bots), may share a queue; others have a queue
+    /// with a name of their own each, because the numbers of their updates may be the same.
     pub fn new<C>(connection: C, name: &str) -> Self
     where
         C: ConnectionLike + Clone + Send + Sync + 'static,
@@ -61,54 +63,63 @@ impl UpdateQueue {
             max_backlog: 100_000,
             max_dead_letters: 10_000,
             lease: Duration::from_secs(10),
+            wake_ups: WakeUps::local(),
         }
     }
 
-    /// Over how many partitions chats are spread: 16 unless told otherwise, 1 to 1024. There can't be
-    /// more workers at work than that.
+    /// Has an update wake the worker that waits for it, over a second connection of the worker. Without, workers
+    /// look for updates [at intervals](super::queue::Worker::poll_every), unless the update was queued by a clone
+    /// of their own queue.
+    pub fn wake_ups(mut self, wake_ups: &WakeUps) -> Self {
+        self.wake_ups = wake_ups.clone();
+        self
+    }
+
+    /// Over how many partitions chats are spread, and how many workers can share the work at most. Default: 16; 1 to
+    /// 1024.
     ///
-    /// The number stays what it was when the queue was first used: another one is an error, as a chat's
-    /// updates would be in two partitions at once. A queue that is empty can be given another by deleting
+    /// The number stays the one with which the queue was first used: another one is an error, because a chat's
+    /// updates would be in two partitions at once. To change the number of an empty queue, delete
     /// the key that ends in `:partitions`.
     pub fn partitions(mut self, number: u16) -> Self {
         self.partitions = number.clamp(1, 1024);
         self
     }
 
-    /// How many updates may wait, those included that are being handled. Default: 100,000. 0 counts as 1.
-    /// More are answered with 503. Each partition takes its share of it, rounded up, so that a rush in one chat
-    /// shuts out only those that share its partition.
+    /// How many updates may wait, including those that are being handled. Default: 100,000. 0 counts as 1.
+    /// Further ones get a 503. Each partition takes its share of the number, rounded up, so that too many updates of
+    /// one chat keep out only the chats that share its partition.
     pub fn max_backlog(mut self, updates: usize) -> Self {
         self.max_backlog = updates.max(1);
         self
     }
 
-    /// How many dead letters are kept, the latest. Default: 10,000. With 0 none is.
+    /// How many dead letters are kept: the latest. Default: 10,000. With 0 none is kept.
     pub fn max_dead_letters(mut self, letters: usize) -> Self {
         // Redis counts in signed numbers.
         self.max_dead_letters = letters.min(usize::MAX / 2);
         self
     }
 
-    /// For how long a worker claims a partition: ten seconds unless told otherwise, at least 100
-    /// milliseconds. It is claimed anew in every quarter of that time, and at least every second.
+    /// For how long a worker claims a partition unless it renews the claim, which happens in every quarter of that
+    /// time and at least every second. Default: ten seconds; at least 100 milliseconds, at most 24 hours.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease.clamp(MIN_LEASE, LIFE);
         self
     }
 
-    /// How long Redis may take for an answer, at least 10 milliseconds. Default: two seconds. It should be well
+    /// How long Redis may take to respond. Default: two seconds; at least 10 milliseconds. It should be well
     /// under the lease.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.connection.timeout = limit.max(MIN_TIMEOUT);
         self
     }
 
-    /// What is in the queue, for readiness and metrics: one round trip.
+    /// Counts what is in the queue, for readiness and metrics: one round trip.
     ///
     /// # Errors
     ///
-    /// When Redis can't be asked.
+    /// When Redis can't be reached.
     pub async fn status(&self) -> Result<QueueStatus, QueueError> {
         let keys = [QueueKey::Workers, QueueKey::Dead].into_iter();
         let streams = (0..self.partitions).map(QueueKey::Stream);
@@ -123,12 +134,21 @@ impl UpdateQueue {
         })
     }
 
+    /// Wakes the worker that Redis named when an update was added, if it is in this process.
+    pub(super) fn wake(&self, answer: &[Bytes], partition: u16) {
+        if let [_, waiter] = answer
+            && let Ok(waiter) = text(waiter)
+        {
+            self.wake_ups.wake(waiter, WakeUp::Number(partition));
+        }
+    }
+
     /// As much as a partition takes.
     pub(super) fn max_length(&self) -> usize {
         self.max_backlog.div_ceil(usize::from(self.partitions))
     }
 
-    /// The braces have a cluster put all that belongs to one queue into one slot.
+    /// Because of the braces, a cluster has all keys of a queue in one slot.
     fn key(&self, key: QueueKey<'_>) -> Box<str> {
         let prefix = &self.prefix;
         match key {
@@ -175,13 +195,13 @@ impl fmt::Debug for UpdateQueue {
     }
 }
 
-/// What is in a queue, by [`UpdateQueue::status`].
+/// The contents of a queue, from [`UpdateQueue::status`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QueueStatus {
     /// How many updates wait or are being handled.
     pub updates: usize,
-    /// How many dead letters there are, those included that are no updates.
+    /// How many dead letters there are, including those that are no updates.
     pub dead_letters: usize,
     /// How many workers are alive.
     pub workers: usize,

@@ -1,4 +1,4 @@
-//! A webhook that only writes down what comes.
+//! A webhook that adds updates to a queue.
 
 use std::{
     convert::Infallible,
@@ -13,9 +13,9 @@ use super::{enqueue::Enqueue, update_queue::UpdateQueue};
 use crate::webhook::{Admission, ReplyBody, Webhook, WebhookFuture};
 
 impl<U> Webhook<U> {
-    /// Serves with a queue, from which workers take the updates: with the door as it is set here, and
-    /// what counts for a handler set where the workers have theirs. See the
-    /// [queue](crate::redis::UpdateQueue::service) for what is answered.
+    /// Builds a service that checks requests like this webhook and adds their updates to a queue, from which workers
+    /// take them. The settings that concern a handler (deadline, delivery, sequence) have no effect here; the
+    /// workers' own count. See [`UpdateQueue::service`](crate::redis::UpdateQueue::service) for its responses.
     pub fn queue(&self, queue: &UpdateQueue) -> QueueWebhook {
         QueueWebhook {
             stack: self.admission(queue.service()),

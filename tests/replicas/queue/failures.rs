@@ -85,9 +85,11 @@ async fn dead_letters_are_read_page_by_page_and_only_the_latest_are_kept() {
     let Some(server) = Server::start().await else {
         return;
     };
-    let queue = queue(&server).partitions(1).max_dead_letters(5);
-    let worker = queue.worker(Calls::default().client()).max_attempts(1);
-    let hand = Hand::start_with(|| worker, async |_| Ok(failed()));
+    let queue = || queue(&server).partitions(1).max_dead_letters(5);
+    // With a connection of its own, which ends with its runtime.
+    let worker = || queue().worker(Calls::default().client()).max_attempts(1);
+    let hand = Hand::start_with(worker, async |_| Ok(failed()));
+    let queue = queue();
     fill(&queue, (1..=8).map(|id| message(id, 7))).await;
     until_empty(&queue).await;
     hand.stop().await;

@@ -151,3 +151,57 @@ async fn d15_an_update_that_is_not_json_throughout_is_tried_once() {
     let letters = queue.dead_letters(None, 10).await.unwrap();
     assert_eq!((letters.len(), letters[0].attempts), (1, 1), "{letters:?}");
 }
+
+/// An entry behind which Redis can add no other.
+#[tokio::test]
+async fn d31_entries_with_the_last_id_of_all_stop_no_stream() {
+    const LAST: &str = "18446744073709551615-18446744073709551615";
+    const BEFORE_LAST: &str = "18446744073709551615-18446744073709551614";
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (queue, book) = (queue(&server).partitions(1), Book::default());
+    fill(&queue, (1..=20).map(|id| message(id, id % 3))).await;
+    for (stream, id) in [
+        (STREAM, BEFORE_LAST),
+        (STREAM, LAST),
+        ("{bot:queue}:dead", BEFORE_LAST),
+        ("{bot:queue}:dead", LAST),
+    ] {
+        drop(
+            server
+                .ask::<String>(&["XADD", stream, id, "foo", "bar"])
+                .await,
+        );
+    }
+    fill(&queue, (21..=40).map(|id| message(id, id % 3))).await;
+
+    let worker = queue.worker(Calls::default().client());
+    let hand = Hand::start_with(|| worker, succeeding(&book));
+    until_empty(&queue).await;
+    assert_eq!(status(&queue).await.dead_letters, 4);
+    // Once more, with a worker that has read it.
+    drop(
+        server
+            .ask::<String>(&["XADD", STREAM, LAST, "foo", "bar"])
+            .await,
+    );
+    until_empty(&queue).await;
+    fill(&queue, (41..=60).map(|id| message(id, id % 3))).await;
+    until_empty(&queue).await;
+    hand.stop().await;
+    let mut chats = [const { Vec::new() }; 3];
+    for id in book.succeeded() {
+        chats[usize::try_from(id % 3).unwrap()].push(id);
+    }
+    for (chat, ids) in (0..).zip(chats) {
+        let expected: Vec<_> = (1..=60).filter(|id| id % 3 == chat).collect();
+        assert_eq!(ids, expected, "chat {chat}");
+    }
+    let letters = queue.unreadable_letters(None, 10).await.unwrap();
+    let bytes: Vec<_> = letters.iter().map(|letter| &letter.bytes[..]).collect();
+    // Those that were put among the dead letters have no update and no fields of one.
+    assert_eq!(bytes[2..], [&br#"["foo","bar"]"#[..]; 3]);
+    let updates = queue.dead_letters(None, 10).await.unwrap();
+    assert!(updates.is_empty(), "{updates:?}");
+}

@@ -8,4 +8,5 @@ mod settings;
 mod shared;
 mod support;
 mod takeover;
+mod wake_ups;
 mod ways_in;

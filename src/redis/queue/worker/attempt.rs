@@ -1,7 +1,6 @@
-//! One update, handed to the handler once.
+//! One attempt to handle an entry of the queue.
 
 use std::{
-    future::Future,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -15,23 +14,22 @@ use tokio::time::sleep;
 use tower::BoxError;
 use tower_service::Service;
 
-use super::{queued_chat::QueuedChat, settings::WorkerSettings};
+use super::{
+    queued_chat::QueuedChat,
+    records::{RecordKind, Recorder},
+    settings::WorkerSettings,
+};
 use crate::{
     client::ErrorChain,
     redis::{
-        connection::ScriptCall,
-        queue::{
-            chat_key::bot_of,
-            error::QueueError,
-            update_queue::{QueueKey, text},
-        },
+        queue::{chat_key::bot_of, error::QueueError, update_queue::text},
         values::number,
     },
     runner::{AttemptEnd, Tries, UpdateHandler, Verdict, send_reply},
     webhook::{BotId, Failure, RawUpdate, ReplyBody, outcome::FromRunner},
 };
 
-/// After which time Redis is asked again.
+/// The pause after Redis couldn't be reached.
 pub(super) const REDIS_PAUSE: Duration = Duration::from_millis(250);
 
 /// The longest text of a failure that is kept, in bytes.
@@ -43,7 +41,7 @@ pub(super) struct QueueEntry {
     id: Arc<str>,
     /// The number of the attempt that runs, or 0.
     attempt: Arc<AtomicU32>,
-    /// How many attempts of this worker were begun for certain.
+    /// How many attempts Redis has confirmed to this worker.
     begun: Arc<AtomicU32>,
 }
 
@@ -60,18 +58,19 @@ impl QueueEntry {
 /// What all attempts share.
 pub(super) struct QueueAttempts<S> {
     pub(super) worker: WorkerSettings,
+    pub(super) recorder: Arc<Recorder>,
     handler: UpdateHandler<S>,
 }
 
-/// What came of counting an attempt.
+/// Redis' answer when an attempt begins.
 enum Begin {
     Begun {
         attempt: u32,
         update: Result<(Option<BotId>, RawUpdate), Failure>,
     },
-    /// Somebody deleted it.
+    /// Another program deleted it.
     Gone,
-    /// The partition is another's.
+    /// Another worker has the partition.
     Lost,
 }
 
@@ -90,6 +89,7 @@ where
                 max_attempts,
             },
             worker,
+            recorder: Arc::new(Recorder::new()),
         }
     }
 
@@ -115,7 +115,7 @@ where
             Ok(update) => update,
             Err(failure) => {
                 log_unreadable(&entry, &failure);
-                return self.bury(&chat, &entry, attempt, &failure).await;
+                return self.bury(&chat, &entry, None, attempt, &failure).await;
             }
         };
         let verdict = if attempt > self.worker.max_attempts {
@@ -131,42 +131,47 @@ where
             entry.attempt.store(0, Ordering::Relaxed);
             verdict
         };
+        let update_id = update.update_id();
         match verdict {
             Verdict::Done(reply) => {
                 let client = self.worker.client_for(bot);
-                send_reply(&client, update.update_id(), &reply).await;
-                self.finish(&chat, &entry).await
+                send_reply(&client, update_id, &reply).await;
+                // Not waited for: the record of the chat's next attempt is made after it.
+                self.recorder.finish(update_id, &chat, &entry.id);
+                AttemptEnd::Done
             }
             Verdict::Failed { after } => AttemptEnd::Again {
                 after,
                 has_failed: true,
             },
-            Verdict::Deferred { after } => match self.forget(&chat, &entry, attempt).await {
-                AttemptEnd::Done => AttemptEnd::Again {
-                    after,
-                    has_failed: false,
-                },
-                end => end,
-            },
+            Verdict::Deferred { after } => {
+                match self.forget(&chat, &entry, Some(update_id), attempt).await {
+                    AttemptEnd::Done => AttemptEnd::Again {
+                        after,
+                        has_failed: false,
+                    },
+                    end => end,
+                }
+            }
             Verdict::Abandoned(failure) => {
                 let attempts = attempt.min(self.worker.max_attempts);
-                self.bury(&chat, &entry, attempts, &failure).await
+                self.bury(&chat, &entry, Some(update_id), attempts, &failure)
+                    .await
             }
         }
     }
 
     /// Counts the attempt before it is made, so that an update that kills its worker is abandoned too.
     async fn begin(&self, chat: &QueuedChat, entry: &QueueEntry) -> Result<Begin, QueueError> {
-        let keys = [QueueKey::Stream(chat.partition), QueueKey::Attempts];
-        // The same until an answer comes, so that no attempt is counted twice while Redis is slow.
+        // The same until an answer arrives, so that no attempt is counted twice while Redis is slow.
         let name = format!("{}:{}", chat.fence, entry.begun.load(Ordering::Relaxed));
-        let asked = self.ask("begin", chat, entry, keys, |call| call.arg(name));
-        let answer = asked.await?;
+        let kind = RecordKind::Begin(name.into());
+        let answer = self.recorder.record(kind, chat, &entry.id).await?;
         entry.begun.fetch_add(1, Ordering::Relaxed);
         match &answer[..] {
-            [what, attempt, bot, lane, json] if &**what == b"begun" => Ok(Begin::Begun {
+            [what, attempt, bot, chat_key, json] if &**what == b"begun" => Ok(Begin::Begun {
                 attempt: number(attempt)?,
-                update: read_entry(bot, lane, json),
+                update: read_entry(bot, chat_key, json),
             }),
             [what] if &**what == b"gone" => Ok(Begin::Gone),
             [what] if &**what == b"lost" => Ok(Begin::Lost),
@@ -174,82 +179,60 @@ where
         }
     }
 
-    async fn finish(&self, chat: &QueuedChat, entry: &QueueEntry) -> AttemptEnd {
-        let keys = [QueueKey::Stream(chat.partition), QueueKey::Attempts];
-        self.settle(|| self.ask("finish", chat, entry, keys, |call| call))
-            .await
-    }
-
     async fn bury(
         &self,
         chat: &QueuedChat,
         entry: &QueueEntry,
+        update_id: Option<i64>,
         attempts: u32,
         failure: &Failure,
     ) -> AttemptEnd {
-        let failure = words(failure);
-        let keys = [
-            QueueKey::Stream(chat.partition),
-            QueueKey::Attempts,
-            QueueKey::Dead,
-        ];
-        let most = self.worker.queue.max_dead_letters;
-        self.settle(|| {
-            self.ask("bury", chat, entry, keys, |call| {
-                call.arg(attempts).arg(&failure).arg(most)
-            })
-        })
-        .await
+        let kind = RecordKind::Bury(attempts, words(failure).into());
+        self.settle(kind, chat, entry, update_id).await
     }
 
-    /// The attempt doesn't count, whatever it takes to record that.
-    async fn forget(&self, chat: &QueuedChat, entry: &QueueEntry, attempt: u32) -> AttemptEnd {
-        let before = attempt.saturating_sub(1);
-        let keys = [QueueKey::Attempts];
-        self.settle(|| self.ask("forget", chat, entry, keys, |call| call.arg(before)))
-            .await
+    /// The attempt doesn't count, however often that must be tried.
+    async fn forget(
+        &self,
+        chat: &QueuedChat,
+        entry: &QueueEntry,
+        update_id: Option<i64>,
+        attempt: u32,
+    ) -> AttemptEnd {
+        let kind = RecordKind::Forget(attempt.saturating_sub(1));
+        self.settle(kind, chat, entry, update_id).await
     }
 
     /// The handler was cut off by a shutdown.
     pub(super) async fn uncount(&self, chat: &QueuedChat, entry: &QueueEntry) {
         let attempt = entry.attempt.load(Ordering::Relaxed);
         if attempt > 0 {
-            self.forget(chat, entry, attempt).await;
+            self.forget(chat, entry, None, attempt).await;
         }
     }
 
-    /// Asks for something to be done with an entry, by the claim on its partition.
-    async fn ask<const N: usize>(
+    /// Records what became of an update, however often that must be tried: otherwise it would be handled again.
+    async fn settle(
         &self,
-        operation: &str,
+        kind: RecordKind,
         chat: &QueuedChat,
         entry: &QueueEntry,
-        keys: [QueueKey<'_>; N],
-        more: impl FnOnce(ScriptCall) -> ScriptCall,
-    ) -> Result<Vec<Bytes>, QueueError> {
-        let queue = &self.worker.queue;
-        let call = queue.call(operation, keys).arg(chat.partition);
-        queue.ask(more(call.arg(chat.fence).arg(&*entry.id))).await
-    }
-
-    /// Records what became of it, whatever it takes: otherwise it would be handled once more.
-    async fn settle<F, Fut>(&self, record: F) -> AttemptEnd
-    where
-        F: Fn() -> Fut,
-        Fut: Future<Output = Result<Vec<Bytes>, QueueError>>,
-    {
+        update_id: Option<i64>,
+    ) -> AttemptEnd {
+        let partition = chat.partition;
         loop {
-            match record().await {
+            match self.recorder.record(kind.clone(), chat, &entry.id).await {
                 Ok(answer) if answer.first().is_some_and(|what| &**what == b"lost") => {
-                    tracing::warn!("update handled after its partition was lost");
+                    tracing::warn!(
+                        update_id,
+                        partition,
+                        "update handled after its partition was lost"
+                    );
                     return AttemptEnd::Lost;
                 }
                 Ok(_) => return AttemptEnd::Done,
                 Err(error) => {
-                    log(
-                        &error,
-                        "failed to record that an update is done, trying again",
-                    );
+                    log_unrecorded(update_id, &error);
                     sleep(REDIS_PAUSE).await;
                 }
             }
@@ -257,15 +240,15 @@ where
     }
 }
 
-/// What isn't an update was put there by others, and never will be one.
+/// An entry of another program is no update, and never will be one.
 fn read_entry(
     bot: &[u8],
-    lane: &[u8],
+    chat_key: &[u8],
     json: &Bytes,
 ) -> Result<(Option<BotId>, RawUpdate), Failure> {
     let bot = number(bot).map_err(|_| Failure::permanent("the entry's bot is no number"))?;
-    if text(lane).is_err() {
-        return Err(Failure::permanent("the entry's lane isn't UTF-8"));
+    if text(chat_key).is_err() {
+        return Err(Failure::permanent("the entry's chat isn't UTF-8"));
     }
     let update = RawUpdate::from_bytes(json.clone()).map_err(Failure::permanent)?;
     Ok((bot_of(bot), update))
@@ -280,6 +263,11 @@ fn words(failure: &Failure) -> String {
     }
     text.truncate(end);
     text
+}
+
+fn log_unrecorded(update_id: Option<i64>, error: &QueueError) {
+    let error = ErrorChain(error);
+    tracing::warn!(%error, update_id, "failed to record that an update is done, trying again");
 }
 
 fn log_unreadable(entry: &QueueEntry, failure: &Failure) {

@@ -1,8 +1,9 @@
-//! Takes updates out of the queue, and has them handled.
+//! Workers, which take updates out of the queue and call the handler with them.
 
 mod attempt;
 mod partition;
 mod queued_chat;
+mod records;
 mod run;
 mod settings;
 
@@ -27,7 +28,8 @@ use crate::{
 };
 
 impl UpdateQueue {
-    /// Takes updates out of the queue. Replies are sent through `client`, as no webhook waits for them.
+    /// A worker that takes updates out of the queue. Replies are sent through `client`, because no webhook waits for
+    /// them.
     pub fn worker(&self, client: Client) -> Worker {
         Worker {
             settings: WorkerSettings {
@@ -43,10 +45,10 @@ impl UpdateQueue {
     }
 }
 
-/// Takes updates out of an [`UpdateQueue`], and has them handled. See the [module](super).
+/// Takes updates out of an [`UpdateQueue`] and calls the handler with them. See the [module](super).
 ///
-/// Dropped while it runs, it cuts its handlers off, and others take its updates over when its claims have
-/// run out, as if it had died. [`run_until`](Self::run_until) ends well.
+/// If it is dropped while it runs, its handlers are cut off, and other workers take its updates over when its claims
+/// end, as if it had died. [`run_until`](Self::run_until) shuts down gracefully.
 #[derive(Clone)]
 #[must_use = "nothing is handled until it runs"]
 pub struct Worker {
@@ -54,7 +56,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// The client of each bot, where several share the queue; with `None`, the worker's own.
+    /// The client of each bot, if several share the queue. `None` means the worker's own client.
     pub fn client_of(
         mut self,
         client: impl Fn(BotId) -> Option<Client> + Send + Sync + 'static,
@@ -63,27 +65,31 @@ impl Worker {
         self
     }
 
-    /// How many chats are served at the same time. Default: 40, as with a webhook. 0 counts as 1.
+    /// How many chats' updates are handled at the same time. Default: 40, like Telegram's connections to a webhook.
+    /// 0 counts as 1.
     pub fn concurrency(mut self, chats: usize) -> Self {
         self.settings.concurrency = chats.max(1);
         self
     }
 
-    /// How often an update is handed to the handler before it is abandoned. Default: 5. 0 counts as 1.
+    /// How many attempts an update has before it is abandoned. Default: 5. 0 counts as 1.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.settings.max_attempts = attempts.max(1);
         self
     }
 
-    /// How often an empty queue is looked at, by one round trip: from every millisecond to once an hour.
-    /// Default: every 50 ms. An update that comes into an empty queue waits half of that on average.
+    /// How often a worker asks for updates while none wakes it, by one round trip: from every millisecond to once an
+    /// hour. Default: every 50 ms, so that an update in an empty queue waits half of that on average.
+    ///
+    /// A worker with [wake-ups](UpdateQueue::wake_ups) is woken at once, and asks every second, or less often if that
+    /// is set here, in case a message was lost.
     pub fn poll_every(mut self, pause: Duration) -> Self {
         let (shortest, longest) = (Duration::from_millis(1), Duration::from_secs(60 * 60));
         self.settings.poll_every = pause.clamp(shortest, longest);
         self
     }
 
-    /// How long handlers that run are waited for on shutdown. Default: 30 s. The updates of those that are cut off
+    /// How long a shutdown waits for handlers that run. Default: 30 s. The updates of handlers that are cut off
     /// then are handled again by another worker, and the attempt isn't counted.
     pub fn shutdown_timeout(mut self, limit: Duration) -> Self {
         self.settings.shutdown_timeout = limit;
@@ -93,11 +99,11 @@ impl Worker {
     /// Runs until an error ends it. Must be called within a Tokio runtime; the handlers run on tasks
     /// of their own.
     ///
-    /// While Redis can't be asked, nothing is begun, and it is asked again, for as long as it takes.
+    /// While Redis can't be reached, no attempt begins, and it is tried again for as long as it takes.
     ///
     /// # Errors
     ///
-    /// When the queue was made with another number of partitions.
+    /// When the queue has another number of partitions.
     pub async fn run<S>(self, service: S) -> Result<Infallible, QueueError>
     where
         S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
@@ -112,13 +118,13 @@ impl Worker {
         }
     }
 
-    /// Runs until an error ends it, or `shutdown` is ready. Then nothing more is begun, and what runs is
-    /// waited for. Partitions are given back as soon as nothing runs in them, so that others go on there
-    /// at once.
+    /// Runs until an error ends it, or `shutdown` is ready. Then no attempt begins any more, and it waits for the
+    /// handlers that run. Partitions are given back as soon as no handler runs in them, so that other workers go on
+    /// there at once.
     ///
     /// # Errors
     ///
-    /// When the queue was made with another number of partitions.
+    /// When the queue has another number of partitions.
     pub async fn run_until<S, F>(self, service: S, shutdown: F) -> Result<(), QueueError>
     where
         S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,

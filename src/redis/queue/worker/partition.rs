@@ -1,30 +1,34 @@
-//! How far a worker has read a partition that it holds.
+//! How far a worker has read a partition.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How many entries of a partition a worker remembers, by their ids alone. A chat behind which more wait
-/// holds up its partition.
+/// How many entries of a partition a worker has at once, by their ids and chats alone. A chat that has more
+/// waiting holds up its partition.
 const MOST: usize = 4096;
 
-/// How many entries are asked for at once.
-const BATCH: usize = 100;
+/// For how many entries at least there must be room, so that not every update that is done makes a call.
+const ROOM: usize = 128;
 
-/// The pause after a partition couldn't be read. Others go on.
+/// The pause after a partition couldn't be read. Other partitions go on.
 const READ_PAUSE: Duration = Duration::from_secs(5);
 
 /// A partition that was claimed.
 #[derive(Debug)]
 pub(super) struct Partition {
     pub(super) fence: u64,
-    /// Nothing is begun in it any more, and it is given back when nothing runs in it.
+    /// No attempt begins in it any more, and it is given back when none runs.
     pub(super) leaving: bool,
     /// The last entry that was read.
     last: Box<str>,
-    /// Whether there may be entries behind it that were given out before: to another worker, or with an
-    /// answer that got lost.
+    /// Whether there may be entries behind it that were delivered before: to another worker, or with an
+    /// answer that was lost.
     begun: bool,
+    /// Whether there may be entries that weren't read yet.
+    may_have_more: bool,
+    /// Whether an update was added while the partition was being read, perhaps behind the entries of the answer.
+    added_meanwhile: bool,
     /// How many were read and aren't done.
     waiting: usize,
     unreadable_until: Option<Instant>,
@@ -37,6 +41,8 @@ impl Partition {
             leaving: false,
             last: "0".into(),
             begun: true,
+            may_have_more: true,
+            added_meanwhile: false,
             waiting: 0,
             unreadable_until: None,
         }
@@ -47,19 +53,33 @@ impl Partition {
         if self.begun { &self.last } else { ">" }
     }
 
-    /// How many entries are to be asked for.
+    /// How many entries there is room for; 0 if none are to be read now.
     pub(super) fn wants(&self) -> usize {
-        let is_unreadable = self
-            .unreadable_until
-            .is_some_and(|end| Instant::now() < end);
-        if self.leaving || is_unreadable {
+        let room = MOST.saturating_sub(self.waiting);
+        if self.leaving || !self.may_have_more || room < ROOM {
             return 0;
         }
-        MOST.saturating_sub(self.waiting).min(BATCH)
+        let is_unreadable = |end| Instant::now() < end;
+        if self.unreadable_until.is_some_and(is_unreadable) {
+            return 0;
+        }
+        room
     }
 
-    /// It was read up to this entry, or there was none.
-    pub(super) fn read_to(&mut self, last: &str) {
+    /// Entries may have been added.
+    pub(super) fn added(&mut self) {
+        self.may_have_more = true;
+        self.added_meanwhile = true;
+    }
+
+    /// A call that reads it starts.
+    pub(super) fn read_starts(&mut self) {
+        self.added_meanwhile = false;
+    }
+
+    /// It was read up to this entry; empty if there was none. `is_end` if it had no more then.
+    pub(super) fn read_to(&mut self, last: &str, is_end: bool) {
+        self.may_have_more = !is_end || self.added_meanwhile;
         self.unreadable_until = None;
         if last.is_empty() {
             self.begun = false;
@@ -68,12 +88,19 @@ impl Partition {
         }
     }
 
-    /// An answer got lost, and nobody knows whether entries were given out with it.
-    pub(super) fn read_again(&mut self) {
+    /// The ids begin anew, because Redis lost the group.
+    pub(super) fn read_anew(&mut self) {
+        self.last = "0".into();
         self.begun = true;
     }
 
-    /// It couldn't be read, and others could.
+    /// An answer was lost, and entries may have been given out with it.
+    pub(super) fn read_again(&mut self) {
+        self.begun = true;
+        self.may_have_more = true;
+    }
+
+    /// It couldn't be read, unlike others.
     pub(super) fn read_failed(&mut self) {
         self.read_again();
         self.unreadable_until = Some(Instant::now() + READ_PAUSE);
@@ -89,7 +116,7 @@ impl Partition {
         self.waiting = self.waiting.saturating_sub(1);
     }
 
-    /// How much there is to do in it.
+    /// How many updates wait in it.
     pub(super) fn load(&self) -> usize {
         self.waiting
     }
@@ -100,39 +127,65 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_begun_is_read_before_what_is_new() {
+    fn entries_that_were_begun_are_read_before_new_ones() {
         let mut partition = Partition::new(1);
         assert_eq!(partition.cursor(), "0");
-        partition.read_to("5-0");
+        partition.read_to("5-0", false);
         assert_eq!(partition.cursor(), "5-0");
-        partition.read_to("");
+        partition.read_to("", false);
         assert_eq!(partition.cursor(), ">");
-        partition.read_to("6-0");
+        partition.read_to("6-0", false);
         assert_eq!(partition.cursor(), ">");
         partition.read_again();
         assert_eq!(partition.cursor(), "6-0");
+        partition.read_anew();
+        assert_eq!(partition.cursor(), "0");
     }
 
     #[test]
-    fn only_so_much_is_remembered() {
+    fn a_worker_has_a_bounded_number_of_entries() {
         let mut partition = Partition::new(1);
-        assert_eq!(partition.wants(), BATCH);
+        assert_eq!(partition.wants(), MOST);
         for _ in 0..MOST {
             partition.add();
         }
         assert_eq!((partition.wants(), partition.load()), (0, MOST));
+        for _ in 1..ROOM {
+            partition.finish();
+        }
+        assert_eq!(partition.wants(), 0, "one update makes no call");
         partition.finish();
-        assert_eq!(partition.wants(), 1);
+        assert_eq!(partition.wants(), ROOM);
         partition.leaving = true;
         assert_eq!(partition.wants(), 0);
     }
 
+    /// The message may arrive before the answer.
+    #[test]
+    fn d32_an_update_that_is_added_during_a_read_is_read_next() {
+        let mut partition = Partition::new(1);
+        partition.read_starts();
+        partition.read_to("5-0", true);
+        assert_eq!(partition.wants(), 0, "it was read to its end");
+        partition.added();
+        assert_eq!(partition.wants(), MOST);
+        partition.read_starts();
+        partition.added();
+        partition.read_to("6-0", true);
+        assert_eq!(partition.wants(), MOST);
+        partition.read_starts();
+        partition.read_to("", true);
+        assert_eq!(partition.wants(), 0);
+        partition.read_again();
+        assert_eq!(partition.wants(), MOST);
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn one_that_cannot_be_read_is_left_alone_for_a_while() {
+    async fn a_partition_that_cannot_be_read_pauses() {
         let mut partition = Partition::new(1);
         partition.read_failed();
         assert_eq!(partition.wants(), 0);
         tokio::time::advance(READ_PAUSE).await;
-        assert_eq!(partition.wants(), BATCH);
+        assert_eq!(partition.wants(), MOST);
     }
 }

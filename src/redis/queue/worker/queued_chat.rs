@@ -1,11 +1,12 @@
-//! By what the updates of a chat are in line.
+//! The key by which a worker keeps a chat's updates in order.
 
 use std::sync::Arc;
 
-/// A chat, and the claim on its partition. Claimed anew, a partition has other keys, as all of it is read again.
+/// A chat, and the claim on its partition. When a partition is claimed again, all of it is read again, under
+/// other keys.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct QueuedChat {
     pub(super) partition: u16,
     pub(super) fence: u64,
-    pub(super) lane: Arc<str>,
+    pub(super) key: Arc<str>,
 }

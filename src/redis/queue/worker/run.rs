@@ -1,8 +1,8 @@
-//! A worker at work.
+//! The loop of a worker: claims, reading and starting attempts.
 
 use std::{
     collections::HashMap,
-    future::Future,
+    future::{Future, pending},
     pin::{Pin, pin},
     sync::Arc,
     time::Duration,
@@ -10,7 +10,10 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep, sleep_until, timeout},
+};
 use tower::BoxError;
 use tower_service::Service;
 
@@ -22,31 +25,58 @@ use super::{
 };
 use crate::{
     redis::{
+        connection,
         queue::{
             error::QueueError,
             update_queue::{QueueKey, text},
         },
         values::{micros, number},
+        wake_ups::{WakeUp, WakeUpWaiter},
     },
     runner::{Runner, RunnerEvent},
     task::random::random_u64,
     webhook::{RawUpdate, ReplyBody},
 };
 
-/// The longest time between two heartbeats, and so how soon others notice who comes and goes.
+/// The longest time between two heartbeats, and so how soon other workers notice that one starts or ends.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// How long it is tried to take back what was counted for handlers that a shutdown cuts off.
+/// How long a shutdown tries to uncount the attempts that it cut off.
 const UNCOUNT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often a worker that is woken by messages looks for updates nevertheless, in case a message was lost.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How many entries one call reads at most, because Redis does nothing else meanwhile; but some of each partition.
+const MOST_AT_ONCE: usize = 512;
+const FEWEST_OF_EACH: usize = 16;
+
+/// While so many chats wait for each handler that may run, no further entries are read.
+const ENOUGH_CHATS: usize = 4;
+
+/// A call that reads partitions, under their claims' numbers.
+type Fetching = Pin<Box<dyn Future<Output = Fetched> + Send>>;
+
+struct Fetched {
+    partitions: Vec<(u16, u64)>,
+    answers: Result<Vec<Vec<Bytes>>, connection::Error>,
+}
 
 pub(super) struct WorkerRun<S> {
     attempts: Arc<QueueAttempts<S>>,
     name: Box<str>,
     partitions: HashMap<u16, Partition>,
     runner: Runner<QueuedChat, QueueEntry>,
+    wake_ups: WakeUpWaiter,
+    fetching: Option<Fetching>,
     next_tick: Instant,
-    next_fetch: Instant,
+    /// When all partitions are read whether a message came or not.
+    next_look: Instant,
+    /// After Redis couldn't be reached.
+    no_fetch_before: Instant,
     stays: bool,
+    /// The recorder, which ends with this.
+    recording: JoinSet<()>,
 }
 
 impl<S> WorkerRun<S>
@@ -59,14 +89,23 @@ where
     pub(super) fn new(worker: WorkerSettings, service: S) -> Self {
         let now = Instant::now();
         let random = random_u64();
+        let queue = worker.queue.clone();
+        let runner = Runner::new(worker.concurrency);
+        let attempts = Arc::new(QueueAttempts::new(worker, service));
+        let mut recording = JoinSet::new();
+        recording.spawn(Arc::clone(&attempts.recorder).run(queue.clone()));
         Self {
-            runner: Runner::new(worker.concurrency),
-            attempts: Arc::new(QueueAttempts::new(worker, service)),
+            runner,
+            attempts,
             name: format!("{}-{random:016x}", std::process::id()).into(),
             partitions: HashMap::new(),
+            wake_ups: queue.wake_ups.waiter(),
+            fetching: None,
             next_tick: now,
-            next_fetch: now,
+            next_look: now,
+            no_fetch_before: now,
             stays: true,
+            recording,
         }
     }
 
@@ -80,18 +119,21 @@ where
     {
         loop {
             self.start();
+            self.start_fetch();
             // The claims come first: they must be renewed however much there is to do.
             tokio::select! {
                 biased;
                 () = shutdown.as_mut() => return Ok(()),
                 () = sleep_until(self.next_tick) => self.tick().await?,
-                () = sleep_until(self.next_fetch), if self.has_room() => self.fetch().await,
+                fetched = fetched(&mut self.fetching) => self.fetched(fetched),
+                wake_up = self.wake_ups.next() => self.wake(wake_up),
+                () = sleep_until(self.next_look) => self.look(),
                 event = self.runner.next() => self.ended(event),
             }
         }
     }
 
-    /// Waits for what runs, and gives everything back.
+    /// Waits for the handlers that run, and gives all partitions back.
     pub(super) async fn drain(&mut self) {
         self.stays = false;
         self.runner.retire(|_| true);
@@ -109,7 +151,10 @@ where
             }
         }
         self.cut_off().await;
+        // What is done is recorded, or else another worker handles it again.
+        drop(timeout(UNCOUNT_TIMEOUT, self.attempts.recorder.settled()).await);
         drop(self.tick().await);
+        self.recording.abort_all();
     }
 
     /// A handler that had no time to end hasn't failed: its attempt isn't counted.
@@ -128,15 +173,14 @@ where
                 self.attempts.uncount(&chat, &entry).await;
             }
         };
-        if tokio::time::timeout(UNCOUNT_TIMEOUT, uncounting)
-            .await
-            .is_err()
-        {
-            tracing::warn!("attempts that were cut off stay counted, as redis doesn't answer");
+        if timeout(UNCOUNT_TIMEOUT, uncounting).await.is_err() {
+            tracing::warn!(
+                "attempts that were cut off stay counted, because redis doesn't respond"
+            );
         }
     }
 
-    /// Begins what there is room for.
+    /// Starts attempts while there is room.
     fn start(&mut self) {
         self.runner.start(|chat, entry, tries| {
             let attempts = Arc::clone(&self.attempts);
@@ -162,37 +206,36 @@ where
         }
     }
 
-    /// A partition is another's. What runs there is cut off.
+    /// Another worker has the partition. Its handlers here are cut off.
     fn lose(&mut self, number: u16) {
         self.partitions.remove(&number);
         self.runner.cut_off(|chat| chat.partition == number);
     }
 
-    fn has_room(&self) -> bool {
-        self.partitions.values().any(|p| p.wants() > 0)
-    }
-
-    /// Says that it is alive, renews its claims, and makes for its share.
+    /// Sends a heartbeat, renews the claims, and gives up or claims partitions up to a fair share.
     async fn tick(&mut self) -> Result<(), QueueError> {
         let lease = self.settings().queue.lease;
         self.next_tick = Instant::now() + (lease / 4).min(HEARTBEAT);
-        let told = match self.give_back().await {
+        let renewed = match self.give_back().await {
             Ok(()) => self.claim(lease).await,
             Err(error) => Err(error),
         };
-        match told {
+        match renewed {
             Err(error) if error.is_partitions() => Err(error),
             Err(error) => {
-                log(&error, "claims can't be renewed");
+                log(&error, "failed to renew claims on partitions");
                 Ok(())
             }
             Ok(()) => Ok(()),
         }
     }
 
-    /// Gives back where nothing runs any more.
+    /// Gives back the partitions to leave in which no handler runs and all is recorded.
     async fn give_back(&mut self) -> Result<(), QueueError> {
-        let is_idle = |number: u16| !self.runner.is_running(|chat| chat.partition == number);
+        let is_idle = |number: u16| {
+            self.attempts.recorder.is_settled(number)
+                && !self.runner.is_running(|chat| chat.partition == number)
+        };
         let idle =
             |(number, partition): &(&u16, &Partition)| partition.leaving && is_idle(**number);
         let idle: Vec<_> = self
@@ -241,7 +284,7 @@ where
         Ok(())
     }
 
-    /// Has these partitions and no others.
+    /// Keeps these partitions and no others.
     fn hold(&mut self, claims: &HashMap<u16, u64>) {
         let is_lost =
             |(number, partition): &(&u16, &Partition)| claims.get(number) != Some(&partition.fence);
@@ -260,12 +303,9 @@ where
                 .entry(number)
                 .or_insert_with(|| Partition::new(fence));
         }
-        if self.has_room() {
-            self.next_fetch = self.next_fetch.min(Instant::now());
-        }
     }
 
-    /// Has those that are too many leave: where there is least to do.
+    /// Leaves the partitions beyond its share that have the fewest updates.
     fn keep_to(&mut self, share: usize) {
         let staying = self.partitions.values_mut().filter(|p| !p.leaving);
         let mut staying: Vec<_> = staying.collect();
@@ -285,69 +325,111 @@ where
         }
     }
 
-    /// Asks for what came, in all partitions at once.
-    async fn fetch(&mut self) {
-        let poll_every = self.settings().poll_every;
-        self.next_fetch = match self.try_fetch().await {
-            // There may be more, among which are chats that could be served.
-            Ok(true) if self.runner.ready() < self.settings().concurrency => Instant::now(),
-            Ok(_) => Instant::now() + poll_every,
-            Err(error) => {
-                log(&error, "failed to fetch updates from the queue");
-                Instant::now() + REDIS_PAUSE.max(poll_every)
+    /// An update was added to a partition that had been read to its end.
+    fn wake(&mut self, wake_up: WakeUp) {
+        match wake_up {
+            WakeUp::Any => self.look(),
+            WakeUp::Number(number) => {
+                let partition = self.partitions.get_mut(&number);
+                partition.map(Partition::added);
             }
-        };
+        }
     }
 
-    /// Whether there was anything.
-    async fn try_fetch(&mut self) -> Result<bool, QueueError> {
-        let queue = &self.attempts.worker.queue;
+    /// Has all partitions read, whether a message came or not.
+    fn look(&mut self) {
+        for partition in self.partitions.values_mut() {
+            partition.added();
+        }
+        let poll_every = self.settings().poll_every;
+        let pause = if self.wake_ups.is_subscribed() {
+            poll_every.max(LOOK_EVERY)
+        } else {
+            poll_every
+        };
+        self.next_look = Instant::now() + pause;
+    }
+
+    /// Starts to read the partitions that may have more, while attempts go on.
+    fn start_fetch(&mut self) {
+        let enough = self.settings().concurrency.saturating_mul(ENOUGH_CHATS);
+        if self.fetching.is_some() || self.runner.ready() >= enough {
+            return;
+        }
         let wanting = |(_, partition): &(&u16, &Partition)| partition.wants() > 0;
         let wanting: Vec<_> = self.partitions.iter().filter(wanting).collect();
+        if wanting.is_empty() {
+            return;
+        }
+        let most = (MOST_AT_ONCE / wanting.len()).max(FEWEST_OF_EACH);
+        let queue = &self.settings().queue;
         let streams = wanting.iter().map(|&(&number, _)| QueueKey::Stream(number));
-        let mut call = queue.call("fetch", std::iter::once(QueueKey::Attempts).chain(streams));
+        let keys = std::iter::once(QueueKey::Attempts).chain(streams);
+        let mut call = queue.call("fetch", keys).arg(self.wake_ups.name());
         for (number, partition) in &wanting {
             call = call.arg(number).arg(partition.fence);
-            call = call.arg(partition.cursor()).arg(partition.wants());
+            call = call
+                .arg(partition.cursor())
+                .arg(partition.wants().min(most));
         }
-        let numbers: Vec<_> = wanting.into_iter().map(|(&number, _)| number).collect();
-        let answers: Result<Vec<Vec<Bytes>>, _> = queue.connection.run(call).await;
-        if answers.is_err() {
-            for number in &numbers {
-                let partition = self.partitions.get_mut(number);
-                partition.map(Partition::read_again);
+        let partitions = wanting.iter().map(|&(&number, held)| (number, held.fence));
+        let partitions: Vec<_> = partitions.collect();
+        let (connection, start) = (queue.connection.clone(), self.no_fetch_before);
+        for (number, _) in &partitions {
+            let partition = self.partitions.get_mut(number);
+            partition.map(Partition::read_starts);
+        }
+        self.fetching = Some(Box::pin(async move {
+            sleep_until(start).await;
+            let answers = connection.run(call).await;
+            Fetched {
+                partitions,
+                answers,
             }
-        }
-        let answers = answers?;
-        let mut any = false;
-        for (number, answer) in numbers.into_iter().zip(answers) {
-            any |= self.take(number, &answer);
-        }
-        Ok(any)
+        }));
     }
 
-    /// Takes in hand what came in a partition. Whether there may be more.
-    fn take(&mut self, number: u16, answer: &[Bytes]) -> bool {
-        let Some(partition) = self.partitions.get_mut(&number) else {
-            return false;
+    fn fetched(&mut self, fetched: Fetched) {
+        self.fetching = None;
+        match fetched.answers {
+            Ok(answers) => {
+                for ((number, fence), answer) in fetched.partitions.into_iter().zip(answers) {
+                    self.take(number, fence, &answer);
+                }
+            }
+            Err(error) => {
+                log(&error.into(), "failed to fetch updates from the queue");
+                for (number, _) in fetched.partitions {
+                    let partition = self.partitions.get_mut(&number);
+                    partition.map(Partition::read_again);
+                }
+                let pause = REDIS_PAUSE.max(self.settings().poll_every);
+                self.no_fetch_before = Instant::now() + pause;
+            }
+        }
+    }
+
+    /// Adds the entries of a partition to the chats' queues.
+    fn take(&mut self, number: u16, fence: u64, answer: &[Bytes]) {
+        let held = self.partitions.get_mut(&number);
+        let Some(partition) = held.filter(|held| held.fence == fence) else {
+            return;
         };
-        let (last, entries) = match answer {
-            [what, last, entries @ ..] if &**what == b"read" => (text(last), entries),
+        let (what, last, end, entries) = match answer {
+            [what, last, end, entries @ ..] => (&**what, last, end, entries),
             [what, error] if &**what == b"failed" => {
                 let error = String::from_utf8_lossy(error);
-                tracing::warn!(partition = number, %error, "partition of the queue can't be read");
+                tracing::warn!(partition = number, %error, "failed to read partition of the queue");
                 partition.read_failed();
-                return false;
+                return;
             }
             // It is lost, as the next heartbeat says too.
-            _ => {
-                self.lose(number);
-                return false;
-            }
+            _ => return self.lose(number),
         };
-        let was = partition.cursor().to_owned();
-        partition.read_to(last.unwrap_or_default());
-        let fence = partition.fence;
+        if what == b"anew" {
+            partition.read_anew();
+        }
+        partition.read_to(text(last).unwrap_or_default(), &**end == b"end");
         for pair in entries.chunks_exact(2) {
             let Ok(id) = text(&pair[0]) else {
                 continue;
@@ -356,18 +438,25 @@ where
             let chat = QueuedChat {
                 partition: number,
                 fence,
-                lane: lane(id, &pair[1]),
+                key: key(id, &pair[1]),
             };
             self.runner.push(chat, QueueEntry::new(id));
         }
-        !entries.is_empty() || partition.cursor() != was
     }
 }
 
-/// What others wrote into the stream may have no lane. It waits for nobody, and nobody waits for it.
-fn lane(id: &str, lane: &[u8]) -> Arc<str> {
-    match text(lane) {
-        Ok(lane) if !lane.is_empty() => lane.into(),
+/// Waits for the call that is under way, if there is one.
+async fn fetched(fetching: &mut Option<Fetching>) -> Fetched {
+    match fetching {
+        Some(fetching) => fetching.await,
+        None => pending().await,
+    }
+}
+
+/// The key of an entry's chat. An entry of another program may have none, and is alone under its id.
+fn key(id: &str, chat_key: &[u8]) -> Arc<str> {
+    match text(chat_key) {
+        Ok(key) if !key.is_empty() => key.into(),
         _ => format!("entry:{id}").into(),
     }
 }

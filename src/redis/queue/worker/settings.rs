@@ -1,10 +1,10 @@
-//! What a worker was told.
+//! The settings of a worker.
 
 use std::{sync::Arc, time::Duration};
 
 use crate::{Client, redis::queue::update_queue::UpdateQueue, webhook::BotId};
 
-/// The client of each bot, where several share a queue.
+/// Finds the client of a bot, if several share a queue.
 pub(super) type ClientOf = Arc<dyn Fn(BotId) -> Option<Client> + Send + Sync>;
 
 #[derive(Clone)]

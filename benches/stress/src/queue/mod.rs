@@ -1,0 +1,287 @@
+//! What the queue and the locks over Redis can do, beside bare Redis Streams:
+//!
+//! ```sh
+//! cargo run --release -p stress -- queue
+//! ```
+//!
+//! It starts a `redis-server` of its own on loopback. Times depend on the machine; compare the lines of one
+//! run with each other, and runs of two versions made one after the other.
+
+mod plain;
+mod server;
+
+use std::{
+    error::Error,
+    future::{pending, ready},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use http::{Request, Response};
+use tokio::{
+    sync::mpsc,
+    task::{JoinHandle, JoinSet},
+    time::sleep,
+};
+use tower::{BoxError, service_fn};
+use tower_telegram::{
+    Client,
+    client::{ApiRequest, ApiResponse},
+    redis::{RedisLocks, RedisStore, UpdateQueue, WakeUps},
+    webhook::{
+        RawUpdate, ReplyBody,
+        delivery::{Claim, DeliveryKey, DeliveryStore as _},
+        sequence::{LockGuard as _, SequenceLock as _},
+    },
+};
+
+use self::server::{RedisServer, own_cpu};
+
+pub(crate) type AnyError = Box<dyn Error + Send + Sync>;
+
+/// How many updates are sent one at a time, and the pause before each.
+const LOW_LOAD: usize = 300;
+const PAUSE: Duration = Duration::from_millis(13);
+
+/// How many wait when a worker starts, but for the one chat.
+const BACKLOG: usize = 40_000;
+
+const ONE_CHAT: usize = 4096;
+
+const IDLE: Duration = Duration::from_secs(5);
+
+const LOCK_TIME: Duration = Duration::from_secs(3);
+const LOCK_WAITERS: usize = 4;
+
+const CLAIMS: usize = 40_000;
+const CLAIMS_AT_ONCE: usize = 64;
+
+pub(crate) async fn measure() -> Result<(), AnyError> {
+    let server = RedisServer::start().await?;
+    low_load(&server).await?;
+    for (what, partitions, chats, updates) in [
+        ("16 partitions", 16, 1000, BACKLOG),
+        ("one partition", 1, 1000, BACKLOG),
+        ("one chat", 1, 1, ONE_CHAT),
+    ] {
+        backlog(&server, what, partitions, chats, updates).await?;
+    }
+    let plain = plain::drain(&server, BACKLOG).await?;
+    println!(
+        "handled a second, plain streams: {:.0}",
+        a_second(BACKLOG, plain)
+    );
+    locks(&server).await?;
+    claims(&server).await
+}
+
+/// The times of one kind of event.
+#[derive(Default)]
+pub(crate) struct Latencies(Vec<Duration>);
+
+impl Latencies {
+    fn add(&mut self, time: Duration) {
+        self.0.push(time);
+    }
+
+    fn print(mut self, what: &str) {
+        self.0.sort_unstable();
+        let at = |percent: usize| self.0[(self.0.len() - 1) * percent / 100].as_secs_f64() * 1e3;
+        println!("{what}: p50 {:.2} ms, p99 {:.2} ms", at(50), at(99));
+    }
+}
+
+async fn low_load(server: &RedisServer) -> Result<(), AnyError> {
+    server.clear().await?;
+    let queue = queue(server).await?;
+    let (sent, mut handled) = mpsc::unbounded_channel();
+    let worker = start_worker(server, 16, move || {
+        // The measurement may be over.
+        sent.send(Instant::now()).ok();
+    })
+    .await?;
+    sleep(Duration::from_secs(1)).await;
+    let mut latencies = Latencies::default();
+    for id in 0..LOW_LOAD {
+        // Not in step with anything.
+        sleep(PAUSE + Duration::from_micros(fastrand::u64(0..5000))).await;
+        let began = Instant::now();
+        queue.enqueue(None, &update(id, id)).await?;
+        let arrived = handled.recv().await.ok_or("the worker ended")?;
+        latencies.add(arrived - began);
+    }
+    latencies.print("enqueue to handler");
+    plain::latencies(server)
+        .await?
+        .print("XADD to XREADGROUP, plain streams");
+
+    let (ours, redis) = (own_cpu()?, server.cpu()?);
+    sleep(IDLE).await;
+    let (ours, redis) = (own_cpu()? - ours, server.cpu()? - redis);
+    println!(
+        "CPU of an idle worker: {:.2} %, of Redis: {:.2} %",
+        share(ours),
+        share(redis)
+    );
+    worker.abort();
+    Ok(())
+}
+
+fn share(cpu: Duration) -> f64 {
+    100.0 * cpu.as_secs_f64() / IDLE.as_secs_f64()
+}
+
+async fn backlog(
+    server: &RedisServer,
+    what: &str,
+    partitions: u16,
+    chats: usize,
+    updates: usize,
+) -> Result<(), AnyError> {
+    server.clear().await?;
+    let queue = queue(server).await?.partitions(partitions);
+    let (ours, redis) = (own_cpu()?, server.cpu()?);
+    let ids = Arc::new(AtomicUsize::new(0));
+    let mut replicas = JoinSet::<Result<(), AnyError>>::new();
+    let at_once = if chats == 1 { 1 } else { CLAIMS_AT_ONCE };
+    for _ in 0..at_once {
+        let (queue, ids) = (queue.clone(), Arc::clone(&ids));
+        replicas.spawn(async move {
+            loop {
+                let id = ids.fetch_add(1, Ordering::Relaxed);
+                if id >= updates {
+                    return Ok(());
+                }
+                queue.enqueue(None, &update(id, id % chats)).await?;
+            }
+        });
+    }
+    for filled in replicas.join_all().await {
+        filled?;
+    }
+    let each = |cpu: Duration| cpu.as_secs_f64() * 1e6 / updates as f64;
+    let into = (each(own_cpu()? - ours), each(server.cpu()? - redis));
+
+    let (ours, redis) = (own_cpu()?, server.cpu()?);
+    let (sent, mut handled) = mpsc::unbounded_channel();
+    let began = Instant::now();
+    let worker = start_worker(server, partitions, move || {
+        sent.send(()).ok();
+    })
+    .await?;
+    for _ in 0..updates {
+        handled.recv().await.ok_or("the worker ended")?;
+    }
+    let time = began.elapsed();
+    let out = (each(own_cpu()? - ours), each(server.cpu()? - redis));
+    println!(
+        "handled a second, {what}: {:.0} (CPU of an update, ours + Redis: {:.0} + {:.0} µs in, {:.0} + {:.0} µs out)",
+        a_second(updates, time),
+        into.0,
+        into.1,
+        out.0,
+        out.1,
+    );
+    worker.abort();
+    Ok(())
+}
+
+/// One lock, for which each of four replicas asks again as soon as it has released it.
+async fn locks(server: &RedisServer) -> Result<(), AnyError> {
+    server.clear().await?;
+    let mut replicas = JoinSet::<Result<usize, AnyError>>::new();
+    let ends = Instant::now() + LOCK_TIME;
+    for _ in 0..LOCK_WAITERS {
+        let locks = locks_of(server).await?;
+        replicas.spawn(async move {
+            let mut count = 0;
+            while Instant::now() < ends {
+                locks.acquire("0:7").await?.release().await;
+                count += 1;
+            }
+            Ok(count)
+        });
+    }
+    let counts: Result<Vec<_>, _> = replicas.join_all().await.into_iter().collect();
+    let counts = counts?;
+    let all: usize = counts.iter().sum();
+    println!(
+        "lock hand-overs a second, four waiters: {:.0} ({counts:?})",
+        a_second(all, LOCK_TIME)
+    );
+    Ok(())
+}
+
+async fn claims(server: &RedisServer) -> Result<(), AnyError> {
+    server.clear().await?;
+    let store = RedisStore::new(server.connection().await?, "bench");
+    let ids = Arc::new(AtomicUsize::new(0));
+    let began = Instant::now();
+    let mut handlers = JoinSet::<Result<(), AnyError>>::new();
+    for _ in 0..CLAIMS_AT_ONCE {
+        let (store, ids) = (store.clone(), Arc::clone(&ids));
+        handlers.spawn(async move {
+            loop {
+                let id = ids.fetch_add(1, Ordering::Relaxed);
+                if id >= CLAIMS {
+                    return Ok(());
+                }
+                let key = DeliveryKey::new(None, i64::try_from(id)?);
+                if let Claim::Acquired(token) = store.claim(key).await? {
+                    store.finish(&token, None).await?;
+                }
+            }
+        });
+    }
+    for done in handlers.join_all().await {
+        done?;
+    }
+    let rate = a_second(CLAIMS, began.elapsed());
+    println!("RedisStore, claim and finish a second: {rate:.0}");
+    Ok(())
+}
+
+async fn queue(server: &RedisServer) -> Result<UpdateQueue, AnyError> {
+    let queue = UpdateQueue::new(server.connection().await?, "bench");
+    let wake_ups = WakeUps::new(server.client()?);
+    Ok(queue.max_backlog(usize::MAX).wake_ups(&wake_ups))
+}
+
+async fn locks_of(server: &RedisServer) -> Result<RedisLocks, AnyError> {
+    let locks = RedisLocks::new(server.connection().await?, "bench");
+    Ok(locks.wake_ups(&WakeUps::new(server.client()?)))
+}
+
+/// Has its handler called with each update.
+async fn start_worker(
+    server: &RedisServer,
+    partitions: u16,
+    handled: impl Fn() + Clone + Send + Sync + 'static,
+) -> Result<JoinHandle<()>, AnyError> {
+    let client = Client::from_service(service_fn(|_: ApiRequest| {
+        pending::<Result<ApiResponse, BoxError>>()
+    }));
+    let handler = service_fn(move |_: Request<RawUpdate>| {
+        handled();
+        ready(Ok::<_, BoxError>(Response::new(ReplyBody::default())))
+    });
+    let worker = queue(server).await?.partitions(partitions).worker(client);
+    Ok(tokio::spawn(async move {
+        let Err(error) = worker.run(handler).await;
+        println!("the worker ended: {error}");
+    }))
+}
+
+fn update(id: usize, chat: usize) -> RawUpdate {
+    let json = format!(
+        r#"{{"update_id":{id},"message":{{"message_id":{id},"date":1,"chat":{{"id":{chat},"type":"private"}},"text":"hello"}}}}"#
+    );
+    RawUpdate::from_bytes(json.into()).unwrap_or_else(|error| panic!("it is an update: {error}"))
+}
+
+fn a_second(count: usize, time: Duration) -> f64 {
+    count as f64 / time.as_secs_f64()
+}
