@@ -29,7 +29,7 @@
 //!    other refusal in the Bot API's own words ends polling, for example the conflict with a webhook: delete that
 //!    first, or have it [deleted](Polling::delete_webhook).
 //! 7. On shutdown, and when an error ends it, polling fetches no more updates, waits for the handlers that run, and
-//!    confirms what is done. Confirming an update confirms all before it, so those that came before a running or
+//!    confirms the done updates. Confirming an update confirms all before it, so those that came before a running or
 //!    done one are handled too. Telegram sends the others again next time.
 //!
 //! # The window
@@ -235,7 +235,7 @@ impl Polling {
     }
 
     /// Runs until an error ends it, or `shutdown` is ready. Then it waits for the handlers that run, up to
-    /// [`shutdown_timeout`](Self::shutdown_timeout), and confirms what is done, for at most 10 s more.
+    /// [`shutdown_timeout`](Self::shutdown_timeout), and confirms the done updates, for at most 10 s more.
     ///
     /// Dropped while it runs, it cuts its handlers off and confirms nothing, as if the process had died.
     ///

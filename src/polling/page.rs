@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn h3_what_is_no_page_is_an_error() {
+    fn h3_a_text_that_is_no_page_is_an_error() {
         for text in ["{}", "", "null", "[", "]", "[}", "7", "nonsense"] {
             let read = read_page(&Bytes::from_static(text.as_bytes()));
             assert!(read.is_err(), "{text}: {read:?}");

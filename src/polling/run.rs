@@ -1,4 +1,4 @@
-//! The loop of polling: fetches updates, starts attempts, and confirms what is done.
+//! The loop of polling: fetches updates, starts attempts, and confirms the done ones.
 
 use std::{
     collections::HashSet,
@@ -256,7 +256,7 @@ where
     }
 
     /// Waits for the handlers that run, and has the updates before running and done ones handled, because Telegram
-    /// confirms by order alone. Then confirms what is done.
+    /// confirms by order alone. Then confirms the done updates.
     pub(super) async fn finish(mut self) {
         let running: HashSet<_> = self.runner.running().map(RawUpdate::update_id).collect();
         let must_end = self.window.must_end(|id| running.contains(&id));

@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use super::page::UnreadableUpdate;
 use crate::{Client, types::AllowedUpdates, webhook::RawUpdate};
 
+/// Called with each update that was abandoned.
 pub(super) type FailedHook = Arc<dyn Fn(&RawUpdate) + Send + Sync>;
+/// Called with each element that is no update.
 pub(super) type UnreadableUpdateHook = Arc<dyn Fn(&UnreadableUpdate) + Send + Sync>;
 
 #[derive(Clone)]

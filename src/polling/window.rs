@@ -18,6 +18,7 @@ const MAX_CONFIRMED: usize = 200;
 #[derive(Debug, Default)]
 pub(super) struct UpdateWindow {
     entries: VecDeque<WindowEntry>,
+    /// How many updates are open, and how many bytes they have.
     open: usize,
     open_bytes: usize,
     /// The last that left the window.
@@ -143,7 +144,7 @@ mod tests {
         }
         assert!(window.is_empty());
         assert!((5..=8).all(|id| window.knows(id)));
-        // What ends twice ends once.
+        // An update that ends twice ends once.
         window.end(7);
         window.open(9, 10);
         assert_eq!((window.offset(), window.open), (Some(9), 1));

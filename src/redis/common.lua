@@ -1,4 +1,4 @@
--- What several scripts share. It is put before each of them.
+-- Functions that all scripts share. This file is put before each of them.
 
 -- Redis' clock in microseconds, because those of the replicas differ.
 local function now()

@@ -50,8 +50,8 @@ end
 
 if is_open then
   for _, scope in ipairs(scopes) do
-    -- Out of memory, Redis refuses a script's first write if it may need some, and none after it. What limits
-    -- need is bounded by their counts.
+    -- Out of memory, Redis refuses a script's first write if it may need some, and none after it. The
+    -- records of limits are bounded by their counts.
     redis.call('LTRIM', scope.log, 0, -1)
     if scope.most > 0 then
       forget(scope)

@@ -21,7 +21,7 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(script!("delivery
 /// 1. An update is claimed for a lease of 30 seconds by default, which is renewed while its
 ///    handler runs. If its replica dies, another may claim the update when the lease ends.
 /// 2. A replica that couldn't reach Redis for longer, and whose update another has claimed, can't record
-///    anything about it any more. What its handler did elsewhere stays done.
+///    anything about it any more. The handler's effects elsewhere remain.
 /// 3. An update that was handled is remembered for 24 hours, in about 150 bytes of Redis' memory.
 /// 4. A reply is kept for an hour by default, in as many bytes as it has, and each redelivery of its update
 ///    gets it. A reply with files isn't kept, because the files are on one replica; nor is any while Redis is out

@@ -80,7 +80,7 @@ struct WakeUpState {
     listener: Option<AbortHandle>,
 }
 
-/// What a waiter was woken for.
+/// The reason why a waiter was woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WakeUp {
     /// Anything: messages may have been lost.

@@ -21,6 +21,7 @@ use crate::{
 
 /// Calls a service with an update and judges its response.
 pub(crate) struct UpdateHandler<S> {
+    /// The handler with its layers.
     pub(crate) service: S,
     /// How many failed attempts an update has before it is abandoned.
     pub(crate) max_attempts: u32,
@@ -71,6 +72,9 @@ impl<S> UpdateHandler<S> {
         Verdict::Abandoned(failure)
     }
 
+    /// The verdict on an outcome. A failure counts towards `max_attempts`, and its pause is the one that the response
+    /// asks for, or else grows with the attempts; a permanent one and one of an update that isn't JSON abandon the
+    /// update at once.
     fn judge(&self, update: &RawUpdate, outcome: Outcome, tries: Tries) -> Verdict {
         let (update_id, update_type) = (update.update_id(), update.update_type());
         let attempt = tries.failed.saturating_add(1);
@@ -112,8 +116,8 @@ fn is_malformed(failure: &Failure) -> bool {
     causes(failure).any(|cause| cause.downcast_ref().is_some_and(is))
 }
 
-/// Sends a reply through the client, because no request waits for it. Telegram's response changes nothing for the
-/// update, which is done, as with a reply to a webhook.
+/// Sends a reply through the client, because no request waits for it. Whatever Telegram responds, the update is done,
+/// as with a reply to a webhook.
 pub(crate) async fn send_reply(client: &Client, update_id: i64, reply: &Reply) {
     if reply.method().is_none() {
         return;

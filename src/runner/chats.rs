@@ -17,23 +17,32 @@ const PANIC_PAUSE: Duration = Duration::from_secs(1);
 
 /// Starts attempts at jobs: those with the same key one after the other, in the order in which they were added.
 ///
+/// A key is a chat's in practice; the jobs of a chat are its updates, of which only the first is ever tried. The
+/// owner adds jobs by [`push`](Self::push), and calls [`start`](Self::start) and [`next`](Self::next) in turns.
+///
 /// When it is dropped, it cuts off the attempts that run.
 pub(crate) struct Runner<K, J> {
+    /// The chats that have jobs, and no others.
     chats: HashMap<K, ChatJobs<J>>,
     /// Chats whose first job can begin. One may have been removed since.
     ready: VecDeque<K>,
     /// Chats whose first job is tried again later, by time; the number tells those of the same time apart.
     resting: BTreeMap<(Instant, u64), K>,
+    /// How many pauses there were.
     rests: u64,
     running: JoinSet<AttemptEnd>,
+    /// The chats of the running attempts.
     keys: HashMap<Id, K>,
+    /// The most attempts at the same time.
     concurrency: usize,
 }
 
 struct ChatJobs<J> {
     /// The first is the one that is tried. There is always at least one.
     jobs: VecDeque<J>,
+    /// Those of the first job.
     tries: Tries,
+    /// The attempt at the first job.
     running: Option<AbortHandle>,
     /// No further attempt is started.
     is_retired: bool,
@@ -42,6 +51,7 @@ struct ChatJobs<J> {
 /// How often a job was tried before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tries {
+    /// Attempts whose handler failed.
     pub(crate) failed: u32,
     /// Attempts that say nothing about the update.
     pub(crate) deferred: u32,
@@ -225,7 +235,7 @@ where
         });
     }
 
-    /// The jobs whose attempt runs.
+    /// The jobs whose attempt runs, in no order.
     pub(crate) fn running(&self) -> impl Iterator<Item = &J> {
         let running = self.chats.values().filter(|chat| chat.running.is_some());
         running.filter_map(|chat| chat.jobs.front())

@@ -94,7 +94,7 @@ async fn h1_a_handler_that_never_ends_holds_up_its_chat_alone() {
     assert_eq!(telegram.pending().first(), Some(&1), "nothing is confirmed");
 }
 
-/// As a handler that asks a question and waits for what is written next, in another chat.
+/// Like a handler that asks a question and waits for the answer, in another chat.
 #[tokio::test(start_paused = true)]
 async fn h1_a_handler_may_wait_for_another_chats_update() {
     let (telegram, events) = (PolledTelegram::default(), Events::new());
@@ -172,9 +172,9 @@ async fn h1_an_offset_that_is_held_back_is_asked_for_at_most_twice_a_second() {
     running.stop().await;
 }
 
-/// What was handled may vanish from the answers, and what is open may too.
+/// Handled updates may vanish from the responses, and so may open ones.
 #[tokio::test(start_paused = true)]
-async fn h1_updates_whose_life_ends_meanwhile_are_handled_once_and_hold_nobody_up() {
+async fn h1_updates_whose_life_ends_meanwhile_are_handled_once_and_hold_up_no_chat() {
     let (telegram, events) = (PolledTelegram::default(), Events::new());
     telegram.message(1, "600");
     for id in 2..=99 {
@@ -236,7 +236,7 @@ async fn d14_an_update_that_waits_for_its_turn_is_never_counted_in_polling() {
     telegram.message(1, "300");
     telegram.message(2, "0");
     let log = events.clone();
-    // Two chats in one line, and a wait that is given up a hundred times.
+    // Two chats in one line, and a wait that is cancelled a hundred times.
     let sequence = SequenceLayer::by(|_: &tower_telegram::webhook::RawUpdate| Some(0));
     let webhook = {
         let events = events.clone();

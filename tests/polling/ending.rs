@@ -98,7 +98,7 @@ async fn h5_a_confirmation_whose_answer_cannot_be_read_is_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn h5_after_a_crash_everything_open_comes_again_and_a_store_remembers_what_was_done() {
+async fn h5_after_a_crash_open_updates_are_fetched_again_and_a_store_remembers_the_done_ones() {
     let (telegram, events) = (PolledTelegram::default(), Events::new());
     for (chat, seconds) in [(1, "9"), (2, "0"), (3, "0"), (1, "0")] {
         telegram.message(chat, seconds);
@@ -180,7 +180,7 @@ async fn h5_an_update_that_ends_its_process_each_time_is_abandoned_where_a_store
     running.stop().await;
 }
 
-/// That its update comes again says nothing about the reply, other than with a webhook, whose answer had it.
+/// That its update is fetched again says nothing about the reply, unlike with a webhook, whose response had it.
 #[tokio::test(start_paused = true)]
 async fn h5_a_reply_is_not_sent_again_for_an_update_that_a_store_remembers() {
     use tower_telegram::methods::SendMessage;

@@ -47,7 +47,7 @@ fn status(status: StatusCode) -> Response<ReplyBody> {
     response
 }
 
-/// A polling bot that is told to stop when this is dropped or sent to.
+/// A polling bot that shuts down when this is dropped or sent to.
 struct Running {
     stop: oneshot::Sender<()>,
     done: tokio::task::JoinHandle<Result<(), Error>>,
@@ -91,9 +91,9 @@ async fn a_webhooks_handler_serves_polling_too_and_its_reply_is_called() {
 }
 
 #[tokio::test]
-async fn an_update_is_tried_again_and_then_given_up_without_holding_up_the_rest() {
+async fn an_update_is_tried_again_and_then_abandoned_without_holding_up_the_rest() {
     let (telegram, client) = telegram().await;
-    let (failed, mut given_up) = mpsc::unbounded_channel();
+    let (failed, mut abandoned) = mpsc::unbounded_channel();
     let tries = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&tries);
     let service = service_fn(move |request: Request<RawUpdate>| {
@@ -117,7 +117,7 @@ async fn an_update_is_tried_again_and_then_given_up_without_holding_up_the_rest(
         .wait_until_confirmed(good)
         .await
         .expect("confirmed");
-    assert_eq!(given_up.recv().await, i64::try_from(bad).ok());
+    assert_eq!(abandoned.recv().await, i64::try_from(bad).ok());
     assert_eq!(tries.load(Ordering::Relaxed), 3);
     running.stop().await;
 }
@@ -159,7 +159,7 @@ async fn one_chat_stays_in_order_while_another_goes_on() {
 }
 
 #[tokio::test]
-async fn shutdown_finishes_what_runs_and_confirms_only_what_is_done() {
+async fn shutdown_finishes_running_handlers_and_confirms_only_done_updates() {
     let (telegram, client) = telegram().await;
     let (began, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let first = telegram.enqueue(in_chat(1, "runs")).expect("queued");
@@ -223,7 +223,7 @@ async fn g5_a_webhook_in_the_way_ends_it_unless_it_is_to_be_deleted() {
 }
 
 #[tokio::test]
-async fn trouble_that_time_can_mend_is_waited_out_and_refusals_end_it() {
+async fn temporary_trouble_is_waited_out_and_refusals_end_it() {
     use tower_telegram_test::Answer;
 
     let (telegram, client) = telegram().await;

@@ -1,4 +1,4 @@
-//! What a polling bot can be told.
+//! The settings of polling.
 
 use std::{
     future::ready,

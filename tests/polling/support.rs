@@ -18,7 +18,7 @@ use tower_telegram::{
     webhook::{RawUpdate, ReplyBody},
 };
 
-/// A polling bot that is told to stop by [`stop`](Self::stop).
+/// A polling bot that shuts down by [`stop`](Self::stop).
 pub(super) struct Running {
     stop: Option<oneshot::Sender<()>>,
     done: JoinHandle<Result<(), Error>>,
@@ -68,7 +68,7 @@ impl Running {
     }
 }
 
-/// What was done, with the whole milliseconds since the start.
+/// The events, with the whole milliseconds since the start.
 #[derive(Clone, Debug)]
 pub(super) struct Events {
     start: Instant,

@@ -77,7 +77,7 @@ async fn h4_only_a_refusal_in_the_bot_apis_own_words_ends_it() {
     }
 }
 
-/// What is in hand ends first, and what has ended is confirmed.
+/// Running handlers end first, and done updates are confirmed.
 #[tokio::test(start_paused = true)]
 async fn h4_a_refusal_lets_the_handlers_that_run_end() {
     let (telegram, events) = (PolledTelegram::default(), Events::new());

@@ -1,4 +1,4 @@
-//! What Telegram, or what stands between, sends that is no update.
+//! Elements and responses that are no updates, from Telegram or a program in between.
 
 use std::{future::ready, time::Duration};
 
@@ -171,7 +171,7 @@ async fn h3_an_element_that_cannot_be_read_is_confirmed_when_it_is_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn h3_what_cannot_be_confirmed_is_told_of_once_and_asked_for_at_a_pace() {
+async fn h3_an_element_that_cannot_be_confirmed_is_reported_once_and_fetched_at_a_pace() {
     let (telegram, events) = (PolledTelegram::default(), Events::new());
     telegram.push(&b"{\"message\":{}}"[..]);
     telegram.push(&b"nonsense"[..]);

@@ -26,7 +26,7 @@ use crate::delivery::stores::{json_of, reply};
 
 type Bot = BoxCloneSyncService<Request<RawUpdate>, Response<ReplyBody>, BoxError>;
 
-/// What was handled, by all replicas together.
+/// The handled updates of all replicas together.
 #[derive(Clone, Default)]
 struct Book(Arc<Mutex<HashMap<i64, Entry>>>);
 
@@ -66,7 +66,7 @@ impl Book {
     }
 }
 
-/// Has a runtime and a connection of its own, as it would in a process of its own.
+/// Has a runtime and a connection of its own like a process.
 struct Replica {
     bot: Bot,
     runtime: Option<Runtime>,
@@ -100,7 +100,7 @@ impl Replica {
         }
     }
 
-    /// What Telegram is answered; nothing if the replica dies before. It hangs up when this is dropped.
+    /// Telegram's response; `None` if the replica dies before. The caller hangs up when this is dropped.
     async fn deliver(&self, id: i64) -> Option<Response<ReplyBody>> {
         let json = format!(r#"{{"update_id":{id},"poll":{{"id":"1"}}}}"#);
         let update = RawUpdate::from_bytes(json.into()).unwrap();
@@ -141,7 +141,7 @@ impl Drop for Replica {
     }
 }
 
-fn assert_come_again_later(answer: &Response<ReplyBody>) {
+fn assert_redelivered_later(answer: &Response<ReplyBody>) {
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(answer.headers().contains_key(header::RETRY_AFTER));
 }
@@ -251,7 +251,7 @@ async fn d11_what_a_replica_had_begun_when_it_died_another_handles() {
     let mut dying = Replica::start(&server, SECOND, stuck);
     let other = Replica::start(&server, SECOND, handler);
     for id in IDS {
-        // Who asks hangs up, and the handler goes on.
+        // The caller hangs up, and the handler goes on.
         tokio::select! {
             answer = dying.deliver(id) => panic!("{answer:?}"),
             () = book.until_begun([id]) => {}
@@ -261,7 +261,7 @@ async fn d11_what_a_replica_had_begun_when_it_died_another_handles() {
     let began = Instant::now();
     while began.elapsed() < 2 * SECOND {
         for id in IDS {
-            assert_come_again_later(&other.deliver(id).await.unwrap());
+            assert_redelivered_later(&other.deliver(id).await.unwrap());
         }
         sleep(SECOND / 10).await;
     }
@@ -306,7 +306,7 @@ async fn d12_while_redis_is_down_nothing_is_handled_and_then_all_goes_on() {
         book.until_begun([2]).await;
         server.stop().await;
         for id in [1, 3] {
-            assert_come_again_later(&other.deliver(id).await.unwrap());
+            assert_redelivered_later(&other.deliver(id).await.unwrap());
         }
         assert_eq!(book.of(3), Entry::default());
         open.send_modify(|open| {

@@ -1,4 +1,4 @@
-//! What replicas share while Redis is out of memory and keeps what it has (`noeviction`).
+//! Replicas that share a Redis that is out of memory and keeps its keys (`noeviction`).
 
 use std::time::Duration;
 

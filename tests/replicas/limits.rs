@@ -161,7 +161,7 @@ async fn f14_replicas_count_albums_as_the_messages_they_are() {
     assert!(began.elapsed() >= SPAN, "{:?}", began.elapsed());
 }
 
-/// What is more than a limit allows at once has the chat pause for all replicas.
+/// A call of more messages than a limit allows pauses the chat for all replicas.
 #[tokio::test]
 async fn f14_replicas_wait_until_many_copies_are_made_up_for() {
     let Some(server) = Server::start().await else {
@@ -197,7 +197,7 @@ async fn f14_replicas_have_a_rate_for_paid_broadcasts() {
     assert!(time >= SPAN && time < 20 * SPAN, "{time:?}");
 }
 
-/// What others have sent makes it too late as well.
+/// Calls of other replicas make it too late as well.
 #[tokio::test]
 async fn f13_a_replica_refuses_at_once_what_others_have_no_room_for() {
     let Some(server) = Server::start().await else {

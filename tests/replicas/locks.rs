@@ -65,7 +65,7 @@ async fn turn(locks: &RedisLocks) -> RedisTurn {
     turn.expect("the turn comes").unwrap()
 }
 
-/// Nobody else has the turn for some time.
+/// No other replica gets the lock for some time.
 async fn is_kept(server: &Server, time: Duration) {
     let locks = server.locks();
     let other = timeout(time, locks.acquire("0:7")).await;
@@ -105,13 +105,13 @@ async fn until_no_keys(server: &Server) {
         .expect("all is given back");
 }
 
-/// Who is in which chat, and what was seen there.
+/// The handlers that run in each chat, and counts of what happened.
 #[derive(Default)]
 struct Chats {
     inside: HashMap<i64, usize>,
-    /// How often somebody came in where somebody was.
+    /// How often a handler began while another ran in the chat.
     overlaps: usize,
-    /// The most chats that somebody was in at once.
+    /// The most chats that had a running handler at once.
     at_once: usize,
     handled: usize,
 }
@@ -134,7 +134,7 @@ impl Chats {
     }
 }
 
-/// What three replicas with these layers see where each is sent ten updates of each of four chats.
+/// The counts of three replicas with these layers, each of which gets ten updates of each of four chats.
 async fn rush(layers: [SequenceLayer; 3]) -> Chats {
     let chats = Arc::new(Mutex::new(Chats::default()));
     let seen = chats.clone();
@@ -174,7 +174,7 @@ async fn d8_d11_replicas_handle_a_chat_one_after_the_other_and_chats_at_once() {
     assert!(seen.at_once > 1);
     until_no_keys(&server).await;
 
-    // What the lock is for, and what this test would see without it.
+    // Without the lock, this test sees the overlaps that it is for.
     let alone = [0; 3].map(|_| SequenceLayer::new());
     assert!(rush(alone).await.overlaps > 0);
 }
@@ -311,7 +311,7 @@ async fn d11_who_died_while_it_waited_is_passed_over() {
 }
 
 #[tokio::test]
-async fn d11_who_has_lost_its_turn_is_told_and_the_other_goes_on() {
+async fn d11_a_replica_that_lost_its_lock_notices_and_the_other_goes_on() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -341,7 +341,7 @@ async fn d11_who_has_lost_its_turn_is_told_and_the_other_goes_on() {
     let held = turn(&server.locks()).await;
     leave.notify_one();
     assert_eq!(stalled.await.unwrap().status(), StatusCode::OK);
-    // What the late one gives back isn't the other's.
+    // The late one's release doesn't release the other's lock.
     is_kept(&server, SHORT).await;
     assert!(held.lease().unwrap().is_held());
     held.release().await;
@@ -367,7 +367,7 @@ async fn d12_a_turn_that_cant_be_renewed_in_time_is_lost() {
 }
 
 #[tokio::test]
-async fn d12_a_redis_that_has_forgotten_all_is_told_who_has_a_turn() {
+async fn d12_locks_are_recorded_again_after_redis_lost_its_memory() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -436,7 +436,7 @@ async fn d12_a_redis_that_hangs_is_an_error_in_time() {
         }
     };
     timeout(20 * SECOND, recovering).await.expect("it goes on");
-    // What was asked meanwhile was carried out late, and given back as well.
+    // The call that timed out was carried out late, and its lock is released as well.
     until_no_keys(&server).await;
 }
 
@@ -555,7 +555,7 @@ async fn d11_a_cluster_does_too() {
 }
 
 #[tokio::test]
-async fn d12_what_is_no_turn_of_ours_is_an_error() {
+async fn d12_a_key_that_is_no_lock_is_an_error() {
     let Some(server) = Server::start().await else {
         return;
     };

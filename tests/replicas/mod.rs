@@ -1,6 +1,6 @@
-//! What replicas share through Redis. The tests start one of their own.
+//! State that replicas share through Redis. The tests start a server of their own.
 
-// What tests share fails them as they would themselves.
+// Shared helpers may panic like tests.
 #![allow(clippy::unwrap_used)]
 
 mod delivery;

@@ -64,7 +64,7 @@ where
 }
 
 #[tokio::test]
-async fn d11_an_update_is_claimed_in_one_round_trip_and_noted_in_another() {
+async fn d11_an_update_is_claimed_in_one_round_trip_and_recorded_in_another() {
     let Some(server) = Server::start().await else {
         return;
     };

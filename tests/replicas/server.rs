@@ -29,7 +29,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// `None` where no Redis is installed, which is no way out in CI.
+    /// `None` if no Redis is installed, which is an error in CI.
     pub(crate) async fn start() -> Option<Self> {
         Self::start_with(&[]).await
     }

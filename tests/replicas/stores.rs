@@ -1,4 +1,4 @@
-//! What holds of the store on Redis, besides what holds of any.
+//! Tests of the store on Redis, beside those of any store.
 
 use std::{error::Error as _, time::Duration};
 
@@ -38,7 +38,7 @@ async fn granted_later(store: &RedisStore) -> ClaimToken {
     timeout(20 * SECOND, asking).await.expect("a claim ends")
 }
 
-/// What an error and its sources say, in every way.
+/// All texts of an error and its sources.
 fn all_of(error: &StoreError) -> String {
     let mut said = vec![format!("{error} {error:?}")];
     let mut source = error.source();
@@ -97,7 +97,7 @@ async fn d11_a_claim_that_is_renewed_goes_on() {
 }
 
 #[tokio::test]
-async fn d11_what_ends_late_counts_if_nobody_else_has_begun() {
+async fn d11_a_late_end_counts_if_no_other_replica_has_begun() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -158,7 +158,7 @@ async fn d16_a_reply_with_files_is_not_kept() {
 }
 
 #[tokio::test]
-async fn d16_a_reply_is_kept_for_an_hour_or_as_long_as_it_is_told() {
+async fn d16_a_reply_is_kept_for_an_hour_or_as_long_as_is_set() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -201,7 +201,7 @@ async fn d11_a_cluster_does_too() {
 }
 
 #[tokio::test]
-async fn d12_a_redis_that_has_forgotten_the_script_is_told_again() {
+async fn d12_a_script_that_redis_lost_is_sent_again() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -212,7 +212,7 @@ async fn d12_a_redis_that_has_forgotten_the_script_is_told_again() {
 }
 
 #[tokio::test]
-async fn d12_what_runs_is_noted_anew_after_redis_has_forgotten_all() {
+async fn d12_claims_are_recorded_again_after_redis_lost_its_memory() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -267,7 +267,7 @@ async fn d12_a_redis_that_is_not_there_is_an_error_in_time() {
 }
 
 #[tokio::test]
-async fn d12_what_is_no_record_of_ours_is_an_error() {
+async fn d12_a_key_that_is_no_record_is_an_error() {
     let Some(server) = Server::start().await else {
         return;
     };

@@ -1,4 +1,4 @@
-//! What happened to each update, and what must not have.
+//! The events of each update, and the violations among them.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -15,13 +15,13 @@ use super::telegram::{QueueId, Told, Update};
 /// Which replica, and which of its lives.
 pub(crate) type ReplicaId = u64;
 
-/// What struck a claim, so that what it was for may have to be done again.
+/// The fault that struck a claim, so that its update may have to be handled again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fault {
     /// The replica was killed, or cut off when it was restarted.
     Killed,
     Stalled,
-    /// The store failed to renew it, or to note its end.
+    /// The store failed to renew it, or to record its end.
     Store,
     /// It ran out on a machine that was too busy. Where time is only counted, that can't be.
     Lapsed,
@@ -39,17 +39,17 @@ enum End {
 struct Grant {
     ticket: ClaimToken,
     replica: ReplicaId,
-    /// Nobody else may have it before.
+    /// No other replica may have it before.
     held_until: Option<Instant>,
     fault: Option<Fault>,
     end: Option<End>,
-    /// The store was asked to end it, and it isn't known whether it did.
+    /// The store was asked to end it, and may have done so.
     may_have_ended: bool,
     /// Whether its replica knows of it.
     is_known: bool,
     calls: u32,
     has_effect: bool,
-    is_given_up: bool,
+    is_abandoned: bool,
 }
 
 #[derive(Debug, Default)]
@@ -62,7 +62,7 @@ struct Page {
     effects: u32,
     letters: u32,
     replies_made: u32,
-    /// Telegram carries out each that it sees, as it drops the update in the same step.
+    /// Telegram carries out each that it sees, because it drops the update in the same step.
     replies_seen: u32,
     /// Befallen by more than hang-ups and lost answers, so that its reply may not have come.
     is_muddled: bool,
@@ -92,7 +92,7 @@ struct Notes {
     open: BTreeMap<ReplicaId, BTreeSet<i64>>,
     /// The chats in which each has a handler at work.
     busy_chats: BTreeSet<(ReplicaId, i64)>,
-    /// Those that are told to stop, and cut off what doesn't end.
+    /// Replicas that shut down, and cut off handlers that don't end.
     retiring: BTreeSet<ReplicaId>,
     /// The last of each queue whose handler was called.
     latest: HashMap<QueueId, i64>,
@@ -130,7 +130,7 @@ impl Book {
         written
     }
 
-    // What the store says.
+    // The store's answers.
 
     /// Before the store is asked: from here on a claim may be granted unknown to all.
     pub(crate) fn claiming(&self, id: i64) {
@@ -191,7 +191,7 @@ impl Book {
                 is_known: false,
                 calls: 0,
                 has_effect: false,
-                is_given_up: false,
+                is_abandoned: false,
             });
             pages.open.entry(replica).or_default().insert(id);
             pages.mix(&[1, id.cast_unsigned(), replica]);
@@ -239,7 +239,7 @@ impl Book {
     pub(crate) fn asks_to_finish(&self, ticket: &ClaimToken) {
         let id = ticket.key.update_id;
         self.open(id, |pages, page| match page.of(ticket) {
-            Some(grant) if grant.has_effect || grant.is_given_up => {}
+            Some(grant) if grant.has_effect || grant.is_abandoned => {}
             _ => pages.violation(format!("{id} is said to be done, and isn't: {page:?}")),
         });
     }
@@ -264,7 +264,7 @@ impl Book {
         });
     }
 
-    /// The replica is told to stop.
+    /// The replica shuts down.
     pub(crate) fn retires(&self, replica: ReplicaId) {
         self.pages().retiring.insert(replica);
     }
@@ -300,7 +300,7 @@ impl Book {
         });
     }
 
-    // What befalls replicas.
+    // The replicas' faults.
 
     pub(crate) fn struck(&self, replica: ReplicaId, fault: Fault) {
         let mut pages = self.pages();
@@ -320,7 +320,7 @@ impl Book {
         pages.mix(&[2, replica, fault as u64]);
     }
 
-    // What handlers do.
+    // The handlers' events.
 
     /// A handler is called. How many failures this update has had, for the handler to decide.
     pub(crate) fn called(&self, replica: ReplicaId, update: &Update) -> u64 {
@@ -370,25 +370,25 @@ impl Book {
         });
     }
 
-    pub(crate) fn given_up(&self, replica: ReplicaId, id: i64, max_attempts: u32) {
+    pub(crate) fn abandoned(&self, replica: ReplicaId, id: i64, max_attempts: u32) {
         self.open(id, |pages, page| {
             page.letters += 1;
             match page.last_of(replica) {
                 Some(grant) if grant.ticket.attempt >= max_attempts && !grant.has_effect => {
-                    grant.is_given_up = true;
+                    grant.is_abandoned = true;
                 }
-                _ => pages.violation(format!("{id} was given up too early: {page:?}")),
+                _ => pages.violation(format!("{id} was abandoned too early: {page:?}")),
             }
         });
     }
 
-    // What Telegram sees.
+    // Telegram's side.
 
     pub(crate) fn muddled(&self, id: i64) {
         self.open(id, |_, page| page.is_muddled = true);
     }
 
-    /// The bot gave this answer to somebody.
+    /// The bot gave this answer.
     pub(crate) fn answered(&self, id: i64, is_success: bool) {
         self.open(id, |pages, page| {
             if is_success && page.effects == 0 && page.letters == 0 {
@@ -459,7 +459,7 @@ impl Notes {
         }
     }
 
-    /// Nobody of a queue comes after those behind it.
+    /// No update of a queue is handled after those behind it.
     fn in_order(&mut self, page: &Page, update: &Update, what: &str) {
         let latest = self.latest.get(&update.queue).copied().unwrap_or(0);
         if latest > update.id && !page.is_struck() {
@@ -467,7 +467,7 @@ impl Notes {
         }
     }
 
-    /// What can be seen only when all is over.
+    /// The violations that can be seen only at the end.
     fn check(&mut self, id: i64, page: &Page, book: &Book) {
         if page.replies_seen > page.replies_made.min(1) {
             self.violation(format!("{id}: a reply was carried out twice: {page:?}"));
@@ -475,7 +475,7 @@ impl Notes {
         if !book.has_claims {
             return;
         }
-        // In real time it can't be told who overtook whom on the way to a store.
+        // In real time the order of calls on the way to a store is unknown.
         let fine = book.is_exact && !page.is_muddled && !page.is_struck() && page.effects == 1;
         if fine && page.replies_seen != page.replies_made {
             self.violation(format!("{id}: its reply never reached Telegram: {page:?}"));
@@ -489,7 +489,7 @@ impl Notes {
 }
 
 impl Page {
-    /// The effects too many: those that weren't noted, where another came or it was given up.
+    /// The superfluous effects: those that weren't recorded, if there was another or the update was abandoned.
     fn too_many(&self) -> impl Iterator<Item = &Grant> {
         let ended = self.grants.iter().any(|grant| grant.end == Some(End::Done));
         let last = self.grants.iter().rposition(|grant| grant.has_effect);
@@ -509,7 +509,7 @@ impl Page {
     }
 }
 
-/// What a run came to.
+/// The results of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Sum {
     pub(crate) violations: Vec<String>,
@@ -517,9 +517,9 @@ pub(crate) struct Sum {
     calls: u64,
     digest: u64,
     handled: u64,
-    given_up: u64,
-    given_up_twice: u64,
-    /// Effects that came again, by what struck the claim under which they had come before.
+    abandoned: u64,
+    abandoned_twice: u64,
+    /// Repeated effects, by the fault that struck the claim of the earlier one.
     repeated: BTreeMap<Option<Fault>, u64>,
     extra_effects: u64,
     replies_made: u64,
@@ -529,8 +529,8 @@ pub(crate) struct Sum {
 impl Sum {
     fn add(&mut self, page: &Page) {
         self.handled += u64::from(page.effects > 0);
-        self.given_up += u64::from(page.letters > 0);
-        self.given_up_twice += u64::from(page.letters.saturating_sub(1));
+        self.abandoned += u64::from(page.letters > 0);
+        self.abandoned_twice += u64::from(page.letters.saturating_sub(1));
         self.replies_made += u64::from(page.replies_made.min(1));
         self.replies_seen += u64::from(page.replies_seen);
         self.extra_effects += u64::from(page.effects.saturating_sub(1));
@@ -544,7 +544,7 @@ impl Sum {
         self.told.acked + self.told.expired
     }
 
-    /// How many effects came again.
+    /// How many effects were repeated.
     pub(crate) fn repeated(&self) -> u64 {
         self.extra_effects
     }
@@ -560,7 +560,7 @@ impl Sum {
         faults
             .iter()
             .all(|fault| self.repeated.contains_key(&Some(*fault)))
-            && self.given_up > 0
+            && self.abandoned > 0
             && [told.late, told.broken, told.refused]
                 .iter()
                 .all(|n| *n > 0)
@@ -573,7 +573,7 @@ impl fmt::Display for Sum {
         writeln!(
             f,
             "  the bot: {} calls, {} updates took effect, {} given up ({} of them again)",
-            self.calls, self.handled, self.given_up, self.given_up_twice
+            self.calls, self.handled, self.abandoned, self.abandoned_twice
         )?;
         write!(f, "  effects that came again: {}", self.extra_effects)?;
         for (fault, count) in &self.repeated {

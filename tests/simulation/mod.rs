@@ -1,17 +1,17 @@
 //! D1–D6, D8–D12 by chance: a Telegram that sends again as the real one does, replicas that die and
 //! stall, a store that fails, and a book of all that happens.
 //!
-//! What is certain, and asserted of every run:
+//! Certain, and asserted of every run:
 //!
-//! 1. **Nothing is lost.** Whatever Telegram was told a 2xx for had been handled to its end, or was taken
-//!    by the dead-letter hook. What Telegram drops itself, as its life was over, is counted apart.
-//! 2. **Nothing succeeds twice.** No update is noted as done twice, none is granted while another holds
+//! 1. **Nothing is lost.** Each update with a 2xx had been handled to its end, or was taken
+//!    by the dead-letter hook. Updates that Telegram drops itself, because they are too old, are counted apart.
+//! 2. **Nothing succeeds twice.** No update is recorded as done twice, none is granted while another holds
 //!    it or after it was done, and each grant makes one call at most.
 //! 3. A handler whose effect came, and whose note didn't, has to run again: at least once is all that
 //!    can be had there. Each effect too many has to be put down to a fault that struck that very
 //!    claim: its replica was killed **between effect and note**, stalled, or the store failed it. They
 //!    are counted by their causes. One that no fault explains fails the run.
-//! 4. Attempts are counted right, and only what used them up is given up.
+//! 4. Attempts are counted right, and only updates that used them up are abandoned.
 //! 5. In a queue the order is Telegram's, and in a replica no chat has two handlers at once; with the
 //!    same exceptions.
 //! 6. No reply is carried out twice, and of an update that only hang-ups and lost answers befell it
@@ -49,7 +49,7 @@ pub(crate) struct Chances {
     pub(crate) lost: f64,
     /// The same request comes twice at once.
     pub(crate) twice: f64,
-    /// It comes again when it was answered long ago.
+    /// It is redelivered though it was answered long ago.
     pub(crate) replay: f64,
     /// A call of the store fails, and has done nothing.
     pub(crate) store_before: f64,
@@ -58,7 +58,7 @@ pub(crate) struct Chances {
 }
 
 impl Chances {
-    /// What befalls one process and a store in its memory.
+    /// The faults of one process with a store in its memory.
     const OUTSIDE: Self = Self {
         error: 0.02,
         panic: 0.01,
@@ -79,7 +79,7 @@ impl Chances {
     };
 }
 
-/// What becomes of the replicas, and how often, in seconds on average.
+/// The faults of the replicas, and their average distance in seconds.
 #[derive(Clone, Copy, Debug, Default)]
 #[allow(clippy::struct_field_names)] // It says what the number is.
 pub(crate) struct Blows {
@@ -140,7 +140,7 @@ fn from_env<T: std::str::FromStr>(name: &str) -> Option<T> {
     number
 }
 
-/// Runs it, prints what it came to, and fails for what must not be.
+/// Runs it, prints the results, and fails if there are violations.
 pub(crate) async fn run<P: Place + Send + Sync + 'static>(plan: Plan, place: Arc<P>) -> Sum {
     let (seed, updates) = (plan.seed, plan.updates);
     let began = std::time::Instant::now();
@@ -190,7 +190,7 @@ async fn d1_to_d9_in_memory_every_effect_comes_once() {
 async fn d10_d11_replicas_that_are_only_restarted_repeat_no_effect() {
     let mut plan = Plan::new(6_000);
     plan.chances = Chances {
-        // What still runs when the patience is over is cut off.
+        // Handlers that still run when the patience is over are cut off.
         slow: 0.0,
         ..Chances::OUTSIDE
     };
@@ -202,7 +202,7 @@ async fn d10_d11_replicas_that_are_only_restarted_repeat_no_effect() {
     assert_eq!(sum.repeated(), 0, "{sum}");
 }
 
-/// Or else `SEED` would be of no use. What isn't the same each time is how long the layer waits before
+/// Or else `SEED` would be of no use. Only one thing isn't the same each time: how long the layer waits before
 /// it notes once more what a failing store didn't.
 #[tokio::test(start_paused = true)]
 async fn a_seed_repeats_a_run() {

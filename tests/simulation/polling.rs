@@ -1,11 +1,11 @@
 //! H1–H5 by chance: a polling bot that is killed and restarted, answers that are lost, conflicts, pages of a proxy,
 //! and handlers that fail, panic and are slow.
 //!
-//! What is certain, and asserted of every run:
+//! Certain, and asserted of every run:
 //!
-//! 1. **Nothing is lost**: each update was handled to its end, or was abandoned after five attempts, before Telegram
-//!    was told that it is done.
-//! 2. **Nothing is handled twice but by a kill**: without a store in a life that was killed, as it couldn't confirm;
+//! 1. **Nothing is lost**: each update was handled to its end, or was abandoned after five attempts, before it
+//!    was confirmed to Telegram.
+//! 2. **Nothing is handled twice except by a kill**: without a store in a life that was killed, because it couldn't confirm;
 //!    with a store only where the kill came between the handler's effect and the record of it.
 //! 3. A chat has one handler at a time in a life, and its updates begin in their order.
 //!
@@ -47,7 +47,7 @@ const CHATS: usize = 60;
 const RATE: f64 = 10.0;
 const MAX_ATTEMPTS: usize = 5;
 
-/// What happened to an update.
+/// The events of an update.
 #[derive(Debug, Default)]
 struct Fate {
     chat: i64,
@@ -141,7 +141,7 @@ impl PollingWorld {
         }
         self.with(id, |fate| fate.effects.push((life, false)));
         if dice.chance(0.2) {
-            // There is a moment in which it is done, and nobody knows.
+            // There is a moment in which it is done, and isn't recorded yet.
             self.step(life, dice.between(0.01..0.5)).await;
         }
         self.with(id, |fate| {
@@ -225,7 +225,7 @@ impl PollingWorld {
                 left -= step;
             }
             let is_killed = dice.chance(0.5) && !is_done();
-            // What a stop leaves unconfirmed is known by its end.
+            // By the end of a stop its unconfirmed updates are known.
             self.is_calm.store(!is_killed, Ordering::Relaxed);
             if is_killed {
                 self.kill();
@@ -303,7 +303,7 @@ impl Life {
             if let Some(delivery) = self.delivery {
                 delivery.shutdown(Duration::ZERO).await;
             }
-            // What was aborted is gone.
+            // Aborted tasks are gone.
             for _ in 0..9 {
                 tokio::task::yield_now().await;
             }
@@ -314,7 +314,7 @@ impl Life {
     }
 }
 
-/// What a run came to.
+/// The results of a run.
 struct PollingSum {
     repeated: usize,
     abandoned: usize,
@@ -413,7 +413,7 @@ async fn h1_to_h5_a_polling_bot_that_is_killed_loses_nothing_and_a_store_remembe
 }
 
 #[tokio::test(start_paused = true)]
-async fn h1_to_h5_without_a_store_only_kills_repeat_what_was_not_confirmed() {
+async fn h1_to_h5_without_a_store_only_kills_repeat_unconfirmed_updates() {
     let sum = run(3_000, false).await;
     assert!(
         sum.killed > 0 && sum.stopped > 1 && sum.repeated > 0,

@@ -38,7 +38,7 @@ type Bot = BoxCloneSyncService<Request<RawUpdate>, Response<ReplyBody>, BoxError
 
 const MAX_ATTEMPTS: u32 = 5;
 
-/// What all have in common.
+/// The state that all replicas share.
 #[derive(Debug)]
 pub(crate) struct Scene {
     pub(crate) plan: Plan,
@@ -52,7 +52,7 @@ impl Scene {
     }
 }
 
-/// A replica's life, from its start to its death. What belongs to it takes no step while it is
+/// A replica's life, from its start to its death. Its tasks take no step while it is
 /// stalled, and none ever after it was killed.
 #[derive(Debug)]
 pub(crate) struct Life {
@@ -131,7 +131,7 @@ pub(crate) struct Replica {
     handle: Option<DeliveryHandle>,
 }
 
-/// What Telegram reads of an answer.
+/// The parts of a response that Telegram reads.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Answer {
     pub(crate) is_success: bool,
@@ -169,7 +169,7 @@ impl Replica {
                 async move {
                     life.step().await;
                     let id = letter.update.update_id();
-                    scene.book.given_up(life.id, id, MAX_ATTEMPTS);
+                    scene.book.abandoned(life.id, id, MAX_ATTEMPTS);
                 }
             });
         let handle = delivery.handle();
@@ -203,7 +203,7 @@ impl Replica {
         Some(answer)
     }
 
-    /// As `kill -9` would. What it was doing goes no further; then its tasks are swept away.
+    /// As `kill -9` would. Its tasks go no further, and are then dropped.
     async fn kill(&self, book: &Book) {
         self.life.end();
         book.struck(self.life.id, Fault::Killed);
@@ -242,7 +242,7 @@ impl Answer {
     }
 }
 
-/// What the bot does with an update.
+/// The bot's handling of an update.
 async fn handle(
     scene: &Scene,
     life: &Life,
@@ -276,7 +276,7 @@ async fn handle(
     let has_reply = once.chance(0.5);
     book.took_effect(life.id, update, has_reply);
     if dice.chance(0.3) {
-        // There is a moment in which it is done, and nobody knows.
+        // There is a moment in which it is done, and isn't recorded yet.
         sleep(plan.seconds(dice.between(0.0..0.3))).await;
     }
     if !has_reply {
@@ -316,7 +316,7 @@ impl std::ops::Deref for World {
     }
 }
 
-/// What befalls a replica next.
+/// The next fault of a replica.
 #[derive(Clone, Copy, PartialEq)]
 enum Blow {
     Killed,

@@ -1,8 +1,8 @@
-//! Chance that depends on nothing but a seed and on what it decides.
+//! Random choices that depend only on a seed and on their subject.
 
 use std::ops::Range;
 
-/// What dice are thrown for.
+/// The subject of a random choice.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum For {
     Update = 1,

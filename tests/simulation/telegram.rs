@@ -1,5 +1,5 @@
 //! A Telegram without a wire: its queues, its window, its back-off, its patience, and how long it keeps
-//! an update. What it does about connections (how fast they come up, which are closed) isn't here.
+//! an update. Its connections (how fast they are opened, which are closed) aren't simulated.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -38,7 +38,7 @@ pub(crate) enum QueueId {
 pub(crate) struct Update {
     pub(crate) id: i64,
     pub(crate) queue: QueueId,
-    /// What a `SequenceLayer` has it in line by.
+    /// The key by which a `SequenceLayer` orders it.
     pub(crate) chat: i64,
     json: Bytes,
     dies_at: Instant,
@@ -98,7 +98,7 @@ impl Update {
     }
 }
 
-/// What came of sending it.
+/// The result of sending it.
 #[derive(Clone, Copy, Debug)]
 enum Seen {
     Answer(Answer),
@@ -106,11 +106,11 @@ enum Seen {
     Late,
     /// The connection broke.
     Broken,
-    /// There was nobody.
+    /// No replica was there.
     Refused,
 }
 
-/// What Telegram can tell afterwards.
+/// Telegram's own results of a run.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Told {
     pub(crate) acked: u64,
@@ -152,7 +152,7 @@ struct Telegram<'a> {
     next_at: Instant,
     backlog: VecDeque<Update>,
     queues: BTreeMap<QueueId, VecDeque<Update>>,
-    /// Whose turn it is from when on.
+    /// The queues that are due, by time.
     ready: BTreeSet<(Instant, i64, QueueId)>,
     under_way: JoinSet<(Update, Seen, bool)>,
     told: Told,
@@ -333,10 +333,10 @@ async fn attempt(world: Arc<World>, update: Update) -> (Update, Seen, bool) {
     for (likely, times) in doubled {
         if dice.chance(likely) {
             twice = true;
-            // The reply may go to the double, whose answer nobody reads.
+            // The reply may go to the double, whose response is never read.
             book.muddled(update.id);
             let wait = plan.seconds(dice.between(times));
-            tokio::spawn(come_again(Arc::clone(&world), update.clone(), wait));
+            tokio::spawn(repeat_request(Arc::clone(&world), update.clone(), wait));
         }
     }
     let is_lost = dice.chance(plan.chances.lost);
@@ -356,8 +356,8 @@ async fn attempt(world: Arc<World>, update: Update) -> (Update, Seen, bool) {
     (update, seen, twice)
 }
 
-/// What a proxy or a broken connection has sent before comes once more, and nobody reads the answer.
-async fn come_again(world: Arc<World>, update: Update, wait: Duration) {
+/// A request that a proxy or a broken connection has sent before is repeated, and its response is never read.
+async fn repeat_request(world: Arc<World>, update: Update, wait: Duration) {
     sleep(wait).await;
     let mut dice = Dice::new(
         world.plan.seed,

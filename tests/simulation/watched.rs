@@ -28,7 +28,7 @@ pub(crate) struct Watched<St> {
     calls: AtomicU64,
 }
 
-/// What a call is going to meet with.
+/// The fault that a call will meet.
 #[derive(Clone, Copy, PartialEq)]
 enum Luck {
     Good,

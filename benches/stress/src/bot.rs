@@ -24,7 +24,7 @@ pub(crate) struct Ledger {
     calls: AtomicU64,
     errors: AtomicU64,
     panics: AtomicU64,
-    given_up: AtomicU64,
+    abandoned: AtomicU64,
     lost: AtomicU64,
     repeated: AtomicU64,
     replies_repeated: AtomicU64,
@@ -33,7 +33,7 @@ pub(crate) struct Ledger {
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry {
     effects: u32,
-    is_given_up: bool,
+    is_abandoned: bool,
     replies: u32,
 }
 
@@ -50,9 +50,9 @@ impl Ledger {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn given_up(&self, id: i64) {
-        add(&self.given_up, 1);
-        self.entries().entry(id).or_default().is_given_up = true;
+    pub(crate) fn abandoned(&self, id: i64) {
+        add(&self.abandoned, 1);
+        self.entries().entry(id).or_default().is_abandoned = true;
     }
 
     /// Telegram was answered with a 2xx, and with a reply or not.
@@ -60,7 +60,7 @@ impl Ledger {
         let mut entries = self.entries();
         let entry = entries.entry(id).or_default();
         entry.replies += u32::from(has_reply);
-        if entry.effects == 0 && !entry.is_given_up {
+        if entry.effects == 0 && !entry.is_abandoned {
             add(&self.lost, 1);
         }
     }
@@ -92,7 +92,7 @@ impl Ledger {
     pub(crate) fn problems(&self) -> Vec<String> {
         let left = self.entries().len() as u64;
         let problems = [
-            (read(&self.lost), "acked, and nobody had handled them"),
+            (read(&self.lost), "got a 2xx without being handled"),
             (read(&self.repeated), "handled to success again"),
             (read(&self.replies_repeated), "replies given out again"),
             (left, "left over"),
@@ -109,13 +109,13 @@ impl fmt::Display for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the bot: {} updates, {} calls, {} errors, {} panics, {} given up; {} lost, {} handled twice, \
+            "the bot: {} updates, {} calls, {} errors, {} panics, {} abandoned; {} lost, {} handled twice, \
              {} replies twice",
             read(&self.acked),
             read(&self.calls),
             read(&self.errors),
             read(&self.panics),
-            read(&self.given_up),
+            read(&self.abandoned),
             read(&self.lost),
             read(&self.repeated),
             read(&self.replies_repeated),

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! It ends with 1 if an update was lost or handled to success twice, a reply was given out twice, the
-//! memory grew, or a task was left behind. It is for Linux, as that says how much memory a process has.
+//! memory grew, or a task was left behind. It needs Linux, whose `/proc` has the memory of a process.
 //!
 //! With `-- queue` it measures the queue and the locks over a Redis of its own instead: see [`queue`].
 
@@ -45,7 +45,7 @@ use crate::{
     telegram::{Count, SECRET},
 };
 
-/// As many as Telegram opens unless told otherwise.
+/// As many as Telegram opens by default.
 const CONNECTIONS: usize = 40;
 
 /// So many ids are remembered before the measuring begins, that from then on each takes another's place.
@@ -121,10 +121,10 @@ async fn soak(minutes: f64) -> Result<Vec<String>, Box<dyn Error + Send + Sync>>
 async fn serve(
     ledger: Arc<Ledger>,
 ) -> Result<(SocketAddr, DeliveryHandle), Box<dyn Error + Send + Sync>> {
-    let given_up = Arc::clone(&ledger);
+    let abandoned = Arc::clone(&ledger);
     let store = MemoryStore::with_capacity(REMEMBERED);
     let delivery = DeliveryLayer::with_store(store).dead_letter(move |letter| {
-        given_up.given_up(letter.update.update_id());
+        abandoned.abandoned(letter.update.update_id());
         std::future::ready(())
     });
     let deliveries = delivery.handle();

@@ -2,7 +2,7 @@
 
 use std::{fmt, fs, time::Duration};
 
-/// What may be added over the whole time: what an allocator does with threads isn't quite even.
+/// How much may be added over the whole time: an allocator's use by threads varies a little.
 const MAX_GROWTH: f64 = 1024.0;
 
 #[derive(Debug, Default)]

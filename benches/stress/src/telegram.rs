@@ -1,4 +1,4 @@
-//! Who sends: one update after the other on each connection, again and again until it is taken.
+//! The sender: one update after the other on each connection, each repeated until it gets a 2xx.
 
 use std::{
     collections::VecDeque,
@@ -153,7 +153,7 @@ impl Connection {
     }
 }
 
-/// Sends updates until `ends`: 1 % of the requests are hung up on, 5 % of the updates come again, at the
+/// Sends updates until `ends`: 1 % of the requests are hung up on, 5 % of the updates are redelivered, at the
 /// same time, at once or later.
 pub(crate) async fn deliver(
     address: SocketAddr,

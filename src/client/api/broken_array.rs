@@ -23,7 +23,7 @@ pub(super) fn find(body: &[u8]) -> Option<Range<usize>> {
     let first_end = body.len().saturating_sub(LONGEST_REST).max(start + 1);
     let ends = (first_end..body.len()).rev().filter(|&at| body[at] == b']');
     for end in ends {
-        if let Some(rest) = Rest::read(&body[end + 1..])
+        if let Some(rest) = MembersBehind::read(&body[end + 1..])
             && is_ok.or(rest.is_ok) == Some(true)
             && (rest.is_telegrams || closes(&body[start..=end]))
         {
@@ -56,13 +56,13 @@ fn read_start(r: &mut Reader<'_>) -> Read<Option<(usize, Option<bool>)>> {
 }
 
 /// The members behind the array.
-struct Rest {
+struct MembersBehind {
     is_ok: Option<bool>,
     /// They are all of the Bot API's envelope.
     is_telegrams: bool,
 }
 
-impl Rest {
+impl MembersBehind {
     /// `None` if it isn't members up to the end of the body.
     fn read(rest: &[u8]) -> Option<Self> {
         let rest = rest.trim_ascii_start();

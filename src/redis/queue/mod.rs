@@ -18,7 +18,7 @@
 //! 6. A worker that dies loses its claims when their [lease](UpdateQueue::lease) ends, after ten seconds by
 //!    default. The next worker that claims the partition handles the updates that were begun there, and then the rest.
 //! 7. A worker that hung for so long that another has claimed its partition can't record anything there any more.
-//!    Its handlers there are cut off; what they did elsewhere stays done.
+//!    Its handlers there are cut off; their effects elsewhere remain.
 //! 8. So an update is handled **at least once**: again if the worker dies, or is cut off, between the
 //!    end of the handler and the record that the update is done. A handler for which that matters can tell by the
 //!    `update_id`.
@@ -75,7 +75,7 @@
 //! a Redis that died may lack the last writes.
 //!
 //! Each update is remembered for 24 hours, in about 150 bytes. It takes a round trip to add it, and at most two around
-//! its handler, which a busy worker shares among many updates: what is to be recorded while a call is under way goes
+//! its handler, which a busy worker shares among many updates: records that are needed while a call is under way go
 //! together into the next. In a cluster, all of a queue is in one slot.
 
 mod chat_key;

@@ -23,8 +23,8 @@ local GROUP, CONSUMER = 'workers', 'worker'
 local LAST_ID = '18446744073709551615-18446744073709551615'
 local partitions = KEYS[1]
 
--- Out of memory, Redis refuses a script's first write if it may need some, and none after it. What workers
--- write is needed to empty the queue, so that they begin with a write that needs none.
+-- Out of memory, Redis refuses a script's first write if it may need some, and none after it. The
+-- records of workers are needed to empty the queue, so that they begin with a write that needs none.
 local function write_without_memory()
   redis.call('PERSIST', partitions)
 end
@@ -73,7 +73,7 @@ local function remove(stream, attempts, partition, id)
   redis.call('HDEL', attempts, partition .. ':' .. id)
 end
 
--- Writes a stream anew whose last id can't be followed, with the same ids but for those of times to which no clock
+-- Writes a stream anew whose last id can't be followed, with the same ids except those of times to which no clock
 -- is set (a millisecond of more than 14 digits). Its group is made again by the next worker that reads it.
 local function write_anew(stream)
   local entries = redis.call('XRANGE', stream, '-', '+')
@@ -252,7 +252,7 @@ function operations.fetch(waiter, ...)
   return answer
 end
 
--- What attempts have to have recorded about an entry.
+-- The records about an entry, by their names.
 local records = {}
 
 -- Counts an attempt. Asked for again by the same name, because its answer got lost, it is the same attempt.
@@ -313,9 +313,8 @@ local function failed(failure)
   return { 'failed', type(failure) == 'table' and failure.err or tostring(failure) }
 end
 
--- Records what became of entries, in order: for each what is to be recorded, the partition and the number of the
--- claim on it, which of KEYS is its stream, the entry's id, and two more arguments. A record that fails leaves
--- the others alone.
+-- Makes records about entries, in order. Each has seven arguments: its name, the partition, the number of the claim on
+-- it, which of KEYS is its stream, the entry's id, and two more. A record that fails leaves the others alone.
 -- KEYS: attempts, dead, streams
 function operations.record()
   write_without_memory()

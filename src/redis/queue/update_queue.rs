@@ -115,7 +115,7 @@ impl UpdateQueue {
         self
     }
 
-    /// Counts what is in the queue, for readiness and metrics: one round trip.
+    /// Counts the contents of the queue, for readiness and metrics: one round trip.
     ///
     /// # Errors
     ///

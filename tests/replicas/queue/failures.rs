@@ -108,7 +108,7 @@ async fn dead_letters_are_read_page_by_page_and_only_the_latest_are_kept() {
 }
 
 #[tokio::test]
-async fn d6_an_update_that_kills_its_worker_is_given_up_too() {
+async fn d6_an_update_that_kills_its_worker_is_abandoned_too() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -142,7 +142,7 @@ async fn d6_an_update_that_kills_its_worker_is_given_up_too() {
 
 /// A layer such as `SequenceLayer` has no room: that is no fault of the update's.
 #[tokio::test]
-async fn an_update_for_which_there_is_no_room_is_not_given_up() {
+async fn an_update_for_which_there_is_no_room_is_not_abandoned() {
     let Some(server) = Server::start().await else {
         return;
     };

@@ -1,4 +1,4 @@
-//! What others write into a queue's streams.
+//! Entries that other programs write into a queue's streams.
 
 use super::support::{
     Book, Calls, Hand, fill, message, queue, status, succeeding, until, until_empty,
@@ -83,7 +83,7 @@ async fn entries_of_others_are_dead_letters_at_once_and_others_are_unaffected() 
     let bytes: Vec<_> = unreadable.iter().map(|letter| &letter.bytes[..]).collect();
     assert_eq!(bytes, [&br#"["foo","bar"]"#[..], b"no update"]);
 
-    // What is an update can be queued again, in the line where it belongs.
+    // An update can be queued again, behind those of its chat.
     assert!(queue.requeue(&letters[2]).await.unwrap());
     assert!(queue.discard_unreadable(&unreadable[0]).await.unwrap());
     assert!(

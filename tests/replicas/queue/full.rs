@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::support::{
-    Asked, Book, Calls, Entry, Hand, assert_come_again_later, deliver, deliver_until_taken, done,
+    Asked, Book, Calls, Entry, Hand, assert_redelivered_later, deliver, deliver_until_taken, done,
     failed, fill, message, queue, status, succeeding, until_empty,
 };
 use crate::replicas::server::{SECOND, Server};
@@ -25,7 +25,7 @@ async fn workers_empty_a_queue_under_a_full_redis() {
     fill(&queue, (1..=200).map(|id| message(id, id % 20))).await;
     set_memory(&server, "1").await;
     drop(server.ask::<String>(&["SCRIPT", "FLUSH"]).await);
-    assert_come_again_later(&deliver(&queue, message(201, 1)).await);
+    assert_redelivered_later(&deliver(&queue, message(201, 1)).await);
     let handler = {
         let book = book.clone();
         move |asked: Asked| {
@@ -52,7 +52,7 @@ async fn workers_empty_a_queue_under_a_full_redis() {
     let worker = queue.worker(Calls::default().client()).max_attempts(2);
     let hand = Hand::start_with(|| worker, handler);
     until_empty(&queue).await;
-    assert_come_again_later(&deliver(&queue, message(201, 1)).await);
+    assert_redelivered_later(&deliver(&queue, message(201, 1)).await);
     hand.stop().await;
     assert_eq!(book.succeeded().len(), 196);
     assert_eq!(status(&queue).await.dead_letters, 4);
@@ -81,7 +81,7 @@ async fn a_worker_that_comes_first_waits_for_memory() {
     let (queue, book) = (queue(&server), Book::default());
     set_memory(&server, "1").await;
     let hand = Hand::start(&server, succeeding(&book));
-    assert_come_again_later(&deliver(&queue, message(1, 1)).await);
+    assert_redelivered_later(&deliver(&queue, message(1, 1)).await);
     tokio::time::sleep(SECOND / 2).await;
     set_memory(&server, "0").await;
     deliver_until_taken(&queue, message(1, 1)).await;

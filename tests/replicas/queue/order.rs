@@ -168,7 +168,7 @@ async fn d14_an_attempt_whose_answer_got_lost_is_counted_once() {
     assert_eq!(book.begun(1), 2);
 }
 
-/// What is given out with an answer that got lost would otherwise wait until another worker comes.
+/// Entries that were delivered with a lost answer would otherwise wait for another worker.
 #[tokio::test]
 async fn d12_updates_whose_answer_got_lost_are_taken_nevertheless() {
     let Some(server) = Server::start().await else {
@@ -184,8 +184,8 @@ async fn d12_updates_whose_answer_got_lost_are_taken_nevertheless() {
     fill(&queue, [message(1, 1)]).await;
     book.until_succeeded(1).await;
     until_empty(&queue).await;
-    // What comes meanwhile is done once the pause is over: first the update, then what the worker had
-    // asked, and nobody listens any more.
+    // All that arrives meanwhile is done once the pause is over: first the update, then what the worker had
+    // asked, and no caller waits any more.
     let _: () = server.ask(&["CLIENT", "PAUSE", "1000"]).await;
     let patient = queue.timeout(20 * SECOND);
     let before = (2..=30).map(|id| {

@@ -1,4 +1,4 @@
-//! What a queue and its workers can be told.
+//! The settings of a queue and its workers.
 
 use std::{future::pending, time::Duration};
 

@@ -63,7 +63,7 @@ async fn the_webhooks_own_handler_serves_the_queue_and_its_reply_is_called() {
     assert_eq!(book.succeeded(), [1, 1, 3], "the queue says what is once");
     assert_eq!(calls.methods(), ["sendMessage", "sendMessage"]);
 
-    // What was given up is the queue's, and not the webhook's own.
+    // The queue has the dead letter, and not the webhook.
     let letters = queue.dead_letters(None, 10).await.unwrap();
     assert_eq!(letters.len(), 1);
     assert!(letters[0].failure.contains("broken"), "{letters:?}");

@@ -27,7 +27,7 @@ use tower_telegram::{
 
 use crate::replicas::server::{SECOND, Server};
 
-/// What a handler is asked to do.
+/// The request of a handler.
 pub(super) type Asked = Request<RawUpdate>;
 
 /// A client whose calls all succeed, and their methods.
@@ -54,7 +54,7 @@ impl Calls {
     }
 }
 
-/// What was done, in its order.
+/// The record of begun and handled updates, in order.
 #[derive(Clone, Default)]
 pub(super) struct Book(Arc<Mutex<Vec<Entry>>>);
 
@@ -124,7 +124,7 @@ pub(super) fn message(id: i64, chat: i64) -> RawUpdate {
     RawUpdate::from_bytes(json.into()).unwrap()
 }
 
-/// What Telegram is answered.
+/// The response to Telegram.
 pub(super) async fn deliver(queue: &UpdateQueue, update: RawUpdate) -> Response<ReplyBody> {
     let answer = queue.service().oneshot(Request::new(update)).await;
     answer.unwrap_or_else(|never| match never {})
@@ -164,7 +164,7 @@ pub(super) async fn until_updates(queue: &UpdateQueue, count: usize) {
     waited.unwrap_or_else(|_| panic!("never {count} updates are in the queue"));
 }
 
-pub(super) fn assert_come_again_later(answer: &Response<ReplyBody>) {
+pub(super) fn assert_redelivered_later(answer: &Response<ReplyBody>) {
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     let pause = &answer.headers()[header::RETRY_AFTER];
     let pause: u64 = pause.to_str().unwrap().parse().unwrap();
@@ -195,7 +195,7 @@ pub(super) fn nothing() -> Reply {
     ().into_reply().expect("nothing is a reply")
 }
 
-/// A worker with a runtime and a connection of its own, as it would have in a process of its own.
+/// A worker with a runtime and a connection of its own like a process.
 pub(super) struct Hand {
     runtime: Option<Runtime>,
     stop: Option<oneshot::Sender<()>>,

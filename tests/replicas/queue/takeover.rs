@@ -126,7 +126,7 @@ async fn d12_workers_go_on_when_redis_is_back() {
     fill(&queue, [message(1, 7), message(2, 7)]).await;
     book.until_begun(1, 1).await;
     server.stop().await;
-    // It is done while Redis is away, and noted when that is back.
+    // It is done while Redis is away, and recorded when that is back.
     go.add_permits(1);
     book.until_succeeded(1).await;
     server.start_again().await;
@@ -139,11 +139,11 @@ async fn d12_workers_go_on_when_redis_is_back() {
 }
 
 #[tokio::test]
-async fn d10_a_worker_that_is_told_to_stop_finishes_and_leaves_the_rest_to_others_at_once() {
+async fn d10_a_worker_that_shuts_down_finishes_and_leaves_the_rest_to_others_at_once() {
     let Some(server) = Server::start().await else {
         return;
     };
-    // Nobody could wait for the lease.
+    // The lease is longer than any wait.
     let lease = 600 * SECOND;
     let (queue, book) = (queue(&server).lease(lease), Book::default());
     let go = Arc::new(Semaphore::new(0));

@@ -17,7 +17,7 @@ fn with_wake_ups(server: &Server) -> UpdateQueue {
     queue(server).wake_ups(&WakeUps::new(server.client()))
 }
 
-/// A worker that would look for updates once an hour, but for messages.
+/// A worker that looks for updates once an hour unless a message wakes it.
 fn waiting_worker(queue: &UpdateQueue) -> Worker {
     let worker = queue.worker(Calls::default().client());
     worker.poll_every(3600 * SECOND)

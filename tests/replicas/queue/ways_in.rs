@@ -10,7 +10,7 @@ use tower_telegram::{
 };
 
 use super::support::{
-    Book, Calls, Hand, assert_come_again_later, deliver, deliver_until_taken, failed, fill,
+    Book, Calls, Hand, assert_redelivered_later, deliver, deliver_until_taken, failed, fill,
     message, queue, status, succeeding, until_empty,
 };
 use crate::replicas::server::{SECOND, Server};
@@ -32,7 +32,7 @@ async fn d1_an_update_is_in_the_queue_when_it_is_acked_and_there_once() {
 }
 
 #[tokio::test]
-async fn d1_what_was_handled_is_not_queued_again() {
+async fn d1_a_handled_update_is_not_queued_again() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -48,13 +48,13 @@ async fn d1_what_was_handled_is_not_queued_again() {
 }
 
 #[tokio::test]
-async fn d9_a_full_queue_has_updates_come_again_later() {
+async fn d9_a_full_queue_has_updates_redelivered_later() {
     let Some(server) = Server::start().await else {
         return;
     };
     let queue = queue(&server).partitions(1).max_backlog(2);
     fill(&queue, [message(1, 7), message(2, 8)]).await;
-    assert_come_again_later(&deliver(&queue, message(3, 9)).await);
+    assert_redelivered_later(&deliver(&queue, message(3, 9)).await);
     assert_eq!(status(&queue).await.updates, 2);
     // It is in there already.
     fill(&queue, [message(2, 8)]).await;
@@ -75,7 +75,7 @@ async fn d9_a_rush_in_one_chat_shuts_out_only_its_partition() {
     };
     let queue = queue(&server).partitions(4).max_backlog(8);
     fill(&queue, [message(1, 7), message(2, 7)]).await;
-    assert_come_again_later(&deliver(&queue, message(3, 7)).await);
+    assert_redelivered_later(&deliver(&queue, message(3, 7)).await);
     let mut others = 0;
     for chat in 100..104 {
         let answer = deliver(&queue, message(chat, chat)).await;
@@ -85,18 +85,18 @@ async fn d9_a_rush_in_one_chat_shuts_out_only_its_partition() {
 }
 
 #[tokio::test]
-async fn d12_while_redis_is_down_updates_have_to_come_again() {
+async fn d12_while_redis_is_down_updates_are_redelivered() {
     let Some(mut server) = Server::start().await else {
         return;
     };
     let queue = queue(&server);
     fill(&queue, [message(1, 7)]).await;
     server.stop().await;
-    assert_come_again_later(&deliver(&queue, message(2, 7)).await);
+    assert_redelivered_later(&deliver(&queue, message(2, 7)).await);
     let inline = r#"{"update_id":3,"inline_query":{"from":{"id":7}}}"#;
     let short_lived = RawUpdate::from_bytes(inline.into()).unwrap();
     let answer = deliver(&queue, short_lived).await;
-    assert_come_again_later(&answer);
+    assert_redelivered_later(&answer);
     let pause = answer.headers()["retry-after"].to_str().unwrap();
     assert!(
         ["1", "2", "3"].contains(&pause),
@@ -110,7 +110,7 @@ async fn d12_while_redis_is_down_updates_have_to_come_again() {
 }
 
 #[tokio::test]
-async fn b5_what_no_worker_could_read_is_turned_away() {
+async fn b5_an_update_that_no_worker_could_read_is_rejected() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -155,7 +155,7 @@ async fn another_number_of_partitions_is_an_error() {
     let error = other.enqueue(None, &message(2, 7)).await.unwrap_err();
     assert!(error.is_partitions(), "{error}");
     assert!(error.to_string().contains("16 partitions"), "{error}");
-    assert_come_again_later(&deliver(&other, message(2, 7)).await);
+    assert_redelivered_later(&deliver(&other, message(2, 7)).await);
     let worker = other.worker(Calls::default().client());
     let hand = Hand::start_with(|| worker, async |_| Ok(failed()));
     assert!(hand.end().await.unwrap_err().is_partitions());

@@ -1,4 +1,4 @@
-//! What the queue and the locks over Redis can do, beside bare Redis Streams:
+//! Figures of the queue and the locks over Redis, beside bare Redis Streams:
 //!
 //! ```sh
 //! cargo run --release -p stress -- queue
@@ -46,7 +46,7 @@ pub(crate) type AnyError = Box<dyn Error + Send + Sync>;
 const LOW_LOAD: usize = 300;
 const PAUSE: Duration = Duration::from_millis(13);
 
-/// How many wait when a worker starts, but for the one chat.
+/// How many updates wait when a worker starts, except those of one chat.
 const BACKLOG: usize = 40_000;
 
 const ONE_CHAT: usize = 4096;

@@ -55,7 +55,7 @@ impl QueueEntry {
     }
 }
 
-/// What all attempts share.
+/// The handler, settings and recorder that all attempts share.
 pub(super) struct QueueAttempts<S> {
     pub(super) worker: WorkerSettings,
     pub(super) recorder: Arc<Recorder>,
@@ -211,7 +211,7 @@ where
         }
     }
 
-    /// Records what became of an update, however often that must be tried: otherwise it would be handled again.
+    /// Makes the last record of an attempt, however often that must be tried: otherwise it would be handled again.
     async fn settle(
         &self,
         kind: RecordKind,

@@ -34,8 +34,8 @@ const FIRST_STREAM: usize = 4;
 
 /// Makes the records of a worker's attempts, in the order in which they are asked for.
 ///
-/// One call is under way at a time. What is asked for meanwhile goes together into the next, so that a busy worker
-/// makes many records with one round trip, and an idle one makes each at once. A call that fails is repeated until
+/// One call is under way at a time. The records that are asked for meanwhile go together into the next, so that a busy
+/// worker makes many with one round trip, and an idle one makes each at once. A call that fails is repeated until
 /// Redis responds: every record may be made twice.
 pub(super) struct Recorder {
     state: Mutex<RecorderState>,
@@ -52,7 +52,7 @@ struct RecorderState {
     unsettled: HashMap<u16, usize>,
 }
 
-/// What is to be recorded about an entry.
+/// A record about an entry.
 #[derive(Clone, Debug)]
 pub(super) enum RecordKind {
     /// An attempt of this name begins.

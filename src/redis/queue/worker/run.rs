@@ -151,7 +151,7 @@ where
             }
         }
         self.cut_off().await;
-        // What is done is recorded, or else another worker handles it again.
+        // An update that is done but not recorded would be handled again by another worker.
         drop(timeout(UNCOUNT_TIMEOUT, self.attempts.recorder.settled()).await);
         drop(self.tick().await);
         self.recording.abort_all();
@@ -212,7 +212,7 @@ where
         self.runner.cut_off(|chat| chat.partition == number);
     }
 
-    /// Sends a heartbeat, renews the claims, and gives up or claims partitions up to a fair share.
+    /// Sends a heartbeat, renews the claims, and claims or leaves partitions up to a fair share.
     async fn tick(&mut self) -> Result<(), QueueError> {
         let lease = self.settings().queue.lease;
         self.next_tick = Instant::now() + (lease / 4).min(HEARTBEAT);
