@@ -148,7 +148,9 @@ impl<T, L> ClientBuilder<T, L> {
 
 impl<T, L> fmt::Debug for ClientBuilder<T, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientBuilder").finish_non_exhaustive()
+        f.debug_struct("ClientBuilder")
+            .field("address", self.api.address())
+            .finish_non_exhaustive()
     }
 }
 

@@ -32,6 +32,7 @@ mod builder;
 mod client;
 #[cfg(feature = "tokio")]
 mod deadline;
+mod env;
 mod erased;
 mod error;
 mod error_chain;
@@ -59,6 +60,7 @@ pub use self::{
     api::{ApiBody, ApiRequest, ApiResponse, BotApi, Download, InvalidBaseUrl, ResponseFuture},
     builder::ClientBuilder,
     client::{Client, TELEGRAM_API},
+    env::EnvError,
     error::{Error, ErrorKind},
     migrate_chat::MigrateChatLayer,
     reason::Reason,

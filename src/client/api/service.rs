@@ -207,6 +207,11 @@ impl<S> BotApi<S> {
         Ok(())
     }
 
+    /// Where its calls go; it doesn't print the token.
+    pub(in crate::client) fn address(&self) -> &dyn fmt::Debug {
+        &*self.address
+    }
+
     pub(in crate::client) fn with_inner<T>(self, inner: T) -> BotApi<T> {
         BotApi {
             inner,
