@@ -27,6 +27,8 @@ struct ErrorParts {
     retry_after: Option<Duration>,
     migrate_to_chat_id: Option<i64>,
     may_have_arrived: bool,
+    /// Whether another program than the Bot API's server answered.
+    is_foreign: bool,
     source: Option<BoxError>,
 }
 
@@ -74,6 +76,7 @@ impl Error {
             retry_after: None,
             migrate_to_chat_id: None,
             may_have_arrived: false,
+            is_foreign: false,
             source: None,
         }))
     }
@@ -143,6 +146,19 @@ impl Error {
         Self::new(ErrorKind::Http).under(status)
     }
 
+    /// A whole response of another program than the Bot API's server. One that refuses a call hasn't passed any
+    /// part of it on.
+    pub(crate) fn foreign(status: StatusCode) -> Self {
+        let mut error = Self::http(status);
+        error.0.is_foreign = true;
+        error
+    }
+
+    /// Whether it is known that another program than the Bot API's server answered.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.0.is_foreign
+    }
+
     /// Only the head of the answer came. A refusal is one whether its words came or not.
     pub(crate) fn under(mut self, status: StatusCode) -> Self {
         let refused = status.is_client_error() || status.is_redirection();
@@ -179,6 +195,14 @@ impl Error {
     pub(crate) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
         self.0.retry_after = wait.map(|wait| wait.clamp(MIN_RETRY_AFTER, MAX_RETRY_AFTER));
         self
+    }
+
+    /// The same with this wait, if it has none.
+    pub(crate) fn or_retry_after(self, wait: Option<Duration>) -> Self {
+        if self.0.retry_after.is_some() {
+            return self;
+        }
+        self.with_retry_after(wait)
     }
 
     fn arrived(mut self, may_have_arrived: bool) -> Self {

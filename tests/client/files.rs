@@ -315,7 +315,7 @@ async fn f8_what_is_no_file_is_told_so_at_once() {
         assert_eq!(error.kind(), ErrorKind::Upload);
         let download = client.download(&found(path.to_str().expect("UTF-8"))).await;
         let error = download.expect_err("it is no file");
-        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert_eq!(error.kind(), ErrorKind::LocalFile);
     }
     assert!(telegram.calls().is_empty());
 }

@@ -3,8 +3,10 @@
 
 use std::{convert::Infallible, future::ready, io::Cursor, time::Duration};
 
+use bytes::Bytes;
 use http::{Request, Response, header};
-use http_body_util::BodyExt as _;
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
 use serde_json::json;
 use tokio::time::Instant;
 use tower::{Service, ServiceExt as _, service_fn};
@@ -128,6 +130,66 @@ async fn f12_some_of_several_messages_may_have_been_sent_when_the_rest_is_refuse
     }
 }
 
+/// A client whose every call gets this answer, of which the last byte never comes if it's to be cut off.
+fn answering(status: u16, body: &'static str, is_cut_off: bool) -> Client {
+    let http = service_fn(move |_: Request<ApiBody>| {
+        let frames = [
+            Some(Ok(Frame::data(Bytes::from(body)))),
+            is_cut_off.then(|| Err(std::io::Error::other("reset"))),
+        ];
+        let body = StreamBody::new(futures_util::stream::iter(frames.into_iter().flatten()));
+        let answer = Response::builder().status(status).body(body);
+        ready(Ok::<_, Infallible>(answer.expect("an answer")))
+    });
+    builder(http).layer(RetryLayer::new()).build()
+}
+
+/// A proxy that refuses the call hasn't passed any part of it on.
+#[tokio::test(start_paused = true)]
+async fn f12_no_message_of_several_was_sent_where_a_proxy_refused_them() {
+    for (status, body) in [
+        (429, "<html>429</html>"),
+        (429, ""),
+        (429, r#"{"message":"API rate limit exceeded"}"#),
+        (429, r#"{"ok":false}"#),
+        (413, ""),
+        (403, "no entry"),
+        (302, ""),
+        (404, "\u{1}\u{2}"),
+    ] {
+        for error in several(&answering(status, body, false)).await {
+            assert_eq!(error.kind(), ErrorKind::Http, "{status} {body}");
+            assert!(!error.may_have_arrived(), "{status} {body}: {error}");
+        }
+    }
+    for error in several(&answering(502, "<html>502</html>", false)).await {
+        assert!(error.may_have_arrived(), "a gateway may have passed it on");
+    }
+}
+
+/// What broke off may have been the server's own refusal.
+#[tokio::test(start_paused = true)]
+async fn f12_some_of_several_messages_may_have_been_sent_when_the_refusal_breaks_off() {
+    for status in [400, 403, 429] {
+        for (body, is_cut_off) in [
+            (r#"{"ok":false,"error_code":4"#, false),
+            ("  {\"ok\"", false),
+            (r#"{"ok":false,"error_code":4"#, true),
+            ("", true),
+        ] {
+            let began = Instant::now();
+            for error in several(&answering(status, body, is_cut_off)).await {
+                assert!(error.may_have_arrived(), "{status} {body}: {error}");
+            }
+            // None was repeated.
+            assert_eq!(began.elapsed(), Duration::ZERO, "{status} {body}");
+            let client = answering(status, body, is_cut_off);
+            let single = client.send(SendMessage::new(1, "x")).await;
+            assert!(!single.expect_err("refused").may_have_arrived(), "{body}");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn f12_several_messages_are_repeated_where_that_is_asked_for() {
     let client = refusing(429, "Too Many Requests: retry after 8");
@@ -182,10 +244,8 @@ async fn f18_a_download_that_ends_early_is_an_error() {
 async fn f18_a_download_shorter_than_its_declared_length_is_an_error() {
     let http = service_fn(|_: Request<ApiBody>| {
         let answer = Response::builder().header(header::CONTENT_LENGTH, "100");
-        let body =
-            http_body_util::StreamBody::new(futures_util::stream::iter([Ok::<_, Infallible>(
-                http_body::Frame::data(bytes::Bytes::from_static(b"0123456789")),
-            )]));
+        let frame = Frame::data(Bytes::from_static(b"0123456789"));
+        let body = StreamBody::new(futures_util::stream::iter([Ok::<_, Infallible>(frame)]));
         ready(Ok::<_, Infallible>(answer.body(body).expect("an answer")))
     });
     let client = builder(http).build();

@@ -128,6 +128,54 @@ async fn f16_without_a_readable_code_or_words_the_rest_still_counts() {
 }
 
 #[tokio::test]
+async fn f16_a_result_counts_though_its_ok_is_odd() {
+    for ok in ["null", "1", r#""true""#, "{}"] {
+        for body in [
+            format!(r#"{{"ok":{ok},"result":true}}"#),
+            format!(r#"{{"result":true,"ok":{ok}}}"#),
+        ] {
+            let client = client((200, &[], &body));
+            let done = client.send(DeleteMessage::new(1, 2)).await;
+            assert!(done.unwrap_or_else(|e| panic!("{body}: {e:?}")));
+        }
+    }
+    // Not where anything says that it is no result of the Bot API.
+    for (status, body) in [
+        (200, r#"{"result":true}"#),
+        (200, r#"{"ok":null,"result":null}"#),
+        (200, r#"{"ok":null,"result":true,"error_code":400}"#),
+        (502, r#"{"ok":null,"result":true}"#),
+    ] {
+        let error = refusal((status, &[], body)).await;
+        assert_eq!(error.kind(), ErrorKind::Http, "{status} {body}");
+    }
+}
+
+/// Other programs say `"ok":false` too; Telegram's server always adds its `error_code`.
+#[tokio::test]
+async fn f16_a_proxys_json_is_no_refusal_of_the_bot_api() {
+    for status in [200, 403, 404, 502] {
+        for body in [
+            r#"{"ok":false}"#,
+            r#"{"ok":false,"error":"bad gateway"}"#,
+            r#"{"ok":false,"error":{"error_code":404,"description":"x"}}"#,
+            r#"{"ok":false,"message":"no route","code":404}"#,
+            r#"{"ok":false,"description":"no route"}"#,
+            r#"{"ok":false,"result":null}"#,
+            r#"{"ok":false,"parameters":{}}"#,
+            r#"{"error_code":404}"#,
+            r#"{"ok":0,"error_code":404}"#,
+            r#"{"ok":true,"error_code":404,"description":"x"}"#,
+        ] {
+            let error = refusal((status, &[], body)).await;
+            assert_eq!(error.kind(), ErrorKind::Http, "{status} {body}");
+            assert_eq!(error.status().map(|s| s.as_u16()), Some(status), "{body}");
+            assert_eq!(error.description(), None, "{status} {body}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn f16_odd_members_beside_a_result_cost_nothing() {
     for odd in [
         r#""description":null"#,
@@ -213,11 +261,77 @@ async fn f15_the_wait_is_in_the_parameters_or_the_header_or_the_words() {
             (429, &[("Retry-After", "-7")], ""),
             None,
         ),
-        ("a fraction", (429, &[("Retry-After", "1.5")], ""), None),
+        ("no digits", (429, &[("Retry-After", ".")], ""), None),
+        ("an exponent", (429, &[("Retry-After", "1e3")], ""), None),
     ] {
         let error = refusal(answer).await;
         let expected = seconds.map(Duration::from_secs);
         assert_eq!(error.retry_after(), expected, "{what}: {error:?}");
+    }
+}
+
+/// The first that isn't zero counts: a wait of 0 seconds in the body hid the header's.
+#[tokio::test]
+async fn f15_a_wait_of_zero_hides_no_other() {
+    let body = |wait: &str, words: &str| {
+        format!(
+            r#"{{"ok":false,"error_code":429,"description":"{words}","parameters":{{"retry_after":{wait}}}}}"#
+        )
+    };
+    for (wait, header, words, seconds) in [
+        ("0", Some("30"), "retry after 7", 30),
+        ("0", Some("0"), "retry after 7", 7),
+        ("0.0", Some("30"), "x", 30),
+        ("\"0\"", Some("30"), "x", 30),
+        ("0", None, "retry after 7", 7),
+        ("null", Some("0"), "retry after 7", 7),
+        ("0", Some("soon"), "retry after 0", 1),
+        ("1", Some("30"), "retry after 7", 1),
+    ] {
+        let header = header.map(|header| ("Retry-After", header));
+        let error = refusal((429, header.as_slice(), &body(wait, words))).await;
+        let expected = Some(Duration::from_secs(seconds));
+        assert_eq!(error.retry_after(), expected, "{wait} {header:?} {words}");
+    }
+}
+
+/// A proxy may have rewritten the status, and left the header.
+#[tokio::test]
+async fn f15_the_header_counts_under_any_status() {
+    let refused = r#"{"ok":false,"error_code":429,"description":"Too Many Requests"}"#;
+    for (status, body) in [
+        (200, refused),
+        (200, "<html>busy</html>"),
+        (302, ""),
+        (400, "{"),
+    ] {
+        let error = refusal((status, &[("Retry-After", "30")], body)).await;
+        assert_eq!(error.retry_after(), Some(30 * SECOND), "{status} {body}");
+    }
+}
+
+#[tokio::test]
+async fn f15_the_header_may_be_a_fraction_and_may_come_more_than_once() {
+    for (headers, millis) in [
+        (&["1.5"][..], Some(1500)),
+        (&[" 7.25 "], Some(7250)),
+        (&["0.5"], Some(1000)),
+        (&["2."], Some(2000)),
+        (&["soon", "7"], Some(7000)),
+        (&["0", "7"], Some(7000)),
+        (&["1.5.2"], None),
+        (&["+7"], None),
+        (&["-1.5"], None),
+        (&["inf"], None),
+        (&["NaN"], None),
+    ] {
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|value| ("Retry-After", *value))
+            .collect();
+        let error = refusal((429, &headers, "")).await;
+        let expected = millis.map(Duration::from_millis);
+        assert_eq!(error.retry_after(), expected, "{headers:?}");
     }
 }
 

@@ -160,7 +160,7 @@ impl Download {
 
         let opened = open_file(&path).await.map_err(Error::local_file)?;
         let (file, length) =
-            opened.ok_or_else(|| Error::invalid("the path leads to something else than a file"))?;
+            opened.ok_or_else(|| Error::local_file("the path is not that of a file"))?;
         let reader: UploadReader = Box::pin(file);
         let piece = Segment::stream(reader.into(), Some(length), None);
         Ok(Self {

@@ -11,39 +11,66 @@ use crate::{
     json::{self, FromJson, Reader, Result as Read},
 };
 
-/// The JSON of the result, or the error that came instead of one.
+/// What the head of the HTTP response says of the answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AnswerHead {
+    pub(super) status: StatusCode,
+    /// The header `Retry-After`.
+    pub(super) wait: Option<Duration>,
+}
+
+/// Returns the JSON of the result, or the error that the response reports.
 ///
 /// Members that are null or of another type than Telegram's count as absent, so that they cost nothing
 /// but themselves: servers of other people's write such.
-pub(super) fn read_envelope(status: StatusCode, body: &Bytes, token: &str) -> Result<Bytes, Error> {
-    read_strictly(status, body, token).or_else(|error| {
-        let result = broken_array::find(body).filter(|_| status.is_success());
+pub(super) fn read_envelope(head: AnswerHead, body: &Bytes, token: &str) -> Result<Bytes, Error> {
+    read_strictly(head, body, token).or_else(|error| {
+        let result = broken_array::find(body).filter(|_| head.status.is_success());
         result.map(|result| body.slice(result)).ok_or(error)
     })
 }
 
-fn read_strictly(status: StatusCode, body: &Bytes, token: &str) -> Result<Bytes, Error> {
-    let text = json::utf8(body).map_err(|_| Error::http(status))?;
+fn read_strictly(head: AnswerHead, body: &Bytes, token: &str) -> Result<Bytes, Error> {
+    let text = json::utf8(body).map_err(|_| not_json(head.status, body))?;
     let mut r = Reader::new(text);
     let Ok(answer) = ResponseEnvelope::read(&mut r) else {
-        return Err(Error::http(status));
+        return Err(not_json(head.status, body));
     };
     match (answer.ok, answer.result) {
         (Some(true), Some(result)) => Ok(body.slice_ref(result.as_bytes())),
-        (Some(false), _) => Err(answer.into_error(status, token)),
-        // A refusal whose `ok` is odd. Other programs' JSON may have one of the two, but hardly both.
-        (None, None | Some("null")) if answer.has_code_and_words() => {
-            Err(answer.into_error(status, token))
+        // An `ok` that is null, 1 or the like costs neither the result nor the refusal beside it.
+        (None, Some(result)) if answer.is_result(head.status) => {
+            Ok(body.slice_ref(result.as_bytes()))
         }
-        _ => Err(Error::http(status)),
+        // Other programs say `"ok":false` too. Telegram's server always adds its code.
+        (Some(false), _) if answer.has_code => Err(answer.into_error(head, token)),
+        // Other programs' JSON may have a code or a description, but hardly both.
+        (None, None | Some("null")) if answer.has_code_and_words() => {
+            Err(answer.into_error(head, token))
+        }
+        _ => Err(Error::foreign(head.status)),
+    }
+}
+
+/// The error of a body that isn't JSON: what begins as JSON may be a part of the Bot API's answer, and anything
+/// else is another program's.
+fn not_json(status: StatusCode, body: &[u8]) -> Error {
+    if body.trim_ascii_start().starts_with(b"{") {
+        Error::http(status)
+    } else {
+        Error::foreign(status)
     }
 }
 
 #[derive(Default)]
 struct ResponseEnvelope<'a> {
     ok: Option<bool>,
+    /// Whether there is an `ok`, of whatever type.
+    has_ok: bool,
     result: Option<&'a str>,
     error_code: Option<i64>,
+    /// Whether there is an `error_code`, of whatever type.
+    has_code: bool,
     description: Option<&'a str>,
     retry_after: Option<Duration>,
     migrate_to_chat_id: Option<i64>,
@@ -55,9 +82,15 @@ impl<'a> ResponseEnvelope<'a> {
         let mut more = r.open_object()?;
         while more {
             match &*r.key_text()? {
-                "ok" => read_fitting(r, &mut answer.ok)?,
+                "ok" => {
+                    answer.has_ok = true;
+                    read_fitting(r, &mut answer.ok)?;
+                }
                 "result" => answer.read_result(r)?,
-                "error_code" => read_fitting(r, &mut answer.error_code)?,
+                "error_code" => {
+                    answer.has_code = true;
+                    read_fitting(r, &mut answer.error_code)?;
+                }
                 "description" => answer.read_description(r)?,
                 "parameters" => answer.read_parameters(r)?,
                 _ => r.skip()?,
@@ -74,6 +107,12 @@ impl<'a> ResponseEnvelope<'a> {
             self.result = Some(result);
         }
         Ok(())
+    }
+
+    /// Whether this is a success though its `ok` isn't a boolean.
+    fn is_result(&self, status: StatusCode) -> bool {
+        let is_null = self.result == Some("null");
+        status.is_success() && self.has_ok && !self.has_code && !is_null
     }
 
     fn has_code_and_words(&self) -> bool {
@@ -110,17 +149,19 @@ impl<'a> ResponseEnvelope<'a> {
         Ok(())
     }
 
-    fn into_error(self, status: StatusCode, token: &str) -> Error {
+    fn into_error(self, head: AnswerHead, token: &str) -> Error {
         let code = self.error_code.and_then(|code| u16::try_from(code).ok());
         let code = code.and_then(|code| StatusCode::from_u16(code).ok());
         let description = self.description.and_then(|raw| {
             let text = Reader::new(raw).text().ok()?;
             Some(redacted(&text, token))
         });
+        let description = description.unwrap_or_default();
+        let wait = retry_after::choose(self.retry_after, head.wait, &description);
         Error::api(
-            code.unwrap_or(status),
-            description.unwrap_or_default().into(),
-            self.retry_after,
+            code.unwrap_or(head.status),
+            description.into(),
+            wait,
             self.migrate_to_chat_id,
         )
     }
@@ -144,8 +185,13 @@ fn read_fitting<T: FromJson>(r: &mut Reader<'_>, slot: &mut Option<T>) -> Read<(
 mod tests {
     use super::*;
 
+    const OK: AnswerHead = AnswerHead {
+        status: StatusCode::OK,
+        wait: None,
+    };
+
     fn result(body: &'static str) -> Option<Bytes> {
-        read_envelope(StatusCode::OK, &Bytes::from_static(body.as_bytes()), "").ok()
+        read_envelope(OK, &Bytes::from_static(body.as_bytes()), "").ok()
     }
 
     #[test]
@@ -165,7 +211,7 @@ mod tests {
                 format!(r#"{{"ok":true,"result":{text},"description":"}}"}}"#),
                 format!(r#"{{"result":{text},"ok":true}}"#),
             ] {
-                let read = read_envelope(StatusCode::OK, &Bytes::from(body.clone()), "");
+                let read = read_envelope(OK, &Bytes::from(body.clone()), "");
                 assert_eq!(read.unwrap(), text, "{body}");
             }
         }

@@ -24,11 +24,11 @@ use super::{
     body::SendProgress,
     download::{self, Download},
     encoding,
-    envelope::read_envelope,
+    envelope::{AnswerHead, read_envelope},
     idle::IdleTimeout,
     local_files::{FilePlace, LocalFiles},
     request::Target,
-    retry_after::{self, with_wait},
+    retry_after,
     url::ApiUrl,
 };
 use crate::{
@@ -37,7 +37,7 @@ use crate::{
         collect::{CollectError, CollectLimited, CollectLimits},
         multipart::{self, OpenError},
     },
-    client::{BotToken, Error, ErrorKind, several::list_of_messages},
+    client::{BotToken, Error, several::list_of_messages},
     task::polled_after_completion,
 };
 
@@ -504,10 +504,8 @@ where
                 let status = response.status();
                 State::Reading {
                     status,
-                    // Nobody waits after a success.
-                    wait: (!status.is_success())
-                        .then(|| retry_after::in_header(response.headers()))
-                        .flatten(),
+                    // Under any status: a proxy may have rewritten that of a refusal to 200.
+                    wait: retry_after::in_header(response.headers()),
                     gzip: encoding::is_gzip(response.headers()),
                     date: response.headers().get(header::DATE).cloned(),
                     sent: sent.clone(),
@@ -532,9 +530,13 @@ where
                 // On a connection with a part of this request, no other can be made.
                 sent.stop();
                 let read = read.map_err(|error| unread(error, *status));
-                let done = read.and_then(|body| finish(*status, *gzip, body, address.token()));
+                let head = AnswerHead {
+                    status: *status,
+                    wait: *wait,
+                };
+                let done = read.and_then(|body| finish(head, *gzip, body, address.token()));
                 let done = done.map(|response| response.dated(date.take()));
-                return Poll::Ready(done.map_err(|error| with_wait(error, *wait)));
+                return Poll::Ready(done.map_err(|error| error.or_retry_after(*wait)));
             }
             StateProj::Failed { error } => {
                 let error = error.take().unwrap_or_else(|| polled_after_completion());
@@ -545,28 +547,28 @@ where
     }
 }
 
-/// The error of a call of this method. Of several messages, those before the one that is refused have been
-/// sent.
+/// The error of a call of this method. Of several messages, those before the one that Telegram refused have
+/// been sent; an answer that broke off may have been such a refusal.
 fn of_method(error: Error, method: Cow<'static, str>) -> Error {
-    let was_refused = matches!(error.kind(), ErrorKind::Api | ErrorKind::Http);
-    if was_refused && list_of_messages(&method).is_some() {
+    let may_be_refusal = error.status().is_some() && !error.is_foreign();
+    if may_be_refusal && list_of_messages(&method).is_some() {
         return error.partly_carried_out().with_method(method);
     }
     error.with_method(method)
 }
 
 fn finish(
-    status: StatusCode,
+    head: AnswerHead,
     gzip: bool,
     body: Bytes,
     token: &BotToken,
 ) -> Result<ApiResponse, Error> {
     let body = if gzip {
-        encoding::gunzip(&body, MAX_ANSWER).ok_or_else(|| Error::http(status))?
+        encoding::gunzip(&body, MAX_ANSWER).ok_or_else(|| Error::http(head.status))?
     } else {
         body
     };
-    read_envelope(status, &body, token.expose()).map(ApiResponse::new)
+    read_envelope(head, &body, token.expose()).map(ApiResponse::new)
 }
 
 /// The transport's error, unless it failed for a file that couldn't be read.
@@ -592,7 +594,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        client::Client,
+        client::{Client, ErrorKind},
         methods::{GetMe, GetUpdates},
     };
 
