@@ -87,6 +87,7 @@ impl RedisLimits {
             LimitKey::Overall => format!("{{{prefix}:limits}}:{what}"),
             LimitKey::Paid => format!("{{{prefix}:limits}}:paid-{what}"),
             LimitKey::Chat(chat) => format!("{{{prefix}:limits}}:{what}:{chat}"),
+            LimitKey::Method(name) => format!("{{{prefix}:limits}}:method-{what}:{name}"),
         }
         .into()
     }

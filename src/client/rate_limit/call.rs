@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::policy::{CallPool, ChatScope, MAX_MESSAGES, counts};
+use super::policy::{CallPool, CallScope, ChatScope, MAX_MESSAGES, counts};
 use crate::{
     client::{ApiRequest, several::list_of_messages},
     json::{Reader, Result as Read},
@@ -12,7 +12,7 @@ use crate::{
 /// A call that the limits count.
 #[derive(Clone, Debug)]
 pub(super) struct CountedCall {
-    pub(super) chat: Option<ChatScope>,
+    pub(super) chat: ChatScope,
     pub(super) pool: CallPool,
     /// How many messages it sends or changes.
     pub(super) messages: usize,
@@ -32,6 +32,11 @@ impl CountedCall {
             messages: messages(call),
             deadline: call.extensions().get().copied(),
         })
+    }
+
+    /// The scopes that all need room before it is made.
+    pub(super) fn scopes(&self) -> [CallScope<'_>; 2] {
+        [CallScope::All(self.pool), CallScope::Chat(&self.chat)]
     }
 
     pub(super) fn deadline(&self) -> Option<Deadline> {

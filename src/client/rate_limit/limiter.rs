@@ -111,17 +111,17 @@ impl Limiter {
     where
         MapToClientError<S>: Service<ApiRequest, Response = ApiResponse, Error = Error> + Clone,
     {
-        let chat = counted.chat.as_ref();
+        let chat = &counted.chat;
         let join = |key| self.queued.join(key, counted.messages);
-        let _in_chat = chat.map(|chat| join(QueuedKey::Chat(chat.clone())));
-        let _first_in_chat = match chat {
-            Some(chat) => Some(self.chats.enter(chat.clone()).turn().await),
-            None => None,
+        // Calls without a chat have no order among them.
+        let _in_chat = chat.is_chat().then(|| join(QueuedKey::Chat(chat.clone())));
+        let _first_in_chat = if chat.is_chat() {
+            Some(self.chats.enter(chat.clone()).turn().await)
+        } else {
+            None
         };
         loop {
-            if let Some(chat) = chat {
-                self.room(CallScope::Chat(chat), counted).await?;
-            }
+            self.room(CallScope::Chat(chat), counted).await?;
             let _in_all = join(QueuedKey::Pool(counted.pool));
             let _first_of_all = self.first_of(counted.pool).lock().await;
             self.room(CallScope::All(counted.pool), counted).await?;
@@ -168,9 +168,9 @@ impl Limiter {
         };
         let pool = counted.pool;
         let in_all = wait(CallScope::All(pool), QueuedKey::Pool(pool));
-        let chat = counted.chat.as_ref();
-        let in_chat = chat.map(|chat| wait(CallScope::Chat(chat), QueuedKey::Chat(chat.clone())));
-        in_all.max(in_chat.unwrap_or_default())
+        let chat = &counted.chat;
+        let in_chat = wait(CallScope::Chat(chat), QueuedKey::Chat(chat.clone()));
+        in_all.max(in_chat)
     }
 
     async fn take(&self, counted: &CountedCall) -> Result<(), Duration> {
@@ -180,10 +180,9 @@ impl Limiter {
         }
     }
 
-    /// The chat pauses, or all where none is named.
+    /// The chat pauses, or where none is named, the method's calls without one.
     async fn pause(&self, counted: &CountedCall, time: Duration) {
-        let chat = counted.chat.as_ref();
-        let scope = chat.map_or(CallScope::All(counted.pool), CallScope::Chat);
+        let scope = CallScope::Chat(&counted.chat);
         self.here.pause(scope, time);
         if let Some(shared) = &self.shared {
             shared.pause(scope, time).await;

@@ -124,18 +124,15 @@ impl SentCalls {
     }
 
     fn take(&mut self, call: &CountedCall, now: Instant) -> Result<(), Duration> {
-        let (all, chat) = (CallScope::All(call.pool), call.chat.as_ref());
-        let waits = [Some(all), chat.map(CallScope::Chat)]
-            .into_iter()
-            .flatten()
+        let waits = call
+            .scopes()
             .map(|scope| self.wait(scope, now, 0, call.messages));
-        let wait = waits.max().unwrap_or_default();
+        let wait = waits.into_iter().max().unwrap_or_default();
         if !wait.is_zero() {
             return Err(wait);
         }
-        self.scope(all).stamp(now, call.messages);
-        if let Some(chat) = chat {
-            self.scope(CallScope::Chat(chat)).stamp(now, call.messages);
+        for scope in call.scopes() {
+            self.scope(scope).stamp(now, call.messages);
         }
         self.sweep(now);
         Ok(())

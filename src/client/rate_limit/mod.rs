@@ -17,8 +17,9 @@
 //!    before a pause ends, is refused at once with
 //!    [`ErrorKind::DeadlineExceeded`](super::ErrorKind::DeadlineExceeded), and takes no place. Where only
 //!    what happens later makes it too late, it is refused at its deadline.
-//! 6. A 429 seen on its way back makes its chat pause for `retry_after`, for an hour at most; the whole
-//!    bot, where the call names no chat.
+//! 6. A 429 makes its chat pause for `retry_after`, for an hour at most. Where the call names no chat, such as
+//!    an edit of an inline message, the calls of its method that name none pause, and no others: Telegram's limits
+//!    are those of a method, and a limit of the whole bot is answered with a 429 to each call.
 //!
 //! Clones of the layer and of its services share the limits, also those that are set later, and what was
 //! counted. Telegram counts by bot, so each bot wants a layer of its own, and with the feature `redis`

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::shared_limits::LimitKey;
 use crate::{client::ApiRequest, types::ChatId};
 
 /// So many messages in any span of such a length. They may go all at once: then the next goes when
@@ -48,7 +49,7 @@ pub(super) enum CallPool {
     Paid,
 }
 
-/// What has limits of its own.
+/// Calls that are counted together, or that pause together.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum CallScope<'a> {
     All(CallPool),
@@ -77,6 +78,7 @@ impl RateLimits {
         let rates = match scope {
             CallScope::All(CallPool::Usual) => [self.overall, None],
             CallScope::All(CallPool::Paid) => [self.paid, None],
+            CallScope::Chat(ChatScope::Method(_)) => [None, None],
             CallScope::Chat(chat) if chat.is_group() => [self.chat, self.group],
             CallScope::Chat(_) => [self.chat, None],
         };
@@ -84,33 +86,44 @@ impl RateLimits {
     }
 }
 
-/// A chat as the limits know it: however its name is written, it is the same.
+/// A chat as the limits know it: the same one however its name is written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum ChatScope {
     Id(i64),
     Name(Box<str>),
+    /// No chat: the calls of a method that name none, such as edits of inline messages. They have no limit of
+    /// their own, but pause together.
+    Method(Box<str>),
 }
 
 impl ChatScope {
-    /// The chat that a call goes to, where it names one.
-    pub(super) fn of(call: &ApiRequest) -> Option<Self> {
-        call.chat_id().map(Self::from)
+    pub(super) fn of(call: &ApiRequest) -> Self {
+        call.chat_id().map_or_else(
+            // Telegram ignores the case of a method's name.
+            || Self::Method(call.method().to_ascii_lowercase().into()),
+            Self::from,
+        )
     }
 
-    /// What it is called where it is kept outside.
-    pub(super) fn to_key(&self) -> Box<str> {
+    pub(super) fn is_chat(&self) -> bool {
+        !matches!(self, Self::Method(_))
+    }
+
+    /// The key for limits that are shared with other processes.
+    pub(super) fn to_key(&self) -> LimitKey {
         match self {
-            Self::Id(id) => id.to_string().into(),
-            Self::Name(name) => name.clone(),
+            Self::Id(id) => LimitKey::Chat(id.to_string().into()),
+            Self::Name(name) => LimitKey::Chat(name.clone()),
+            Self::Method(name) => LimitKey::Method(name.clone()),
         }
     }
 
-    /// A group or a channel: only those have negative numbers, and only those can be called by
-    /// name.
+    /// A group or a channel: only those have negative ids, and only those have names.
     fn is_group(&self) -> bool {
         match self {
             Self::Id(id) => *id < 0,
             Self::Name(_) => true,
+            Self::Method(_) => false,
         }
     }
 }

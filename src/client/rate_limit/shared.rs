@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::{
     call::CountedCall,
     memory::LocalStore,
-    policy::{CallPool, CallScope, ChatScope, RateLimits},
+    policy::{CallPool, CallScope, RateLimits},
     shared_limits::{ErasedLimits, LimitKey, LimitScope, SharedLimits, SharedLimitsError},
 };
 use crate::client::ErrorChain;
@@ -35,16 +35,14 @@ impl SharedStore {
 
     /// As [`LocalStore::take`]. What was sent from here, and what was said of the others, is in `here`.
     pub(super) async fn take(&self, here: &LocalStore, call: &CountedCall) -> Result<(), Duration> {
-        let chat = call.chat.as_ref().map(CallScope::Chat);
-        let scopes = [Some(CallScope::All(call.pool)), chat];
-        let scopes = || scopes.into_iter().flatten();
-        let waits = scopes().map(|scope| here.wait(scope, 0, call.messages));
-        let wait = waits.max().unwrap_or_default();
+        let scopes = call.scopes();
+        let waits = scopes.map(|scope| here.wait(scope, 0, call.messages));
+        let wait = waits.into_iter().max().unwrap_or_default();
         if !wait.is_zero() {
             return Err(wait);
         }
         let limits = here.limits();
-        let asked: Vec<_> = scopes().map(|scope| limit_scope(&limits, scope)).collect();
+        let asked = scopes.map(|scope| limit_scope(&limits, scope));
         let rests = self.asked(self.others.take_boxed(&asked, call.messages));
         let rests = rests.await.unwrap_or_default();
         let longest = rests.iter().max().copied().unwrap_or_default();
@@ -53,7 +51,7 @@ impl SharedStore {
         }
         // Who goes away for that must not leave a pause of theirs to others, who may need less room.
         if !call.is_late_after(longest) {
-            for (scope, rest) in scopes().zip(rests) {
+            for (scope, rest) in scopes.into_iter().zip(rests) {
                 // So that it is asked again when there is room, and not before.
                 here.pause(scope, rest);
             }
@@ -97,7 +95,7 @@ fn limit_key(scope: CallScope<'_>) -> LimitKey {
     match scope {
         CallScope::All(CallPool::Usual) => LimitKey::Overall,
         CallScope::All(CallPool::Paid) => LimitKey::Paid,
-        CallScope::Chat(chat) => LimitKey::Chat(ChatScope::to_key(chat)),
+        CallScope::Chat(chat) => chat.to_key(),
     }
 }
 

@@ -44,6 +44,8 @@ pub enum LimitKey {
     Paid,
     /// Those to a chat, paid or not: its number, or its `@name` in lower case.
     Chat(Box<str>),
+    /// Those of a method that name no chat: its name in lower case. They have no rates, but may pause.
+    Method(Box<str>),
 }
 
 /// What has limits of its own, and which.

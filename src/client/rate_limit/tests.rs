@@ -5,6 +5,7 @@ use std::{
 };
 
 use http::StatusCode;
+use serde_json::json;
 use tokio::time::{Instant, sleep};
 use tower::{Layer as _, Service as _, ServiceExt as _, service_fn, util::BoxCloneSyncService};
 use tower_test::mock::{self, Handle, Mock};
@@ -405,19 +406,51 @@ async fn f7_a_pause_holds_for_a_call_that_is_the_next_of_all() {
     assert_eq!(began.elapsed().as_millis() / 100, 105);
 }
 
+/// One inline message that was edited too often kept every chat waiting.
 #[tokio::test(start_paused = true)]
-async fn f7_the_whole_bot_pauses_where_the_refused_call_names_no_chat() {
+async fn f7_a_refused_call_without_a_chat_pauses_its_method_and_no_chat() {
     let (service, mut calls) = mocked(&RateLimitLayer::new());
-    let inline = EditMessageText::new().inline_message_id("abc");
-    let inline = ApiRequest::new(&inline).unwrap();
-    assert_eq!(inline.chat_id(), None);
-    tokio::spawn(service.clone().oneshot(inline));
+    let edit = || {
+        let edit = EditMessageText::new().inline_message_id("abc");
+        ApiRequest::new(&edit).unwrap()
+    };
+    assert_eq!(edit().chat_id(), None);
+    tokio::spawn(service.clone().oneshot(edit()));
     refuse(&mut calls, 20).await;
     tokio::task::yield_now().await;
     let began = Instant::now();
-    tokio::spawn(service.oneshot(to_chat(1)));
-    answer(&mut calls).await;
-    assert_eq!(began.elapsed().as_secs(), 20);
+    let gift = json!({"user_id": 5, "gift_id": "a"});
+    let gift = ApiRequest::raw("sendGift", &gift).unwrap();
+    let to_inline = [
+        edit(),
+        ApiRequest::raw("EDITMESSAGETEXT", &json!({})).unwrap(),
+    ];
+    for call in to_inline.into_iter().chain([to_chat(1), gift]) {
+        tokio::spawn(service.clone().oneshot(call));
+    }
+    for method in ["sendMessage", "sendGift"] {
+        assert_eq!(answer(&mut calls).await.method(), method);
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    }
+    for method in ["editMessageText", "EDITMESSAGETEXT"] {
+        assert_eq!(answer(&mut calls).await.method(), method);
+        assert_eq!(began.elapsed().as_secs(), 20);
+    }
+}
+
+/// Without a chat there is no limit but that of all messages.
+#[tokio::test(start_paused = true)]
+async fn f7_calls_without_a_chat_have_the_overall_limit_alone() {
+    let recorder = Recorder::new();
+    let service = recorder.under(&RateLimitLayer::new());
+    for _ in 0..30 {
+        let edit = EditMessageText::new().inline_message_id("abc");
+        let edit = ApiRequest::new(&edit).unwrap();
+        service.clone().oneshot(edit).await.unwrap();
+    }
+    assert_eq!(recorder.began.elapsed(), Duration::ZERO);
+    service.oneshot(to_chat(1)).await.unwrap();
+    assert_eq!(recorder.began.elapsed(), SECOND);
 }
 
 #[tokio::test(start_paused = true)]
