@@ -284,9 +284,18 @@ async fn f18_a_reader_gives_what_it_declares_or_is_an_error() {
     }
 }
 
+/// A client over reqwest.
+#[cfg(feature = "reqwest")]
+fn reqwest_client_of(server: &Scripted) -> Client {
+    use tower_telegram::client::ReqwestTransport;
+
+    let http = ReqwestTransport::new(reqwest::Client::builder).expect("a transport");
+    let client = builder(http).base_url(&server.url());
+    client.expect("a URL").build()
+}
+
 /// The server closes when it has answered so, without saying it: the next call got a reset.
-#[tokio::test]
-async fn f17_a_connection_that_the_server_is_about_to_close_is_not_used_again() {
+async fn check_last_answers(client_of: fn(&Scripted) -> Client) {
     for (status, length) in [
         (413, "Content-Length: 0"),
         (431, "content-length:0"),
@@ -301,7 +310,9 @@ async fn f17_a_connection_that_the_server_is_about_to_close_is_not_used_again() 
         let error = client.send(GetMe::new()).await.expect_err("it is refused");
         assert_eq!(error.status().map(|s| s.as_u16()), Some(status));
         assert_eq!(error.kind(), ErrorKind::Http);
-        client.send(GetMe::new()).await.expect("the next one works");
+        for _ in 0..2 {
+            client.send(GetMe::new()).await.expect("the next one works");
+        }
         assert_eq!(server.connections(), 2, "{status}");
     }
     // Any other answer says itself whether more can come.
@@ -319,6 +330,17 @@ async fn f17_a_connection_that_the_server_is_about_to_close_is_not_used_again() 
         client.send(GetMe::new()).await.expect("the next one works");
         assert_eq!(server.connections(), 1);
     }
+}
+
+#[tokio::test]
+async fn f17_a_connection_that_the_server_is_about_to_close_is_not_used_again() {
+    check_last_answers(client_of).await;
+}
+
+#[cfg(feature = "reqwest")]
+#[tokio::test]
+async fn f17_reqwest_uses_no_connection_again_that_the_server_is_about_to_close() {
+    check_last_answers(reqwest_client_of).await;
 }
 
 #[tokio::test]

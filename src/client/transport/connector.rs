@@ -16,6 +16,8 @@ use tower::BoxError;
 use tower::ServiceExt as _;
 use tower_service::Service;
 
+use super::early_answer::{AnswerWatch, MAX_HEAD};
+
 type AnyStream = <HttpsConnector<HttpConnector> as Service<Uri>>::Response;
 
 /// Makes connections, encrypted or not. hyper clones it for each call, whether it connects or not,
@@ -43,32 +45,19 @@ impl Service<Uri> for Connector {
         Box::pin(async {
             Ok(OpaqueConnection {
                 stream: connecting.await?,
-                reading: Reading::Rest,
+                answer: AnswerWatch::default(),
             })
         })
     }
 }
 
-/// How much of the beginning of an answer is looked at.
-const BEGINNING: usize = 4096;
-
-/// A connection that doesn't say where it leads: hyper would copy that into each response, and
-/// nobody asks.
+/// A connection that doesn't say where it leads: hyper would copy that into each response, where it isn't used.
 ///
-/// It ends after an answer on which the server closes it without saying so, so that no other call is made on
-/// it: whether that came before or after the server's own end would be a matter of luck.
+/// It ends after a response on which the server closes it without saying so, so that no other call is made on
+/// it: whether a call came before or after the server's own end would be a matter of luck.
 pub(super) struct OpaqueConnection {
     stream: AnyStream,
-    reading: Reading,
-}
-
-/// What comes next.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reading {
-    /// The beginning of an answer, as a request was written.
-    Beginning,
-    Rest,
-    End,
+    answer: AnswerWatch,
 }
 
 impl OpaqueConnection {
@@ -76,48 +65,27 @@ impl OpaqueConnection {
         Pin::new(&mut self.get_mut().stream)
     }
 
-    /// Reads through a buffer, to see what it is.
-    fn poll_beginning(
+    /// Reads through a buffer of its own, to look at the head of a response.
+    fn poll_head(
         &mut self,
         cx: &mut Context<'_>,
         mut into: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut beginning = [0; BEGINNING];
-        let most = into.remaining().min(BEGINNING);
-        let mut buffer = ReadBuf::new(&mut beginning[..most]);
+        let mut buffer = [0; MAX_HEAD];
+        let most = into.remaining().min(MAX_HEAD);
+        let mut buffer = ReadBuf::new(&mut buffer[..most]);
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer.unfilled()))?;
         let bytes = buffer.filled();
-        self.reading = if is_the_last(bytes) {
-            Reading::End
-        } else {
-            Reading::Rest
-        };
+        self.answer.read(bytes);
         into.put_slice(bytes);
         Poll::Ready(Ok(()))
     }
 
     fn wrote(&mut self, written: &Poll<io::Result<usize>>) {
-        if self.reading == Reading::Rest && written.is_ready() {
-            self.reading = Reading::Beginning;
+        if written.is_ready() {
+            self.answer.wrote();
         }
     }
-}
-
-/// Whether these bytes are the whole of an answer without a body after which the server of the Bot API closes
-/// the connection: its reader gave the request up.
-fn is_the_last(answer: &[u8]) -> bool {
-    let status = answer.strip_prefix(b"HTTP/1.1 ");
-    let status = status.and_then(|rest| rest.get(..3));
-    let Some(b"413" | b"431" | b"501" | b"505") = status else {
-        return false;
-    };
-    let is_empty = |line: &[u8]| {
-        let mut halves = line.splitn(2, |byte| *byte == b':');
-        let (name, value) = (halves.next(), halves.next());
-        name.is_some_and(|name| name.eq_ignore_ascii_case(b"content-length"))
-            && value.is_some_and(|value| value.trim_ascii() == b"0")
-    };
-    answer.ends_with(b"\r\n\r\n") && answer.split(|byte| *byte == b'\n').any(is_empty)
 }
 
 impl connect::Connection for OpaqueConnection {
@@ -136,10 +104,10 @@ impl Read for OpaqueConnection {
         cx: &mut Context<'_>,
         into: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.reading {
-            Reading::Beginning => self.get_mut().poll_beginning(cx, into),
-            Reading::Rest => self.stream().poll_read(cx, into),
-            Reading::End => Poll::Ready(Ok(())),
+        match self.answer {
+            AnswerWatch::Head(_) => self.get_mut().poll_head(cx, into),
+            AnswerWatch::Rest => self.stream().poll_read(cx, into),
+            AnswerWatch::Over => Poll::Ready(Ok(())),
         }
     }
 }
@@ -175,32 +143,5 @@ impl Write for OpaqueConnection {
         let written = self.as_mut().stream().poll_write_vectored(cx, bytes);
         self.wrote(&written);
         written
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_the_last;
-
-    #[test]
-    fn f17_an_answer_that_ends_the_connection_is_known_by_its_head() {
-        for (answer, last) in [
-            ("HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n", true),
-            (
-                "HTTP/1.1 505 X\r\nA: b\r\ncontent-length:0 \r\nC: d\r\n\r\n",
-                true,
-            ),
-            ("HTTP/1.1 413 X\r\nContent-Length: 2\r\n\r\n", false),
-            (
-                "HTTP/1.1 413 X\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200",
-                false,
-            ),
-            ("HTTP/1.1 413 X\r\nX-Content-Length: 0\r\n\r\n", false),
-            ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false),
-            ("HTTP/1.1 4", false),
-            ("", false),
-        ] {
-            assert_eq!(is_the_last(answer.as_bytes()), last, "{answer}");
-        }
     }
 }

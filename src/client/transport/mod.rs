@@ -4,8 +4,12 @@
 mod certificate;
 #[cfg(feature = "client")]
 mod connector;
+#[cfg(any(feature = "client", feature = "reqwest"))]
+mod early_answer;
 #[cfg(feature = "client")]
 mod hyper;
+#[cfg(feature = "reqwest")]
+mod replaceable_client;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 #[cfg(any(feature = "client", feature = "reqwest"))]

@@ -1,5 +1,7 @@
 //! What the transports answer with: one set of types, whichever client is below.
 
+#[cfg(feature = "reqwest")]
+use std::sync::Arc;
 use std::{
     error, fmt,
     future::Future,
@@ -15,6 +17,8 @@ use http_body::{Body, Frame, SizeHint};
 use tower_service::Service;
 
 #[cfg(feature = "reqwest")]
+use super::{early_answer::is_last, replaceable_client::ReplaceableClient};
+#[cfg(feature = "reqwest")]
 use crate::task::polled_after_completion;
 
 /// The response future of the transports.
@@ -24,11 +28,22 @@ enum CallKind {
     #[cfg(feature = "client")]
     Hyper(hyper_util::client::legacy::ResponseFuture),
     #[cfg(feature = "reqwest")]
-    Reqwest(<reqwest::Client as Service<reqwest::Request>>::Future),
+    Reqwest(ReqwestCall),
     /// The request isn't one.
     #[cfg(feature = "reqwest")]
     Failed(Option<TransportError>),
 }
+
+/// A call of a client that is replaced after a response on which the server closes the connection.
+#[cfg(feature = "reqwest")]
+struct ReqwestCall {
+    call: PendingReqwest,
+    client: Arc<ReplaceableClient>,
+    number: u64,
+}
+
+#[cfg(feature = "reqwest")]
+type PendingReqwest = <reqwest::Client as Service<reqwest::Request>>::Future;
 
 impl TransportFuture {
     #[cfg(feature = "client")]
@@ -37,8 +52,16 @@ impl TransportFuture {
     }
 
     #[cfg(feature = "reqwest")]
-    pub(super) fn reqwest(client: &mut reqwest::Client, request: reqwest::Request) -> Self {
-        Self(CallKind::Reqwest(client.call(request)))
+    pub(super) fn reqwest(
+        call: PendingReqwest,
+        client: Arc<ReplaceableClient>,
+        number: u64,
+    ) -> Self {
+        Self(CallKind::Reqwest(ReqwestCall {
+            call,
+            client,
+            number,
+        }))
     }
 
     #[cfg(feature = "reqwest")]
@@ -67,9 +90,12 @@ impl Future for TransportFuture {
                 Err(error) => Err(TransportError(error.into())),
             },
             #[cfg(feature = "reqwest")]
-            CallKind::Reqwest(call) => match ready!(Pin::new(call).poll(cx)) {
+            CallKind::Reqwest(call) => match ready!(Pin::new(&mut call.call).poll(cx)) {
                 Ok(response) => {
                     let response = Response::<reqwest::Body>::from(response);
+                    if is_last(&response) {
+                        call.client.replace(call.number);
+                    }
                     Ok(response.map(|body| TransportBody(ResponseBodyKind::Reqwest(body))))
                 }
                 Err(error) => Err(TransportError::reqwest(error)),
