@@ -1,21 +1,25 @@
 //! What every service repeats.
 
-/// `get_ref`, `get_mut` and `into_inner` of a service over `self.inner`, as tower-http's services have them.
+/// `get_ref`, `get_mut` and `into_inner` of a service, as tower-http's services have them. The inner service is
+/// `self.inner`, unless another path is given.
 macro_rules! inner_accessors {
     () => {
+        inner_accessors!(inner);
+    };
+    ($($field:ident).+) => {
         /// The inner service.
         pub fn get_ref(&self) -> &S {
-            &self.inner
+            &self.$($field).+
         }
 
         /// The inner service, to be changed.
         pub fn get_mut(&mut self) -> &mut S {
-            &mut self.inner
+            &mut self.$($field).+
         }
 
         /// The inner service alone.
         pub fn into_inner(self) -> S {
-            self.inner
+            self.$($field).+
         }
     };
 }

@@ -47,7 +47,7 @@ pub struct ClientBuilder<T, L = Identity> {
 impl<T> ClientBuilder<T> {
     /// Calls Telegram's own servers over `transport`: any HTTP client that is a service.
     /// `Client::builder` is the same over the default one.
-    pub fn new(token: &BotToken, transport: T) -> Self {
+    pub fn new(transport: T, token: &BotToken) -> Self {
         Self {
             api: BotApi::telegram(transport, token),
             token: token.clone(),
@@ -158,6 +158,6 @@ impl<T, L> fmt::Debug for ClientBuilder<T, L> {
 impl Client {
     /// A client with settings or layers of your own, over the default transport.
     pub fn builder(token: &BotToken) -> ClientBuilder<HttpTransport> {
-        ClientBuilder::new(token, HttpTransport::new())
+        ClientBuilder::new(HttpTransport::new(), token)
     }
 }

@@ -62,13 +62,12 @@ pub use self::{
     client::{Client, TELEGRAM_API},
     env::EnvError,
     error::{Error, ErrorKind},
-    migrate_chat::MigrateChatLayer,
+    migrate_chat::layer::MigrateChatLayer,
     reason::Reason,
     token::{BotToken, InvalidBotToken},
 };
 #[cfg(feature = "tokio")]
-#[doc(inline)]
 pub use self::{
-    rate_limit::{Rate, RateLimitLayer},
-    retry::{RetryLayer, RetryPolicy},
+    rate_limit::{layer::RateLimitLayer, policy::Rate},
+    retry::{layer::RetryLayer, policy::RetryPolicy},
 };

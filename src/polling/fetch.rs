@@ -176,7 +176,9 @@ impl Fetcher {
 
 async fn fetch(client: &Client, call: &GetUpdates) -> Result<Vec<Element>, Error> {
     let response = client.call_once(ApiRequest::new(call)?).await?;
-    read_page(response.result()).map_err(Error::decode)
+    let result = response.result();
+    let result = result.ok_or_else(|| Error::decode("a layer returned a file"))?;
+    read_page(result).map_err(Error::decode)
 }
 
 /// Any response of the Bot API means that the updates are confirmed.

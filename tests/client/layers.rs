@@ -98,7 +98,7 @@ async fn works(client: &Client, calls: i64) {
     while let Some(done) = tasks.join_next().await {
         let (chat, answer) = done.expect("no panic");
         let answer = answer.expect("an answer");
-        let sent: Value = serde_json::from_slice(answer.result()).expect("JSON");
+        let sent: Value = serde_json::from_slice(answer.result().expect("a result")).expect("JSON");
         assert_eq!(sent, json!({"chat_id": chat}));
     }
 }
@@ -419,7 +419,12 @@ async fn f10_the_client_calls_the_service_that_was_polled_ready() {
     let (_, respond) = requests.next_request().await.expect("a request");
     respond.send_response(Response::new(r#"{"ok":true,"result":1}"#.to_owned()));
     assert_eq!(
-        answer.await.expect("no panic").expect("an answer").result(),
+        answer
+            .await
+            .expect("no panic")
+            .expect("an answer")
+            .result()
+            .expect("a result"),
         "1"
     );
 }

@@ -26,7 +26,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const ME: &str = r#"{"id":7,"is_bot":true,"first_name":"B"}"#;
 
 fn builder<T>(transport: T) -> ClientBuilder<T> {
-    ClientBuilder::new(&"7:secret".parse().expect("a token"), transport)
+    ClientBuilder::new(transport, &"7:secret".parse().expect("a token"))
 }
 
 /// An HTTP client whose server answers after a time.

@@ -441,7 +441,7 @@ fn in_turn(
         ready(Ok::<_, Infallible>(answer))
     });
     let token = TOKEN.parse().expect("a token");
-    (ClientBuilder::new(&token, http), calls)
+    (ClientBuilder::new(http, &token), calls)
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,7 +21,7 @@ pub struct ApiRequest {
     target: Target,
     chat_id: Option<ChatId>,
     idempotent: bool,
-    held_back: Duration,
+    server_wait: Duration,
     extensions: Extensions,
 }
 
@@ -52,7 +52,7 @@ impl ApiRequest {
             target: Target::Method { json, uploads },
             chat_id: method.chat_id().cloned(),
             idempotent: M::IDEMPOTENT,
-            held_back: method.server_wait(),
+            server_wait: method.server_wait(),
             extensions: Extensions::new(),
         })
     }
@@ -107,7 +107,7 @@ impl ApiRequest {
             target: Target::Method { json, uploads },
             chat_id,
             idempotent: false,
-            held_back: Duration::ZERO,
+            server_wait: Duration::ZERO,
             extensions: Extensions::new(),
         })
     }
@@ -122,7 +122,7 @@ impl ApiRequest {
             },
             chat_id: None,
             idempotent: true,
-            held_back: Duration::ZERO,
+            server_wait: Duration::ZERO,
             extensions: Extensions::new(),
         }
     }
@@ -169,8 +169,8 @@ impl ApiRequest {
     }
 
     /// How long Telegram may take on purpose: the `timeout` of getUpdates.
-    pub fn held_back(&self) -> Duration {
-        self.held_back
+    pub fn server_wait(&self) -> Duration {
+        self.server_wait
     }
 
     /// The object of the parameters. Uploads stand in it as `attach://NAME`.
@@ -326,11 +326,11 @@ mod tests {
     }
 
     #[test]
-    fn getupdates_says_how_long_it_is_held_back() {
+    fn getupdates_may_wait_for_its_timeout() {
         let call = ApiRequest::new(&GetUpdates::new().offset(3).timeout(50)).unwrap();
-        assert_eq!(call.held_back(), Duration::from_secs(50));
+        assert_eq!(call.server_wait(), Duration::from_secs(50));
         let call = ApiRequest::new(&GetUpdates::new()).unwrap();
-        assert_eq!(call.held_back(), Duration::ZERO);
+        assert_eq!(call.server_wait(), Duration::ZERO);
     }
 
     #[test]

@@ -8,7 +8,20 @@ use http::HeaderValue;
 use super::Download;
 use crate::{Method, client::Error};
 
-/// What Telegram returned for a call: the JSON of a result, or a file.
+/// The response to a call: the JSON of a result, or a file.
+///
+/// It is a struct and not an enum of the two because both may have a [`date`](Self::date). [`result`](Self::result)
+/// and [`into_download`](Self::into_download) return the one or the other.
+///
+/// ```
+/// use tower_telegram::{client::ApiResponse, methods::DeleteMessage};
+///
+/// let response = ApiResponse::new("true");
+/// assert_eq!(response.result().map(|json| &json[..]), Some(&b"true"[..]));
+/// assert!(response.decode::<DeleteMessage>()?);
+/// assert!(response.into_download().is_none());
+/// # Ok::<(), tower_telegram::client::Error>(())
+/// ```
 pub struct ApiResponse {
     content: ResponseContent,
     date: Option<HeaderValue>,
@@ -45,16 +58,15 @@ impl ApiResponse {
         self.date.as_ref()
     }
 
-    /// The JSON of the result. A file has none, so that it is empty.
-    pub fn result(&self) -> &Bytes {
-        static NONE: Bytes = Bytes::new();
+    /// The JSON of the result, or `None` if the response is a file.
+    pub fn result(&self) -> Option<&Bytes> {
         match &self.content {
-            ResponseContent::Result(result) => result,
-            ResponseContent::File(_) => &NONE,
+            ResponseContent::Result(result) => Some(result),
+            ResponseContent::File(_) => None,
         }
     }
 
-    /// The file, if it was one that was asked for.
+    /// The file, or `None` if the response is a result.
     pub fn into_download(self) -> Option<Download> {
         match self.content {
             ResponseContent::Result(_) => None,

@@ -251,7 +251,7 @@ impl<S> BotApi<S> {
 
     /// How long the connection may stand still during this call, but for what it uploads.
     fn patience(&self, call: &ApiRequest) -> Option<Duration> {
-        let mut limit = self.read_timeout?.saturating_add(call.held_back());
+        let mut limit = self.read_timeout?.saturating_add(call.server_wait());
         if self.address.is_own_server() && moves_files(call) {
             limit = limit.saturating_add(self.file_timeout);
         }

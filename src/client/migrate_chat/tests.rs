@@ -1,11 +1,19 @@
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use http::StatusCode;
 use tokio::{task::JoinHandle, time::timeout};
+use tower::{Layer as _, ServiceExt as _};
 use tower_test::mock::{self, Handle, Mock};
 
-use super::*;
-use crate::methods::{ForwardMessage, GetMe, SendMessage};
+use super::{layer::MigrateChatLayer, service::MigrateChat};
+use crate::{
+    client::{ApiRequest, ApiResponse, Error},
+    methods::{ForwardMessage, GetMe, SendMessage},
+    types::ChatId,
+};
 
 type Calls = Handle<ApiRequest, ApiResponse>;
 type Following = MigrateChat<Mock<ApiRequest, ApiResponse>>;
@@ -145,7 +153,7 @@ async fn f6_what_is_remembered_is_bounded() {
         assert!(call.await.unwrap().is_ok());
     }
     assert_eq!(heard.lock().unwrap().len(), 3);
-    assert_eq!(service.layer.moves().to.len(), 2);
+    assert_eq!(service.remembered(), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -62,10 +62,10 @@
 //! driver on.
 
 mod call;
-mod layer;
+pub(in crate::client) mod layer;
 mod limiter;
 mod memory;
-mod policy;
+pub(in crate::client) mod policy;
 mod queued;
 mod service;
 mod shared;
@@ -75,8 +75,6 @@ mod tests;
 mod window;
 
 pub use self::{
-    layer::RateLimitLayer,
-    policy::Rate,
     service::{RateLimit, ResponseFuture},
     shared_limits::{LimitKey, LimitScope, SharedLimits, SharedLimitsError},
 };

@@ -14,7 +14,7 @@ use tower_service::Service;
 use super::{call::CountedCall, limiter::Limiter};
 use crate::client::{ApiRequest, ApiResponse, Error, into_error::MapToClientError};
 
-/// The service of [`RateLimitLayer`](super::RateLimitLayer).
+/// The service of [`RateLimitLayer`](crate::client::RateLimitLayer).
 #[derive(Clone)]
 pub struct RateLimit<S> {
     inner: MapToClientError<S>,
@@ -22,6 +22,8 @@ pub struct RateLimit<S> {
 }
 
 impl<S> RateLimit<S> {
+    inner_accessors!(inner.inner);
+
     pub(super) fn new(inner: S, limiter: Arc<Limiter>) -> Self {
         Self {
             inner: MapToClientError { inner },

@@ -3,7 +3,7 @@
 use std::{error, fmt, future::Future, pin::Pin, time::Duration};
 
 /// Keeps what was sent when for all replicas of a bot, for
-/// [`RateLimitLayer::shared`](super::RateLimitLayer::shared).
+/// [`RateLimitLayer::shared`](crate::client::RateLimitLayer::shared).
 ///
 /// `RedisLimits`, with the feature `redis`, is one. Write it for a database of your own; each method is one
 /// step that happens wholly or not at all.
