@@ -1,6 +1,6 @@
 //! The queues in which calls wait for room.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, future::Future, sync::Arc, time::Duration};
 
 use tokio::{
     sync::Mutex,
@@ -68,7 +68,8 @@ impl Limiter {
         MapToClientError<S>: Service<ApiRequest, Response = ApiResponse, Error = Error> + Clone,
     {
         let method = call.method_name();
-        let begun = self.begin_in_time(&counted, inner, call).await;
+        let start = self.begin(&counted, inner, call);
+        let begun = self.in_time(&counted, start).await;
         let answer = begun.map_err(|TooLate| too_late(method))??.await;
         if let Err(error) = &answer
             && error.is_rate_limited()
@@ -79,24 +80,22 @@ impl Limiter {
         answer
     }
 
-    async fn begin_in_time<S>(
+    /// Waits for the beginning of a call, and no longer than its deadline.
+    async fn in_time<T>(
         &self,
         counted: &CountedCall,
-        inner: MapToClientError<S>,
-        call: ApiRequest,
-    ) -> Result<BegunCall<S>, TooLate>
-    where
-        MapToClientError<S>: Service<ApiRequest, Response = ApiResponse, Error = Error> + Clone,
-    {
+        begin: impl Future<Output = Result<T, TooLate>>,
+    ) -> Result<T, TooLate> {
         let Some(due) = counted.deadline() else {
-            return self.begin(counted, inner, call).await;
+            return begin.await;
         };
         if counted.is_late_after(self.least_wait(counted)) {
             return Err(TooLate);
         }
-        // Others may still come first, or a pause.
-        let begun = timeout_at(due.instant(), self.begin(counted, inner, call)).await;
-        begun.unwrap_or(Err(TooLate))
+        // A pause, or calls of other chats, may still delay it.
+        timeout_at(due.instant(), begin)
+            .await
+            .unwrap_or(Err(TooLate))
     }
 
     /// Makes the call when there is room for it. Nothing is taken down before, so that who goes

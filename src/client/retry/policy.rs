@@ -235,6 +235,7 @@ impl Policy<ApiRequest, ApiResponse, Error> for RetryPolicy {
             attempt = self.failed,
             kind = ?error.kind(),
             status = error.status().map(|status| status.as_u16()),
+            %error,
             delay = ?wait.deadline().duration_since(Instant::now()),
             "retrying a call"
         );
