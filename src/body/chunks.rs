@@ -1,4 +1,4 @@
-//! A body in pieces: some are there, some are read as they go.
+//! A body of several segments, some of which are read while it is sent.
 
 use std::{
     collections::VecDeque,
@@ -12,28 +12,28 @@ use http_body::{Frame, SizeHint};
 use crate::types::UploadReader;
 use crate::types::{Upload, UploadError, UploadSource};
 
-/// How much of a file is in memory at a time.
+/// How many bytes of a file are in memory at a time.
 const CHUNK: usize = 64 << 10;
 
-/// What replies and calls are made of: nothing, one JSON object, or the pieces of a form.
+/// The content of a reply or call: empty, one JSON object, or the segments of a form.
 #[derive(Debug)]
 pub(crate) struct Chunks {
-    /// Most bodies are this alone, and need no list.
+    /// The only segment of most bodies, which need no list.
     first: Bytes,
     more: VecDeque<Segment>,
-    /// What is left, if it is known.
+    /// The number of bytes that are left, if it is known.
     left: Option<u64>,
 }
 
 impl Default for Chunks {
-    /// Nothing, which is known to be nothing.
+    /// An empty body, whose length is known.
     fn default() -> Self {
         Bytes::new().into()
     }
 }
 
 impl Chunks {
-    /// How many bytes are left, if that is known.
+    /// The number of bytes that are left, if it is known.
     pub(crate) fn len(&self) -> Option<u64> {
         self.left
     }
@@ -42,7 +42,7 @@ impl Chunks {
         self.first.is_empty() && self.more.is_empty()
     }
 
-    /// The same again, if all of it is in memory.
+    /// A copy, if the whole body is in memory.
     pub(crate) fn try_clone(&self) -> Option<Self> {
         let more = self.more.iter().map(Segment::try_clone);
         Some(Self {
@@ -74,7 +74,7 @@ impl Chunks {
         if let Some(left) = &mut self.left {
             *left = left.saturating_sub(chunk.len() as u64);
         }
-        // So that the end shows as soon as it is reached, without another poll.
+        // So that the end is known with the last frame, without another poll.
         while self.more.front().is_some_and(Segment::is_done) {
             self.more.pop_front();
         }
@@ -108,18 +108,18 @@ impl From<VecDeque<Segment>> for Chunks {
     }
 }
 
-/// One piece of a body.
+/// One segment of a body.
 #[derive(Debug)]
 pub(crate) struct Segment {
     source: SegmentSource,
     sent: u64,
     total: Option<u64>,
-    /// Whether the end of the source is still to be seen, as more than was declared is an error.
+    /// Whether the source has to be read to its end after its declared length, because more bytes are an error.
     is_end_open: bool,
-    /// What goes out once the end is seen.
+    /// The last bytes, which are sent once the end was reached.
     #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
     last: Bytes,
-    /// The upload, where somebody wants to know how it goes on.
+    /// The upload, if it has a progress hook.
     progress: Option<Upload>,
 }
 
@@ -132,8 +132,8 @@ enum SegmentSource {
     End,
 }
 
-/// What is read as it goes: a file, or a reader that is taken when it is first wanted, so that it
-/// is still there for the next attempt if this one doesn't come that far.
+/// A source that is read while the body is sent: a file, or the reader of an upload. The reader is taken when it is first
+/// read, so that a later attempt can use it if this one fails before.
 #[cfg(feature = "tokio")]
 pub(crate) enum ReaderSource {
     Open(UploadReader),
@@ -152,8 +152,8 @@ impl Segment {
         }
     }
 
-    /// Gives `length` bytes if that is known, else all there are. A reader of the user's must end there; a
-    /// file may have grown since it was measured.
+    /// A segment with the first `length` bytes of a source, or all of them if `length` is `None`. More bytes in an upload's
+    /// reader are an error. In a file they aren't, because it may have grown since its length was read.
     #[cfg(feature = "tokio")]
     pub(crate) fn stream(
         stream: ReaderSource,
@@ -170,7 +170,7 @@ impl Segment {
         }
     }
 
-    /// The content of an upload, where nothing needs to be opened; a path is empty here.
+    /// The content of an upload that needn't be opened. For a path it is empty.
     pub(crate) fn of(upload: &Upload) -> Self {
         match upload.source() {
             UploadSource::Bytes(bytes) => Self::bytes(bytes.clone(), progress_of(upload)),
@@ -182,7 +182,7 @@ impl Segment {
         }
     }
 
-    /// The content of an upload; a path is opened.
+    /// The content of an upload. A path is opened.
     #[cfg_attr(not(feature = "tokio"), allow(clippy::unused_async))]
     pub(crate) async fn open(upload: &Upload) -> Result<Self, UploadError> {
         match upload.source() {
@@ -201,7 +201,7 @@ impl Segment {
         }
     }
 
-    /// The same from where nothing can be awaited: it blocks for as long as the file system takes.
+    /// [`open`](Self::open) for code that isn't async. It blocks while it opens the file.
     #[cfg(feature = "axum")]
     pub(crate) fn open_blocking(upload: &Upload) -> Result<Self, UploadError> {
         match upload.source() {
@@ -231,7 +231,7 @@ impl Segment {
         self.len() == Some(0) && !self.is_end_open
     }
 
-    /// The same again, if it is in memory; without the feature, all of it is.
+    /// A copy, if the segment is in memory. Without the feature `tokio` every segment is.
     #[cfg_attr(not(feature = "tokio"), allow(clippy::unnecessary_wraps))]
     fn try_clone(&self) -> Option<Self> {
         match &self.source {
@@ -254,7 +254,7 @@ impl Segment {
             return Poll::Ready(None);
         }
         let chunk = match &mut self.source {
-            // Given all at once, nobody would see it move over a slow line.
+            // In chunks, so that progress over a slow connection is seen.
             SegmentSource::Bytes(bytes) => bytes.split_to(bytes.len().min(CHUNK)),
             #[cfg(feature = "tokio")]
             SegmentSource::Reader(stream) => {
@@ -264,7 +264,7 @@ impl Segment {
                 loop {
                     let taken = self.sent + self.last.len() as u64;
                     let left = self.total.map_or(u64::MAX, |total| total - taken);
-                    // One more than nothing, to see whether there is one.
+                    // At least one, to see whether the source has more than it declared.
                     let chunk = match std::task::ready!(stream.poll_read(left.max(1), cx)) {
                         Ok(chunk) => chunk,
                         Err(error) => return Poll::Ready(Some(Err(error))),
@@ -279,7 +279,7 @@ impl Segment {
                             break std::mem::take(&mut self.last);
                         }
                         _ if chunk.is_empty() => return Poll::Ready(self.ended()),
-                        // It would make the request whole.
+                        // Held back, because it would complete the request.
                         _ if self.is_end_open && chunk.len() as u64 == left => self.last = chunk,
                         _ => break chunk,
                     }
@@ -319,8 +319,8 @@ pub(crate) fn needs_opening(upload: &Upload) -> bool {
     }
 }
 
-/// The file and its length; `None` where the path leads to something else. That is found out first,
-/// because opening a pipe blocks until somebody writes into it.
+/// Opens a file and reads its length. `None` if the path isn't that of a file, which is checked first, because opening a
+/// pipe blocks until another process writes to it.
 #[cfg(feature = "tokio")]
 pub(crate) async fn open_file(
     path: &std::path::Path,
@@ -347,7 +347,7 @@ mod stream {
     use crate::types::{Upload, UploadError, UploadReader};
 
     impl ReaderSource {
-        /// The next bytes, at most `want`; none at the end.
+        /// The next bytes, at most `want`. Empty at the end.
         pub(super) fn poll_read(
             &mut self,
             want: u64,
@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_shows_with_the_last_frame() {
+    fn the_end_is_known_with_the_last_frame() {
         let list = VecDeque::from(["a", "", "bc"].map(|s| Segment::bytes(s.into(), None)));
         let mut pieces = Chunks::from(list);
         assert_eq!(pieces.len(), Some(3));
@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn progress_is_told_a_chunk_at_a_time() {
+    fn progress_is_reported_for_each_chunk() {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let record = Arc::clone(&seen);
         let content = Bytes::from(vec![7; CHUNK + 5]);
@@ -434,7 +434,7 @@ mod tests {
         );
     }
 
-    /// The request was whole, and the rest left out.
+    /// The request was complete, and the rest of the reader left out.
     #[cfg(feature = "tokio")]
     #[test]
     fn f18_a_reader_that_goes_on_after_its_length_leaves_the_body_incomplete() {
@@ -461,7 +461,7 @@ mod tests {
 
     #[cfg(feature = "tokio")]
     #[test]
-    fn a_stream_gives_its_length_no_more_and_no_less() {
+    fn a_stream_has_exactly_its_length() {
         let stream = |length| {
             let reader: UploadReader = Box::pin(&b"hello"[..]);
             Chunks::from(VecDeque::from([Segment::stream(

@@ -1,4 +1,4 @@
-//! Reads a body of a bounded size within a bounded time.
+//! Reads a whole body, with a limit on its size and its time.
 
 use std::{
     future::Future,
@@ -11,24 +11,24 @@ use bytes::{Buf as _, BufMut as _, Bytes};
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-/// How long a body may be, and how long it may take.
+/// The limits on a body's size and time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CollectLimits {
     pub(crate) max_bytes: usize,
-    /// Only kept where there is a timer, that is with the feature `tokio`.
+    /// Ignored without the feature `tokio`, which has the timer.
     #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
     pub(crate) read_timeout: Option<Duration>,
 }
 
 pin_project! {
-    /// The future of a whole body. A body of one frame isn't copied.
+    /// The future of a whole body. The data of a single frame isn't copied.
     #[derive(Debug)]
     pub(crate) struct CollectLimited<B> {
         #[pin]
         body: B,
         limits: CollectLimits,
         first: Bytes,
-        // From the second frame on, all of them.
+        // All frames, if there is more than one.
         all: Vec<u8>,
         deadline: ReadTimeout,
     }
@@ -45,13 +45,13 @@ impl<B> CollectLimited<B> {
         }
     }
 
-    /// How much is there by now.
+    /// The number of bytes read so far.
     pub(crate) fn received(&self) -> usize {
         self.first.len() + self.all.len()
     }
 }
 
-/// Why a body couldn't be read.
+/// A body couldn't be read.
 #[derive(Debug)]
 pub(crate) enum CollectError<E> {
     TooLarge { limit: usize },
@@ -65,7 +65,7 @@ impl<B: Body> Future for CollectLimited<B> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            // One that knows its end needn't be asked once more.
+            // A body that knows its end needn't be polled again.
             if this.body.is_end_stream() {
                 return Poll::Ready(Ok(finish(this.first, this.all)));
             }
@@ -107,8 +107,7 @@ fn finish(first: &mut Bytes, all: &mut Vec<u8>) -> Bytes {
     }
 }
 
-/// Started when the body is first waited for, as most are there at once; so it is in a box, which
-/// these never need.
+/// Starts when the body is first pending. It is boxed, because most bodies never are.
 #[cfg(feature = "tokio")]
 #[derive(Debug, Default)]
 struct ReadTimeout {

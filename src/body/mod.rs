@@ -1,4 +1,4 @@
-//! Bodies: what replies and calls are made of, and what is read of those that come.
+//! Bodies: those that are sent in chunks, multipart forms, and reading one with limits.
 
 pub(crate) mod chunks;
 pub(crate) mod collect;

@@ -1,5 +1,5 @@
-//! A method's arguments as the body of a message: JSON, or `multipart/form-data` where files go with
-//! it. The way in uses it for replies and the way out for calls.
+//! Encodes the parameters of a method as a body: JSON, or `multipart/form-data` if files are uploaded. Used for the
+//! replies of the webhook and the calls of the client.
 
 use std::collections::VecDeque;
 
@@ -13,8 +13,8 @@ use crate::{
     types::{ParseError, Upload, UploadError},
 };
 
-/// The arguments as a body, with its content type: JSON unless a file is really uploaded, which is
-/// what needs no opening.
+/// Encodes parameters and uploads that needn't be opened. Returns the body and its content type: JSON if there is no
+/// upload.
 ///
 /// # Errors
 ///
@@ -29,13 +29,12 @@ pub(crate) fn encode(
     form(object, uploads, uploads.iter().map(Segment::of))
 }
 
-/// The arguments of what uploads no file.
+/// Encodes parameters without uploads.
 pub(crate) fn json(object: Bytes) -> (HeaderValue, Chunks) {
     (HeaderValue::from_static("application/json"), object.into())
 }
 
-/// The same where files must be opened first, as their lengths have to be known before the head is
-/// written.
+/// Opens the files of the uploads and encodes. Files are opened first because their lengths are part of the head.
 ///
 /// # Errors
 ///
@@ -54,7 +53,7 @@ pub(crate) async fn open_and_encode(
     form(&object, &uploads, pieces.into_iter()).map_err(OpenError::Encode)
 }
 
-/// The same from where nothing can be awaited: it blocks for as long as the file system takes.
+/// [`open_and_encode`] for code that isn't async. It blocks while it opens the files.
 ///
 /// # Errors
 ///
@@ -72,7 +71,7 @@ pub(crate) fn open_and_encode_blocking(
     form(object, uploads, pieces.into_iter()).map_err(OpenError::Encode)
 }
 
-/// Why a body couldn't be made.
+/// A body couldn't be encoded.
 #[derive(Debug)]
 pub(crate) enum OpenError {
     Upload(UploadError),
@@ -88,7 +87,7 @@ fn form(
     Ok((form.content_type(), form.pieces.into()))
 }
 
-/// The pieces of a form, and the boundary between its parts.
+/// The segments of a form, and the boundary between its parts.
 #[derive(Debug)]
 struct Form {
     pieces: VecDeque<Segment>,
@@ -96,8 +95,8 @@ struct Form {
 }
 
 impl Form {
-    /// Each member of the object becomes a field, a text as it is and anything else as JSON; each
-    /// upload becomes the part that its `attach://` names.
+    /// Each member of the object becomes a field: a string without its quotes, any other value as JSON. Each upload
+    /// becomes the part that its `attach://` names.
     fn new(
         object: &[u8],
         uploads: &[Upload],
@@ -173,9 +172,9 @@ impl Form {
     }
 }
 
-/// A name inside quotes, escaped as browsers do it: Telegram's server undoes percent signs in
-/// names, and a name must not end its header. The crate percent-encoding would escape all that isn't
-/// ASCII as well, which browsers don't.
+/// Writes a name inside quotes, escaped as browsers do it: Telegram's server decodes percent signs in names, and a name
+/// must not end its header. The crate percent-encoding isn't used because it would also escape characters other than
+/// ASCII, which browsers don't.
 fn quote(name: &str, out: &mut String) {
     for c in name.chars() {
         match c {
@@ -193,8 +192,8 @@ fn quote(name: &str, out: &mut String) {
     }
 }
 
-/// 32 hexadecimal characters that can't be foreseen, so that no content holds them but by a chance of 1 in
-/// 2^128; at most 70 are allowed (RFC 2046, section 5.1.1).
+/// Returns 32 random hexadecimal characters, so that a file contains them with a probability of 1 in 2^128. At most 70
+/// characters are allowed (RFC 2046, section 5.1.1).
 fn boundary() -> String {
     format!("{:016x}{:016x}", random_u64(), random_u64())
 }
@@ -207,7 +206,7 @@ mod tests {
     use crate::types::InputFile;
 
     #[test]
-    fn fields_and_files_stand_in_their_parts() {
+    fn fields_and_files_have_their_parts() {
         let file = InputFile::bytes("a \"b\"%\r\n.png", &b"\x00content"[..]);
         let upload = file.as_upload().unwrap().clone();
         let object = r#"{"method":"sendPhoto","chat_id":1,"caption":"a\u00e9\"","x":{"y":[1]}}"#;
@@ -244,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_refused() {
+    fn other_json_than_an_object_is_an_error() {
         let file = InputFile::bytes("a", &b"b"[..]);
         for text in ["", "[]", "{", "{} x"] {
             let upload = file.as_upload().unwrap().clone();

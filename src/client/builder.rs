@@ -1,4 +1,4 @@
-//! Puts a client together.
+//! The builder of a client.
 
 use std::{fmt, path::PathBuf, time::Duration};
 
@@ -17,7 +17,7 @@ use super::{
     token::BotToken,
 };
 
-/// Makes a [`Client`]: its server, its transport, and the layers around its calls.
+/// Builds a [`Client`]: its server, its transport, and the layers around its calls.
 ///
 /// ```
 /// use std::time::Duration;
@@ -37,7 +37,7 @@ use super::{
 /// # fn main() {}
 /// ```
 #[derive(Clone)]
-#[must_use = "it makes a client when it is built"]
+#[must_use = "a builder does nothing until `build` is called"]
 pub struct ClientBuilder<T, L = Identity> {
     api: BotApi<T>,
     token: BotToken,
@@ -45,8 +45,22 @@ pub struct ClientBuilder<T, L = Identity> {
 }
 
 impl<T> ClientBuilder<T> {
-    /// Calls Telegram's own servers over `transport`: any HTTP client that is a service.
-    /// `Client::builder` is the same over the default one.
+    /// A builder for Telegram's own servers over `transport`, which is any HTTP client that is a service.
+    /// `Client::builder` does the same with the default transport.
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use tower_telegram::client::{ApiBody, ClientBuilder};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let http = tower::service_fn(async |_: Request<ApiBody>| {
+    ///     Ok::<_, std::io::Error>(Response::new(r#"{"ok":true,"result":true}"#.to_owned()))
+    /// });
+    /// let client = ClientBuilder::new(http, &"123456:a-Secret_One".parse()?).build();
+    /// # let _ = client;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new(transport: T, token: &BotToken) -> Self {
         Self {
             api: BotApi::telegram(transport, token),
@@ -57,52 +71,54 @@ impl<T> ClientBuilder<T> {
 }
 
 impl<T, L> ClientBuilder<T, L> {
-    /// A server of your own in place of Telegram's, such as `http://localhost:8081`. See
+    /// Sets the base URL of a server of your own, such as `http://localhost:8081`. A name and password in it are sent
+    /// as basic authorization. Default: [`TELEGRAM_API`](super::TELEGRAM_API). See
     /// [Using a Local Bot API Server](https://core.telegram.org/bots/api#using-a-local-bot-api-server).
     ///
     /// # Errors
     ///
-    /// When it isn't an absolute `http` or `https` URL.
+    /// When the URL isn't an absolute `http` or `https` URL, or has a query or a fragment.
     pub fn base_url(mut self, url: &str) -> Result<Self, InvalidBaseUrl> {
         self.api.set_base_url(url, &self.token)?;
         Ok(self)
     }
 
-    /// See [`BotApi::test_environment`].
+    /// Calls Telegram's test environment. See [`BotApi::test_environment`].
     pub fn test_environment(mut self) -> Self {
         self.api = self.api.test_environment();
         self
     }
 
-    /// See [`BotApi::read_timeout`].
+    /// Sets how long a connection may be idle during a call. Default: 60 s. See [`BotApi::read_timeout`].
     pub fn read_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.api = self.api.read_timeout(limit.into());
         self
     }
 
-    /// See [`BotApi::local_files`].
+    /// Opens the files of a server in local mode on this machine. See [`BotApi::local_files`].
     pub fn local_files(mut self) -> Self {
         self.api = self.api.local_files();
         self
     }
 
-    /// See [`BotApi::file_timeout`].
+    /// Sets how much longer a server of your own may take for files. Default: 10 minutes. See
+    /// [`BotApi::file_timeout`].
     pub fn file_timeout(mut self, more: Duration) -> Self {
         self.api = self.api.file_timeout(more);
         self
     }
 
-    /// See [`BotApi::local_files_at`].
+    /// Opens the files of a server in local mode in another folder. See [`BotApi::local_files_at`].
     pub fn local_files_at(mut self, server_folder: &str, our_folder: impl Into<PathBuf>) -> Self {
         self.api = self.api.local_files_at(server_folder, our_folder);
         self
     }
 
-    /// See [`BotApi::local_files_at_url`].
+    /// Fetches the files of a server in local mode over HTTP. See [`BotApi::local_files_at_url`].
     ///
     /// # Errors
     ///
-    /// When `url` isn't an absolute `http` or `https` URL.
+    /// When `url` isn't an absolute `http` or `https` URL, or has a query or a fragment.
     pub fn local_files_at_url(
         mut self,
         server_folder: &str,
@@ -112,7 +128,21 @@ impl<T, L> ClientBuilder<T, L> {
         Ok(self)
     }
 
-    /// Another transport.
+    /// Replaces the transport; the other settings stay.
+    ///
+    /// ```
+    /// use tower_telegram::{Client, client::HttpTransport};
+    ///
+    /// # #[cfg(feature = "client")]
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let http = HttpTransport::builder().connect_timeout(std::time::Duration::from_secs(3)).build()?;
+    /// let client = Client::builder(&"123456:a-Secret_One".parse()?).transport(http).build();
+    /// # let _ = client;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "client"))]
+    /// # fn main() {}
+    /// ```
     pub fn transport<U>(self, transport: U) -> ClientBuilder<U, L> {
         ClientBuilder {
             api: self.api.with_inner(transport),
@@ -121,7 +151,27 @@ impl<T, L> ClientBuilder<T, L> {
         }
     }
 
-    /// A layer around the calls. The first is the outermost, as in `tower::ServiceBuilder`.
+    /// Adds a layer around the calls. The first one added is the outermost, as in `tower::ServiceBuilder`.
+    ///
+    /// ```
+    /// use tower_telegram::{
+    ///     Client,
+    ///     client::{MigrateChatLayer, RateLimitLayer, RetryLayer},
+    /// };
+    ///
+    /// # #[cfg(feature = "client")]
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = Client::builder(&"123456:a-Secret_One".parse()?)
+    ///     .layer(RetryLayer::new())
+    ///     .layer(RateLimitLayer::new())
+    ///     .layer(MigrateChatLayer::new())
+    ///     .build();
+    /// # let _ = client;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "client"))]
+    /// # fn main() {}
+    /// ```
     pub fn layer<M>(self, layer: M) -> ClientBuilder<T, Stack<M, L>> {
         ClientBuilder {
             api: self.api,
@@ -130,7 +180,7 @@ impl<T, L> ClientBuilder<T, L> {
         }
     }
 
-    /// Makes it. No connection is made yet.
+    /// Builds the client. No connection is made before the first call.
     pub fn build<B>(self) -> Client
     where
         T: Service<Request<ApiBody>, Response = Response<B>> + Clone + Send + Sync + 'static,
@@ -156,7 +206,7 @@ impl<T, L> fmt::Debug for ClientBuilder<T, L> {
 
 #[cfg(feature = "client")]
 impl Client {
-    /// A client with settings or layers of your own, over the default transport.
+    /// A builder of a client with settings or layers, over the default transport.
     pub fn builder(token: &BotToken) -> ClientBuilder<HttpTransport> {
         ClientBuilder::new(HttpTransport::new(), token)
     }

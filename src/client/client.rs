@@ -1,4 +1,4 @@
-//! The client: typed calls over an erased stack.
+//! The client: typed calls over a type-erased stack of services.
 
 use std::{
     fmt,
@@ -23,38 +23,100 @@ use super::{
 };
 use crate::{Method, Reply, methods::GetFile, types::File};
 
-/// Where Telegram's own servers are.
+/// The base URL of Telegram's own servers.
 pub const TELEGRAM_API: &str = "https://api.telegram.org";
 
-/// A client of the Bot API, over whatever stack it was made from. Cheap to clone.
+/// A client of the Bot API.
 ///
-/// It is a `Service<ApiRequest>` too, so that it can stand behind more layers.
+/// It is cheap to clone, and its clones share the connections and layers. It can be made outside of a runtime.
+/// A client is a `Service<ApiRequest>` too, so that more layers can be put around it.
+///
+/// ```
+/// use http::{Request, Response};
+/// use tower_telegram::{
+///     BotToken, Client,
+///     client::{ApiBody, BotApi},
+///     methods::GetMe,
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // In place of an HTTP client, for a test: every call has the same result.
+/// let http = tower::service_fn(async |_: Request<ApiBody>| {
+///     let body = r#"{"ok":true,"result":{"id":7,"is_bot":true,"first_name":"Bot"}}"#;
+///     Ok::<_, std::convert::Infallible>(Response::new(body.to_owned()))
+/// });
+/// let client = Client::from_service(BotApi::telegram(http, &BotToken::new("7:secret")?));
+///
+/// let me = client.send(GetMe::new()).await?;
+/// assert_eq!(me.first_name, "Bot");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Client {
     stack: ErasedService,
 }
 
 impl Client {
-    /// A client of Telegram's own servers, over the default transport. No connection is made, and
-    /// no runtime needed, before the first call.
+    /// A client of Telegram's own servers over the default transport, without layers.
+    ///
+    /// No connection is made, and no runtime is needed, before the first call.
+    ///
+    /// ```
+    /// use tower_telegram::Client;
+    ///
+    /// let client = Client::new(&"123456:a-Secret_One".parse()?);
+    /// # let _ = client;
+    /// # Ok::<(), tower_telegram::client::InvalidBotToken>(())
+    /// ```
     #[cfg(feature = "client")]
     pub fn new(token: &BotToken) -> Self {
         Self::from_service(BotApi::telegram(HttpTransport::new(), token))
     }
 
-    /// A client of a server of your own, over the default transport.
+    /// A client of a
+    /// [server of your own](https://core.telegram.org/bots/api#using-a-local-bot-api-server) over the default
+    /// transport, without layers.
+    ///
+    /// ```
+    /// use tower_telegram::Client;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let token = "123456:a-Secret_One".parse()?;
+    /// let client = Client::with_base_url(&token, "http://localhost:8081")?;
+    /// # let _ = client;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// When `base_url` isn't an absolute `http` or `https` URL.
+    /// When `base_url` isn't an absolute `http` or `https` URL, or has a query or a fragment.
     #[cfg(feature = "client")]
     pub fn with_base_url(token: &BotToken, base_url: &str) -> Result<Self, InvalidBaseUrl> {
         let api = BotApi::new(HttpTransport::new(), token, base_url)?;
         Ok(Self::from_service(api))
     }
 
-    /// A client over any stack, down to the [`BotApi`] at its foot. Errors of layers in between
-    /// become [`Error`]s.
+    /// A client over any stack of services; the innermost is usually a [`BotApi`](super::BotApi). The errors of
+    /// layers become [`Error`]s.
+    ///
+    /// ```
+    /// use tower::ServiceBuilder;
+    /// use tower_telegram::client::{BotApi, Client, HttpTransport, RetryLayer};
+    ///
+    /// # #[cfg(feature = "client")]
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let api = BotApi::telegram(HttpTransport::new(), &"123456:a-Secret_One".parse()?);
+    /// let calls = ServiceBuilder::new().layer(RetryLayer::new()).service(api);
+    /// let client = Client::from_service(calls);
+    /// # let _ = client;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "client"))]
+    /// # fn main() {}
+    /// ```
     pub fn from_service<S>(service: S) -> Self
     where
         S: Service<ApiRequest, Response = ApiResponse>,
@@ -67,11 +129,35 @@ impl Client {
         }
     }
 
-    /// The same client with a deadline for its calls, such as the one that a handler finds in its
-    /// request's extensions: [`RetryLayer`](super::RetryLayer) and
-    /// [`RateLimitLayer`](super::RateLimitLayer) don't wait beyond it, and a call that would begin after it isn't
-    /// made ([`ErrorKind::DeadlineExceeded`](super::ErrorKind::DeadlineExceeded)). What is under way isn't cut
-    /// short.
+    /// The same client with a deadline for its calls, such as the one in the extensions of a handler's request.
+    ///
+    /// A call that would begin after the deadline isn't made
+    /// ([`ErrorKind::DeadlineExceeded`](super::ErrorKind::DeadlineExceeded)), and
+    /// [`RetryLayer`](super::RetryLayer) and [`RateLimitLayer`](super::RateLimitLayer) don't wait beyond it. A call
+    /// that has begun isn't cut short.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tokio::time::Instant;
+    /// use tower_telegram::{
+    ///     Client,
+    ///     client::{ApiRequest, ApiResponse, Error, ErrorKind},
+    ///     methods::DeleteMessage,
+    ///     webhook::Deadline,
+    /// };
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let api = tower::service_fn(async |_: ApiRequest| Ok::<_, Error>(ApiResponse::new("true")));
+    /// let client = Client::from_service(api);
+    ///
+    /// let in_time = client.with_deadline(Deadline::at(Instant::now() + Duration::from_secs(8)));
+    /// assert!(in_time.send(DeleteMessage::new(42, 7)).await.is_ok());
+    /// let too_late = client.with_deadline(Deadline::at(Instant::now()));
+    /// let error = too_late.send(DeleteMessage::new(42, 7)).await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::DeadlineExceeded);
+    /// # }
+    /// ```
     #[cfg(feature = "tokio")]
     pub fn with_deadline(&self, deadline: crate::task::Deadline) -> Self {
         Self::from_service(deadline::WithDeadline {
@@ -80,11 +166,24 @@ impl Client {
         })
     }
 
-    /// Calls a method.
+    /// Calls a method, and returns its result.
+    ///
+    /// ```no_run
+    /// # use tower_telegram::{Client, client::Error};
+    /// use tower_telegram::{methods::SendMessage, types::ParseMode};
+    ///
+    /// # async fn run(client: Client) -> Result<(), Error> {
+    /// let text = "<b>Hello</b>, world";
+    /// let message = client.send(SendMessage::new(42, text).parse_mode(ParseMode::Html)).await?;
+    /// println!("sent as message {}", message.message_id);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// When Telegram refuses it, or it got no answer that can be read: see [`Error::kind`].
+    /// When the call can't be sent, Telegram refuses it, or there is no response that can be read: see
+    /// [`Error::kind`].
     pub fn send<M: Method>(
         &self,
         method: M,
@@ -93,8 +192,19 @@ impl Client {
         async move { self.call_once(call?).await?.decode::<M>() }
     }
 
-    /// Calls what a handler has answered, where it can't be the answer to a webhook request. What the
-    /// method returns is thrown away, as it would be there; a reply of nothing is done at once.
+    /// Calls the method of a handler's reply, for replies that can't be the response to a webhook request. The result
+    /// is discarded, as Telegram discards that of such a response. An empty reply makes no call.
+    ///
+    /// ```no_run
+    /// # use tower_telegram::{Client, client::Error};
+    /// use tower_telegram::{Reply, methods::SendMessage};
+    ///
+    /// # async fn run(client: Client) -> Result<(), Error> {
+    /// client.send_reply(&SendMessage::new(42, "late, but here").into()).await?;
+    /// client.send_reply(&Reply::nothing()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -106,10 +216,13 @@ impl Client {
         }
     }
 
-    /// Begins to download a file. Nothing of it is kept: its pieces are given out as they come.
+    /// Begins to download a file. It is streamed: none of its chunks is kept in memory.
     ///
-    /// Where `file` has no `file_path`, as in updates, getFile is called for it first. Telegram's own
-    /// servers give files of up to 20 MB, and a path is good for at least an hour.
+    /// If `file` has no `file_path`, which files in updates don't have, [`GetFile`] is called first. Telegram's own
+    /// servers return files of up to 20 MB, and a path is valid for at least an hour. A server in local mode returns
+    /// paths on its disk: see [`BotApi::local_files`](super::BotApi::local_files).
+    ///
+    /// See [`getFile`](https://core.telegram.org/bots/api#getfile).
     ///
     /// ```no_run
     /// # use tower_telegram::{Client, types::Document};
@@ -127,10 +240,11 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send); when there is no such file; when the path is one on the server's disk
-    /// and none of [`local_files`](BotApi::local_files), `local_files_at` and `local_files_at_url` is set; when
-    /// it isn't there ([`ErrorKind::LocalFile`](super::ErrorKind::LocalFile)). A file that ends before its
-    /// `file_size` or `Content-Length` is an error at its end.
+    /// As [`send`](Self::send). Also when the file doesn't exist; when the path is one on the server's disk and none
+    /// of `local_files`, `local_files_at` and `local_files_at_url` is set
+    /// ([`ErrorKind::Invalid`](super::ErrorKind::Invalid)); or when there is no file at that path
+    /// ([`ErrorKind::LocalFile`](super::ErrorKind::LocalFile)). A file that ends before its `file_size` or
+    /// `Content-Length` is an error at its end.
     pub async fn download(&self, file: &File) -> Result<Download, Error> {
         let found;
         let (path, size) = if let Some(path) = &file.file_path {
@@ -138,13 +252,13 @@ impl Client {
         } else {
             found = self.send(GetFile::new(file.file_id.clone())).await?;
             let path = found.file_path.as_ref();
-            let path = path.ok_or_else(|| Error::decode("telegram gave the file no path"))?;
+            let path = path.ok_or_else(|| Error::decode("the file has no path"))?;
             (path, found.file_size.or(file.file_size))
         };
         let response = self.call_once(ApiRequest::download(path)).await?;
         let download = response
             .into_download()
-            .ok_or_else(|| Error::decode("a layer answered with something else than a file"))?;
+            .ok_or_else(|| Error::decode("a layer returned a result in place of a file"))?;
         Ok(download.with_file_size(size))
     }
 
@@ -153,7 +267,7 @@ impl Client {
     }
 }
 
-/// Takes the method, so that it isn't kept while the call is made.
+/// Takes the method by value, so that it is dropped before the call is made.
 #[allow(clippy::needless_pass_by_value)]
 fn encode<M: Method>(method: M) -> Result<ApiRequest, Error> {
     ApiRequest::new(&method)

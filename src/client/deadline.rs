@@ -1,4 +1,4 @@
-//! Calls that have to be done by a moment.
+//! The service of a client with a deadline.
 
 use std::{
     future::Future,
@@ -11,7 +11,7 @@ use tower_service::Service;
 use super::{ApiRequest, ApiResponse, Error};
 use crate::task::Deadline;
 
-/// Tells each call when it is due.
+/// Inserts the deadline into the extensions of each call, and makes none after it.
 #[derive(Clone, Debug)]
 pub(super) struct WithDeadline<S> {
     pub(super) inner: S,

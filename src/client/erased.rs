@@ -1,4 +1,4 @@
-//! What a client is over, whatever its type.
+//! The type-erased service of a client.
 
 use std::{
     error,
@@ -14,8 +14,8 @@ use super::{ApiRequest, ApiResponse, Error};
 
 pub(super) type CallFuture = Pin<Box<dyn Future<Output = Result<ApiResponse, Error>> + Send>>;
 
-/// As tower's `BoxCloneSyncService`, with one thing more: a call that needs no clone in a box of its
-/// own, which is what nearly all calls are.
+/// Like tower's `BoxCloneSyncService`. Additionally it makes a call through `&self` without boxing a clone of the
+/// service first, because that is how nearly all calls are made.
 pub(super) struct ErasedService(Box<dyn Erased>);
 
 impl ErasedService {
@@ -29,7 +29,7 @@ impl ErasedService {
         Self(Box::new(service))
     }
 
-    /// By a clone that is waited for until it is ready.
+    /// Makes a call with a clone of the service, once that is ready.
     pub(super) fn call_once(&self, call: ApiRequest) -> CallFuture {
         self.0.call_once(call)
     }

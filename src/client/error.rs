@@ -1,4 +1,4 @@
-//! What can go wrong with a call.
+//! The error of a call.
 
 use std::{borrow::Cow, error, fmt, time::Duration};
 
@@ -10,12 +10,38 @@ use tower::BoxError;
 
 /// A call that failed.
 ///
-/// It names the method, and neither the address, which holds the bot's token, nor what was sent.
-/// A layer's own error, such as tower's timeout, becomes one by `From<Box<dyn Error + Send + Sync>>`.
+/// It names the method. It contains neither the URL, which has the bot's token in it, nor the parameters. Displayed,
+/// it is one line with the method, the status or the cause: log it with `{error}`.
+///
+/// The error of a layer around the client, such as tower's timeout, becomes one by
+/// `From<Box<dyn Error + Send + Sync>>`.
+///
+/// ```
+/// use tower_telegram::{
+///     Client,
+///     client::{ErrorKind, Reason},
+///     methods::SendMessage,
+/// };
+///
+/// /// Whether the user is still to be written to.
+/// async fn notify(client: &Client, user: i64) -> bool {
+///     let Err(error) = client.send(SendMessage::new(user, "News!")).await else {
+///         return true;
+///     };
+///     match error.kind() {
+///         ErrorKind::Api if error.reason() == Some(Reason::BlockedByUser) => false,
+///         _ => {
+///             eprintln!("{error}");
+///             true
+///         }
+///     }
+/// }
+/// # let _ = notify;
+/// ```
 pub struct Error(Box<ErrorParts>);
 
-/// The bounds of a wait that a server asks for. Zero would be a hot loop, and Telegram's longest waits are
-/// those of settings that can be changed once a day.
+/// The bounds of a wait that a server asks for. Zero would make a caller loop without a pause. Telegram's longest
+/// waits are those of settings that can be changed once a day.
 const MIN_RETRY_AFTER: Duration = Duration::from_secs(1);
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -32,37 +58,37 @@ struct ErrorParts {
     source: Option<BoxError>,
 }
 
-/// What sort of thing went wrong.
+/// The category of an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Telegram refused the call, and says why.
+    /// Telegram refused the call: the response has an `error_code`, and usually a description.
     Api,
-    /// Something that isn't the Bot API answered, such as a proxy's error page; or what came is no
-    /// whole answer of the Bot API, or far too long.
+    /// The response isn't a whole response of the Bot API: a proxy's error page, JSON that breaks off, or more than
+    /// 32 MiB.
     Http,
-    /// No answer came: the connection couldn't be made, or broke. With a status, it broke in the
-    /// middle of the answer.
+    /// There is no response: the connection couldn't be made, or broke. With a status, it broke while the response
+    /// was read.
     Transport,
-    /// No answer came in time. With a status, it began in time.
+    /// There was no response in time. With a status, the response began in time and didn't end in time.
     Timeout,
     /// The call wasn't made: the [`Deadline`](crate::webhook::Deadline) in its extensions has passed, or ends
     /// before its turn under the limits on calls. Nothing was sent.
     DeadlineExceeded,
-    /// A layer around the client turned the call away, such as tower's load shed.
+    /// A layer around the client rejected the call, such as tower's load shed.
     Layer,
-    /// The call was refused here, before anything was sent: it couldn't have worked.
+    /// The call has parameters that can't work, and wasn't sent.
     Invalid,
-    /// The call couldn't be written.
+    /// The call couldn't be encoded, and wasn't sent.
     Encode,
-    /// A file that was to be uploaded couldn't be read.
+    /// A file couldn't be read for its upload.
     Upload,
-    /// A file that a server in local mode has on its disk can't be opened or read here, or isn't where
-    /// [`local_files_at`](super::BotApi::local_files_at) says. Is the server's folder mounted?
+    /// A file that a server in local mode has on its disk can't be opened or read here, or isn't below the folder of
+    /// [`local_files_at`](super::BotApi::local_files_at). The server's folder is probably not mounted.
     LocalFile,
-    /// A file that was downloaded couldn't be written.
+    /// A downloaded file couldn't be written.
     Write,
-    /// The result isn't what the method returns.
+    /// The result doesn't have the type that the method returns.
     Decode,
 }
 
@@ -95,7 +121,7 @@ impl Error {
         Self::caused(ErrorKind::Encode, source)
     }
 
-    /// Telegram did what was asked, so repeating it would do it twice.
+    /// Telegram carried the call out, so that repeating it would do it twice.
     pub(crate) fn decode(source: impl Into<BoxError>) -> Self {
         Self::caused(ErrorKind::Decode, source).arrived(true)
     }
@@ -107,7 +133,7 @@ impl Error {
         }
     }
 
-    /// A downloaded file can't be put where it is to go.
+    /// A downloaded file can't be written to its destination.
     #[cfg(feature = "tokio")]
     pub(crate) fn write(source: std::io::Error) -> Self {
         Self::caused(ErrorKind::Write, source)
@@ -140,8 +166,8 @@ impl Error {
         Self::new(ErrorKind::DeadlineExceeded)
     }
 
-    /// An answer that isn't the Bot API's. A gateway that is at its wits' end may have passed the
-    /// call on before; one that refuses it has not.
+    /// A response that isn't the Bot API's, such as a proxy's. With a 5xx the proxy may have passed the call on
+    /// before; with a 4xx it hasn't.
     pub(crate) fn http(status: StatusCode) -> Self {
         Self::new(ErrorKind::Http).under(status)
     }
@@ -159,7 +185,7 @@ impl Error {
         self.0.is_foreign
     }
 
-    /// Only the head of the answer came. A refusal is one whether its words came or not.
+    /// Only the head of the response came. Its status says whether it is a refusal.
     pub(crate) fn under(mut self, status: StatusCode) -> Self {
         let refused = status.is_client_error() || status.is_redirection();
         self.0.status = Some(status);
@@ -172,8 +198,8 @@ impl Error {
         retry_after: Option<Duration>,
         migrate_to_chat_id: Option<i64>,
     ) -> Self {
-        // A server that is closing hasn't begun; any other 5xx may be its gateway's, which answers
-        // in the same form.
+        // A server that is closing hasn't begun. Any other 5xx may be its gateway's, which responds in the same
+        // form.
         let begun = status.is_server_error() && !description.ends_with(": restart");
         let mut error = Self::new(ErrorKind::Api).arrived(begun);
         error.0.status = Some(status);
@@ -182,7 +208,7 @@ impl Error {
         error.with_retry_after(retry_after)
     }
 
-    /// Of several things that were asked for, some may have been done before the rest was refused.
+    /// Some of several messages may have been sent before the rest was refused.
     pub(crate) fn partly_carried_out(self) -> Self {
         self.arrived(true)
     }
@@ -215,46 +241,76 @@ impl Error {
         self
     }
 
-    /// What sort of thing went wrong.
+    /// The category of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The method that was called, as far as it is known.
+    /// The method that was called, such as `sendMessage`; `download` for a file. `None` if it is unknown.
     pub fn method(&self) -> Option<&str> {
         self.0.method.as_deref()
     }
 
-    /// Telegram's `error_code`, or the status of whatever else answered.
+    /// Telegram's `error_code`, or the HTTP status where the response has none. `None` without a response.
     pub fn status(&self) -> Option<StatusCode> {
         self.0.status
     }
 
-    /// Telegram's words, without control characters and without the bot's token. Empty where a refusal has
-    /// none.
+    /// Telegram's description of why it refused the call, without control characters and without the bot's token.
+    /// Empty if a refusal has none; `None` for every kind other than [`Api`](ErrorKind::Api).
     pub fn description(&self) -> Option<&str> {
         self.0.description.as_deref()
     }
 
-    /// How long the server wants to be left alone, where it says so: in the answer's parameters, or else in
-    /// the header `Retry-After`, or else in the words "retry after N".
+    /// How long to wait before the next call, if the server says so: in the parameters of its response, or else in
+    /// the header `Retry-After`, or else in the description ("retry after 7"). Of several, the first that isn't 0.
     ///
-    /// At least one second and at most a day, whatever it says, so that nobody who waits for as long calls
-    /// without a pause or never again.
+    /// At least one second and at most a day, whatever the server says, so that a caller that waits for as long
+    /// neither loops without a pause nor waits forever.
+    ///
+    /// See [`ResponseParameters`](https://core.telegram.org/bots/api#responseparameters).
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// The number of the supergroup that the group has become.
+    /// The id of the supergroup that the group has become. [`MigrateChatLayer`](super::MigrateChatLayer) repeats
+    /// the call with it.
+    ///
+    /// See [`ResponseParameters`](https://core.telegram.org/bots/api#responseparameters).
     pub fn migrate_to_chat_id(&self) -> Option<i64> {
         self.0.migrate_to_chat_id
     }
 
-    /// Whether the same call might work later: the limits were hit (429), the server or what stands
-    /// before it has trouble (5xx), or the connection did.
+    /// Whether the same call might succeed later: it was over a limit (429), the server or a proxy had trouble
+    /// (5xx), or the connection failed.
     ///
-    /// Whether it may be repeated is another question: see
-    /// [`may_have_arrived`](Self::may_have_arrived).
+    /// Repeating it may still do it twice: see [`may_have_arrived`](Self::may_have_arrived).
+    /// [`RetryLayer`](super::RetryLayer) looks at both.
+    ///
+    /// ```
+    /// use http::{Request, Response, StatusCode};
+    /// use tower_telegram::{
+    ///     BotToken, Client,
+    ///     client::{ApiBody, BotApi},
+    ///     methods::GetMe,
+    /// };
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let busy = tower::service_fn(async |_: Request<ApiBody>| {
+    ///     let body = r#"{"ok":false,"error_code":429,"parameters":{"retry_after":7}}"#;
+    ///     Response::builder().status(429).body(body.to_owned())
+    /// });
+    /// let client = Client::from_service(BotApi::telegram(busy, &BotToken::new("1:secret")?));
+    ///
+    /// let error = client.send(GetMe::new()).await.unwrap_err();
+    /// assert!(error.is_retryable() && error.is_rate_limited());
+    /// assert!(!error.may_have_arrived());
+    /// assert_eq!(error.status(), Some(StatusCode::TOO_MANY_REQUESTS));
+    /// assert_eq!(error.retry_after().map(|wait| wait.as_secs()), Some(7));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_retryable(&self) -> bool {
         match self.0.kind {
             ErrorKind::Transport
@@ -271,16 +327,41 @@ impl Error {
         }
     }
 
-    /// Whether Telegram may have carried the call out all the same.
+    /// Whether Telegram may have carried the call out although it failed.
     ///
-    /// It can't have where it refused the call, or where the request wasn't all handed to the
-    /// connection yet. But of several messages (`sendMediaGroup`, `copyMessages`, `forwardMessages`) some may
-    /// have been sent before the rest was refused or limited, so a refusal of these may have arrived.
+    /// It can't have if it refused the call, or if the connection hadn't taken the whole request. `sendMediaGroup`,
+    /// `copyMessages` and `forwardMessages` are exceptions: Telegram may have sent some of their messages before it
+    /// refused the rest, so this is true for their refusals. It is false where a proxy refused the call.
+    ///
+    /// ```
+    /// # use tower_telegram::client::Error;
+    /// fn advice(error: &Error) -> &'static str {
+    ///     if error.may_have_arrived() {
+    ///         "look whether it was sent before you send it again"
+    ///     } else if error.is_retryable() {
+    ///         "send it again"
+    ///     } else {
+    ///         "correct it"
+    ///     }
+    /// }
+    /// # let _ = advice;
+    /// ```
     pub fn may_have_arrived(&self) -> bool {
         self.0.may_have_arrived
     }
 
-    /// No answer came in time, or the call had no time left.
+    /// There was no response in time, or the call's deadline had passed: the kind is
+    /// [`Timeout`](ErrorKind::Timeout) or [`DeadlineExceeded`](ErrorKind::DeadlineExceeded).
+    ///
+    /// ```
+    /// # use tower_telegram::client::Error;
+    /// # fn show(error: &Error) {
+    /// if error.is_timeout() && error.may_have_arrived() {
+    ///     println!("the call was sent, and Telegram didn't respond in time");
+    /// }
+    /// # }
+    /// # let _ = show;
+    /// ```
     pub fn is_timeout(&self) -> bool {
         matches!(
             self.0.kind,
@@ -288,27 +369,71 @@ impl Error {
         )
     }
 
-    /// 429: too many calls. See [`retry_after`](Self::retry_after).
+    /// Status 429: too many calls. [`retry_after`](Self::retry_after) has the wait.
+    ///
+    /// ```no_run
+    /// # use tower_telegram::{Client, client::Error, methods::SendMessage};
+    /// # async fn run(client: Client) -> Result<(), Error> {
+    /// while let Err(error) = client.send(SendMessage::new(42, "hi")).await {
+    ///     if !error.is_rate_limited() {
+    ///         return Err(error);
+    ///     }
+    ///     tokio::time::sleep(error.retry_after().unwrap_or_default()).await;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_rate_limited(&self) -> bool {
         self.0.status == Some(StatusCode::TOO_MANY_REQUESTS)
     }
 
-    /// 409: a webhook is set while getUpdates is called, or another call has taken over.
+    /// Status 409: getUpdates was called while a webhook is set, or another getUpdates or setWebhook has ended this
+    /// one. [`reason`](Self::reason) distinguishes them.
+    ///
+    /// ```
+    /// # use tower_telegram::client::{Error, Reason};
+    /// # fn show(error: &Error) {
+    /// if error.is_conflict() && error.reason() == Some(Reason::OtherGetUpdates) {
+    ///     println!("the bot is running twice");
+    /// }
+    /// # }
+    /// # let _ = show;
+    /// ```
     pub fn is_conflict(&self) -> bool {
         self.0.status == Some(StatusCode::CONFLICT)
     }
 
-    /// 401: the token isn't, or is no longer, a bot's.
+    /// Status 401: the token isn't a bot's, or was revoked.
+    ///
+    /// ```no_run
+    /// # use tower_telegram::{Client, client::Error, methods::GetMe};
+    /// # async fn run(client: Client) {
+    /// if client.send(GetMe::new()).await.is_err_and(|error| error.is_unauthorized()) {
+    ///     println!("check TELEGRAM_BOT_TOKEN");
+    /// }
+    /// # }
+    /// ```
     pub fn is_unauthorized(&self) -> bool {
         self.0.status == Some(StatusCode::UNAUTHORIZED)
     }
 
-    /// 403: the bot may not do that, for example as the user has blocked it.
+    /// Status 403: the bot isn't allowed to do that, for example because the user has blocked it.
+    ///
+    /// ```
+    /// # use std::collections::HashSet;
+    /// # use tower_telegram::client::Error;
+    /// fn unsubscribe(error: &Error, user: i64, subscribers: &mut HashSet<i64>) {
+    ///     if error.is_forbidden() {
+    ///         subscribers.remove(&user);
+    ///     }
+    /// }
+    /// # let _ = unsubscribe;
+    /// ```
     pub fn is_forbidden(&self) -> bool {
         self.0.status == Some(StatusCode::FORBIDDEN)
     }
 
-    /// Any error as one of ours: ours as it is, a timeout of tower's as a timeout.
+    /// The error of a layer. Tower's timeout has the kind `Timeout`.
     fn from_layer(error: BoxError) -> Self {
         if is_timeout(&error) {
             return Self::caused(ErrorKind::Timeout, error).arrived(true);
@@ -318,7 +443,7 @@ impl Error {
     }
 }
 
-/// Whether a layer of tower's gave up waiting.
+/// Whether it is the error of tower's timeout layer.
 #[cfg(feature = "tokio")]
 fn is_timeout(error: &BoxError) -> bool {
     error.is::<tower::timeout::error::Elapsed>()
@@ -390,8 +515,8 @@ impl fmt::Debug for Error {
 }
 
 impl error::Error for Error {
-    /// What is below it. Of a refusal that is its own words, because crates such as anyhow hide the type of the
-    /// outermost error, and what handles the update has to know a refusal.
+    /// The cause. The cause of a refusal is the refusal's own status and description, because crates such as anyhow
+    /// hide the type of the outermost error, and the webhook has to recognise a refusal.
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self.0.kind {
             ErrorKind::Api => Some(&*self.0),
@@ -400,7 +525,7 @@ impl error::Error for Error {
     }
 }
 
-/// The verdict alone.
+/// The status and the description alone.
 impl fmt::Display for ErrorParts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.status, &self.description) {
@@ -425,7 +550,8 @@ impl error::Error for ErrorParts {
     }
 }
 
-/// What a cause of a failure says of a call, if it is an [`Error`] or the verdict of one.
+/// The facts about a failed call that decide whether to try its update again. Read from any error in a chain that is
+/// an [`Error`] or its cause.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallVerdict {
     pub(crate) kind: ErrorKind,
@@ -455,7 +581,7 @@ mod tests {
     }
 
     #[test]
-    fn f5_only_what_time_can_mend_is_retryable() {
+    fn f5_only_temporary_failures_are_retryable() {
         for (status, retryable) in [
             (400, false),
             (401, false),
@@ -487,7 +613,7 @@ mod tests {
     }
 
     #[test]
-    fn f4_what_was_refused_cannot_have_arrived_and_a_gateway_does_not_know() {
+    fn f4_a_refused_call_cannot_have_arrived_and_one_through_a_gateway_may_have() {
         assert!(!api(400, "Bad Request: chat not found").may_have_arrived());
         assert!(!api(429, "Too Many Requests: retry after 7").may_have_arrived());
         assert!(!api(500, "Internal Server Error: restart").may_have_arrived());
@@ -531,7 +657,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_of_layers_become_ours() {
+    fn errors_of_layers_become_client_errors() {
         let ours: BoxError = api(400, "Bad Request").into();
         assert_eq!(Error::from(ours).kind(), ErrorKind::Api);
         let shed: BoxError = tower::load_shed::error::Overloaded::new().into();

@@ -1,7 +1,7 @@
-//! An error with its causes, in one line.
+//! An error and its causes in one line.
 //!
-//! Crates for this print each level as it is; here a cause that the text above it has already named isn't
-//! named again, because [`Error`](super::Error) says its cause itself.
+//! Crates for this print every level. Here a cause that is part of the text so far isn't repeated, because
+//! [`Error`](super::Error) displays its own cause.
 
 use std::{error::Error, fmt};
 
@@ -17,7 +17,7 @@ pub(crate) fn causes<'a>(
 /// Shows an error with its causes: `while saving: the database is down`.
 pub(crate) struct ErrorChain<'a>(pub(crate) &'a (dyn Error + 'static));
 
-/// The same, as `Debug` of a foreign error may show what its `Display` doesn't.
+/// The same text: `Debug` of another crate's error may show secrets that its `Display` leaves out.
 impl fmt::Debug for ErrorChain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -37,7 +37,7 @@ impl fmt::Display for ErrorChain<'_> {
             }
             said.push_str(&words);
         }
-        // One line, whatever a cause says.
+        // A cause may contain line breaks.
         f.write_str(&redacted(&said, ""))
     }
 }

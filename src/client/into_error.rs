@@ -1,4 +1,4 @@
-//! What is under a layer, with its errors as ours.
+//! An adapter that converts the errors of a service to [`Error`].
 
 use std::{
     error,
@@ -12,7 +12,8 @@ use tower_service::Service;
 
 use super::{ApiRequest, ApiResponse, Error};
 
-/// A service whose errors become ours. Tower's `MapErr` would want the closure's type named.
+/// Converts the errors of the inner service to [`Error`]. The type of tower's `MapErr` would contain that of a
+/// closure, which can't be named.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct MapToClientError<S> {
     pub(super) inner: S,
@@ -28,7 +29,7 @@ where
     type Future = IntoErrorFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.inner.poll_ready(cx).map_err(ours)
+        self.inner.poll_ready(cx).map_err(to_client_error)
     }
 
     fn call(&mut self, call: ApiRequest) -> Self::Future {
@@ -38,7 +39,7 @@ where
     }
 }
 
-fn ours(error: impl Into<Box<dyn error::Error + Send + Sync>>) -> Error {
+fn to_client_error(error: impl Into<Box<dyn error::Error + Send + Sync>>) -> Error {
     Error::from(error.into())
 }
 
@@ -58,6 +59,6 @@ where
     type Output = Result<ApiResponse, Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().future.poll(cx).map_err(ours)
+        self.project().future.poll(cx).map_err(to_client_error)
     }
 }

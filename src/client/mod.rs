@@ -1,4 +1,4 @@
-//! The way out: from a typed method to its typed result.
+//! Calls of the Bot API: from a typed method to its typed result.
 //!
 //! ```text
 //! Client                          cheap to clone, no type parameters
@@ -7,11 +7,17 @@
 //!   │ RateLimitLayer              30/s, 1/s a chat, 20/min a group
 //!   │ MigrateChatLayer            follows a group that has become a supergroup
 //!   ▼ Service<ApiRequest, Response = ApiResponse>
-//! BotApi<S>                       encodes, adds address and token, decodes the envelope
+//! BotApi<S>                       encodes, adds URL and token, decodes the envelope
 //!   │ your HTTP layers            decompression …
 //!   ▼ Service<http::Request<ApiBody>, Response = http::Response<impl Body>>
 //! any HTTP client                 HttpTransport, ReqwestTransport, your own
 //! ```
+//!
+//! [`Client::new`] and [`Client::from_env`] make a client without layers, [`Client::builder`] one with layers, and
+//! [`Client::from_service`] one over any stack of services. A failed call is an [`Error`], whose
+//! [`kind`](Error::kind) and [`reason`](Error::reason) say what to do.
+//!
+//! Layers that log requests belong above [`BotApi`]: the URL of the HTTP requests below it contains the bot's token.
 //!
 //! ```no_run
 //! use tower_telegram::{Client, methods::SendMessage};

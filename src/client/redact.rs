@@ -1,9 +1,9 @@
-//! Texts of others without what must not be shown: the bot's token, and characters that control a terminal.
+//! Removes the bot's token and control characters from texts of other programs.
 
-/// The text in one line, with `bot123456:..` in the place of a bot's token.
+/// Returns the text in one line, with `bot123456:..` in the place of a bot's token.
 ///
-/// The error of an HTTP client may show the address, of which the token is a part; and a server its folder,
-/// of which it is one too. `token` is found wherever it stands; an empty one isn't looked for.
+/// The token may be in the error of an HTTP client, as a part of the URL, and in the description of a server, as a
+/// part of its folder. `token` is removed anywhere in the text; an empty one is ignored.
 pub(crate) fn redacted(text: &str, token: &str) -> String {
     let text: String = text
         .chars()
@@ -18,7 +18,7 @@ pub(crate) fn redacted(text: &str, token: &str) -> String {
     text
 }
 
-/// What moves the cursor, ends the line, or turns the direction of the text around.
+/// Whether a character moves the cursor, ends the line, or changes the direction of the text.
 fn is_unfit(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -28,7 +28,7 @@ fn is_unfit(c: char) -> bool {
         || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// The text with `bot123456:..` in the place of any bot's token in an address.
+/// Returns the text with `bot123456:..` in the place of any bot's token in a URL.
 fn without_tokens(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a6_a_token_in_an_address_is_left_out() {
+    fn a6_a_token_in_a_url_is_left_out() {
         for (text, shown) in [
             (
                 "GET http://a/bot12:ab-C_1/getMe failed",
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a6_the_clients_own_token_is_left_out_wherever_it_stands() {
+    fn a6_the_clients_own_token_is_left_out_anywhere() {
         for (text, shown) in [
             ("/var/7:secret/videos", "/var/7:../videos"),
             ("7:secret", "7:.."),

@@ -1,7 +1,7 @@
-//! Methods that send several messages at once.
+//! Methods that send several messages in one call.
 
-/// The parameter with the list of which each element becomes a message, where the method has one.
-/// Telegram doesn't mind the case of a method's name.
+/// Returns the name of the parameter with the list whose elements each become a message, if the method has one.
+/// Telegram ignores the case of a method's name.
 pub(super) fn list_of_messages(method: &str) -> Option<&'static str> {
     const LISTS: [(&str, &str); 3] = [
         ("sendMediaGroup", "media"),

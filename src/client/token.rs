@@ -4,9 +4,10 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use tower_telegram_types::BotId;
 
-/// The token that a bot is known by: its number, a colon, and a secret, as `BotFather` gives it.
+/// The token of a bot, as `BotFather` issues it: the bot's id, a colon, and a secret.
 ///
-/// Whoever has it is the bot, so it never prints itself.
+/// Anyone with the token controls the bot, so `Debug` shows the id alone, and there is no `Display`. See
+/// [Authorizing your bot](https://core.telegram.org/bots/api#authorizing-your-bot).
 ///
 /// ```
 /// use tower_telegram::{BotToken, webhook::BotId};
@@ -23,11 +24,12 @@ pub struct BotToken {
 }
 
 impl BotToken {
-    /// Checks the form.
+    /// Makes a token of a text that has the form of one. Whether the bot exists is known by
+    /// [`GetMe`](crate::methods::GetMe) alone.
     ///
     /// # Errors
     ///
-    /// When it isn't digits, a colon, and at least one of `A-Za-z0-9_-`.
+    /// When the text isn't digits, a colon, and at least one character of `A-Za-z0-9_-`.
     pub fn new(token: &str) -> Result<Self, InvalidBotToken> {
         let (number, secret) = token.split_once(':').ok_or(InvalidBotToken)?;
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
@@ -45,12 +47,12 @@ impl BotToken {
         })
     }
 
-    /// The bot's number.
+    /// The id of the bot, which is also the id of its user.
     pub fn bot_id(&self) -> BotId {
         self.bot
     }
 
-    /// The token itself. Keep it out of logs.
+    /// The token as text. Keep it out of logs.
     pub fn expose(&self) -> &str {
         &self.text
     }
@@ -70,7 +72,7 @@ impl fmt::Debug for BotToken {
     }
 }
 
-/// A text that can't be a bot's token.
+/// A text that doesn't have the form of a bot's token. It doesn't contain the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InvalidBotToken;
@@ -88,7 +90,7 @@ mod tests {
     use super::BotToken;
 
     #[test]
-    fn only_what_has_the_form_of_a_token_is_one() {
+    fn a_text_without_the_form_of_a_token_is_rejected() {
         for good in ["1:a", "123456:ABC-def_123"] {
             assert_eq!(BotToken::new(good).unwrap().expose(), good);
         }

@@ -1,4 +1,4 @@
-//! Back-off with jitter: pauses that grow, and that no two programs make alike.
+//! Back-off with jitter: pauses that grow, and that differ between processes.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use super::random::random_fraction;
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// The bounds of a pause that somebody else asks for.
+/// The bounds of a pause that a server asks for.
 const SHORTEST: Duration = Duration::from_millis(250);
 const LONGEST_ASKED_FOR: Duration = Duration::from_secs(60 * 60);
 
-/// 1 s, doubled up to 60 s, each longer by up to a quarter at random.
+/// Pauses of 1 s, doubled up to 60 s, each longer by a random part of up to a quarter.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     next: Duration,
@@ -22,13 +22,12 @@ impl Backoff {
         Self { next: FIRST }
     }
 
-    /// Begins again from the shortest.
+    /// Begins again with the shortest pause.
     pub(crate) fn reset(&mut self) {
         self.next = FIRST;
     }
 
-    /// The next pause: at least `asked_for`, where the other side has said how long, and at most
-    /// an hour.
+    /// The next pause: at least `asked_for`, if the server asked for one, and at most an hour.
     pub(crate) fn next(&mut self, asked_for: Option<Duration>) -> Duration {
         let pause = asked_for.map_or(self.next, bounded_pause);
         self.next = (self.next * 2).min(LONGEST);
@@ -36,13 +35,13 @@ impl Backoff {
     }
 }
 
-/// A pause that somebody else asks for, from a quarter of a second to an hour: zero would be a hot loop, and
-/// no server means one of years.
+/// Limits a pause that a server asks for to between a quarter of a second and an hour. Zero would make a loop without a
+/// pause, and no server means one of years.
 pub(crate) fn bounded_pause(asked_for: Duration) -> Duration {
     asked_for.clamp(SHORTEST, LONGEST_ASKED_FOR)
 }
 
-/// Longer by up to a quarter.
+/// Returns the pause, longer by a random part of up to a quarter.
 pub(crate) fn longer_at_random(pause: Duration) -> Duration {
     pause.saturating_add(pause.mul_f64(random_fraction() / 4.0))
 }
@@ -52,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_double_up_to_a_minute_and_never_fall_short() {
+    fn pauses_double_up_to_a_minute_and_are_never_shorter_than_asked() {
         let mut backoff = Backoff::new();
         for base in [1, 2, 4, 8, 16, 32, 60, 60] {
             let base = Duration::from_secs(base);

@@ -1,28 +1,38 @@
-//! A moment by which something is due.
+//! The deadline of a request.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// When a response is due; in the extensions of the request.
+/// The instant by which a response is due. `DeadlineLayer` puts it into the extensions of a request.
 ///
-/// A handler that has it can leave undone what wouldn't be done in time.
-/// [`Client::with_deadline`](crate::Client::with_deadline) has the client's layers keep to it.
+/// A handler can read it to skip work that wouldn't end in time.
+/// [`Client::with_deadline`](crate::Client::with_deadline) makes a client whose calls respect it.
+///
+/// ```
+/// use std::time::Duration;
+/// use tokio::time::Instant;
+/// use tower_telegram::webhook::Deadline;
+///
+/// let deadline = Deadline::at(Instant::now() + Duration::from_secs(8));
+/// assert!(deadline.remaining() <= Duration::from_secs(8));
+/// assert!(Deadline::at(Instant::now()).remaining().is_zero());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// At this instant.
+    /// A deadline at this instant.
     pub fn at(instant: Instant) -> Self {
         Self(instant)
     }
 
-    /// The instant.
+    /// The instant of the deadline.
     pub fn instant(self) -> Instant {
         self.0
     }
 
-    /// How long there still is; zero once it has passed.
+    /// The time until the deadline, or zero if it has passed.
     pub fn remaining(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }

@@ -1,4 +1,4 @@
-//! Who is next, key by key.
+//! Queues by key, such as one for each chat.
 
 use std::{
     hash::Hash,
@@ -12,8 +12,8 @@ use crate::task::{
     sync::{Mutex as StdMutex, MutexGuard as StdGuard},
 };
 
-/// A queue for each key. Tokio's mutex is fair: who asks first is served first, and who goes away is
-/// passed over.
+/// A queue for each key. The turn goes to the waiters in the order in which they were first polled, because tokio's mutex
+/// is fair. A waiter that is dropped is skipped.
 #[derive(Debug)]
 pub(crate) struct KeyedQueue<K> {
     state: StdMutex<State<K>>,
@@ -22,18 +22,18 @@ pub(crate) struct KeyedQueue<K> {
 #[derive(Debug)]
 struct State<K> {
     queues: ShrinkingMap<K, Waiters>,
-    /// In all queues.
+    /// The number of tickets in all queues.
     places: usize,
 }
 
 #[derive(Debug)]
 struct Waiters {
     turn: Arc<Mutex<()>>,
-    /// The first of them doesn't wait.
+    /// The number of tickets, including that of the waiter whose turn it is.
     places: usize,
 }
 
-/// How many may wait.
+/// The most waiters.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Capacity {
     pub(crate) in_all: usize,
@@ -57,7 +57,7 @@ impl<K> KeyedQueue<K> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many keys have a queue.
+    /// The number of keys that have a queue.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.state().queues.len()
@@ -70,12 +70,12 @@ impl<K> KeyedQueue<K> {
 }
 
 impl<K: Hash + Eq + Clone> KeyedQueue<K> {
-    /// A place in the queue of a key.
+    /// Joins the queue of a key.
     pub(crate) fn enter(self: &Arc<Self>, key: K) -> Ticket<K> {
         self.state().enter(self, key)
     }
 
-    /// The same where it needn't wait, or there is room for one more that does.
+    /// Joins the queue of a key, if that is empty or one more waiter fits.
     pub(crate) fn try_enter(self: &Arc<Self>, key: K, room: Capacity) -> Option<Ticket<K>> {
         let mut state = self.state();
         state.has(&key, room).then(|| state.enter(self, key))
@@ -123,7 +123,7 @@ impl<K: Hash + Eq> State<K> {
     }
 }
 
-/// A place in a queue, until it is dropped.
+/// A place in a queue. Dropping it leaves the queue.
 #[derive(Debug)]
 pub(crate) struct Ticket<K: Hash + Eq> {
     queues: Arc<KeyedQueue<K>>,
@@ -136,7 +136,7 @@ impl<K: Hash + Eq> Ticket<K> {
         &self.key
     }
 
-    /// The turn, where nobody stands before.
+    /// Takes the turn, if no other ticket is before this one.
     pub(crate) fn try_turn(self) -> Result<TurnGuard<K>, Self> {
         match self.turn.clone().try_lock_owned() {
             Ok(turn) => Ok(TurnGuard::new(turn, self)),
@@ -144,7 +144,7 @@ impl<K: Hash + Eq> Ticket<K> {
         }
     }
 
-    /// Waits for the turn, from when it is first polled.
+    /// Waits for the turn. The place is that of the first poll.
     pub(crate) async fn turn(self) -> TurnGuard<K> {
         let turn = self.turn.clone().lock_owned().await;
         TurnGuard::new(turn, self)
@@ -157,10 +157,10 @@ impl<K: Hash + Eq> Drop for Ticket<K> {
     }
 }
 
-/// The turn of a key. The next one's begins when it is dropped.
+/// The turn of a key. The next waiter's turn begins when it is dropped.
 #[derive(Debug)]
 pub(crate) struct TurnGuard<K: Hash + Eq> {
-    // In this order: as long as the queue is locked, whoever comes must find it.
+    // Dropped in this order: a new ticket has to find the queue for as long as it is locked.
     _turn: OwnedMutexGuard<()>,
     _place: Ticket<K>,
 }
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_first_has_the_turn_and_the_next_when_it_is_dropped() {
+    fn the_first_has_the_turn_and_the_next_has_it_when_the_first_is_dropped() {
         let queues = queues();
         let first = queues.enter(1).try_turn().ok().unwrap();
         let mut second = spawn(queues.enter(1).try_turn().err().unwrap().turn());
@@ -202,9 +202,9 @@ mod tests {
         assert_ready!(third.poll());
     }
 
-    /// Between the end of a turn and the next poll of who is next, it is nobody else's.
+    /// Between the end of a turn and the next waiter's poll, no other ticket takes the turn.
     #[test]
-    fn nobody_slips_in() {
+    fn a_new_ticket_does_not_take_the_turn_of_a_waiter() {
         let queues = queues();
         let first = queues.enter(1).try_turn().ok().unwrap();
         let mut second = spawn(queues.enter(1).turn());
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn who_goes_away_is_passed_over() {
+    fn a_waiter_that_is_dropped_is_skipped() {
         let queues = queues();
         let first = queues.enter(1).try_turn().ok().unwrap();
         let mut second = spawn(queues.enter(1).turn());
@@ -226,14 +226,14 @@ mod tests {
         assert_pending!(fourth.poll());
         drop(second);
         drop(first);
-        // Now it is the third's turn, who doesn't know yet.
+        // Now it is the third's turn, which wasn't polled yet.
         drop(third);
         assert_ready!(fourth.poll());
         assert_eq!(queues.len(), 0);
     }
 
     #[test]
-    fn only_so_many_wait() {
+    fn the_number_of_waiters_is_limited() {
         let queues = queues();
         let room = Capacity {
             in_all: 3,
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_key_is_given_back() {
+    fn the_memory_of_idle_keys_is_released() {
         let queues = queues();
         let rush: Vec<_> = (0..100_000).map(|key| queues.enter(key)).collect();
         assert_eq!(queues.len(), 100_000);

@@ -1,4 +1,4 @@
-//! What waits, and what it waits for: deadlines, back-off, queues by key; random numbers, and a map that
+//! Building blocks of the client and the webhook: deadlines, back-off, queues by key, random numbers, and a map that
 //! shrinks.
 
 #[cfg(feature = "tokio")]

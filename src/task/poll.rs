@@ -1,6 +1,6 @@
-//! What a future does that is polled after it was done.
+//! The panic of a future that is polled after completion.
 
-/// Panics, as tower-http's futures do: a future that stayed pending would hang its caller without a word.
+/// Panics, as tower-http's futures do. A future that stayed pending would hang its caller without an error.
 #[cold]
 #[allow(clippy::panic)]
 #[track_caller]

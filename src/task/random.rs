@@ -1,14 +1,13 @@
-//! Randomness where it needn't be proof against anything but a bad day: jitter and names.
+//! Random numbers for jitter and names. They aren't for cryptography.
 
 use std::hash::{BuildHasher as _, RandomState};
 
-/// A random number, from the operating system. Should that have none to give, from the standard library's
-/// hash keys.
+/// Returns a random number of the operating system, or if that fails, one from the hash keys of the standard library.
 pub(crate) fn random_u64() -> u64 {
     getrandom::u64().unwrap_or_else(|_| RandomState::new().hash_one(0_u8))
 }
 
-/// A random fraction, 0 included and 1 not.
+/// Returns a random fraction of at least 0 and less than 1.
 #[cfg(feature = "tokio")]
 pub(crate) fn random_fraction() -> f64 {
     let sixteen_bits = u16::try_from(random_u64() >> 48).unwrap_or(0);

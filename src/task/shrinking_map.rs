@@ -1,13 +1,12 @@
-//! A hash map that gives back the memory of a rush.
+//! A hash map that releases the memory of a rush.
 
 use std::{borrow::Borrow, collections::hash_map, hash::Hash};
 
-/// The keys are Telegram's numbers (updates, chats, users) and come from whoever has the secret, so the
-/// fast hash with a random seed of its own for each map is enough, and the standard library's would be
-/// several per cent of a request.
+/// The keys are ids of updates, chats and users, from requests with the secret token. A fast hash with a random seed for
+/// each map is enough for them; that of the standard library would take several per cent of a request's instructions.
 type HashMap<K, V> = hash_map::HashMap<K, V, foldhash::fast::RandomState>;
 
-/// A `HashMap` that shrinks once less than an eighth of its room is in use.
+/// A `HashMap` that shrinks once less than an eighth of its capacity is in use.
 #[derive(Debug)]
 pub(crate) struct ShrinkingMap<K, V>(HashMap<K, V>);
 
@@ -34,7 +33,7 @@ impl<K, V> ShrinkingMap<K, V> {
         self.0.into_keys()
     }
 
-    /// How many entries there is room for.
+    /// The number of entries that fit without another allocation.
     #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
         self.0.capacity()
@@ -122,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_meets_the_condition_is_removed() {
+    fn only_an_entry_that_meets_the_condition_is_removed() {
         let mut map = ShrinkingMap::default();
         map.insert(1, "one");
         assert_eq!(map.remove_if(&1, |_| false), None);
@@ -136,7 +135,7 @@ mod tests {
         assert!(map.is_empty());
     }
 
-    /// The room before and after all but so many of so many entries are removed.
+    /// The capacity before and after all but `left` of so many entries are removed.
     fn room(entries: usize, left: usize) -> (usize, usize) {
         let mut map = ShrinkingMap::default();
         for key in 0..entries {
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_room_of_a_rush_is_given_back_once_less_than_an_eighth_is_in_use() {
+    fn the_memory_of_a_rush_is_released_once_less_than_an_eighth_is_in_use() {
         let (full, after) = room(10_000, 2_000);
         assert!(after > full / 2, "{full} {after}");
         let (full, after) = room(10_000, 1_000);
@@ -159,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn little_room_is_kept() {
+    fn a_small_map_does_not_shrink() {
         let (full, after) = room(500, 1);
         assert!(full < 1024 && after > full / 2, "{full} {after}");
     }

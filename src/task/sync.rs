@@ -1,5 +1,4 @@
-//! The standard library's locks; or a model checker's, where the crate is built as the workspace's
-//! member `model`.
+//! The locks of the standard library, or those of the model checker in the workspace's member `model-check`.
 
 #[cfg(not(shuttle))]
 pub(crate) use std::sync::{Mutex, MutexGuard};

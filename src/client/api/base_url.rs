@@ -1,4 +1,4 @@
-//! The place of a server: what a base URL says.
+//! The base URL of a server.
 
 use std::{error, fmt, sync::Arc};
 
@@ -11,13 +11,13 @@ use percent_encoding::percent_decode_str;
 
 use crate::client::Error;
 
-/// A server and a folder on it. The name and password that a URL may have before the host are sent as the
-/// header `Authorization`, and are no part of the addresses, which are traced.
+/// A server and a path on it. A name and password before the host are sent in the header `Authorization`. They aren't a
+/// part of the URLs of calls, because HTTP clients log those.
 #[derive(Clone)]
 pub(super) struct BaseUrl {
     scheme: Scheme,
     authority: Authority,
-    /// Without a slash at its end.
+    /// Without a slash at the end.
     path: Arc<str>,
     authorization: Option<HeaderValue>,
 }
@@ -33,7 +33,7 @@ impl BaseUrl {
             return Err(InvalidBaseUrl);
         };
         let known = scheme == Scheme::HTTP || scheme == Scheme::HTTPS;
-        // A fragment is lost in parsing, and the rest of each address would be part of it.
+        // Parsing drops a fragment, and the path of each call would be a part of it.
         let more = path.query().is_some() || base.contains('#');
         if !known || authority.host().is_empty() || more {
             return Err(InvalidBaseUrl);
@@ -47,7 +47,7 @@ impl BaseUrl {
         })
     }
 
-    /// The folder at the top of a host that is known to be one.
+    /// The root of a host whose name is known to be valid.
     pub(super) fn https(host: &'static str) -> Self {
         Self {
             scheme: Scheme::HTTPS,
@@ -65,15 +65,16 @@ impl BaseUrl {
         self.authorization.as_ref()
     }
 
-    /// The address of what is below the folder. The parts are joined as they are.
+    /// The URL of a path below this one. The parts are joined without escaping.
     pub(super) fn join(&self, parts: &[&str]) -> Result<Uri, Error> {
         let text = [&*self.path]
             .iter()
             .chain(parts)
             .copied()
             .collect::<String>();
-        // The error would hold the address, and with it the token.
-        let refused = || Error::encode("a name that doesn't fit a URI");
+        // The source would contain the URL, and with it the token.
+        let refused =
+            || Error::encode("the method's name or the file's path can't be part of a url");
         let path = PathAndQuery::from_maybe_shared(Bytes::from(text)).map_err(|_| refused())?;
         let mut parts = Parts::default();
         parts.scheme = Some(self.scheme.clone());
@@ -83,7 +84,7 @@ impl BaseUrl {
     }
 }
 
-/// Without the password, which isn't a part of it.
+/// Without the name and password.
 impl fmt::Debug for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -103,7 +104,7 @@ fn without_user(authority: Authority) -> Result<Access, InvalidBaseUrl> {
         return Ok((authority, None));
     };
     let user: Vec<u8> = percent_decode_str(user).collect();
-    // A name without a password is one whose password is empty.
+    // Without a colon, the password is empty.
     let colon: &[u8] = if user.contains(&b':') { b"" } else { b":" };
     let text = format!("Basic {}", base64(&[&user, colon].concat()));
     let mut header = HeaderValue::try_from(text).map_err(|_| InvalidBaseUrl)?;
@@ -112,8 +113,8 @@ fn without_user(authority: Authority) -> Result<Access, InvalidBaseUrl> {
     Ok((host, Some(header)))
 }
 
-/// The alphabet of [RFC 4648](https://www.rfc-editor.org/rfc/rfc4648#section-4), padded. A crate for this
-/// one header would be one more for everybody.
+/// Encodes as [RFC 4648](https://www.rfc-editor.org/rfc/rfc4648#section-4) says, with padding. It isn't worth a
+/// dependency, because it is used for this one header.
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::new();
@@ -132,7 +133,8 @@ fn base64(bytes: &[u8]) -> String {
     out
 }
 
-/// A base URL that can't be called.
+/// A base URL that can't be used: it isn't an absolute `http` or `https` URL, or it has a query or a fragment. It doesn't
+/// contain the URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InvalidBaseUrl;
@@ -140,7 +142,7 @@ pub struct InvalidBaseUrl;
 impl fmt::Display for InvalidBaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "the base url of the bot api must be an absolute http or https url without a query or fragment",
+            "the base url of a bot api server must be an absolute http or https url without a query or fragment",
         )
     }
 }
@@ -152,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_absolute_http_urls_are_bases() {
+    fn a_base_url_is_absolute_and_has_no_query_or_fragment() {
         for bad in [
             "",
             "api.telegram.org",
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a6_a_password_is_in_the_header_alone() {
+    fn a6_a_password_is_only_in_the_header() {
         for (url, credentials) in [
             ("http://name:pass%20word@a:81/b/", "bmFtZTpwYXNzIHdvcmQ="),
             ("http://name@a:81/b", "bmFtZTo="),
@@ -185,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn base64_pads_what_is_left() {
+    fn base64_is_padded() {
         for (bytes, text) in [
             ("", ""),
             ("f", "Zg=="),

@@ -1,4 +1,4 @@
-//! The body of a call.
+//! The request body of a call.
 
 use std::{
     fmt,
@@ -15,8 +15,8 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::{body::chunks::Chunks, types::UploadError};
 
-/// The body of a call: JSON, or `multipart/form-data` where files go with it. Its length is known
-/// unless a reader without one is uploaded.
+/// The request body of a call: JSON, or `multipart/form-data` if files are uploaded. Its length is known unless the
+/// length of an uploaded reader isn't.
 pub struct ApiBody {
     pieces: Chunks,
     sent: SendProgress,
@@ -34,8 +34,7 @@ impl ApiBody {
         self.sent.clone()
     }
 
-    /// The same body again, if all of it is in memory: for layers below [`BotApi`](super::BotApi)
-    /// that repeat a request.
+    /// A copy of the body, if all of it is in memory. For layers below [`BotApi`](super::BotApi) that repeat requests.
     pub fn try_clone(&self) -> Option<Self> {
         Some(Self {
             pieces: self.pieces.try_clone()?,
@@ -87,10 +86,10 @@ impl fmt::Debug for ApiBody {
     }
 }
 
-/// How much of a request the connection has taken.
+/// How much of a request's body the connection has taken.
 ///
-/// A server that hasn't got the whole body can't have carried the call out, whatever the transport
-/// below makes of it. That is how a retry knows.
+/// A server that doesn't have the whole body can't have carried the call out, whatever error the transport returns.
+/// That is how [`Error::may_have_arrived`](crate::client::Error::may_have_arrived) is known.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SendProgress(Arc<State>);
 
@@ -110,7 +109,7 @@ impl SendProgress {
         }
     }
 
-    /// Keeps the reason, and gives the transport one of its own.
+    /// Records the error, and returns another one for the transport.
     fn fail(&self, error: UploadError) -> UploadError {
         *self.failure() = Some(error);
         UploadError::stopped()
@@ -124,8 +123,8 @@ impl SendProgress {
         self.0.complete.load(Ordering::Acquire)
     }
 
-    /// Has the rest of the request fail, where there is one: it is answered, and a connection on which the
-    /// rest may stand can't be used again.
+    /// Fails the rest of the body, if there is any: the response has come, and a connection that takes the rest later
+    /// can't be used for another request.
     pub(super) fn stop(&self) {
         if !self.is_complete() {
             self.0.stopped.store(true, Ordering::Release);
@@ -136,7 +135,7 @@ impl SendProgress {
         self.0.stopped.load(Ordering::Acquire)
     }
 
-    /// Why a file couldn't be read to its end.
+    /// Takes the error of the file that couldn't be read to its end.
     pub(super) fn take_failure(&self) -> Option<UploadError> {
         self.failure().take()
     }

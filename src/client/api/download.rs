@@ -1,4 +1,4 @@
-//! A file on its way from Telegram.
+//! The download of a file.
 
 use std::{
     fmt,
@@ -19,18 +19,27 @@ use crate::{
 };
 use tower::BoxError;
 
-/// What layers see a download as; the Bot API has no such method.
+/// The method of a download for layers. The Bot API has no such method.
 pub(super) const METHOD: &str = "download";
 
-/// A file as it comes: nothing of it is kept. It is an `http_body::Body` too.
+/// A file that is being downloaded by [`Client::download`](crate::Client::download). None of its chunks is kept in
+/// memory. It is an `http_body::Body` too.
 ///
-/// See [`Client::download`](crate::Client::download).
-#[must_use = "nothing more is read unless it is asked for"]
+/// ```no_run
+/// # use tower_telegram::{Client, types::File};
+/// # async fn run(client: Client, file: File) -> Result<(), Box<dyn std::error::Error>> {
+/// // All of it in memory, if it has at most a MiB.
+/// let bytes = client.download(&file).await?.bytes(1 << 20).await?;
+/// println!("{} bytes", bytes.len());
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a download reads nothing before it is polled"]
 pub struct Download {
     body: Pin<Box<dyn Body<Data = Bytes, Error = Error> + Send>>,
     length: Option<u64>,
     received: u64,
-    /// A file that ends before is not whole.
+    /// A file with fewer bytes broke off.
     at_least: u64,
     status: Option<StatusCode>,
 }
@@ -61,7 +70,7 @@ impl Download {
         }
     }
 
-    /// The file is known to have so many bytes.
+    /// Sets the known length of the file, in bytes.
     pub(in crate::client) fn with_file_size(mut self, size: Option<i64>) -> Self {
         let size = size.and_then(|size| u64::try_from(size).ok());
         self.at_least = self.at_least.max(size.unwrap_or(0));
@@ -82,16 +91,16 @@ impl Download {
         error.with_method(METHOD.into())
     }
 
-    /// How many bytes the whole file has, if the server said so.
+    /// The length of the whole file in bytes, if the server sent it.
     pub fn length(&self) -> Option<u64> {
         self.length
     }
 
-    /// The next piece, or `None` at the end.
+    /// The next chunk, or `None` at the end of the file.
     ///
     /// # Errors
     ///
-    /// When the connection breaks, or stands still for longer than
+    /// When the connection breaks, or is idle for longer than
     /// [`read_timeout`](super::BotApi::read_timeout); when the file ends before its
     /// [`length`](Self::length), or before `File::file_size`.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
@@ -109,11 +118,11 @@ impl Download {
         }
     }
 
-    /// All of it in memory, if it has at most `max` bytes.
+    /// Reads the whole file into memory, if it has at most `max` bytes.
     ///
     /// # Errors
     ///
-    /// When it is longer, or as with [`chunk`](Self::chunk).
+    /// When the file is longer than `max`, or as [`chunk`](Self::chunk).
     pub async fn bytes(self, max: usize) -> Result<Bytes, Error> {
         let limits = CollectLimits {
             max_bytes: max,
@@ -129,11 +138,12 @@ impl Download {
         })
     }
 
-    /// Writes all of it, and returns how many bytes that were. The writer is flushed.
+    /// Writes the whole file to `writer`, flushes it, and returns the number of bytes.
     ///
     /// # Errors
     ///
-    /// When it can't be written, or as with [`chunk`](Self::chunk).
+    /// [`ErrorKind::Write`](crate::client::ErrorKind::Write) when the file can't be written, or as
+    /// [`chunk`](Self::chunk).
     #[cfg(feature = "tokio")]
     pub async fn write_to<W>(mut self, writer: &mut W) -> Result<u64, Error>
     where
@@ -150,7 +160,7 @@ impl Download {
         Ok(written)
     }
 
-    /// A file that a server in local mode has put on this machine's disk.
+    /// Opens a file that a server in local mode has put on this machine's disk.
     #[cfg(feature = "tokio")]
     pub(super) async fn open(path: PathBuf) -> Result<Self, Error> {
         use crate::{
@@ -197,7 +207,7 @@ impl Body for Download {
             }
             None if self.missing() > 0 => {
                 let missing = self.missing();
-                // Told once.
+                // The error is returned once.
                 self.at_least = 0;
                 return Poll::Ready(Some(Err(self.ended_early(missing))));
             }
@@ -207,7 +217,7 @@ impl Body for Download {
     }
 
     fn is_end_stream(&self) -> bool {
-        // A file that ends early is told of by the next poll.
+        // The next poll returns the error of a file that ended early.
         self.missing() == 0 && self.body.is_end_stream()
     }
 
@@ -224,8 +234,8 @@ impl fmt::Debug for Download {
     }
 }
 
-/// Whether a `file_path` is a place on the server's disk, as one in local mode gives it, on Unix or
-/// on Windows.
+/// Whether a `file_path` is a path on the server's disk, which a server in local mode returns. Paths of Unix and of
+/// Windows are recognised.
 pub(super) fn is_on_disk(path: &str) -> bool {
     let drive = |path: &str| {
         let mut bytes = path.bytes();

@@ -1,22 +1,22 @@
-//! Compressed answers.
+//! Compressed responses.
 
 use http::{HeaderMap, header};
 
-/// What the server is told that it may do.
+/// The value of `Accept-Encoding`.
 pub(super) const ACCEPTED: Option<&str> = if cfg!(feature = "gzip") {
     Some("gzip")
 } else {
     None
 };
 
-/// Whether the answer is still compressed; a layer below may have seen to it.
+/// Whether the response is still compressed. A layer below may have decompressed it.
 pub(super) fn is_gzip(headers: &HeaderMap) -> bool {
     let encoding = headers.get(header::CONTENT_ENCODING);
     cfg!(feature = "gzip")
         && encoding.is_some_and(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"gzip"))
 }
 
-/// The text behind it, if that is whole and no longer than `limit`.
+/// Returns the decompressed text, if it is whole and has at most `limit` bytes.
 #[cfg(feature = "gzip")]
 pub(super) fn gunzip(body: &[u8], limit: usize) -> Option<bytes::Bytes> {
     use std::io::Read as _;

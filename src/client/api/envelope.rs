@@ -1,4 +1,4 @@
-//! Telegram's envelope around every result.
+//! The envelope around every result: `{"ok":true,"result":…}`.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::{
     json::{self, FromJson, Reader, Result as Read},
 };
 
-/// What the head of the HTTP response says of the answer.
+/// The parts of the HTTP response's head that the envelope is read with.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AnswerHead {
     pub(super) status: StatusCode,
@@ -21,8 +21,8 @@ pub(super) struct AnswerHead {
 
 /// Returns the JSON of the result, or the error that the response reports.
 ///
-/// Members that are null or of another type than Telegram's count as absent, so that they cost nothing
-/// but themselves: servers of other people's write such.
+/// Members that are null or of another type than Telegram's count as absent, so that the other members are still
+/// read. Servers other than Telegram's write such members.
 pub(super) fn read_envelope(head: AnswerHead, body: &Bytes, token: &str) -> Result<Bytes, Error> {
     read_strictly(head, body, token).or_else(|error| {
         let result = broken_array::find(body).filter(|_| head.status.is_success());
@@ -42,7 +42,7 @@ fn read_strictly(head: AnswerHead, body: &Bytes, token: &str) -> Result<Bytes, E
         (None, Some(result)) if answer.is_result(head.status) => {
             Ok(body.slice_ref(result.as_bytes()))
         }
-        // Other programs say `"ok":false` too. Telegram's server always adds its code.
+        // Other programs write `"ok":false` too. Telegram's server always adds its `error_code`.
         (Some(false), _) if answer.has_code => Err(answer.into_error(head, token)),
         // Other programs' JSON may have a code or a description, but hardly both.
         (None, None | Some("null")) if answer.has_code_and_words() => {
@@ -52,8 +52,8 @@ fn read_strictly(head: AnswerHead, body: &Bytes, token: &str) -> Result<Bytes, E
     }
 }
 
-/// The error of a body that isn't JSON: what begins as JSON may be a part of the Bot API's answer, and anything
-/// else is another program's.
+/// The error of a body that isn't JSON. A body that begins as an object may be a part of the Bot API's response. An
+/// empty one comes from a server's HTTP reader, which hasn't passed the call on.
 fn not_json(status: StatusCode, body: &[u8]) -> Error {
     if body.trim_ascii_start().starts_with(b"{") {
         Error::http(status)
@@ -120,7 +120,7 @@ impl<'a> ResponseEnvelope<'a> {
         code.is_some_and(|code| (400..600).contains(&code)) && self.description.is_some()
     }
 
-    /// As it stands in the text: a success needs no copy of it.
+    /// Keeps the JSON as it is, because most descriptions aren't needed.
     fn read_description(&mut self, r: &mut Reader<'a>) -> Read<()> {
         let is_text = r.peek() == Some(b'"');
         let raw = r.raw()?;
@@ -167,7 +167,7 @@ impl<'a> ResponseEnvelope<'a> {
     }
 }
 
-/// Reads a member where it has the type that it should have, and else goes past it.
+/// Reads a member that has the expected type, and skips one that hasn't.
 fn read_fitting<T: FromJson>(r: &mut Reader<'_>, slot: &mut Option<T>) -> Read<()> {
     let mark = r.mark();
     match T::from_json(r) {
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_is_the_same_wherever_it_stands_in_the_envelope() {
+    fn a_result_is_the_same_anywhere_in_the_envelope() {
         for text in [
             r#"{"a":[1,{"b":"}]\"\\"}],"c":"{"}"#,
             r#"[[],"]",{}]"#,
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_that_does_not_end_is_none() {
+    fn a_result_that_breaks_off_is_an_error() {
         for body in [
             r#"{"ok":true,"result":{"#,
             r#"{"ok":true,"result":{}"#,

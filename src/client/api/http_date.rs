@@ -1,4 +1,4 @@
-//! The dates of HTTP headers.
+//! Reads the dates of HTTP headers.
 
 use http::HeaderValue;
 
@@ -6,8 +6,8 @@ const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
-/// Unix seconds of a date in one of the three forms that
-/// [RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7) has.
+/// Returns the Unix seconds of a date in one of the three forms of
+/// [RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7).
 pub(super) fn unix_seconds(value: &HeaderValue) -> Option<i64> {
     let text = value.to_str().ok()?;
     let words: Vec<&str> = text
@@ -29,7 +29,7 @@ fn number(digits: &str) -> Option<i64> {
     (is_short && all_digits).then(|| digits.parse().ok())?
 }
 
-/// Years of two digits are those from 1970 to 2069.
+/// A year of two digits is one from 1970 to 2069.
 fn full_year(year: &str) -> Option<i64> {
     let number = number(year)?;
     Some(match (year.len(), number) {
@@ -47,7 +47,7 @@ fn seconds_of_day(time: &str) -> Option<i64> {
     is_time.then_some((hour * 60 + minute) * 60 + second)
 }
 
-/// Days since 1970; the month counts from 0.
+/// The days since the beginning of 1970. January is month 0.
 fn days(year: i64, month: usize, day: i64) -> Option<i64> {
     const BEFORE: [i64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
     const LENGTHS: [i64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn f15_what_is_no_date_is_none() {
+    fn f15_other_texts_are_no_dates() {
         for odd in [
             "",
             "GMT",

@@ -1,12 +1,12 @@
-//! Notices a connection that stands still.
+//! A timeout for connections that are idle.
 
 use std::{
     task::{Context, Poll},
     time::Duration,
 };
 
-/// Ready once nothing has moved for a time, between once and twice its limit: only what moved since
-/// the timer was set is compared, so that a busy connection doesn't touch the timer.
+/// Elapses when a connection was idle for between once and twice the limit. Progress is compared only when the timer
+/// fires, so that a busy connection doesn't have to reset it.
 #[derive(Debug, Default)]
 pub(super) struct IdleTimeout {
     #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
@@ -31,7 +31,7 @@ impl IdleTimeout {
         }
     }
 
-    /// `moved` is anything that grows as bytes go by.
+    /// `moved` is a number that grows with every byte that is sent or received.
     #[cfg(feature = "tokio")]
     pub(super) fn poll_stalled(&mut self, moved: u64, cx: &mut Context<'_>) -> Poll<()> {
         let Some(limit) = self.limit else {
@@ -46,7 +46,7 @@ impl IdleTimeout {
                 return Poll::Ready(());
             }
             timer.moved = moved;
-            // One after all time never comes.
+            // An instant that can't be represented never comes.
             let Some(next) = tokio::time::Instant::now().checked_add(limit) else {
                 return Poll::Pending;
             };
@@ -55,7 +55,7 @@ impl IdleTimeout {
         Poll::Pending
     }
 
-    /// There is no timer.
+    /// Without tokio there is no timer.
     #[cfg(not(feature = "tokio"))]
     #[allow(clippy::unused_self)]
     pub(super) fn poll_stalled(&mut self, _: u64, _: &mut Context<'_>) -> Poll<()> {
@@ -72,13 +72,13 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn only_what_stands_still_runs_out_of_time() {
+    async fn only_an_idle_connection_times_out() {
         let second = Duration::from_secs(1);
         let start = Instant::now();
         let mut idle = IdleTimeout::new(Some(10 * second));
         let mut moved = 0;
         poll_fn(|cx| {
-            // It moves for the first 25 seconds, each time that anyone looks.
+            // There is progress in the first 25 seconds, at every poll.
             moved += u64::from(start.elapsed() < 25 * second);
             idle.poll_stalled(moved, cx)
         })

@@ -1,4 +1,5 @@
-//! What no server of the Bot API takes: it answers 413 and closes the connection before it has read all.
+//! The size limits of every server of the Bot API. Over them, it responds with 413 and closes the connection before it
+//! has read the whole request.
 
 use crate::{
     client::Error,
@@ -6,22 +7,22 @@ use crate::{
     types::Upload,
 };
 
-/// The most files of a call.
+/// The most files that a call may upload.
 const MAX_FILES: usize = 50;
 
-/// The most bytes of a call's arguments.
+/// The most bytes that a call's parameters may have.
 const MAX_ARGUMENTS: usize = 1 << 20;
 
-/// Whether the arguments, and the files beside them, fit.
+/// Checks the number of files and the length of the parameters.
 ///
 /// # Errors
 ///
-/// When there are too many files, or the arguments are too long.
+/// When there are too many files, or the parameters are too long.
 pub(super) fn check(json: &[u8], uploads: &[Upload]) -> Result<(), Error> {
     if uploads.len() > MAX_FILES {
         let files = uploads.len();
         return Err(Error::invalid(format!(
-            "it uploads {files} files, and a call takes {MAX_FILES}"
+            "it uploads {files} files, and the limit is {MAX_FILES}"
         )));
     }
     if json.len() <= MAX_ARGUMENTS {
@@ -38,11 +39,11 @@ pub(super) fn check(json: &[u8], uploads: &[Upload]) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::invalid(format!(
-        "its arguments have {length} bytes, and a call takes {MAX_ARGUMENTS}"
+        "its parameters have {length} bytes, and the limit is {MAX_ARGUMENTS}"
     )))
 }
 
-/// How long the values of an object are as fields of a form.
+/// The length of an object's values as the fields of a form.
 fn values(object: &str) -> Read<usize> {
     let mut r = Reader::new(object);
     let mut length = 0;

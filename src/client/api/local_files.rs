@@ -1,4 +1,4 @@
-//! Where the files of a server in local mode are for this process.
+//! The files of a server in local mode, which returns paths on its disk.
 
 use std::path::PathBuf;
 
@@ -7,20 +7,20 @@ use http::{HeaderValue, Uri};
 use super::{base_url::BaseUrl, url::escaped};
 use crate::client::Error;
 
-/// What is done about a `file_path` that is a place on the server's disk.
+/// How files with a path on the server's disk are read.
 #[derive(Clone, Debug, Default)]
 pub(super) enum LocalFiles {
     #[default]
     Refused,
-    /// The server's disk is this machine's.
+    /// The server's disk is that of this machine.
     SamePath,
-    /// The server's folder is another one here.
+    /// The server's folder is mounted here at another path.
     Folder { server: Box<str>, ours: PathBuf },
     /// The server's folder is served over HTTP.
     Url { server: Box<str>, base: BaseUrl },
 }
 
-/// Where a file is.
+/// The location of a file for this process.
 #[derive(Debug)]
 pub(super) enum FilePlace {
     Disk(PathBuf),
@@ -28,12 +28,12 @@ pub(super) enum FilePlace {
 }
 
 impl LocalFiles {
-    /// Where the file with this path on the server's disk is.
+    /// Locates the file with this path on the server's disk.
     ///
     /// # Errors
     ///
-    /// When it isn't below the server's folder, or no such path is to be opened. The path isn't in the
-    /// error: the token is a part of it.
+    /// When the path isn't below the server's folder, or no such path may be opened. The error doesn't contain the path,
+    /// because the token is a part of it.
     pub(super) fn find(&self, path: &str) -> Result<FilePlace, Error> {
         match self {
             Self::Refused => Err(Error::invalid(
@@ -55,11 +55,11 @@ impl LocalFiles {
     }
 }
 
-/// The names of folders and file below a folder.
+/// The components of a path below a folder.
 fn below<'a>(path: &'a str, folder: &str) -> Result<Vec<&'a str>, Error> {
     let names = after(path, folder).unwrap_or_default();
-    // Whoever answers in the server's place must not lead out of the folder.
-    // The token's folder has a colon in its name, which starts a stream of a file on Windows.
+    // A server must not lead this process out of the folder.
+    // On Windows a colon would open a stream of a file. The server's folder for a token has one in its name.
     let unfit: &[char] = if cfg!(windows) {
         &['\\', '\0', ':']
     } else {
@@ -78,7 +78,7 @@ fn after<'a>(path: &'a str, folder: &str) -> Option<Vec<&'a str>> {
     let is_windows = !folder.starts_with('/');
     let (path, folder) = (names(path, is_windows), names(folder, is_windows));
     let is_same = |(ours, theirs): (&&str, &&str)| {
-        // Windows doesn't mind the case.
+        // Windows ignores the case.
         ours == theirs || (is_windows && ours.eq_ignore_ascii_case(theirs))
     };
     let starts = path.len() > folder.len() && folder.iter().zip(&path).all(is_same);
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn f18_the_servers_folder_is_another_one_here() {
+    fn f18_the_servers_folder_is_mounted_at_another_path() {
         for (server, path, here) in [
             (
                 "/var/lib/tg",
@@ -141,13 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn f18_the_servers_folder_is_on_the_web() {
+    fn f18_the_servers_folder_is_served_over_http() {
         let files = LocalFiles::Url {
             server: "/var/lib/tg".into(),
             base: BaseUrl::parse("http://user:pass@files:8080/tg/").unwrap(),
         };
         let FilePlace::Web(uri, header) = files.find("/var/lib/tg/1/a b.mp4").unwrap() else {
-            panic!("it is on the web");
+            panic!("it is served over http");
         };
         assert_eq!(uri, "http://files:8080/tg/1/a%20b.mp4");
         assert!(header.is_some());

@@ -1,4 +1,4 @@
-//! From a call to an HTTP request, and from its response to the result: the foot of every client.
+//! The innermost service of every client: encodes a call as an HTTP request, and decodes the response.
 
 mod base_url;
 mod body;

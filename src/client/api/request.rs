@@ -1,4 +1,4 @@
-//! A call on its way out.
+//! The request of a call.
 
 use std::{borrow::Cow, fmt, time::Duration};
 
@@ -14,7 +14,19 @@ use crate::{
     types::{ChatId, Upload},
 };
 
-/// A call of a method, encoded: what the layers around the client see. Cheap to clone.
+/// An encoded call of a method: the request that the layers around a client receive. Cheap to clone.
+///
+/// ```
+/// use tower_telegram::{client::ApiRequest, methods::SendMessage};
+///
+/// let call = ApiRequest::new(&SendMessage::new(42, "hi"))?;
+/// assert_eq!(call.method(), "sendMessage");
+/// assert_eq!(call.chat_id(), Some(&42.into()));
+/// assert_eq!(call.json(), br#"{"chat_id":42,"text":"hi"}"#);
+/// // Twice would be two messages.
+/// assert!(!call.is_idempotent());
+/// # Ok::<(), tower_telegram::client::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct ApiRequest {
     method: Cow<'static, str>,
@@ -25,7 +37,7 @@ pub struct ApiRequest {
     extensions: Extensions,
 }
 
-/// What is asked for.
+/// The target of a call: a method, or a file to download.
 #[derive(Clone)]
 pub(super) enum Target {
     Method { json: Bytes, uploads: Vec<Upload> },
@@ -33,13 +45,14 @@ pub(super) enum Target {
 }
 
 impl ApiRequest {
-    /// Encodes a call.
+    /// Encodes a call of a method.
     ///
     /// # Errors
     ///
-    /// When it couldn't work ([`Method::validate`]), uploads more than 50 files, or has more than 1 MiB of
-    /// arguments, files aside; or when it doesn't serialize to a JSON object, as the methods of this crate
-    /// always do.
+    /// [`ErrorKind::Invalid`](crate::client::ErrorKind::Invalid) when the method's parameters can't work
+    /// ([`Method::validate`]), when it uploads more than 50 files, or when its parameters have more than 1 MiB without
+    /// the files. [`ErrorKind::Encode`](crate::client::ErrorKind::Encode) when it doesn't serialize to a JSON object,
+    /// which the methods of this crate always do.
     pub fn new<M: Method + ?Sized>(method: &M) -> Result<Self, Error> {
         method
             .validate()
@@ -57,9 +70,9 @@ impl ApiRequest {
         })
     }
 
-    /// A method that this crate doesn't have, with its parameters as anything that serializes to an
-    /// object. It counts as one that mustn't be repeated when it may have arrived; see
-    /// [`set_idempotent`](Self::set_idempotent).
+    /// Encodes a call of a method that this crate doesn't have. The parameters can be anything that serializes to an
+    /// object. The call isn't repeated when it may have arrived, unless
+    /// [`set_idempotent`](Self::set_idempotent) says that it can be.
     ///
     /// ```
     /// use serde_json::json;
@@ -72,7 +85,8 @@ impl ApiRequest {
     ///
     /// # Errors
     ///
-    /// When the name isn't letters and digits, or the parameters aren't an object, or have more than 1 MiB.
+    /// When the name isn't ASCII letters and digits, when the parameters aren't an object, or when they have more than
+    /// 1 MiB.
     pub fn raw<P>(method: &str, parameters: &P) -> Result<Self, Error>
     where
         P: Serialize + ?Sized,
@@ -82,13 +96,11 @@ impl ApiRequest {
         Self::from_parts(method, json, Vec::new())
     }
 
-    /// The call that a reply stands for, for when it can't be the response to an update; `None` if
-    /// there is nothing to do.
+    /// The call of a reply's method, for a reply that can't be the response to an update. `None` for an empty reply.
     ///
     /// # Errors
     ///
-    /// When the method's name isn't letters and digits, as only one that was given to [`Reply::raw`]
-    /// can be.
+    /// When the name of the method isn't ASCII letters and digits. Only [`Reply::raw`] makes such a reply.
     pub fn from_reply(reply: &Reply) -> Result<Option<Self>, Error> {
         let (Some(method), Some(json)) = (reply.method(), reply.parameters()) else {
             return Ok(None);
@@ -97,9 +109,11 @@ impl ApiRequest {
     }
 
     fn from_parts(method: &str, json: Bytes, uploads: Vec<Upload>) -> Result<Self, Error> {
-        // It becomes a part of the address.
+        // The name becomes a part of the URL.
         if method.is_empty() || !method.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            return Err(Error::encode("a method's name is letters and digits"));
+            return Err(Error::encode(
+                "the method's name isn't ascii letters and digits",
+            ));
         }
         let chat_id = chat_id(&json);
         Ok(Self {
@@ -112,8 +126,8 @@ impl ApiRequest {
         })
     }
 
-    /// A file, by the `file_path` that getFile gives. Layers see it as the method `download`, which
-    /// the Bot API doesn't have.
+    /// The download of a file by the `file_path` that getFile returns. For layers its method is `download`, which the
+    /// Bot API doesn't have.
     pub fn download(file_path: &str) -> Self {
         Self {
             method: download::METHOD.into(),
@@ -131,12 +145,12 @@ impl ApiRequest {
         &self.target
     }
 
-    /// Telegram's name for the method.
+    /// The name of the method, such as `sendMessage`.
     pub fn method(&self) -> &str {
         &self.method
     }
 
-    /// Takes the object of the parameters out, so that sending it is no copy of it.
+    /// Takes the parameters out, so that they needn't be copied to be sent.
     pub(super) fn take_json(&mut self) -> Bytes {
         match &mut self.target {
             Target::Method { json, .. } => std::mem::take(json),
@@ -148,32 +162,33 @@ impl ApiRequest {
         self.method.clone()
     }
 
-    /// The chat that it goes to, where it names one.
+    /// The `chat_id` of the call, if it has one.
     pub fn chat_id(&self) -> Option<&ChatId> {
         self.chat_id.as_ref()
     }
 
-    /// Whether it may be repeated when nobody knows whether it arrived.
+    /// Whether the call may be repeated when it may have arrived already, because repeating it changes nothing.
     pub fn is_idempotent(&self) -> bool {
         self.idempotent
     }
 
-    /// Says whether it may be repeated when nobody knows whether it arrived.
+    /// Sets whether the call may be repeated when it may have arrived already. Default: the method's
+    /// [`IDEMPOTENT`](Method::IDEMPOTENT).
     pub fn set_idempotent(&mut self, idempotent: bool) {
         self.idempotent = idempotent;
     }
 
-    /// Whether it can be sent again. It can't once a file that was read as it went has been read.
+    /// Whether the call can be sent again. It can't be once the reader of one of its uploads has been read.
     pub fn is_replayable(&self) -> bool {
         self.uploads().iter().all(Upload::is_replayable)
     }
 
-    /// How long Telegram may take on purpose: the `timeout` of getUpdates.
+    /// How long Telegram may wait before it responds: the `timeout` of getUpdates. Zero for every other method.
     pub fn server_wait(&self) -> Duration {
         self.server_wait
     }
 
-    /// The object of the parameters. Uploads stand in it as `attach://NAME`.
+    /// The parameters as a JSON object. An uploaded file is in it as `attach://NAME`.
     pub fn json(&self) -> &[u8] {
         match &self.target {
             Target::Method { json, .. } => json,
@@ -181,13 +196,13 @@ impl ApiRequest {
         }
     }
 
-    /// The JSON of one of the parameters, where it is there.
+    /// The JSON of one of the parameters, if the call has it.
     #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
     pub(in crate::client) fn parameter(&self, name: &str) -> Option<&str> {
         raw_member(self.json(), name)
     }
 
-    /// The files that are uploaded with it.
+    /// The files that are uploaded with the call.
     pub fn uploads(&self) -> &[Upload] {
         match &self.target {
             Target::Method { uploads, .. } => uploads,
@@ -195,11 +210,11 @@ impl ApiRequest {
         }
     }
 
-    /// The same call to another chat.
+    /// The same call with another `chat_id`.
     ///
     /// # Errors
     ///
-    /// When it has no `chat_id`.
+    /// When the call has no `chat_id`.
     pub fn with_chat_id(&self, chat_id: impl Into<ChatId>) -> Result<Self, Error> {
         let chat_id = chat_id.into();
         let Target::Method { json, uploads } = &self.target else {
@@ -207,7 +222,7 @@ impl ApiRequest {
         };
         let text = serde_json::to_string(&chat_id).map_err(Error::encode)?;
         let json = replace(json, "chat_id", &text)
-            .ok_or_else(|| Error::encode("the call names no chat"))?;
+            .ok_or_else(|| Error::encode("the call has no chat_id"))?;
         Ok(Self {
             target: Target::Method {
                 json,
@@ -218,12 +233,12 @@ impl ApiRequest {
         })
     }
 
-    /// What layers tell each other about the call. Not sent.
+    /// Values that layers attach to the call, such as a [`Deadline`](crate::webhook::Deadline). They aren't sent.
     pub fn extensions(&self) -> &Extensions {
         &self.extensions
     }
 
-    /// What layers tell each other about the call. Not sent.
+    /// Values that layers attach to the call, to be changed.
     pub fn extensions_mut(&mut self) -> &mut Extensions {
         &mut self.extensions
     }
@@ -233,7 +248,9 @@ fn encode<P: Serialize + ?Sized>(parameters: &P) -> Result<Bytes, Error> {
     let json =
         write_exact(|json| serde_json::to_writer(json, parameters)).map_err(Error::encode)?;
     if json.first() != Some(&b'{') {
-        return Err(Error::encode("the parameters of a method are an object"));
+        return Err(Error::encode(
+            "the parameters of a method must be an object",
+        ));
     }
     Ok(json)
 }
@@ -262,7 +279,7 @@ fn chat_id(object: &[u8]) -> Option<ChatId> {
     )
 }
 
-/// The object with another value in one of its members.
+/// Returns the object with another value in one of its members.
 fn replace(object: &Bytes, name: &str, value: &str) -> Option<Bytes> {
     let old = object.slice_ref(raw_member(object, name)?.as_bytes());
     let start = old.as_ptr() as usize - object.as_ptr() as usize;
@@ -271,7 +288,7 @@ fn replace(object: &Bytes, name: &str, value: &str) -> Option<Bytes> {
     Some([before, value.as_bytes(), after].concat().into())
 }
 
-/// The method and sizes; parameters are what people wrote.
+/// The method and sizes alone: the parameters may be private messages.
 impl fmt::Debug for ApiRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ApiRequest")
@@ -293,7 +310,7 @@ mod tests {
     };
 
     #[test]
-    fn e5_a_reply_can_be_called_instead() {
+    fn e5_a_reply_becomes_a_call() {
         let reply = SendMessage::new(42, "a,b").into_reply().unwrap();
         let call = ApiRequest::from_reply(&reply).unwrap().unwrap();
         assert_eq!(call.method(), "sendMessage");
@@ -311,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn f6_a_call_goes_to_another_chat() {
+    fn f6_only_the_chat_id_of_a_call_is_replaced() {
         let call = ApiRequest::new(&SendMessage::new(-5, "\"chat_id\":-5")).unwrap();
         let moved = call.with_chat_id(-100_123).unwrap();
         assert_eq!(moved.chat_id(), Some(&(-100_123).into()));
@@ -334,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_no_name_is_refused() {
+    fn a_name_other_than_letters_and_digits_is_rejected() {
         for name in ["", "a/b", "get Me", "getMe?x", "é"] {
             assert!(ApiRequest::raw(name, &serde_json::json!({})).is_err());
         }

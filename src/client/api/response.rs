@@ -1,4 +1,4 @@
-//! What comes back for a call.
+//! The response to a call.
 
 use std::fmt;
 
@@ -33,7 +33,7 @@ enum ResponseContent {
 }
 
 impl ApiResponse {
-    /// A result as it would come from Telegram: its JSON.
+    /// A result as Telegram would return it, in JSON. For layers and tests that respond in Telegram's place.
     pub fn new(result: impl Into<Bytes>) -> Self {
         Self {
             content: ResponseContent::Result(result.into()),
@@ -53,7 +53,7 @@ impl ApiResponse {
         self
     }
 
-    /// The `Date` header that the result came with: the server's clock.
+    /// The `Date` header of the response, which is the time of the server's clock. `None` if it had none.
     pub fn date(&self) -> Option<&HeaderValue> {
         self.date.as_ref()
     }
@@ -74,23 +74,24 @@ impl ApiResponse {
         }
     }
 
-    /// Reads the result as what the method returns.
+    /// Reads the result as the type that the method returns.
     ///
     /// # Errors
     ///
-    /// When it is something else, or a file.
+    /// [`ErrorKind::Decode`](crate::client::ErrorKind::Decode) when the result has another type, or the response is a
+    /// file.
     pub fn decode<M: Method>(&self) -> Result<M::Output, Error> {
         let result = match &self.content {
             ResponseContent::Result(result) => crate::json::utf8(result).and_then(M::decode),
             ResponseContent::File(_) => {
-                return Err(Error::decode("it is a file").with_method(M::NAME.into()));
+                return Err(Error::decode("the response is a file").with_method(M::NAME.into()));
             }
         };
         result.map_err(|reason| Error::decode(reason).with_method(M::NAME.into()))
     }
 }
 
-/// The length of a result; it may be what people wrote.
+/// The length of a result alone: the result may be a private message.
 impl fmt::Debug for ApiResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("ApiResponse");

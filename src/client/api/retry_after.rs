@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, header};
 
 use super::http_date::unix_seconds;
 
-/// What a description says before the seconds.
+/// The words of a description before the seconds.
 const PREFIX: &str = "retry after ";
 
 /// The wait of a refusal: from its parameters, or else the header, or else its description.

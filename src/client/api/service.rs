@@ -1,4 +1,4 @@
-//! From an [`ApiRequest`] to an HTTP request, and back.
+//! The service that makes calls over HTTP.
 
 use std::{
     borrow::Cow,
@@ -41,17 +41,17 @@ use crate::{
     task::polled_after_completion,
 };
 
-/// The most of an answer that is read, also after decompressing it. Telegram's longest is that of
+/// The longest response body that is read, before and after decompressing it. Telegram's longest is that of
 /// getUpdates, 4 MiB.
 const MAX_ANSWER: usize = 32 << 20;
 
-/// How long a connection may stand still by default.
+/// How long a connection may be idle by default.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How much longer a server of one's own may take for a file by default: 2 GB at 27 Mbit/s.
+/// How much longer a server of one's own may take for a file by default: enough for 2 GB at 27 Mbit/s.
 const FILE_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// How a parameter begins that has a server in local mode read a file from its disk.
+/// The beginning of a JSON string that makes a server in local mode read a file from its disk.
 const FILE_URI: &str = "\"file:";
 
 type Opening = Pin<Box<dyn Future<Output = Result<(HeaderValue, Chunks), OpenError>> + Send>>;
@@ -59,15 +59,16 @@ type OpeningFile = Pin<Box<dyn Future<Output = Result<Download, Error>> + Send>>
 
 /// Calls the Bot API over an HTTP service.
 ///
-/// It adds the address and the token, so that no layer above it sees the token; whatever traces
-/// URIs belongs above it, not below.
+/// It adds the URL and the token, so that no layer above it sees the token. Layers that log requests belong above it,
+/// because the URL of each request below it contains the token. See
+/// [Making requests](https://core.telegram.org/bots/api#making-requests).
 ///
 /// ```
 /// use tower_telegram::client::{ApiBody, BotApi, Client};
 /// use http::{Request, Response};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// // Any HTTP client that is a service; here one that always gives the same answer.
+/// // Any HTTP client that is a service. This one always returns the same response.
 /// let http = tower::service_fn(async |_: Request<ApiBody>| {
 ///     Ok::<_, std::io::Error>(Response::new(r#"{"ok":true,"result":true}"#.to_owned()))
 /// });
@@ -80,11 +81,11 @@ type OpeningFile = Pin<Box<dyn Future<Output = Result<Download, Error>> + Send>>
 #[derive(Clone)]
 pub struct BotApi<S> {
     inner: S,
-    /// A client is cloned for each call.
+    /// Shared, because the service is cloned for each call.
     address: Arc<ApiUrl>,
     read_timeout: Option<Duration>,
     file_timeout: Duration,
-    /// Shared, because nearly no call looks at it.
+    /// Shared for the same reason; few calls use it.
     local_files: Arc<LocalFiles>,
 }
 
@@ -93,11 +94,12 @@ impl<S> BotApi<S> {
 }
 
 impl<S> BotApi<S> {
-    /// Calls the API at `base_url`, which is `https://api.telegram.org` or a server of your own.
+    /// Calls the server at `base_url`: `https://api.telegram.org` or a server of your own. A name and password in the
+    /// URL are sent as basic authorization.
     ///
     /// # Errors
     ///
-    /// When `base_url` isn't an absolute `http` or `https` URL.
+    /// When `base_url` isn't an absolute `http` or `https` URL, or has a query or a fragment.
     pub fn new(inner: S, token: &BotToken, base_url: &str) -> Result<Self, InvalidBaseUrl> {
         Ok(Self::at(inner, ApiUrl::new(base_url, token)?))
     }
@@ -124,51 +126,52 @@ impl<S> BotApi<S> {
         self
     }
 
-    /// How long a connection may stand still: no byte of the request taken and none of the answer
-    /// come. Default: 60 s. `None` is no limit, and so is zero.
+    /// How long a connection may be idle: no byte of the request is sent and none of the response received.
+    /// Default: 60 s. `None` and zero are no limit. Over the limit, a call fails with
+    /// [`ErrorKind::Timeout`](crate::client::ErrorKind::Timeout).
     ///
-    /// What Telegram takes on purpose is added: the `timeout` of getUpdates, a second for each
-    /// MiB that is uploaded, as files are stored before the answer comes, and
-    /// [`file_timeout`](Self::file_timeout). It needs the feature
-    /// `tokio`, for its timer; without it there is no limit.
+    /// The time that Telegram needs is added to the limit: the `timeout` of getUpdates; a second for each MiB that is
+    /// uploaded, because the server stores files before it responds; and [`file_timeout`](Self::file_timeout).
+    ///
+    /// Needs the feature `tokio` for its timer; without it there is no limit.
     pub fn read_timeout(mut self, limit: Option<Duration>) -> Self {
         self.read_timeout = limit.filter(|limit| !limit.is_zero());
         self
     }
 
-    /// How much longer than [`read_timeout`](Self::read_timeout) a server of one's own may take for getFile,
-    /// and for calls with a `file://` URI. Default: 10 minutes.
+    /// How much longer than [`read_timeout`](Self::read_timeout) a server of your own may take for getFile,
+    /// and for calls with a `file://` URI. Default: 10 minutes. `Duration::MAX` is no limit.
     ///
-    /// Such a server answers getFile once it has the whole file, and a send once it has uploaded it, which
-    /// takes minutes for 2 GB. A server is one's own if its host isn't `api.telegram.org`, which answers at
-    /// once. `Duration::MAX` is no limit.
+    /// Such a server responds to getFile once it has the whole file, and to a send once it has uploaded the file, which
+    /// takes minutes for 2 GB. Every server other than `api.telegram.org` counts as your own; Telegram's responds at
+    /// once.
     pub fn file_timeout(mut self, more: Duration) -> Self {
         self.file_timeout = more;
         self
     }
 
-    /// The server is one in local mode on this machine: where it gives a file's absolute path,
-    /// [`Client::download`](crate::Client::download) opens that path. Needs the feature `tokio`.
+    /// Has [`Client::download`](crate::Client::download) open the absolute paths that a server in
+    /// [local mode](https://core.telegram.org/bots/api#using-a-local-bot-api-server) on this machine returns. Needs the
+    /// feature `tokio`.
     ///
-    /// A file that isn't there is an error of kind [`LocalFile`](crate::client::ErrorKind::LocalFile): in a
-    /// container, the server's folder has to be mounted here. See
-    /// [`local_files_at`](Self::local_files_at) for another place than the server's.
+    /// A file that doesn't exist is an error of kind [`LocalFile`](crate::client::ErrorKind::LocalFile). If the server
+    /// runs in a container, its folder has to be mounted here;
+    /// [`local_files_at`](Self::local_files_at) is for a folder that is mounted at another path.
     ///
     /// # Security
     ///
-    /// Such a server can name any file that this process can read.
+    /// The server can name any file that this process can read.
     pub fn local_files(mut self) -> Self {
         self.local_files = Arc::new(LocalFiles::SamePath);
         self
     }
 
-    /// As [`local_files`](Self::local_files), for a server whose folder is another one here, because it is
-    /// mounted: what the server has at `/var/lib/telegram-bot-api/x` is opened at `/mnt/tg/x` after
-    /// `local_files_at("/var/lib/telegram-bot-api", "/mnt/tg")`. Needs the feature `tokio`.
+    /// As [`local_files`](Self::local_files), for a server whose folder is mounted here at another path: after
+    /// `local_files_at("/var/lib/telegram-bot-api", "/mnt/tg")`, the server's `/var/lib/telegram-bot-api/x` is opened
+    /// at `/mnt/tg/x`. Needs the feature `tokio`.
     ///
     /// A path that isn't below the server's folder, or leads out of it by `..`, is an error of kind
-    /// [`LocalFile`](crate::client::ErrorKind::LocalFile), and nothing is opened. The server may run on
-    /// Windows.
+    /// [`LocalFile`](crate::client::ErrorKind::LocalFile), and no file is opened. The server may run on Windows.
     pub fn local_files_at(mut self, server_folder: &str, our_folder: impl Into<PathBuf>) -> Self {
         self.local_files = Arc::new(LocalFiles::Folder {
             server: server_folder.into(),
@@ -177,14 +180,14 @@ impl<S> BotApi<S> {
         self
     }
 
-    /// As [`local_files_at`](Self::local_files_at), where the server's folder is served over HTTP at `url`, for
-    /// example by nginx: what the server has at `/var/lib/telegram-bot-api/x` is fetched from `http://files/x`
-    /// after `local_files_at_url("/var/lib/telegram-bot-api", "http://files")`. A name and password in the URL
-    /// are sent as basic authorization.
+    /// As [`local_files_at`](Self::local_files_at), for a server whose folder is served over HTTP, for example by
+    /// nginx: after `local_files_at_url("/var/lib/telegram-bot-api", "http://files")`, the server's
+    /// `/var/lib/telegram-bot-api/x` is fetched from `http://files/x`. A name and password in the URL are sent as
+    /// basic authorization.
     ///
     /// # Errors
     ///
-    /// When `url` isn't an absolute `http` or `https` URL.
+    /// When `url` isn't an absolute `http` or `https` URL, or has a query or a fragment.
     pub fn local_files_at_url(
         mut self,
         server_folder: &str,
@@ -207,7 +210,7 @@ impl<S> BotApi<S> {
         Ok(())
     }
 
-    /// Where its calls go; it doesn't print the token.
+    /// The URL of its calls, which doesn't print the token.
     pub(in crate::client) fn address(&self) -> &dyn fmt::Debug {
         &*self.address
     }
@@ -249,8 +252,8 @@ impl<S> BotApi<S> {
         request
     }
 
-    /// How long the connection may stand still during this call, but for what it uploads.
-    fn patience(&self, call: &ApiRequest) -> Option<Duration> {
+    /// How long the connection may be idle during this call, without the time for its uploads.
+    fn idle_limit(&self, call: &ApiRequest) -> Option<Duration> {
         let mut limit = self.read_timeout?.saturating_add(call.server_wait());
         if self.address.is_own_server() && moves_files(call) {
             limit = limit.saturating_add(self.file_timeout);
@@ -259,9 +262,9 @@ impl<S> BotApi<S> {
     }
 }
 
-/// Whether a server of one's own fetches or sends a file before it answers.
+/// Whether a server of one's own fetches or sends a file before it responds.
 fn moves_files(call: &ApiRequest) -> bool {
-    // A search in text is quicker than one in bytes.
+    // Searching text is faster than searching bytes.
     let has_uri = || std::str::from_utf8(call.json()).is_ok_and(|json| json.contains(FILE_URI));
     call.method().eq_ignore_ascii_case("getFile") || has_uri()
 }
@@ -313,7 +316,7 @@ impl<S> BotApi<S> {
     where
         S: Service<Request<ApiBody>, Response = Response<B>> + Clone,
     {
-        let limit = self.patience(&call);
+        let limit = self.idle_limit(&call);
         match call.target() {
             Target::File { path } => {
                 let request = if download::is_on_disk(path) {
@@ -340,7 +343,7 @@ impl<S> BotApi<S> {
                     let opening = multipart::open_and_encode(json.clone(), uploads.clone());
                     return Ok(State::Opening {
                         opening: Box::pin(opening),
-                        // The one that is ready goes with the call.
+                        // The service that was polled ready makes the call.
                         api: Some((self.take(), call)),
                     });
                 }
@@ -360,7 +363,7 @@ impl<S> BotApi<S> {
     {
         let request = self.encode(call, body)?;
         let storing = Duration::from_secs(request.body().size_hint().lower() >> 20);
-        let limit = self.patience(call);
+        let limit = self.idle_limit(call);
         let limit = limit.map(|limit| limit.saturating_add(storing));
         Ok(self.send(request, limit, false))
     }
@@ -396,7 +399,7 @@ pin_project! {
     /// The response future of [`BotApi`].
     pub struct ResponseFuture<S, F, B> {
         method: Cow<'static, str>,
-        // It has the token, which no error may show.
+        // For its token, which no error may show.
         address: Arc<ApiUrl>,
         #[pin]
         state: State<S, F, B>,
@@ -414,7 +417,7 @@ impl<S, F, B> fmt::Debug for ResponseFuture<S, F, B> {
 pin_project! {
     #[project = StateProj]
     enum State<S, F, B> {
-        /// Files are opened, as their lengths have to be known first.
+        /// Files are being opened, because their lengths have to be known first.
         Opening { opening: Opening, api: Option<(BotApi<S>, ApiRequest)> },
         OpeningFile { opening: OpeningFile },
         Calling {
@@ -495,7 +498,7 @@ where
                     ready!(timer.poll_stalled(sent.bytes(), cx));
                     return Poll::Ready(Err(Error::timeout(sent.is_complete())));
                 };
-                let response = response.map_err(|error| broken(error, sent))?;
+                let response = response.map_err(|error| transport_error(error, sent))?;
                 let timer = idle.take().unwrap_or_default();
                 if *is_file && response.status().is_success() {
                     let download = Download::new(response, timer);
@@ -504,7 +507,7 @@ where
                 let status = response.status();
                 State::Reading {
                     status,
-                    // Under any status: a proxy may have rewritten that of a refusal to 200.
+                    // For every status: a proxy may have rewritten that of a refusal to 200.
                     wait: retry_after::in_header(response.headers()),
                     gzip: encoding::is_gzip(response.headers()),
                     date: response.headers().get(header::DATE).cloned(),
@@ -527,9 +530,9 @@ where
                     let late = Error::timeout(true).under(*status);
                     return Poll::Ready(Err(late.with_retry_after(*wait)));
                 };
-                // On a connection with a part of this request, no other can be made.
+                // A connection that has taken a part of this request can't be used for another one.
                 sent.stop();
-                let read = read.map_err(|error| unread(error, *status));
+                let read = read.map_err(|error| body_error(error, *status));
                 let head = AnswerHead {
                     status: *status,
                     wait: *wait,
@@ -547,8 +550,8 @@ where
     }
 }
 
-/// The error of a call of this method. Of several messages, those before the one that Telegram refused have
-/// been sent; an answer that broke off may have been such a refusal.
+/// The error of a call of this method. If Telegram refused one of several messages, those before it have been sent.
+/// A response that broke off may have been such a refusal.
 fn of_method(error: Error, method: Cow<'static, str>) -> Error {
     let may_be_refusal = error.status().is_some() && !error.is_foreign();
     if may_be_refusal && list_of_messages(&method).is_some() {
@@ -571,16 +574,16 @@ fn finish(
     read_envelope(head, &body, token.expose()).map(ApiResponse::new)
 }
 
-/// The transport's error, unless it failed for a file that couldn't be read.
-fn broken(error: impl Into<BoxError>, sent: &SendProgress) -> Error {
+/// The error of the transport, or of the file that couldn't be read for the request's body.
+fn transport_error(error: impl Into<BoxError>, sent: &SendProgress) -> Error {
     match sent.take_failure() {
         Some(failure) => Error::upload(failure),
         None => Error::transport(error, sent.is_complete()),
     }
 }
 
-/// Half a response came, or far too much of one.
-fn unread<E: Into<BoxError>>(error: CollectError<E>, status: StatusCode) -> Error {
+/// The error of a response body that broke off or is too long.
+fn body_error<E: Into<BoxError>>(error: CollectError<E>, status: StatusCode) -> Error {
     match error {
         CollectError::TooLarge { .. } => Error::http(status),
         CollectError::Timeout => Error::timeout(true).under(status),
@@ -602,8 +605,8 @@ mod tests {
         BotToken::new("123:secret").unwrap()
     }
 
-    /// A client whose every call gets this answer.
-    fn answering(status: u16, body: &'static str) -> Client {
+    /// A client whose every call gets this response.
+    fn client_with_response(status: u16, body: &'static str) -> Client {
         let http = tower::service_fn(move |request: Request<ApiBody>| async move {
             assert_eq!(request.method(), "POST");
             assert_eq!(request.uri(), "http://localhost:81/bot123:secret/getMe");
@@ -615,7 +618,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_result_is_typed() {
-        let client = answering(
+        let client = client_with_response(
             200,
             r#"{"ok":true,"result":{"id":123,"is_bot":true,"first_name":"B"},"description":"x"}"#,
         );
@@ -623,8 +626,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn f5_a_refusal_keeps_code_words_and_parameters() {
-        let error = answering(
+    async fn f5_a_refusal_has_its_code_description_and_parameters() {
+        let error = client_with_response(
             429,
             r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 7","parameters":{"retry_after":7}}"#,
         )
@@ -641,7 +644,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn f5_what_is_not_the_bot_api_keeps_its_status() {
+    async fn f5_a_response_of_another_program_has_its_status() {
         for body in [
             "<html>502</html>",
             "",
@@ -650,11 +653,14 @@ mod tests {
             "[]",
             "{\"ok\":true}",
         ] {
-            let error = answering(502, body).send(GetMe::new()).await.unwrap_err();
+            let error = client_with_response(502, body)
+                .send(GetMe::new())
+                .await
+                .unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Http, "{body}");
             assert_eq!(error.status(), Some(StatusCode::BAD_GATEWAY), "{body}");
         }
-        let odd = answering(200, r#"{"ok":true,"result":7}"#);
+        let odd = client_with_response(200, r#"{"ok":true,"result":7}"#);
         assert_eq!(
             odd.send(GetMe::new()).await.unwrap_err().kind(),
             ErrorKind::Decode
@@ -662,11 +668,11 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_of_limits_is_still_one_when_more_is_added() {
+    fn adding_to_the_longest_limit_does_not_overflow() {
         let api = BotApi::telegram((), &token()).read_timeout(Some(Duration::MAX));
         let updates = GetUpdates::new().timeout(50);
         let call = ApiRequest::new(&updates).unwrap();
-        assert_eq!(api.patience(&call), Some(Duration::MAX));
+        assert_eq!(api.idle_limit(&call), Some(Duration::MAX));
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! Where calls go. It holds the token, so it never prints itself.
+//! The URLs of calls. They contain the token, so `Debug` leaves them out.
 
 use std::{borrow::Cow, fmt, sync::OnceLock};
 
@@ -8,16 +8,16 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::base_url::{BaseUrl, InvalidBaseUrl};
 use crate::client::{BotToken, Error};
 
-/// Where Telegram's own servers are: what [`TELEGRAM_API`](super::TELEGRAM_API) names.
+/// The host of Telegram's own servers, as in [`TELEGRAM_API`](crate::client::TELEGRAM_API).
 const TELEGRAM_HOST: &str = "api.telegram.org";
 
-/// Of how many methods the address is kept. Few bots call more.
+/// The number of methods whose URLs are cached. Few bots call more.
 const CACHE_SIZE: usize = 16;
 
-/// Addresses that have been made. A place that is taken stays taken.
+/// The URLs of the first methods that were called. An entry is never replaced.
 type UrlCache = [OnceLock<(&'static str, Uri)>; CACHE_SIZE];
 
-/// Up to the path of a call.
+/// A server and the token with which its methods are called.
 #[derive(Clone)]
 pub(super) struct ApiUrl {
     base: BaseUrl,
@@ -47,7 +47,7 @@ impl ApiUrl {
         }
     }
 
-    /// The environment stays as it was.
+    /// Replaces the base URL. The environment stays as it was.
     pub(super) fn set_base(&mut self, other: Self) {
         self.base = other.base;
         self.is_own_server = other.is_own_server;
@@ -74,19 +74,19 @@ impl ApiUrl {
 
     pub(super) fn method(&self, name: Cow<'static, str>) -> Result<Uri, Error> {
         match name {
-            Cow::Borrowed(name) => self.kept(name),
-            // There is no end to these.
+            Cow::Borrowed(name) => self.cached(name),
+            // There may be any number of these names.
             Cow::Owned(name) => self.uri("/bot", &name),
         }
     }
 
-    fn kept(&self, name: &'static str) -> Result<Uri, Error> {
-        for place in &self.made {
-            let (known, uri) = if let Some(taken) = place.get() {
-                taken
+    fn cached(&self, name: &'static str) -> Result<Uri, Error> {
+        for entry in &self.made {
+            let (known, uri) = if let Some(made) = entry.get() {
+                made
             } else {
                 let uri = self.uri("/bot", name)?;
-                place.get_or_init(|| (name, uri))
+                entry.get_or_init(|| (name, uri))
             };
             if *known == name {
                 return Ok(uri.clone());
@@ -95,7 +95,7 @@ impl ApiUrl {
         self.uri("/bot", name)
     }
 
-    /// A file by the path that getFile gives.
+    /// The URL of a file with the path that getFile returns.
     pub(super) fn file(&self, path: &str) -> Result<Uri, Error> {
         self.uri("/file/bot", &escaped(path))
     }
@@ -107,12 +107,12 @@ impl ApiUrl {
     }
 }
 
-/// A path as it stands in an address.
+/// Escapes a path for a URL.
 pub(super) fn escaped(path: &str) -> String {
     utf8_percent_encode(path, ESCAPED).to_string()
 }
 
-/// All but what may stand in a path as it is (RFC 3986, section 2.3), and its slashes.
+/// All characters except slashes and those that need no escaping in a path (RFC 3986, section 2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')
@@ -137,14 +137,14 @@ mod tests {
     }
 
     #[test]
-    fn telegrams_own_servers_are_where_their_name_says() {
+    fn telegrams_own_servers_have_the_url_of_the_constant() {
         let short = ApiUrl::telegram(&token()).method("getMe".into()).unwrap();
         let long = ApiUrl::new(crate::client::TELEGRAM_API, &token()).unwrap();
         assert_eq!(short, long.method("getMe".into()).unwrap());
     }
 
     #[test]
-    fn f9_methods_and_files_have_their_places_in_both_environments() {
+    fn f9_methods_and_files_have_their_urls_in_both_environments() {
         let mut address = ApiUrl::new("http://localhost:1/", &token()).unwrap();
         let method = |address: &ApiUrl| address.method("getMe".into()).unwrap().to_string();
         let file = |address: &ApiUrl| address.file("a b/ü.jpg").unwrap().to_string();
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_kept_of_some_methods_and_right_for_all() {
+    fn urls_are_cached_for_some_methods_and_right_for_all() {
         const NAMES: [&str; 20] = [
             "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q",
             "r", "s", "t",

@@ -1,4 +1,4 @@
-//! The layer.
+//! The layer that follows migrated groups.
 
 use std::{fmt, sync::Arc};
 
@@ -11,6 +11,15 @@ use crate::types::ChatId;
 /// [module](crate::client::migrate_chat).
 ///
 /// Clones of the layer, and the services made with them, share the migrations that they remember.
+///
+/// ```
+/// use tower_telegram::client::MigrateChatLayer;
+///
+/// let layer = MigrateChatLayer::new().on_migrate(|group, supergroup| {
+///     println!("store {supergroup} in the place of {group}");
+/// });
+/// # let _ = layer;
+/// ```
 #[derive(Clone)]
 pub struct MigrateChatLayer {
     migrations: Migrations,

@@ -1,15 +1,16 @@
-//! Follows groups that have become supergroups.
+//! Sends calls for a group that has become a supergroup to the supergroup.
 //!
-//! 1. A call that Telegram refuses as its group has moved is made once more, to the new number.
-//!    Nothing was done the first time, so this goes for any method.
-//! 2. Later calls to the old number go to the new one at once, as long as it is remembered.
-//! 3. [`on_migrate`](super::MigrateChatLayer::on_migrate) hears of each move, so that the bot can store it.
-//!    A bot that doesn't has one more call refused for each group after each restart.
+//! 1. When Telegram refuses a call because its group has become a supergroup, the call is repeated once with the
+//!    supergroup's id. The refused call did nothing, so this is done for every method.
+//! 2. Later calls with the group's id are made with the supergroup's, for as long as that is remembered.
+//! 3. The hook [`on_migrate`](super::MigrateChatLayer::on_migrate) is called with both ids, so that the bot can store
+//!    the new one. Without that, the first call to each such group is refused once after each restart.
 //!
-//! Only `chat_id` is looked at and changed. The old number is still good for reading, such as the
-//! `from_chat_id` of a message that is forwarded.
+//! Only `chat_id` is read and replaced. The group's id stays valid for reading, for example as the `from_chat_id` of a
+//! forwarded message.
 //!
-//! Above a `RateLimitLayer`, both calls count.
+//! Above a `RateLimitLayer`, both calls count. See
+//! [`ResponseParameters`](https://core.telegram.org/bots/api#responseparameters).
 //!
 //! # Example
 //!
@@ -26,7 +27,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # use http_body_util::BodyExt as _;
-//! // A Telegram where the group -5 has become the supergroup -1005.
+//! // In place of Telegram's server: the group -5 has become the supergroup -1005.
 //! let http = service_fn(async |call: Request<ApiBody>| {
 //!     let json = call.into_body().collect().await?.to_bytes();
 //!     Ok::<_, UploadError>(Response::new(match &json[..] {

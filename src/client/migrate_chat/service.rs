@@ -1,4 +1,4 @@
-//! The service.
+//! The service that follows migrated groups.
 
 use std::{
     error, fmt,

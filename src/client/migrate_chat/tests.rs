@@ -21,7 +21,7 @@ type Heard = Arc<Mutex<Vec<(ChatId, i64)>>>;
 
 const NEW: i64 = -1_000_000_000_005;
 
-/// A layer over a Bot API that is played by hand, and what its hook heard.
+/// The layer over a mocked Bot API, and the calls of its hook.
 fn over(layer: MigrateChatLayer) -> (Following, Calls, Heard) {
     let (api, calls) = mock::pair();
     let heard = Heard::default();
@@ -34,13 +34,13 @@ fn to_chat(chat: impl Into<ChatId>) -> ApiRequest {
     ApiRequest::new(&SendMessage::new(chat, "hi")).unwrap()
 }
 
-/// Ends even where the call, by some mistake, waits for an answer that nobody gives.
+/// Ends even if the call, by mistake, waits for a response that the test doesn't send.
 fn begin(service: &Following, call: ApiRequest) -> JoinHandle<Result<ApiResponse, Error>> {
     let answer = timeout(Duration::from_secs(60), service.clone().oneshot(call));
     tokio::spawn(async move { answer.await.unwrap() })
 }
 
-fn moved() -> Error {
+fn migrated() -> Error {
     let description = "Bad Request: group chat was upgraded to a supergroup chat";
     Error::api(StatusCode::BAD_REQUEST, description.into(), None, Some(NEW))
 }
@@ -48,7 +48,7 @@ fn moved() -> Error {
 async fn refuse(calls: &mut Calls, chat: impl Into<ChatId>) {
     let (call, respond) = calls.next_request().await.unwrap();
     assert_eq!(call.chat_id(), Some(&chat.into()));
-    respond.send_error(moved());
+    respond.send_error(migrated());
 }
 
 async fn answer(calls: &mut Calls, chat: impl Into<ChatId>) {
@@ -61,7 +61,7 @@ async fn answer(calls: &mut Calls, chat: impl Into<ChatId>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f6_the_call_is_repeated_there_and_later_ones_go_there_at_once() {
+async fn f6_the_call_is_repeated_with_the_new_id_and_later_ones_have_it_at_once() {
     let (service, mut calls, heard) = over(MigrateChatLayer::new());
     let first = begin(&service, to_chat(-5));
     refuse(&mut calls, -5).await;
@@ -79,7 +79,7 @@ async fn f6_the_call_is_repeated_there_and_later_ones_go_there_at_once() {
     assert_eq!(*heard.lock().unwrap(), [((-5).into(), NEW)]);
 }
 
-/// A server that sends a call round in circles was called for ever.
+/// A server whose ids lead in a circle was called forever.
 #[tokio::test(start_paused = true)]
 async fn f6_the_call_is_repeated_once() {
     let (service, mut calls, _) = over(MigrateChatLayer::new());
@@ -92,15 +92,15 @@ async fn f6_the_call_is_repeated_once() {
     assert!(calls.next_request().await.is_none());
 }
 
-/// Two calls that are refused together are one move.
+/// Two calls that are refused together report one migration.
 #[tokio::test(start_paused = true)]
-async fn f6_a_move_is_heard_of_once() {
+async fn f6_the_hook_is_called_once_for_each_migration() {
     let (service, mut calls, heard) = over(MigrateChatLayer::new());
     let both = [begin(&service, to_chat(-5)), begin(&service, to_chat(-5))];
     let first = calls.next_request().await.unwrap().1;
     let second = calls.next_request().await.unwrap().1;
-    first.send_error(moved());
-    second.send_error(moved());
+    first.send_error(migrated());
+    second.send_error(migrated());
     for call in both {
         answer(&mut calls, NEW).await;
         assert!(call.await.unwrap().is_ok());
@@ -108,9 +108,9 @@ async fn f6_a_move_is_heard_of_once() {
     assert_eq!(heard.lock().unwrap().len(), 1);
 }
 
-/// Only groups move. That of another parameter would have got the message of somebody else.
+/// Only groups migrate. The new id may be that of another parameter, whose chat would have got the message.
 #[tokio::test(start_paused = true)]
-async fn f6_a_call_to_anything_but_a_group_is_left_alone() {
+async fn f6_a_call_to_another_chat_than_a_group_is_not_repeated() {
     let (service, mut calls, heard) = over(MigrateChatLayer::new());
     let forward = ForwardMessage::new(42, -5, 7);
     for call in [
@@ -120,7 +120,7 @@ async fn f6_a_call_to_anything_but_a_group_is_left_alone() {
         ApiRequest::new(&GetMe::new()).unwrap(),
     ] {
         let call = begin(&service, call);
-        calls.next_request().await.unwrap().1.send_error(moved());
+        calls.next_request().await.unwrap().1.send_error(migrated());
         assert!(call.await.unwrap().is_err());
     }
     assert!(heard.lock().unwrap().is_empty());
@@ -129,7 +129,7 @@ async fn f6_a_call_to_anything_but_a_group_is_left_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f6_other_failures_are_the_callers() {
+async fn f6_other_errors_are_returned() {
     let (service, mut calls, _) = over(MigrateChatLayer::new());
     let call = begin(&service, to_chat(-5));
     let respond = calls.next_request().await.unwrap().1;
@@ -139,7 +139,7 @@ async fn f6_other_failures_are_the_callers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f6_what_is_remembered_is_bounded() {
+async fn f6_the_number_of_remembered_migrations_is_limited() {
     let (service, mut calls, heard) = over(MigrateChatLayer::new().max_remembered(2));
     for group in [-1, -2, -3] {
         let call = begin(&service, to_chat(group));
@@ -157,7 +157,7 @@ async fn f6_what_is_remembered_is_bounded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f6_with_no_memory_each_call_is_refused_first() {
+async fn f6_without_remembered_migrations_each_call_is_refused_first() {
     let (service, mut calls, heard) = over(MigrateChatLayer::new().max_remembered(0));
     for _ in 0..2 {
         let call = begin(&service, to_chat(-5));

@@ -1,4 +1,4 @@
-//! What a call counts for.
+//! How many messages a call counts for, and in which scopes.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::{
     task::Deadline,
 };
 
-/// A call that the limits count.
+/// A call that counts.
 #[derive(Clone, Debug)]
 pub(super) struct CountedCall {
     pub(super) chat: ChatScope,
@@ -43,13 +43,13 @@ impl CountedCall {
         self.deadline
     }
 
-    /// Whether its deadline comes before it can be made, if it has to wait for so long.
+    /// Whether the deadline of the call is over after this wait.
     pub(super) fn is_late_after(&self, wait: Duration) -> bool {
         self.deadline.is_some_and(|due| due.remaining() <= wait)
     }
 }
 
-/// As Telegram reads a boolean.
+/// Reads a boolean as Telegram does.
 fn is_true(raw: Option<&str>) -> bool {
     let text = raw.unwrap_or_default().trim_matches('"');
     ["true", "yes", "1"]
@@ -62,7 +62,7 @@ fn messages(call: &ApiRequest) -> usize {
     list.map_or(1, |raw| length(raw).clamp(1, MAX_MESSAGES))
 }
 
-/// How many elements a list has. Telegram takes one as the text of its JSON too.
+/// The number of a list's elements. Telegram also accepts the list as a string with its JSON.
 fn length(raw: &str) -> usize {
     if raw.starts_with('"') {
         let text = Reader::new(raw).text();

@@ -1,4 +1,4 @@
-//! The layer.
+//! The layer that delays calls.
 
 use std::{fmt, sync::Arc};
 
@@ -13,10 +13,18 @@ use super::{
     shared_limits::SharedLimits,
 };
 
-/// Holds calls back, so that Telegram needn't refuse them. See the [module](super).
+/// Delays calls, so that the bot stays within Telegram's limits. See the [module](super) for the rules.
 ///
-/// Clones share the limits and what was counted: a limit that is set on one of them is set for all, and
-/// nothing that was counted is lost.
+/// Clones share the limits and the counts: a limit that is set on one of them is set for all of them, and
+/// doesn't reset the counts.
+///
+/// ```
+/// use tower_telegram::client::{Rate, RateLimitLayer};
+///
+/// // A bot that has its users' permission to send more, and no groups.
+/// let layer = RateLimitLayer::new().overall(Rate::per_second(60)).without_per_group();
+/// # let _ = layer;
+/// ```
 #[derive(Clone)]
 pub struct RateLimitLayer {
     limiter: Arc<Limiter>,
@@ -42,12 +50,11 @@ impl RateLimitLayer {
         self
     }
 
-    /// Keeps to the limits together with all that share these: the replicas of a bot, by `RedisLimits`
-    /// (feature `redis`) or a [`SharedLimits`] of your own. Each should have
-    /// the same limits set.
+    /// Shares the counts with the other replicas of a bot, by `RedisLimits` (feature `redis`) or a [`SharedLimits`] of
+    /// your own. All replicas should have the same limits.
     ///
-    /// The order in which calls to a chat are made is each replica's own. A call that is dropped at the
-    /// very moment at which they are asked may have used up its turn.
+    /// Calls to a chat are in order within each replica only. A call that is dropped while the shared limits are being
+    /// asked may count.
     pub fn shared(self, limits: impl SharedLimits) -> Self {
         let here = Arc::clone(self.limiter.here());
         let shared = SharedStore::new(limits);
@@ -56,43 +63,43 @@ impl RateLimitLayer {
         }
     }
 
-    /// How many messages the bot sends in all, paid broadcasts aside. Default: 30 a second.
+    /// Limits all messages of the bot together, without paid broadcasts. Default: 30 a second.
     pub fn overall(self, rate: Rate) -> Self {
         self.with_limits(|limits| limits.overall = Some(rate))
     }
 
-    /// No limit on all messages together.
+    /// Removes the limit on all messages together.
     pub fn without_overall(self) -> Self {
         self.with_limits(|limits| limits.overall = None)
     }
 
-    /// How many messages the bot sends in all with `allow_paid_broadcast`. They don't count for
-    /// [`overall`](Self::overall), but for their chats. Default: 1000 a second.
+    /// Limits all messages with `allow_paid_broadcast` together. They count for their chats, and not for
+    /// [`overall`](Self::overall). Default: 1000 a second.
     pub fn paid_broadcasts(self, rate: Rate) -> Self {
         self.with_limits(|limits| limits.paid = Some(rate))
     }
 
-    /// No limit on all paid broadcasts together.
+    /// Removes the limit on all paid broadcasts together.
     pub fn without_paid_broadcasts(self) -> Self {
         self.with_limits(|limits| limits.paid = None)
     }
 
-    /// How many messages go to a chat of any kind. Default: one a second.
+    /// Limits the messages to each chat of any type. Default: one a second.
     pub fn per_chat(self, rate: Rate) -> Self {
         self.with_limits(|limits| limits.chat = Some(rate))
     }
 
-    /// No limit on the messages to one chat.
+    /// Removes the limit on the messages to each chat.
     pub fn without_per_chat(self) -> Self {
         self.with_limits(|limits| limits.chat = None)
     }
 
-    /// How many messages go to a group or channel, besides the limit of any chat. Default: 20 a minute.
+    /// Limits the messages to each group or channel, in addition to the limit of each chat. Default: 20 a minute.
     pub fn per_group(self, rate: Rate) -> Self {
         self.with_limits(|limits| limits.group = Some(rate))
     }
 
-    /// No limit on the messages to one group or channel but that of any chat.
+    /// Removes the limit of groups and channels. That of each chat stays.
     pub fn without_per_group(self) -> Self {
         self.with_limits(|limits| limits.group = None)
     }

@@ -1,4 +1,4 @@
-//! The queues in which calls wait for room.
+//! The queues in which calls wait for their turn.
 
 use std::{borrow::Cow, future::Future, sync::Arc, time::Duration};
 
@@ -21,19 +21,19 @@ use crate::{
     task::keyed_queue::KeyedQueue,
 };
 
-/// Lets calls go when there is room for them.
+/// Makes calls as soon as the limits allow them.
 pub(super) struct Limiter {
-    /// What was sent from here, and what was said of others.
+    /// The counts of this process, and the pauses that the shared limits asked for.
     here: Arc<LocalStore>,
     shared: Option<SharedStore>,
     chats: Arc<KeyedQueue<ChatScope>>,
     queued: QueuedMessages,
-    /// The queues of those that are first in their chat's.
+    /// The queues of the calls that are first in the queue of their chat.
     usual: Mutex<()>,
     paid: Mutex<()>,
 }
 
-/// The call's deadline comes before its turn.
+/// The deadline of the call ends before its turn.
 struct TooLate;
 
 impl Limiter {
@@ -48,7 +48,7 @@ impl Limiter {
         }
     }
 
-    /// In how many chats calls wait or are made.
+    /// The number of chats with calls that wait.
     #[cfg(test)]
     pub(super) fn queued_chats(&self) -> usize {
         self.chats.len()
@@ -98,9 +98,8 @@ impl Limiter {
             .unwrap_or(Err(TooLate))
     }
 
-    /// Makes the call when there is room for it. Nothing is taken down before, so that who goes
-    /// away has used up nothing; and nothing is waited for after, so that calls can't bunch up
-    /// below and be sent faster than they were let go.
+    /// Makes the call when the limits allow it. It is counted at that moment: a call that is dropped before doesn't
+    /// count, and calls don't collect below after they were counted, from where they might be sent at once.
     async fn begin<S>(
         &self,
         counted: &CountedCall,
@@ -112,7 +111,7 @@ impl Limiter {
     {
         let chat = &counted.chat;
         let join = |key| self.queued.join(key, counted.messages);
-        // Calls without a chat have no order among them.
+        // Calls without a chat aren't ordered.
         let _in_chat = chat.is_chat().then(|| join(QueuedKey::Chat(chat.clone())));
         let _first_in_chat = if chat.is_chat() {
             Some(self.chats.enter(chat.clone()).turn().await)
@@ -129,7 +128,7 @@ impl Limiter {
                 Ok(ready) => ready,
                 Err(error) => return Ok(Err(error)),
             };
-            // The chat may have been told to pause in the meantime.
+            // A pause of the chat may have begun in the meantime.
             match self.take(counted).await {
                 Ok(()) => return Ok(Ok(ready.call(call))),
                 Err(wait) if counted.is_late_after(wait) => return Err(TooLate),
@@ -145,7 +144,7 @@ impl Limiter {
         }
     }
 
-    /// Waits for room in this scope.
+    /// Waits until this scope allows the call.
     async fn room(&self, scope: CallScope<'_>, counted: &CountedCall) -> Result<(), TooLate> {
         loop {
             let wait = self.here.wait(scope, 0, counted.messages);
@@ -159,7 +158,7 @@ impl Limiter {
         }
     }
 
-    /// How long a call that comes now waits, if nobody comes before it who isn't there yet.
+    /// The shortest wait of a new call: only the calls that wait already are made before it.
     fn least_wait(&self, counted: &CountedCall) -> Duration {
         let wait = |scope, key| {
             let ahead = self.queued.count(&key);
@@ -179,7 +178,7 @@ impl Limiter {
         }
     }
 
-    /// The chat pauses, or where none is named, the method's calls without one.
+    /// Pauses the chat of a refused call, or the calls of its method that have no chat.
     async fn pause(&self, counted: &CountedCall, time: Duration) {
         let scope = CallScope::Chat(&counted.chat);
         self.here.pause(scope, time);
@@ -189,7 +188,7 @@ impl Limiter {
     }
 }
 
-/// A call that was made, or why the service below takes none.
+/// A call that was made, or the error of an inner service that isn't ready.
 type BegunCall<S> = Result<<MapToClientError<S> as Service<ApiRequest>>::Future, Error>;
 
 fn too_late(method: Cow<'static, str>) -> Error {

@@ -1,4 +1,4 @@
-//! What was sent when, for one process.
+//! The counts of one process.
 
 use std::{
     collections::HashMap,
@@ -14,13 +14,13 @@ use super::{
     window::Window,
 };
 
-/// How often the chats that have been still are given back.
+/// How often the counts of idle chats are removed.
 const SWEEP: Duration = Duration::from_secs(60);
 
-/// The longest pause: a call that comes too early after it is told how long the rest is.
+/// The longest pause. Telegram refuses the first call after a pause that was too short, with a new wait.
 const MAX_PAUSE: Duration = Duration::from_secs(60 * 60);
 
-/// What was sent, and under which limits. A limit that is set anew forgets nothing of it.
+/// The messages that were sent, and the limits. Changing a limit keeps the messages.
 #[derive(Debug)]
 pub(super) struct LocalStore {
     log: Mutex<SentCalls>,
@@ -32,11 +32,11 @@ struct SentCalls {
     usual: ScopeLog,
     paid: ScopeLog,
     chats: HashMap<ChatScope, ScopeLog>,
-    /// When the still ones were last given back.
+    /// When the idle chats were last removed.
     swept: Option<Instant>,
 }
 
-/// What was sent to a chat, or to all together.
+/// The messages to one chat, or to all together.
 #[derive(Debug)]
 struct ScopeLog {
     windows: Box<[Window]>,
@@ -69,23 +69,22 @@ impl LocalStore {
         self.log().change_limits(change);
     }
 
-    /// How long this call would wait in a scope where so many messages are ahead of it.
+    /// How long a call waits in a scope with `ahead` messages before it.
     pub(super) fn wait(&self, scope: CallScope<'_>, ahead: usize, messages: usize) -> Duration {
         let now = Instant::now();
         self.log().wait(scope, now, ahead, messages)
     }
 
-    /// Takes a call down, in its chat's scope and that of all, or in neither where one of them has no
-    /// room.
+    /// Counts a call in all of its scopes, or in none of them if one doesn't allow it.
     ///
     /// # Errors
     ///
-    /// How long there is no room.
+    /// The wait until all scopes allow it.
     pub(super) fn take(&self, call: &CountedCall) -> Result<(), Duration> {
         self.log().take(call, Instant::now())
     }
 
-    /// Shuts a scope for some time, as Telegram has refused a call.
+    /// Pauses a scope after Telegram refused a call in it.
     pub(super) fn pause(&self, scope: CallScope<'_>, time: Duration) {
         let until = Instant::now() + time.min(MAX_PAUSE);
         self.log().scope(scope).pause(until);
@@ -118,7 +117,7 @@ impl SentCalls {
         };
         match log {
             Some(log) => log.opens(now, ahead, messages) - now,
-            // One to which nothing was sent, but to which others that wait may send before.
+            // Nothing was sent in this scope, but the calls ahead will be.
             None => ScopeLog::new(self.limits.of(scope)).opens(now, ahead, messages) - now,
         }
     }
@@ -149,14 +148,14 @@ impl SentCalls {
         }
     }
 
-    /// Gives back the chats whose limits have nothing to remember.
+    /// Removes the chats without messages that still count.
     fn sweep(&mut self, now: Instant) {
         if now.duration_since(*self.swept.get_or_insert(now)) < SWEEP {
             return;
         }
         self.swept = Some(now);
         self.chats.retain(|_, scope| !scope.is_idle(now));
-        // A rush shouldn't cost its memory for ever.
+        // Release the memory of a rush.
         let twice = 2 * self.chats.len();
         self.chats.shrink_to(twice);
     }
@@ -170,7 +169,7 @@ impl ScopeLog {
         }
     }
 
-    /// Of the logs so far, the one that goes back furthest is the one to go on with.
+    /// Keeps the messages of the window with the most of them.
     fn set_rates(&mut self, rates: impl Iterator<Item = Rate>) {
         let longest = self.windows.iter().max_by_key(|window| window.len());
         let windows = rates.map(|rate| match longest {
@@ -180,7 +179,7 @@ impl ScopeLog {
         self.windows = windows.collect();
     }
 
-    /// When there is room for so many messages, after those ahead of them.
+    /// From when so many messages are allowed, after those ahead of them.
     fn opens(&self, now: Instant, ahead: usize, messages: usize) -> Instant {
         let from = self.paused_until.map_or(now, |until| until.max(now));
         let windows = self.windows.iter();

@@ -1,34 +1,36 @@
-//! Holds calls back, so that Telegram needn't refuse them.
+//! Delays calls, so that the bot stays within Telegram's limits.
 //!
-//! 1. Methods that send or change messages count; all others pass untouched. `sendMediaGroup`,
-//!    `copyMessages` and `forwardMessages` count for as many as they have media or `message_ids`, at most
-//!    100: what counts is messages, and not calls.
-//! 2. Never more than 30 in any second overall, one in any second to a chat, 20 in any minute to a
-//!    group or channel: that is what Telegram tells bots to keep to. Each limit can be set, and
-//!    switched off. Calls with `allow_paid_broadcast` have 1000 in any second in place of the 30.
-//!    A call of more messages than a limit allows at once goes when the whole limit is free, and later ones
-//!    wait as long as its messages would have taken: after an album of 7, a chat's next message 7 seconds.
-//! 3. A chat is its number or its `@name`, whose case doesn't matter. That a name and a number are
-//!    the same chat isn't known here: stay with one.
-//! 4. Calls to a chat are made in the order in which they were first polled. A chat that is far
-//!    behind doesn't hold up others.
-//! 5. A call that is dropped while it waits has used up nothing. One whose
-//!    [`Deadline`](crate::webhook::Deadline), which is in its extensions, ends before its turn would come, or
-//!    before a pause ends, is refused at once with
-//!    [`ErrorKind::DeadlineExceeded`](super::ErrorKind::DeadlineExceeded), and takes no place. Where only
-//!    what happens later makes it too late, it is refused at its deadline.
+//! 1. Methods that send or change messages count; all others pass without a delay. The limits count messages and not
+//!    calls: `sendMediaGroup`, `copyMessages` and `forwardMessages` count for as many as they have media or
+//!    `message_ids`, at most 100.
+//! 2. The limits are those that Telegram
+//!    [asks bots to stay within](https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this): at
+//!    most 30 messages in any second overall, one in any second to a chat, and 20 in any minute to a group or channel.
+//!    Each limit can be changed and removed. Calls with `allow_paid_broadcast` have a limit of 1000 in any second in
+//!    place of the 30.
+//!
+//!    A call with more messages than a limit allows at once is made when the whole limit is free. Later calls wait for
+//!    as long as its messages would have taken: after an album of 7, the next message to its chat waits 7 seconds.
+//! 3. A chat is identified by its id or its `@name`, whose case is ignored. A name and an id count as different chats,
+//!    so use one of them for each chat.
+//! 4. Calls to a chat are made in the order in which they were first polled. A chat with many waiting calls doesn't
+//!    delay other chats.
+//! 5. A call that is dropped while it waits doesn't count. A call whose
+//!    [`Deadline`](crate::webhook::Deadline) ends before its turn, or before a pause, is rejected at once with
+//!    [`ErrorKind::DeadlineExceeded`](super::ErrorKind::DeadlineExceeded), and doesn't count either. If a later event
+//!    makes it too late, it is rejected at its deadline.
 //! 6. A 429 makes its chat pause for `retry_after`, for an hour at most. Where the call names no chat, such as
 //!    an edit of an inline message, the calls of its method that name none pause, and no others: Telegram's limits
 //!    are those of a method, and a limit of the whole bot is answered with a 429 to each call.
 //!
-//! Clones of the layer and of its services share the limits, also those that are set later, and what was
-//! counted. Telegram counts by bot, so each bot wants a layer of its own, and with the feature `redis`
-//! its replicas can share one (`RateLimitLayer::shared`).
+//! Clones of the layer and of its services share the limits, including those that are set later, and the counts.
+//! Telegram's limits are those of a bot, so each bot needs its own layer. With the feature `redis`, the replicas of a
+//! bot can share the limits: see [`RateLimitLayer::shared`](super::RateLimitLayer::shared).
 //!
-//! The service is always ready, as no call is known yet when it is asked: each waits in its future,
-//! and asks the service below when its time has come. It counts from when that one is ready, and
-//! until then those behind it wait too.
-//! What must not pile up needs a limit above, such as tower's load shed over its concurrency limit.
+//! The service is always ready, because the call isn't known before. Each call waits in its future, and polls the inner
+//! service for readiness when its turn has come. Until the inner service is ready, the calls behind it wait too.
+//! The number of waiting calls isn't limited; put tower's load shed and concurrency limit above this layer if it should
+//! be.
 //!
 //! # Example
 //!
@@ -58,8 +60,8 @@
 //!
 //! # Panics
 //!
-//! The waits are tokio's timer: a call that has to wait must run on a tokio runtime with its time
-//! driver on.
+//! A call that has to wait must run on a tokio runtime whose time driver is enabled, because it waits with tokio's
+//! timer.
 
 mod call;
 pub(in crate::client) mod layer;

@@ -1,12 +1,19 @@
-//! What counts against which limit.
+//! The limits, and which calls count for which of them.
 
 use std::time::Duration;
 
 use super::shared_limits::LimitKey;
 use crate::{client::ApiRequest, types::ChatId};
 
-/// So many messages in any span of such a length. They may go all at once: then the next goes when
-/// the span is over.
+/// A number of messages in any span of time of a given length. They may all be sent at once; then the next one is sent
+/// when the span is over.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_telegram::client::Rate;
+///
+/// assert_eq!(Rate::per_minute(20), Rate::new(20, Duration::from_secs(60)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     count: usize,
@@ -14,18 +21,18 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// Up to `count` messages, and at least one, in any `span` of time.
+    /// Up to `count` messages in any `span` of time. A count of 0 is taken as 1.
     pub const fn new(count: usize, span: Duration) -> Self {
         let count = if count == 0 { 1 } else { count };
         Self { count, span }
     }
 
-    /// Up to `count` messages, and at least one, in any second.
+    /// Up to `count` messages in any second. A count of 0 is taken as 1.
     pub const fn per_second(count: usize) -> Self {
         Self::new(count, Duration::from_secs(1))
     }
 
-    /// Up to `count` messages, and at least one, in any minute.
+    /// Up to `count` messages in any minute. A count of 0 is taken as 1.
     pub const fn per_minute(count: usize) -> Self {
         Self::new(count, Duration::from_secs(60))
     }
@@ -39,10 +46,10 @@ impl Rate {
     }
 }
 
-/// The most messages that a call counts for, as Telegram takes no longer lists.
+/// The most messages that a call counts for. Telegram takes no longer lists.
 pub(super) const MAX_MESSAGES: usize = 100;
 
-/// Calls that have a limit together: those whose broadcast is paid for have one of their own.
+/// Calls that share the limit on all messages. Paid broadcasts have one of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum CallPool {
     Usual,
@@ -56,7 +63,7 @@ pub(super) enum CallScope<'a> {
     Chat(&'a ChatScope),
 }
 
-/// Telegram's limits, as far as they are known.
+/// The limits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RateLimits {
     pub(super) overall: Option<Rate>,
@@ -73,7 +80,7 @@ impl RateLimits {
         group: Some(Rate::per_minute(20)),
     };
 
-    /// The limits of all calls together, or of those to one chat.
+    /// The limits of a scope.
     pub(super) fn of(&self, scope: CallScope<'_>) -> impl Iterator<Item = Rate> + use<> {
         let rates = match scope {
             CallScope::All(CallPool::Usual) => [self.overall, None],
@@ -132,7 +139,7 @@ impl From<&ChatId> for ChatScope {
     fn from(chat_id: &ChatId) -> Self {
         match chat_id {
             ChatId::Id(id) => Self::Id(*id),
-            // Telegram takes a number in quotes too.
+            // Telegram takes an id in quotes too.
             ChatId::Username(name) => name
                 .parse()
                 .map_or_else(|_| Self::Name(name.to_ascii_lowercase().into()), Self::Id),
@@ -141,13 +148,11 @@ impl From<&ChatId> for ChatScope {
     }
 }
 
-/// Whether a method sends or changes messages, which is what Telegram counts.
+/// Whether a method sends or changes messages, which Telegram limits.
 ///
-/// By the beginning of its name, as methods of tomorrow will be called so too. Telegram doesn't
-/// mind the case.
+/// Recognised by the beginning of the name, so that new methods are too. Telegram ignores the case.
 pub(super) fn counts(method: &str) -> bool {
-    // What these send is no message. Drafts follow each other quickly on purpose, and one that had
-    // to wait would be out of date.
+    // These send no messages. Drafts follow each other quickly on purpose, and one that waited would be outdated.
     const EXEMPT: [&str; 4] = [
         "sendChatAction",
         "sendChatJoinRequestWebApp",
@@ -177,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn f7_what_sends_or_changes_messages_counts() {
+    fn f7_methods_that_send_or_change_messages_count() {
         for method in [
             "sendMessage",
             "SENDMESSAGE",
@@ -231,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn f7_a_chat_is_the_same_however_its_name_is_written() {
+    fn f7_the_case_of_a_name_and_quotes_around_an_id_make_no_other_chat() {
         let chat = |chat_id: ChatId| ChatScope::from(&chat_id);
         assert_eq!(chat("@Durov".into()), chat("@durov".into()));
         assert_eq!(chat("-1001".into()), chat((-1001).into()));
@@ -240,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn f7_groups_and_channels_have_a_limit_more() {
+    fn f7_groups_and_channels_have_one_more_limit() {
         let rates = |chat_id: ChatId| {
             let chat = ChatScope::from(&chat_id);
             RateLimits::TELEGRAM.of(CallScope::Chat(&chat)).count()
@@ -254,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn none_at_all_counts_as_one() {
+    fn a_count_of_zero_is_taken_as_one() {
         assert_eq!(Rate::per_second(0), Rate::per_second(1));
     }
 }

@@ -1,17 +1,17 @@
-//! How many messages wait for their turn.
+//! The number of messages that wait for their turn.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::policy::{CallPool, ChatScope};
 use crate::task::shrinking_map::ShrinkingMap;
 
-/// Counts the messages of the calls that wait, so that one that comes knows how many stand before it.
+/// Counts the messages of waiting calls, so that a new call knows how many are before it.
 #[derive(Debug, Default)]
 pub(super) struct QueuedMessages {
     counts: Mutex<ShrinkingMap<QueuedKey, usize>>,
 }
 
-/// The queue of a chat, or of those calls that are first in their chat's.
+/// The queue of a chat, or of the calls that are first in the queue of their chat.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum QueuedKey {
     Pool(CallPool),
@@ -27,7 +27,7 @@ impl QueuedMessages {
         self.counts().get(key).copied().unwrap_or(0)
     }
 
-    /// Counts these until the result is dropped.
+    /// Counts these messages until the returned place is dropped.
     pub(super) fn join(&self, key: QueuedKey, messages: usize) -> QueuedPlace<'_> {
         let mut counts = self.counts();
         match counts.get_mut(&key) {
@@ -43,7 +43,7 @@ impl QueuedMessages {
     }
 }
 
-/// What stands in a queue, until it is dropped.
+/// The messages of a call in a queue, until it is dropped.
 #[derive(Debug)]
 pub(super) struct QueuedPlace<'a> {
     queue: &'a QueuedMessages,

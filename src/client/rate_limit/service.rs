@@ -1,4 +1,4 @@
-//! The service.
+//! The service that delays calls.
 
 use std::{
     error, fmt,
@@ -50,8 +50,8 @@ where
     type Error = Error;
     type Future = ResponseFuture;
 
-    /// The service below is asked when the call's time has come: a permit that it gave out now
-    /// would be kept from others all the while.
+    /// Always ready. The inner service is polled for readiness when the call's turn has come: a permit that it gave now
+    /// would be held while the call waits.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
         Poll::Ready(Ok(()))
     }

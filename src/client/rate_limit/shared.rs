@@ -1,4 +1,4 @@
-//! What was sent when, for all replicas of a bot.
+//! The counts of all replicas of a bot.
 
 use std::{
     future::Future,
@@ -16,10 +16,10 @@ use super::{
 };
 use crate::client::ErrorChain;
 
-/// How long it isn't asked again after it has failed.
+/// How long the shared limits aren't asked again after an error.
 const PAUSE: Duration = Duration::from_secs(3);
 
-/// Asks what replicas share. While that fails, a replica goes by what it knows.
+/// Asks the limits that replicas share. While they fail, a replica stays within the limits by itself.
 pub(super) struct SharedStore {
     others: Box<dyn ErasedLimits>,
     down_until: Mutex<Option<Instant>>,
@@ -33,7 +33,7 @@ impl SharedStore {
         }
     }
 
-    /// As [`LocalStore::take`]. What was sent from here, and what was said of the others, is in `here`.
+    /// As [`LocalStore::take`]. `here` has the counts of this process, and the pauses that the shared limits asked for.
     pub(super) async fn take(&self, here: &LocalStore, call: &CountedCall) -> Result<(), Duration> {
         let scopes = call.scopes();
         let waits = scopes.map(|scope| here.wait(scope, 0, call.messages));
@@ -49,10 +49,10 @@ impl SharedStore {
         if longest.is_zero() {
             return here.take(call);
         }
-        // Who goes away for that must not leave a pause of theirs to others, who may need less room.
+        // A call that is rejected because of this wait must not pause the scope: others may have fewer messages.
         if !call.is_late_after(longest) {
             for (scope, rest) in scopes.into_iter().zip(rests) {
-                // So that it is asked again when there is room, and not before.
+                // So that the shared limits aren't asked again before they allow a call.
                 here.pause(scope, rest);
             }
         }
@@ -64,7 +64,7 @@ impl SharedStore {
         self.asked(self.others.pause_boxed(&key, time)).await;
     }
 
-    /// What the shared limits say, if they answer.
+    /// The result of the shared limits, or `None` if they failed.
     async fn asked<T>(
         &self,
         asking: impl Future<Output = Result<T, SharedLimitsError>> + Send,
@@ -78,7 +78,7 @@ impl SharedStore {
             Err(error) => {
                 *self.down_until() = Some(Instant::now() + PAUSE);
                 let error = ErrorChain(&error);
-                tracing::warn!(%error, "limits aren't shared with other replicas");
+                tracing::warn!(%error, "shared rate limits unavailable, limiting this replica alone");
                 None
             }
         }

@@ -1,32 +1,30 @@
-//! What replicas share of the limits on calls.
+//! The `SharedLimits` trait: limits that the replicas of a bot share.
 
 use std::{error, fmt, future::Future, pin::Pin, time::Duration};
 
-/// Keeps what was sent when for all replicas of a bot, for
+/// Counts the messages of all replicas of a bot, for
 /// [`RateLimitLayer::shared`](crate::client::RateLimitLayer::shared).
 ///
-/// `RedisLimits`, with the feature `redis`, is one. Write it for a database of your own; each method is one
-/// step that happens wholly or not at all.
+/// `RedisLimits`, with the feature `redis`, implements it. Implement it for another database; each method must be
+/// atomic.
 ///
 /// # Errors
 ///
-/// Each ends in bounded time: while one is waited for, all calls wait.
-///
-/// A method fails when it isn't known whether it worked. Then each replica keeps to the limits by itself for
-/// three seconds.
+/// A method returns an error when it failed or its outcome is unknown. Then each replica stays within the limits by
+/// itself for three seconds. A method must end in bounded time, because all calls wait for it.
 pub trait SharedLimits: Send + Sync + 'static {
-    /// Takes a call of so many messages (1 to 100) down in all of these scopes, or in none where one of them
-    /// has no room. Returns how long each has no room: zero for all if the call was taken down.
+    /// Counts a call with so many messages (1 to 100) in all of these scopes, or in none of them if one doesn't allow
+    /// it. Returns the wait of each scope: zero for all of them if the call was counted.
     ///
-    /// A call of more messages than a rate's count has room when no message was taken down in the last span.
-    /// After it the scope has no room for as many spans as its messages would take: `messages.div_ceil(count)`.
+    /// A rate allows a call with more messages than its count when no message was counted in the last span. After such
+    /// a call the scope allows none for as many spans as its messages would take: `messages.div_ceil(count)`.
     fn take(
         &self,
         scopes: &[LimitScope],
         messages: usize,
     ) -> impl Future<Output = Result<Vec<Duration>, SharedLimitsError>> + Send;
 
-    /// Shuts a chat, or all calls of a kind, for some time.
+    /// Pauses the calls with this key for some time: [`take`](Self::take) returns the rest of it as the scope's wait.
     fn pause(
         &self,
         key: &LimitKey,
@@ -34,27 +32,27 @@ pub trait SharedLimits: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), SharedLimitsError>> + Send;
 }
 
-/// Which calls have limits of their own.
+/// Calls that are counted or paused together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LimitKey {
-    /// All calls together, but paid broadcasts.
+    /// All calls, without paid broadcasts.
     Overall,
-    /// All paid broadcasts together: calls with `allow_paid_broadcast`.
+    /// All paid broadcasts: calls with `allow_paid_broadcast`.
     Paid,
-    /// Those to a chat, paid or not: its number, or its `@name` in lower case.
+    /// The calls to a chat, paid or not: its id, or its `@name` in lower case.
     Chat(Box<str>),
-    /// Those of a method that name no chat: its name in lower case. They have no rates, but may pause.
+    /// The calls of a method that have no chat: its name in lower case. They have no rates, but may be paused.
     Method(Box<str>),
 }
 
-/// What has limits of its own, and which.
+/// Calls that are counted together, and their limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LimitScope {
-    /// Which calls it is about.
+    /// The calls.
     pub key: LimitKey,
-    /// At most so many messages in any span of such a length, for each of these.
+    /// The limits: for each, the most messages in any span of time, and the length of the span.
     pub rates: Vec<(usize, Duration)>,
 }
 
@@ -69,7 +67,7 @@ impl LimitScope {
 pub struct SharedLimitsError(Box<dyn error::Error + Send + Sync>);
 
 impl SharedLimitsError {
-    /// For this reason.
+    /// An error with this cause.
     pub fn new(source: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
         Self(source.into())
     }

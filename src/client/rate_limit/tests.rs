@@ -22,14 +22,14 @@ type Calls = Handle<ApiRequest, ApiResponse>;
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A Bot API that takes down what it was called for, and when.
+/// A Bot API that records its calls, and when they were made.
 #[derive(Clone)]
 struct Recorder {
     began: Instant,
     made: Arc<Mutex<Vec<Made>>>,
 }
 
-/// What was called, and when.
+/// The chat of a call, and when it was made.
 type Made = (Option<ChatId>, Duration);
 
 impl Recorder {
@@ -54,7 +54,7 @@ impl Recorder {
         self.made.lock().unwrap()
     }
 
-    /// When this chat was called, or any.
+    /// When calls to this chat were made, or all calls.
     fn moments(&self, chat: Option<&ChatId>) -> Vec<Duration> {
         let made = self.made();
         let of_chat = made
@@ -73,7 +73,7 @@ impl Recorder {
     }
 }
 
-/// Plays calls to these chats, all asked for at once and in this order, for as long as told.
+/// Makes calls to these chats, all at once and in this order, and returns those that were made in this time.
 async fn play<C: Into<ChatId>>(
     layer: &RateLimitLayer,
     chats: impl IntoIterator<Item = C>,
@@ -84,7 +84,7 @@ async fn play<C: Into<ChatId>>(
     for chat in chats {
         tokio::spawn(service.clone().oneshot(to_chat(chat)));
     }
-    // The end doesn't belong to it.
+    // The last instant isn't a part of the time.
     sleep(time.saturating_sub(Duration::from_millis(5))).await;
     recorder
 }
@@ -97,7 +97,7 @@ fn no_overall_limit() -> RateLimitLayer {
     RateLimitLayer::new().without_overall()
 }
 
-/// In no span of this length were there more.
+/// Asserts that there were at most `count` in any span of this length.
 fn assert_never_more(moments: &[Duration], count: usize, span: Duration) {
     for window in moments.windows(count + 1) {
         assert!(window[count] >= window[0] + span, "{window:?}");
@@ -147,7 +147,7 @@ async fn f7_twenty_a_minute_to_a_group_or_channel() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f7_a_name_is_one_chat_however_it_is_written() {
+async fn f7_a_name_is_one_chat_in_upper_and_lower_case() {
     let chats = ["@Name", "@name", "@NAME"].into_iter().cycle().take(100);
     let made = play(&RateLimitLayer::new(), chats, MINUTE).await;
     assert_eq!(made.moments(None).len(), 20);
@@ -156,7 +156,7 @@ async fn f7_a_name_is_one_chat_however_it_is_written() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f7_each_limit_can_be_set_and_switched_off() {
+async fn f7_each_limit_can_be_set_and_removed() {
     let off = RateLimitLayer::new()
         .without_overall()
         .without_per_chat()
@@ -181,7 +181,7 @@ async fn f7_each_limit_can_be_set_and_switched_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f7_what_sends_nothing_passes_untouched() {
+async fn f7_methods_that_send_no_message_are_not_delayed() {
     let recorder = Recorder::new();
     let layer = RateLimitLayer::new();
     let service = recorder.under(&layer);
@@ -205,9 +205,9 @@ async fn f7_clones_of_layer_and_service_share_the_limits() {
     assert_eq!(recorder.moments(None), [Duration::ZERO, SECOND, 2 * SECOND]);
 }
 
-/// The layer with another limit began with empty counts.
+/// A layer with another limit began with empty counts.
 #[tokio::test(start_paused = true)]
-async fn f7_a_limit_that_is_set_anew_forgets_nothing_that_was_counted() {
+async fn f7_changing_a_limit_keeps_the_counts() {
     let recorder = Recorder::new();
     let layer = RateLimitLayer::new().without_per_chat();
     let service = recorder.under(&layer);
@@ -239,7 +239,7 @@ async fn f7_calls_to_a_chat_keep_their_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f7_a_chat_that_is_far_behind_holds_up_no_other() {
+async fn f7_a_chat_with_many_waiting_calls_delays_no_other() {
     let chats = (0..1000).map(|_| 1).chain(2..=10);
     let made = play(&RateLimitLayer::new(), chats, 10 * SECOND).await;
     for chat in 2..=10 {
@@ -248,9 +248,9 @@ async fn f7_a_chat_that_is_far_behind_holds_up_no_other() {
     assert_eq!(made.moments(Some(&1.into())).len(), 10);
 }
 
-/// Without limits of their own, the calls of a busy chat stood before all others.
+/// Without limits for each chat, the calls of a busy chat were all made before the others.
 #[tokio::test(start_paused = true)]
-async fn f7_chats_take_turns_where_there_is_not_room_for_all() {
+async fn f7_chats_take_turns_under_the_overall_limit() {
     let layer = RateLimitLayer::new()
         .without_per_chat()
         .overall(Rate::per_second(1));
@@ -260,14 +260,14 @@ async fn f7_chats_take_turns_where_there_is_not_room_for_all() {
     assert_eq!(first.len(), 8);
     first.retain(|chat| *chat != 1);
     assert_eq!(first, [2, 3, 4]);
-    // Those that are equally behind go in the order in which they came.
+    // Chats with equally many waiting calls take turns in the order of their first polls.
     let layer = RateLimitLayer::new().overall(Rate::per_second(1));
     let made = play(&layer, 1..=8, 9 * SECOND).await;
     assert_eq!(made.chats(), [1, 2, 3, 4, 5, 6, 7, 8]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn f7_a_call_that_is_dropped_while_it_waits_has_used_up_nothing() {
+async fn f7_a_call_that_is_dropped_while_it_waits_does_not_count() {
     let second = Rate::per_second(1);
     for layer in [
         RateLimitLayer::new(),
@@ -279,7 +279,7 @@ async fn f7_a_call_that_is_dropped_while_it_waits_has_used_up_nothing() {
             .map(|_| tokio::spawn(service.clone().oneshot(to_chat(1))))
             .collect();
         sleep(SECOND / 2).await;
-        // The first has gone, the second sleeps, the others stand in line.
+        // The first was made, the second sleeps, the others are in the queue.
         calls[1..9].iter().for_each(tokio::task::JoinHandle::abort);
         sleep(MINUTE).await;
         assert_eq!(recorder.moments(None), [Duration::ZERO, SECOND]);
@@ -306,7 +306,7 @@ async fn refuse(calls: &mut Calls, retry_after: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f7_a_call_that_is_dropped_before_the_service_is_ready_has_used_up_nothing() {
+async fn f7_a_call_that_is_dropped_before_the_service_is_ready_does_not_count() {
     let (service, mut calls) = mocked(&RateLimitLayer::new().per_chat(Rate::per_minute(1)));
     calls.allow(0);
     let dropped = tokio::spawn(service.clone().oneshot(to_chat(1)));
@@ -320,9 +320,9 @@ async fn f7_a_call_that_is_dropped_before_the_service_is_ready_has_used_up_nothi
     assert_eq!(began.elapsed(), Duration::ZERO);
 }
 
-/// Calls that were let go before the service below was ready piled up, and then all went at once.
+/// Calls that were counted before the inner service was ready collected, and were then all made at once.
 #[tokio::test(start_paused = true)]
-async fn f7_the_limits_hold_when_the_service_below_was_not_ready() {
+async fn f7_the_limits_hold_when_the_inner_service_was_not_ready() {
     let (service, mut calls) = mocked(&RateLimitLayer::new());
     calls.allow(0);
     for chat in 1..=100 {
@@ -339,9 +339,9 @@ async fn f7_the_limits_hold_when_the_service_below_was_not_ready() {
     assert_never_more(&moments, 30, SECOND);
 }
 
-/// A call that waits would keep a permit of what is below from those that needn't.
+/// A waiting call would keep a permit of the inner service from calls that needn't wait.
 #[tokio::test(start_paused = true)]
-async fn a_call_that_waits_holds_no_permit_of_what_is_below() {
+async fn a_waiting_call_holds_no_permit_of_the_inner_service() {
     let (api, mut calls) = mock::pair::<ApiRequest, ApiResponse>();
     let below = tower::limit::ConcurrencyLimit::new(api, 1);
     let mut service = RateLimitLayer::new().layer(below);
@@ -357,7 +357,7 @@ async fn a_call_that_waits_holds_no_permit_of_what_is_below() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f7_a_chat_that_was_refused_pauses_and_others_go_on() {
+async fn f7_a_429_pauses_its_chat_and_no_other() {
     let (service, mut calls) = mocked(&RateLimitLayer::new());
     let refused = tokio::spawn(service.clone().oneshot(to_chat(1)));
     refuse(&mut calls, 30).await;
@@ -372,7 +372,7 @@ async fn f7_a_chat_that_was_refused_pauses_and_others_go_on() {
     assert_eq!(began.elapsed().as_secs(), 30);
 }
 
-/// The next call was already waiting for its second, and went when that was over.
+/// The next call was already waiting for its second, and was made when that was over.
 #[tokio::test(start_paused = true)]
 async fn f7_a_pause_holds_for_a_call_that_was_waiting_before() {
     let (service, mut calls) = mocked(&RateLimitLayer::new());
@@ -387,7 +387,7 @@ async fn f7_a_pause_holds_for_a_call_that_was_waiting_before() {
     assert_eq!(began.elapsed().as_millis() / 100, 105);
 }
 
-/// It had its second, and stood in the queue of all.
+/// The second of its chat was over, and it was in the queue of all chats.
 #[tokio::test(start_paused = true)]
 async fn f7_a_pause_holds_for_a_call_that_is_the_next_of_all() {
     let limits = RateLimitLayer::new().without_per_chat();
@@ -406,7 +406,7 @@ async fn f7_a_pause_holds_for_a_call_that_is_the_next_of_all() {
     assert_eq!(began.elapsed().as_millis() / 100, 105);
 }
 
-/// One inline message that was edited too often kept every chat waiting.
+/// One inline message that was edited too often delayed the messages to every chat.
 #[tokio::test(start_paused = true)]
 async fn f7_a_refused_call_without_a_chat_pauses_its_method_and_no_chat() {
     let (service, mut calls) = mocked(&RateLimitLayer::new());
@@ -438,7 +438,7 @@ async fn f7_a_refused_call_without_a_chat_pauses_its_method_and_no_chat() {
     }
 }
 
-/// Without a chat there is no limit but that of all messages.
+/// Without a chat only the limit on all messages applies.
 #[tokio::test(start_paused = true)]
 async fn f7_calls_without_a_chat_have_the_overall_limit_alone() {
     let recorder = Recorder::new();
@@ -454,7 +454,7 @@ async fn f7_calls_without_a_chat_have_the_overall_limit_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn chats_that_are_still_are_given_back() {
+async fn the_memory_of_idle_chats_is_released() {
     let layer = no_overall_limit();
     let recorder = Recorder::new();
     let service = recorder.under(&layer);
@@ -468,7 +468,7 @@ async fn chats_that_are_still_are_given_back() {
         sleep(MINUTE).await;
     }
     assert_eq!(recorder.made().len(), 100_000);
-    // What was called in the last minute, and in that before it.
+    // The chats of the last two minutes.
     assert!(store.chats() <= 40_000, "{}", store.chats());
     service.oneshot(to_chat(1)).await.unwrap();
     assert_eq!(store.chats(), 1);

@@ -1,4 +1,4 @@
-//! When the last messages were.
+//! A sliding window over the last messages.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -6,22 +6,22 @@ use tokio::time::Instant;
 
 use super::policy::Rate;
 
-/// Where a sum of times ends after all time, it is asked again a day from now.
+/// The time until an instant that can't be represented is computed again.
 const FAR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The last messages under one limit: never more than its count in any span of its length.
 ///
-/// A log and no counter, as a counter lets twice as many through around the point where it starts
-/// anew, and Telegram's own doesn't start when ours does.
+/// It keeps the time of each message. A counter that is reset once a span would allow twice as many messages around
+/// each reset, and Telegram's own spans begin at other times.
 ///
-/// A call of more messages than the count goes when the whole count is free. What comes later waits for as
-/// many spans as its messages would have taken by themselves.
+/// A call with more messages than the count is allowed when the whole count is free. Later calls wait for as many spans
+/// as its messages would have taken one by one.
 #[derive(Clone, Debug)]
 pub(super) struct Window {
     rate: Rate,
-    /// At most the count, the oldest first.
+    /// When messages were sent: at most as many as the count, the oldest first.
     sent: VecDeque<Instant>,
-    /// When a call of more messages than the count is made up for.
+    /// When the spans of a call with more messages than the count are over.
     made_up_at: Option<Instant>,
 }
 
@@ -48,13 +48,13 @@ impl Window {
         self.sent.len()
     }
 
-    /// From when on so many messages can be sent, if `ahead` others are sent before as soon as they can
-    /// be, and all of them not before `from`.
+    /// From when so many messages are allowed, if `ahead` others are sent before them as soon as possible, and none of
+    /// them before `from`.
     pub(super) fn opens(&self, from: Instant, ahead: usize, messages: usize) -> Instant {
         let from = self.made_up_at.map_or(from, |at| at.max(from));
         let count = self.rate.count();
         let number = ahead.saturating_add(messages.min(count)).max(1);
-        // Each message goes a span after the one that is a count before it.
+        // Each message is sent a span after the one that is `count` messages before it.
         let spans = (number - 1) / count;
         let number = number - spans * count;
         let free = count - self.sent.len();
@@ -67,7 +67,7 @@ impl Window {
         later(first, self.rate.span(), spans)
     }
 
-    /// Takes messages down.
+    /// Records messages.
     pub(super) fn stamp(&mut self, now: Instant, messages: usize) {
         let (count, span) = (self.rate.count(), self.rate.span());
         while self
@@ -88,7 +88,7 @@ impl Window {
         }
     }
 
-    /// Whether it has forgotten all its messages.
+    /// Whether none of the messages counts any more.
     pub(super) fn is_idle(&self, now: Instant) -> bool {
         let last = self.sent.back();
         let is_old = last.is_none_or(|last| now.duration_since(*last) >= self.rate.span());
@@ -96,7 +96,7 @@ impl Window {
     }
 }
 
-/// So many spans later.
+/// Returns the instant that many spans later.
 fn later(instant: Instant, span: Duration, spans: usize) -> Instant {
     let spans = u32::try_from(spans).unwrap_or(u32::MAX);
     let end = span

@@ -1,4 +1,4 @@
-//! What Telegram's words mean.
+//! The reason of a refusal, read from its status and description.
 
 mod phrases;
 
@@ -6,45 +6,58 @@ use std::fmt;
 
 use super::Error;
 
-/// Why Telegram refused a call, read from its code and its words.
+/// Why Telegram refused a call, read from the status and the description of the refusal.
 ///
-/// The words aren't a promise of Telegram's: they are read loosely, and what isn't known has no
-/// reason. Decide by [`Error::status`] where that is enough. Displayed, a reason says what to do.
+/// Telegram doesn't document its descriptions, and may change them. So they are compared loosely, and an unknown one has
+/// no reason. Decide by [`Error::status`] where that is enough. Displayed, a reason says what to do about it.
+///
+/// ```
+/// use tower_telegram::client::{Error, Reason};
+///
+/// fn is_worth_keeping(error: &Error) -> bool {
+///     !matches!(
+///         error.reason(),
+///         Some(Reason::BlockedByUser | Reason::UserDeactivated | Reason::ChatDeleted)
+///     )
+/// }
+/// # let _ = is_worth_keeping;
+/// assert_eq!(Reason::TextTooLong.to_string(), "split the text");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The webhook's URL isn't `https`. Give an `https` one, or use a server of your own.
+    /// The webhook's URL isn't `https`. Use an `https` URL, or a Bot API server of your own.
     WebhookNotHttps,
     /// The webhook's port isn't 443, 80, 88 or 8443. Move it, or put a proxy in front.
     WebhookPort,
     /// The webhook's host can't be found. Check its name and its DNS; a new record takes a while.
     WebhookHostNotFound,
-    /// The webhook's address isn't public. Give a public one.
+    /// The webhook's address isn't public. Use a host with a public address.
     WebhookAddressReserved,
-    /// The webhook's host has IPv6 addresses only. Give it an IPv4 one.
+    /// The webhook's host has IPv6 addresses only. Add an IPv4 address.
     WebhookIpv6Only,
-    /// `ip_address` isn't an address. Correct it, or leave it out.
+    /// The parameter `ip_address` isn't an IP address. Correct it, or leave it out.
     WebhookIpAddress,
-    /// The webhook's certificate is too large, or can't be used. Upload its public part as PEM.
+    /// The webhook's certificate is larger than 3 MiB, or can't be used. Upload the public certificate as PEM.
     WebhookCertificate,
-    /// The secret token is too long, or has a character that isn't allowed.
+    /// The secret token is longer than 256 characters, or has a character other than `A-Za-z0-9_-`.
     WebhookSecretToken,
-    /// The webhook's URL can't be read. Correct it.
+    /// The webhook's URL is malformed. Correct it.
     WebhookUrl,
-    /// The webhook answered what it shouldn't. Look at the server behind it.
+    /// The webhook's response isn't a 2xx. Look at the server behind the URL.
     WebhookResponse,
 
-    /// getUpdates was called while a webhook is set (409). Call deleteWebhook first, or leave out
-    /// getUpdates: a bot has the one or the other.
+    /// getUpdates was called while a webhook is set (409). A bot can use only one of them: call deleteWebhook first, or
+    /// don't call getUpdates.
     WebhookIsSet,
-    /// Another getUpdates has taken over (409): the bot runs twice. End one of them.
+    /// Another getUpdates has ended this one (409): the bot is running twice. Stop one of them.
     OtherGetUpdates,
-    /// A setWebhook has ended a getUpdates (409): stop polling.
+    /// A setWebhook has ended this getUpdates (409). Stop polling.
     EndedBySetWebhook,
-    /// Another setWebhook has taken over (409). Read the webhook again before setting it again.
+    /// Another setWebhook has ended this one (409). Read the webhook's settings before setting them again.
     OtherSetWebhook,
 
-    /// The token isn't, or is no longer, a bot's (401). Ask `@BotFather` for the present one.
+    /// The token isn't a bot's, or was revoked (401). `@BotFather` has the current one.
     Unauthorized,
     /// The method doesn't exist on this server (404). Check its name and the server's version.
     MethodNotFound,
@@ -52,14 +65,14 @@ pub enum Reason {
     TooManyRequests,
     /// The call is too large (413), or a file in it is. Send less, or use a server of your own.
     TooLarge,
-    /// The server has trouble (5xx). Try again later.
+    /// The server failed (5xx). Try again later.
     ServerTrouble,
 
-    /// The user has blocked the bot (403). Send no more until they write again.
+    /// The user has blocked the bot (403). Send them no more messages until they write again.
     BlockedByUser,
-    /// The user's account is gone (403). Forget them.
+    /// The user's account was deleted (403). Forget the user.
     UserDeactivated,
-    /// The user hasn't written to the bot yet (403). Only people can begin a conversation.
+    /// The user has never written to the bot (403). Only users can begin a conversation.
     NotStarted,
     /// Bots can't write to bots (403).
     RecipientIsBot,
@@ -69,11 +82,11 @@ pub enum Reason {
     KickedFromSupergroup,
     /// The bot was removed from the channel (403). Forget the chat until it is added again.
     KickedFromChannel,
-    /// The bot isn't in the chat (403). Someone has to add it.
+    /// The bot isn't in the chat (403). A member has to add it.
     NotAMember,
-    /// The chat is gone (403). Forget it.
+    /// The chat was deleted (403). Forget it.
     ChatDeleted,
-    /// The bot lacks a right in the chat. An administrator has to give it.
+    /// The bot lacks a right in the chat. An administrator has to grant it.
     NotEnoughRights,
 
     /// The group has become a supergroup. Use [`Error::migrate_to_chat_id`] from now on.
@@ -82,34 +95,34 @@ pub enum Reason {
     ChatNotFound,
     /// There is no such user, or the bot has never seen them.
     UserNotFound,
-    /// There is no such topic in the chat, or no longer.
+    /// The chat has no such topic, or it was deleted.
     ThreadNotFound,
     /// The topic is closed.
     ThreadClosed,
-    /// The edit would leave the message as it is. There is nothing to do.
+    /// The edit wouldn't change the message. No action is needed.
     MessageNotModified,
-    /// The message is gone, or was never there.
+    /// The message was deleted, or never existed.
     MessageNotFound,
     /// The message isn't the bot's, or is too old to edit.
     MessageCantBeEdited,
-    /// The message is too old to delete, or the bot may not.
+    /// The message is too old to delete, or the bot isn't allowed to.
     MessageCantBeDeleted,
-    /// The text has no character left once it is parsed.
+    /// The text is empty after it was parsed.
     TextEmpty,
     /// The text or caption is too long. Split it.
     TextTooLong,
-    /// The text's HTML or Markdown is malformed. Escape what people wrote.
+    /// The text's HTML or Markdown is malformed. Escape the text of users.
     CantParseEntities,
-    /// The query was answered too late, or twice. Answer within seconds.
+    /// The query was answered too late, or twice. Answer it within seconds.
     QueryTooOld,
-    /// Telegram doesn't know the file's id, or it belongs to another bot.
+    /// The file's id is unknown, or is that of another bot.
     FileNotFound,
     /// Telegram couldn't fetch the file from its URL. Upload it instead.
     FileNotFetched,
 }
 
 impl Error {
-    /// Why Telegram refused the call, where its words are known.
+    /// Why Telegram refused the call, or `None` if its description is unknown. See [`Reason`] for an example.
     pub fn reason(&self) -> Option<Reason> {
         if self.migrate_to_chat_id().is_some() {
             return Some(Reason::Migrated);
@@ -118,7 +131,7 @@ impl Error {
     }
 }
 
-/// What to do.
+/// Says what to do about it, in one line.
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -135,36 +148,38 @@ impl fmt::Display for Reason {
             Self::WebhookIsSet => {
                 "a webhook is set: call deleteWebhook before getUpdates, or don't poll"
             }
-            Self::OtherGetUpdates => "the bot polls twice: end the other one",
+            Self::OtherGetUpdates => "the bot is running twice: stop the other one",
             Self::EndedBySetWebhook => "a webhook was set: stop polling",
-            Self::OtherSetWebhook => "the webhook was set elsewhere: read it again first",
-            Self::Unauthorized => "the token isn't a bot's, or no longer: check it",
+            Self::OtherSetWebhook => "the webhook was set by another call: read its settings first",
+            Self::Unauthorized => "the token isn't a bot's, or was revoked: check it",
             Self::MethodNotFound => "the server doesn't know the method: check its version",
-            Self::TooManyRequests => "wait as long as telegram asks for",
+            Self::TooManyRequests => "wait as long as telegram asks",
             Self::TooLarge => "send less, or use a bot api server of your own",
-            Self::ServerTrouble => "the server has trouble: try again later",
+            Self::ServerTrouble => "the server failed: try again later",
             Self::BlockedByUser => "send no more until the user writes again",
-            Self::UserDeactivated => "the user's account is gone: forget it",
+            Self::UserDeactivated => "the user's account was deleted: forget the user",
             Self::NotStarted => "the user has to write to the bot first",
             Self::RecipientIsBot => "bots can't write to bots",
             Self::KickedFromGroup | Self::KickedFromSupergroup | Self::KickedFromChannel => {
                 "forget the chat until the bot is added again"
             }
             Self::NotAMember => "the bot has to be added to the chat first",
-            Self::ChatDeleted => "the chat is gone: forget it",
-            Self::NotEnoughRights => "an administrator has to give the bot the right",
+            Self::ChatDeleted => "the chat was deleted: forget it",
+            Self::NotEnoughRights => "an administrator has to grant the bot the right",
             Self::Migrated => "the group is a supergroup now: use its new id",
             Self::ChatNotFound => "no such chat, or the bot hasn't seen it",
             Self::UserNotFound => "no such user, or the bot hasn't seen them",
-            Self::ThreadNotFound => "no such topic, or no longer",
+            Self::ThreadNotFound => "no such topic, or it was deleted",
             Self::ThreadClosed => "the topic is closed",
-            Self::MessageNotModified => "nothing to do: the message is like that already",
-            Self::MessageNotFound => "no such message, or no longer",
+            Self::MessageNotModified => "no action is needed: the message is like that already",
+            Self::MessageNotFound => "no such message, or it was deleted",
             Self::MessageCantBeEdited => "the message isn't the bot's, or is too old to edit",
-            Self::MessageCantBeDeleted => "the message is too old to delete, or the bot may not",
+            Self::MessageCantBeDeleted => {
+                "the message is too old to delete, or the bot isn't allowed to"
+            }
             Self::TextEmpty => "the text must not be empty",
             Self::TextTooLong => "split the text",
-            Self::CantParseEntities => "escape what people wrote, or send it without a parse mode",
+            Self::CantParseEntities => "escape the text of users, or send it without a parse mode",
             Self::QueryTooOld => "answer a query once, and within seconds",
             Self::FileNotFound => "no file has that id for this bot",
             Self::FileNotFetched => "telegram couldn't fetch the file: upload it",

@@ -9,7 +9,7 @@ fn read(code: u16, words: &str) -> Option<Reason> {
 
 #[allow(clippy::too_many_lines)] // a table
 #[test]
-fn what_the_server_says_has_its_reason_in_any_case() {
+fn descriptions_of_the_server_have_their_reason_in_upper_and_lower_case() {
     for (code, words, reason) in [
         (
             400,
@@ -254,10 +254,10 @@ fn what_the_server_says_has_its_reason_in_any_case() {
     }
 }
 
-/// As the sources of the server and of `TDLib` have them.
+/// From the sources of the server and of `TDLib`.
 #[allow(clippy::too_many_lines)] // a table
 #[test]
-fn f5_each_of_the_servers_own_words_has_its_reason() {
+fn f5_each_description_of_the_server_has_its_reason() {
     let all: [(Reason, &[&str]); 17] = [
         (
             Reason::CantParseEntities,
@@ -426,9 +426,9 @@ fn f5_each_of_the_servers_own_words_has_its_reason() {
     }
 }
 
-/// A bot that answers one of these by another text, or by none of a mode, fails again.
+/// A bot that shortens the text, or leaves out the parse mode, because of one of these fails again.
 #[test]
-fn f5_words_that_only_look_alike_have_no_reason() {
+fn f5_similar_descriptions_have_no_reason() {
     for words in [
         "can't parse inline keyboard button: Text buttons are unallowed in the inline keyboard",
         "can't parse reply keyboard markup JSON object",
@@ -455,7 +455,7 @@ fn f5_words_that_only_look_alike_have_no_reason() {
 }
 
 #[test]
-fn what_is_not_known_has_no_reason() {
+fn an_unknown_description_has_no_reason() {
     for (code, words) in [
         (400, "Bad Request"),
         (400, "Bad Request: something quite new"),
@@ -470,7 +470,7 @@ fn what_is_not_known_has_no_reason() {
 }
 
 #[test]
-fn a_group_that_moved_says_so_by_its_new_id_alone() {
+fn an_error_with_a_new_id_has_the_reason_migrated_whatever_its_description() {
     let error = Error::api(StatusCode::BAD_REQUEST, "".into(), None, Some(-1001));
     assert_eq!(error.reason(), Some(Reason::Migrated));
     assert_eq!(Error::http(StatusCode::BAD_GATEWAY).reason(), None);

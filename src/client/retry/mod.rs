@@ -1,25 +1,25 @@
-//! Repeats a call that failed, where that can help and can't do it twice.
+//! Repeats failed calls, if that may succeed and can't do anything twice.
 //!
-//! 1. 429 with `retry_after`: waits that long and a little more, whatever the method.
-//! 2. A failure that can't have arrived, such as a refused connection: any method, after a back-off.
-//! 3. A failure that may have arrived, such as a time-out or a 502: only what is
-//!    [idempotent](super::ApiRequest::is_idempotent), after a back-off.
-//! 4. Anything else is the caller's at once: another 4xx, a result that doesn't fit, a call that
-//!    couldn't be written, a call that [can't be sent again](super::ApiRequest::is_replayable).
-//! 5. So is a refusal of several messages at once (`sendMediaGroup`, `copyMessages`, `forwardMessages`), 429 too:
-//!    some of them may have been sent. [`set_idempotent`](super::ApiRequest::set_idempotent) has them repeated.
-//! 6. So is the last failure when the attempts are used up, or when the wait would end after the
-//!    time for all of it, or after the call's [`Deadline`](crate::webhook::Deadline).
+//! 1. A 429 with `retry_after` is repeated after that wait and up to a second more, whatever the method.
+//! 2. A call that failed and can't have arrived, for example because the connection was refused, is repeated after a
+//!    back-off, whatever the method.
+//! 3. A call that failed and may have arrived, for example because of a timeout or a 502, is repeated after a back-off
+//!    if it is [idempotent](super::ApiRequest::is_idempotent).
+//! 4. Every other error is returned at once: another 4xx, a result of another type, a call that couldn't be encoded,
+//!    a call that [can't be sent again](super::ApiRequest::is_replayable).
+//! 5. The refusal of a call with several messages (`sendMediaGroup`, `copyMessages`, `forwardMessages`) is returned at
+//!    once, even a 429, because some of the messages may have been sent.
+//!    [`set_idempotent`](super::ApiRequest::set_idempotent) makes the layer repeat such a call.
+//! 6. The error is returned when all attempts have been made, or when the wait would end after the time for the whole
+//!    call or after the call's [`Deadline`](crate::webhook::Deadline).
+//! 7. All calls of a layer share a budget for repeats after a back-off: 10 a second, and one for every five calls that
+//!    succeed. So a server that is down doesn't get five times as many calls as usual. When the budget is used up, the
+//!    error is returned at once. Repeats after a wait that the server named don't use the budget.
 //!
-//! 7. A back-off draws on a budget that all calls of a layer share: 10 repeats a second, and one for each five
-//!    calls that succeed. A server that fails altogether isn't called five times as often as usual. Where the
-//!    budget is used up, the failure is the caller's at once. Waits that the server names don't draw on it.
+//! A waiting call doesn't delay others. Each repeat is logged with the method, the attempt, the error and the delay.
 //!
-//! Only the call itself waits; others go on. Each retry is an event with the method, the attempt,
-//! the status and the delay.
-//!
-//! Below a [`RateLimitLayer`](super::RateLimitLayer) the attempts count as one call, and a 429
-//! doesn't pause the chat. Above it each attempt counts, and a 429 makes the chat pause.
+//! Below a [`RateLimitLayer`](super::RateLimitLayer) all attempts count as one call, and a 429 doesn't pause the chat.
+//! Above it each attempt counts, and a 429 pauses the chat.
 //!
 //! # Example
 //!
@@ -45,7 +45,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # tokio::time::pause();
 //! let http = service_fn({
-//!     // Telegram has had enough the first time.
+//!     // The first call is over a limit.
 //!     let calls = Arc::new(AtomicUsize::new(0));
 //!     move |_: Request<ApiBody>| {
 //!         let answer = match calls.fetch_add(1, Ordering::Relaxed) {
@@ -68,8 +68,8 @@
 //!
 //! # Panics
 //!
-//! The waits are tokio's timer: a call that is repeated must run on a tokio runtime with its time
-//! driver on.
+//! A call that is repeated must run on a tokio runtime whose time driver is enabled, because it waits with tokio's
+//! timer.
 
 pub(in crate::client) mod layer;
 pub(in crate::client) mod policy;

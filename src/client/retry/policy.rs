@@ -1,4 +1,4 @@
-//! The policy: which failures are repeated, and after which wait.
+//! The policy: which calls are repeated, and after which wait.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -17,21 +17,20 @@ use crate::{
     task::Deadline,
 };
 
-/// Up to this part of `retry_after` is added to it, so that calls that were refused together don't
-/// come back together.
+/// Up to this part of `retry_after` is added to it, so that calls that were refused together aren't repeated
+/// together.
 const SPREAD: f64 = 0.1;
 
 /// The most that is added to `retry_after`.
 const MAX_SPREAD: Duration = Duration::from_secs(1);
 
-/// For how long a part of the budget that isn't used is kept.
+/// How long an unused part of the budget is kept.
 const BUDGET_SPAN: Duration = Duration::from_secs(10);
 
 /// The longest bound of a back-off, so that no sum overflows.
 const MAX_BACKOFF: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// When to repeat a call: a policy for tower's own `RetryLayer`, over a service whose error is
-/// [`Error`]. [`RetryLayer`](super::layer::RetryLayer) puts it over any. See the [module](super).
+/// Decides whether to repeat a call: a policy for tower's own `RetryLayer`, over a service whose error is [`Error`]. [`RetryLayer`](super::layer::RetryLayer) puts it over any. See the [module](super).
 #[derive(Clone)]
 pub struct RetryPolicy {
     max_attempts: u32,
@@ -47,8 +46,8 @@ pub struct RetryPolicy {
     waits: Option<Waits>,
 }
 
-/// What the waits of one call are drawn from. Tower clones a policy with its random numbers, so
-/// that calls that shared one would wait equally long; each makes its own when it first fails.
+/// The back-off of one call. Tower clones a policy with its random numbers, so that calls that share them would wait
+/// equally long. So each call makes its own when it first fails.
 #[derive(Clone)]
 struct Waits {
     backoff: ExponentialBackoff,
@@ -56,9 +55,10 @@ struct Waits {
 }
 
 impl RetryPolicy {
-    /// Five attempts within two minutes, with a back-off that begins at half a second and grows to
-    /// 30 seconds. Telegram's `retry_after` is mostly below one minute, as its longest usual limit
-    /// is that of messages a minute.
+    /// Five attempts within two minutes, with a back-off that begins at half a second and grows to 30 seconds.
+    ///
+    /// Telegram's `retry_after` is mostly below one minute, because its longest usual limit is that of messages a
+    /// minute.
     pub fn new() -> Self {
         Self {
             max_attempts: 5,
@@ -73,39 +73,39 @@ impl RetryPolicy {
         }
     }
 
-    /// How often a call is made at most, the first time included.
+    /// The most attempts of a call, including the first. Default: 5. With 0 or 1, no call is repeated.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts;
         self
     }
 
-    /// How long a call may take before its last attempt, waits included. An attempt that has begun
-    /// isn't cut short: tower's timeout does that.
+    /// The longest time from the beginning of a call to its last attempt, including waits. Default: 2 minutes. An
+    /// attempt that has begun isn't cut short; tower's timeout layer does that.
     pub fn max_elapsed(mut self, elapsed: Duration) -> Self {
         self.max_elapsed = elapsed;
         self
     }
 
-    /// The longest `retry_after` that is waited for. Without it, the time for all of it is the
-    /// limit.
+    /// The longest `retry_after` after which a call is repeated; over it, the error is returned at once. Default: no
+    /// limit other than [`max_elapsed`](Self::max_elapsed).
     pub fn max_retry_after(mut self, retry_after: Duration) -> Self {
         self.max_retry_after = retry_after;
         self
     }
 
-    /// The first wait where Telegram names none, and the longest; each is up to twice as long as the
-    /// one before, and partly random.
+    /// The first wait and the longest one, for errors without a `retry_after`. Default: 0.5 s and 30 s. Each wait is
+    /// up to twice as long as the one before, and partly random.
     pub fn backoff(mut self, min: Duration, max: Duration) -> Self {
         self.min_backoff = min;
         self.max_backoff = max;
         self
     }
 
-    /// How many repeats a second there may be of all calls of this policy and its clones, after waits that no
-    /// server named, and how many more for each 100 calls that succeed. Default: 10 a second, and 20 for each
-    /// 100. What isn't used is kept for ten seconds, so that 100 may come at once.
+    /// The most repeats after a back-off a second, and how many more for every 100 calls that succeed. Default: 10, and
+    /// 20. An unused part is kept for ten seconds, so that 100 repeats may be made at once.
     ///
-    /// The budget begins anew. At most 1,000,000 a second, and 100,000 for each 100.
+    /// The policy and its clones share the budget. Setting it begins a new one. Higher values than 1,000,000 and 100,000
+    /// count as these.
     pub fn budget(mut self, per_second: u32, percent: u32) -> Self {
         let per_second = per_second.min(1_000_000);
         // Exact up to 100,000.
@@ -115,13 +115,13 @@ impl RetryPolicy {
         self
     }
 
-    /// No limit on repeats but that of each call.
+    /// Removes the limit on the repeats of all calls together. The limits of each call stay.
     pub fn without_budget(mut self) -> Self {
         self.budget = None;
         self
     }
 
-    /// A call that succeeds, or that the server refuses for good, says that the server is well.
+    /// A call that succeeds, or that the server refuses permanently, shows that the server works.
     fn deposit(&self, result: &Result<ApiResponse, Error>) {
         let is_well = result.as_ref().err().is_none_or(|e| !e.is_retryable());
         if let Some(budget) = &self.budget
@@ -139,7 +139,7 @@ impl RetryPolicy {
         budget.is_none_or(|budget| budget.withdraw())
     }
 
-    /// What this failure is to be followed by: the wait before the next attempt, or nothing.
+    /// The wait before the next attempt, or `None` if the call isn't to be repeated.
     fn wait(&mut self, call: &ApiRequest, error: &Error) -> Option<Sleep> {
         if self.failed >= self.max_attempts || !may_repeat(call, error) {
             return None;
@@ -168,10 +168,10 @@ impl RetryPolicy {
     }
 }
 
-/// Whether it may work the next time, and can't be done twice.
+/// Whether the call may succeed the next time, and can't be carried out twice.
 fn may_repeat(call: &ApiRequest, error: &Error) -> bool {
     let once = !error.may_have_arrived() || call.is_idempotent();
-    // The same deadline would be too early again.
+    // The deadline would have passed again.
     let too_late = error.kind() == ErrorKind::DeadlineExceeded;
     call.is_replayable() && error.is_retryable() && once && !too_late
 }
@@ -189,7 +189,7 @@ impl Waits {
         }
     }
 
-    /// Not less than `retry_after`: a call that comes too early is refused again.
+    /// At least `retry_after`, because an earlier call would be refused again.
     fn spread(&mut self, retry_after: Duration) -> Duration {
         let part = retry_after.as_secs_f64() * SPREAD * self.random.next_f64();
         let extra = Duration::try_from_secs_f64(part).unwrap_or(MAX_SPREAD);
@@ -237,12 +237,12 @@ impl Policy<ApiRequest, ApiResponse, Error> for RetryPolicy {
             status = error.status().map(|status| status.as_u16()),
             %error,
             delay = ?wait.deadline().duration_since(Instant::now()),
-            "retrying a call"
+            "call failed, retrying"
         );
         Some(wait)
     }
 
-    /// Tower asks before each attempt, the first included.
+    /// Tower calls this before each attempt, including the first.
     fn clone_request(&mut self, call: &ApiRequest) -> Option<ApiRequest> {
         if self.failed == 0 {
             self.began = Some(Instant::now());

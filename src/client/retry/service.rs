@@ -1,4 +1,4 @@
-//! The service.
+//! The service that repeats failed calls.
 
 use std::{
     error, fmt,

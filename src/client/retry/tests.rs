@@ -2,7 +2,9 @@ use std::{error, time::Duration};
 
 use http::StatusCode;
 use tokio::time::Instant;
-use tower::{Layer as _, Service as _, ServiceExt as _, retry as tower_retry, timeout::error::Elapsed};
+use tower::{
+    Layer as _, Service as _, ServiceExt as _, retry as tower_retry, timeout::error::Elapsed,
+};
 use tower_test::mock::{self, Handle, Mock};
 
 use super::{layer::RetryLayer, policy::RetryPolicy, service::Retry};
@@ -15,7 +17,7 @@ use crate::{
 type Calls = Handle<ApiRequest, ApiResponse>;
 type Answer = Result<ApiResponse, Error>;
 
-/// A layer over a Bot API that is played by hand.
+/// The layer over a mocked Bot API.
 fn over(layer: impl Into<RetryLayer>) -> (Retry<Mock<ApiRequest, ApiResponse>>, Calls) {
     let (api, calls) = mock::pair();
     (layer.into().layer(api), calls)
@@ -39,8 +41,8 @@ fn flooded(retry_after: u64) -> Error {
     api(429, Some(retry_after))
 }
 
-/// Makes the call and answers it with these failures and then a result, as long as it is repeated.
-/// What came of it, and when each attempt was made.
+/// Makes a call, whose attempts fail with these errors and then succeed. Returns the result, and when each attempt was
+/// made.
 async fn play(
     layer: impl Into<RetryLayer>,
     call: ApiRequest,
@@ -62,14 +64,14 @@ async fn play(
 }
 
 #[tokio::test(start_paused = true)]
-async fn f2_a_429_waits_as_long_as_it_says_and_then_succeeds() {
+async fn f2_a_call_is_repeated_after_the_wait_of_its_429() {
     for call in [to_chat(1), get_me()] {
         let (answer, made) = play(RetryLayer::new(), call, [flooded(7), flooded(30)]).await;
         assert_eq!(answer.unwrap().result().unwrap(), "true");
         let [_, second, third] = made[..] else {
             panic!("{made:?}")
         };
-        // Half a second more would be a guess of ours, a millisecond less another refusal.
+        // Not less than the wait, and little more.
         assert!((7.0..7.71).contains(&second.as_secs_f64()), "{made:?}");
         let later = third.saturating_sub(second).as_secs_f64();
         assert!((30.0..31.01).contains(&later), "{made:?}");
@@ -77,14 +79,14 @@ async fn f2_a_429_waits_as_long_as_it_says_and_then_succeeds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f2_a_429_that_names_no_time_is_backed_off_from() {
+async fn f2_a_429_without_a_wait_is_repeated_after_a_back_off() {
     let (answer, made) = play(RetryLayer::new(), to_chat(1), [flooded(0)]).await;
     assert_eq!(answer.unwrap().result().unwrap(), "true");
     assert!(made[1] >= Duration::from_millis(500), "{made:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn f2_a_wait_that_would_end_after_the_time_for_all_is_not_begun() {
+async fn f2_a_wait_beyond_the_time_for_the_whole_call_is_not_begun() {
     let layer = || RetryLayer::new().max_elapsed(Duration::from_secs(16));
     for (failures, attempts) in [([7, 7], 3), ([7, 10], 2), ([17, 1], 1)] {
         let (answer, made) = play(layer(), to_chat(1), failures.map(flooded)).await;
@@ -94,7 +96,7 @@ async fn f2_a_wait_that_would_end_after_the_time_for_all_is_not_begun() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f2_other_chats_go_on_while_one_waits() {
+async fn f2_calls_to_other_chats_are_made_while_one_waits() {
     let (service, mut calls) = over(RetryLayer::new());
     let began = Instant::now();
     let waiting = tokio::spawn(service.clone().oneshot(to_chat(1)));
@@ -113,10 +115,10 @@ async fn f2_other_chats_go_on_while_one_waits() {
     assert_eq!(waiting.await.unwrap().unwrap().result().unwrap(), "1");
 }
 
-/// A policy is cloned with its random numbers: calls of one service that shared them would come back
-/// together, and be refused together again.
+/// Tower clones a policy with its random numbers. Calls that shared them would be repeated together, and refused
+/// together again.
 #[tokio::test(start_paused = true)]
-async fn f2_calls_that_were_refused_together_do_not_come_back_together() {
+async fn f2_calls_that_were_refused_together_are_not_repeated_together() {
     for error in [|| flooded(10), || Error::transport("refused", false)] {
         let (mut service, mut calls) = over(RetryLayer::new());
         let began = Instant::now();
@@ -138,7 +140,7 @@ async fn f2_calls_that_were_refused_together_do_not_come_back_together() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f2_attempts_are_capped() {
+async fn f2_the_number_of_attempts_is_limited() {
     for (layer, attempts) in [
         (RetryLayer::new(), 5),
         (RetryLayer::new().max_attempts(2), 2),
@@ -147,16 +149,16 @@ async fn f2_attempts_are_capped() {
     ] {
         let (answer, made) = play(layer, to_chat(1), (1..=10).map(flooded)).await;
         assert_eq!(made.len(), attempts);
-        // The caller gets the last of the failures.
+        // The caller gets the last error.
         let last = u64::try_from(attempts).unwrap();
         let retry_after = answer.unwrap_err().retry_after();
         assert_eq!(retry_after, Some(Duration::from_secs(last)));
     }
 }
 
-/// The error came only after the wait that it was too long for.
+/// The caller got the error only after a wait that was longer than the time left.
 #[tokio::test(start_paused = true)]
-async fn f2_a_wait_that_would_end_too_late_is_not_begun() {
+async fn f2_a_wait_beyond_the_time_left_is_not_begun() {
     let began = Instant::now();
     let (answer, made) = play(RetryLayer::new(), to_chat(1), [flooded(121)]).await;
     assert_eq!(
@@ -165,7 +167,7 @@ async fn f2_a_wait_that_would_end_too_late_is_not_begun() {
     );
     assert_eq!((made.len(), began.elapsed()), (1, Duration::ZERO));
 
-    // What was waited before counts.
+    // Earlier waits count.
     let (answer, made) = play(RetryLayer::new(), to_chat(1), [flooded(70), flooded(60)]).await;
     assert!(answer.unwrap_err().is_rate_limited());
     assert_eq!(made.len(), 2);
@@ -177,7 +179,7 @@ async fn f2_a_wait_that_would_end_too_late_is_not_begun() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f2_a_wait_that_would_end_after_the_calls_deadline_is_not_begun() {
+async fn f2_a_wait_beyond_the_calls_deadline_is_not_begun() {
     for (wait, attempts) in [(7, 2), (21, 1)] {
         let mut call = to_chat(1);
         let due = Instant::now() + Duration::from_secs(20);
@@ -188,8 +190,8 @@ async fn f2_a_wait_that_would_end_after_the_calls_deadline_is_not_begun() {
     }
 }
 
-/// The time that an attempt takes counts too, and each call has its own: a service that kept its
-/// first call's start would have no time left after two minutes.
+/// The time of the attempts counts too, and each call has its own time: a service that kept the start of its first call
+/// would have no time left after two minutes.
 #[tokio::test(start_paused = true)]
 async fn f2_each_call_has_its_own_time() {
     let (mut service, mut calls) = over(RetryLayer::new());
@@ -208,7 +210,7 @@ async fn f2_each_call_has_its_own_time() {
     assert!(second.await.unwrap().is_ok());
 }
 
-/// Ends even where the call, by some mistake, waits for an answer that nobody gives.
+/// Ends even if the call, by mistake, waits for a response that the test doesn't send.
 fn soon<F>(call: F) -> tokio::task::JoinHandle<Answer>
 where
     F: Future<Output = Answer> + Send + 'static,
@@ -218,7 +220,7 @@ where
 }
 
 #[tokio::test(start_paused = true)]
-async fn f3_what_was_not_written_is_repeated_with_growing_waits() {
+async fn f3_a_call_that_was_not_sent_is_repeated_after_growing_waits() {
     let (min, max) = (Duration::from_secs(1), Duration::from_secs(3));
     for call in [to_chat(1), get_me()] {
         let layer = RetryLayer::new().backoff(min, max);
@@ -226,7 +228,7 @@ async fn f3_what_was_not_written_is_repeated_with_growing_waits() {
         let (answer, made) = play(layer, call, refused).await;
         assert!(answer.is_ok());
         let waits: Vec<_> = made.windows(2).map(|m| m[1].saturating_sub(m[0])).collect();
-        // The timer counts in milliseconds.
+        // The timer has a resolution of a millisecond.
         let tick = Duration::from_millis(1);
         for (wait, least) in waits.iter().zip([1, 2, 3, 3].map(Duration::from_secs)) {
             assert!(
@@ -238,9 +240,9 @@ async fn f3_what_was_not_written_is_repeated_with_growing_waits() {
     }
 }
 
-/// Tower refuses a back-off with these bounds; a setter has no way to.
+/// Tower rejects a back-off with these bounds, and a setter can't return an error.
 #[tokio::test(start_paused = true)]
-async fn f3_any_bounds_make_a_back_off() {
+async fn f3_all_bounds_are_accepted() {
     let second = Duration::from_secs(1);
     for (min, max) in [
         (Duration::ZERO, Duration::ZERO),
@@ -259,7 +261,7 @@ async fn f3_any_bounds_make_a_back_off() {
 
 /// Each of a thousand calls was repeated four times.
 #[tokio::test(start_paused = true)]
-async fn f3_a_server_that_fails_altogether_is_not_hammered() {
+async fn f3_a_server_that_is_down_does_not_get_many_more_calls() {
     let attempts = async |layer: RetryLayer| {
         let (service, mut calls) = over(layer);
         let made = tokio::spawn(async move {
@@ -286,7 +288,7 @@ async fn f3_a_server_that_fails_altogether_is_not_hammered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f3_calls_that_succeed_pay_for_repeats_and_named_waits_cost_none() {
+async fn f3_successes_add_to_the_budget_and_named_waits_do_not_use_it() {
     let (service, mut calls) = over(RetryLayer::new().budget(0, 20));
     let call = |answer: Answer| {
         let service = service.clone();
@@ -313,7 +315,7 @@ async fn f3_calls_that_succeed_pay_for_repeats_and_named_waits_cost_none() {
         respond.send_response(ApiResponse::new("true"));
         assert!(made.await.unwrap().is_ok());
     }
-    // Five that were answered, one of them with a refusal.
+    // Five calls with a response, one of which is a refusal.
     let (made, _) = call(Ok(ApiResponse::new("true")));
     let (_, respond) = calls.next_request().await.unwrap();
     respond.send_error(Error::transport("refused", false));
@@ -323,14 +325,14 @@ async fn f3_calls_that_succeed_pay_for_repeats_and_named_waits_cost_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f4_what_may_have_arrived_is_repeated_only_where_that_changes_nothing() {
+async fn f4_a_call_that_may_have_arrived_is_repeated_only_if_it_is_idempotent() {
     let failures: [fn() -> Error; 6] = [
         || Error::transport("reset", true),
         || Error::timeout(true),
         || Error::from(Box::<dyn error::Error + Send + Sync>::from(Elapsed::new())),
         || api(500, None),
         || Error::http(StatusCode::BAD_GATEWAY),
-        // Half an answer.
+        // Half a response.
         || Error::http(StatusCode::OK),
     ];
     for failure in failures {
@@ -362,7 +364,7 @@ async fn f3_no_bound_of_a_back_off_overflows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f4_a_server_that_did_not_begin_is_called_again() {
+async fn f4_a_call_that_the_server_did_not_begin_is_repeated() {
     let status = StatusCode::INTERNAL_SERVER_ERROR;
     let closing = "Internal Server Error: restart".into();
     let failures = [Error::api(status, closing, None, None)];
@@ -372,7 +374,7 @@ async fn f4_a_server_that_did_not_begin_is_called_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f5_what_no_time_can_mend_is_not_repeated() {
+async fn f5_a_permanent_failure_is_not_repeated() {
     let refusals = [400, 401, 403, 404, 409, 413, 421];
     let failures = refusals
         .map(|status| api(status, None))
@@ -393,9 +395,9 @@ async fn f5_what_no_time_can_mend_is_not_repeated() {
     }
 }
 
-/// The wait parked a permit of whatever was below, as the service was polled ready before it.
+/// A waiting call held a permit of the inner service, because it had polled it ready before the wait.
 #[tokio::test(start_paused = true)]
-async fn a_call_that_waits_holds_no_permit_of_what_is_below() {
+async fn a_waiting_call_holds_no_permit_of_the_inner_service() {
     let (api_below, mut calls) = mock::pair::<ApiRequest, ApiResponse>();
     let limited = tower::limit::ConcurrencyLimit::new(api_below, 1);
     let service = RetryLayer::new().layer(limited);
@@ -418,7 +420,7 @@ async fn a_call_that_waits_holds_no_permit_of_what_is_below() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_policy_fits_towers_own_layer() {
+async fn the_policy_works_with_towers_own_layer() {
     let (api_below, mut calls) = mock::pair::<ApiRequest, ApiResponse>();
     let below = MapToClientError { inner: api_below };
     let service = tower_retry::RetryLayer::new(RetryPolicy::new()).layer(below);

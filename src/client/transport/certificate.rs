@@ -1,4 +1,4 @@
-//! Certificates that are trusted besides the usual roots.
+//! Certificates that are trusted in addition to the usual roots.
 
 use std::{error, fmt};
 
@@ -10,14 +10,14 @@ use rustls::{
     server::ParsedCertificate,
 };
 
-/// A name that no certificate has.
+/// A host name that no certificate is valid for.
 const NO_HOST: &str = "no-host.invalid";
 
-/// The certificates in PEM, each of which can do what it is there for.
+/// Reads the certificates in a PEM text.
 ///
 /// # Errors
 ///
-/// When there is none, or one that no server could be trusted by.
+/// When there is none, or when one of them can make no server trusted.
 pub(super) fn read_roots(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, InvalidCertificate> {
     let found: Vec<_> = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<_, _>>()
@@ -29,13 +29,13 @@ pub(super) fn read_roots(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Inv
     Ok(found)
 }
 
-/// One that names hosts is a server's own, which has to pass for one.
+/// Checks a certificate. One with host names is that of a server, and must be valid as such.
 fn check(certificate: &CertificateDer<'_>) -> Result<(), InvalidCertificate> {
     let mut store = RootCertStore::empty();
     store
         .add(certificate.clone())
         .map_err(|_| InvalidCertificate(CertificateFault::Unreadable))?;
-    // An authority's of old, of X.509's first version, is none of a server's.
+    // X.509 version 1, which only old authorities use.
     let Ok(own) = ParsedCertificate::try_from(certificate) else {
         return Ok(());
     };
@@ -46,14 +46,14 @@ fn check(certificate: &CertificateDer<'_>) -> Result<(), InvalidCertificate> {
         verify_server_cert_signed_by_trust_anchor(&own, &store, &[], now, algorithms.all);
     let fault = match verified {
         Ok(()) if names_hosts => return Ok(()),
-        // It is nobody's issuer either.
+        // It isn't an authority's either.
         Ok(()) => CertificateFault::NoHost,
         Err(_) if !names_hosts => return Ok(()),
         Err(rustls::Error::InvalidCertificate(error)) => match error {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
                 CertificateFault::Expired
             }
-            // In time it will be.
+            // It will be valid later.
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 return Ok(());
             }
@@ -77,7 +77,7 @@ fn names_hosts(certificate: &ParsedCertificate<'_>) -> bool {
     }
 }
 
-/// A root certificate that can't be used, or roots of the operating system that can't be read.
+/// A root certificate that can't be used, or root certificates of the operating system that can't be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidCertificate(CertificateFault);
 
@@ -103,13 +103,13 @@ impl fmt::Display for InvalidCertificate {
         f.write_str(match self.0 {
             CertificateFault::Unreadable => "a root certificate can't be read",
             CertificateFault::Authority => {
-                "a server's own certificate can't be used: it is an authority's (CA:TRUE) and names a host; \
+                "a server's certificate can't be an authority's (CA:TRUE) and have a host name: \
                  make it with basicConstraints=CA:FALSE"
             }
             CertificateFault::NoHost => {
-                "a server's own certificate names no host: it needs a subjectAltName"
+                "a server's certificate names no host: it needs a subjectAltName"
             }
-            CertificateFault::Expired => "a server's own certificate has expired",
+            CertificateFault::Expired => "a server's certificate has expired",
             #[cfg(feature = "platform-roots")]
             CertificateFault::Platform => "the operating system's root certificates can't be read",
         })

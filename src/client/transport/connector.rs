@@ -20,8 +20,8 @@ use super::early_answer::{AnswerWatch, MAX_HEAD};
 
 type AnyStream = <HttpsConnector<HttpConnector> as Service<Uri>>::Response;
 
-/// Makes connections, encrypted or not. hyper clones it for each call, whether it connects or not,
-/// so that is one count.
+/// Makes connections, with TLS or without. In an `Arc`, because hyper clones it for each call, even when the call uses
+/// an existing connection.
 #[derive(Clone)]
 pub(super) struct Connector(Arc<HttpsConnector<HttpConnector>>);
 

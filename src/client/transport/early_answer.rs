@@ -35,10 +35,10 @@ mod watch {
     /// Watches the bytes of a connection for the head of such a response.
     #[derive(Debug, Default, PartialEq, Eq)]
     pub(in super::super) enum AnswerWatch {
-        /// A request was written: what comes next is the head of its response. The bytes are the part of it
-        /// that has come.
+        /// A request was written, and the next bytes belong to the head of its response. The value is the part of the
+        /// head that was received.
         Head(Vec<u8>),
-        /// What comes next is something else, such as a body.
+        /// The next bytes belong to another part of the response, such as its body.
         #[default]
         Rest,
         /// The response was the connection's last.
@@ -46,20 +46,20 @@ mod watch {
     }
 
     impl AnswerWatch {
-        /// A part of a request was written. The server may answer before it has the rest, so that the head may
-        /// have begun already.
+        /// Records that a part of a request was written. The server may respond before it has the rest, so that the
+        /// head may have begun already.
         pub(in super::super) fn wrote(&mut self) {
             if *self == Self::Rest {
                 *self = Self::Head(Vec::new());
             }
         }
 
-        /// These bytes came.
+        /// Records received bytes.
         pub(in super::super) fn read(&mut self, bytes: &[u8]) {
             let Self::Head(head) = self else {
                 return;
             };
-            // Nearly every response is another one by its first bytes, which needn't be copied.
+            // The first bytes of nearly every response show that it is another one, so they needn't be copied.
             let is_last = if head.is_empty() {
                 is_last_head(bytes)
             } else {

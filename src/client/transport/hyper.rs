@@ -25,28 +25,36 @@ use super::{
 };
 use crate::client::ApiBody;
 
-/// How long making a connection may take by default.
+/// How long connecting may take by default.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A connection on which nothing comes for so long is asked whether it is still there.
+/// After how long an idle connection is probed.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
-/// An HTTP client with TLS: HTTP/1.1, and with the feature `http2` HTTP/2 where the server has it.
-/// Connections are kept and shared by its clones.
+/// The default HTTP client: hyper with rustls. It uses HTTP/1.1, or HTTP/2 if the feature `http2` is on and the server
+/// offers it. Its clones share the connections.
 ///
-/// A connection is not used again after an answer on which the server of the Bot API closes it without saying
-/// so: 413, 431, 501 and 505 without a body.
+/// A connection isn't used again after a response on which the server of the Bot API closes it without saying so: 413,
+/// 431, 501 and 505 without a body.
 ///
-/// It trusts the roots that Mozilla does, which are part of the program;
-/// [`builder`](Self::builder) takes others. It follows no redirect and uses no proxy; a
-/// `reqwest::Client`, with the feature `reqwest`, does either.
+/// It trusts the same root certificates as Mozilla, which are part of the program; [`builder`](Self::builder) adds
+/// others. It follows no redirect and uses no proxy. For a proxy, use `ReqwestTransport` (feature `reqwest`).
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_telegram::client::HttpTransport;
+///
+/// let http = HttpTransport::builder().connect_timeout(Duration::from_secs(3)).build()?;
+/// # let _ = http;
+/// # Ok::<(), tower_telegram::client::InvalidCertificate>(())
+/// ```
 #[derive(Clone)]
 pub struct HttpTransport {
     client: Arc<legacy::Client<Connector, ApiBody>>,
 }
 
 impl HttpTransport {
-    /// With the usual settings. Makes no connection yet, and needs no runtime.
+    /// A transport with the default settings. It makes no connection, and needs no runtime, before the first call.
     pub fn new() -> Self {
         Self::over(trusting_bundled_roots(Vec::new()), CONNECT_TIMEOUT)
     }
@@ -78,7 +86,7 @@ impl HttpTransport {
         }
     }
 
-    /// With settings of your own.
+    /// A builder of a transport with other settings.
     pub fn builder() -> HttpTransportBuilder {
         HttpTransportBuilder {
             connect_timeout: CONNECT_TIMEOUT,
@@ -94,9 +102,9 @@ impl Default for HttpTransport {
     }
 }
 
-/// Makes an [`HttpTransport`].
+/// Builds an [`HttpTransport`].
 #[derive(Clone, Debug)]
-#[must_use = "it makes a transport when it is built"]
+#[must_use = "a builder does nothing until `build` is called"]
 pub struct HttpTransportBuilder {
     connect_timeout: Duration,
     roots: Roots,
@@ -111,39 +119,39 @@ enum Roots {
 }
 
 impl HttpTransportBuilder {
-    /// How long making a connection may take, with looking up the host but without the TLS
-    /// handshake. Default: 10 s. Zero is no limit.
+    /// How long connecting may take, including the DNS lookup and without the TLS handshake. Default: 10 s. Zero is no
+    /// limit.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
         self
     }
 
-    /// Trusts what the operating system does, in place of the bundled roots. What
-    /// [`root_certificate`](Self::root_certificate) adds is trusted too.
+    /// Trusts the root certificates of the operating system in place of the bundled ones. Those of
+    /// [`root_certificate`](Self::root_certificate) are trusted too.
     #[cfg(feature = "platform-roots")]
     pub fn platform_roots(mut self) -> Self {
         self.roots = Roots::Platform;
         self
     }
 
-    /// Trusts these certificates too, in PEM: for a server of your own that has one of its own, or one of an
-    /// authority of your own.
+    /// Trusts the certificates in this PEM text too: for a server of your own with a self-signed certificate, or with one
+    /// of your own authority.
     ///
     /// # Errors
     ///
-    /// When there is none in it that can be read; when one names hosts, so that it is a server's own, but is an
-    /// authority's as well (`CA:TRUE`, as `openssl req -x509` makes it) or has expired, so that every call would
-    /// fail; when one is neither an authority's nor names hosts.
+    /// When no certificate can be read. When one names a host, and so is a server's, but is an authority's as well
+    /// (`CA:TRUE`, which `openssl req -x509` makes) or has expired: every call would fail. When one is neither an
+    /// authority's nor names a host.
     pub fn root_certificate(mut self, pem: &[u8]) -> Result<Self, InvalidCertificate> {
         self.more_roots.extend(read_roots(pem)?);
         Ok(self)
     }
 
-    /// Makes it. No connection is made yet.
+    /// Builds the transport. No connection is made before the first call.
     ///
     /// # Errors
     ///
-    /// With `platform_roots`, when the operating system's certificates can't be read.
+    /// With `platform_roots`, when the operating system's root certificates can't be read.
     pub fn build(self) -> Result<HttpTransport, InvalidCertificate> {
         let tls = match self.roots {
             Roots::Bundled => trusting_bundled_roots(self.more_roots),
@@ -156,7 +164,7 @@ impl HttpTransportBuilder {
 
 type TlsBuilder = rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>;
 
-/// The provider is named, because picking the process's own panics where a program has two.
+/// Names the provider, because the default of the process panics in a program with two of them.
 #[allow(clippy::expect_used)]
 fn tls(provider: Arc<CryptoProvider>) -> TlsBuilder {
     ClientConfig::builder_with_provider(provider)
@@ -198,7 +206,7 @@ impl Service<Request<ApiBody>> for HttpTransport {
     type Future = TransportFuture;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        // The pool takes every request, and makes connections as they are needed.
+        // The pool accepts every request, and connects when that is needed.
         Poll::Ready(Ok(()))
     }
 
@@ -210,8 +218,8 @@ impl Service<Request<ApiBody>> for HttpTransport {
     }
 }
 
-/// What hyper would put together from the parts of an address, where the address has it in one piece.
-/// HTTP/2 is spoken only over TLS, and has no such header.
+/// The header `Host` of a plain HTTP request, if the URL contains it as a whole. Otherwise hyper makes it from the parts
+/// of the URL. HTTP/2 is used over TLS only, and has no such header.
 fn plain_host(uri: &Uri) -> Option<HeaderValue> {
     if uri.scheme() != Some(&Scheme::HTTP) {
         return None;
@@ -226,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_taken_from_an_address_that_has_no_more_than_it() {
+    fn a_host_is_taken_from_a_url_whose_authority_is_the_host_alone() {
         for (address, host) in [
             ("http://localhost:8081/bot1:a/getMe", Some("localhost:8081")),
             ("http://[::1]:8081/", Some("[::1]:8081")),

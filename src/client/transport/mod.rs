@@ -1,4 +1,4 @@
-//! HTTP clients to stand under [`BotApi`](crate::client::BotApi).
+//! HTTP clients for [`BotApi`](crate::client::BotApi).
 
 #[cfg(feature = "client")]
 mod certificate;

@@ -1,4 +1,4 @@
-//! What the transports answer with: one set of types, whichever client is below.
+//! The response types of the transports, which are the same for each HTTP client.
 
 #[cfg(feature = "reqwest")]
 use std::sync::Arc;
@@ -29,7 +29,7 @@ enum CallKind {
     Hyper(hyper_util::client::legacy::ResponseFuture),
     #[cfg(feature = "reqwest")]
     Reqwest(ReqwestCall),
-    /// The request isn't one.
+    /// The request couldn't be converted.
     #[cfg(feature = "reqwest")]
     Failed(Option<TransportError>),
 }
@@ -70,7 +70,7 @@ impl TransportFuture {
     }
 }
 
-/// Without the call itself, which would print the address.
+/// Without the call itself, which would print the URL.
 impl fmt::Debug for TransportFuture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TransportFuture").finish_non_exhaustive()
@@ -108,7 +108,7 @@ impl Future for TransportFuture {
     }
 }
 
-/// The body of an answer.
+/// The body of a transport's response.
 #[derive(Debug)]
 pub struct TransportBody(ResponseBodyKind);
 
@@ -161,7 +161,8 @@ impl Body for TransportBody {
     }
 }
 
-/// Why a transport got no answer, or can't be built. It doesn't name the address, which holds the token.
+/// The error of a transport that got no response, or can't be built. It doesn't contain the URL, because the token is a
+/// part of it.
 #[derive(Debug)]
 pub struct TransportError(Box<dyn error::Error + Send + Sync>);
 
