@@ -1,5 +1,5 @@
-//! F5: what a call gets when the server, or what stands before it, answers in an odd way or not at
-//! all. After each the client still works.
+//! F3, F4, F5: calls to servers and proxies whose responses are odd, broken or missing. After each, the client still
+//! works.
 
 use std::{io::Write as _, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::support::scripted::{READ_TIMEOUT, Scripted, Step, answer, client_of, 
 
 const ME: &str = r#"{"id":7,"is_bot":true,"first_name":"B"}"#;
 
-/// What becomes of a call that must not be repeated by itself.
+/// The error of a call to a server with this script. The client makes the call only once.
 async fn failing(script: Vec<Step>) -> Error {
     let server = Scripted::start([script], ME).await;
     let client = client_of(&server);
@@ -49,7 +49,7 @@ fn gzip(text: &str) -> Vec<u8> {
 const HTML: &[u8] = b"<html><body>It works!</body></html>";
 
 #[tokio::test]
-async fn f5_what_is_no_answer_of_the_bot_api_keeps_its_status() {
+async fn f5_a_response_of_another_program_has_its_status() {
     let html = |status| answer(status, "Content-Type: text/html\r\n", HTML);
     let packed = gzip(&format!("{{\"ok\":true,\"result\":{ME}}}"));
     let gzip = "Content-Encoding: gzip\r\n";
@@ -89,7 +89,7 @@ async fn f5_what_is_no_answer_of_the_bot_api_keeps_its_status() {
     ] {
         let error = failing(vec![Step::Read, Step::Write(bytes), Step::Serve]).await;
         assert_error(&error, (ErrorKind::Http, Some(status), arrived), what);
-        // Only what a later attempt may mend.
+        // Only if a later attempt may succeed.
         let mends = status >= 500 || status / 100 == 2;
         assert_eq!(error.is_retryable(), mends, "{what}");
     }
@@ -129,16 +129,16 @@ async fn f5_a_refusal_is_typed_whatever_its_status_line_says() {
     }
 }
 
-/// A result of another type was carried out.
+/// The call with a result of another type was carried out.
 #[tokio::test]
-async fn f5_a_result_of_another_type_is_said_to_be_one() {
+async fn f5_a_result_of_another_type_is_a_decode_error() {
     let error = failing(vec![Step::Read, Step::Write(ok("7")), Step::Serve]).await;
     assert_error(&error, (ErrorKind::Decode, None, true), "a number");
     assert!(!error.is_retryable());
 }
 
 #[tokio::test]
-async fn f5_a_compressed_answer_is_read() {
+async fn f5_a_compressed_response_is_read() {
     let packed = gzip(&format!("{{\"ok\":true,\"result\":{ME}}}"));
     for headers in ["Content-Encoding: gzip\r\n", "Content-encoding: GZIP\r\n"] {
         let steps = vec![
@@ -155,7 +155,7 @@ async fn f5_a_compressed_answer_is_read() {
 }
 
 #[tokio::test]
-async fn f4_half_an_answer_says_that_the_call_may_have_arrived() {
+async fn f4_after_half_a_response_the_call_may_have_arrived() {
     let whole = json(200, &format!("{{\"ok\":true,\"result\":{ME}}}"));
     let half = whole[..whole.len() - 9].to_vec();
     let head = b"HTTP/1.1 200 OK\r\nContent-Le".to_vec();
@@ -186,9 +186,9 @@ async fn f4_half_an_answer_says_that_the_call_may_have_arrived() {
     }
 }
 
-/// What was refused before it broke off wasn't carried out.
+/// A refused call wasn't carried out, even if the refusal broke off.
 #[tokio::test]
-async fn f4_half_a_refusal_says_that_the_call_cant_have_arrived() {
+async fn f4_after_half_a_refusal_the_call_cant_have_arrived() {
     let whole = json(
         400,
         "{\"ok\":false,\"error_code\":400,\"description\":\"Bad Request\"}",
@@ -202,9 +202,9 @@ async fn f4_half_a_refusal_says_that_the_call_cant_have_arrived() {
     );
 }
 
-/// The rest is no answer to anything.
+/// The rest isn't the response to another call.
 #[tokio::test]
-async fn f5_a_length_that_is_too_little_cuts_the_answer() {
+async fn f5_a_content_length_that_is_too_short_cuts_the_response() {
     let body = format!("{{\"ok\":true,\"result\":{ME}}}");
     let bytes = format!("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{body}").into_bytes();
     let error = failing(vec![Step::Read, Step::Write(bytes), Step::Wait]).await;
@@ -212,7 +212,7 @@ async fn f5_a_length_that_is_too_little_cuts_the_answer() {
 }
 
 #[tokio::test]
-async fn f5_an_answer_without_end_is_read_up_to_a_limit() {
+async fn f5_an_endless_response_is_read_up_to_a_limit() {
     let head = b"HTTP/1.1 200 OK\r\n\r\n{\"ok\":true,\"result\":\"".to_vec();
     let packed = gzip(&" ".repeat(40 << 20));
     let packed = answer(200, "Content-Encoding: gzip\r\n", &packed);
@@ -226,7 +226,7 @@ async fn f5_an_answer_without_end_is_read_up_to_a_limit() {
 }
 
 #[tokio::test]
-async fn f5_a_head_without_end_is_not_read() {
+async fn f5_an_endless_head_is_an_error() {
     let head = b"HTTP/1.1 200 OK\r\n".to_vec();
     let more = b"X-Header: and more\r\n".repeat(1000);
     let steps = vec![Step::Read, Step::Write(head), Step::WriteForever(more)];
@@ -235,15 +235,15 @@ async fn f5_a_head_without_end_is_not_read() {
 }
 
 #[tokio::test]
-async fn f4_a_server_that_never_answers_is_given_up() {
+async fn f4_a_server_that_never_responds_is_a_timeout() {
     let error = failing(vec![Step::Read, Step::Wait]).await;
     assert_error(&error, (ErrorKind::Timeout, None, true), "silence");
     assert!(error.is_retryable());
 }
 
-/// The server has read the request, or so the client must think.
+/// The server has read the request, as far as the client can know.
 #[tokio::test]
-async fn f4_a_connection_that_breaks_after_the_request_leaves_it_open_whether_it_arrived() {
+async fn f4_when_the_connection_breaks_after_the_request_the_call_may_have_arrived() {
     for script in [vec![Step::Read, Step::Reset], vec![Step::Read]] {
         let error = failing(script).await;
         assert_error(&error, (ErrorKind::Transport, None, true), "broken");
@@ -252,20 +252,23 @@ async fn f4_a_connection_that_breaks_after_the_request_leaves_it_open_whether_it
 }
 
 #[tokio::test]
-async fn f3_where_nobody_listens_nothing_can_have_arrived() {
+async fn f3_when_the_connection_is_refused_the_call_cant_have_arrived() {
     let server = Scripted::start([], ME).await;
     let client = client_of(&server);
     let url = server.url();
     drop(server);
     tokio::task::yield_now().await;
-    let error = client.send(GetMe::new()).await.expect_err("nobody listens");
+    let error = client
+        .send(GetMe::new())
+        .await
+        .expect_err("the connection is refused");
     assert_error(&error, (ErrorKind::Transport, None, false), &url);
     assert!(error.is_retryable());
 }
 
-/// As of a large file much is left when the connection breaks, the call can't have been carried out.
+/// Most of a large file is still to be sent when the connection breaks, so the call can't have been carried out.
 #[tokio::test]
-async fn f4_a_connection_that_breaks_in_the_middle_of_an_upload_cant_have_brought_it() {
+async fn f4_when_the_connection_breaks_during_an_upload_the_call_cant_have_arrived() {
     for script in [
         vec![Step::ReadHead, Step::Reset],
         vec![Step::ReadHead],
@@ -277,14 +280,14 @@ async fn f4_a_connection_that_breaks_in_the_middle_of_an_upload_cant_have_brough
         let upload = SetChatPhoto::new(7, file);
         let error = client.send(upload.clone()).await.expect_err("it breaks");
         assert_error(&error, (ErrorKind::Transport, None, false), "an upload");
-        // The server had to read no more than it did, and the next one arrives.
+        // The next upload arrives.
         assert!(client.send(upload).await.expect("the next call works"));
     }
 }
 
-/// A server that stops reading is given up as one that stops writing is.
+/// A server that stops reading is a timeout, as one that stops writing is.
 #[tokio::test]
-async fn f4_an_upload_that_nobody_reads_is_given_up() {
+async fn f4_an_upload_that_the_server_does_not_read_is_a_timeout() {
     let server = Scripted::start([vec![Step::ReadHead, Step::Stall]], "true").await;
     let client = client_of(&server);
     let endless = InputFile::reader("a", tokio::io::repeat(7), None);
@@ -296,9 +299,9 @@ async fn f4_an_upload_that_nobody_reads_is_given_up() {
     assert!(done.expect("the next call works"));
 }
 
-/// Over a line so slow that the whole file takes much longer than a connection may stand still.
+/// Over a connection so slow that the whole file takes much longer than the idle timeout.
 #[tokio::test(start_paused = true)]
-async fn f4_a_slow_upload_is_not_given_up_while_it_moves() {
+async fn f4_a_slow_upload_is_no_timeout_while_bytes_are_sent() {
     let line = tower::service_fn(async |request: http::Request<ApiBody>| {
         let mut body = request.into_body();
         while let Some(frame) = body.frame().await {
@@ -322,9 +325,9 @@ async fn f4_a_slow_upload_is_not_given_up_while_it_moves() {
     }
 }
 
-/// Telegram refuses what is too large before it has read it all.
+/// Telegram refuses a request that is too large before it has read all of it.
 #[tokio::test]
-async fn f5_an_answer_in_the_middle_of_an_upload_is_read() {
+async fn f5_a_response_during_an_upload_is_read() {
     let refusal = "{\"ok\":false,\"error_code\":413,\"description\":\"Request Entity Too Large\"}";
     let refusal = Step::Write(json(413, refusal));
     let server = Scripted::start([vec![Step::ReadHead, refusal, Step::Wait]], "true").await;
@@ -339,7 +342,7 @@ async fn f5_an_answer_in_the_middle_of_an_upload_is_read() {
     assert!(client.send(upload).await.expect("the next call works"));
 }
 
-/// The pieces that came are given out; a file that isn't whole isn't taken for one.
+/// The chunks that came are returned, and the end of the download is an error.
 #[tokio::test]
 async fn f9_half_a_file_is_an_error_at_its_end() {
     let whole = answer(200, "", &[7; 1000]);
@@ -364,18 +367,19 @@ async fn f9_half_a_file_is_an_error_at_its_end() {
     }
 }
 
-/// Accepted, and closed at once: whether the request is written before that shows is chance.
+/// The server accepts the connection and closes it at once. Whether the client writes the request before it notices is
+/// chance.
 #[tokio::test]
-async fn f3_a_connection_that_is_reset_at_once_fails_one_call() {
+async fn f3_a_connection_that_is_closed_at_once_fails_one_call() {
     let error = failing(vec![Step::Reset]).await;
     assert_eq!(error.kind(), ErrorKind::Transport, "{error:?}");
     assert_eq!(error.status(), None);
     assert!(error.is_retryable());
 }
 
-/// Each connection is closed after its answer, with and without a word.
+/// Each connection is closed after its response, with and without the header `Connection: close`.
 #[tokio::test]
-async fn f5_connections_that_are_closed_after_each_answer_fail_no_call() {
+async fn f5_connections_that_are_closed_after_each_response_fail_no_call() {
     let metrics = tokio::runtime::Handle::current().metrics();
     let polite = answer(
         200,
@@ -390,14 +394,14 @@ async fn f5_connections_that_are_closed_after_each_answer_fail_no_call() {
     for _ in 0..40 {
         let me = client.send(GetMe::new()).await;
         assert_eq!(me.expect("a result").id, 7);
-        // Until the client has seen that the connection is closed: its task ends then.
-        // What stays is the server, and who looks after the client's idle connections.
+        // Until the client has noticed that the connection is closed, which ends its task.
+        // The server's task stays, and that of the client's idle connections.
         settle(|| metrics.num_alive_tasks() <= 2).await;
     }
     assert_eq!(server.connections(), 40);
 }
 
-/// Waits for what other tasks do.
+/// Lets other tasks run until the condition holds.
 pub(crate) async fn settle(done: impl Fn() -> bool) {
     for _ in 0..1_000_000 {
         if done() {
@@ -408,9 +412,9 @@ pub(crate) async fn settle(done: impl Fn() -> bool) {
     panic!("it never comes to that");
 }
 
-/// One whose server has an older way of HTTP.
+/// A server with HTTP/1.0, and one with an interim response.
 #[tokio::test]
-async fn f5_http_1_0_and_interim_answers_are_fine() {
+async fn f5_http_1_0_and_interim_responses_are_read() {
     let body = format!("{{\"ok\":true,\"result\":{ME}}}");
     let old = format!("HTTP/1.0 200 OK\r\n\r\n{body}").into_bytes();
     let interim = [b"HTTP/1.1 100 Continue\r\n\r\n".to_vec(), ok(ME)].concat();
@@ -427,16 +431,16 @@ async fn f5_http_1_0_and_interim_answers_are_fine() {
 }
 
 #[tokio::test]
-async fn f4_a_server_that_cant_be_connected_to_is_given_up() {
+async fn f4_a_server_that_cant_be_connected_to_is_an_error_in_time() {
     let token = "7:secret".parse().expect("a token");
     let transport = HttpTransport::builder().connect_timeout(READ_TIMEOUT);
     let transport = transport.build().expect("a transport");
     let client = Client::builder(&token).transport(transport);
-    // Of the networks for documentation, which lead nowhere.
+    // An address of a network for documentation, which has no hosts.
     let client = client.base_url("http://192.0.2.1").expect("a URL");
     let client = client.read_timeout(2 * READ_TIMEOUT).build();
     let call = client.send(SendMessage::new(7, "hi"));
-    let error = call.await.expect_err("nobody is there");
+    let error = call.await.expect_err("the server can't be reached");
     assert!(!error.may_have_arrived(), "{error:?}");
     assert!(error.is_retryable(), "{error:?}");
 }

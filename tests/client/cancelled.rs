@@ -1,5 +1,5 @@
-//! F4, F10: calls that nobody waits for any more leave nothing behind: no task, no permit, and a
-//! client that works. Many calls at once share one client.
+//! F4, F10: a dropped call leaves no task and no permit behind, and the client still works. Many calls at once share one
+//! client.
 
 use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
@@ -24,7 +24,7 @@ fn builder(server: &Scripted) -> ClientBuilder<HttpTransport> {
     client.base_url(&server.url()).expect("a URL")
 }
 
-/// Polls a call until it has come so far, and a little more, and drops it.
+/// Polls a call until the condition holds, and a few times more, and drops it.
 async fn cancel<F: Future>(call: F, so_far: impl Fn() -> bool) {
     let mut call = pin!(call);
     let mut more = 20;
@@ -48,7 +48,7 @@ async fn begin<F: Future>(call: F) {
 }
 
 #[tokio::test]
-async fn f4_a_cancelled_call_leaves_no_task_and_no_permit() {
+async fn f4_a_dropped_call_leaves_no_task_and_no_permit() {
     let tasks = Handle::current().metrics();
     let half = Step::Write(ok(ME)[..ok(ME).len() - 9].to_vec());
     for script in [
@@ -72,7 +72,7 @@ async fn f4_a_cancelled_call_leaves_no_task_and_no_permit() {
 }
 
 #[tokio::test]
-async fn f4_a_call_that_is_dropped_before_it_begins_or_while_it_connects_leaves_nothing() {
+async fn f4_a_call_that_is_dropped_before_or_while_it_connects_leaves_no_task() {
     let tasks = Handle::current().metrics();
     let server = Scripted::start([], ME).await;
     let idle = tasks.num_alive_tasks();
@@ -89,7 +89,7 @@ async fn f4_a_call_that_is_dropped_before_it_begins_or_while_it_connects_leaves_
 }
 
 #[tokio::test]
-async fn f4_a_cancelled_upload_stops_being_read() {
+async fn f4_a_dropped_upload_drops_its_reader() {
     let tasks = Handle::current().metrics();
     let server = Scripted::start([vec![Step::ReadHead, Step::Wait]], "true").await;
     let idle = tasks.num_alive_tasks();
@@ -102,11 +102,13 @@ async fn f4_a_cancelled_upload_stops_being_read() {
         server.steps() == 1
     })
     .await;
-    // The reader is gone.
+    // The reader was dropped.
     let content = vec![7; 1 << 20];
     let written = tokio::io::AsyncWriteExt::write_all(&mut source, &content);
     let written = tokio::time::timeout(Duration::from_secs(20), written).await;
-    written.expect("it doesn't hang").expect_err("nobody reads");
+    written
+        .expect("it doesn't hang")
+        .expect_err("the reader was dropped");
     let file = InputFile::bytes("a", &b"content"[..]);
     let done = client.send(SetChatPhoto::new(7, file)).await;
     assert!(done.expect("the permit is back"));
@@ -114,9 +116,9 @@ async fn f4_a_cancelled_upload_stops_being_read() {
     settle(|| tasks.num_alive_tasks() <= idle).await;
 }
 
-/// A file from the disk is opened elsewhere, which can't be stopped; but nobody waits for it.
+/// Opening a file on the disk can't be stopped, but the call doesn't wait for it.
 #[tokio::test]
-async fn f4_a_call_that_is_dropped_while_its_file_is_opened_leaves_nothing() {
+async fn f4_a_call_that_is_dropped_while_its_file_is_opened_leaves_no_task() {
     let tasks = Handle::current().metrics();
     let server = Scripted::start([], "true").await;
     let idle = tasks.num_alive_tasks();
@@ -140,9 +142,9 @@ async fn f4_a_call_that_is_dropped_while_its_file_is_opened_leaves_nothing() {
     settle(|| tasks.num_alive_tasks() <= idle).await;
 }
 
-/// A file that nobody reads to its end doesn't keep its connection, or what reads from it.
+/// A download that isn't read to its end keeps neither its connection nor a task.
 #[tokio::test]
-async fn f9_a_download_that_is_dropped_leaves_nothing() {
+async fn f9_a_dropped_download_leaves_no_task() {
     let tasks = Handle::current().metrics();
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 9999999999\r\n\r\n".to_vec();
     let script = vec![
@@ -166,9 +168,9 @@ async fn f9_a_download_that_is_dropped_leaves_nothing() {
     settle(|| tasks.num_alive_tasks() <= idle).await;
 }
 
-/// Calls under way hold what they need.
+/// Running calls keep the services that they need.
 #[tokio::test]
-async fn f4_calls_under_way_outlive_their_client() {
+async fn f4_running_calls_outlive_their_client() {
     let tasks = Handle::current().metrics();
     let server = Scripted::start([], ME).await;
     let idle = tasks.num_alive_tasks();
@@ -207,7 +209,7 @@ async fn f10_a_thousand_calls_at_once_share_a_client() {
     settle(|| tasks.num_alive_tasks() <= idle).await;
 }
 
-/// A client that was made, and first used, on one runtime works on another when that has ended.
+/// A client that was made and used on a runtime works on another after the first has ended.
 #[test]
 fn f10_a_client_outlives_a_runtime() {
     let runtime = || {

@@ -1,6 +1,6 @@
-//! F8, F9: files of any size go by without being kept, and come as they are.
+//! F8, F9: files of any size are streamed in little memory, and arrive unchanged.
 
-// How much memory is used, Linux tells.
+// Linux reports the memory that a process uses.
 #![cfg_attr(not(target_os = "linux"), allow(dead_code, unused_imports))]
 
 use std::{
@@ -19,19 +19,19 @@ use tower_telegram::{
 };
 use tower_telegram_test::{Telegram, generated_bytes};
 
-/// What a large file has.
+/// The size of a large file in bytes.
 const LARGE: u64 = 200 << 20;
 
-/// How much more memory than idle may be used.
+/// The most memory that may be used, in addition to that of an idle process.
 const MORE: u64 = 10 << 20;
 
 /// The SHA-256 of [`sparse_file`].
 const SPARSE_SHA256: &str = "e5139c0a9d9868268dedd90728bee2b9e88227483b420b5a524ae59d521fcbfa";
 
-/// Set for a run of the test that only uploads and downloads: where, with which token, and what.
+/// The variable with the server, token and file for the process that only uploads and downloads.
 const TASK: &str = "CONFORMANCE_F8_TASK";
 
-const NAME: &str = "client::files::f8_f9_a_large_file_goes_by_in_little_memory";
+const NAME: &str = "client::files::f8_f9_a_large_file_is_streamed_in_little_memory";
 
 fn builder(telegram: &Telegram) -> ClientBuilder<HttpTransport> {
     let token = telegram.token().parse().expect("a token");
@@ -39,7 +39,7 @@ fn builder(telegram: &Telegram) -> ClientBuilder<HttpTransport> {
     client.expect("a URL")
 }
 
-/// In the system's folder for such, until it is dropped.
+/// A temporary file, which is deleted when this is dropped.
 struct Temporary(PathBuf);
 
 impl Temporary {
@@ -51,12 +51,12 @@ impl Temporary {
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // Whatever stays is in the system's folder for such.
+        // A file that can't be deleted is in the system's temporary folder.
         drop(fs::remove_file(&self.0));
     }
 }
 
-/// Nothing but a word here and there, so that it takes no room on the disk.
+/// A file of mostly holes, so that it takes no space on the disk.
 fn sparse_file() -> Temporary {
     let path = Temporary::new("large");
     let mut file = File::create(&path.0).expect("a file");
@@ -71,7 +71,7 @@ fn sparse_file() -> Temporary {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn f8_f9_a_large_file_goes_by_in_little_memory() {
+async fn f8_f9_a_large_file_is_streamed_in_little_memory() {
     if let Ok(task) = env::var(TASK) {
         return carry_out(&task).await;
     }
@@ -102,7 +102,7 @@ async fn f8_f9_a_large_file_goes_by_in_little_memory() {
     assert_eq!(hex, SPARSE_SHA256);
 }
 
-/// In a process of its own, where nothing else needs memory.
+/// Runs in a process of its own, whose memory isn't used by other tests.
 #[cfg(target_os = "linux")]
 async fn carry_out(task: &str) {
     let mut words = task.splitn(3, ' ');
@@ -126,7 +126,7 @@ async fn carry_out(task: &str) {
     );
 }
 
-/// As Linux counts it, in bytes.
+/// The peak memory of this process in bytes, as Linux counts it.
 #[cfg(target_os = "linux")]
 fn memory(which: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").expect("Linux has it");
@@ -140,7 +140,7 @@ async fn upload(client: &Client, file: InputFile) {
     sent.expect("a message");
 }
 
-/// Compares each piece as it comes.
+/// Compares each chunk when it comes.
 async fn download(client: &Client, path: &str, length: u64) {
     let mut download = client.download(&found(path)).await.expect("a file");
     assert_eq!(download.length(), Some(length));
@@ -159,7 +159,7 @@ fn found(path: &str) -> tower_telegram::types::File {
 }
 
 #[tokio::test]
-async fn f9_a_file_comes_as_it_is_from_either_environment() {
+async fn f9_a_file_arrives_unchanged_from_either_environment() {
     let telegram = Telegram::start().await.expect("a server");
     let content = generated_bytes(5, 300_000);
     let names = [
@@ -183,7 +183,7 @@ async fn f9_a_file_comes_as_it_is_from_either_environment() {
             let whole = client.download(&file).await.expect("a file");
             assert_eq!(whole.length(), Some(300_000));
             assert!(whole.bytes(300_000).await.expect("all of it") == content);
-            // Without a path it is asked for.
+            // Without a path, getFile is called for it.
             let mut known = file.clone();
             known.file_path = None;
             let mut written = Vec::new();
@@ -201,7 +201,7 @@ async fn f9_a_file_comes_as_it_is_from_either_environment() {
 }
 
 #[tokio::test]
-async fn f9_a_file_that_is_too_large_for_the_caller_is_not_read_on() {
+async fn f9_a_file_over_the_callers_limit_is_not_read_to_its_end() {
     let telegram = Telegram::start().await.expect("a server");
     telegram.add_generated_file("documents/large", LARGE);
     let client = builder(&telegram).build();
@@ -213,7 +213,7 @@ async fn f9_a_file_that_is_too_large_for_the_caller_is_not_read_on() {
 }
 
 #[tokio::test]
-async fn f9_a_file_that_isnt_there_is_a_typed_error() {
+async fn f9_a_missing_file_is_a_typed_error() {
     let telegram = Telegram::start().await.expect("a server");
     let client = builder(&telegram).build();
     let error = client.download(&found("documents/gone")).await;
@@ -226,7 +226,7 @@ async fn f9_a_file_that_isnt_there_is_a_typed_error() {
     assert_eq!(error.method(), Some("download"));
 }
 
-/// A server in local mode names a place on its disk, which is opened only where that was asked for.
+/// A server in local mode returns a path on its disk, which is opened only with `local_files`.
 #[tokio::test]
 async fn f9_a_local_servers_file_is_read_from_the_disk() {
     let telegram = Telegram::start().await.expect("a server");
@@ -245,9 +245,9 @@ async fn f9_a_local_servers_file_is_read_from_the_disk() {
     assert!(telegram.downloads().is_empty());
 }
 
-/// A container's disk isn't ours: it was taken for trouble with the network, and tried five times.
+/// The disk of a container isn't this one. The error was one of the network, and the download was tried five times.
 #[tokio::test]
-async fn f18_a_local_file_that_is_not_there_is_an_error_at_once() {
+async fn f18_a_missing_local_file_is_an_error_at_once() {
     let telegram = Telegram::start().await.expect("a server");
     let client = builder(&telegram).local_files();
     let client = client.layer(tower_telegram::client::RetryLayer::new());
@@ -267,7 +267,7 @@ async fn f18_a_local_file_that_is_not_there_is_an_error_at_once() {
 }
 
 #[tokio::test]
-async fn f18_the_servers_folder_may_be_elsewhere_here_or_on_the_web() {
+async fn f18_the_servers_folder_may_be_mounted_elsewhere_or_served_over_http() {
     let telegram = Telegram::start().await.expect("a server");
     let content = generated_bytes(9, 200_000);
     let local = Temporary::new("mapped.bin");
@@ -300,10 +300,10 @@ async fn f18_the_servers_folder_may_be_elsewhere_here_or_on_the_web() {
     assert!(strange.is_err());
 }
 
-/// Opening a pipe would wait for who writes into it, and keep a thread that nobody gets back.
+/// Opening a pipe would wait for its writer, and block a thread for as long.
 #[cfg(unix)]
 #[tokio::test]
-async fn f8_what_is_no_file_is_told_so_at_once() {
+async fn f8_a_pipe_or_folder_in_the_place_of_a_file_is_an_error_at_once() {
     let telegram = Telegram::start().await.expect("a server");
     let client = builder(&telegram).local_files().build();
     let pipe = Temporary::new("pipe");

@@ -1,4 +1,4 @@
-//! F10: the client among other people's layers, above it and below.
+//! F10: the client with layers of other crates above and below it.
 
 use std::{
     error::Error as StdError,
@@ -52,7 +52,7 @@ fn bot_api<S>(http: S) -> BotApi<S> {
     BotApi::telegram(http, &"4839574812:AAFD39kkdpWt3".parse().expect("a token"))
 }
 
-/// A Bot API whose every result is what was sent, and that takes a moment for it.
+/// A Bot API that returns the parameters of each call as its result, after a moment.
 fn echo() -> Http {
     BoxCloneSyncService::new(service_fn(async |request: Request<ApiBody>| {
         let sent = request.into_body().collect().await?.to_bytes();
@@ -63,7 +63,7 @@ fn echo() -> Http {
     }))
 }
 
-/// An HTTP client that gives these answers, and the last one from then on.
+/// An HTTP client with these responses, and then the last one again and again.
 fn answering(answers: &'static [&'static str]) -> (Http, Arc<AtomicUsize>) {
     let calls = Arc::new(AtomicUsize::new(0));
     let count = calls.clone();
@@ -75,7 +75,7 @@ fn answering(answers: &'static [&'static str]) -> (Http, Arc<AtomicUsize>) {
     (BoxCloneSyncService::new(http), calls)
 }
 
-/// An HTTP client that sends all of a request and never gets an answer.
+/// An HTTP client that sends each request and never gets a response.
 fn silent() -> Http {
     BoxCloneSyncService::new(service_fn(async |request: Request<ApiBody>| {
         request.into_body().collect().await?;
@@ -83,12 +83,12 @@ fn silent() -> Http {
     }))
 }
 
-/// Its name makes it one that the limits count.
+/// A call that the limits count, because of its name.
 fn call(chat: i64) -> ApiRequest {
     ApiRequest::raw("sendEcho", &json!({"chat_id": chat})).expect("a call")
 }
 
-/// Each of so many calls at once gets its own answer.
+/// Makes so many calls at once, each of which gets its own result.
 async fn works(client: &Client, calls: i64) {
     let mut tasks = JoinSet::new();
     for chat in 1..=calls {
@@ -122,7 +122,7 @@ async fn f10_towers_retry_above() {
     assert_eq!(calls.load(Ordering::Relaxed), 2);
 }
 
-/// Sends each request twice, as somebody's own policy might.
+/// Sends each request twice, as a user's own policy might.
 #[derive(Clone)]
 struct Twice(usize);
 
@@ -151,7 +151,7 @@ async fn f10_towers_retry_below() {
     assert_eq!(calls.load(Ordering::Relaxed), 2);
 }
 
-/// How many are under way at once, at most.
+/// The most calls that run at once.
 #[derive(Clone, Default)]
 struct Crowd {
     now: Arc<AtomicUsize>,
@@ -202,7 +202,7 @@ async fn f10_towers_timeout_above_and_below() {
         let began = Instant::now();
         let error = client.oneshot(call(1)).await.expect_err("no answer");
         assert_eq!(began.elapsed().as_secs(), 30);
-        // It may have been sent: nobody but the caller can say whether to do so again.
+        // It may have been sent, so only the caller can decide whether to send it again.
         assert!(
             error.is_retryable() && error.may_have_arrived(),
             "{error:?}"
@@ -269,7 +269,7 @@ async fn f10_tower_https_decompression_below() {
     works(&client(bot_api(http)), 1).await;
 }
 
-/// All of our layers, as one would stack them.
+/// All layers of this crate in the usual order.
 fn all_of_ours(http: Http) -> Client {
     with_limits(RateLimitLayer::new(), http)
 }
@@ -298,7 +298,7 @@ async fn f10_our_layers_compose() {
     assert_eq!(calls.load(Ordering::Relaxed), 3);
     assert_eq!(began.elapsed().as_secs(), 3);
 
-    // The other way round, each attempt keeps to the limits.
+    // In the other order, each attempt counts.
     let (http, calls) = answering(&[TOO_MANY, r#"{"ok":true,"result":{}}"#]);
     let service = ServiceBuilder::new()
         .layer(RetryLayer::new())
@@ -323,7 +323,7 @@ fn runtime() -> Runtime {
     runtime.enable_all().build().expect("a runtime")
 }
 
-/// What is made in one runtime, or in none, must not die with it.
+/// A client that was made in a runtime, or in none, works in another.
 #[test]
 fn f10_one_client_works_in_two_runtimes() {
     let quick = Rate::new(1, Duration::from_millis(20));
@@ -332,7 +332,7 @@ fn f10_one_client_works_in_two_runtimes() {
     for client in &clients {
         runtime().block_on(works(client, 20));
         runtime().block_on(works(client, 20));
-        // At once, and waiting for each other.
+        // At once, and one after the other.
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| runtime().block_on(works(client, 20)));
@@ -341,7 +341,7 @@ fn f10_one_client_works_in_two_runtimes() {
     }
 }
 
-/// Its connections are served by tasks of the runtime in which they were made.
+/// Tasks of the runtime in which a connection was made serve it.
 #[cfg(feature = "client")]
 #[test]
 fn f10_the_default_transport_works_in_two_runtimes() {
@@ -361,8 +361,8 @@ fn f10_the_default_transport_works_in_two_runtimes() {
     });
 }
 
-/// The mock panics when it is called without having been ready, and gives out as many permits as it
-/// is told: one that is parked or lost leaves the last call without.
+/// The mock panics when it is called before it was ready. It is ready only as often as it is allowed, so that the last
+/// call fails if one of these was lost.
 async fn calls_the_ready_one<L>(layer: L)
 where
     L: Layer<mock::Mock<ApiRequest, ApiResponse>>,
@@ -384,7 +384,7 @@ where
             ApiRequest::new(&GetMe::new()),
         ] {
             let ready = service.ready().await.expect("it gets ready");
-            // It was not polled ready, and gives nothing back.
+            // It wasn't ready, and allows no other call.
             let clone = ready.clone();
             ready.call(call.expect("a call")).await.expect("an answer");
             drop(clone);
@@ -430,7 +430,7 @@ async fn f10_the_client_calls_the_service_that_was_polled_ready() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f10_a_retry_says_so_and_nothing_of_the_call() {
+async fn f10_a_retry_is_logged_without_the_parameters() {
     let log = Log::default();
     let _guard = tracing::subscriber::set_default(log.clone());
     let (http, _) = answering(&[TOO_MANY, r#"{"ok":true,"result":{}}"#]);

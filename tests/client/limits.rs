@@ -1,4 +1,4 @@
-//! F13, F14: deadlines under the limits on calls, and what counts as how many messages.
+//! F13, F14: deadlines under the limits on calls, and how many messages each call counts for.
 
 use std::{
     convert::Infallible,
@@ -23,7 +23,7 @@ use tower_telegram::{
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// What was called, and when after the start.
+/// The calls that were made, and when after the start.
 #[derive(Clone)]
 struct Made {
     began: Instant,
@@ -31,7 +31,7 @@ struct Made {
 }
 
 impl Made {
-    /// A client under this layer and, above it, a layer for retries; each of its calls succeeds.
+    /// A client with this layer, and a `RetryLayer` above it. Each of its calls succeeds.
     fn under(layer: &RateLimitLayer) -> (Self, Client) {
         let made = Self {
             began: Instant::now(),
@@ -48,12 +48,12 @@ impl Made {
     }
 
     fn push(&self, parameters: Value) {
-        let mut calls = self.calls.lock().expect("nobody holds it");
+        let mut calls = self.calls.lock().expect("the lock isn't poisoned");
         calls.push((parameters, self.began.elapsed()));
     }
 
     fn seconds(&self) -> Vec<u64> {
-        let calls = self.calls.lock().expect("nobody holds it");
+        let calls = self.calls.lock().expect("the lock isn't poisoned");
         calls.iter().map(|(_, when)| when.as_secs()).collect()
     }
 }
@@ -62,7 +62,7 @@ fn call(method: &str, parameters: &Value) -> ApiRequest {
     ApiRequest::raw(method, parameters).expect("a call")
 }
 
-/// Until each call that was spawned stands in its queue.
+/// Waits until each call that was spawned is in its queue.
 async fn all_wait() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
@@ -84,7 +84,7 @@ fn due_in(time: Duration, mut call: ApiRequest) -> ApiRequest {
     call
 }
 
-/// The call is refused without a wait, and nothing is sent.
+/// Asserts that the call was rejected without a wait, and that none was sent.
 #[track_caller]
 fn assert_refused(answer: Result<ApiResponse, Error>, began: Instant) {
     let error = answer.expect_err("it would be too late");
@@ -95,12 +95,12 @@ fn assert_refused(answer: Result<ApiResponse, Error>, began: Instant) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f13_a_deadline_before_the_turn_is_refused_at_once() {
+async fn f13_a_call_whose_deadline_ends_before_its_turn_is_rejected_at_once() {
     let (made, client) = Made::under(&RateLimitLayer::new());
     for _ in 0..20 {
         client.clone().oneshot(message(-5)).await.expect("sent");
     }
-    // The 21st of the minute has its turn 41 s after the 20th.
+    // The turn of the 21st message of the minute comes 41 s after the 20th.
     for seconds in [0, 1, 40] {
         let began = Instant::now();
         let late = due_in(Duration::from_secs(seconds), message(-5));
@@ -109,18 +109,18 @@ async fn f13_a_deadline_before_the_turn_is_refused_at_once() {
     assert_eq!(made.seconds().len(), 20);
     let in_time = due_in(Duration::from_secs(42), message(-5));
     client.clone().oneshot(in_time).await.expect("sent");
-    // Those that were refused took no place.
+    // The rejected calls didn't count.
     assert_eq!(made.seconds()[19..], [19, 60]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn f13_the_client_with_a_deadline_is_refused_at_once() {
+async fn f13_a_call_of_a_client_with_a_deadline_is_rejected_at_once() {
     let (made, client) = Made::under(&RateLimitLayer::new());
     client.clone().oneshot(message(1)).await.expect("sent");
     let began = Instant::now();
     let hasty = client.with_deadline(Deadline::at(began + SECOND / 2));
     assert_refused(hasty.clone().oneshot(message(1)).await, began);
-    // Another chat has its turn, and what isn't limited has no need of one.
+    // A call to another chat is made at once, and so is one that doesn't count.
     hasty.clone().oneshot(message(2)).await.expect("sent");
     let me = call("getMe", &json!({}));
     hasty.clone().oneshot(me.clone()).await.expect("called");
@@ -131,7 +131,7 @@ async fn f13_the_client_with_a_deadline_is_refused_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f13_those_that_wait_before_it_count() {
+async fn f13_the_calls_that_wait_before_it_count() {
     let (_, client) = Made::under(&RateLimitLayer::new());
     let mut waiting = JoinSet::new();
     for _ in 0..10 {
@@ -145,7 +145,7 @@ async fn f13_those_that_wait_before_it_count() {
     client.clone().oneshot(in_time).await.expect("sent");
     assert_eq!(began.elapsed().as_secs(), 10);
 
-    // So do those of other chats, under the limit of all.
+    // So do those to other chats, under the overall limit.
     for chat in 100..400 {
         waiting.spawn(client.clone().oneshot(message(chat)));
     }
@@ -174,7 +174,7 @@ async fn f13_the_messages_of_an_album_that_waits_count() {
 fn refusing(layer: &RateLimitLayer, seconds: u64) -> Client {
     let first = Arc::new(Mutex::new(true));
     let api = service_fn(move |_: ApiRequest| {
-        let is_first = std::mem::take(&mut *first.lock().expect("nobody holds it"));
+        let is_first = std::mem::take(&mut *first.lock().expect("the lock isn't poisoned"));
         ready(if is_first {
             Err(too_many(seconds))
         } else {
@@ -184,7 +184,7 @@ fn refusing(layer: &RateLimitLayer, seconds: u64) -> Client {
     Client::from_service(layer.layer(api))
 }
 
-/// As it comes from a server.
+/// The error of a server that refuses a call with a wait.
 fn too_many(seconds: u64) -> Error {
     let http = service_fn(move |_: http::Request<tower_telegram::client::ApiBody>| {
         let body =
@@ -202,7 +202,7 @@ fn too_many(seconds: u64) -> Error {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f13_a_pause_longer_than_the_deadline_is_refused_at_once() {
+async fn f13_a_call_whose_deadline_ends_before_a_pause_is_rejected_at_once() {
     let client = refusing(&RateLimitLayer::new(), 2282);
     let error = client.clone().oneshot(message(1)).await;
     assert!(error.expect_err("it is refused").is_rate_limited());
@@ -216,9 +216,9 @@ async fn f13_a_pause_longer_than_the_deadline_is_refused_at_once() {
     assert_eq!(began.elapsed().as_secs(), 2282);
 }
 
-/// The pause came when it was already waiting.
+/// The pause began when the call was already waiting.
 #[tokio::test(start_paused = true)]
-async fn f13_a_call_that_waits_is_refused_at_its_deadline_at_the_latest() {
+async fn f13_a_waiting_call_is_rejected_at_its_deadline_at_the_latest() {
     let layer = RateLimitLayer::new();
     let client = refusing(&layer, 2282);
     let mut calls = JoinSet::new();
@@ -251,13 +251,13 @@ async fn f14_albums_and_copies_count_as_the_messages_they_are() {
         for _ in 0..6 {
             client.clone().oneshot(seven.clone()).await.expect("sent");
         }
-        // Two of them are 14 messages, and a third would be the 21st.
+        // Two of them are 14 messages, and the 21st message is in the third.
         assert_eq!(made.seconds(), [0, 0, 60, 60, 120, 120], "{seven:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn f14_a_chat_has_one_message_a_second_on_the_whole() {
+async fn f14_a_chat_has_one_message_a_second_on_average() {
     let (made, client) = Made::under(&RateLimitLayer::new());
     client.clone().oneshot(album(1, 7)).await.expect("sent");
     client.clone().oneshot(message(1)).await.expect("sent");
@@ -265,9 +265,9 @@ async fn f14_a_chat_has_one_message_a_second_on_the_whole() {
     assert_eq!(made.seconds(), [0, 7, 8]);
 }
 
-/// Nobody can send a part of it, so it goes when there is all the room that there can be.
+/// It can't be sent in parts, so it is sent when the whole limit is free.
 #[tokio::test(start_paused = true)]
-async fn f14_a_call_of_more_than_a_limit_allows_is_made_up_for_after_it() {
+async fn f14_calls_wait_longer_after_one_with_more_messages_than_a_limit() {
     let ids: Vec<i64> = (1..=100).collect();
     let copies = json!({"chat_id": -5, "from_chat_id": 3, "message_ids": ids});
     let layer = RateLimitLayer::new().without_per_chat().without_overall();
@@ -280,7 +280,7 @@ async fn f14_a_call_of_more_than_a_limit_allows_is_made_up_for_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f14_albums_count_under_the_limit_of_all() {
+async fn f14_albums_count_under_the_overall_limit() {
     let (made, client) = Made::under(&RateLimitLayer::new().without_per_chat());
     for chat in 1..=7 {
         client.clone().oneshot(album(chat, 10)).await.expect("sent");
@@ -306,7 +306,7 @@ async fn f14_paid_broadcasts_have_a_rate_of_their_own() {
     let seconds = made.seconds();
     assert_eq!((seconds[999], seconds[1000], seconds[1999]), (0, 1, 1));
 
-    // They take nothing from the others, and keep to the limits of a chat.
+    // They don't count for the other messages, but for their chats.
     let (made, client) = Made::under(&RateLimitLayer::new());
     for chat in 1..=30 {
         client.clone().oneshot(message(chat)).await.expect("sent");

@@ -1,5 +1,5 @@
-//! F11, F12, F17, F18: servers of one's own, files that aren't what they are said to be, and answers after
-//! which nothing more comes.
+//! F11, F12, F17, F18: servers of one's own, files that differ from their description, and responses after which the
+//! connection can't be used again.
 
 use std::{convert::Infallible, future::ready, io::Cursor, time::Duration};
 
@@ -29,7 +29,7 @@ fn builder<T>(transport: T) -> ClientBuilder<T> {
     ClientBuilder::new(transport, &"7:secret".parse().expect("a token"))
 }
 
-/// An HTTP client whose server answers after a time.
+/// An HTTP client whose server responds after a time.
 fn slow(
     time: Duration,
     result: &'static str,
@@ -39,7 +39,7 @@ fn slow(
 + Sync
 + 'static {
     service_fn(move |request: Request<ApiBody>| async move {
-        // As a connection does.
+        // A connection reads the body too.
         drop(request.into_body().collect().await);
         tokio::time::sleep(time).await;
         let body = format!(r#"{{"ok":true,"result":{result}}}"#);
@@ -65,7 +65,7 @@ async fn f11_a_server_of_ones_own_has_minutes_for_files() {
         let content = InputFile::bytes("a.mp4", &b"content"[..]);
         let video = SendVideo::new(1, content).thumbnail(thumbnail);
         sends.send(video).await.expect("sent");
-        // Anything else is answered at once, or the server is stuck.
+        // To any other call the server responds at once, or it hangs.
         let error = sends.send(SendMessage::new(1, "file:///data")).await;
         drop(error);
         let began = Instant::now();
@@ -73,13 +73,13 @@ async fn f11_a_server_of_ones_own_has_minutes_for_files() {
         assert!(stuck.expect_err("it takes too long").is_timeout());
         assert_eq!(began.elapsed(), 60 * SECOND);
     }
-    // Telegram's own servers answer getFile at once.
+    // Telegram's own servers respond to getFile at once.
     let client = builder(slow(minutes, FILE)).build();
     let error = client.send(GetFile::new("f")).await;
     assert!(error.expect_err("it takes too long").is_timeout());
 }
 
-/// A client whose every call is refused so.
+/// A client whose every call is refused with this status and description.
 fn refusing(status: u16, description: &str) -> Client {
     let body = json!({"ok": false, "error_code": status, "description": description});
     let body = body.to_string();
@@ -107,7 +107,7 @@ async fn several(client: &Client) -> [Error; 4] {
     ]
 }
 
-/// The server sends one message after the other, and refuses the whole when one of them fails.
+/// The server sends one message after the other, and refuses the whole call when one of them fails.
 #[tokio::test(start_paused = true)]
 async fn f12_some_of_several_messages_may_have_been_sent_when_the_rest_is_refused() {
     let one = "Bad Request: failed to send message #2 with the error message \"x\"";
@@ -130,7 +130,7 @@ async fn f12_some_of_several_messages_may_have_been_sent_when_the_rest_is_refuse
     }
 }
 
-/// A client whose every call gets this answer, of which the last byte never comes if it's to be cut off.
+/// A client whose every call gets this response, after which the connection breaks if `is_cut_off`.
 fn answering(status: u16, body: &'static str, is_cut_off: bool) -> Client {
     let http = service_fn(move |_: Request<ApiBody>| {
         let frames = [
@@ -167,7 +167,7 @@ async fn f12_no_message_of_several_was_sent_where_a_proxy_refused_them() {
     }
 }
 
-/// What broke off may have been the server's own refusal.
+/// A response that broke off may have been the server's own refusal.
 #[tokio::test(start_paused = true)]
 async fn f12_some_of_several_messages_may_have_been_sent_when_the_refusal_breaks_off() {
     for status in [400, 403, 429] {
@@ -191,7 +191,7 @@ async fn f12_some_of_several_messages_may_have_been_sent_when_the_refusal_breaks
 }
 
 #[tokio::test(start_paused = true)]
-async fn f12_several_messages_are_repeated_where_that_is_asked_for() {
+async fn f12_several_messages_are_repeated_if_the_call_says_so() {
     let client = refusing(429, "Too Many Requests: retry after 8");
     let raw = json!({"chat_id": 1, "from_chat_id": 2, "message_ids": [3]});
     let mut call = ApiRequest::raw("copyMessages", &raw).expect("a call");
@@ -239,7 +239,7 @@ async fn f18_a_download_that_ends_early_is_an_error() {
     }
 }
 
-/// The length is in the head, and nothing below minds it.
+/// The length is in the head, and the HTTP client doesn't check it.
 #[tokio::test]
 async fn f18_a_download_shorter_than_its_declared_length_is_an_error() {
     let http = service_fn(|_: Request<ApiBody>| {
@@ -255,7 +255,7 @@ async fn f18_a_download_shorter_than_its_declared_length_is_an_error() {
 }
 
 #[tokio::test]
-async fn f18_a_reader_gives_what_it_declares_or_is_an_error() {
+async fn f18_a_reader_with_another_length_than_it_declares_is_an_error() {
     let server = Scripted::start([], "true").await;
     let client = client_of(&server);
     for (given, declared, is_fine) in [
@@ -294,7 +294,7 @@ fn reqwest_client_of(server: &Scripted) -> Client {
     client.expect("a URL").build()
 }
 
-/// The server closes when it has answered so, without saying it: the next call got a reset.
+/// The server closes the connection after such a response without saying so: the next call got a reset.
 async fn check_last_answers(client_of: fn(&Scripted) -> Client) {
     for (status, length) in [
         (413, "Content-Length: 0"),
@@ -303,7 +303,7 @@ async fn check_last_answers(client_of: fn(&Scripted) -> Client) {
         (505, "Content-Length:  0"),
     ] {
         let head = format!("HTTP/1.1 {status} Whatever\r\n{length}\r\n\r\n");
-        // It doesn't close, so that only the client can have.
+        // This one doesn't close it, so that only the client can have.
         let script = vec![Step::Read, Step::Write(head.into_bytes()), Step::Serve];
         let server = Scripted::start([script], ME).await;
         let client = client_of(&server);
@@ -315,7 +315,7 @@ async fn check_last_answers(client_of: fn(&Scripted) -> Client) {
         }
         assert_eq!(server.connections(), 2, "{status}");
     }
-    // Any other answer says itself whether more can come.
+    // After any other response the connection is used again.
     let long = r#"{"ok":false,"error_code":413,"description":"Request Entity Too Large"}"#;
     for bytes in [
         answer(413, "", long.as_bytes()),
@@ -344,7 +344,7 @@ async fn f17_reqwest_uses_no_connection_again_that_the_server_is_about_to_close(
 }
 
 #[tokio::test]
-async fn f17_a_connection_on_which_a_request_was_answered_half_way_is_not_used_again() {
+async fn f17_a_connection_with_a_response_during_the_request_is_not_used_again() {
     let refusal = Step::Write(answer(400, "", br#"{"ok":false,"error_code":400}"#));
     let script = vec![Step::ReadHead, refusal, Step::Serve];
     let server = Scripted::start([script], "true").await;
@@ -359,7 +359,7 @@ async fn f17_a_connection_on_which_a_request_was_answered_half_way_is_not_used_a
 }
 
 #[tokio::test]
-async fn f17_what_no_server_takes_is_not_sent() {
+async fn f17_a_call_over_the_servers_limits_is_not_sent() {
     let server = Scripted::start([], "true").await;
     let client = client_of(&server);
     let limit = 1 << 20;
@@ -380,7 +380,7 @@ async fn f17_what_no_server_takes_is_not_sent() {
     };
     let too_many = client.send(photos(51)).await.expect_err("too many files");
     assert_eq!(too_many.kind(), ErrorKind::Invalid);
-    // The values of a form count, without what JSON needs around them.
+    // In a form only the values count, without the escapes of JSON.
     let caption = |size: usize| {
         let file = InputFile::bytes("a", &b"b"[..]);
         let upload = tower_telegram::methods::SendPhoto::new(1, file);

@@ -1,4 +1,4 @@
-//! F1: every method, as the schema has it.
+//! F1: every method of the schema.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -16,10 +16,10 @@ use crate::{
     support::generate::{Fill, Generator, Part, Schema, difference},
 };
 
-/// How often each method is called at least; and at most, to have made all that it has.
+/// How often each method is called at least, and at most until all its parameters were used.
 const ROUNDS: Range<usize> = 3..200;
 
-/// What a method and its result are made of. Updates have a test of their own.
+/// The types of a method's parameters and result. Updates have a test of their own.
 fn wanted<'a>(schema: &'a Schema, method: &'a str) -> HashSet<Part<'a>> {
     let mut returned = schema.parts_of([schema.returned_by(method)]);
     if method == "getUpdates" {
@@ -31,7 +31,7 @@ fn wanted<'a>(schema: &'a Schema, method: &'a str) -> HashSet<Part<'a>> {
     parts
 }
 
-/// As a server reads it: `serde_json`'s floats may be off by a bit.
+/// Compares as a server would: the floats of `serde_json` may differ in the last bit.
 fn read_again(value: &Value) -> Value {
     serde_json::from_str(&value.to_string()).expect("JSON")
 }
@@ -45,7 +45,7 @@ fn f1_every_method_of_the_schema_has_its_type() {
     assert_eq!(typed.len(), METHODS.len());
 }
 
-/// A server that answers with what it is told to, and a client of it.
+/// A server whose results the test sets, and a client of it.
 struct Wire {
     telegram: Telegram,
     client: Client,
@@ -61,7 +61,9 @@ impl Wire {
         for typed in METHODS {
             let result = Arc::clone(&result);
             telegram.answer_with(typed.name, move |_| {
-                Some(Answer::ok(result.lock().expect("nobody holds it").clone()))
+                Some(Answer::ok(
+                    result.lock().expect("the lock isn't poisoned").clone(),
+                ))
             });
         }
         Self {
@@ -71,10 +73,10 @@ impl Wire {
         }
     }
 
-    /// Calls a method, and compares what arrives at either end.
+    /// Calls a method, and compares the parameters and the result with those that were sent.
     async fn check(&self, typed: &Typed, parameters: &Value, result: &Value) {
         let name = typed.name;
-        (*self.result.lock().expect("nobody holds it")).clone_from(result);
+        (*self.result.lock().expect("the lock isn't poisoned")).clone_from(result);
         let call = (typed.call)(parameters);
         let response = self.client.clone().oneshot(call).await;
         let response = response.unwrap_or_else(|error| panic!("{error:?}"));
@@ -93,7 +95,7 @@ impl Wire {
 }
 
 #[tokio::test]
-async fn f1_every_method_minimal_and_full_reaches_the_server_as_the_schema_names_it() {
+async fn f1_every_method_minimal_and_full_reaches_the_server_with_the_schemas_names() {
     let schema = Schema::new();
     let wire = Wire::new().await;
     let mut generator = Generator::new(&schema, 1);
@@ -113,7 +115,7 @@ async fn f1_every_method_minimal_and_full_reaches_the_server_as_the_schema_names
             }
         }
     }
-    // All of this shows nothing about what it never made.
+    // The test must have used every type.
     for (typed, wanted) in METHODS.iter().zip(&wanted) {
         let missing: Vec<_> = wanted.difference(&generator.seen).collect();
         assert!(missing.is_empty(), "{}: {missing:?}", typed.name);

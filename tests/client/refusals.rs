@@ -1,4 +1,4 @@
-//! F15, F16: the envelope of an answer as servers of other people write it, and where the wait is named.
+//! F15, F16: envelopes of servers other than Telegram's, and the wait that a refusal asks for.
 
 use std::{
     convert::Infallible,
@@ -24,7 +24,7 @@ const TOKEN: &str = "4839574812:AAFD39kkdpWt3ywyRZergyOLMaJhac60qcK";
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// An answer with its status, headers and body.
+/// A response: its status, headers and body.
 type Answer<'a> = (u16, &'a [(&'a str, &'a str)], &'a str);
 
 fn response((status, headers, body): Answer<'_>) -> Response<String> {
@@ -48,7 +48,7 @@ async fn refusal(answer: Answer<'_>) -> Error {
 }
 
 #[tokio::test]
-async fn f16_odd_members_of_a_refusal_cost_themselves() {
+async fn f16_odd_members_of_a_refusal_count_as_absent() {
     const WORDS: &str = "Forbidden: bot was blocked by the user";
     for odd in [
         r#""parameters":null"#,
@@ -84,7 +84,7 @@ async fn f16_odd_members_of_a_refusal_cost_themselves() {
 }
 
 #[tokio::test]
-async fn f16_without_a_readable_code_or_words_the_rest_still_counts() {
+async fn f16_without_a_readable_code_or_description_the_rest_still_counts() {
     for (body, status, words) in [
         (
             r#"{"ok":false,"error_code":"403","description":"Forbidden"}"#,
@@ -102,7 +102,7 @@ async fn f16_without_a_readable_code_or_words_the_rest_still_counts() {
             "",
         ),
         (r#"{"ok":false,"error_code":{},"description":7}"#, 403, ""),
-        // The code and the words say that it is a refusal.
+        // The code and the description show that it is a refusal.
         (
             r#"{"ok":null,"error_code":400,"description":"Bad Request"}"#,
             400,
@@ -139,7 +139,7 @@ async fn f16_a_result_counts_though_its_ok_is_odd() {
             assert!(done.unwrap_or_else(|e| panic!("{body}: {e:?}")));
         }
     }
-    // Not where anything says that it is no result of the Bot API.
+    // Not if anything shows that it isn't a result of the Bot API.
     for (status, body) in [
         (200, r#"{"result":true}"#),
         (200, r#"{"ok":null,"result":null}"#),
@@ -151,9 +151,9 @@ async fn f16_a_result_counts_though_its_ok_is_odd() {
     }
 }
 
-/// Other programs say `"ok":false` too; Telegram's server always adds its `error_code`.
+/// Other programs write `"ok":false` too; Telegram's server always adds its `error_code`.
 #[tokio::test]
-async fn f16_a_proxys_json_is_no_refusal_of_the_bot_api() {
+async fn f16_the_json_of_a_proxy_is_no_refusal_of_the_bot_api() {
     for status in [200, 403, 404, 502] {
         for body in [
             r#"{"ok":false}"#,
@@ -176,7 +176,7 @@ async fn f16_a_proxys_json_is_no_refusal_of_the_bot_api() {
 }
 
 #[tokio::test]
-async fn f16_odd_members_beside_a_result_cost_nothing() {
+async fn f16_odd_members_beside_a_result_count_as_absent() {
     for odd in [
         r#""description":null"#,
         r#""description":{"a":1}"#,
@@ -201,7 +201,7 @@ async fn f16_odd_members_beside_a_result_cost_nothing() {
 }
 
 #[tokio::test]
-async fn f15_the_wait_is_in_the_parameters_or_the_header_or_the_words() {
+async fn f15_the_wait_is_that_of_the_parameters_or_the_header_or_the_description() {
     const WORDS: &str = "Too Many Requests: retry after 7";
     let json = |parameters: &str| {
         format!(r#"{{"ok":false,"error_code":429,"description":"{WORDS}"{parameters}}}"#)
@@ -270,7 +270,7 @@ async fn f15_the_wait_is_in_the_parameters_or_the_header_or_the_words() {
     }
 }
 
-/// The first that isn't zero counts: a wait of 0 seconds in the body hid the header's.
+/// The first wait that isn't zero counts. One of 0 seconds in the body hid that of the header.
 #[tokio::test]
 async fn f15_a_wait_of_zero_hides_no_other() {
     let body = |wait: &str, words: &str| {
@@ -295,7 +295,7 @@ async fn f15_a_wait_of_zero_hides_no_other() {
     }
 }
 
-/// A proxy may have rewritten the status, and left the header.
+/// A proxy may rewrite the status and leave the header.
 #[tokio::test]
 async fn f15_the_header_counts_under_any_status() {
     let refused = r#"{"ok":false,"error_code":429,"description":"Too Many Requests"}"#;
@@ -335,7 +335,7 @@ async fn f15_the_header_may_be_a_fraction_and_may_come_more_than_once() {
     }
 }
 
-/// By the server's own clock where it says what that is.
+/// By the server's own clock, if the response has a `Date`.
 #[tokio::test]
 async fn f15_the_header_may_be_a_date() {
     let now = "Sun, 06 Nov 1994 08:49:37 GMT";
@@ -348,7 +348,7 @@ async fn f15_the_header_may_be_a_date() {
             "Tue, 29 Feb 2028 00:00:00 GMT",
             10,
         ),
-        // It is over; but none at all would be a hot loop.
+        // The date has passed, but without a wait a caller would loop without a pause.
         (now, "Sun, 06 Nov 1994 08:00:00 GMT", 1),
     ] {
         let headers = [("Date", date), ("Retry-After", then)];
@@ -356,7 +356,7 @@ async fn f15_the_header_may_be_a_date() {
         let expected = Duration::from_secs(seconds);
         assert_eq!(error.retry_after(), Some(expected), "{date}, {then}");
     }
-    // Without a date of its own, by ours.
+    // Without a `Date`, by the clock of this machine.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("now");
     assert!(now < Duration::from_secs(4_102_444_800));
     let far = [("Retry-After", "Fri, 01 Jan 2100 00:00:00 GMT")];
@@ -374,7 +374,7 @@ async fn f15_the_header_may_be_a_date() {
 }
 
 #[tokio::test]
-async fn f15_a_wait_has_bounds_whatever_is_named() {
+async fn f15_a_wait_has_bounds() {
     for (named, wait) in [
         ("0", Some(SECOND)),
         ("0.0", Some(SECOND)),
@@ -415,7 +415,7 @@ async fn f15_a_wait_has_bounds_whatever_is_named() {
     }
 }
 
-/// An HTTP client that gives these answers in turn, the last one from then on.
+/// An HTTP client with these responses, and then the last one again and again.
 fn in_turn(
     answers: &[Answer<'_>],
 ) -> (
@@ -463,7 +463,7 @@ async fn f15_retries_wait_for_as_long_as_the_header_says() {
         let client = builder.layer(RetryLayer::new()).build();
         let began = Instant::now();
         assert!(client.send(DeleteMessage::new(1, 2)).await.expect("done"));
-        // And up to a second more, so that not all come at once.
+        // And up to a second more, so that not all calls are repeated at once.
         let waited = began.elapsed();
         let named = Duration::from_secs(seconds);
         assert!(
@@ -473,9 +473,9 @@ async fn f15_retries_wait_for_as_long_as_the_header_says() {
     }
 }
 
-/// The chat was held for ever.
+/// The chat paused forever.
 #[tokio::test(start_paused = true)]
-async fn f15_the_limiter_holds_no_chat_for_longer_than_an_hour() {
+async fn f15_the_limiter_pauses_no_chat_for_longer_than_an_hour() {
     const SENT: &str =
         r#"{"ok":true,"result":{"message_id":1,"date":1,"chat":{"id":1,"type":"private"}}}"#;
     let forever = r#"{"ok":false,"error_code":429,"description":"x","parameters":{"retry_after":1000000000000000000}}"#;
@@ -490,9 +490,9 @@ async fn f15_the_limiter_holds_no_chat_for_longer_than_an_hour() {
     assert_eq!(began.elapsed().as_secs(), 3600);
 }
 
-/// Neither the token nor what would move a terminal's cursor.
+/// Neither the token nor characters that would move a terminal's cursor.
 #[tokio::test]
-async fn a6_no_words_of_the_server_show_the_token_or_control_characters() {
+async fn a6_no_description_shows_the_token_or_control_characters() {
     let secret = TOKEN.split(':').nth(1).expect("a secret");
     let escaped = TOKEN.replace(':', "%3A");
     for words in [

@@ -1,4 +1,4 @@
-//! J9: a text over the limit, and formatted text there and back.
+//! J9: a text over the limit, and formatted text that is sent again.
 
 use tower_telegram::{
     Client,
@@ -15,7 +15,7 @@ async fn telegram() -> (Telegram, Client) {
     (telegram, client)
 }
 
-/// What was sent, as the receiver sees it.
+/// The message as its receiver sees it.
 fn received(message: &Message) -> Vec<(String, String)> {
     let entities = message.text_entities();
     let mut entities: Vec<_> = entities
@@ -26,7 +26,7 @@ fn received(message: &Message) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn j9_a_text_over_the_limit_arrives_in_parts_that_are_the_whole() {
+async fn j9_the_parts_of_a_text_over_the_limit_are_the_whole_text() {
     let (telegram, client) = telegram().await;
     let ada = telegram.user("Ada");
     let code = "    GET / 200 😀\n".repeat(600);
@@ -50,7 +50,7 @@ async fn j9_a_text_over_the_limit_arrives_in_parts_that_are_the_whole() {
     for part in parts {
         let sent = client.send(part.clone().into_message(ada.id())).await;
         let sent = sent.expect("sent");
-        // Nothing was left for the server to cut.
+        // No part is over the server's limit.
         assert_eq!(sent.text.as_deref(), Some(part.text.as_str()));
         assert_eq!(sent.entities.unwrap_or_default(), part.entities);
         for entity in part
@@ -70,7 +70,7 @@ async fn j9_a_text_over_the_limit_arrives_in_parts_that_are_the_whole() {
 }
 
 #[tokio::test]
-async fn j9_formatted_text_is_sent_again_as_it_came() {
+async fn j9_formatted_text_is_sent_again_unchanged() {
     let (telegram, client) = telegram().await;
     let ada = telegram.user("Ada");
     let text: FormattedText = Builder::new()

@@ -1,4 +1,4 @@
-//! A6: the bot's token doesn't show, whatever becomes of a call, and whoever tells of it.
+//! A6: the bot's token is in no log line and no error, whatever the outcome of a call.
 
 use std::{
     error::Error,
@@ -30,7 +30,7 @@ fn token() -> BotToken {
     TOKEN.parse().expect("a token")
 }
 
-/// All that is said with the `log` crate, by anyone in this process.
+/// All that is logged with the `log` crate in this process.
 struct Journal(Mutex<String>);
 
 impl log::Log for Journal {
@@ -39,7 +39,7 @@ impl log::Log for Journal {
     }
 
     fn log(&self, record: &log::Record<'_>) {
-        let mut text = self.0.lock().expect("nobody holds it");
+        let mut text = self.0.lock().expect("the lock isn't poisoned");
         writeln!(text, "{} {}", record.target(), record.args()).expect("a string takes it");
     }
 
@@ -56,13 +56,13 @@ fn journal() -> &'static Journal {
     })
 }
 
-/// What the user sees, or may print.
+/// The texts that a user sees, or may print.
 #[derive(Clone, Debug, Default)]
 struct Shown(Arc<Mutex<String>>);
 
 impl Shown {
     fn debug(&self, value: &dyn Debug) {
-        let mut shown = self.0.lock().expect("nobody holds it");
+        let mut shown = self.0.lock().expect("the lock isn't poisoned");
         writeln!(shown, "{value:?} {value:#?}").expect("a string takes it");
     }
 
@@ -77,8 +77,8 @@ impl Shown {
 
     #[track_caller]
     fn check(&self, log: &Log, heard: &[&str]) {
-        let journal = journal().0.lock().expect("nobody holds it").clone();
-        let shown = self.0.lock().expect("nobody holds it").clone();
+        let journal = journal().0.lock().expect("the lock isn't poisoned").clone();
+        let shown = self.0.lock().expect("the lock isn't poisoned").clone();
         let all = [
             ("the log", log.text()),
             ("the journal", journal),
@@ -98,8 +98,7 @@ impl Shown {
     }
 }
 
-/// Prints all that goes by between [`BotApi`] and a transport, but the requests: they hold the
-/// address.
+/// Prints everything between [`BotApi`] and a transport except the requests, because their URL contains the token.
 #[derive(Clone, Debug)]
 struct Spy<T> {
     inner: T,
@@ -131,7 +130,7 @@ where
             shown.debug(&future);
             match done {
                 Ok(response) => {
-                    // Its headers are the server's, and may name the place.
+                    // Its headers are the server's, and may contain the URL.
                     shown.debug(&response.body());
                     Ok(response)
                 }
@@ -149,7 +148,7 @@ fn file(path: &str) -> File {
     serde_json::from_value(file).expect("a file")
 }
 
-/// Makes calls of all sorts, whatever becomes of them.
+/// Makes calls of all sorts, whatever their outcome.
 async fn call_about<T, B>(transport: T, url: &str, rounds: usize, shown: &Shown)
 where
     T: Service<Request<ApiBody>, Response = Response<B>> + Debug + Clone + Send + Sync + 'static,
@@ -208,7 +207,7 @@ where
     }
 }
 
-/// Some of what there is to see.
+/// Some of the texts.
 const HEARD: [&str; 9] = [
     "hyper_util",
     "401 Unauthorized",
@@ -223,7 +222,7 @@ const HEARD: [&str; 9] = [
 
 const ME: &str = r#"{"id":7,"is_bot":true,"first_name":"B"}"#;
 
-/// Connections that go wrong in all ways, in turn.
+/// Connections that fail in all ways, in turn.
 fn scripts(elsewhere: &str) -> Vec<Vec<Step>> {
     let page = answer(502, "Content-Type: text/html\r\n", b"<html>502</html>");
     let to = |status, place: &str| {
@@ -250,7 +249,7 @@ fn scripts(elsewhere: &str) -> Vec<Vec<Step>> {
         vec![Step::ReadHead, Step::Reset],
         vec![Step::Read, Step::Wait],
     ];
-    // A number that shares no divisor with that of the calls, so that each meets each.
+    // A number without a common divisor with that of the calls, so that each call has each failure.
     one.iter().cycle().take(13 * 12).cloned().collect()
 }
 
@@ -312,7 +311,7 @@ async fn a6_no_call_over_http2_shows_the_token() {
         &shown,
     )
     .await;
-    // It isn't trusted.
+    // The certificate isn't trusted.
     call_about(HttpTransport::new(), &server.url(), 1, &shown).await;
     shown.check(&log, &["h2::", "Headers", "UnknownIssuer"]);
 }
@@ -335,13 +334,13 @@ async fn a6_no_call_over_reqwest_shows_the_token() {
     drop(server);
     call_about(transport.clone(), &url, 1, &shown).await;
     call_about(transport, "http://no-such-host.invalid", 1, &shown).await;
-    // A redirect leads the token to somebody else.
+    // A redirect would send the token to another server.
     assert!(elsewhere.received().is_empty());
     shown.check(&log, &HEARD);
     shown.check(&log, &["reqwest::connect"]);
 }
 
-/// It is in a header, and not in the addresses that are traced.
+/// It is in a header, and not in the URLs that HTTP clients log.
 #[tokio::test]
 async fn a6_a_password_in_the_base_url_does_not_show() {
     journal();
@@ -376,15 +375,15 @@ async fn a6_a_password_in_the_base_url_does_not_show() {
         error.as_ref().expect_err("it is gone")
     ));
     shown.push(log.text());
-    shown.push(journal().0.lock().expect("nobody holds it").clone());
+    shown.push(journal().0.lock().expect("the lock isn't poisoned").clone());
     for text in shown {
         assert!(!text.contains("swordfish"), "{text}");
     }
 }
 
-/// A transport of somebody else's may show the address in its errors, and the token is a part of it.
+/// The errors of another crate's transport may contain the URL, and with it the token.
 #[tokio::test]
-async fn a6_an_error_that_shows_the_address_is_shown_without_the_token() {
+async fn a6_an_error_with_the_url_is_shown_without_the_token() {
     let http = tower::service_fn(async |request: Request<ApiBody>| {
         let error = format!("POST {}: refused", request.uri());
         Err::<Response<String>, _>(BoxError::from(error))

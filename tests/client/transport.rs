@@ -1,4 +1,4 @@
-//! The transports against real servers: HTTP/2 where it is offered, TLS only with whom is trusted.
+//! The transports against real servers: HTTP/2 if the server offers it, and TLS only with a trusted certificate.
 
 use http::{Response, Version, request};
 use tower_telegram::{
@@ -9,7 +9,7 @@ use tower_telegram::{
 
 use crate::support::tls::Tls;
 
-/// The version that it was called in as the bot's first name; `true` for any other method.
+/// The response to getMe has the HTTP version as the bot's first name; that to any other method is `true`.
 fn answer(head: &request::Parts) -> Response<String> {
     let version = match head.version {
         Version::HTTP_2 => "two",
@@ -35,7 +35,7 @@ fn client(url: &str, pem: &str) -> Client {
 }
 
 #[tokio::test]
-async fn http_2_is_spoken_where_it_is_offered_and_else_http_1() {
+async fn http_2_is_used_if_it_is_offered_and_otherwise_http_1() {
     let two = cfg!(feature = "http2");
     for (offered, spoken) in [
         (&["h2", "http/1.1"][..], if two { "two" } else { "one" }),
@@ -72,7 +72,7 @@ async fn a_server_that_is_not_trusted_gets_no_call() {
     }
 }
 
-/// Whatever the settings say.
+/// Whatever the settings are.
 #[cfg(feature = "reqwest")]
 #[tokio::test]
 async fn a6_reqwest_follows_no_redirect() {
@@ -97,9 +97,9 @@ async fn a6_reqwest_follows_no_redirect() {
     assert_eq!(elsewhere.connections(), 0);
 }
 
-/// Each call failed, and nothing said so before.
+/// Each call failed, and there was no error before.
 #[test]
-fn a_certificate_that_cannot_work_is_refused_when_it_is_added() {
+fn a_certificate_that_cannot_work_is_rejected_when_it_is_added() {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 
     let pem = |hosts: &[&str], is_ca: bool, year: i32| {
@@ -122,7 +122,7 @@ fn a_certificate_that_cannot_work_is_refused_when_it_is_added() {
     for fine in [&own, &authority, &pem(&["127.0.0.1"], false, 4000)] {
         assert_eq!(add(fine), Ok(()));
     }
-    // As `openssl req -x509` makes one.
+    // `openssl req -x509` makes such a certificate.
     let both = pem(&["localhost"], true, 4000);
     for (odd, why) in [
         (&both, "CA:TRUE"),
@@ -137,7 +137,7 @@ fn a_certificate_that_cannot_work_is_refused_when_it_is_added() {
 }
 
 #[tokio::test]
-async fn no_time_limit_of_a_client_panics_or_refuses_every_call() {
+async fn no_time_limit_of_a_client_panics_or_fails_every_call() {
     let server = Tls::start(&[], answer).await;
     let token = BotToken::new("1:secret").expect("a token");
     let limits = [
@@ -167,7 +167,7 @@ async fn f10_a_thousand_calls_at_once_share_a_connection_of_http_2() {
 
     let server = Tls::start(&["h2", "http/1.1"], answer).await;
     let client = client(&server.url(), &server.pem);
-    // What a server speaks is known once there is a connection.
+    // The server's version is known once there is a connection.
     client.send(GetMe::new()).await.expect("an answer");
     let calls = (0..1000).map(|i| {
         let client = client.clone();
@@ -187,10 +187,10 @@ async fn f10_a_thousand_calls_at_once_share_a_connection_of_http_2() {
     assert_eq!(server.connections(), 1);
 }
 
-/// The operating system trusts no certificate of ours, but what it is given beside is.
+/// The operating system doesn't trust the test's certificate, but `root_certificate` does.
 #[cfg(feature = "platform-roots")]
 #[tokio::test]
-async fn the_platforms_roots_can_be_trusted_in_place_of_the_bundled_ones() {
+async fn the_roots_of_the_platform_are_trusted_in_place_of_the_bundled_ones() {
     let server = Tls::start(&[], answer).await;
     let token = BotToken::new("1:secret").expect("a token");
     let client = |builder: tower_telegram::client::HttpTransportBuilder| {

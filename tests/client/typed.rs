@@ -1,4 +1,4 @@
-//! From a method's name to its type, and files into every place for one.
+//! Finds a method's type by its name, and puts files into every place for one.
 
 use std::path::PathBuf;
 
@@ -11,15 +11,15 @@ use tower_telegram::{
     types::{InputFile, ParseError},
 };
 
-/// A method that is known by its type.
+/// A method with its type.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Typed {
     pub(crate) name: &'static str,
-    /// Reads parameters into the type, and makes a call of it.
+    /// Reads parameters as the type, and encodes a call of it.
     pub(crate) call: fn(&Value) -> ApiRequest,
-    /// Reads a result into what the method returns, and writes it back.
+    /// Reads a result as the type that the method returns, and writes it back.
     pub(crate) returned: fn(&ApiResponse) -> Value,
-    /// Whether a result can be read into what the method returns.
+    /// Whether a result can be read as the type that the method returns.
     pub(crate) decode: fn(&str) -> Result<(), ParseError>,
     /// The same call with a file in each place for one.
     pub(crate) uploading: Option<fn(&Value, &mut Files) -> ApiRequest>,
@@ -68,7 +68,7 @@ impl Typed {
 }
 
 fn read<M: DeserializeOwned>(parameters: &Value) -> M {
-    // By its text, as that is what the crate's own reader takes.
+    // From text, because the crate's own reader takes that.
     let text = parameters.to_string();
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"))
 }
@@ -83,18 +83,18 @@ fn with_files<M: DeserializeOwned + Attach>(parameters: &Value, files: &mut File
     method
 }
 
-/// What a file may be uploaded from.
+/// The source of an upload.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Source {
     Bytes,
     Path,
-    /// A file under another name than its own.
+    /// A path with another file name than its own.
     RenamedPath,
     Reader,
     ReaderWithoutLength,
 }
 
-/// A file that was put somewhere.
+/// A file that was put into a place.
 #[derive(Debug)]
 pub(crate) struct Given {
     pub(crate) part: String,
@@ -102,14 +102,14 @@ pub(crate) struct Given {
     pub(crate) content: Bytes,
 }
 
-/// Makes files to upload, of one source after the other.
+/// Makes files to upload, from one source after the other.
 #[derive(Debug)]
 pub(crate) struct Files {
     pub(crate) given: Vec<Given>,
     sources: Vec<Source>,
     made: usize,
     folder: PathBuf,
-    /// The content of each, where it isn't one of many.
+    /// The content of every file, if it is to be the same.
     pub(crate) content: Option<&'static [u8]>,
 }
 
@@ -139,12 +139,12 @@ impl Files {
         }
     }
 
-    /// The next ones are for another message.
+    /// Begins another message.
     pub(crate) fn begin(&mut self) {
         self.given.clear();
     }
 
-    /// Whether the length of each that was given is known.
+    /// Whether the length of each file is known.
     pub(crate) fn make(&mut self) -> InputFile {
         let number = self.made;
         self.made += 1;
@@ -182,7 +182,7 @@ impl Files {
         match number % 5 {
             0 => Bytes::new(),
             1 => Bytes::from(format!("\r\n--{number}--\r\n")),
-            // More than is read at once.
+            // More than one read returns.
             2 => Bytes::from(vec![u8::try_from(number % 251).unwrap_or(0); 70_000]),
             _ => Bytes::from(format!("content {number}\0\u{e9}")),
         }
@@ -199,7 +199,7 @@ impl Files {
 
 impl Drop for Files {
     fn drop(&mut self) {
-        // Whatever stays is in the system's folder for such.
+        // A file that can't be deleted is in the system's temporary folder.
         drop(std::fs::remove_dir_all(&self.folder));
     }
 }

@@ -1,5 +1,5 @@
-//! F1, E3: files reach the server from every place that the schema has for one, whatever they are
-//! uploaded from. What is sent is read by another crate.
+//! F1, E3: files reach the server from every place that the schema has for one and from every source. Another crate reads
+//! the forms.
 
 use std::{collections::BTreeSet, convert::Infallible};
 
@@ -29,14 +29,14 @@ use crate::{
     },
 };
 
-/// What setWebhook takes for a certificate.
+/// A certificate that setWebhook accepts.
 const PEM: &[u8] = include_bytes!("../registration/bot.pem");
 
-/// A form as it came.
+/// A received form.
 #[derive(Debug, Default)]
 struct Form {
     fields: Map<String, Value>,
-    /// Name of the part, of the file, and its content.
+    /// The names of the part and of the file, and the content.
     files: Vec<(String, String, Bytes)>,
 }
 
@@ -60,7 +60,7 @@ async fn read_form(content_type: &str, body: Vec<u8>) -> Form {
     form
 }
 
-/// As Telegram's server does with file names.
+/// Decodes percent signs as Telegram's server does in file names.
 fn undo_percent(name: &str) -> String {
     let mut bytes = name.bytes();
     let mut out = Vec::new();
@@ -76,7 +76,7 @@ fn undo_percent(name: &str) -> String {
     String::from_utf8(out).expect("text")
 }
 
-/// The parameters as a form has them: texts as they are, the rest as JSON.
+/// The parameters as the fields of a form: strings without quotes, other values as JSON.
 fn as_fields(parameters: &Value) -> Map<String, Value> {
     let members = parameters.as_object().expect("an object").iter();
     let fields = members.map(|(name, value)| {
@@ -89,13 +89,13 @@ fn as_fields(parameters: &Value) -> Map<String, Value> {
     fields.collect()
 }
 
-/// The form has exactly what was given, and each file where it is named.
+/// Asserts that the form has exactly these parameters and files.
 fn check_form(form: &Form, parameters: &Value, given: &[Given]) {
     let named = attached(parameters);
     let parts: BTreeSet<_> = given.iter().map(|given| given.part.clone()).collect();
     assert_eq!(named, parts);
     let mut expected = as_fields(parameters);
-    // Key for key, as a nested object's may come in another order.
+    // Key by key, because those of a nested object may be in another order.
     assert!(form.fields.keys().eq(expected.keys()), "{form:?}");
     for (name, text) in &mut expected {
         let sent = form.fields[name].as_str().expect("a text");
@@ -119,7 +119,7 @@ fn read(text: &str) -> Value {
     serde_json::from_str(text).expect("JSON")
 }
 
-/// The parts that are named in it.
+/// The names of the parts that a value refers to.
 fn attached(value: &Value) -> BTreeSet<String> {
     match value {
         Value::String(text) => {
@@ -175,7 +175,7 @@ where
                 left.clear();
                 continue;
             }
-            // The generator's own count of the places.
+            // The generator counts the places too.
             assert_eq!(files.given.len(), generator.files.len(), "{}", typed.name);
             left.retain(|place| !generator.files.contains(place));
         }
@@ -231,18 +231,18 @@ async fn f1_files_without_a_length_reach_the_server_in_chunks_from_every_place()
 }
 
 #[tokio::test]
-async fn f1_files_from_here_and_there_go_together() {
+async fn f1_files_from_several_sources_are_uploaded_together() {
     let all = [Source::Path, Source::Bytes, Source::Reader];
     upload_everywhere(&all, 105).await;
 }
 
 #[tokio::test]
-async fn f1_a_file_that_is_used_twice_goes_once() {
+async fn f1_a_file_that_is_used_twice_is_uploaded_once() {
     let server = Scripted::start([], "[]").await;
     let token = "7:secret".parse().expect("a token");
     let client = Client::with_base_url(&token, &server.url()).expect("a client");
     let file = InputFile::bytes("a.png", &b"content"[..]);
-    // The same under the same name, and yet another file.
+    // The same file under the same name, and another one.
     let other = InputFile::bytes("a.png", &b"content"[..]);
     let group = [&file, &file, &other, &file].map(|file| InputMediaPhoto::new(file.clone()));
     let group = group.map(Into::into).to_vec();
@@ -271,12 +271,12 @@ async fn f1_a_file_that_is_used_twice_goes_once() {
 
 type Answering = std::sync::Arc<std::sync::Mutex<Reply>>;
 
-/// A webhook over a real server that answers with what it is told to.
+/// A webhook over a real server whose replies the test sets.
 async fn webhook() -> (Endpoint, Answering) {
     let reply = Answering::default();
     let answering = reply.clone();
     let handler = service_fn(move |_: http::Request<Update>| {
-        let reply = answering.lock().expect("nobody holds it").clone();
+        let reply = answering.lock().expect("the lock isn't poisoned").clone();
         std::future::ready(Ok::<_, Infallible>(reply))
     });
     let service: WebhookService<_, Update> = Webhook::new(secret(SECRET))
@@ -285,7 +285,6 @@ async fn webhook() -> (Endpoint, Answering) {
     (serve_hyper(service).await, reply)
 }
 
-/// A file without a length can't go with an answer, which has to have one.
 #[tokio::test]
 async fn e3_files_go_with_replies_from_every_place() {
     let (endpoint, answering) = webhook().await;
@@ -303,7 +302,7 @@ async fn e3_files_go_with_replies_from_every_place() {
         let reply = reply(parameters, files);
         let json: Value = serde_json::from_slice(reply.json().expect("a method")).expect("JSON");
         assert_eq!(json["method"], typed.name);
-        *answering.lock().expect("nobody holds it") = reply;
+        *answering.lock().expect("the lock isn't poisoned") = reply;
         let answer = connection.send(&Call::new(MESSAGE)).await;
         assert_eq!(answer.status, 200);
         let content_type = answer.header("content-type").expect("a type");
