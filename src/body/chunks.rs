@@ -152,8 +152,8 @@ impl Segment {
         }
     }
 
-    /// A segment with the first `length` bytes of a source, or all of them if `length` is `None`. More bytes in an upload's
-    /// reader are an error. In a file they aren't, because it may have grown since its length was read.
+    /// A segment with the first `length` bytes of a source, or all of them if `length` is `None`. More bytes in an
+    /// upload's reader are an error. In a file they aren't, because it may have grown since its length was read.
     #[cfg(feature = "tokio")]
     pub(crate) fn stream(
         stream: ReaderSource,

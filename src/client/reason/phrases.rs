@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::Reason;
+use super::refusal::Reason;
 
 /// Phrases in lower case, each with its reason. The first one that the description contains decides.
 type Phrases = [(&'static str, Reason)];
