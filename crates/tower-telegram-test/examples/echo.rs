@@ -1,4 +1,4 @@
-//! A bot that repeats what it is told, for `telegram-test-server` to try:
+//! An echo bot, to try `telegram-test-server`:
 //!
 //! ```sh
 //! telegram-test-server --say Hello -- target/debug/examples/echo

@@ -1,8 +1,9 @@
-//! `allowed_updates`: the types of updates that a bot asks for.
+//! The argument `allowed_updates` of `setWebhook` and `getUpdates`: the types of updates that a bot asks
+//! for.
 
 use serde_json::Value;
 
-/// The types of updates that a bot may ask for, in the server's order, and whether they are in the default.
+/// The types that a bot can ask for, in the server's order, and whether they are in the default set.
 const UPDATE_TYPES: [(&str, bool); 27] = [
     ("message", true),
     ("edited_message", true),
@@ -33,8 +34,8 @@ const UPDATE_TYPES: [(&str, bool); 27] = [
     ("stopped_message_generation", true),
 ];
 
-/// Reads `allowed_updates`: `None` if it isn't a JSON array of strings, else the known names in it, in
-/// any case. The default set, or no known name at all, is an empty list.
+/// Parses `allowed_updates`. `None` if it isn't a JSON array of strings, otherwise its known names, in any
+/// case. The list is empty for the default set and for a list without a known name.
 pub(super) fn read(text: &str) -> Option<Vec<String>> {
     let Ok(Value::Array(names)) = serde_json::from_str(text) else {
         return None;
@@ -55,8 +56,8 @@ pub(super) fn read(text: &str) -> Option<Vec<String>> {
     Some(if is_default { Vec::new() } else { asked })
 }
 
-/// Whether an update of that type is queued; no list stands for the default set. One that Telegram doesn't
-/// know yet always is, as a test must mean it.
+/// Whether an update of that type is queued. `None` is the default set. A type that Telegram doesn't have
+/// is always queued, because a test sends it on purpose.
 pub(super) fn is_wanted(asked: Option<&[String]>, name: &str) -> bool {
     match UPDATE_TYPES.iter().find(|(known, _)| *known == name) {
         None => true,
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_array_of_strings_changes_nothing() {
+    fn a_value_that_is_no_array_of_strings_changes_nothing() {
         for text in ["", "message", "{}", "[1]", r#"["message", null]"#, "null"] {
             assert_eq!(read(text), None, "{text}");
         }

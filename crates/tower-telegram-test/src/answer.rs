@@ -1,4 +1,8 @@
-//! Answers to Bot API calls, byte for byte as the server writes them.
+//! The [`Answer`]: a response of the Bot API server to one call.
+//!
+//! A test sets one with [`Telegram::answer`](super::Telegram::answer) in place of the usual response. The
+//! same type carries the usual responses, so both are written byte for byte as the real server writes them:
+//! status, order of keys, and headers.
 
 use std::time::Duration;
 
@@ -9,11 +13,28 @@ use super::{http1, json};
 
 /// An answer to a Bot API call.
 ///
-/// Tests give them to [`Telegram::answer`](super::Telegram::answer) and its siblings.
+/// Give it to [`Telegram::answer`](super::Telegram::answer), [`answer_once`](super::Telegram::answer_once)
+/// or [`answer_with`](super::Telegram::answer_with). It replaces the usual answer, and the call then has no
+/// other effect.
+///
+/// ```
+/// # use tower_telegram_test::{Answer, Telegram};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let telegram = Telegram::start().await?;
+/// // The next message is refused, all photos are lost on their way.
+/// telegram.answer_once("sendMessage", Answer::too_many_requests(5));
+/// telegram.answer("sendPhoto", Answer::hang_up());
+/// telegram.answer("getChat", Answer::error(403, "Forbidden: bot was blocked by the user"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Answer {
+    /// How long the server waits before the first byte.
     kind: AnswerKind,
     delay: Duration,
+    /// Whether the connection is closed in the middle of the body.
     is_truncated: bool,
 }
 
@@ -43,7 +64,7 @@ enum AnswerKind {
 }
 
 impl Answer {
-    /// `{"ok":true,"result":…}`.
+    /// A success: `{"ok":true,"result":…}`.
     pub fn ok(result: impl Into<Value>) -> Self {
         Self::of(AnswerKind::Ok {
             result: result.into(),
@@ -51,7 +72,9 @@ impl Answer {
         })
     }
 
-    /// `{"ok":false,"error_code":…,"description":…}` with that HTTP status, which should be 400 to 599.
+    /// A refusal: `{"ok":false,"error_code":…,"description":…}`, with `code` as the HTTP status too.
+    ///
+    /// A status outside of 400 to 599 is sent as it is, though Telegram never does so.
     pub fn error(code: u16, description: impl Into<String>) -> Self {
         Self::of(AnswerKind::Error {
             code,
@@ -60,13 +83,13 @@ impl Answer {
         })
     }
 
-    /// The 429 of a bot that was too fast, with `retry_after` in seconds.
+    /// A 429, the refusal of a call that came too soon, with `retry_after` in seconds.
     pub fn too_many_requests(retry_after: u32) -> Self {
         Self::error(429, format!("Too Many Requests: retry after {retry_after}"))
             .retry_after(retry_after)
     }
 
-    /// Any response, such as the HTML of a proxy that stands before Telegram.
+    /// Any response, such as the HTML page of a proxy in front of Telegram.
     pub fn raw(status: u16, content_type: impl Into<String>, body: impl Into<Bytes>) -> Self {
         Self::of(AnswerKind::Raw {
             status,
@@ -75,22 +98,22 @@ impl Answer {
         })
     }
 
-    /// Takes the call, then closes the connection without a word.
+    /// Receives the call, and closes the connection without a response.
     pub fn hang_up() -> Self {
         Self::of(AnswerKind::HangUp)
     }
 
-    /// Takes the call, then resets the connection, as a server does that falls over.
+    /// Receives the call, and resets the connection, as a crashing server does.
     pub fn reset() -> Self {
         Self::of(AnswerKind::Reset)
     }
 
-    /// Takes the call and never answers; the connection ends when the bot closes it.
+    /// Receives the call and never responds. The connection ends when the bot closes it.
     pub fn never() -> Self {
         Self::of(AnswerKind::Never)
     }
 
-    /// A result that is written already.
+    /// A success whose `result` is JSON text already.
     pub(super) fn json(result: String) -> Self {
         Self::of(AnswerKind::Json { result })
     }
@@ -103,7 +126,7 @@ impl Answer {
         }
     }
 
-    /// Adds a `description` to an answer made by [`ok`](Self::ok); of no effect on others.
+    /// Adds a `description` to an answer made by [`ok`](Self::ok). No effect on other answers.
     pub fn description(mut self, text: impl Into<String>) -> Self {
         if let AnswerKind::Ok { description, .. } = &mut self.kind {
             *description = Some(text.into());
@@ -111,23 +134,24 @@ impl Answer {
         self
     }
 
-    /// Adds `retry_after`, in seconds, to an error: in its `parameters` and, unless 0, as a header. Of no effect on others.
+    /// Adds `retry_after`, in seconds, to the `parameters` of an error and, unless it is 0, as the header
+    /// `Retry-After`. No effect on other answers.
     pub fn retry_after(self, seconds: u32) -> Self {
         self.parameter("retry_after", seconds.into())
     }
 
-    /// Adds `migrate_to_chat_id` to the `parameters` of an error; of no effect on others.
+    /// Adds `migrate_to_chat_id` to the `parameters` of an error. No effect on other answers.
     pub fn migrate_to_chat_id(self, chat_id: i64) -> Self {
         self.parameter("migrate_to_chat_id", chat_id.into())
     }
 
-    /// Closes the connection after half of the body, or of the head if there is no body.
+    /// Closes the connection after half of the body, or after half of the head if the body is empty.
     pub fn truncated(mut self) -> Self {
         self.is_truncated = true;
         self
     }
 
-    /// Waits that long before it answers.
+    /// Waits for `delay` before the response.
     pub fn delayed_by(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
@@ -144,7 +168,7 @@ impl Answer {
         self.delay
     }
 
-    /// The call was refused with that code and text, if it was.
+    /// The code and description of a refusal.
     pub(super) fn as_error(&self) -> Option<(u16, &str)> {
         match &self.kind {
             AnswerKind::Error {
@@ -154,7 +178,7 @@ impl Answer {
         }
     }
 
-    /// The response's JSON, `null` if it isn't JSON.
+    /// The body as JSON; `null` if it isn't JSON.
     pub(super) fn to_value(&self) -> Value {
         match &self.kind {
             AnswerKind::Ok {
@@ -195,7 +219,7 @@ impl Answer {
                 result,
                 description,
             } => {
-                // By hand, as the order of keys is the server's.
+                // Written by hand to have the keys in the server's order.
                 let mut body = format!("{{\"ok\":true,\"result\":{}", json::to_string(result));
                 if let Some(description) = description {
                     body += ",\"description\":";
@@ -263,14 +287,18 @@ impl Answer {
     }
 }
 
-/// What goes onto the wire.
+/// The bytes or the event that the client of the Bot API sees.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum AnswerAction {
+    /// A head and a body.
     Bytes(Bytes, Bytes),
-    /// Nothing comes after it.
+    /// The start of a response, after which the connection is closed.
     Truncated(Bytes),
+    /// The connection is closed before a response.
     HangUp,
+    /// The connection is reset before a response.
     Reset,
+    /// The connection stays open without a response.
     Never,
 }
 

@@ -1,4 +1,4 @@
-//! The Bot API server.
+//! The server of the Bot API: connections, requests, and their responses.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -22,12 +22,13 @@ use super::{
     webhook_request::ResponseLimits,
 };
 
+/// How long a connection may be idle.
 const IDLE: Duration = Duration::from_secs(500);
 const MAX_CONNECTIONS: usize = 1024;
-/// How much of a multipart body may wait between the connection and its parser.
+/// How many bytes of a multipart body may be between the connection and its parser.
 const PIPE: usize = 64 << 10;
 
-/// Serves until it is aborted; the connections end with it.
+/// Serves until the task is aborted, which also closes the connections.
 pub(super) async fn serve(listener: TcpListener, state: Arc<State>) {
     let mut connections = JoinSet::new();
     let clock = state.webhook.clock.clone();
@@ -35,7 +36,7 @@ pub(super) async fn serve(listener: TcpListener, state: Arc<State>) {
     loop {
         tokio::select! {
             accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => {
-                // An error here is the client's, or a lack of sockets that the next round may find cured.
+                // An error here is the client's, or a lack of sockets that may be over at the next try.
                 if let Ok((stream, _)) = accepted {
                     connections.spawn(serve_connection(stream, Arc::clone(&state)));
                 }
@@ -49,8 +50,9 @@ pub(super) async fn serve(listener: TcpListener, state: Arc<State>) {
     }
 }
 
+/// Reads requests and writes their responses, one after the other, until the connection ends.
 async fn serve_connection(mut stream: TcpStream, state: Arc<State>) {
-    // Without it answers come later, not wrong.
+    // Without it responses come later, but they are the same.
     stream.set_nodelay(true).ok();
     let mut buffer = BytesMut::new();
     let clock = state.webhook.clock.clone();
@@ -69,7 +71,8 @@ async fn serve_connection(mut stream: TcpStream, state: Arc<State>) {
                         send(&mut stream, head, std::iter::once(body)).await
                     }
                     AnswerAction::Truncated(bytes) => {
-                        // What the client doesn't get any more is what this is about.
+                        // An error means that the client doesn't read the response to its end, which a test
+                        // may want.
                         stream.write_all(&bytes).await.ok();
                         return;
                     }
@@ -97,6 +100,7 @@ where
     Ok(())
 }
 
+/// The head of a response with a file.
 fn file_head(file: &FileContent) -> Bytes {
     let length = file.length();
     let head = format!(
@@ -105,7 +109,7 @@ fn file_head(file: &FileContent) -> Bytes {
     head.into()
 }
 
-/// Reads a request: what it asks for, and the arguments out of its query and its body.
+/// Reads a request: its target, and the arguments in its query and its body.
 async fn receive(
     stream: &mut TcpStream,
     buffer: &mut BytesMut,
@@ -131,7 +135,7 @@ async fn receive(
             let parsed = args.read_multipart(&content_type, &mut reader).await;
             parsed.map_err(HttpReadError::Refused)
         };
-        // Copying first: a connection that breaks is not a broken form.
+        // Copying first, because a broken connection isn't a malformed form.
         tokio::try_join!(biased; copy, parse)?;
     } else {
         let body = body.read(stream, buffer).await?;
@@ -140,31 +144,34 @@ async fn receive(
     Ok((target, args))
 }
 
-/// Writes the bare status of a request that can't be read, and closes. What the client is still sending
-/// is read for a moment, as otherwise it might see a reset instead of the status.
+/// Writes only the status of a request that can't be parsed, and closes the connection. Bytes that the
+/// client still sends are read for a moment; otherwise it might see a reset instead of the status.
 async fn refuse(mut stream: TcpStream, refusal: &HttpRefusal) {
     if stream.write_all(&refusal.to_bytes()).await.is_ok() && stream.shutdown().await.is_ok() {
         let _ = timeout(Duration::from_secs(1), drain(&mut stream)).await;
     }
 }
 
-/// Closes with a reset instead of an end.
+/// Closes the connection with a reset.
 fn reset(stream: &TcpStream) {
-    // What is said against it is that closing may block: not for no time at all.
+    // The objection to this function is that closing may block, but not with a duration of zero.
     #[allow(deprecated)]
     stream.set_linger(Some(Duration::ZERO)).ok();
 }
 
+/// Reads and drops bytes until the client closes the connection.
 async fn drain(stream: &mut TcpStream) {
     let mut sink = [0; 4096];
     while matches!(stream.read(&mut sink).await, Ok(1..)) {}
 }
 
+/// The response to one request.
 enum HttpAnswer {
     Answer(Answer),
     File(FileContent),
 }
 
+/// Executes a call or finds a file.
 async fn respond(state: &State, target: &[u8], args: &Args) -> HttpAnswer {
     let path = percent_encoding::percent_decode(split_target(target).0).decode_utf8_lossy();
     let route = match route::find(&path, &state.token) {
@@ -202,7 +209,7 @@ async fn respond(state: &State, target: &[u8], args: &Args) -> HttpAnswer {
     })
 }
 
-/// The path, and the rest from its `?` or `#` on.
+/// The path, and the rest of the target from `?` or `#` on.
 fn split_target(target: &[u8]) -> (&[u8], &[u8]) {
     let path_end = target.iter().position(|b| matches!(b, b'?' | b'#'));
     target.split_at(path_end.unwrap_or(target.len()))

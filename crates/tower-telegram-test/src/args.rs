@@ -1,4 +1,6 @@
-//! Arguments and files of a call, read from a query string or a body.
+//! The arguments and files of a call, parsed from a query string or a body.
+//!
+//! JSON, forms and multipart bodies are read with the server's limits and with its errors.
 
 use bytes::Bytes;
 use serde_core::de::{DeserializeSeed, Deserializer as _, MapAccess, Visitor};
@@ -11,14 +13,17 @@ use super::{
     uploaded_file::{UploadedFile, find_file},
 };
 
+/// How many files one request may have.
 const MAX_FILES: usize = 50;
+/// The longest boundary of a multipart body, in bytes.
 const MAX_BOUNDARY: usize = 70;
 
-/// A call's arguments, where the first of a name wins, and its files.
+/// A call's arguments and files. If an argument is given twice, the first counts.
 #[derive(Debug)]
 pub(super) struct Args {
     pub(super) params: Map<String, Value>,
     pub(super) files: Vec<UploadedFile>,
+    /// The size of all arguments so far.
     bytes: usize,
     /// The largest file whose bytes are kept.
     keep: usize,
@@ -31,7 +36,7 @@ impl Default for Args {
 }
 
 impl Args {
-    /// None yet. Of files with more than `keep` bytes only the length and the hash will be kept.
+    /// No arguments yet. For files of more than `keep` bytes only the length and the hash will be kept.
     pub(super) fn keeping(keep: usize) -> Self {
         Self {
             params: Map::new(),
@@ -55,12 +60,12 @@ impl Args {
         });
     }
 
-    /// An argument as the server sees it; empty if there is none.
+    /// An argument in the server's form, a text. Empty if there is none.
     pub(super) fn text(&self, name: &str) -> String {
         self.params.get(name).map(text).unwrap_or_default()
     }
 
-    /// The file of that field, or the one that an argument of that name points to with `attach://`.
+    /// The file of that field, or the file that the argument refers to with `attach://`.
     pub(super) fn file(&self, name: &str) -> Option<&UploadedFile> {
         find_file(&self.files, &self.params, name)
     }
@@ -74,7 +79,7 @@ impl Args {
         Ok(())
     }
 
-    /// Adds what a body holds, by its content type. Broken JSON counts up to where it breaks.
+    /// Adds the arguments of a body, by its content type. Malformed JSON counts up to the error.
     pub(super) async fn read_body(
         &mut self,
         content_type: Option<&[u8]>,
@@ -93,14 +98,14 @@ impl Args {
 
     fn read_json(&mut self, json: &[u8]) -> Result<(), HttpRefusal> {
         self.count(json.len())?;
-        // A syntax error ends the reading, but what was read counts.
+        // A syntax error ends the parsing, but earlier members count.
         serde_json::Deserializer::from_slice(json)
             .deserialize_map(ArgumentsVisitor(self))
             .ok();
         Ok(())
     }
 
-    /// Adds what a multipart body holds, as it comes. Whatever follows its end is read and ignored.
+    /// Adds the arguments of a multipart body while it arrives. Bytes after its end are read and ignored.
     pub(super) async fn read_multipart<R>(
         &mut self,
         content_type: &str,
@@ -110,7 +115,7 @@ impl Args {
         R: AsyncRead + Unpin + Send,
     {
         self.read_parts(boundary(content_type)?, body).await?;
-        // It fails with the connection, which will be noticed there.
+        // This fails together with the connection, which reports the error.
         tokio::io::copy(body, &mut tokio::io::sink()).await.ok();
         Ok(())
     }
@@ -163,12 +168,14 @@ impl Args {
         Ok(())
     }
 
+    /// Adds an argument if there is none of that name.
     fn add(&mut self, name: &str, value: Value) {
         if !self.params.contains_key(name) {
             self.params.insert(name.to_owned(), value);
         }
     }
 
+    /// Adds to the size of all arguments, or refuses them as too large.
     fn count(&mut self, bytes: usize) -> Result<(), HttpRefusal> {
         self.bytes = self.bytes.saturating_add(bytes);
         if self.bytes > MAX_ARGUMENTS {
@@ -181,7 +188,7 @@ impl Args {
     }
 }
 
-/// A file's bytes, unless there are more than `keep`, their number and their hash.
+/// A file's content (empty if it has more than `keep` bytes), its length and its hash.
 async fn read_file(
     part: &mut multer::Field<'_>,
     keep: usize,
@@ -205,7 +212,7 @@ fn bad_form(_: multer::Error) -> HttpRefusal {
     HttpRefusal::new(400, "Bad Request: can't parse form data")
 }
 
-/// An argument as the server sees it: a string as it is, everything else as JSON.
+/// An argument in the server's form: a string as it is, any other value as JSON.
 pub(super) fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -213,7 +220,7 @@ pub(super) fn text(value: &Value) -> String {
     }
 }
 
-/// The number that a text starts with, 0 if there is none.
+/// The integer at the start of a text, 0 if there is none.
 pub(super) fn to_integer(text: &str) -> i64 {
     let end = text
         .bytes()
@@ -222,14 +229,14 @@ pub(super) fn to_integer(text: &str) -> i64 {
     text[..end.unwrap_or(text.len())].parse().unwrap_or(0)
 }
 
-/// How the server reads a switch.
+/// The server's reading of a boolean.
 pub(super) fn is_true(text: &str) -> bool {
     ["true", "yes", "1"]
         .iter()
         .any(|word| text.eq_ignore_ascii_case(word))
 }
 
-/// Puts each member of an object into the arguments as soon as it is read.
+/// Adds each member of an object to the arguments as soon as it is parsed.
 struct ArgumentsVisitor<'a>(&'a mut Args);
 
 impl<'de> Visitor<'de> for ArgumentsVisitor<'_> {
@@ -248,7 +255,7 @@ impl<'de> Visitor<'de> for ArgumentsVisitor<'_> {
     }
 }
 
-/// Reads a member through its raw text, so that a broken value is noticed before it counts.
+/// Reads a member through its raw text, so that a malformed value is found before it counts.
 struct ArgumentSeed;
 
 impl<'de> DeserializeSeed<'de> for ArgumentSeed {
@@ -263,6 +270,7 @@ impl<'de> DeserializeSeed<'de> for ArgumentSeed {
     }
 }
 
+/// The boundary in a content type.
 fn boundary(content_type: &str) -> Result<String, HttpRefusal> {
     let bad = |reason| HttpRefusal::new(400, format!("Bad Request: {reason}"));
     let at = content_type
@@ -283,6 +291,7 @@ fn boundary(content_type: &str) -> Result<String, HttpRefusal> {
     Ok(value.to_owned())
 }
 
+/// Decodes a percent-encoded file name.
 fn decode(text: &str) -> String {
     percent_encoding::percent_decode_str(text)
         .decode_utf8_lossy()

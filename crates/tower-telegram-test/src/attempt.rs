@@ -1,4 +1,4 @@
-//! One attempt to send a request to the bot, and why it failed.
+//! The [`Attempt`]: one webhook request to the bot with its response, and the reason if it failed.
 
 use std::{fmt, io, time::Duration};
 
@@ -9,28 +9,43 @@ use super::{
     tls::TlsError,
 };
 
-/// One request to the bot, and what came back.
+/// One request to the bot, and its response.
+///
+/// All fields are as Telegram sees them, so `error` is `None` exactly if Telegram counts the update as
+/// delivered.
+///
+/// ```no_run
+/// # use tower_telegram_test::{AttemptError, Telegram, update};
+/// # async fn example(telegram: Telegram) -> Result<(), tower_telegram_test::Error> {
+/// let exchange = telegram.deliver_once(update::text(7, "hello")).await?;
+/// let attempt = exchange.last().expect("one was made");
+/// assert_eq!(attempt.status, Some(503));
+/// assert!(matches!(attempt.error, Some(AttemptError::Status { code: 503, .. })));
+/// assert_eq!(attempt.header("retry-after"), Some("1"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Attempt {
     /// The response's status, if one could be read.
     pub status: Option<u16>,
-    /// The words after the status.
+    /// The reason phrase after the status.
     pub reason: String,
-    /// The response's headers, as they were written and in their order.
+    /// The response's headers as the bot wrote them, in the same order.
     pub headers: Vec<(String, Bytes)>,
-    /// The response's body, out of its chunks and decompressed. Empty without `Content-Length` and
-    /// chunks: Telegram doesn't read it either.
+    /// The response's body without its chunks and decompressed. Empty if the response has neither
+    /// `Content-Length` nor chunks: Telegram doesn't read such a body either.
     pub body: Bytes,
     /// Why Telegram counts it as failed. `None` means delivered.
     pub error: Option<AttemptError>,
-    /// From the moment a connection was asked for to the end of the response.
+    /// The time from the request for a connection to the end of the response.
     pub elapsed: Duration,
-    /// The `Retry-After` of a failure as Telegram reads it: whole seconds, at most 3600 of them.
+    /// The `Retry-After` of a failure as Telegram reads it: whole seconds, at most 3600.
     pub retry_after: Option<Duration>,
-    /// How long Telegram waits after it before the next one. Zero if there is none.
+    /// The pause before the next attempt. Zero if there is none.
     pub wait: Duration,
-    /// Which connection it went over; they are numbered from 1. `None` if none could be opened.
+    /// The number of the connection, counted from 1. `None` if none could be opened.
     pub connection: Option<u64>,
 }
 
@@ -80,26 +95,26 @@ pub enum AttemptError {
     Unreadable {
         /// The status that was written back.
         code: u16,
-        /// What is wrong with the response.
+        /// The fault in the response.
         reason: String,
     },
     /// The status isn't one of 200 to 299.
     Status {
         /// The response's status.
         code: u16,
-        /// The words after it.
+        /// The reason phrase after it.
         reason: String,
     },
-    /// There is no TLS with the bot, or it went wrong.
+    /// The TLS handshake with the bot failed.
     Tls(TlsError),
 }
 
 impl AttemptError {
-    /// What it means that an open connection fails so.
+    /// The error of a connection that was open: closed, broken, or a failure of TLS.
     pub(super) fn broken(error: &io::Error) -> Self {
         match TlsError::of(error) {
             Some(error) => Self::Tls(error),
-            // TLS without an end of its own.
+            // The peer closed the connection without TLS' own end of data.
             None if error.kind() == io::ErrorKind::UnexpectedEof => Self::Closed,
             None => Self::Broken(error.kind()),
         }

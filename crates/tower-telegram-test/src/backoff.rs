@@ -1,8 +1,8 @@
-//! The waits before an update is sent again.
+//! The pauses between attempts to send an update.
 
 use std::time::Duration;
 
-/// The waits between attempts: none after the first failure, then 2, 4, 8 … 64 seconds.
+/// The pauses between attempts: none after the first failure, then 2, 4, 8 … 64 seconds.
 #[derive(Debug)]
 pub(super) struct ResendBackoff {
     delay: Duration,
@@ -19,10 +19,10 @@ impl Default for ResendBackoff {
 }
 
 impl ResendBackoff {
-    /// Telegram's bound is drawn from 60 to 120 for each wait; here it is the middle.
+    /// Telegram draws the bound from 60 to 120 seconds for each pause; this is the middle.
     const MAX: Duration = Duration::from_secs(90);
 
-    /// A `Retry-After` is waited for instead, and doesn't make the later waits longer.
+    /// The pause after a failure. A `Retry-After` replaces it, and doesn't make later pauses longer.
     pub(super) fn after(&mut self, retry_after: Option<Duration>) -> Duration {
         let wait = match retry_after {
             Some(wait) => wait,

@@ -1,4 +1,6 @@
-//! Starting an embedded Telegram.
+//! The settings of a [`Telegram`] on loopback, and how it starts.
+//!
+//! [`Telegram::start`] takes the defaults; [`Telegram::builder`] has every setting.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -27,7 +29,26 @@ use super::{
     webhook_request::ResponseLimits,
 };
 
-/// Starts a [`Telegram`] with settings of its own.
+/// Settings for a [`Telegram`].
+///
+/// The defaults are those of the real server, except for settings that would only slow a test down.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_telegram_test::Telegram;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), tower_telegram_test::Error> {
+/// let telegram = Telegram::builder()
+///     .token("7:a-secret_for-tests")
+///     .max_attempts(2)
+///     .max_wait(Duration::ZERO)
+///     .start()
+///     .await?;
+/// assert_eq!(telegram.bot_id(), 7);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "nothing happens until it is started"]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
@@ -76,128 +97,133 @@ impl Default for TelegramBuilder {
 }
 
 impl TelegramBuilder {
-    /// The bot's token, `<id>:<secret>`.
+    /// The bot's token, `<id>:<secret>`. Default: a fixed token for tests.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = token.into();
         self
     }
 
-    /// The bot's user name, without `@`; `test_bot` by default.
+    /// The bot's user name, without `@`. Default: `test_bot`.
     pub fn user_name(mut self, user_name: impl Into<String>) -> Self {
         self.user_name = user_name.into();
         self
     }
 
-    /// The id of the first update that has none; 815 000 001 by default.
+    /// The ID of the first update that has none. Default: 815 000 001.
     pub fn first_update_id(mut self, id: u64) -> Self {
         self.first_update_id = id;
         self
     }
 
-    /// How often [`Telegram::deliver`] tries (at least once); 5 by default. The real one goes on until the update's life ends.
+    /// How many attempts [`Telegram::deliver`] makes, at least one. Default: 5. The real server continues
+    /// for a day.
     pub fn max_attempts(mut self, attempts: usize) -> Self {
         self.max_attempts = attempts.max(1);
         self
     }
 
-    /// Cuts the pauses between attempts, so that a test needn't sit through them. Unlimited by default: 0, 2, 4, 8 … 64
-    /// seconds, or what the bot asks for with `Retry-After`. [`Attempt::wait`](super::Attempt::wait) is not cut.
+    /// The longest pause between two attempts, so that a test doesn't have to wait. Default: unlimited,
+    /// which gives 0, 2, 4, 8 … 64 seconds, or the bot's `Retry-After`.
+    /// [`Attempt::wait`](super::Attempt::wait) still has the pause that the real server would make.
     pub fn max_wait(mut self, wait: Duration) -> Self {
         self.max_wait = wait;
         self
     }
 
-    /// How long the bot has to the *end* of its response; 60 s by default, as with the real one.
+    /// How long the bot has until the *end* of its response. Default: 60 s, like the real server.
     pub fn response_timeout(mut self, timeout: Duration) -> Self {
         self.response_timeout = timeout;
         self
     }
 
-    /// How long [`Telegram::wait_for_call`] and [`Telegram::wait_until_confirmed`] wait; 10 s by default.
+    /// How long [`Telegram::wait_for_call`], [`Telegram::wait_until_confirmed`] and the like-named methods
+    /// of a [`User`](super::User) wait before they fail. Default: 10 s.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
-    /// For how long after a `setWebhook` another one is answered with 429; 1 s by default, as with the real
-    /// one. [`Telegram::set_webhook`] is free of it.
+    /// How long a second `setWebhook` is refused with 429. Default: 1 s, like the real server.
+    /// [`Telegram::set_webhook`] isn't affected.
     pub fn webhook_cooldown(mut self, cooldown: Duration) -> Self {
         self.webhook_cooldown = cooldown;
         self
     }
 
-    /// The largest body, in bytes, that is read from the bot, after decompression; 256 MiB by default.
-    /// Arguments that aren't files may take 1 MiB, as with the real one.
+    /// The largest body, in bytes after decompression, that is read from the bot. Default: 256 MiB. All
+    /// arguments that aren't files may have 1 MiB together, like on the real server.
     pub fn max_upload(mut self, bytes: usize) -> Self {
         self.max_upload = bytes;
         self
     }
 
-    /// The largest file, in bytes, that `getFile` leads to; 20 MiB by default, as with the real one. A server
+    /// The largest file, in bytes, that `getFile` offers. Default: 20 MiB, like the real server. A server
     /// in local mode has no limit: `u64::MAX`.
     pub fn max_download(mut self, bytes: u64) -> Self {
         self.max_download = bytes;
         self
     }
 
-    /// Of uploaded files with more bytes than this only [`length`](super::UploadedFile::length) and
-    /// [`sha256`](super::UploadedFile::sha256) are kept; multipart requests are then never held in memory, except
-    /// for compressed ones. Unlimited by default. A webhook's certificate must fit.
+    /// Keeps the bytes of uploaded files up to this size. Of a larger file only
+    /// [`length`](super::UploadedFile::length) and [`sha256`](super::UploadedFile::sha256) are kept, and a
+    /// multipart request isn't held in memory unless it is compressed. Default: unlimited. A webhook's
+    /// certificate must fit.
     pub fn keep_uploads_up_to(mut self, bytes: usize) -> Self {
         self.keep_uploads = bytes;
         self
     }
 
-    /// Trusts the certificates of a PEM file, as the real one trusts the public authorities. Without any, an
-    /// `https` webhook needs an uploaded certificate.
+    /// Trusts the certificates of a PEM file, like the real server trusts the public authorities. Default:
+    /// none, so that an `https` webhook needs an uploaded certificate.
     pub fn trusted_root(mut self, pem: impl Into<Bytes>) -> Self {
         self.trusted_roots.push(pem.into());
         self
     }
 
-    /// Opens connections to the webhook at Telegram's pace. While it has had no success for 10 s, at first
-    /// too: one connection, and a new one each 2 s. Else: one for each chat with updates up to the webhook's
-    /// `max_connections`, the first 10 at once and then one each 50 ms. Without this there is no pause
-    /// between them.
+    /// Opens connections to the webhook at Telegram's pace. Before the first success, and after 10 s
+    /// without one: one connection, and another every 2 s. After a success: one for each chat with updates
+    /// up to the webhook's `max_connections`, the first 10 at once and then one every 50 ms. Default:
+    /// connections are opened without a pause.
     pub fn true_pace(mut self) -> Self {
         self.is_paced = true;
         self
     }
 
-    /// Stops Telegram's clock, so that only [`Telegram::advance`] moves it: it waits for nothing but the bot,
-    /// and never gives up waiting, before a test says so.
+    /// Stops Telegram's clock, so that only [`Telegram::advance`] moves it. Every pause and time-out then
+    /// lasts until the test moves the clock; only a response of the bot is still waited for in real time.
     pub fn paused_clock(mut self) -> Self {
         self.is_clock_paused = true;
         self
     }
 
-    /// Where its Bot API listens; a free port of 127.0.0.1 by default. There is no other protection than the
-    /// token: open it to a network only if everybody there may play Telegram.
+    /// The address on which the Bot API listens. Default: a free port of 127.0.0.1. The token is the only
+    /// protection, so open it to a network only if everyone there may use this server.
     pub fn listen(mut self, address: impl Into<SocketAddr>) -> Self {
         self.listen = address.into();
         self
     }
 
-    /// Knows only the chats that the test has made: all others are "chat not found". Otherwise a chat that is
-    /// named by a number is made up as it is needed, with a made-up person or group behind it.
+    /// Rejects chats that the test hasn't created with "chat not found". Default: a chat that is named by
+    /// an unknown number is created when it is needed, with an invented user or group.
     pub fn strict_chats(mut self) -> Self {
         self.has_strict_chats = true;
         self
     }
 
-    /// Turns privacy mode on: in groups the bot is notified only of commands, of mentions of it, of replies to it
-    /// and of service messages, unless it is an administrator. Off by default, other than with a new bot of
+    /// Turns privacy mode on: in groups the bot is notified only of commands, mentions, replies to it and
+    /// service messages, unless it is an administrator. Default: off, although it is on for a new bot of
     /// Telegram's.
     pub fn privacy_mode(mut self) -> Self {
         self.has_privacy_mode = true;
         self
     }
 
-    /// Starts it. Must be called within a Tokio runtime.
+    /// Starts the server. Must be called within a Tokio runtime.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidToken`], [`Error::InvalidCertificate`], and [`Error::Start`] if no port can be opened.
+    /// [`Error::InvalidToken`], [`Error::InvalidCertificate`], and [`Error::Start`] if the port can't be
+    /// opened.
     pub async fn start(self) -> Result<Telegram, Error> {
         let bot_id = bot_id(&self.token).ok_or(Error::InvalidToken)?;
         let roots = roots(&self.trusted_roots).ok_or(Error::InvalidCertificate)?;
@@ -249,21 +275,23 @@ impl TelegramBuilder {
 }
 
 impl Telegram {
-    /// Starts one on a free port of 127.0.0.1, with a token of its own. Must be called within a Tokio runtime.
+    /// Starts a server on a free port of 127.0.0.1, with its own token. Must be called within a Tokio
+    /// runtime.
     ///
     /// # Errors
     ///
-    /// [`Error::Start`] if no port can be opened.
+    /// [`Error::Start`] if the port can't be opened.
     pub async fn start() -> Result<Self, Error> {
         Self::builder().start().await
     }
 
-    /// For settings other than the usual ones.
+    /// A builder for settings other than the defaults.
     pub fn builder() -> TelegramBuilder {
         TelegramBuilder::default()
     }
 }
 
+/// The trusted roots. `None` if a PEM file has no certificate.
 fn roots(pems: &[Bytes]) -> Option<Trusted> {
     let mut certificates = Vec::new();
     for pem in pems {
@@ -272,6 +300,7 @@ fn roots(pems: &[Bytes]) -> Option<Trusted> {
     Trusted::new(certificates)
 }
 
+/// The number before the colon of a token.
 fn bot_id(token: &str) -> Option<i64> {
     let (id, secret) = token.split_once(':')?;
     let is_fine = !id.starts_with('0')

@@ -1,4 +1,4 @@
-//! Calls of Bot API methods.
+//! The [`Call`]: a call of a Bot API method as the bot made it, with its response.
 
 use serde_json::{Map, Value};
 
@@ -7,28 +7,39 @@ use super::{
     uploaded_file::{UploadedFile, find_file},
 };
 
-/// One call of a Bot API method, whichever way it came in.
+/// One call of a Bot API method, as a request or in a webhook reply.
+///
+/// ```no_run
+/// # use tower_telegram_test::{Telegram, Via};
+/// # async fn example(telegram: Telegram) -> Result<(), tower_telegram_test::Error> {
+/// let call = telegram.wait_for_call("sendPhoto").await?;
+/// assert_eq!(call.integer("chat_id"), Some(7));
+/// assert_eq!(call.file("photo").expect("it was uploaded").file_name, "cat.jpg");
+/// assert_eq!(call.via, Via::Http);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Call {
-    /// The method's name as the bot wrote it. Telegram ignores its case.
+    /// The method's name as the bot wrote it. Telegram ignores the case.
     pub method: String,
-    /// The arguments: with their JSON types out of a JSON body, as strings out of a form, a multipart
-    /// body or a query. [`text`](Self::text), [`integer`](Self::integer) and [`json`](Self::json) read both.
+    /// The arguments: with their JSON types from a JSON body, as strings from a form, a multipart body or a
+    /// query. [`text`](Self::text), [`integer`](Self::integer) and [`json`](Self::json) read both.
     pub params: Map<String, Value>,
-    /// The uploaded files, in their order.
+    /// The uploaded files, in the order of the body.
     pub files: Vec<UploadedFile>,
-    /// How it came in.
+    /// The way the call was made.
     pub via: Via,
     /// Whether it was made under `/bot<token>/test/`, the test environment.
     pub test_environment: bool,
-    /// What it was answered, as a response's JSON; `null` for [`Answer`](super::Answer)s that aren't
-    /// JSON, and for a `getUpdates` that still waited when this was given out. Nobody sees the answer to a
-    /// call made in a webhook reply.
+    /// The response's JSON. `null` for an [`Answer`](super::Answer) that isn't JSON, and for a `getUpdates`
+    /// that had no response yet when this call was returned to the test. The bot doesn't see the response
+    /// to a call in a webhook reply.
     pub response: Value,
 }
 
-/// How a [`Call`] came in.
+/// The way a [`Call`] was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Via {
@@ -50,27 +61,27 @@ impl Call {
         }
     }
 
-    /// Whether it calls that method, in any case.
+    /// Whether it is a call of that method, in any case.
     pub fn is(&self, method: &str) -> bool {
         self.method.eq_ignore_ascii_case(method)
     }
 
-    /// Whether it was answered with `"ok": true`.
+    /// Whether the response has `"ok": true`.
     pub fn is_ok(&self) -> bool {
         self.response["ok"] == true
     }
 
-    /// An argument as Telegram sees it: a string as it is, everything else as JSON text.
+    /// An argument as Telegram reads it: a string as it is, any other value as JSON text.
     pub fn text(&self, name: &str) -> Option<String> {
         self.params.get(name).map(args::text)
     }
 
-    /// An argument as a whole number.
+    /// An argument as an integer.
     pub fn integer(&self, name: &str) -> Option<i64> {
         self.text(name)?.trim().parse().ok()
     }
 
-    /// An argument as JSON; out of a form or multipart body its text is read as JSON.
+    /// An argument as JSON. From a form or a multipart body, its text is parsed as JSON.
     pub fn json(&self, name: &str) -> Option<Value> {
         match self.params.get(name)? {
             Value::String(text) => serde_json::from_str(text).ok(),
@@ -78,13 +89,13 @@ impl Call {
         }
     }
 
-    /// The file uploaded for an argument: in the field of that name, or in the field that the argument
-    /// names with `attach://`.
+    /// The file that was uploaded for an argument: in the field of that name, or in the field that the
+    /// argument names with `attach://`.
     pub fn file(&self, name: &str) -> Option<&UploadedFile> {
         find_file(&self.files, &self.params, name)
     }
 
-    /// One line that says what was called with what, and how it went.
+    /// The method, its arguments and its result in one line, for error messages.
     pub(super) fn summary(&self) -> String {
         let mut line = self.method.clone();
         for (name, value) in &self.params {
@@ -110,6 +121,7 @@ impl Call {
         }
     }
 
+    /// The approximate size in memory, in bytes.
     pub(super) fn size(&self) -> usize {
         self.files
             .iter()
@@ -119,7 +131,7 @@ impl Call {
     }
 }
 
-/// Arguments that aren't shown.
+/// Arguments that the summary leaves out.
 const SECRETS: [&str; 2] = ["secret_token", "provider_token"];
 
 #[cfg(test)]

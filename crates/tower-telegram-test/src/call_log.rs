@@ -1,4 +1,4 @@
-//! The log of the bot's calls.
+//! The log of the bot's calls, and the waits for calls.
 
 use std::{
     collections::VecDeque,
@@ -15,20 +15,22 @@ use super::{call::Call, error::Error};
 #[derive(Debug, Default)]
 pub(super) struct CallLog {
     entries: Mutex<Entries>,
+    /// Notified of each new call.
     arrived: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Entries {
     calls: VecDeque<(Call, Taken)>,
+    /// The size of the calls, in bytes.
     bytes: usize,
-    /// How many calls have fallen out of the log.
+    /// How many calls have been dropped from the log.
     forgotten: usize,
-    /// What has happened last, a line for each call and each update.
+    /// The latest events, one line for each call and each update.
     history: VecDeque<String>,
 }
 
-/// Whether a `wait_for` has already given the call out.
+/// Whether a wait has already returned the call.
 type Taken = bool;
 
 impl CallLog {
@@ -36,13 +38,13 @@ impl CallLog {
     const MAX_BYTES: usize = 256 << 20;
     const MAX_HISTORY: usize = 20;
 
-    /// Writes a call down: its number, counted from the first.
+    /// Adds a call. Returns its number, counted from the first.
     pub(super) fn push(&self, call: Call) -> usize {
         let mut entries = self.lock();
         let number = entries.forgotten + entries.calls.len();
-        // A bot that polls would fill the history with nothing else.
+        // The calls of a polling bot would otherwise fill the history.
         if !call.is("getUpdates") || call.response["ok"] == false {
-            entries.note(call.summary());
+            entries.record(call.summary());
         }
         entries.bytes += call.size();
         entries.calls.push_back((call, false));
@@ -59,7 +61,7 @@ impl CallLog {
         number
     }
 
-    /// Fills in what the call of that number was answered, if it is still in the log.
+    /// Adds the response to the call of that number, if it is still in the log.
     pub(super) fn answered(&self, number: usize, response: Value) {
         let mut entries = self.lock();
         let at = number.checked_sub(entries.forgotten);
@@ -76,24 +78,24 @@ impl CallLog {
             .collect()
     }
 
-    /// Writes down what else has happened.
-    pub(super) fn note(&self, line: String) {
-        self.lock().note(line);
+    /// Adds another event to the history.
+    pub(super) fn record(&self, line: String) {
+        self.lock().record(line);
     }
 
-    /// What has happened last, oldest first, at most 20 lines.
+    /// The latest events, oldest first, at most 20 lines.
     pub(super) fn history(&self) -> Vec<String> {
         self.lock().history.iter().cloned().collect()
     }
 
-    /// The oldest call of that method, or with `*` of any, that no earlier wait got.
+    /// Waits for the oldest call of that method, or with `*` of any, that no earlier wait has returned.
     pub(super) async fn wait_for(&self, method: &str, patience: Duration) -> Result<Call, Error> {
         let find = |call: &Call| (method == "*" || call.is(method)).then(|| call.clone());
         self.wait_until(method, patience, true, find).await
     }
 
-    /// What `find` makes of the first call that it makes something of. With `take` each call is given out once,
-    /// over all waits that take.
+    /// Waits for the first call for which `find` returns a value. With `take`, each call is returned once
+    /// over all such waits.
     pub(super) async fn wait_until<T>(
         &self,
         method: &str,
@@ -105,7 +107,7 @@ impl CallLog {
             loop {
                 let arrived = self.arrived.notified();
                 tokio::pin!(arrived);
-                // Listening starts before looking, so that no call slips through in between.
+                // Listening starts before the search, so that no call is missed in between.
                 arrived.as_mut().enable();
                 if let Some(found) = self.find(take, &mut find) {
                     return found;
@@ -120,6 +122,7 @@ impl CallLog {
         })
     }
 
+    /// Searches the calls that are in the log already.
     fn find<T>(&self, take: bool, find: &mut impl FnMut(&Call) -> Option<T>) -> Option<T> {
         let mut entries = self.lock();
         let mut calls = entries
@@ -139,7 +142,7 @@ impl CallLog {
 }
 
 impl Entries {
-    fn note(&mut self, line: String) {
+    fn record(&mut self, line: String) {
         if self.history.len() == CallLog::MAX_HISTORY {
             self.history.pop_front();
         }

@@ -2,16 +2,16 @@
 //!
 //! The real server uses OpenSSL. Where rustls has other rules, these apply:
 //!
-//! 1. The chain leads to a trusted root; or the certificate is a trusted one itself and self-signed, even if
-//!    it says that it is an authority, as those made by `openssl req -x509` do.
-//! 2. A host is looked for among the DNS names of the certificate, and only if it has none, in its common
-//!    names. A name may begin with a wildcard.
-//! 3. An address is looked for among the addresses of the certificate, and nowhere else, unless the
-//!    certificate was uploaded: then it is looked for as if it were a host, and the addresses don't count.
+//! 1. The chain leads to a trusted root, or the certificate itself is trusted and self-signed. It may claim
+//!    to be an authority, because certificates of `openssl req -x509` do.
+//! 2. A host is searched among the DNS names of the certificate. Only if it has none, its common names
+//!    count. A name may begin with a wildcard.
+//! 3. An address is searched only among the addresses of the certificate. If the certificate was uploaded,
+//!    the address is instead treated like a host, and the addresses don't count.
 //!
-//! Not imitated: certificates of version 1, RSA keys under 2048 bits, SHA-1 and further old algorithms, which
-//! rustls doesn't take; the purposes of a self-signed certificate, which aren't looked at; and revocation,
-//! which neither looks at.
+//! Not imitated are certificates of version 1, RSA keys under 2048 bits, SHA-1 and other old algorithms,
+//! which rustls rejects; the purposes of a self-signed certificate, which aren't checked; and revocation,
+//! which neither server checks.
 
 use std::sync::Arc;
 
@@ -28,13 +28,13 @@ use rustls::{
 
 use super::certificate_names::{CertificateNames, Subject};
 
-/// Reads the certificates of a PEM file; `None` if there is none, or one that can't be read.
+/// Parses the certificates of a PEM file. `None` if there is none, or one of them is malformed.
 pub(super) fn read_pem(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     certificates.ok().filter(|found| !found.is_empty())
 }
 
-/// The certificates that are trusted.
+/// The trusted certificates.
 #[derive(Clone, Debug)]
 pub(super) struct Trusted {
     roots: Arc<RootCertStore>,
@@ -42,7 +42,7 @@ pub(super) struct Trusted {
 }
 
 impl Trusted {
-    /// `None` if one of them can't be read.
+    /// `None` if one of them is malformed.
     pub(super) fn new(certificates: Vec<CertificateDer<'static>>) -> Option<Self> {
         let mut roots = RootCertStore::empty();
         for certificate in &certificates {
@@ -55,6 +55,7 @@ impl Trusted {
     }
 }
 
+/// The check of one webhook's certificate.
 #[derive(Debug)]
 pub(super) struct Verifier {
     pub(super) trusted: Trusted,
@@ -63,6 +64,7 @@ pub(super) struct Verifier {
 }
 
 impl Verifier {
+    /// Whether the certificate itself is trusted.
     fn is_trusted_itself(
         &self,
         certificate: &CertificateDer<'_>,
@@ -90,10 +92,10 @@ impl ServerCertVerifier for Verifier {
             self.provider.signature_verification_algorithms.all,
         );
         match chain {
-            // The dates are the first that is looked at, so with any other error they are fine.
+            // The dates are checked first, so with any other error they are valid.
             Err(error) if is_about_dates(&error) => return Err(error),
             Err(_) if self.is_trusted_itself(end_entity, &names) => {}
-            // Such as that of an authority.
+            // Such as the error for the certificate of an authority.
             Err(Error::InvalidCertificate(CertificateError::Other(_))) => {
                 return Err(CertificateError::UnknownIssuer.into());
             }
@@ -131,6 +133,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
+/// Whether the error is about the dates of a certificate.
 pub(super) fn is_about_dates(error: &Error) -> bool {
     matches!(
         error,

@@ -1,8 +1,8 @@
-//! The names in a certificate, read from its DER and compared as OpenSSL compares them.
+//! The names in a certificate, parsed from its DER and compared by OpenSSL's rules.
 
 use std::net::IpAddr;
 
-/// What a certificate must be for.
+/// The host or address for which a certificate must be valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
     Host(String),
@@ -10,7 +10,7 @@ pub(super) enum Subject {
 }
 
 impl Subject {
-    /// With an uploaded certificate an address is a host like any other.
+    /// With an uploaded certificate, an address is treated like a host.
     pub(super) fn new(host: &str, is_uploaded: bool) -> Self {
         match host.parse() {
             Ok(address) if !is_uploaded => Self::Address(address),
@@ -18,6 +18,7 @@ impl Subject {
         }
     }
 
+    /// Whether the certificate has that name.
     pub(super) fn is_in(&self, names: &CertificateNames<'_>) -> bool {
         match self {
             Self::Address(IpAddr::V4(address)) => names.addresses.contains(&&address.octets()[..]),
@@ -34,7 +35,7 @@ impl Subject {
     }
 }
 
-/// Whether a name in a certificate, which may have a wildcard in its first label, is that of the host.
+/// Whether a name in a certificate, which may have a wildcard in its first label, matches the host.
 fn matches(name: &[u8], host: &str) -> bool {
     let Ok(name) = std::str::from_utf8(name) else {
         return false;
@@ -46,7 +47,7 @@ fn matches(name: &[u8], host: &str) -> bool {
     let Some((rest, domain)) = after.split_once('.') else {
         return false;
     };
-    // A wildcard for all of a top-level domain, a second one, or one further down stands for itself.
+    // A wildcard for a whole top-level domain, a second one, or one further right is taken literally.
     if before.contains('.') || after.contains('*') || !domain.contains('.') {
         return false;
     }
@@ -60,13 +61,13 @@ fn matches(name: &[u8], host: &str) -> bool {
         && label.ends_with(&rest.to_ascii_lowercase())
 }
 
-/// Whom a certificate is for.
+/// The names for which a certificate is valid.
 #[derive(Debug, Default)]
 pub(super) struct CertificateNames<'a> {
     dns: Vec<&'a [u8]>,
     addresses: Vec<&'a [u8]>,
     common: Vec<&'a [u8]>,
-    /// It names itself as its issuer.
+    /// Whether its issuer is its own subject.
     pub(super) is_self_signed: bool,
 }
 
@@ -74,11 +75,11 @@ const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 
 impl<'a> CertificateNames<'a> {
-    /// Only what is read is checked; the rest is the business of rustls.
+    /// Checks only the parts that it reads. The rest is checked by rustls.
     pub(super) fn read(certificate: &'a [u8]) -> Option<Self> {
         let mut certificate = Der(Der(certificate).take(SEQUENCE)?);
         let mut fields = Der(certificate.take(SEQUENCE)?);
-        // The version may be left out, the serial number and the algorithm not.
+        // The version can be missing, the serial number and the algorithm can't.
         fields.take(VERSION);
         fields.take(INTEGER)?;
         fields.take(SEQUENCE)?;
@@ -98,6 +99,7 @@ impl<'a> CertificateNames<'a> {
         Some(names)
     }
 
+    /// Adds the common names of a subject.
     fn read_subject(&mut self, subject: &'a [u8]) -> Option<()> {
         let mut sets = Der(subject);
         while let Some((_, set)) = sets.next() {
@@ -112,6 +114,7 @@ impl<'a> CertificateNames<'a> {
         Some(())
     }
 
+    /// Adds the alternative names among the extensions.
     fn read_extensions(&mut self, extensions: &'a [u8]) -> Option<()> {
         let mut extensions = Der(Der(extensions).take(SEQUENCE)?);
         while let Some((_, extension)) = extensions.next() {
@@ -143,12 +146,12 @@ const ADDRESS: u8 = 0x87;
 const VERSION: u8 = 0xa0;
 const EXTENSIONS: u8 = 0xa3;
 
-/// A row of DER values.
+/// A sequence of DER values.
 #[derive(Debug)]
 struct Der<'a>(&'a [u8]);
 
 impl<'a> Der<'a> {
-    /// The next value, if it has that tag.
+    /// The next value if it has that tag.
     fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
         if *self.0.first()? != tag {
             return None;
@@ -217,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_certificate_is_refused() {
+    fn a_file_that_is_no_certificate_is_refused() {
         for bytes in [
             &b""[..],
             b"\x30",

@@ -1,13 +1,28 @@
-//! Groups and channels in a test.
+//! The [`Chat`]: a group, a supergroup or a channel of a test.
 
 use serde_json::Value;
 
 use super::{chats, error::Error, telegram::Telegram, typed, user::User};
 use tower_telegram_types::types::{ChatFullInfo, ChatInviteLink, ChatMember, ForumTopic, Message};
 
-/// A group, a supergroup or a channel. Clones are the same one.
+/// A group, a supergroup or a channel. Clones are handles of the same chat.
 ///
-/// What begins with `with` sets the scene: the bot isn't notified.
+/// Make one with [`Telegram::group`], [`Telegram::supergroup`] or [`Telegram::channel`]. Methods that begin
+/// with `with` prepare it for a test, and the bot isn't notified of these changes.
+///
+/// ```
+/// # use tower_telegram_test::Telegram;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let telegram = Telegram::start().await?;
+/// let ada = telegram.user("Ada");
+/// let engines = telegram.supergroup("Engines").with_owner(&ada).with_bot_rights(&["can_pin_messages"]);
+/// let topic = engines.add_topic("Looms", &ada);
+/// assert_eq!(engines.topics()[0].message_thread_id, topic);
+/// assert!(engines.messages().iter().all(|message| message.text.is_none()));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Chat {
     telegram: Telegram,
@@ -22,7 +37,7 @@ impl Chat {
         }
     }
 
-    /// Its id.
+    /// The chat's ID.
     pub fn id(&self) -> i64 {
         self.id
     }
@@ -48,7 +63,7 @@ impl Chat {
         self.with_status(bot, "member")
     }
 
-    /// Makes the bot an administrator with these rights only, by their names in `ChatMemberAdministrator`:
+    /// Makes the bot an administrator with only these rights, named as in `ChatMemberAdministrator`:
     /// `["can_pin_messages"]`.
     pub fn with_bot_rights(self, rights: &[&str]) -> Self {
         let bot_id = self.telegram.bot_id();
@@ -65,7 +80,7 @@ impl Chat {
         chat
     }
 
-    /// Makes the bot a member that may not write.
+    /// Makes the bot a member that may not send messages.
     pub fn with_bot_restricted(self) -> Self {
         let bot_id = self.telegram.bot_id();
         let chat = self.with_status(bot_id, "restricted");
@@ -77,23 +92,23 @@ impl Chat {
         chat
     }
 
-    /// Takes the bot out of the chat.
+    /// Removes the bot from the chat.
     pub fn without_bot(self) -> Self {
         let bot = self.telegram.bot_id();
         self.with_status(bot, "left")
     }
 
-    /// Makes somebody the owner.
+    /// Makes the user the owner.
     pub fn with_owner(self, user: &User) -> Self {
         self.with_status(user.id(), "creator")
     }
 
-    /// Makes somebody an administrator with all rights.
+    /// Makes the user an administrator with all rights.
     pub fn with_administrator(self, user: &User) -> Self {
         self.with_status(user.id(), "administrator")
     }
 
-    /// Makes somebody a plain member.
+    /// Makes the user a plain member.
     pub fn with_member(self, user: &User) -> Self {
         self.with_status(user.id(), "member")
     }
@@ -104,14 +119,14 @@ impl Chat {
         self
     }
 
-    /// Begins a topic, as that person: its `message_thread_id`. It makes the chat a forum.
+    /// Creates a topic by the user, and returns its `message_thread_id`. It makes the chat a forum.
     pub fn add_topic(&self, name: &str, by: &User) -> i64 {
         let mut people = self.telegram.people();
         let user = people.user(by.id());
         people.new_topic(self.id, name, &user)
     }
 
-    /// Its topics, oldest first, without the general one.
+    /// All topics except for the general one, oldest first.
     pub fn topics(&self) -> Vec<ForumTopic> {
         let people = self.telegram.people();
         let topics = people.chats.get(&self.id).map(chats::ChatState::topics);
@@ -119,6 +134,7 @@ impl Chat {
         topics.unwrap_or_default().iter().filter_map(read).collect()
     }
 
+    /// Sets the status of a user or the bot.
     fn with_status(self, user_id: i64, status: &str) -> Self {
         let mut people = self.telegram.people();
         let member = chats::new_member(status, &people.user(user_id));
@@ -135,16 +151,16 @@ impl Chat {
         }
     }
 
-    /// All messages in it, in their order and as they are now.
+    /// All messages of the chat in their present state, oldest first.
     pub fn messages(&self) -> Vec<Message> {
         self.telegram.messages_in(self.id)
     }
 
-    /// What `getChat` says: title, description, photo, permissions, the pinned message.
+    /// The result of `getChat`: title, description, photo, permissions, the pinned message.
     ///
     /// # Errors
     ///
-    /// [`Error::Unreadable`] if a test has put something into it that isn't of these types.
+    /// [`Error::Unreadable`] if a test has set a value of another type.
     pub fn info(&self) -> Result<ChatFullInfo, Error> {
         let people = self.telegram.people();
         let chat = people.chats.get(&self.id);
@@ -152,11 +168,11 @@ impl Chat {
         typed::read("a ChatFullInfo", &full)
     }
 
-    /// What somebody is in it: `left` for those who never were.
+    /// The user's status in the chat: `left` for a user who was never a member.
     ///
     /// # Errors
     ///
-    /// As with [`info`](Self::info).
+    /// The same as those of [`info`](Self::info).
     pub fn member(&self, user: &User) -> Result<ChatMember, Error> {
         let people = self.telegram.people();
         let members = people.chats.get(&self.id).map(|chat| &chat.members);
@@ -165,7 +181,7 @@ impl Chat {
         typed::read("a ChatMember", &member)
     }
 
-    /// Its invite links, oldest first, with those that are revoked.
+    /// The invite links, oldest first, including revoked ones.
     pub fn invite_links(&self) -> Vec<ChatInviteLink> {
         let people = self.telegram.people();
         let links = people.chats.get(&self.id).map(|chat| chat.links.clone());

@@ -1,4 +1,4 @@
-//! The embedded Telegram's clock: Tokio's time plus what a test has added.
+//! The clock of a [`Telegram`](super::Telegram): Tokio's time plus the time that a test has added.
 
 use std::{
     future::Future,
@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-/// Clones are the same clock.
+/// A clock. Clones are the same clock.
 #[derive(Clone, Debug)]
 pub(super) struct Clock {
     inner: Arc<ClockState>,
@@ -20,8 +20,9 @@ pub(super) struct Clock {
 #[derive(Debug)]
 struct ClockState {
     started: Instant,
-    /// Since 1970.
+    /// The time of its start, since 1970.
     started_at: Duration,
+    /// Whether only a test moves it.
     is_paused: bool,
     /// How far a test has moved it.
     ahead: watch::Sender<Duration>,
@@ -34,7 +35,7 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// One that runs with Tokio's time, or stands still until it is moved.
+    /// A clock that runs with Tokio's time, or stands still until it is moved.
     pub(super) fn new(is_paused: bool) -> Self {
         let inner = ClockState {
             started: Instant::now(),
@@ -47,6 +48,7 @@ impl Clock {
         }
     }
 
+    /// The present time of this clock.
     pub(super) fn now(&self) -> Instant {
         let ahead = *self.inner.ahead.borrow();
         if self.inner.is_paused {
@@ -56,20 +58,22 @@ impl Clock {
         }
     }
 
-    /// Unix seconds.
+    /// The present time in Unix seconds.
     pub(super) fn unix(&self) -> u64 {
         let elapsed = self.now() - self.inner.started;
         (self.inner.started_at + elapsed).as_secs()
     }
 
-    /// Moves it, and wakes everything that waits for a moment that has come. It is never more than 34 years ahead.
+    /// Moves the clock, and wakes every task that waits for a time that has come. It is at most 34 years
+    /// ahead.
     pub(super) fn advance(&self, by: Duration) {
         let moved = |ahead: &mut Duration| *ahead = ahead.saturating_add(by).min(MAX_SLEEP);
         self.inner.ahead.send_modify(moved);
     }
 
+    /// Waits for a duration of this clock.
     pub(super) async fn sleep(&self, for_long: Duration) {
-        // Not even a turn of the runtime.
+        // Zero doesn't even yield to the runtime.
         if !for_long.is_zero() {
             let now = self.now();
             let until = now.checked_add(for_long);
@@ -77,6 +81,7 @@ impl Clock {
         }
     }
 
+    /// Waits until a time of this clock.
     pub(super) async fn sleep_until(&self, until: Instant) {
         let mut ahead = self.inner.ahead.subscribe();
         loop {
@@ -98,7 +103,7 @@ impl Clock {
         }
     }
 
-    /// What the future comes to, unless that takes longer.
+    /// The future's output. `None` if it isn't ready after `limit`.
     pub(super) async fn timeout<F: Future>(&self, limit: Duration, future: F) -> Option<F::Output> {
         tokio::select! {
             biased;
@@ -108,16 +113,17 @@ impl Clock {
     }
 }
 
+/// 34 years, the longest wait of the clock.
 const MAX_SLEEP: Duration = Duration::from_secs(1 << 30);
 
-/// Since 1970, by the machine's clock.
+/// The time since 1970 by the machine's clock.
 pub(super) fn wall() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
 }
 
-/// Unix seconds, by the machine's clock.
+/// Unix seconds by the machine's clock.
 pub(super) fn unix_now() -> u64 {
     wall().as_secs()
 }
@@ -151,7 +157,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_paused_one_wakes_nobody_until_it_is_moved_far_enough() {
+    async fn a_paused_clock_wakes_no_task_until_it_is_moved_far_enough() {
         let clock = Clock::new(true);
         let slept = clock.sleep(2 * HOUR);
         tokio::pin!(slept);

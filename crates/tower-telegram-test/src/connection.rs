@@ -1,4 +1,4 @@
-//! A connection to the bot's webhook.
+//! A connection to the bot's webhook: opening it, one request after the other, and closing it when idle.
 
 use std::{
     fmt, io,
@@ -23,24 +23,26 @@ use super::{
     webhook_request::{BotResponse, WebhookRequest},
 };
 
-/// After this long without a request a connection is closed.
+/// How long a connection may be idle before it is closed.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// What a connection runs over: a socket, with TLS or without.
+/// The stream under a connection: a socket, with or without TLS.
 trait Io: AsyncRead + AsyncWrite + Send + Sync + Unpin + fmt::Debug {}
 
 impl<T> Io for T where T: AsyncRead + AsyncWrite + Send + Sync + Unpin + fmt::Debug {}
 
+/// A connection to the bot that is kept between requests.
 #[derive(Debug)]
 pub(super) struct BotConnection {
     pub(super) id: u64,
     io: Box<dyn Io>,
-    /// What came after the last response. The next one is read from here on, for better or worse.
+    /// Bytes that followed the last response. The next response is read from them.
     buffer: BytesMut,
     idle_since: Instant,
 }
 
 impl BotConnection {
+    /// Opens a connection to an address, with TLS if `tls` is given.
     pub(super) async fn open(
         id: u64,
         address: SocketAddr,
@@ -49,7 +51,7 @@ impl BotConnection {
     ) -> Result<Self, AttemptError> {
         let failed = |error: io::Error| AttemptError::Connect(error.kind());
         let io = TcpStream::connect(address).await.map_err(failed)?;
-        // A head and a body that are written apart shall leave apart.
+        // Writes of head and body are sent as separate segments.
         io.set_nodelay(true).map_err(failed)?;
         let io: Box<dyn Io> = match tls {
             None => Box::new(io),
@@ -66,16 +68,17 @@ impl BotConnection {
         })
     }
 
-    /// Starts the time that it may be idle.
+    /// Starts the idle time.
     pub(super) fn rest(&mut self, now: Instant) {
         self.idle_since = now;
     }
 
+    /// Whether the idle time is over.
     pub(super) fn is_idle_for_too_long(&self, now: Instant) -> bool {
         now >= self.idle_since + IDLE
     }
 
-    /// Whether it can take another request. What the bot sent in the meantime is kept as it is.
+    /// Whether another request can be sent. Bytes that the bot sent in the meantime are kept.
     pub(super) fn is_open(&mut self, now: Instant) -> bool {
         if self.is_idle_for_too_long(now) {
             return false;
@@ -93,8 +96,8 @@ impl BotConnection {
         }
     }
 
-    /// Writes and reads at the same time, as a bot may answer before it has read everything. The flag
-    /// says whether everything was written.
+    /// Writes the request and reads the response at the same time, because a bot may respond before it has
+    /// read the whole request. The flag is whether the request was written to its end.
     pub(super) async fn exchange(
         &mut self,
         request: &WebhookRequest,
@@ -110,7 +113,7 @@ impl BotConnection {
                         clock.sleep(request.pause).await;
                     }
                     writer.write_all(piece).await?;
-                    // TLS may hold back what the socket didn't take at once.
+                    // TLS may keep bytes that the socket didn't accept at once.
                     writer.flush().await?;
                 }
                 Ok::<(), io::Error>(())
@@ -119,7 +122,7 @@ impl BotConnection {
             tokio::pin!(write, read);
             loop {
                 tokio::select! {
-                    // Writing first: what is left over in the buffer may be a response already.
+                    // Writing comes first, because the buffer may hold a response already.
                     biased;
                     result = &mut write, if written.is_none() => written = Some(result),
                     result = &mut read => break result,
@@ -139,13 +142,14 @@ impl BotConnection {
         }
     }
 
-    /// Tells the bot, as far as the socket takes it; the connection is of no more use.
+    /// Writes an error response to the bot as far as the socket accepts it. The connection can't be used
+    /// afterwards.
     pub(super) fn refuse(&mut self, refusal: HttpRefusal) -> AttemptError {
         let mut context = Context::from_waker(Waker::noop());
         let mut io = Pin::new(&mut self.io);
         let written = io.as_mut().poll_write(&mut context, &refusal.to_bytes());
         if written.is_ready() {
-            // What isn't out by now is lost, as it may be.
+            // Bytes that aren't written by now may be lost.
             let _is_out = io.poll_flush(&mut context).is_ready();
         }
         AttemptError::Unreadable {

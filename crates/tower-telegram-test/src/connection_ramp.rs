@@ -1,32 +1,37 @@
 //! The pace at which Telegram opens connections to a webhook.
+//!
+//! A webhook that responds gets new connections quickly; one that fails gets one every two seconds.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// So long after its last success a webhook counts as one that doesn't work.
+/// How long after its last success a webhook counts as working.
 const TRUST: Duration = Duration::from_secs(10);
-/// Between two connections to a webhook that doesn't work.
+/// The time between two connections to a webhook that doesn't work.
 const PENDING: Duration = Duration::from_secs(2);
-/// Between two connections to one that works, beyond the first ones.
+/// The time between two connections to a working one, after the first [`BURST`].
 const ACTIVE: Duration = Duration::from_millis(50);
+/// How many connections to a working webhook are opened at once.
 const BURST: u32 = 10;
 
+/// When connections were opened to one webhook, and when it last succeeded.
 #[derive(Debug, Default)]
 pub(super) struct ConnectionRamp {
     last_success: Option<Instant>,
     next_pending: Option<Instant>,
-    /// When the connections opened so far are paid for, at one for each interval.
+    /// The time at which all connections opened so far have been waited for, at one for each interval.
     paid_at: Option<Instant>,
 }
 
 impl ConnectionRamp {
+    /// The webhook has responded with a 2xx.
     pub(super) fn succeeded(&mut self, now: Instant) {
         self.last_success = Some(now);
     }
 
-    /// Whether one more connection may be opened now, where so many are open and so many are wanted. If
-    /// not: when to ask again, unless that depends on those that are open.
+    /// Whether another connection may be opened now, with the given number of open and wanted ones. If not,
+    /// the time to ask again; `None` in it if that depends on the open connections.
     pub(super) fn open(
         &mut self,
         now: Instant,
@@ -70,7 +75,7 @@ mod tests {
 
     #[test]
     fn one_that_works_gets_ten_at_once_and_then_twenty_a_second() {
-        // Not at the very beginning of the machine's time.
+        // Some time after the start of the machine's clock.
         let start = Instant::now() + TRUST;
         let mut ramp = ConnectionRamp::default();
         ramp.succeeded(start);

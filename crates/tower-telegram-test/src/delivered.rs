@@ -1,4 +1,4 @@
-//! Updates that notify the bot of what people do.
+//! Updates that notify the bot of a user's action: [`Delivered`] and [`Sent`].
 
 use std::fmt;
 
@@ -10,20 +10,32 @@ use super::{
 };
 use tower_telegram_types::types::Message;
 
-/// An update that notified the bot of what a person did.
+/// An update that notified the bot of a user's action.
+///
+/// ```no_run
+/// # use tower_telegram_test::Telegram;
+/// # async fn example(telegram: Telegram) -> Result<(), tower_telegram_test::Error> {
+/// let sent = telegram.user("Ada").sends("hello").await?;
+/// match &sent.delivered.exchange {
+///     Some(exchange) => println!("the webhook responded with {:?}", exchange.status()),
+///     None => sent.handled().await?,
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Delivered {
-    /// The update's id.
+    /// The update's ID.
     pub update_id: u64,
-    /// How it went, if it went to a webhook. `None` if it waits for `getUpdates`.
+    /// The webhook requests, if a webhook is set. `None` if the update waits for `getUpdates`.
     pub exchange: Option<Exchange>,
     telegram: Telegram,
 }
 
 impl Delivered {
-    /// Waits until the bot is done with it, as far as Telegram can tell: with a webhook it is already, else when
-    /// a `getUpdates` confirms the update.
+    /// Waits until the bot has handled the update, as far as Telegram can see. With a webhook it already
+    /// has; otherwise this waits for the `getUpdates` that confirms the update.
     ///
     /// # Errors
     ///
@@ -36,7 +48,7 @@ impl Delivered {
     }
 }
 
-/// A message that a person has sent.
+/// A message that a user has sent.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Sent {
@@ -47,17 +59,17 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// Waits as [`Delivered::handled`] does.
+    /// Waits like [`Delivered::handled`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// [`Error::NotConfirmed`], as from that method.
     pub async fn handled(&self) -> Result<(), Error> {
         self.delivered.handled().await
     }
 }
 
-/// An error: the bot isn't notified of `what`.
+/// The error for an action of which the bot isn't notified.
 pub(super) fn not_notified(what: impl fmt::Display, why: impl fmt::Display) -> Error {
     Error::NotNotified {
         what: what.to_string(),
@@ -65,7 +77,7 @@ pub(super) fn not_notified(what: impl fmt::Display, why: impl fmt::Display) -> E
     }
 }
 
-/// An error: a person can't do `what`.
+/// The error for an action that the user can't do.
 pub(super) fn not_possible(what: impl fmt::Display, why: impl fmt::Display) -> Error {
     Error::NotPossible {
         what: what.to_string(),
@@ -74,7 +86,7 @@ pub(super) fn not_possible(what: impl fmt::Display, why: impl fmt::Display) -> E
 }
 
 impl Telegram {
-    /// Sends an update to the webhook, if one is set, else queues it.
+    /// Sends an update to the webhook if one is set, otherwise queues it.
     pub(super) async fn notify_bot(
         &self,
         update_type: &str,
@@ -92,19 +104,19 @@ impl Telegram {
             let update_id = self.enqueue(update.into())?;
             state
                 .log
-                .note(format!("update {update_id} {update_type} -> queued"));
+                .record(format!("update {update_id} {update_type} -> queued"));
             return Ok(Delivered {
                 update_id,
                 exchange: None,
                 telegram: self.clone(),
             });
         }
-        // In a box, so that the futures of all acts stay small.
+        // In a box, so that the futures of all actions stay small.
         let exchange = Box::pin(self.deliver(update.into())).await;
         if !exchange.is_delivered() {
             return Err(Error::NotTaken(Box::new(exchange)));
         }
-        if exchange.was_given_up(state.max_attempts) {
+        if exchange.was_abandoned(state.max_attempts) {
             return Err(Error::Failed(Box::new(exchange)));
         }
         Ok(Delivered {
@@ -114,12 +126,12 @@ impl Telegram {
         })
     }
 
-    /// Sends the updates that the bot asks for, in their order. Returns the last one.
+    /// Sends those of the updates that the bot wants, in the given order. Returns the last one.
     pub(super) async fn notify_bot_of_all(
         &self,
         updates: Vec<(&str, Value)>,
     ) -> Result<Delivered, Error> {
-        let mut delivered = Err(not_notified("act", "nobody tells it"));
+        let mut delivered = Err(not_notified("act", "there is no update"));
         for (update_type, payload) in updates {
             match self.notify_bot(update_type, payload).await {
                 Err(error @ Error::NotNotified { .. }) if delivered.is_err() => {

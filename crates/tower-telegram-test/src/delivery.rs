@@ -1,4 +1,4 @@
-//! Delivery of updates to the webhook, with retries.
+//! Delivery of updates to the webhook: one attempt after the other until the bot accepts an update.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,12 +20,12 @@ use super::{
     webhook_request::{self, WebhookRequest},
 };
 
-/// The server builds a head in 4096 bytes, and keeps some in reserve.
+/// The longest head in bytes. The server has 4096, and reserves some of them.
 const MAX_HEAD: usize = 4068;
-/// How many pieces a slow request comes in.
+/// The number of pieces of a slow request.
 const SLOW_PIECES: usize = 8;
 
-/// Sends what is queued for the webhook until it is aborted; what is under way ends with it.
+/// Sends the updates that are queued for the webhook. Aborting the task also ends the requests being sent.
 pub(super) async fn serve(state: Arc<State>) {
     let mut under_way = JoinSet::new();
     let webhook = &state.webhook;
@@ -54,7 +54,7 @@ pub(super) async fn serve(state: Arc<State>) {
     }
 }
 
-/// Sends an update once, and decides what becomes of it.
+/// Sends an update once, and decides whether it is done, sent again, or dropped.
 async fn send(state: Arc<State>, session: Arc<WebhookSession>, mut delivery: Delivery) {
     let webhook = &state.webhook;
     let (queue, update_id) = (delivery.pending.queue, delivery.pending.id);
@@ -80,39 +80,39 @@ async fn send(state: Arc<State>, session: Arc<WebhookSession>, mut delivery: Del
         }
     };
     turn.pass();
-    if session.note(&attempt) {
+    if session.record(&attempt) {
         webhook.delete_gone(&session);
     }
     if attempt.error.is_none() {
-        delivery.note(attempt);
+        delivery.record(attempt);
         delivery.reply = reply.or(delivery.reply);
         if !delivery.is_repeated && state.faults.is_duplicated(update_id) {
             delivery.is_repeated = true;
             return webhook.retry(delivery, &session, Duration::ZERO);
         }
-        webhook.queue.note_taken(update_id);
+        webhook.queue.record_taken(update_id);
         return end(delivery, Outcome::Delivered);
     }
     let wait = delivery.backoff.after(attempt.retry_after);
     attempt.wait = wait;
-    delivery.note(attempt);
+    delivery.record(attempt);
     if webhook.clock.now() + wait > delivery.pending.ends_at {
         end(delivery, Outcome::Dropped);
-    } else if delivery.has_given_up() {
+    } else if delivery.has_no_attempts_left() {
         end(delivery, Outcome::GaveUp);
     } else {
         webhook.retry(delivery, &session, wait.min(state.max_wait));
     }
 }
 
-/// Lets the queue go on even if a test's own function panics over what the bot replied.
+/// Releases the queue even if a test's own function panics while it handles the bot's reply.
 struct QueueGuard<'a> {
     state: &'a State,
     queue: QueueId,
 }
 
 impl QueueGuard<'_> {
-    /// From here on the sender decides.
+    /// Leaves the release to the sender.
     fn pass(self) {
         std::mem::forget(self);
     }
@@ -126,7 +126,7 @@ impl Drop for QueueGuard<'_> {
 }
 
 impl State {
-    /// Queues an update for the webhook, and waits for its end.
+    /// Queues an update for the webhook, and waits for the outcome.
     pub(super) async fn deliver(&self, update: &Value) -> Result<Exchange, Error> {
         let pending = self.prepare(update)?;
         let (end, ended) = oneshot::channel();
@@ -137,7 +137,7 @@ impl State {
         };
         let update_id = pending.id;
         self.webhook.deliver(pending, watch)?;
-        // It fails if what the bot replied made a test's own function panic.
+        // This fails if the bot's reply made a test's own function panic.
         let ended = ended.await;
         Ok(ended.unwrap_or_else(|_| Exchange {
             update_id,
@@ -147,14 +147,14 @@ impl State {
         }))
     }
 
-    /// Sends an update once, past the queue.
+    /// Sends an update once, without the queue.
     pub(super) async fn deliver_once(&self, update: &Value) -> Result<Exchange, Error> {
         let pending = self.prepare(update)?;
         let session = self.webhook.session().ok_or(Error::NoWebhook)?;
         let (mut attempt, reply) = self
             .attempt(&session, &pending.json, Mishap::default())
             .await?;
-        if session.note(&attempt) {
+        if session.record(&attempt) {
             self.webhook.delete_gone(&session);
         }
         if attempt.error.is_some() {
@@ -174,6 +174,7 @@ impl State {
         })
     }
 
+    /// Checks an update and gives it an ID.
     fn prepare(&self, update: &Value) -> Result<PendingUpdate, Error> {
         let update: &Map<_, _> = update.as_object().ok_or(Error::NotAnUpdate)?;
         let update_id = match update.get("update_id") {
@@ -185,7 +186,7 @@ impl State {
         Ok(pending)
     }
 
-    /// A request with an update, what came back, and the method that was carried out, if there was one.
+    /// Sends a request with an update, and executes the method in the response if there is one.
     async fn attempt(
         &self,
         session: &WebhookSession,
@@ -212,7 +213,7 @@ impl State {
         Ok((attempt, reply))
     }
 
-    /// Sends a request as a test made it up, once. What the bot replies is not carried out.
+    /// Sends a request that a test made up, once. A method in the response isn't executed.
     pub(super) async fn post_raw(&self, request: &RawRequest) -> Result<Attempt, Error> {
         let session = self.webhook.session().ok_or(Error::NoWebhook)?;
         Ok(session
@@ -222,6 +223,7 @@ impl State {
     }
 }
 
+/// The request for an update, if its head isn't too long.
 fn update_request(session: &WebhookSession, body: Bytes) -> Result<WebhookRequest, Error> {
     let head = webhook_request::head(
         &format!("POST {} HTTP/1.1", session.target()),

@@ -1,42 +1,57 @@
-//! The kit's errors, and the exchanges with the bot that end with them.
+//! The crate's [`Error`], and the [`Exchange`] with the bot for one update.
 //!
-//! [`Error`] and [`Exchange`] are in one file because each can hold the other: a delivery that could not start
-//! ends with an error, and the error of an update that the bot did not take holds its exchange.
+//! They are in one file because each can hold the other: a delivery that couldn't start ends with an error,
+//! and the error for an update that the bot didn't take holds its exchange.
 
 use std::{fmt, io, time::Duration};
 
 use super::{attempt::Attempt, call::Call};
 use tower_telegram_types::types::ParseError;
 
-/// An update's way to the bot: every attempt, and how it ended.
+/// The delivery of one update: every attempt, and the outcome.
+///
+/// `Display` writes it in one line: the update, the status or error of each attempt, and the outcome.
+///
+/// ```no_run
+/// # use tower_telegram_test::{Telegram, update};
+/// # async fn example(telegram: Telegram) {
+/// let exchange = telegram.deliver(update::text(7, "hello")).await;
+/// assert!(exchange.is_delivered(), "{exchange}");
+/// assert_eq!(exchange.attempts.len(), 1);
+/// let reply = exchange.reply.expect("the bot replied in its response");
+/// assert_eq!(reply.method, "sendMessage");
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Exchange {
-    /// The update's id.
+    /// The update's ID.
     pub update_id: u64,
-    /// Every attempt to deliver it, in their order.
+    /// Every attempt to deliver it, oldest first.
     pub attempts: Vec<Attempt>,
-    /// The method that the bot put into its response, as it was carried out. `None` if there was none,
-    /// or one that Telegram refuses there: `get…`, `setWebhook`, `deleteWebhook`, `close`, `logOut`.
+    /// The method in the bot's response, and the result of executing it. `None` if there was no method, or
+    /// one that Telegram doesn't execute in a response: `get…`, `setWebhook`, `deleteWebhook`, `close`,
+    /// `logOut`.
     pub reply: Option<Call>,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
-/// How the delivery of an update ended.
+/// The outcome of delivering an update.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The bot answered with a 2xx.
+    /// The bot responded with a 2xx.
     Delivered,
-    /// All attempts failed; Telegram would go on.
+    /// All [attempts](super::TelegramBuilder::max_attempts) failed. The real server would continue.
     GaveUp,
-    /// The update's life would have ended before the next attempt, so Telegram dropped it; or it was dropped
-    /// with all others, by `drop_pending_updates`.
+    /// The update would have expired before the next attempt, so Telegram dropped it; or it was dropped
+    /// with all others by `drop_pending_updates`.
     Dropped,
-    /// The webhook was deleted in between. The update waits for the next one, or for `getUpdates`.
+    /// The webhook was deleted during the delivery. The update waits for another webhook, or for
+    /// `getUpdates`.
     Stopped,
-    /// Nothing could be sent.
+    /// No request could be sent.
     NotSent(Error),
 }
 
@@ -51,8 +66,8 @@ impl Exchange {
         self.attempts.last()
     }
 
-    /// The last attempt that the bot answered with an error of its own: a status of 500 to 599, but not a 503, with
-    /// which it asks for a later attempt.
+    /// The last attempt to which the bot responded with an error of its own: a status of 500 to 599, except
+    /// for 503, with which it asks for a later attempt.
     pub fn last_failure(&self) -> Option<&Attempt> {
         self.attempts
             .iter()
@@ -60,9 +75,9 @@ impl Exchange {
             .find(|attempt| is_failure(attempt))
     }
 
-    /// Whether the bot failed each time but the last of so many, and took the update then. That is what a bot does that
-    /// gives an update up, so that its chat can go on.
-    pub(super) fn was_given_up(&self, max_attempts: usize) -> bool {
+    /// Whether the bot failed all of `max_attempts` attempts but the last, and accepted the update then. A
+    /// bot with a limit of attempts does so to abandon an update, so that its chat can continue.
+    pub(super) fn was_abandoned(&self, max_attempts: usize) -> bool {
         let Some((_, earlier)) = self.attempts.split_last() else {
             return false;
         };
@@ -70,19 +85,20 @@ impl Exchange {
         self.is_delivered() && all && earlier.iter().all(is_failure)
     }
 
-    /// The status of the last attempt, if it was answered.
+    /// The status of the last attempt, if it got a response.
     pub fn status(&self) -> Option<u16> {
         self.last()?.status
     }
 }
 
+/// A 5xx other than 503.
 fn is_failure(attempt: &Attempt) -> bool {
     attempt
         .status
         .is_some_and(|status| (500..600).contains(&status) && status != 503)
 }
 
-/// In one line: the update, each attempt's status or error, and how it ended.
+/// One line: the update, the status or error of each attempt, and the outcome.
 impl fmt::Display for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "update {} ->", self.update_id)?;
@@ -103,46 +119,48 @@ impl fmt::Display for Exchange {
     }
 }
 
-/// Why the embedded Telegram could not do what a test asked of it.
+/// The reason why the server could not do what a test asked for.
 ///
-/// What goes wrong between Telegram and the *bot* is no `Error`: it is part of an
-/// [`Attempt`](super::Attempt).
+/// Failures between Telegram and the *bot* are not an `Error`. They are in the [`Attempt`](super::Attempt).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// No loopback port could be opened.
+    /// The port could not be opened.
     Start(io::Error),
     /// The file can't be read.
     File(io::Error),
     /// The bot token isn't of the form `<id>:<secret>`.
     InvalidToken,
-    /// What should be a trusted root isn't a certificate in PEM.
+    /// The PEM file for a trusted root has no certificate.
     InvalidCertificate,
-    /// No webhook is set, so there is nowhere to send the update.
+    /// No webhook is set, so the update can't be sent.
     NoWebhook,
     /// The update isn't a JSON object, or its `update_id` isn't a non-negative integer.
     NotAnUpdate,
-    /// The update is larger than the 512 KiB (524 288 bytes) Telegram keeps. Telegram drops it without a word.
+    /// The update has more than the 512 KiB (524 288 bytes) that Telegram keeps. The real server drops it
+    /// silently.
     UpdateTooLarge {
         /// The size of its JSON, in bytes.
         bytes: usize,
     },
-    /// The request's head is over 4068 bytes: Telegram never sends such an update, and doesn't say so.
+    /// The request's head has more than 4068 bytes. The real server never sends such an update, and doesn't
+    /// report it.
     HeadTooLarge {
         /// The size of the head, in bytes.
         bytes: usize,
     },
-    /// The bot doesn't ask for that type of update (`allowed_updates`). Telegram drops it without a word.
+    /// The bot's `allowed_updates` don't have that type of update. The real server drops it silently.
     NotAllowed {
         /// The update's type.
         update_type: String,
     },
-    /// An update of that id, or a later one, was confirmed already: `getUpdates` can't give it out any more.
+    /// An update with that ID or a later one is already confirmed, so `getUpdates` can't return it any
+    /// more.
     AlreadyConfirmed {
         /// The update's id.
         update_id: u64,
     },
-    /// 100 000 updates, or 128 MiB of them, wait already. Telegram drops further ones without a word.
+    /// 100 000 updates, or 128 MiB of them, are waiting. The real server drops further ones silently.
     QueueFull,
     /// The bot didn't confirm the update in time.
     NotConfirmed {
@@ -151,70 +169,70 @@ pub enum Error {
         /// How long the test waited.
         waited: Duration,
     },
-    /// Telegram refused the call.
+    /// The server refused the call.
     Refused {
-        /// The error code, as in `error_code`.
+        /// The `error_code` of the response.
         code: u16,
-        /// What Telegram says about it.
+        /// The `description` of the response.
         description: String,
     },
-    /// The call that a test waited for didn't come in time.
+    /// The call that the test waited for wasn't made in time.
     NoCall {
-        /// The method that was waited for.
+        /// The method that the test waited for.
         method: String,
         /// How long the test waited.
         waited: Duration,
-        /// What happened instead: the last calls and updates, oldest first, a line for each, at most 20.
+        /// The last calls and updates, oldest first, one line each, at most 20.
         history: Vec<String>,
     },
-    /// The message that a person waited for didn't come in time.
+    /// The message that a user waited for wasn't sent in time.
     NoMessage {
-        /// What was waited for.
+        /// A description of the message.
         what: String,
-        /// The chat, by its title or its person's name.
+        /// The chat, by its title or its user's name.
         chat: String,
         /// How long the test waited.
         waited: Duration,
-        /// What happened instead: the last calls and updates, oldest first, a line for each, at most 20.
+        /// The last calls and updates, oldest first, one line each, at most 20.
         history: Vec<String>,
     },
-    /// A person did something of which Telegram doesn't tell the bot.
+    /// Telegram doesn't notify the bot of the user's action.
     NotNotified {
-        /// What was done.
+        /// The action.
         what: String,
-        /// Why the bot isn't notified.
+        /// The reason why the bot isn't notified.
         why: String,
     },
-    /// The bot was notified of what a person did, and didn't take it.
+    /// The bot didn't accept the update about a user's action.
     NotTaken(Box<Exchange>),
-    /// The bot failed with what a person did, in each of the [attempts](super::TelegramBuilder::max_attempts) but the last.
-    /// That one it answered with a 2xx, as a bot does that gives an update up. What it failed with last is
-    /// [`Exchange::last_failure`].
+    /// The bot failed to handle a user's action in each of the
+    /// [attempts](super::TelegramBuilder::max_attempts) but the last, to which it responded with a 2xx to
+    /// abandon the update. [`Exchange::last_failure`] has its last error.
     Failed(Box<Exchange>),
-    /// A person can't do that.
+    /// The user can't do that action.
     NotPossible {
-        /// What should have been done.
+        /// The action.
         what: String,
-        /// Why it can't be.
+        /// The reason why it isn't possible.
         why: String,
     },
-    /// There is no such button below the message.
+    /// The message has no such button.
     NoButton {
-        /// The text of the button that was looked for.
+        /// The text of the button.
         text: String,
-        /// The texts of those that are there.
+        /// The texts of the buttons that the message has.
         buttons: Vec<String>,
     },
     /// The bot refused a payment or a shipment.
     PaymentRefused {
-        /// What it gave as the reason.
+        /// The bot's reason.
         reason: String,
     },
-    /// Something that a test made up isn't what it should be.
+    /// A value that the test made up isn't of the type that it should be.
     Unreadable {
-        /// What it should be.
+        /// The type that was expected.
         what: &'static str,
-        /// Why it can't be read as that.
+        /// The error from parsing it.
         source: ParseError,
     },
 }
@@ -271,7 +289,7 @@ impl fmt::Display for Error {
                 write_history(f, history)
             }
             Self::NotNotified { what, why } => {
-                write!(f, "the bot is not told of the {what}: {why}")
+                write!(f, "the bot is not notified of the {what}: {why}")
             }
             Self::NotTaken(exchange) => write!(f, "the bot did not take the {exchange}"),
             Self::Failed(exchange) => write_failed(f, exchange),
@@ -295,6 +313,7 @@ impl std::error::Error for Error {
     }
 }
 
+/// The text of [`Error::Failed`]: the last failure of the bot, with the start of its response's body.
 fn write_failed(f: &mut fmt::Formatter<'_>, exchange: &Exchange) -> fmt::Result {
     let (attempts, failed) = (exchange.attempts.len(), exchange.attempts.iter());
     let failed = failed.filter(|attempt| is_failure(attempt)).count();
@@ -314,6 +333,7 @@ fn write_failed(f: &mut fmt::Formatter<'_>, exchange: &Exchange) -> fmt::Result 
     f.write_str(", and then gave it up")
 }
 
+/// The history below the first line, one event a line.
 fn write_history(f: &mut fmt::Formatter<'_>, history: &[String]) -> fmt::Result {
     if history.is_empty() {
         return f.write_str("; nothing has happened at all");

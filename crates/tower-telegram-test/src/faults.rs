@@ -1,4 +1,4 @@
-//! Faults by chance, which repeat with the same seed.
+//! [`Faults`]: random failures between Telegram and the bot, repeatable by their seed.
 
 use std::{
     collections::HashMap,
@@ -8,11 +8,12 @@ use std::{
 
 use super::answer::Answer;
 
-/// What goes wrong between Telegram and the bot, and how often: each with a probability from 0 (never, unless
-/// said) to 1 (always).
+/// The failures between Telegram and the bot, each with a probability from 0 (never) to 1 (always).
+/// Default: 0 for all.
 ///
-/// Chance depends on nothing but the [`seed`](Self::seed) and, for updates, their id and how often they were
-/// sent; for calls, the method and how many calls of it came before. So the same test meets the same faults.
+/// The choices depend only on the [`seed`](Self::seed) and, for an update, on its ID and how often it was
+/// sent; for a call, on its method and how many calls of this method there were before. So a test meets the
+/// same faults each time.
 ///
 /// ```
 /// # use tower_telegram_test::{Error, Faults, Telegram};
@@ -40,39 +41,40 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// None.
+    /// No faults.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Other numbers make other choices.
+    /// The seed of all random choices. Default: 0.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// An update that the bot took is sent once more, and what it replies is carried out again.
+    /// The probability that an update which the bot accepted is sent once more, and that its reply is
+    /// executed again.
     pub fn duplicates(mut self, probability: f64) -> Self {
         self.duplicates = probability;
         self
     }
 
-    /// An update is sent after the one that follows it in its queue.
+    /// The probability that an update is sent after the next one of its queue.
     pub fn reordered(mut self, probability: f64) -> Self {
         self.reordered = probability;
         self
     }
 
-    /// The connection breaks after the bot has answered: Telegram hasn't got the answer, carries out no reply,
-    /// and sends the update again.
+    /// The probability that the connection breaks after the bot has responded. Telegram then doesn't have
+    /// the response: it doesn't execute the reply, and sends the update again.
     pub fn lost_answers(mut self, probability: f64) -> Self {
         self.lost_answers = probability;
         self
     }
 
-    /// The first `times` answers to each update are read whole and then lost, by no chance: Telegram carries out no reply of
-    /// theirs, and sends the update again. 0 by default. As many attempts more are needed, see
-    /// [`TelegramBuilder::max_attempts`](super::TelegramBuilder::max_attempts).
+    /// Loses the first `times` responses to each update after they were read whole. Telegram doesn't
+    /// execute their replies, and sends the update again. Default: 0. It takes as many additional attempts,
+    /// see [`TelegramBuilder::max_attempts`](super::TelegramBuilder::max_attempts).
     ///
     /// ```
     /// # use tower_telegram_test::{Error, Faults, Telegram};
@@ -89,64 +91,66 @@ impl Faults {
         self
     }
 
-    /// A request to the webhook comes in eight pieces, with that pause between them.
+    /// The probability that a webhook request is sent in eight pieces, with `pause` between them.
     pub fn slow_requests(mut self, probability: f64, pause: Duration) -> Self {
         self.slow_requests = (probability, pause);
         self
     }
 
-    /// Only calls of these methods (in any case) fail; all do if this isn't said.
+    /// Limits the faults of calls to these methods, in any case. Default: all methods.
     pub fn methods<N: Into<String>>(mut self, methods: impl IntoIterator<Item = N>) -> Self {
         self.methods = Some(methods.into_iter().map(Into::into).collect());
         self
     }
 
-    /// A call is answered with 429 and that `retry_after`, in seconds, and not carried out.
+    /// The probability that a call is refused with 429 and `retry_after`, in seconds, and isn't executed.
     pub fn too_many_requests(mut self, probability: f64, retry_after: u32) -> Self {
         self.too_many_requests = (probability, retry_after);
         self
     }
 
-    /// A call is answered with the 502 page of a proxy, and not carried out.
+    /// The probability that a call gets the 502 page of a proxy, and isn't executed.
     pub fn server_errors(mut self, probability: f64) -> Self {
         self.server_errors = probability;
         self
     }
 
-    /// A call is carried out, and then its connection reset.
+    /// The probability that a call is executed, and then its connection is reset.
     pub fn resets(mut self, probability: f64) -> Self {
         self.resets = probability;
         self
     }
 
-    /// A call is carried out, and its connection closed in the middle of the answer.
+    /// The probability that a call is executed, and its connection is closed in the middle of the response.
     pub fn truncated_answers(mut self, probability: f64) -> Self {
         self.truncated_answers = probability;
         self
     }
 
-    /// A call is carried out, and answered that much later.
+    /// The probability that a call is executed, and its response is delayed by `delay`.
     pub fn slow_answers(mut self, probability: f64, delay: Duration) -> Self {
         self.slow_answers = (probability, delay);
         self
     }
 
+    /// Whether faults apply to that method.
     fn concerns(&self, method: &str) -> bool {
         let is_named =
             |names: &Vec<String>| names.iter().any(|name| name.eq_ignore_ascii_case(method));
         self.methods.as_ref().is_none_or(is_named)
     }
 
-    /// Whether something of that probability happens. `kind` keeps the choices of different faults apart.
+    /// Whether an event of that probability happens. `kind` makes the choices of different faults
+    /// independent.
     fn hits(&self, probability: f64, kind: u64, subject: u64, time: u64) -> bool {
-        // Exact: a double has 53 bits.
+        // Exact, because a double has 53 bits.
         #[expect(clippy::cast_precision_loss)]
         let drawn = (mixed(&[self.seed, kind, subject, time]) >> 11) as f64 / (1_u64 << 53) as f64;
         drawn < probability
     }
 }
 
-/// `SplitMix64` over several numbers.
+/// Mixes several numbers into one with `SplitMix64`.
 fn mixed(numbers: &[u64]) -> u64 {
     numbers.iter().fold(0, |state, number| {
         let mut z = (state ^ number).wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -156,18 +160,19 @@ fn mixed(numbers: &[u64]) -> u64 {
     })
 }
 
-/// What happens to one request to the webhook.
+/// The faults of one webhook request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mishap {
-    /// Between the request's pieces, if it comes in several.
+    /// The pause between the request's pieces. `None` if it is sent at once.
     pub(super) pause: Option<Duration>,
+    /// Whether the response is read and then lost.
     pub(super) is_answer_lost: bool,
 }
 
-/// What happens to one call.
+/// The fault of one call.
 #[derive(Clone, Debug)]
 pub(super) enum CallFault {
-    /// It is answered so instead of being carried out.
+    /// The answer instead of executing the call.
     Refused(Answer),
     Reset,
     Truncated,
@@ -175,7 +180,7 @@ pub(super) enum CallFault {
 }
 
 impl CallFault {
-    /// What becomes of the answer to a call that was carried out.
+    /// The answer to an executed call, changed by the fault.
     pub(super) fn spoil(self, answer: Answer) -> Answer {
         match self {
             Self::Refused(refused) => refused,
@@ -189,7 +194,7 @@ impl CallFault {
     }
 }
 
-/// The faults that a test has asked for.
+/// The faults that a test has set, and the counts on which the choices depend.
 #[derive(Debug, Default)]
 pub(super) struct Chance {
     inner: Mutex<ChanceState>,
@@ -198,7 +203,7 @@ pub(super) struct Chance {
 #[derive(Debug, Default)]
 struct ChanceState {
     faults: Faults,
-    /// How many calls there were of each method.
+    /// How many calls of each method there were.
     calls: HashMap<String, u64>,
 }
 
@@ -210,16 +215,19 @@ impl Chance {
         };
     }
 
+    /// Whether the update changes places with the next one.
     pub(super) fn is_reordered(&self, update_id: u64) -> bool {
         let faults = &self.lock().faults;
         faults.hits(faults.reordered, 1, update_id, 0)
     }
 
+    /// Whether the accepted update is sent once more.
     pub(super) fn is_duplicated(&self, update_id: u64) -> bool {
         let faults = &self.lock().faults;
         faults.hits(faults.duplicates, 2, update_id, 0)
     }
 
+    /// The faults of the request that sends the update for the `sent`-th time.
     pub(super) fn on_request(&self, update_id: u64, sent: u64) -> Mishap {
         let faults = &self.lock().faults;
         let (probability, pause) = faults.slow_requests;
@@ -231,6 +239,7 @@ impl Chance {
         }
     }
 
+    /// The fault of the next call of that method.
     pub(super) fn on_call(&self, method: &str) -> Option<CallFault> {
         let mut inner = self.lock();
         let ChanceState { faults, calls } = &mut *inner;

@@ -1,4 +1,4 @@
-//! Files that `getFile` finds, and their downloads.
+//! Files that `getFile` returns, their bytes, and the log of their downloads.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -12,30 +12,49 @@ use serde_json::{Value, json};
 
 use super::{sha256::Sha256, uploaded_file::UploadedFile};
 
+/// How many downloads are remembered.
 const MAX_DOWNLOADS: usize = 10_000;
-/// Of what the bot has uploaded, in bytes; the oldest goes first.
+/// How many bytes of uploaded files are kept; the oldest file is dropped first.
 const MAX_UPLOADS: usize = 256 << 20;
-const MAX_NOTED: usize = 100_000;
-/// A generated file is made in pieces of this many bytes.
+/// How many file IDs without a file are remembered.
+const MAX_RECORDED: usize = 100_000;
+/// The size in bytes of the pieces in which a generated file is made.
 const PIECE: usize = 64 << 10;
 const WORD: u64 = 8;
 
 /// A request for a file.
+///
+/// ```no_run
+/// # use tower_telegram_test::Telegram;
+/// # async fn example(telegram: Telegram) {
+/// let file_id = telegram.add_file("documents/file_1.pdf", "some bytes");
+/// // … the bot gets `file_id` in an update and downloads the file …
+/// let downloads = telegram.downloads();
+/// assert!(downloads[0].is_found && downloads[0].file_path == "documents/file_1.pdf");
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Download {
     /// The file's path, percent-decoded.
     pub file_path: String,
-    /// Whether it was asked for under `/file/bot<token>/test/`, the test environment.
+    /// Whether the request was made under `/file/bot<token>/test/`, the test environment.
     pub test_environment: bool,
-    /// Whether there is such a file.
+    /// Whether the file exists.
     pub is_found: bool,
 }
 
-/// Any part of a file made by [`Telegram::add_generated_file`](super::Telegram::add_generated_file), the same
-/// for all of them: `length` bytes from `offset` on, even beyond the end of the file.
+/// `length` bytes from `offset` of a file made by
+/// [`Telegram::add_generated_file`](super::Telegram::add_generated_file). All such files have the same
+/// content, which continues beyond the end of each.
 ///
-/// No two blocks of it look alike, so that bytes in the wrong place are noticed.
+/// No two blocks are the same, so that bytes in the wrong place don't go unnoticed.
+///
+/// ```
+/// # use tower_telegram_test::generated_bytes;
+/// let whole = generated_bytes(0, 100);
+/// assert_eq!(generated_bytes(40, 10), whole[40..50]);
+/// ```
 pub fn generated_bytes(offset: u64, length: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(length + 16);
     let skipped = usize::try_from(offset % WORD).unwrap_or_default();
@@ -49,7 +68,8 @@ pub fn generated_bytes(offset: u64, length: usize) -> Vec<u8> {
     out
 }
 
-/// The SHA-256 of a generated file of `length` bytes, to compare with [`UploadedFile::sha256`](super::UploadedFile::sha256).
+/// The SHA-256 of a generated file of `length` bytes, to compare with
+/// [`UploadedFile::sha256`](super::UploadedFile::sha256).
 pub fn generated_sha256(length: u64) -> [u8; 32] {
     let mut hash = Sha256::default();
     for piece in pieces(length) {
@@ -58,7 +78,7 @@ pub fn generated_sha256(length: u64) -> [u8; 32] {
     hash.finish()
 }
 
-/// The words of `SplitMix64` seeded with 0.
+/// A word of `SplitMix64` with the seed 0.
 fn word(index: u64) -> u64 {
     let mut z = index.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -66,6 +86,7 @@ fn word(index: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// The content of a generated file of that length, piece by piece.
 fn pieces(length: u64) -> impl Iterator<Item = Vec<u8>> + Send {
     let piece = move |offset| {
         let left = usize::try_from(length - offset).unwrap_or(PIECE);
@@ -75,40 +96,42 @@ fn pieces(length: u64) -> impl Iterator<Item = Vec<u8>> + Send {
 }
 
 #[derive(Debug)]
+/// All files of a [`Telegram`](super::Telegram).
 pub(super) struct Files {
-    /// The largest file that `getFile` leads to, in bytes.
+    /// The largest file that `getFile` offers, in bytes.
     pub(super) max_download: u64,
     inner: Mutex<FileTable>,
 }
 
 #[derive(Debug, Default)]
 struct FileTable {
-    /// The path of each, by its `file_id`.
+    /// The path of each file by its `file_id`.
     paths: HashMap<String, String>,
     contents: HashMap<String, FileContent>,
     downloads: VecDeque<Download>,
-    /// The paths of what the bot has uploaded, oldest first, and how much of it is kept.
+    /// The paths of the bot's uploads, oldest first, and their size in bytes.
     uploads: VecDeque<String>,
     uploaded: usize,
     last_number: u64,
-    /// The ids of files of which nothing else is known: the server fetched them, or they came with an update
-    /// that a test made up.
-    noted: HashSet<String>,
+    /// The IDs of files without content: the server fetched them from a URL, or they came with an update
+    /// that the test made up.
+    recorded: HashSet<String>,
 }
 
 #[derive(Clone, Debug)]
+/// Where the bytes of a file come from.
 pub(super) enum FileContent {
     Bytes(Bytes),
-    /// With its length.
+    /// Generated, with its length.
     Generated(u64),
-    /// On disk, with its length. It is not served.
+    /// On disk, with its length. It isn't served.
     Local(u64),
-    /// Uploaded and not kept, with its length.
+    /// An upload that isn't kept, with its length.
     Forgotten(u64),
 }
 
 impl FileContent {
-    /// In bytes.
+    /// The length in bytes.
     pub(super) fn length(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
@@ -116,7 +139,7 @@ impl FileContent {
         }
     }
 
-    /// What is served of it, piece by piece.
+    /// The bytes to serve, piece by piece.
     pub(super) fn pieces(&self) -> Box<dyn Iterator<Item = Bytes> + Send> {
         match self {
             Self::Bytes(bytes) => Box::new(std::iter::once(bytes.clone())),
@@ -134,7 +157,7 @@ impl Files {
         }
     }
 
-    /// Adds a file: its `file_id`. It replaces what was at that path.
+    /// Adds a file and returns its `file_id`. It replaces the file at the same path.
     pub(super) fn add(&self, file_path: String, content: FileContent) -> String {
         let mut inner = self.lock();
         let id = format!("added-file-{}", inner.paths.len() + 1);
@@ -143,14 +166,15 @@ impl Files {
         id
     }
 
-    /// A number that no file and no poll has yet.
+    /// A number that no file and no poll has.
     pub(super) fn next_number(&self) -> u64 {
         let mut inner = self.lock();
         inner.last_number += 1;
         inner.last_number
     }
 
-    /// Adds what the bot has uploaded as a photo, a document …: its `file_id`.
+    /// Adds a file that the bot has uploaded as a photo, a document or another kind, and returns its
+    /// `file_id`.
     pub(super) fn add_upload(&self, kind: &str, upload: &UploadedFile) -> String {
         let ending = upload
             .file_name
@@ -169,6 +193,7 @@ impl Files {
         id
     }
 
+    /// Drops the oldest uploads while they are too large together.
     fn bound_uploads(&self, path: String, length: usize) {
         let mut inner = self.lock();
         inner.uploads.push_back(path);
@@ -184,6 +209,7 @@ impl Files {
         }
     }
 
+    /// Adds a file on disk and returns its `file_id`.
     pub(super) fn add_local(&self, path: &Path) -> io::Result<String> {
         let path = std::path::absolute(path)?;
         let length = std::fs::metadata(&path)?.len();
@@ -193,24 +219,24 @@ impl Files {
         ))
     }
 
-    /// Remembers an id that the bot has been sent.
-    pub(super) fn note(&self, file_id: &str) {
+    /// Remembers a file ID that the bot has received.
+    pub(super) fn record(&self, file_id: &str) {
         let mut inner = self.lock();
-        if inner.noted.len() >= MAX_NOTED {
-            inner.noted.clear();
+        if inner.recorded.len() >= MAX_RECORDED {
+            inner.recorded.clear();
         }
-        inner.noted.insert(file_id.to_owned());
+        inner.recorded.insert(file_id.to_owned());
     }
 
-    /// As well, all that are in an update.
-    pub(super) fn note_all(&self, value: &Value) {
+    /// Remembers all file IDs in an update.
+    pub(super) fn record_all(&self, value: &Value) {
         match value {
-            Value::Array(items) => items.iter().for_each(|item| self.note_all(item)),
+            Value::Array(items) => items.iter().for_each(|item| self.record_all(item)),
             Value::Object(fields) => {
                 for (name, value) in fields {
                     match value.as_str() {
-                        Some(id) if name.ends_with("file_id") => self.note(id),
-                        _ => self.note_all(value),
+                        Some(id) if name.ends_with("file_id") => self.record(id),
+                        _ => self.record_all(value),
                     }
                 }
             }
@@ -218,13 +244,13 @@ impl Files {
         }
     }
 
-    /// Whether the bot has been sent the id.
+    /// Whether the bot has received the ID.
     pub(super) fn is_known(&self, file_id: &str) -> bool {
         let inner = self.lock();
-        inner.paths.contains_key(file_id) || inner.noted.contains(file_id)
+        inner.paths.contains_key(file_id) || inner.recorded.contains(file_id)
     }
 
-    /// Whether the file is on this machine's disk, as with a server in local mode.
+    /// Whether the file is on disk, as on a server in local mode.
     pub(super) fn is_local(&self, file_id: &str) -> bool {
         let inner = self.lock();
         let path = inner.paths.get(file_id);
@@ -232,19 +258,19 @@ impl Files {
         matches!(content, Some(FileContent::Local(_)))
     }
 
-    /// What `getFile` says about a file that was added.
+    /// The result of `getFile` for a file that was added.
     pub(super) fn describe(&self, file_id: &str) -> Option<Value> {
         let inner = self.lock();
         let path = inner.paths.get(file_id)?;
         let mut file = json!({"file_id": file_id, "file_unique_id": format!("unique-{file_id}"), "file_path": path});
-        // An empty file has no size, as in the real answer.
+        // An empty file has no `file_size`, as in the real response.
         if let Some(length @ 1..) = inner.contents.get(path).map(FileContent::length) {
             file["file_size"] = length.into();
         }
         Some(file)
     }
 
-    /// What is served under that path, if anything is. The request is written down.
+    /// The content at that path. The request is recorded in any case.
     pub(super) fn download(&self, file_path: &str, test_environment: bool) -> Option<FileContent> {
         let mut inner = self.lock();
         let content = inner.contents.get(file_path).cloned();

@@ -1,11 +1,11 @@
-//! JSON as Telegram writes it: ASCII only, and an update's first comma followed by a line break.
+//! JSON in Telegram's form: ASCII only, and a line break after an update's first comma.
 
 use std::io;
 
 use serde_json::{Map, Value, ser::Formatter};
 
-/// Compact JSON with every character outside ASCII as `\uXXXX`, in lower-case hex, as a surrogate
-/// pair where one is needed. A `/` isn't escaped.
+/// Compact JSON with every character outside of ASCII as `\uXXXX` in lower-case hexadecimal, with surrogate
+/// pairs. A `/` isn't escaped.
 struct Ascii;
 
 impl Formatter for Ascii {
@@ -29,17 +29,17 @@ impl Formatter for Ascii {
     }
 }
 
-/// Writes any value as Telegram would.
+/// Writes any value in Telegram's form.
 pub(super) fn to_string(value: &Value) -> String {
     let mut out = Vec::with_capacity(128);
     let mut serializer = serde_json::Serializer::with_formatter(&mut out, Ascii);
-    // Writing a `Value` into memory can't fail; what is written is ASCII.
+    // Writing a `Value` into memory can't fail, and the output is ASCII.
     serde_core::Serialize::serialize(value, &mut serializer).ok();
     String::from_utf8(out).unwrap_or_default()
 }
 
-/// Writes the body of a webhook request: `update_id` first, then a comma and a line break, then the
-/// update's own key (a test may give more than one).
+/// Writes the body of a webhook request: `update_id` first, then a comma and a line break, then the member
+/// of the update. A test may have added more members.
 pub(super) fn update(update_id: u64, update: &Map<String, Value>) -> String {
     let mut out = format!("{{\"update_id\":{update_id}");
     for (key, value) in update.iter().filter(|(key, _)| *key != "update_id") {
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_ascii_is_escaped_in_lower_case_with_surrogate_pairs() {
+    fn characters_outside_ascii_are_escaped_in_lower_case_with_surrogate_pairs() {
         let value = json!({"text": "é 😀 ключ a/b \"q\" \\ \n \u{1f}"});
         assert_eq!(
             to_string(&value),

@@ -1,7 +1,53 @@
-//! A Telegram on loopback to test bots against.
+//! A Telegram server on loopback to test bots against, with simulated users.
 //!
-//! It has the Bot API, the sender of webhook requests and the people who use the bot, over real sockets, without
-//! an account or a network.
+//! It has the Bot API, the sender of webhook requests, and the users of the bot. It runs in the test's own
+//! process over real sockets, without an account or a network. The bot can be written with any framework.
+//!
+//! # Testing a bot in ten lines
+//!
+//! 1. [`Telegram::start`] starts the server.
+//! 2. The bot is started with [`Telegram::api_url`] and [`Telegram::token`] in place of Telegram's.
+//! 3. [`Telegram::user`] is a user, who [sends](User::sends) messages, [presses](User::presses) buttons,
+//!    and [waits](User::waits_for_message) for the bot's messages.
+//!
+//! ```
+//! use tower_telegram::{
+//!     Client, methods::SendMessage, polling::Polling, types::Update, webhook::Webhook,
+//! };
+//! use tower_telegram_test::Telegram;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let telegram = Telegram::start().await?;
+//!
+//! // The bot.
+//! let client = Client::with_base_url(&telegram.token().parse()?, telegram.api_url())?;
+//! let bot = Webhook::without_secret_token().handler(async |update: Update| {
+//!     let message = update.message()?;
+//!     Some(SendMessage::new(message.chat.id, message.text.as_deref()?))
+//! });
+//! tokio::spawn(Polling::new(client).run(bot.into_updates()));
+//!
+//! // The test.
+//! let ada = telegram.user("Ada");
+//! ada.sends("Hello").await?;
+//! let reply = ada.waits_for_message().await?;
+//! assert_eq!(reply.text.as_deref(), Some("Hello"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A wait that ends without a result is an error that lists the latest calls and updates.
+//!
+//! # Users and chats
+//!
+//! [`Telegram::group`], [`Telegram::supergroup`] and [`Telegram::channel`] are chats. Users act in their
+//! private chat with the bot, or [in another](User::in_chat). They also pay, vote, react, join, and block
+//! the bot. The bot is notified by its webhook, if it has set one, and otherwise by `getUpdates`.
+//!
+//! - With a webhook, an action ends when the bot has responded, and [`Delivered::exchange`] has the response.
+//! - Without one, it ends when the update waits for the bot. [`Delivered::handled`] then waits until the
+//!   bot has confirmed the update.
 //!
 //! ```
 //! use tower_telegram::{
@@ -34,16 +80,14 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // A Telegram, and the bot connected to it.
-//! let telegram = Telegram::start().await?;
-//! let client = Client::with_base_url(&telegram.token().parse()?, telegram.api_url())?;
-//! let bot = client.clone();
-//! let updates = Webhook::without_secret_token()
-//!     .handler(move |update| handle(bot.clone(), update))
-//!     .into_updates();
-//! tokio::spawn(Polling::new(client).run(updates));
-//!
-//! // Somebody who uses it.
+//! # let telegram = Telegram::start().await?;
+//! # let client = Client::with_base_url(&telegram.token().parse()?, telegram.api_url())?;
+//! # let bot = client.clone();
+//! # let updates = Webhook::without_secret_token()
+//! #     .handler(move |update| handle(bot.clone(), update))
+//! #     .into_updates();
+//! # tokio::spawn(Polling::new(client).run(updates));
+//! // A user in the private chat.
 //! let ada = telegram.user("Ada");
 //! ada.sends("/start").await?;
 //! let question = ada.waits_for_message().await?;
@@ -52,10 +96,11 @@
 //! let press = ada.presses(&question, "Yes").await?;
 //! assert_eq!(press.answer().await?.text.as_deref(), Some("Good"));
 //!
+//! // A call of the bot as its type.
 //! let call = telegram.wait_for::<SendMessage>(|call| call.text == "Let us.").await?;
 //! assert_eq!(call.chat_id, ada.id().into());
 //!
-//! // And in a group.
+//! // The same user in a group.
 //! let engines = telegram.group("Engines");
 //! ada.in_chat(&engines).sends("hi").await?;
 //! ada.in_chat(&engines).waits_for_message().await?;
@@ -64,35 +109,26 @@
 //! # }
 //! ```
 //!
-//! # People
+//! The bot's results can also be read later: [`Telegram::sent_messages`], [`Telegram::messages_in`],
+//! [`Chat::info`], and for single calls [`Telegram::wait_for`], [`Telegram::calls_of`],
+//! [`Telegram::calls`].
 //!
-//! [`Telegram::user`] is a person, [`Telegram::group`] and its siblings are chats. A [`User`] sends, presses,
-//! pays, votes, joins, and waits for what the bot does; the bot hears of it by its webhook, if it has set one,
-//! and else from `getUpdates`. With a webhook an act ends when the bot has answered, and what it answered is
-//! in [`Delivered::exchange`]. Without one it ends when the update waits for the bot; [`Delivered::handled`] waits
-//! until the bot has confirmed it.
+//! # Single updates and requests
 //!
-//! What the bot does is remembered: [`Telegram::sent_messages`], [`Telegram::messages_in`], [`Chat::info`], and call
-//! by call [`Telegram::wait_for`], [`Telegram::calls_of`], [`Telegram::calls`]. A wait in vain ends with an error
-//! that lists what happened instead.
+//! A test of how a bot receives updates needs no users.
 //!
-//! # Updates and requests
-//!
-//! A test of how a bot takes updates, rather than of what it does with them, works without people.
-//!
-//! 1. The bot is pointed at [`Telegram::api_url`], as at any Bot API server, and sets its webhook;
-//!    or the test does it for the bot with [`Telegram::set_webhook`].
-//! 2. The test sends updates with [`Telegram::deliver`] (again and again, as Telegram would),
-//!    [`Telegram::deliver_once`], or, for requests that Telegram would never send, [`Telegram::post_raw`].
-//!    [`update`] has some to start from. A bot that polls gets its updates from [`Telegram::enqueue`].
-//! 3. The test looks at what the bot did: the [`Exchange`], and the [`Call`]s of the Bot API,
-//!    whether they came as requests or in a webhook response.
-//! 4. Chats that are named by a number are made up as they are needed, and nothing about them is refused that
-//!    could be true: any message may be edited, any member banned. A test that wants something else says so
-//!    with [`Telegram::answer`], or asks for [`strict_chats`](TelegramBuilder::strict_chats). Where there are
-//!    people, names of chats and ids of queries and files must be known.
-//! 5. What goes wrong by chance, it says with [`Telegram::faults`]. Time is Tokio's, so that `start_paused`
-//!    skips every pause; [`Telegram::advance`] moves it on.
+//! 1. The bot sets its webhook, or the test does it with [`Telegram::set_webhook`].
+//! 2. The test sends updates with [`Telegram::deliver`], which repeats failed attempts like Telegram, or
+//!    with [`Telegram::deliver_once`]. [`Telegram::post_raw`] sends requests that Telegram would never
+//!    send. [`update`] has updates to start from. [`Telegram::enqueue`] is for a bot that polls.
+//! 3. The test checks the [`Exchange`], and the [`Call`]s of the bot, which are made as requests or in a
+//!    webhook response.
+//! 4. Chats that are mentioned by number are made up when they are needed, and no call is refused that
+//!    could succeed: any message can be edited, any member banned. For another answer there is
+//!    [`Telegram::answer`], and [`strict_chats`](TelegramBuilder::strict_chats) refuses unknown chats. As
+//!    soon as the test has users, names of chats and IDs of queries and files must be known.
+//! 5. [`Telegram::faults`] adds random failures. Time is Tokio's, so that `start_paused` skips all pauses;
+//!    [`Telegram::advance`] moves it.
 //!
 //! ```
 //! use tower_telegram_test::{Telegram, Via, update};
@@ -127,55 +163,55 @@
 //! # }
 //! ```
 //!
-//! Like a Bot API server in local mode, it takes webhooks with `http` and any port. With `https` it trusts the
-//! certificate that was uploaded, or what [`TelegramBuilder::trusted_root`] gives it, by OpenSSL's rules: a
-//! name counts as a common name only if there is no DNS name, and a webhook at an address with an uploaded
-//! certificate needs the address as a *name*, not as an address. It speaks TLS 1.2 and 1.3 and doesn't take
-//! certificates that rustls can't read: version 1, short keys, SHA-1.
+//! Like a Bot API server in local mode, it allows webhooks with `http` and any port. For `https` it trusts
+//! the uploaded certificate, or those of [`TelegramBuilder::trusted_root`], by OpenSSL's rules: a common
+//! name counts only if there is no DNS name, and a webhook at an IP address with an uploaded certificate
+//! needs the address as a *name*. It speaks TLS 1.2 and 1.3, and rejects certificates that rustls can't
+//! read: version 1, short keys, SHA-1.
 //!
-//! # What is imitated
+//! # Imitated behaviour
 //!
-//! - **The wire**, in both directions: headers and their order, which responses count and which only look fine,
-//!   pauses between attempts, time-outs, answers byte for byte.
-//! - **Arguments** of all methods of the schema: what is required, of which type, in JSON, forms and multipart
+//! - **HTTP**, in both directions: headers and their order, the responses that count as a success, pauses
+//!   between attempts, time-outs, and answers byte for byte.
+//! - **Arguments** of all methods of the schema: required ones, their types, in JSON, forms and multipart
 //!   bodies. A method that isn't in the schema is a 404.
-//! - **Messages** with their numbers (private chats and groups share theirs, supergroups and channels have their
-//!   own), entities out of HTML, `MarkdownV2` and Markdown and those that Telegram finds, replies, albums, polls,
-//!   invoices, checklists; edits, deletions, forwards, copies, pins, reactions. Lengths, captions and buttons
-//!   are checked.
-//! - **Chats** with their members and what each may do: bans, restrictions, promotions, invite links, requests to
-//!   join, titles, photos, descriptions, permissions; bots that are blocked, removed, never started, or only
-//!   find a supergroup where there was a group; [privacy mode](TelegramBuilder::privacy_mode).
-//! - **Topics** of forums: they are made, changed, closed and deleted, and messages go into those that there are.
-//! - **Queries**: each is answered once, only if it was asked, and in time: 30 seconds for inline queries, 10 for
-//!   checkouts, 150 for the rest.
-//! - **Stars**: what people pay is in the bot's transactions and its balance, and is given back once.
-//! - **Files**: what anybody uploads has a `file_id` that `getFile` and the file's address lead back from, up to
-//!   [20 MiB](TelegramBuilder::max_download).
-//! - **Settings**: commands, name, descriptions, menu button and default rights are read back as they were set.
+//! - **Messages** with their numbers (private chats and groups share theirs, supergroups and channels have
+//!   their own), entities from HTML, `MarkdownV2` and Markdown and those that Telegram detects, replies,
+//!   albums, polls, invoices, checklists; edits, deletions, forwards, copies, pins, reactions. Lengths,
+//!   captions and buttons are checked.
+//! - **Chats** with their members and rights: bans, restrictions, promotions, invite links, requests to
+//!   join, titles, photos, descriptions, permissions; bots that are blocked, removed, never started, or get
+//!   a supergroup in place of a group; [privacy mode](TelegramBuilder::privacy_mode).
+//! - **Topics** of forums: they are created, changed, closed and deleted, and messages go only into existing ones.
+//! - **Queries**: each can be answered once, and for a limited time: 30 seconds for inline queries, 10 for
+//!   checkouts, 150 for all others.
+//! - **Stars**: payments are in the bot's transactions and its balance, and can be refunded once.
+//! - **Files**: each uploaded file has a `file_id`, from which `getFile` leads back to its bytes, up to [20
+//!   MiB](TelegramBuilder::max_download).
+//! - **Settings**: commands, name, descriptions, menu button and default rights can be read back.
 //!
-//! What is refused is refused with the code of the real one, and with its text where that is known.
+//! A refusal has the code of the real server, and its text where that is known.
 //!
-//! # What isn't
+//! # Limits of the imitation
 //!
-//! - Any other method is answered with a value that its type can read, made of the call's arguments and of
-//!   constants, and changes nothing: stickers, gifts, subscriptions, stories, business accounts, games.
-//! - The bot isn't notified of what it does itself (the real one tells of members that it bans, and of polls that
-//!   it stops), nor of messages of other bots.
-//! - Rich messages are kept without what is in them. Photos have one size, thumbnails none; no file is looked into.
-//! - Only queries get old: messages can be edited and deleted, links used at any time later; bans and
-//!   restrictions don't end by themselves. Links aren't counted down as people join.
-//! - There are no limits of rate and of an upload's size, and a dice always shows 4. A test that wants those
-//!   has [`Telegram::answer_once`].
+//! - All other methods return a value of their type, made of the call's arguments and constants, and change
+//!   no state: stickers, gifts, subscriptions, stories, business accounts, games.
+//! - The bot isn't notified of its own actions (the real server reports members that it bans, and polls
+//!   that it stops), nor of messages of other bots.
+//! - Rich messages are stored without their content. Photos have one size and no thumbnail; files aren't inspected.
+//! - Only queries expire: messages can be edited and deleted, and links used, at any later time; bans and
+//!   restrictions don't end by themselves. Links don't count the users who join.
+//! - There are no limits on rates or sizes of uploads, and a dice always shows 4. A test can set such
+//!   answers with [`Telegram::answer_once`].
 //!
-//! # Bounds
+//! # Resources
 //!
-//! It ends with the last clone of its [`Telegram`], [`User`] and [`Chat`], connections included. It keeps the
-//! last 10 000 calls, with at most 256 MiB of files, as much again of what can be downloaded, 10 000 messages
-//! of each chat, and 100 000 updates that wait (for `getUpdates`, of at most 128 MiB); it
-//! takes 1024 connections at once, and bodies up to [`TelegramBuilder::max_upload`].
+//! The server ends with the last clone of its [`Telegram`], [`User`] and [`Chat`], and closes its
+//! connections. It keeps the last 10 000 calls with at most 256 MiB of files, another 256 MiB of files for
+//! downloads, 10 000 messages of each chat, and 100 000 waiting updates (at most 128 MiB for `getUpdates`).
+//! It accepts 1024 connections at once, and bodies up to [`TelegramBuilder::max_upload`].
 //!
-//! The program `telegram-test-server` is one of its own, for bots in any language.
+//! The program `telegram-test-server` is the same server for bots in any language.
 
 mod allowed_updates;
 mod answer;
@@ -247,7 +283,7 @@ pub use self::{
     webhook_settings::WebhookSettings,
 };
 
-/// The example of the README.
+/// The README's example is tested as this crate's own.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

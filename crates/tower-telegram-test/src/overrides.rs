@@ -1,4 +1,4 @@
-//! The answers to Bot API calls that tests have set.
+//! The answers to Bot API calls that a test has set.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -8,14 +8,16 @@ use std::{
 
 use super::{answer::Answer, call::Call};
 
+/// A test's function from a call to its answer.
 type AnswerFn = Arc<dyn Fn(&Call) -> Option<Answer> + Send + Sync>;
 
-/// The answers that tests have set, by the method's lower-case name.
+/// The answers that a test has set, by the method's name in lower case.
 #[derive(Default)]
 pub(super) struct Overrides {
     methods: Mutex<HashMap<String, Override>>,
 }
 
+/// The answers to one method.
 #[derive(Default)]
 struct Override {
     once: VecDeque<Answer>,
@@ -23,25 +25,29 @@ struct Override {
 }
 
 impl Overrides {
+    /// Adds an answer to the next call.
     pub(super) fn once(&self, method: &str, answer: Answer) {
         self.edit(method, |set| set.once.push_back(answer));
     }
 
+    /// Sets the answers to all further calls.
     pub(super) fn always(&self, method: &str, answer: AnswerFn) {
         self.edit(method, |set| set.always = Some(answer));
     }
 
+    /// Removes all answers to a method.
     pub(super) fn clear(&self, method: &str) {
         self.edit(method, |set| *set = Override::default());
     }
 
+    /// The answer to a call, if a test has set one.
     pub(super) fn answer(&self, call: &Call) -> Option<Answer> {
         let mut always = None;
         let once = self.edit(&call.method, |set| {
             always.clone_from(&set.always);
             set.once.pop_front()
         });
-        // The test's function runs outside the lock: it may set answers itself.
+        // The test's function runs without the lock, because it may set answers itself.
         once.or_else(|| always?(call))
     }
 

@@ -1,4 +1,4 @@
-//! An update that the bot has not confirmed: its JSON, lifetime and queue.
+//! An update that the bot has not confirmed: its JSON, its expiry and its queue.
 
 use std::time::Duration;
 
@@ -12,18 +12,20 @@ use super::{clock, error::Error, json};
 pub(super) const MAX_UPDATE: usize = 512 << 10;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// An update that waits for the bot.
 #[derive(Clone, Debug)]
 pub(super) struct PendingUpdate {
     pub(super) id: u64,
-    /// As it is sent.
+    /// The JSON as it is sent.
     pub(super) json: Bytes,
     pub(super) queue: QueueId,
     queued_at: Instant,
-    /// When Telegram forgets it.
+    /// The time of its expiry.
     pub(super) ends_at: Instant,
 }
 
 impl PendingUpdate {
+    /// Checks the size, and finds the queue and the expiry.
     pub(super) fn new(id: u64, update: &Map<String, Value>, now: Instant) -> Result<Self, Error> {
         let json = json::update(id, update);
         if json.len() > MAX_UPDATE {
@@ -41,23 +43,23 @@ impl PendingUpdate {
         })
     }
 
-    /// Whether its life has ended while it waited. What was too old from the start is sent all the same: a
-    /// test's message may have any date.
+    /// Whether it has expired while it waited. An update that was too old from the start is still sent,
+    /// because a test may give its message any date.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         now > self.ends_at && self.ends_at > self.queued_at
     }
 }
 
-/// Of the updates with the same one, Telegram sends one at a time, in their order.
+/// The queue of an update. Telegram sends the updates of one queue one at a time, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct QueueId {
     kind: u8,
-    /// A chat's, a user's or a poll's id.
+    /// The ID of a chat, a user or a poll.
     number: u64,
 }
 
 impl QueueId {
-    /// Messages share their chat's with the channel's posts, but not with its callback queries.
+    /// A chat's messages and channel posts share a queue. Its callback queries have another.
     fn of(kind: &str, payload: &Value, update_id: u64) -> Self {
         let (kind, number) = match kind {
             "message" | "edited_message" | "channel_post" | "edited_channel_post" => {
@@ -91,6 +93,7 @@ impl QueueId {
         }
     }
 
+    /// The queue of an update that waits for no other.
     fn of_its_own(update_id: u64) -> Self {
         Self {
             kind: u8::MAX,
@@ -99,14 +102,15 @@ impl QueueId {
     }
 }
 
-/// How long Telegram keeps an update.
+/// How long Telegram keeps an update of that type.
 fn life(kind: &str, payload: &Value) -> Duration {
     match kind {
         "inline_query" => Duration::from_secs(30),
         "callback_query" | "shipping_query" | "pre_checkout_query" => Duration::from_secs(150),
         "chosen_inline_result" => Duration::from_secs(600),
-        // A message's day starts when it was written or edited. By the machine's clock, as that is where
-        // its date comes from: a test that moves Telegram's doesn't make its next message an old one.
+        // A message expires a day after it was written or edited. This uses the machine's clock, because
+        // the message's date comes from there: moving Telegram's clock doesn't make a test's next message
+        // old.
         kind if kind.ends_with("message") || kind.ends_with("channel_post") => {
             let date = payload["edit_date"]
                 .as_u64()

@@ -1,4 +1,4 @@
-//! Users, groups and channels of a test, and the messages in them.
+//! The users, groups and channels that a test creates, and the messages in them.
 
 use serde_json::Value;
 
@@ -12,9 +12,10 @@ use super::{
 use tower_telegram_types::types::{self, Message};
 
 impl Telegram {
-    /// A person with that first name, who has started the bot. The same name is the same person.
+    /// A user with that first name who has started the bot. Another call with the same name returns the
+    /// same user.
     ///
-    /// The user name is the first name in small letters, if that can be one.
+    /// The user name is the first name in lower case, if that is a valid one.
     pub fn user(&self, first_name: &str) -> User {
         let mut people = self.people();
         let known = people
@@ -29,7 +30,8 @@ impl Telegram {
         self.user_with_id(id, first_name)
     }
 
-    /// A person with that id, which must be positive, and first name. One that is there already stays as it is.
+    /// A user with that ID, which must be positive, and first name. An existing user with the ID isn't
+    /// changed.
     pub fn user_with_id(&self, id: i64, first_name: &str) -> User {
         let mut people = self.people();
         if !people.users.contains_key(&id) {
@@ -39,17 +41,20 @@ impl Telegram {
         User::new(self, id, id)
     }
 
-    /// A group with that title, with the bot as a member. The same title is the same chat.
+    /// A group with that title, with the bot as a member. Another call with the same title returns the same
+    /// chat.
     pub fn group(&self, title: &str) -> Chat {
         self.chat(ChatKind::Group, title)
     }
 
-    /// A supergroup with that title, with the bot as a member. The same title is the same chat.
+    /// A supergroup with that title, with the bot as a member. Another call with the same title returns the
+    /// same chat.
     pub fn supergroup(&self, title: &str) -> Chat {
         self.chat(ChatKind::Supergroup, title)
     }
 
-    /// A channel with that title, with the bot as an administrator. The same title is the same chat.
+    /// A channel with that title, with the bot as an administrator. Another call with the same title
+    /// returns the same chat.
     pub fn channel(&self, title: &str) -> Chat {
         self.chat(ChatKind::Channel, title)
     }
@@ -67,7 +72,7 @@ impl Telegram {
         Chat::new(self, id)
     }
 
-    /// The bot, as others see it.
+    /// The bot's user, as other users see it.
     pub fn bot(&self) -> types::User {
         let bot = self.people().bot.clone();
         let name = bot["username"].as_str().map(Into::into);
@@ -76,8 +81,8 @@ impl Telegram {
         user
     }
 
-    /// The messages that the bot has sent, in their order and as they are now; without those that are deleted
-    /// and without service messages, such as that a message was pinned.
+    /// The messages that the bot has sent, in their present state, oldest first; without deleted ones and
+    /// service messages, such as the one about a pinned message.
     pub fn sent_messages(&self) -> Vec<Message> {
         let people = self.people();
         let all = people.all_messages().into_iter();
@@ -89,7 +94,7 @@ impl Telegram {
             .collect()
     }
 
-    /// All messages that are in a chat, by its id, in their order and as they are now.
+    /// All messages of a chat, by its ID, in their present state, oldest first.
     pub fn messages_in(&self, chat_id: i64) -> Vec<Message> {
         let people = self.people();
         let chat = people.chats.get(&chat_id);
@@ -104,6 +109,7 @@ impl Telegram {
     }
 }
 
+/// Whether a message reports an event, and wasn't written.
 fn is_service(message: &Value) -> bool {
     [
         "pinned_message",

@@ -14,24 +14,27 @@ use tokio::{
 
 use super::{answer::Answer, clock::Clock, error::Error, pending_update::PendingUpdate};
 
+/// How many updates wait at most.
 pub(super) const MAX_UPDATES: usize = 100_000;
+/// The size of all waiting updates, in bytes of their JSON.
 const MAX_BYTES: usize = 128 << 20;
-/// An answer ends before the update that would make it longer than this many bytes.
+/// The size in bytes at which a response ends before the next update.
 const MAX_ANSWER: usize = 4 << 20;
-/// An offset that is further beyond the last update than this isn't believed.
+/// An offset that is further beyond the last update than this is ignored.
 const MAX_AHEAD: u64 = 10;
-/// For how long after a 409 the next ones are answered late, and how late.
+/// How long after a 409 further ones are delayed, and the delay.
 const CONFLICT_PAUSE: Duration = Duration::from_secs(3);
 
+/// The updates that wait for `getUpdates`.
 #[derive(Debug)]
 pub(super) struct PollQueue {
     max_updates: usize,
     max_bytes: usize,
     clock: Clock,
     inner: Mutex<PollQueueState>,
-    /// Every update below this id is confirmed.
+    /// The lowest unconfirmed ID.
     confirmed: watch::Sender<u64>,
-    /// The ids of the last updates that a webhook took. No other lock is taken while this one is held.
+    /// The IDs of the last updates that a webhook accepted. No other lock is taken while this one is held.
     taken: Mutex<BTreeSet<u64>>,
 }
 
@@ -40,13 +43,15 @@ struct PollQueueState {
     updates: BTreeMap<u64, PendingUpdate>,
     bytes: usize,
     next_id: u64,
+    /// The call that waits for updates.
     poll: Option<oneshot::Sender<Woken>>,
+    /// The earliest time of a 409 without delay.
     next_conflict_at: Option<Instant>,
+    /// The offset and time of the last call.
     last_poll: Option<(i64, Instant)>,
 }
 
-/// Why a waiting call of `getUpdates` waits no longer: with an answer if it was ended, without one if there
-/// are updates.
+/// The end of a wait in `getUpdates`: an answer if the call was ended, `None` if there are updates.
 pub(super) type Woken = Option<Answer>;
 
 impl PollQueue {
@@ -73,7 +78,7 @@ impl PollQueue {
         }
     }
 
-    /// Takes the next id.
+    /// Takes the next ID.
     pub(super) fn next_update_id(&self) -> u64 {
         let mut inner = self.lock();
         inner.next_id += 1;
@@ -86,7 +91,7 @@ impl PollQueue {
         inner.updates.len()
     }
 
-    /// An update as it will wait, with the next id if it has none.
+    /// Checks an update, and gives it the next ID if it has none.
     pub(super) fn prepare(&self, update: &Map<String, Value>) -> Result<PendingUpdate, Error> {
         let mut inner = self.lock();
         let id = match update.get("update_id") {
@@ -106,11 +111,12 @@ impl PollQueue {
         Ok(pending)
     }
 
+    /// Adds an update, and wakes the waiting call.
     pub(super) fn push(&self, pending: PendingUpdate) {
         let mut inner = self.lock();
         inner.insert(pending);
         if let Some(poll) = inner.poll.take() {
-            // An error means that it has just stopped waiting.
+            // An error means that the call has just stopped waiting.
             poll.send(None).ok();
         }
     }
@@ -122,7 +128,8 @@ impl PollQueue {
         std::mem::take(&mut inner.updates).into_values()
     }
 
-    /// Takes updates back that a webhook hasn't taken, but those that were confirmed before it was set.
+    /// Takes updates back that a webhook hasn't accepted, except for those that were confirmed before it
+    /// was set.
     pub(super) fn restore(&self, updates: impl IntoIterator<Item = PendingUpdate>) {
         let mut inner = self.lock();
         let confirmed = *self.confirmed.borrow();
@@ -133,15 +140,15 @@ impl PollQueue {
         }
     }
 
-    /// A webhook has taken the update.
-    pub(super) fn note_taken(&self, id: u64) {
+    /// Records that a webhook has accepted the update.
+    pub(super) fn record_taken(&self, id: u64) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.insert(id);
         if taken.len() > MAX_UPDATES {
             taken.pop_first();
         }
         drop(taken);
-        // Those who wait look again.
+        // Tasks that wait for a confirmation check again.
         self.confirmed.send_modify(|_| {});
     }
 
@@ -152,7 +159,8 @@ impl PollQueue {
         inner.bytes = 0;
     }
 
-    /// Where a call of `getUpdates` begins; what lies before is confirmed. A negative offset counts from the end.
+    /// The first ID of a `getUpdates` call; all earlier ones are confirmed. A negative offset counts from
+    /// the end.
     pub(super) fn confirm(&self, offset: i64) -> u64 {
         let mut inner = self.lock();
         let distance = usize::try_from(offset.unsigned_abs()).unwrap_or(usize::MAX);
@@ -177,7 +185,7 @@ impl PollQueue {
         from
     }
 
-    /// The result of a `getUpdates`; `None` if there is no update.
+    /// The result of a `getUpdates` call. `None` if there is no update.
     pub(super) fn get(&self, from: u64, limit: usize) -> Option<String> {
         let mut inner = self.lock();
         inner.forget(self.clock.now());
@@ -194,7 +202,7 @@ impl PollQueue {
         (!updates.is_empty()).then(|| format!("[{}]", updates.join(",")))
     }
 
-    /// Waits for updates in the place of a call that waits already, which is ended.
+    /// Waits for updates in place of another waiting call, which ends.
     pub(super) fn wait_for_updates(&self) -> oneshot::Receiver<Woken> {
         self.end_poll(
             "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
@@ -204,7 +212,7 @@ impl PollQueue {
         receiver
     }
 
-    /// Ends the call that waits, if there is one, with a 409.
+    /// Ends the waiting call, if there is one, with a 409.
     pub(super) fn end_poll(&self, text: &str) {
         let mut inner = self.lock();
         if let Some(poll) = inner.poll.take().filter(|poll| !poll.is_closed()) {
@@ -213,12 +221,12 @@ impl PollQueue {
         }
     }
 
-    /// A 409: at once, unless there has just been one.
+    /// A 409: at once, unless there has just been another.
     pub(super) fn conflict(&self, text: &str) -> Answer {
         self.lock().conflict(text, self.clock.now())
     }
 
-    /// How long ago the last call came, if it had the same offset.
+    /// The time since the last call, if it had the same offset.
     pub(super) fn since_same(&self, offset: i64) -> Option<Duration> {
         let now = self.clock.now();
         let last = self.lock().last_poll.replace((offset, now));
@@ -226,6 +234,7 @@ impl PollQueue {
             .map(|last| now - last.1)
     }
 
+    /// Waits until `getUpdates` or a webhook has taken the update.
     pub(super) async fn wait_until_confirmed(&self, id: u64) {
         let is_taken = || {
             let taken = self.taken.lock();
@@ -245,14 +254,14 @@ impl PollQueue {
 }
 
 impl PollQueueState {
-    /// The id of the first update in the queue, or of the next one.
+    /// The ID of the first update in the queue, or of the next one.
     fn head(&self) -> u64 {
         self.updates
             .first_key_value()
             .map_or(self.next_id, |(id, _)| *id)
     }
 
-    /// Drops the updates whose life has ended.
+    /// Drops expired updates.
     fn forget(&mut self, now: Instant) {
         let bytes = &mut self.bytes;
         self.updates.retain(|_, update| {
@@ -262,6 +271,7 @@ impl PollQueueState {
         });
     }
 
+    /// Inserts an update, in place of one with the same ID.
     fn insert(&mut self, pending: PendingUpdate) {
         self.bytes += pending.json.len();
         if let Some(replaced) = self.updates.insert(pending.id, pending) {
@@ -375,7 +385,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_confirmed_does_not_come_again() {
+    async fn a_confirmed_update_is_not_returned_again() {
         let queue = queue(1..=4);
         queue.confirm(3);
         assert!(matches!(

@@ -1,4 +1,4 @@
-//! `getUpdates`, with long polling.
+//! The method `getUpdates`, with long polling.
 
 use std::time::Duration;
 
@@ -11,13 +11,16 @@ use super::{
     poll_queue::{PollQueue, Woken},
 };
 
+/// How many updates one call returns at most.
 const MAX_UPDATES: i64 = 100;
+/// The longest `timeout` in seconds.
 const MAX_TIMEOUT: i64 = 50;
 /// A call that repeats the offset of the one before within this time waits for at least this long.
 const REPEAT: Duration = Duration::from_secs(3);
-/// And within this time it gets a single update.
+/// A call that repeats the offset within this time gets a single update.
 const FAST_REPEAT: Duration = Duration::from_millis(500);
 
+/// The answer to `getUpdates`, or the wait for it.
 #[derive(Debug)]
 pub(super) enum GetUpdatesReply {
     Done(Answer),
@@ -33,7 +36,7 @@ pub(super) struct WaitingPoll {
     woken: oneshot::Receiver<Woken>,
 }
 
-/// Only a call that has to wait ends another one that waits.
+/// Executes the call up to the wait. Only a call that has to wait ends another waiting call.
 pub(super) fn get_updates(queue: &PollQueue, args: &Args, clock: &Clock) -> GetUpdatesReply {
     let offset = to_integer(&args.text("offset"));
     let mut limit = integer(args, "limit", MAX_UPDATES, 1, MAX_UPDATES);
@@ -61,6 +64,7 @@ pub(super) fn get_updates(queue: &PollQueue, args: &Args, clock: &Clock) -> GetU
 }
 
 impl WaitingPoll {
+    /// Waits for an update, the call's time-out, or another call.
     pub(super) async fn wait(self, queue: &PollQueue, clock: &Clock) -> Answer {
         let left = self.until.saturating_duration_since(clock.now());
         match clock.timeout(left, self.woken).await {
@@ -72,10 +76,12 @@ impl WaitingPoll {
     }
 }
 
+/// The answer without updates.
 fn none() -> Answer {
     Answer::json("[]".to_owned())
 }
 
+/// An argument as an integer within bounds.
 fn integer(args: &Args, name: &str, default: i64, min: i64, max: i64) -> u64 {
     let text = args.text(name);
     let value = if text.is_empty() {

@@ -1,9 +1,10 @@
-//! Hosts with letters outside ASCII, as the server sends them: each such label in punycode (RFC 3492), and
-//! nothing mapped before.
+//! Host names with letters outside of ASCII in punycode (RFC 3492), like the server writes them.
+//!
+//! Each such label is encoded as it is, without mapping its characters first.
 
 const BASE: usize = 36;
 
-/// The host of a request's head. What is ASCII stays as it is.
+/// The host for a request's head. Labels in ASCII aren't changed.
 pub(super) fn host(host: &str) -> String {
     let labels = host.split('.').map(|label| {
         if label.is_ascii() {

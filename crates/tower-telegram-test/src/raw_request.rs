@@ -1,4 +1,4 @@
-//! Webhook requests that differ from Telegram's.
+//! The [`RawRequest`]: a webhook request that Telegram itself would never send.
 
 use std::time::Duration;
 
@@ -12,9 +12,10 @@ use super::{
     webhook_request::{self, WebhookRequest},
 };
 
-/// A request to the webhook that differs from Telegram's where a test says so.
+/// A webhook request that differs from Telegram's in the ways that a test chooses.
 ///
-/// Without changes it is a `POST` with Telegram's headers, the webhook's secret and an empty body.
+/// Without changes it is a `POST` with Telegram's headers, the webhook's secret and an empty body. Send it
+/// with [`Telegram::post_raw`](super::Telegram::post_raw).
 ///
 /// ```
 /// # use tower_telegram_test::RawRequest;
@@ -59,8 +60,8 @@ impl RawRequest {
         }
     }
 
-    /// These bytes and no others; only [`in_pieces`](Self::in_pieces) and [`stop_after`](Self::stop_after)
-    /// still have a meaning. The connection isn't used again.
+    /// Sends these bytes and no others. Only [`in_pieces`](Self::in_pieces) and
+    /// [`stop_after`](Self::stop_after) still have an effect. The connection isn't used again.
     pub fn exactly(bytes: impl Into<Bytes>) -> Self {
         Self {
             exactly: Some(bytes.into()),
@@ -68,80 +69,81 @@ impl RawRequest {
         }
     }
 
-    /// The body.
+    /// Sets the body.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
     }
 
-    /// An update as the body, written as Telegram writes it. Its `update_id` is 1 if it has none.
+    /// Sets an update as the body, written as Telegram writes it. Its `update_id` is 1 if it has none.
     pub fn update(self, update: &Value) -> Self {
         let id = update["update_id"].as_u64().unwrap_or(1);
         let body = update.as_object().map(|update| json::update(id, update));
         self.body(body.unwrap_or_else(|| json::to_string(update)))
     }
 
-    /// Another method than `POST`.
+    /// Sets another method than `POST`.
     pub fn method(mut self, method: impl Into<String>) -> Self {
         self.method = method.into();
         self
     }
 
-    /// Another path and query than the webhook's.
+    /// Sets another path and query than the webhook's.
     pub fn target(mut self, target: impl Into<String>) -> Self {
         self.target = Some(target.into());
         self
     }
 
-    /// Another version than `HTTP/1.1`.
+    /// Sets another version than `HTTP/1.1`.
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = version.into();
         self
     }
 
-    /// Another secret, instead of the webhook's or where it has none.
+    /// Sets another secret in place of the webhook's.
     pub fn secret(self, secret: impl Into<Bytes>) -> Self {
         self.set_header(SECRET_HEADER, secret)
     }
 
-    /// No secret.
+    /// Removes the secret.
     pub fn without_secret(self) -> Self {
         self.without_header(SECRET_HEADER)
     }
 
-    /// One more header, even if there is one of that name.
+    /// Adds a header, even if there is one of that name.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<Bytes>) -> Self {
         self.edits.push(Edit::Add(name.into(), value.into()));
         self
     }
 
-    /// This header in the place of those of the same name, or at the end.
+    /// Sets a header in place of those of the same name, or at the end.
     pub fn set_header(mut self, name: impl Into<String>, value: impl Into<Bytes>) -> Self {
         self.edits.push(Edit::Set(name.into(), value.into()));
         self
     }
 
-    /// No header of that name, such as `Content-Type`.
+    /// Removes the headers of that name, such as `Content-Type`.
     pub fn without_header(mut self, name: impl Into<String>) -> Self {
         self.edits.push(Edit::Remove(name.into()));
         self
     }
 
-    /// The body in chunks of so many bytes (at least 1), with `Transfer-Encoding` instead of `Content-Length`.
+    /// Sends the body in chunks of `chunk_size` bytes (at least 1), with `Transfer-Encoding` instead of
+    /// `Content-Length`.
     pub fn chunked(mut self, chunk_size: usize) -> Self {
         self.chunk_size = Some(chunk_size.max(1));
         self
     }
 
-    /// Everything, head and body, in writes of so many bytes (at least 1), with that pause between them.
+    /// Sends head and body in writes of `piece_size` bytes (at least 1), with `pause` between them.
     pub fn in_pieces(mut self, piece_size: usize, pause: Duration) -> Self {
         self.piece_size = Some(piece_size.max(1));
         self.pause = pause;
         self
     }
 
-    /// Sends only so many bytes of head and body together, and then waits for an answer. The connection
-    /// isn't used again.
+    /// Sends only the first `bytes` bytes of head and body together, and then waits for a response. The
+    /// connection isn't used again.
     pub fn stop_after(mut self, bytes: usize) -> Self {
         self.stop_after = Some(bytes);
         self

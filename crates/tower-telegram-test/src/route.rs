@@ -1,22 +1,26 @@
-//! Routing of a request's path to a method or a file, with the token's check.
+//! The routes of the Bot API server: from a request's path to a method or a file, with a check of the
+//! token.
 
 use super::answer::Answer;
 
+/// The longest token in bytes.
 const MAX_TOKEN: usize = 80;
 
+/// A path with the bot's token.
 #[derive(Debug)]
 pub(super) struct ApiPath<'a> {
-    /// The method, or the file's path.
+    /// The method, or the path of the file.
     pub(super) rest: &'a str,
     pub(super) test_environment: bool,
     pub(super) is_file: bool,
 }
 
+/// The answer to an unknown path or token.
 pub(super) fn not_found() -> Answer {
     Answer::error(404, "Not Found")
 }
 
-/// Where a path leads, or what is said about it.
+/// Parses a path, or returns the error response.
 pub(super) fn find<'a>(path: &'a str, token: &str) -> Result<ApiPath<'a>, Answer> {
     if !path.starts_with('/') {
         return Err(Answer::error(
@@ -91,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn other_paths_and_tokens_are_turned_away() {
+    fn other_paths_and_tokens_are_rejected() {
         let error = |code, text: &str| Err((code, text.to_owned()));
         for path in [
             "/",

@@ -1,4 +1,4 @@
-//! The queues of updates for the webhook: which update is sent next, and when.
+//! The queues of updates for the webhook: the order in which updates are sent, and their retries.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -20,25 +20,25 @@ use super::{
     session::WebhookSession,
 };
 
-/// An update on its way.
+/// An update that is being delivered to the webhook.
 #[derive(Debug)]
 pub(super) struct Delivery {
     pub(super) pending: PendingUpdate,
     pub(super) backoff: ResendBackoff,
-    /// How often it was sent.
+    /// How many times it was sent.
     pub(super) sent: u64,
-    /// Whether the bot took it once, and it is sent again.
+    /// Whether the bot has accepted it once, and it is sent again.
     pub(super) is_repeated: bool,
-    /// What the bot replied when it took it.
+    /// The method in the bot's response.
     pub(super) reply: Option<Call>,
-    /// Whether one that came after it was sent before it.
+    /// Whether a later update was sent first.
     is_overtaken: bool,
     watch: Option<Watch>,
-    /// How often all updates had been dropped when it came.
+    /// How many times all updates had been dropped when it was queued.
     epoch: u64,
 }
 
-/// Somebody waits for an update's end.
+/// A test that waits for the outcome of a delivery.
 #[derive(Debug)]
 pub(super) struct Watch {
     pub(super) attempts: Vec<Attempt>,
@@ -60,20 +60,20 @@ impl Delivery {
         }
     }
 
-    /// Writes an attempt down for the one who waits, if there is one.
-    pub(super) fn note(&mut self, attempt: Attempt) {
+    /// Adds an attempt for the waiting test, if there is one.
+    pub(super) fn record(&mut self, attempt: Attempt) {
         if let Some(watch) = &mut self.watch {
             watch.attempts.push(attempt);
         }
     }
 
     /// Whether it has had all its attempts.
-    pub(super) fn has_given_up(&self) -> bool {
+    pub(super) fn has_no_attempts_left(&self) -> bool {
         let watch = self.watch.as_ref();
         watch.is_some_and(|watch| watch.attempts.len() >= watch.max_attempts)
     }
 
-    /// Tells the one who waits, if there is one, how it ended.
+    /// Ends the delivery, and sends its outcome to the waiting test.
     pub(super) fn end(self, outcome: Outcome) -> PendingUpdate {
         if let Some(watch) = self.watch {
             let exchange = Exchange {
@@ -82,45 +82,52 @@ impl Delivery {
                 reply: self.reply,
                 outcome,
             };
-            // An error means that nobody waits any more.
+            // An error means that the test no longer waits.
             watch.end.send(exchange).ok();
         }
         self.pending
     }
 }
 
+/// The updates for the webhook, and a signal that they have changed.
 #[derive(Debug, Default)]
 pub(super) struct Sender {
     inner: Mutex<SenderState>,
+    /// Notified when an update can be sent that couldn't be before.
     pub(super) changed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct SenderState {
-    /// Those that aren't looked at yet, in their order.
+    /// Updates that aren't in a queue yet, oldest first.
     backlog: VecDeque<Delivery>,
+    /// The queues that have updates.
     queues: HashMap<QueueId, OrderedQueue>,
+    /// How many updates are being sent.
     under_way: usize,
+    /// How many times all updates have been dropped.
     epoch: u64,
 }
 
-/// The updates that have to be sent one after the other.
+/// Updates that are sent one after the other.
 #[derive(Debug)]
 struct OrderedQueue {
     waiting: VecDeque<Delivery>,
+    /// The time of the next attempt.
     ready_at: Instant,
-    /// Whether the one before those that wait is under way.
+    /// Whether an update of the queue is being sent.
     is_busy: bool,
 }
 
 impl Sender {
-    /// How many updates there are, those under way included.
+    /// How many updates there are, including those being sent.
     pub(super) fn len(&self) -> usize {
         let inner = self.lock();
         let waiting = inner.queues.values().map(|queue| queue.waiting.len());
         inner.under_way + inner.backlog.len() + waiting.sum::<usize>()
     }
 
+    /// Adds an update at the end of its queue.
     pub(super) fn push(&self, mut delivery: Delivery) {
         let mut inner = self.lock();
         delivery.epoch = inner.epoch;
@@ -129,8 +136,8 @@ impl Sender {
         self.changed.notify_one();
     }
 
-    /// The next one to send to that webhook, or when to ask again if nothing changes before. Its queue waits
-    /// until it is [`done`](Self::done) or [`put_back`](Self::put_back).
+    /// The next update to send, or the time to ask again if no update changes. Its queue waits until
+    /// [`done`](Self::done) or [`put_back`](Self::put_back) is called.
     pub(super) fn next(
         &self,
         session: &WebhookSession,
@@ -140,7 +147,7 @@ impl Sender {
         let mut inner = self.lock();
         let max_connections = session.max_connections();
         inner.load(max_connections.saturating_mul(2), now);
-        // The one that has waited longest, and of several the oldest.
+        // The queue that has waited longest; among several, the one with the oldest update.
         let first = inner
             .queues
             .iter()
@@ -161,7 +168,7 @@ impl Sender {
         inner.take(id, chance).ok_or(None)
     }
 
-    /// An update that was sent is over with.
+    /// Ends the delivery of an update that was sent.
     pub(super) fn done(&self, queue: QueueId, now: Instant) {
         let mut inner = self.lock();
         inner.free(queue, now);
@@ -169,7 +176,7 @@ impl Sender {
         self.changed.notify_one();
     }
 
-    /// An update that was sent comes again, before those behind it.
+    /// Puts an update back in front of its queue, to be sent again.
     pub(super) fn put_back(&self, delivery: Delivery, ready_at: Instant) {
         let mut inner = self.lock();
         let id = delivery.pending.queue;
@@ -181,12 +188,12 @@ impl Sender {
         self.changed.notify_one();
     }
 
-    /// Whether all updates were dropped since it came.
+    /// Whether all updates were dropped after this one was queued.
     pub(super) fn is_dropped(&self, delivery: &Delivery) -> bool {
         delivery.epoch < self.lock().epoch
     }
 
-    /// Takes out all that wait, in the order of their ids.
+    /// Takes out all waiting updates, in the order of their IDs.
     pub(super) fn take_all(&self) -> Vec<Delivery> {
         let mut inner = self.lock();
         let mut all: Vec<_> = inner.backlog.drain(..).collect();
@@ -198,14 +205,15 @@ impl Sender {
         all
     }
 
-    /// From now on what is under way isn't sent again.
+    /// Drops all updates. Those that are being sent won't be sent again.
     pub(super) fn drop_all(&self) -> Vec<Delivery> {
         let all = self.take_all();
         self.lock().epoch += 1;
         all
     }
 
-    /// There is another webhook: all that wait are tried at once, as if for the first time.
+    /// Prepares for another webhook: all waiting updates are tried at once, without the pauses of earlier
+    /// failures.
     pub(super) fn restart(&self, now: Instant) {
         let mut inner = self.lock();
         for queue in inner.queues.values_mut() {
@@ -218,6 +226,7 @@ impl Sender {
         self.changed.notify_one();
     }
 
+    /// How many updates are being sent.
     #[cfg(test)]
     pub(super) fn under_way(&self) -> usize {
         self.lock().under_way
@@ -229,7 +238,7 @@ impl Sender {
 }
 
 impl SenderState {
-    /// Sorts the backlog into queues, up to the first update that would be one queue too many.
+    /// Sorts the backlog into queues, up to the first update that would need one queue too many.
     fn load(&mut self, max_queues: usize, now: Instant) {
         while let Some(delivery) = self.backlog.front() {
             let id = delivery.pending.queue;
@@ -245,6 +254,7 @@ impl SenderState {
         }
     }
 
+    /// Takes the next update out of a queue, or the one after it if a fault reorders them.
     fn take(&mut self, id: QueueId, chance: &Chance) -> Option<Delivery> {
         let queue = self.queues.get_mut(&id)?;
         let mut delivery = queue.waiting.pop_front()?;
@@ -261,6 +271,7 @@ impl SenderState {
         Some(delivery)
     }
 
+    /// Lets a queue continue at that time, or removes it if it is empty.
     fn free(&mut self, id: QueueId, ready_at: Instant) {
         self.under_way -= 1;
         let Some(queue) = self.queues.get_mut(&id) else {

@@ -1,4 +1,4 @@
-//! A webhook in use: its connections, requests and last error.
+//! A webhook in use: its connections, its requests and its last error.
 
 use std::{
     io::{self, ErrorKind},
@@ -26,9 +26,10 @@ use super::{
     webhook_url::WebhookUrl,
 };
 
+/// The header with the webhook's secret token.
 pub(super) const SECRET_HEADER: &str = "X-Telegram-Bot-Api-Secret-Token";
 
-/// A webhook that answers nothing but 410 for longer than this is deleted.
+/// A webhook that responds only with 410 for longer than this is deleted.
 const MAX_GONE: Duration = Duration::from_secs(23 * 60 * 60);
 
 /// A webhook that is set, with the connections to it.
@@ -36,24 +37,29 @@ const MAX_GONE: Duration = Duration::from_secs(23 * 60 * 60);
 pub(super) struct WebhookSession {
     pub(super) settings: WebhookSettings,
     url: WebhookUrl,
-    /// For an `https` webhook.
+    /// The TLS settings of an `https` webhook.
     tls: Option<Tls>,
+    /// One permit for each request that may be sent at once.
     permits: Semaphore,
+    /// Connections between two requests, the last used one at the end.
     idle: Mutex<Vec<BotConnection>>,
+    /// The number of the last connection.
     connections: Arc<AtomicU64>,
-    /// When, in Unix seconds, and what.
+    /// The time in Unix seconds, and the text.
     last_error: Mutex<Option<(u64, String)>>,
+    /// The address of the last connection.
     address: Mutex<Option<IpAddr>>,
     clock: Clock,
-    /// If connections are opened at Telegram's pace.
+    /// Set if connections are opened at Telegram's pace.
     ramp: Option<Mutex<ConnectionRamp>>,
-    /// How many requests were let through but haven't got their connection yet.
+    /// How many permitted requests don't have a connection yet.
     starting: AtomicUsize,
-    /// Since when every answer is a 410.
+    /// Since when every response has been a 410.
     gone_since: Mutex<Option<Instant>>,
 }
 
 impl WebhookSession {
+    /// Checks the settings for TLS, and starts without connections.
     pub(super) fn new(
         settings: WebhookSettings,
         url: WebhookUrl,
@@ -95,8 +101,8 @@ impl WebhookSession {
         usize::try_from(self.settings.max_connections).unwrap_or(usize::MAX)
     }
 
-    /// Whether a request can be sent now, where so many are under way and so many connections are wanted.
-    /// If not: when to ask again, unless that depends on those under way.
+    /// Whether another request can be sent now, with the given number of open requests and wanted
+    /// connections. If not, the time to ask again; `None` in it if that depends on the open requests.
     pub(super) fn may_send(
         &self,
         under_way: usize,
@@ -117,7 +123,7 @@ impl WebhookSession {
         Ok(())
     }
 
-    /// A request has got its connection, or failed to.
+    /// A permitted request has its connection, or failed to open one.
     fn started(&self) {
         let one_less = |starting: usize| Some(starting.saturating_sub(1));
         self.starting
@@ -125,11 +131,12 @@ impl WebhookSession {
             .ok();
     }
 
-    /// Takes note of what an attempt came to: whether this webhook is gone for good.
-    pub(super) fn note(&self, attempt: &Attempt) -> bool {
+    /// Records an attempt's error. Returns whether the webhook has been gone for so long that Telegram
+    /// deletes it.
+    pub(super) fn record(&self, attempt: &Attempt) -> bool {
         let now = self.clock.now();
         if let Some(error) = &attempt.error {
-            self.note_error(error);
+            self.record_error(error);
         } else if let Some(ramp) = &self.ramp {
             let mut ramp = ramp.lock().unwrap_or_else(PoisonError::into_inner);
             ramp.succeeded(now);
@@ -148,7 +155,7 @@ impl WebhookSession {
         }
     }
 
-    /// What the request line asks for.
+    /// The path and query of the request line.
     pub(super) fn target(&self) -> &str {
         &self.url.target
     }
@@ -175,8 +182,8 @@ impl WebhookSession {
             .collect()
     }
 
-    /// Sends the request once a connection is free, and reads what comes back: the attempt, and the
-    /// response's arguments.
+    /// Sends the request as soon as a connection is free, and reads the response. Returns the attempt and
+    /// the arguments of a method in the response.
     pub(super) async fn attempt(
         &self,
         request: &WebhookRequest,
@@ -219,9 +226,9 @@ impl WebhookSession {
         Ok((answer, args))
     }
 
-    /// The connection used last that is still open, else a new one.
+    /// The last used connection that is still open, otherwise a new one.
     async fn connection(&self) -> Result<BotConnection, AttemptError> {
-        // Lets the runtime see what happened on the sockets since it last looked.
+        // The runtime has to see the sockets' latest events first.
         tokio::task::yield_now().await;
         loop {
             let idle = self.lock_idle().pop();
@@ -234,6 +241,7 @@ impl WebhookSession {
         }
     }
 
+    /// Opens a connection to the webhook's host.
     async fn connect(&self) -> Result<BotConnection, AttemptError> {
         let failed = |error: io::Error| AttemptError::Connect(error.kind());
         let fixed = self
@@ -258,13 +266,14 @@ impl WebhookSession {
         BotConnection::open(id, address, self.tls.as_ref(), self.clock.now()).await
     }
 
+    /// Closes connections that have been idle for too long.
     pub(super) fn close_idle(&self) {
         let now = self.clock.now();
         self.lock_idle()
             .retain(|connection| !connection.is_idle_for_too_long(now));
     }
 
-    fn note_error(&self, error: &AttemptError) {
+    fn record_error(&self, error: &AttemptError) {
         if *error != AttemptError::Closed {
             *self
                 .last_error
@@ -281,7 +290,7 @@ impl WebhookSession {
             .clone()
     }
 
-    /// As in `getWebhookInfo`.
+    /// The IP address for `getWebhookInfo`. Empty if there is none yet.
     pub(super) fn ip_address(&self) -> String {
         let address = *self.address.lock().unwrap_or_else(PoisonError::into_inner);
         address.map_or_else(|| "<unknown>".to_owned(), |address| address.to_string())

@@ -1,8 +1,8 @@
-//! SHA-256 of what is uploaded and downloaded.
+//! SHA-256 of uploads and downloads.
 
 use ring::digest;
 
-/// SHA-256 in assembly: that of a debug build has to cope with hundreds of megabytes.
+/// SHA-256 in assembly, because debug builds hash hundreds of megabytes.
 pub(super) struct Sha256(digest::Context);
 
 impl Default for Sha256 {

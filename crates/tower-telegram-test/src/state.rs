@@ -1,4 +1,4 @@
-//! The state that the servers and handles of an embedded Telegram share.
+//! The state that the servers and all handles of a [`Telegram`](super::Telegram) share.
 
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use super::{
     webhook_request::ResponseLimits,
 };
 
+/// All state of one Telegram. Each part has its own lock.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) token: String,
@@ -20,15 +21,17 @@ pub(super) struct State {
     pub(super) faults: Chance,
     pub(super) limits: ResponseLimits,
     pub(super) files: Files,
-    /// Longer waits between attempts are cut to this.
+    /// The longest pause between two attempts.
     pub(super) max_wait: Duration,
+    /// How many attempts a delivery has.
     pub(super) max_attempts: usize,
+    /// How long a test waits before a wait fails.
     pub(super) patience: Duration,
     pub(super) chats: Chats,
 }
 
 impl State {
-    /// Answers a call and writes it down.
+    /// Answers a call, and records it.
     pub(super) fn execute(&self, mut call: Call, args: &Args) -> (Call, Answer) {
         let answer = self.overrides.answer(&call);
         let answer = answer.unwrap_or_else(|| self.usual_answer(&call.method, args));
@@ -37,7 +40,7 @@ impl State {
         (call, answer)
     }
 
-    /// What a call of that method, whose name may be in any case, is answered unless a test has set something else.
+    /// The answer to a call of that method, in any case, if the test hasn't set another.
     fn usual_answer(&self, method: &str, args: &Args) -> Answer {
         let Some(method) = schema::get().method(method) else {
             return Answer::error(404, "Not Found: method not found");
@@ -50,7 +53,7 @@ impl State {
         }
     }
 
-    /// Answers a call of `getUpdates`. It is written down as it comes, and again with what it is answered.
+    /// Answers a call of `getUpdates`. It is recorded when it is received, and again with its answer.
     pub(super) async fn get_updates(&self, mut call: Call, args: &Args) -> Answer {
         let poll = match self.overrides.answer(&call) {
             Some(answer) => GetUpdatesReply::Done(answer),
@@ -71,9 +74,11 @@ impl State {
         }
     }
 
-    /// Remembers an update's messages, so that the bot's own get higher numbers, and its files.
+    /// Remembers the messages of an update, so that the bot's messages get higher numbers, and its files.
     pub(super) fn observe(&self, update: &Map<String, Value>) {
-        update.values().for_each(|value| self.files.note_all(value));
+        update
+            .values()
+            .for_each(|value| self.files.record_all(value));
         self.chats.observe(update);
     }
 }

@@ -1,4 +1,4 @@
-//! The handle of an embedded Telegram.
+//! [`Telegram`], the handle of the server on loopback: webhook, updates, files, calls and time.
 
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 
@@ -19,7 +19,25 @@ use super::{
     webhook_settings::WebhookSettings,
 };
 
-/// An embedded Telegram. Clones are handles to the same one; it ends with the last of them.
+/// A Telegram server on loopback. Clones are handles of the same server, which ends with the last of them.
+///
+/// Users and chats are made by [`user`](Self::user), [`group`](Self::group) and their siblings. The methods
+/// below are for tests of single updates and calls, and for faults.
+///
+/// ```
+/// use tower_telegram_test::{Telegram, update};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), tower_telegram_test::Error> {
+/// let telegram = Telegram::start().await?;
+/// let update_id = telegram.enqueue(update::text(7, "hello"))?;
+/// // A bot would now get the update from `getUpdates` at `telegram.api_url()`.
+/// assert_eq!(telegram.pending_updates(), 1);
+/// assert!(telegram.calls().is_empty());
+/// # let _ = update_id;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Telegram {
     pub(super) inner: Arc<TelegramInner>,
@@ -38,7 +56,7 @@ impl fmt::Debug for Telegram {
 pub(super) struct TelegramInner {
     pub(super) state: Arc<State>,
     api_url: String,
-    /// The Bot API, and what sends to the webhook.
+    /// The Bot API's server, and the task that sends to the webhook.
     servers: [AbortHandle; 2],
 }
 
@@ -51,7 +69,7 @@ impl Drop for TelegramInner {
 }
 
 impl Telegram {
-    /// One with that state, whose servers run already.
+    /// A handle of servers that are already running.
     pub(super) fn new(state: Arc<State>, api_url: String, servers: [AbortHandle; 2]) -> Self {
         Self {
             inner: Arc::new(TelegramInner {
@@ -62,7 +80,7 @@ impl Telegram {
         }
     }
 
-    /// Where its Bot API is, without a slash at the end: `http://127.0.0.1:4711`.
+    /// The URL of the Bot API, without a slash at the end: `http://127.0.0.1:4711`.
     pub fn api_url(&self) -> &str {
         &self.inner.api_url
     }
@@ -72,28 +90,29 @@ impl Telegram {
         &self.inner.state.token
     }
 
-    /// The bot's id: the number its token starts with.
+    /// The bot's ID: the number at the start of its token.
     pub fn bot_id(&self) -> i64 {
         self.inner.state.bot_id
     }
 
-    /// The webhook, if one is set.
+    /// The webhook's settings, if one is set.
     pub fn webhook(&self) -> Option<WebhookSettings> {
         self.inner.state.webhook.settings()
     }
 
-    /// Why the webhook that is set failed last, as in `getWebhookInfo`: it stays after a success.
+    /// The last error of the present webhook, as in `getWebhookInfo`. It stays after a success.
     pub fn last_webhook_error(&self) -> Option<String> {
         let session = self.inner.state.webhook.session();
         session?.last_error().map(|(_, message)| message)
     }
 
-    /// Sets the webhook as if the bot had called `setWebhook`, with everything else at its default. An
+    /// Sets the webhook as if the bot had called `setWebhook` with all other settings at their defaults. An
     /// empty URL deletes it. The call isn't recorded.
     ///
     /// # Errors
     ///
-    /// [`Error::Refused`] with what `setWebhook` would say. No webhook is set then, as with the real one.
+    /// [`Error::Refused`] with the description of `setWebhook`. No webhook is set then, like on the real
+    /// server.
     pub fn set_webhook<'a>(
         &self,
         url: &str,
@@ -102,12 +121,13 @@ impl Telegram {
         self.set_webhook_args(&webhook_args(url, secret.into()))
     }
 
-    /// Sets an `https` webhook with a certificate in PEM, which is then the only one that is trusted: a
-    /// self-signed one, or that of its authority. Otherwise as [`set_webhook`](Self::set_webhook).
+    /// Sets an `https` webhook with a certificate in PEM, which is then the only trusted one: a self-signed
+    /// certificate, or that of its authority. Otherwise like [`set_webhook`](Self::set_webhook).
     ///
     /// # Errors
     ///
-    /// As [`set_webhook`](Self::set_webhook), and if there is no certificate in it.
+    /// Those of [`set_webhook`](Self::set_webhook), and [`Error::Refused`] if the PEM file has no
+    /// certificate.
     pub fn set_webhook_with_certificate<'a>(
         &self,
         url: &str,
@@ -129,20 +149,22 @@ impl Telegram {
         }
     }
 
-    /// Sends an update, and sends it again with Telegram's pauses until the bot takes it: at most
-    /// [`max_attempts`](super::TelegramBuilder::max_attempts) times. A method in the response is carried out.
+    /// Sends an update to the webhook, and sends it again with Telegram's pauses until the bot accepts it:
+    /// at most [`max_attempts`](super::TelegramBuilder::max_attempts) times. A method in the response is
+    /// executed.
     ///
-    /// An update without `update_id` gets the next one. Updates that belong together, such as the messages of a
-    /// chat, are sent one at a time in their order; others at the same time, over connections of their own, up
-    /// to the webhook's `max_connections`, and from at most twice as many queues: where those fail, nothing
-    /// else is sent. A message and a callback query of one chat don't belong together.
+    /// An update without `update_id` gets the next one. Updates of one queue, such as the messages of a
+    /// chat, are sent one at a time in their order. Other updates are sent at the same time over their own
+    /// connections, up to the webhook's `max_connections`, and from at most twice as many queues: while
+    /// those fail, no other update is sent. A message and a callback query of one chat are in different
+    /// queues.
     ///
-    /// It goes on even if the future is dropped. After a new `setWebhook` the next attempt goes to
-    /// the new URL at once. Deleting the webhook ends it with [`Outcome::Stopped`]; so does a bot that has
-    /// answered nothing but 410 for more than 23 hours.
+    /// The delivery continues if the future is dropped. After a new `setWebhook` the next attempt goes to
+    /// the new URL at once. Deleting the webhook ends it with [`Outcome::Stopped`], and so does a bot that
+    /// has responded only with 410 for more than 23 hours.
     ///
-    /// This is for webhooks. Without one the outcome is [`Outcome::NotSent`], and nothing is queued:
-    /// that is what [`enqueue`](Self::enqueue) does.
+    /// Without a webhook the outcome is [`Outcome::NotSent`], and the update isn't queued; see
+    /// [`enqueue`](Self::enqueue).
     pub async fn deliver(&self, update: Value) -> Exchange {
         let update_id = update["update_id"].as_u64().unwrap_or(0);
         let update_type = update.as_object().and_then(|update| {
@@ -157,39 +179,40 @@ impl Telegram {
             outcome: Outcome::NotSent(error),
         });
         let line = format!("{} {exchange}", update_type.unwrap_or_default());
-        self.inner.state.log.note(line.trim_start().to_owned());
+        self.inner.state.log.record(line.trim_start().to_owned());
         exchange
     }
 
-    /// Sends an update once and at once, even if one before it in its chat is under way: so does Telegram
-    /// when it has given up waiting for a response. A method in the response is carried out.
+    /// Sends an update once and at once, even while an earlier one of its chat is being delivered. Telegram
+    /// does so after a response has timed out. A method in the response is executed.
     ///
     /// # Errors
     ///
-    /// [`Error::NoWebhook`], [`Error::NotAnUpdate`], [`Error::UpdateTooLarge`] and [`Error::HeadTooLarge`]:
-    /// nothing was sent. What goes wrong after that is in the [`Attempt`].
+    /// [`Error::NoWebhook`], [`Error::NotAnUpdate`], [`Error::UpdateTooLarge`] and [`Error::HeadTooLarge`],
+    /// before a request is sent. A failure of the request itself is in the [`Attempt`].
     pub async fn deliver_once(&self, update: Value) -> Result<Exchange, Error> {
         self.inner.state.deliver_once(&update).await
     }
 
-    /// Sends any request to the webhook, once. What the bot replies is not carried out.
+    /// Sends any request to the webhook, once. A method in the response isn't executed.
     ///
     /// # Errors
     ///
-    /// [`Error::NoWebhook`]. What goes wrong with the request is in the [`Attempt`].
+    /// [`Error::NoWebhook`]. A failure of the request itself is in the [`Attempt`].
     pub async fn post_raw(&self, request: RawRequest) -> Result<Attempt, Error> {
         self.inner.state.post_raw(&request).await
     }
 
-    /// Queues an update, for whichever way the bot gets its updates: the update's id.
+    /// Queues an update for the webhook or for `getUpdates`, and returns its ID.
     ///
-    /// If a webhook is set, or as soon as one is, it is sent there as with [`deliver`](Self::deliver), until the
-    /// bot takes it. Else it stays until a `getUpdates` confirms it with a higher `offset`. A
-    /// `drop_pending_updates` drops it, and so does the end of its life: 30 s for inline queries, 150 s for
-    /// callback queries and what has to do with paying, 600 s for chosen results, a day for the rest.
+    /// If a webhook is set, or as soon as one is, the update is sent there like with
+    /// [`deliver`](Self::deliver) until the bot accepts it. Otherwise it stays until a `getUpdates`
+    /// confirms it with a higher `offset`. `drop_pending_updates` drops it, and so does its expiry: after
+    /// 30 s for inline queries, 150 s for callback, shipping and pre-checkout queries, 600 s for chosen
+    /// results, and a day for all other types.
     ///
-    /// An update without `update_id` gets the next one. One that has the id of an update still in the queue
-    /// takes that one's place.
+    /// An update without `update_id` gets the next one. An update with the ID of one that is still in the
+    /// queue replaces it.
     ///
     /// ```no_run
     /// # use tower_telegram_test::{Error, Telegram, update};
@@ -204,8 +227,8 @@ impl Telegram {
     ///
     /// # Errors
     ///
-    /// [`Error::NotAnUpdate`], [`Error::UpdateTooLarge`], [`Error::NotAllowed`], [`Error::AlreadyConfirmed`] and
-    /// [`Error::QueueFull`]: nothing was queued.
+    /// [`Error::NotAnUpdate`], [`Error::UpdateTooLarge`], [`Error::NotAllowed`],
+    /// [`Error::AlreadyConfirmed`] and [`Error::QueueFull`]. The update isn't queued then.
     #[expect(clippy::needless_pass_by_value, reason = "as with deliver")]
     pub fn enqueue(&self, update: Value) -> Result<u64, Error> {
         let update = update.as_object().ok_or(Error::NotAnUpdate)?;
@@ -214,14 +237,15 @@ impl Telegram {
         Ok(update_id)
     }
 
-    /// How many updates the bot hasn't taken: those on their way to the webhook, and those that wait for
-    /// `getUpdates`, given out but not confirmed ones included.
+    /// How many updates the bot hasn't accepted: those being sent to the webhook, and those that wait for
+    /// `getUpdates`, including returned but unconfirmed ones.
     pub fn pending_updates(&self) -> usize {
         self.inner.state.webhook.pending_updates()
     }
 
-    /// Waits until the bot has taken the update: until the webhook has answered it with a 2xx, or a
-    /// `getUpdates` has confirmed it, by an `offset` above its id or a negative one that leaves it out.
+    /// Waits until the bot has accepted the update: until the webhook has responded with a 2xx, or a
+    /// `getUpdates` has confirmed it with an `offset` above its ID or with a negative one that leaves it
+    /// out.
     ///
     /// # Errors
     ///
@@ -242,51 +266,54 @@ impl Telegram {
             })
     }
 
-    /// Adds a file: its `file_id`, which `getFile` answers with that `file_path`. Its bytes are served under
-    /// `/file/bot<token>/<file_path>` and, for the test environment, `/file/bot<token>/test/<file_path>`.
+    /// Adds a file and returns its `file_id`, for which `getFile` returns that `file_path`. The bytes are
+    /// served under `/file/bot<token>/<file_path>` and, for the test environment,
+    /// `/file/bot<token>/test/<file_path>`.
     ///
-    /// A path is relative, such as `documents/file_1.pdf`. What was at that path is replaced. `getFile` doesn't
-    /// lead to a file over 20 MiB, unless [told so](super::TelegramBuilder::max_download).
+    /// The path is relative, such as `documents/file_1.pdf`. A file at the same path is replaced. `getFile`
+    /// refuses files over [`max_download`](super::TelegramBuilder::max_download).
     pub fn add_file(&self, file_path: impl Into<String>, bytes: impl Into<Bytes>) -> String {
         let content = FileContent::Bytes(bytes.into());
         self.inner.state.files.add(file_path.into(), content)
     }
 
-    /// Adds a file of `length` bytes that is made while it is served, and never in memory: its `file_id`. What
-    /// is in it, [`generated_bytes`](super::generated_bytes) says; else it is as with [`add_file`](Self::add_file).
+    /// Adds a file of `length` bytes that are generated while they are served, without holding them in
+    /// memory, and returns its `file_id`. Its content is [`generated_bytes`](super::generated_bytes).
+    /// Otherwise like [`add_file`](Self::add_file).
     pub fn add_generated_file(&self, file_path: impl Into<String>, length: u64) -> String {
         let content = FileContent::Generated(length);
         self.inner.state.files.add(file_path.into(), content)
     }
 
-    /// Adds a file on this machine's disk, as a server in local mode has them: its `file_id`, which `getFile`
-    /// answers with the absolute path. It isn't served: the bot reads it from disk.
+    /// Adds a file on this machine's disk, as a server in local mode has them, and returns its `file_id`.
+    /// `getFile` returns its absolute path. It isn't served: the bot reads it from disk.
     ///
     /// # Errors
     ///
-    /// [`Error::File`] if there is no such file.
+    /// [`Error::File`] if the file can't be read.
     pub fn add_local_file(&self, path: impl AsRef<Path>) -> Result<String, Error> {
         let files = &self.inner.state.files;
         files.add_local(path.as_ref()).map_err(Error::File)
     }
 
-    /// All requests for files up to now that had the bot's token, oldest first. At most the last 10 000.
+    /// All requests for files with the bot's token so far, oldest first, at most the last 10 000.
     pub fn downloads(&self) -> Vec<Download> {
         self.inner.state.files.downloads()
     }
 
-    /// All calls of the Bot API up to now, oldest first, including those that failed. At most the last 10 000.
+    /// All calls of the Bot API so far, oldest first, including failed ones, at most the last 10 000.
     pub fn calls(&self) -> Vec<Call> {
         self.inner.state.log.all()
     }
 
-    /// The next call of that method (in any case), waiting until there is one. Each call is given out
-    /// once, beginning with the oldest, even if it came before this was asked. A `getUpdates` counts as
-    /// soon as it comes, even if its answer has to wait.
+    /// Waits for the next call of that method (in any case). Each call is returned once, beginning with the
+    /// oldest, even if it was made before this function was called. A `getUpdates` counts when it is
+    /// received, even while it waits for updates.
     ///
     /// # Errors
     ///
-    /// [`Error::NoCall`] if none comes within [`patience`](super::TelegramBuilder::patience). It says what was called instead.
+    /// [`Error::NoCall`] if there is none within [`patience`](super::TelegramBuilder::patience). It lists
+    /// the calls and updates that there were.
     pub async fn wait_for_call(&self, method: &str) -> Result<Call, Error> {
         self.inner
             .state
@@ -295,46 +322,48 @@ impl Telegram {
             .await
     }
 
-    /// The next call of whichever method that no wait has been given yet, waiting until there is one; as
+    /// Waits for the next call of any method that hasn't been returned by another wait; see
     /// [`wait_for_call`](Self::wait_for_call).
     ///
     /// # Errors
     ///
-    /// [`Error::NoCall`] if none comes within [`patience`](super::TelegramBuilder::patience).
+    /// [`Error::NoCall`] if there is none within [`patience`](super::TelegramBuilder::patience).
     pub async fn next_call(&self) -> Result<Call, Error> {
         let state = &self.inner.state;
         state.log.wait_for("*", state.patience).await
     }
 
-    /// Moves Telegram's clock, and with it everything that Telegram waits for and the dates it writes: the
-    /// pauses before it sends again, the lives of updates, long polls, idle connections. A response that is
-    /// still awaited may time out.
+    /// Moves Telegram's clock, and with it the dates that Telegram writes and everything that Telegram
+    /// waits for: pauses between attempts, expiry of updates, long polls, idle connections. A response that
+    /// is being waited for may time out.
     ///
-    /// It goes on from there with Tokio's time, unless the [clock is paused](super::TelegramBuilder::paused_clock).
-    /// How long a test itself waits ([`patience`](super::TelegramBuilder::patience)) is always Tokio's time.
+    /// The clock then continues with Tokio's time, unless it is
+    /// [paused](super::TelegramBuilder::paused_clock). The waits of the test itself
+    /// ([`patience`](super::TelegramBuilder::patience)) always use Tokio's time.
     pub fn advance(&self, by: Duration) {
         self.inner.state.webhook.clock.advance(by);
     }
 
-    /// From now on these things go wrong by chance, instead of any that were set before: with the updates that
-    /// are [queued](Self::enqueue) or [delivered](Self::deliver), and with the calls that come as requests.
-    /// What [`deliver_once`](Self::deliver_once) and [`post_raw`](Self::post_raw) send is spared.
+    /// Replaces all [`Faults`]. They apply to updates that are [queued](Self::enqueue) or
+    /// [delivered](Self::deliver), and to calls that are made as requests.
+    /// [`deliver_once`](Self::deliver_once) and [`post_raw`](Self::post_raw) send without faults.
     pub fn faults(&self, faults: Faults) {
         self.inner.state.faults.set(faults);
     }
 
-    /// Answers every further call of that method (in any case) so, even one that doesn't exist yet.
+    /// Answers all further calls of that method (in any case) like this, also for a method that doesn't
+    /// exist yet.
     pub fn answer(&self, method: &str, answer: Answer) {
         self.answer_with(method, move |_| Some(answer.clone()));
     }
 
-    /// Answers the next call of that method so. Several are given in their order, before any that
-    /// [`answer`](Self::answer) has set.
+    /// Answers the next call of that method like this. Several such answers are used in the order in which
+    /// they were set, and before an answer set by [`answer`](Self::answer).
     pub fn answer_once(&self, method: &str, answer: Answer) {
         self.inner.state.overrides.once(method, answer);
     }
 
-    /// Answers every further call of that method with what `answer` makes of it; `None` stands for the usual answer.
+    /// Answers all further calls of that method with the result of `answer`. `None` is the usual answer.
     pub fn answer_with<F>(&self, method: &str, answer: F)
     where
         F: Fn(&Call) -> Option<Answer> + Send + Sync + 'static,
@@ -342,7 +371,7 @@ impl Telegram {
         self.inner.state.overrides.always(method, Arc::new(answer));
     }
 
-    /// Goes back to the usual answers to that method.
+    /// Restores the usual answers to that method.
     pub fn answer_as_usual(&self, method: &str) {
         self.inner.state.overrides.clear(method);
     }

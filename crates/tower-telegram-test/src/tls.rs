@@ -1,7 +1,7 @@
-//! TLS connections to the bot's webhook.
+//! TLS connections to the bot's webhook, with the settings of the real server.
 //!
-//! Without ALPN and without resumed sessions; SNI has the host's name unless it is an address. TLS 1.2 and 1.3,
-//! where the real server still speaks 1.0.
+//! They have no ALPN and no resumed sessions. SNI has the host's name unless it is an IP address. The
+//! versions are TLS 1.2 and 1.3, while the real server still speaks 1.0.
 
 use std::{fmt, io, sync::Arc};
 
@@ -19,14 +19,14 @@ use super::{
 
 const VERIFY_FAILED: &str = "error:0A000086:SSL routines::certificate verify failed";
 const WRONG_VERSION: &str = "error:0A00010B:SSL routines::wrong version number";
-/// What `setWebhook` says about a file without a certificate.
+/// The description of `setWebhook` for a file without a certificate.
 pub(super) const NO_CERTIFICATE: &str = "Failed to set custom certificate file{error:05800088:x509 certificate routines::no certificate or crl found}";
 
-/// Why there is no TLS connection to the bot.
+/// The reason why a TLS handshake with the bot failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// The certificate is neither the uploaded one nor comes from a trusted root.
+    /// The certificate is neither the uploaded one nor signed by a trusted root.
     Untrusted,
     /// The certificate isn't for the host in the webhook's URL.
     WrongName,
@@ -34,9 +34,9 @@ pub enum TlsError {
     NotValidNow,
     /// The certificate, or the signature made with it, can't be read or used.
     BadCertificate,
-    /// What the bot says isn't TLS.
+    /// The bot's response to the handshake isn't TLS.
     NotTls,
-    /// Anything else, in words.
+    /// Any other failure, in words.
     Handshake(String),
 }
 
@@ -56,7 +56,7 @@ impl fmt::Display for TlsError {
 impl std::error::Error for TlsError {}
 
 impl TlsError {
-    /// What went wrong with TLS, if it wasn't the connection under it.
+    /// The TLS failure behind an I/O error, if TLS is the reason.
     pub(super) fn of(error: &io::Error) -> Option<Self> {
         use rustls::{CertificateError as Certificate, Error};
 
@@ -72,7 +72,7 @@ impl TlsError {
     }
 }
 
-/// How to speak TLS with one webhook.
+/// The TLS settings for one webhook.
 #[derive(Clone)]
 pub(super) struct Tls {
     connector: TlsConnector,
@@ -88,8 +88,8 @@ impl fmt::Debug for Tls {
 }
 
 impl Tls {
-    /// For a host without brackets. With an uploaded certificate only that one is trusted. An error is
-    /// what `setWebhook` says.
+    /// For a host without brackets. If a certificate is uploaded, it is the only trusted one. The error is
+    /// the description of `setWebhook`.
     pub(super) fn new(
         host: &str,
         uploaded: Option<&[u8]>,
@@ -121,6 +121,7 @@ impl Tls {
         })
     }
 
+    /// Opens TLS over a connection.
     pub(super) async fn connect(&self, io: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         self.connector.connect(self.name.clone(), io).await
     }

@@ -1,4 +1,4 @@
-//! Objects of the Bot API as types.
+//! Objects of the Bot API as Rust types.
 
 use serde_json::Value;
 use tower_telegram_types::{
@@ -8,7 +8,7 @@ use tower_telegram_types::{
 
 use super::error::Error;
 
-/// Reads an object as a type; `what` names the type in the error.
+/// Parses an object as a type; `what` names the type in the error.
 pub(super) fn read<T: FromJson>(what: &'static str, value: &Value) -> Result<T, Error> {
     let read: Result<T, ParseError> = json::from_str_strictly(&value.to_string());
     read.map_err(|source| Error::Unreadable { what, source })

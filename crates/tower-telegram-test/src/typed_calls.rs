@@ -1,4 +1,4 @@
-//! Calls of the bot as the method types of `tower-telegram-types`.
+//! The bot's calls as the method types of `tower-telegram-types`.
 
 use serde_core::de::DeserializeOwned;
 use serde_json::Value;
@@ -7,10 +7,10 @@ use super::{call::Call, error::Error, schema, telegram::Telegram};
 use tower_telegram_types::Method;
 
 impl Call {
-    /// The call as a method, however it was encoded: in JSON, a form or a multipart body. A file that was
-    /// uploaded in the field of its own argument stands there as `attach://`.
+    /// The call as a method type, from JSON, a form or a multipart body. A file that was uploaded in the
+    /// field of its own argument becomes an `attach://` reference.
     ///
-    /// `None` if it calls another method, or with arguments that don't fit.
+    /// `None` for another method, or if the arguments don't fit the type.
     ///
     /// ```
     /// # use tower_telegram_test::Telegram;
@@ -37,9 +37,9 @@ impl Call {
 }
 
 impl Telegram {
-    /// The next call of that method that passes the check, waiting until there is one. Each call is given out
-    /// once, as with [`wait_for_call`](Self::wait_for_call), beginning with the oldest; those that don't pass
-    /// stay for others.
+    /// Waits for the next call of that method that passes the check. Like with
+    /// [`wait_for_call`](Self::wait_for_call), each call is returned once, beginning with the oldest. Calls
+    /// that don't pass stay for other waits.
     ///
     /// ```no_run
     /// # use tower_telegram_test::{Error, Telegram};
@@ -52,7 +52,8 @@ impl Telegram {
     ///
     /// # Errors
     ///
-    /// [`Error::NoCall`] if none comes within [`patience`](super::TelegramBuilder::patience). It says what happened instead.
+    /// [`Error::NoCall`] if there is none within [`patience`](super::TelegramBuilder::patience). It lists
+    /// the calls and updates that there were.
     pub async fn wait_for<M>(&self, check: impl Fn(&M) -> bool) -> Result<M, Error>
     where
         M: Method + DeserializeOwned,
@@ -65,7 +66,7 @@ impl Telegram {
             .await
     }
 
-    /// All calls of that method up to now, oldest first, without those with arguments that don't fit.
+    /// All calls of that method so far, oldest first, without those whose arguments don't fit the type.
     pub fn calls_of<M: Method + DeserializeOwned>(&self) -> Vec<M> {
         self.calls().iter().filter_map(Call::method_as).collect()
     }

@@ -1,12 +1,21 @@
-//! Updates as Telegram sends them, as a starting point for tests.
+//! Updates as Telegram sends them, to start a test from.
 //!
-//! Each function returns an update without `update_id`, which [`Telegram::deliver`](super::Telegram::deliver)
-//! fills in. Change what a test is about: `update["message"]["text"] = "…".into()`.
+//! Each function returns an update without `update_id`, which
+//! [`Telegram::deliver`](super::Telegram::deliver) fills in. Change any member that matters to the test:
 //!
-//! Commands, mentions, tags and addresses in a text or a caption are marked as Telegram marks them; where you change the
-//! text, change `entities` with it.
+//! ```
+//! use tower_telegram_test::update;
 //!
-//! Message ids count up over the whole process, dates are now. Users are called Ada, groups Engines.
+//! let mut update = update::text(7, "hello");
+//! update["message"]["from"]["language_code"] = "de".into();
+//! assert_eq!(update["message"]["chat"]["id"], 7);
+//! ```
+//!
+//! Commands, mentions, tags and URLs in a text or a caption have the entities that Telegram finds. A test
+//! that changes the text has to change `entities` too.
+//!
+//! Message IDs count up in the whole process, and dates are the present. Users are called Ada, groups
+//! Engines.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -19,7 +28,8 @@ pub fn text(user_id: i64, text: &str) -> Value {
     json!({"message": message(&private_chat(user_id), user_id, text)})
 }
 
-/// A text that a user sends to a group. Supergroups' ids are below -1 000 000 000 000, groups' below 0.
+/// A text that a user sends to a group. IDs of supergroups are below -1 000 000 000 000, those of groups
+/// below 0.
 pub fn group_text(chat_id: i64, user_id: i64, text: &str) -> Value {
     let kind = if chat_id < -1_000_000_000_000 {
         "supergroup"
@@ -30,8 +40,8 @@ pub fn group_text(chat_id: i64, user_id: i64, text: &str) -> Value {
     json!({"message": message(&chat, user_id, text)})
 }
 
-/// A command, with what follows it, in a private chat: `command(7, "/start deep-link")`. All up to the first white space
-/// is the command, whatever it looks like.
+/// A command with its argument, in a private chat: `command(7, "/start deep-link")`. The command is the
+/// text up to the first white space.
 pub fn command(user_id: i64, line: &str) -> Value {
     let command = line.split_whitespace().next().unwrap_or_default();
     let length = command.encode_utf16().count();
@@ -53,7 +63,7 @@ pub fn edited_text(user_id: i64, message_id: i64, text: &str) -> Value {
     json!({"edited_message": message})
 }
 
-/// A photo in two sizes, in a private chat. No caption if it is empty.
+/// A photo in two sizes, in a private chat. No caption if `caption` is empty.
 pub fn photo(user_id: i64, caption: &str) -> Value {
     let mut message = message(&private_chat(user_id), user_id, "");
     if let Some(message) = message.as_object_mut() {
@@ -70,7 +80,7 @@ pub fn photo(user_id: i64, caption: &str) -> Value {
     json!({"message": message})
 }
 
-/// A press of a button under a message that the bot has sent to a private chat.
+/// A press of a button below a message that the bot has sent to a private chat.
 pub fn callback_query(user_id: i64, data: &str) -> Value {
     let mut message = message(&private_chat(user_id), user_id, "Choose");
     message["from"] =
@@ -89,7 +99,7 @@ pub fn inline_query(user_id: i64, query: &str) -> Value {
     }})
 }
 
-/// An update of a type that no version of the Bot API knows.
+/// An update of a type that no version of the Bot API has.
 pub fn unknown(user_id: i64) -> Value {
     json!({"update_from_the_future": {"id": next_query_id(user_id), "from": user(user_id), "date": unix_now()}})
 }
@@ -110,7 +120,7 @@ fn private_chat(user_id: i64) -> Value {
     json!({"id": user_id, "first_name": "Ada", "last_name": "Lovelace", "username": "ada", "type": "private"})
 }
 
-/// The upper half is the user's id, as in the real ones.
+/// The upper half is the user's ID, like in real queries.
 fn next_query_id(user_id: i64) -> String {
     let id = (i128::from(user_id) << 32) + i128::from(next());
     id.to_string()

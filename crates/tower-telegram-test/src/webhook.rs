@@ -1,6 +1,6 @@
-//! `setWebhook` and what depends on it.
+//! `setWebhook`, `deleteWebhook` and `getWebhookInfo`, and the choice between webhook and `getUpdates`.
 //!
-//! With the checks of a server in local mode: `http` and any port and address are allowed.
+//! The checks are those of a server in local mode, which allows `http`, any port and any address.
 
 use std::{
     net::IpAddr,
@@ -31,35 +31,37 @@ use super::{
 };
 
 const MAX_CERTIFICATE: usize = 3 << 20;
-/// 34 years.
+/// 34 years, in place of a time that never comes.
 const FOREVER: Duration = Duration::from_secs(1 << 30);
 
+/// The webhook, the updates for it, and the queue of `getUpdates`.
 #[derive(Debug)]
 pub(super) struct WebhookState {
     current: watch::Sender<Option<Arc<WebhookSession>>>,
     rules: Mutex<LastingSettings>,
     cooldown: Duration,
-    /// Trusted where the webhook has no certificate of its own.
+    /// The trusted roots for webhooks without a certificate of their own.
     roots: Trusted,
     /// Whether connections are opened at Telegram's pace.
     is_paced: bool,
     pub(super) clock: Clock,
-    /// Updates on their way to the webhook.
+    /// Updates that are being delivered to the webhook.
     pub(super) sender: Sender,
     /// Updates that wait for `getUpdates` or a webhook.
     pub(super) queue: PollQueue,
     connections: Arc<AtomicU64>,
 }
 
-/// What outlives the webhook.
+/// Settings that stay when the webhook is deleted.
 #[derive(Debug, Default)]
 struct LastingSettings {
     allowed_updates: Option<Vec<String>>,
+    /// The earliest time of the next `setWebhook`.
     next_set_at: Option<Instant>,
 }
 
 impl LastingSettings {
-    /// Takes over what the call asks for. What isn't an array of names changes nothing.
+    /// Sets `allowed_updates` from the call. A value that isn't an array of names changes nothing.
     fn allow(&mut self, args: &Args) {
         if let Some(allowed) = allowed_updates::read(&args.text("allowed_updates")) {
             self.allowed_updates = Some(allowed).filter(|allowed| !allowed.is_empty());
@@ -100,26 +102,26 @@ impl WebhookState {
         })
     }
 
-    /// `deleteWebhook`, which is `setWebhook` without a URL.
+    /// Executes `deleteWebhook`, which is a `setWebhook` without a URL.
     pub(super) fn delete(&self, args: &Args) -> Answer {
         self.replace(String::new(), args, true)
     }
 
-    /// `setWebhook`. A call that is refused for its URL, secret or certificate leaves **no** webhook: the
-    /// old one is erased before the new one is looked at.
+    /// Executes `setWebhook`. A call that is refused for its URL, secret or certificate leaves **no**
+    /// webhook, because the old one is deleted before the new one is checked.
     pub(super) fn set(&self, args: &Args, is_internal: bool) -> Answer {
         self.replace(args.text("url"), args, is_internal)
     }
 
     fn replace(&self, url: String, args: &Args, is_internal: bool) -> Answer {
-        // Held to the end: two calls at once come one after the other.
+        // Held to the end, so that calls don't run at the same time.
         let mut rules = self.rules();
         if !url.is_empty() && !is_internal {
             let now = self.clock.now();
             if rules.next_set_at.is_some_and(|at| now < at) {
                 return Answer::too_many_requests(1);
             }
-            // Without an end where there is no such moment.
+            // A time that can't be represented becomes one that never comes.
             rules.next_set_at = Some(now.checked_add(self.cooldown).unwrap_or(now + FOREVER));
         }
         let old = self.session();
@@ -143,7 +145,7 @@ impl WebhookState {
             rules.allow(args);
             return Answer::ok(true).description("Webhook is already set");
         }
-        // Even if the new one is refused.
+        // Also if the new webhook is refused.
         self.queue
             .end_poll("Conflict: terminated by setWebhook request");
         if drop_pending {
@@ -168,7 +170,7 @@ impl WebhookState {
         }
     }
 
-    /// `getWebhookInfo`.
+    /// The answer to `getWebhookInfo`.
     pub(super) fn info(&self) -> Answer {
         let session = self.session();
         let mut info = json!({
@@ -190,9 +192,9 @@ impl WebhookState {
         Answer::ok(info)
     }
 
-    /// `getUpdates`, up to where it may have to wait.
+    /// Executes `getUpdates` up to the point where it may have to wait.
     pub(super) fn get_updates(&self, args: &Args) -> GetUpdatesReply {
-        // Held to the end: a webhook can't be set in between.
+        // Held to the end, so that a webhook can't be set in between.
         let mut rules = self.rules();
         if self.session().is_some() {
             let text = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first";
@@ -202,7 +204,7 @@ impl WebhookState {
         polling::get_updates(&self.queue, args, &self.clock)
     }
 
-    /// From now on updates go to that webhook, beginning with those that wait.
+    /// Starts sending updates to that webhook, waiting ones first.
     fn begin(&self, session: WebhookSession) {
         self.current.send_replace(Some(Arc::new(session)));
         self.sender.restart(self.clock.now());
@@ -211,7 +213,7 @@ impl WebhookState {
         }
     }
 
-    /// There is no webhook any more. What it hasn't taken waits for the next one, or for `getUpdates`.
+    /// Stops the webhook. Its updates wait for the next one, or for `getUpdates`.
     fn stop(&self) {
         self.current.send_replace(None);
         let stopped = self.sender.take_all().into_iter();
@@ -219,6 +221,7 @@ impl WebhookState {
             .restore(stopped.map(|delivery| delivery.end(Outcome::Stopped)));
     }
 
+    /// Drops all waiting updates.
     fn drop_pending(&self) {
         self.queue.clear();
         for delivery in self.sender.drop_all() {
@@ -226,7 +229,7 @@ impl WebhookState {
         }
     }
 
-    /// Deletes the webhook, if it is still that one.
+    /// Deletes the webhook if it is still that one.
     pub(super) fn delete_gone(&self, gone: &Arc<WebhookSession>) {
         let _rules = self.rules();
         if self.is_current(gone) {
@@ -239,7 +242,7 @@ impl WebhookState {
             .is_some_and(|current| Arc::ptr_eq(&current, session))
     }
 
-    /// Sends an update again after a failure, to whichever webhook there is by then.
+    /// Sends an update again after a failure, to the webhook that is set by then.
     pub(super) fn retry(
         &self,
         mut delivery: Delivery,
@@ -264,12 +267,12 @@ impl WebhookState {
         }
     }
 
-    /// How many updates wait for `getUpdates` or are on their way to the webhook.
+    /// How many updates wait for `getUpdates` or are being delivered to the webhook.
     pub(super) fn pending_updates(&self) -> usize {
         self.sender.len() + self.queue.len()
     }
 
-    /// Queues an update for the webhook, whatever types it asks for.
+    /// Queues an update for the webhook, even if the bot's `allowed_updates` don't have its type.
     pub(super) fn deliver(&self, pending: PendingUpdate, watch: Watch) -> Result<(), Error> {
         let _rules = self.rules();
         if self.session().is_none() {
@@ -308,7 +311,7 @@ impl WebhookState {
         allowed_updates::is_wanted(self.rules().allowed_updates.as_deref(), update_type)
     }
 
-    /// Closes the connections that have been idle for too long.
+    /// Closes connections that have been idle for too long.
     pub(super) fn close_idle(&self) {
         if let Some(session) = self.session() {
             session.close_idle();
@@ -320,6 +323,7 @@ impl WebhookState {
     }
 }
 
+/// Checks the settings: the URL and the TLS settings, or the error's description.
 fn check(asked: &WebhookSettings, roots: &Trusted) -> Result<(WebhookUrl, Option<Tls>), String> {
     let url = WebhookUrl::parse(&asked.url).ok_or("invalid webhook URL specified")?;
     let secret = asked.secret_token.as_deref().unwrap_or_default();
@@ -370,7 +374,7 @@ mod tests {
         args
     }
 
-    /// What `setWebhook` says: its description or its error.
+    /// The description or the error of `setWebhook`.
     fn set(webhook: &WebhookState, form: &str) -> String {
         let answer = webhook.set(&args(form), true).to_value();
         answer["description"].as_str().unwrap().to_owned()

@@ -2,8 +2,8 @@
 
 use super::args::{self, Args};
 
-/// Takes the method's name out of a response's arguments, if there is one that may be called this way.
-/// The others are ignored without a word.
+/// Takes the method's name out of a response's arguments, if Telegram executes that method in a response.
+/// Other methods are ignored silently.
 pub(super) fn take_method(args: &mut Args) -> Option<String> {
     let method = args::text(&args.params.remove("method")?);
     let name = method.to_ascii_lowercase();

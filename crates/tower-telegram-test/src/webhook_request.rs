@@ -1,4 +1,4 @@
-//! Requests to the webhook, and the evaluation of responses.
+//! Webhook requests on the wire, and how a response becomes an [`Attempt`].
 
 use std::time::Duration;
 
@@ -9,21 +9,22 @@ use super::{
     http1::{self, Headers, HttpMessage, HttpRefusal, StartLine},
 };
 
+/// The longest `Retry-After` in seconds.
 const MAX_RETRY_AFTER: i64 = 3600;
 
-/// A request as it goes onto the wire.
+/// The bytes of a request.
 #[derive(Debug)]
 pub(super) struct WebhookRequest {
-    /// Each is written on its own, so that it may arrive as a segment of its own.
+    /// Each piece is written separately, so that it can arrive as a separate segment.
     pub(super) pieces: Vec<Bytes>,
-    /// Between two pieces.
+    /// The pause between two pieces.
     pub(super) pause: Duration,
-    /// Whether the connection is of use afterwards.
+    /// Whether the connection can be used afterwards.
     pub(super) is_complete: bool,
 }
 
 impl WebhookRequest {
-    /// Head and body, one after the other, as Telegram writes them.
+    /// Head and body as two pieces, like Telegram writes them.
     pub(super) fn new(head: Vec<u8>, body: Bytes) -> Self {
         Self {
             pieces: vec![head.into(), body],
@@ -32,7 +33,7 @@ impl WebhookRequest {
         }
     }
 
-    /// The same bytes in so many pieces, with that pause between them.
+    /// The same bytes in `count` pieces, with `pause` between them.
     pub(super) fn in_pieces(self, count: usize, pause: Duration) -> Self {
         let all = Bytes::from(self.pieces.concat());
         let size = all.len().div_ceil(count.max(1)).max(1);
@@ -44,12 +45,14 @@ impl WebhookRequest {
     }
 }
 
-/// How much time and space a response may take.
+/// The limits of a response in time and size.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ResponseLimits {
+    /// The time until the end of the response.
     pub(super) response: Duration,
+    /// The size of the body in bytes.
     pub(super) body: usize,
-    /// The largest file whose bytes are kept.
+    /// The largest file whose bytes are kept, in bytes.
     pub(super) keep: usize,
 }
 
@@ -66,7 +69,7 @@ pub(super) fn head(request_line: &str, headers: &Headers) -> Vec<u8> {
     head
 }
 
-/// What the bot answered.
+/// The bot's response.
 #[derive(Debug)]
 pub(super) struct BotResponse {
     code: u16,
@@ -77,7 +80,7 @@ pub(super) struct BotResponse {
 }
 
 impl BotResponse {
-    /// A request from the bot is no answer.
+    /// Reads a message as a response. A request from the bot is refused.
     pub(super) fn from_message(message: HttpMessage) -> Result<Self, HttpRefusal> {
         let HttpMessage {
             start,
@@ -100,7 +103,7 @@ impl BotResponse {
     }
 }
 
-/// What an answer counts as.
+/// The attempt for a response: delivered or failed, and for how long Telegram waits.
 pub(super) fn attempt(answer: BotResponse, connection: Option<u64>, elapsed: Duration) -> Attempt {
     let BotResponse {
         code,
@@ -128,7 +131,7 @@ pub(super) fn attempt(answer: BotResponse, connection: Option<u64>, elapsed: Dur
     }
 }
 
-/// Whole seconds, written as they would be written back: no sign, no leading zero, no date.
+/// Whole seconds in their shortest form: without a sign, leading zeros, or a date.
 fn retry_after(value: &[u8]) -> Option<Duration> {
     let text = std::str::from_utf8(value).ok()?;
     let seconds = text

@@ -1,33 +1,47 @@
-//! The settings of a webhook.
+//! [`WebhookSettings`]: the webhook that the bot has set.
 
 use bytes::Bytes;
 
 use super::args::{Args, to_integer};
 
+/// The `max_connections` of a webhook that doesn't set it.
 const DEFAULT_CONNECTIONS: i64 = 100;
 const MAX_CONNECTIONS: i64 = 100_000;
 
-/// The webhook that a bot has set.
+/// The webhook that the bot has set.
+///
+/// ```
+/// # use tower_telegram_test::Telegram;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), tower_telegram_test::Error> {
+/// let telegram = Telegram::start().await?;
+/// telegram.set_webhook("http://127.0.0.1:8080/telegram", "a-long_Secret")?;
+/// let webhook = telegram.webhook().expect("one is set");
+/// assert_eq!(webhook.secret_token.as_deref(), Some("a-long_Secret"));
+/// assert_eq!(webhook.max_connections, 100);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WebhookSettings {
-    /// Where updates go.
+    /// The URL that updates are sent to.
     pub url: String,
-    /// What each request carries as `X-Telegram-Bot-Api-Secret-Token`.
+    /// The value of the header `X-Telegram-Bot-Api-Secret-Token` of each request.
     pub secret_token: Option<String>,
-    /// The address that is used instead of a look-up.
+    /// The IP address that is used instead of a DNS look-up.
     pub ip_address: Option<String>,
-    /// How many requests may be under way at once; 100 by default, as on a local server.
+    /// How many requests may be open at once. Default: 100, like on a local server.
     pub max_connections: u32,
-    /// The types that are asked for, in the server's order. `None` is the default set: all but `chat_member`,
-    /// `message_reaction` and `message_reaction_count`.
+    /// The types of update that the bot asks for, in the server's order. `None` is the default set: all
+    /// types except for `chat_member`, `message_reaction` and `message_reaction_count`.
     pub allowed_updates: Option<Vec<String>>,
-    /// The uploaded certificate, as it came.
+    /// The uploaded certificate as the bot sent it.
     pub certificate: Option<Bytes>,
 }
 
 impl WebhookSettings {
-    /// What a call of `setWebhook` asks for.
+    /// The settings in a call of `setWebhook`.
     pub(super) fn from_args(url: String, args: &Args) -> Self {
         let optional = |name| Some(args.text(name)).filter(|text| !text.is_empty());
         let max_connections =

@@ -1,6 +1,6 @@
 //! Parser of webhook URLs, with the server's rules.
 //!
-//! `tower-telegram` has a parser of its own, with which it checks a URL before `setWebhook`. They share no code
+//! `tower-telegram` has another parser, with which it checks a URL before `setWebhook`. They share no code,
 //! because the tests of one run against the other.
 
 use super::punycode;
@@ -9,17 +9,17 @@ use super::punycode;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct WebhookUrl {
     pub(super) https: bool,
-    /// What stands before the `@`, not decoded; empty if there is none.
+    /// The part before the `@`, not decoded; empty if there is none.
     pub(super) userinfo: String,
-    /// Lower case, and in punycode; an IPv6 address keeps its brackets.
+    /// Lower case and in punycode. An IPv6 address keeps its brackets.
     pub(super) host: String,
     pub(super) port: u16,
-    /// Path, query and, as the server sends it, even the fragment.
+    /// Path, query and, like the server sends it, the fragment.
     pub(super) target: String,
 }
 
 impl WebhookUrl {
-    /// Reads `[http[s]://][userinfo@]host[:port][/path…]`; without a scheme it is https.
+    /// Parses `[http[s]://][userinfo@]host[:port][/path…]`. Without a scheme it is `https`.
     pub(super) fn parse(url: &str) -> Option<Self> {
         let scheme_end = url
             .find([':', '/', '?', '#', '@', '[', ']'])
@@ -75,12 +75,13 @@ impl WebhookUrl {
         }
     }
 
-    /// The host without the brackets of an IPv6 address, as it is looked up.
+    /// The host without the brackets of an IPv6 address, as needed for DNS.
     pub(super) fn host_name(&self) -> &str {
         self.host.trim_start_matches('[').trim_end_matches(']')
     }
 }
 
+/// Whether a part of the URL has only characters that the server accepts there.
 fn is_allowed(part: &str, allow_colon: bool) -> bool {
     let mut bytes = part.bytes();
     while let Some(byte) = bytes.next() {
@@ -103,6 +104,7 @@ fn is_allowed(part: &str, allow_colon: bool) -> bool {
     true
 }
 
+/// The target of the request line: the path starts with a slash, and other characters are escaped.
 fn request_target(target: &str) -> String {
     let target = target.trim_end_matches([' ', '\t', '\r', '\n', '\0', '\x0b']);
     let slash = if target.starts_with('/') { "" } else { "/" };
@@ -164,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_url_is_refused() {
+    fn a_text_that_is_no_url_is_refused() {
         for url in [
             "",
             "http://",

@@ -354,7 +354,10 @@ mod tests {
             .map(|(_, _, t)| t)
             .collect();
         assert_eq!(texts, ["Log", "Unreleased", "New."]);
-        assert_eq!(unreleased("# Log\n# Unreleased\nNew.\n# 0.1.0\n"), "# Log\n# Unreleased\nNew.");
+        assert_eq!(
+            unreleased("# Log\n# Unreleased\nNew.\n# 0.1.0\n"),
+            "# Log\n# Unreleased\nNew."
+        );
     }
 
     #[test]

@@ -1,22 +1,23 @@
 //! A Bot API server on this machine for a bot in any language, with you as its user.
 //!
-//! It prints its address and a token. Point the bot there (`api_url`,
-//! `base_url`, `apiRoot` …) and type: each line is a message to the bot, and what the bot calls is
-//! printed. It may poll, or set a webhook on this machine; what you type before waits for it.
+//! It prints its address and a token. Configure the bot with the address (`api_url`, `base_url`, `apiRoot`
+//! …) and type: each line is a message to the bot, and each call of the bot is printed. The bot can poll,
+//! or set a webhook on this machine. Messages wait until it does.
 //!
 //! ```text
 //! telegram-test-server [--listen ADDRESS] [--token TOKEN] [--chat ID] [--timeout SECONDS]
 //!          [--say TEXT]… [--script FILE] [-- COMMAND ARGUMENT…]
 //! ```
 //!
-//! With `--say` or `--script` it sends the texts, waits for an answer to each, and ends with 0, or with 1
-//! and a line that says what didn't come: `--say hello -- python3 bot.py` is a test of a bot. The command is
-//! started with `TELEGRAM_API_URL` and `TELEGRAM_BOT_TOKEN` in its environment, and ended at the end.
-//! In a script, `> text` is sent, `< text` is waited for in what the bot sends next (`<` alone: anything),
-//! and `#` begins a remark. `!press DATA` presses a button, `!photo CAPTION` and `!inline QUERY` send those.
+//! With `--say` or `--script` it sends the texts, waits for an answer to each, and exits with 0; if an
+//! answer is missing, with 1 and a line about it. So `--say hello -- python3 bot.py` is a test of a bot.
+//! The command is started with `TELEGRAM_API_URL` and `TELEGRAM_BOT_TOKEN` in its environment, and is ended
+//! at the end. In a script, `> text` sends a text, `< text` waits for a message with this text in it (`<`
+//! alone: any message), and `#` begins a comment. `!press DATA` presses a button, `!photo CAPTION` and
+//! `!inline QUERY` send those.
 //!
-//! `LISTEN` (`127.0.0.1:8081` unless set; any free port for a command), `TELEGRAM_BOT_TOKEN` and
-//! `TELEGRAM_CHAT` (the person's id, 42 unless set) stand for the options.
+//! Options that are missing are read from `LISTEN` (default: `127.0.0.1:8081`; any free port with a
+//! command), `TELEGRAM_BOT_TOKEN` and `TELEGRAM_CHAT` (the user's ID; default: 42).
 
 use std::{
     env, fs,
@@ -89,7 +90,7 @@ async fn run() -> Result<(), ProgramError> {
     }
 }
 
-/// What the user does, or waits for.
+/// One step of a script: a text that the user sends or waits for.
 enum Step {
     Send(String),
     /// Something that has this in it.
@@ -169,7 +170,7 @@ fn script(text: &str) -> Result<Vec<Step>, ProgramError> {
     Ok(steps)
 }
 
-/// Goes through the steps, and sees to it that the bot has taken the last update.
+/// Executes the steps, and waits until the bot has accepted the last update.
 async fn play(telegram: &Telegram, options: &Options) -> Result<(), ProgramError> {
     let mut last = None;
     for step in &options.steps {
@@ -215,7 +216,7 @@ async fn converse(telegram: &Telegram, chat: i64) -> Result<(), ProgramError> {
                 Some(line) => { send(telegram, chat, &line)?; }
                 None => is_open = false,
             },
-            // Nothing for a while is no error here.
+            // A time without calls is no error here.
             call = telegram.next_call() => if let Ok(call) = call { show(&call) },
         }
         let error = telegram.last_webhook_error();
@@ -234,7 +235,7 @@ fn typed_lines() -> mpsc::UnboundedReceiver<String> {
     let (sender, receiver) = mpsc::unbounded_channel();
     thread::spawn(move || {
         let lines = io::stdin().lines().map_while(Result::ok);
-        // It ends with the program, or with what is typed.
+        // The task ends with the program, or at the end of the input.
         lines
             .take_while(|line| sender.send(line.clone()).is_ok())
             .count()
@@ -306,7 +307,7 @@ fn show(call: &Call) {
     say(&line.join(" "));
 }
 
-/// Done when the process is told to stop, by a signal or Ctrl-C, counted from now on.
+/// Resolves at a signal or Ctrl-C that asks the process to stop, counted from this call.
 #[cfg(unix)]
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};

@@ -1,4 +1,4 @@
-//! Adding users and chats.
+//! How users and chats are added to a test.
 
 use serde_json::{Map, json};
 
@@ -9,6 +9,7 @@ use super::{
 };
 
 impl People {
+    /// Adds a user who has started the bot, unless there is one with that ID.
     pub(crate) fn add_user(&mut self, id: i64, first_name: &str) {
         let mut user =
             json!({"id": id, "is_bot": false, "first_name": first_name, "language_code": "en"});
@@ -26,7 +27,7 @@ impl People {
         }
     }
 
-    /// Takes over what is known of a user into the private chat.
+    /// Copies a user's present name and settings into the private chat.
     pub(crate) fn refresh_user(&mut self, id: i64) {
         let user = self.user(id);
         let info: Map<_, _> = ["id", "first_name", "last_name", "username"]
@@ -40,6 +41,7 @@ impl People {
         chat.set_info(info);
     }
 
+    /// Adds a group, a supergroup or a channel, or finds the one with that title. Returns its ID.
     pub(crate) fn add_chat(&mut self, kind: ChatKind, title: &str) -> i64 {
         let number = self.next_id();
         let id = match kind {
@@ -60,7 +62,7 @@ impl People {
         id
     }
 
-    /// Makes a group a supergroup, as its owner may: the supergroup's id.
+    /// Upgrades a group to a supergroup, like its owner can. Returns the supergroup's ID.
     pub(crate) fn upgrade(&mut self, group_id: i64) -> Option<i64> {
         let (title, members) = {
             let group = self.chats.get(&group_id)?;

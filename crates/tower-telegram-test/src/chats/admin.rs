@@ -11,7 +11,7 @@ use super::{
 use crate::answer::Answer;
 
 impl People {
-    /// `banChatMember` and its siblings.
+    /// Executes `banChatMember` and the other methods for administrators.
     pub(super) fn administer(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let id = self.open(r)?;
         let bot = self.bot.clone();
@@ -54,7 +54,7 @@ impl People {
         Ok(true.into())
     }
 
-    /// Lets in who asked to be, or not.
+    /// Approves or declines a request to join.
     fn decide(&mut self, r: &MethodCall<'_>, id: i64, user_id: i64, bot: &Value) -> MethodResult {
         let user = self.user(user_id);
         if let Some(chat) = self.chats.get_mut(&id) {
@@ -70,6 +70,7 @@ impl People {
         Ok(true.into())
     }
 
+    /// Whether the bot has the right for the method, and the member can be changed.
     fn check_administration(
         &self,
         r: &MethodCall<'_>,
@@ -114,6 +115,7 @@ impl People {
     }
 }
 
+/// The restricted member after `restrictChatMember`.
 fn restricted(r: &MethodCall<'_>, user: &Value, current: &Value) -> Value {
     let mut restricted = member::new("restricted", user);
     let given = r.get("permissions").and_then(Value::as_object);
@@ -136,7 +138,7 @@ fn restricted(r: &MethodCall<'_>, user: &Value, current: &Value) -> Value {
     restricted
 }
 
-/// Without any right an administrator is a member again.
+/// The administrator after `promoteChatMember`. Without any right it is a plain member again.
 fn promoted(r: &MethodCall<'_>, user: &Value) -> Value {
     let mut promoted = member::new("administrator", user);
     let mut has_any = false;

@@ -10,10 +10,12 @@ use super::{
     topic::Topic,
 };
 
+/// How many messages a chat keeps; the oldest is dropped first.
 const MAX_MESSAGES: usize = 10_000;
-/// Ids of supergroups and channels are below it.
+/// The IDs of supergroups and channels are below this number.
 pub(super) const SUPERGROUPS: i64 = -1_000_000_000_000;
 
+/// The kinds of chats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ChatKind {
     Private,
@@ -23,7 +25,7 @@ pub(crate) enum ChatKind {
 }
 
 impl ChatKind {
-    /// As in `Chat`.
+    /// The `type` of a `Chat`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Private => "private",
@@ -33,7 +35,7 @@ impl ChatKind {
         }
     }
 
-    /// As the server's errors call it.
+    /// The noun in the server's error messages.
     pub(super) fn noun(self) -> &'static str {
         match self {
             Self::Private => "private chat",
@@ -44,31 +46,34 @@ impl ChatKind {
     }
 }
 
+/// The state of one chat.
 #[derive(Debug)]
 pub(crate) struct ChatState {
     pub(crate) id: i64,
     pub(crate) kind: ChatKind,
-    /// It came with a call or an update and not by the test's wish: nothing about it is known for sure.
+    /// Whether it came with a call or an update, and wasn't created by the test. Its properties are then
+    /// unknown.
     pub(crate) is_made_up: bool,
     /// The `Chat` object.
     pub(super) info: Map<String, Value>,
-    /// What only `getChat` tells.
+    /// The fields that only `getChat` returns.
     pub(super) details: Map<String, Value>,
-    /// Each as `ChatMember`, by the user's id.
+    /// The `ChatMember` of each user, by the user's ID.
     pub(crate) members: BTreeMap<i64, Value>,
     pub(crate) messages: BTreeMap<i64, MessageEntry>,
-    /// By their numbers.
+    /// The topics by their numbers.
     pub(super) topics: BTreeMap<i64, Topic>,
     pub(super) last_message_id: i64,
-    /// The one pinned last comes last.
+    /// The IDs of the pinned messages; the last one was pinned last.
     pub(super) pinned: Vec<i64>,
     pub(crate) links: Vec<Value>,
-    /// Who asks to join.
+    /// The users who have requested to join.
     pub(crate) requests: Vec<i64>,
+    /// The supergroup to which a group was upgraded.
     pub(crate) migrated_to: Option<i64>,
-    /// The custom keyboard that the bot has shown last.
+    /// The latest custom keyboard of the bot.
     pub(crate) keyboard: Option<Value>,
-    /// Its person has deleted the account.
+    /// Whether its user has deleted the account.
     pub(crate) is_deactivated: bool,
 }
 
@@ -95,7 +100,7 @@ impl ChatState {
         }
     }
 
-    /// One that an update names.
+    /// A chat that an update mentions.
     pub(super) fn made_up(chat: &Value) -> Self {
         let id = chat["id"].as_i64().unwrap_or_default();
         let kind = match chat["type"].as_str() {
@@ -111,7 +116,7 @@ impl ChatState {
         chat
     }
 
-    /// One that a call names by a number.
+    /// A chat that a call mentions by number.
     pub(super) fn numbered(id: i64) -> Self {
         let chat = if id > 0 {
             json!({"id": id, "first_name": "Ada"})
@@ -121,17 +126,17 @@ impl ChatState {
         Self::made_up(&chat)
     }
 
-    /// Takes over fields of `Chat`.
+    /// Sets fields of the `Chat`.
     pub(crate) fn set_info(&mut self, info: impl IntoIterator<Item = (String, Value)>) {
         self.info.extend(info);
     }
 
-    /// As `Chat`.
+    /// The chat as a `Chat`.
     pub(crate) fn value(&self) -> Value {
         self.info.clone().into()
     }
 
-    /// What people call it.
+    /// The chat's title, or its user's first name.
     pub(crate) fn title(&self) -> &str {
         let name = self
             .info
@@ -140,11 +145,12 @@ impl ChatState {
         name.and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// Private chats and groups share theirs.
+    /// Whether its messages have their own numbers. Private chats and groups share theirs.
     pub(super) fn has_own_numbers(&self) -> bool {
         matches!(self.kind, ChatKind::Supergroup | ChatKind::Channel)
     }
 
+    /// Adds a message, and drops the oldest if there are too many.
     pub(super) fn keep(&mut self, id: i64, entry: MessageEntry) {
         self.messages.insert(id, entry);
         if self.messages.len() > MAX_MESSAGES {
@@ -152,7 +158,7 @@ impl ChatState {
         }
     }
 
-    /// The status of a member, `left` if there is none.
+    /// The status of a user, `left` for a user without one.
     pub(crate) fn status(&self, user_id: i64) -> &str {
         let member = self.members.get(&user_id);
         member
@@ -160,7 +166,7 @@ impl ChatState {
             .unwrap_or("left")
     }
 
-    /// Whether the bot may do it. In chats that are made up it may do everything.
+    /// Whether the bot has the right. In chats that the test hasn't created it has every right.
     pub(super) fn allows(&self, bot_id: i64, right: Rights) -> bool {
         self.is_made_up
             || self.kind == ChatKind::Private
@@ -170,7 +176,7 @@ impl ChatState {
                 .is_some_and(|bot| member::may(bot, right))
     }
 
-    /// Whether somebody may write into it, by the own status and by what the chat permits its members.
+    /// Whether the user may send messages, by the user's status and the chat's permissions.
     pub(crate) fn may_write(&self, user_id: i64) -> bool {
         let Some(member) = self.members.get(&user_id) else {
             return false;
@@ -181,6 +187,7 @@ impl ChatState {
     }
 }
 
+/// The kind of a chat by the range of its ID.
 fn kind_of(id: i64) -> ChatKind {
     match id {
         id if id >= 0 => ChatKind::Private,

@@ -1,4 +1,4 @@
-//! The content of a message that a call sends.
+//! The content of the message that a call sends.
 
 use serde_json::{Map, Value, json};
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{answer::Answer, schema};
 
-/// The methods that send one message.
+/// Whether the method sends one message.
 pub(super) fn is_sent(method: &str) -> bool {
     [
         "sendMessage",
@@ -37,7 +37,7 @@ pub(super) fn is_sent(method: &str) -> bool {
     .contains(&method)
 }
 
-/// What a `send…` puts into its message.
+/// The content of the message of a `send…` method.
 pub(super) fn of(r: &MethodCall<'_>) -> Result<Map<String, Value>, Answer> {
     let mut content = Map::new();
     match r.method.name {
@@ -91,7 +91,7 @@ pub(super) fn of(r: &MethodCall<'_>) -> Result<Map<String, Value>, Answer> {
     Ok(content)
 }
 
-/// The keyboard below a message, if it is one that belongs to the message.
+/// Adds the keyboard below a message, if it is of a kind that is part of the message.
 pub(super) fn put_markup(
     r: &MethodCall<'_>,
     content: &mut Map<String, Value>,
@@ -106,7 +106,7 @@ pub(super) fn put_markup(
     Ok(())
 }
 
-/// An object of that type with the arguments that have its fields' names.
+/// An object of that type from the arguments with the names of its fields.
 fn given(r: &MethodCall<'_>, type_: &'static str) -> Value {
     let schema = schema::get();
     let mut object = schema.make(type_, &|_, _| None);
@@ -122,12 +122,13 @@ fn location(r: &MethodCall<'_>) -> Value {
     given(r, "Location")
 }
 
-/// Always the same throw.
+/// A dice that always shows the same value.
 fn dice(r: &MethodCall<'_>) -> Value {
     let emoji = Some(r.text("emoji")).filter(|emoji| !emoji.is_empty());
     json!({"emoji": emoji.unwrap_or("🎲"), "value": 4})
 }
 
+/// The invoice in a message, with the server's checks of its prices.
 fn invoice(r: &MethodCall<'_>) -> Result<Value, Answer> {
     let currency = r.text("currency");
     if currency.len() != 3 || !currency.chars().all(|c| c.is_ascii_uppercase()) {
@@ -148,6 +149,7 @@ fn invoice(r: &MethodCall<'_>) -> Result<Value, Answer> {
     }))
 }
 
+/// Adds the checklist of a call.
 pub(super) fn put_checklist(
     r: &MethodCall<'_>,
     content: &mut Map<String, Value>,

@@ -12,7 +12,7 @@ use super::{
 use crate::answer::Answer;
 
 impl People {
-    /// `forwardMessage` and `forwardMessages`.
+    /// Executes `forwardMessage` and `forwardMessages`.
     pub(super) fn forward(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let contents = self.originals(r, "forward")?;
         let chat_id = self.writable(r)?;
@@ -32,7 +32,7 @@ impl People {
         Ok(sent.pop().unwrap_or_default())
     }
 
-    /// `copyMessage` and `copyMessages`.
+    /// Executes `copyMessage` and `copyMessages`.
     pub(super) fn copy(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let contents = self.originals(r, "copy")?;
         let chat_id = self.writable(r)?;
@@ -56,7 +56,7 @@ impl People {
         Ok(sent.last().map(message_id).unwrap_or_default())
     }
 
-    /// The messages that are to be sent again; `null` for those that can only be made up.
+    /// The messages to send again; `null` for a message that has to be made up.
     fn originals(&mut self, r: &MethodCall<'_>, verb: &str) -> Result<Vec<Value>, Answer> {
         let from = self.chat_in(r, "from_chat_id")?;
         let chat = &self.chats[&from];
@@ -79,7 +79,7 @@ impl People {
                 Some(entry) => originals.push(entry.message.clone()),
                 None if chat.is_made_up => originals.push(Value::Null),
                 None if is_one => return Err(bad(&format!("message to {verb} not found"))),
-                // Those of several that can't be found are skipped.
+                // Of several messages, unknown ones are skipped.
                 None => {}
             }
         }
@@ -90,7 +90,7 @@ impl People {
     }
 }
 
-/// Where a message comes from; one that was forwarded before comes from where it first was.
+/// The origin of a message. A forwarded message keeps the first one.
 pub(crate) fn origin(message: &Value) -> Value {
     if !message["forward_origin"].is_null() {
         return message["forward_origin"].clone();

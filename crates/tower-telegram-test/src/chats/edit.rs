@@ -16,6 +16,7 @@ const NOT_MODIFIED: &str = "message is not modified: specified new message conte
     the same as a current content and reply markup of the message";
 
 impl People {
+    /// Executes the `editMessage…` methods.
     pub(super) fn edit(&mut self, r: &MethodCall<'_>) -> MethodResult {
         if !r.has("chat_id") {
             return self.edit_inline(r);
@@ -39,6 +40,7 @@ impl People {
         Ok(message)
     }
 
+    /// Edits a message that was sent through the inline mode.
     fn edit_inline(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let id = r.text("inline_message_id");
         if id.is_empty() {
@@ -55,7 +57,7 @@ impl People {
         Ok(true.into())
     }
 
-    /// Changes a message that is known: what it is then.
+    /// Changes a known message, and returns it.
     fn change(
         &mut self,
         r: &MethodCall<'_>,
@@ -90,6 +92,7 @@ impl People {
         Ok(Some(message))
     }
 
+    /// Executes `deleteMessage` and `deleteMessages`.
     pub(super) fn delete(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let chat_id = self.open(r)?;
         let chat = &self.chats[&chat_id];
@@ -117,6 +120,7 @@ impl People {
         Ok(true.into())
     }
 
+    /// Deletes a message, also from the pinned ones.
     fn remove_message(&mut self, chat_id: i64, id: i64) {
         if let Some(chat) = self.chats.get_mut(&chat_id) {
             chat.messages.remove(&id);
@@ -125,9 +129,9 @@ impl People {
     }
 }
 
-/// What an edit puts into a message.
+/// The change of a message by an edit.
 struct Change {
-    /// The fields that go before the new ones come.
+    /// The fields that are removed before the new ones are added.
     replaces: &'static [&'static str],
     content: Map<String, Value>,
 }
@@ -199,7 +203,7 @@ impl Change {
         Ok(Self { replaces, content })
     }
 
-    /// Without a keyboard of its own an edit takes the message's keyboard away.
+    /// Applies the change. An edit without a keyboard removes the message's keyboard.
     fn apply(&self, message: &mut Value) {
         let Some(message) = message.as_object_mut() else {
             return;
@@ -213,7 +217,7 @@ impl Change {
     }
 }
 
-/// Whether the message is of the kind that the method changes.
+/// Whether the message is of the kind that the method edits.
 fn check(r: &MethodCall<'_>, message: &Value) -> Result<(), Answer> {
     let has = |name: &str| !message[name].is_null();
     match r.method.name {

@@ -1,4 +1,4 @@
-//! Finding the chat that a call names.
+//! The chat of a call, with checks of the bot's membership and rights.
 
 use serde_json::{Value, json};
 
@@ -10,10 +10,11 @@ use super::{
 };
 use crate::answer::Answer;
 
+/// How many chats are made up before the oldest is dropped.
 const MAX_MADE_UP: usize = 10_000;
 
 impl ChatState {
-    /// Why the bot is out of it.
+    /// The error if the bot isn't in the chat.
     fn shut(&self, bot_id: i64) -> Option<Answer> {
         if let Some(id) = self.migrated_to {
             let text = "group chat was upgraded to a supergroup chat";
@@ -39,19 +40,19 @@ impl ChatState {
 }
 
 impl People {
-    /// The chat that `chat_id` names.
+    /// The chat in `chat_id`.
     pub(super) fn chat(&mut self, r: &MethodCall<'_>) -> Result<i64, Answer> {
         self.chat_in(r, "chat_id")
     }
 
-    /// As well, with the bot in it.
+    /// The chat in `chat_id`, if the bot is in it.
     pub(super) fn open(&mut self, r: &MethodCall<'_>) -> Result<i64, Answer> {
         let id = self.chat(r)?;
         let shut = self.chats[&id].shut(self.bot_id());
         shut.map_or(Ok(id), Err)
     }
 
-    /// As well, with the right to write into it.
+    /// The chat in `chat_id`, if the bot may write into it.
     pub(super) fn writable(&mut self, r: &MethodCall<'_>) -> Result<i64, Answer> {
         let id = self.open(r)?;
         let (chat, bot_id) = (&self.chats[&id], self.bot_id());
@@ -65,7 +66,7 @@ impl People {
         Ok(id)
     }
 
-    /// The chat that an argument names, made up if need be.
+    /// The chat in an argument, which is made up if it is unknown and the test allows it.
     pub(super) fn chat_in(&mut self, r: &MethodCall<'_>, name: &str) -> Result<i64, Answer> {
         let given = r.get(name);
         let id = match given.map(|given| (given.as_i64(), given.as_str())) {
@@ -83,6 +84,7 @@ impl People {
         Ok(id)
     }
 
+    /// The chat with a public name.
     fn named(&mut self, text: &str) -> Result<i64, Answer> {
         let not_found = || bad("chat not found");
         let name = text.strip_prefix('@').ok_or_else(not_found)?;
@@ -103,7 +105,7 @@ impl People {
         Ok(id)
     }
 
-    /// A test with a million chats doesn't keep them all.
+    /// Drops made-up chats, so that a test with a million chats doesn't keep them all.
     pub(super) fn forget_made_up(&mut self) {
         if self.chats.len() > MAX_MADE_UP {
             self.chats.retain(|_, chat| !chat.is_made_up);
@@ -111,7 +113,7 @@ impl People {
     }
 }
 
-/// The same for the same name: FNV-1a, put into the range of channels.
+/// An ID in the range of channels that depends only on the name, by FNV-1a.
 fn channel_id(name: &str) -> i64 {
     let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3)

@@ -12,7 +12,7 @@ use super::{
 use crate::{answer::Answer, schema};
 
 impl People {
-    /// `getChat` and what changes a chat.
+    /// Executes `getChat` and the methods that change a chat.
     pub(super) fn chat_info(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let id = self.open(r)?;
         let bot_id = self.bot_id();
@@ -43,7 +43,7 @@ impl People {
         Ok(true.into())
     }
 
-    /// Changes the chat: what the message about it says.
+    /// Changes the chat, and returns the content of the message about the change.
     fn set_info(&mut self, r: &MethodCall<'_>, id: i64) -> Result<Map<String, Value>, Answer> {
         let mut service = Map::new();
         let Some(chat) = self.chats.get_mut(&id) else {
@@ -97,7 +97,7 @@ impl People {
         Ok(service)
     }
 
-    /// `pinChatMessage` and its siblings.
+    /// Executes `pinChatMessage` and the other methods for pinned messages.
     pub(super) fn pin(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let id = self.open(r)?;
         let bot_id = self.bot_id();
@@ -146,7 +146,7 @@ impl People {
 }
 
 impl ChatState {
-    /// As `ChatFullInfo`.
+    /// The chat as a `ChatFullInfo`.
     pub(crate) fn full(&self) -> Value {
         let given = |type_: &str, name: &str| match (type_, name) {
             ("Integer", "accent_color_id") => Some(0.into()),

@@ -1,18 +1,18 @@
-//! Messages sent through the bot's inline mode.
+//! Messages that are sent through the bot's inline mode.
 
 use serde_json::{Map, Value, json};
 
 use super::people::People;
 use crate::{format, schema};
 
-/// A result of an inline query that somebody chooses.
+/// A result of an inline query that a user chooses.
 #[derive(Clone, Debug)]
 pub(crate) struct Choice {
     pub(crate) result: Value,
 }
 
 impl People {
-    /// Puts a result into a chat: the message, and the id that the bot knows it by.
+    /// Sends a result into a chat. Returns the message, and the ID by which the bot knows it.
     pub(crate) fn post_result(
         &mut self,
         chat_id: i64,
@@ -37,7 +37,7 @@ impl People {
     }
 }
 
-/// What a result becomes: its `input_message_content`, or its own media.
+/// The content of a result's message: its `input_message_content`, or its own media.
 fn content(result: &Value) -> Map<String, Value> {
     let mut content = Map::new();
     let input = &result["input_message_content"];

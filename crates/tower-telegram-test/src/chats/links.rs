@@ -1,4 +1,4 @@
-//! Methods about invite links.
+//! Methods for invite links.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use super::{
 use crate::answer::Answer;
 
 impl People {
-    /// `createChatInviteLink` and its siblings.
+    /// Executes `createChatInviteLink` and the other methods for links.
     pub(super) fn invite_link(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let id = self.open(r)?;
         let chat = &self.chats[&id];
@@ -38,6 +38,7 @@ impl People {
         }
     }
 
+    /// Creates a link of the bot.
     fn new_link(&mut self, r: &MethodCall<'_>, id: i64, is_primary: bool) -> Value {
         let number = self.next_id();
         let mut link = json!({
@@ -58,6 +59,7 @@ impl People {
         link
     }
 
+    /// Edits or revokes a link.
     fn change_link(&mut self, r: &MethodCall<'_>, id: i64) -> Result<Value, Answer> {
         let bot = self.bot.clone();
         let Some(chat) = self.chats.get_mut(&id) else {
@@ -84,6 +86,7 @@ impl People {
     }
 }
 
+/// Sets the fields of a link from the arguments.
 fn set(r: &MethodCall<'_>, link: &mut Value) {
     for name in [
         "name",

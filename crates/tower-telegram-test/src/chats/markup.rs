@@ -1,10 +1,11 @@
-//! Keyboards: what the server refuses in them, and their buttons.
+//! The server's checks of keyboards, and access to their buttons.
 
 use serde_json::Value;
 
+/// The longest `callback_data` in bytes.
 const MAX_CALLBACK_DATA: usize = 64;
 
-/// What the server says against a `reply_markup`.
+/// The server's objection to a `reply_markup`.
 pub(super) fn check(markup: &Value) -> Result<(), String> {
     for button in buttons(markup, "inline_keyboard") {
         check_inline(button)?;
@@ -17,6 +18,7 @@ pub(super) fn check(markup: &Value) -> Result<(), String> {
     Ok(())
 }
 
+/// The server's objection to a button of an inline keyboard.
 fn check_inline(button: &Value) -> Result<(), String> {
     let actions = [
         "url",
@@ -52,14 +54,14 @@ fn check_inline(button: &Value) -> Result<(), String> {
     }
 }
 
-/// Roughly: a name with a dot in it, or one of Telegram's own.
+/// Whether a text is roughly a URL: a name with a dot in it, or one of Telegram's own.
 fn is_url(url: &str) -> bool {
     let (scheme, rest) = url.split_once(':').unwrap_or(("http", url));
     let host = rest.trim_start_matches('/').split(['/', '?', '#']).next();
     match scheme.to_ascii_lowercase().as_str() {
         "tg" | "ton" | "tonsite" => true,
         "http" | "https" => host.is_some_and(|host| host.trim_matches('.').contains('.')),
-        // `example.com:8080/…`
+        // Such as `example.com:8080/…`.
         scheme => scheme.contains('.'),
     }
 }

@@ -1,4 +1,4 @@
-//! Files in messages.
+//! Files in messages: uploads, known file IDs, and the objects that describe them.
 
 use serde_json::{Map, Value, json};
 
@@ -14,7 +14,8 @@ use crate::{
 
 const WRONG_FILE: &str = "wrong file identifier/HTTP URL specified";
 
-/// What a method that sends a file puts into the message: the field, its type, and the argument that it comes from.
+/// For each method that sends a file: the message's field, the field's type, and the argument with the
+/// file.
 const MEDIA: [(&str, &str, &str, &str); 11] = [
     ("sendPhoto", "photo", "PhotoSize", "photo"),
     ("sendLivePhoto", "live_photo", "LivePhoto", "live_photo"),
@@ -29,12 +30,12 @@ const MEDIA: [(&str, &str, &str, &str); 11] = [
     ("sendSticker", "sticker", "Sticker", "sticker"),
 ];
 
-/// Puts the media of `sendPhoto` and its siblings into a message.
+/// Adds the media of `sendPhoto` and its siblings to a message.
 pub(super) fn put(r: &MethodCall<'_>, method: &str, content: &mut Map<String, Value>) {
     let mut uploaded = None;
     for (_, field, type_, argument) in MEDIA.into_iter().filter(|media| media.0 == method) {
         let given = r.text(argument);
-        // An animation is a document too, and one file.
+        // An animation is a document too, and both are one file.
         let known = uploaded.filter(|_| field == "document");
         let mut media = file(r, type_, argument, known.as_deref().unwrap_or(given));
         uploaded = media["file_id"].as_str().map(str::to_owned);
@@ -50,7 +51,8 @@ pub(super) fn put(r: &MethodCall<'_>, method: &str, content: &mut Map<String, Va
     }
 }
 
-/// What says that it was uploaded must be; and where ids must be known, each must have been given out.
+/// Whether all referenced uploads exist; and, where IDs must be known, whether the bot has received each of
+/// them.
 pub(super) fn check(r: &MethodCall<'_>, is_strict: bool) -> Result<(), Answer> {
     let is_known = |id: &str| !is_strict || r.files.is_known(id);
     for file in schema::get().files(r.method, &r.params) {
@@ -71,12 +73,12 @@ pub(super) fn check(r: &MethodCall<'_>, is_strict: bool) -> Result<(), Answer> {
     Ok(())
 }
 
-/// The arguments that are taken over as text; others, such as thumbnails, are files themselves.
+/// Whether an argument is copied as text. Others, such as thumbnails, are files themselves.
 fn is_text(name: &str) -> bool {
     ["title", "performer", "emoji"].contains(&name)
 }
 
-/// What an `InputMedia` puts into a message.
+/// The content for an `InputMedia`.
 pub(super) fn of_item(r: &MethodCall<'_>, item: &Value) -> Result<Map<String, Value>, Answer> {
     let kind = item["type"].as_str().unwrap_or_default();
     let type_ = match kind {
@@ -127,7 +129,7 @@ pub(super) fn paid(r: &MethodCall<'_>) -> Result<Value, Answer> {
     Ok(json!({"star_count": r.integer("star_count"), "paid_media": media}))
 }
 
-/// A file that was uploaded, is known, or is made up, as an object of that type.
+/// The object of that type for an upload, a known file, or an unknown ID.
 pub(super) fn file(r: &MethodCall<'_>, type_: &'static str, kind: &str, given: &str) -> Value {
     let schema = schema::get();
     let mut file = schema.make(type_, &|_, _| None);
@@ -148,7 +150,7 @@ pub(super) fn file(r: &MethodCall<'_>, type_: &'static str, kind: &str, given: &
     };
     let described = described.unwrap_or_else(|| {
         let id = format!("{kind}-{}", files.next_number());
-        files.note(&id);
+        files.record(&id);
         unknown(&id)
     });
     for name in ["file_id", "file_unique_id", "file_size"] {
@@ -159,13 +161,13 @@ pub(super) fn file(r: &MethodCall<'_>, type_: &'static str, kind: &str, given: &
     file
 }
 
-/// What stands for a file of which nothing is known but its id.
+/// The object for a file of which only the ID is known.
 fn unknown(id: &str) -> Value {
     json!({"file_id": id, "file_unique_id": format!("unique-{id}"), "file_size": 1024})
 }
 
 impl People {
-    /// `getFile`: a file that is known, or else one that could be.
+    /// Executes `getFile`. An unknown file is made up if the test allows it.
     pub(super) fn get_file(&self, r: &MethodCall<'_>) -> MethodResult {
         let id = r.text("file_id");
         if let Some(file) = r.files.describe(id) {

@@ -4,12 +4,12 @@ use serde_json::Value;
 
 use crate::schema;
 
-/// A right that a chat's administrators may have or lack.
+/// A right of a chat's administrators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rights(&'static str);
 
 impl Rights {
-    /// What every member may do who isn't restricted.
+    /// A right of every member who isn't restricted.
     pub(super) const SEND: Self = Self("can_send_messages");
     pub(super) const POST: Self = Self("can_post_messages");
     pub(super) const DELETE: Self = Self("can_delete_messages");
@@ -21,7 +21,7 @@ impl Rights {
     pub(super) const TOPICS: Self = Self("can_manage_topics");
 }
 
-/// Whether a `ChatMember` may do it.
+/// Whether a `ChatMember` has the right.
 pub(super) fn may(member: &Value, right: Rights) -> bool {
     match member["status"].as_str().unwrap_or_default() {
         "creator" => true,
@@ -41,7 +41,7 @@ pub(crate) fn is_in(member: &Value) -> bool {
     }
 }
 
-/// A `ChatMember` of that status. Administrators may do everything.
+/// A `ChatMember` with that status. Administrators get every right.
 pub(crate) fn new(status: &str, user: &Value) -> Value {
     let type_ = match status {
         "creator" => "ChatMemberOwner",

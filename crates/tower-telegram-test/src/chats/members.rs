@@ -1,4 +1,4 @@
-//! Methods about the members of a chat.
+//! Methods for the members of a chat.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use super::{
 };
 
 impl People {
-    /// `getChatMember` and its siblings.
+    /// Executes `getChatMember` and the other methods that read members.
     pub(super) fn members(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let id = self.open(r)?;
         let chat = &self.chats[&id];
@@ -46,7 +46,7 @@ impl People {
         })
     }
 
-    /// Changes a member's status: what `ChatMemberUpdated` says about it, by whom it was done.
+    /// Changes a member's status. Returns the `ChatMemberUpdated` with the user who did it.
     pub(crate) fn change_member(
         &mut self,
         chat_id: i64,
@@ -68,7 +68,7 @@ impl People {
 }
 
 impl People {
-    /// A person who writes to the bot has started it.
+    /// Records that a user has started the bot by writing to it.
     pub(crate) fn start_bot(&mut self, chat_id: i64) {
         let (bot, bot_id) = (member::new("member", &self.bot), self.bot_id());
         if let Some(chat) = self.chats.get_mut(&chat_id)

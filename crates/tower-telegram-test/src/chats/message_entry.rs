@@ -1,21 +1,22 @@
-//! A message and what the bot does not see of it.
+//! A message, with the parts of it that the bot can't see.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-/// A message as the bot sees it, and what it doesn't see.
+/// A message as the bot sees it, and its hidden parts.
 #[derive(Clone, Debug)]
 pub(crate) struct MessageEntry {
     pub(crate) message: Value,
-    /// Its place among all messages of all chats; 0 if it came with an update that a test made up.
+    /// The position among all messages of all chats; 0 if it came with an update that a test made up.
     pub(crate) sequence: u64,
+    /// Whether the bot has sent it.
     pub(crate) is_bots: bool,
-    /// Each user's, as lists of `ReactionType`.
+    /// The reactions of each user, as lists of `ReactionType`.
     pub(crate) reactions: BTreeMap<i64, Value>,
-    /// What each user has voted for, if there is a poll in it.
+    /// The votes of each user, if the message has a poll.
     pub(crate) votes: BTreeMap<i64, Vec<usize>>,
-    /// What an invoice doesn't tell: its payload, and whether it is to be shipped.
+    /// The hidden part of an invoice: its payload, and whether it needs shipping.
     pub(crate) invoice: Option<Value>,
 }
 
@@ -31,13 +32,13 @@ impl MessageEntry {
         }
     }
 
-    /// A message out of an update that a test made up.
+    /// A message from an update that a test made up.
     pub(super) fn observed(message: Value, is_bots: bool) -> Self {
         Self::new(message, 0, is_bots)
     }
 }
 
-/// What isn't content: it stays behind when a message is copied.
+/// The fields that aren't content, and aren't copied with a message.
 const FRAME: [&str; 22] = [
     "message_id",
     "message_thread_id",
@@ -63,7 +64,7 @@ const FRAME: [&str; 22] = [
     "is_automatic_forward",
 ];
 
-/// What is in a message, without who sent it, when, and where.
+/// The content of a message, without its sender, date and chat.
 pub(crate) fn content_of(message: &Value) -> Map<String, Value> {
     let fields = message.as_object().into_iter().flatten();
     fields

@@ -1,4 +1,4 @@
-//! The messages of a chat: posting and finding them.
+//! How messages are added to a chat and found in it.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use super::{
 };
 
 impl People {
-    /// Puts a message into a chat that exists, from the bot or from another: the message.
+    /// Adds a message of the bot or a user to an existing chat, and returns it.
     pub(crate) fn post(
         &mut self,
         chat_id: i64,
@@ -53,7 +53,7 @@ impl People {
         self.chats.get_mut(&chat_id)?.messages.get_mut(&message_id)
     }
 
-    /// A message as it stands in another that answers it: without the one that it answers.
+    /// A message as it appears in a reply to it: without the message that it replies to.
     pub(crate) fn quoted(&self, chat_id: i64, message_id: i64) -> Option<Value> {
         let mut message = self.entry(chat_id, message_id)?.message.clone();
         if let Some(message) = message.as_object_mut() {
@@ -62,7 +62,7 @@ impl People {
         Some(message)
     }
 
-    /// The bot's next message in a chat that a reader hasn't been given yet.
+    /// The bot's next message in a chat that the reader hasn't got yet.
     pub(crate) fn next_message(&mut self, reader: i64, chat_id: i64) -> Option<Value> {
         let seen = self.seen.entry((reader, chat_id)).or_default();
         let chat = self.chats.get(&chat_id)?;

@@ -9,10 +9,11 @@ use crate::{
 /// The result of a call, or the answer that refuses it.
 pub(super) type MethodResult = Result<Value, Answer>;
 
+/// A call whose arguments have been checked against the schema.
 pub(super) struct MethodCall<'a> {
     pub(super) files: &'a Files,
     pub(super) method: &'a MethodSchema,
-    /// With the types of the schema, and without what isn't in it.
+    /// The arguments in the schema's types, without unknown ones.
     pub(super) params: Map<String, Value>,
     pub(super) args: &'a Args,
 }
@@ -26,7 +27,7 @@ impl MethodCall<'_> {
         self.params.get(name)
     }
 
-    /// Empty if it wasn't given.
+    /// A text argument. Empty if it isn't given.
     pub(super) fn text(&self, name: &str) -> &str {
         self.get(name).and_then(Value::as_str).unwrap_or_default()
     }
@@ -35,11 +36,12 @@ impl MethodCall<'_> {
         self.get(name)?.as_i64()
     }
 
+    /// A boolean argument. False if it isn't given.
     pub(super) fn is(&self, name: &str) -> bool {
         self.get(name) == Some(&Value::Bool(true))
     }
 
-    /// The numbers of a list.
+    /// The numbers of a list argument.
     pub(super) fn integers(&self, name: &str) -> Vec<i64> {
         let list = self.get(name).and_then(Value::as_array);
         list.into_iter()
@@ -48,14 +50,14 @@ impl MethodCall<'_> {
             .collect()
     }
 
-    /// The upload that a value such as `attach://photo` stands for.
+    /// The upload that a value such as `attach://photo` refers to.
     pub(super) fn upload(&self, value: &str) -> Option<&UploadedFile> {
         let name = value.strip_prefix("attach://")?;
         self.args.files.iter().find(|file| file.field == name)
     }
 }
 
-/// A 400 with the server's text, of which the first letter is made small unless it is a code in capitals.
+/// A 400 with the server's text, whose first letter is made lower case unless it begins a code in capitals.
 pub(super) fn bad(text: &str) -> Answer {
     let mut chars = text.chars();
     let first = chars.next().unwrap_or_default();
@@ -70,6 +72,7 @@ pub(super) fn bad(text: &str) -> Answer {
     Answer::error(400, format!("Bad Request: {first}{}", chars.as_str()))
 }
 
+/// A 403 with the server's text.
 pub(super) fn forbidden(text: &str) -> Answer {
     Answer::error(403, format!("Forbidden: {text}"))
 }

@@ -1,4 +1,4 @@
-//! The method of the Bot API that a call carries out.
+//! The dispatch of a call to the method that executes it.
 
 use serde_json::{Value, json};
 
@@ -11,6 +11,7 @@ use super::{
 use crate::schema;
 
 impl People {
+    /// Executes a call.
     pub(super) fn answer(&mut self, r: &MethodCall<'_>) -> MethodResult {
         match r.method.name {
             "getMe" => Ok(self.me()),
@@ -71,6 +72,7 @@ impl People {
         }
     }
 
+    /// The result of `getMe`.
     fn me(&self) -> Value {
         let mut me = self.bot.clone();
         for (name, is_on) in [
@@ -90,7 +92,8 @@ impl People {
         me
     }
 
-    /// A method without a life of its own here: a value that fits, with the call's own arguments in it.
+    /// The result of a method that isn't imitated: a value of its type, with the call's own arguments in
+    /// it.
     fn other(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let is_for_chat = r
             .method
@@ -127,7 +130,7 @@ impl People {
     }
 }
 
-/// `Message | True` is a message.
+/// The first type of a choice: a message for `Message | True`.
 fn main_return(returns: &'static str) -> &'static str {
     returns.split('|').next().unwrap_or(returns)
 }

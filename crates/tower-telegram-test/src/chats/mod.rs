@@ -1,4 +1,6 @@
-//! Users, chats, messages and the bot's settings, and the methods that read and change them.
+//! The state that Bot API methods read and change: users, chats, messages and the bot's settings.
+//!
+//! Each file has the methods for one subject. All of them work on [`People`], which one lock protects.
 
 mod add;
 mod admin;

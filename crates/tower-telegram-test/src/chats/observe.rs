@@ -1,4 +1,4 @@
-//! Messages and queries of updates that tests have made up.
+//! Messages and queries in updates that a test made up.
 
 use serde_json::{Map, Value};
 use tower_telegram_types::types::Message;
@@ -7,13 +7,13 @@ use super::{chat_state::ChatState, message_entry::MessageEntry, people::People};
 use crate::typed;
 
 impl People {
-    /// Notes the messages and the queries of an update from outside.
+    /// Remembers the messages and queries of an update, so that the bot's calls find them.
     pub(super) fn observe(&mut self, update: &Map<String, Value>) {
         for (kind, payload) in update {
             if kind.ends_with("_query")
                 && let Some(id) = payload["id"].as_str()
             {
-                self.note_query(kind, id.to_owned());
+                self.remember_query(kind, id.to_owned());
             }
             for message in [payload, &payload["message"]] {
                 self.observe_message(message);

@@ -1,4 +1,4 @@
-//! Users, chats and what else the bot's methods read and change.
+//! All users and chats of a test, with the bot's queries, settings and Stars.
 
 use std::collections::HashMap;
 
@@ -8,29 +8,30 @@ use tokio::time::Instant;
 use super::chat_state::ChatState;
 use crate::clock::Clock;
 
+/// The whole state behind the Bot API's methods.
 #[derive(Debug)]
 pub(crate) struct People {
     pub(super) clock: Clock,
     pub(crate) bot: Value,
-    /// In groups the bot only sees what is meant for it.
+    /// Whether the bot gets only messages for it in groups.
     pub(crate) has_privacy_mode: bool,
-    /// No chat is made up.
+    /// Whether unknown chats are refused instead of made up.
     pub(super) is_strict: bool,
-    /// By id; without those that were made up on the way.
+    /// The users by their IDs, without made-up ones.
     pub(crate) users: HashMap<i64, Value>,
     pub(crate) chats: HashMap<i64, ChatState>,
-    /// The highest of all private chats and groups, which share their numbers.
+    /// The highest message number of all private chats and groups, which share their numbers.
     pub(super) last_message_id: i64,
-    /// How many messages there have been, over all chats.
+    /// How many messages there have been in all chats.
     pub(super) last_sequence: u64,
     last_id: i64,
     pub(crate) queries: HashMap<String, Query>,
-    /// The messages that were sent through the bot's inline mode, by their ids.
+    /// The messages that were sent through the bot's inline mode, by their IDs.
     pub(crate) inline: HashMap<String, (i64, i64)>,
     pub(super) settings: HashMap<String, Value>,
-    /// As `StarTransaction`, oldest first.
+    /// The bot's transactions as `StarTransaction`, oldest first.
     pub(super) stars: Vec<Value>,
-    /// Up to which message each reader has seen a chat.
+    /// The last message of each chat that each reader has got.
     pub(super) seen: HashMap<(i64, i64), u64>,
 }
 
@@ -62,12 +63,12 @@ impl People {
         }
     }
 
-    /// Whether ids must be known. Tests without people make theirs up.
+    /// Whether IDs must be known. A test without users makes its IDs up.
     pub(super) fn is_strict(&self) -> bool {
         self.is_strict || !self.users.is_empty()
     }
 
-    /// A number that nothing else has.
+    /// A number that no other object has.
     pub(crate) fn next_id(&mut self) -> i64 {
         self.last_id += 1;
         self.last_id
@@ -77,7 +78,7 @@ impl People {
         self.bot["id"].as_i64().unwrap_or_default()
     }
 
-    /// A user who is known, the bot, or one that is made up.
+    /// The user with that ID: a known one, the bot, or a made-up one.
     pub(crate) fn user(&self, id: i64) -> Value {
         if id == self.bot_id() {
             return self.bot.clone();

@@ -59,6 +59,7 @@ pub(super) fn new(r: &MethodCall<'_>) -> Result<Value, Answer> {
 }
 
 impl People {
+    /// Executes `stopPoll`.
     pub(super) fn stop_poll(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let chat_id = self.open(r)?;
         let id = r.integer("message_id").unwrap_or_default();
@@ -90,7 +91,7 @@ impl People {
         Ok(entry.message["poll"].clone())
     }
 
-    /// A user's votes, which take the place of earlier ones: the poll as it is then.
+    /// Replaces a user's votes, and returns the changed poll.
     pub(crate) fn vote(
         &mut self,
         chat_id: i64,

@@ -1,4 +1,4 @@
-//! Methods that answer queries, each once and in time.
+//! Methods that answer queries. Each query can be answered once, and for a limited time.
 
 use std::time::Duration;
 
@@ -8,21 +8,22 @@ use super::{
     people::{People, Query},
 };
 
+/// How many queries are remembered.
 const MAX_QUERIES: usize = 100_000;
 const TOO_OLD: &str = "query is too old and response timeout expired or query ID is invalid";
 
 impl People {
-    /// A new query of a user, by the type of update that brings it: its id, of which the upper half is
-    /// the user's.
+    /// Creates a query of a user for that type of update, and returns its ID, whose upper half is the
+    /// user's.
     pub(crate) fn new_query(&mut self, kind: &str, user_id: i64) -> String {
         let id = (i128::from(user_id) << 32) + i128::from(self.next_id());
         let id = id.to_string();
-        self.note_query(kind, id.clone());
+        self.remember_query(kind, id.clone());
         id
     }
 
-    /// A query that may be answered once, unless it is known already.
-    pub(super) fn note_query(&mut self, kind: &str, id: String) {
+    /// Remembers a query that can be answered once, unless it is known already.
+    pub(super) fn remember_query(&mut self, kind: &str, id: String) {
         if self.queries.len() >= MAX_QUERIES {
             self.queries.clear();
         }
@@ -33,7 +34,7 @@ impl People {
         });
     }
 
-    /// `answerCallbackQuery` and its siblings.
+    /// Executes `answerCallbackQuery` and the other answers to queries.
     pub(super) fn answer_query(&mut self, r: &MethodCall<'_>) -> MethodResult {
         check(r)?;
         let name = r.method.params.first().map_or("", |param| param.name);
@@ -47,8 +48,8 @@ impl People {
     }
 }
 
-/// How long it can be answered: who pays is kept waiting for 10 seconds, and the rest is as old as its
-/// update can get.
+/// The time to answer a query: 10 seconds for checkouts, because the user waits; for the others, the time
+/// until their update expires.
 fn life(kind: &str) -> Duration {
     Duration::from_secs(match kind {
         "inline_query" => 30,
@@ -57,6 +58,7 @@ fn life(kind: &str) -> Duration {
     })
 }
 
+/// Checks the arguments of an answer.
 fn check(r: &MethodCall<'_>) -> Result<(), crate::answer::Answer> {
     match r.method.name {
         "answerCallbackQuery" if r.text("text").chars().count() > 200 => {

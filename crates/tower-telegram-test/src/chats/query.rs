@@ -2,10 +2,10 @@
 
 use tokio::time::Instant;
 
-/// A query, until it is answered and after.
+/// A query that the bot may answer once.
 #[derive(Clone, Debug)]
 pub(crate) struct Query {
     pub(super) is_answered: bool,
-    /// Until when it can be.
+    /// The time until which it can be answered.
     pub(super) ends_at: Instant,
 }

@@ -8,6 +8,7 @@ use super::{
 };
 
 impl People {
+    /// Executes `setMessageReaction`.
     pub(super) fn set_reaction(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let chat_id = self.open(r)?;
         let id = r.integer("message_id").unwrap_or_default();
@@ -30,7 +31,7 @@ impl People {
         Ok(true.into())
     }
 
-    /// A user's reactions, which take the place of earlier ones: the earlier ones.
+    /// Replaces a user's reactions, and returns the earlier ones.
     pub(crate) fn react(
         &mut self,
         chat_id: i64,
@@ -43,7 +44,7 @@ impl People {
         Some(old.unwrap_or_else(|| json!([])))
     }
 
-    /// How often each reaction was given, as `Array<ReactionCount>`.
+    /// The number of each reaction, as `Array<ReactionCount>`.
     pub(crate) fn reaction_counts(&self, chat_id: i64, message_id: i64) -> Value {
         let mut counts: Vec<(Value, usize)> = Vec::new();
         let entry = self.entry(chat_id, message_id);

@@ -10,19 +10,21 @@ use super::{
 use crate::answer::Answer;
 
 impl People {
+    /// Executes a method that sends one message.
     pub(super) fn send(&mut self, r: &MethodCall<'_>) -> MethodResult {
-        // As on the server, markup is read before the chat is looked for.
+        // Like on the server, the content is checked before the chat.
         let mut content = content::of(r)?;
         content::put_markup(r, &mut content)?;
         let chat_id = self.writable(r)?;
         self.put_place(r, chat_id, &mut content)?;
         let bot = self.bot.clone();
         let message = self.post(chat_id, &bot, content);
-        self.note_invoice(r, chat_id, &message);
+        self.remember_invoice(r, chat_id, &message);
         self.show_keyboard(r, chat_id);
         Ok(message)
     }
 
+    /// Executes `sendMediaGroup`.
     pub(super) fn send_album(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let items = r.get("media").and_then(Value::as_array);
         let items = items.map(Vec::as_slice).unwrap_or_default();
@@ -47,7 +49,7 @@ impl People {
         Ok(messages.into())
     }
 
-    /// Puts in what the message answers and which topic it belongs to.
+    /// Adds the message that the content replies to, and its topic.
     pub(super) fn put_place(
         &mut self,
         r: &MethodCall<'_>,
@@ -58,6 +60,7 @@ impl People {
         self.put_topic(r, chat_id, content)
     }
 
+    /// Adds the message that the call replies to.
     fn put_answered(
         &self,
         r: &MethodCall<'_>,
@@ -89,6 +92,7 @@ impl People {
         Err(bad("message to be replied not found"))
     }
 
+    /// Shows or removes the custom keyboard of a chat.
     fn show_keyboard(&mut self, r: &MethodCall<'_>, chat_id: i64) {
         let Some(markup) = r.get("reply_markup") else {
             return;
@@ -102,7 +106,8 @@ impl People {
         }
     }
 
-    fn note_invoice(&mut self, r: &MethodCall<'_>, chat_id: i64, message: &Value) {
+    /// Remembers the hidden part of an invoice.
+    fn remember_invoice(&mut self, r: &MethodCall<'_>, chat_id: i64, message: &Value) {
         if r.method.name != "sendInvoice" {
             return;
         }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{method_call::MethodCall, people::People};
 
-/// The setters, what each takes, and what its getter's object calls it.
+/// For each setter: its argument, and the field of the getter's result.
 const SETTINGS: [(&str, &str, &str); 6] = [
     ("MyCommands", "commands", ""),
     ("MyName", "name", "name"),
@@ -33,7 +33,7 @@ fn find(method: &str) -> Option<(&'static str, &'static str, &'static str)> {
 }
 
 impl People {
-    /// Sets, deletes or gives back what was set for the same scope, language or chat.
+    /// Sets, deletes or returns the setting for a scope, language or chat.
     pub(super) fn setting(&mut self, r: &MethodCall<'_>) -> Value {
         let Some((name, argument, field)) = find(r.method.name) else {
             return true.into();

@@ -7,12 +7,12 @@ use super::{
     people::People,
 };
 
-/// What `getStarTransactions` gives out at once.
+/// How many transactions `getStarTransactions` returns at most.
 const MOST: i64 = 100;
 
 impl People {
-    /// Notes what a user has paid, if it was in Stars.
-    pub(crate) fn note_payment(&mut self, user_id: i64, payment: &Value) {
+    /// Records a user's payment, if it was in Stars.
+    pub(crate) fn record_payment(&mut self, user_id: i64, payment: &Value) {
         if payment["currency"] != "XTR" {
             return;
         }
@@ -26,7 +26,7 @@ impl People {
         }));
     }
 
-    /// `getStarTransactions` and its siblings.
+    /// Executes `getStarTransactions` and the other methods for Stars.
     pub(super) fn stars(&mut self, r: &MethodCall<'_>) -> MethodResult {
         match r.method.name {
             "getMyStarBalance" => Ok(json!({"amount": self.balance()})),
@@ -35,7 +35,7 @@ impl People {
         }
     }
 
-    /// The oldest first.
+    /// The transactions, oldest first.
     fn transactions(&self, r: &MethodCall<'_>) -> MethodResult {
         let limit = r.integer("limit").unwrap_or(MOST);
         if !(1..=MOST).contains(&limit) {
@@ -56,7 +56,7 @@ impl People {
         amounts.sum()
     }
 
-    /// Gives a payment back, which is said in the private chat.
+    /// Refunds a payment, with a message in the private chat.
     fn refund(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let id = r.text("telegram_payment_charge_id");
         let user_id = r.integer("user_id").unwrap_or_default();
@@ -65,7 +65,7 @@ impl People {
         };
         let paid = self.stars.iter().find(|paid| is_it(paid, "source"));
         let Some(paid) = paid.cloned() else {
-            // Where nobody lives, anything may have been paid.
+            // In a test without users, any payment may have happened.
             let is_fine = !self.is_strict();
             return is_fine
                 .then(|| true.into())

@@ -1,4 +1,4 @@
-//! Shared access to chats, with waits for changes.
+//! The lock around all chats, with waits for their changes.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -18,6 +18,7 @@ use crate::{
     schema::{self, MethodSchema},
 };
 
+/// The chats of a [`Telegram`](crate::Telegram).
 #[derive(Debug)]
 pub(crate) struct Chats {
     people: Mutex<People>,
@@ -36,7 +37,7 @@ impl Chats {
         self.people.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks at the chats, again after each change, until `look` finds something.
+    /// Calls `look` now and after each change, until it returns a value.
     pub(crate) async fn wait_for<T>(&self, mut look: impl FnMut(&mut People) -> Option<T>) -> T {
         let mut changes = self.changed.subscribe();
         loop {
@@ -69,7 +70,7 @@ impl Chats {
         reply.map_or_else(|error| error, Answer::ok)
     }
 
-    /// Remembers what an update says that a test made up by itself.
+    /// Remembers the contents of an update that a test made up.
     pub(crate) fn observe(&self, update: &Map<String, Value>) {
         self.lock().observe(update);
         self.changed.send_replace(());

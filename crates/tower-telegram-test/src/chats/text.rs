@@ -1,4 +1,4 @@
-//! Texts and captions of messages.
+//! Texts and captions of messages, with their formatting and limits.
 
 use serde_json::{Map, Value};
 
@@ -11,12 +11,12 @@ use crate::{
 const MAX_TEXT: usize = 4096;
 const MAX_CAPTION: usize = 1024;
 
-/// Puts a field into a message.
+/// Adds a field to a message.
 pub(super) fn put(content: &mut Map<String, Value>, name: &str, value: Value) {
     content.insert(name.to_owned(), value);
 }
 
-/// The text of `sendMessage` and `editMessageText`.
+/// Adds the text of `sendMessage` or `editMessageText`.
 pub(super) fn put_text(r: &MethodCall<'_>, content: &mut Map<String, Value>) -> Result<(), Answer> {
     let formatted = format::format(r.text("text"), r.text("parse_mode"), r.get("entities"));
     let formatted = formatted.map_err(|problem| bad(&problem))?;
@@ -30,7 +30,7 @@ pub(super) fn put_text(r: &MethodCall<'_>, content: &mut Map<String, Value>) -> 
     Ok(())
 }
 
-/// The caption of a call or of an item of an album, which `around` is.
+/// Adds the caption in `around`, which is a call or an item of an album.
 pub(super) fn put_caption(
     caption: Option<&Value>,
     around: &Value,

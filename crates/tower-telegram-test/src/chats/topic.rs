@@ -4,9 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::method_call::MethodCall;
 
-/// Of a topic's icon, if none is asked for.
+/// The colour of a topic's icon if the call has none.
 pub(super) const COLOR: i64 = 0x006f_b9f0;
 
+/// The state of a topic.
 #[derive(Clone, Debug)]
 pub(crate) struct Topic {
     name: String,
@@ -14,7 +15,7 @@ pub(crate) struct Topic {
     pub(super) icon_custom_emoji_id: Option<String>,
     pub(super) is_closed: bool,
     is_hidden: bool,
-    /// Who has made a topic may change it.
+    /// Whether the bot has created it, and so may change it.
     pub(super) is_bots: bool,
 }
 
@@ -30,7 +31,7 @@ impl Topic {
         }
     }
 
-    /// As `ForumTopic`, or as `ForumTopicCreated` with a number too many.
+    /// The topic as a `ForumTopic`, or as a `ForumTopicCreated` with one field too many.
     pub(super) fn value(&self, id: i64) -> Value {
         let mut value = json!({
             "message_thread_id": id, "name": self.name, "icon_color": self.icon_color,
@@ -41,7 +42,7 @@ impl Topic {
         value
     }
 
-    /// Takes over what an edit says: what it has changed.
+    /// Applies an edit, and returns the changed fields.
     fn edit(&mut self, r: &MethodCall<'_>) -> Map<String, Value> {
         let mut changed = Map::new();
         if let Some(name) = Some(r.text("name")).filter(|name| !name.is_empty())
@@ -61,7 +62,8 @@ impl Topic {
         changed
     }
 
-    /// Does what a method says: the kind and the content of the message about it, unless nothing changes.
+    /// Applies a method. Returns the kind and content of the message about it, or `None` if the topic
+    /// doesn't change.
     pub(super) fn change(&mut self, r: &MethodCall<'_>) -> Option<(&'static str, Value)> {
         let name = r.method.name;
         if name.starts_with("edit") {
@@ -70,7 +72,7 @@ impl Topic {
         }
         let is_on = name.starts_with("close") || name.starts_with("hide");
         let flag = if name.ends_with("GeneralForumTopic") && name.contains("hide") {
-            // What is hidden is closed.
+            // A hidden topic is also closed.
             self.is_closed |= is_on;
             &mut self.is_hidden
         } else {

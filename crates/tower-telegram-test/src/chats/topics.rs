@@ -1,4 +1,4 @@
-//! Methods about the topics of a forum.
+//! Methods for the topics of a forum.
 
 use std::collections::HashSet;
 
@@ -13,11 +13,11 @@ use super::{
 };
 use crate::answer::Answer;
 
-/// The topic that every forum has, which messages don't name.
+/// The topic of every forum, which messages don't mention.
 const GENERAL: i64 = 1;
 
 impl ChatState {
-    /// Makes it a forum.
+    /// Turns the chat into a forum.
     pub(crate) fn open_topics(&mut self) {
         self.set_info([("is_forum".to_owned(), true.into())]);
         self.prepare_topics();
@@ -30,13 +30,13 @@ impl ChatState {
         self.last_message_id = self.last_message_id.max(GENERAL);
     }
 
-    /// As `ForumTopic`, without the general one.
+    /// The topics as `ForumTopic`, without the general one.
     pub(crate) fn topics(&self) -> Vec<Value> {
         let topics = self.topics.iter().filter(|(id, _)| **id != GENERAL);
         topics.map(|(id, topic)| topic.value(*id)).collect()
     }
 
-    /// Why somebody can't write into a topic, if so. `None` is the general one.
+    /// The reason why a user can't write into a topic. `thread` is `None` for the general one.
     pub(crate) fn topic_problem(&self, thread: Option<i64>, user_id: i64) -> Option<&'static str> {
         if self.is_made_up || (thread.is_none() && !self.is_forum()) {
             return None;
@@ -65,13 +65,14 @@ impl ChatState {
         self.pinned.retain(|id| !unpinned.contains(id));
     }
 
+    /// The messages of a topic.
     fn in_thread(&self, thread: i64) -> HashSet<i64> {
         let ids = self.messages.keys().copied();
         ids.filter(|id| self.thread_of(*id).unwrap_or(GENERAL) == thread)
             .collect()
     }
 
-    /// The topic that a message is in, if it isn't the general one.
+    /// The topic of a message, if it isn't the general one.
     fn thread_of(&self, message_id: i64) -> Option<i64> {
         let message = &self.messages.get(&message_id)?.message;
         let is_in_topic = message["is_topic_message"] == true;
@@ -82,7 +83,7 @@ impl ChatState {
 }
 
 impl People {
-    /// `createForumTopic` and its siblings.
+    /// Executes `createForumTopic` and the other methods for topics.
     pub(super) fn topic(&mut self, r: &MethodCall<'_>) -> MethodResult {
         let id = self.open(r)?;
         let bot_id = self.bot_id();
@@ -151,7 +152,7 @@ impl People {
         Ok(topic.value(id))
     }
 
-    /// A topic that somebody has made: its number.
+    /// Creates a topic by a user, and returns its number.
     pub(crate) fn new_topic(&mut self, chat_id: i64, name: &str, by: &Value) -> i64 {
         if let Some(chat) = self.chats.get_mut(&chat_id) {
             chat.open_topics();
@@ -178,7 +179,7 @@ impl People {
         id
     }
 
-    /// Puts a message into the topic that a call names, or that of the message that it answers.
+    /// Adds the topic of a call, or of the message that it replies to.
     pub(super) fn put_topic(
         &self,
         r: &MethodCall<'_>,
@@ -203,7 +204,8 @@ impl People {
         Ok(())
     }
 
-    /// Puts a message into a topic. Unless it answers another, it answers the one that began the topic.
+    /// Places a message in a topic. A message that isn't a reply becomes a reply to the one that created
+    /// the topic.
     pub(crate) fn place(&self, chat_id: i64, thread: i64, content: &mut Map<String, Value>) {
         in_topic(thread, content);
         if let Some(first) = self.quoted(chat_id, thread) {
@@ -213,7 +215,7 @@ impl People {
     }
 }
 
-/// The right that a method takes, and what is said to those who lack it.
+/// The right that a method needs, and the error without it.
 fn right_for(method: &str) -> (Rights, &'static str) {
     match method {
         "deleteForumTopic" => (Rights::DELETE, "not enough rights to delete the topic"),

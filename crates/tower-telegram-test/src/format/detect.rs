@@ -1,15 +1,15 @@
-//! Detection of commands, mentions, tags, addresses and phone numbers in plain text.
+//! Detection of commands, mentions, tags, URLs, email addresses and phone numbers in plain text.
 
 use serde_json::{Map, Value};
 
 use super::entity::{entity, utf16_length};
 
-/// Domains without `http://` count by their ends; the server knows all that there are.
+/// The top-level domains of URLs without `http://`. The server knows all that exist.
 const TOP_LEVEL_DOMAINS: [&str; 12] = [
     "com", "org", "net", "io", "me", "dev", "app", "info", "eu", "de", "ru", "uk",
 ];
 
-/// Marks the text and the caption of a message as the server does, unless that was done.
+/// Adds entities to the text and the caption of a message like the server does, unless it has some.
 pub(crate) fn mark(content: &mut Map<String, Value>) {
     for (text, entities) in [("text", "entities"), ("caption", "caption_entities")] {
         let found = content.get(text).and_then(Value::as_str).map(detect);
@@ -19,7 +19,7 @@ pub(crate) fn mark(content: &mut Map<String, Value>) {
     }
 }
 
-/// The entities that the server finds by itself, of those kinds that bots look for.
+/// The entities that the server detects, of the kinds that bots commonly use.
 pub(crate) fn detect(text: &str) -> Vec<Value> {
     let ends = |c: char| c.is_whitespace() || matches!(c, '(' | ')' | ',' | '"');
     let mut found = Vec::new();
@@ -44,7 +44,7 @@ fn is_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-/// What the word is, and how long that is in UTF-16; `before` stands right before it.
+/// The kind of a word and its length in UTF-16 units. `before` is the text before it.
 fn kind(word: &str, before: &str) -> Option<(&'static str, usize)> {
     match word.chars().next()? {
         '/' if before.ends_with(['<', '>']) => None,
@@ -57,19 +57,19 @@ fn kind(word: &str, before: &str) -> Option<(&'static str, usize)> {
     }
 }
 
-/// What a word begins with, and what is behind that.
+/// The longest start of a text whose characters fit, and the text after it.
 fn take(text: &str, fits: fn(char) -> bool) -> (&str, &str) {
     text.split_at(text.find(|c| !fits(c)).unwrap_or(text.len()))
 }
 
-/// A name of such a length, if it ends where the word does.
+/// The length of a name, if it ends with the word and its length is allowed.
 fn name(text: &str, lengths: std::ops::RangeInclusive<usize>) -> Option<usize> {
     let (name, rest) = take(text, is_name);
     let fits = lengths.contains(&name.len()) && !rest.starts_with(is_word);
     fits.then_some(name.len())
 }
 
-/// A command and the bot's name behind it; `/usr/bin` is none.
+/// The length of a command with the bot's name; `/usr/bin` is none.
 fn command(text: &str) -> Option<usize> {
     let command = name(text, 1..=64)?;
     let rest = &text[command..];
@@ -78,7 +78,7 @@ fn command(text: &str) -> Option<usize> {
     (!text[length..].starts_with(['/', '<', '>'])).then_some(length)
 }
 
-/// Not of digits alone.
+/// The length of a hashtag, which isn't made of digits alone.
 fn hashtag(text: &str) -> Option<usize> {
     let (tag, rest) = take(text, is_word);
     let fits = tag.chars().any(|c| !c.is_ascii_digit()) && !rest.starts_with('#');
@@ -91,7 +91,7 @@ fn cashtag(text: &str) -> Option<usize> {
     fits.then_some(tag.len())
 }
 
-/// A plus and digits alone.
+/// The length of a plus sign and digits.
 fn phone_number(word: &str) -> Option<usize> {
     let word = without_stop(word);
     let digits = word.get(1..)?;
@@ -99,7 +99,7 @@ fn phone_number(word: &str) -> Option<usize> {
     fits.then_some(word.len())
 }
 
-/// A URL or an email address.
+/// The kind and length of a URL or an email address.
 fn address(word: &str) -> Option<(&'static str, usize)> {
     let word = without_stop(word);
     let length = utf16_length(word);
@@ -127,7 +127,7 @@ fn address(word: &str) -> Option<(&'static str, usize)> {
     is_domain.then_some(("url", length))
 }
 
-/// What ends a sentence isn't part of its last word.
+/// The word without the punctuation at the end of a sentence.
 fn without_stop(word: &str) -> &str {
     word.trim_end_matches(['.', '!', '?', ':', ';', '\''])
 }

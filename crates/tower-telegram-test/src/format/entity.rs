@@ -1,8 +1,8 @@
-//! Entities, and the units that they count in.
+//! Message entities, and their lengths in UTF-16 units.
 
 use serde_json::{Value, json};
 
-/// Where an entity begins and ends.
+/// The start and the end of an entity in UTF-16 units.
 pub(super) fn range(entity: &Value) -> (usize, usize) {
     let number = |name: &str| {
         let number = entity[name].as_u64().unwrap_or(0);
@@ -12,7 +12,7 @@ pub(super) fn range(entity: &Value) -> (usize, usize) {
     (offset, offset.saturating_add(number("length")))
 }
 
-/// In the units that entities count in.
+/// The length in UTF-16 units.
 pub(super) fn utf16_length(text: &str) -> usize {
     text.chars().map(char::len_utf16).sum()
 }

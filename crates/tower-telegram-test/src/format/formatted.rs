@@ -7,7 +7,7 @@ use super::{
     entity::{range, utf16_length},
 };
 
-/// A text and its entities.
+/// A text with its entities.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Formatted {
     pub(crate) text: String,
@@ -15,8 +15,8 @@ pub(crate) struct Formatted {
 }
 
 impl Formatted {
-    /// Cuts white space from both ends, as the server does: from the start only what is before the
-    /// first entity, so that code keeps its indentation.
+    /// Removes white space from both ends like the server: at the start only before the first entity, so
+    /// that code keeps its indentation.
     pub(super) fn trim(&mut self) {
         let first = self.entities.iter().map(|entity| range(entity).0).min();
         let mut units = 0;
@@ -46,7 +46,7 @@ impl Formatted {
         self.text = trimmed.to_owned();
     }
 
-    /// Adds what the server finds by itself where nothing is marked yet.
+    /// Adds the entities that the server detects where there are none yet.
     pub(super) fn add_detected(&mut self) {
         for entity in detect(&self.text) {
             let (from, to) = range(&entity);

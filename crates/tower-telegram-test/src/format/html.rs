@@ -1,26 +1,28 @@
-//! Parser of the HTML `parse_mode`.
+//! Parser of the HTML `parse_mode`, with the server's error messages.
 
 use serde_json::Value;
 
 use super::{entity::entity, formatted::Formatted};
 
+/// A tag that isn't closed yet.
 struct OpenTag {
     tag: String,
     entity: Value,
     offset: usize,
 }
 
+/// The state of the parser.
 struct HtmlParser<'a> {
     html: &'a str,
     at: usize,
     text: String,
-    /// The text's length, as entities count.
+    /// The length of the text in UTF-16 units.
     units: usize,
     open: Vec<OpenTag>,
     entities: Vec<Value>,
 }
 
-/// Reads it, or says what is wrong in the server's words.
+/// Parses a text, or returns the server's error message.
 pub(super) fn parse(html: &str) -> Result<Formatted, String> {
     let mut parser = HtmlParser {
         html,
@@ -64,7 +66,7 @@ impl HtmlParser<'_> {
         self.units += c.len_utf16();
     }
 
-    /// `&lt;` and the like; what is no reference stays as it is.
+    /// Parses a character reference such as `&lt;`. An unknown one stays as it is.
     fn reference(&mut self) {
         let rest = &self.html[self.at..];
         let name = rest[1..].split_once(';').map(|(name, _)| name);
@@ -134,7 +136,7 @@ impl HtmlParser<'_> {
         }
         entity["offset"] = open.offset.into();
         entity["length"] = length.into();
-        // A `code` that names a language and fills its `pre` says which language that is.
+        // A `code` with a language that fills its `pre` sets the language of the `pre`.
         if entity["type"] == "pre"
             && let Some(inner) = self.entities.last()
             && inner["type"] == "code"
@@ -160,10 +162,10 @@ fn number(name: &str) -> Option<u32> {
     }
 }
 
-/// The type of what a tag makes that is known and makes no entity, such as a link without an address.
+/// The type for a known tag that makes no entity, such as a link without a URL.
 const NOTHING: &str = "";
 
-/// The entity that a tag makes; `None` for an unknown tag.
+/// The entity of a tag. `None` for an unknown tag.
 fn kind(name: &str, attributes: &str) -> Option<Value> {
     let made = |kind| entity(kind, 0, 0);
     let attribute = |name| attribute(attributes, name);
@@ -208,7 +210,7 @@ fn kind(name: &str, attributes: &str) -> Option<Value> {
     })
 }
 
-/// A link to a page, or to a user by the number.
+/// The entity of a link to a page, or to a user by the ID.
 pub(super) fn link(url: &str) -> Value {
     let user = url.strip_prefix("tg://user?id=");
     if let Some(id) = user.and_then(|id| id.parse::<i64>().ok()) {
@@ -295,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_balanced_is_refused_in_the_servers_words() {
+    fn unbalanced_tags_are_refused_in_the_servers_words() {
         for (html, expected) in [
             (
                 "a <b>c",

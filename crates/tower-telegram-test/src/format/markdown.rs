@@ -6,7 +6,7 @@ use super::{
     html::link,
 };
 
-/// Reads it, or says what is wrong in the server's words.
+/// Parses a text, or returns the server's error message.
 pub(super) fn parse(markdown: &str) -> Result<Formatted, String> {
     let mut out = Formatted::default();
     let mut at = 0;

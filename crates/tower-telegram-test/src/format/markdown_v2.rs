@@ -1,28 +1,30 @@
-//! Parser of the `MarkdownV2` `parse_mode`.
+//! Parser of the `MarkdownV2` `parse_mode`, with the server's error messages.
 
 use serde_json::Value;
 
 use super::{entity::entity, formatted::Formatted, html::link};
 
+/// A mark that isn't closed yet.
 struct OpenMark {
     mark: &'static str,
     entity: Value,
     at: usize,
 }
 
+/// The state of the parser.
 struct MarkdownV2Parser<'a> {
     markdown: &'a str,
     at: usize,
     text: String,
-    /// The text's length, as entities count.
+    /// The length of the text in UTF-16 units.
     units: usize,
     open: Vec<OpenMark>,
     entities: Vec<Value>,
-    /// Whether nothing but marks has been read of the line.
+    /// Whether the line has only had marks so far.
     is_line_start: bool,
 }
 
-/// The marks, longer ones before those that they begin with, and their entities.
+/// The marks and their entities, longer marks before their beginnings.
 const MARKS: [(&str, &str); 8] = [
     ("```", "pre"),
     ("`", "code"),
@@ -34,7 +36,7 @@ const MARKS: [(&str, &str); 8] = [
     ("[", "text_link"),
 ];
 
-/// Reads it, or says what is wrong in the server's words.
+/// Parses a text, or returns the server's error message.
 pub(super) fn parse(markdown: &str) -> Result<Formatted, String> {
     let mut parser = MarkdownV2Parser {
         markdown,
@@ -89,7 +91,7 @@ impl<'a> MarkdownV2Parser<'a> {
                 self.close(code.len());
             } else {
                 self.push(c);
-                // A line break inside code is none to a quotation.
+                // A line break inside code doesn't start a line of a quotation.
                 self.is_line_start = false;
             }
             return Ok(());
@@ -107,7 +109,7 @@ impl<'a> MarkdownV2Parser<'a> {
         if c == ']' && innermost == Some("[") {
             return self.close_link();
         }
-        // Two underscores are never the end of italic text.
+        // Two underscores never end italic text.
         if let Some(mark) = innermost.filter(|mark| {
             *mark != "[" && rest.starts_with(mark) && (*mark != "_" || next != Some('_'))
         }) {
@@ -148,8 +150,7 @@ impl<'a> MarkdownV2Parser<'a> {
         }
     }
 
-    /// Takes the first word of a code block, if anything comes between it and the end, and a line
-    /// break.
+    /// Parses the first word of a code block as its language, if there is text between it and the end.
     fn language(&mut self) {
         let rest = self.rest();
         if let Some(end) = rest.find(|c: char| c.is_ascii_whitespace() || c == '`')
@@ -163,7 +164,7 @@ impl<'a> MarkdownV2Parser<'a> {
         self.at += usize::from(self.rest().starts_with('\n'));
     }
 
-    /// Ends the innermost entity, of which the mark takes so many bytes.
+    /// Closes the innermost entity, whose mark has so many bytes.
     fn close(&mut self, mark: usize) {
         self.at += mark;
         if let Some(open) = self.open.pop() {
@@ -228,7 +229,7 @@ impl<'a> MarkdownV2Parser<'a> {
         self.add(made);
     }
 
-    /// Takes the sign at the beginning of a line, which goes on with a quotation or begins one.
+    /// Parses the sign at the start of a line, which begins or continues a quotation.
     fn begin_quote(&mut self) {
         if !self.is_open(">") {
             self.open.push(OpenMark {
@@ -246,7 +247,7 @@ impl<'a> MarkdownV2Parser<'a> {
         Ok(())
     }
 
-    /// The quotation that ends here. The mark of a spoiler right before that makes it expandable.
+    /// The entity of the quotation that ends here. A spoiler's mark right before makes it expandable.
     fn take_quote(&mut self) -> Result<Value, String> {
         let at = self.at;
         let is_mark = |open: &mut OpenMark| open.mark == "||" && open.at + 2 == at;
@@ -270,7 +271,7 @@ impl<'a> MarkdownV2Parser<'a> {
     }
 }
 
-/// The date of a `tg://time` address.
+/// The entity of a `tg://time` URL.
 fn date_time(url: &str) -> Value {
     let mut made = entity("date_time", 0, 0);
     let query = url.strip_prefix("tg://time?").unwrap_or_default();
@@ -284,7 +285,7 @@ fn date_time(url: &str) -> Value {
     made
 }
 
-/// An entity's type as the server's messages call it.
+/// The entity's name in the server's messages.
 fn name(entity: &Value) -> &'static str {
     match entity["type"].as_str().unwrap_or_default() {
         "bold" => "Bold",

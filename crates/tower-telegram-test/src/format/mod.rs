@@ -1,4 +1,4 @@
-//! Formatting of texts: entities from HTML, Markdown and `entities`, and those that the server detects.
+//! Formatting of texts: entities from HTML, Markdown and `entities`, and detected ones.
 
 mod detect;
 mod entity;
@@ -16,7 +16,7 @@ pub(super) use self::{
     formatted::Formatted,
 };
 
-/// Formats a text as the arguments of a call say. An error is what the server says about it.
+/// Formats a text by the arguments of a call. An error is the server's message.
 pub(super) fn format(
     text: &str,
     parse_mode: &str,

@@ -1,4 +1,4 @@
-//! Formatted text as markup, and read back from it.
+//! Tests that formatted text survives being written as markup and parsed again.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use tower_telegram_types::{
 
 use super::{formatted::Formatted, html, markdown_v2};
 
-/// Random numbers, the same ones every time.
+/// Random numbers that are the same in each run.
 struct Numbers(u64);
 
 impl Numbers {
@@ -40,7 +40,7 @@ const STYLES: [Kind; 5] = [
     Kind::Spoiler,
 ];
 
-/// Formatted text as Telegram takes it: no links in links, no code in styles.
+/// Formatted text that Telegram accepts: no links in links, no code in styles.
 fn inner(numbers: &mut Numbers, depth: usize, in_link: bool) -> Builder {
     let mut text = Builder::new();
     for _ in 0..=numbers.below(4) {
@@ -106,8 +106,8 @@ fn through_markdown(text: &FormattedText) -> FormattedText {
     read(markdown_v2::parse(&markdown), &markdown)
 }
 
-/// The text with entities in one order, without what is shown alike: styles that touch are one, a
-/// quotation ends before the white space at its end, and of a mentioned user there is only the id.
+/// The text with its entities in one order, and without differences that aren't visible: styles that touch
+/// become one, a quotation ends before the white space at its end, and a mentioned user has only the ID.
 fn canonical(mut text: FormattedText) -> FormattedText {
     let units: Vec<u16> = text.text.encode_utf16().collect();
     for entity in &mut text.entities {
@@ -224,7 +224,7 @@ fn j9_entities_that_nest_in_no_way_make_markup_that_is_read() {
                 }
                 unit += was.0.len_utf16();
             }
-            // What came back is as Telegram has it, so that nothing more is lost.
+            // The parsed text is in Telegram's form, so nothing more is lost.
             assert_eq!(
                 canonical(through_html(&back)),
                 canonical(back.clone()),

@@ -11,19 +11,20 @@ use super::{
     refusal::{HttpReadError, HttpRefusal},
 };
 
-/// The longest line that may announce a chunk, extensions included.
+/// The longest line before a chunk, in bytes, with its extensions.
 const MAX_CHUNK_LINE: usize = 8;
 
-/// A body that is still to be read.
+/// A body that isn't read yet.
 #[derive(Debug)]
 pub(crate) struct HttpBody {
     pub(crate) framing: Framing,
     pub(crate) is_compressed: bool,
     pub(crate) kind: BodyKind,
-    /// In bytes, after decompression.
+    /// The limit in bytes, after decompression.
     pub(crate) limit: usize,
 }
 
+/// How the end of the body is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
     Length(usize),
@@ -31,14 +32,14 @@ pub(crate) enum Framing {
 }
 
 impl HttpBody {
-    /// Whether it can be large, and is worth being read piece by piece.
+    /// Whether it can be large, so that it should be read piece by piece.
     pub(crate) fn is_stream(&self) -> bool {
         self.kind == BodyKind::Multipart
             && !self.is_compressed
             && self.framing != Framing::Length(0)
     }
 
-    /// Reads all of it. What follows it stays in `buffer`.
+    /// Reads the whole body. Later bytes stay in `buffer`.
     pub(crate) async fn read<R>(
         self,
         io: &mut R,
@@ -55,7 +56,7 @@ impl HttpBody {
         Ok(body.into())
     }
 
-    /// Writes it to `to` as it comes, out of its chunks but still compressed.
+    /// Writes the body to `to` while it arrives, without its chunks but still compressed.
     pub(crate) async fn copy<R, W>(
         &self,
         io: &mut R,
@@ -95,8 +96,8 @@ where
     Ok(())
 }
 
-/// After the last chunk exactly one line break is skipped: trailers stay in the buffer, where the next
-/// message is expected.
+/// Skips exactly one line break after the last chunk. Trailers stay in the buffer, where the next message
+/// is expected.
 async fn copy_chunks<R, W>(
     limit: usize,
     io: &mut R,
@@ -140,7 +141,7 @@ where
     }
 }
 
-/// gzip and zlib are told apart by their first bytes, not by the header. Raw deflate is neither.
+/// Distinguishes gzip and zlib by their first bytes, not by the header. Raw deflate is neither.
 fn decompress(body: &[u8], limit: usize) -> Result<Bytes, HttpRefusal> {
     let max = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     let mut out = Vec::new();

@@ -1,9 +1,9 @@
-//! The kinds of bodies that hold arguments.
+//! The kinds of bodies that contain arguments.
 
-/// Arguments (JSON, forms, and the fields of a multipart body) may have this many bytes together.
+/// The size of all arguments in bytes: JSON, forms, and the fields of a multipart body.
 pub(crate) const MAX_ARGUMENTS: usize = 1 << 20;
 
-/// How the server reads arguments from a body: decided by what the content type *contains*.
+/// How the server reads the arguments of a body. It depends on a word that the content type *contains*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BodyKind {
     Json,

@@ -1,4 +1,4 @@
-//! The bytes that have been read from a connection and not yet used.
+//! The bytes that were read from a connection and aren't parsed yet.
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -17,6 +17,7 @@ where
     }
 }
 
+/// The position of `what` in `text`.
 pub(super) fn find(text: &[u8], what: &[u8]) -> Option<usize> {
     text.windows(what.len()).position(|window| window == what)
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-/// Names as they were sent, in their order, with their values.
+/// The headers' names and values as they were sent, in their order.
 pub(crate) type Headers = Vec<(String, Bytes)>;
 
 /// The first header of that name.
@@ -13,6 +13,7 @@ pub(crate) fn header<'a>(headers: &'a Headers, name: &str) -> Option<&'a [u8]> {
         .map(|(_, value)| value.as_ref())
 }
 
+/// The last header of that name.
 pub(super) fn last<'a>(headers: &'a Headers, name: &str) -> Option<&'a [u8]> {
     headers
         .iter()

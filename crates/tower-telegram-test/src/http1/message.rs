@@ -1,4 +1,4 @@
-//! Messages: the start line, the headers, and how the body is to be read.
+//! The head of a message: its start line, its headers, and the framing of its body.
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncRead;
@@ -11,25 +11,28 @@ use super::{
     refusal::{HttpReadError, HttpRefusal},
 };
 
+/// The largest head, in bytes.
 pub(super) const MAX_HEAD: usize = 1 << 18;
 
+/// A whole message.
 #[derive(Debug)]
 pub(crate) struct HttpMessage {
     pub(crate) start: StartLine,
     pub(crate) headers: Headers,
-    /// Whether the sender means to keep the connection.
+    /// Whether the sender wants to keep the connection.
     pub(crate) keep_alive: bool,
-    /// Out of its chunks and decompressed.
+    /// Without its chunks, and decompressed.
     pub(crate) body: Bytes,
 }
 
+/// The first line of a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum StartLine {
     Request { target: Vec<u8> },
     Response { code: u16, reason: String },
 }
 
-/// Reads the next message. What follows it stays in `buffer`. `max_body` is in bytes, after decompression.
+/// Reads the next message. Later bytes stay in `buffer`. `max_body` is in bytes, after decompression.
 pub(crate) async fn read<R>(
     io: &mut R,
     buffer: &mut BytesMut,
@@ -76,6 +79,7 @@ where
     Ok((head, body))
 }
 
+/// The framing and the kind of the body.
 fn body(headers: &Headers, max_body: usize) -> Result<HttpBody, HttpRefusal> {
     let text =
         |name| last(headers, name).map(|value| String::from_utf8_lossy(value).to_ascii_lowercase());
@@ -92,7 +96,7 @@ fn body(headers: &Headers, max_body: usize) -> Result<HttpBody, HttpRefusal> {
     };
     let transfer_encoding = text("transfer-encoding").unwrap_or_default();
     if transfer_encoding.is_empty() && body.framing == Framing::Length(0) {
-        // Nothing to decode, nothing to refuse.
+        // There is no body to decode or to refuse.
         return Ok(body);
     }
     match transfer_encoding.as_str() {
@@ -114,6 +118,7 @@ fn body(headers: &Headers, max_body: usize) -> Result<HttpBody, HttpRefusal> {
     Ok(body)
 }
 
+/// A message without its body.
 #[derive(Debug)]
 pub(crate) struct HttpHead {
     pub(crate) start: StartLine,
@@ -121,7 +126,7 @@ pub(crate) struct HttpHead {
     pub(super) keep_alive: bool,
 }
 
-/// `head` ends in the line break of its last header.
+/// Parses a head that ends with the line break of its last header.
 pub(super) fn parse_head(head: &Bytes) -> Result<HttpHead, HttpRefusal> {
     let line_end = find(head, b"\r\n").unwrap_or(head.len());
     let line = &head[..line_end];
@@ -158,7 +163,7 @@ pub(super) fn parse_head(head: &Bytes) -> Result<HttpHead, HttpRefusal> {
     let mut at = line_end + 2;
     while at < head.len() {
         let mut end = at + find(&head[at..], b"\r\n").ok_or_else(bad_request)?;
-        // A line that starts with white space belongs to the one before.
+        // A line that starts with white space continues the line before.
         while matches!(head.get(end + 2), Some(b' ' | b'\t')) {
             end = end + 2 + find(&head[end + 2..], b"\r\n").ok_or_else(bad_request)?;
         }

@@ -1,9 +1,9 @@
-//! HTTP/1 messages as Telegram's server reads them.
+//! HTTP/1 messages with the parsing rules of Telegram's server, for both directions.
 //!
-//! In both directions: the bot's responses to the webhook, and the requests of a Bot API client.
+//! One direction is the bot's responses to the webhook, the other the requests of a Bot API client.
 //!
-//! Written by hand because it must deviate from the standard in the same places as the server: a response without
-//! a length has no body, bytes that are left over stay in the connection, and only CRLF ends a line.
+//! The parser is written by hand because it must deviate from the standard where the server does: a
+//! response without a length has no body, surplus bytes stay in the connection, and only CRLF ends a line.
 
 mod body;
 mod body_kind;

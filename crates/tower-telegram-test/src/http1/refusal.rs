@@ -1,8 +1,8 @@
-//! Errors of reading a message, and the status that the server writes back.
+//! The errors of reading a message, and the status that the server writes back.
 
 use std::io;
 
-/// Why a message can't be read: the status that the server writes back before it closes, and its words.
+/// The status and text that the server writes back before it closes the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HttpRefusal {
     pub(crate) code: u16,
@@ -17,7 +17,7 @@ impl HttpRefusal {
         }
     }
 
-    /// What the server writes into the connection.
+    /// The response on the wire.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         format!(
             "HTTP/1.1 {} {}\r\nContent-Length: 0\r\n\r\n",
@@ -28,6 +28,7 @@ impl HttpRefusal {
     }
 }
 
+/// The error of reading a message.
 #[derive(Debug)]
 pub(crate) enum HttpReadError {
     /// The other side closed the connection.
@@ -42,7 +43,7 @@ impl From<HttpRefusal> for HttpReadError {
     }
 }
 
-/// The server's own words for a status.
+/// The server's reason phrase for a status.
 pub(crate) fn reason_phrase(code: u16) -> &'static str {
     match code {
         200 => "OK",

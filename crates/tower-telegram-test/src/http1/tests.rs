@@ -9,7 +9,7 @@ use super::{
 
 const MAX: usize = 4 << 20;
 
-/// The message's code and body, or the refusal's code, and what is left over.
+/// The message's code and body, or the refusal's code, and the unread bytes.
 fn read_all(input: &[u8]) -> (Result<(u16, Bytes), Option<u16>>, Bytes) {
     let mut buffer = BytesMut::new();
     let mut input = input;

@@ -4,18 +4,18 @@ use serde_json::{Map, Value};
 
 use super::{MethodSchema, Schema, list_of};
 
-/// What stands for a file.
+/// A value that refers to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileArgument<'a> {
-    /// An upload, an address or an id.
+    /// An upload, a URL or a file ID.
     Input(&'a str),
-    /// An id.
+    /// A file ID.
     Id(&'a str),
 }
 
 impl Schema {
-    /// The files in arguments that were [read](Self::read), without thumbnails: what isn't an upload there
-    /// is passed over by the server.
+    /// The files in arguments from [`Self::read`], without thumbnails, because the server ignores
+    /// thumbnails that aren't uploads.
     pub(crate) fn files<'a>(
         &self,
         method: &MethodSchema,

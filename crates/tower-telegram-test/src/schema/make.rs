@@ -1,15 +1,16 @@
-//! Minimal values of a type, always the same ones.
+//! Minimal values of the schema's types, always the same ones.
+//!
+//! They are the results of methods that the server doesn't imitate.
 
 use serde_json::{Map, Value, json};
 
 use super::{FieldSchema, Schema, list_of};
 
-/// What a value is made with, where something better is known than what the schema says: for a field's
-/// type and name.
+/// A function from a field's type and name to a better value than the schema alone gives.
 pub(crate) type Given<'a> = &'a dyn Fn(&str, &str) -> Option<Value>;
 
 impl Schema {
-    /// A value of that type.
+    /// A minimal value of that type.
     pub(crate) fn make(&self, type_: &'static str, given: Given<'_>) -> Value {
         self.make_named(type_, "", given)
     }
@@ -58,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_required_is_made() {
+    fn only_required_fields_are_made() {
         let none = |_: &str, _: &str| None;
         assert_eq!(
             get().make("User", &none),
@@ -73,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_better_is_taken_over() {
+    fn given_values_are_used() {
         let given = |type_: &str, name: &str| match (type_, name) {
             ("User", _) => Some(json!({"id": 42})),
             (_, "name") => Some("Ada".into()),

@@ -1,4 +1,4 @@
-//! The Bot API's schema: methods, their parameters and the types.
+//! The Bot API's schema: methods, their parameters, and types, for checking and answering calls.
 
 pub(super) mod files;
 mod make;
@@ -8,11 +8,12 @@ use std::{collections::HashMap, sync::LazyLock};
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema::parse(include_str!("schema.txt")));
 
-/// The schema that the crate was made from.
+/// The schema from which the crate was made.
 pub(super) fn get() -> &'static Schema {
     &SCHEMA
 }
 
+/// All types and methods.
 #[derive(Debug, Default)]
 pub(super) struct Schema {
     types: HashMap<&'static str, TypeSchema>,
@@ -20,6 +21,7 @@ pub(super) struct Schema {
     methods: HashMap<String, MethodSchema>,
 }
 
+/// A type: an object with its fields, or a union with its members.
 #[derive(Debug)]
 enum TypeSchema {
     Object(Vec<FieldSchema>),
@@ -29,6 +31,7 @@ enum TypeSchema {
     },
 }
 
+/// A method with its parameters.
 #[derive(Debug)]
 pub(super) struct MethodSchema {
     pub(super) name: &'static str,
@@ -36,6 +39,7 @@ pub(super) struct MethodSchema {
     pub(super) params: Vec<FieldSchema>,
 }
 
+/// A field of a type, or a parameter of a method.
 #[derive(Debug)]
 pub(super) struct FieldSchema {
     pub(super) name: &'static str,
@@ -101,7 +105,7 @@ impl Schema {
         fields.iter().any(|field| field.name == name)
     }
 
-    /// The tag and the members of a union, whether it has a name or not.
+    /// The tag and the members of a union, with or without a name.
     fn union(&self, type_: &'static str) -> Option<(Option<&'static str>, Vec<&'static str>)> {
         match self.types.get(type_) {
             Some(TypeSchema::Union { tag, members }) => Some((*tag, members.clone())),
@@ -130,6 +134,7 @@ impl FieldSchema {
     }
 }
 
+/// The type of the items of a list.
 fn list_of(type_: &'static str) -> Option<&'static str> {
     type_.strip_prefix("Array<")?.strip_suffix('>')
 }

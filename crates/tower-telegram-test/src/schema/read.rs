@@ -1,16 +1,16 @@
-//! Conversion of arguments to the schema's types, with the server's error messages.
+//! Conversion of a call's arguments to the schema's types, with the server's error messages.
 
 use serde_json::{Map, Value, json};
 
 use super::{FieldSchema, MethodSchema, Schema, list_of};
 use crate::{args, uploaded_file::UploadedFile};
 
-/// What is wrong with a value, in the server's words.
+/// The server's description of a wrong value.
 type Problem = String;
 
 impl Schema {
-    /// The arguments of a call in the JSON types of the schema, without the unknown ones and those that are
-    /// `null`. A file that was uploaded in the field of its argument stands in it as `attach://`.
+    /// The arguments of a call in the JSON types of the schema, without unknown ones and `null`. A file
+    /// that was uploaded in the field of its argument becomes an `attach://` reference.
     pub(crate) fn read(
         &self,
         method: &MethodSchema,
@@ -36,7 +36,8 @@ impl Schema {
         Ok(read)
     }
 
-    /// As the server: out of JSON, out of a string with JSON in it, and numbers out of strings.
+    /// Reads an argument like the server: from JSON, from a string with JSON in it, and numbers from
+    /// strings.
     fn read_argument(&self, param: &FieldSchema, value: &Value) -> Result<Value, Problem> {
         let text = args::text(value);
         match param.type_ {
@@ -123,7 +124,7 @@ impl Schema {
         Ok(read.into())
     }
 
-    /// Which member of a union a value is: by its tag, or the first that has all it needs.
+    /// The member of a union for a value: by its tag, or the first one whose required fields are present.
     pub(super) fn member(
         &self,
         tag: Option<&str>,
@@ -151,7 +152,7 @@ impl Schema {
     }
 }
 
-/// Of the whole, the innermost type is named.
+/// Adds the type to a problem, of which the innermost type is named.
 fn within(type_: &str, problem: Problem) -> Problem {
     if problem.starts_with("can't parse") || problem.starts_with("expected") {
         return problem;
@@ -178,7 +179,7 @@ fn words(type_: &str) -> String {
     words
 }
 
-/// What the server says if an argument is missing; mostly it asks for the thing and not for the argument.
+/// The server's message for a missing argument, which often names the thing and not the argument.
 fn missing(method: &MethodSchema, param: &FieldSchema) -> Problem {
     let text = match param.name {
         "chat_id" => "chat_id is empty",
@@ -196,7 +197,7 @@ fn missing(method: &MethodSchema, param: &FieldSchema) -> Problem {
     text.to_owned()
 }
 
-/// A string that is empty counts as not given, and so does `null`.
+/// Whether an argument counts as missing: an empty string or `null`.
 fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -249,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_as_the_server_names_it() {
+    fn missing_arguments_are_named_like_the_server_does() {
         for (method, params, expected) in [
             ("sendMessage", json!({"text": "a"}), "chat_id is empty"),
             (

@@ -41,7 +41,7 @@ async fn answers_are_the_servers_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_answered_without_a_body_and_closed() {
+async fn malformed_requests_get_a_status_without_a_body_and_are_closed() {
     let (telegram, bot) = start().await;
     for (request, status) in [
         (

@@ -3,7 +3,7 @@
 use super::{decoders::decode, *};
 use crate::schema::{self, MethodSchema};
 
-/// What the method needs, as far as the schema knows it.
+/// The required arguments of a method, as far as the schema knows them.
 fn arguments(method: &MethodSchema) -> Map<String, Value> {
     let required = method.params.iter().filter(|param| param.is_required);
     let given = |type_: &str, name: &str| match (type_, name) {

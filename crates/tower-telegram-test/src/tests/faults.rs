@@ -119,7 +119,7 @@ async fn a_slow_request_takes_its_time() {
     assert_eq!(texts(&mut bot), ["a"]);
 }
 
-/// What a client reads until the connection ends, and why it does.
+/// The bytes that a client reads until the connection ends, and the reason of the end.
 async fn read_all(telegram: &Telegram, path: &str) -> (String, std::io::Result<()>) {
     let address = telegram.api_url().trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).await.unwrap();

@@ -35,7 +35,7 @@ const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A bot that answers each request with the next of the given bytes, and then with an empty 200. Empty
-/// bytes stand for closing the connection.
+/// bytes mean that the connection is closed.
 struct Bot {
     url: String,
     /// Each request, with the number of its connection.
@@ -120,7 +120,7 @@ async fn answer_all<S>(
     }
 }
 
-/// The next head and body as text; `None` at the end of the connection. What follows stays in `buffer`.
+/// The next head and body as text; `None` at the end of the connection. Later bytes stay in `buffer`.
 async fn read_message<S>(stream: &mut S, buffer: &mut Vec<u8>) -> Option<String>
 where
     S: AsyncRead + Unpin,

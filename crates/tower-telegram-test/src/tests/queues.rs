@@ -209,18 +209,18 @@ async fn any_other_answer_begins_the_23_hours_anew() {
     let bot = Bot::start(&[]).await;
     let telegram = start(&bot).await;
     let session = telegram.inner.state.webhook.session().unwrap();
-    let note = |status: u16| {
+    let record = |status: u16| {
         let mut attempt = Attempt::failed(AttemptError::Closed, None, Duration::ZERO);
         attempt.status = Some(status);
-        session.note(&attempt)
+        session.record(&attempt)
     };
-    assert!(!note(410));
+    assert!(!record(410));
     telegram.advance(24 * HOUR);
-    assert!(!note(500) && !note(410));
+    assert!(!record(500) && !record(410));
     telegram.advance(23 * HOUR);
-    assert!(!note(410));
+    assert!(!record(410));
     telegram.advance(SECOND);
-    assert!(note(410));
+    assert!(record(410));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 use super::*;
 
-/// What an update's delivery comes to if the bot answers so: each attempt's error and connection.
+/// The result of a delivery with these responses: each attempt's error and connection.
 async fn outcome(responses: &[&str]) -> Vec<(Option<String>, Option<u64>)> {
     let bot = Bot::start(responses).await;
     let telegram = telegram_for(&bot).await;
@@ -69,7 +69,7 @@ async fn a_response_without_a_length_loses_its_method_and_repeats_the_next_updat
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_told_and_closed() {
+async fn an_unreadable_response_gets_a_status_and_is_closed() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let telegram = Telegram::start().await.unwrap();
     telegram

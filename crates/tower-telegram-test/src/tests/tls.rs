@@ -236,7 +236,7 @@ async fn an_address_is_a_name_with_an_upload_and_an_address_without() {
 }
 
 #[tokio::test]
-async fn only_what_is_trusted_is_taken() {
+async fn only_trusted_certificates_are_accepted() {
     let names = params("other", &["localhost"]);
     let key = KeyPair::generate().unwrap();
     let root = authority("root").self_signed(&key).unwrap();
@@ -330,7 +330,7 @@ async fn the_last_error_is_written_as_openssl_would() {
 }
 
 #[tokio::test]
-async fn a_bot_without_tls_is_told_apart() {
+async fn a_bot_without_tls_has_an_error_of_its_own() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}/", listener.local_addr().unwrap());
     let telegram = Telegram::start().await.unwrap();
@@ -381,7 +381,7 @@ async fn the_hello_names_hosts_but_no_addresses_and_no_protocols() {
 }
 
 #[tokio::test]
-async fn what_is_no_certificate_is_refused() {
+async fn a_file_that_is_no_certificate_is_refused() {
     let telegram = Telegram::start().await.unwrap();
     let set = |url| telegram.set_webhook_with_certificate(url, None, "no certificate");
     let error = set("https://localhost/").unwrap_err().to_string();

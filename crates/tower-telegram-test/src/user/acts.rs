@@ -1,4 +1,4 @@
-//! Reactions, deletions and votes of people.
+//! A user's reactions, deletions and votes.
 
 use serde_json::{Value, json};
 
@@ -13,14 +13,15 @@ use crate::{
 };
 
 impl User {
-    /// Reacts to a message with an emoji, in the place of an earlier reaction; an empty text takes that back.
+    /// Reacts to a message with an emoji, which replaces an earlier reaction. An empty text removes the
+    /// reaction.
     ///
-    /// In groups the bot is notified only as an administrator, in channels only of the numbers; and it must ask
+    /// In groups the bot is notified only as an administrator, in channels only of the counts. It must ask
     /// for `message_reaction` or `message_reaction_count`, which aren't in the default set.
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`]; [`Error::NotPossible`] if the message isn't there any more.
+    /// Those of every action, see [`User`]; [`Error::NotPossible`] if the message is deleted.
     pub async fn reacts(&self, message: &Message, with: &str) -> Result<Delivered, Error> {
         let (update_type, update) = self.react(message, with)?;
         self.telegram.notify_bot(update_type, update).await
@@ -62,12 +63,12 @@ impl User {
         Ok((update_type, update))
     }
 
-    /// Deletes a message for everybody. The bot isn't notified, as Telegram notifies no bot; it finds out when it wants
-    /// to change the message.
+    /// Deletes a message for all users. Telegram doesn't notify the bot; it gets an error when it wants to
+    /// change the message.
     ///
     /// # Errors
     ///
-    /// [`Error::NotPossible`] if the message isn't there any more.
+    /// [`Error::NotPossible`] if the message is deleted already.
     pub fn deletes(&self, message: &Message) -> Result<(), Error> {
         let mut people = self.telegram.people();
         let chat = people.chats.get_mut(&message.chat.id);
@@ -78,14 +79,16 @@ impl User {
         }
     }
 
-    /// Votes in a poll for the options with these places, the first being 0; for none takes the vote back.
+    /// Votes in a poll for the options with these positions, counted from 0. An empty list takes the vote
+    /// back.
     ///
-    /// The bot is notified of the poll's new state and, unless it is anonymous, of the vote; the last is returned.
+    /// The bot is notified of the poll's new state and, unless the poll is anonymous, of the vote. The last
+    /// update is returned.
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`]; [`Error::NotPossible`] if there is no such poll, it is closed, or has no
-    /// such option.
+    /// Those of every action, see [`User`]; [`Error::NotPossible`] if there is no such poll, if it is
+    /// closed, or has no such option.
     pub async fn votes(&self, message: &Message, options: &[usize]) -> Result<Delivered, Error> {
         let updates = self.vote(message, options)?;
         self.telegram.notify_bot_of_all(updates).await

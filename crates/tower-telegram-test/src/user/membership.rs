@@ -1,4 +1,4 @@
-//! Joining, leaving and blocking; adding, removing and promoting the bot.
+//! A user's membership in chats, and the bot's: joining, leaving, blocking, adding, removing and promoting.
 
 use serde_json::{Map, Value, json};
 
@@ -12,12 +12,13 @@ use crate::{
 };
 
 impl User {
-    /// Joins a chat. The bot is notified with a message, except in channels, and as an administrator with
-    /// `chat_member`, if it asks for that.
+    /// Joins a chat. The bot is notified with a message, except in channels; as an administrator also with
+    /// `chat_member`, if it asks for that type.
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`]; [`Error::NotPossible`] for who is banned or in it already.
+    /// Those of every action, see [`User`]; [`Error::NotPossible`] if the user is banned or a member
+    /// already.
     pub async fn joins(&self, chat: &Chat) -> Result<Delivered, Error> {
         let user = self.value();
         match self.status_in(chat).as_str() {
@@ -33,11 +34,11 @@ impl User {
         self.changes(chat, "member", &service).await
     }
 
-    /// Leaves a chat. The bot is notified as when somebody [`joins`](Self::joins).
+    /// Leaves a chat. The bot is notified like in [`joins`](Self::joins).
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`]; [`Error::NotPossible`] for who isn't in it.
+    /// Those of every action, see [`User`]; [`Error::NotPossible`] if the user isn't a member.
     pub async fn leaves(&self, chat: &Chat) -> Result<Delivered, Error> {
         let status = self.status_in(chat);
         if status == "left" || status == "kicked" {
@@ -50,12 +51,13 @@ impl User {
         self.changes(chat, "left", &service).await
     }
 
-    /// Asks to join a chat, of which the bot is notified as an administrator. `approveChatJoinRequest` and
-    /// `declineChatJoinRequest` decide about it.
+    /// Requests to join a chat. The bot is notified as an administrator, and decides with
+    /// `approveChatJoinRequest` and `declineChatJoinRequest`.
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`]; [`Error::NotPossible`] for who is banned or in it already.
+    /// Those of every action, see [`User`]; [`Error::NotPossible`] if the user is banned or a member
+    /// already.
     pub async fn asks_to_join(&self, chat: &Chat) -> Result<Delivered, Error> {
         let status = self.status_in(chat);
         if status != "left" {
@@ -86,26 +88,26 @@ impl User {
         }))
     }
 
-    /// Blocks the bot: from then on it is refused whatever it sends to the person.
+    /// Blocks the bot. All further calls of the bot that send to the user are refused.
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`].
+    /// Those of every action, see [`User`].
     pub async fn blocks_bot(&self) -> Result<Delivered, Error> {
         self.changes_bot(self.id, "kicked").await
     }
 
-    /// Takes that back.
+    /// Unblocks the bot.
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`].
+    /// Those of every action, see [`User`].
     pub async fn unblocks_bot(&self) -> Result<Delivered, Error> {
         self.changes_bot(self.id, "member").await
     }
 
-    /// Deletes the person's account: whatever the bot sends to the person is refused from then on. The bot isn't
-    /// notified, as Telegram notifies no bot.
+    /// Deletes the user's account. All further calls of the bot that send to the user are refused. Telegram
+    /// doesn't notify the bot.
     pub fn deletes_account(&self) {
         if let Some(chat) = self.telegram.people().chats.get_mut(&self.id) {
             chat.is_deactivated = true;
@@ -116,7 +118,7 @@ impl User {
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`].
+    /// Those of every action, see [`User`].
     pub async fn adds_bot(&self, chat: &Chat) -> Result<Delivered, Error> {
         let kind = self
             .telegram
@@ -137,26 +139,26 @@ impl User {
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`].
+    /// Those of every action, see [`User`].
     pub async fn removes_bot(&self, chat: &Chat) -> Result<Delivered, Error> {
         self.changes_bot(chat.id(), "kicked").await
     }
 
-    /// Makes the bot an administrator of a chat, with all rights.
+    /// Makes the bot an administrator with all rights.
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`].
+    /// Those of every action, see [`User`].
     pub async fn promotes_bot(&self, chat: &Chat) -> Result<Delivered, Error> {
         self.changes_bot(chat.id(), "administrator").await
     }
 
-    /// Makes a group a supergroup, which has another id: the supergroup. Calls for the group are refused with
-    /// `migrate_to_chat_id` from then on. The bot is notified in both.
+    /// Upgrades a group to a supergroup with another ID, and returns the supergroup. All further calls to
+    /// the group are refused with `migrate_to_chat_id`. The bot is notified in both chats.
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`]; [`Error::NotPossible`] if it isn't a group.
+    /// Those of every action, see [`User`]; [`Error::NotPossible`] if it isn't a group.
     pub async fn upgrades(&self, group: &Chat) -> Result<Chat, Error> {
         let (left, arrived, id) = {
             let mut people = self.telegram.people();

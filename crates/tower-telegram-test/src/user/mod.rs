@@ -1,4 +1,4 @@
-//! People who use the bot, and what they do.
+//! The users of a test, and their actions.
 
 mod acts;
 mod membership;

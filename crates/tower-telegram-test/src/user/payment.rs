@@ -1,4 +1,4 @@
-//! Payment of an invoice.
+//! A user's payment of an invoice.
 
 use serde_json::{Map, Value, json};
 
@@ -14,15 +14,15 @@ use crate::{
 };
 
 impl User {
-    /// Pays an invoice: asks the bot about the shipment, if the price depends on it, and whether it takes the
-    /// order, waiting for its answers, and tells it of the payment with a message. Of several ways of shipping
-    /// the first is taken.
+    /// Pays an invoice. It asks the bot for shipping options if the price depends on them, then for the
+    /// approval of the order, waits for both answers, and notifies the bot of the payment with a message.
+    /// Of several shipping options the first is taken.
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`]; [`Error::NoCall`] if the bot doesn't answer within
-    /// [`patience`](crate::TelegramBuilder::patience), [`Error::PaymentRefused`] if it says no, and
-    /// [`Error::NotPossible`] if there is no invoice in the message.
+    /// Those of every action, see [`User`]; [`Error::NoCall`] if the bot doesn't answer within
+    /// [`patience`](crate::TelegramBuilder::patience), [`Error::PaymentRefused`] if it refuses, and
+    /// [`Error::NotPossible`] if the message has no invoice.
     pub async fn pays(&self, message: &Message) -> Result<Sent, Error> {
         let (shown, hidden) = self.invoice(message)?;
         let mut order = json!({
@@ -35,12 +35,12 @@ impl User {
         let number = self.telegram.people().next_id();
         order["telegram_payment_charge_id"] = format!("telegram-{number}").into();
         order["provider_payment_charge_id"] = format!("provider-{number}").into();
-        self.telegram.people().note_payment(self.id, &order);
+        self.telegram.people().record_payment(self.id, &order);
         self.posts(Map::from_iter([("successful_payment".to_owned(), order)]))
             .await
     }
 
-    /// What the invoice shows, and what it doesn't.
+    /// The visible and the hidden part of the invoice.
     fn invoice(&self, message: &Message) -> Result<(Value, Value), Error> {
         let people = self.telegram.people();
         let entry = people.entry(message.chat.id, message.message_id);

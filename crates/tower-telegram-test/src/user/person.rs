@@ -1,4 +1,4 @@
-//! The person type `User`: settings and waits.
+//! The [`User`]: settings, and waits for the bot's messages.
 
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -12,20 +12,40 @@ use crate::{
 };
 use tower_telegram_types::types::Message;
 
-/// A person, and the chat in which the person acts: the private chat with the bot, or the one given with
-/// [`in_chat`](Self::in_chat). Clones are the same person.
+/// A user, and the chat in which the user acts: the private chat with the bot, or the one of
+/// [`in_chat`](Self::in_chat). Clones are handles of the same user.
 ///
-/// What begins with `with` sets the scene: the bot isn't notified. Everything else is done as by a person with an app:
-/// the bot is notified by its webhook, if it has set one, and what its response asks for is carried out; else
-/// the update waits for `getUpdates`. If the bot isn't notified, that is an error, since a test would wait in vain:
-/// [`Error::NotNotified`] says why. [`Error::NotTaken`] has the attempts of a webhook that didn't take the update,
-/// [`Error::Failed`] those of one that failed until it gave the update up, and [`Error::NotPossible`] says what the app wouldn't have let happen.
+/// Methods that begin with `with` prepare the user for a test, and the bot isn't notified. All other
+/// actions are like those of a user with an app: the bot is notified by its webhook, if it has set one, and
+/// a method in its response is executed; otherwise the update waits for `getUpdates`.
+///
+/// ```no_run
+/// # use tower_telegram_test::Telegram;
+/// # async fn example(telegram: Telegram) -> Result<(), tower_telegram_test::Error> {
+/// let ada = telegram.user("Ada").with_language("fr");
+/// ada.sends("/start").await?;
+/// let menu = ada.waits_for_message().await?;
+/// let press = ada.presses(&menu, "Help").await?;
+/// assert_eq!(press.answer().await?.text.as_deref(), Some("Here it is"));
+/// let menu = ada.waits_for_change(&menu).await?;
+/// assert_eq!(menu.text.as_deref(), Some("How to use this bot …"));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors of actions
+///
+/// - [`Error::NotNotified`] if Telegram doesn't notify the bot of the action, because a wait for the bot
+///   would then only time out. It has the reason.
+/// - [`Error::NotTaken`] if the webhook didn't accept the update. It has the attempts.
+/// - [`Error::Failed`] if the webhook failed until it abandoned the update. It has the attempts.
+/// - [`Error::NotPossible`] if the app wouldn't let the user do this.
 #[derive(Clone, Debug)]
 pub struct User {
     pub(super) telegram: Telegram,
     pub(super) id: i64,
     pub(super) chat_id: i64,
-    /// The topic of it, if it isn't the general one.
+    /// The topic, if it isn't the general one.
     pub(super) thread: Option<i64>,
 }
 
@@ -39,37 +59,38 @@ impl User {
         }
     }
 
-    /// The id, which is that of the private chat too.
+    /// The user's ID, which is also that of the private chat.
     pub fn id(&self) -> i64 {
         self.id
     }
 
-    /// The id of the chat in which the person acts.
+    /// The ID of the chat in which the user acts.
     pub fn chat_id(&self) -> i64 {
         self.chat_id
     }
 
-    /// Gives the person a last name.
+    /// Sets the last name.
     pub fn with_last_name(self, last_name: &str) -> Self {
         self.with("last_name", last_name.into())
     }
 
-    /// Gives the person a user name, without `@`.
+    /// Sets the user name, without `@`.
     pub fn with_username(self, username: &str) -> Self {
         self.with("username", username.into())
     }
 
-    /// Sets the app's language, an IETF tag; `en` by default.
+    /// Sets the app's language, an IETF language tag. Default: `en`.
     pub fn with_language(self, language_code: &str) -> Self {
         self.with("language_code", language_code.into())
     }
 
-    /// Gives the person Telegram Premium.
+    /// Gives the user Telegram Premium.
     pub fn with_premium(self) -> Self {
         self.with("is_premium", true.into())
     }
 
-    /// Makes it someone who has never started the bot: it can't write first. Whatever the person sends starts it.
+    /// Makes it a user who has not started the bot, so that the bot can't write first. Any message of the
+    /// user starts the bot.
     pub fn with_bot_not_started(self) -> Self {
         let mut people = self.telegram.people();
         let (bot, bot_id) = (chats::new_member("left", &people.bot), people.bot_id());
@@ -90,18 +111,18 @@ impl User {
         self
     }
 
-    /// All messages of the chat in which the person acts, in their order and as they are now.
+    /// All messages of the chat in which the user acts, in their present state, oldest first.
     pub fn messages(&self) -> Vec<Message> {
         self.telegram.messages_in(self.chat_id)
     }
 
-    /// The bot's next message in the chat, waiting until there is one. Each is given out once to each person,
-    /// beginning with the oldest, even if it came before this was asked.
+    /// Waits for the bot's next message in the chat. Each message is returned once to each user, beginning
+    /// with the oldest, even if it was sent before this function was called.
     ///
     /// # Errors
     ///
-    /// [`Error::NoMessage`] if none comes within [`patience`](crate::TelegramBuilder::patience). It says what
-    /// happened instead.
+    /// [`Error::NoMessage`] if there is none within [`patience`](crate::TelegramBuilder::patience). It
+    /// lists the calls and updates that there were.
     pub async fn waits_for_message(&self) -> Result<Message, Error> {
         let chats = &self.telegram.inner.state.chats;
         let next = chats.wait_for(|people| people.next_message(self.id, self.chat_id));
@@ -110,12 +131,12 @@ impl User {
         typed::read("a Message", &message)
     }
 
-    /// Waits until a message isn't as given any more: how it is then.
+    /// Waits until a message differs from the given one, and returns it.
     ///
     /// # Errors
     ///
-    /// [`Error::NoMessage`] if it stays within [`patience`](crate::TelegramBuilder::patience) as it is, or is
-    /// deleted. It says what happened instead.
+    /// [`Error::NoMessage`] if it doesn't change within [`patience`](crate::TelegramBuilder::patience), or
+    /// is deleted. It lists the calls and updates that there were.
     pub async fn waits_for_change(&self, message: &Message) -> Result<Message, Error> {
         let (chat_id, message_id) = (message.chat.id, message.message_id);
         let chats = &self.telegram.inner.state.chats;
@@ -137,8 +158,8 @@ impl User {
     ///
     /// # Errors
     ///
-    /// [`Error::NoMessage`] if it still is there after [`patience`](crate::TelegramBuilder::patience). It says what
-    /// happened instead.
+    /// [`Error::NoMessage`] if it still exists after [`patience`](crate::TelegramBuilder::patience). It
+    /// lists the calls and updates that there were.
     pub async fn waits_for_deletion(&self, message: &Message) -> Result<(), Error> {
         let (chat_id, message_id) = (message.chat.id, message.message_id);
         let chats = &self.telegram.inner.state.chats;
@@ -148,6 +169,7 @@ impl User {
         gone.map_err(|_| self.no("deletion of the message", chat_id))
     }
 
+    /// The error for a wait that ended without a result.
     pub(super) fn no(&self, what: &str, chat_id: i64) -> Error {
         let people = self.telegram.people();
         let chat = people
@@ -162,7 +184,7 @@ impl User {
         }
     }
 
-    /// Whether the person may write into the chat.
+    /// Whether the user may write into the chat.
     pub(super) fn check_place(&self, what: &str) -> Result<(), Error> {
         let people = self.telegram.people();
         let Some(chat) = people.chats.get(&self.chat_id) else {
@@ -197,12 +219,12 @@ impl User {
         Err(not_possible(what, format!("the person is {status} there")))
     }
 
-    /// The person as `User`.
+    /// The user as the JSON of a `User`.
     pub(super) fn value(&self) -> Value {
         self.telegram.people().user(self.id)
     }
 
-    /// Whether the bot is in the chat and, in privacy mode, is meant by the message.
+    /// Whether the bot is in the chat and, in privacy mode, gets the message.
     pub(super) fn check_notified(&self, what: &str, message: &Value) -> Result<(), Error> {
         let people = self.telegram.people();
         let Some(chat) = people
@@ -231,7 +253,7 @@ impl User {
     }
 }
 
-/// Whether a message in a group is meant for the bot.
+/// Whether a message in a group is for the bot.
 fn is_meant(bot: &Value, message: &Value) -> bool {
     let text = message["text"]
         .as_str()
@@ -262,7 +284,7 @@ fn is_meant(bot: &Value, message: &Value) -> bool {
         || message["reply_to_message"]["from"]["id"] == bot["id"]
 }
 
-/// The kind of update that brings a message of that chat.
+/// The type of update for a message of that chat.
 pub(super) fn update_type(message: &Value, is_edit: bool) -> &'static str {
     match (message["chat"]["type"] == "channel", is_edit) {
         (false, false) => "message",
@@ -272,7 +294,7 @@ pub(super) fn update_type(message: &Value, is_edit: bool) -> &'static str {
     }
 }
 
-/// A reaction to an emoji.
+/// The reaction with an emoji.
 pub(super) fn emoji(emoji: &str) -> Value {
     json!({"type": "emoji", "emoji": emoji})
 }

@@ -1,4 +1,4 @@
-//! The chat and the topic in which a person acts.
+//! The chat and the topic in which a user acts.
 
 use super::person::User;
 use crate::{
@@ -7,8 +7,8 @@ use crate::{
 };
 
 impl User {
-    /// The same person in a group or a channel, where what follows is done. Who wasn't in it is from then on,
-    /// without the bot being notified; who was banned or has left stays out.
+    /// The same user in a group or a channel, for the actions that follow. A user who has no status there
+    /// becomes a member, without notifying the bot. A user who was banned or has left stays out.
     pub fn in_chat(&self, chat: &Chat) -> Self {
         let mut people = self.telegram.people();
         let user = people.user(self.id);
@@ -25,8 +25,8 @@ impl User {
         Self::new(&self.telegram, self.id, chat.id())
     }
 
-    /// The same person in a topic of the forum in which the person acts, by its `message_thread_id`: what
-    /// is sent goes there. Waits are for the messages of all topics.
+    /// The same user in a topic of the forum in which the user acts, by its `message_thread_id`. Messages
+    /// are sent to that topic; waits are for the messages of all topics.
     pub fn in_topic(&self, message_thread_id: i64) -> Self {
         Self {
             thread: Some(message_thread_id),

@@ -1,4 +1,4 @@
-//! Buttons that people press, and inline queries.
+//! A user's presses of buttons, and inline queries.
 
 use serde_json::{Value, json};
 
@@ -19,10 +19,20 @@ use crate::{
 };
 
 /// A pressed button, of which the bot was notified with a callback query.
+///
+/// ```no_run
+/// # use tower_telegram_test::User;
+/// # async fn example(ada: User) -> Result<(), tower_telegram_test::Error> {
+/// let question = ada.waits_for_message().await?;
+/// let press = ada.presses(&question, "Yes").await?;
+/// assert_eq!(press.answer().await?.show_alert, Some(true));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Press {
-    /// The callback query's id.
+    /// The callback query's ID.
     pub id: String,
     /// The update that notified the bot.
     pub delivered: Delivered,
@@ -30,23 +40,33 @@ pub struct Press {
 }
 
 impl Press {
-    /// How the bot answers the query, waiting until it does: what the person gets to see.
+    /// Waits for the bot's answer to the query, which the user gets to see.
     ///
     /// # Errors
     ///
-    /// [`Error::NoCall`] if it doesn't within [`patience`](crate::TelegramBuilder::patience).
+    /// [`Error::NoCall`] if there is none within [`patience`](crate::TelegramBuilder::patience).
     pub async fn answer(&self) -> Result<AnswerCallbackQuery, Error> {
         self.telegram.answered("callback_query_id", &self.id).await
     }
 }
 
-/// What a person has typed after the bot's name.
+/// An inline query: the text that a user has typed after the bot's name.
+///
+/// ```no_run
+/// # use tower_telegram_test::User;
+/// # async fn example(ada: User) -> Result<(), tower_telegram_test::Error> {
+/// let query = ada.queries("cats").await?;
+/// assert_eq!(query.answer().await?.results.len(), 10);
+/// ada.chooses(&query, "cat-3").await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct InlineQuery {
-    /// The inline query's id.
+    /// The inline query's ID.
     pub id: String,
-    /// What was typed.
+    /// The text of the query.
     pub query: String,
     /// The update that notified the bot.
     pub delivered: Delivered,
@@ -54,18 +74,18 @@ pub struct InlineQuery {
 }
 
 impl InlineQuery {
-    /// How the bot answers the query, waiting until it does: the results that the person gets to see.
+    /// Waits for the bot's answer to the query: the results that the user gets to see.
     ///
     /// # Errors
     ///
-    /// [`Error::NoCall`] if it doesn't within [`patience`](crate::TelegramBuilder::patience).
+    /// [`Error::NoCall`] if there is none within [`patience`](crate::TelegramBuilder::patience).
     pub async fn answer(&self) -> Result<AnswerInlineQuery, Error> {
         self.telegram.answered("inline_query_id", &self.id).await
     }
 }
 
 impl Telegram {
-    /// The call that answered a query.
+    /// Waits for the call that answers a query.
     pub(super) async fn answered<M>(&self, argument: &str, id: &str) -> Result<M, Error>
     where
         M: Method + serde_core::de::DeserializeOwned,
@@ -83,13 +103,13 @@ impl Telegram {
 }
 
 impl User {
-    /// Presses a button below a message, by its text. The message may have changed since: what counts is how
-    /// it is now.
+    /// Presses the button with that text below a message. If the message has changed since, its present
+    /// buttons count.
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`]; [`Error::NoButton`] if there is no such button, [`Error::NotNotified`] if it
-    /// only opens something.
+    /// Those of every action, see [`User`]; [`Error::NoButton`] if there is no such button,
+    /// [`Error::NotNotified`] if it only opens something in the app.
     pub async fn presses(&self, message: &Message, text: &str) -> Result<Press, Error> {
         let (id, query) = self.press(message, text)?;
         let delivered = self.telegram.notify_bot("callback_query", query).await?;
@@ -132,11 +152,11 @@ impl User {
         Ok((id, query))
     }
 
-    /// Types a query after the bot's name, in the chat in which the person acts.
+    /// Types a query after the bot's name, in the chat in which the user acts.
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`].
+    /// Those of every action, see [`User`].
     pub async fn queries(&self, text: &str) -> Result<InlineQuery, Error> {
         let (id, query) = self.query(text);
         let delivered = self.telegram.notify_bot("inline_query", query).await?;
@@ -164,13 +184,13 @@ impl User {
         (id, query)
     }
 
-    /// Chooses a result of an answered inline query, by the result's id: sends it into the chat in which the
-    /// person acts. The bot is notified with `chosen_inline_result`; it doesn't get to see the message, but can
-    /// change it if it has a keyboard.
+    /// Chooses a result of an answered inline query by its ID, and sends it into the chat in which the user
+    /// acts. The bot is notified with `chosen_inline_result`. It doesn't get the message, but can change it
+    /// if the message has a keyboard.
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`]; [`Error::NoCall`] if the query isn't answered within
+    /// Those of every action, see [`User`]; [`Error::NoCall`] if the query isn't answered within
     /// [`patience`](crate::TelegramBuilder::patience), [`Error::NotPossible`] if there is no such result.
     pub async fn chooses(&self, query: &InlineQuery, result_id: &str) -> Result<Sent, Error> {
         let state = &self.telegram.inner.state;

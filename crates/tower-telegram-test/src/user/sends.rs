@@ -1,4 +1,4 @@
-//! Messages that people send.
+//! The messages that a user sends.
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
@@ -16,20 +16,20 @@ use crate::{
 };
 
 impl User {
-    /// Sends a text. Commands, mentions, hashtags and addresses in it are marked as Telegram marks them.
+    /// Sends a text. Commands, mentions, hashtags and URLs in it get the entities that Telegram finds.
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`].
+    /// Those of every action, see [`User`].
     pub async fn sends(&self, text: &str) -> Result<Sent, Error> {
         self.posts(text_content(text)).await
     }
 
-    /// Answers a message with a text.
+    /// Replies to a message with a text.
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`]; [`Error::NotPossible`] if the message isn't there any more.
+    /// Those of every action, see [`User`]; [`Error::NotPossible`] if the message is deleted.
     pub async fn replies(&self, to: &Message, text: &str) -> Result<Sent, Error> {
         let quoted = self.telegram.people().quoted(to.chat.id, to.message_id);
         let quoted = quoted.ok_or_else(|| not_possible("reply", "the message is not there"))?;
@@ -38,23 +38,23 @@ impl User {
         self.posts(content).await
     }
 
-    /// Sends a photo, without a caption if that is empty. Its bytes aren't looked at: as the bot sees it, it has
-    /// 320 by 240 pixels.
+    /// Sends a photo, without a caption if `caption` is empty. The bytes aren't checked: the bot gets a
+    /// photo of 320 by 240 pixels.
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`].
+    /// Those of every action, see [`User`].
     pub async fn sends_photo(&self, bytes: impl Into<Bytes>, caption: &str) -> Result<Sent, Error> {
         let mut photo = self.file("photos", "file.jpg", bytes.into(), "PhotoSize");
         (photo["width"], photo["height"]) = (320.into(), 240.into());
         self.posts_file("photo", json!([photo]), caption).await
     }
 
-    /// Sends a file, without a caption if that is empty.
+    /// Sends a file, without a caption if `caption` is empty.
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`].
+    /// Those of every action, see [`User`].
     pub async fn sends_document(
         &self,
         file_name: &str,
@@ -66,11 +66,11 @@ impl User {
         self.posts_file("document", document, caption).await
     }
 
-    /// Sends a video of one second and 320 by 240 pixels, without a caption if that is empty.
+    /// Sends a video of one second and 320 by 240 pixels, without a caption if `caption` is empty.
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`].
+    /// Those of every action, see [`User`].
     pub async fn sends_video(&self, bytes: impl Into<Bytes>, caption: &str) -> Result<Sent, Error> {
         let mut video = self.file("videos", "file.mp4", bytes.into(), "Video");
         video["mime_type"] = "video/mp4".into();
@@ -78,12 +78,12 @@ impl User {
         self.posts_file("video", video, caption).await
     }
 
-    /// Sends an animation of one second and 320 by 240 pixels, without a caption if that is empty. As Telegram has
-    /// it, it is a document too.
+    /// Sends an animation of one second and 320 by 240 pixels, without a caption if `caption` is empty.
+    /// Like Telegram's, it is a document too.
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`].
+    /// Those of every action, see [`User`].
     pub async fn sends_animation(
         &self,
         bytes: impl Into<Bytes>,
@@ -100,11 +100,11 @@ impl User {
         self.posts(content).await
     }
 
-    /// Sends a piece of music of one second, without a caption if that is empty.
+    /// Sends a piece of music of one second, without a caption if `caption` is empty.
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`].
+    /// Those of every action, see [`User`].
     pub async fn sends_audio(
         &self,
         file_name: &str,
@@ -116,32 +116,32 @@ impl User {
         self.posts_file("audio", audio, caption).await
     }
 
-    /// Sends a voice message of one second, without a caption if that is empty.
+    /// Sends a voice message of one second, without a caption if `caption` is empty.
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`].
+    /// Those of every action, see [`User`].
     pub async fn sends_voice(&self, bytes: impl Into<Bytes>, caption: &str) -> Result<Sent, Error> {
         let mut voice = self.file("voice", "file.oga", bytes.into(), "Voice");
         voice["mime_type"] = "audio/ogg".into();
         self.posts_file("voice", voice, caption).await
     }
 
-    /// Sends a place, in degrees.
+    /// Sends a location, in degrees.
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`].
+    /// Those of every action, see [`User`].
     pub async fn sends_location(&self, latitude: f64, longitude: f64) -> Result<Sent, Error> {
         self.sends_content(json!({"location": {"latitude": latitude, "longitude": longitude}}))
             .await
     }
 
-    /// Sends the person's own contact.
+    /// Sends the user's own contact.
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`].
+    /// Those of every action, see [`User`].
     pub async fn sends_contact(&self, phone_number: &str) -> Result<Sent, Error> {
         let user = self.value();
         self.sends_content(json!({"contact": {
@@ -150,13 +150,13 @@ impl User {
         .await
     }
 
-    /// Sends any other message: the fields of `Message` that are its content, such as
-    /// `json!({"dice": {"emoji": "🎲", "value": 6}})`. A text or caption without entities is marked as in
+    /// Sends any other message, given as the fields of `Message` that are its content, such as
+    /// `json!({"dice": {"emoji": "🎲", "value": 6}})`. A text or caption without entities gets those of
     /// [`sends`](Self::sends).
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`]; [`Error::Unreadable`] if that is no message.
+    /// Those of every action, see [`User`]; [`Error::Unreadable`] if the fields aren't a message.
     pub async fn sends_content(&self, content: Value) -> Result<Sent, Error> {
         let content = content.as_object().cloned().unwrap_or_default();
         let mut message = schema::get().make("Message", &|_, _| None);
@@ -171,7 +171,7 @@ impl User {
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`]; [`Error::NotPossible`] if the message isn't there any more.
+    /// Those of every action, see [`User`]; [`Error::NotPossible`] if the message is deleted.
     pub async fn forwards(&self, message: &Message) -> Result<Sent, Error> {
         let quoted = self
             .telegram
@@ -183,12 +183,12 @@ impl User {
         self.posts(content).await
     }
 
-    /// Presses a button of the keyboard that the bot has shown last in place of the letters: sends its text,
-    /// or the contact or the place (0, 0) that it asks for.
+    /// Presses a button of the latest custom keyboard of the bot: sends its text, or the contact or the
+    /// location (0, 0) that it requests.
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`]; [`Error::NoButton`] if no button has that text.
+    /// Those of every action, see [`User`]; [`Error::NoButton`] if no button has that text.
     pub async fn taps(&self, text: &str) -> Result<Sent, Error> {
         let keyboard = self.keyboard();
         let mut buttons = chats::buttons(&keyboard, "keyboard");
@@ -215,7 +215,7 @@ impl User {
         self.sends(text).await
     }
 
-    /// The custom keyboard that the bot has shown last, `null` if there is none.
+    /// The latest custom keyboard of the bot, `null` if there is none.
     fn keyboard(&self) -> Value {
         let people = self.telegram.people();
         let chat = people.chats.get(&self.chat_id);
@@ -223,12 +223,12 @@ impl User {
             .unwrap_or_default()
     }
 
-    /// Changes the text of a message of this person's, or its caption.
+    /// Changes the text or the caption of one of this user's messages.
     ///
     /// # Errors
     ///
-    /// As with every act, see [`User`]; [`Error::NotPossible`] if it isn't this person's message, or not there
-    /// any more.
+    /// Those of every action, see [`User`]; [`Error::NotPossible`] if it isn't this user's message, or is
+    /// deleted.
     pub async fn edits(&self, message: &Message, text: &str) -> Result<Sent, Error> {
         let edited = self.edit(message, text)?;
         self.tells(edited, true).await
@@ -258,7 +258,7 @@ impl User {
         Ok(entry.message.clone())
     }
 
-    /// Puts the message into the chat and tells the bot.
+    /// Adds the message to the chat, and notifies the bot.
     pub(super) async fn posts(&self, mut content: Map<String, Value>) -> Result<Sent, Error> {
         self.check_place("message")?;
         format::mark(&mut content);

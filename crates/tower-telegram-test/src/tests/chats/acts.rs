@@ -82,7 +82,7 @@ async fn every_person_is_given_each_message_once() {
 }
 
 #[tokio::test]
-async fn reactions_and_votes_are_told() {
+async fn the_bot_is_notified_of_reactions_and_votes() {
     let telegram = start().await;
     ask_for_everything(&telegram);
     let ada = telegram.user("Ada");

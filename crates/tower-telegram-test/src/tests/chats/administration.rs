@@ -236,7 +236,7 @@ async fn bans_hold_until_they_are_lifted() {
 }
 
 #[tokio::test]
-async fn who_asks_to_join_is_let_in_or_not() {
+async fn requests_to_join_are_approved_or_declined() {
     let telegram = start().await;
     let ada = telegram.user("Ada");
     let engines = telegram.supergroup("Engines");

@@ -87,7 +87,7 @@ async fn sent_messages_are_the_bots_in_their_order_and_as_they_are_now() {
 }
 
 #[tokio::test]
-async fn what_only_an_update_tells_of_was_not_sent() {
+async fn messages_in_updates_are_not_sent_messages() {
     let telegram = start().await;
     let ada = telegram.user("Ada");
     let bot = json!({"id": telegram.bot_id(), "is_bot": true, "first_name": "Test bot"});

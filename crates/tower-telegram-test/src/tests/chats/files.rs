@@ -34,7 +34,7 @@ async fn an_upload_has_an_id_that_leads_back_to_its_bytes() {
 }
 
 #[tokio::test]
-async fn an_animation_is_one_file_and_what_was_not_uploaded_is_refused() {
+async fn an_animation_is_one_file_and_missing_uploads_are_refused() {
     let telegram = start().await;
     let body = "--b\r\nContent-Disposition: form-data; name=\"chat_id\"\r\n\r\n7\r\n\
                 --b\r\nContent-Disposition: form-data; name=\"animation\"; filename=\"a.gif\"\r\n\r\nGIF\r\n--b--\r\n";
@@ -91,7 +91,7 @@ async fn where_people_are_only_ids_that_were_given_out_are_files() {
     );
     assert!(ada.waits_for_message().await.is_err(), "nothing was sent");
 
-    // What a person has sent, what Telegram has fetched, and what a test says that there is.
+    // Files that a user has sent, that Telegram has fetched, and that a test has added.
     let sent = ada.sends_photo("JPEG", "").await.unwrap().message;
     let of_ada = json!(&*sent.photo.unwrap()[0].file_id);
     let fetched = api(

@@ -166,7 +166,7 @@ async fn markup_becomes_entities_and_what_is_found_is_marked() {
 }
 
 #[tokio::test]
-async fn edits_change_what_is_there_once() {
+async fn an_edit_changes_a_message_once() {
     let telegram = start().await;
     let ada = telegram.user("Ada");
     let keyboard = json!({"inline_keyboard": [[{"text": "Yes", "callback_data": "y"}]]});
@@ -299,7 +299,7 @@ async fn copies_have_the_content_and_forwards_say_where_it_comes_from() {
 }
 
 #[tokio::test]
-async fn albums_polls_and_invoices_are_what_was_asked_for() {
+async fn albums_polls_and_invoices_have_the_fields_of_their_calls() {
     let telegram = start().await;
     let album = json!({"chat_id": 7, "media": [
         {"type": "photo", "media": "a", "caption": "<b>x</b>", "parse_mode": "HTML"}, {"type": "video", "media": "b"},

@@ -13,7 +13,7 @@ mod webhook;
 
 use super::*;
 
-/// One whose waits are soon in vain.
+/// A server whose waits end soon.
 async fn start() -> Telegram {
     let builder = Telegram::builder().patience(Duration::from_millis(50));
     builder.start().await.unwrap()

@@ -51,7 +51,7 @@ async fn inline_queries_are_answered_and_a_result_is_chosen_and_edited() {
 }
 
 #[tokio::test]
-async fn queries_from_outside_are_known_and_made_up_ones_pass_where_nobody_lives() {
+async fn queries_of_updates_are_known_and_made_up_ones_pass_in_a_test_without_users() {
     let telegram = start().await;
     let answer = |id: &str| {
         api(

@@ -107,7 +107,7 @@ async fn a_message_goes_only_into_a_topic_that_there_is() {
         "Bad Request: the chat is not a forum"
     );
 
-    // What a person asks in a topic is answered there.
+    // A question in a topic is answered there.
     let in_topic = ada.in_chat(&chat).in_topic(topic);
     let asked = in_topic.sends("?").await.unwrap().message;
     assert_eq!(

@@ -33,7 +33,7 @@ async fn an_update_that_the_bot_does_not_take_is_an_error_with_its_attempts() {
 }
 
 #[tokio::test]
-async fn an_update_that_the_bot_gives_up_is_an_error_with_the_last_failure() {
+async fn an_update_that_the_bot_abandons_is_an_error_with_the_last_failure() {
     let failure = "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n";
     let taken = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
     let bot = Bot::start(&[failure, failure, failure, failure, taken]).await;
@@ -52,7 +52,7 @@ async fn an_update_that_the_bot_gives_up_is_an_error_with_the_last_failure() {
     assert_eq!(last.status, Some(500));
 }
 
-/// What the bot asks for later isn't a failure, and one that it gets over isn't for good.
+/// Neither a request for a later attempt nor a failure that ends is a failed update.
 #[tokio::test]
 async fn an_update_that_the_bot_takes_in_the_end_is_taken() {
     let failure = "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n";
