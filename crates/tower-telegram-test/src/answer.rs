@@ -38,6 +38,7 @@ pub struct Answer {
     is_truncated: bool,
 }
 
+/// The kinds of answers.
 #[derive(Clone, Debug)]
 enum AnswerKind {
     Ok {
@@ -164,6 +165,7 @@ impl Answer {
         self
     }
 
+    /// How long the server waits before the first byte.
     pub(super) fn delay(&self) -> Duration {
         self.delay
     }
@@ -213,6 +215,7 @@ impl Answer {
         }
     }
 
+    /// The bytes on the wire, or the event in their place.
     pub(super) fn to_response(&self) -> AnswerAction {
         let (status, content_type, retry_after, body) = match &self.kind {
             AnswerKind::Ok {

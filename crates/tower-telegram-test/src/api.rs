@@ -89,6 +89,7 @@ async fn serve_connection(mut stream: TcpStream, state: Arc<State>) {
     }
 }
 
+/// Writes a head and the pieces of a body.
 async fn send<I>(stream: &mut TcpStream, head: Bytes, pieces: I) -> io::Result<()>
 where
     I: Iterator<Item = Bytes>,

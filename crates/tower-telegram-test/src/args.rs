@@ -96,6 +96,7 @@ impl Args {
         }
     }
 
+    /// Adds the members of a JSON object.
     fn read_json(&mut self, json: &[u8]) -> Result<(), HttpRefusal> {
         self.count(json.len())?;
         // A syntax error ends the parsing, but earlier members count.
@@ -120,6 +121,7 @@ impl Args {
         Ok(())
     }
 
+    /// Adds the parts of a multipart body.
     async fn read_parts<R>(&mut self, boundary: String, body: &mut R) -> Result<(), HttpRefusal>
     where
         R: AsyncRead + Unpin + Send,
@@ -208,6 +210,7 @@ async fn read_file(
     Ok((kept.into(), length as u64, hash.finish()))
 }
 
+/// The server's refusal of a malformed form.
 fn bad_form(_: multer::Error) -> HttpRefusal {
     HttpRefusal::new(400, "Bad Request: can't parse form data")
 }

@@ -50,6 +50,7 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// An attempt without a response.
     pub(super) fn failed(error: AttemptError, connection: Option<u64>, elapsed: Duration) -> Self {
         Self {
             status: None,

@@ -50,6 +50,7 @@ pub enum Via {
 }
 
 impl Call {
+    /// A call without a response yet.
     pub(super) fn new(method: String, args: &Args, via: Via, test_environment: bool) -> Self {
         Self {
             method,

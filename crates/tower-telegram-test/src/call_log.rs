@@ -19,6 +19,7 @@ pub(super) struct CallLog {
     arrived: Notify,
 }
 
+/// The log behind the lock.
 #[derive(Debug, Default)]
 struct Entries {
     calls: VecDeque<(Call, Taken)>,
@@ -70,6 +71,7 @@ impl CallLog {
         }
     }
 
+    /// All calls that are still in the log, oldest first.
     pub(super) fn all(&self) -> Vec<Call> {
         self.lock()
             .calls
@@ -142,6 +144,7 @@ impl CallLog {
 }
 
 impl Entries {
+    /// Adds a line to the history, and drops the oldest one if there are too many.
     fn record(&mut self, line: String) {
         if self.history.len() == CallLog::MAX_HISTORY {
             self.history.pop_front();

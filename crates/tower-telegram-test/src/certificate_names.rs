@@ -159,6 +159,7 @@ impl<'a> Der<'a> {
         self.next().map(|(_, value)| value)
     }
 
+    /// The next value with its tag.
     fn next(&mut self) -> Option<(u8, &'a [u8])> {
         let (&[tag, length], mut rest) = self.0.split_first_chunk()?;
         let mut length = usize::from(length);

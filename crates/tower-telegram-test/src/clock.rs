@@ -17,6 +17,7 @@ pub(super) struct Clock {
     inner: Arc<ClockState>,
 }
 
+/// The state that all clones of a clock share.
 #[derive(Debug)]
 struct ClockState {
     started: Instant,

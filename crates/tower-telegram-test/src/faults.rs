@@ -200,6 +200,7 @@ pub(super) struct Chance {
     inner: Mutex<ChanceState>,
 }
 
+/// The faults behind the lock.
 #[derive(Debug, Default)]
 struct ChanceState {
     faults: Faults,
@@ -208,6 +209,7 @@ struct ChanceState {
 }
 
 impl Chance {
+    /// Replaces the faults, and starts to count calls again.
     pub(super) fn set(&self, faults: Faults) {
         *self.lock() = ChanceState {
             faults,

@@ -103,6 +103,7 @@ pub(super) struct Files {
     inner: Mutex<FileTable>,
 }
 
+/// The files behind the lock.
 #[derive(Debug, Default)]
 struct FileTable {
     /// The path of each file by its `file_id`.
@@ -289,6 +290,7 @@ impl Files {
         content
     }
 
+    /// The log of downloads, oldest first.
     pub(super) fn downloads(&self) -> Vec<Download> {
         self.lock().downloads.iter().cloned().collect()
     }

@@ -51,6 +51,7 @@ impl Overrides {
         once.or_else(|| always?(call))
     }
 
+    /// Changes the answers to a method, and removes it if none is left.
     fn edit<T>(&self, method: &str, edit: impl FnOnce(&mut Override) -> T) -> T {
         let mut methods = self.methods.lock().unwrap_or_else(PoisonError::into_inner);
         let name = method.to_ascii_lowercase();

@@ -59,6 +59,7 @@ impl Telegram {
         self.chat(ChatKind::Channel, title)
     }
 
+    /// A chat of that kind with the bot in it.
     fn chat(&self, kind: ChatKind, title: &str) -> Chat {
         let mut people = self.people();
         let mut chats = people.chats.values();

@@ -38,6 +38,7 @@ pub(super) struct PollQueue {
     taken: Mutex<BTreeSet<u64>>,
 }
 
+/// The queue behind the lock.
 #[derive(Debug)]
 struct PollQueueState {
     updates: BTreeMap<u64, PendingUpdate>,
@@ -85,6 +86,7 @@ impl PollQueue {
         inner.next_id - 1
     }
 
+    /// How many updates wait.
     pub(super) fn len(&self) -> usize {
         let mut inner = self.lock();
         inner.forget(self.clock.now());
@@ -279,6 +281,7 @@ impl PollQueueState {
         }
     }
 
+    /// The answer with a 409, which is delayed if there has just been another.
     fn conflict(&mut self, text: &str, now: Instant) -> Answer {
         let answer = Answer::error(409, text);
         if self.next_conflict_at.is_some_and(|at| now < at) {

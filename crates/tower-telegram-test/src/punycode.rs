@@ -16,6 +16,7 @@ pub(super) fn host(host: &str) -> String {
     labels.collect::<Vec<_>>().join(".")
 }
 
+/// The punycode of a label, without its prefix.
 fn encode(label: &str) -> String {
     let points: Vec<char> = label.chars().collect();
     let mut output: String = points.iter().filter(|c| c.is_ascii()).collect();
@@ -48,6 +49,7 @@ fn encode(label: &str) -> String {
     output
 }
 
+/// Writes a variable-length integer of punycode.
 fn write_integer(mut value: usize, bias: usize, output: &mut String) {
     for place in 1.. {
         let limit = (place * BASE).saturating_sub(bias).clamp(1, 26);
@@ -60,10 +62,12 @@ fn write_integer(mut value: usize, bias: usize, output: &mut String) {
     }
 }
 
+/// The digit for a value below 36.
 fn digit(value: usize) -> char {
     char::from(b"abcdefghijklmnopqrstuvwxyz0123456789"[value])
 }
 
+/// The bias for the next integer (RFC 3492, section 6.1).
 fn next_bias(delta: usize, handled: usize, is_first: bool) -> usize {
     let mut delta = delta / if is_first { 700 } else { 2 };
     delta += delta / handled;

@@ -36,6 +36,7 @@ pub struct RawRequest {
     stop_after: Option<usize>,
 }
 
+/// A change of the headers.
 #[derive(Clone, Debug)]
 enum Edit {
     Add(String, Bytes),
@@ -149,6 +150,7 @@ impl RawRequest {
         self
     }
 
+    /// The bytes of the request to that webhook.
     pub(super) fn build(&self, session: &WebhookSession) -> WebhookRequest {
         let mut pieces = if let Some(bytes) = &self.exactly {
             vec![bytes.clone()]
@@ -174,6 +176,7 @@ impl RawRequest {
         }
     }
 
+    /// Telegram's headers with the changes.
     fn headers(&self, session: &WebhookSession) -> Headers {
         let mut headers = session.headers(self.body.len());
         if self.chunk_size.is_some()
@@ -200,6 +203,7 @@ impl RawRequest {
         headers
     }
 
+    /// The body, in chunks if it is to have some.
     fn encoded_body(&self) -> Bytes {
         let Some(size) = self.chunk_size else {
             return self.body.clone();

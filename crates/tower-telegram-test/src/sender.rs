@@ -97,6 +97,7 @@ pub(super) struct Sender {
     pub(super) changed: Notify,
 }
 
+/// The queues behind the lock.
 #[derive(Debug, Default)]
 struct SenderState {
     /// Updates that aren't in a queue yet, oldest first.

@@ -97,6 +97,7 @@ impl WebhookSession {
         self
     }
 
+    /// How many requests may be open at once.
     pub(super) fn max_connections(&self) -> usize {
         usize::try_from(self.settings.max_connections).unwrap_or(usize::MAX)
     }
@@ -201,6 +202,7 @@ impl WebhookSession {
         }
     }
 
+    /// Sends a request over a connection, and reads the response.
     async fn send(
         &self,
         request: &WebhookRequest,
@@ -273,6 +275,7 @@ impl WebhookSession {
             .retain(|connection| !connection.is_idle_for_too_long(now));
     }
 
+    /// Records the last error for `getWebhookInfo`.
     fn record_error(&self, error: &AttemptError) {
         if *error != AttemptError::Closed {
             *self
@@ -283,6 +286,7 @@ impl WebhookSession {
         }
     }
 
+    /// The last error: Unix seconds, and the text.
     pub(super) fn last_error(&self) -> Option<(u64, String)> {
         self.last_error
             .lock()

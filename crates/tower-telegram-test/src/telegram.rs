@@ -52,6 +52,7 @@ impl fmt::Debug for Telegram {
     }
 }
 
+/// The server behind all handles. Dropping it stops the tasks.
 #[derive(Debug)]
 pub(super) struct TelegramInner {
     pub(super) state: Arc<State>,
@@ -139,6 +140,7 @@ impl Telegram {
         self.set_webhook_args(&args)
     }
 
+    /// Sets the webhook by the arguments of `setWebhook`.
     pub(super) fn set_webhook_args(&self, args: &Args) -> Result<(), Error> {
         match self.inner.state.webhook.set(args, true).as_error() {
             Some((code, description)) => Err(Error::Refused {
@@ -195,6 +197,15 @@ impl Telegram {
     }
 
     /// Sends any request to the webhook, once. A method in the response isn't executed.
+    ///
+    /// ```no_run
+    /// # use tower_telegram_test::{Error, RawRequest, Telegram};
+    /// # async fn example(telegram: Telegram) -> Result<(), Error> {
+    /// let attempt = telegram.post_raw(RawRequest::new().body("{").secret("wrong")).await?;
+    /// assert_eq!(attempt.status, Some(401));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -310,6 +321,15 @@ impl Telegram {
     /// oldest, even if it was made before this function was called. A `getUpdates` counts when it is
     /// received, even while it waits for updates.
     ///
+    /// ```no_run
+    /// # use tower_telegram_test::{Error, Telegram};
+    /// # async fn example(telegram: Telegram) -> Result<(), Error> {
+    /// let call = telegram.wait_for_call("sendMessage").await?;
+    /// assert_eq!(call.text("text").as_deref(), Some("Hello, Ada"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::NoCall`] if there is none within [`patience`](super::TelegramBuilder::patience). It lists
@@ -340,6 +360,19 @@ impl Telegram {
     /// The clock then continues with Tokio's time, unless it is
     /// [paused](super::TelegramBuilder::paused_clock). The waits of the test itself
     /// ([`patience`](super::TelegramBuilder::patience)) always use Tokio's time.
+    ///
+    /// ```no_run
+    /// # use tower_telegram_test::{Error, Telegram, update};
+    /// # async fn example(telegram: Telegram) -> Result<(), Error> {
+    /// use std::time::Duration;
+    ///
+    /// // The bot rejects the update; Telegram would send it again after a pause.
+    /// let update_id = telegram.enqueue(update::text(7, "hello"))?;
+    /// telegram.advance(Duration::from_secs(60));
+    /// telegram.wait_until_confirmed(update_id).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn advance(&self, by: Duration) {
         self.inner.state.webhook.clock.advance(by);
     }
@@ -364,6 +397,17 @@ impl Telegram {
     }
 
     /// Answers all further calls of that method with the result of `answer`. `None` is the usual answer.
+    ///
+    /// ```no_run
+    /// # use tower_telegram_test::{Answer, Error, Telegram};
+    /// # async fn example(telegram: Telegram) -> Result<(), Error> {
+    /// // Messages to one chat are refused, all others are sent.
+    /// telegram.answer_with("sendMessage", |call| {
+    ///     (call.integer("chat_id") == Some(7)).then(|| Answer::error(403, "Forbidden"))
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn answer_with<F>(&self, method: &str, answer: F)
     where
         F: Fn(&Call) -> Option<Answer> + Send + Sync + 'static,
@@ -377,6 +421,7 @@ impl Telegram {
     }
 }
 
+/// The arguments of `setWebhook` with a URL and a secret.
 fn webhook_args(url: &str, secret: Option<&str>) -> Args {
     let mut args = Args::default();
     args.params = Map::from_iter([("url".to_owned(), url.into())]);

@@ -104,6 +104,7 @@ pub fn unknown(user_id: i64) -> Value {
     json!({"update_from_the_future": {"id": next_query_id(user_id), "from": user(user_id), "date": unix_now()}})
 }
 
+/// A message of a user in a chat.
 fn message(chat: &Value, user_id: i64, text: &str) -> Value {
     let mut message = json!({
         "message_id": next(), "from": user(user_id), "chat": chat, "date": unix_now(), "text": text,
@@ -126,6 +127,7 @@ fn next_query_id(user_id: i64) -> String {
     id.to_string()
 }
 
+/// The next number of a message, a query or a file.
 fn next() -> i64 {
     static LAST: AtomicI64 = AtomicI64::new(0);
     LAST.fetch_add(1, Ordering::Relaxed) + 1

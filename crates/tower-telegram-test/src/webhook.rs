@@ -90,10 +90,12 @@ impl WebhookState {
         }
     }
 
+    /// The webhook in use.
     pub(super) fn session(&self) -> Option<Arc<WebhookSession>> {
         self.current.borrow().clone()
     }
 
+    /// The settings of the webhook in use.
     pub(super) fn settings(&self) -> Option<WebhookSettings> {
         let allowed_updates = self.rules().allowed_updates.clone();
         self.session().map(|session| WebhookSettings {
@@ -113,6 +115,7 @@ impl WebhookState {
         self.replace(args.text("url"), args, is_internal)
     }
 
+    /// Deletes the old webhook, checks the new one, and sets it.
     fn replace(&self, url: String, args: &Args, is_internal: bool) -> Answer {
         // Held to the end, so that calls don't run at the same time.
         let mut rules = self.rules();
@@ -237,6 +240,7 @@ impl WebhookState {
         }
     }
 
+    /// Whether that is the webhook in use.
     fn is_current(&self, session: &Arc<WebhookSession>) -> bool {
         self.session()
             .is_some_and(|current| Arc::ptr_eq(&current, session))

@@ -54,6 +54,7 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Starts the server and the bot, and plays the script or the typed conversation.
 async fn run() -> Result<(), ProgramError> {
     let options = Options::read(env::args().skip(1).collect())?;
     let mut builder = Telegram::builder()
@@ -97,6 +98,7 @@ enum Step {
     Receive(String),
 }
 
+/// The options of the command line and the environment.
 struct Options {
     listen: SocketAddr,
     token: Option<String>,
@@ -107,6 +109,7 @@ struct Options {
 }
 
 impl Options {
+    /// Parses the arguments; a missing one is read from the environment.
     fn read(mut args: Vec<String>) -> Result<Self, ProgramError> {
         let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
         let command = args.iter().position(|arg| arg == "--");
@@ -140,6 +143,7 @@ impl Options {
         })
     }
 
+    /// Starts the bot's command, if there is one.
     fn start_bot(&self, telegram: &Telegram) -> io::Result<Option<Child>> {
         let Some((program, args)) = self.command.split_first() else {
             return Ok(None);
@@ -155,6 +159,7 @@ impl Options {
     }
 }
 
+/// Parses a script: `>` sends, `<` waits, `#` begins a comment.
 fn script(text: &str) -> Result<Vec<Step>, ProgramError> {
     let mut steps = Vec::new();
     for (at, line) in text.lines().enumerate() {
@@ -190,6 +195,7 @@ async fn play(telegram: &Telegram, options: &Options) -> Result<(), ProgramError
     Ok(())
 }
 
+/// The error for a text that the bot didn't send.
 fn missing(telegram: &Telegram, text: &str) -> String {
     let what = match text {
         "" => "no answer came".to_owned(),
@@ -198,6 +204,7 @@ fn missing(telegram: &Telegram, text: &str) -> String {
     what + &why(telegram)
 }
 
+/// The last failure of the webhook, as an addition to an error.
 fn why(telegram: &Telegram) -> String {
     let error = telegram.last_webhook_error();
     error.map_or_else(String::new, |error| format!("; the webhook: {error}"))
@@ -243,6 +250,7 @@ fn typed_lines() -> mpsc::UnboundedReceiver<String> {
     receiver
 }
 
+/// Sends a line: a text, or one of the commands that begin with `!`.
 fn send(telegram: &Telegram, chat: i64, text: &str) -> Result<u64, ProgramError> {
     let update = match text.split_once(' ').unwrap_or((text, "")) {
         ("!press", data) => update::callback_query(chat, data),
@@ -270,6 +278,7 @@ async fn answer(telegram: &Telegram, chat: i64, text: &str) {
     }
 }
 
+/// Whether a call is the bot's answer in that chat.
 fn is_answer(call: &Call, chat: i64) -> bool {
     let method = call.method.to_ascii_lowercase();
     let is_sent = ["send", "edit", "copy", "forward"]
@@ -280,11 +289,13 @@ fn is_answer(call: &Call, chat: i64) -> bool {
     call.is_ok() && (is_for_chat || method.starts_with("answer"))
 }
 
+/// The text or the media of a call, to compare it with the script.
 fn content(call: &Call) -> String {
     let text = call.text("text").or_else(|| call.text("caption"));
     text.unwrap_or_else(|| Value::Object(call.params.clone()).to_string())
 }
 
+/// Prints a call.
 fn show(call: &Call) {
     if call.is("getUpdates") && call.response["ok"] != false {
         return;
@@ -326,6 +337,7 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     Ok(async { drop(tokio::signal::ctrl_c().await) })
 }
 
+/// Prints a line.
 #[allow(clippy::print_stdout)]
 fn say(line: &str) {
     println!("{line}");

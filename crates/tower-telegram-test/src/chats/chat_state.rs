@@ -78,6 +78,7 @@ pub(crate) struct ChatState {
 }
 
 impl ChatState {
+    /// A chat with no other members or messages than `info` implies.
     pub(crate) fn new(id: i64, kind: ChatKind, mut info: Map<String, Value>) -> Self {
         info.insert("id".to_owned(), id.into());
         info.insert("type".to_owned(), kind.name().into());

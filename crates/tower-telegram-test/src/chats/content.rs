@@ -118,6 +118,7 @@ fn given(r: &MethodCall<'_>, type_: &'static str) -> Value {
     object
 }
 
+/// The `Location` in the arguments.
 fn location(r: &MethodCall<'_>) -> Value {
     given(r, "Location")
 }

@@ -102,6 +102,7 @@ pub(crate) fn origin(message: &Value) -> Value {
     json!({"type": "channel", "date": date, "chat": message["sender_chat"], "message_id": message["message_id"]})
 }
 
+/// The result of copying a message: its number alone.
 fn message_id(message: &Value) -> Value {
     let id = ("message_id".to_owned(), message["message_id"].clone());
     Map::from_iter([id]).into()

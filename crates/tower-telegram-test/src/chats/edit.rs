@@ -153,6 +153,7 @@ const MEDIA: &[&str] = &[
 ];
 
 impl Change {
+    /// The change in the arguments, checked like the content of a new message.
     fn read(r: &MethodCall<'_>) -> Result<Self, Answer> {
         let mut content = Map::new();
         content::put_markup(r, &mut content)?;

@@ -45,10 +45,12 @@ impl People {
         message
     }
 
+    /// A message by its chat and number.
     pub(crate) fn entry(&self, chat_id: i64, message_id: i64) -> Option<&MessageEntry> {
         self.chats.get(&chat_id)?.messages.get(&message_id)
     }
 
+    /// A message by its chat and number, to change it.
     pub(crate) fn entry_mut(&mut self, chat_id: i64, message_id: i64) -> Option<&mut MessageEntry> {
         self.chats.get_mut(&chat_id)?.messages.get_mut(&message_id)
     }

@@ -19,10 +19,12 @@ pub(super) struct MethodCall<'a> {
 }
 
 impl MethodCall<'_> {
+    /// Whether the argument is given.
     pub(super) fn has(&self, name: &str) -> bool {
         self.params.contains_key(name)
     }
 
+    /// An argument as JSON.
     pub(super) fn get(&self, name: &str) -> Option<&Value> {
         self.params.get(name)
     }
@@ -32,6 +34,7 @@ impl MethodCall<'_> {
         self.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// An integer argument.
     pub(super) fn integer(&self, name: &str) -> Option<i64> {
         self.get(name)?.as_i64()
     }

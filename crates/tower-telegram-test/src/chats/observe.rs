@@ -21,6 +21,7 @@ impl People {
         }
     }
 
+    /// Remembers a message with its chat and its sender.
     fn observe_message(&mut self, message: &Value) {
         let id = message["message_id"].as_i64();
         let Some(id) = id.filter(|id| *id < i64::from(i32::MAX)) else {

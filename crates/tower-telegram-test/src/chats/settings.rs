@@ -18,10 +18,12 @@ const SETTINGS: [(&str, &str, &str); 6] = [
     ("MyDefaultAdministratorRights", "rights", ""),
 ];
 
+/// Whether the method sets, deletes or returns a setting.
 pub(super) fn is_setting(method: &str) -> bool {
     find(method).is_some()
 }
 
+/// The setting of a method: its argument, and the field of the getter's result.
 fn find(method: &str) -> Option<(&'static str, &'static str, &'static str)> {
     let verb = ["set", "get", "delete"]
         .into_iter()
@@ -60,6 +62,7 @@ impl People {
     }
 }
 
+/// The value of a setting that was never set.
 fn default(r: &MethodCall<'_>, name: &str) -> Value {
     match name {
         "MyCommands" => json!([]),

@@ -47,6 +47,7 @@ impl People {
         Ok(json!({"transactions": some}))
     }
 
+    /// The sum of all payments and refunds.
     fn balance(&self) -> i64 {
         let amounts = self.stars.iter().map(|transaction| {
             let amount = transaction["amount"].as_i64().unwrap_or_default();

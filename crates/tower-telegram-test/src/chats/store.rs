@@ -33,6 +33,7 @@ impl Chats {
         }
     }
 
+    /// The chats, locked.
     pub(crate) fn lock(&self) -> MutexGuard<'_, People> {
         self.people.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -51,6 +51,7 @@ pub(super) fn put_caption(
     Ok(())
 }
 
+/// Adds a text and its entities, if there are any.
 fn put_formatted(
     formatted: Formatted,
     text: &str,

@@ -20,6 +20,7 @@ pub(crate) struct Topic {
 }
 
 impl Topic {
+    /// An open topic with the default colour.
     pub(super) fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),

@@ -53,6 +53,7 @@ impl ChatState {
         self.is_made_up || self.info.get("is_forum") == Some(&Value::Bool(true))
     }
 
+    /// Removes a topic and its messages.
     fn delete_topic(&mut self, thread: i64) {
         let gone = self.in_thread(thread);
         self.messages.retain(|id, _| !gone.contains(id));
@@ -60,6 +61,7 @@ impl ChatState {
         self.topics.remove(&thread);
     }
 
+    /// Unpins the messages of a topic.
     fn unpin_topic(&mut self, thread: i64) {
         let unpinned = self.in_thread(thread);
         self.pinned.retain(|id| !unpinned.contains(id));
@@ -117,6 +119,7 @@ impl People {
         Ok(true.into())
     }
 
+    /// Executes a method that edits, closes, opens, hides, deletes or unpins a topic.
     fn change_topic(&mut self, r: &MethodCall<'_>, id: i64, thread: i64) -> Result<(), Answer> {
         let Some(chat) = self.chats.get_mut(&id) else {
             return Ok(());
@@ -137,6 +140,7 @@ impl People {
         Ok(())
     }
 
+    /// Executes `createForumTopic`.
     fn create_topic(&mut self, r: &MethodCall<'_>, chat_id: i64) -> MethodResult {
         let name = r.text("name");
         if name.is_empty() || name.chars().count() > 128 {
@@ -160,6 +164,7 @@ impl People {
         self.post_topic(chat_id, by, Topic::new(name))
     }
 
+    /// Adds a topic with the service message about it.
     fn post_topic(&mut self, chat_id: i64, by: &Value, topic: Topic) -> i64 {
         let mut created = topic.value(0);
         if let Some(created) = created.as_object_mut() {
@@ -227,6 +232,7 @@ fn right_for(method: &str) -> (Rights, &'static str) {
     }
 }
 
+/// Marks a message as one of a topic.
 fn in_topic(thread: i64, message: &mut Map<String, Value>) {
     message.insert("message_thread_id".to_owned(), thread.into());
     message.insert("is_topic_message".to_owned(), true.into());

@@ -36,10 +36,12 @@ pub(crate) fn detect(text: &str) -> Vec<Value> {
     found
 }
 
+/// Whether a hashtag or a host's label can have the character.
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
+/// Whether a user name or a command can have the character: ASCII letters, digits and underscores.
 fn is_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
@@ -85,6 +87,7 @@ fn hashtag(text: &str) -> Option<usize> {
     fits.then(|| utf16_length(tag))
 }
 
+/// The length of a cashtag: one to eight capitals.
 fn cashtag(text: &str) -> Option<usize> {
     let (tag, rest) = take(text, |c| c.is_ascii_uppercase());
     let fits = (1..=8).contains(&tag.len()) && !rest.starts_with(|c| is_word(c) || c == '$');

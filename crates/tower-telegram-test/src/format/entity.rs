@@ -17,6 +17,7 @@ pub(super) fn utf16_length(text: &str) -> usize {
     text.chars().map(char::len_utf16).sum()
 }
 
+/// The JSON of an entity.
 pub(super) fn entity(kind: &str, offset: usize, length: usize) -> Value {
     json!({"type": kind, "offset": offset, "length": length})
 }

@@ -46,6 +46,7 @@ pub(super) fn parse(html: &str) -> Result<Formatted, String> {
 }
 
 impl HtmlParser<'_> {
+    /// Parses the whole text.
     fn run(&mut self) -> Result<(), String> {
         while let Some(c) = self.html[self.at..].chars().next() {
             match c {
@@ -61,6 +62,7 @@ impl HtmlParser<'_> {
         Ok(())
     }
 
+    /// Adds a character to the text.
     fn push(&mut self, c: char) {
         self.text.push(c);
         self.units += c.len_utf16();
@@ -87,6 +89,7 @@ impl HtmlParser<'_> {
         }
     }
 
+    /// Parses a tag that begins an entity.
     fn start_tag(&mut self) -> Result<(), String> {
         let start = self.at;
         let end = self.html[start..]
@@ -106,6 +109,7 @@ impl HtmlParser<'_> {
         Ok(())
     }
 
+    /// Parses a tag that ends an entity.
     fn end_tag(&mut self) -> Result<(), String> {
         let start = self.at;
         let Some(open) = self.open.pop() else {
@@ -128,6 +132,7 @@ impl HtmlParser<'_> {
         Ok(())
     }
 
+    /// Adds the entity of a tag that has ended.
     fn close(&mut self, open: OpenTag) {
         let length = self.units - open.offset;
         let mut entity = open.entity;
@@ -154,6 +159,7 @@ impl HtmlParser<'_> {
     }
 }
 
+/// The character of a numeric reference.
 fn number(name: &str) -> Option<u32> {
     let digits = name.strip_prefix('#')?;
     match digits.strip_prefix(['x', 'X']) {
@@ -223,6 +229,7 @@ pub(super) fn link(url: &str) -> Value {
     link
 }
 
+/// The value of an attribute, with its references resolved.
 fn attribute(attributes: &str, name: &str) -> Option<String> {
     let mut rest = attributes.trim_start();
     while let Some((key, value)) = rest.split_once('=') {

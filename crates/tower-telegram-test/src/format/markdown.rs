@@ -45,6 +45,7 @@ pub(super) fn parse(markdown: &str) -> Result<Formatted, String> {
     Ok(out)
 }
 
+/// The entity that begins here, and the mark that ends it.
 fn mark(rest: &str) -> Option<(&'static str, &'static str)> {
     [
         ("```", "pre"),

@@ -63,10 +63,12 @@ pub(super) fn parse(markdown: &str) -> Result<Formatted, String> {
 }
 
 impl<'a> MarkdownV2Parser<'a> {
+    /// The text that isn't parsed yet.
     fn rest(&self) -> &'a str {
         &self.markdown[self.at..]
     }
 
+    /// Adds a character to the text.
     fn push(&mut self, c: char) {
         self.text.push(c);
         self.units += c.len_utf16();
@@ -74,6 +76,7 @@ impl<'a> MarkdownV2Parser<'a> {
         self.is_line_start = c == '\n' || c == '\r' && self.is_line_start;
     }
 
+    /// Parses a mark or a character.
     fn step(&mut self) -> Result<(), String> {
         let rest = self.rest();
         let mut chars = rest.chars();
@@ -134,10 +137,12 @@ impl<'a> MarkdownV2Parser<'a> {
         Ok(())
     }
 
+    /// Whether the mark is open.
     fn is_open(&self, mark: &str) -> bool {
         self.open.iter().any(|open| open.mark == mark)
     }
 
+    /// Opens a mark.
     fn begin(&mut self, mark: &'static str, kind: &str) {
         self.open.push(OpenMark {
             mark,
@@ -172,6 +177,7 @@ impl<'a> MarkdownV2Parser<'a> {
         }
     }
 
+    /// Adds an entity that has ended at the present position, unless it is empty.
     fn add(&mut self, mut entity: Value) {
         let offset = entity["offset"].as_u64().unwrap_or(0);
         let length = (self.units as u64).saturating_sub(offset);
@@ -181,6 +187,7 @@ impl<'a> MarkdownV2Parser<'a> {
         }
     }
 
+    /// Parses the URL of a link.
     fn close_link(&mut self) -> Result<(), String> {
         self.at += 1;
         let Some(open) = self.open.pop() else {
@@ -215,6 +222,7 @@ impl<'a> MarkdownV2Parser<'a> {
         Ok(())
     }
 
+    /// Adds the entity of a link, or of a custom emoji or a date.
     fn add_link(&mut self, open: &OpenMark, url: &str) {
         let mut made = match url.strip_prefix("tg://emoji?id=") {
             Some(id) if open.entity["type"] == "custom_emoji" => {
@@ -241,6 +249,7 @@ impl<'a> MarkdownV2Parser<'a> {
         self.at += 1;
     }
 
+    /// Ends the quotation at the end of its last line.
     fn end_quote(&mut self) -> Result<(), String> {
         let entity = self.take_quote()?;
         self.add(entity);
@@ -262,6 +271,7 @@ impl<'a> MarkdownV2Parser<'a> {
         Ok(entity)
     }
 
+    /// The server's message for an entity without an end.
     fn no_end(&self) -> String {
         let (name, at) = self
             .open

@@ -75,6 +75,7 @@ impl HttpBody {
     }
 }
 
+/// Copies a number of bytes.
 async fn copy_exactly<R, W>(
     mut length: usize,
     io: &mut R,
@@ -161,6 +162,7 @@ fn decompress(body: &[u8], limit: usize) -> Result<Bytes, HttpRefusal> {
     }
 }
 
+/// The refusal of a body over the limit.
 fn too_large(size: usize) -> HttpRefusal {
     HttpRefusal::new(
         413,

@@ -13,6 +13,7 @@ pub(crate) enum BodyKind {
 }
 
 impl BodyKind {
+    /// The kind by a content type, which is in lower case.
     pub(crate) fn of(lower_case_content_type: &str) -> Self {
         if lower_case_content_type.contains("multipart/form-data") {
             Self::Multipart

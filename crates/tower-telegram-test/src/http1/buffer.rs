@@ -5,6 +5,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::refusal::HttpReadError;
 
+/// Reads more bytes. The end of the connection is an error.
 pub(super) async fn fill<R>(io: &mut R, buffer: &mut BytesMut) -> Result<(), HttpReadError>
 where
     R: AsyncRead + Unpin,

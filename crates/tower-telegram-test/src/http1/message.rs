@@ -192,6 +192,7 @@ fn bad_request() -> HttpRefusal {
     HttpRefusal::new(400, "Bad Request")
 }
 
+/// How many digits the text begins with.
 fn leading_digits(text: &[u8]) -> usize {
     text.iter()
         .map_while(|&b| (b as char).to_digit(10))
@@ -200,6 +201,7 @@ fn leading_digits(text: &[u8]) -> usize {
         })
 }
 
+/// The text before and after a byte.
 fn split_once(text: &[u8], at: u8) -> (&[u8], &[u8]) {
     match text.iter().position(|&b| b == at) {
         Some(position) => (&text[..position], &text[position + 1..]),

@@ -30,6 +30,7 @@ impl Schema {
         files
     }
 
+    /// Adds the files of a value by its type.
     fn find_files<'a>(
         &self,
         type_: &'static str,

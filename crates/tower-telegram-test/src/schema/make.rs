@@ -15,6 +15,7 @@ impl Schema {
         self.make_named(type_, "", given)
     }
 
+    /// A value of that type for a field of that name.
     pub(crate) fn make_named(&self, type_: &'static str, name: &str, given: Given<'_>) -> Value {
         if let Some(value) = given(type_, name) {
             return value;
@@ -31,6 +32,7 @@ impl Schema {
         }
     }
 
+    /// An object with its required fields.
     fn make_object(&self, type_: &'static str, name: &str, given: Given<'_>) -> Value {
         if let Some((_, members)) = self.union(type_) {
             let first = members.first().copied().unwrap_or("String");
@@ -42,6 +44,7 @@ impl Schema {
         Value::Object(made.collect::<Map<_, _>>())
     }
 
+    /// The value of a field: its only allowed one, a given one, or a minimal one.
     fn make_field(&self, field: &FieldSchema, given: Given<'_>) -> Value {
         match field.value {
             Some(value) if field.type_ == "Integer" => {

@@ -50,6 +50,7 @@ pub(super) struct FieldSchema {
 }
 
 impl Schema {
+    /// Parses `schema.txt`, which the generator has written.
     fn parse(text: &'static str) -> Self {
         let mut schema = Self::default();
         for line in text.lines() {
@@ -88,11 +89,13 @@ impl Schema {
         self.methods.get(&name.to_ascii_lowercase())
     }
 
+    /// All methods, in no particular order.
     #[cfg(test)]
     pub(super) fn methods(&self) -> impl Iterator<Item = &MethodSchema> {
         self.methods.values()
     }
 
+    /// The fields of an object type.
     fn fields(&self, type_: &str) -> Option<&[FieldSchema]> {
         match self.types.get(type_)? {
             TypeSchema::Object(fields) => Some(fields),
@@ -100,6 +103,7 @@ impl Schema {
         }
     }
 
+    /// Whether an object type has the field.
     pub(super) fn has_field(&self, type_: &str, name: &str) -> bool {
         let fields = self.fields(type_).unwrap_or_default();
         fields.iter().any(|field| field.name == name)
@@ -119,6 +123,7 @@ impl Schema {
 }
 
 impl FieldSchema {
+    /// Parses `name=type`, or `?name=type` for an optional field. A colon and the only allowed value can follow.
     fn parse(word: &'static str) -> Option<Self> {
         let (name, type_) = word.split_once('=')?;
         let (type_, value) = match type_.split_once(':') {

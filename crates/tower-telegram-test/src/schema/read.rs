@@ -54,6 +54,7 @@ impl Schema {
         }
     }
 
+    /// Converts a value to a type of the schema.
     fn read_value(&self, type_: &'static str, name: &str, value: &Value) -> Result<Value, Problem> {
         if let Some(inner) = list_of(type_) {
             let items = value
@@ -78,6 +79,7 @@ impl Schema {
         }
     }
 
+    /// Converts an object, whose unknown members are dropped.
     fn read_object(
         &self,
         type_: &'static str,
@@ -160,6 +162,7 @@ fn within(type_: &str, problem: Problem) -> Problem {
     cannot_parse(type_, &problem)
 }
 
+/// The server's message for a value that isn't of the type.
 fn cannot_parse(type_: &str, problem: &str) -> Problem {
     format!("can't parse {}: {problem}", words(type_))
 }
@@ -206,6 +209,7 @@ fn is_nothing(value: &Value) -> bool {
     }
 }
 
+/// An integer, from a number or from a string.
 fn integer(value: &Value) -> Option<Value> {
     match value {
         Value::Number(number) if number.is_i64() => Some(value.clone()),
@@ -214,6 +218,7 @@ fn integer(value: &Value) -> Option<Value> {
     }
 }
 
+/// A number, from a number or from a string.
 fn float(value: &Value) -> Option<Value> {
     match value {
         Value::Number(_) => Some(value.clone()),

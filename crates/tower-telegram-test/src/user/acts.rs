@@ -27,6 +27,7 @@ impl User {
         self.telegram.notify_bot(update_type, update).await
     }
 
+    /// Applies a reaction. Returns the update about it, with its type.
     fn react(&self, message: &Message, with: &str) -> Result<(&'static str, Value), Error> {
         let (chat_id, message_id) = (message.chat.id, message.message_id);
         let reactions = if with.is_empty() {
@@ -94,6 +95,7 @@ impl User {
         self.telegram.notify_bot_of_all(updates).await
     }
 
+    /// Applies votes. Returns the updates about them.
     fn vote(
         &self,
         message: &Message,
@@ -124,6 +126,7 @@ impl User {
     }
 }
 
+/// Whether the poll is open and has the options.
 fn check_vote(poll: &Value, options: &[usize]) -> Result<(), Error> {
     let why = match poll["options"].as_array() {
         None => "there is no poll in the message",

@@ -71,6 +71,7 @@ impl User {
         self.telegram.notify_bot("chat_join_request", request).await
     }
 
+    /// Adds a request to join. Returns the update about it.
     fn request(&self, chat: &Chat, user: &Value) -> Result<Value, Error> {
         let mut people = self.telegram.people();
         let bot_id = people.bot_id();
@@ -180,12 +181,14 @@ impl User {
         Ok(Chat::new(&self.telegram, id))
     }
 
+    /// The user's status in a chat.
     fn status_in(&self, chat: &Chat) -> String {
         let people = self.telegram.people();
         let chat = people.chats.get(&chat.id());
         chat.map_or("left", |chat| chat.status(self.id)).to_owned()
     }
 
+    /// Changes the user's status, and notifies the bot with the message and the update about it.
     async fn changes(
         &self,
         chat: &Chat,
@@ -219,6 +222,7 @@ impl User {
         self.telegram.notify_bot_of_all(updates).await
     }
 
+    /// Changes the bot's status, and notifies the bot.
     async fn changes_bot(&self, chat_id: i64, status: &str) -> Result<Delivered, Error> {
         let update = {
             let mut people = self.telegram.people();

@@ -50,10 +50,12 @@ impl User {
         found.ok_or_else(|| not_possible("payment", "there is no invoice in the message"))
     }
 
+    /// A new query of the user, by the type of its update.
     fn new_query(&self, kind: &str) -> String {
         self.telegram.people().new_query(kind, self.id)
     }
 
+    /// Asks the bot for shipping options, and adds the first one to the order.
     async fn ships(&self, hidden: &Value, order: &mut Value) -> Result<(), Error> {
         let address = json!({
             "country_code": "GB", "state": "", "city": "London", "street_line1": "St James's Square 12",
@@ -81,6 +83,7 @@ impl User {
         Ok(())
     }
 
+    /// Asks the bot to approve the order.
     async fn checks_out(&self, order: &Value) -> Result<(), Error> {
         let id = self.new_query("pre_checkout_query");
         let mut query = order.clone();
@@ -98,6 +101,7 @@ impl User {
     }
 }
 
+/// The error for a refused payment.
 fn refused(reason: Option<&str>) -> Error {
     Error::PaymentRefused {
         reason: reason.unwrap_or_default().to_owned(),

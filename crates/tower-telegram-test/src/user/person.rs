@@ -101,6 +101,7 @@ impl User {
         self
     }
 
+    /// Sets a field of the `User`.
     fn with(self, name: &str, value: Value) -> Self {
         let mut people = self.telegram.people();
         if let Some(user) = people.users.get_mut(&self.id) {

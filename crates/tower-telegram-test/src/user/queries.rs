@@ -120,6 +120,7 @@ impl User {
         })
     }
 
+    /// Finds the button, and creates its callback query.
     fn press(&self, message: &Message, text: &str) -> Result<(String, Value), Error> {
         let (chat_id, message_id) = (message.chat.id, message.message_id);
         let mut people = self.telegram.people();
@@ -168,6 +169,7 @@ impl User {
         })
     }
 
+    /// Creates an inline query.
     fn query(&self, text: &str) -> (String, Value) {
         let mut people = self.telegram.people();
         let chat = people.chats.get(&self.chat_id).map(|chat| chat.kind.name());
@@ -217,6 +219,7 @@ impl User {
         })
     }
 
+    /// Sends the chosen result into the chat.
     fn post_choice(&self, query: &InlineQuery, result: &Value) -> (Value, Value) {
         let choice = Choice {
             result: result.clone(),

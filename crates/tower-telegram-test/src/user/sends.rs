@@ -234,6 +234,7 @@ impl User {
         self.tells(edited, true).await
     }
 
+    /// Changes a message, and returns it.
     fn edit(&self, message: &Message, text: &str) -> Result<Value, Error> {
         let mut people = self.telegram.people();
         let entry = people.entry_mut(message.chat.id, message.message_id);
@@ -274,6 +275,7 @@ impl User {
         self.tells(message, false).await
     }
 
+    /// Notifies the bot of a message.
     async fn tells(&self, message: Value, is_edit: bool) -> Result<Sent, Error> {
         let update_type = update_type(&message, is_edit);
         self.check_notified(update_type, &message)?;
@@ -285,10 +287,12 @@ impl User {
         })
     }
 
+    /// Sends a message with a file and a caption.
     async fn posts_file(&self, kind: &str, file: Value, caption: &str) -> Result<Sent, Error> {
         self.posts(file_content(kind, file, caption)).await
     }
 
+    /// Adds a file to the server. Returns the object that describes it.
     fn file(&self, folder: &str, name: &str, bytes: Bytes, type_: &'static str) -> Value {
         let files = &self.telegram.inner.state.files;
         let path = format!("{folder}/{}-{name}", files.next_number());
@@ -304,6 +308,7 @@ impl User {
     }
 }
 
+/// The error for a button that a keyboard doesn't have.
 pub(super) fn no_button(text: &str, keyboard: &Value, kind: &str) -> Error {
     let texts = chats::buttons(keyboard, kind).filter_map(|button| button["text"].as_str());
     Error::NoButton {
