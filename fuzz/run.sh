@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs each fuzz target, or those that are named, for so many seconds, or for so many inputs, which are
-# then the same ones every time:
+# Runs each fuzz target, or the named ones, for a number of seconds, or for a number of inputs that are the
+# same in each run:
 #   fuzz/run.sh SECONDS [TARGET]...
 #   fuzz/run.sh INPUTSx [TARGET]...
-# Any toolchain does, as there is no sanitizer: the crate has no unsafe code, and what is looked for is
-# a wrong answer. What is learnt stays in fuzz/corpus, what fails in fuzz/artifacts.
+# Any toolchain works, because no sanitizer is used: the crate has no unsafe code, and the targets search for
+# wrong results. New inputs are kept in fuzz/corpus, failing ones in fuzz/artifacts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,11 +1,11 @@
-//! Has the crate built for the model checker, in this package alone.
+//! Builds the crate for the model checker, in this package alone.
 
-// It is how a build script speaks.
+// A build script writes its instructions to stdout.
 #![allow(clippy::print_stdout)]
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-cfg=shuttle");
-    // The crate's other features aren't here.
+    // The crate's other features don't exist here.
     println!("cargo::rustc-check-cfg=cfg(feature, values(any()))");
 }

@@ -1,6 +1,6 @@
 """An echo bot on aiogram: `bot_aiogram.py webhook` or `bot_aiogram.py polling`.
 
-Its echo is what the handler returns: in a webhook's response, or as a call.
+Its handler returns the echo, which becomes the webhook response or a call.
 """
 
 import asyncio

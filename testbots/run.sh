@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Runs bots on other people's clients against the embedded Telegram, each by webhook and by polling, and
-# fails when one doesn't answer. `testbots/run.sh [NAME…]`, with names such as `ptb-webhook`.
+# Runs bots on other libraries against the Telegram server of the test kit, each by webhook and by polling, and
+# fails if one doesn't answer. `testbots/run.sh [NAME…]`, with names such as `ptb-webhook`.
 #
-# What they need is installed into a cache folder outside the repository, once for each change of the
-# pinned versions beside this file.
+# Their libraries are installed into a cache folder outside of the repository, once for each change of the
+# pinned versions next to this file.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 cache="${TESTBOTS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tower-telegram/testbots}"
 
-# Installs into a folder named after the versions, so that an interrupted or old one is never used.
+# Installs into a folder named after the versions, so that an interrupted or outdated installation isn't used.
 install() {
   local name=$1 folder=$2
   shift 2

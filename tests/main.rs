@@ -1,17 +1,17 @@
-//! What must hold, over every server that the crate is served by: plain `oneshot`, hyper and axum.
+//! The rows of `tests/conformance.md` over each server: plain `oneshot`, hyper and axum.
 //!
-//! A test's name begins with its row of `tests/conformance.md`, and ends with the server that it
-//! ran over, if it was one of these. Rows about a request are in files that name no server, so that
-//! the workspace member in `tests/compat` runs them over its own.
+//! A test's name begins with its row, and ends with the server if the row is tested over several. Rows
+//! about a request are in files that name no server, so that the workspace member in `tests/compat` runs
+//! them over its own.
 
-// A test's helpers fail it as the test itself would; clippy only knows the latter.
+// Helpers fail a test like the test itself; clippy knows only the latter.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
-/// What tests share: servers, scripted peers, generated updates.
+/// Helpers that tests share: servers, scripted peers, generated updates.
 mod support {
     pub(crate) mod adapter;
     pub(crate) mod bodies;
-    // Of it, methods are generated only for a client.
+    // Methods are generated only for tests of the client.
     #[cfg_attr(not(feature = "client"), allow(dead_code))]
     pub(crate) mod generate;
     #[cfg(feature = "tokio")]
@@ -26,7 +26,7 @@ mod support {
     pub(crate) mod wire;
 }
 
-/// Rows A: who is let in.
+/// Rows A: admission of requests.
 mod admission {
     mod privacy;
     pub(crate) mod secret;
@@ -34,7 +34,7 @@ mod admission {
     mod timing;
 }
 
-/// Rows B and C: what is read, and what is wanted.
+/// Rows B and C: reading and filtering updates.
 mod reading {
     mod containers;
     pub(crate) mod envelope;
@@ -49,7 +49,7 @@ mod reading {
     mod wanted;
 }
 
-/// Rows D: once, in order, in time.
+/// Rows D: each update once, in order, and in time.
 mod delivery {
     #[cfg(feature = "tokio")]
     mod deadline;
@@ -73,7 +73,7 @@ mod delivery {
     pub(crate) mod stores;
 }
 
-/// Rows E: what a handler returns.
+/// Rows E: replies and responses.
 mod reply {
     mod responses;
     #[cfg(feature = "client")]
@@ -112,13 +112,13 @@ mod client {
     mod uploads;
 }
 
-/// Rows G: the webhook itself.
+/// Rows G: registration of the webhook.
 #[cfg(feature = "client")]
 mod registration {
     mod webhook;
 }
 
-/// The service contract, and bots as people meet them.
+/// The contract of `Service`, and whole bots.
 mod servers {
     #[cfg(all(feature = "axum", feature = "tokio"))]
     mod axum_route;

@@ -49,7 +49,7 @@ OURS = "tower-telegram"
 # Counted to be subtracted from each other; no parsers.
 HEADS = ("body alone", "head scan")
 
-# What is shown for each server of `peers serve`.
+# The label of each server of `peers serve`.
 SERVERS = {
     "hyper-unread": "bare hyper, body not read",
     "hyper": "bare hyper, body read",
@@ -248,7 +248,7 @@ def server(programs, quick):
     jobs["ours-hyper-filtered"] = ("ours-hyper-filtered", SECRET)
     jobs["ours-hyper-wrong-secret"] = ("ours-hyper", "another-Secret_than-theirs")
     names = body_names(quick)
-    # hyper hangs up on a body that it was told not to read and hasn't in its first read.
+    # hyper closes the connection if it hasn't read a body to its end in its first read and the handler ignores it.
     short = [name for name in names if (CORPUS / f"{name}.json").stat().st_size < 7500]
 
     def count(job):
@@ -265,7 +265,7 @@ def count_requests(programs, name, secret, bodies, times):
         with Server(grind.command + [programs.peers, "serve", name]) as peer:
             connection = Connection(peer.port)
             peer.mark()
-            # What a mark costs by itself.
+            # The cost of a mark alone.
             peer.mark()
             for body in bodies:
                 requests = Requests(body, secret)
@@ -423,8 +423,8 @@ def install_python(folder):
 # shares
 
 
-# Whose a line is, by the first that its file has, or its function where the file is one of std's: so
-# what was inlined counts for who wrote it, but std's for who took it in.
+# The owner of a line: the first pattern that matches its file, or its function if the file is one of std. So an
+# inlined function counts for its author, but one of std for its caller.
 WHOSE = (
     ("allocation", r"/malloc/|sys/alloc|__rustc::"),
     ("copying, comparing", r"/string/|multiarch"),
@@ -474,7 +474,7 @@ def instructions_by_owner(programs, name, times):
         command = ["callgrind_annotate", "--auto=no", "--threshold=100", "--show-percs=no", f"{grind.folder.name}/out.2"]
         run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     listed = [(int(count.replace(",", "")), place) for count, place in re.findall(r"^ *([\d,]+) +(\S+:.+)$", run.stdout, re.M)]
-    # What hasn't returned yet when the counts are written is given all of them.
+    # A function that hasn't returned when the counts are written gets all of them.
     whole = int(re.search(r"([\d,]+) +PROGRAM TOTALS", run.stdout).group(1).replace(",", ""))
     found = {owner: 0 for owner, _ in WHOSE} | {REST: 0}
     for count, place in listed:
@@ -486,7 +486,7 @@ def instructions_by_owner(programs, name, times):
 def owner_of(place):
     """Of `file:function [object]`."""
     file, _, function = re.sub(r" \[[^\[]*\]$", "", place).partition(":")
-    # The folder of a crate, without what is above it.
+    # The path from the folder of the crate on.
     file = re.sub(r".*/registry/src/[^/]+/", "", file)
     key = function if "/library/" in file or file == "???" else file
     return next((owner for owner, names in WHOSE if re.search(names, key)), REST)

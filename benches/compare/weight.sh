@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What building on us costs, beside teloxide with its webhook on axum: the number of crates and the user
-# CPU seconds of a cold build, as a library in debug and as the same bot in release, with the size of its
-# program. Side by side in one run; prints one Markdown table.
+# The cost of building on this crate and on teloxide, with its webhook on axum: the number of crates, the user CPU
+# seconds of a cold build, as a library in debug and as the same bot in release, and the size of the bot's
+# program. Measures all in one run, and prints one Markdown table.
 #
 # Usage: bash benches/compare/weight.sh [NAME…]
 set -euo pipefail

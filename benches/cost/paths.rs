@@ -1,4 +1,4 @@
-//! The ways that are counted.
+//! The paths that are counted.
 
 use std::{convert::Infallible, future::Future, time::Duration};
 
@@ -18,7 +18,7 @@ use tower_telegram::{
 };
 use tower_telegram_benches::{count::BoxError, updates};
 
-/// One way, and which one it has a layer more than.
+/// A path, and the path that it adds a layer to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Path {
     pub(crate) name: &'static str,
@@ -36,7 +36,7 @@ pub(crate) const fn path(
 
 pub(crate) const SECRET: &str = "Correct_horse-battery_staple";
 
-/// In the order of the table: what another is compared with stands before it.
+/// In the order of the table. A path comes after the one that it is compared with.
 pub(crate) const ALL: &[Path] = &[
     path("head/make", None, |rounds| {
         heads(rounds, updates::text_message, Ok)
@@ -128,14 +128,14 @@ fn deadline() -> DeadlineLayer {
     DeadlineLayer::new(Duration::from_secs(50))
 }
 
-/// Takes the typed update and says nothing.
+/// A bot that takes the typed update and doesn't reply.
 fn bot() -> impl Bot {
     bot_of(async |update: Update| {
         std::hint::black_box(update);
     })
 }
 
-/// Answers with a message.
+/// A bot that replies with a message.
 fn replying() -> impl Bot {
     bot_of(async |update: Update| {
         std::hint::black_box(update);
@@ -143,7 +143,7 @@ fn replying() -> impl Bot {
     })
 }
 
-/// Has to wait once.
+/// A bot whose future is pending once.
 fn pending() -> impl Bot {
     bot_of(async |update: Update| {
         tokio::task::yield_now().await;
@@ -161,7 +161,7 @@ where
     ParseLayer::<Update>::new().layer(ReplyLayer::new().layer(handler_fn(handler)))
 }
 
-/// What stands below the layers that are counted.
+/// The service below the counted layers.
 trait Bot:
     Service<
         Request<RawUpdate>,
@@ -191,7 +191,7 @@ pub(crate) async fn nothing<T>(request: Request<T>) -> Result<Response<ReplyBody
     Ok(Response::default())
 }
 
-/// Makes a body, makes something of it, and drops that.
+/// Creates bodies, applies a function to each, and drops the results.
 fn heads<T>(
     rounds: u32,
     make: fn(u32) -> Bytes,
@@ -199,7 +199,7 @@ fn heads<T>(
 ) -> Result<(), BoxError> {
     for n in 0..rounds {
         let head = of(make(n));
-        // Where it stands: to move it is no part of what is counted.
+        // Read in place, so that a move isn't counted.
         if std::hint::black_box(&head).is_err() {
             return Err("it isn't read".into());
         }
@@ -207,7 +207,7 @@ fn heads<T>(
     Ok(())
 }
 
-/// Updates that have been read, one after the other.
+/// Sends parsed updates to a service, one after the other.
 fn ways<S>(rounds: u32, service: S) -> Result<(), BoxError>
 where
     S: Service<Request<RawUpdate>, Response = Response<ReplyBody>, Error: Into<BoxError>>,
@@ -219,7 +219,7 @@ where
     })
 }
 
-/// Requests as they come from a server.
+/// Sends requests to a service, like a server does.
 fn requests<S>(rounds: u32, service: S) -> Result<(), BoxError>
 where
     S: Service<Request<Full<Bytes>>, Response = Response<ReplyBody>, Error: Into<BoxError>>,
@@ -236,7 +236,7 @@ pub(crate) fn request(n: u32, secret: &str) -> Result<Request<Full<Bytes>>, BoxE
     Ok(request)
 }
 
-/// What is refused would cost less, and isn't what is counted.
+/// A rejected request would cost less, so an unexpected status is an error.
 fn calls<S, R>(
     rounds: u32,
     service: S,
@@ -248,7 +248,7 @@ where
     answered(StatusCode::OK, rounds, service, request)
 }
 
-/// Sends one after the other; each is answered with `status`.
+/// Sends requests one after the other, and expects `status`.
 pub(crate) fn answered<S, R>(
     status: StatusCode,
     rounds: u32,

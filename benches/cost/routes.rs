@@ -1,4 +1,4 @@
-//! A bot of 12 routes, written with a router and with one `match`.
+//! A bot with 12 routes, written with a router and with one `match`.
 
 use bytes::Bytes;
 use http::{Request, StatusCode};

@@ -1,9 +1,9 @@
-//! Times of reading and writing, each beside what `serde_json` takes for the same.
+//! The time of reading and writing, compared with `serde_json` for the same text.
 //!
-//! They are to be compared with each other: absolute ones say more of the machine. Counts, which
-//! don't drift, are in `cost`, and other crates in `peers`.
+//! Only the ratios matter, because absolute times depend on the machine. Counts, which don't, are in
+//! `benches/cost`; other crates are in `benches/compare`.
 
-// A bench that can't read its bodies has nothing to say.
+// A bench without its bodies has no result.
 #![allow(clippy::expect_used)]
 
 use std::{fs, path::Path};
@@ -32,7 +32,7 @@ fn body(name: &str) -> Bytes {
     body.expect("a body of the corpus").into()
 }
 
-/// What is made is dropped in the time that is taken: a bot has to do that, too.
+/// The time includes dropping the value, which every bot has to do as well.
 fn each<T>(bencher: Bencher<'_, '_>, name: &str, read: impl Fn(&Bytes) -> T + Sync) {
     let body = body(name);
     bencher.bench(|| drop(black_box(read(black_box(&body)))));

@@ -1,8 +1,8 @@
-//! Instructions and allocations, as valgrind counts them.
+//! Instructions and allocations, counted by valgrind.
 //!
-//! A bench runs itself under valgrind, once with few rounds and once with many: the difference is
-//! what the rounds cost, without what comes before and after them. Nothing but valgrind is needed, and
-//! what is counted isn't changed by the counting.
+//! A bench runs itself under valgrind, once with few rounds and once with many. The difference is the cost
+//! of the rounds, without start and end of the program. It needs only valgrind, and counting doesn't change
+//! the code that is counted.
 
 use std::{
     env,
@@ -11,20 +11,20 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// What goes wrong while counting.
+/// An error while counting.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
 const FEW: u32 = 1000;
 const MANY: u32 = 3000;
 
-/// What one round costs.
+/// The cost of one round.
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
     /// Instructions in user space.
     pub instructions: f64,
-    /// Calls of `malloc` and its kin.
+    /// Calls of `malloc` and similar functions.
     pub allocations: f64,
-    /// How much they ask for.
+    /// The bytes that they allocate.
     pub bytes: f64,
 }
 
@@ -40,7 +40,7 @@ impl Sub for Cost {
     }
 }
 
-/// A run that a bench was asked for by itself: the path's name, and how many rounds.
+/// The path and the number of rounds, if this process is such a run under valgrind.
 pub fn asked_for() -> Option<(String, u32)> {
     let mut args = env::args().skip(1);
     if args.next()? != "run" {
@@ -49,13 +49,13 @@ pub fn asked_for() -> Option<(String, u32)> {
     Some((args.next()?, args.next()?.parse().ok()?))
 }
 
-/// Counts what a round of a path costs.
+/// Counts the cost of one round of a path.
 ///
 /// # Errors
 ///
-/// When valgrind isn't there, or the run fails.
+/// If valgrind isn't installed, or the run fails.
 pub fn cost(path: &str) -> Result<Cost, BoxError> {
-    // Billions, not more.
+    // At most some billions.
     #[allow(clippy::cast_precision_loss)]
     let per_round = |few: u64, many: u64| (many as f64 - few as f64) / f64::from(MANY - FEW);
     let instructions = |rounds| -> Result<u64, BoxError> {
@@ -85,7 +85,7 @@ pub fn cost(path: &str) -> Result<Cost, BoxError> {
     })
 }
 
-/// What valgrind says of a run.
+/// The report of valgrind for a run.
 fn valgrind(tool: &[&str], path: &str, rounds: u32) -> Result<String, BoxError> {
     let output = Command::new("valgrind")
         .args(tool)
@@ -102,7 +102,7 @@ fn valgrind(tool: &[&str], path: &str, rounds: u32) -> Result<String, BoxError> 
     }
 }
 
-/// The number that stands after a text, without its separators.
+/// The number after a text, without its separators.
 fn number_after(report: &str, text: &str) -> Result<u64, BoxError> {
     let (_, after) = report
         .split_once(text)

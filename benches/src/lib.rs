@@ -1,6 +1,6 @@
-//! What the benches share: what there is to handle, and how it is counted.
+//! The parts that the benches share: updates, counts and limits.
 //!
-//! Each bench is a `[[bench]]` of its own in a folder beside this one.
+//! Each bench is a `[[bench]]` in a folder next to this one.
 
 pub mod count;
 pub mod limit;

@@ -1,18 +1,19 @@
-//! What a way may cost at most.
+//! Limits on the cost of a path.
 
 use crate::count::Cost;
 
-/// What a round may cost, without what the way has in common with the one that it's compared with.
+/// The highest cost of one round, without the cost that the path shares with the one that it is compared
+/// with.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
-    /// The way's name.
+    /// The path's name.
     pub path: &'static str,
     instructions: f64,
     allocations: f64,
 }
 
 impl Limit {
-    /// So many of either, and no more.
+    /// A limit on instructions and allocations.
     pub const fn new(path: &'static str, instructions: f64, allocations: f64) -> Self {
         Self {
             path,
@@ -21,13 +22,13 @@ impl Limit {
         }
     }
 
-    /// Whether a cost is within it.
+    /// Checks a cost.
     ///
     /// # Errors
     ///
-    /// A sentence for people, when it is over.
+    /// A sentence about the limit that is exceeded.
     pub fn check(&self, cost: Cost) -> Result<(), String> {
-        // A table that grows now and then is less than one in a hundred rounds.
+        // A table that grows from time to time adds less than one allocation in a hundred rounds.
         let allocations = (cost.allocations * 10.0).round() / 10.0;
         let over = |what, counted: f64, most: f64| {
             let path = self.path;
@@ -48,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_over_either_limit_is_named() {
+    fn a_cost_over_either_limit_is_named() {
         let limit = Limit::new("a/way", 100.0, 3.0);
         let check = |instructions, allocations| {
             limit.check(Cost {

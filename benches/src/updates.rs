@@ -1,11 +1,11 @@
-//! Updates as Telegram writes them.
+//! Updates in the form in which Telegram writes them.
 
 use bytes::{Bytes, BytesMut};
 
-/// All ids have as many digits, so that each update is as long as the next.
+/// All IDs have the same number of digits, so that all updates have the same length.
 const FIRST_ID: i64 = 100_000_000;
 
-/// A plain text message of about 400 bytes: the n-th of a run, with an id of its own.
+/// A plain text message of about 400 bytes, the n-th of a run, with an ID of its own.
 pub fn text_message(n: u32) -> Bytes {
     let id = FIRST_ID + i64::from(n);
     let json = format!(

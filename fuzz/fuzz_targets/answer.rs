@@ -1,4 +1,4 @@
-//! Any answer to a call, plain, in pieces and compressed, against `serde_json`.
+//! Any response to a call, plain, in pieces and compressed, compared with `serde_json`.
 
 #![no_main]
 
@@ -15,7 +15,7 @@ use tower::{ServiceExt, service_fn};
 use tower_telegram::{BotToken, client::{ApiBody, ApiRequest, ApiResponse, BotApi, Error, ErrorKind}, methods::GetUpdates};
 use tower_telegram_fuzz::{json::Json, now};
 
-/// What the client makes of an answer.
+/// The client's result for a response.
 fn call(status: u16, gzip: bool, frames: &[&[u8]]) -> Result<ApiResponse, Error> {
     let http = service_fn(async |_: Request<ApiBody>| {
         let frames: Vec<_> = frames.iter().map(|data| data.to_vec()).collect();
@@ -40,7 +40,7 @@ fn gzip(body: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// All that a caller is told.
+/// All that the caller can see of an error or a result.
 fn told(answer: &Result<ApiResponse, Error>) -> String {
     match answer {
         Ok(response) => format!("{:?}", response.result()),
@@ -53,7 +53,7 @@ fn result_of(response: &ApiResponse) -> &Bytes {
     response.result().unwrap()
 }
 
-/// The content of a result is checked only when it is decoded, and then no broken one passes.
+/// A result is parsed only by the caller, and malformed ones must then be errors.
 fn check_broken(response: &ApiResponse) {
     let is_json = Json::of(result_of(response)).is_some();
     assert!(is_json || response.decode::<GetUpdates>().is_err());
@@ -70,12 +70,12 @@ fn check(answer: &Result<ApiResponse, Error>, status: u16, json: Option<&Json>) 
             let may_be_odd = (200..300).contains(&status) && member("error_code").is_none();
             assert!(ok == Some(&Json::Bool(true)) || (is_odd && may_be_odd));
             assert_eq!(Json::of(result_of(response)).as_ref(), result);
-            // Whatever it is, it is that or an error.
+            // It must be a value or an error, whichever it is.
             let _ = response.decode::<GetUpdates>();
         }
         Err(error) if error.kind() == ErrorKind::Api => {
             let said = member("error_code").and_then(Json::integer);
-            // A code says that it is one where `ok` doesn't.
+            // A code alone marks an error if `ok` isn't a boolean.
             let is_odd = !matches!(ok, Some(Json::Bool(_))) && said.is_some();
             assert!(is_odd || ok == Some(&Json::Bool(false)));
             assert!(member("error_code").is_some());
@@ -121,7 +121,7 @@ fuzz_target!(|data: &[u8]| {
 
     let whole = call(status, false, &[body]);
     let json = Json::of(body);
-    // Of keys that come twice, either may count.
+    // Of keys that occur twice, either may count.
     if !json.as_ref().is_some_and(Json::has_doubles) {
         check(&whole, status, json.as_ref());
     }
@@ -130,6 +130,6 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(told(&call(status, true, &[&gzip(body)])), expected);
     let parts = [gzip(first), gzip(rest)].concat();
     assert_eq!(told(&call(status, true, &[&parts])), expected);
-    // Not what it claims to be, unless it is.
+    // It claims to be compressed, and is so only by chance.
     let _ = call(status, true, &[first, rest]);
 });

@@ -1,5 +1,5 @@
-//! What a method is written as, as a reply and as a call: JSON that reads the same, and with files a
-//! form from which `multer` gets the same fields and files.
+//! A method written as a reply and as a call: JSON that parses to the same value, and with files a form
+//! from which `multer` reads the same fields and files.
 
 #![no_main]
 
@@ -33,16 +33,16 @@ enum Field<'a> {
     Nothing,
     Object(&'a str, &'a str),
     List(Vec<&'a str>),
-    /// Refers to a file, if there is one.
+    /// A reference to a file, if there is one.
     File(u8),
 }
 
-/// Without what `multer` takes for a parameter inside of quotes, too.
+/// Without characters that `multer` takes for a parameter even within quotes.
 fn plain(name: &str) -> String {
     name.replace('=', "-")
 }
 
-/// A method of these parameters.
+/// A method with these parameters.
 #[derive(Clone)]
 struct Call {
     fields: Vec<(String, Value)>,
@@ -110,7 +110,7 @@ fn request(call: &Call) -> (HeaderMap, Bytes) {
     let calls = std::sync::Mutex::new(&mut sent);
     let http = service_fn(|request: Request<ApiBody>| {
         let (head, body) = request.into_parts();
-        // Read before there is an answer, after which nothing more is sent.
+        // Read before the response, because the client stops sending after it.
         **calls.lock().unwrap() = Some((head.headers, collected(body)));
         async { Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())) }
     });
@@ -120,7 +120,7 @@ fn request(call: &Call) -> (HeaderMap, Bytes) {
     sent.unwrap()
 }
 
-/// All of a body that says at first how long it is, as that becomes its `Content-Length`.
+/// A whole body, which must declare its length first, because that becomes its `Content-Length`.
 fn collected<B: Body<Data = Bytes, Error: Debug>>(body: B) -> Bytes {
     let length = body.size_hint().exact().unwrap();
     let bytes = now(body.collect()).unwrap().to_bytes();
@@ -128,7 +128,7 @@ fn collected<B: Body<Data = Bytes, Error: Debug>>(body: B) -> Bytes {
     bytes
 }
 
-/// The fields and files of a form; of a field or a file its name, of a file also what it is called.
+/// The fields and files of a form: the name, for a file also the file name, and the content.
 type Parts = Vec<(String, Option<String>, Bytes)>;
 
 fn parts(boundary: &str, body: Bytes) -> Parts {
@@ -192,7 +192,7 @@ fn check(call: &Call, method: Option<&str>, (headers, body): (HeaderMap, Bytes))
 
 fuzz_target!(|input: Input<'_>| {
     let call = Call::of(&input);
-    // Telegram takes no more, and so nothing is sent.
+    // Telegram accepts no more files, so the call isn't sent.
     if call.uploads.len() > 50 {
         return;
     }

@@ -1,4 +1,4 @@
-//! The head of an update, by the quick look and by the whole envelope, against a full parse.
+//! The envelope of an update, by the fast path and by the full scan, compared with a full parse.
 
 #![no_main]
 
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use tower_telegram::{types::{Update, UpdateType}, webhook::RawUpdate};
 use tower_telegram_fuzz::{json::Json, mutate::is_update_type};
 
-/// What the envelope says, by a full parse.
+/// The envelope by a full parse.
 #[derive(Debug, PartialEq)]
 struct Head<'a> {
     update_id: i64,
@@ -25,7 +25,7 @@ fn head(json: &Json) -> Option<Head<'_>> {
         return None;
     }
     let update_id = json.get("update_id")?.integer().filter(|id| *id >= 0)?;
-    // What is null is absent, unless all is.
+    // A null member counts as absent, unless all are null.
     let of = |known: bool, null: bool| {
         members.iter().filter(move |(key, value)| {
             key != "update_id" && is_update_type(key) == known && (*value == Json::Null) == null
@@ -83,7 +83,7 @@ fn user_id(head: &Head<'_>) -> Option<i64> {
     }
 }
 
-/// Telegram's order, by which alone it isn't found out here that the rest isn't JSON.
+/// Whether the keys have Telegram's order. Only then the rest isn't checked for being JSON.
 fn is_usual(data: &[u8]) -> bool {
     let plain: Vec<u8> = data
         .iter()
@@ -104,7 +104,7 @@ fuzz_target!(|data: &[u8]| {
                 assert!(is_usual(data));
                 assert!(raw.parse::<Update>().unwrap_err().is_syntax());
                 assert!(raw.parse::<Box<RawValue>>().unwrap_err().is_syntax());
-                // They may be wrong, and mustn't panic.
+                // They may be wrong, but must not panic.
                 let _ = (raw.chat_id(), raw.user_id());
             }
         }

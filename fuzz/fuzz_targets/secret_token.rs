@@ -1,5 +1,5 @@
-//! The secret's header: who shows exactly one, and exactly an accepted one, gets in, as the bot
-//! whose it is.
+//! The header with the secret: a request with exactly one accepted secret passes, for the bot of the
+//! secret, and no other does.
 
 #![no_main]
 
@@ -25,14 +25,14 @@ enum Change<'a> {
     Accept(&'a str),
     AcceptFor(i64, &'a str),
     Retire(&'a str),
-    /// One that was named before.
+    /// A secret that occurred before.
     RetireAgain(u8),
 }
 
 #[derive(Arbitrary, Debug)]
 enum Shown<'a> {
     Bytes(&'a [u8]),
-    /// One of the accepted ones as it is, or with a slip.
+    /// An accepted secret, unchanged or with an error in it.
     Secret(u8, Slip),
 }
 
@@ -46,7 +46,7 @@ enum Slip {
     Twice,
 }
 
-/// What is accepted, as a list that is looked through.
+/// The accepted secrets as a list for a linear search.
 #[derive(Default)]
 struct Accepted(Vec<(String, Option<BotId>)>);
 
@@ -111,7 +111,7 @@ fn secret(text: &str) -> Option<SecretToken> {
 
 fuzz_target!(|input: Input<'_>| {
     let mut accepted = Accepted::default();
-    // There is no empty set but one whose secrets are gone.
+    // An empty set exists only after its secrets have been removed.
     let first = SecretToken::new("first").unwrap();
     let tokens = SecretTokens::new(first.clone());
     assert!(tokens.retire(&first));

@@ -25,7 +25,7 @@ fn is_public(address: Ipv4Addr) -> bool {
         || is_other)
 }
 
-/// What the public DNS doesn't have.
+/// Names that the public DNS doesn't have.
 const RESERVED: [&str; 14] = [
     "alt",
     "corp",
@@ -47,7 +47,7 @@ fn is_below(name: &str, suffix: &str) -> bool {
     name == suffix || name.ends_with(&format!(".{suffix}"))
 }
 
-/// Whether Telegram's own servers could send to it.
+/// Whether Telegram's own servers could send to the URL.
 fn is_sound(url: &Url) -> bool {
     let is_reachable = match url.host() {
         Some(Host::Domain(name)) => {
@@ -64,7 +64,7 @@ fn is_sound(url: &Url) -> bool {
         && url.fragment().is_none()
 }
 
-/// A name of the plain sort.
+/// Whether a name has only ordinary characters.
 fn is_plain(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -80,7 +80,7 @@ fn is_plain(name: &str) -> bool {
 fn check_url(text: &str) {
     let checked = SetWebhook::new(text).check();
     let local = SetWebhook::new(text).for_local_server().check();
-    // Telegram takes one without a scheme for https.
+    // Telegram reads a URL without a scheme as `https`.
     let has_scheme = text.find(|c| ":/?#@[]".contains(c)).is_some_and(|at| text[at..].starts_with("://"));
     let url = if has_scheme {
         Url::parse(text)
@@ -91,7 +91,7 @@ fn check_url(text: &str) {
         assert_eq!(local, Ok(()));
         match &url {
             Ok(url) => assert!(is_sound(url), "{url}"),
-            // Without tables, what letters a name may have in which order isn't known here.
+            // Without tables, this check doesn't know which letters of a name may be combined.
             Err(error) => {
                 let host = text.split('/').nth(if has_scheme { 2 } else { 0 }).unwrap_or_default();
                 let is_idna = !host.is_ascii() || host.to_ascii_lowercase().contains("xn--");
@@ -105,7 +105,7 @@ fn check_url(text: &str) {
         assert!(["http", "https"].contains(&url.scheme()));
         assert_eq!(url.fragment(), None);
     }
-    // What is in the form that the other gives it is refused only where it is wrong.
+    // A URL in the normal form of the `url` crate is rejected only if it is wrong.
     if let Ok(url) = &url
         && url.as_str() == text
         && is_sound(url)

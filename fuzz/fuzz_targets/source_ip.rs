@@ -1,5 +1,5 @@
-//! Where a request comes from: with any peer and any `X-Forwarded-For`, only who the nearest hop that
-//! isn't trusted says, and never by the header alone.
+//! The source of a request: for any peer and any `X-Forwarded-For`, it is the nearest hop that isn't
+//! trusted, and never the header alone.
 
 #![no_main]
 
@@ -24,7 +24,7 @@ struct Input<'a> {
     proxies: Option<Vec<Network>>,
 }
 
-/// Near to where it matters, or anywhere.
+/// An address near the limits of a network, or anywhere.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Address {
     Telegram(u16),
@@ -84,7 +84,7 @@ fn bits(address: IpAddr) -> String {
     }
 }
 
-/// A network, and what the bits of its addresses begin with.
+/// A network, and the first bits of its addresses.
 fn network(network: Network) -> Option<(IpNetwork, String)> {
     let address = network.address.get();
     let prefix = usize::from(network.prefix);
@@ -124,7 +124,7 @@ fn is_in(networks: &[(IpNetwork, String)], address: IpAddr) -> bool {
     is_in
 }
 
-/// An address by itself, with a port, or of version 6 in brackets with a port or without.
+/// The address in an entry: alone, with a port, or of version 6 in brackets with or without a port.
 fn said(entry: &str) -> Option<IpAddr> {
     let is_port = |text: &str| text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok();
     if let Ok(address) = entry.parse() {
@@ -139,7 +139,7 @@ fn said(entry: &str) -> Option<IpAddr> {
     address.parse::<Ipv4Addr>().ok().filter(|_| is_port(port)).map(Into::into)
 }
 
-/// The addresses from the nearest on, as far as they are any.
+/// The addresses from the nearest hop on, up to the first entry that isn't one.
 fn chain(peer: IpAddr, headers: &[Vec<u8>]) -> Vec<IpAddr> {
     let all = headers.join(&b","[..]);
     let all: String = all.iter().map(|byte| char::from(*byte)).collect();

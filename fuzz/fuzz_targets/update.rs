@@ -1,5 +1,5 @@
-//! `Update` from any bytes: no worse than `serde_json` at telling what JSON is, and nothing that it
-//! knows is lost or changed when it is written again.
+//! `Update` from any bytes: it accepts JSON like `serde_json`, and a known value isn't lost or changed when
+//! it is written again.
 
 #![no_main]
 
@@ -12,8 +12,8 @@ fn parse(bytes: &[u8]) -> Result<Update, ParseError> {
     RawUpdate::from_bytes(Bytes::copy_from_slice(bytes))?.parse()
 }
 
-/// Where something was written that didn't stand in what was read. What is missing there may be filled in, and what
-/// doesn't fit left out.
+/// The path of a value that was written but not read. Defaults of missing members are allowed, and values
+/// that don't fit may be left out.
 fn made_up(written: &Json, read: &Json) -> Option<String> {
     match (written, read) {
         (Json::Object(written), Json::Object(_)) => written.iter().find_map(|(key, value)| {
@@ -41,7 +41,7 @@ fn made_up(written: &Json, read: &Json) -> Option<String> {
     }
 }
 
-/// What is filled in.
+/// Whether a value is the default of a missing member.
 fn says_nothing(value: &Json) -> bool {
     match value {
         Json::Object(members) => members.iter().all(|(_, value)| says_nothing(value)),
@@ -60,18 +60,18 @@ fuzz_target!(|data: &[u8]| {
         Ok(update) => update,
         Err(error) => {
             assert!(error.is_syntax(), "{error}");
-            // By serde there is no envelope to be checked.
+            // serde doesn't check the envelope.
             assert!(by_serde.is_err() || by_serde.is_ok_and(|update| update.update_id < 0));
             return;
         }
     };
-    let json = json.expect("what was read is JSON");
+    let json = json.expect("an update is JSON");
     assert_eq!(by_serde.expect("the same by serde"), update);
     let text = serde_json::to_string(&update).unwrap();
     let again = parse(text.as_bytes()).unwrap();
     assert_eq!(again, update);
     assert_eq!(serde_json::to_string(&again).unwrap(), text);
-    // A key can come twice in what is kept raw.
+    // A key can occur twice in a raw value.
     if !json.has_doubles() {
         let found = made_up(&Json::of(text.as_bytes()).unwrap(), &json);
         assert_eq!(found, None);

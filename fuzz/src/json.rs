@@ -1,5 +1,5 @@
-//! JSON as `serde_json` reads it, without losing what its `Value` does: keys that come twice, and
-//! the digits of numbers.
+//! JSON as `serde_json` reads it, with the parts that its `Value` loses: keys that occur twice, and the
+//! digits of numbers.
 
 use std::fmt;
 
@@ -14,17 +14,17 @@ pub enum Json {
     Object(Vec<(String, Json)>),
     Array(Vec<Json>),
     String(String),
-    /// As it stands in the text.
+    /// A number in the text's own digits.
     Number(String),
     Bool(bool),
     Null,
 }
 
-/// How deep the crate reads.
+/// The crate's limit on nesting.
 const MAX_DEPTH: usize = 128;
 
 impl Json {
-    /// Nothing for what isn't JSON.
+    /// `None` if the bytes aren't JSON.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes).ok()?;
         Self::read(serde_json::from_str(text).ok()?, 0)
@@ -79,7 +79,7 @@ impl Json {
         }
     }
 
-    /// Whether a key comes twice, at any depth.
+    /// Whether a key occurs twice, at any depth.
     pub fn has_doubles(&self) -> bool {
         match self {
             Self::Object(members) => members.iter().enumerate().any(|(at, (key, value))| {

@@ -1,4 +1,4 @@
-//! Changes to updates that keep them JSON, as changed bytes seldom do.
+//! Changes to updates after which they are still JSON, unlike most changes of single bytes.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use crate::generate::{Fill, Generator, Schema, sent};
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(Schema::new);
 
-/// The keys and the words that updates are made of.
+/// The keys and values that updates have.
 static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
     let parts = SCHEMA.everything().into_iter();
     let mut names: Vec<_> = parts
@@ -26,7 +26,7 @@ pub fn is_update_type(name: &str) -> bool {
     KINDS.contains(&name)
 }
 
-/// An update with one change, where the bytes are JSON; now and then a new one.
+/// The update with one change if the bytes are JSON; sometimes a new one.
 pub fn update(text: &[u8], seed: u32) -> Option<String> {
     let mut rng = Rng::with_seed(seed.into());
     if rng.u8(..32) == 0 {

@@ -30,7 +30,7 @@ rows! {
 type Frankenstein = frankenstein::updates::Update;
 type Teloxide = teloxide_core::types::Update;
 
-/// What a bot in a group and in private sees in a day.
+/// The updates that a bot in a group and in private chats gets on one day.
 fn day() -> Vec<Value> {
     let ada = json!({"id": 3, "is_bot": false, "first_name": "Ada \u{2728}", "username": "ada",
                      "language_code": "en"});
@@ -89,7 +89,7 @@ async fn bots_of<U: DeserializeOwned + Send + 'static>(server: Server) -> Vec<Bo
     .await
 }
 
-/// All of the day gets to the handler, however it is written.
+/// Every update of the day reaches the handler, however it is written.
 async fn read_the_day<U>(server: Server, escaped: u8) -> Vec<U>
 where
     U: DeserializeOwned + Send + Debug + 'static,
@@ -143,7 +143,7 @@ async fn b6_frankensteins_updates_are_read(server: Server) {
 async fn b6_teloxides_updates_are_read(server: Server) {
     use teloxide_core::types::UpdateKind;
 
-    // An escaped key is more than teloxide can take: its kind is then `Error`.
+    // An escaped key is too much for teloxide: the update's kind is then `Error`.
     let updates = read_the_day::<Teloxide>(server, 0).await;
     assert_eq!(
         updates.iter().map(|u| u.id.0).collect::<Vec<_>>(),
@@ -163,7 +163,7 @@ async fn b6_teloxides_updates_are_read(server: Server) {
     assert!(matches!(updates[6].kind, UpdateKind::PreCheckoutQuery(_)));
 }
 
-/// Its number is over what both take. Told to the hook, done with; and the next is read.
+/// The number is over the limits of both. The hook is called, the update is done, and the next one is read.
 async fn misfits_go_to_the_hook<U: DeserializeOwned + Send + Debug + 'static>(server: Server) {
     let told = Arc::new(Mutex::new(Vec::new()));
     let hook = told.clone();
@@ -208,7 +208,7 @@ async fn b9_what_teloxide_cant_read_goes_to_the_hook(server: Server) {
     misfits_go_to_the_hook::<Teloxide>(server).await;
 }
 
-/// One sentence, with what the update is about and what the type has no place for.
+/// One sentence that names the subject of the update and the value that the type can't hold.
 #[test]
 fn b9_what_frankenstein_cant_read_is_said_in_one_sentence() {
     use tower_telegram::webhook::RawUpdate;
@@ -227,7 +227,7 @@ fn b9_what_frankenstein_cant_read_is_said_in_one_sentence() {
     assert!(!text.contains("secret"), "{text}");
 }
 
-/// What isn't JSON can only have been damaged: it is to be sent again.
+/// A body that isn't JSON must have been damaged, so Telegram should send it again.
 async fn b5_what_no_type_can_read_is_refused_as_theirs(server: Server) {
     let whole = telegram(&day()[0]);
     for bot in bots_of::<Frankenstein>(server).await {

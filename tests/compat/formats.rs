@@ -1,4 +1,4 @@
-//! B14: the types are read from formats other than JSON.
+//! Row B14: the types are read from formats other than JSON.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -56,9 +56,9 @@ fn b14_a_flattened_update_is_read_from_messagepack_and_cbor() {
     }
 }
 
-/// What is kept raw is written as the value that it is, and not as a text in a wrapper of `serde_json`'s.
+/// A value that is kept raw is written as the value itself, and not as a text in a wrapper of `serde_json`.
 #[test]
-fn b14_what_is_kept_raw_goes_through_other_formats() {
+fn b14_raw_values_go_through_other_formats() {
     let value =
         json!({"update_id": 1, "planet_discovered": {"moons": [1, 2.5, null, "x"], "far": true}});
     let update: Update = serde_json::from_value(value.clone()).unwrap();
@@ -92,7 +92,7 @@ fn b14_values_that_json_has_no_word_for_are_read_as_what_comes_closest() {
     );
     assert_eq!(of(0.1_f64.into()).unwrap(), "0.1");
     assert_eq!(of(1e300_f64.into()).unwrap(), "1e+300");
-    // What is text is read as text, as serde's own strings are.
+    // A text is read as a text, like serde's own strings.
     assert_eq!(
         of(ciborium::Value::Bytes(b"\"\n".to_vec())).unwrap(),
         r#""\"\n""#
@@ -140,7 +140,7 @@ fn b14_a_key_that_comes_twice_is_an_error_in_other_formats() {
     assert!(error.to_string().contains("comes twice"), "{error}");
 }
 
-/// Postcard's words for a value that it can't tell the type of: nothing is read in its place.
+/// Postcard's message for a value whose type it can't detect: no value is read in its place.
 #[test]
 fn b14_a_format_that_does_not_describe_itself_is_an_error() {
     let error = postcard::from_bytes::<User>(&[1, 0, 3, b'A', b'd', b'a']).unwrap_err();

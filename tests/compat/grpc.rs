@@ -1,4 +1,4 @@
-//! gRPC and the webhook share a port.
+//! gRPC and the webhook on one port.
 
 use tonic::transport::Channel;
 use tonic_health::pb::{

@@ -1,8 +1,8 @@
-//! The rows of tower-telegram's own tests behind tonic's server, and the update types of others.
+//! The rows of tower-telegram's own tests behind tonic's server, and the update types of other crates.
 
-// A test's helpers fail it as the test itself would; clippy only knows the latter.
+// Helpers fail a test like the test itself; clippy knows only the latter.
 #![allow(clippy::expect_used, clippy::panic)]
-// The shared files have more than is used here.
+// The shared files have functions that aren't used here.
 #![allow(dead_code)]
 
 mod foreign;

@@ -1,4 +1,4 @@
-//! The server that the shared rows run over here.
+//! The servers over which the shared rows run here.
 
 use axum::{Router, body::Body};
 use http::Request;
@@ -20,7 +20,7 @@ use crate::support::adapter::{Answering, AnyService, Bot, BoxError, Endpoint};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Server {
-    /// A gRPC server that has the webhook on the same port.
+    /// A gRPC server with the webhook on the same port.
     Tonic,
 }
 
@@ -40,14 +40,14 @@ impl Server {
         serve(|grpc| grpc.route_service("/bot", service)).await
     }
 
-    /// Serves what isn't just a webhook.
+    /// Serves a service that isn't a webhook alone.
     pub(crate) async fn serve_any(self, service: AnyService) -> Endpoint {
         let boxed =
             |request: Request<Body>| request.map(|body| body.map_err(Into::into).boxed_unsync());
         serve(|grpc| grpc.route_service("/bot", service.map_request(boxed))).await
     }
 
-    /// Tells the layer where this server says who the peer is.
+    /// Configures the layer for this server's way to name the peer.
     pub(crate) fn find_peer(self, layer: SourceIpLayer) -> SourceIpLayer {
         match self {
             Self::Tonic => layer.peer_from(|extensions| {
@@ -57,14 +57,14 @@ impl Server {
         }
     }
 
-    /// There is nothing that extracts.
+    /// This server has no extractors.
     #[expect(clippy::unused_async, reason = "others serve theirs")]
     pub(crate) async fn extractors(self, _: &SecretTokens, _: Answering<Update>) -> Vec<Bot> {
         Vec::new()
     }
 }
 
-/// A test for each server, as where these rows come from.
+/// A test for each server, like the macro in `tests/support/servers.rs`.
 macro_rules! rows {
     (@ $row:ident #[$test:meta]) => {
         mod $row {

@@ -1,4 +1,4 @@
-//! A bot behind a server, whichever it is.
+//! A bot behind any of the servers.
 
 use std::{
     convert::Infallible,
@@ -33,12 +33,12 @@ pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 pub(crate) type AnyBody = UnsyncBoxBody<Bytes, BoxError>;
 pub(crate) type AnyService = BoxCloneSyncService<Request<AnyBody>, Response<ReplyBody>, Infallible>;
 
-/// Erased, as the compiler can't see that one around this body is `Send`. The rows of deliveries have use
-/// for it, and not every member runs those.
+/// Boxed, because the compiler can't prove that a future around this body is `Send`. Only the rows about
+/// deliveries need it.
 #[allow(dead_code)]
 type Handling = Pin<Box<dyn Future<Output = Result<Response<ReplyBody>, Infallible>> + Send>>;
 
-/// Where requests go.
+/// The address or the service that requests are sent to.
 #[derive(Clone, Debug)]
 pub(crate) enum Endpoint {
     Service(AnyService),
@@ -46,7 +46,7 @@ pub(crate) enum Endpoint {
 }
 
 impl Endpoint {
-    /// Sends one request, over a connection of its own where there are connections.
+    /// Sends one request, over a new connection if the server has connections.
     pub(crate) async fn send(&self, call: &Call) -> Answer {
         match self {
             Self::Socket(_) => self.connect().await.expect("a socket").send(call).await,
@@ -59,7 +59,7 @@ impl Endpoint {
         }
     }
 
-    /// The same as a future that can be spawned.
+    /// The same, as a future that can be spawned.
     #[allow(dead_code)]
     pub(crate) fn sending(&self, call: Call) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
         let Self::Service(service) = self else {
@@ -87,8 +87,8 @@ impl Endpoint {
     }
 }
 
-/// Reads the answer of a service that is called without a connection, with the length that a server
-/// writes by what the body says of itself.
+/// Reads the response of a service that is called without a connection, with the length that a server would
+/// write by the body's size hint.
 pub(crate) async fn read(response: Response<ReplyBody>) -> Answer {
     let (mut head, body) = response.into_parts();
     if let Some(length) = body.size_hint().exact() {
@@ -108,7 +108,7 @@ pub(crate) async fn read(response: Response<ReplyBody>) -> Answer {
     }
 }
 
-/// What a bot in these tests answers.
+/// The reply of a test's bot to an update.
 pub(crate) type Answering<U> = fn(&U) -> Result<Reply, BoxError>;
 
 #[expect(clippy::unnecessary_wraps, reason = "it is an `Answering`")]
@@ -116,14 +116,14 @@ pub(crate) fn nothing<U>(_: &U) -> Result<Reply, BoxError> {
     Ok(Reply::nothing())
 }
 
-/// An update that the handler got, and the bot that it was for.
+/// An update that the handler got, with the ID of its bot.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Handled<U> {
     pub(crate) update: U,
     pub(crate) bot: Option<BotId>,
 }
 
-/// A handler that keeps what it gets.
+/// A handler that keeps its updates.
 #[derive(Debug)]
 pub(crate) struct Handler<U> {
     pub(crate) handled: Arc<Mutex<Vec<Handled<U>>>>,
@@ -170,7 +170,7 @@ impl<U> Service<Request<U>> for Handler<U> {
     }
 }
 
-/// A bot that is being served.
+/// A running bot.
 #[derive(Debug)]
 pub(crate) struct Bot<U = Update> {
     pub(crate) name: &'static str,
@@ -183,12 +183,12 @@ impl<U> Bot<U> {
         self.endpoint.send(call).await
     }
 
-    /// What was handled since it was last asked.
+    /// The updates that were handled since the last call.
     pub(crate) fn handled(&self) -> Vec<Handled<U>> {
         std::mem::take(&mut *self.handler.handled.lock().expect("no handler holds it"))
     }
 
-    /// The one update that was handled since it was last asked.
+    /// The only update that was handled since the last call.
     pub(crate) fn one(&self) -> U {
         let mut handled = self.handled();
         assert_eq!(handled.len(), 1, "{self} handles it once");
@@ -206,12 +206,12 @@ pub(crate) fn secret(text: &str) -> SecretToken {
     SecretToken::new(text).expect("a valid secret")
 }
 
-/// The usual webhook, in each way that the server has for one.
+/// The usual webhook, in each way in which the server can have one.
 pub(crate) async fn bots(server: Server) -> Vec<Bot> {
     bots_admitting(server, &secret(SECRET).into(), nothing).await
 }
 
-/// The same, with secrets that the test changes, or a reply.
+/// The same, with secrets that the test changes, or with a reply.
 pub(crate) async fn bots_admitting(
     server: Server,
     tokens: &SecretTokens,
@@ -222,7 +222,7 @@ pub(crate) async fn bots_admitting(
     bots
 }
 
-/// A webhook of the test's, in the one way in which every server has it: as a service.
+/// A webhook of the test, as a service, which every server supports.
 pub(crate) async fn bots_with<U>(
     server: Server,
     webhook: &Webhook<U>,
@@ -232,7 +232,7 @@ where
     U: DeserializeOwned + Send + 'static,
 {
     let handler = Handler::new(answering);
-    // These rows send the same update again and again, and each time it is to be handled.
+    // These rows send the same update repeatedly, and each one must be handled.
     let service = webhook.clone().without_delivery();
     let service = service.service(handler.clone());
     vec![Bot {

@@ -1,4 +1,4 @@
-//! A body of the test's own.
+//! A request body made of given frames.
 
 use std::{
     pin::Pin,
@@ -14,7 +14,7 @@ use http_body::{Body, Frame};
 
 use crate::support::adapter::BoxError;
 
-/// Frames that say how many of them were taken.
+/// Frames, with a count of those that were read.
 #[derive(Debug)]
 pub(crate) struct Frames<I> {
     frames: I,

@@ -1,16 +1,16 @@
-//! Updates, parameters and results at random, valid by `schema/bot-api.json`.
+//! Random updates, parameters and results that are valid by `schema/bot-api.json`.
 
 use std::collections::{BTreeMap, HashSet};
 
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
-/// Keys that begin so stand for members that this version doesn't know.
+/// The prefix of members that this version doesn't know.
 const NEW: &str = "__new_";
-/// Keys that begin so stand for members that an older server leaves out.
+/// The prefix of members that an older server leaves out.
 const GONE: &str = "__gone_";
 
-/// A member of a type, one of a union, or one of the values of a member.
+/// A member of a type, a member of a union, or a value of a string enum.
 pub(crate) type Part<'a> = (&'a str, &'a str, &'a str);
 
 /// The Bot API as data.
@@ -25,7 +25,7 @@ impl Schema {
         let schema: Value = serde_json::from_str(schema).expect("the schema is JSON");
         let types = schema["types"].as_array().expect("types").iter();
         let methods = schema["methods"].as_array().expect("methods").iter();
-        // A method is the type of its parameters; no type's name begins like a method's.
+        // A method counts as the type of its parameters. Their names don't collide.
         let methods = methods.map(|method| {
             let mut method = method.clone();
             method["fields"] = method["params"].take();
@@ -53,7 +53,7 @@ impl Schema {
         methods.map(|(name, _)| &**name)
     }
 
-    /// What a method returns.
+    /// The type of a method's result.
     pub(crate) fn returned_by(&self, method: &str) -> &str {
         text(&self.types[method]["returns"])
     }
@@ -64,7 +64,7 @@ impl Schema {
         names.filter(|name| *name != "update_id").collect()
     }
 
-    /// The type of what an update of a type is about.
+    /// The type of the payload of an update type.
     pub(crate) fn payload(&self, kind: &str) -> &str {
         let mut fields = self.fields("Update").iter();
         let field = fields.find(|field| field["name"] == kind);
@@ -81,10 +81,10 @@ impl Schema {
         fields.map_or(&[], Vec::as_slice)
     }
 
-    /// The types that a type is one of.
+    /// The members of a union.
     fn members<'a>(&'a self, name: &'a str) -> Option<Vec<&'a str>> {
         let Some(type_) = self.types.get(name) else {
-            // A choice that is spelled out where it is used.
+            // A choice that is spelled out in a field's type.
             let spelled: Vec<_> = name.split(" | ").collect();
             return (spelled.len() > 1 && list_of(name).is_none()).then_some(spelled);
         };
@@ -92,15 +92,15 @@ impl Schema {
         Some(members.iter().map(text).collect())
     }
 
-    /// What updates are made of.
+    /// All parts of updates.
     pub(crate) fn everything(&self) -> HashSet<Part<'_>> {
         let mut all = self.parts_of(["Update"]);
-        // Each update has its number.
+        // Every update has its number.
         all.remove(&("Update", "update_id", ""));
         all
     }
 
-    /// What these types and methods are made of.
+    /// The parts of these types and methods.
     pub(crate) fn parts_of<'a>(
         &'a self,
         roots: impl IntoIterator<Item = &'a str>,
@@ -134,7 +134,7 @@ impl Schema {
     }
 }
 
-/// Whether it is what is uploaded, or refers to what was.
+/// Whether the type is an upload, or refers to one.
 pub(crate) fn is_file(type_: &str) -> bool {
     matches!(type_, "InputFile" | "InputFile | String")
 }
@@ -142,11 +142,11 @@ pub(crate) fn is_file(type_: &str) -> bool {
 /// A required member of an object inside a value.
 #[derive(Clone, Debug)]
 pub(crate) struct Required<'a> {
-    /// Where the object is: keys, and places in lists.
+    /// The path of the object: keys and list positions.
     pub(crate) path: String,
     pub(crate) owner: &'a str,
     pub(crate) field: &'a str,
-    /// Whether nothing around it can go without it: no list, no union, and no optional member.
+    /// Whether all objects around it need it: no list, no union, and no optional member is in between.
     pub(crate) is_needed: bool,
 }
 
@@ -162,7 +162,7 @@ impl Required<'_> {
 }
 
 impl Schema {
-    /// The required members that there are in a value of a type.
+    /// The required members that a value of a type has.
     pub(crate) fn required<'a>(&'a self, type_: &'a str, value: &Value) -> Vec<Required<'a>> {
         let mut found = Vec::new();
         self.find_required(type_, value, (String::new(), true), &mut found);
@@ -184,7 +184,7 @@ impl Schema {
             return;
         }
         if let Some(members) = self.members(type_) {
-            // A union of the schema keeps what doesn't fit; a choice that is spelled out has no place for it.
+            // A union of the schema keeps values that don't fit; a choice that is spelled out can't.
             let is_needed = is_needed && !self.types.contains_key(type_);
             if let Some(member) = self.member_of(type_, &members, value) {
                 self.find_required(member, value, (path, is_needed), found);
@@ -209,7 +209,7 @@ impl Schema {
         }
     }
 
-    /// Which of the members of a union the value is.
+    /// The member of a union that the value is.
     fn member_of<'a>(&self, union: &str, members: &[&'a str], value: &Value) -> Option<&'a str> {
         let tag = self.types.get(union).and_then(|t| t["tag"].as_str());
         let is_it = |member: &&&str| match (value, tag) {
@@ -221,7 +221,7 @@ impl Schema {
                 fields.any(|f| f["name"] == tag && f["const"] == value[tag])
             }
             (_, None) => {
-                // An inaccessible message is told by its date.
+                // An inaccessible message differs by its date.
                 let accessible = value["date"] != 0;
                 self.types.contains_key(**member) && (**member == "Message") == accessible
             }
@@ -238,7 +238,7 @@ fn list_of(type_: &str) -> Option<&str> {
     type_.strip_prefix("Array<")?.strip_suffix('>')
 }
 
-/// What a required member is filled in with where it says the same as nothing.
+/// The value that a missing required member is read as, if there is one for its type.
 fn filled(field: &Value) -> Option<Value> {
     let is_identity = matches!(text(&field["name"]), "id" | "file_id" | "poll_id");
     match text(&field["type"]) {
@@ -250,32 +250,32 @@ fn filled(field: &Value) -> Option<Value> {
     }
 }
 
-/// How many of the optional members there are.
+/// How many of the optional members are present.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Fill {
     Minimal,
     Random,
-    /// All of the payload and of what is right below it; further down, as with `Random`.
+    /// All members of the payload and of objects right below it; further down like `Random`.
     Full,
 }
 
-/// Makes updates.
+/// The generator of random values.
 #[derive(Debug)]
 pub(crate) struct Generator<'a> {
     pub(crate) schema: &'a Schema,
     pub(crate) rng: Rng,
     pub(crate) fill: Fill,
-    /// Puts in what a newer server knows: of a hundred places, how many.
+    /// The percentage of places with a member that only a newer server has.
     pub(crate) new: u8,
-    /// Leaves out what an older server doesn't have: of a hundred booleans, lists and texts, how many.
+    /// The percentage of booleans, lists and texts that are left out, like by an older server.
     pub(crate) gone: u8,
-    /// What of [`Schema::everything`] was made.
+    /// The parts of [`Schema::everything`] that were generated.
     pub(crate) seen: HashSet<Part<'a>>,
-    /// The places where there is a file, as often as there is one.
+    /// The places with a file, once for each file.
     pub(crate) files: Vec<Part<'a>>,
-    /// Whether there may be a certificate, which is taken only where it is uploaded.
+    /// Whether there can be a certificate, which must be an upload.
     pub(crate) certificates: bool,
-    /// How many values may still be made before only what is required is.
+    /// How many values may still be generated before only required ones are.
     left: usize,
 }
 
@@ -316,7 +316,7 @@ impl<'a> Generator<'a> {
         self.object(method, 0)
     }
 
-    /// What a method may return.
+    /// A result of a method.
     pub(crate) fn result(&mut self, method: &str) -> Value {
         self.left = 200;
         self.value(self.schema.returned_by(method), 0)
@@ -326,7 +326,7 @@ impl<'a> Generator<'a> {
         self.seen.insert(part);
     }
 
-    /// One of several, those first that weren't made yet.
+    /// One of several, with a preference for those that weren't generated yet.
     fn choose(&mut self, owner: &'a str, key: Option<&'a str>, of: &[&'a str]) -> &'a str {
         let part = |one: &'a str| key.map_or((owner, one, ""), |key| (owner, key, one));
         let unseen = of.iter().filter(|one| !self.seen.contains(&part(one)));
@@ -394,7 +394,7 @@ impl<'a> Generator<'a> {
             let values: Vec<_> = values.iter().map(text).collect();
             return json!(self.choose(owner, Some(text(&field["name"])), &values));
         }
-        // By this alone the one is told from the other.
+        // The two types differ only in this.
         if owner == "InaccessibleMessage" && field["name"] == "date" {
             return json!(0);
         }
@@ -404,7 +404,7 @@ impl<'a> Generator<'a> {
         self.value(text(&field["type"]), depth)
     }
 
-    /// These are checked before they are sent.
+    /// Settings that are checked before they are sent.
     fn webhook_setting(&mut self, name: &str) -> Option<Value> {
         match name {
             "url" => Some(json!("https://bot.example.com:8443/hook?x=1")),
@@ -419,7 +419,7 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// Each at most once, in their order.
+    /// Each type at most once, in the schema's order.
     fn update_types(&mut self) -> Value {
         let kinds = self.schema.kinds().into_iter();
         kinds.filter(|_| self.rng.u8(..3) == 0).collect()
@@ -428,7 +428,7 @@ impl<'a> Generator<'a> {
     fn value(&mut self, type_: &'a str, depth: usize) -> Value {
         match type_ {
             "Array<UpdateType>" => return self.update_types(),
-            // It has only one member of many.
+            // An update has only one of many members.
             "Update" => {
                 let left = self.left;
                 let kinds = self.schema.kinds();
@@ -468,7 +468,7 @@ impl<'a> Generator<'a> {
         {
             return json!({"about": self.anything(3), tag: "brand_new"});
         }
-        // A text can always be a plain one, so that texts in texts come to an end.
+        // A rich text can always be plain, so that nested texts come to an end.
         let ends = members.contains(&"String") && (self.left == 0 || depth > 12);
         let members = if ends { &["String"] } else { members };
         let member = self.choose(name, None, members);
@@ -519,7 +519,7 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// Some JSON.
+    /// Any JSON.
     fn anything(&mut self, depth: usize) -> Value {
         match self.rng.u8(..if depth == 0 { 5 } else { 7 }) {
             0 => Value::Null,
@@ -535,12 +535,12 @@ impl<'a> Generator<'a> {
     }
 }
 
-/// What is sent: without what an older server leaves out.
+/// The value on the wire: without the members that an older server leaves out.
 pub(crate) fn sent(value: &Value) -> Value {
     rename(value, |key| (!key.starts_with(GONE)).then_some(key))
 }
 
-/// What must come back: without unknown members, and with what was left out.
+/// The value that must be written back: without unknown members, and with the defaults of missing ones.
 pub(crate) fn kept(value: &Value) -> Value {
     rename(value, |key| {
         let key = key.strip_prefix(GONE).unwrap_or(key);

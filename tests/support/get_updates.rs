@@ -1,4 +1,4 @@
-//! A Telegram without a wire that answers `getUpdates` as the real one does, by the clock of the test.
+//! A server of `getUpdates` in memory, with the behaviour of the real one and the clock of the test.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -20,11 +20,11 @@ use tower_telegram::{
     client::{ApiBody, BotApi},
 };
 
-/// A call that repeats the offset of the one before within this time waits for at least as long.
+/// A call that repeats the offset of the one before within this time waits for at least this long.
 const REPEAT: Duration = Duration::from_secs(3);
-/// And within this time it gets a single update.
+/// A call that repeats the offset within this time gets a single update.
 const FAST_REPEAT: Duration = Duration::from_millis(500);
-/// An offset that is further beyond the last update than this isn't believed.
+/// An offset that is further beyond the last update than this is ignored.
 const MAX_AHEAD: i64 = 10;
 
 /// A call of `getUpdates`.
@@ -36,14 +36,14 @@ pub(crate) struct GetUpdatesCall {
     pub(crate) timeout: u64,
 }
 
-/// What happens to a call instead of an answer.
+/// A failure of a call.
 #[derive(Clone, Debug)]
 pub(crate) enum Mishap {
-    /// Telegram never gets the call.
+    /// Telegram doesn't receive the call.
     Unsent,
-    /// Telegram gets the call, and its answer is lost.
+    /// Telegram receives the call, and its response is lost.
     Lost,
-    /// Something answers in the place of Telegram.
+    /// A proxy responds in place of Telegram.
     Answer(u16, &'static str),
 }
 
@@ -58,11 +58,11 @@ pub(crate) struct PolledState {
     updates: BTreeMap<i64, Bytes>,
     last_id: i64,
     last_poll: Option<(i64, Instant)>,
-    /// Each long poll has a number: it ends when there is a later one.
+    /// The number of the last long poll. A poll ends when there is a later one.
     polls: u64,
     pub(crate) calls: Vec<GetUpdatesCall>,
     pub(crate) mishaps: VecDeque<Mishap>,
-    /// The methods that were called beside getUpdates.
+    /// The calls of other methods.
     pub(crate) others: Vec<String>,
 }
 
@@ -71,7 +71,7 @@ impl PolledTelegram {
         self.state.lock().expect("nobody panics with it")
     }
 
-    /// An element of the answer as it is, valid or not, with the next number.
+    /// Adds an element to the response, valid or not, with the next number.
     pub(crate) fn push(&self, element: impl Into<Bytes>) {
         let mut state = self.state();
         state.last_id += 1;
@@ -81,7 +81,7 @@ impl PolledTelegram {
         self.came.notify_waiters();
     }
 
-    /// A text message with the next number.
+    /// Adds a text message with the next number.
     pub(crate) fn message(&self, chat: i64, text: &str) -> i64 {
         let id = self.state().next_id();
         let text = Value::from(text);
@@ -97,7 +97,7 @@ impl PolledTelegram {
         self.state().updates.keys().copied().collect()
     }
 
-    /// Drops an update whose life has ended.
+    /// Drops an update, as at its expiry.
     pub(crate) fn expire(&self, id: i64) {
         self.state().updates.remove(&id);
     }
@@ -166,7 +166,7 @@ impl PolledTelegram {
         }
     }
 
-    /// What another program's call does to one that waits.
+    /// Another program's call, which ends a waiting one.
     pub(crate) fn poll_elsewhere(&self) {
         self.state().polls += 1;
         self.came.notify_waiters();
@@ -174,7 +174,7 @@ impl PolledTelegram {
 }
 
 impl PolledState {
-    /// The next update has this number.
+    /// Sets the number of the next update.
     pub(crate) fn begin_at(&mut self, id: i64) {
         self.last_id = id - 1;
     }
@@ -183,7 +183,8 @@ impl PolledState {
         self.last_id + 1
     }
 
-    /// Confirms what is below the offset. From where to answer, and the number of the poll.
+    /// Confirms all updates below the offset. Returns the first number to respond with, and the number of
+    /// the poll.
     fn begin(&mut self, call: &mut GetUpdatesCall) -> (i64, u64) {
         self.calls.push(*call);
         let last = self.last_poll.replace((call.offset, call.at));

@@ -1,4 +1,4 @@
-//! What the crate says of what it does.
+//! A recorder of the crate's events and spans.
 
 use std::{
     fmt::{self, Write as _},
@@ -11,7 +11,7 @@ use tracing::{
     span,
 };
 
-/// Writes down every event and span, whatever its level.
+/// Records every event and span, at all levels.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Log(Arc<Mutex<String>>);
 

@@ -1,4 +1,4 @@
-//! A server that does as it is told, byte by byte, and keeps what it was sent.
+//! A server that follows a script byte by byte, and records the requests.
 
 use std::{
     collections::VecDeque,
@@ -14,11 +14,11 @@ use tokio::{
 };
 use tower_telegram::Client;
 
-/// Whatever takes this long hangs.
+/// A step that takes this long hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long the client waits where it must not wait for ever. Long enough for a busy machine to
-/// answer in time where it does answer.
+/// The client's read time-out in tests where the server stalls. A busy machine must still respond in time
+/// where it responds.
 pub(crate) const READ_TIMEOUT: Duration = Duration::from_millis(600);
 
 pub(crate) fn client_of(server: &Scripted) -> Client {
@@ -27,27 +27,27 @@ pub(crate) fn client_of(server: &Scripted) -> Client {
     client.base_url(&server.url()).expect("a URL").build()
 }
 
-/// What is done on a connection. After the last step it is closed.
+/// A step on a connection. After the last one the connection is closed.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     /// Reads a whole request.
     Read,
-    /// Reads the head of a request, and what comes with it.
+    /// Reads the head of a request, and the bytes that arrive with it.
     ReadHead,
     Write(Vec<u8>),
-    /// Writes this again and again, until nobody takes it.
+    /// Writes these bytes repeatedly, until the other side stops reading.
     WriteForever(Vec<u8>),
-    /// Goes on as connections do that have no script.
+    /// Continues like a connection without a script.
     Serve,
-    /// Reads on until the other side closes.
+    /// Reads until the other side closes.
     Wait,
-    /// Does nothing any more, and doesn't close either.
+    /// Does nothing more, and doesn't close either.
     Stall,
-    /// Closes in a way that the other side sees as a reset.
+    /// Closes the connection with a reset.
     Reset,
 }
 
-/// An answer of the Bot API that has this result.
+/// A response of the Bot API with this result.
 pub(crate) fn ok(result: &str) -> Vec<u8> {
     json(200, &format!("{{\"ok\":true,\"result\":{result}}}"))
 }
@@ -60,18 +60,18 @@ pub(crate) fn json(status: u16, body: &str) -> Vec<u8> {
     )
 }
 
-/// An answer with these headers, each with its line's end, and its length.
+/// A response with these headers, each with its line break, and its length.
 pub(crate) fn answer(status: u16, headers: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let head = format!("HTTP/1.1 {status} Whatever\r\n{headers}Content-Length: {length}\r\n\r\n");
     [head.as_bytes(), body].concat()
 }
 
-/// A request as it came.
+/// A request as it was received.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
     pub(crate) head: String,
-    /// Without the chunks around it.
+    /// Without its chunks.
     pub(crate) body: Vec<u8>,
 }
 
@@ -103,7 +103,7 @@ struct State {
     steps: Mutex<usize>,
 }
 
-/// A server on loopback, for as long as this lives.
+/// A server on loopback, which ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Scripted {
     pub(crate) address: SocketAddr,
@@ -112,7 +112,7 @@ pub(crate) struct Scripted {
 }
 
 impl Scripted {
-    /// One script for each connection in turn; on further ones, every call returns `rest`.
+    /// One script for each connection in turn. On further connections, every call returns `rest`.
     pub(crate) async fn start(
         scripts: impl IntoIterator<Item = Vec<Step>>,
         rest: &'static str,
@@ -156,13 +156,12 @@ impl Scripted {
         format!("http://{}", self.address)
     }
 
-    /// What came since this was last asked.
+    /// The requests since the last call.
     pub(crate) fn received(&self) -> Vec<Received> {
         std::mem::take(&mut *self.state.received.lock().expect("nobody holds it"))
     }
 
-    /// How many steps of the scripts were done that read or write something, on all connections
-    /// together.
+    /// How many steps that read or write were done, over all connections.
     pub(crate) fn steps(&self) -> usize {
         *self.state.steps.lock().expect("nobody holds it")
     }
@@ -181,7 +180,7 @@ impl Drop for Scripted {
 
 struct Connection {
     stream: TcpStream,
-    /// What came after the last request.
+    /// The bytes after the last request.
     rest: Vec<u8>,
     state: Arc<State>,
 }
@@ -229,7 +228,7 @@ impl Connection {
         received.push(request);
     }
 
-    /// The next request, unless the other side closes before.
+    /// The next request. `None` if the other side closes first.
     async fn read(&mut self) -> Option<Received> {
         let head = self.read_head().await?;
         let body = match header(&head, "content-length") {

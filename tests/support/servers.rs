@@ -1,4 +1,4 @@
-//! The servers that this crate's own tests run over.
+//! The servers over which this crate's own tests run.
 
 use std::{
     convert::Infallible,
@@ -27,7 +27,7 @@ use crate::support::adapter::{Answering, AnyBody, AnyService, Bot, BoxError, End
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Server {
-    /// No server: the service is called.
+    /// No server: the service is called directly.
     Oneshot,
     Hyper,
     Axum,
@@ -55,7 +55,7 @@ impl Server {
         }
     }
 
-    /// Serves what isn't just a webhook.
+    /// Serves a service that isn't a webhook alone.
     pub(crate) async fn serve_any(self, service: AnyService) -> Endpoint {
         match self {
             Self::Oneshot => Endpoint::Service(BoxCloneSyncService::new(
@@ -73,17 +73,17 @@ impl Server {
         }
     }
 
-    /// Tells the layer where this server says who the peer is.
+    /// Configures the layer for this server's way to name the peer.
     pub(crate) fn find_peer(self, layer: SourceIpLayer) -> SourceIpLayer {
         match self {
-            // As the layer's own type.
+            // With the layer's own type.
             Self::Oneshot | Self::Hyper => layer,
             Self::Axum => layer
                 .peer_from(|extensions| Some(extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip())),
         }
     }
 
-    /// The bots of a server's own way to get at updates.
+    /// The bots that use the server's own extractors.
     pub(crate) async fn extractors(
         self,
         tokens: &SecretTokens,
@@ -96,9 +96,9 @@ impl Server {
     }
 }
 
-/// A test for each server, by the server's name: `a1_some_row::hyper`. What a row says is an
-/// ordinary function that takes the server. With `sockets:` it is for those that have connections,
-/// with `threads:` it has more threads than one.
+/// A test for each server, named after the server: `a1_some_row::hyper`. The row is an ordinary function
+/// that takes the server. `sockets:` selects the servers with connections, and `threads:` runs the tests on
+/// several threads.
 macro_rules! rows {
     (@ $row:ident #[$test:meta] $($name:ident: $server:ident),*) => {
         mod $row {$(
@@ -177,7 +177,7 @@ pub(crate) async fn serve_axum(router: Router) -> Endpoint {
     endpoint
 }
 
-/// A handler of axum's that extracts the update, behind our layer for the secret.
+/// An axum handler that extracts the update, behind the layer for the secret.
 #[cfg(feature = "axum")]
 async fn extractors(tokens: &SecretTokens, answering: Answering<Update>) -> Vec<Bot> {
     use axum::{Extension, http::StatusCode, routing::post};

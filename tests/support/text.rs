@@ -1,23 +1,23 @@
-//! Writes JSON in other ways than `serde_json` does, all of them saying the same.
+//! JSON in forms that `serde_json` doesn't write, all with the same meaning.
 
 use std::fmt::Write as _;
 
 use fastrand::Rng;
 use serde_json::Value;
 
-/// How a text is written.
+/// The form of a text.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Style {
-    /// Members in any order; else as they come.
+    /// Whether members are shuffled; otherwise they keep their order.
     pub(crate) shuffled: bool,
-    /// White space wherever it may be.
+    /// Whether there is white space in all places that allow it.
     pub(crate) spaced: bool,
-    /// How many of a hundred characters are escaped that needn't be.
+    /// The percentage of characters that are escaped without need.
     pub(crate) escaped: u8,
 }
 
-/// An update as Telegram writes it: the number first, a line feed behind it, and all that isn't
-/// ASCII as lower-case escapes, by surrogate pairs where need be.
+/// An update in Telegram's form: the number first, a line feed after its comma, and characters outside of
+/// ASCII as lower-case escapes, with surrogate pairs.
 pub(crate) fn telegram(update: &Value) -> String {
     let mut rng = Rng::with_seed(0);
     let mut out = format!("{{\"update_id\":{}", update["update_id"]);
@@ -73,7 +73,7 @@ fn write(out: &mut String, value: &Value, rng: &mut Rng, style: Style) {
             }
             out.push('}');
         }
-        // What serde_json writes of the rest is the only sensible way.
+        // All other values have only one sensible form.
         other => out.push_str(&other.to_string()),
     }
 }
@@ -105,7 +105,7 @@ fn text(out: &mut String, string: &str, rng: &mut Rng, style: Style) {
             _ => None,
         };
         let chosen = rng.u8(..100) < style.escaped;
-        // With a style of its own, half of what isn't ASCII stays as it is.
+        // In another style, half of the characters outside of ASCII aren't escaped.
         let plain = style.escaped > 0 && rng.bool();
         match short {
             Some(short) if !chosen => out.push_str(short),

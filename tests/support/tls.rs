@@ -1,4 +1,4 @@
-//! A server with TLS, and a certificate of its own.
+//! A server with TLS and a self-signed certificate.
 
 use std::{
     convert::Infallible,
@@ -23,19 +23,19 @@ use tokio_rustls::{
     rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer},
 };
 
-/// What is answered.
+/// The response to a request.
 pub(crate) type Answering = fn(&request::Parts) -> Response<String>;
 
 #[derive(Debug)]
 pub(crate) struct Tls {
     address: SocketAddr,
-    /// The certificate, which nobody trusts.
+    /// The certificate, which no client trusts by default.
     pub(crate) pem: String,
     connections: Arc<AtomicUsize>,
 }
 
 impl Tls {
-    /// Speaks these protocols, until the test's runtime ends.
+    /// Starts a server with these ALPN protocols, which ends with the test's runtime.
     pub(crate) async fn start(protocols: &[&str], answering: Answering) -> Self {
         let made = generate_simple_self_signed(["localhost".to_owned()]);
         let made = made.expect("a certificate");
@@ -80,15 +80,15 @@ impl Tls {
 }
 
 async fn serve(accepting: tokio_rustls::Accept<TcpStream>, answering: Answering) {
-    // Whoever doesn't trust the certificate hangs up.
+    // A client that doesn't trust the certificate closes the connection.
     let Ok(stream) = accepting.await else { return };
     let service = service_fn(move |request: Request<Incoming>| async move {
         let (head, body) = request.into_parts();
-        // The rest of what a client gave up isn't missed.
+        // The rest of a request that the client has cancelled isn't needed.
         drop(body.collect().await);
         Ok::<_, Infallible>(answering(&head))
     });
     let server = auto::Builder::new(TokioExecutor::new());
-    // A client may leave as it likes.
+    // A client may close the connection in any way.
     drop(server.serve_connection(TokioIo::new(stream), service).await);
 }

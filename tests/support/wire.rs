@@ -1,4 +1,4 @@
-//! A request as Telegram writes it, and an answer as it reads it.
+//! A request as Telegram writes it, and a response as Telegram reads it.
 
 use std::fmt;
 
@@ -19,27 +19,27 @@ pub(crate) const SECRET: &str = "swordfish-A_1";
 
 pub(crate) const SECRET_HEADER: &str = "X-Telegram-Bot-Api-Secret-Token";
 
-/// As Telegram writes it: the number, a comma, a line feed, and the one other key.
+/// An update as Telegram writes it: the number, a comma, a line feed, and the payload.
 pub(crate) const MESSAGE: &str = "{\"update_id\":7,\n\"message\":{\"message_id\":1,\"from\":{\"id\":3,\
     \"is_bot\":false,\"first_name\":\"Ada \\u2728\"},\"chat\":{\"id\":3,\"type\":\"private\"},\
     \"date\":1700000000,\"text\":\"hi\"}}";
 
-/// Whatever takes this long hangs.
+/// A step that takes this long hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A request, header by header.
+/// A request with its headers in order.
 #[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) method: &'static str,
     pub(crate) version: &'static str,
     pub(crate) headers: Vec<(&'static str, Vec<u8>)>,
     pub(crate) body: Vec<u8>,
-    /// The size of the chunks that the body comes in, if it does.
+    /// The size of the body's chunks, if it has some.
     chunk: Option<usize>,
 }
 
 impl Call {
-    /// What Telegram sends with this body: its headers, in its order.
+    /// Telegram's request with this body: its headers, in its order.
     pub(crate) fn new(body: impl Into<Vec<u8>>) -> Self {
         let body = body.into();
         let call = Self {
@@ -64,7 +64,7 @@ impl Call {
         self
     }
 
-    /// One header more.
+    /// Adds a header.
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<Vec<u8>>) -> Self {
         self.headers.push((name, value.into()));
         self
@@ -79,7 +79,7 @@ impl Call {
         self.without(name).header(name, value)
     }
 
-    /// With the body in chunks of a size, and no length.
+    /// Sends the body in chunks of a size, without a length.
     pub(crate) fn chunked(self, size: usize) -> Self {
         let call = self.without("Content-Length");
         let mut call = call.header("Transfer-Encoding", "chunked");
@@ -115,7 +115,7 @@ impl Call {
         content
     }
 
-    /// The same for a service that is called without a connection.
+    /// The same request for a service that is called without a connection.
     pub(crate) fn request(&self) -> Request<AnyBody> {
         let mut request = Request::builder().method(self.method).uri("/bot");
         for (name, value) in &self.headers {
@@ -147,7 +147,7 @@ impl fmt::Debug for Call {
     }
 }
 
-/// An answer, and what came before and after it.
+/// A response, with the interim responses before it and the bytes after it.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -175,12 +175,12 @@ impl Answer {
         serde_json::from_slice(&self.body).expect("the answer is JSON")
     }
 
-    /// Row E6, for each answer that any test gets: Telegram takes none of what is refused here as
-    /// it is meant (it drops the webhook, sends the update again, or loses the reply).
+    /// Row E6, for each response in any test: Telegram handles none of the responses that are refused here
+    /// as they are meant. It drops the webhook, sends the update again, or loses the reply.
     pub(crate) fn check(&self, call: &Call) {
         let known = [200, 400, 401, 403, 405, 408, 413, 415, 500, 503];
         assert!(known.contains(&self.status), "{self:?}");
-        // Only a server that was asked to says that it goes on.
+        // A server sends an interim response only on request.
         let asked = call.headers.iter().any(|(name, _)| *name == "Expect");
         let interim: &[u16] = if asked { &[100] } else { &[] };
         assert!(interim.starts_with(&self.interim), "{self:?}");
@@ -205,11 +205,11 @@ impl Answer {
     }
 }
 
-/// A connection that is kept alive, as Telegram's are.
+/// A connection that is kept alive, like Telegram's.
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: TcpStream,
-    /// What came after the last answer.
+    /// The bytes after the last response.
     rest: Vec<u8>,
 }
 
@@ -227,14 +227,14 @@ impl Connection {
         written.expect("the server reads").expect("it is connected");
     }
 
-    /// Sends one request and reads its answer.
+    /// Sends one request, and reads its response.
     pub(crate) async fn send(&mut self, call: &Call) -> Answer {
         self.write(&call.head()).await;
         self.write(&call.content()).await;
         self.answer(call).await
     }
 
-    /// Reads the answer to what was written. A row's own status is the row's to check.
+    /// Reads the response to a request that was written. The test of a row checks the row's own status.
     pub(crate) async fn answer(&mut self, call: &Call) -> Answer {
         let mut interim = Vec::new();
         let (status, headers) = loop {
@@ -263,7 +263,7 @@ impl Connection {
         answer
     }
 
-    /// The status of the next head, without what follows it.
+    /// The status and headers of the next head.
     pub(crate) async fn read_head(&mut self) -> (u16, Vec<(String, Vec<u8>)>) {
         let end = loop {
             if let Some(at) = self.rest.windows(4).position(|w| w == b"\r\n\r\n") {

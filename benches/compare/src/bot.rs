@@ -1,4 +1,4 @@
-//! The bot: it says a text back, in its answer to the webhook where the crate can do that.
+//! The bot: it repeats a text, in the webhook response if the crate supports that.
 
 use http::HeaderMap;
 use serde::Serialize;
@@ -21,7 +21,7 @@ pub fn value(update: &Value) -> Option<Value> {
     }))
 }
 
-/// frankenstein's parameters know nothing of replies.
+/// frankenstein's parameters have no form for replies.
 #[derive(Debug, Serialize)]
 pub struct FrankensteinReply {
     method: &'static str,
@@ -40,7 +40,7 @@ pub fn frankenstein(update: frankenstein::updates::Update) -> Option<Frankenstei
     })
 }
 
-/// tgbot and teloxide have no replies in their webhooks; there the bot only reads the text.
+/// The webhooks of tgbot and teloxide have no replies, so the bot only reads the text.
 pub fn tgbot(update: &tgbot::types::Update) -> Option<usize> {
     Some(update.get_message()?.get_text()?.data.len())
 }
@@ -52,7 +52,7 @@ pub fn teloxide(update: &teloxide::types::Update) -> Option<usize> {
     Some(message.text()?.len())
 }
 
-/// The check that a bot makes by hand where its crate makes none.
+/// The check of the secret that a bot makes by hand if its crate has none.
 pub fn shows_secret(headers: &HeaderMap) -> bool {
     headers
         .get("x-telegram-bot-api-secret-token")

@@ -1,4 +1,4 @@
-//! sendMessage, by each client.
+//! A `sendMessage` call by each client.
 
 use std::{future::Future, hint::black_box, net::SocketAddr};
 
@@ -22,7 +22,7 @@ const TEXT: &str = "What time does the last train leave?";
 const BODY: &str = r#"{"chat_id":7001,"text":"What time does the last train leave?"}"#;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// The names that [`Calls::new`] knows. The first is what the others are compared with.
+/// The names for [`Calls::new`]. The others are compared with the first.
 pub const CLIENTS: [&str; 7] = [
     "hyper-util",
     "hyper-util + Value",
@@ -33,7 +33,7 @@ pub const CLIENTS: [&str; 7] = [
     "tower-telegram",
 ];
 
-/// The Bot API, as far as the benches need it: it takes every message, and knows who the bot is.
+/// The part of the Bot API that the benches need: it accepts every message, and knows the bot.
 pub async fn answer(request: Request<Incoming>) -> Response<Full<Bytes>> {
     const ME: &str = r#"{"ok":true,"result":{"id":123456789,"is_bot":true,"first_name":"Echo","username":"echo_bot","can_join_groups":true,"can_read_all_group_messages":false,"supports_inline_queries":false,"can_connect_to_business":false,"has_main_web_app":false}}"#;
     let is_me = request
@@ -56,7 +56,7 @@ pub async fn answer(request: Request<Incoming>) -> Response<Full<Bytes>> {
 
 type Raw = Client<HttpConnector, Full<Bytes>>;
 
-/// A client that is ready to call.
+/// A client that is ready for calls.
 #[allow(missing_debug_implementations)]
 pub enum Calls {
     Raw(Raw, Uri),
@@ -98,7 +98,7 @@ impl Calls {
         }
     }
 
-    /// Calls so many times, one after the other.
+    /// Makes `times` calls, one after the other.
     pub async fn call(&self, times: usize) {
         match self {
             Self::Raw(client, uri) => {

@@ -10,7 +10,7 @@ pub struct Body {
     pub bytes: Bytes,
 }
 
-/// All of them by name, or the one asked for.
+/// All bodies by name, or only the given one.
 pub fn bodies(only: Option<&str>) -> Vec<Body> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus");
     let mut bodies: Vec<Body> = fs::read_dir(folder)

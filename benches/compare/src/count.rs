@@ -1,15 +1,15 @@
-//! Where callgrind begins and ends to count. It is told these functions' names.
+//! The functions by whose names callgrind starts and stops counting.
 
 use std::hint::black_box;
 
-/// Only what runs in here is counted, and each time apart.
+/// Runs the work that is counted, each call separately.
 #[inline(never)]
 pub fn counted<T>(work: impl FnOnce() -> T) -> T {
-    // Not a tail call, as the count would end with this function.
+    // Not a tail call, because the count would then end at the start of this function.
     black_box(work())
 }
 
-/// Ends a count and begins the next, in a program that has to go on meanwhile.
+/// Ends one count and begins the next, in a program that keeps running.
 #[inline(never)]
 pub fn mark() {
     black_box(());

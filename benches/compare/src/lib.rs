@@ -1,7 +1,7 @@
-//! The same bot, the same bodies and the same calls, for this crate and for others. `benches/compare/run.py`
-//! runs the two programs of this package and makes tables of what they show.
+//! The same bot, the same bodies and the same calls, for this crate and for others.
+//! `benches/compare/run.py` runs the two programs of this package, and makes tables of their output.
 //!
-//! What can't be measured ends the program: there is nobody to hand an error to.
+//! An error ends the program, because it has no caller that could handle it.
 #![allow(
     missing_docs,
     clippy::expect_used,
@@ -18,8 +18,8 @@ pub mod count;
 pub mod parsers;
 pub mod servers;
 
-/// The bot of every server.
+/// The token of the bot in every server.
 pub const TOKEN: &str = "123456789:AAF-bench_Secret";
 
-/// What Telegram shows to the servers that ask for it.
+/// The secret token in the requests to the servers that check it.
 pub const SECRET: &str = "the-Secret_of-the-benches";

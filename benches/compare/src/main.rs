@@ -1,4 +1,4 @@
-//! What `benches/compare/run.py` runs under callgrind and beside `wrk`.
+//! The program that `benches/compare/run.py` runs under callgrind and with `wrk`.
 //!
 //! ```text
 //! peers serve NAME                its port on stdout; a mark at each line of stdin; ends with stdin
@@ -56,12 +56,12 @@ fn run_server(name: &str) {
         say(&listener.local_addr()?.port().to_string());
         serve(name, listener).await
     });
-    served.expect("a server serves until it is told to end");
+    served.expect("a server runs until the program ends");
 }
 
 fn say(line: &str) {
     println!("{line}");
-    io::stdout().flush().expect("somebody reads stdout");
+    io::stdout().flush().expect("stdout is open");
 }
 
 fn obey() {
@@ -78,7 +78,7 @@ fn parse(name: &str, times: usize, body: Option<&str>) {
         .find(|(known, _)| *known == name)
         .unwrap_or_else(|| panic!("no parser has the name {name}"));
     for body in bodies(body) {
-        // Once before, so that nothing is done for the first time.
+        // Once before, so that lazy initialization doesn't count.
         let fits = parse(&body.bytes);
         println!("{} {} {fits}", body.name, body.bytes.len());
         counted(|| {

@@ -1,4 +1,4 @@
-//! What each crate makes of a body.
+//! How each crate parses a body.
 
 use std::hint::black_box;
 
@@ -11,7 +11,7 @@ use tower_telegram::{types::Update, webhook::RawUpdate};
 
 pub type Parse = fn(&Bytes) -> bool;
 
-/// The first is what the others are compared with.
+/// The parsers. The others are compared with the first.
 pub const PARSERS: [(&str, Parse); 9] = [
     ("IgnoredAny", read::<IgnoredAny>),
     ("body alone", body_alone),
@@ -28,7 +28,7 @@ fn read<T: DeserializeOwned>(body: &Bytes) -> bool {
     black_box(serde_json::from_slice::<T>(body)).is_ok()
 }
 
-/// What the head scan costs without the scan.
+/// The cost around the envelope's scan.
 fn body_alone(body: &Bytes) -> bool {
     !black_box(&body.clone()).is_empty()
 }
@@ -49,7 +49,7 @@ fn ours(body: &Bytes) -> bool {
     black_box(update)
 }
 
-/// teloxide answers a body that it can't read with a kind of its own.
+/// teloxide returns a kind of its own for a body that it can't parse.
 fn teloxide(body: &Bytes) -> bool {
     use teloxide::types::{Update, UpdateKind};
     let text = std::str::from_utf8(body).expect("JSON is UTF-8");
@@ -57,7 +57,7 @@ fn teloxide(body: &Bytes) -> bool {
         .is_ok_and(|update| !matches!(update.kind, UpdateKind::Error(_)))
 }
 
-/// What a bot needs that only echoes, through our way in.
+/// A struct with only the fields that an echo bot needs, through the crate's layers.
 fn own_struct(body: &Bytes) -> bool {
     let raw = RawUpdate::from_bytes(body.clone());
     black_box(raw.and_then(|raw| raw.parse::<Echo>())).is_ok()

@@ -1,4 +1,4 @@
-//! A server for each way to have the bot. All run on one thread, with `TCP_NODELAY`.
+//! A server for each crate and setting of the bot. All run on one thread, with `TCP_NODELAY`.
 
 use std::{convert::Infallible, hint::black_box, io, sync::Arc};
 
@@ -28,7 +28,7 @@ use tower_telegram::{types::{AllowedUpdates, UpdateType}, webhook::{SecretToken,
 
 use crate::{SECRET, TOKEN, bot, calls};
 
-/// The names that [`serve`] knows, with what they are.
+/// The names for [`serve`], with descriptions.
 pub const SERVERS: [&str; 16] = [
     "hyper-unread",
     "hyper",
@@ -100,7 +100,7 @@ async fn ours(name: &str, listener: TcpListener) -> io::Result<()> {
     }
 }
 
-/// hyper with a function, without any layer.
+/// hyper with a function, without layers.
 async fn plain<F, Fut>(listener: TcpListener, answer: F) -> io::Result<()>
 where
     F: Fn(Request<Incoming>) -> Fut + Copy + Send + 'static,
@@ -181,7 +181,7 @@ fn teloxide_listener() -> (impl UpdateListener<Err = Infallible>, Router) {
     (listener, router)
 }
 
-/// What teloxide's webhook costs by itself: its updates are taken and read.
+/// teloxide's webhook without a bot: its updates are received and parsed.
 async fn teloxide_webhook(listener: TcpListener) -> io::Result<()> {
     let (mut updates, router) = teloxide_listener();
     tokio::spawn(axum(listener, router));
@@ -193,7 +193,7 @@ async fn teloxide_webhook(listener: TcpListener) -> io::Result<()> {
 }
 
 async fn teloxide_dispatcher(listener: TcpListener) -> io::Result<()> {
-    // It asks who the bot is before it begins.
+    // It calls `getMe` before it starts.
     let api = TcpListener::bind(("127.0.0.1", 0)).await?;
     let url = format!("http://{}", api.local_addr()?);
     tokio::spawn(plain(api, calls::answer));

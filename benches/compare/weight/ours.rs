@@ -1,4 +1,4 @@
-//! The bot on axum, as `examples/axum.rs` has it in production: it sets its webhook and serves it.
+//! The bot of `examples/axum.rs` in production: it sets its webhook, and serves it.
 
 use std::error::Error;
 
@@ -10,7 +10,7 @@ use tower_telegram::{BotToken, Client, methods::{SendMessage, SetWebhook}, types
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let token: BotToken = std::env::var("TELEGRAM_BOT_TOKEN")?.parse()?;
     let url = std::env::var("WEBHOOK_URL")?;
-    // The same after a restart, as Telegram doesn't tell whether it has changed.
+    // The same secret after a restart, because Telegram doesn't report the present one.
     let secret = SecretToken::derive(token.expose().as_bytes(), token.bot_id());
 
     let webhook = Webhook::new(secret.clone()).handler(async |update: Update| {

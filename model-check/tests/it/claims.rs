@@ -26,7 +26,8 @@ use crate::check;
 const ORDERS: usize = 1_000;
 const KEYS: usize = 2;
 
-/// What is known of an update beside the store. These aren't shuttle's: they are no steps of the model.
+/// The state of an update that the test knows. These aren't shuttle's types, so that they are no steps of
+/// the model.
 #[derive(Debug, Default)]
 struct Known {
     is_held: AtomicBool,
@@ -63,7 +64,7 @@ fn granted(store: &MemoryStore, key: DeliveryKey) -> ClaimToken {
 }
 
 impl World {
-    /// Somebody who asks for an update, and does something with it. An old ticket is of no use.
+    /// A worker that claims an update and ends the claim. An old claim token must have no effect.
     fn ask(&self, at: usize, old: &mut Option<ClaimToken>) {
         let (store, known) = (&self.store, &self.known[at]);
         let was_done = known.is_done.load(Ordering::Relaxed);
@@ -94,7 +95,7 @@ impl World {
             assert!(!block_on(store.release(&old)).expect("it never fails"));
         }
         let choice = thread_rng().gen_range(0..4);
-        // From the next step on another may have it.
+        // From the next step on another worker may claim it.
         known.is_held.store(false, Ordering::Relaxed);
         let ended = match choice {
             0 => {
@@ -135,7 +136,7 @@ fn d1_d16_no_two_hold_an_update_and_each_who_comes_later_has_its_reply() {
         for thread in asking {
             thread.join().expect("no thread panics");
         }
-        // Nothing is lost: whatever isn't done can be had.
+        // Every update that isn't done must be claimable.
         for (at, known) in world.known.iter().enumerate() {
             if known.is_done.load(Ordering::Relaxed) {
                 let Claim::Done { reply } = claim(&world.store, key(at)) else {
@@ -157,7 +158,7 @@ fn d13_one_that_is_handled_is_not_forgotten_for_want_of_room() {
             let store = Arc::clone(&store);
             thread::spawn(move || {
                 for update in 0..2 {
-                    // Far apart, as neighbours are remembered together.
+                    // Far apart, because consecutive IDs share their memory.
                     let ticket = granted(&store, key(1000 * (1 + 2 * thread + update)));
                     let ended = match update {
                         0 => block_on(store.fail(&ticket)),
@@ -169,7 +170,7 @@ fn d13_one_that_is_handled_is_not_forgotten_for_want_of_room() {
         });
         let first = granted(&store, key(0));
         assert!(block_on(store.fail(&first)).expect("it never fails"));
-        // It may have been forgotten in between, and then it is the first time again.
+        // It may have been forgotten, and is then claimed like a new one.
         let held = granted(&store, key(0));
         assert!((1..=2).contains(&held.attempt));
         for thread in crowding {

@@ -1,4 +1,5 @@
-//! The whole `DeliveryLayer`: who asks, joins, hangs up and asks again.
+//! The whole `DeliveryLayer`: requests that arrive, join a running handler, close their connection, and
+//! arrive again.
 
 use std::{
     convert::Infallible,
@@ -32,14 +33,14 @@ const ORDERS: usize = 500;
 
 type Bot = BoxCloneSyncService<Request<RawUpdate>, Response<ReplyBody>, Infallible>;
 
-/// What was seen. These aren't shuttle's: they are no steps of the model.
+/// The events of a run. These aren't shuttle's types, so that they are no steps of the model.
 #[derive(Debug, Default)]
 struct Seen {
     calls: AtomicU32,
     inside: AtomicU32,
     effects: AtomicU32,
     replies: AtomicU32,
-    given_up: AtomicU32,
+    abandoned: AtomicU32,
 }
 
 impl Seen {
@@ -56,7 +57,7 @@ impl Seen {
     }
 }
 
-/// A bot whose first calls fail, the first by an error and the second by a panic.
+/// A bot whose first calls fail, the first with an error and the second with a panic.
 fn bot(layer: &DeliveryLayer, seen: &Arc<Seen>, failing: u32, most_inside: u32) -> Bot {
     let seen = Arc::clone(seen);
     let handler = handler_fn(move |_: RawUpdate| {
@@ -91,7 +92,7 @@ fn update(id: i64) -> Request<RawUpdate> {
     Request::new(RawUpdate::from_bytes(json.into()).expect("it is an update"))
 }
 
-/// Runs it, and the tasks of the layer to their ends.
+/// Runs a model, and the layer's tasks to their ends.
 fn run(model: impl Future<Output = ()>) {
     block_on(async {
         model.await;
@@ -107,7 +108,7 @@ async fn ask(bot: &Bot, seen: &Seen, id: i64) -> StatusCode {
         Seen::count(&seen.replies);
     }
     if answer.status().is_success() {
-        let over = seen.effects() + seen.given_up.load(Ordering::Relaxed);
+        let over = seen.effects() + seen.abandoned.load(Ordering::Relaxed);
         assert!(over > 0, "it was acked, and nobody had handled it");
     }
     answer.status()
@@ -119,7 +120,7 @@ async fn ask_until_taken(bot: &Bot, seen: &Seen, id: i64) {
     }
 }
 
-/// Hangs up at some moment, or has the answer before.
+/// Cancels a request at some moment, unless its response is first.
 async fn ask_and_hang_up(bot: Bot, seen: Arc<Seen>, id: i64) {
     let mut asking = pin!(ask(&bot, &seen, id));
     for _ in 0..thread_rng().gen_range(1..6) {
@@ -137,7 +138,7 @@ async fn join(tasks: impl IntoIterator<Item = JoinHandle<()>>) {
     }
 }
 
-/// All that was begun comes to its end.
+/// Waits until all handlers have ended.
 async fn until_landed(handle: &DeliveryHandle) {
     while handle.running() > 0 {
         yield_now().await;
@@ -169,7 +170,7 @@ fn asked_by_many(failing: u32) {
 }
 
 #[test]
-fn d1_d2_d16_who_asks_and_hangs_up_has_one_call_made_and_its_reply_each_time() {
+fn d1_d2_d16_a_cancelled_request_has_one_call_and_each_redelivery_its_reply() {
     check(ORDERS, || asked_by_many(0));
 }
 
@@ -179,13 +180,13 @@ fn d5_an_error_and_a_panic_are_tried_again_until_it_is_handled_once() {
 }
 
 #[test]
-fn d6_what_always_fails_is_given_up_once() {
+fn d6_an_update_that_always_fails_is_abandoned_once() {
     check(ORDERS, || {
         run(async {
             let seen = Arc::new(Seen::default());
             let hook = Arc::clone(&seen);
             let layer = DeliveryLayer::new().max_attempts(2).dead_letter(move |_| {
-                Seen::count(&hook.given_up);
+                Seen::count(&hook.abandoned);
                 yield_now()
             });
             let bot = bot(&layer, &seen, u32::MAX, 1);
@@ -196,12 +197,12 @@ fn d6_what_always_fails_is_given_up_once() {
             until_landed(&layer.handle()).await;
             ask_until_taken(&bot, &seen, 1).await;
             assert_eq!(seen.calls.load(Ordering::Relaxed), 2);
-            assert_eq!(seen.given_up.load(Ordering::Relaxed), 1);
+            assert_eq!(seen.abandoned.load(Ordering::Relaxed), 1);
         });
     });
 }
 
-/// Two processes can't share a memory; two layers can, and meet as replicas do.
+/// Two processes can't share memory, but two layers can, and then behave like replicas.
 #[test]
 fn d11_layers_that_share_a_store_handle_an_update_once() {
     check(ORDERS, || {
@@ -258,7 +259,7 @@ fn d10_a_shutdown_waits_for_what_runs_and_lets_nothing_begin() {
             for _ in 0..thread_rng().gen_range(0..4) {
                 yield_now().await;
             }
-            // One that no wake-up reaches would wait for ever, and be found out.
+            // A task without a wake-up would wait for ever, which this finds.
             let report = handle.shutdown(Duration::from_secs(1)).await;
             assert!(report.is_clean());
             let calls = seen.calls.load(Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Turns.
+//! The order of updates within a chat.
 
 use std::{
     convert::Infallible,
@@ -41,7 +41,7 @@ fn d8_no_two_of_a_chat_are_inside_and_each_who_stays_has_a_turn() {
                 let (inside, turns) = seen.clone();
                 async move {
                     assert!(!inside.swap(true, Ordering::Relaxed), "two are inside");
-                    // Also for one that hangs up inside.
+                    // Also when the handler's future is dropped.
                     let _out = Out(inside);
                     yield_now().await;
                     turns.fetch_add(1, Ordering::Relaxed);

@@ -1,13 +1,14 @@
-//! Tokio, with tasks that shuttle schedules, and a choice of who goes on before each step of a `oneshot`.
+//! Tokio with tasks that shuttle schedules, and with a switch to another task before each step of a
+//! `oneshot`.
 //!
-//! Each call of Tokio's other primitives (`Mutex`, `Notify`) is one step here: what happens within them is
-//! for Tokio's own tests. Time stands still: no time-out passes.
+//! Each call of Tokio's other primitives (`Mutex`, `Notify`) is one step here, because their inner steps
+//! are covered by Tokio's own tests. Time stands still, so no time-out ends.
 
 pub use real::*;
 
 pub use self::task::spawn;
 
-/// Tasks are shuttle's.
+/// Tasks are scheduled by shuttle.
 pub mod task {
     use std::{cell::Cell, future::Future};
 
@@ -46,8 +47,8 @@ pub mod task {
         })
     }
 
-    /// How many tasks aren't at their ends. A model waits for them before it ends: what drops then must
-    /// take no step.
+    /// How many tasks haven't ended. A model waits for them before it ends, because drops after that must
+    /// not be steps.
     pub fn alive() -> usize {
         ALIVE.get()
     }
@@ -64,12 +65,12 @@ pub mod runtime {
     pub struct Handle(());
 
     impl Handle {
-        /// The one that is there.
+        /// The only runtime.
         pub fn current() -> Self {
             Self(())
         }
 
-        /// The one that is there.
+        /// The only runtime.
         ///
         /// # Errors
         ///
@@ -94,7 +95,7 @@ pub mod time {
 
     pub use real::time::*;
 
-    /// Waits for as long as it takes.
+    /// Waits for the future without a limit.
     ///
     /// # Errors
     ///
@@ -104,11 +105,11 @@ pub mod time {
     }
 }
 
-/// With steps between which others may go on.
+/// Primitives with steps between which other tasks can run.
 pub mod sync {
     pub use real::sync::*;
 
-    /// A value for one who waits.
+    /// A channel for one value.
     pub mod oneshot {
         use std::{
             future::Future,
@@ -120,7 +121,7 @@ pub mod sync {
         pub use real::sync::oneshot::error;
         use shuttle::sync::atomic::{AtomicBool, Ordering};
 
-        /// Where shuttle may have another go on.
+        /// A point at which shuttle can switch to another task.
         #[derive(Debug, Default)]
         struct Step(AtomicBool);
 
@@ -130,15 +131,15 @@ pub mod sync {
             }
         }
 
-        /// Who has the value.
+        /// The end that sends the value.
         #[derive(Debug)]
         pub struct Sender<T>(plain::Sender<T>, Step);
 
-        /// Who waits.
+        /// The end that receives the value.
         #[derive(Debug)]
         pub struct Receiver<T>(plain::Receiver<T>, Step);
 
-        /// Both ends.
+        /// Both ends of a channel.
         pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
             let (sender, receiver) = plain::channel();
             (
@@ -148,17 +149,17 @@ pub mod sync {
         }
 
         impl<T> Sender<T> {
-            /// Sends it.
+            /// Sends the value.
             ///
             /// # Errors
             ///
-            /// The value, if nobody waits.
+            /// The value, if the receiver is gone.
             pub fn send(self, value: T) -> Result<(), T> {
                 self.1.take();
                 self.0.send(value)
             }
 
-            /// Whether nobody waits.
+            /// Whether the receiver is gone.
             pub fn is_closed(&self) -> bool {
                 self.1.take();
                 self.0.is_closed()
@@ -166,17 +167,17 @@ pub mod sync {
         }
 
         impl<T> Receiver<T> {
-            /// Waits no more.
+            /// Closes the channel.
             pub fn close(&mut self) {
                 self.1.take();
                 self.0.close();
             }
 
-            /// What is there.
+            /// The value, if it was sent.
             ///
             /// # Errors
             ///
-            /// When nothing is there.
+            /// If the value wasn't sent, or the sender is gone.
             pub fn try_recv(&mut self) -> Result<T, error::TryRecvError> {
                 self.1.take();
                 self.0.try_recv()

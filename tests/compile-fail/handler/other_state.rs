@@ -1,4 +1,4 @@
-// The state is another's.
+// The state has another type.
 use tower_telegram::router::{Router, State};
 
 #[derive(Clone)]

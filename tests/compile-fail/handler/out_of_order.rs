@@ -1,4 +1,4 @@
-// What takes the update by value isn't the last argument.
+// The argument that takes the update by value isn't the last one.
 use tower_telegram::router::{Command, NewMessage, Router};
 
 async fn start(_: NewMessage, _: Command) {}

@@ -1,4 +1,4 @@
-// Nothing says how a `u32` is taken from an update.
+// A `u32` can't be extracted from an update.
 use tower_telegram::{router::Router, types::ChatId};
 
 async fn start(_: u32, _: ChatId) {}

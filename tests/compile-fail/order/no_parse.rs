@@ -1,4 +1,4 @@
-// Nothing makes the handler's type of the update.
+// No layer parses the update as the handler's type.
 use tower::{Service, ServiceBuilder};
 use tower_telegram::{
     handler_fn,

@@ -1,4 +1,4 @@
-// Nothing makes a response of what the handler returns.
+// No layer makes a response of the handler's result.
 use tower::{Service, ServiceBuilder};
 use tower_telegram::{
     handler_fn,

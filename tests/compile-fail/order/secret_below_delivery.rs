@@ -1,4 +1,4 @@
-// A wrong secret would count as an attempt of the update's.
+// A wrong secret would count as an attempt to handle the update.
 use tower::{Service, ServiceBuilder};
 use tower_telegram::{
     handler_fn,

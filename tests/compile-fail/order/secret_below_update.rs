@@ -1,4 +1,4 @@
-// The secret is looked at once anybody's request has been read.
+// The secret would be checked only after the body has been read.
 use tower::{Service, ServiceBuilder};
 use tower_telegram::{
     handler_fn,

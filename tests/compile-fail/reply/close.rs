@@ -1,4 +1,4 @@
-// In an `Option` and a `Result`, too.
+// Not in an `Option` or a `Result` either.
 use tower_telegram::{handler_fn, methods::Close, types::Update};
 
 fn main() {

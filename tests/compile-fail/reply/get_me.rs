@@ -1,4 +1,4 @@
-// What it returns would be thrown away.
+// Its result would be dropped.
 use tower_telegram::{handler_fn, methods::GetMe, types::Update};
 
 fn main() {

@@ -1,4 +1,4 @@
-// Telegram passes over it in a reply.
+// Telegram ignores it in a reply.
 use tower_telegram::{Reply, methods::SetWebhook};
 
 fn main() {

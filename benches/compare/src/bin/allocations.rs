@@ -1,6 +1,6 @@
-//! Counts allocations, and the memory that what is remembered takes. Lines of `what<TAB>body<TAB>count`.
+//! Counts allocations, and the memory for handled updates. Prints lines of `subject<TAB>body<TAB>count`.
 //!
-//! A program of its own, as counting costs instructions.
+//! It is a program of its own, because counting costs instructions.
 #![allow(clippy::expect_used, clippy::print_stdout)]
 
 use std::{alloc::System, convert::Infallible, fmt::Write as _};
@@ -17,7 +17,7 @@ use tower_telegram::{client::ApiRequest, methods::SendMessage, types::{AllowedUp
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// As many as the target for the memory of a delivery speaks of.
+/// The number of updates in the target for the memory of a delivery.
 const REMEMBERED: u64 = 100_000;
 
 fn main() {
@@ -56,7 +56,7 @@ fn say(what: &str, body: &str, count: usize) {
     println!("{what}\t{body}\t{count}");
 }
 
-/// A second time, so that nothing is done for the first time.
+/// Runs the work a second time, so that lazy initialization doesn't count.
 fn count<T>(mut work: impl FnMut() -> T) -> usize {
     drop(work());
     let region = Region::new(ALLOCATOR);
@@ -86,7 +86,7 @@ fn webhook(allowed: AllowedUpdates) -> impl Serve {
     webhook.without_deadline().handler(bot::ours)
 }
 
-/// What the layers allocate for a request that is there, body and all.
+/// The allocations of the layers for a request whose body is in memory.
 fn request(webhook: impl Serve, secret: &str, body: &Bytes) -> usize {
     let make = || {
         Request::post("/bot")
@@ -144,7 +144,7 @@ fn remembered(number: impl Fn(u64) -> u64) -> usize {
     kept / usize::try_from(REMEMBERED).expect("it is small")
 }
 
-/// Every number far from the one before.
+/// Numbers that are far from each other.
 fn scattered(count: u64) -> u64 {
     count.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16
 }

@@ -94,7 +94,7 @@ async fn run() -> Result<(), ProgramError> {
 /// One step of a script: a text that the user sends or waits for.
 enum Step {
     Send(String),
-    /// Something that has this in it.
+    /// Wait for a message with this text in it.
     Receive(String),
 }
 
