@@ -1,4 +1,4 @@
-//! What every service repeats.
+//! Methods that every service has.
 
 /// `get_ref`, `get_mut` and `into_inner` of a service, as tower-http's services have them. The inner service is
 /// `self.inner`, unless another path is given.
@@ -12,12 +12,12 @@ macro_rules! inner_accessors {
             &self.$($field).+
         }
 
-        /// The inner service, to be changed.
+        /// The inner service, mutably.
         pub fn get_mut(&mut self) -> &mut S {
             &mut self.$($field).+
         }
 
-        /// The inner service alone.
+        /// Unwraps the inner service.
         pub fn into_inner(self) -> S {
             self.$($field).+
         }

@@ -13,7 +13,7 @@ pub(crate) const ALL: &[Limit] = &[
     Limit::new("parse/30 KB keyboard", 502_000.0, 313.0),
     Limit::new("read/text, Update::from_slice", 7_500.0, 3.0),
     Limit::new("read/30 KB keyboard, Update::from_slice", 502_000.0, 313.0),
-    // Ordinary hash maps, one place that says what became of the update, and a claim that is given back
+    // Ordinary hash maps, one function that decides the outcome, and a claim that is given back
     // when its owner is gone.
     Limit::new("delivery", 2_900.0, 6.0),
     // A future that was done panics when it is polled again, which takes a state of its own.

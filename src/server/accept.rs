@@ -64,7 +64,7 @@ impl AcceptErrors {
     }
 }
 
-/// What to wait for before `accept` is called again.
+/// The wait before `accept` is called again.
 #[derive(Debug)]
 pub(super) enum Recovery {
     Continue,

@@ -105,7 +105,7 @@ impl LimitedListener {
     }
 
     /// How long a connection is kept on which no byte moves, at least 0.1 seconds. Default: 90 seconds, because
-    /// a handler may take until Telegram gives up after 60.
+    /// a handler can take until Telegram's time-out of 60.
     pub fn idle_timeout(mut self, limit: Duration) -> Self {
         self.limits = self.limits.idle(limit);
         self
@@ -259,7 +259,7 @@ impl LimitedStream {
         self.inner.peer_addr()
     }
 
-    /// What nothing could be done about the connection comes to: an error if its time is over.
+    /// Waits for the connection's deadline, after which the operation is an error.
     fn wait<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         self.overdue
             .poll(cx)

@@ -124,7 +124,7 @@ async fn g13_no_setting_of_a_sequence_panics_or_wedges_it() {
                 .max_waiting_per_key(count)
                 .max_wait(wait);
             let service = layer.layer(handler());
-            // The first has its turn at once; whether the second may wait is what is set.
+            // The first is handled at once; the settings decide whether the second can wait.
             let both = tokio::join!(
                 service.clone().oneshot(update(7)),
                 service.clone().oneshot(update(8)),

@@ -203,8 +203,8 @@ async fn b10_http_1_0_is_answered(server: Server) {
     }
 }
 
-/// The server in front sends 100 once the body is polled. No layer polls the body of
-/// what is refused by its head.
+/// The server in front sends 100 once the body is polled. No layer polls the body of a request
+/// that is rejected by its head.
 async fn b10_a_rejected_request_gets_no_100(server: Server) {
     for bot in bots(server).await {
         let mut connection = bot.endpoint.connect().await.expect("a socket");

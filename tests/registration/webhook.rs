@@ -167,7 +167,7 @@ async fn g9_a_webhook_that_answers_401_has_another_secret() {
     );
 }
 
-/// What a watch finds where getWebhookInfo returns this, with these headers.
+/// The first report of a watch if getWebhookInfo returns this, with these headers.
 async fn first_report(info: &str, headers: &str) -> Health {
     let body = format!(r#"{{"ok":true,"result":{info}}}"#);
     let script = vec![
@@ -230,7 +230,7 @@ async fn g2_nothing_is_set_where_nothing_differs() {
 
     for same in [
         wanted(),
-        // What is left out may stay as it is.
+        // Settings that aren't given can have any value.
         SetWebhook::new(URL),
         SetWebhook::new("https://BOT.example:443/telegram"),
         wanted().allowed_updates([UpdateType::CallbackQuery, UpdateType::Message]),
@@ -284,7 +284,7 @@ async fn g2_a_new_secret_is_set_when_asked_for() {
     assert_eq!(secret.as_deref(), Some("new"));
 }
 
-/// All at once, as they do when a deployment starts.
+/// All at once, like at the start of a deployment.
 async fn start_replicas(telegram: &Telegram, wanted: &SetWebhook) -> Vec<bool> {
     let replicas = (0..20).map(|_| {
         let (client, wanted) = (client(telegram), wanted.clone());
@@ -292,7 +292,7 @@ async fn start_replicas(telegram: &Telegram, wanted: &SetWebhook) -> Vec<bool> {
     });
     let mut was_set = Vec::new();
     for replica in replicas.collect::<Vec<_>>() {
-        let ensured = replica.await.expect("no panic").expect("all end well");
+        let ensured = replica.await.expect("no panic").expect("all succeed");
         assert_eq!(ensured.info.url, wanted.url);
         was_set.push(ensured.was_set);
     }
@@ -300,8 +300,8 @@ async fn start_replicas(telegram: &Telegram, wanted: &SetWebhook) -> Vec<bool> {
 }
 
 #[tokio::test]
-async fn g3_twenty_replicas_at_once_all_end_well() {
-    // Whoever comes second is told to wait, however slow the machine is.
+async fn g3_twenty_replicas_at_once_all_succeed() {
+    // The second call gets a 429, however slow the machine is.
     let builder = Telegram::builder().webhook_cooldown(Duration::from_secs(60));
     let telegram = builder.start().await.expect("a port");
     let wanted = wanted().for_local_server();

@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_change_is_told_once_and_the_count_alone_is_none() {
+    async fn each_change_is_reported_once_and_the_count_alone_is_none() {
         let health = watch(vec![
             shows(URL, 0),
             shows(URL, 9),

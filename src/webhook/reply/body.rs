@@ -30,7 +30,7 @@ pub struct ReplyBody(ReplyContent);
 enum ReplyContent {
     /// No bytes are left to send.
     Sent(Reply),
-    /// The reply's JSON, as it is.
+    /// The reply's JSON.
     Json(Reply),
     Form(Box<FormContent>),
 }

@@ -30,7 +30,7 @@
 //!     .service(service_fn(async |_: Request<String>| {
 //!         Ok::<_, std::convert::Infallible>(Response::new(String::new()))
 //!     }));
-//! // What a hyper server does for each connection, with the address that it was accepted from.
+//! // A hyper server does this for each connection, with the address that it was accepted from.
 //! let connection = |peer: SocketAddr| {
 //!     service.clone().map_request(move |mut request: Request<String>| {
 //!         request.extensions_mut().insert(PeerAddr(peer));

@@ -45,8 +45,10 @@ pub(super) fn is_test(path: &str) -> bool {
     folders.clone().any(|folder| folder == "tests") || path.ends_with("/tests.rs")
 }
 
+/// The lines with their numbers; an empty text is one empty line.
 fn numbered(text: &str, first: usize) -> Vec<(usize, String)> {
-    let lines = text.lines().enumerate();
+    let lines = text.strip_suffix('\n').unwrap_or(text).split('\n');
+    let lines = lines.enumerate();
     lines
         .map(|(at, line)| (first + at, line.to_owned()))
         .collect()
@@ -319,6 +321,19 @@ mod tests {
                 (Doc, 5, text("more of it")),
                 (Fragment, 7, text("Errors")),
                 (Name, 8, text("short")),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_empty_line_ends_a_paragraph_and_counts() {
+        let source = "/// One\n///\n/// two.\n/// ```\n/// f();\n///\n/// // Three.\n/// ```\n";
+        assert_eq!(
+            found("src/a.rs", source),
+            [
+                (Doc, 1, text("One")),
+                (Doc, 3, text("two.")),
+                (Comment, 7, text("Three."))
             ]
         );
     }
