@@ -64,7 +64,7 @@ pub(super) fn public_key(certificate: &[u8]) -> Option<PublicKey> {
 /// DER that is left to read, from the beginning of a value.
 struct Der<'a>(&'a [u8]);
 
-impl<'a> Der<'a> {
+impl Der<'_> {
     /// The content of the next value, if that has this tag.
     fn read(&mut self, tag: u8) -> Option<Self> {
         let rest = self.0.strip_prefix(&[tag])?;
@@ -110,6 +110,7 @@ pub(super) mod tests {
     use super::*;
 
     /// One value. Lengths have as many bytes as they need.
+    #[allow(clippy::cast_possible_truncation)] // No test has a value over 64 KiB.
     fn value(tag: u8, content: &[u8]) -> Vec<u8> {
         let length = content.len();
         let mut der = vec![tag];
