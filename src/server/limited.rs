@@ -105,7 +105,7 @@ impl LimitedListener {
     }
 
     /// How long a connection is kept on which no byte moves, at least 0.1 seconds. Default: 90 seconds, because
-    /// a handler can take until Telegram's time-out of 60.
+    /// a handler may take 60, until Telegram closes the connection.
     pub fn idle_timeout(mut self, limit: Duration) -> Self {
         self.limits = self.limits.idle(limit);
         self
@@ -163,7 +163,7 @@ impl LimitedListener {
             inner: stream,
             overdue: Overdue::new(Arc::clone(&state), self.limits),
             state,
-            _place: Place {
+            _slot: ConnectionSlot {
                 open: Arc::clone(&self.open),
                 id,
             },
@@ -183,18 +183,18 @@ impl fmt::Debug for LimitedListener {
 
 #[derive(Debug, Default)]
 struct OpenConnections {
-    states: Mutex<States>,
+    states: Mutex<StateTable>,
     closed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct States {
+struct StateTable {
     by_id: HashMap<u64, Arc<ConnectionState>>,
     next_id: u64,
 }
 
 impl OpenConnections {
-    fn states(&self) -> MutexGuard<'_, States> {
+    fn states(&self) -> MutexGuard<'_, StateTable> {
         self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -215,14 +215,14 @@ impl OpenConnections {
     }
 }
 
-/// The place that a connection has among those that are open.
+/// The slot of an open connection, which is free once this is dropped.
 #[derive(Debug)]
-struct Place {
+struct ConnectionSlot {
     open: Arc<OpenConnections>,
     id: u64,
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.open.states().by_id.remove(&self.id);
         self.open.closed.notify_one();
@@ -237,7 +237,7 @@ pub struct LimitedStream {
     overdue: Overdue,
     state: Arc<ConnectionState>,
     // Behind the stream, which is closed first.
-    _place: Place,
+    _slot: ConnectionSlot,
 }
 
 impl LimitedStream {
@@ -259,7 +259,7 @@ impl LimitedStream {
         self.inner.peer_addr()
     }
 
-    /// Waits for the connection's deadline, after which the operation is an error.
+    /// What nothing could be done about the connection comes to: an error if its time is over.
     fn wait<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         self.overdue
             .poll(cx)

@@ -42,7 +42,7 @@ where
     B: Body<Data = Bytes, Error = BoxError>,
 {
     let answer = timeout(Duration::from_secs(3600), send(webhook(layer), call, body));
-    answer.await.expect("it is given up")
+    answer.await.expect("it is rejected")
 }
 
 #[tokio::test(start_paused = true)]

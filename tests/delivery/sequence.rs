@@ -86,7 +86,7 @@ impl Meeting {
     }
 
     fn step(&self, chat: i64, step: impl FnOnce(&mut usize)) {
-        let mut inside = self.inside.lock().expect("nobody panics");
+        let mut inside = self.inside.lock().expect("not poisoned");
         step(inside.entry(chat).or_default());
     }
 
@@ -170,7 +170,7 @@ async fn d3_d8_who_hangs_up_on_a_running_handler_doesnt_let_the_next_on() {
         let (entered, leave, steps) = seen.clone();
         let step = move |step| {
             let step = (request.body().update_id(), step);
-            steps.lock().expect("nobody panics").push(step);
+            steps.lock().expect("not poisoned").push(step);
         };
         async move {
             step("begins");
@@ -200,7 +200,7 @@ async fn d3_d8_who_hangs_up_on_a_running_handler_doesnt_let_the_next_on() {
     leave.notify_one();
     let answer = second.await.expect("no panic").expect("an answer");
     assert_eq!(answer.status(), 200);
-    let steps = steps.lock().expect("nobody panics").clone();
+    let steps = steps.lock().expect("not poisoned").clone();
     let expected = [(1, "begins"), (1, "ends"), (2, "begins"), (2, "ends")];
     assert_eq!(steps, expected);
 }
@@ -214,7 +214,7 @@ struct Scripted {
 
 impl Scripted {
     fn note(&self, what: String) {
-        self.noted.lock().expect("nobody panics").push(what);
+        self.noted.lock().expect("not poisoned").push(what);
     }
 }
 
@@ -226,7 +226,7 @@ impl SequenceLock for Scripted {
 
     async fn acquire(&self, key: &str) -> Result<Noting, LockError> {
         self.note(format!("asked for {key}"));
-        let answer = self.answers.lock().expect("nobody panics").pop_front();
+        let answer = self.answers.lock().expect("not poisoned").pop_front();
         match answer {
             None => std::future::pending().await,
             Some(Ok(())) => Ok(Noting(self.noted.clone())),
@@ -239,7 +239,7 @@ impl LockGuard for Noting {
     async fn release(self) {
         self.0
             .lock()
-            .expect("nobody panics")
+            .expect("not poisoned")
             .push("given back".into());
     }
 }
@@ -259,7 +259,7 @@ async fn d8_d12_an_update_without_a_turn_is_503_and_none_of_its_attempts() {
         .reply()
         .service(service_fn(move |request: Request<RawUpdate>| {
             assert!(request.extensions().get::<Lease>().is_none(), "it has none");
-            called.lock().expect("nobody panics").push("called".into());
+            called.lock().expect("not poisoned").push("called".into());
             std::future::ready(Ok::<(), Infallible>(()))
         }));
     let send = async |json| service.clone().oneshot(raw(json)).await.expect("an answer");
@@ -275,7 +275,7 @@ async fn d8_d12_an_update_without_a_turn_is_503_and_none_of_its_attempts() {
     // The answer doesn't wait for that.
     while noted
         .lock()
-        .expect("nobody panics")
+        .expect("not poisoned")
         .last()
         .map(String::as_str)
         != Some("given back")
@@ -300,7 +300,7 @@ async fn d8_d12_an_update_without_a_turn_is_503_and_none_of_its_attempts() {
         "asked for 0:8",
         "asked for 0:8",
     ];
-    assert_eq!(*noted.lock().expect("nobody panics"), expected);
+    assert_eq!(*noted.lock().expect("not poisoned"), expected);
 }
 
 #[tokio::test(start_paused = true)]

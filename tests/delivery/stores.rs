@@ -136,7 +136,7 @@ pub(crate) async fn d11_a_lost_claim_changes_nothing(store: impl DeliveryStore) 
     assert!(!store.fail(&lost).await.unwrap());
     assert!(is_busy(&store, key(1)).await);
     assert!(store.finish(&held, None).await.unwrap());
-    assert_eq!(done(&store, key(1)).await, None, "nobody's reply was noted");
+    assert_eq!(done(&store, key(1)).await, None, "no reply was recorded");
 }
 
 pub(crate) async fn d16_each_redelivery_has_the_reply(store: impl DeliveryStore) {

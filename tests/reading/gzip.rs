@@ -42,7 +42,7 @@ async fn b10_behind_a_decompression_layer_compressed_updates_are_read() {
     let service = RequestDecompressionLayer::new().layer(webhook);
     let endpoint = serve_hyper(BoxCloneSyncService::new(service)).await;
     let gzipped = |text: &[u8]| Call::new(gzip(text)).header("Content-Encoding", "gzip");
-    let take = || std::mem::take(&mut *handler.handled.lock().expect("nobody holds it"));
+    let take = || std::mem::take(&mut *handler.handled.lock().expect("not poisoned"));
 
     let answer = endpoint.send(&gzipped(MESSAGE.as_bytes())).await;
     assert_eq!((answer.status, take().len()), (200, 1));

@@ -96,7 +96,7 @@ async fn b9_a_misfit_of_a_foreign_type_goes_to_the_hook_and_isnt_sent_again(serv
         .parse_as::<Strict>()
         .on_unreadable(move |raw, error| {
             assert!(error.is_mismatch(), "{error}");
-            hook.lock().expect("nobody holds it").push(raw.clone());
+            hook.lock().expect("not poisoned").push(raw.clone());
         });
     for bot in bots_with(server, &webhook, nothing).await {
         for misfit in MISFITS {
@@ -104,7 +104,7 @@ async fn b9_a_misfit_of_a_foreign_type_goes_to_the_hook_and_isnt_sent_again(serv
             let answer = bot.send(&Call::new(&*body)).await;
             assert_eq!(answer.status, 200, "{bot}: {misfit}");
             assert!(answer.body.is_empty(), "{bot}: {misfit}");
-            let heard = std::mem::take(&mut *told.lock().expect("nobody holds it"));
+            let heard = std::mem::take(&mut *told.lock().expect("not poisoned"));
             assert_eq!(heard.len(), 1, "{bot}: {misfit}");
             assert_eq!(heard[0].bytes(), body.as_bytes(), "{bot}");
         }

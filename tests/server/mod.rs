@@ -201,7 +201,7 @@ async fn a12_a_response_that_no_peer_reads_ends_the_connection() {
     let dropped = Arc::new(Mutex::new(Some(dropped)));
     let service = service_fn(move |_: Request<RequestBody>| {
         // It ends with the body.
-        let dropped = dropped.lock().expect("nobody panics").take();
+        let dropped = dropped.lock().expect("not poisoned").take();
         let endless = futures_util::stream::repeat_with(move || {
             let _still_there = &dropped;
             Ok::<_, Infallible>(Frame::data(Bytes::from_static(&[b'x'; 1 << 14])))

@@ -94,14 +94,14 @@ mod tests {
             noted.lock().unwrap().push(began.elapsed());
             ready(Err::<Response<ReplyBody>, _>("no"))
         });
-        let nobody = service_fn(|_| ready(Err(client::Error::transport("no server", false))));
+        let no_server = service_fn(|_| ready(Err(client::Error::transport("no server", false))));
         let update = RawUpdate::from_bytes(r#"{"update_id":1,"message":{}}"#.into()).unwrap();
         let call = Box::pin(service.call(Request::new(update.clone())));
         let late = DetachedUpdate {
             service,
             update,
             extensions: Extensions::new(),
-            client: Arc::new(Client::from_service(nobody)),
+            client: Arc::new(Client::from_service(no_server)),
         };
         let day = Duration::from_secs(24 * 60 * 60);
         let finished = tokio::time::timeout(day, late.finish(call)).await;

@@ -25,7 +25,7 @@ pub(super) enum PublicKey {
 
 /// Reads the public key of a certificate in DER. `None` if it isn't a certificate.
 pub(super) fn public_key(certificate: &[u8]) -> Option<PublicKey> {
-    let mut file = Der(certificate);
+    let mut file = DerReader(certificate);
     let mut certificate = file.read(SEQUENCE)?;
     file.end()?;
     let mut signed = certificate.read(SEQUENCE)?;
@@ -55,16 +55,16 @@ pub(super) fn public_key(certificate: &[u8]) -> Option<PublicKey> {
     if algorithm.0 != RSA_ENCRYPTION {
         return Some(PublicKey::Other);
     }
-    let modulus = Der(key).read(SEQUENCE)?.read(INTEGER)?;
+    let modulus = DerReader(key).read(SEQUENCE)?.read(INTEGER)?;
     Some(PublicKey::Rsa {
         bits: modulus.bits(),
     })
 }
 
 /// DER that is left to read, from the beginning of a value.
-struct Der<'a>(&'a [u8]);
+struct DerReader<'a>(&'a [u8]);
 
-impl Der<'_> {
+impl DerReader<'_> {
     /// The content of the next value, if that has this tag.
     fn read(&mut self, tag: u8) -> Option<Self> {
         let rest = self.0.strip_prefix(&[tag])?;
