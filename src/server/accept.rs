@@ -31,8 +31,8 @@ pub(super) struct AcceptErrors {
 }
 
 impl AcceptErrors {
-    /// Logs an error. One of the listener has `evict` close a connection, which gives back what is used up,
-    /// such as file descriptors; it says whether it could.
+    /// Logs an error, and says how to go on. After an error of the listener, `evict` closes a connection to free
+    /// resources such as file descriptors; it returns whether it could.
     pub(super) fn recover(
         &mut self,
         error: &io::Error,

@@ -13,7 +13,7 @@
 //!    been idle for longest. If every connection has a request under way, the new one waits. So Telegram's
 //!    connections are closed last, and a new one of Telegram's is accepted even while strangers hold all others.
 //! 4. An error of `accept`, such as having no file descriptor left, is logged and waited out.
-//! 5. At shutdown it stops listening, closes what is idle, and lets requests finish for
+//! 5. At shutdown it stops listening, closes idle connections, and waits for running requests up to
 //!    [`shutdown_timeout`](Server::shutdown_timeout).
 //!
 //! A request under way isn't cut short, unless its peer takes nothing of the response for as long as an

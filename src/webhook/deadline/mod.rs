@@ -105,7 +105,7 @@ pub struct DeadlineLayer {
     /// The limits that were set for single types.
     by_type: Vec<(UpdateType, Duration)>,
     ack: Option<Arc<Client>>,
-    /// Whether the layers below can look the deadline up.
+    /// Whether services below can find the deadline.
     is_in_extensions: bool,
 }
 
@@ -195,7 +195,7 @@ pub struct EnforceDeadline<S> {
     deadline: Arc<SharedDeadline>,
 }
 
-/// The state that the clones of a service share.
+/// What the clones of a service share.
 #[derive(Debug)]
 struct SharedDeadline {
     layer: DeadlineLayer,

@@ -33,7 +33,7 @@
 //! The layer belongs above `ParseLayer` and `ReplyLayer`, and below `UpdateLayer`. It costs three allocations for
 //! each update, and the memory of its record for a day: see [`MemoryStore`].
 //!
-//! # Who polls the handler
+//! # Polling of the handler
 //!
 //! The response future of the first request polls the handler until it is dropped; only then does the handler
 //! move to a task of its own. So:

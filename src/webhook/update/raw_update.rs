@@ -168,7 +168,7 @@ impl RawUpdate {
     }
 }
 
-/// Compares the received bytes, whichever layers the updates have passed since.
+/// Two updates are equal if their bodies are, whichever layers they have passed.
 impl PartialEq for RawUpdate {
     fn eq(&self, other: &Self) -> bool {
         self.bytes == other.bytes
@@ -187,7 +187,7 @@ impl fmt::Debug for RawUpdate {
     }
 }
 
-/// The parsed envelope of an update.
+/// What the envelope says.
 #[derive(Debug, PartialEq)]
 struct Envelope {
     update_id: i64,
@@ -465,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn b5_a_body_that_is_no_update_is_malformed() {
+    fn b5_what_is_no_update_is_malformed() {
         for text in [
             "",
             " ",

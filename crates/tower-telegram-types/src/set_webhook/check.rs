@@ -474,7 +474,7 @@ mod tests {
         }
     }
 
-    /// The longest path after the slash with which an update is sent, by what comes before it.
+    /// The longest path after the slash with which an update is sent, after a prefix of the URL.
     fn longest_path(before: &str, secret: Option<&str>) -> usize {
         let secret = secret.map(|secret| SecretToken::new(secret).unwrap());
         let fits = |length: usize| {
@@ -508,7 +508,7 @@ mod tests {
         assert_eq!(longest_path("https://bot.example.com:0443", None), 3914);
         assert_eq!(longest_path("https://bot.example.com:8443", None), 3914 - 5);
         assert_eq!(longest_path("bot.example.com", None), 3914);
-        // `Authorization: Basic ` with base64 of what is before the `@`.
+        // `Authorization: Basic ` with the base64 of the user info.
         let line = "Authorization: Basic YWRhOnBhc3M=\r\n".len();
         assert_eq!(
             longest_path("https://ada:pass@bot.example.com", None),
