@@ -412,7 +412,8 @@ where
     /// Adds the entries of a partition to the chats' queues.
     fn take(&mut self, number: u16, fence: u64, answer: &[Bytes]) {
         let held = self.partitions.get_mut(&number);
-        let Some(partition) = held.filter(|held| held.fence == fence) else {
+        // Leaving it began after the call: a chat's updates before these may be left to the next worker already.
+        let Some(partition) = held.filter(|held| held.fence == fence && !held.leaving) else {
             return;
         };
         let (what, last, end, entries) = match answer {
