@@ -1,8 +1,9 @@
-//! [`Telegram`], an extractor and a response for axum, for those who prefer an axum handler to a
-//! service of ours.
+//! [`Telegram`], an extractor of updates and a response with a reply, for handlers of axum's own.
 //!
-//! It is to updates what axum's `Json` is to JSON: in the arguments it is the update, in the result the
-//! reply.
+//! It is to updates what axum's `Json` is to JSON: among the arguments it is the update, in the result the
+//! reply. A reply needs it, as JSON needs `Json`: Rust doesn't allow this crate to implement axum's
+//! `IntoResponse` for an `Option<SendMessage>`, which is the result of many handlers, and axum has no
+//! implementation for options of responses.
 //!
 //! ```
 //! use axum::{Router, routing::post};
@@ -27,20 +28,22 @@
 //! # }
 //! ```
 //!
-//! A file by its path is opened while the response is made, which blocks the thread for as long as the
-//! file system takes.
+//! A reply's file that is given by its path is opened while the response is made, which blocks the thread for
+//! as long as the file system takes.
 //!
 //! # Deliveries
 //!
-//! On its own, the extractor leaves out deliveries and deadlines: an update that Telegram sends again reaches
-//! the handler again. A [`Webhook`](crate::webhook::Webhook) [around the route](crate::webhook::layer) has
-//! them, and the secret too: `.route("/bot", post(echo)).route_layer(webhook)`.
+//! The extractor alone has no deliveries and no deadline: an update that Telegram sends again reaches the
+//! handler again. A [`Webhook`](crate::webhook::Webhook) [around the route](crate::webhook::layer) has both,
+//! and checks the secret: `.route("/bot", post(echo)).route_layer(webhook)`.
 //!
 //! # Security
 //!
 //! The extractors read the body as [`UpdateLayer`] does, with its defaults, and reject with the same
-//! statuses; an update that can't be read as the handler's type is logged and answered with 200. They don't look at the secret: put [`SecretTokenLayer`](crate::webhook::SecretTokenLayer)
-//! in front, as above, or a `Webhook` around the route.
+//! statuses; an update that can't be read as the handler's type is logged and answered with 200. A `Webhook`
+//! around the route then also calls its [`on_unreadable`](crate::webhook::Webhook::on_unreadable). They don't
+//! look at the secret: put [`SecretTokenLayer`](crate::webhook::SecretTokenLayer) in front, as above, or a
+//! `Webhook` around the route.
 
 use axum_core::{
     body::Body,
@@ -56,10 +59,11 @@ use crate::{
     webhook::{RawUpdate, Rejection, ReplyBody, UpdateLayer, parse::log_unreadable},
 };
 
-/// An update as an argument of an axum handler, read as any type that serde can make; or a reply as
-/// what the handler returns.
+/// An update as an argument of an axum handler, without the check of the secret, deliveries and deadlines that a
+/// `Webhook` around the route has; and a reply as the handler's result.
 ///
-/// On its own it leaves out the secret, deliveries and deadlines: see the [module](self).
+/// As an argument it parses the update as any `U: DeserializeOwned`. As a result it takes any
+/// [`IntoReply`]. See the [module](self).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Telegram<T>(pub T);
 
@@ -101,7 +105,7 @@ impl<R: IntoReply> IntoResponse for Telegram<R> {
     }
 }
 
-/// The update with its payload unread.
+/// The update as an argument of an axum handler, with its payload not parsed yet.
 impl<S: Send + Sync> FromRequest<S> for RawUpdate {
     type Rejection = Rejection;
 
@@ -120,7 +124,7 @@ async fn read(mut request: Request) -> Result<RawUpdate, Rejection> {
 
 impl IntoResponse for Rejection {
     /// The rejection's own response; but 200 for [`Unreadable`](Self::Unreadable), as [`ParseLayer`]
-    /// responds: what can never be read must not hold up its chat.
+    /// responds: an update that can never be read must not hold up its chat.
     ///
     /// [`ParseLayer`]: crate::webhook::ParseLayer
     fn into_response(self) -> Response {

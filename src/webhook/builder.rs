@@ -22,7 +22,8 @@ use super::{
     delivery_stack::{DeliverySettings, DeliveryStack},
     handler_fn,
     missing_layer::Handles,
-    parse, reply, secret_token, update,
+    parse::{self, UnreadableHook},
+    reply, secret_token, update,
 };
 #[cfg(feature = "tokio")]
 use super::{DeadlineLayer, DeliveryLayer, HandlerTimeoutLayer, SequenceLayer};
@@ -189,6 +190,13 @@ impl<U> Webhook<U> {
         self
     }
 
+    /// Has each request keep the [`RawUpdate`] in its extensions. See [`ParseLayer::keep_raw`]. Default: no;
+    /// [`router`](Self::router) does so where a handler takes it.
+    pub fn keep_raw(mut self, keep: bool) -> Self {
+        self.parse = self.parse.keep_raw(keep);
+        self
+    }
+
     /// Serves with a function. See [`handler_fn`].
     pub fn handler<F, Fut>(mut self, function: F) -> WebhookService<HandlerFn<F, U>, U>
     where
@@ -213,6 +221,10 @@ impl<U> Webhook<U> {
     pub(crate) fn admission<S>(&self, service: S) -> Admission<S> {
         let service = self.allowed.layer(service);
         self.secret.layer(self.update.layer(service))
+    }
+
+    pub(super) fn unreadable_hook(&self) -> Option<UnreadableHook> {
+        self.parse.unreadable_hook()
     }
 
     /// All layers except `ParseLayer` and `ReplyLayer`.

@@ -1,13 +1,14 @@
-//! [`Webhook`] as a layer: around an HTTP handler that takes a request and returns a response
-//! itself, such as a route of axum's.
+//! [`Webhook`] as a layer around an HTTP handler, such as a route of axum's.
 //!
-//! 1. The secret, the limits of the body, the wanted types, the deadline, the deliveries and the sequence are
-//!    those of the webhook.
+//! 1. The webhook checks the secret, reads the body within its limits, passes on the allowed types of update, and
+//!    has its deadline, deliveries and sequence.
 //! 2. The handler gets the request with the body as it came, and the [`RawUpdate`] in its extensions.
-//! 3. Its response is the update's result: after a 2xx the update is handled, with the [`Reply`] in the response's
-//!    extensions, which `axum::Telegram` (feature `axum`) puts there; any other status is a failed attempt. A body
-//!    without a `Reply` is dropped with a warning, because a redelivery couldn't get it again.
-//! 4. The handler reads the update's type itself, so that [`Webhook::on_unreadable`] isn't called.
+//! 3. The status of its response is the result: with a 2xx the update is done, with any other status its attempt
+//!    has failed. The reply is the [`Reply`] in the response's extensions, where `axum::Telegram` of the feature
+//!    `axum` puts it. A body without a `Reply` is dropped with a warning, because redeliveries couldn't get it.
+//! 4. The handler parses the update itself. [`Webhook::on_unreadable`] is called where that was done by
+//!    `axum::Telegram`, and wherever the response has [`Rejection::Unreadable`] in its extensions; a handler
+//!    that parses the bytes by other means deals with the error itself.
 //!
 //! ```
 //! # #[cfg(feature = "axum")]
@@ -56,6 +57,7 @@ use super::{
     Failure, RawUpdate, Rejection, ReplyBody, Webhook, WebhookFuture,
     allowed_updates::FilterUpdates,
     delivery_stack::DeliveryStack,
+    parse::UnreadableHook,
     secret_token::RequireSecretToken,
     update::{self, ReadUpdate},
 };
@@ -66,7 +68,10 @@ impl<S, U> Layer<S> for Webhook<U> {
 
     fn layer(&self, inner: S) -> WebhookMiddleware<S> {
         WebhookMiddleware {
-            stack: self.around_updates(HttpHandler { inner }),
+            stack: self.around_updates(HttpHandler {
+                inner,
+                on_unreadable: self.unreadable_hook(),
+            }),
         }
     }
 }
@@ -105,7 +110,7 @@ where
     }
 }
 
-/// The body of an update that was read: all of it, at once.
+/// The body of an update's request, which was read already: one frame.
 #[derive(Clone, Debug, Default)]
 pub struct UpdateBody(Bytes);
 
@@ -131,10 +136,19 @@ impl Body for UpdateBody {
 }
 
 /// A service of HTTP requests as one of updates.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[allow(unreachable_pub)] // Named in the type of a future.
 pub struct HttpHandler<S> {
     inner: S,
+    on_unreadable: Option<UnreadableHook>,
+}
+
+impl<S: fmt::Debug> fmt::Debug for HttpHandler<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpHandler")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<S, R> Service<Request<RawUpdate>> for HttpHandler<S>
@@ -154,6 +168,7 @@ where
     fn call(&mut self, request: Request<RawUpdate>) -> Self::Future {
         let (mut head, raw) = request.into_parts();
         let (update_id, body) = (raw.update_id(), UpdateBody(raw.bytes().clone()));
+        let hook = self.on_unreadable.clone().map(|hook| (hook, raw.clone()));
         head.extensions.insert(raw);
         let handling = self.inner.call(Request::from_parts(head, body));
         HttpHandlerFuture(Box::pin(async move {
@@ -161,6 +176,11 @@ where
                 let (head, body) = handling.await?.into_parts();
                 (head, !body.is_end_stream())
             };
+            if let (Some((hook, raw)), Some(Rejection::Unreadable(error))) =
+                (hook, head.extensions.get())
+            {
+                hook(&raw, error);
+            }
             Ok(of_http(update_id, head, has_body).await)
         }))
     }
@@ -185,7 +205,7 @@ impl<E> Future for HttpHandlerFuture<E> {
     }
 }
 
-/// The update's result, by the response of an HTTP handler.
+/// The update's response, made from the response of an HTTP handler.
 async fn of_http(update_id: i64, mut head: response::Parts, has_body: bool) -> Response<ReplyBody> {
     let reply: Option<Reply> = head.extensions.remove();
     if let Some(reply) = reply.filter(|_| head.status.is_success()) {
@@ -205,7 +225,7 @@ async fn of_http(update_id: i64, mut head: response::Parts, has_body: bool) -> R
     ] {
         head.headers.remove(name);
     }
-    // The status is the handler's, and no layer's.
+    // The handler chose the status, so it counts as a failed attempt; a layer's 503 or 429 would not.
     if !head.status.is_success() && head.extensions.get::<Rejection>().is_none() {
         head.extensions.insert(Failure::status(head.status));
     }

@@ -57,11 +57,12 @@ use tower_service::Service;
 use super::{RawUpdate, Rejection, ResponseFuture, missing_layer::EncodedReply};
 use crate::types::ParseError;
 
-type UnreadableHook = Arc<dyn Fn(&RawUpdate, &ParseError) + Send + Sync>;
+pub(super) type UnreadableHook = Arc<dyn Fn(&RawUpdate, &ParseError) + Send + Sync>;
 
 /// Reads the update as a `U`. See the [module](self).
 pub struct ParseLayer<U> {
     unreadable: Unreadable,
+    keeps_raw: bool,
     marker: PhantomData<fn() -> U>,
 }
 
@@ -77,6 +78,7 @@ impl<U> ParseLayer<U> {
     pub fn new() -> Self {
         Self {
             unreadable: Unreadable::default(),
+            keeps_raw: false,
             marker: PhantomData,
         }
     }
@@ -88,6 +90,20 @@ impl<U> ParseLayer<U> {
         hook: impl Fn(&RawUpdate, &ParseError) + Send + Sync + 'static,
     ) -> Self {
         self.unreadable.hook = Some(Arc::new(hook));
+        self
+    }
+
+    /// For handlers that read the update themselves.
+    pub(super) fn unreadable_hook(&self) -> Option<UnreadableHook> {
+        self.unreadable.hook.clone()
+    }
+
+    /// Leaves the [`RawUpdate`] in the extensions of the request, beside the `U`, for services that take both.
+    /// Its bytes aren't copied, and stay in memory until the handler has dropped the request. Default: it is
+    /// dropped once it has been read.
+    #[must_use]
+    pub fn keep_raw(mut self, keep: bool) -> Self {
+        self.keeps_raw = keep;
         self
     }
 
@@ -110,6 +126,7 @@ impl<U> Clone for ParseLayer<U> {
     fn clone(&self) -> Self {
         Self {
             unreadable: self.unreadable.clone(),
+            keeps_raw: self.keeps_raw,
             marker: PhantomData,
         }
     }
@@ -202,9 +219,14 @@ where
 
     #[inline]
     fn call(&mut self, request: Request<RawUpdate>) -> Self::Future {
-        let (head, raw) = request.into_parts();
+        let (mut head, raw) = request.into_parts();
         match raw.parse() {
-            Ok(update) => ResponseFuture::inner(self.inner.call(Request::from_parts(head, update))),
+            Ok(update) => {
+                if self.layer.keeps_raw {
+                    head.extensions.insert(raw);
+                }
+                ResponseFuture::inner(self.inner.call(Request::from_parts(head, update)))
+            }
             Err(error) => ResponseFuture::early(self.layer.unreadable.decide(&raw, error)),
         }
     }

@@ -1,7 +1,7 @@
 //! An axum handler with axum's state, inside the whole stack of a webhook.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicU32, Ordering},
 };
 
@@ -98,6 +98,32 @@ async fn a2_c1_a_rejected_or_unwanted_request_calls_no_route() {
     let unwanted = bot.send(&message(1, "hi")).await;
     assert_eq!((unwanted.status, unwanted.body.len()), (200, 0));
     assert_eq!(app.calls.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn j14_an_update_that_a_route_cannot_read_is_given_to_the_hook() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let hook = Arc::clone(&seen);
+    let webhook = Webhook::new(secret(SECRET)).on_unreadable(move |raw, error| {
+        let error = error.to_string();
+        hook.lock()
+            .expect("no panic")
+            .push((raw.update_id(), error));
+    });
+    let pair = async |Telegram(_): Telegram<(u8, u8)>| StatusCode::OK;
+    let router = Router::new().route("/bot", post(pair)).route_layer(webhook);
+    let bot = serve_axum(router).await;
+    for _ in 0..2 {
+        let answer = bot.send(&message(1, "hi")).await;
+        assert_eq!((answer.status, answer.body.len()), (200, 0));
+    }
+    let seen = seen.lock().expect("no panic");
+    assert_eq!(
+        seen.len(),
+        1,
+        "once, because the redelivery is answered by the store: {seen:?}"
+    );
+    assert_eq!(seen[0].0, 1);
 }
 
 /// A text isn't a reply: it couldn't be given again.
