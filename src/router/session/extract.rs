@@ -1,4 +1,4 @@
-//! The session as an argument of a handler.
+//! The session among a handler's arguments.
 
 use std::{
     error::Error,
@@ -15,9 +15,25 @@ use super::{
 };
 use crate::{Reply, webhook::Failure};
 
-/// The session of the update's chat or user. See the [module](super).
+/// The session of the update's chat or user, as an argument of a handler. See the [module](super).
 ///
-/// What is changed through it is stored once the handler has succeeded and has dropped it.
+/// It derefs to the `T`. A mutable reference, [`take`](Self::take) and [`remove`](Self::remove) mark it as
+/// changed; the change is stored once the handler has dropped the session and has succeeded.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use tower_telegram::{methods::SendMessage, router::session::Session, types::ChatId};
+///
+/// #[derive(Default, Deserialize, Serialize)]
+/// struct Counter {
+///     presses: u32,
+/// }
+///
+/// async fn press(mut counter: Session<Counter>, chat: ChatId) -> SendMessage {
+///     counter.presses += 1;
+///     SendMessage::new(chat, format!("{} times", counter.presses))
+/// }
+/// ```
 pub struct Session<T> {
     /// There until it is dropped.
     value: Option<T>,
@@ -33,14 +49,19 @@ enum SessionState {
 }
 
 impl<T: Default> Session<T> {
-    /// Ends it: what is stored is removed, and the next update finds the default.
+    /// Moves the value out, and leaves the default in its place: to match on it by value.
+    pub fn take(&mut self) -> T {
+        std::mem::take(&mut **self)
+    }
+
+    /// Ends the session: it is removed from the store, and the next update finds the default.
     pub fn remove(&mut self) {
         self.value = Some(T::default());
         self.change = SessionState::Removed;
     }
 }
 
-// There until it is dropped, when nobody can ask any more.
+// `None` only while it is dropped, when there is no reference to it any more.
 #[allow(clippy::expect_used)]
 impl<T> Deref for Session<T> {
     type Target = T;
@@ -95,15 +116,16 @@ where
     }
 }
 
-/// A handler can't have its session.
+/// Why a handler can't take its session.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SessionRejection {
-    /// No `SessionLayer` for the type is around the route, or the update belongs to no chat or user.
+    /// There is no `SessionLayer` for the type around the route, or the update belongs to no chat or user. The
+    /// update has failed permanently; an `Option` of the session is `None`.
     Missing,
-    /// Another argument of the handler is the session.
+    /// The handler takes the session twice. The update has failed permanently.
     Twice,
-    /// It can't be read. The update is tried again.
+    /// The store can't read it. The update is tried again, and this doesn't count as an attempt.
     Store(SessionError),
 }
 
@@ -111,9 +133,9 @@ impl fmt::Display for SessionRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Missing => {
-                "no `SessionLayer` of this type is around the route, or the update has no chat or user"
+                "there is no `SessionLayer` of this type around the route, or the update has no chat or user"
             }
-            Self::Twice => "another argument of the handler is the session",
+            Self::Twice => "the handler takes the session twice",
             Self::Store(_) => "the session can't be read",
         })
     }

@@ -1,17 +1,17 @@
-//! Whose session it is.
+//! The owner of a session.
 
 use crate::{types::Update, webhook::BotId};
 
-/// Whose a session is.
+/// The owner of a session. Keys of different bots differ, by their [`BotId`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SessionKey {
-    /// A chat's, whoever writes there. The default.
+    /// The chat: all of its members share the session. The default.
     #[default]
     Chat,
-    /// A user's, wherever they write.
+    /// The user: one session for all chats.
     User,
-    /// A user's in a chat.
+    /// The user in a chat: a session for each chat that the user writes in.
     UserInChat,
 }
 

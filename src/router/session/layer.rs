@@ -1,4 +1,4 @@
-//! The layer around routes that have sessions.
+//! `SessionLayer`, which reads and stores the sessions of a route's handlers.
 
 use std::{
     fmt,
@@ -24,7 +24,37 @@ use super::{
 };
 use crate::{types::Update, webhook::Failure};
 
-/// Gives handlers their [`Session`](super::Session), and stores what they change. See the [module](super).
+/// Gives handlers their [`Session`](super::Session), and stores those that they change. See the [module](super).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use serde::{Deserialize, Serialize};
+/// use tower_telegram::router::{
+///     Router,
+///     session::{MemorySessions, Session, SessionKey, SessionLayer},
+/// };
+///
+/// #[derive(Default, Deserialize, Serialize)]
+/// struct Settings {
+///     language: String,
+/// }
+///
+/// async fn german(mut settings: Session<Settings>) {
+///     settings.language = "de".into();
+/// }
+///
+/// let sessions = SessionLayer::<Settings, _>::new(MemorySessions::new())
+///     .key(SessionKey::User)
+///     .expires_after(Duration::from_secs(365 * 24 * 60 * 60))
+///     .version(2)
+///     // Version 1 was the language alone.
+///     .migrate(|version, json| {
+///         let language = serde_json::from_str(json).ok().filter(|_| version == 1)?;
+///         Some(Settings { language })
+///     });
+/// let router: Router = Router::new().command("german", german).layer(sessions);
+/// ```
 pub struct SessionLayer<T, St> {
     store: St,
     settings: Arc<SessionSettings<T>>,
@@ -41,7 +71,7 @@ struct SessionSettings<T> {
 type MigrateSession<T> = dyn Fn(u32, &str) -> Option<T> + Send + Sync;
 
 impl<T> SessionSettings<T> {
-    /// The key with the layer's name. What is behind the last `/` is the update's, and has none.
+    /// The key with the layer's name before it. The update's own key has no `/`, so names can't overlap.
     fn named(&self, key: &str) -> String {
         match &*self.name {
             "" => key.to_owned(),
@@ -81,7 +111,7 @@ impl<T, St> fmt::Debug for SessionLayer<T, St> {
 }
 
 impl<T, St: SessionStore> SessionLayer<T, St> {
-    /// A session for each chat, of version 0, that ends when it wasn't changed for 30 days.
+    /// A session for each chat, of version 0, that expires 30 days after its last change.
     pub fn new(store: St) -> Self {
         let settings = SessionSettings {
             name: Box::default(),
@@ -96,28 +126,31 @@ impl<T, St: SessionStore> SessionLayer<T, St> {
         }
     }
 
-    /// Tells the sessions of this layer from those of another over the same store; without names the two
-    /// would be the same. A new name begins all sessions anew.
+    /// A name that keeps the sessions of this layer apart from those of another layer over the same store.
+    /// Default: none. Under a new name all sessions start from the default.
+    ///
+    /// Any text may be a name.
     pub fn name(self, name: &str) -> Self {
         self.with(|settings| settings.name = name.into())
     }
 
-    /// Whose sessions they are.
+    /// The owner of each session. Default: the chat.
     pub fn key(self, key: SessionKey) -> Self {
         self.with(|settings| settings.key = key)
     }
 
-    /// After which time without a change a session ends. Default: 30 days.
+    /// The time without a change after which a session expires. Default: 30 days. Reading it is no change.
     pub fn expires_after(self, time: Duration) -> Self {
         self.with(|settings| settings.expires_after = time)
     }
 
-    /// The version of `T`; another for each change of what it is written as. Default: 0.
+    /// The version of `T`: raise it with each change of its JSON that serde can't read. Default: 0.
     pub fn version(self, version: u32) -> Self {
         self.with(|settings| settings.version = version)
     }
 
-    /// What makes a `T` of the JSON of a session that was stored by another version; `None` begins anew.
+    /// Converts a session that was stored by another version, from that version and its JSON. With `None` the
+    /// session starts from the default. Default: `None` for each version.
     pub fn migrate(self, migrate: impl Fn(u32, &str) -> Option<T> + Send + Sync + 'static) -> Self {
         self.with(|settings| settings.migrate = Some(Arc::new(migrate)))
     }
@@ -207,8 +240,8 @@ where
     }
 }
 
-/// What can't be written never can, and the handler mustn't run again for it. A store that is down, or another
-/// update that was first, says nothing about this one.
+/// A session that can't be encoded never can be, so the handler doesn't run again for it. A store that is down,
+/// or another update that changed the session first, is no fault of this update.
 fn failure(error: SessionError) -> BoxError {
     let failure = if error.is_permanent() {
         Failure::permanent(error)
@@ -218,7 +251,7 @@ fn failure(error: SessionError) -> BoxError {
     failure.into()
 }
 
-/// The place of one session.
+/// One session's place in the store.
 struct StoredAt<T, St> {
     layer: SessionLayer<T, St>,
     key: Arc<str>,

@@ -16,7 +16,7 @@ use crate::task::{
     sync::{Mutex, MutexGuard},
 };
 
-/// Keeps sessions in memory: for one process, and for as long as it runs. Clones share them.
+/// A store of sessions in memory, for one process and as long as it runs. Clones share the sessions.
 #[derive(Clone, Debug)]
 pub struct MemorySessions {
     state: Arc<Mutex<State>>,
@@ -34,17 +34,17 @@ struct State {
 #[derive(Debug)]
 struct KeptSession {
     stored: StoredSession,
-    /// `None` if that is beyond all time.
+    /// `None` if it is too far ahead for a clock.
     ends: Option<Instant>,
 }
 
 impl MemorySessions {
-    /// Keeps 100,000 sessions; the one that wasn't changed for longest makes room.
+    /// A store for 100,000 sessions. Beyond that, the session whose last change is the oldest is dropped.
     pub fn new() -> Self {
         Self::with_capacity(100_000)
     }
 
-    /// Keeps so many sessions.
+    /// A store for this number of sessions.
     pub fn with_capacity(sessions: usize) -> Self {
         let state = State {
             sessions: ShrinkingMap::default(),
@@ -102,7 +102,7 @@ impl State {
         true
     }
 
-    /// Forgets changes that others came after, and what there is no room for.
+    /// Drops the entries of replaced changes, and the oldest sessions beyond the capacity.
     fn make_room(&mut self) {
         while let Some((key, revision)) = self.changes.front() {
             let kept = self.sessions.get(&**key);

@@ -1,23 +1,31 @@
-//! What a bot remembers of a chat or a user between updates.
+//! Sessions: a bot's memory of a chat or a user from one update to the next.
 //!
-//! 1. [`SessionLayer`] goes around the routes that have sessions. A handler has the session of its update
-//!    among its arguments, as a [`Session<T>`](Session): it is read when the handler is called, and a `T` that
-//!    wasn't stored yet is its default.
-//! 2. What a handler changed is stored after it has succeeded. Of one that fails nothing is stored, so that its
-//!    next attempt finds what this one found.
-//!    A layer or hook that makes a reply of a handler's error belongs around the `SessionLayer`, and so is added
+//! 1. A [`SessionLayer`] around routes gives their handlers a [`Session<T>`](Session) as an argument. It is read
+//!    from the store when the handler takes it. Where nothing is stored yet, it is `T::default()`.
+//! 2. A session that the handler changed is stored once the handler has succeeded, before Telegram gets the
+//!    reply. A handler that fails stores nothing, so that the next attempt finds the session unchanged.
+//!    A layer or hook that turns a handler's error into a reply belongs around the `SessionLayer`, so add it
 //!    after it.
-//! 3. A session belongs to a chat, a user, or a user in a chat: [`SessionKey`].
-//! 4. Two updates that change one session at the same time don't lose each other's change: the second is
-//!    tried again. So is an update whose session can't be read or written because the store is down; neither
-//!    is counted as a failed attempt. A [`SequenceLayer`](crate::webhook::SequenceLayer) on the webhook
-//!    has them handled one after the other instead, and with a lock over replicas too.
-//!    Two layers over one store need [names](SessionLayer::name).
-//! 5. A session ends when it wasn't changed for 30 days, unless told otherwise.
-//! 6. When `T` changes, give it another [version](SessionLayer::version): what was stored by another is
-//!    [converted](SessionLayer::migrate), or else begins anew. So does what can't be read.
+//! 3. A session belongs to a chat, to a user, or to a user in a chat: [`SessionKey`]. Default: to a chat.
+//! 4. Two updates that change one session at the same time don't lose each other's change: the second one's
+//!    handler runs again, with the first one's change. So does a handler whose session can't be read or
+//!    written because the store is down. Neither counts as a failed attempt.
+//!    A [`SequenceLayer`](crate::webhook::SequenceLayer) on the webhook makes the second wait instead, and with
+//!    a lock over replicas too.
+//! 5. Layers of different types over one store need different [names](SessionLayer::name).
+//! 6. A session [expires](SessionLayer::expires_after) when it hasn't been changed for a time. Default: 30 days.
+//! 7. When the JSON of `T` changes, give the layer another [version](SessionLayer::version): sessions of other
+//!    versions are [converted](SessionLayer::migrate), or else start from the default. Sessions that can't be
+//!    read start from the default too, with a warning in the log.
+//!
+//! # A conversation
+//!
+//! A conversation is an enum with a variant for each step, and its handler a `match`. This one has four steps.
+//! `/cancel` ends it, and so do ten minutes without an answer:
 //!
 //! ```
+//! use std::time::Duration;
+//!
 //! use serde::{Deserialize, Serialize};
 //! use tower_telegram::{
 //!     methods::SendMessage,
@@ -25,29 +33,72 @@
 //!         NewMessage, Router,
 //!         session::{MemorySessions, Session, SessionLayer},
 //!     },
+//!     types::ChatId,
 //! };
 //!
-//! /// A conversation is an enum, and a handler a match.
 //! #[derive(Default, Deserialize, Serialize)]
 //! enum Order {
 //!     #[default]
-//!     Begin,
+//!     Start,
+//!     Dish,
 //!     Size { dish: String },
+//!     Address { dish: String, size: String },
 //! }
 //!
-//! async fn order(mut order: Session<Order>, NewMessage(message): NewMessage) -> Option<SendMessage> {
-//!     let text = message.text?;
-//!     let (next, answer) = match &*order {
-//!         Order::Begin => (Order::Size { dish: text.into() }, "Small or large?".into()),
-//!         Order::Size { dish } => (Order::Begin, format!("One {text} {dish}.")),
+//! async fn order(mut order: Session<Order>, NewMessage(message): NewMessage) -> SendMessage {
+//!     let text = message.text.as_deref().unwrap_or_default();
+//!     let (next, answer) = match order.take() {
+//!         Order::Start => (Order::Dish, "What would you like?".to_owned()),
+//!         Order::Dish => (Order::Size { dish: text.into() }, "Small or large?".to_owned()),
+//!         Order::Size { dish } if text == "small" || text == "large" => {
+//!             (Order::Address { dish, size: text.into() }, "Where to?".to_owned())
+//!         }
+//!         asked @ Order::Size { .. } => (asked, "Small or large, please.".to_owned()),
+//!         Order::Address { dish, size } => {
+//!             (Order::Start, format!("One {size} {dish} to {text}. Thank you!"))
+//!         }
 //!     };
 //!     *order = next;
-//!     Some(SendMessage::new(message.chat.id, answer))
+//!     SendMessage::new(message.chat.id, answer)
 //! }
 //!
-//! let sessions = SessionLayer::<Order, _>::new(MemorySessions::new());
-//! let router: Router = Router::new().message(order).layer(sessions);
-//! # let _ = router;
+//! async fn cancel(mut order: Session<Order>, chat: ChatId) -> SendMessage {
+//!     order.remove();
+//!     SendMessage::new(chat, "Cancelled.")
+//! }
+//!
+//! let sessions = SessionLayer::<Order, _>::new(MemorySessions::new())
+//!     .expires_after(Duration::from_secs(10 * 60));
+//! let router: Router = Router::new()
+//!     .command("cancel", cancel)
+//!     .message(order)
+//!     .layer(sessions);
+//! #
+//! # use http::Request;
+//! # use tower::ServiceExt as _;
+//! # use tower_telegram::types::Update;
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! # for (text, expected) in [
+//! #     ("hi", "What would you like?"),
+//! #     ("soup", "Small or large?"),
+//! #     ("huge", "Small or large, please."),
+//! #     ("large", "Where to?"),
+//! #     ("/cancel", "Cancelled."),
+//! #     ("hi", "What would you like?"),
+//! #     ("soup", "Small or large?"),
+//! #     ("small", "Where to?"),
+//! #     ("the mill", "One small soup to the mill. Thank you!"),
+//! # ] {
+//! #     let json = serde_json::json!({"update_id": 1, "message": {
+//! #         "message_id": 1, "date": 0, "text": text, "chat": {"id": 42, "type": "private"},
+//! #         "entities": [{"type": "bot_command", "offset": 0, "length": 7}],
+//! #     }});
+//! #     let update = Update::from_slice(json.to_string().as_bytes()).unwrap();
+//! #     let reply = router.clone().oneshot(Request::new(update)).await.unwrap();
+//! #     let reply: serde_json::Value = serde_json::from_slice(reply.json().unwrap()).unwrap();
+//! #     assert_eq!(reply["text"], expected);
+//! # }
+//! # });
 //! ```
 
 mod extract;

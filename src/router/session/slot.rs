@@ -8,7 +8,7 @@ use std::{
 
 use super::store::SessionError;
 
-/// In the extensions of a request. Clones are the same one.
+/// The session in the extensions of a request. Clones share it.
 pub(super) struct SessionSlot<T>(Arc<Slot<T>>);
 
 struct Slot<T> {
@@ -21,7 +21,7 @@ pub(super) type Loading<T> =
     Pin<Box<dyn Future<Output = Result<(Option<T>, Option<u64>), SessionError>> + Send>>;
 
 enum SlotState<T> {
-    /// Nobody has asked.
+    /// No argument has taken it yet.
     Unread,
     /// A handler has it.
     Taken { revision: Option<u64> },
@@ -32,7 +32,7 @@ enum SlotState<T> {
     },
 }
 
-/// What a handler did with its session.
+/// A handler's change of its session.
 pub(super) enum SessionChange<T> {
     Set(T),
     Removed,
@@ -74,7 +74,7 @@ impl<T> SessionSlot<T> {
         }
     }
 
-    /// What is to be stored, and over which revision.
+    /// The change to store, and the revision that it replaces. `None` if there is no change.
     pub(super) fn change(&self) -> Option<(SessionChange<T>, Option<u64>)> {
         match std::mem::replace(&mut *self.state(), SlotState::Unread) {
             SlotState::Returned {

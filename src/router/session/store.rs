@@ -1,4 +1,4 @@
-//! The `SessionStore` trait: where sessions are kept.
+//! Stores of sessions: the `SessionStore` trait and its error.
 
 use std::{error, fmt, future::Future, time::Duration};
 
@@ -9,25 +9,25 @@ use tower::BoxError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoredSession {
-    /// The session, written.
+    /// The session's version and JSON.
     pub value: Bytes,
-    /// Changes with each change, and never to one that it had before.
+    /// A number that each change replaces by one that the session never had before.
     pub revision: u64,
 }
 
 impl StoredSession {
-    /// For stores.
+    /// A session, for stores to return.
     pub fn new(value: Bytes, revision: u64) -> Self {
         Self { value, revision }
     }
 }
 
-/// Keeps sessions. [`MemorySessions`](super::MemorySessions) is one for a single process; write it for a
-/// database of your own.
+/// A store of sessions. [`MemorySessions`](super::MemorySessions) is one for a single process, and
+/// `redis::RedisSessions` one for replicas. Implement it for a database of your own.
 ///
 /// # Errors
 ///
-/// A method fails when it isn't known whether it worked. Then the update is tried again.
+/// A method fails when the store is down, or may have failed. The update is tried again then.
 pub trait SessionStore: Clone + Send + Sync + 'static {
     /// Reads a session; `None` if there is none.
     fn load(
@@ -35,9 +35,9 @@ pub trait SessionStore: Clone + Send + Sync + 'static {
         key: &str,
     ) -> impl Future<Output = Result<Option<StoredSession>, SessionError>> + Send;
 
-    /// Writes a session, or removes it where `value` is `None`, if its revision is still this one. A `revision`
-    /// of `None` says that there was no session. What is written ends by itself after `expires_after`. Returns
-    /// `false` if the session has another revision by now.
+    /// Writes a session, or removes it where `value` is `None`, but only if its revision is still `revision`:
+    /// `None` means that there is no session. Compare and write in one step. The session expires after
+    /// `expires_after`. Returns `false`, and writes nothing, if the session has another revision by now.
     fn save(
         &self,
         key: &str,
@@ -47,7 +47,7 @@ pub trait SessionStore: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<bool, SessionError>> + Send;
 }
 
-/// A session can't be read or written.
+/// Why a session can't be read or written.
 #[derive(Debug)]
 pub struct SessionError {
     kind: SessionErrorKind,
@@ -61,7 +61,7 @@ enum SessionErrorKind {
 }
 
 impl SessionError {
-    /// The store failed, for this reason.
+    /// The store failed.
     pub fn store(reason: impl Into<BoxError>) -> Self {
         Self {
             kind: SessionErrorKind::Store(reason.into()),

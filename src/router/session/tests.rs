@@ -1,4 +1,4 @@
-//! J10: what a session is from one update to the next.
+//! J10: sessions from one update to the next.
 
 use std::{
     sync::{Arc, Mutex},
@@ -81,7 +81,7 @@ async fn j10_a_chat_has_its_session_until_it_ends() {
 }
 
 #[tokio::test]
-async fn j10_what_a_handler_changed_before_it_failed_is_not_stored() {
+async fn j10_a_change_of_a_handler_that_fails_is_not_stored() {
     let router = counting(SessionLayer::new(MemorySessions::new()));
     assert_eq!(answer(&router, said(1, 7, "x")).await.unwrap(), "1");
     answer(&router, said(1, 7, "fail")).await.unwrap_err();
@@ -174,7 +174,7 @@ async fn j10_another_version_is_converted_or_begins_anew() {
     assert_eq!(*seen.lock().unwrap(), [(0, r#"{"n":1}"#.to_owned())]);
     let anew = counting(SessionLayer::new(store.clone()).version(2));
     assert_eq!(answer(&anew, said(2, 7, "x")).await.unwrap(), "1");
-    // What isn't a `Count` begins anew, too.
+    // JSON of another type starts from the default, too.
     let broken = Some("2\n[]".into());
     let revision = store
         .load("0:c2")
