@@ -1,10 +1,10 @@
-//! Conditions for all routes of a router.
+//! Conditions that an update meets or doesn't meet.
 
 use std::{fmt, sync::Arc};
 
 use crate::types::{ChatType, Update};
 
-/// What an update has to meet.
+/// A predicate of updates, shared by clones.
 #[derive(Clone)]
 pub(super) struct Condition(Arc<dyn Fn(&Update) -> bool + Send + Sync>);
 

@@ -1,6 +1,6 @@
-//! Parts of a router's state.
+//! Parts of a router's state as arguments of a handler.
 
-/// Takes a part of the router's state, as axum's trait of this name does.
+/// A part of the router's state, which a handler takes as a `State<Part>`. axum's trait of this name is the model.
 ///
 /// ```
 /// use tower_telegram::{Client, router::FromRef};
@@ -11,7 +11,7 @@
 ///     greeting: &'static str,
 /// }
 ///
-/// // So that a handler can have a `Client` among its arguments.
+/// // Handlers can take a `Client` now.
 /// impl FromRef<App> for Client {
 ///     fn from_ref(app: &App) -> Self {
 ///         app.client.clone()
@@ -24,7 +24,7 @@
     note = "implement `FromRef<{T}>` for `{Self}`, or make it the state with `.with_state(…)`"
 )]
 pub trait FromRef<T> {
-    /// Takes it from the state.
+    /// Clones it out of the state.
     fn from_ref(state: &T) -> Self;
 }
 

@@ -1,4 +1,4 @@
-//! The future of an update on its route.
+//! The response future of a router.
 
 use std::{
     fmt,
@@ -23,7 +23,7 @@ impl RouteFuture {
         Self(Some(Box::pin(future)))
     }
 
-    /// Nothing is done with the update.
+    /// For an update that no route matches.
     pub(super) fn nothing() -> Self {
         Self::new(std::future::ready(Ok(Reply::nothing())))
     }

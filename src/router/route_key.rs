@@ -1,11 +1,11 @@
-//! What tells a route from the others.
+//! The keys of routes: commands, callback data, predicates and types of update.
 
 use std::{fmt, sync::Arc};
 
 use super::{commands::CommandRoute, condition::Condition};
 use crate::types::{AllowedUpdates, UpdateType};
 
-/// What an update has to be for a route.
+/// The updates that a route matches.
 #[derive(Clone, Debug)]
 pub(super) enum RouteKey {
     Command(Arc<CommandRoute>),

@@ -1,9 +1,9 @@
-//! Finds the route of an update: by type, then by name.
+//! A table of routes by type and name, in which the route of an update is found.
 
 use super::{condition::Condition, endpoint::Route, route_key::RouteKey};
 use crate::types::{Update, UpdateKind, UpdateType};
 
-/// A router's routes, ready to be found.
+/// The routes of a router, sorted.
 #[derive(Debug)]
 pub(super) struct RouteTable {
     conditions: Vec<Condition>,
@@ -18,7 +18,7 @@ pub(super) struct RouteTable {
     username: Option<Box<str>>,
 }
 
-/// Those for one type of update.
+/// The routes for one type of update.
 #[derive(Clone, Debug, Default)]
 struct TypeRoutes {
     predicates: Vec<(Condition, Route)>,
@@ -110,7 +110,7 @@ impl RouteTable {
     }
 }
 
-/// No two have the same name.
+/// Keeps the routes sorted. No two have the same name, which the router has checked.
 fn insert(routes: &mut Vec<(Box<str>, Route)>, name: &str, route: &Route) {
     let at = routes.partition_point(|(of, _)| **of < *name);
     routes.insert(at, (name.into(), route.clone()));

@@ -4,24 +4,35 @@ use std::{error::Error, fmt, str::FromStr};
 
 use tower::BoxError;
 
-/// The arguments of a command that are still unread: words between white space.
+/// The arguments of a command that haven't been read yet: words between white space.
+///
+/// ```
+/// use tower_telegram::router::Arguments;
+///
+/// let mut arguments = Arguments::new("6 for  the win");
+/// assert_eq!(arguments.parse::<u32>()?, 6);
+/// assert_eq!(arguments.word(), Some("for"));
+/// assert_eq!(arguments.rest(), "the win");
+/// assert!(arguments.is_empty());
+/// # Ok::<_, tower_telegram::router::InvalidArguments>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Arguments<'a> {
     rest: &'a str,
 }
 
 impl<'a> Arguments<'a> {
-    /// What comes after a command.
+    /// The arguments in a command's text, without the command.
     pub fn new(text: &'a str) -> Self {
         Self { rest: text.trim() }
     }
 
-    /// All that is left, which is nothing more after this. May be empty.
+    /// All words that are left, with the white space between them. May be empty. None are left after it.
     pub fn rest(&mut self) -> &'a str {
         std::mem::take(&mut self.rest)
     }
 
-    /// The next word, if there is one.
+    /// The next word; `None` if none is left.
     pub fn word(&mut self) -> Option<&'a str> {
         if self.rest.is_empty() {
             return None;
@@ -32,11 +43,11 @@ impl<'a> Arguments<'a> {
         Some(word)
     }
 
-    /// The next word as a type of its own.
+    /// The next word, parsed as a `T`.
     ///
     /// # Errors
     ///
-    /// When there is no word, or it isn't one of that type.
+    /// When no word is left, or it can't be parsed.
     pub fn parse<T>(&mut self) -> Result<T, InvalidArguments>
     where
         T: FromStr<Err: Into<BoxError>>,
@@ -48,14 +59,22 @@ impl<'a> Arguments<'a> {
         })
     }
 
-    /// Whether all were read.
+    /// Whether no word is left.
     pub fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 }
 
-/// What the arguments of a [`Command`](super::super::Command) are read as: numbers, `bool`, `char`, texts (all
-/// that is left), an `Option`, a `Vec` of words, and tuples of these. For a type of your own:
+/// A type that the arguments of a [`Command`](super::super::Command) are read as.
+///
+/// - Numbers, `bool` and `char` are one word.
+/// - A `String` is all that is left, and may be empty.
+/// - A `Vec<String>` is the words that are left.
+/// - An `Option` is `None` when no word is left.
+/// - A tuple of up to six is one after the other: `(u32, Option<u32>, String)`.
+/// - `()` is no argument.
+///
+/// For a type of your own:
 ///
 /// ```
 /// use std::str::FromStr;
@@ -86,11 +105,11 @@ impl<'a> Arguments<'a> {
 /// }
 /// ```
 pub trait FromArguments: Sized {
-    /// Takes what it needs from the front.
+    /// Takes the words that it needs from the front. Words that are left at the end are an error of the command.
     ///
     /// # Errors
     ///
-    /// When that isn't there or doesn't fit.
+    /// When words are missing or can't be read.
     fn from_arguments(arguments: &mut Arguments<'_>) -> Result<Self, InvalidArguments>;
 }
 
@@ -112,14 +131,14 @@ impl FromArguments for () {
     }
 }
 
-/// All that is left; may be empty.
+/// All words that are left, with the white space between them. May be empty.
 impl FromArguments for String {
     fn from_arguments(arguments: &mut Arguments<'_>) -> Result<Self, InvalidArguments> {
         Ok(arguments.rest().to_owned())
     }
 }
 
-/// `None` if nothing is left.
+/// `None` if no word is left.
 impl<T: FromArguments> FromArguments for Option<T> {
     fn from_arguments(arguments: &mut Arguments<'_>) -> Result<Self, InvalidArguments> {
         if arguments.is_empty() {
@@ -157,7 +176,7 @@ impl_for_tuples!(A B C D);
 impl_for_tuples!(A B C D E);
 impl_for_tuples!(A B C D E F);
 
-/// The arguments of a command aren't what its handler takes.
+/// The arguments of a command can't be read as the type that its handler takes.
 #[derive(Debug)]
 pub struct InvalidArguments {
     word: Option<Box<str>>,
@@ -172,7 +191,7 @@ impl InvalidArguments {
         }
     }
 
-    /// More than the command takes.
+    /// The first word after those that the command takes.
     pub(super) fn too_many(word: &str) -> Self {
         Self {
             word: Some(word.into()),
@@ -180,7 +199,7 @@ impl InvalidArguments {
         }
     }
 
-    /// For a reason of your own, which users are shown.
+    /// An error with a reason of your own. The bot replies with it, so it is for the user to read.
     pub fn new(reason: impl Into<BoxError>) -> Self {
         Self {
             word: None,
@@ -200,7 +219,7 @@ impl fmt::Display for InvalidArguments {
     }
 }
 
-/// A word may be as long as a message, and what quotes it has to fit into one.
+/// A word may be as long as a message, and the reply that quotes it has to fit into one.
 fn shortened(word: &str) -> &str {
     let end = word.char_indices().nth(40).map_or(word.len(), |(at, _)| at);
     &word[..end]
