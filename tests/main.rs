@@ -132,6 +132,8 @@ mod servers {
 mod polling;
 #[cfg(all(feature = "redis", unix))]
 mod replicas;
+#[cfg(feature = "client")]
+mod router;
 #[cfg(feature = "server")]
 mod server;
 #[cfg(feature = "tokio")]

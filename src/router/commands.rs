@@ -1,4 +1,4 @@
-//! The commands of a bot: names, descriptions, and what `setMyCommands` gets.
+//! A bot's commands: their names and descriptions, and the menus of `setMyCommands`.
 
 use std::sync::Arc;
 
@@ -13,13 +13,13 @@ use crate::{
     types::{BotCommand, BotCommandScope, Update},
 };
 
-/// A command with what the bot's menu shows of it. From [`command`].
+/// A command with its entry in the bot's menu. From [`command`].
 #[derive(Clone, Debug)]
 #[must_use = "a command belongs to a route"]
 pub struct CommandRoute {
     name: Box<str>,
     usage: Option<Box<str>>,
-    /// By language; the default has none.
+    /// By language, and `None` for the default.
     descriptions: Vec<(Option<Box<str>>, Box<str>)>,
     scopes: Vec<BotCommandScope>,
 }
@@ -55,13 +55,14 @@ impl From<&str> for CommandRoute {
 }
 
 impl CommandRoute {
-    /// What the bot's menu shows in any language that has no description of its own: 1–256 characters.
-    /// Without one the command isn't in the menu.
+    /// The description in the bot's menu, for all languages that have none of their own: 1 to 256 characters,
+    /// which [`setMyCommands`](https://core.telegram.org/bots/api#setmycommands) checks. A command without a
+    /// description isn't in the menu.
     pub fn description(self, description: &str) -> Self {
         self.described(None, description)
     }
 
-    /// What the menu shows to users of a language, a two-letter ISO 639-1 code.
+    /// The description for users of one language, a two-letter ISO 639-1 code.
     pub fn description_in(self, language: &str, description: &str) -> Self {
         self.described(Some(language.into()), description)
     }
@@ -72,13 +73,22 @@ impl CommandRoute {
         self
     }
 
-    /// The arguments, as a user is told where they can't be read: `"<sides>"`.
+    /// The arguments for the usage line, which the bot replies when they can't be read: with `"<sides>"` it is
+    /// "Usage: /roll <sides>".
     pub fn usage(mut self, arguments: &str) -> Self {
         self.usage = Some(arguments.into());
         self
     }
 
-    /// Whose menu has it; more than one may be given. Default: everybody's.
+    /// A scope in whose menus the command is. It may be called for more than one. Default: all menus.
+    ///
+    /// ```
+    /// use tower_telegram::{router::command, types::BotCommandScopeAllChatAdministrators};
+    ///
+    /// let ban = command("ban")
+    ///     .description("Ban a member")
+    ///     .scope(BotCommandScopeAllChatAdministrators::new());
+    /// ```
     pub fn scope(mut self, scope: impl Into<BotCommandScope>) -> Self {
         self.scopes.push(scope.into());
         self
@@ -102,7 +112,7 @@ impl CommandRoute {
         &self.name
     }
 
-    /// As [`BotCommand`](https://core.telegram.org/bots/api#botcommand) has it.
+    /// The limits are those of [`BotCommand`](https://core.telegram.org/bots/api#botcommand).
     pub(super) fn assert_is_valid(&self) {
         let is_valid =
             |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
@@ -113,7 +123,7 @@ impl CommandRoute {
         );
     }
 
-    /// Tells the arguments of the handler which command they belong to.
+    /// Puts the usage into the extensions, for the arguments of the handler.
     pub(super) fn announced_to(self: &Arc<Self>, route: Route) -> Route {
         if self.usage.is_none() {
             return route;
@@ -126,7 +136,7 @@ impl CommandRoute {
     }
 }
 
-/// In the extensions of a request, for a command whose arguments can't be read.
+/// The usage of a command, in the extensions of a request.
 #[derive(Clone, Debug)]
 pub(super) struct Usage(Arc<CommandRoute>);
 
@@ -137,31 +147,33 @@ impl Usage {
     }
 }
 
-/// Commands by scope and language, as `setMyCommands` takes them. From
-/// [`Router::commands`](super::Router::commands).
+/// Commands by scope and language. From [`Router::commands`](super::Router::commands), for
+/// [`Client::ensure_commands`](crate::Client::ensure_commands).
 ///
-/// Telegram shows one whole list: that of the narrowest scope, and there of the user's language. So each list
-/// has all commands that its users may have: those for everybody too, and in the default language those that
-/// have no description in theirs.
+/// Telegram shows a user [one menu and merges none](https://core.telegram.org/bots/api#determining-list-of-commands):
+/// that of the narrowest scope, and in it that of the user's language. So each menu has all commands that its
+/// users may have, also those without a scope, and those without a description in the language in their default
+/// one.
 #[derive(Clone, Debug, Default)]
 pub struct CommandList {
     commands: Vec<Arc<CommandRoute>>,
 }
 
-/// A menu that `setMyCommands` sets at once.
+/// The commands of one scope in one language, as one
+/// [`setMyCommands`](https://core.telegram.org/bots/api#setmycommands) sets them.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CommandMenu {
-    /// Whose menu it is; `None` is everybody's.
+    /// The scope; `None` is the default, all chats.
     pub scope: Option<BotCommandScope>,
-    /// The language, a two-letter ISO 639-1 code; `None` is any that has no menu of its own.
+    /// The language, a two-letter ISO 639-1 code; `None` is each language without a menu of its own.
     pub language: Option<Box<str>>,
     /// The commands, in the order in which their routes were added.
     pub commands: Vec<BotCommand>,
 }
 
 impl CommandList {
-    /// Each menu that differs from the others.
+    /// A menu for each scope of a command, in each language of one of its descriptions.
     pub fn menus(&self) -> Vec<CommandMenu> {
         let mut scopes = vec![None];
         for scope in self.commands.iter().flat_map(|command| &command.scopes) {
@@ -199,13 +211,22 @@ impl CommandList {
         languages.into_iter().map(menu).collect()
     }
 
-    /// Has the bot's menus show these commands: reads each menu, and sets it only where it differs. Returns
-    /// how many were set. A menu that isn't in the list stays as it is.
+    pub(super) fn add(&mut self, command: &Arc<CommandRoute>) {
+        self.commands.push(Arc::clone(command));
+    }
+}
+
+impl Client {
+    /// Makes the bot's menus show these commands: reads each menu, and sets those that differ. Returns the
+    /// number of menus that were set.
+    ///
+    /// A menu of a scope and language that the list doesn't have stays as it is. Replicas may do this at the
+    /// same time when they start, because all of them set the same.
     ///
     /// ```no_run
-    /// # use tower_telegram::{BotToken, Client, router::Router};
-    /// # async fn ensure(client: Client, router: Router) -> Result<(), tower_telegram::client::Error> {
-    /// router.commands().ensure(&client).await?;
+    /// # use tower_telegram::{Client, router::Router};
+    /// # async fn start(client: Client, router: Router) -> Result<(), tower_telegram::client::Error> {
+    /// client.ensure_commands(&router.commands()).await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -213,10 +234,10 @@ impl CommandList {
     /// # Errors
     ///
     /// The first error of a call to [`getMyCommands`](https://core.telegram.org/bots/api#getmycommands) or
-    /// [`setMyCommands`](https://core.telegram.org/bots/api#setmycommands).
-    pub async fn ensure(&self, client: &Client) -> Result<usize, Error> {
+    /// [`setMyCommands`](https://core.telegram.org/bots/api#setmycommands). The menus before it stay set.
+    pub async fn ensure_commands(&self, commands: &CommandList) -> Result<usize, Error> {
         let mut set = 0;
-        for menu in self.menus() {
+        for menu in commands.menus() {
             let mut read = GetMyCommands::new();
             let mut write = SetMyCommands::new(menu.commands.clone());
             if let Some(scope) = &menu.scope {
@@ -227,15 +248,11 @@ impl CommandList {
                 read = read.language_code(language);
                 write = write.language_code(language);
             }
-            if client.send(read).await? != menu.commands {
-                client.send(write).await?;
+            if self.send(read).await? != menu.commands {
+                self.send(write).await?;
                 set += 1;
             }
         }
         Ok(set)
-    }
-
-    pub(super) fn add(&mut self, command: &Arc<CommandRoute>) {
-        self.commands.push(Arc::clone(command));
     }
 }

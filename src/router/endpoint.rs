@@ -1,4 +1,4 @@
-//! Where an update ends up: a handler, with its state and the layers around it.
+//! Routes: handlers with their state and the layers around them.
 
 use std::{
     fmt,
@@ -17,7 +17,8 @@ use super::{
 };
 use crate::{IntoReply, types::Update};
 
-/// A handler that has its state: a service that is always ready.
+/// A handler with its state and the layers around it, which [`Router::layer`](super::Router::layer) puts a layer
+/// around: a service that is always ready.
 #[derive(Clone)]
 pub struct Route(Arc<dyn Endpoint>);
 
@@ -26,7 +27,7 @@ trait Endpoint: Send + Sync {
 }
 
 impl Route {
-    /// Any service. It is polled ready in the future of its call.
+    /// A route to any service, which is polled ready in the future of its call.
     pub(super) fn of_service<S>(service: S) -> Self
     where
         S: Service<Request<Update>> + Clone + Send + Sync + 'static,
@@ -37,7 +38,7 @@ impl Route {
         Self(Arc::new(ServiceEndpoint(service)))
     }
 
-    /// The handler, once for each update.
+    /// Handles one update.
     pub(super) fn oneshot(&self, request: Request<Update>) -> RouteFuture {
         self.0.call(request)
     }
@@ -78,7 +79,7 @@ where
 {
     fn call(&self, request: Request<Update>) -> RouteFuture {
         let (handler, state) = (self.handler.clone(), Arc::clone(&self.state));
-        RouteFuture::new(async move { handler.handle(request.into(), &state).await })
+        RouteFuture::new(handler.handle(request.into(), state))
     }
 }
 
@@ -100,8 +101,11 @@ where
     }
 }
 
-/// A route that still lacks its state.
-pub(super) struct RouteMaker<S>(Arc<MakeRoute<S>>);
+/// A route that doesn't have its state yet.
+pub(super) struct RouteMaker<S> {
+    make: Arc<MakeRoute<S>>,
+    takes_raw: bool,
+}
 
 type MakeRoute<S> = dyn Fn(&Arc<S>) -> Route + Send + Sync;
 
@@ -112,33 +116,51 @@ impl<S: Send + Sync + 'static> RouteMaker<S> {
         A: 'static,
         Via: 'static,
     {
-        Self(Arc::new(move |state| {
+        let make = move |state: &Arc<S>| {
             Route(Arc::new(HandlerEndpoint {
                 handler: handler.clone(),
                 state: Arc::clone(state),
                 marker: PhantomData,
             }))
-        }))
+        };
+        Self {
+            make: Arc::new(make),
+            takes_raw: H::TAKES_RAW,
+        }
+    }
+
+    /// Whether the handler takes the raw update.
+    pub(super) fn takes_raw(&self) -> bool {
+        self.takes_raw
     }
 
     pub(super) fn make(&self, state: &Arc<S>) -> Route {
-        (self.0)(state)
+        (self.make)(state)
     }
 
     pub(super) fn map(&self, change: impl Fn(Route) -> Route + Send + Sync + 'static) -> Self {
-        let make = Arc::clone(&self.0);
-        Self(Arc::new(move |state| change(make(state))))
+        let make = Arc::clone(&self.make);
+        Self {
+            make: Arc::new(move |state| change(make(state))),
+            takes_raw: self.takes_raw,
+        }
     }
 
-    /// The same with its state, whatever the other's is.
+    /// The route with its state, for a router whose own state is of any type.
     pub(super) fn with_state<T>(&self, state: &Arc<S>) -> RouteMaker<T> {
         let route = self.make(state);
-        RouteMaker(Arc::new(move |_| route.clone()))
+        RouteMaker {
+            make: Arc::new(move |_| route.clone()),
+            takes_raw: self.takes_raw,
+        }
     }
 }
 
 impl<S> Clone for RouteMaker<S> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self {
+            make: Arc::clone(&self.make),
+            takes_raw: self.takes_raw,
+        }
     }
 }

@@ -1,12 +1,20 @@
-//! A function as a handler: what its arguments and its result have to be.
+//! Functions as handlers, with their arguments and results.
 
-use std::future::Future;
+use std::{
+    future::Future,
+    marker::PhantomData,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
+use pin_project_lite::pin_project;
 use tower::BoxError;
 
 use super::parts::{ExtractorRejection as _, FromUpdate, FromUpdateParts, UpdateParts};
 use crate::{
     IntoReply as _, Reply,
+    task::polled_after_completion,
     webhook::{Failure, HandlerOutput},
 };
 
@@ -14,69 +22,164 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no function that can be a handler",
     label = "not a function of at most 16 arguments that can be cloned and shared",
-    note = "a handler is an `async fn`, or a closure that returns a future, and what it captures is `Clone`, `Send` and `Sync`"
+    note = "a handler is an `async fn`, or a closure that returns a future, and its captured values are `Clone`, `Send` and `Sync`"
 )]
 pub trait HandlerFunction<A>: Clone + Send + Sync + 'static {
-    /// What it returns.
+    /// The future that it returns.
     type Future;
 
     /// Calls it.
     fn call(self, arguments: A) -> Self::Future;
 }
 
+/// A future, by a name of its own so that the compiler says which function lacks `async`.
+#[diagnostic::on_unimplemented(
+    message = "a handler has to be `async`, and this one returns `{Self}` at once",
+    label = "not `async`: it returns `{Self}`, which isn't a future"
+)]
+pub trait HandlerFuture {
+    /// As the future's.
+    type Output;
+
+    /// As the future's `poll`.
+    fn poll_handler(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<F: Future> HandlerFuture for F {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll_handler(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.poll(cx)
+    }
+}
+
 /// The arguments of a handler, a tuple, all of which can be taken from an update.
 pub trait HandlerArguments<S, Via>: Sized + Send {
-    /// Takes them one after the other.
+    /// Whether one of them is the [`RawUpdate`](crate::webhook::RawUpdate).
+    const TAKES_RAW: bool;
+
+    /// Takes them one after the other. The state is shared, so that the future can be kept beside it.
     fn take(
         parts: UpdateParts,
-        state: &S,
+        state: Arc<S>,
     ) -> impl Future<Output = Result<Self, Result<Reply, BoxError>>> + Send;
 }
 
 /// A handler of a router with the state `S`: an `async fn` or a closure, with the arguments `A`.
 ///
-/// The trait has no method: it stands for what a handler has to be. See the [module](super).
+/// It is implemented for every function that can be one, and has nothing to call. See the [module](super).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be a handler",
+    label = "not an `async` function of at most 16 arguments",
+    note = "a handler is an `async fn`, or a closure that returns a future, with up to 16 arguments; its captured values are `Clone`, `Send` and `Sync`"
+)]
 pub trait Handler<A, S, Via>: HandlerFunction<A> {
+    #[doc(hidden)]
+    const TAKES_RAW: bool;
+
     #[doc(hidden)]
     fn handle(
         self,
         parts: UpdateParts,
-        state: &S,
+        state: Arc<S>,
     ) -> impl Future<Output = Result<Reply, BoxError>> + Send;
 }
 
 impl<F, A, S, Via, Fut> Handler<A, S, Via> for F
 where
     F: HandlerFunction<A, Future = Fut>,
-    Fut: Future + Send,
+    Fut: HandlerFuture + Send,
     Fut::Output: HandlerOutput<Error: Into<BoxError>>,
     A: HandlerArguments<S, Via>,
-    S: Sync,
+    S: Send + Sync,
 {
-    async fn handle(self, parts: UpdateParts, state: &S) -> Result<Reply, BoxError> {
-        let arguments = match A::take(parts, state).await {
-            Ok(arguments) => arguments,
-            Err(rejected) => return rejected,
-        };
-        reply(self.call(arguments).await)
+    const TAKES_RAW: bool = A::TAKES_RAW;
+
+    fn handle(
+        self,
+        parts: UpdateParts,
+        state: Arc<S>,
+    ) -> impl Future<Output = Result<Reply, BoxError>> + Send {
+        HandlerCall::Taking {
+            taking: A::take(parts, state),
+            handler: Some(self),
+            arguments: PhantomData,
+        }
     }
 }
 
-/// What a handler's output comes to.
+pin_project! {
+    /// The future of a handler: first that of its arguments, then its own, in the same place.
+    ///
+    /// Written by hand, because an `async` block would hold both at once, and the update several times. The
+    /// allocator is quickest with small blocks.
+    #[project = HandlerCallProjection]
+    enum HandlerCall<T, H, A, F> {
+        Taking {
+            #[pin]
+            taking: T,
+            handler: Option<H>,
+            arguments: PhantomData<fn(A)>,
+        },
+        Running {
+            #[pin]
+            running: F,
+        },
+    }
+}
+
+impl<T, H, A, F> Future for HandlerCall<T, H, A, F>
+where
+    T: Future<Output = Result<A, Result<Reply, BoxError>>>,
+    H: HandlerFunction<A, Future = F>,
+    F: HandlerFuture<Output: HandlerOutput<Error: Into<BoxError>>>,
+{
+    type Output = Result<Reply, BoxError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let running = match self.as_mut().project() {
+                HandlerCallProjection::Running { running } => {
+                    return running.poll_handler(cx).map(reply);
+                }
+                HandlerCallProjection::Taking {
+                    taking, handler, ..
+                } => match ready!(taking.poll(cx)) {
+                    Ok(arguments) => handler.take().map(|handler| handler.call(arguments)),
+                    Err(rejected) => return Poll::Ready(rejected),
+                },
+            };
+            let Some(running) = running else {
+                polled_after_completion();
+            };
+            self.set(Self::Running { running });
+        }
+    }
+}
+
+/// The reply in a handler's output.
+#[inline]
 pub(super) fn reply<O>(output: O) -> Result<Reply, BoxError>
 where
     O: HandlerOutput<Error: Into<BoxError>>,
 {
     let reply = output.into_result().map_err(Into::into)?;
-    // One that can't be written never can.
+    // A reply that can't be written now can't be written at the next attempt.
     reply
         .into_reply()
         .map_err(|error| Failure::permanent(error).into())
 }
 
-impl<S: Sync> HandlerArguments<S, ()> for () {
-    async fn take(_: UpdateParts, _: &S) -> Result<Self, Result<Reply, BoxError>> {
-        Ok(())
+impl<S: Send + Sync> HandlerArguments<S, ()> for () {
+    const TAKES_RAW: bool = false;
+
+    fn take(
+        _: UpdateParts,
+        _: Arc<S>,
+    ) -> impl Future<Output = Result<Self, Result<Reply, BoxError>>> + Send {
+        std::future::ready(Ok(()))
     }
 }
 
@@ -96,21 +199,27 @@ macro_rules! impl_for_functions {
         #[allow(non_snake_case, unused_mut)]
         impl<S, Via, $($argument,)* $last> HandlerArguments<S, Via> for ($($argument,)* $last,)
         where
-            S: Sync,
+            S: Send + Sync,
             $($argument: FromUpdateParts<S> + Send,)*
             $last: FromUpdate<S, Via> + Send,
         {
-            async fn take(
+            const TAKES_RAW: bool = $($argument::TAKES_RAW ||)* $last::TAKES_RAW;
+
+            // An `async fn` would hold the parts twice.
+            #[allow(clippy::manual_async_fn)]
+            fn take(
                 mut parts: UpdateParts,
-                state: &S,
-            ) -> Result<Self, Result<Reply, BoxError>> {
-                $(
-                    let $argument = $argument::from_update_parts(&mut parts, state).await;
-                    let $argument = $argument.map_err(|rejection| rejection.into_result())?;
-                )*
-                let $last = $last::from_update(parts, state).await;
-                let $last = $last.map_err(|rejection| rejection.into_result())?;
-                Ok(($($argument,)* $last,))
+                state: Arc<S>,
+            ) -> impl Future<Output = Result<Self, Result<Reply, BoxError>>> + Send {
+                async move {
+                    $(
+                        let $argument = $argument::from_update_parts(&mut parts, &state).await;
+                        let $argument = $argument.map_err(|rejection| rejection.into_result())?;
+                    )*
+                    let $last = $last::from_update(parts, &state).await;
+                    let $last = $last.map_err(|rejection| rejection.into_result())?;
+                    Ok(($($argument,)* $last,))
+                }
             }
         }
 

@@ -1,4 +1,4 @@
-//! Routes updates to handler functions whose arguments are what they need of the update.
+//! A router of updates to handlers: functions whose arguments are taken from the update.
 //!
 //! ```
 //! use tower_telegram::{
@@ -19,49 +19,88 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let router: Router = Router::new().command("roll", roll).message(echo);
-//! let webhook = Webhook::new(SecretToken::new("swordfish")?)
-//!     .allowed_updates(router.allowed_updates())
-//!     .service(router);
+//! let webhook = Webhook::new(SecretToken::new("swordfish")?).router(router);
 //! # let _ = webhook;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! A [`Router`] is a tower `Service<http::Request<Update>>`: the handler of a
-//! [`Webhook`](crate::webhook::Webhook), of `Polling` and of a queue's worker.
+//! A [`Router`] is a tower `Service<http::Request<Update>>`, so it is the handler of a
+//! [`Webhook`](crate::webhook::Webhook::router), and by
+//! [`into_updates`](crate::webhook::WebhookService::into_updates) that of `Polling` and of a queue's worker.
 //!
 //! # Which route an update takes
 //!
-//! The first of these that there is:
+//! The first of these that matches:
 //!
-//! 1. A route of a [merged](Router::merge) router with conditions, if the update meets them; in the order in
-//!    which those were merged.
-//! 2. For a new message: the [command](Router::command) with which its text or caption begins, in upper or
-//!    lower case. One that names another bot is passed over, if the router knows [this bot's
-//!    name](Router::username).
-//! 3. For a pressed button: the route of its [callback data](Router::callback), by the part before the first
+//! 1. The routes of a [merged](Router::merge) router with conditions, if the update meets the conditions. Such
+//!    routers are tried in the order in which they were merged.
+//! 2. For a new message, the route of the [command](Router::command) with which its text or caption begins, in
+//!    upper or lower case. A command for another bot, such as `/start@other_bot`, doesn't match if the router
+//!    knows [this bot's name](Router::username).
+//! 3. For a pressed button, the route of its [callback data](Router::callback): of the part before the first
 //!    `:`.
-//! 4. A [route with a predicate](Router::route), in the order in which they were added.
-//! 5. The route of its [type](Router::on).
-//! 6. The [fallback](Router::fallback). Without one nothing is done, and Telegram is answered with 200.
+//! 4. The [routes with a predicate](Router::route), in the order in which they were added.
+//! 5. The route of the update's [type](Router::on).
+//! 6. The [fallback](Router::fallback).
 //!
-//! Finding it costs what a `match` over the same arms costs: a table by type, then by name.
+//! An update that no route matches is done: Telegram gets 200 and no reply.
+//!
+//! The router looks into a table by type and then by name, so the cost doesn't grow with each route.
 //!
 //! # Handlers
 //!
-//! A handler is an `async fn`, or a closure, of up to 16 arguments. All but the last are
-//! [`FromUpdateParts`]; the last may also be [`FromUpdate`], which takes the update or a part of it by value.
-//! It returns any [`IntoReply`](crate::IntoReply), or a `Result` of one. Where the arms of a `match` are
-//! different methods, make each a [`Reply`](crate::Reply) with `.into()`.
+//! A handler is an `async fn`, or a closure that returns a future, with up to 16 arguments:
 //!
-//! An argument that can't be taken from the update ends the update as failed for good, because a repeat
-//! wouldn't change it: take an `Option` or a `Result` of the argument to decide otherwise. A
-//! [`Command`]'s argument that can't be read is answered in the chat.
+//! | argument | value |
+//! |---|---|
+//! | [`State<T>`](State), [`Client`](crate::Client) | the router's state, or a [part](FromRef) of it |
+//! | [`Command<A>`](Command), [`StartPayload`] | the arguments of the command, [typed](FromArguments) |
+//! | [`CallbackData<T>`](CallbackData) | the data of the pressed button, typed |
+//! | [`ChatId`](crate::types::ChatId), [`User`](crate::types::User) | the chat of the update, and the user who caused it |
+//! | `Session<T>` | the bot's memory of the chat or user (feature `tokio`) |
+//! | [`RawUpdate`](crate::webhook::RawUpdate) | the update's bytes |
+//! | [`BotId`](crate::webhook::BotId), `Deadline`, [`Extension<T>`](Extension) | values that layers have put into the extensions |
+//! | `Option<E>`, `Result<E, E::Rejection>` | another argument, or `None` or its error |
+//! | [`Update`](crate::types::Update), [`NewMessage`], [`Message`](crate::types::Message), [`CallbackQuery`](crate::types::CallbackQuery), [`InlineQuery`](crate::types::InlineQuery) and each other payload | the update or its payload, by value; only as the last argument |
+//!
+//! Arguments of your own implement [`FromUpdateParts`], or [`FromUpdate`] if they take the update by value.
+//!
+//! A handler returns any [`IntoReply`](crate::IntoReply), or a `Result` of one. Where the arms of a `match` are
+//! different methods, make each a [`Reply`](crate::Reply) with `.into()`:
+//!
+//! ```
+//! use tower_telegram::{
+//!     Reply,
+//!     methods::{SendDice, SendMessage},
+//!     router::Command,
+//!     types::ChatId,
+//! };
+//!
+//! async fn play(Command(game): Command, chat: ChatId) -> Reply {
+//!     match &*game {
+//!         "dice" => SendDice::new(chat).into(),
+//!         _ => SendMessage::new(chat, "Which game?").into(),
+//!     }
+//! }
+//! ```
+//!
+//! # Errors
+//!
+//! An error that a handler returns is a failed attempt, and Telegram sends the update again. A
+//! [`Failure::permanent`](crate::webhook::Failure::permanent) ends the update at once, and so does an error of the
+//! client with a refusal that a repeat can't change, such as "bot was blocked by the user". So `?` on the client's
+//! errors is safe: Telegram doesn't repeat a hopeless update. [`on_error`](Router::on_error) gets the errors of
+//! handlers, and may reply to the chat.
+//!
+//! An argument that can't be taken from the update ends it at once too, because a repeat wouldn't change it. Take
+//! an `Option` or a `Result` of the argument to decide otherwise. Arguments of a [`Command`] that can't be read
+//! are answered in the chat.
 //!
 //! # Panics
 //!
-//! A router panics while it is built, as axum's does, when two routes are for the same command, callback data
-//! or type, or when a command's name isn't one (1–32 of `a-z0-9_`).
+//! A router panics while it is built, as axum's does, when two routes match the same command, callback data
+//! or type, or when a name isn't a command's (1 to 32 characters of `a-z0-9_`).
 
 mod commands;
 mod condition;
@@ -73,6 +112,7 @@ mod function;
 mod parts;
 mod route_future;
 mod route_key;
+mod route_set;
 mod routes;
 mod service;
 #[cfg(feature = "tokio")]
@@ -80,6 +120,7 @@ pub mod session;
 mod table;
 #[cfg(test)]
 mod tests;
+mod webhook;
 
 pub use self::{
     commands::{CommandList, CommandMenu, CommandRoute, command},
@@ -87,9 +128,8 @@ pub use self::{
     error::{HandlerError, MissingFromUpdate},
     extract::{
         arguments::{Arguments, FromArguments, InvalidArguments},
-        callback::{CallbackData, CallbackPayload, InvalidCallbackData, callback_button},
+        callback::CallbackData,
         command::{Command, InvalidCommand, InvalidStartPayload, StartPayload, deep_link},
-        compact::CompactError,
         payload::NewMessage,
         values::{Extension, State},
     },

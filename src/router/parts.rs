@@ -1,4 +1,4 @@
-//! What a handler's arguments are taken from, and the traits that say how.
+//! The parts of an update that a handler's arguments are taken from, and the traits of such arguments.
 
 use std::{
     convert::Infallible,
@@ -11,7 +11,7 @@ use tower::BoxError;
 
 use crate::{Reply, types::Update, webhook::Failure};
 
-/// An update on its way to the arguments of a handler.
+/// An update and the head of its request, from which the arguments of a handler are taken.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct UpdateParts {
@@ -22,20 +22,23 @@ pub struct UpdateParts {
 }
 
 impl From<Request<Update>> for UpdateParts {
+    #[inline]
     fn from(request: Request<Update>) -> Self {
         let (head, update) = request.into_parts();
         Self { update, head }
     }
 }
 
-/// What a handler takes from an update and leaves there for its other arguments.
+/// An argument of a handler that leaves the update in place for the other arguments.
+///
+/// Copy or clone what the argument needs. An argument that takes the update by value is a [`FromUpdate`].
 ///
 /// ```
 /// use std::future::{Future, ready};
 ///
 /// use tower_telegram::router::{FromUpdateParts, MissingFromUpdate, UpdateParts};
 ///
-/// /// The language of whoever caused the update.
+/// /// The language of the user who caused the update.
 /// struct Language(Box<str>);
 ///
 /// impl<S: Sync> FromUpdateParts<S> for Language {
@@ -53,44 +56,87 @@ impl From<Request<Update>> for UpdateParts {
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't be an argument of a handler whose state is `{S}`",
-    label = "can't be taken from an update",
-    note = "an argument is `State<…>`, `Command<…>`, `CallbackData<…>`, `ChatId`, `User`, `Extension<…>`, an `Option` or `Result` of one, or your own `FromUpdateParts`",
-    note = "what takes the update by value, such as `Update`, `NewMessage` or `CallbackQuery`, has to be the last argument"
+    message = "`{Self}` can't be an argument of a handler, or only as the last one",
+    label = "can't be taken from an update before the last argument",
+    note = "an argument is `State<…>`, `Command<…>`, `CallbackData<…>`, `ChatId`, `User`, `RawUpdate`, `Session<…>`, `Extension<…>`, an `Option` or `Result` of one, or your own `FromUpdateParts<{S}>`",
+    note = "an argument that takes the update by value, such as `Update`, `NewMessage` or `CallbackQuery`, has to be the last one"
 )]
 pub trait FromUpdateParts<S>: Sized {
-    /// Why it isn't there.
+    /// The reason for which it can't be taken. [`Infallible`] if it always can.
     type Rejection: ExtractorRejection;
 
-    /// Takes it.
+    /// Whether it takes the [`RawUpdate`](crate::webhook::RawUpdate), so that
+    /// [`Webhook::router`](crate::webhook::Webhook::router) keeps that. Default: no. An argument of your own
+    /// that is taken with `RawUpdate::from_update_parts` sets it.
+    const TAKES_RAW: bool = false;
+
+    /// Takes it from the update, its request, or the router's state.
     fn from_update_parts(
         parts: &mut UpdateParts,
         state: &S,
     ) -> impl Future<Output = Result<Self, Self::Rejection>> + Send;
 }
 
-/// Marks what is taken from the parts of an update.
+/// Marks arguments that are taken from the parts of an update.
 #[derive(Debug)]
 #[doc(hidden)]
 pub enum ViaParts {}
 
-/// Marks what takes the whole update.
+/// Marks arguments that take the whole update.
 #[derive(Debug)]
 #[doc(hidden)]
 pub enum ViaUpdate {}
 
-/// What a handler takes by value: only its last argument can be one.
+/// An argument of a handler that takes the update by value. Only the last argument can be one.
+///
+/// Every [`FromUpdateParts`] is one too.
+///
+/// ```
+/// use std::future::{Future, ready};
+///
+/// use tower_telegram::{
+///     router::{FromUpdate, MissingFromUpdate, Router, UpdateParts},
+///     types::{PhotoSize, UpdateKind},
+/// };
+///
+/// /// The sizes of the photo in a new message.
+/// struct Photo(Vec<PhotoSize>);
+///
+/// impl<S: Sync> FromUpdate<S> for Photo {
+///     type Rejection = MissingFromUpdate;
+///
+///     fn from_update(
+///         parts: UpdateParts,
+///         _: &S,
+///     ) -> impl Future<Output = Result<Self, MissingFromUpdate>> + Send {
+///         let photo = match parts.update.kind {
+///             UpdateKind::Message(message) => message.photo,
+///             _ => None,
+///         };
+///         ready(photo.map(Self).ok_or(MissingFromUpdate::new("a photo")))
+///     }
+/// }
+///
+/// async fn sizes(Photo(sizes): Photo) {
+///     println!("{} sizes", sizes.len());
+/// }
+///
+/// let router: Router = Router::new().message(sizes);
+/// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't be the last argument of a handler whose state is `{S}`",
+    message = "`{Self}` can't be an argument of a handler whose state is `{S}`",
     label = "can't be taken from an update",
-    note = "an argument is an update or a part of it (`Update`, `NewMessage`, `CallbackQuery` …), `State<…>`, `Command<…>`, `CallbackData<…>`, `ChatId`, `User`, `Extension<…>`, an `Option` or `Result` of one, or your own `FromUpdate`",
+    note = "the last argument is an update or a part of it (`Update`, `NewMessage`, `CallbackQuery` …), `State<…>`, `Command<…>`, `CallbackData<…>`, `ChatId`, `User`, `RawUpdate`, `Session<…>`, `Extension<…>`, an `Option` or `Result` of one, or your own `FromUpdate<{S}>`",
     note = "the state of `State<T>` is the router's: `T` is its type, or implements `FromRef` of it"
 )]
 pub trait FromUpdate<S, Via = ViaUpdate>: Sized {
-    /// Why it isn't there.
+    /// The reason for which it can't be taken. [`Infallible`] if it always can.
     type Rejection: ExtractorRejection;
 
-    /// Takes it.
+    /// As [`FromUpdateParts::TAKES_RAW`].
+    const TAKES_RAW: bool = false;
+
+    /// Takes it from the update, its request, or the router's state.
     fn from_update(
         parts: UpdateParts,
         state: &S,
@@ -105,25 +151,52 @@ where
 {
     type Rejection = T::Rejection;
 
-    async fn from_update(mut parts: UpdateParts, state: &S) -> Result<Self, T::Rejection> {
-        T::from_update_parts(&mut parts, state).await
+    const TAKES_RAW: bool = T::TAKES_RAW;
+
+    // An `async fn` would hold the parts twice.
+    #[allow(clippy::manual_async_fn)]
+    fn from_update(
+        mut parts: UpdateParts,
+        state: &S,
+    ) -> impl Future<Output = Result<Self, T::Rejection>> + Send {
+        async move { T::from_update_parts(&mut parts, state).await }
     }
 }
 
-/// Why an argument couldn't be taken, and what becomes of the update then.
+/// The reason for which an argument can't be taken, with the handler's result in that case.
+///
+/// ```
+/// use std::{error::Error, fmt};
+///
+/// use tower_telegram::router::ExtractorRejection;
+///
+/// #[derive(Debug)]
+/// struct NotAnAdmin;
+///
+/// impl fmt::Display for NotAnAdmin {
+///     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+///         f.write_str("the user is no administrator of the chat")
+///     }
+/// }
+///
+/// impl Error for NotAnAdmin {}
+///
+/// // The update has failed permanently. Override `into_result` for a reply.
+/// impl ExtractorRejection for NotAnAdmin {}
+/// ```
 pub trait ExtractorRejection: Error + Send + Sync + Sized + 'static {
-    /// The handler's result in its place. By default the update has failed for good, because a repeat would
-    /// find the same.
+    /// The result of the handler, which isn't called. Default: a
+    /// [permanent failure](Failure::permanent), because a repeat would find the same.
     ///
     /// # Errors
     ///
-    /// With the failure.
+    /// When the update has failed.
     fn into_result(self) -> Result<Reply, BoxError> {
         Err(Failure::permanent(self).into())
     }
 
-    /// Whether the update just hasn't it, so that an `Option` of the argument is `None`. Default: no; the
-    /// handler isn't called then.
+    /// Whether an `Option` of the argument is `None` then, because the update just doesn't have it. Default: no,
+    /// and the handler isn't called.
     fn is_missing(&self) -> bool {
         false
     }
@@ -135,6 +208,8 @@ impl ExtractorRejection for Infallible {}
 impl<T: FromUpdateParts<S>, S: Sync> FromUpdateParts<S> for Option<T> {
     type Rejection = T::Rejection;
 
+    const TAKES_RAW: bool = T::TAKES_RAW;
+
     async fn from_update_parts(parts: &mut UpdateParts, state: &S) -> Result<Self, T::Rejection> {
         none_if_missing(T::from_update_parts(parts, state).await)
     }
@@ -144,6 +219,8 @@ impl<T: FromUpdateParts<S>, S: Sync> FromUpdateParts<S> for Option<T> {
 impl<T: FromUpdateParts<S>, S: Sync> FromUpdateParts<S> for Result<T, T::Rejection> {
     type Rejection = Infallible;
 
+    const TAKES_RAW: bool = T::TAKES_RAW;
+
     async fn from_update_parts(parts: &mut UpdateParts, state: &S) -> Result<Self, Infallible> {
         Ok(T::from_update_parts(parts, state).await)
     }
@@ -152,6 +229,8 @@ impl<T: FromUpdateParts<S>, S: Sync> FromUpdateParts<S> for Result<T, T::Rejecti
 #[diagnostic::do_not_recommend]
 impl<T: FromUpdate<S>, S: Sync> FromUpdate<S> for Option<T> {
     type Rejection = T::Rejection;
+
+    const TAKES_RAW: bool = T::TAKES_RAW;
 
     async fn from_update(parts: UpdateParts, state: &S) -> Result<Self, T::Rejection> {
         none_if_missing(T::from_update(parts, state).await)
@@ -169,6 +248,8 @@ fn none_if_missing<T, E: ExtractorRejection>(taken: Result<T, E>) -> Result<Opti
 #[diagnostic::do_not_recommend]
 impl<T: FromUpdate<S>, S: Sync> FromUpdate<S> for Result<T, T::Rejection> {
     type Rejection = Infallible;
+
+    const TAKES_RAW: bool = T::TAKES_RAW;
 
     async fn from_update(parts: UpdateParts, state: &S) -> Result<Self, Infallible> {
         Ok(T::from_update(parts, state).await)

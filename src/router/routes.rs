@@ -1,4 +1,4 @@
-//! The routes of a bot, and how they are added.
+//! `Router`: a bot's routes, and the methods that add them.
 
 use std::{
     fmt,
@@ -18,6 +18,7 @@ use super::{
     error::HandlerError,
     function::{Handler, reply},
     route_key::RouteKey,
+    route_set::RouteSet,
     table::RouteTable,
 };
 use crate::{
@@ -28,58 +29,24 @@ use crate::{
 
 /// Routes updates to handlers. See the [module](super).
 ///
-/// `S` is the state that its handlers still lack: [`with_state`](Self::with_state) gives it, and a `Router<()>`
-/// is a `Service<http::Request<Update>>`. A clone shares what is in it.
+/// `S` is the state that the handlers still need. [`with_state`](Self::with_state) gives it to them, and then the
+/// router, a `Router<()>`, is a `Service<http::Request<Update>>`. Clones share the routes.
 #[must_use = "a router serves as the handler of a webhook"]
 pub struct Router<S = ()> {
     /// Shared, because a service is cloned for each request.
-    parts: Arc<RouterParts<S>>,
+    shared: Arc<SharedRoutes<S>>,
 }
 
-struct RouterParts<S> {
-    routes: Vec<RouteEntry<S>>,
-    fallback: Option<RouteMaker<S>>,
-    /// Merged routers with conditions.
-    groups: Vec<Router<S>>,
-    /// What all updates for this router have to meet.
-    conditions: Vec<Condition>,
-    username: Option<Box<str>>,
-    /// Made when it is first asked for.
+struct SharedRoutes<S> {
+    set: RouteSet<S>,
+    /// Made for the first update.
     table: OnceLock<RouteTable>,
-}
-
-struct RouteEntry<S> {
-    key: RouteKey,
-    route: RouteMaker<S>,
-}
-
-impl<S> Clone for RouteEntry<S> {
-    fn clone(&self) -> Self {
-        Self {
-            key: self.key.clone(),
-            route: self.route.clone(),
-        }
-    }
 }
 
 impl<S> Clone for Router<S> {
     fn clone(&self) -> Self {
         Self {
-            parts: Arc::clone(&self.parts),
-        }
-    }
-}
-
-/// To be changed, so that its table has to be made anew.
-impl<S> Clone for RouterParts<S> {
-    fn clone(&self) -> Self {
-        Self {
-            routes: self.routes.clone(),
-            fallback: self.fallback.clone(),
-            groups: self.groups.clone(),
-            conditions: self.conditions.clone(),
-            username: self.username.clone(),
-            table: OnceLock::new(),
+            shared: Arc::clone(&self.shared),
         }
     }
 }
@@ -91,38 +58,53 @@ impl<S: Send + Sync + 'static> Default for Router<S> {
 }
 
 impl<S: Send + Sync + 'static> Router<S> {
-    /// Without routes.
+    /// A router without routes.
     pub fn new() -> Self {
-        let parts = RouterParts {
-            routes: Vec::new(),
-            fallback: None,
-            groups: Vec::new(),
-            conditions: Vec::new(),
-            username: None,
-            table: OnceLock::new(),
-        };
-        Self::of(parts)
+        Self::of(RouteSet::new())
     }
 
-    fn of(parts: RouterParts<S>) -> Self {
+    fn of(set: RouteSet<S>) -> Self {
+        let table = OnceLock::new();
         Self {
-            parts: Arc::new(parts),
+            shared: Arc::new(SharedRoutes { set, table }),
         }
     }
 
-    fn changed(self, change: impl FnOnce(&mut RouterParts<S>)) -> Self {
-        let mut parts = Arc::unwrap_or_clone(self.parts);
-        parts.table = OnceLock::new();
-        change(&mut parts);
-        Self::of(parts)
+    fn into_set(self) -> RouteSet<S> {
+        match Arc::try_unwrap(self.shared) {
+            Ok(shared) => shared.set,
+            Err(shared) => shared.set.clone(),
+        }
     }
 
-    /// A new message whose text or caption begins with this command: `"start"` for `/start`. A
-    /// [`command`](super::command) also has a description, for the bot's menu.
+    fn changed(self, change: impl FnOnce(&mut RouteSet<S>)) -> Self {
+        let mut set = self.into_set();
+        change(&mut set);
+        Self::of(set)
+    }
+
+    /// Routes new messages whose text or caption begins with this command: `"start"` for `/start`. A
+    /// [`command`](super::command) in place of the name has a description for the bot's menu, too.
+    ///
+    /// A command in an edited message or a channel's post doesn't match.
+    ///
+    /// ```
+    /// use tower_telegram::router::{Command, Router, command};
+    ///
+    /// async fn help() {}
+    ///
+    /// async fn roll(Command(sides): Command<u32>) {
+    ///     println!("{sides}");
+    /// }
+    ///
+    /// let router: Router = Router::new()
+    ///     .command("help", help)
+    ///     .command(command("roll").usage("<sides>").description("Roll a die"), roll);
+    /// ```
     ///
     /// # Panics
     ///
-    /// If there is a route for the command, or the name isn't one.
+    /// If there is a route for the command already, or the name isn't 1 to 32 characters of `a-z0-9_`.
     pub fn command<H, A, Via>(self, command: impl Into<CommandRoute>, handler: H) -> Self
     where
         H: Handler<A, S, Via>,
@@ -137,11 +119,27 @@ impl<S: Send + Sync + 'static> Router<S> {
         self.with_route(RouteKey::Command(command), route)
     }
 
-    /// A pressed button whose [callback data](super::CallbackData) is this name, or begins with it and a `:`.
+    /// Routes pressed buttons whose callback data is this name, or begins with it and a `:`. For data of a type
+    /// of yours, see [`CallbackData`](super::CallbackData).
+    ///
+    /// ```
+    /// use tower_telegram::{
+    ///     methods::AnswerCallbackQuery,
+    ///     router::Router,
+    ///     types::{CallbackQuery, InlineKeyboardButton},
+    /// };
+    ///
+    /// async fn close(query: CallbackQuery) -> AnswerCallbackQuery {
+    ///     AnswerCallbackQuery::new(query.id).text("Closed")
+    /// }
+    ///
+    /// let button = InlineKeyboardButton::callback("Close", "close");
+    /// let router: Router = Router::new().callback("close", close);
+    /// ```
     ///
     /// # Panics
     ///
-    /// If there is a route for the name, or the name has a `:` or over 64 bytes.
+    /// If there is a route for the name already, or the name has a `:` or over 64 bytes.
     pub fn callback<H, A, Via>(self, name: &str, handler: H) -> Self
     where
         H: Handler<A, S, Via>,
@@ -157,12 +155,12 @@ impl<S: Send + Sync + 'static> Router<S> {
         self.with_route(key, RouteMaker::of_handler(handler))
     }
 
-    /// New messages. Edited ones, posts in channels and the message under a pressed button have types of
-    /// their own: see [`on`](Self::on).
+    /// Routes new messages, other than those with a command that has a route. Edited messages, posts in channels
+    /// and pressed buttons are updates of other types: see [`on`](Self::on).
     ///
     /// # Panics
     ///
-    /// If there is a route for messages.
+    /// If there is a route for messages already.
     pub fn message<H, A, Via>(self, handler: H) -> Self
     where
         H: Handler<A, S, Via>,
@@ -172,11 +170,24 @@ impl<S: Send + Sync + 'static> Router<S> {
         self.on(UpdateType::Message, handler)
     }
 
-    /// All updates of a type. [`UpdateType::Unknown`] are those that this version has no type for.
+    /// Routes all updates of a type. [`UpdateType::Unknown`] is any type that this version doesn't know.
+    ///
+    /// ```
+    /// use tower_telegram::{
+    ///     router::Router,
+    ///     types::{ChatMemberUpdated, UpdateType},
+    /// };
+    ///
+    /// async fn member(change: ChatMemberUpdated) {
+    ///     println!("a member of {} has changed", change.chat.id);
+    /// }
+    ///
+    /// let router: Router = Router::new().on(UpdateType::ChatMember, member);
+    /// ```
     ///
     /// # Panics
     ///
-    /// If there is a route for the type.
+    /// If there is a route for the type already.
     pub fn on<H, A, Via>(self, update_type: UpdateType, handler: H) -> Self
     where
         H: Handler<A, S, Via>,
@@ -187,7 +198,8 @@ impl<S: Send + Sync + 'static> Router<S> {
         self.with_route(key, RouteMaker::of_handler(handler))
     }
 
-    /// Updates of these types for which the predicate holds.
+    /// Routes updates of these types for which the predicate is true. Predicates are tried in the order in which
+    /// their routes were added, so each costs the updates of its types a call.
     ///
     /// ```
     /// use tower_telegram::{
@@ -217,75 +229,96 @@ impl<S: Send + Sync + 'static> Router<S> {
         self.with_route(key, RouteMaker::of_handler(handler))
     }
 
-    /// What no other route takes.
+    /// Routes the updates that no other route matches.
+    ///
+    /// It adds no type to [`allowed_updates`](Self::allowed_updates), so it gets updates of the other routes'
+    /// types only, unless the webhook is set to more.
     ///
     /// # Panics
     ///
-    /// If there is one.
+    /// If there is a fallback already.
     pub fn fallback<H, A, Via>(self, handler: H) -> Self
     where
         H: Handler<A, S, Via>,
         A: 'static,
         Via: 'static,
     {
-        self.changed(|parts| parts.set_fallback(RouteMaker::of_handler(handler)))
+        self.changed(|set| set.set_fallback(RouteMaker::of_handler(handler)))
     }
 
-    /// The routes of another router. One with conditions is asked before all other routes; without, the two
-    /// are one.
+    /// Adds the routes of another router. If that has conditions, its routes come before all routes of this one,
+    /// for the updates that meet them.
+    ///
+    /// ```
+    /// use tower_telegram::router::Router;
+    ///
+    /// async fn help() {}
+    /// async fn ban() {}
+    ///
+    /// let admins = Router::new().command("ban", ban).in_chats([-1001234567890]);
+    /// let router: Router = Router::new().command("help", help).merge(admins);
+    /// ```
     ///
     /// # Panics
     ///
-    /// If both have a route for the same, or both a fallback.
+    /// If the other has no conditions, and both have a route for the same updates, or both have a fallback.
     pub fn merge(self, other: Self) -> Self {
-        self.changed(|parts| {
-            if !other.parts.conditions.is_empty() {
-                parts.groups.push(other);
-                return;
-            }
-            let other = Arc::unwrap_or_clone(other.parts);
-            if let Some(fallback) = other.fallback {
-                parts.set_fallback(fallback);
-            }
-            parts.groups.extend(other.groups);
-            parts.username = parts.username.take().or(other.username);
-            for entry in other.routes {
-                parts.add(entry);
-            }
-        })
+        self.changed(|set| set.merge(other.into_set()))
     }
 
-    /// Only updates for which the predicate holds come to this router. With other conditions, all have to be
-    /// met.
+    /// A condition for all routes of this router: the predicate is true for the update. Of more conditions, each
+    /// has to be met.
     pub fn only_if(self, predicate: impl Fn(&Update) -> bool + Send + Sync + 'static) -> Self {
         self.with_condition(Condition::new(predicate))
     }
 
-    /// Only updates from private chats come to this router.
+    /// A condition for all routes of this router: the update is from a private chat.
     pub fn private(self) -> Self {
         self.with_condition(Condition::private())
     }
 
-    /// Only updates from these chats come to this router.
+    /// A condition for all routes of this router: the update is from one of these chats.
     pub fn in_chats(self, chats: impl IntoIterator<Item = i64>) -> Self {
         self.with_condition(Condition::in_chats(chats.into_iter().collect()))
     }
 
     fn with_condition(self, condition: Condition) -> Self {
-        self.changed(|parts| parts.conditions.push(condition))
+        self.changed(|set| set.add_condition(condition))
     }
 
-    /// The bot's own user name, with or without an `@`, so that a command for another bot, such as
-    /// `/start@other_bot`, is passed over. Without it a command is taken whatever bot it names.
+    /// The bot's own user name, with or without an `@`, so that commands for another bot, such as
+    /// `/start@other_bot`, don't match. Without it, commands match whatever bot they name.
     pub fn username(self, username: &str) -> Self {
         let username = username.strip_prefix('@').unwrap_or(username);
-        self.changed(|parts| parts.username = Some(username.into()))
+        self.changed(|set| set.set_username(username))
     }
 
-    /// Puts a layer around each route that was added before, and the fallback.
+    /// Puts a layer around each route, and the fallback, that were added before.
     ///
-    /// What the layer makes of a route takes an `http::Request<Update>` and returns an
-    /// [`IntoReply`](crate::IntoReply).
+    /// The layer's service takes an `http::Request<Update>` and returns an [`IntoReply`](crate::IntoReply).
+    ///
+    /// ```
+    /// use http::Request;
+    /// use tower_telegram::{
+    ///     router::{Extension, Router},
+    ///     types::Update,
+    /// };
+    ///
+    /// /// The time at which the update came.
+    /// #[derive(Clone, Copy)]
+    /// struct Arrived(std::time::Instant);
+    ///
+    /// async fn log(Extension(Arrived(time)): Extension<Arrived>) {
+    ///     println!("{:?}", time.elapsed());
+    /// }
+    ///
+    /// let router: Router = Router::new().message(log).layer(
+    ///     tower::util::MapRequestLayer::new(|mut request: Request<Update>| {
+    ///         request.extensions_mut().insert(Arrived(std::time::Instant::now()));
+    ///         request
+    ///     }),
+    /// );
+    /// ```
     pub fn layer<L>(self, layer: L) -> Self
     where
         L: Layer<Route> + Clone + Send + Sync + 'static,
@@ -297,9 +330,11 @@ impl<S: Send + Sync + 'static> Router<S> {
         self.map_routes(move |route| Route::of_service(layer.layer(route)))
     }
 
-    /// What is called with the error of a handler that was added before. What it returns takes the place of
-    /// the handler's result: a reply ends the update as done, an error as before. A layer that is added after
-    /// sees the hook's result and not the handler's.
+    /// A hook for errors of the handlers that were added before. The hook's result replaces the handler's: with a
+    /// reply, or `()`, the update is done; with an error it has failed as the error says.
+    ///
+    /// Layers that are added later see the hook's result. Arguments that can't be taken are errors too, except
+    /// those that reply by themselves.
     ///
     /// ```
     /// use tower::BoxError;
@@ -340,140 +375,74 @@ impl<S: Send + Sync + 'static> Router<S> {
         })
     }
 
-    /// Gives the handlers their state; what remains may lack another.
+    /// Gives the handlers their state. Routes that are added or merged later have a state of their own, of the
+    /// type `T`; it is `()` when there are none.
+    ///
+    /// ```
+    /// use tower_telegram::{
+    ///     methods::SendMessage,
+    ///     router::{Router, State},
+    ///     types::ChatId,
+    /// };
+    ///
+    /// #[derive(Clone)]
+    /// struct App {
+    ///     greeting: &'static str,
+    /// }
+    ///
+    /// async fn greet(State(app): State<App>, chat: ChatId) -> SendMessage {
+    ///     SendMessage::new(chat, app.greeting)
+    /// }
+    ///
+    /// let router: Router = Router::new().message(greet).with_state(App { greeting: "Hello" });
+    /// ```
     pub fn with_state<T: Send + Sync + 'static>(self, state: S) -> Router<T> {
-        self.with_shared_state(&Arc::new(state))
+        Router::of(self.into_set().with_state(&Arc::new(state)))
     }
 
-    fn with_shared_state<T: Send + Sync + 'static>(self, state: &Arc<S>) -> Router<T> {
-        let parts = Arc::unwrap_or_clone(self.parts);
-        let routes = parts.routes.into_iter().map(|entry| RouteEntry {
-            route: entry.route.with_state(state),
-            key: entry.key,
-        });
-        let groups = parts.groups.into_iter();
-        Router::of(RouterParts {
-            routes: routes.collect(),
-            fallback: parts.fallback.map(|route| route.with_state(state)),
-            groups: groups.map(|group| group.with_shared_state(state)).collect(),
-            conditions: parts.conditions,
-            username: parts.username,
-            table: OnceLock::new(),
-        })
-    }
-
-    /// The types of update that the routes are for: what to give
-    /// [`Webhook::allowed_updates`](crate::webhook::Webhook::allowed_updates) and `setWebhook`. A fallback adds
-    /// none. Of a router without routes it is Telegram's own choice.
+    /// The types of update that the routes match, for `setWebhook`.
+    /// [`Webhook::router`](crate::webhook::Webhook::router) accepts only these. A fallback adds none. For a
+    /// router without routes it is Telegram's own default.
     pub fn allowed_updates(&self) -> AllowedUpdates {
         let mut types = Vec::new();
-        self.add_types_to(&mut types);
+        self.shared.set.add_types_to(&mut types);
         if types.is_empty() {
             return AllowedUpdates::default();
         }
         types.into_iter().collect()
     }
 
-    fn add_types_to(&self, types: &mut Vec<UpdateType>) {
-        for entry in &self.parts.routes {
-            match &entry.key {
-                RouteKey::Command(_) => types.push(UpdateType::Message),
-                RouteKey::Callback(_) => types.push(UpdateType::CallbackQuery),
-                RouteKey::Predicate(of, _) => types.extend(of.iter()),
-                RouteKey::Type(update_type) => types.push(*update_type),
-            }
-        }
-        for group in &self.parts.groups {
-            group.add_types_to(types);
-        }
-    }
-
-    /// The commands that have a description, for `setMyCommands`.
+    /// The commands that have a description, for
+    /// [`Client::ensure_commands`](crate::Client::ensure_commands).
     pub fn commands(&self) -> CommandList {
         let mut list = CommandList::default();
-        self.add_commands_to(&mut list);
+        self.shared.set.add_commands_to(&mut list);
         list
     }
 
-    fn add_commands_to(&self, list: &mut CommandList) {
-        for entry in &self.parts.routes {
-            if let RouteKey::Command(command) = &entry.key {
-                list.add(command);
-            }
-        }
-        for group in &self.parts.groups {
-            group.add_commands_to(list);
-        }
+    /// Whether a handler takes the raw update.
+    pub(super) fn takes_raw(&self) -> bool {
+        self.shared.set.takes_raw()
     }
 
     fn with_route(self, key: RouteKey, route: RouteMaker<S>) -> Self {
-        self.changed(|parts| parts.add(RouteEntry { key, route }))
+        self.changed(|set| set.add(key, route))
     }
 
     fn map_routes(self, change: impl Fn(Route) -> Route + Clone + Send + Sync + 'static) -> Self {
-        self.changed(|parts| {
-            for entry in &mut parts.routes {
-                entry.route = entry.route.map(change.clone());
-            }
-            parts.fallback = parts.fallback.take().map(|route| route.map(change.clone()));
-            let groups = std::mem::take(&mut parts.groups).into_iter();
-            parts.groups = groups
-                .map(|group| group.map_routes(change.clone()))
-                .collect();
-        })
-    }
-}
-
-impl<S> RouterParts<S> {
-    fn add(&mut self, entry: RouteEntry<S>) {
-        let key = &entry.key;
-        let is_taken = self
-            .routes
-            .iter()
-            .any(|other| other.key.is_for_the_same(key));
-        assert!(!is_taken, "there is a route for {key} already");
-        self.routes.push(entry);
-    }
-
-    fn set_fallback(&mut self, fallback: RouteMaker<S>) {
-        assert!(self.fallback.is_none(), "there is a fallback already");
-        self.fallback = Some(fallback);
+        self.changed(|set| set.map(&change))
     }
 }
 
 impl Router {
     pub(super) fn table(&self) -> &RouteTable {
-        self.parts.table.get_or_init(|| self.to_table(None))
-    }
-
-    /// A merged router has the user name of the one that it is in, unless it has its own.
-    fn to_table(&self, username: Option<&str>) -> RouteTable {
-        let parts = &*self.parts;
-        let username = parts.username.as_deref().or(username);
-        let state = Arc::new(());
-        let groups = parts.groups.iter();
-        let mut table = RouteTable::new(
-            parts.conditions.clone(),
-            groups.map(|group| group.to_table(username)).collect(),
-            parts.fallback.as_ref().map(|route| route.make(&state)),
-            username,
-        );
-        for entry in &parts.routes {
-            table.add(&entry.key, &entry.route.make(&state));
-        }
-        table
+        let shared = &*self.shared;
+        shared.table.get_or_init(|| shared.set.to_table(None))
     }
 }
 
 impl<S> fmt::Debug for Router<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = &*self.parts;
-        let keys = parts.routes.iter().map(|entry| entry.key.to_string());
-        f.debug_struct("Router")
-            .field("routes", &keys.collect::<Vec<_>>())
-            .field("has_fallback", &parts.fallback.is_some())
-            .field("groups", &parts.groups)
-            .field("conditions", &parts.conditions.len())
-            .finish_non_exhaustive()
+        self.shared.set.fmt(f)
     }
 }

@@ -9,7 +9,7 @@ mod limits;
 mod locks;
 mod queue;
 mod round_trips;
-mod server;
+pub(crate) mod server;
 mod sessions;
 mod simulation;
 mod stores;

@@ -111,7 +111,7 @@ fn types_mod(model: &Model, files: impl IntoIterator<Item = &'static str>) -> St
          //! `Unknown` where it is one of several types. So a list may be shorter than what was sent. An update whose\n\
          //! own object can't be read is [`UpdateKind::Unknown`], and a result an error.\n\n\
          #![allow(clippy::too_many_lines, clippy::struct_excessive_bools, clippy::fn_params_excessive_bools, clippy::match_same_arms)]\n\n\
-         {}\npub use crate::{{json::{{ParseError, RawJson}}, api::{{AllowedUpdates, ChatId, CommandCall, InputFile, MessageOrTrue, ProviderToken, Str, UnknownUpdateType, Update, Upload, UploadError, UploadProgress, UploadSource}}}};
+         {}\npub use crate::{{json::{{ParseError, RawJson}}, api::{{AllowedUpdates, CallbackFormatError, CallbackPayload, ChatId, CommandCall, InputFile, InvalidCallbackData, MessageOrTrue, ProviderToken, Str, UnknownUpdateType, Update, Upload, UploadError, UploadProgress, UploadSource}}}};
 #[cfg(feature = \"tokio\")]
 pub use crate::api::UploadReader;\n\n\
          /// What each file of this folder needs.\nmod prelude {{\n#![allow(unused_imports)]\npub(super) use serde_core::{{Serialize, Serializer, ser::SerializeMap}};\n\n\

@@ -1,4 +1,4 @@
-//! The command of a message.
+//! Commands and deep links as arguments of a handler.
 
 use std::{
     error::Error,
@@ -19,9 +19,30 @@ use crate::{IntoReply as _, Reply, client::ErrorChain, methods::SendMessage, web
 
 /// The arguments of the command with which a message begins, read as an `A`; see [`FromArguments`].
 ///
-/// Arguments that can't be read, and those too many, are answered in the chat with the reason, or with the
-/// command's [usage](super::super::CommandRoute::usage) where it has one. To decide yourself, take a
-/// `Result<Command<A>, InvalidCommand>`.
+/// When the arguments can't be read, or there are too many, the handler isn't called: the bot replies to the chat
+/// with the command's [usage](super::super::CommandRoute::usage), or with the reason if it has none, and the
+/// update is done. To decide yourself, take a `Result<Command<A>, InvalidCommand>`.
+///
+/// ```
+/// use tower_telegram::{
+///     methods::SendMessage,
+///     router::{Command, InvalidCommand, Router},
+///     types::ChatId,
+/// };
+///
+/// /// `/roll 6` or `/roll 6 2`
+/// async fn roll(Command((sides, times)): Command<(u32, Option<u32>)>, chat: ChatId) -> SendMessage {
+///     SendMessage::new(chat, format!("{} dice of {sides} sides", times.unwrap_or(1)))
+/// }
+///
+/// /// Any number, and 1 for everything else.
+/// async fn dice(read: Result<Command<u32>, InvalidCommand>, chat: ChatId) -> SendMessage {
+///     let number = read.map_or(1, |Command(number)| number);
+///     SendMessage::new(chat, format!("{number} dice"))
+/// }
+///
+/// let router: Router = Router::new().command("roll", roll).command("dice", dice);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Command<A = String>(pub A);
 
@@ -62,7 +83,7 @@ fn read<A: FromArguments>(parts: &UpdateParts) -> Result<A, InvalidCommand> {
     })
 }
 
-/// The message has no command, or one whose arguments can't be read.
+/// The message doesn't begin with a command, or the command's arguments can't be read.
 #[derive(Debug)]
 pub struct InvalidCommand {
     chat_id: Option<i64>,
@@ -82,7 +103,7 @@ impl InvalidCommand {
         }
     }
 
-    /// What users are told.
+    /// The text of the reply.
     fn text(&self) -> String {
         match (&self.usage, &self.error) {
             (Some(usage), _) => format!("Usage: {usage}"),
@@ -124,8 +145,8 @@ impl ExtractorRejection for InvalidCommand {
     }
 }
 
-/// A [deep link](https://core.telegram.org/bots/features#deep-linking) that starts a chat with the bot, whose
-/// [`StartPayload`] is this.
+/// A [deep link](https://core.telegram.org/bots/features#deep-linking) to the bot with this user name. A user
+/// who opens it sends `/start` with the payload, which the handler takes as a [`StartPayload`].
 ///
 /// ```
 /// use tower_telegram::router::deep_link;
@@ -137,7 +158,7 @@ impl ExtractorRejection for InvalidCommand {
 ///
 /// # Errors
 ///
-/// When the payload hasn't 1 to 64 characters of `A-Za-z0-9_-`.
+/// When the payload isn't 1 to 64 characters of `A-Za-z0-9_-`.
 pub fn deep_link(username: &str, payload: &str) -> Result<String, InvalidStartPayload> {
     let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     if !(1..=64).contains(&payload.len()) || !payload.bytes().all(is_valid) {
@@ -147,7 +168,7 @@ pub fn deep_link(username: &str, payload: &str) -> Result<String, InvalidStartPa
     Ok(format!("https://t.me/{username}?start={payload}"))
 }
 
-/// A payload that no deep link can have.
+/// The payload can't be in a deep link: it isn't 1 to 64 characters of `A-Za-z0-9_-`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InvalidStartPayload;
@@ -160,8 +181,25 @@ impl fmt::Display for InvalidStartPayload {
 
 impl Error for InvalidStartPayload {}
 
-/// What a [deep link](https://core.telegram.org/bots/features#deep-linking) hands to `/start`: `None` for a
-/// plain `/start`.
+/// The payload of the [deep link](https://core.telegram.org/bots/features#deep-linking) by which `/start` was
+/// sent. `None` for a `/start` without one.
+///
+/// Users can type any text behind `/start`, so check the payload.
+///
+/// ```
+/// use tower_telegram::{
+///     methods::SendMessage,
+///     router::{Router, StartPayload},
+///     types::ChatId,
+/// };
+///
+/// async fn start(StartPayload(payload): StartPayload, chat: ChatId) -> SendMessage {
+///     let from = payload.unwrap_or_else(|| "nowhere".into());
+///     SendMessage::new(chat, format!("You come from {from}"))
+/// }
+///
+/// let router: Router = Router::new().command("start", start);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StartPayload(pub Option<Box<str>>);
 

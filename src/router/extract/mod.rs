@@ -1,8 +1,7 @@
-//! What handlers can have as arguments.
+//! The arguments that handlers can have.
 
 pub(super) mod arguments;
 pub(super) mod callback;
 pub(super) mod command;
-pub(super) mod compact;
 pub(super) mod payload;
 pub(super) mod values;

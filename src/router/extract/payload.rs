@@ -1,4 +1,4 @@
-//! The payload of an update, by its type.
+//! The payloads of updates as arguments of a handler.
 
 use std::future::{Future, ready};
 
@@ -7,13 +7,28 @@ use super::super::{
     parts::{FromUpdate, UpdateParts},
 };
 use crate::types::{
-    BusinessConnection, BusinessMessagesDeleted, CallbackQuery, ChatBoostRemoved, ChatBoostUpdated,
-    ChatJoinRequest, ChatMemberUpdated, ChosenInlineResult, InlineQuery, ManagedBotUpdated,
-    Message, MessageReactionCountUpdated, MessageReactionUpdated, PaidMediaPurchased, Poll,
-    PollAnswer, PreCheckoutQuery, ShippingQuery, UpdateKind,
+    BotSubscriptionUpdated, BusinessConnection, BusinessMessagesDeleted, CallbackQuery,
+    ChatBoostRemoved, ChatBoostUpdated, ChatJoinRequest, ChatMemberUpdated, ChosenInlineResult,
+    InlineQuery, ManagedBotUpdated, Message, MessageGenerationStopped, MessageReactionCountUpdated,
+    MessageReactionUpdated, PaidMediaPurchased, Poll, PollAnswer, PreCheckoutQuery, ShippingQuery,
+    UpdateKind,
 };
 
-/// A new message: not an edited one, not a post in a channel, not the message under a pressed button.
+/// A new message, in its box. Edited messages, posts in channels and the message of a pressed button aren't new
+/// messages; a `Message` as an argument is any of the first two, too.
+///
+/// ```
+/// use tower_telegram::{
+///     methods::SendMessage,
+///     router::{NewMessage, Router},
+/// };
+///
+/// async fn echo(NewMessage(message): NewMessage) -> Option<SendMessage> {
+///     Some(SendMessage::new(message.chat.id, message.text?))
+/// }
+///
+/// let router: Router = Router::new().message(echo);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewMessage(pub Box<Message>);
 
@@ -31,7 +46,7 @@ impl<S: Sync> FromUpdate<S> for NewMessage {
     }
 }
 
-/// The payload of these kinds of update, in its box and by value.
+/// Makes a payload an argument, in its box and by value.
 macro_rules! impl_for_payloads {
     ($($payload:ty: $what:literal, $($kind:ident)|+;)*) => {$(
         impl<S: Sync> FromUpdate<S> for Box<$payload> {
@@ -51,14 +66,21 @@ macro_rules! impl_for_payloads {
         impl<S: Sync> FromUpdate<S> for $payload {
             type Rejection = MissingFromUpdate;
 
-            async fn from_update(
+            fn from_update(
                 parts: UpdateParts,
-                state: &S,
-            ) -> Result<Self, MissingFromUpdate> {
-                Box::<Self>::from_update(parts, state).await.map(|payload| *payload)
+                _: &S,
+            ) -> impl Future<Output = Result<Self, MissingFromUpdate>> + Send {
+                ready(match parts.update.kind {
+                    $(UpdateKind::$kind(payload))|+ => Ok(*payload),
+                    _ => Err(MissingFromUpdate::new($what)),
+                })
             }
         }
-    )*};
+    )*
+
+        #[cfg(test)]
+        const TYPES: &[crate::types::UpdateType] = &[$($(crate::types::UpdateType::$kind),+),*];
+    };
 }
 
 impl_for_payloads! {
@@ -81,4 +103,19 @@ impl_for_payloads! {
     BusinessConnection: "a business connection", BusinessConnection;
     BusinessMessagesDeleted: "deleted business messages", DeletedBusinessMessages;
     ManagedBotUpdated: "a managed bot", ManagedBot;
+    BotSubscriptionUpdated: "a change of a subscription", Subscription;
+    MessageGenerationStopped: "a stopped generation of a message", StoppedMessageGeneration;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TYPES;
+    use crate::types::UpdateType;
+
+    #[test]
+    fn each_type_of_update_has_a_payload_that_a_handler_can_take() {
+        for update_type in UpdateType::ALL {
+            assert!(TYPES.contains(&update_type), "{update_type}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! What a handler can have beside the update's payload.
+//! The router's state, values of the request, the chat and the user as arguments of a handler.
 
 use std::{
     convert::Infallible,
@@ -16,7 +16,21 @@ use crate::{
     webhook::{BotId, RawUpdate},
 };
 
-/// The router's state, or a [part](FromRef) of it.
+/// The router's state, or a [part](FromRef) of it. It is cloned for each update.
+///
+/// ```
+/// use tower_telegram::{
+///     methods::SendMessage,
+///     router::{Router, State},
+///     types::ChatId,
+/// };
+///
+/// async fn greet(State(greeting): State<&'static str>, chat: ChatId) -> SendMessage {
+///     SendMessage::new(chat, greeting)
+/// }
+///
+/// let router: Router = Router::new().message(greet).with_state("Hello");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct State<T>(pub T);
 
@@ -35,7 +49,20 @@ where
     }
 }
 
-/// The client, if it is the router's state or a [part](FromRef) of it.
+/// The client, where it is the router's state or a [part](FromRef) of it.
+///
+/// ```
+/// use tower_telegram::{Client, client::Error, methods::SendMessage, router::Router, types::ChatId};
+///
+/// async fn twice(client: Client, chat: ChatId) -> Result<SendMessage, Error> {
+///     client.send(SendMessage::new(chat.clone(), "once")).await?;
+///     Ok(SendMessage::new(chat, "twice"))
+/// }
+///
+/// fn router(client: Client) -> Router {
+///     Router::new().command("twice", twice).with_state(client)
+/// }
+/// ```
 impl<S> FromUpdateParts<S> for Client
 where
     Self: FromRef<S>,
@@ -51,7 +78,8 @@ where
     }
 }
 
-/// What a layer has put into the extensions of the request.
+/// A value that a layer has put into the extensions of the request, cloned. See
+/// [`Router::layer`](super::super::Router::layer) for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extension<T>(pub T);
 
@@ -95,19 +123,44 @@ macro_rules! impl_by_extension {
 }
 
 impl_by_extension! {
-    /// Which bot it is for, where several share an endpoint.
+    /// The bot that the update is for, where [several share an endpoint](crate::webhook::SecretTokens).
     BotId, "a bot's number";
-    /// The update as it came, where a layer has put it into the extensions.
-    RawUpdate, "the raw update";
+}
+
+/// The update as it came, with its bytes. [`Webhook::router`](crate::webhook::Webhook::router) keeps it where a
+/// handler takes it; other stacks do with [`ParseLayer::keep_raw`](crate::webhook::ParseLayer::keep_raw).
+///
+/// ```
+/// use tower_telegram::{router::Router, webhook::RawUpdate};
+///
+/// async fn log(raw: RawUpdate) {
+///     println!("update {} has {} bytes", raw.update_id(), raw.bytes().len());
+/// }
+///
+/// let router: Router = Router::new().fallback(log);
+/// ```
+impl<S: Sync> FromUpdateParts<S> for RawUpdate {
+    type Rejection = MissingFromUpdate;
+
+    const TAKES_RAW: bool = true;
+
+    fn from_update_parts(
+        parts: &mut UpdateParts,
+        _: &S,
+    ) -> impl Future<Output = Result<Self, MissingFromUpdate>> + Send {
+        ready(extension(parts, "the raw update (see `Webhook::router`)"))
+    }
 }
 
 #[cfg(feature = "tokio")]
 impl_by_extension! {
-    /// When the response is due.
+    /// The time at which Telegram gets its response at the latest, by a
+    /// [`DeadlineLayer`](crate::webhook::DeadlineLayer).
     crate::webhook::Deadline, "a deadline";
 }
 
-/// The chat where it happened.
+/// The number of the chat that the update is from: of the message, also of that of a pressed button. Inline
+/// queries have none.
 impl<S: Sync> FromUpdateParts<S> for ChatId {
     type Rejection = MissingFromUpdate;
 
@@ -120,7 +173,7 @@ impl<S: Sync> FromUpdateParts<S> for ChatId {
     }
 }
 
-/// The user who caused it.
+/// The user who caused the update, cloned. Posts in channels have none.
 impl<S: Sync> FromUpdateParts<S> for User {
     type Rejection = MissingFromUpdate;
 

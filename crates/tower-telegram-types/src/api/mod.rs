@@ -2,6 +2,7 @@
 //! All of it is written by hand; it shows up in [`types`](crate::types).
 
 mod allowed_updates;
+mod callback_data;
 mod chat_id;
 mod input_file;
 mod keyboard;
@@ -19,6 +20,7 @@ pub(crate) use self::input_file::CollectUploads;
 pub use self::upload::UploadReader;
 pub use self::{
     allowed_updates::AllowedUpdates,
+    callback_data::{CallbackFormatError, CallbackPayload, InvalidCallbackData},
     chat_id::ChatId,
     input_file::InputFile,
     message::CommandCall,

@@ -53,8 +53,9 @@ pub use self::{
 pub use crate::api::UploadReader;
 pub use crate::{
     api::{
-        AllowedUpdates, ChatId, CommandCall, InputFile, MessageOrTrue, ProviderToken, Str,
-        UnknownUpdateType, Update, Upload, UploadError, UploadProgress, UploadSource,
+        AllowedUpdates, CallbackFormatError, CallbackPayload, ChatId, CommandCall, InputFile,
+        InvalidCallbackData, MessageOrTrue, ProviderToken, Str, UnknownUpdateType, Update, Upload,
+        UploadError, UploadProgress, UploadSource,
     },
     json::{ParseError, RawJson},
 };
