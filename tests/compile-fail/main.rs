@@ -1,8 +1,8 @@
-//! Programs that must not compile. Users see the compiler's messages, so each case has its whole message in
-//! a file.
+//! What must not compile. The messages are part of what users see, so each case has the whole of its
+//! message beside it.
 
 #[test]
-fn e4_methods_that_telegram_ignores_in_a_reply_dont_compile() {
+fn e4_what_telegram_takes_in_no_reply_doesnt_compile() {
     trybuild::TestCases::new().compile_fail("reply/*.rs");
 }
 
@@ -14,6 +14,6 @@ fn a9_layers_in_the_wrong_order_or_missing_dont_compile() {
 }
 
 #[test]
-fn functions_that_are_no_handlers_of_a_router_dont_compile() {
+fn j16_functions_that_cannot_be_handlers_dont_compile() {
     trybuild::TestCases::new().compile_fail("handler/*.rs");
 }

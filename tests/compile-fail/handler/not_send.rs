@@ -1,4 +1,4 @@
-// A value that lives over an `.await` can't be sent to another thread.
+// The `Rc` that is kept over an `.await` can't go to another thread.
 use std::rc::Rc;
 
 use tower_telegram::router::Router;
