@@ -37,7 +37,7 @@ pub trait HandlerFunction<A>: Clone + Send + Sync + 'static {
     message = "a handler has to be `async`, and this one returns `{Self}` at once",
     label = "not `async`: it returns `{Self}`, which isn't a future"
 )]
-pub trait HandlerFuture {
+pub trait RunningHandler {
     /// As the future's.
     type Output;
 
@@ -46,7 +46,7 @@ pub trait HandlerFuture {
 }
 
 #[diagnostic::do_not_recommend]
-impl<F: Future> HandlerFuture for F {
+impl<F: Future> RunningHandler for F {
     type Output = F::Output;
 
     #[inline]
@@ -90,7 +90,7 @@ pub trait Handler<A, S, Via>: HandlerFunction<A> {
 impl<F, A, S, Via, Fut> Handler<A, S, Via> for F
 where
     F: HandlerFunction<A, Future = Fut>,
-    Fut: HandlerFuture + Send,
+    Fut: RunningHandler + Send,
     Fut::Output: HandlerOutput<Error: Into<BoxError>>,
     A: HandlerArguments<S, Via>,
     S: Send + Sync,
@@ -134,7 +134,7 @@ impl<T, H, A, F> Future for HandlerCall<T, H, A, F>
 where
     T: Future<Output = Result<A, Result<Reply, BoxError>>>,
     H: HandlerFunction<A, Future = F>,
-    F: HandlerFuture<Output: HandlerOutput<Error: Into<BoxError>>>,
+    F: RunningHandler<Output: HandlerOutput<Error: Into<BoxError>>>,
 {
     type Output = Result<Reply, BoxError>;
 

@@ -211,7 +211,7 @@ impl<'de> Deserializer<'de> for &mut FieldReader<'de> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, CallbackFormatError> {
-        visitor.visit_enum(Variant { reader: self })
+        visitor.visit_enum(FieldVariant { reader: self })
     }
 
     fn deserialize_identifier<V: Visitor<'de>>(
@@ -249,11 +249,11 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
     }
 }
 
-struct Variant<'a, 'de> {
+struct FieldVariant<'a, 'de> {
     reader: &'a mut FieldReader<'de>,
 }
 
-impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
+impl<'de> EnumAccess<'de> for FieldVariant<'_, 'de> {
     type Error = CallbackFormatError;
     type Variant = Self;
 
@@ -266,7 +266,7 @@ impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
     }
 }
 
-impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
+impl<'de> VariantAccess<'de> for FieldVariant<'_, 'de> {
     type Error = CallbackFormatError;
 
     fn unit_variant(self) -> Result<(), CallbackFormatError> {
