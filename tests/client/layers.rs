@@ -437,10 +437,17 @@ async fn f10_a_retry_is_logged_without_the_parameters() {
     let call = ApiRequest::new(&SendMessage::new(4711, "swordfish")).expect("a call");
     assert!(all_of_ours(http).oneshot(call).await.is_ok());
     let text = log.text();
-    for said in ["WARN", "sendMessage", "attempt=1", "status=429", "delay=3"] {
+    for said in [
+        "WARN",
+        "sendMessage",
+        "attempt=1",
+        "status=429",
+        "delay=3",
+        "Too Many",
+    ] {
         assert!(text.contains(said), "{said}: {text}");
     }
-    for unsaid in ["swordfish", "4711", "AAFD39kkdpWt3", "Too Many"] {
+    for unsaid in ["swordfish", "4711", "AAFD39kkdpWt3"] {
         assert!(!text.contains(unsaid), "{unsaid}: {text}");
     }
 }
