@@ -285,7 +285,7 @@ async fn f4_when_the_connection_breaks_during_an_upload_the_call_cant_have_arriv
     }
 }
 
-/// A server that stops reading is a timeout, as one that stops writing is.
+/// A server that stops reading is a timeout, like one that stops writing.
 #[tokio::test]
 async fn f4_an_upload_that_the_server_does_not_read_is_a_timeout() {
     let server = Scripted::start([vec![Step::ReadHead, Step::Stall]], "true").await;

@@ -306,7 +306,7 @@ async fn f14_paid_broadcasts_have_a_rate_of_their_own() {
     let seconds = made.seconds();
     assert_eq!((seconds[999], seconds[1000], seconds[1999]), (0, 1, 1));
 
-    // They don't count for the other messages, but for their chats.
+    // They count for their chats, and not for the other messages.
     let (made, client) = Made::under(&RateLimitLayer::new());
     for chat in 1..=30 {
         client.clone().oneshot(message(chat)).await.expect("sent");

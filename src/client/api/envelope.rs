@@ -38,7 +38,7 @@ fn read_strictly(head: AnswerHead, body: &Bytes, token: &str) -> Result<Bytes, E
     };
     match (answer.ok, answer.result) {
         (Some(true), Some(result)) => Ok(body.slice_ref(result.as_bytes())),
-        // An `ok` that is null, 1 or the like costs neither the result nor the refusal beside it.
+        // An `ok` of another type, such as null or 1, hides neither the result nor the refusal beside it.
         (None, Some(result)) if answer.is_result(head.status) => {
             Ok(body.slice_ref(result.as_bytes()))
         }

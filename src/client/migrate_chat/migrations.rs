@@ -68,7 +68,7 @@ impl Migrations {
 }
 
 impl KnownMigrations {
-    /// Returns whether it wasn't known before.
+    /// Returns whether this migration is new.
     fn remember(&mut self, group: i64, to: i64, max: usize) -> bool {
         let before = self.to.insert(group, to);
         if before.is_none() {

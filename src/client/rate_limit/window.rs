@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn another_limit_keeps_what_was_sent() {
+    fn another_limit_keeps_the_messages_that_were_sent() {
         let start = Instant::now();
         let mut window = Window::new(Rate::per_minute(5));
         window.stamp(start, 4);
