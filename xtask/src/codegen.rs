@@ -1,5 +1,5 @@
 //! `cargo xtask codegen`: the generated types and methods, what the test kit knows, and what tests need to
-//! reach each of them, out of `schema/bot-api.json`.
+//! reach each of them, out of the files in `schema/`.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +9,12 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::{emit_methods, emit_testing, emit_tests, emit_types, model::Model, schema::Schema};
+use crate::{
+    docs::{Count, Docs},
+    emit_methods, emit_testing, emit_tests, emit_types,
+    model::Model,
+    schema::Schema,
+};
 
 /// Where the generated types and methods stand.
 const TYPES: &str = "crates/tower-telegram-types/src/types";
@@ -42,10 +47,13 @@ pub(crate) fn run(root: &Path, check: bool) -> Result<(), String> {
     Ok(())
 }
 
+/// How many fields and parameters have a sentence of their own.
+pub(crate) fn count_docs(root: &Path) -> Result<String, String> {
+    Ok(read_schema(root)?.1.to_string())
+}
+
 fn generate(root: &Path) -> Result<Files, String> {
-    let path = root.join("schema/bot-api.json");
-    let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-    let schema = schema_of(&text)?;
+    let (schema, _) = read_schema(root)?;
     let version = schema.bot_api.clone();
     let model = Model::new(schema)?;
     let mut files = Files::new();
@@ -74,7 +82,7 @@ fn generate(root: &Path) -> Result<Files, String> {
     add(METHODS, "mod", methods_mod(&model, method_files))?;
     let decoders = emit_testing::decoders(&model.schema);
     add("crates/tower-telegram-test/src/tests", "decoders", decoders)?;
-    let short = emit_testing::schema(&schema_of(&text)?);
+    let short = emit_testing::schema(&read_schema(root)?.0);
     files.insert(
         PathBuf::from("crates/tower-telegram-test/src/schema/schema.txt"),
         short,
@@ -82,8 +90,15 @@ fn generate(root: &Path) -> Result<Files, String> {
     Ok(files)
 }
 
-fn schema_of(text: &str) -> Result<Schema, String> {
-    serde_json::from_str(text).map_err(|e| e.to_string())
+/// The schema with its sentences.
+fn read_schema(root: &Path) -> Result<(Schema, Count), String> {
+    let read = |name: &str| {
+        let path = root.join("schema").join(name);
+        fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))
+    };
+    let mut schema = serde_json::from_str(&read("bot-api.json")?).map_err(|e| e.to_string())?;
+    let count = Docs::parse(&read("docs.toml")?)?.apply(&mut schema)?;
+    Ok((schema, count))
 }
 
 fn modules(files: impl Iterator<Item = &'static str> + Clone) -> String {

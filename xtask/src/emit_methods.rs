@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::{
-    emit_types::{constructor, field_doc, members, read_object, uploading, write_map},
+    emit_types::{constructor, field_doc, item_doc, members, read_object, uploading, write_map},
     model::{self, Model, Shape, parse_shape, pascal},
     schema::Method,
 };
@@ -31,9 +31,12 @@ fn emit(model: &Model, method: &Method, out: &mut String) {
     let derived = model::derived(&method.name);
     let _ = writeln!(
         out,
-        "/// Telegram's [`{n}`](https://core.telegram.org/bots/api#{l}).\n#[derive({derived})]\n#[must_use = \"a method does nothing until it is sent\"]\n#[non_exhaustive]\npub struct {name} {{",
-        n = method.name,
-        l = method.name.to_lowercase(),
+        "{}#[derive({derived})]\n#[must_use = \"a method does nothing until it is sent\"]\n#[non_exhaustive]\npub struct {name} {{",
+        item_doc(
+            &method.name,
+            method.doc.as_deref(),
+            method.example.as_deref()
+        ),
     );
     for m in &members {
         let _ = writeln!(

@@ -115,12 +115,31 @@ pub(crate) fn members<'a>(
         .collect()
 }
 
-pub(crate) fn field_doc(field: &Field, sent: bool) -> String {
-    let mut doc = names::sentence(&field.name);
-    if field.unix_time {
-        doc += ", in Unix time (seconds)";
+/// The doc comment of a type or method: its sentence, a link to Telegram's page, and an example.
+pub(crate) fn item_doc(name: &str, doc: Option<&str>, example: Option<&str>) -> String {
+    let mut text = String::new();
+    if let Some(doc) = doc {
+        let _ = writeln!(text, "{doc}\n");
     }
-    doc.push('.');
+    let _ = writeln!(text, "Telegram's {}.", link(name));
+    if let Some(example) = example {
+        let _ = writeln!(text, "\n```\n{}\n```", example.trim());
+    }
+    text.lines().fold(String::new(), |mut out, line| {
+        let _ = writeln!(out, "/// {line}");
+        out
+    })
+}
+
+/// The doc of a field or parameter: its sentence, or its name where it has none.
+pub(crate) fn field_doc(field: &Field, sent: bool) -> String {
+    let mut doc = match &field.doc {
+        Some(doc) => doc.clone(),
+        None => names::sentence(&field.name) + ".",
+    };
+    if field.unix_time {
+        doc += " Unix time, in seconds.";
+    }
     if field.type_ == "Integer" && !field.values.is_empty() {
         let values: Vec<String> = field.values.iter().map(ToString::to_string).collect();
         let _ = write!(doc, " Known values: {}.", values.join(", "));
@@ -144,8 +163,8 @@ fn object(model: &Model, t: &Type, out: &mut String) {
     let (received, sent) = (model.received.contains(name), model.sent.contains(name));
     let _ = writeln!(
         out,
-        "/// Telegram's {}.\n#[derive({})]\n#[non_exhaustive]",
-        link(name),
+        "{}#[derive({})]\n#[non_exhaustive]",
+        item_doc(name, t.doc.as_deref(), t.example.as_deref()),
         derived(name)
     );
     let _ = writeln!(out, "pub struct {name} {{");
@@ -433,13 +452,13 @@ fn union(model: &Model, t: &Type, out: &mut String) {
     let members = t.one_of.as_deref().unwrap_or_default();
     let variants = variants(model, members);
     let doc = if names::choice(&members.join(" | ")) == Some(name) {
-        "One of several types that a parameter takes.".to_owned()
+        "/// One of several types that a parameter takes.\n".to_owned()
     } else {
-        format!("Telegram's {}.", link(name))
+        item_doc(name, t.doc.as_deref(), t.example.as_deref())
     };
     let _ = writeln!(
         out,
-        "/// {doc}\n#[derive(Clone, Debug, PartialEq)]\n#[non_exhaustive]\npub enum {name} {{"
+        "{doc}#[derive(Clone, Debug, PartialEq)]\n#[non_exhaustive]\npub enum {name} {{"
     );
     for v in &variants {
         let doc = match (&t.tag, v.member.as_str()) {
@@ -626,19 +645,32 @@ fn string_enum(e: &StringEnum, out: &mut String) {
     out.push_str("}\n}\n\n");
 }
 
-/// The kinds of update: Telegram's name, the variant's, and what it holds.
-fn update_kinds(t: &Type) -> Vec<(&str, String, Shape)> {
-    t.fields
-        .iter()
-        .filter(|f| f.name != "update_id")
-        .map(|f| {
-            (
-                f.name.as_str(),
-                names::pascal(&f.name),
-                Model::shape("Update", f),
-            )
-        })
-        .collect()
+/// A kind of update, which is a field of Telegram's `Update`.
+struct Kind<'a> {
+    /// Telegram's name.
+    name: &'a str,
+    variant: String,
+    /// What it holds.
+    shape: Shape,
+    doc: String,
+}
+
+fn update_kinds(t: &Type) -> Vec<Kind<'_>> {
+    let kinds = t.fields.iter().filter(|f| f.name != "update_id");
+    kinds.map(update_kind).collect()
+}
+
+fn update_kind(field: &Field) -> Kind<'_> {
+    let name = &*field.name;
+    Kind {
+        name,
+        variant: names::pascal(name),
+        shape: Model::shape("Update", field),
+        doc: match &field.doc {
+            Some(doc) => format!("{doc} Telegram calls it `{name}`."),
+            None => format!("Telegram calls it `{name}`."),
+        },
+    }
 }
 
 fn update(t: &Type, out: &mut String) {
@@ -648,18 +680,22 @@ fn update(t: &Type, out: &mut String) {
         "/// What an update is about: Telegram's {}, whose optional fields are the kinds.\n#[derive(Clone, Debug, PartialEq)]\n#[non_exhaustive]\npub enum UpdateKind {{",
         link("Update")
     );
-    for (name, variant, shape) in &kinds {
-        let _ = writeln!(out, "/// `{name}`\n{variant}(Box<{shape}>),");
+    for kind in &kinds {
+        let _ = writeln!(
+            out,
+            "/// {}\n{}(Box<{}>),",
+            kind.doc, kind.variant, kind.shape
+        );
     }
     out.push_str("/// A type of update that this version doesn't know, or a known one that doesn't fit.\nUnknown {\n/// The update type's name.\nname: Box<str>,\n/// The payload as it came.\nraw: RawJson,\n},\n}\n\n");
     out.push_str("impl UpdateKind {\n/// The update's type.\npub fn update_type(&self) -> UpdateType {\nmatch self {\n");
-    for (_, variant, _) in &kinds {
+    for Kind { variant, .. } in &kinds {
         let _ = writeln!(out, "Self::{variant}(_) => UpdateType::{variant},");
     }
     out.push_str("Self::Unknown { name, .. } => UpdateType::from_name(name.as_bytes()),\n}\n}\n\n");
     out.push_str("/// Telegram's name for the update's type, an unknown one's too.\npub fn name(&self) -> &str {\nmatch self {\nSelf::Unknown { name, .. } => name,\nknown => known.update_type().as_str(),\n}\n}\n\n");
     out.push_str("pub(crate) fn read(update_type: UpdateType, r: &mut Reader<'_>) -> Result<Self> {\nmatch update_type {\n");
-    for (_, variant, _) in &kinds {
+    for Kind { variant, .. } in &kinds {
         let _ = writeln!(
             out,
             "UpdateType::{variant} => FromJson::from_json(r).map(Self::{variant}),"
@@ -667,7 +703,7 @@ fn update(t: &Type, out: &mut String) {
     }
     out.push_str("UpdateType::Unknown => r.mismatch(\"a known update type\"),\n}\n}\n\n");
     out.push_str("#[cfg(feature = \"serde-all\")]\npub(crate) fn write_entry<M: SerializeMap>(&self, map: &mut M) -> std::result::Result<(), M::Error> {\nlet name = self.name();\nmatch self {\n");
-    for (_, variant, _) in &kinds {
+    for Kind { variant, .. } in &kinds {
         let _ = writeln!(
             out,
             "Self::{variant}(value) => map.serialize_entry(name, value),"
@@ -689,25 +725,25 @@ pub(crate) fn update_type(model: &Model) -> String {
         "/// A type of update: the name of a field of Telegram's {}.\n#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]\n#[non_exhaustive]\npub enum UpdateType {{",
         link("Update")
     );
-    for (name, variant, _) in &kinds {
-        let _ = writeln!(out, "/// `{name}`\n{variant},");
+    for Kind { variant, doc, .. } in &kinds {
+        let _ = writeln!(out, "/// {doc}\n{variant},");
     }
     let _ = writeln!(
         &mut out,
         "/// One that this version doesn't know.\nUnknown,\n}}\n\nimpl UpdateType {{\n/// The types that have a name, in the order of Telegram's page.\npub const ALL: [Self; {}] = [",
         kinds.len()
     );
-    for (_, variant, _) in &kinds {
+    for Kind { variant, .. } in &kinds {
         let _ = writeln!(out, "Self::{variant},");
     }
     out.push_str("];\n\n/// The name in Telegram's spelling; `unknown` for [`Unknown`](Self::Unknown).\npub const fn as_str(self) -> &'static str {\nmatch self {\n");
-    for (name, variant, _) in &kinds {
+    for Kind { name, variant, .. } in &kinds {
         let _ = writeln!(out, "Self::{variant} => \"{name}\",");
     }
     out.push_str("Self::Unknown => \"unknown\",\n}\n}\n\n/// The type with this name; [`Unknown`](Self::Unknown) for any other.\n#[inline]\npub fn from_name(key: &[u8]) -> Self {\n");
     let keys: Vec<(&str, String)> = kinds
         .iter()
-        .map(|(name, variant, _)| (*name, format!("Self::{variant}")))
+        .map(|kind| (kind.name, format!("Self::{}", kind.variant)))
         .collect();
     out.push_str(&lookup(&keys).replace("NO_FIELD", "Self::Unknown"));
     out.push_str("\n}\n}\n\n");

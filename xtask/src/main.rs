@@ -3,6 +3,7 @@
 mod cargo;
 mod codegen;
 mod conformance;
+mod docs;
 mod emit_methods;
 mod emit_testing;
 mod emit_tests;
@@ -23,6 +24,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   ci [step]…           all that must hold, with the tools that .ci/run installs
   codegen              writes the types and methods that schema/bot-api.json gives
   codegen --check      fails where they aren't what it gives
+  docs                 counts the generated fields that have a sentence of their own
   conformance          runs the tests of tests/conformance.md, and prints a line for each row
   conformance --all    the same with all other tests of the workspace, as by cargo test
   imports              fails where files import each other, or a part imports one above it
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         ["ci", ref names @ ..] => steps::run(&root, true, names),
         ["codegen"] => codegen::run(&root, false),
         ["codegen", "--check"] => codegen::run(&root, true),
+        ["docs"] => codegen::count_docs(&root).map(|lines| print(&lines)),
         ["conformance"] => conformance::run(&root, false),
         ["conformance", "--all"] => conformance::run(&root, true),
         ["imports"] => imports::run(&root).map(|lines| print(&lines)),

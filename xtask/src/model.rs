@@ -59,6 +59,8 @@ impl Model {
                 fields: Vec::new(),
                 one_of: Some(members),
                 tag: tagged.then(|| "type".into()),
+                doc: None,
+                example: None,
             });
         }
         let types = schema

@@ -1,4 +1,4 @@
-//! `schema/bot-api.json` as it is written.
+//! `schema/bot-api.json` as it is written, and what other files of `schema/` add to its items.
 
 use serde::Deserialize;
 
@@ -17,6 +17,10 @@ pub(crate) struct Type {
     pub(crate) fields: Vec<Field>,
     pub(crate) one_of: Option<Vec<String>>,
     pub(crate) tag: Option<String>,
+    #[serde(skip)]
+    pub(crate) doc: Option<String>,
+    #[serde(skip)]
+    pub(crate) example: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -25,6 +29,10 @@ pub(crate) struct Method {
     pub(crate) section: String,
     pub(crate) params: Vec<Field>,
     pub(crate) returns: String,
+    #[serde(skip)]
+    pub(crate) doc: Option<String>,
+    #[serde(skip)]
+    pub(crate) example: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -39,4 +47,6 @@ pub(crate) struct Field {
     pub(crate) values: Vec<serde_json::Value>,
     #[serde(default)]
     pub(crate) unix_time: bool,
+    #[serde(skip)]
+    pub(crate) doc: Option<String>,
 }

@@ -84,20 +84,22 @@ impl Method for AnswerChatJoinRequestQuery {
 
 impl InlineMethod for AnswerChatJoinRequestQuery {}
 
+/// Ends the progress that an app shows after a button was pressed, and says something to the user if wanted.
+///
 /// Telegram's [`answerCallbackQuery`](https://core.telegram.org/bots/api#answercallbackquery).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct AnswerCallbackQuery {
-    /// Callback query ID.
+    /// The query that this answers.
     pub callback_query_id: Str,
-    /// Text. Optional.
+    /// What is said: up to 200 characters. Absent: only the progress ends. Optional.
     pub text: Option<Str>,
-    /// Show alert. Optional.
+    /// Whether it is said in a window that must be closed, and not in passing. Default: false. Optional.
     pub show_alert: Option<bool>,
-    /// URL. Optional.
+    /// What the app opens: the game that was asked for, or a `t.me/…?start=…` link to the bot. Optional.
     pub url: Option<Str>,
-    /// Cache time. Optional.
+    /// For how many seconds the app may answer the same button by itself. Default: 0. Optional.
     pub cache_time: Option<i64>,
 }
 
@@ -366,7 +368,7 @@ impl Method for AnswerWebAppQuery {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SavePreparedInlineMessage {
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
     /// Result.
     pub result: InlineQueryResult,
@@ -505,7 +507,7 @@ impl Method for SavePreparedInlineMessage {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SavePreparedKeyboardButton {
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
     /// Button.
     pub button: KeyboardButton,

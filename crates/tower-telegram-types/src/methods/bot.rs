@@ -3,6 +3,8 @@
 #[allow(clippy::wildcard_imports)]
 use super::prelude::*;
 
+/// Says who the bot is. It has no parameters, and serves as a test of the token.
+///
 /// Telegram's [`getMe`](https://core.telegram.org/bots/api#getme).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
@@ -152,7 +154,7 @@ impl Method for Close {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct GetManagedBotToken {
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
 }
 
@@ -211,7 +213,7 @@ impl Method for GetManagedBotToken {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct ReplaceManagedBotToken {
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
 }
 
@@ -270,7 +272,7 @@ impl Method for ReplaceManagedBotToken {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct GetManagedBotAccessSettings {
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
 }
 
@@ -329,7 +331,7 @@ impl Method for GetManagedBotAccessSettings {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SetManagedBotAccessSettings {
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
     /// Is access restricted.
     pub is_access_restricted: bool,
@@ -411,16 +413,18 @@ impl Method for SetManagedBotAccessSettings {
 
 impl InlineMethod for SetManagedBotAccessSettings {}
 
+/// Sets the commands that apps offer.
+///
 /// Telegram's [`setMyCommands`](https://core.telegram.org/bots/api#setmycommands).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SetMyCommands {
-    /// Commands.
+    /// The list, in the order in which it is shown: up to 100.
     pub commands: Vec<BotCommand>,
-    /// Scope. Optional.
+    /// Who sees them. Default: everybody who has no list of their own. Optional.
     pub scope: Option<BotCommandScope>,
-    /// Language code. Optional.
+    /// The language of those who see them, with two letters (ISO 639-1). Absent: all who have no list in their own. Optional.
     pub language_code: Option<Str>,
 }
 
@@ -1312,7 +1316,7 @@ impl InlineMethod for RemoveMyProfilePhoto {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SetChatMenuButton {
-    /// Chat ID. Optional.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken. Optional.
     pub chat_id: Option<i64>,
     /// Menu button. Optional.
     pub menu_button: Option<MenuButton>,
@@ -1405,7 +1409,7 @@ impl InlineMethod for SetChatMenuButton {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct GetChatMenuButton {
-    /// Chat ID. Optional.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken. Optional.
     pub chat_id: Option<i64>,
 }
 

@@ -8,7 +8,7 @@ use super::prelude::*;
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct GetBusinessConnection {
-    /// Business connection ID.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
     pub business_connection_id: Str,
 }
 
@@ -69,11 +69,11 @@ impl Method for GetBusinessConnection {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct ReadBusinessMessage {
-    /// Business connection ID.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
     pub business_connection_id: Str,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: i64,
-    /// Message ID.
+    /// The message, by its number in the chat.
     pub message_id: i64,
 }
 
@@ -148,7 +148,7 @@ impl InlineMethod for ReadBusinessMessage {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct DeleteBusinessMessages {
-    /// Business connection ID.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
     pub business_connection_id: Str,
     /// Message IDs.
     pub message_ids: Vec<i64>,
@@ -219,11 +219,11 @@ impl InlineMethod for DeleteBusinessMessages {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SetBusinessAccountName {
-    /// Business connection ID.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
     pub business_connection_id: Str,
-    /// First name.
+    /// The first part of the name.
     pub first_name: Str,
-    /// Last name. Optional.
+    /// The second part of the name, where there is one. Optional.
     pub last_name: Option<Str>,
 }
 
@@ -306,7 +306,7 @@ impl InlineMethod for SetBusinessAccountName {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SetBusinessAccountUsername {
-    /// Business connection ID.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
     pub business_connection_id: Str,
     /// Username. Optional.
     pub username: Option<Str>,
@@ -385,7 +385,7 @@ impl InlineMethod for SetBusinessAccountUsername {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SetBusinessAccountBio {
-    /// Business connection ID.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
     pub business_connection_id: Str,
     /// Bio. Optional.
     pub bio: Option<Str>,
@@ -464,7 +464,7 @@ impl InlineMethod for SetBusinessAccountBio {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SetBusinessAccountProfilePhoto {
-    /// Business connection ID.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
     pub business_connection_id: Str,
     /// Photo.
     pub photo: InputProfilePhoto,
@@ -560,7 +560,7 @@ impl InlineMethod for SetBusinessAccountProfilePhoto {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct RemoveBusinessAccountProfilePhoto {
-    /// Business connection ID.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
     pub business_connection_id: Str,
     /// Is public. Optional.
     pub is_public: Option<bool>,
@@ -639,7 +639,7 @@ impl InlineMethod for RemoveBusinessAccountProfilePhoto {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct GetBusinessAccountStarBalance {
-    /// Business connection ID.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
     pub business_connection_id: Str,
 }
 
@@ -700,9 +700,9 @@ impl Method for GetBusinessAccountStarBalance {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct TransferBusinessAccountStars {
-    /// Business connection ID.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
     pub business_connection_id: Str,
-    /// Star count.
+    /// How many Telegram Stars to transfer: 1 to 10000.
     pub star_count: i64,
 }
 

@@ -3,18 +3,27 @@
 #[allow(clippy::wildcard_imports)]
 use super::prelude::*;
 
+/// Sets the bot's reaction to a message.
+///
 /// Telegram's [`setMessageReaction`](https://core.telegram.org/bots/api#setmessagereaction).
+///
+/// ```
+/// use tower_telegram::{methods::SetMessageReaction, types::ReactionTypeEmoji};
+///
+/// let thumb = SetMessageReaction::new(42, 7).reaction([ReactionTypeEmoji::new("👍")]);
+/// assert_eq!(thumb.reaction.map(|list| list.len()), Some(1));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SetMessageReaction {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message ID.
+    /// The message to react to. In an album: its first one that wasn't deleted.
     pub message_id: i64,
-    /// Reaction. Optional.
+    /// The reactions that the bot has from now on: one at most. Empty takes it away. Bots can't use paid ones. Optional.
     pub reaction: Option<Vec<ReactionType>>,
-    /// Is big. Optional.
+    /// Whether it is shown with a large animation. Default: false. Optional.
     pub is_big: Option<bool>,
 }
 
@@ -115,11 +124,11 @@ impl InlineMethod for SetMessageReaction {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct GetUserProfilePhotos {
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
-    /// Offset. Optional.
+    /// How many pictures to leave out, counted from the newest. Default: 0. Optional.
     pub offset: Option<i64>,
-    /// Limit. Optional.
+    /// The most pictures to list: 1 to 100. Default: 100. Optional.
     pub limit: Option<i64>,
 }
 
@@ -208,11 +217,11 @@ impl Method for GetUserProfilePhotos {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct GetUserProfileAudios {
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
-    /// Offset. Optional.
+    /// How many pieces to leave out. Default: 0. Optional.
     pub offset: Option<i64>,
-    /// Limit. Optional.
+    /// The most pieces to list: 1 to 100. Default: 100. Optional.
     pub limit: Option<i64>,
 }
 
@@ -301,11 +310,11 @@ impl Method for GetUserProfileAudios {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SetUserEmojiStatus {
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
     /// Emoji status custom emoji ID. Optional.
     pub emoji_status_custom_emoji_id: Option<Str>,
-    /// Emoji status expiration date, in Unix time (seconds). Optional.
+    /// Emoji status expiration date. Unix time, in seconds. Optional.
     pub emoji_status_expiration_date: Option<i64>,
 }
 
@@ -400,12 +409,14 @@ impl Method for SetUserEmojiStatus {
 
 impl InlineMethod for SetUserEmojiStatus {}
 
+/// Prepares a file for its download: up to 20 MB, or any size from a local server.
+///
 /// Telegram's [`getFile`](https://core.telegram.org/bots/api#getfile).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct GetFile {
-    /// File ID.
+    /// Which file, by the identifier that a message has for it.
     pub file_id: Str,
 }
 
@@ -461,18 +472,20 @@ impl Method for GetFile {
     }
 }
 
+/// Removes a user from a chat, and keeps them from coming back. The bot needs the right to restrict members.
+///
 /// Telegram's [`banChatMember`](https://core.telegram.org/bots/api#banchatmember).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct BanChatMember {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
-    /// Until date, in Unix time (seconds). Optional.
+    /// When the ban ends. Less than 30 seconds or more than 366 days from now is for ever. Ignored in groups. Unix time, in seconds. Optional.
     pub until_date: Option<i64>,
-    /// Revoke messages. Optional.
+    /// Whether all that the user wrote is deleted. Always so in supergroups and channels. Optional.
     pub revoke_messages: Option<bool>,
 }
 
@@ -568,16 +581,18 @@ impl Method for BanChatMember {
 
 impl InlineMethod for BanChatMember {}
 
+/// Lets a banned user come back. A user who is a member is removed by this, unless `only_if_banned` is set.
+///
 /// Telegram's [`unbanChatMember`](https://core.telegram.org/bots/api#unbanchatmember).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct UnbanChatMember {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
-    /// Only if banned. Optional.
+    /// Whether a user who isn't banned is left alone. Default: false. Optional.
     pub only_if_banned: Option<bool>,
 }
 
@@ -659,20 +674,22 @@ impl Method for UnbanChatMember {
 
 impl InlineMethod for UnbanChatMember {}
 
+/// Takes rights away from a member of a supergroup. The bot needs the right to do so.
+///
 /// Telegram's [`restrictChatMember`](https://core.telegram.org/bots/api#restrictchatmember).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct RestrictChatMember {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
-    /// Permissions.
+    /// What the user may still do.
     pub permissions: ChatPermissions,
-    /// Use independent chat permissions. Optional.
+    /// Whether each right stands by itself, instead of some bringing others along. Default: false. Optional.
     pub use_independent_chat_permissions: Option<bool>,
-    /// Until date, in Unix time (seconds). Optional.
+    /// When the restrictions end. Less than 30 seconds or more than 366 days from now is for ever. Unix time, in seconds. Optional.
     pub until_date: Option<i64>,
 }
 
@@ -784,50 +801,52 @@ impl Method for RestrictChatMember {
 
 impl InlineMethod for RestrictChatMember {}
 
+/// Gives rights to a member. The bot needs the right to do so, and those that it gives. All rights at false take them away.
+///
 /// Telegram's [`promoteChatMember`](https://core.telegram.org/bots/api#promotechatmember).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct PromoteChatMember {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
-    /// Is anonymous. Optional.
+    /// Whether the user writes in the chat's name. Default: false. Optional.
     pub is_anonymous: Option<bool>,
-    /// Can manage chat. Optional.
+    /// May see the log of events, the boosts and hidden members, report spam, and write in spite of slow mode and prices. Every other right brings it along. Optional.
     pub can_manage_chat: Option<bool>,
-    /// Can delete messages. Optional.
+    /// May delete what others wrote. Optional.
     pub can_delete_messages: Option<bool>,
-    /// Can manage video chats. Optional.
+    /// May start and end video chats. Optional.
     pub can_manage_video_chats: Option<bool>,
-    /// Can restrict members. Optional.
+    /// May restrict, ban and unban members, and see a supergroup's statistics. Optional.
     pub can_restrict_members: Option<bool>,
-    /// Can promote members. Optional.
+    /// May make administrators with rights out of their own, and take away those of the ones they made. Optional.
     pub can_promote_members: Option<bool>,
-    /// Can change info. Optional.
+    /// May change the title, the picture and other settings. Optional.
     pub can_change_info: Option<bool>,
-    /// Can invite users. Optional.
+    /// May add people, and make links for joining. Optional.
     pub can_invite_users: Option<bool>,
-    /// Can post stories. Optional.
+    /// May post stories in the chat's name. Optional.
     pub can_post_stories: Option<bool>,
-    /// Can edit stories. Optional.
+    /// May edit others' stories, pin them, and see the archive. Optional.
     pub can_edit_stories: Option<bool>,
-    /// Can delete stories. Optional.
+    /// May delete others' stories. Optional.
     pub can_delete_stories: Option<bool>,
-    /// Can post messages. Optional.
+    /// May post in the channel, accept suggested posts, and see the statistics. Channels only. Optional.
     pub can_post_messages: Option<bool>,
-    /// Can edit messages. Optional.
+    /// May edit others' posts, and pin. Channels only. Optional.
     pub can_edit_messages: Option<bool>,
-    /// Can pin messages. Optional.
+    /// May pin messages. Supergroups only. Optional.
     pub can_pin_messages: Option<bool>,
-    /// Can manage topics. Optional.
+    /// May create, rename, close and reopen topics. Supergroups only. Optional.
     pub can_manage_topics: Option<bool>,
-    /// Can manage direct messages. Optional.
+    /// May answer the channel's direct messages, and decline suggested posts. Channels only. Optional.
     pub can_manage_direct_messages: Option<bool>,
-    /// Can manage tags. Optional.
+    /// May change the tags beside members' names. Groups and supergroups only. Optional.
     pub can_manage_tags: Option<bool>,
-    /// Can send welcome messages. Optional.
+    /// May set how new members are welcomed; a bot, send the welcome itself. Optional.
     pub can_send_welcome_messages: Option<bool>,
 }
 
@@ -1155,9 +1174,9 @@ impl InlineMethod for PromoteChatMember {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SetChatAdministratorCustomTitle {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
     /// Custom title.
     pub custom_title: Str,
@@ -1238,9 +1257,9 @@ impl InlineMethod for SetChatAdministratorCustomTitle {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SetChatMemberTag {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
     /// Tag. Optional.
     pub tag: Option<Str>,
@@ -1329,7 +1348,7 @@ impl InlineMethod for SetChatMemberTag {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct BanChatSenderChat {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
     /// Sender chat ID.
     pub sender_chat_id: i64,
@@ -1404,7 +1423,7 @@ impl InlineMethod for BanChatSenderChat {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct UnbanChatSenderChat {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
     /// Sender chat ID.
     pub sender_chat_id: i64,
@@ -1479,7 +1498,7 @@ impl InlineMethod for UnbanChatSenderChat {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SetChatPermissions {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
     /// Permissions.
     pub permissions: ChatPermissions,
@@ -1576,7 +1595,7 @@ impl InlineMethod for SetChatPermissions {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct ExportChatInviteLink {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
 }
 
@@ -1636,20 +1655,22 @@ impl Method for ExportChatInviteLink {
     }
 }
 
+/// Makes one more link by which a chat can be joined. The bot needs the right to invite users.
+///
 /// Telegram's [`createChatInviteLink`](https://core.telegram.org/bots/api#createchatinvitelink).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct CreateChatInviteLink {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Name. Optional.
+    /// What administrators see the link as: up to 32 characters. Optional.
     pub name: Option<Str>,
-    /// Expire date, in Unix time (seconds). Optional.
+    /// When the link stops working. Unix time, in seconds. Optional.
     pub expire_date: Option<i64>,
-    /// Member limit. Optional.
+    /// The most members that can have come by this link at a time: 1 to 99999. Optional.
     pub member_limit: Option<i64>,
-    /// Creates join request. Optional.
+    /// Whether an administrator decides on everybody who comes by it. It excludes `member_limit`. Default: false. Optional.
     pub creates_join_request: Option<bool>,
 }
 
@@ -1770,15 +1791,15 @@ impl Method for CreateChatInviteLink {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct EditChatInviteLink {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
     /// Invite link.
     pub invite_link: Str,
     /// Name. Optional.
     pub name: Option<Str>,
-    /// Expire date, in Unix time (seconds). Optional.
+    /// Expire date. Unix time, in seconds. Optional.
     pub expire_date: Option<i64>,
-    /// Member limit. Optional.
+    /// The most members that can have come by this link at a time: 1 to 99999. Optional.
     pub member_limit: Option<i64>,
     /// Creates join request. Optional.
     pub creates_join_request: Option<bool>,
@@ -1907,13 +1928,13 @@ impl Method for EditChatInviteLink {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct CreateChatSubscriptionInviteLink {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
     /// Name. Optional.
     pub name: Option<Str>,
-    /// Subscription period.
+    /// The time between two payments, in seconds: always 2592000 (30 days).
     pub subscription_period: i64,
-    /// Subscription price.
+    /// What a member pays for each period, in Telegram Stars: 1 to 10000.
     pub subscription_price: i64,
 }
 
@@ -2008,7 +2029,7 @@ impl Method for CreateChatSubscriptionInviteLink {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct EditChatSubscriptionInviteLink {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
     /// Invite link.
     pub invite_link: Str,
@@ -2097,7 +2118,7 @@ impl Method for EditChatSubscriptionInviteLink {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct RevokeChatInviteLink {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
     /// Invite link.
     pub invite_link: Str,
@@ -2165,14 +2186,16 @@ impl Method for RevokeChatInviteLink {
     }
 }
 
+/// Lets a user in who asked to join. The bot needs the right to invite users.
+///
 /// Telegram's [`approveChatJoinRequest`](https://core.telegram.org/bots/api#approvechatjoinrequest).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct ApproveChatJoinRequest {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
 }
 
@@ -2245,9 +2268,9 @@ impl InlineMethod for ApproveChatJoinRequest {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct DeclineChatJoinRequest {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
 }
 
@@ -2320,7 +2343,7 @@ impl InlineMethod for DeclineChatJoinRequest {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SetChatPhoto {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
     /// Photo.
     pub photo: InputFile,
@@ -2401,7 +2424,7 @@ impl InlineMethod for SetChatPhoto {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct DeleteChatPhoto {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
 }
 
@@ -2468,7 +2491,7 @@ impl InlineMethod for DeleteChatPhoto {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SetChatTitle {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
     /// Title.
     pub title: Str,
@@ -2543,7 +2566,7 @@ impl InlineMethod for SetChatTitle {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SetChatDescription {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
     /// Description. Optional.
     pub description: Option<Str>,
@@ -2621,18 +2644,20 @@ impl Method for SetChatDescription {
 
 impl InlineMethod for SetChatDescription {}
 
+/// Pins a message at the top of a chat. In a group or channel the bot needs the right to do so.
+///
 /// Telegram's [`pinChatMessage`](https://core.telegram.org/bots/api#pinchatmessage).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct PinChatMessage {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message ID.
+    /// The message to pin.
     pub message_id: i64,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
 }
 
@@ -2728,16 +2753,18 @@ impl Method for PinChatMessage {
 
 impl InlineMethod for PinChatMessage {}
 
+/// Takes a message from the pinned ones.
+///
 /// Telegram's [`unpinChatMessage`](https://core.telegram.org/bots/api#unpinchatmessage).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct UnpinChatMessage {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message ID. Optional.
+    /// The message to take away. Absent: the pinned one that was sent last. Optional.
     pub message_id: Option<i64>,
 }
 
@@ -2832,7 +2859,7 @@ impl InlineMethod for UnpinChatMessage {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct UnpinAllChatMessages {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
 }
 
@@ -2894,12 +2921,14 @@ impl Method for UnpinAllChatMessages {
 
 impl InlineMethod for UnpinAllChatMessages {}
 
+/// Has the bot leave a chat.
+///
 /// Telegram's [`leaveChat`](https://core.telegram.org/bots/api#leavechat).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct LeaveChat {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
 }
 
@@ -2961,12 +2990,14 @@ impl Method for LeaveChat {
 
 impl InlineMethod for LeaveChat {}
 
+/// Says everything about a chat.
+///
 /// Telegram's [`getChat`](https://core.telegram.org/bots/api#getchat).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct GetChat {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
 }
 
@@ -3026,14 +3057,16 @@ impl Method for GetChat {
     }
 }
 
+/// Lists a chat's administrators.
+///
 /// Telegram's [`getChatAdministrators`](https://core.telegram.org/bots/api#getchatadministrators).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct GetChatAdministrators {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Return bots. Optional.
+    /// Whether other bots are listed too. Default: false. Optional.
     pub return_bots: Option<bool>,
 }
 
@@ -3107,12 +3140,14 @@ impl Method for GetChatAdministrators {
     }
 }
 
+/// Counts a chat's members.
+///
 /// Telegram's [`getChatMemberCount`](https://core.telegram.org/bots/api#getchatmembercount).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct GetChatMemberCount {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
 }
 
@@ -3172,14 +3207,16 @@ impl Method for GetChatMemberCount {
     }
 }
 
+/// Says what a user is and may do in a chat. For users other than the bot, it needs to be an administrator to be sure of an answer.
+///
 /// Telegram's [`getChatMember`](https://core.telegram.org/bots/api#getchatmember).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct GetChatMember {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
 }
 
@@ -3250,9 +3287,9 @@ impl Method for GetChatMember {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct GetUserPersonalChatMessages {
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
-    /// Limit.
+    /// The most messages to list: 1 to 20.
     pub limit: i64,
 }
 
@@ -3316,7 +3353,7 @@ impl Method for GetUserPersonalChatMessages {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SetChatStickerSet {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
     /// Sticker set name.
     pub sticker_set_name: Str,
@@ -3391,7 +3428,7 @@ impl InlineMethod for SetChatStickerSet {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct DeleteChatStickerSet {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
 }
 
@@ -3458,9 +3495,9 @@ impl InlineMethod for DeleteChatStickerSet {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct GetUserChatBoosts {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
 }
 
@@ -3531,17 +3568,17 @@ impl Method for GetUserChatBoosts {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct GiftPremiumSubscription {
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
-    /// Month count. Known values: 3, 6, 12.
+    /// For how many months Telegram Premium is given. Known values: 3, 6, 12.
     pub month_count: i64,
-    /// Star count.
+    /// The price, in Telegram Stars.
     pub star_count: i64,
     /// Text. Optional.
     pub text: Option<Str>,
     /// Text parse mode. Optional.
     pub text_parse_mode: Option<ParseMode>,
-    /// Text entities. Optional.
+    /// The formatted parts of the text: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub text_entities: Option<Vec<MessageEntity>>,
 }
 
@@ -3658,7 +3695,7 @@ impl InlineMethod for GiftPremiumSubscription {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct VerifyUser {
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
     /// Custom description. Optional.
     pub custom_description: Option<Str>,
@@ -3737,7 +3774,7 @@ impl InlineMethod for VerifyUser {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct VerifyChat {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
     /// Custom description. Optional.
     pub custom_description: Option<Str>,
@@ -3820,7 +3857,7 @@ impl InlineMethod for VerifyChat {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct RemoveUserVerification {
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
 }
 
@@ -3881,7 +3918,7 @@ impl InlineMethod for RemoveUserVerification {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct RemoveChatVerification {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
 }
 

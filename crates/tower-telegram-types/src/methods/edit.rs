@@ -3,30 +3,32 @@
 #[allow(clippy::wildcard_imports)]
 use super::prelude::*;
 
+/// Changes what a message says, to a text or to rich content.
+///
 /// Telegram's [`editMessageText`](https://core.telegram.org/bots/api#editmessagetext).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct EditMessageText {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID. Optional.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken. Optional.
     pub chat_id: Option<ChatId>,
-    /// Message ID. Optional.
+    /// The message to edit, by its number in `chat_id`. Optional.
     pub message_id: Option<i64>,
-    /// Inline message ID. Optional.
+    /// A message that was sent through the bot's inline mode, in a chat that the bot needn't be in. Optional.
     pub inline_message_id: Option<Str>,
-    /// Text. Optional.
+    /// What it says from now on: 1 to 4096 characters once markup is parsed. It, or `rich_message`, is needed. Optional.
     pub text: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Entities. Optional.
+    /// The formatted parts of the text, in place of a markup. Offsets count UTF-16 code units. Optional.
     pub entities: Option<Vec<MessageEntity>>,
-    /// Link preview options. Optional.
+    /// How links in the text are previewed. Optional.
     pub link_preview_options: Option<LinkPreviewOptions>,
-    /// Rich message. Optional.
+    /// The blocks of content that it has from now on. They exclude `text`. Optional.
     pub rich_message: Option<InputRichMessage>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -237,28 +239,30 @@ impl Method for EditMessageText {
 
 impl InlineMethod for EditMessageText {}
 
+/// Changes the text under a medium.
+///
 /// Telegram's [`editMessageCaption`](https://core.telegram.org/bots/api#editmessagecaption).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct EditMessageCaption {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID. Optional.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken. Optional.
     pub chat_id: Option<ChatId>,
-    /// Message ID. Optional.
+    /// The message to edit, by its number in `chat_id`. Optional.
     pub message_id: Option<i64>,
-    /// Inline message ID. Optional.
+    /// A message that was sent through the bot's inline mode, in a chat that the bot needn't be in. Optional.
     pub inline_message_id: Option<Str>,
-    /// Caption. Optional.
+    /// What stands there from now on: up to 1024 characters once markup is parsed. Absent: no text. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Show caption above media. Optional.
+    /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -446,22 +450,24 @@ impl Method for EditMessageCaption {
 
 impl InlineMethod for EditMessageCaption {}
 
+/// Puts another medium into a message. In an album it must be of a kind that goes with the others.
+///
 /// Telegram's [`editMessageMedia`](https://core.telegram.org/bots/api#editmessagemedia).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct EditMessageMedia {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID. Optional.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken. Optional.
     pub chat_id: Option<ChatId>,
-    /// Message ID. Optional.
+    /// The message to edit, by its number in `chat_id`. Optional.
     pub message_id: Option<i64>,
-    /// Inline message ID. Optional.
+    /// A message that was sent through the bot's inline mode, in a chat that the bot needn't be in. Optional.
     pub inline_message_id: Option<Str>,
-    /// Media.
+    /// The photo, video or other medium that it shows from now on.
     pub media: InputMedia,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -604,27 +610,27 @@ impl InlineMethod for EditMessageMedia {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct EditMessageLiveLocation {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID. Optional.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken. Optional.
     pub chat_id: Option<ChatId>,
-    /// Message ID. Optional.
+    /// The message, by its number in the chat. Optional.
     pub message_id: Option<i64>,
-    /// Inline message ID. Optional.
+    /// A message that was sent through the bot's inline mode, in a chat that the bot needn't be in. Optional.
     pub inline_message_id: Option<Str>,
-    /// Latitude.
+    /// Degrees north of the equator; negative to the south.
     pub latitude: f64,
-    /// Longitude.
+    /// Degrees east of Greenwich; negative to the west.
     pub longitude: f64,
-    /// Live period. Optional.
+    /// For how many seconds the location can be updated: 60 to 86400, or 0x7FFFFFFF (2147483647) for no end. Optional.
     pub live_period: Option<i64>,
-    /// Horizontal accuracy. Optional.
+    /// The radius within which the true place lies, in metres: 0 to 1500. Optional.
     pub horizontal_accuracy: Option<f64>,
-    /// Heading. Optional.
+    /// The direction of travel, in degrees clockwise from north: 1 to 360. Only live locations have it. Optional.
     pub heading: Option<i64>,
-    /// Proximity alert radius. Optional.
+    /// How near another member may come before both get an alert, in metres: 1 to 100000. Only live locations have it. Optional.
     pub proximity_alert_radius: Option<i64>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -823,15 +829,15 @@ impl InlineMethod for EditMessageLiveLocation {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct StopMessageLiveLocation {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID. Optional.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken. Optional.
     pub chat_id: Option<ChatId>,
-    /// Message ID. Optional.
+    /// The message, by its number in the chat. Optional.
     pub message_id: Option<i64>,
-    /// Inline message ID. Optional.
+    /// A message that was sent through the bot's inline mode, in a chat that the bot needn't be in. Optional.
     pub inline_message_id: Option<Str>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -968,15 +974,15 @@ impl InlineMethod for StopMessageLiveLocation {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct EditMessageChecklist {
-    /// Business connection ID.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
     pub business_connection_id: Str,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message ID.
+    /// The message, by its number in the chat.
     pub message_id: i64,
     /// Checklist.
     pub checklist: InputChecklist,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -1075,20 +1081,22 @@ impl Method for EditMessageChecklist {
 
 impl InlineMethod for EditMessageChecklist {}
 
+/// Changes or removes the buttons under a message.
+///
 /// Telegram's [`editMessageReplyMarkup`](https://core.telegram.org/bots/api#editmessagereplymarkup).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct EditMessageReplyMarkup {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID. Optional.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken. Optional.
     pub chat_id: Option<ChatId>,
-    /// Message ID. Optional.
+    /// The message to edit, by its number in `chat_id`. Optional.
     pub message_id: Option<i64>,
-    /// Inline message ID. Optional.
+    /// A message that was sent through the bot's inline mode, in a chat that the bot needn't be in. Optional.
     pub inline_message_id: Option<Str>,
-    /// Reply markup. Optional.
+    /// The buttons that it has from now on. Absent: none. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -1225,13 +1233,13 @@ impl InlineMethod for EditMessageReplyMarkup {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct StopPoll {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message ID.
+    /// The message, by its number in the chat.
     pub message_id: i64,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -1330,23 +1338,23 @@ impl Method for StopPoll {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct EditEphemeralMessageText {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Receiver user ID.
+    /// The only user who sees the ephemeral message.
     pub receiver_user_id: i64,
-    /// Ephemeral message ID.
+    /// The ephemeral message, by its number in the chat.
     pub ephemeral_message_id: i64,
     /// Text. Optional.
     pub text: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
     /// Entities. Optional.
     pub entities: Option<Vec<MessageEntity>>,
     /// Rich message. Optional.
     pub rich_message: Option<InputRichMessage>,
-    /// Link preview options. Optional.
+    /// How links in the text are previewed. Optional.
     pub link_preview_options: Option<LinkPreviewOptions>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -1522,15 +1530,15 @@ impl InlineMethod for EditEphemeralMessageText {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct EditEphemeralMessageMedia {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Receiver user ID.
+    /// The only user who sees the ephemeral message.
     pub receiver_user_id: i64,
-    /// Ephemeral message ID.
+    /// The ephemeral message, by its number in the chat.
     pub ephemeral_message_id: i64,
     /// Media.
     pub media: InputMedia,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -1640,21 +1648,21 @@ impl InlineMethod for EditEphemeralMessageMedia {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct EditEphemeralMessageCaption {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Receiver user ID.
+    /// The only user who sees the ephemeral message.
     pub receiver_user_id: i64,
-    /// Ephemeral message ID.
+    /// The ephemeral message, by its number in the chat.
     pub ephemeral_message_id: i64,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Show caption above media. Optional.
+    /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -1807,13 +1815,13 @@ impl InlineMethod for EditEphemeralMessageCaption {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct EditEphemeralMessageReplyMarkup {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Receiver user ID.
+    /// The only user who sees the ephemeral message.
     pub receiver_user_id: i64,
-    /// Ephemeral message ID.
+    /// The ephemeral message, by its number in the chat.
     pub ephemeral_message_id: i64,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -1910,11 +1918,11 @@ impl InlineMethod for EditEphemeralMessageReplyMarkup {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct ApproveSuggestedPost {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: i64,
-    /// Message ID.
+    /// The message, by its number in the chat.
     pub message_id: i64,
-    /// Send date, in Unix time (seconds). Optional.
+    /// Send date. Unix time, in seconds. Optional.
     pub send_date: Option<i64>,
 }
 
@@ -1997,9 +2005,9 @@ impl InlineMethod for ApproveSuggestedPost {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct DeclineSuggestedPost {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: i64,
-    /// Message ID.
+    /// The message, by its number in the chat.
     pub message_id: i64,
     /// Comment. Optional.
     pub comment: Option<Str>,
@@ -2079,14 +2087,16 @@ impl Method for DeclineSuggestedPost {
 
 impl InlineMethod for DeclineSuggestedPost {}
 
+/// Deletes a message: the bot's own, one in a private chat, or any with the right to do so; most only within 48 hours.
+///
 /// Telegram's [`deleteMessage`](https://core.telegram.org/bots/api#deletemessage).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct DeleteMessage {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message ID.
+    /// The message to delete.
     pub message_id: i64,
 }
 
@@ -2154,14 +2164,16 @@ impl Method for DeleteMessage {
 
 impl InlineMethod for DeleteMessage {}
 
+/// Deletes several messages of a chat at once. Those that aren't found are passed over.
+///
 /// Telegram's [`deleteMessages`](https://core.telegram.org/bots/api#deletemessages).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct DeleteMessages {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message IDs.
+    /// The messages to delete: 1 to 100.
     pub message_ids: Vec<i64>,
 }
 
@@ -2234,11 +2246,11 @@ impl InlineMethod for DeleteMessages {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct DeleteEphemeralMessage {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Receiver user ID.
+    /// The only user who sees the ephemeral message.
     pub receiver_user_id: i64,
-    /// Ephemeral message ID.
+    /// The ephemeral message, by its number in the chat.
     pub ephemeral_message_id: i64,
 }
 
@@ -2321,11 +2333,11 @@ impl InlineMethod for DeleteEphemeralMessage {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct DeleteMessageReaction {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message ID.
+    /// The message, by its number in the chat.
     pub message_id: i64,
-    /// User ID. Optional.
+    /// The number of the user whom the call is about. Optional.
     pub user_id: Option<i64>,
     /// Actor chat ID. Optional.
     pub actor_chat_id: Option<i64>,
@@ -2428,9 +2440,9 @@ impl InlineMethod for DeleteMessageReaction {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct DeleteAllMessageReactions {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// User ID. Optional.
+    /// The number of the user whom the call is about. Optional.
     pub user_id: Option<i64>,
     /// Actor chat ID. Optional.
     pub actor_chat_id: Option<i64>,

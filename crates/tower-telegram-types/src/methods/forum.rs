@@ -56,13 +56,13 @@ impl Method for GetForumTopicIconStickers {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct CreateForumTopic {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
     /// Name.
     pub name: Str,
-    /// Icon color. Known values: 7322096, 16766590, 13338331, 9367192, 16749490, 16478047. Optional.
+    /// The colour of the topic's icon, as a number of the form 0xRRGGBB. Known values: 7322096, 16766590, 13338331, 9367192, 16749490, 16478047. Optional.
     pub icon_color: Option<i64>,
-    /// Icon custom emoji ID. Optional.
+    /// The custom emoji that is shown as the icon. Optional.
     pub icon_custom_emoji_id: Option<Str>,
 }
 
@@ -161,13 +161,13 @@ impl Method for CreateForumTopic {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct EditForumTopic {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID.
+    /// The forum topic, or the thread of replies, in which the message is.
     pub message_thread_id: i64,
     /// Name. Optional.
     pub name: Option<Str>,
-    /// Icon custom emoji ID. Optional.
+    /// The custom emoji that is shown as the icon. Optional.
     pub icon_custom_emoji_id: Option<Str>,
 }
 
@@ -268,9 +268,9 @@ impl InlineMethod for EditForumTopic {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct CloseForumTopic {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID.
+    /// The forum topic, or the thread of replies, in which the message is.
     pub message_thread_id: i64,
 }
 
@@ -343,9 +343,9 @@ impl InlineMethod for CloseForumTopic {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct ReopenForumTopic {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID.
+    /// The forum topic, or the thread of replies, in which the message is.
     pub message_thread_id: i64,
 }
 
@@ -418,9 +418,9 @@ impl InlineMethod for ReopenForumTopic {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct DeleteForumTopic {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID.
+    /// The forum topic, or the thread of replies, in which the message is.
     pub message_thread_id: i64,
 }
 
@@ -493,9 +493,9 @@ impl InlineMethod for DeleteForumTopic {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct UnpinAllForumTopicMessages {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID.
+    /// The forum topic, or the thread of replies, in which the message is.
     pub message_thread_id: i64,
 }
 
@@ -568,7 +568,7 @@ impl InlineMethod for UnpinAllForumTopicMessages {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct EditGeneralForumTopic {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
     /// Name.
     pub name: Str,
@@ -643,7 +643,7 @@ impl InlineMethod for EditGeneralForumTopic {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct CloseGeneralForumTopic {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
 }
 
@@ -710,7 +710,7 @@ impl InlineMethod for CloseGeneralForumTopic {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct ReopenGeneralForumTopic {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
 }
 
@@ -777,7 +777,7 @@ impl InlineMethod for ReopenGeneralForumTopic {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct HideGeneralForumTopic {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
 }
 
@@ -844,7 +844,7 @@ impl InlineMethod for HideGeneralForumTopic {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct UnhideGeneralForumTopic {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
 }
 
@@ -911,7 +911,7 @@ impl InlineMethod for UnhideGeneralForumTopic {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct UnpinAllGeneralForumTopicMessages {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
 }
 

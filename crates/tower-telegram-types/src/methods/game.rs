@@ -8,25 +8,25 @@ use super::prelude::*;
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SendGame {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
     /// Game short name.
     pub game_short_name: Str,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
-    /// Allow paid broadcast. Optional.
+    /// Lets the bot send up to 1000 messages a second for 0.1 Telegram Stars each, taken from its balance. Default: false. Optional.
     pub allow_paid_broadcast: Option<bool>,
-    /// Message effect ID. Optional.
+    /// An animation that plays when the message appears. Private chats only. Optional.
     pub message_effect_id: Option<Str>,
-    /// Reply parameters. Optional.
+    /// The message that this one replies to, and the part of it that is quoted. Optional.
     pub reply_parameters: Option<ReplyParameters>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -211,19 +211,19 @@ impl InlineMethod for SendGame {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SetGameScore {
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
-    /// Score.
+    /// The points that the player reached; never below 0.
     pub score: i64,
     /// Force. Optional.
     pub force: Option<bool>,
     /// Disable edit message. Optional.
     pub disable_edit_message: Option<bool>,
-    /// Chat ID. Optional.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken. Optional.
     pub chat_id: Option<i64>,
-    /// Message ID. Optional.
+    /// The message, by its number in the chat. Optional.
     pub message_id: Option<i64>,
-    /// Inline message ID. Optional.
+    /// A message that was sent through the bot's inline mode, in a chat that the bot needn't be in. Optional.
     pub inline_message_id: Option<Str>,
 }
 
@@ -362,13 +362,13 @@ impl InlineMethod for SetGameScore {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct GetGameHighScores {
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
-    /// Chat ID. Optional.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken. Optional.
     pub chat_id: Option<i64>,
-    /// Message ID. Optional.
+    /// The message, by its number in the chat. Optional.
     pub message_id: Option<i64>,
-    /// Inline message ID. Optional.
+    /// A message that was sent through the bot's inline mode, in a chat that the bot needn't be in. Optional.
     pub inline_message_id: Option<Str>,
 }
 

@@ -56,9 +56,9 @@ impl Method for GetAvailableGifts {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SendGift {
-    /// User ID. Optional.
+    /// The number of the user whom the call is about. Optional.
     pub user_id: Option<i64>,
-    /// Chat ID. Optional.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken. Optional.
     pub chat_id: Option<ChatId>,
     /// Gift ID.
     pub gift_id: Str,
@@ -68,7 +68,7 @@ pub struct SendGift {
     pub text: Option<Str>,
     /// Text parse mode. Optional.
     pub text_parse_mode: Option<ParseMode>,
-    /// Text entities. Optional.
+    /// The formatted parts of the text: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub text_entities: Option<Vec<MessageEntity>>,
 }
 
@@ -219,7 +219,7 @@ impl InlineMethod for SendGift {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SetBusinessAccountGiftSettings {
-    /// Business connection ID.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
     pub business_connection_id: Str,
     /// Show gift button.
     pub show_gift_button: bool,
@@ -302,7 +302,7 @@ impl InlineMethod for SetBusinessAccountGiftSettings {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct GetBusinessAccountGifts {
-    /// Business connection ID.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
     pub business_connection_id: Str,
     /// Exclude unsaved. Optional.
     pub exclude_unsaved: Option<bool>,
@@ -322,7 +322,7 @@ pub struct GetBusinessAccountGifts {
     pub sort_by_price: Option<bool>,
     /// Offset. Optional.
     pub offset: Option<Str>,
-    /// Limit. Optional.
+    /// The most gifts to list: 1 to 100. Default: 100. Optional.
     pub limit: Option<i64>,
 }
 
@@ -529,7 +529,7 @@ impl Method for GetBusinessAccountGifts {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct GetUserGifts {
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
     /// Exclude unlimited. Optional.
     pub exclude_unlimited: Option<bool>,
@@ -545,7 +545,7 @@ pub struct GetUserGifts {
     pub sort_by_price: Option<bool>,
     /// Offset. Optional.
     pub offset: Option<Str>,
-    /// Limit. Optional.
+    /// The most gifts to list: 1 to 100. Default: 100. Optional.
     pub limit: Option<i64>,
 }
 
@@ -724,7 +724,7 @@ impl Method for GetUserGifts {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct GetChatGifts {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
     /// Exclude unsaved. Optional.
     pub exclude_unsaved: Option<bool>,
@@ -744,7 +744,7 @@ pub struct GetChatGifts {
     pub sort_by_price: Option<bool>,
     /// Offset. Optional.
     pub offset: Option<Str>,
-    /// Limit. Optional.
+    /// The most gifts to list: 1 to 100. Default: 100. Optional.
     pub limit: Option<i64>,
 }
 
@@ -955,9 +955,9 @@ impl Method for GetChatGifts {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct ConvertGiftToStars {
-    /// Business connection ID.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
     pub business_connection_id: Str,
-    /// Owned gift ID.
+    /// The gift's identifier, for the methods that convert, upgrade or transfer it.
     pub owned_gift_id: Str,
 }
 
@@ -1026,13 +1026,13 @@ impl InlineMethod for ConvertGiftToStars {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct UpgradeGift {
-    /// Business connection ID.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
     pub business_connection_id: Str,
-    /// Owned gift ID.
+    /// The gift's identifier, for the methods that convert, upgrade or transfer it.
     pub owned_gift_id: Str,
     /// Keep original details. Optional.
     pub keep_original_details: Option<bool>,
-    /// Star count. Optional.
+    /// What the business account pays for it, in Telegram Stars: 0 if the upgrade was paid in advance. Optional.
     pub star_count: Option<i64>,
 }
 
@@ -1129,13 +1129,13 @@ impl InlineMethod for UpgradeGift {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct TransferGift {
-    /// Business connection ID.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
     pub business_connection_id: Str,
-    /// Owned gift ID.
+    /// The gift's identifier, for the methods that convert, upgrade or transfer it.
     pub owned_gift_id: Str,
     /// New owner chat ID.
     pub new_owner_chat_id: i64,
-    /// Star count. Optional.
+    /// The price, in Telegram Stars. Optional.
     pub star_count: Option<i64>,
 }
 

@@ -3,22 +3,36 @@
 #[allow(clippy::wildcard_imports)]
 use super::prelude::*;
 
+/// Gives the results of an inline query: up to 50.
+///
 /// Telegram's [`answerInlineQuery`](https://core.telegram.org/bots/api#answerinlinequery).
+///
+/// ```
+/// use tower_telegram::{
+///     methods::AnswerInlineQuery,
+///     types::{InlineQueryResultArticle, InputTextMessageContent},
+/// };
+///
+/// let article = InlineQueryResultArticle::new("1", "Greeting", InputTextMessageContent::new("Hello!"));
+/// // Results of one type need no conversion; others turn into the list's type with `InlineQueryResult::from`.
+/// let answer = AnswerInlineQuery::new("query", [article]).cache_time(0);
+/// assert_eq!(answer.results.len(), 1);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct AnswerInlineQuery {
-    /// Inline query ID.
+    /// The query that this answers.
     pub inline_query_id: Str,
-    /// Results.
+    /// What the user can choose from: up to 50.
     pub results: Vec<InlineQueryResult>,
-    /// Cache time. Optional.
+    /// For how many seconds Telegram may give the same results to the same query by itself. Default: 300. Optional.
     pub cache_time: Option<i64>,
-    /// Is personal. Optional.
+    /// Whether they are kept for this user alone. Default: false, for everybody. Optional.
     pub is_personal: Option<bool>,
-    /// Next offset. Optional.
+    /// What the next query has as its offset, up to 64 bytes. Absent or empty: there are no more results. Optional.
     pub next_offset: Option<Str>,
-    /// Button. Optional.
+    /// A button above the results, which opens a Mini App or the chat with the bot. Optional.
     pub button: Option<InlineQueryResultsButton>,
 }
 

@@ -8,7 +8,7 @@ use super::prelude::*;
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SetPassportDataErrors {
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
     /// Errors.
     pub errors: Vec<PassportElementError>,

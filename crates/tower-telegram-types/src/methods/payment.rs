@@ -3,72 +3,74 @@
 #[allow(clippy::wildcard_imports)]
 use super::prelude::*;
 
+/// Sends a bill that can be paid in the chat.
+///
 /// Telegram's [`sendInvoice`](https://core.telegram.org/bots/api#sendinvoice).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SendInvoice {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// Direct messages topic ID. Optional.
+    /// The topic in a channel's direct messages; needed in such a chat. Optional.
     pub direct_messages_topic_id: Option<i64>,
-    /// Title.
+    /// What is sold: 1 to 32 characters.
     pub title: Str,
-    /// Description.
+    /// More about it: 1 to 255 characters.
     pub description: Str,
-    /// Payload.
+    /// The bot's own mark for it, which users don't see: 1 to 128 bytes.
     pub payload: Str,
-    /// Provider token. Optional.
+    /// The token of the payment provider, from @BotFather. Empty for Telegram Stars. Optional.
     pub provider_token: Option<ProviderToken>,
-    /// Currency.
+    /// Three letters (ISO 4217); `XTR` for Telegram Stars.
     pub currency: Str,
-    /// Prices.
+    /// What the price is made up of: goods, tax, discount, delivery. For Telegram Stars, exactly one item.
     pub prices: Vec<LabeledPrice>,
-    /// Max tip amount. Optional.
+    /// The largest tip, in the currency's smallest units: 145 for 1.45 US dollars. Default: 0, no tips. Optional.
     pub max_tip_amount: Option<i64>,
-    /// Suggested tip amounts. Optional.
+    /// Tips that are offered as buttons, in the currency's smallest units: up to 4, above 0, rising, and none above `max_tip_amount`. Optional.
     pub suggested_tip_amounts: Option<Vec<i64>>,
-    /// Start parameter. Optional.
+    /// What `/start` gets when somebody opens a forwarded copy. Empty: copies can be paid on the spot. Optional.
     pub start_parameter: Option<Str>,
-    /// Provider data. Optional.
+    /// JSON for the payment provider. Optional.
     pub provider_data: Option<Str>,
-    /// Photo URL. Optional.
+    /// A picture of what is sold. Optional.
     pub photo_url: Option<Str>,
-    /// Photo size. Optional.
+    /// The size of the picture, in bytes. Optional.
     pub photo_size: Option<i64>,
-    /// Photo width. Optional.
+    /// The width of the picture, in pixels. Optional.
     pub photo_width: Option<i64>,
-    /// Photo height. Optional.
+    /// The height of the picture, in pixels. Optional.
     pub photo_height: Option<i64>,
-    /// Need name. Optional.
+    /// Whether the buyer must give their full name. Default: false. Optional.
     pub need_name: Option<bool>,
-    /// Need phone number. Optional.
+    /// Whether the buyer must give a phone number. Default: false. Optional.
     pub need_phone_number: Option<bool>,
-    /// Need email. Optional.
+    /// Whether the buyer must give an e-mail address. Default: false. Optional.
     pub need_email: Option<bool>,
-    /// Need shipping address. Optional.
+    /// Whether the buyer must say where it is to be delivered. Default: false. Optional.
     pub need_shipping_address: Option<bool>,
-    /// Send phone number to provider. Optional.
+    /// Whether the payment provider learns the buyer's phone number. Default: false. Optional.
     pub send_phone_number_to_provider: Option<bool>,
-    /// Send email to provider. Optional.
+    /// Whether the payment provider learns the buyer's e-mail address. Default: false. Optional.
     pub send_email_to_provider: Option<bool>,
-    /// Is flexible. Optional.
+    /// Whether the price depends on the way of delivery: a shipping query comes then. Default: false. Optional.
     pub is_flexible: Option<bool>,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
-    /// Allow paid broadcast. Optional.
+    /// Lets the bot send up to 1000 messages a second for 0.1 Telegram Stars each, taken from its balance. Default: false. Optional.
     pub allow_paid_broadcast: Option<bool>,
-    /// Message effect ID. Optional.
+    /// An animation that plays when the message appears. Private chats only. Optional.
     pub message_effect_id: Option<Str>,
-    /// Suggested post parameters. Optional.
+    /// The price and time of a post that is suggested to a channel. Only in its direct messages. Optional.
     pub suggested_post_parameters: Option<SuggestedPostParameters>,
-    /// Reply parameters. Optional.
+    /// The message that this one replies to, and the part of it that is quoted. Optional.
     pub reply_parameters: Option<ReplyParameters>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -528,7 +530,7 @@ impl InlineMethod for SendInvoice {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct CreateInvoiceLink {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
     /// Title.
     pub title: Str,
@@ -542,21 +544,21 @@ pub struct CreateInvoiceLink {
     pub currency: Str,
     /// Prices.
     pub prices: Vec<LabeledPrice>,
-    /// Subscription period. Optional.
+    /// The time between two payments, in seconds. Optional.
     pub subscription_period: Option<i64>,
-    /// Max tip amount. Optional.
+    /// The largest tip, in the currency's smallest units: 145 for 1.45 US dollars. Default: 0, no tips. Optional.
     pub max_tip_amount: Option<i64>,
-    /// Suggested tip amounts. Optional.
+    /// Tips that are offered as buttons, in the currency's smallest units: up to 4, above 0, rising, and none above `max_tip_amount`. Optional.
     pub suggested_tip_amounts: Option<Vec<i64>>,
     /// Provider data. Optional.
     pub provider_data: Option<Str>,
     /// Photo URL. Optional.
     pub photo_url: Option<Str>,
-    /// Photo size. Optional.
+    /// The size of the picture, in bytes. Optional.
     pub photo_size: Option<i64>,
-    /// Photo width. Optional.
+    /// The width of the picture, in pixels. Optional.
     pub photo_width: Option<i64>,
-    /// Photo height. Optional.
+    /// The height of the picture, in pixels. Optional.
     pub photo_height: Option<i64>,
     /// Need name. Optional.
     pub need_name: Option<bool>,
@@ -897,18 +899,20 @@ impl Method for CreateInvoiceLink {
     }
 }
 
+/// Gives the ways of delivery to an address, with their prices.
+///
 /// Telegram's [`answerShippingQuery`](https://core.telegram.org/bots/api#answershippingquery).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct AnswerShippingQuery {
-    /// Shipping query ID.
+    /// The query that this answers.
     pub shipping_query_id: Str,
-    /// Ok.
+    /// Whether it can be delivered there.
     pub ok: bool,
-    /// Shipping options. Optional.
+    /// The ways to choose from; needed if `ok` is true. Optional.
     pub shipping_options: Option<Vec<ShippingOption>>,
-    /// Error message. Optional.
+    /// Why not, for the buyer to read; needed if `ok` is false. Optional.
     pub error_message: Option<Str>,
 }
 
@@ -1000,16 +1004,18 @@ impl Method for AnswerShippingQuery {
 
 impl InlineMethod for AnswerShippingQuery {}
 
+/// Says within 10 seconds whether a payment can go on.
+///
 /// Telegram's [`answerPreCheckoutQuery`](https://core.telegram.org/bots/api#answerprecheckoutquery).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct AnswerPreCheckoutQuery {
-    /// Pre checkout query ID.
+    /// The query that this answers.
     pub pre_checkout_query_id: Str,
-    /// Ok.
+    /// Whether the goods are there and the payment can go on.
     pub ok: bool,
-    /// Error message. Optional.
+    /// Why not, for the buyer to read; needed if `ok` is false. Optional.
     pub error_message: Option<Str>,
 }
 
@@ -1140,9 +1146,9 @@ impl Method for GetMyStarBalance {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct GetStarTransactions {
-    /// Offset. Optional.
+    /// How many transactions to leave out. Default: 0. Optional.
     pub offset: Option<i64>,
-    /// Limit. Optional.
+    /// The most transactions to list: 1 to 100. Default: 100. Optional.
     pub limit: Option<i64>,
 }
 
@@ -1228,7 +1234,7 @@ impl Method for GetStarTransactions {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct RefundStarPayment {
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
     /// Telegram payment charge ID.
     pub telegram_payment_charge_id: Str,
@@ -1306,7 +1312,7 @@ impl InlineMethod for RefundStarPayment {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct EditUserStarSubscription {
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
     /// Telegram payment charge ID.
     pub telegram_payment_charge_id: Str,

@@ -3,42 +3,53 @@
 #[allow(clippy::wildcard_imports)]
 use super::prelude::*;
 
+/// Sends a text.
+///
 /// Telegram's [`sendMessage`](https://core.telegram.org/bots/api#sendmessage).
+///
+/// ```
+/// use tower_telegram::{methods::SendMessage, types::ParseMode};
+///
+/// let message = SendMessage::new(42, "<b>Hello</b>").parse_mode(ParseMode::Html);
+/// let json = serde_json::to_string(&message)?;
+/// assert_eq!(json, r#"{"chat_id":42,"text":"<b>Hello</b>","parse_mode":"HTML"}"#);
+/// # Ok::<_, serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SendMessage {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// Direct messages topic ID. Optional.
+    /// The topic in a channel's direct messages; needed in such a chat. Optional.
     pub direct_messages_topic_id: Option<i64>,
-    /// Ephemeral message parameters. Optional.
+    /// Makes the message visible to one user alone, and says to whom. Optional.
     pub ephemeral_message_parameters: Option<EphemeralMessageParameters>,
-    /// Text.
+    /// What to say: 1 to 4096 characters once markup is parsed. `text::split` cuts longer ones.
     pub text: Str,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Entities. Optional.
+    /// The formatted parts of the text, in place of a markup. Offsets count UTF-16 code units. Optional.
     pub entities: Option<Vec<MessageEntity>>,
-    /// Link preview options. Optional.
+    /// How links in the text are previewed. Optional.
     pub link_preview_options: Option<LinkPreviewOptions>,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
-    /// Allow paid broadcast. Optional.
+    /// Lets the bot send up to 1000 messages a second for 0.1 Telegram Stars each, taken from its balance. Default: false. Optional.
     pub allow_paid_broadcast: Option<bool>,
-    /// Message effect ID. Optional.
+    /// An animation that plays when the message appears. Private chats only. Optional.
     pub message_effect_id: Option<Str>,
-    /// Suggested post parameters. Optional.
+    /// The price and time of a post that is suggested to a channel. Only in its direct messages. Optional.
     pub suggested_post_parameters: Option<SuggestedPostParameters>,
-    /// Reply parameters. Optional.
+    /// The message that this one replies to, and the part of it that is quoted. Optional.
     pub reply_parameters: Option<ReplyParameters>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<ReplyMarkup>,
 }
 
@@ -314,30 +325,32 @@ impl Method for SendMessage {
 
 impl InlineMethod for SendMessage {}
 
+/// Sends a message again, with a note of where it is from.
+///
 /// Telegram's [`forwardMessage`](https://core.telegram.org/bots/api#forwardmessage).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct ForwardMessage {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// Direct messages topic ID. Optional.
+    /// The topic in a channel's direct messages; needed in such a chat. Optional.
     pub direct_messages_topic_id: Option<i64>,
-    /// From chat ID.
+    /// The chat in which the original is: its number, or the `@name` of a public one where a text is taken.
     pub from_chat_id: ChatId,
-    /// Video start timestamp. Optional.
+    /// Where playback of the video starts in the new message, in seconds from its start. Optional.
     pub video_start_timestamp: Option<i64>,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
-    /// Message effect ID. Optional.
+    /// An animation that plays when the message appears. Private chats only. Optional.
     pub message_effect_id: Option<Str>,
-    /// Suggested post parameters. Optional.
+    /// The price and time of a post that is suggested to a channel. Only in its direct messages. Optional.
     pub suggested_post_parameters: Option<SuggestedPostParameters>,
-    /// Message ID.
+    /// The message to forward, by its number in `from_chat_id`.
     pub message_id: i64,
 }
 
@@ -521,19 +534,19 @@ impl InlineMethod for ForwardMessage {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct ForwardMessages {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// Direct messages topic ID. Optional.
+    /// The topic in a channel's direct messages; needed in such a chat. Optional.
     pub direct_messages_topic_id: Option<i64>,
-    /// From chat ID.
+    /// The chat in which the original is: its number, or the `@name` of a public one where a text is taken.
     pub from_chat_id: ChatId,
     /// Message IDs.
     pub message_ids: Vec<i64>,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
 }
 
@@ -665,44 +678,46 @@ impl Method for ForwardMessages {
     }
 }
 
+/// Sends a message again, without a note of where it is from.
+///
 /// Telegram's [`copyMessage`](https://core.telegram.org/bots/api#copymessage).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct CopyMessage {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// Direct messages topic ID. Optional.
+    /// The topic in a channel's direct messages; needed in such a chat. Optional.
     pub direct_messages_topic_id: Option<i64>,
-    /// From chat ID.
+    /// The chat in which the original is: its number, or the `@name` of a public one where a text is taken.
     pub from_chat_id: ChatId,
-    /// Message ID.
+    /// The message to copy, by its number in `from_chat_id`.
     pub message_id: i64,
-    /// Video start timestamp. Optional.
+    /// Where playback of the video starts in the new message, in seconds from its start. Optional.
     pub video_start_timestamp: Option<i64>,
-    /// Caption. Optional.
+    /// A new text under the media: up to 1024 characters once markup is parsed. Absent: the old one stays. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Show caption above media. Optional.
+    /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
-    /// Allow paid broadcast. Optional.
+    /// Lets the bot send up to 1000 messages a second for 0.1 Telegram Stars each, taken from its balance. Default: false. Optional.
     pub allow_paid_broadcast: Option<bool>,
-    /// Message effect ID. Optional.
+    /// An animation that plays when the message appears. Private chats only. Optional.
     pub message_effect_id: Option<Str>,
-    /// Suggested post parameters. Optional.
+    /// The price and time of a post that is suggested to a channel. Only in its direct messages. Optional.
     pub suggested_post_parameters: Option<SuggestedPostParameters>,
-    /// Reply parameters. Optional.
+    /// The message that this one replies to, and the part of it that is quoted. Optional.
     pub reply_parameters: Option<ReplyParameters>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<ReplyMarkup>,
 }
 
@@ -982,19 +997,19 @@ impl Method for CopyMessage {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct CopyMessages {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// Direct messages topic ID. Optional.
+    /// The topic in a channel's direct messages; needed in such a chat. Optional.
     pub direct_messages_topic_id: Option<i64>,
-    /// From chat ID.
+    /// The chat in which the original is: its number, or the `@name` of a public one where a text is taken.
     pub from_chat_id: ChatId,
     /// Message IDs.
     pub message_ids: Vec<i64>,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
     /// Remove caption. Optional.
     pub remove_caption: Option<bool>,
@@ -1142,46 +1157,57 @@ impl Method for CopyMessages {
     }
 }
 
+/// Sends a picture.
+///
 /// Telegram's [`sendPhoto`](https://core.telegram.org/bots/api#sendphoto).
+///
+/// ```
+/// use tower_telegram::{methods::SendPhoto, types::InputFile};
+///
+/// let stored = SendPhoto::new(42, "AgACAgIAAx0CZo");
+/// let fetched = SendPhoto::new(42, InputFile::url("https://example.org/cat.jpg"));
+/// let uploaded = SendPhoto::new(42, InputFile::bytes("cat.jpg", &b"..."[..])).caption("A cat");
+/// # let _ = (stored, fetched, uploaded);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SendPhoto {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// Direct messages topic ID. Optional.
+    /// The topic in a channel's direct messages; needed in such a chat. Optional.
     pub direct_messages_topic_id: Option<i64>,
-    /// Ephemeral message parameters. Optional.
+    /// Makes the message visible to one user alone, and says to whom. Optional.
     pub ephemeral_message_parameters: Option<EphemeralMessageParameters>,
-    /// Photo.
+    /// The picture: up to 10 MB, width and height at most 10000 pixels together, neither more than 20 times the other.
     pub photo: InputFile,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Show caption above media. Optional.
+    /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// Has spoiler. Optional.
+    /// Whether the media is blurred until it is tapped. Default: false. Optional.
     pub has_spoiler: Option<bool>,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
-    /// Allow paid broadcast. Optional.
+    /// Lets the bot send up to 1000 messages a second for 0.1 Telegram Stars each, taken from its balance. Default: false. Optional.
     pub allow_paid_broadcast: Option<bool>,
-    /// Message effect ID. Optional.
+    /// An animation that plays when the message appears. Private chats only. Optional.
     pub message_effect_id: Option<Str>,
-    /// Suggested post parameters. Optional.
+    /// The price and time of a post that is suggested to a channel. Only in its direct messages. Optional.
     pub suggested_post_parameters: Option<SuggestedPostParameters>,
-    /// Reply parameters. Optional.
+    /// The message that this one replies to, and the part of it that is quoted. Optional.
     pub reply_parameters: Option<ReplyParameters>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<ReplyMarkup>,
 }
 
@@ -1493,43 +1519,43 @@ impl InlineMethod for SendPhoto {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SendLivePhoto {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// Direct messages topic ID. Optional.
+    /// The topic in a channel's direct messages; needed in such a chat. Optional.
     pub direct_messages_topic_id: Option<i64>,
-    /// Ephemeral message parameters. Optional.
+    /// Makes the message visible to one user alone, and says to whom. Optional.
     pub ephemeral_message_parameters: Option<EphemeralMessageParameters>,
     /// Live photo.
     pub live_photo: InputFile,
     /// Photo.
     pub photo: InputFile,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Show caption above media. Optional.
+    /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// Has spoiler. Optional.
+    /// Whether the media is blurred until it is tapped. Default: false. Optional.
     pub has_spoiler: Option<bool>,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
-    /// Allow paid broadcast. Optional.
+    /// Lets the bot send up to 1000 messages a second for 0.1 Telegram Stars each, taken from its balance. Default: false. Optional.
     pub allow_paid_broadcast: Option<bool>,
-    /// Message effect ID. Optional.
+    /// An animation that plays when the message appears. Private chats only. Optional.
     pub message_effect_id: Option<Str>,
-    /// Suggested post parameters. Optional.
+    /// The price and time of a post that is suggested to a channel. Only in its direct messages. Optional.
     pub suggested_post_parameters: Option<SuggestedPostParameters>,
-    /// Reply parameters. Optional.
+    /// The message that this one replies to, and the part of it that is quoted. Optional.
     pub reply_parameters: Option<ReplyParameters>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<ReplyMarkup>,
 }
 
@@ -1847,50 +1873,52 @@ impl Method for SendLivePhoto {
 
 impl InlineMethod for SendLivePhoto {}
 
+/// Sends a piece of music, which is shown in a player. `sendVoice` is for voice messages.
+///
 /// Telegram's [`sendAudio`](https://core.telegram.org/bots/api#sendaudio).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SendAudio {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// Direct messages topic ID. Optional.
+    /// The topic in a channel's direct messages; needed in such a chat. Optional.
     pub direct_messages_topic_id: Option<i64>,
-    /// Ephemeral message parameters. Optional.
+    /// Makes the message visible to one user alone, and says to whom. Optional.
     pub ephemeral_message_parameters: Option<EphemeralMessageParameters>,
-    /// Audio.
+    /// The file: MP3 or M4A, up to 50 MB.
     pub audio: InputFile,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Duration. Optional.
+    /// The length of the recording, in seconds. The sender's app states it; Telegram doesn't check it. Optional.
     pub duration: Option<i64>,
-    /// Performer. Optional.
+    /// Who plays or sings. Optional.
     pub performer: Option<Str>,
-    /// Title. Optional.
+    /// What the piece is called. Optional.
     pub title: Option<Str>,
-    /// Thumbnail. Optional.
+    /// A preview picture: a JPEG below 200 kB, no side longer than 320 pixels. Only an upload can have one. Optional.
     pub thumbnail: Option<InputFile>,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
-    /// Allow paid broadcast. Optional.
+    /// Lets the bot send up to 1000 messages a second for 0.1 Telegram Stars each, taken from its balance. Default: false. Optional.
     pub allow_paid_broadcast: Option<bool>,
-    /// Message effect ID. Optional.
+    /// An animation that plays when the message appears. Private chats only. Optional.
     pub message_effect_id: Option<Str>,
-    /// Suggested post parameters. Optional.
+    /// The price and time of a post that is suggested to a channel. Only in its direct messages. Optional.
     pub suggested_post_parameters: Option<SuggestedPostParameters>,
-    /// Reply parameters. Optional.
+    /// The message that this one replies to, and the part of it that is quoted. Optional.
     pub reply_parameters: Option<ReplyParameters>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<ReplyMarkup>,
 }
 
@@ -2226,46 +2254,48 @@ impl Method for SendAudio {
 
 impl InlineMethod for SendAudio {}
 
+/// Sends a file as it is.
+///
 /// Telegram's [`sendDocument`](https://core.telegram.org/bots/api#senddocument).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SendDocument {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// Direct messages topic ID. Optional.
+    /// The topic in a channel's direct messages; needed in such a chat. Optional.
     pub direct_messages_topic_id: Option<i64>,
-    /// Ephemeral message parameters. Optional.
+    /// Makes the message visible to one user alone, and says to whom. Optional.
     pub ephemeral_message_parameters: Option<EphemeralMessageParameters>,
-    /// Document.
+    /// The file, of any type: up to 50 MB.
     pub document: InputFile,
-    /// Thumbnail. Optional.
+    /// A preview picture: a JPEG below 200 kB, no side longer than 320 pixels. Only an upload can have one. Optional.
     pub thumbnail: Option<InputFile>,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Disable content type detection. Optional.
+    /// Whether an upload stays a plain file, whatever its content is. Default: false. Optional.
     pub disable_content_type_detection: Option<bool>,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
-    /// Allow paid broadcast. Optional.
+    /// Lets the bot send up to 1000 messages a second for 0.1 Telegram Stars each, taken from its balance. Default: false. Optional.
     pub allow_paid_broadcast: Option<bool>,
-    /// Message effect ID. Optional.
+    /// An animation that plays when the message appears. Private chats only. Optional.
     pub message_effect_id: Option<Str>,
-    /// Suggested post parameters. Optional.
+    /// The price and time of a post that is suggested to a channel. Only in its direct messages. Optional.
     pub suggested_post_parameters: Option<SuggestedPostParameters>,
-    /// Reply parameters. Optional.
+    /// The message that this one replies to, and the part of it that is quoted. Optional.
     pub reply_parameters: Option<ReplyParameters>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<ReplyMarkup>,
 }
 
@@ -2576,60 +2606,62 @@ impl Method for SendDocument {
 
 impl InlineMethod for SendDocument {}
 
+/// Sends a film.
+///
 /// Telegram's [`sendVideo`](https://core.telegram.org/bots/api#sendvideo).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SendVideo {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// Direct messages topic ID. Optional.
+    /// The topic in a channel's direct messages; needed in such a chat. Optional.
     pub direct_messages_topic_id: Option<i64>,
-    /// Ephemeral message parameters. Optional.
+    /// Makes the message visible to one user alone, and says to whom. Optional.
     pub ephemeral_message_parameters: Option<EphemeralMessageParameters>,
-    /// Video.
+    /// The file: MPEG4, up to 50 MB. Other formats are better sent as a document.
     pub video: InputFile,
-    /// Duration. Optional.
+    /// The length of the recording, in seconds. The sender's app states it; Telegram doesn't check it. Optional.
     pub duration: Option<i64>,
-    /// Width. Optional.
+    /// The width, in pixels. Optional.
     pub width: Option<i64>,
-    /// Height. Optional.
+    /// The height, in pixels. Optional.
     pub height: Option<i64>,
-    /// Thumbnail. Optional.
+    /// A preview picture: a JPEG below 200 kB, no side longer than 320 pixels. Only an upload can have one. Optional.
     pub thumbnail: Option<InputFile>,
-    /// Cover. Optional.
+    /// The picture that is shown before the video plays. Optional.
     pub cover: Option<InputFile>,
-    /// Start timestamp. Optional.
+    /// Where playback starts, in seconds from the start of the video. Optional.
     pub start_timestamp: Option<i64>,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Show caption above media. Optional.
+    /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// Has spoiler. Optional.
+    /// Whether the media is blurred until it is tapped. Default: false. Optional.
     pub has_spoiler: Option<bool>,
-    /// Supports streaming. Optional.
+    /// Whether the upload can play while it is still loading. Optional.
     pub supports_streaming: Option<bool>,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
-    /// Allow paid broadcast. Optional.
+    /// Lets the bot send up to 1000 messages a second for 0.1 Telegram Stars each, taken from its balance. Default: false. Optional.
     pub allow_paid_broadcast: Option<bool>,
-    /// Message effect ID. Optional.
+    /// An animation that plays when the message appears. Private chats only. Optional.
     pub message_effect_id: Option<Str>,
-    /// Suggested post parameters. Optional.
+    /// The price and time of a post that is suggested to a channel. Only in its direct messages. Optional.
     pub suggested_post_parameters: Option<SuggestedPostParameters>,
-    /// Reply parameters. Optional.
+    /// The message that this one replies to, and the part of it that is quoted. Optional.
     pub reply_parameters: Option<ReplyParameters>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<ReplyMarkup>,
 }
 
@@ -3036,54 +3068,56 @@ impl Method for SendVideo {
 
 impl InlineMethod for SendVideo {}
 
+/// Sends a GIF, or a video without sound.
+///
 /// Telegram's [`sendAnimation`](https://core.telegram.org/bots/api#sendanimation).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SendAnimation {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// Direct messages topic ID. Optional.
+    /// The topic in a channel's direct messages; needed in such a chat. Optional.
     pub direct_messages_topic_id: Option<i64>,
-    /// Ephemeral message parameters. Optional.
+    /// Makes the message visible to one user alone, and says to whom. Optional.
     pub ephemeral_message_parameters: Option<EphemeralMessageParameters>,
-    /// Animation.
+    /// The file: GIF, or MPEG4 without sound, up to 50 MB.
     pub animation: InputFile,
-    /// Duration. Optional.
+    /// The length of the recording, in seconds. The sender's app states it; Telegram doesn't check it. Optional.
     pub duration: Option<i64>,
-    /// Width. Optional.
+    /// The width, in pixels. Optional.
     pub width: Option<i64>,
-    /// Height. Optional.
+    /// The height, in pixels. Optional.
     pub height: Option<i64>,
-    /// Thumbnail. Optional.
+    /// A preview picture: a JPEG below 200 kB, no side longer than 320 pixels. Only an upload can have one. Optional.
     pub thumbnail: Option<InputFile>,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Show caption above media. Optional.
+    /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// Has spoiler. Optional.
+    /// Whether the media is blurred until it is tapped. Default: false. Optional.
     pub has_spoiler: Option<bool>,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
-    /// Allow paid broadcast. Optional.
+    /// Lets the bot send up to 1000 messages a second for 0.1 Telegram Stars each, taken from its balance. Default: false. Optional.
     pub allow_paid_broadcast: Option<bool>,
-    /// Message effect ID. Optional.
+    /// An animation that plays when the message appears. Private chats only. Optional.
     pub message_effect_id: Option<Str>,
-    /// Suggested post parameters. Optional.
+    /// The price and time of a post that is suggested to a channel. Only in its direct messages. Optional.
     pub suggested_post_parameters: Option<SuggestedPostParameters>,
-    /// Reply parameters. Optional.
+    /// The message that this one replies to, and the part of it that is quoted. Optional.
     pub reply_parameters: Option<ReplyParameters>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<ReplyMarkup>,
 }
 
@@ -3447,44 +3481,46 @@ impl Method for SendAnimation {
 
 impl InlineMethod for SendAnimation {}
 
+/// Sends a voice message.
+///
 /// Telegram's [`sendVoice`](https://core.telegram.org/bots/api#sendvoice).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SendVoice {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// Direct messages topic ID. Optional.
+    /// The topic in a channel's direct messages; needed in such a chat. Optional.
     pub direct_messages_topic_id: Option<i64>,
-    /// Ephemeral message parameters. Optional.
+    /// Makes the message visible to one user alone, and says to whom. Optional.
     pub ephemeral_message_parameters: Option<EphemeralMessageParameters>,
-    /// Voice.
+    /// The recording: OGG with OPUS, MP3 or M4A, up to 50 MB. Another format becomes music or a document.
     pub voice: InputFile,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Duration. Optional.
+    /// The length of the recording, in seconds. The sender's app states it; Telegram doesn't check it. Optional.
     pub duration: Option<i64>,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
-    /// Allow paid broadcast. Optional.
+    /// Lets the bot send up to 1000 messages a second for 0.1 Telegram Stars each, taken from its balance. Default: false. Optional.
     pub allow_paid_broadcast: Option<bool>,
-    /// Message effect ID. Optional.
+    /// An animation that plays when the message appears. Private chats only. Optional.
     pub message_effect_id: Option<Str>,
-    /// Suggested post parameters. Optional.
+    /// The price and time of a post that is suggested to a channel. Only in its direct messages. Optional.
     pub suggested_post_parameters: Option<SuggestedPostParameters>,
-    /// Reply parameters. Optional.
+    /// The message that this one replies to, and the part of it that is quoted. Optional.
     pub reply_parameters: Option<ReplyParameters>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<ReplyMarkup>,
 }
 
@@ -3777,42 +3813,44 @@ impl Method for SendVoice {
 
 impl InlineMethod for SendVoice {}
 
+/// Sends a round video message.
+///
 /// Telegram's [`sendVideoNote`](https://core.telegram.org/bots/api#sendvideonote).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SendVideoNote {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// Direct messages topic ID. Optional.
+    /// The topic in a channel's direct messages; needed in such a chat. Optional.
     pub direct_messages_topic_id: Option<i64>,
-    /// Ephemeral message parameters. Optional.
+    /// Makes the message visible to one user alone, and says to whom. Optional.
     pub ephemeral_message_parameters: Option<EphemeralMessageParameters>,
-    /// Video note.
+    /// The recording: a square MPEG4 of at most a minute. It can't be fetched from a URL.
     pub video_note: InputFile,
-    /// Duration. Optional.
+    /// The length of the recording, in seconds. The sender's app states it; Telegram doesn't check it. Optional.
     pub duration: Option<i64>,
-    /// Length. Optional.
+    /// The diameter of the picture, in pixels: width and height are the same. Optional.
     pub length: Option<i64>,
-    /// Thumbnail. Optional.
+    /// A preview picture: a JPEG below 200 kB, no side longer than 320 pixels. Only an upload can have one. Optional.
     pub thumbnail: Option<InputFile>,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
-    /// Allow paid broadcast. Optional.
+    /// Lets the bot send up to 1000 messages a second for 0.1 Telegram Stars each, taken from its balance. Default: false. Optional.
     pub allow_paid_broadcast: Option<bool>,
-    /// Message effect ID. Optional.
+    /// An animation that plays when the message appears. Private chats only. Optional.
     pub message_effect_id: Option<Str>,
-    /// Suggested post parameters. Optional.
+    /// The price and time of a post that is suggested to a channel. Only in its direct messages. Optional.
     pub suggested_post_parameters: Option<SuggestedPostParameters>,
-    /// Reply parameters. Optional.
+    /// The message that this one replies to, and the part of it that is quoted. Optional.
     pub reply_parameters: Option<ReplyParameters>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<ReplyMarkup>,
 }
 
@@ -4097,39 +4135,39 @@ impl InlineMethod for SendVideoNote {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SendPaidMedia {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// Direct messages topic ID. Optional.
+    /// The topic in a channel's direct messages; needed in such a chat. Optional.
     pub direct_messages_topic_id: Option<i64>,
-    /// Star count.
+    /// What one pays to see the media, in Telegram Stars: 1 to 25000.
     pub star_count: i64,
     /// Media.
     pub media: Vec<InputPaidMedia>,
     /// Payload. Optional.
     pub payload: Option<Str>,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Show caption above media. Optional.
+    /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
-    /// Allow paid broadcast. Optional.
+    /// Lets the bot send up to 1000 messages a second for 0.1 Telegram Stars each, taken from its balance. Default: false. Optional.
     pub allow_paid_broadcast: Option<bool>,
-    /// Suggested post parameters. Optional.
+    /// The price and time of a post that is suggested to a channel. Only in its direct messages. Optional.
     pub suggested_post_parameters: Option<SuggestedPostParameters>,
-    /// Reply parameters. Optional.
+    /// The message that this one replies to, and the part of it that is quoted. Optional.
     pub reply_parameters: Option<ReplyParameters>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<ReplyMarkup>,
 }
 
@@ -4412,30 +4450,40 @@ impl Method for SendPaidMedia {
 
 impl InlineMethod for SendPaidMedia {}
 
+/// Sends 2 to 10 media as an album. Music and documents can't be mixed with other kinds.
+///
 /// Telegram's [`sendMediaGroup`](https://core.telegram.org/bots/api#sendmediagroup).
+///
+/// ```
+/// use tower_telegram::{methods::SendMediaGroup, types::InputMediaPhoto};
+///
+/// // Items of one type need no conversion; others turn into the list's type with `MediaGroupItem::from`.
+/// let album = SendMediaGroup::new(42, [InputMediaPhoto::new("first"), InputMediaPhoto::new("second")]);
+/// assert_eq!(album.media.len(), 2);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SendMediaGroup {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// Direct messages topic ID. Optional.
+    /// The topic in a channel's direct messages; needed in such a chat. Optional.
     pub direct_messages_topic_id: Option<i64>,
-    /// Media.
+    /// The items, in the order in which they are shown: 2 to 10.
     pub media: Vec<MediaGroupItem>,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
-    /// Allow paid broadcast. Optional.
+    /// Lets the bot send up to 1000 messages a second for 0.1 Telegram Stars each, taken from its balance. Default: false. Optional.
     pub allow_paid_broadcast: Option<bool>,
-    /// Message effect ID. Optional.
+    /// An animation that plays when the message appears. Private chats only. Optional.
     pub message_effect_id: Option<Str>,
-    /// Reply parameters. Optional.
+    /// The message that this one replies to, and the part of it that is quoted. Optional.
     pub reply_parameters: Option<ReplyParameters>,
 }
 
@@ -4619,46 +4667,48 @@ impl Method for SendMediaGroup {
     }
 }
 
+/// Sends a point on the map.
+///
 /// Telegram's [`sendLocation`](https://core.telegram.org/bots/api#sendlocation).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SendLocation {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// Direct messages topic ID. Optional.
+    /// The topic in a channel's direct messages; needed in such a chat. Optional.
     pub direct_messages_topic_id: Option<i64>,
-    /// Ephemeral message parameters. Optional.
+    /// Makes the message visible to one user alone, and says to whom. Optional.
     pub ephemeral_message_parameters: Option<EphemeralMessageParameters>,
-    /// Latitude.
+    /// Degrees north of the equator; negative to the south.
     pub latitude: f64,
-    /// Longitude.
+    /// Degrees east of Greenwich; negative to the west.
     pub longitude: f64,
-    /// Horizontal accuracy. Optional.
+    /// The radius within which the true place lies, in metres: 0 to 1500. Optional.
     pub horizontal_accuracy: Option<f64>,
-    /// Live period. Optional.
+    /// For how many seconds the location can be updated: 60 to 86400, or 0x7FFFFFFF (2147483647) for no end. Optional.
     pub live_period: Option<i64>,
-    /// Heading. Optional.
+    /// The direction of travel, in degrees clockwise from north: 1 to 360. Only live locations have it. Optional.
     pub heading: Option<i64>,
-    /// Proximity alert radius. Optional.
+    /// How near another member may come before both get an alert, in metres: 1 to 100000. Only live locations have it. Optional.
     pub proximity_alert_radius: Option<i64>,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
-    /// Allow paid broadcast. Optional.
+    /// Lets the bot send up to 1000 messages a second for 0.1 Telegram Stars each, taken from its balance. Default: false. Optional.
     pub allow_paid_broadcast: Option<bool>,
-    /// Message effect ID. Optional.
+    /// An animation that plays when the message appears. Private chats only. Optional.
     pub message_effect_id: Option<Str>,
-    /// Suggested post parameters. Optional.
+    /// The price and time of a post that is suggested to a channel. Only in its direct messages. Optional.
     pub suggested_post_parameters: Option<SuggestedPostParameters>,
-    /// Reply parameters. Optional.
+    /// The message that this one replies to, and the part of it that is quoted. Optional.
     pub reply_parameters: Option<ReplyParameters>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<ReplyMarkup>,
 }
 
@@ -4956,45 +5006,45 @@ impl InlineMethod for SendLocation {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SendVenue {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// Direct messages topic ID. Optional.
+    /// The topic in a channel's direct messages; needed in such a chat. Optional.
     pub direct_messages_topic_id: Option<i64>,
-    /// Ephemeral message parameters. Optional.
+    /// Makes the message visible to one user alone, and says to whom. Optional.
     pub ephemeral_message_parameters: Option<EphemeralMessageParameters>,
-    /// Latitude.
+    /// Degrees north of the equator; negative to the south.
     pub latitude: f64,
-    /// Longitude.
+    /// Degrees east of Greenwich; negative to the west.
     pub longitude: f64,
     /// Title.
     pub title: Str,
     /// Address.
     pub address: Str,
-    /// Foursquare ID. Optional.
+    /// The place's identifier at Foursquare. Optional.
     pub foursquare_id: Option<Str>,
-    /// Foursquare type. Optional.
+    /// The kind of place, in Foursquare's words. Optional.
     pub foursquare_type: Option<Str>,
-    /// Google place ID. Optional.
+    /// The place's identifier at Google. Optional.
     pub google_place_id: Option<Str>,
-    /// Google place type. Optional.
+    /// The kind of place, in Google's words. Optional.
     pub google_place_type: Option<Str>,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
-    /// Allow paid broadcast. Optional.
+    /// Lets the bot send up to 1000 messages a second for 0.1 Telegram Stars each, taken from its balance. Default: false. Optional.
     pub allow_paid_broadcast: Option<bool>,
-    /// Message effect ID. Optional.
+    /// An animation that plays when the message appears. Private chats only. Optional.
     pub message_effect_id: Option<Str>,
-    /// Suggested post parameters. Optional.
+    /// The price and time of a post that is suggested to a channel. Only in its direct messages. Optional.
     pub suggested_post_parameters: Option<SuggestedPostParameters>,
-    /// Reply parameters. Optional.
+    /// The message that this one replies to, and the part of it that is quoted. Optional.
     pub reply_parameters: Option<ReplyParameters>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<ReplyMarkup>,
 }
 
@@ -5305,42 +5355,44 @@ impl Method for SendVenue {
 
 impl InlineMethod for SendVenue {}
 
+/// Sends a person's name and phone number.
+///
 /// Telegram's [`sendContact`](https://core.telegram.org/bots/api#sendcontact).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SendContact {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// Direct messages topic ID. Optional.
+    /// The topic in a channel's direct messages; needed in such a chat. Optional.
     pub direct_messages_topic_id: Option<i64>,
-    /// Ephemeral message parameters. Optional.
+    /// Makes the message visible to one user alone, and says to whom. Optional.
     pub ephemeral_message_parameters: Option<EphemeralMessageParameters>,
-    /// Phone number.
+    /// The number, with its country code.
     pub phone_number: Str,
-    /// First name.
+    /// The person's first name.
     pub first_name: Str,
-    /// Last name. Optional.
+    /// The person's last name. Optional.
     pub last_name: Option<Str>,
-    /// Vcard. Optional.
+    /// More about the contact as a vCard, up to 2048 bytes. Optional.
     pub vcard: Option<Str>,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
-    /// Allow paid broadcast. Optional.
+    /// Lets the bot send up to 1000 messages a second for 0.1 Telegram Stars each, taken from its balance. Default: false. Optional.
     pub allow_paid_broadcast: Option<bool>,
-    /// Message effect ID. Optional.
+    /// An animation that plays when the message appears. Private chats only. Optional.
     pub message_effect_id: Option<Str>,
-    /// Suggested post parameters. Optional.
+    /// The price and time of a post that is suggested to a channel. Only in its direct messages. Optional.
     pub suggested_post_parameters: Option<SuggestedPostParameters>,
-    /// Reply parameters. Optional.
+    /// The message that this one replies to, and the part of it that is quoted. Optional.
     pub reply_parameters: Option<ReplyParameters>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<ReplyMarkup>,
 }
 
@@ -5609,78 +5661,80 @@ impl Method for SendContact {
 
 impl InlineMethod for SendContact {}
 
+/// Starts a poll, or a quiz.
+///
 /// Telegram's [`sendPoll`](https://core.telegram.org/bots/api#sendpoll).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SendPoll {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// Question.
+    /// What is asked: 1 to 300 characters.
     pub question: Str,
-    /// Question parse mode. Optional.
+    /// The markup in which the question is written; only custom emoji are taken. Optional.
     pub question_parse_mode: Option<ParseMode>,
-    /// Question entities. Optional.
+    /// The formatted parts of the question, in place of a markup. Offsets count UTF-16 code units. Optional.
     pub question_entities: Option<Vec<MessageEntity>>,
-    /// Options.
+    /// What one can choose from: 1 to 12.
     pub options: Vec<InputPollOption>,
-    /// Is anonymous. Optional.
+    /// Whether it stays hidden who voted for what. Default: true. Optional.
     pub is_anonymous: Option<bool>,
-    /// Type. Optional. Telegram calls it `type`.
+    /// A plain poll, or a quiz with right answers. Default: a plain poll. Optional. Telegram calls it `type`.
     pub kind: Option<PollType>,
-    /// Allows multiple answers. Optional.
+    /// Whether one can choose several options. Default: false. Optional.
     pub allows_multiple_answers: Option<bool>,
-    /// Allows revoting. Optional.
+    /// Whether a vote can be changed. Default: true, and false for a quiz. Optional.
     pub allows_revoting: Option<bool>,
-    /// Shuffle options. Optional.
+    /// Whether everybody sees the options in another order. Default: false. Optional.
     pub shuffle_options: Option<bool>,
-    /// Allow adding options. Optional.
+    /// Whether voters can add options. Not for anonymous polls, nor for quizzes. Default: false. Optional.
     pub allow_adding_options: Option<bool>,
-    /// Hide results until closes. Optional.
+    /// Whether the results are secret until the end. Default: false. Optional.
     pub hide_results_until_closes: Option<bool>,
-    /// Members only. Optional.
+    /// Whether only those can vote who have been members for 24 hours. Channels only. Default: false. Optional.
     pub members_only: Option<bool>,
-    /// Country codes. Optional.
+    /// The countries whose users can vote, as two-letter codes (ISO 3166-1): up to 12. Channels only. Optional.
     pub country_codes: Option<Vec<Str>>,
-    /// Correct option IDs. Optional.
+    /// The right answers of a quiz, by their places in the list of options, counted from 0 and rising. Optional.
     pub correct_option_ids: Option<Vec<i64>>,
-    /// Explanation. Optional.
+    /// What is shown after a wrong answer: up to 200 characters, with 2 line feeds at most. Optional.
     pub explanation: Option<Str>,
-    /// Explanation parse mode. Optional.
+    /// The markup in which the explanation is written. Optional.
     pub explanation_parse_mode: Option<ParseMode>,
-    /// Explanation entities. Optional.
+    /// The formatted parts of the explanation, in place of a markup. Offsets count UTF-16 code units. Optional.
     pub explanation_entities: Option<Vec<MessageEntity>>,
-    /// Explanation media. Optional.
+    /// A picture or another medium beside the explanation. Optional.
     pub explanation_media: Option<InputPollMedia>,
-    /// Open period. Optional.
+    /// For how many seconds it takes votes: 5 to 2628000. It excludes `close_date`. Optional.
     pub open_period: Option<i64>,
-    /// Close date, in Unix time (seconds). Optional.
+    /// When it stops taking votes: 5 to 2628000 seconds from now. It excludes `open_period`. Unix time, in seconds. Optional.
     pub close_date: Option<i64>,
-    /// Is closed. Optional.
+    /// Whether it takes no votes from the start, as a preview. Default: false. Optional.
     pub is_closed: Option<bool>,
-    /// Description. Optional.
+    /// A text above the question: up to 1024 characters. Optional.
     pub description: Option<Str>,
-    /// Description parse mode. Optional.
+    /// The markup in which the description is written. Optional.
     pub description_parse_mode: Option<ParseMode>,
-    /// Description entities. Optional.
+    /// The formatted parts of the description, in place of a markup. Offsets count UTF-16 code units. Optional.
     pub description_entities: Option<Vec<MessageEntity>>,
-    /// Media. Optional.
+    /// A picture or another medium beside the question. Optional.
     pub media: Option<InputPollMedia>,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
-    /// Allow paid broadcast. Optional.
+    /// Lets the bot send up to 1000 messages a second for 0.1 Telegram Stars each, taken from its balance. Default: false. Optional.
     pub allow_paid_broadcast: Option<bool>,
-    /// Message effect ID. Optional.
+    /// An animation that plays when the message appears. Private chats only. Optional.
     pub message_effect_id: Option<Str>,
-    /// Reply parameters. Optional.
+    /// The message that this one replies to, and the part of it that is quoted. Optional.
     pub reply_parameters: Option<ReplyParameters>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<ReplyMarkup>,
 }
 
@@ -6211,21 +6265,21 @@ impl InlineMethod for SendPoll {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SendChecklist {
-    /// Business connection ID.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
     pub business_connection_id: Str,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
     /// Checklist.
     pub checklist: InputChecklist,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
-    /// Message effect ID. Optional.
+    /// An animation that plays when the message appears. Private chats only. Optional.
     pub message_effect_id: Option<Str>,
-    /// Reply parameters. Optional.
+    /// The message that this one replies to, and the part of it that is quoted. Optional.
     pub reply_parameters: Option<ReplyParameters>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -6373,34 +6427,36 @@ impl Method for SendChecklist {
 
 impl InlineMethod for SendChecklist {}
 
+/// Sends an emoji that shows a random value.
+///
 /// Telegram's [`sendDice`](https://core.telegram.org/bots/api#senddice).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SendDice {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// Direct messages topic ID. Optional.
+    /// The topic in a channel's direct messages; needed in such a chat. Optional.
     pub direct_messages_topic_id: Option<i64>,
-    /// Emoji. Optional.
+    /// Which one: 🎲, 🎯, 🏀, ⚽, 🎳 or 🎰. Default: 🎲. Optional.
     pub emoji: Option<DiceEmoji>,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
-    /// Allow paid broadcast. Optional.
+    /// Lets the bot send up to 1000 messages a second for 0.1 Telegram Stars each, taken from its balance. Default: false. Optional.
     pub allow_paid_broadcast: Option<bool>,
-    /// Message effect ID. Optional.
+    /// An animation that plays when the message appears. Private chats only. Optional.
     pub message_effect_id: Option<Str>,
-    /// Suggested post parameters. Optional.
+    /// The price and time of a post that is suggested to a channel. Only in its direct messages. Optional.
     pub suggested_post_parameters: Option<SuggestedPostParameters>,
-    /// Reply parameters. Optional.
+    /// The message that this one replies to, and the part of it that is quoted. Optional.
     pub reply_parameters: Option<ReplyParameters>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<ReplyMarkup>,
 }
 
@@ -6624,15 +6680,15 @@ impl InlineMethod for SendDice {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SendMessageDraft {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: i64,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
     /// Draft ID.
     pub draft_id: i64,
     /// Text. Optional.
     pub text: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
     /// Entities. Optional.
     pub entities: Option<Vec<MessageEntity>>,
@@ -6786,18 +6842,20 @@ impl Method for SendMessageDraft {
 
 impl InlineMethod for SendMessageDraft {}
 
+/// Shows for 5 seconds, or until the next message, that the bot is busy.
+///
 /// Telegram's [`sendChatAction`](https://core.telegram.org/bots/api#sendchataction).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SendChatAction {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// Action.
+    /// What the bot is doing: typing, sending a photo, and so on.
     pub action: ChatAction,
 }
 
@@ -6976,31 +7034,31 @@ impl InlineMethod for SendChatJoinRequestWebApp {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SendRichMessage {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// Direct messages topic ID. Optional.
+    /// The topic in a channel's direct messages; needed in such a chat. Optional.
     pub direct_messages_topic_id: Option<i64>,
-    /// Ephemeral message parameters. Optional.
+    /// Makes the message visible to one user alone, and says to whom. Optional.
     pub ephemeral_message_parameters: Option<EphemeralMessageParameters>,
     /// Rich message.
     pub rich_message: InputRichMessage,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
-    /// Allow paid broadcast. Optional.
+    /// Lets the bot send up to 1000 messages a second for 0.1 Telegram Stars each, taken from its balance. Default: false. Optional.
     pub allow_paid_broadcast: Option<bool>,
-    /// Message effect ID. Optional.
+    /// An animation that plays when the message appears. Private chats only. Optional.
     pub message_effect_id: Option<Str>,
-    /// Suggested post parameters. Optional.
+    /// The price and time of a post that is suggested to a channel. Only in its direct messages. Optional.
     pub suggested_post_parameters: Option<SuggestedPostParameters>,
-    /// Reply parameters. Optional.
+    /// The message that this one replies to, and the part of it that is quoted. Optional.
     pub reply_parameters: Option<ReplyParameters>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<ReplyMarkup>,
 }
 
@@ -7242,9 +7300,9 @@ impl InlineMethod for SendRichMessage {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SendRichMessageDraft {
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: i64,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
     /// Draft ID.
     pub draft_id: i64,

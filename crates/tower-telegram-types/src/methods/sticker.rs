@@ -3,38 +3,40 @@
 #[allow(clippy::wildcard_imports)]
 use super::prelude::*;
 
+/// Sends a sticker.
+///
 /// Telegram's [`sendSticker`](https://core.telegram.org/bots/api#sendsticker).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SendSticker {
-    /// Business connection ID. Optional.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
     pub business_connection_id: Option<Str>,
-    /// Chat ID.
+    /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// Message thread ID. Optional.
+    /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// Direct messages topic ID. Optional.
+    /// The topic in a channel's direct messages; needed in such a chat. Optional.
     pub direct_messages_topic_id: Option<i64>,
-    /// Ephemeral message parameters. Optional.
+    /// Makes the message visible to one user alone, and says to whom. Optional.
     pub ephemeral_message_parameters: Option<EphemeralMessageParameters>,
-    /// Sticker.
+    /// The file: WEBP for a picture, TGS for an animation, WEBM for a video. The latter two can't be fetched from a URL.
     pub sticker: InputFile,
-    /// Emoji. Optional.
+    /// The emoji that goes with it, where it is uploaded now. Optional.
     pub emoji: Option<Str>,
-    /// Disable notification. Optional.
+    /// Whether it arrives without a sound. Default: false. Optional.
     pub disable_notification: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
-    /// Allow paid broadcast. Optional.
+    /// Lets the bot send up to 1000 messages a second for 0.1 Telegram Stars each, taken from its balance. Default: false. Optional.
     pub allow_paid_broadcast: Option<bool>,
-    /// Message effect ID. Optional.
+    /// An animation that plays when the message appears. Private chats only. Optional.
     pub message_effect_id: Option<Str>,
-    /// Suggested post parameters. Optional.
+    /// The price and time of a post that is suggested to a channel. Only in its direct messages. Optional.
     pub suggested_post_parameters: Option<SuggestedPostParameters>,
-    /// Reply parameters. Optional.
+    /// The message that this one replies to, and the part of it that is quoted. Optional.
     pub reply_parameters: Option<ReplyParameters>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<ReplyMarkup>,
 }
 
@@ -410,9 +412,9 @@ impl Method for GetCustomEmojiStickers {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct UploadStickerFile {
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
-    /// Sticker.
+    /// Which sticker, by the identifier of its file or as an upload.
     pub sticker: InputFile,
     /// Sticker format.
     pub sticker_format: StickerFormat,
@@ -497,7 +499,7 @@ impl Method for UploadStickerFile {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct CreateNewStickerSet {
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
     /// Name.
     pub name: Str,
@@ -627,11 +629,11 @@ impl InlineMethod for CreateNewStickerSet {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct AddStickerToSet {
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
     /// Name.
     pub name: Str,
-    /// Sticker.
+    /// Which sticker, by the identifier of its file or as an upload.
     pub sticker: InputSticker,
 }
 
@@ -712,9 +714,9 @@ impl InlineMethod for AddStickerToSet {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SetStickerPositionInSet {
-    /// Sticker.
+    /// Which sticker, by the identifier of its file or as an upload.
     pub sticker: Str,
-    /// Position.
+    /// The place in the set, counted from 0.
     pub position: i64,
 }
 
@@ -783,7 +785,7 @@ impl InlineMethod for SetStickerPositionInSet {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct DeleteStickerFromSet {
-    /// Sticker.
+    /// Which sticker, by the identifier of its file or as an upload.
     pub sticker: Str,
 }
 
@@ -846,13 +848,13 @@ impl InlineMethod for DeleteStickerFromSet {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct ReplaceStickerInSet {
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
     /// Name.
     pub name: Str,
     /// Old sticker.
     pub old_sticker: Str,
-    /// Sticker.
+    /// Which sticker, by the identifier of its file or as an upload.
     pub sticker: InputSticker,
 }
 
@@ -944,7 +946,7 @@ impl InlineMethod for ReplaceStickerInSet {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SetStickerEmojiList {
-    /// Sticker.
+    /// Which sticker, by the identifier of its file or as an upload.
     pub sticker: Str,
     /// Emoji list.
     pub emoji_list: Vec<Str>,
@@ -1015,7 +1017,7 @@ impl InlineMethod for SetStickerEmojiList {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SetStickerKeywords {
-    /// Sticker.
+    /// Which sticker, by the identifier of its file or as an upload.
     pub sticker: Str,
     /// Keywords. Optional.
     pub keywords: Option<Vec<Str>>,
@@ -1094,7 +1096,7 @@ impl InlineMethod for SetStickerKeywords {}
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SetStickerMaskPosition {
-    /// Sticker.
+    /// Which sticker, by the identifier of its file or as an upload.
     pub sticker: Str,
     /// Mask position. Optional.
     pub mask_position: Option<MaskPosition>,
@@ -1246,9 +1248,9 @@ impl InlineMethod for SetStickerSetTitle {}
 pub struct SetStickerSetThumbnail {
     /// Name.
     pub name: Str,
-    /// User ID.
+    /// The number of the user whom the call is about.
     pub user_id: i64,
-    /// Thumbnail. Optional.
+    /// A preview picture: a JPEG below 200 kB, no side longer than 320 pixels. Only an upload can have one. Optional.
     pub thumbnail: Option<InputFile>,
     /// Format.
     pub format: StickerFormat,

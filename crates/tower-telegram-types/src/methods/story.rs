@@ -8,23 +8,23 @@ use super::prelude::*;
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct PostStory {
-    /// Business connection ID.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
     pub business_connection_id: Str,
     /// Content.
     pub content: InputStoryContent,
-    /// Active period. Known values: 21600, 43200, 86400, 172800.
+    /// How long the story stays on the page before it goes to the archive, in seconds. Known values: 21600, 43200, 86400, 172800.
     pub active_period: i64,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
     /// Areas. Optional.
     pub areas: Option<Vec<StoryArea>>,
     /// Post to chat page. Optional.
     pub post_to_chat_page: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
 }
 
@@ -191,17 +191,17 @@ impl Method for PostStory {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct RepostStory {
-    /// Business connection ID.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
     pub business_connection_id: Str,
-    /// From chat ID.
+    /// The chat in which the original is: its number, or the `@name` of a public one where a text is taken.
     pub from_chat_id: i64,
     /// From story ID.
     pub from_story_id: i64,
-    /// Active period. Known values: 21600, 43200, 86400, 172800.
+    /// How long the story stays on the page before it goes to the archive, in seconds. Known values: 21600, 43200, 86400, 172800.
     pub active_period: i64,
     /// Post to chat page. Optional.
     pub post_to_chat_page: Option<bool>,
-    /// Protect content. Optional.
+    /// Whether the recipients are kept from forwarding and saving it. Default: false. Optional.
     pub protect_content: Option<bool>,
 }
 
@@ -313,17 +313,17 @@ impl Method for RepostStory {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct EditStory {
-    /// Business connection ID.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
     pub business_connection_id: Str,
     /// Story ID.
     pub story_id: i64,
     /// Content.
     pub content: InputStoryContent,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
     /// Areas. Optional.
     pub areas: Option<Vec<StoryArea>>,
@@ -464,7 +464,7 @@ impl Method for EditStory {
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct DeleteStory {
-    /// Business connection ID.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
     pub business_connection_id: Str,
     /// Story ID.
     pub story_id: i64,

@@ -3,18 +3,20 @@
 #[allow(clippy::wildcard_imports)]
 use super::prelude::*;
 
+/// Fetches updates by long polling. It fails while a webhook is set.
+///
 /// Telegram's [`getUpdates`](https://core.telegram.org/bots/api#getupdates).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct GetUpdates {
-    /// Offset. Optional.
+    /// The number of the first update wanted. All before it are confirmed by this, and not sent again; a negative one counts from the newest. Optional.
     pub offset: Option<i64>,
-    /// Limit. Optional.
+    /// The most updates to fetch: 1 to 100. Default: 100. Optional.
     pub limit: Option<i64>,
-    /// Timeout. Optional.
+    /// How many seconds the server waits where there is none. Default: 0, which answers at once. Optional.
     pub timeout: Option<i64>,
-    /// Allowed updates. Optional.
+    /// The types of update wanted. Absent: as last set. Optional.
     pub allowed_updates: Option<AllowedUpdates>,
 }
 
@@ -131,24 +133,34 @@ impl Method for GetUpdates {
     }
 }
 
+/// Has Telegram send updates to a URL. `ensure_webhook` of `tower-telegram` does it only where needed, and checks the result.
+///
 /// Telegram's [`setWebhook`](https://core.telegram.org/bots/api#setwebhook).
+///
+/// ```
+/// use tower_telegram::methods::SetWebhook;
+///
+/// let settings = SetWebhook::new("https://bot.example.org/webhook").max_connections(20);
+/// assert!(settings.check().is_ok());
+/// assert!(SetWebhook::new("http://bot.example.org").check().is_err());
+/// ```
 #[derive(Clone, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct SetWebhook {
-    /// URL.
+    /// Where to send updates: https, on port 443, 80, 88 or 8443. Empty removes the webhook.
     pub url: Str,
-    /// Certificate. Optional.
+    /// The certificate to trust, as PEM, where no public authority signed it. Optional.
     pub certificate: Option<InputFile>,
-    /// IP address. Optional.
+    /// The address to connect to, instead of the one that the name resolves to. Optional.
     pub ip_address: Option<Str>,
-    /// Max connections. Optional.
+    /// The most connections that Telegram opens at a time: 1 to 100. Default: 40. Optional.
     pub max_connections: Option<i64>,
-    /// Allowed updates. Optional.
+    /// The types of update wanted. Absent: as last set. Optional.
     pub allowed_updates: Option<AllowedUpdates>,
-    /// Drop pending updates. Optional.
+    /// Whether updates that wait are thrown away. Default: false. Optional.
     pub drop_pending_updates: Option<bool>,
-    /// Secret token. Optional.
+    /// What Telegram puts into the header of each request, so that the bot knows who sent it: 1 to 256 of `A-Z a-z 0-9 _ -`. Optional.
     pub secret_token: Option<SecretToken>,
     /// Whether the server is in local mode. Not sent.
     pub(crate) is_for_local_server: bool,
@@ -302,12 +314,14 @@ impl Method for SetWebhook {
     }
 }
 
+/// Removes the webhook, so that `getUpdates` works again.
+///
 /// Telegram's [`deleteWebhook`](https://core.telegram.org/bots/api#deletewebhook).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]
 #[non_exhaustive]
 pub struct DeleteWebhook {
-    /// Drop pending updates. Optional.
+    /// Whether updates that wait are thrown away. Default: false. Optional.
     pub drop_pending_updates: Option<bool>,
 }
 
@@ -377,6 +391,8 @@ impl Method for DeleteWebhook {
     }
 }
 
+/// Says how the webhook is set, and how it fares.
+///
 /// Telegram's [`getWebhookInfo`](https://core.telegram.org/bots/api#getwebhookinfo).
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "a method does nothing until it is sent"]

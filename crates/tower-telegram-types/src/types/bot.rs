@@ -98,7 +98,7 @@ impl Serialize for ManagedBotUpdated {
 pub struct BotSubscriptionUpdated {
     /// User.
     pub user: User,
-    /// Invoice payload.
+    /// The bot's own mark for the purchase, as it was given with the invoice.
     pub invoice_payload: Str,
     /// State.
     pub state: BotSubscriptionState,

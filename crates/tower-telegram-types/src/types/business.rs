@@ -118,9 +118,9 @@ impl Serialize for BusinessLocation {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct BusinessOpeningHoursInterval {
-    /// Opening minute.
+    /// When the business opens, in minutes since the start of Monday: 0 to 10080 (7 days).
     pub opening_minute: i64,
-    /// Closing minute.
+    /// When the business closes, in minutes since the start of Monday: 0 to 11520 (8 days).
     pub closing_minute: i64,
 }
 
@@ -386,7 +386,7 @@ pub struct BusinessConnection {
     pub user: User,
     /// User chat ID.
     pub user_chat_id: i64,
-    /// Date, in Unix time (seconds).
+    /// Date. Unix time, in seconds.
     pub date: i64,
     /// Rights.
     pub rights: Option<BusinessBotRights>,
@@ -458,7 +458,7 @@ impl Serialize for BusinessConnection {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct BusinessMessagesDeleted {
-    /// Business connection ID.
+    /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
     pub business_connection_id: Str,
     /// Chat.
     pub chat: Chat,

@@ -3,45 +3,55 @@
 #[allow(clippy::wildcard_imports)]
 use super::prelude::*;
 
+/// A person, or a bot.
+///
 /// Telegram's [`User`](https://core.telegram.org/bots/api#user).
+///
+/// ```
+/// use tower_telegram::types::User;
+///
+/// let user: User = serde_json::from_str(r#"{"id": 42, "is_bot": false, "first_name": "Ada"}"#)?;
+/// assert_eq!(user.username, None, "many people have no public name");
+/// # Ok::<_, serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct User {
-    /// ID.
+    /// The user's number, which never changes. It has up to 52 bits. It is also the number of the private chat with them.
     pub id: i64,
-    /// Is bot.
+    /// Whether it is a bot and no person.
     pub is_bot: bool,
-    /// First name.
+    /// The name that everybody has; users choose it, so it may hold anything.
     pub first_name: Str,
-    /// Last name. Optional.
+    /// The second part of the name, where there is one. Optional.
     pub last_name: Option<Str>,
-    /// Username. Optional.
+    /// The public name, without its `@`. Optional.
     pub username: Option<Str>,
-    /// Language code. Optional.
+    /// The language of the user's app, as an IETF tag such as `en` or `pt-br`. Optional.
     pub language_code: Option<Str>,
-    /// Is premium. Optional.
+    /// Whether the user pays for Telegram Premium. Optional.
     pub is_premium: bool,
-    /// Added to attachment menu. Optional.
+    /// Whether the user has the bot in their attachment menu. Optional.
     pub added_to_attachment_menu: bool,
-    /// Can join groups. Optional.
+    /// Whether the bot can be added to groups. Only `getMe` says it. Optional.
     pub can_join_groups: Option<bool>,
-    /// Can read all group messages. Optional.
+    /// Whether the bot gets every message of its groups, with privacy mode off. Only `getMe` says it. Optional.
     pub can_read_all_group_messages: Option<bool>,
-    /// Supports guest queries. Optional.
+    /// Whether the bot can be called into chats that it isn't in. Only `getMe` says it. Optional.
     pub supports_guest_queries: Option<bool>,
-    /// Supports inline queries. Optional.
+    /// Whether the bot has an inline mode. Only `getMe` says it. Optional.
     pub supports_inline_queries: Option<bool>,
-    /// Can connect to business. Optional.
+    /// Whether the bot can act for business accounts. Only `getMe` says it. Optional.
     pub can_connect_to_business: Option<bool>,
-    /// Has main web app. Optional.
+    /// Whether the bot's profile opens a Mini App. Only `getMe` says it. Optional.
     pub has_main_web_app: Option<bool>,
-    /// Has topics enabled. Optional.
+    /// Whether private chats with the bot have topics. Only `getMe` says it. Optional.
     pub has_topics_enabled: Option<bool>,
-    /// Allows users to create topics. Optional.
+    /// Whether users may create and delete topics in private chats with the bot. Only `getMe` says it. Optional.
     pub allows_users_to_create_topics: Option<bool>,
-    /// Can manage bots. Optional.
+    /// Whether the bot can manage others. Only `getMe` says it. Optional.
     pub can_manage_bots: Option<bool>,
-    /// Supports join request queries. Optional.
+    /// Whether the bot can decide on requests to join. Only `getMe` says it. Optional.
     pub supports_join_request_queries: Option<bool>,
 }
 
@@ -318,25 +328,36 @@ impl Serialize for User {
     }
 }
 
+/// A private chat, group, supergroup or channel, as it stands in messages. `getChat` gives more.
+///
 /// Telegram's [`Chat`](https://core.telegram.org/bots/api#chat).
+///
+/// ```
+/// use tower_telegram::types::{Chat, ChatType};
+///
+/// let chat: Chat = serde_json::from_str(r#"{"id": -1001, "type": "supergroup", "title": "Rust"}"#)?;
+/// assert_eq!(chat.kind, ChatType::Supergroup);
+/// assert!(chat.id < 0, "only a private chat has a positive number");
+/// # Ok::<_, serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Chat {
-    /// ID.
+    /// The chat's number: the user's for a private chat, negative for any other. It has up to 52 bits.
     pub id: i64,
-    /// Type. Telegram calls it `type`.
+    /// Whether it is private, a group, a supergroup or a channel. Telegram calls it `type`.
     pub kind: ChatType,
-    /// Title.
+    /// What a group or channel is called. Private chats have a first name.
     pub title: Option<Str>,
-    /// Username.
+    /// The public name, without its `@`.
     pub username: Option<Str>,
-    /// First name.
+    /// The other person's first name, in a private chat.
     pub first_name: Option<Str>,
-    /// Last name.
+    /// The other person's last name, in a private chat.
     pub last_name: Option<Str>,
-    /// Is forum.
+    /// Whether the supergroup has topics.
     pub is_forum: bool,
-    /// Is direct messages.
+    /// Whether it holds the direct messages to a channel.
     pub is_direct_messages: bool,
 }
 
@@ -420,115 +441,117 @@ impl Serialize for Chat {
     }
 }
 
+/// All that `getChat` says about a chat.
+///
 /// Telegram's [`ChatFullInfo`](https://core.telegram.org/bots/api#chatfullinfo).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ChatFullInfo {
-    /// ID.
+    /// The chat's number: the user's for a private chat, negative for any other. It has up to 52 bits.
     pub id: i64,
-    /// Type. Telegram calls it `type`.
+    /// Whether it is private, a group, a supergroup or a channel. Telegram calls it `type`.
     pub kind: ChatType,
-    /// Title.
+    /// What a group or channel is called. Private chats have a first name.
     pub title: Option<Str>,
-    /// Username.
+    /// The public name, without its `@`.
     pub username: Option<Str>,
-    /// First name.
+    /// The other person's first name, in a private chat.
     pub first_name: Option<Str>,
-    /// Last name.
+    /// The other person's last name, in a private chat.
     pub last_name: Option<Str>,
-    /// Is forum.
+    /// Whether the supergroup has topics.
     pub is_forum: bool,
-    /// Is direct messages.
+    /// Whether it holds the direct messages to a channel.
     pub is_direct_messages: bool,
-    /// Accent color ID.
+    /// Which of Telegram's colours the name, the replies and the previews have: 0 to 20.
     pub accent_color_id: i64,
-    /// Max reaction count.
+    /// The most reactions that one message can have.
     pub max_reaction_count: i64,
-    /// Photo.
+    /// The picture, in two sizes.
     pub photo: Option<Box<ChatPhoto>>,
-    /// Active usernames.
+    /// Every public name that leads here, each without its `@`.
     pub active_usernames: Option<Vec<Str>>,
-    /// Birthdate.
+    /// When the user was born, in a private chat.
     pub birthdate: Option<Birthdate>,
-    /// Business intro.
+    /// What a business shows in an empty chat.
     pub business_intro: Option<Box<BusinessIntro>>,
-    /// Business location.
+    /// Where the business is.
     pub business_location: Option<Box<BusinessLocation>>,
-    /// Business opening hours.
+    /// When the business is open.
     pub business_opening_hours: Option<BusinessOpeningHours>,
-    /// Personal chat.
+    /// The channel that the user shows on their profile.
     pub personal_chat: Option<Box<Chat>>,
-    /// Parent chat.
+    /// The channel whose direct messages this chat holds.
     pub parent_chat: Option<Box<Chat>>,
-    /// Available reactions.
+    /// The reactions that are allowed. Absent: every emoji.
     pub available_reactions: Option<Vec<ReactionType>>,
-    /// Background custom emoji ID.
+    /// The custom emoji behind replies and previews.
     pub background_custom_emoji_id: Option<Str>,
-    /// Profile accent color ID.
+    /// Which of Telegram's colours the profile has, counted from 0.
     pub profile_accent_color_id: Option<i64>,
-    /// Profile background custom emoji ID.
+    /// The custom emoji behind the profile.
     pub profile_background_custom_emoji_id: Option<Str>,
-    /// Emoji status custom emoji ID.
+    /// The custom emoji beside the name.
     pub emoji_status_custom_emoji_id: Option<Str>,
-    /// Emoji status expiration date, in Unix time (seconds).
+    /// When the emoji beside the name goes away. Unix time, in seconds.
     pub emoji_status_expiration_date: Option<i64>,
-    /// Bio.
+    /// What the user says about themselves, in a private chat.
     pub bio: Option<Str>,
-    /// Has private forwards.
+    /// Whether links by `tg://user?id=…` to this user work only in chats with them.
     pub has_private_forwards: bool,
-    /// Has restricted voice and video messages.
+    /// Whether the user takes no voice and video messages.
     pub has_restricted_voice_and_video_messages: bool,
-    /// Join to send messages.
+    /// Whether only members may write in the supergroup.
     pub join_to_send_messages: bool,
-    /// Join by request.
+    /// Whether an administrator decides on everybody who wants to join without a link.
     pub join_by_request: bool,
-    /// Description.
+    /// What a group or channel says about itself.
     pub description: Option<Str>,
-    /// Invite link.
+    /// The main link by which one can join.
     pub invite_link: Option<Str>,
-    /// Pinned message.
+    /// The pinned message that was sent last.
     pub pinned_message: Option<Box<Message>>,
-    /// Permissions.
+    /// What a member may do who has no rights of their own.
     pub permissions: Option<ChatPermissions>,
-    /// Accepted gift types.
+    /// Which gifts can be sent here.
     pub accepted_gift_types: AcceptedGiftTypes,
-    /// Can send paid media.
+    /// Whether the channel takes media that have to be bought.
     pub can_send_paid_media: bool,
-    /// Slow mode delay.
+    /// How many seconds a member without privileges waits between two messages.
     pub slow_mode_delay: Option<i64>,
-    /// Unrestrict boost count.
+    /// How many boosts free a member from slow mode and from restrictions.
     pub unrestrict_boost_count: Option<i64>,
-    /// Message auto delete time.
+    /// For how many seconds a new message stays before it is deleted; 0 turns the timer off.
     pub message_auto_delete_time: Option<i64>,
-    /// Has aggressive anti spam enabled.
+    /// Whether spam is filtered strictly. Only administrators see it.
     pub has_aggressive_anti_spam_enabled: bool,
-    /// Has hidden members.
+    /// Whether members see only the bots and administrators among the members.
     pub has_hidden_members: bool,
-    /// Has protected content.
+    /// Whether the content can't be forwarded or saved.
     pub has_protected_content: bool,
-    /// Has visible history.
+    /// Whether new members see what was written before they came. Only administrators see it.
     pub has_visible_history: bool,
-    /// Sticker set name.
+    /// The set of stickers that belongs to the supergroup.
     pub sticker_set_name: Option<Str>,
-    /// Can set sticker set.
+    /// Whether the bot may choose the supergroup's set of stickers.
     pub can_set_sticker_set: bool,
-    /// Custom emoji sticker set name.
+    /// The set of custom emoji that everybody in the supergroup may use.
     pub custom_emoji_sticker_set_name: Option<Str>,
-    /// Linked chat ID.
+    /// A channel's discussion group, or a discussion group's channel.
     pub linked_chat_id: Option<i64>,
-    /// Location.
+    /// The place that the supergroup belongs to.
     pub location: Option<Box<ChatLocation>>,
-    /// Rating.
+    /// How reliable a buyer the user is, in a private chat.
     pub rating: Option<UserRating>,
-    /// First profile audio.
+    /// The first piece of music on the user's profile.
     pub first_profile_audio: Option<Box<Audio>>,
-    /// Unique gift colors.
+    /// The colours of a gift that the name, the replies and the previews have.
     pub unique_gift_colors: Option<Box<UniqueGiftColors>>,
-    /// Paid message star count.
+    /// The price of a message to the chat, in Telegram Stars.
     pub paid_message_star_count: Option<i64>,
-    /// Guard bot.
+    /// The bot that decides on requests to join. Only administrators see it.
     pub guard_bot: Option<Box<User>>,
-    /// Community.
+    /// The community that the chat is a part of.
     pub community: Option<Community>,
 }
 
@@ -992,7 +1015,7 @@ pub struct ProximityAlertTriggered {
     pub traveler: User,
     /// Watcher.
     pub watcher: User,
-    /// Distance.
+    /// How far the two users are from each other, in metres.
     pub distance: i64,
 }
 
@@ -1043,7 +1066,7 @@ impl Serialize for ProximityAlertTriggered {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ChatBoostAdded {
-    /// Boost count.
+    /// How many times the user boosted the chat.
     pub boost_count: i64,
 }
 
@@ -1141,7 +1164,7 @@ impl Serialize for BackgroundFill {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct BackgroundFillSolid {
-    /// Color.
+    /// The colour, as a number of the form 0xRRGGBB.
     pub color: i64,
 }
 
@@ -1183,11 +1206,11 @@ impl Serialize for BackgroundFillSolid {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct BackgroundFillGradient {
-    /// Top color.
+    /// The colour at the upper end, as a number of the form 0xRRGGBB.
     pub top_color: i64,
-    /// Bottom color.
+    /// The colour at the lower end, as a number of the form 0xRRGGBB.
     pub bottom_color: i64,
-    /// Rotation angle.
+    /// How far the gradient is turned clockwise, in degrees: 0 to 359.
     pub rotation_angle: i64,
 }
 
@@ -1239,7 +1262,7 @@ impl Serialize for BackgroundFillGradient {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct BackgroundFillFreeformGradient {
-    /// Colors.
+    /// The 3 or 4 colours that run into each other, each a number of the form 0xRRGGBB.
     pub colors: Vec<i64>,
 }
 
@@ -1350,7 +1373,7 @@ impl Serialize for BackgroundType {
 pub struct BackgroundTypeFill {
     /// Fill.
     pub fill: BackgroundFill,
-    /// Dark theme dimming.
+    /// How much darker the background is in dark themes, in percent: 0 to 100.
     pub dark_theme_dimming: i64,
 }
 
@@ -1399,7 +1422,7 @@ impl Serialize for BackgroundTypeFill {
 pub struct BackgroundTypeWallpaper {
     /// Document.
     pub document: Document,
-    /// Dark theme dimming.
+    /// How much darker the background is in dark themes, in percent: 0 to 100.
     pub dark_theme_dimming: i64,
     /// Is blurred.
     pub is_blurred: bool,
@@ -1468,7 +1491,7 @@ pub struct BackgroundTypePattern {
     pub document: Document,
     /// Fill.
     pub fill: BackgroundFill,
-    /// Intensity.
+    /// How strongly the pattern shows, in percent: 0 to 100.
     pub intensity: i64,
     /// Is inverted.
     pub is_inverted: bool,
@@ -1729,9 +1752,9 @@ impl Serialize for CommunityChatRemoved {
 pub struct SharedUser {
     /// User ID.
     pub user_id: i64,
-    /// First name.
+    /// The first part of the name.
     pub first_name: Option<Str>,
-    /// Last name.
+    /// The second part of the name, where there is one.
     pub last_name: Option<Str>,
     /// Username.
     pub username: Option<Str>,
@@ -1804,7 +1827,7 @@ impl Serialize for SharedUser {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct UsersShared {
-    /// Request ID.
+    /// The number that the bot gave the button, so that it knows which of them was used.
     pub request_id: i64,
     /// Users.
     pub users: Vec<SharedUser>,
@@ -1852,7 +1875,7 @@ impl Serialize for UsersShared {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ChatShared {
-    /// Request ID.
+    /// The number that the bot gave the button, so that it knows which of them was used.
     pub request_id: i64,
     /// Chat ID.
     pub chat_id: i64,
@@ -2292,15 +2315,15 @@ pub struct ChatInviteLink {
     pub is_revoked: bool,
     /// Name.
     pub name: Option<Str>,
-    /// Expire date, in Unix time (seconds).
+    /// Expire date. Unix time, in seconds.
     pub expire_date: Option<i64>,
-    /// Member limit.
+    /// The most members that can have come by this link at a time: 1 to 99999.
     pub member_limit: Option<i64>,
-    /// Pending join request count.
+    /// How many requests to join by this link wait for a decision.
     pub pending_join_request_count: Option<i64>,
-    /// Subscription period.
+    /// The time between two payments, in seconds.
     pub subscription_period: Option<i64>,
-    /// Subscription price.
+    /// What a member pays for each period, in Telegram Stars.
     pub subscription_price: Option<i64>,
 }
 
@@ -2653,25 +2676,27 @@ impl Serialize for ChatAdministratorRights {
     }
 }
 
+/// A change of what somebody is or may do in a chat.
+///
 /// Telegram's [`ChatMemberUpdated`](https://core.telegram.org/bots/api#chatmemberupdated).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ChatMemberUpdated {
-    /// Chat.
+    /// Where it happened.
     pub chat: Chat,
-    /// From.
+    /// Who changed it; the member themselves where they joined or left.
     pub from: User,
-    /// Date, in Unix time (seconds).
+    /// When it happened. Unix time, in seconds.
     pub date: i64,
-    /// Old chat member.
+    /// The member before the change.
     pub old_chat_member: ChatMember,
-    /// New chat member.
+    /// The member after the change.
     pub new_chat_member: ChatMember,
-    /// Invite link.
+    /// The link by which the member came, where they came by one that the bot can see.
     pub invite_link: Option<Box<ChatInviteLink>>,
-    /// Via join request.
+    /// Whether they asked to join without a link, and an administrator agreed.
     pub via_join_request: Option<bool>,
-    /// Via chat folder invite link.
+    /// Whether they came by a link to a folder of chats.
     pub via_chat_folder_invite_link: Option<bool>,
 }
 
@@ -2752,6 +2777,8 @@ impl Serialize for ChatMemberUpdated {
     }
 }
 
+/// A user in a chat, with what they may do there.
+///
 /// Telegram's [`ChatMember`](https://core.telegram.org/bots/api#chatmember).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -2839,15 +2866,17 @@ impl Serialize for ChatMember {
     }
 }
 
+/// The one who owns the chat, and may do everything.
+///
 /// Telegram's [`ChatMemberOwner`](https://core.telegram.org/bots/api#chatmemberowner).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ChatMemberOwner {
-    /// User.
+    /// Whom this is about.
     pub user: User,
-    /// Is anonymous.
+    /// Whether they write in the chat's name.
     pub is_anonymous: bool,
-    /// Custom title.
+    /// The title beside the name, instead of *owner*.
     pub custom_title: Option<Str>,
 }
 
@@ -2897,51 +2926,53 @@ impl Serialize for ChatMemberOwner {
     }
 }
 
+/// A member with rights beyond those of the others.
+///
 /// Telegram's [`ChatMemberAdministrator`](https://core.telegram.org/bots/api#chatmemberadministrator).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ChatMemberAdministrator {
-    /// User.
+    /// Whom this is about.
     pub user: User,
-    /// Can be edited.
+    /// Whether the bot may change these rights.
     pub can_be_edited: bool,
-    /// Is anonymous.
+    /// Whether they write in the chat's name.
     pub is_anonymous: bool,
-    /// Can manage chat.
+    /// May see the log of events, the boosts and hidden members, report spam, and write in spite of slow mode and prices. Every other right brings it along.
     pub can_manage_chat: bool,
-    /// Can delete messages.
+    /// May delete what others wrote.
     pub can_delete_messages: bool,
-    /// Can manage video chats.
+    /// May start and end video chats.
     pub can_manage_video_chats: bool,
-    /// Can restrict members.
+    /// May restrict, ban and unban members, and see a supergroup's statistics.
     pub can_restrict_members: bool,
-    /// Can promote members.
+    /// May make administrators with rights out of their own, and take away those of the ones they made.
     pub can_promote_members: bool,
-    /// Can change info.
+    /// May change the title, the picture and other settings.
     pub can_change_info: bool,
-    /// Can invite users.
+    /// May add people, and make links for joining.
     pub can_invite_users: bool,
-    /// Can post stories.
+    /// May post stories in the chat's name.
     pub can_post_stories: bool,
-    /// Can edit stories.
+    /// May edit others' stories, pin them, and see the archive.
     pub can_edit_stories: bool,
-    /// Can delete stories.
+    /// May delete others' stories.
     pub can_delete_stories: bool,
-    /// Can post messages.
+    /// May post in the channel, accept suggested posts, and see the statistics. Channels only.
     pub can_post_messages: Option<bool>,
-    /// Can edit messages.
+    /// May edit others' posts, and pin. Channels only.
     pub can_edit_messages: Option<bool>,
-    /// Can pin messages.
+    /// May pin messages. Groups and supergroups only.
     pub can_pin_messages: Option<bool>,
-    /// Can manage topics.
+    /// May create, rename, close and reopen topics. Supergroups only.
     pub can_manage_topics: Option<bool>,
-    /// Can manage direct messages.
+    /// May answer the channel's direct messages, and decline suggested posts. Channels only.
     pub can_manage_direct_messages: Option<bool>,
-    /// Can manage tags.
+    /// May change the tags beside members' names. Groups and supergroups only.
     pub can_manage_tags: Option<bool>,
-    /// Can send welcome messages.
+    /// May set how new members are welcomed; a bot, send the welcome itself.
     pub can_send_welcome_messages: bool,
-    /// Custom title.
+    /// The title beside the name, instead of *admin*.
     pub custom_title: Option<Str>,
 }
 
@@ -3096,15 +3127,17 @@ impl Serialize for ChatMemberAdministrator {
     }
 }
 
+/// A member without rights or restrictions of their own.
+///
 /// Telegram's [`ChatMemberMember`](https://core.telegram.org/bots/api#chatmembermember).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ChatMemberMember {
-    /// Tag.
+    /// What stands beside the member's name.
     pub tag: Option<Str>,
-    /// User.
+    /// Whom this is about.
     pub user: User,
-    /// Until date, in Unix time (seconds).
+    /// When the paid membership ends, where it is one. Unix time, in seconds.
     pub until_date: Option<i64>,
 }
 
@@ -3156,49 +3189,51 @@ impl Serialize for ChatMemberMember {
     }
 }
 
+/// A user who may do less than the others. Supergroups only.
+///
 /// Telegram's [`ChatMemberRestricted`](https://core.telegram.org/bots/api#chatmemberrestricted).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ChatMemberRestricted {
-    /// Tag.
+    /// What stands beside the member's name.
     pub tag: Option<Str>,
-    /// User.
+    /// Whom this is about.
     pub user: User,
-    /// Is member.
+    /// Whether they are in the chat at the moment.
     pub is_member: bool,
-    /// Can send messages.
+    /// May send texts, contacts, places and the like.
     pub can_send_messages: bool,
-    /// Can send audios.
+    /// May send music.
     pub can_send_audios: bool,
-    /// Can send documents.
+    /// May send files of any kind.
     pub can_send_documents: bool,
-    /// Can send photos.
+    /// May send pictures.
     pub can_send_photos: bool,
-    /// Can send videos.
+    /// May send films.
     pub can_send_videos: bool,
-    /// Can send video notes.
+    /// May send round video messages.
     pub can_send_video_notes: bool,
-    /// Can send voice notes.
+    /// May send recordings of their voice.
     pub can_send_voice_notes: bool,
-    /// Can send polls.
+    /// May start polls and checklists.
     pub can_send_polls: bool,
-    /// Can send other messages.
+    /// May send animations, games and stickers, and use inline bots.
     pub can_send_other_messages: bool,
-    /// Can add web page previews.
+    /// May have links previewed.
     pub can_add_web_page_previews: bool,
-    /// Can react to messages.
+    /// May add reactions.
     pub can_react_to_messages: bool,
-    /// Can edit tag.
+    /// May choose what stands beside their own name.
     pub can_edit_tag: bool,
-    /// Can change info.
+    /// May change the title, the picture and other settings.
     pub can_change_info: bool,
-    /// Can invite users.
+    /// May add people.
     pub can_invite_users: bool,
-    /// Can pin messages.
+    /// May pin what somebody wrote.
     pub can_pin_messages: bool,
-    /// Can manage topics.
+    /// May create topics in a forum.
     pub can_manage_topics: bool,
-    /// Until date, in Unix time (seconds).
+    /// When the restrictions end; 0 is never. Unix time, in seconds.
     pub until_date: i64,
 }
 
@@ -3333,11 +3368,13 @@ impl Serialize for ChatMemberRestricted {
     }
 }
 
+/// A user who isn't in the chat, and may join.
+///
 /// Telegram's [`ChatMemberLeft`](https://core.telegram.org/bots/api#chatmemberleft).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ChatMemberLeft {
-    /// User.
+    /// Whom this is about.
     pub user: User,
 }
 
@@ -3375,13 +3412,15 @@ impl Serialize for ChatMemberLeft {
     }
 }
 
+/// A user who was banned: they can't come back, nor see the chat.
+///
 /// Telegram's [`ChatMemberBanned`](https://core.telegram.org/bots/api#chatmemberbanned).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ChatMemberBanned {
-    /// User.
+    /// Whom this is about.
     pub user: User,
-    /// Until date, in Unix time (seconds).
+    /// When the ban ends; 0 is never. Unix time, in seconds.
     pub until_date: i64,
 }
 
@@ -3434,7 +3473,7 @@ pub struct ChatJoinRequest {
     pub from: User,
     /// User chat ID.
     pub user_chat_id: i64,
-    /// Date, in Unix time (seconds).
+    /// Date. Unix time, in seconds.
     pub date: i64,
     /// Bio.
     pub bio: Option<Str>,
@@ -3815,11 +3854,11 @@ impl Serialize for ChatPermissions {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Birthdate {
-    /// Day.
+    /// The day of the month: 1 to 31.
     pub day: i64,
-    /// Month.
+    /// The month: 1 to 12.
     pub month: i64,
-    /// Year.
+    /// The year, with its four digits. Absent where the user hides it.
     pub year: Option<i64>,
 }
 
@@ -3872,13 +3911,13 @@ impl Serialize for Birthdate {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct UserRating {
-    /// Level.
+    /// The level that the rating gives, a count that is negative for users with a bad record.
     pub level: i64,
-    /// Rating.
+    /// The user's rating, in points; more is better.
     pub rating: i64,
-    /// Current level rating.
+    /// The rating at which the current level begins, in points.
     pub current_level_rating: i64,
-    /// Next level rating.
+    /// The rating at which the next level begins, in points. Absent at the highest.
     pub next_level_rating: Option<i64>,
 }
 
@@ -3936,9 +3975,9 @@ impl Serialize for UserRating {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct StarAmount {
-    /// Amount.
+    /// How many whole Telegram Stars; it may be negative.
     pub amount: i64,
-    /// Nanostar amount.
+    /// What comes on top of the whole Telegram Stars, in billionths of one: −999999999 to 999999999.
     pub nanostar_amount: Option<i64>,
 }
 
@@ -4087,9 +4126,9 @@ impl Serialize for ChatBoostSourcePremium {
 pub struct ChatBoost {
     /// Boost ID.
     pub boost_id: Str,
-    /// Add date, in Unix time (seconds).
+    /// Add date. Unix time, in seconds.
     pub add_date: i64,
-    /// Expiration date, in Unix time (seconds).
+    /// Expiration date. Unix time, in seconds.
     pub expiration_date: i64,
     /// Source.
     pub source: ChatBoostSource,
@@ -4199,7 +4238,7 @@ pub struct ChatBoostRemoved {
     pub chat: Chat,
     /// Boost ID.
     pub boost_id: Str,
-    /// Remove date, in Unix time (seconds).
+    /// Remove date. Unix time, in seconds.
     pub remove_date: i64,
     /// Source.
     pub source: ChatBoostSource,
@@ -4376,13 +4415,15 @@ impl Serialize for UserChatBoosts {
     }
 }
 
+/// What may help a bot to mend a call that failed.
+///
 /// Telegram's [`ResponseParameters`](https://core.telegram.org/bots/api#responseparameters).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ResponseParameters {
-    /// Migrate to chat ID.
+    /// The supergroup that the group has become: repeat the call with its number.
     pub migrate_to_chat_id: Option<i64>,
-    /// Retry after.
+    /// How many seconds to wait before the call is made again.
     pub retry_after: Option<i64>,
 }
 

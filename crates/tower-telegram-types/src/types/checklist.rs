@@ -11,13 +11,13 @@ pub struct ChecklistTask {
     pub id: i64,
     /// Text.
     pub text: Str,
-    /// Text entities.
+    /// The formatted parts of the text: links, mentions, bold text and so on. Offsets count UTF-16 code units.
     pub text_entities: Option<Vec<MessageEntity>>,
     /// Completed by user.
     pub completed_by_user: Option<Box<User>>,
     /// Completed by chat.
     pub completed_by_chat: Option<Box<Chat>>,
-    /// Completion date, in Unix time (seconds).
+    /// Completion date. Unix time, in seconds.
     pub completion_date: Option<i64>,
 }
 
@@ -173,9 +173,9 @@ pub struct InputChecklistTask {
     pub id: i64,
     /// Text.
     pub text: Str,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Text entities. Optional.
+    /// The formatted parts of the text: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub text_entities: Option<Vec<MessageEntity>>,
 }
 
@@ -261,7 +261,7 @@ impl Serialize for InputChecklistTask {
 pub struct InputChecklist {
     /// Title.
     pub title: Str,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
     /// Title entities. Optional.
     pub title_entities: Option<Vec<MessageEntity>>,

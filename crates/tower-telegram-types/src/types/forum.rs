@@ -9,9 +9,9 @@ use super::prelude::*;
 pub struct ForumTopicCreated {
     /// Name.
     pub name: Str,
-    /// Icon color.
+    /// The colour of the topic's icon, as a number of the form 0xRRGGBB.
     pub icon_color: i64,
-    /// Icon custom emoji ID.
+    /// The custom emoji that is shown as the icon.
     pub icon_custom_emoji_id: Option<Str>,
     /// Is name implicit.
     pub is_name_implicit: bool,
@@ -99,7 +99,7 @@ impl Serialize for ForumTopicClosed {
 pub struct ForumTopicEdited {
     /// Name.
     pub name: Option<Str>,
-    /// Icon custom emoji ID.
+    /// The custom emoji that is shown as the icon.
     pub icon_custom_emoji_id: Option<Str>,
 }
 
@@ -223,7 +223,7 @@ impl Serialize for GeneralForumTopicUnhidden {
 pub struct DirectMessagePriceChanged {
     /// Are direct messages enabled.
     pub are_direct_messages_enabled: bool,
-    /// Direct message star count.
+    /// The new price of a direct message to the channel, in Telegram Stars.
     pub direct_message_star_count: Option<i64>,
 }
 
@@ -277,11 +277,11 @@ impl Serialize for DirectMessagePriceChanged {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SuggestedPostApproved {
-    /// Suggested post message.
+    /// The message with the post that was suggested.
     pub suggested_post_message: Option<Box<Message>>,
     /// Price.
     pub price: Option<SuggestedPostPrice>,
-    /// Send date, in Unix time (seconds).
+    /// Send date. Unix time, in seconds.
     pub send_date: i64,
 }
 
@@ -336,7 +336,7 @@ impl Serialize for SuggestedPostApproved {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SuggestedPostApprovalFailed {
-    /// Suggested post message.
+    /// The message with the post that was suggested.
     pub suggested_post_message: Option<Box<Message>>,
     /// Price.
     pub price: SuggestedPostPrice,
@@ -386,7 +386,7 @@ impl Serialize for SuggestedPostApprovalFailed {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SuggestedPostDeclined {
-    /// Suggested post message.
+    /// The message with the post that was suggested.
     pub suggested_post_message: Option<Box<Message>>,
     /// Comment.
     pub comment: Option<Str>,
@@ -438,11 +438,11 @@ impl Serialize for SuggestedPostDeclined {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SuggestedPostPaid {
-    /// Suggested post message.
+    /// The message with the post that was suggested.
     pub suggested_post_message: Option<Box<Message>>,
     /// Currency.
     pub currency: SuggestedPostCurrency,
-    /// Amount.
+    /// What the channel got, in billionths of a TON gram. Only for payments in that currency.
     pub amount: Option<i64>,
     /// Star amount.
     pub star_amount: Option<StarAmount>,
@@ -506,7 +506,7 @@ impl Serialize for SuggestedPostPaid {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SuggestedPostRefunded {
-    /// Suggested post message.
+    /// The message with the post that was suggested.
     pub suggested_post_message: Option<Box<Message>>,
     /// Reason.
     pub reason: SuggestedPostRefundReason,
@@ -558,7 +558,7 @@ impl Serialize for SuggestedPostRefunded {
 pub struct SuggestedPostPrice {
     /// Currency.
     pub currency: SuggestedPostCurrency,
-    /// Amount.
+    /// The price, in the currency's smallest units: 5 to 100000 Telegram Stars, or 10000000 to 10000000000000 billionths of a TON gram.
     pub amount: i64,
 }
 
@@ -618,7 +618,7 @@ pub struct SuggestedPostInfo {
     pub state: SuggestedPostInfoState,
     /// Price.
     pub price: Option<SuggestedPostPrice>,
-    /// Send date, in Unix time (seconds).
+    /// Send date. Unix time, in seconds.
     pub send_date: Option<i64>,
 }
 
@@ -675,7 +675,7 @@ impl Serialize for SuggestedPostInfo {
 pub struct SuggestedPostParameters {
     /// Price. Optional.
     pub price: Option<SuggestedPostPrice>,
-    /// Send date, in Unix time (seconds). Optional.
+    /// Send date. Unix time, in seconds. Optional.
     pub send_date: Option<i64>,
 }
 
@@ -794,13 +794,13 @@ impl Serialize for DirectMessagesTopic {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ForumTopic {
-    /// Message thread ID.
+    /// The forum topic, or the thread of replies, in which the message is.
     pub message_thread_id: i64,
     /// Name.
     pub name: Str,
-    /// Icon color.
+    /// The colour of the topic's icon, as a number of the form 0xRRGGBB.
     pub icon_color: i64,
-    /// Icon custom emoji ID.
+    /// The custom emoji that is shown as the icon.
     pub icon_custom_emoji_id: Option<Str>,
     /// Is name implicit.
     pub is_name_implicit: bool,

@@ -15,7 +15,7 @@ pub struct Game {
     pub photo: Vec<PhotoSize>,
     /// Text.
     pub text: Option<Str>,
-    /// Text entities.
+    /// The formatted parts of the text: links, mentions, bold text and so on. Offsets count UTF-16 code units.
     pub text_entities: Option<Vec<MessageEntity>>,
     /// Animation.
     pub animation: Option<Box<Animation>>,
@@ -120,11 +120,11 @@ impl Serialize for CallbackGame {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct GameHighScore {
-    /// Position.
+    /// The player's rank, counted from 1.
     pub position: i64,
     /// User.
     pub user: User,
-    /// Score.
+    /// The points that the player reached; never below 0.
     pub score: i64,
 }
 

@@ -56,11 +56,11 @@ impl Serialize for StoryAreaTypeUniqueGift {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct GiftBackground {
-    /// Center color.
+    /// The colour in the middle, as a number of the form 0xRRGGBB.
     pub center_color: i64,
-    /// Edge color.
+    /// The colour at the edges, as a number of the form 0xRRGGBB.
     pub edge_color: i64,
-    /// Text color.
+    /// The colour of the text, as a number of the form 0xRRGGBB.
     pub text_color: i64,
 }
 
@@ -115,25 +115,25 @@ pub struct Gift {
     pub id: Str,
     /// Sticker.
     pub sticker: Sticker,
-    /// Star count.
+    /// The price, in Telegram Stars.
     pub star_count: i64,
-    /// Upgrade star count.
+    /// What it costs to turn the gift into a unique one, in Telegram Stars.
     pub upgrade_star_count: Option<i64>,
     /// Is premium.
     pub is_premium: bool,
     /// Has colors.
     pub has_colors: bool,
-    /// Total count.
+    /// How many there are in all, of which this may be a part.
     pub total_count: Option<i64>,
-    /// Remaining count.
+    /// How many of these gifts are left for everybody. Only limited gifts have it.
     pub remaining_count: Option<i64>,
-    /// Personal total count.
+    /// How many of these gifts the bot can send in all. Only limited gifts have it.
     pub personal_total_count: Option<i64>,
-    /// Personal remaining count.
+    /// How many more of these gifts the bot can send. Only limited gifts have it.
     pub personal_remaining_count: Option<i64>,
     /// Background.
     pub background: Option<GiftBackground>,
-    /// Unique gift variant count.
+    /// How many different gifts an upgrade can lead to.
     pub unique_gift_variant_count: Option<i64>,
     /// Publisher chat.
     pub publisher_chat: Option<Box<Chat>>,
@@ -301,7 +301,7 @@ pub struct UniqueGiftModel {
     pub name: Str,
     /// Sticker.
     pub sticker: Sticker,
-    /// Rarity per mille.
+    /// How many of 1000 upgrades lead to it.
     pub rarity_per_mille: i64,
     /// Rarity.
     pub rarity: Option<UniqueGiftModelRarity>,
@@ -365,7 +365,7 @@ pub struct UniqueGiftSymbol {
     pub name: Str,
     /// Sticker.
     pub sticker: Sticker,
-    /// Rarity per mille.
+    /// How many of 1000 upgrades lead to it.
     pub rarity_per_mille: i64,
 }
 
@@ -416,13 +416,13 @@ impl Serialize for UniqueGiftSymbol {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct UniqueGiftBackdropColors {
-    /// Center color.
+    /// The colour in the middle, as a number of the form 0xRRGGBB.
     pub center_color: i64,
-    /// Edge color.
+    /// The colour at the edges, as a number of the form 0xRRGGBB.
     pub edge_color: i64,
-    /// Symbol color.
+    /// The colour of the symbol, as a number of the form 0xRRGGBB.
     pub symbol_color: i64,
-    /// Text color.
+    /// The colour of the text, as a number of the form 0xRRGGBB.
     pub text_color: i64,
 }
 
@@ -480,9 +480,9 @@ impl Serialize for UniqueGiftBackdropColors {
 pub struct UniqueGiftBackdrop {
     /// Name.
     pub name: Str,
-    /// Colors.
+    /// The 3 or 4 colours that run into each other, each a number of the form 0xRRGGBB.
     pub colors: UniqueGiftBackdropColors,
-    /// Rarity per mille.
+    /// How many of 1000 upgrades lead to it.
     pub rarity_per_mille: i64,
 }
 
@@ -537,13 +537,13 @@ pub struct UniqueGiftColors {
     pub model_custom_emoji_id: Str,
     /// Symbol custom emoji ID.
     pub symbol_custom_emoji_id: Str,
-    /// Light theme main color.
+    /// The main colour in light themes, as a number of the form 0xRRGGBB.
     pub light_theme_main_color: i64,
-    /// Light theme other colors.
+    /// 1 to 3 more colours for light themes, each a number of the form 0xRRGGBB.
     pub light_theme_other_colors: Vec<i64>,
-    /// Dark theme main color.
+    /// The main colour in dark themes, as a number of the form 0xRRGGBB.
     pub dark_theme_main_color: i64,
-    /// Dark theme other colors.
+    /// 1 to 3 more colours for dark themes, each a number of the form 0xRRGGBB.
     pub dark_theme_other_colors: Vec<i64>,
 }
 
@@ -615,7 +615,7 @@ pub struct UniqueGift {
     pub base_name: Str,
     /// Name.
     pub name: Str,
-    /// Number.
+    /// The gift's number among those upgraded from the same gift, counted from 1.
     pub number: i64,
     /// Model.
     pub model: UniqueGiftModel,
@@ -629,7 +629,7 @@ pub struct UniqueGift {
     pub is_burned: bool,
     /// Is from blockchain.
     pub is_from_blockchain: bool,
-    /// Colors.
+    /// The 3 or 4 colours that run into each other, each a number of the form 0xRRGGBB.
     pub colors: Option<Box<UniqueGiftColors>>,
     /// Publisher chat.
     pub publisher_chat: Option<Box<Chat>>,
@@ -739,11 +739,11 @@ impl Serialize for UniqueGift {
 pub struct GiftInfo {
     /// Gift.
     pub gift: Gift,
-    /// Owned gift ID.
+    /// The gift's identifier, for the methods that convert, upgrade or transfer it.
     pub owned_gift_id: Option<Str>,
-    /// Convert star count.
+    /// How many Telegram Stars the receiver gets in exchange for the gift. Absent if it can't be exchanged.
     pub convert_star_count: Option<i64>,
-    /// Prepaid upgrade star count.
+    /// How many Telegram Stars were paid in advance for an upgrade of the gift.
     pub prepaid_upgrade_star_count: Option<i64>,
     /// Is upgrade separate.
     pub is_upgrade_separate: bool,
@@ -755,7 +755,7 @@ pub struct GiftInfo {
     pub entities: Option<Vec<MessageEntity>>,
     /// Is private.
     pub is_private: bool,
-    /// Unique gift number.
+    /// The number that the gift gets when it is upgraded.
     pub unique_gift_number: Option<i64>,
 }
 
@@ -874,13 +874,13 @@ pub struct UniqueGiftInfo {
     pub is_private: bool,
     /// Last resale currency.
     pub last_resale_currency: Option<SuggestedPostCurrency>,
-    /// Last resale amount.
+    /// What the gift was last sold for, in the smallest units of `last_resale_currency`: Telegram Stars, or billionths of a TON gram.
     pub last_resale_amount: Option<i64>,
-    /// Owned gift ID.
+    /// The gift's identifier, for the methods that convert, upgrade or transfer it.
     pub owned_gift_id: Option<Str>,
-    /// Transfer star count.
+    /// What it costs to pass the gift on, in Telegram Stars. Absent if the bot can't do it.
     pub transfer_star_count: Option<i64>,
-    /// Next transfer date, in Unix time (seconds).
+    /// Next transfer date. Unix time, in seconds.
     pub next_transfer_date: Option<i64>,
 }
 
@@ -1031,11 +1031,11 @@ impl Serialize for OwnedGift {
 pub struct OwnedGiftRegular {
     /// Gift.
     pub gift: Gift,
-    /// Owned gift ID.
+    /// The gift's identifier, for the methods that convert, upgrade or transfer it.
     pub owned_gift_id: Option<Str>,
     /// Sender user.
     pub sender_user: Option<Box<User>>,
-    /// Send date, in Unix time (seconds).
+    /// Send date. Unix time, in seconds.
     pub send_date: i64,
     /// Text.
     pub text: Option<Str>,
@@ -1049,13 +1049,13 @@ pub struct OwnedGiftRegular {
     pub can_be_upgraded: bool,
     /// Was refunded.
     pub was_refunded: bool,
-    /// Convert star count.
+    /// How many Telegram Stars the receiver gets in exchange for the gift. Absent if it can't be exchanged.
     pub convert_star_count: Option<i64>,
-    /// Prepaid upgrade star count.
+    /// How many Telegram Stars were paid in advance for an upgrade of the gift.
     pub prepaid_upgrade_star_count: Option<i64>,
     /// Is upgrade separate.
     pub is_upgrade_separate: bool,
-    /// Unique gift number.
+    /// The number that the gift gets when it is upgraded.
     pub unique_gift_number: Option<i64>,
 }
 
@@ -1191,19 +1191,19 @@ impl Serialize for OwnedGiftRegular {
 pub struct OwnedGiftUnique {
     /// Gift.
     pub gift: UniqueGift,
-    /// Owned gift ID.
+    /// The gift's identifier, for the methods that convert, upgrade or transfer it.
     pub owned_gift_id: Option<Str>,
     /// Sender user.
     pub sender_user: Option<Box<User>>,
-    /// Send date, in Unix time (seconds).
+    /// Send date. Unix time, in seconds.
     pub send_date: i64,
     /// Is saved.
     pub is_saved: bool,
     /// Can be transferred.
     pub can_be_transferred: bool,
-    /// Transfer star count.
+    /// What it costs to pass the gift on, in Telegram Stars. Absent if the bot can't do it.
     pub transfer_star_count: Option<i64>,
-    /// Next transfer date, in Unix time (seconds).
+    /// Next transfer date. Unix time, in seconds.
     pub next_transfer_date: Option<i64>,
 }
 
@@ -1292,7 +1292,7 @@ impl Serialize for OwnedGiftUnique {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct OwnedGifts {
-    /// Total count.
+    /// How many there are in all, of which this may be a part.
     pub total_count: i64,
     /// Gifts.
     pub gifts: Vec<OwnedGift>,

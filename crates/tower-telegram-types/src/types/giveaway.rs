@@ -7,7 +7,7 @@ use super::prelude::*;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct GiveawayCreated {
-    /// Prize star count.
+    /// How many Telegram Stars the winners share. Only giveaways of Stars have it.
     pub prize_star_count: Option<i64>,
 }
 
@@ -50,9 +50,9 @@ impl Serialize for GiveawayCreated {
 pub struct Giveaway {
     /// Chats.
     pub chats: Vec<Chat>,
-    /// Winners selection date, in Unix time (seconds).
+    /// Winners selection date. Unix time, in seconds.
     pub winners_selection_date: i64,
-    /// Winner count.
+    /// How many winners there are.
     pub winner_count: i64,
     /// Only new members.
     pub only_new_members: bool,
@@ -62,9 +62,9 @@ pub struct Giveaway {
     pub prize_description: Option<Str>,
     /// Country codes.
     pub country_codes: Option<Vec<Str>>,
-    /// Prize star count.
+    /// How many Telegram Stars the winners share. Only giveaways of Stars have it.
     pub prize_star_count: Option<i64>,
-    /// Premium subscription month count.
+    /// For how many months each winner gets Telegram Premium.
     pub premium_subscription_month_count: Option<i64>,
 }
 
@@ -164,19 +164,19 @@ pub struct GiveawayWinners {
     pub chat: Chat,
     /// Giveaway message ID.
     pub giveaway_message_id: i64,
-    /// Winners selection date, in Unix time (seconds).
+    /// Winners selection date. Unix time, in seconds.
     pub winners_selection_date: i64,
-    /// Winner count.
+    /// How many winners there are.
     pub winner_count: i64,
     /// Winners.
     pub winners: Vec<User>,
-    /// Additional chat count.
+    /// How many more chats one had to join to take part.
     pub additional_chat_count: Option<i64>,
-    /// Prize star count.
+    /// How many Telegram Stars the winners share. Only giveaways of Stars have it.
     pub prize_star_count: Option<i64>,
-    /// Premium subscription month count.
+    /// For how many months each winner gets Telegram Premium.
     pub premium_subscription_month_count: Option<i64>,
-    /// Unclaimed prize count.
+    /// How many prizes found no winner.
     pub unclaimed_prize_count: Option<i64>,
     /// Only new members.
     pub only_new_members: bool,
@@ -295,9 +295,9 @@ impl Serialize for GiveawayWinners {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct GiveawayCompleted {
-    /// Winner count.
+    /// How many winners there are.
     pub winner_count: i64,
-    /// Unclaimed prize count.
+    /// How many prizes found no winner.
     pub unclaimed_prize_count: Option<i64>,
     /// Giveaway message.
     pub giveaway_message: Option<Box<Message>>,
@@ -367,7 +367,7 @@ pub struct ChatBoostSourceGiveaway {
     pub giveaway_message_id: i64,
     /// User.
     pub user: Option<Box<User>>,
-    /// Prize star count.
+    /// How many Telegram Stars the winners share. Only giveaways of Stars have it.
     pub prize_star_count: Option<i64>,
     /// Is unclaimed.
     pub is_unclaimed: bool,

@@ -3,21 +3,23 @@
 #[allow(clippy::wildcard_imports)]
 use super::prelude::*;
 
+/// What a user typed after the bot's name in an input field. `answerInlineQuery` gives the results.
+///
 /// Telegram's [`InlineQuery`](https://core.telegram.org/bots/api#inlinequery).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct InlineQuery {
-    /// ID.
+    /// What the answer refers to.
     pub id: Str,
-    /// From.
+    /// The user who typed it.
     pub from: User,
-    /// Query.
+    /// What they typed: up to 256 characters, and perhaps none.
     pub query: Str,
-    /// Offset.
+    /// Which part of the results is wanted: the `next_offset` of the answer before, empty at first.
     pub offset: Str,
-    /// Chat type.
+    /// In what kind of chat they typed it; `sender` is the private chat with the bot. Unknown from secret chats.
     pub chat_type: Option<InlineQueryChatType>,
-    /// Location.
+    /// Where they are, where the bot asks for it.
     pub location: Option<Box<Location>>,
 }
 
@@ -492,19 +494,19 @@ pub struct InlineQueryResultArticle {
     pub id: Str,
     /// Title.
     pub title: Str,
-    /// Input message content.
+    /// The message that is sent for this result. Absent: the result itself, where it can be sent.
     pub input_message_content: InputMessageContent,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
     /// URL. Optional.
     pub url: Option<Str>,
     /// Description. Optional.
     pub description: Option<Str>,
-    /// Thumbnail URL. Optional.
+    /// Where the preview picture is: a JPEG, or a GIF or MP4 where it moves. Optional.
     pub thumbnail_url: Option<Str>,
-    /// Thumbnail width. Optional.
+    /// The width of the preview picture, in pixels. Optional.
     pub thumbnail_width: Option<i64>,
-    /// Thumbnail height. Optional.
+    /// The height of the preview picture, in pixels. Optional.
     pub thumbnail_height: Option<i64>,
 }
 
@@ -665,27 +667,27 @@ pub struct InlineQueryResultPhoto {
     pub id: Str,
     /// Photo URL.
     pub photo_url: Str,
-    /// Thumbnail URL.
+    /// Where the preview picture is: a JPEG, or a GIF or MP4 where it moves.
     pub thumbnail_url: Str,
-    /// Photo width. Optional.
+    /// The width of the picture, in pixels. Optional.
     pub photo_width: Option<i64>,
-    /// Photo height. Optional.
+    /// The height of the picture, in pixels. Optional.
     pub photo_height: Option<i64>,
     /// Title. Optional.
     pub title: Option<Str>,
     /// Description. Optional.
     pub description: Option<Str>,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Show caption above media. Optional.
+    /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
-    /// Input message content. Optional.
+    /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
 }
 
@@ -905,29 +907,29 @@ pub struct InlineQueryResultGif {
     pub id: Str,
     /// Gif URL.
     pub gif_url: Str,
-    /// Gif width. Optional.
+    /// The width of the animation, in pixels. Optional.
     pub gif_width: Option<i64>,
-    /// Gif height. Optional.
+    /// The height of the animation, in pixels. Optional.
     pub gif_height: Option<i64>,
-    /// Gif duration. Optional.
+    /// The length of the animation, in seconds. Optional.
     pub gif_duration: Option<i64>,
-    /// Thumbnail URL.
+    /// Where the preview picture is: a JPEG, or a GIF or MP4 where it moves.
     pub thumbnail_url: Str,
     /// Thumbnail mime type. Optional.
     pub thumbnail_mime_type: Option<ThumbnailMimeType>,
     /// Title. Optional.
     pub title: Option<Str>,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Show caption above media. Optional.
+    /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
-    /// Input message content. Optional.
+    /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
 }
 
@@ -1160,29 +1162,29 @@ pub struct InlineQueryResultMpeg4Gif {
     pub id: Str,
     /// Mpeg4 URL.
     pub mpeg4_url: Str,
-    /// Mpeg4 width. Optional.
+    /// The width of the video, in pixels. Optional.
     pub mpeg4_width: Option<i64>,
-    /// Mpeg4 height. Optional.
+    /// The height of the video, in pixels. Optional.
     pub mpeg4_height: Option<i64>,
-    /// Mpeg4 duration. Optional.
+    /// The length of the video, in seconds. Optional.
     pub mpeg4_duration: Option<i64>,
-    /// Thumbnail URL.
+    /// Where the preview picture is: a JPEG, or a GIF or MP4 where it moves.
     pub thumbnail_url: Str,
     /// Thumbnail mime type. Optional.
     pub thumbnail_mime_type: Option<ThumbnailMimeType>,
     /// Title. Optional.
     pub title: Option<Str>,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Show caption above media. Optional.
+    /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
-    /// Input message content. Optional.
+    /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
 }
 
@@ -1419,31 +1421,31 @@ pub struct InlineQueryResultVideo {
     pub id: Str,
     /// Video URL.
     pub video_url: Str,
-    /// Mime type.
+    /// The media type that the sender's app states, such as `image/png`.
     pub mime_type: InlineQueryResultVideoMimeType,
-    /// Thumbnail URL.
+    /// Where the preview picture is: a JPEG, or a GIF or MP4 where it moves.
     pub thumbnail_url: Str,
     /// Title.
     pub title: Str,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Show caption above media. Optional.
+    /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// Video width. Optional.
+    /// The width of the video, in pixels. Optional.
     pub video_width: Option<i64>,
-    /// Video height. Optional.
+    /// The height of the video, in pixels. Optional.
     pub video_height: Option<i64>,
-    /// Video duration. Optional.
+    /// The length of the video, in seconds. Optional.
     pub video_duration: Option<i64>,
     /// Description. Optional.
     pub description: Option<Str>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
-    /// Input message content. Optional.
+    /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
 }
 
@@ -1679,19 +1681,19 @@ pub struct InlineQueryResultAudio {
     pub audio_url: Str,
     /// Title.
     pub title: Str,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Performer. Optional.
+    /// Who plays or sings. Optional.
     pub performer: Option<Str>,
-    /// Audio duration. Optional.
+    /// The length of the recording, in seconds. Optional.
     pub audio_duration: Option<i64>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
-    /// Input message content. Optional.
+    /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
 }
 
@@ -1867,17 +1869,17 @@ pub struct InlineQueryResultVoice {
     pub voice_url: Str,
     /// Title.
     pub title: Str,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Voice duration. Optional.
+    /// The length of the recording, in seconds. Optional.
     pub voice_duration: Option<i64>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
-    /// Input message content. Optional.
+    /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
 }
 
@@ -2037,27 +2039,27 @@ pub struct InlineQueryResultDocument {
     pub id: Str,
     /// Title.
     pub title: Str,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
     /// Document URL.
     pub document_url: Str,
-    /// Mime type.
+    /// The media type that the sender's app states, such as `image/png`.
     pub mime_type: InlineQueryResultDocumentMimeType,
     /// Description. Optional.
     pub description: Option<Str>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
-    /// Input message content. Optional.
+    /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
-    /// Thumbnail URL. Optional.
+    /// Where the preview picture is: a JPEG, or a GIF or MP4 where it moves. Optional.
     pub thumbnail_url: Option<Str>,
-    /// Thumbnail width. Optional.
+    /// The width of the preview picture, in pixels. Optional.
     pub thumbnail_width: Option<i64>,
-    /// Thumbnail height. Optional.
+    /// The height of the preview picture, in pixels. Optional.
     pub thumbnail_height: Option<i64>,
 }
 
@@ -2268,29 +2270,29 @@ impl CollectUploads for InlineQueryResultDocument {
 pub struct InlineQueryResultLocation {
     /// ID.
     pub id: Str,
-    /// Latitude.
+    /// Degrees north of the equator; negative to the south.
     pub latitude: f64,
-    /// Longitude.
+    /// Degrees east of Greenwich; negative to the west.
     pub longitude: f64,
     /// Title.
     pub title: Str,
-    /// Horizontal accuracy. Optional.
+    /// The radius within which the true place lies, in metres: 0 to 1500. Optional.
     pub horizontal_accuracy: Option<f64>,
-    /// Live period. Optional.
+    /// For how many seconds the location can be updated: 60 to 86400, or 0x7FFFFFFF (2147483647) for no end. Optional.
     pub live_period: Option<i64>,
-    /// Heading. Optional.
+    /// The direction of travel, in degrees clockwise from north: 1 to 360. Only live locations have it. Optional.
     pub heading: Option<i64>,
-    /// Proximity alert radius. Optional.
+    /// How near another member may come before both get an alert, in metres: 1 to 100000. Only live locations have it. Optional.
     pub proximity_alert_radius: Option<i64>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
-    /// Input message content. Optional.
+    /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
-    /// Thumbnail URL. Optional.
+    /// Where the preview picture is: a JPEG, or a GIF or MP4 where it moves. Optional.
     pub thumbnail_url: Option<Str>,
-    /// Thumbnail width. Optional.
+    /// The width of the preview picture, in pixels. Optional.
     pub thumbnail_width: Option<i64>,
-    /// Thumbnail height. Optional.
+    /// The height of the preview picture, in pixels. Optional.
     pub thumbnail_height: Option<i64>,
 }
 
@@ -2496,31 +2498,31 @@ impl CollectUploads for InlineQueryResultLocation {
 pub struct InlineQueryResultVenue {
     /// ID.
     pub id: Str,
-    /// Latitude.
+    /// Degrees north of the equator; negative to the south.
     pub latitude: f64,
-    /// Longitude.
+    /// Degrees east of Greenwich; negative to the west.
     pub longitude: f64,
     /// Title.
     pub title: Str,
     /// Address.
     pub address: Str,
-    /// Foursquare ID. Optional.
+    /// The place's identifier at Foursquare. Optional.
     pub foursquare_id: Option<Str>,
-    /// Foursquare type. Optional.
+    /// The kind of place, in Foursquare's words. Optional.
     pub foursquare_type: Option<Str>,
-    /// Google place ID. Optional.
+    /// The place's identifier at Google. Optional.
     pub google_place_id: Option<Str>,
-    /// Google place type. Optional.
+    /// The kind of place, in Google's words. Optional.
     pub google_place_type: Option<Str>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
-    /// Input message content. Optional.
+    /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
-    /// Thumbnail URL. Optional.
+    /// Where the preview picture is: a JPEG, or a GIF or MP4 where it moves. Optional.
     pub thumbnail_url: Option<Str>,
-    /// Thumbnail width. Optional.
+    /// The width of the preview picture, in pixels. Optional.
     pub thumbnail_width: Option<i64>,
-    /// Thumbnail height. Optional.
+    /// The height of the preview picture, in pixels. Optional.
     pub thumbnail_height: Option<i64>,
 }
 
@@ -2738,23 +2740,23 @@ impl CollectUploads for InlineQueryResultVenue {
 pub struct InlineQueryResultContact {
     /// ID.
     pub id: Str,
-    /// Phone number.
+    /// The number, with its country code.
     pub phone_number: Str,
-    /// First name.
+    /// The first part of the name.
     pub first_name: Str,
-    /// Last name. Optional.
+    /// The second part of the name, where there is one. Optional.
     pub last_name: Option<Str>,
-    /// Vcard. Optional.
+    /// More about the contact as a vCard, up to 2048 bytes. Optional.
     pub vcard: Option<Str>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
-    /// Input message content. Optional.
+    /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
-    /// Thumbnail URL. Optional.
+    /// Where the preview picture is: a JPEG, or a GIF or MP4 where it moves. Optional.
     pub thumbnail_url: Option<Str>,
-    /// Thumbnail width. Optional.
+    /// The width of the preview picture, in pixels. Optional.
     pub thumbnail_width: Option<i64>,
-    /// Thumbnail height. Optional.
+    /// The height of the preview picture, in pixels. Optional.
     pub thumbnail_height: Option<i64>,
 }
 
@@ -2932,7 +2934,7 @@ pub struct InlineQueryResultGame {
     pub id: Str,
     /// Game short name.
     pub game_short_name: Str,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -3011,17 +3013,17 @@ pub struct InlineQueryResultCachedPhoto {
     pub title: Option<Str>,
     /// Description. Optional.
     pub description: Option<Str>,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Show caption above media. Optional.
+    /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
-    /// Input message content. Optional.
+    /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
 }
 
@@ -3205,17 +3207,17 @@ pub struct InlineQueryResultCachedGif {
     pub gif_file_id: Str,
     /// Title. Optional.
     pub title: Option<Str>,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Show caption above media. Optional.
+    /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
-    /// Input message content. Optional.
+    /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
 }
 
@@ -3385,17 +3387,17 @@ pub struct InlineQueryResultCachedMpeg4Gif {
     pub mpeg4_file_id: Str,
     /// Title. Optional.
     pub title: Option<Str>,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Show caption above media. Optional.
+    /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
-    /// Input message content. Optional.
+    /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
 }
 
@@ -3563,9 +3565,9 @@ pub struct InlineQueryResultCachedSticker {
     pub id: Str,
     /// Sticker file ID.
     pub sticker_file_id: Str,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
-    /// Input message content. Optional.
+    /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
 }
 
@@ -3667,15 +3669,15 @@ pub struct InlineQueryResultCachedDocument {
     pub document_file_id: Str,
     /// Description. Optional.
     pub description: Option<Str>,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
-    /// Input message content. Optional.
+    /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
 }
 
@@ -3843,17 +3845,17 @@ pub struct InlineQueryResultCachedVideo {
     pub title: Str,
     /// Description. Optional.
     pub description: Option<Str>,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Show caption above media. Optional.
+    /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
-    /// Input message content. Optional.
+    /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
 }
 
@@ -4029,15 +4031,15 @@ pub struct InlineQueryResultCachedVoice {
     pub voice_file_id: Str,
     /// Title.
     pub title: Str,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
-    /// Input message content. Optional.
+    /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
 }
 
@@ -4183,15 +4185,15 @@ pub struct InlineQueryResultCachedAudio {
     pub id: Str,
     /// Audio file ID.
     pub audio_file_id: Str,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Reply markup. Optional.
+    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
-    /// Input message content. Optional.
+    /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
 }
 
@@ -4448,11 +4450,11 @@ impl CollectUploads for InputMessageContent {
 pub struct InputTextMessageContent {
     /// Message text.
     pub message_text: Str,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
     /// Entities. Optional.
     pub entities: Option<Vec<MessageEntity>>,
-    /// Link preview options. Optional.
+    /// How links in the text are previewed. Optional.
     pub link_preview_options: Option<LinkPreviewOptions>,
 }
 
@@ -4603,17 +4605,17 @@ impl CollectUploads for InputRichMessageContent {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct InputLocationMessageContent {
-    /// Latitude.
+    /// Degrees north of the equator; negative to the south.
     pub latitude: f64,
-    /// Longitude.
+    /// Degrees east of Greenwich; negative to the west.
     pub longitude: f64,
-    /// Horizontal accuracy. Optional.
+    /// The radius within which the true place lies, in metres: 0 to 1500. Optional.
     pub horizontal_accuracy: Option<f64>,
-    /// Live period. Optional.
+    /// For how many seconds the location can be updated: 60 to 86400, or 0x7FFFFFFF (2147483647) for no end. Optional.
     pub live_period: Option<i64>,
-    /// Heading. Optional.
+    /// The direction of travel, in degrees clockwise from north: 1 to 360. Only live locations have it. Optional.
     pub heading: Option<i64>,
-    /// Proximity alert radius. Optional.
+    /// How near another member may come before both get an alert, in metres: 1 to 100000. Only live locations have it. Optional.
     pub proximity_alert_radius: Option<i64>,
 }
 
@@ -4725,21 +4727,21 @@ impl Serialize for InputLocationMessageContent {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct InputVenueMessageContent {
-    /// Latitude.
+    /// Degrees north of the equator; negative to the south.
     pub latitude: f64,
-    /// Longitude.
+    /// Degrees east of Greenwich; negative to the west.
     pub longitude: f64,
     /// Title.
     pub title: Str,
     /// Address.
     pub address: Str,
-    /// Foursquare ID. Optional.
+    /// The place's identifier at Foursquare. Optional.
     pub foursquare_id: Option<Str>,
-    /// Foursquare type. Optional.
+    /// The kind of place, in Foursquare's words. Optional.
     pub foursquare_type: Option<Str>,
-    /// Google place ID. Optional.
+    /// The place's identifier at Google. Optional.
     pub google_place_id: Option<Str>,
-    /// Google place type. Optional.
+    /// The kind of place, in Google's words. Optional.
     pub google_place_type: Option<Str>,
 }
 
@@ -4868,13 +4870,13 @@ impl Serialize for InputVenueMessageContent {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct InputContactMessageContent {
-    /// Phone number.
+    /// The number, with its country code.
     pub phone_number: Str,
-    /// First name.
+    /// The first part of the name.
     pub first_name: Str,
-    /// Last name. Optional.
+    /// The second part of the name, where there is one. Optional.
     pub last_name: Option<Str>,
-    /// Vcard. Optional.
+    /// More about the contact as a vCard, up to 2048 bytes. Optional.
     pub vcard: Option<Str>,
 }
 
@@ -4970,19 +4972,19 @@ pub struct InputInvoiceMessageContent {
     pub currency: Str,
     /// Prices.
     pub prices: Vec<LabeledPrice>,
-    /// Max tip amount. Optional.
+    /// The largest tip, in the currency's smallest units: 145 for 1.45 US dollars. Default: 0, no tips. Optional.
     pub max_tip_amount: Option<i64>,
-    /// Suggested tip amounts. Optional.
+    /// Tips that are offered as buttons, in the currency's smallest units: up to 4, above 0, rising, and none above `max_tip_amount`. Optional.
     pub suggested_tip_amounts: Option<Vec<i64>>,
     /// Provider data. Optional.
     pub provider_data: Option<Str>,
     /// Photo URL. Optional.
     pub photo_url: Option<Str>,
-    /// Photo size. Optional.
+    /// The size of the picture, in bytes. Optional.
     pub photo_size: Option<i64>,
-    /// Photo width. Optional.
+    /// The width of the picture, in pixels. Optional.
     pub photo_width: Option<i64>,
-    /// Photo height. Optional.
+    /// The height of the picture, in pixels. Optional.
     pub photo_height: Option<i64>,
     /// Need name. Optional.
     pub need_name: Option<bool>,
@@ -5295,7 +5297,7 @@ pub struct ChosenInlineResult {
     pub from: User,
     /// Location.
     pub location: Option<Box<Location>>,
-    /// Inline message ID.
+    /// A message that was sent through the bot's inline mode, in a chat that the bot needn't be in.
     pub inline_message_id: Option<Str>,
     /// Query.
     pub query: Str,

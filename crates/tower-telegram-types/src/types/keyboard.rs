@@ -113,7 +113,7 @@ pub struct ReplyKeyboardMarkup {
     pub one_time_keyboard: Option<bool>,
     /// Input field placeholder. Optional.
     pub input_field_placeholder: Option<Str>,
-    /// Selective. Optional.
+    /// Whether only the users see it whom the message mentions, or whose message it replies to. Optional.
     pub selective: Option<bool>,
     /// Force reply. Optional.
     pub force_reply: Option<bool>,
@@ -251,7 +251,7 @@ impl Serialize for ReplyKeyboardMarkup {
 pub struct KeyboardButton {
     /// Text.
     pub text: Str,
-    /// Icon custom emoji ID. Optional.
+    /// The custom emoji that is shown as the icon. Optional.
     pub icon_custom_emoji_id: Option<Str>,
     /// Style. Optional.
     pub style: Option<ButtonStyle>,
@@ -446,13 +446,13 @@ impl Serialize for KeyboardButton {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct KeyboardButtonRequestUsers {
-    /// Request ID.
+    /// The number that the bot gave the button, so that it knows which of them was used.
     pub request_id: i64,
     /// User is bot. Optional.
     pub user_is_bot: Option<bool>,
     /// User is premium. Optional.
     pub user_is_premium: Option<bool>,
-    /// Max quantity. Optional.
+    /// The most users that can be chosen: 1 to 10. Default: 1. Optional.
     pub max_quantity: Option<i64>,
     /// Request name. Optional.
     pub request_name: Option<bool>,
@@ -592,7 +592,7 @@ impl Serialize for KeyboardButtonRequestUsers {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct KeyboardButtonRequestChat {
-    /// Request ID.
+    /// The number that the bot gave the button, so that it knows which of them was used.
     pub request_id: i64,
     /// Chat is channel.
     pub chat_is_channel: bool,
@@ -800,7 +800,7 @@ impl Serialize for KeyboardButtonRequestChat {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct KeyboardButtonRequestManagedBot {
-    /// Request ID.
+    /// The number that the bot gave the button, so that it knows which of them was used.
     pub request_id: i64,
     /// Suggested name. Optional.
     pub suggested_name: Option<Str>,
@@ -938,7 +938,7 @@ impl Serialize for KeyboardButtonPollType {
 pub struct ReplyKeyboardRemove {
     /// Remove keyboard.
     pub remove_keyboard: bool,
-    /// Selective. Optional.
+    /// Whether only the users see it whom the message mentions, or whose message it replies to. Optional.
     pub selective: Option<bool>,
 }
 
@@ -1070,7 +1070,7 @@ impl Serialize for InlineKeyboardMarkup {
 pub struct InlineKeyboardButton {
     /// Text.
     pub text: Str,
-    /// Icon custom emoji ID. Optional.
+    /// The custom emoji that is shown as the icon. Optional.
     pub icon_custom_emoji_id: Option<Str>,
     /// Style. Optional.
     pub style: Option<ButtonStyle>,
@@ -1511,23 +1511,36 @@ impl Serialize for DisabledButton {
     }
 }
 
+/// A press of a button with callback data. The app shows progress until `answerCallbackQuery` is called.
+///
 /// Telegram's [`CallbackQuery`](https://core.telegram.org/bots/api#callbackquery).
+///
+/// ```
+/// use tower_telegram::types::CallbackQuery;
+///
+/// let query: CallbackQuery = serde_json::from_str(
+///     r#"{"id": "9", "from": {"id": 42, "is_bot": false, "first_name": "Ada"},
+///         "chat_instance": "1", "data": "vote:7"}"#,
+/// )?;
+/// assert_eq!(query.data.as_deref(), Some("vote:7"));
+/// # Ok::<_, serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CallbackQuery {
-    /// ID.
+    /// What the answer refers to.
     pub id: Str,
-    /// From.
+    /// The user who pressed the button.
     pub from: User,
-    /// Message.
+    /// The message under which the button is, where the bot sent it itself. See [`MaybeInaccessibleMessage`].
     pub message: Option<MaybeInaccessibleMessage>,
-    /// Inline message ID.
+    /// The message under which the button is, where it was sent through the bot's inline mode.
     pub inline_message_id: Option<Str>,
-    /// Chat instance.
+    /// A number for the chat in which the button was pressed, the same for all queries from there. Games use it for their scores.
     pub chat_instance: Str,
-    /// Data.
+    /// The data of the button, 1 to 64 bytes. A modified app can send anything.
     pub data: Option<Str>,
-    /// Game short name.
+    /// The game that the user wants to play.
     pub game_short_name: Option<Str>,
 }
 
@@ -1610,7 +1623,7 @@ pub struct ForceReply {
     pub force_reply: bool,
     /// Input field placeholder. Optional.
     pub input_field_placeholder: Option<Str>,
-    /// Selective. Optional.
+    /// Whether only the users see it whom the message mentions, or whose message it replies to. Optional.
     pub selective: Option<bool>,
 }
 
@@ -1869,7 +1882,7 @@ impl Serialize for MenuButtonDefault {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SentWebAppMessage {
-    /// Inline message ID.
+    /// A message that was sent through the bot's inline mode, in a chat that the bot needn't be in.
     pub inline_message_id: Option<Str>,
 }
 

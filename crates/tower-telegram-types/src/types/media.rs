@@ -3,19 +3,21 @@
 #[allow(clippy::wildcard_imports)]
 use super::prelude::*;
 
+/// One size of a picture.
+///
 /// Telegram's [`PhotoSize`](https://core.telegram.org/bots/api#photosize).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct PhotoSize {
-    /// File ID.
+    /// The file's identifier for this bot, with which it can be sent or downloaded again. Another bot can't use it.
     pub file_id: Str,
-    /// File unique ID.
+    /// An identifier of the file that is the same for every bot and at any time. It can't be used to send or download.
     pub file_unique_id: Str,
-    /// Width.
+    /// The width, in pixels.
     pub width: i64,
-    /// Height.
+    /// The height, in pixels.
     pub height: i64,
-    /// File size.
+    /// The size, in bytes; it may exceed 32 bits.
     pub file_size: Option<i64>,
 }
 
@@ -78,23 +80,23 @@ impl Serialize for PhotoSize {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Animation {
-    /// File ID.
+    /// The file's identifier for this bot, with which it can be sent or downloaded again. Another bot can't use it.
     pub file_id: Str,
-    /// File unique ID.
+    /// An identifier of the file that is the same for every bot and at any time. It can't be used to send or download.
     pub file_unique_id: Str,
-    /// Width.
+    /// The width, in pixels.
     pub width: i64,
-    /// Height.
+    /// The height, in pixels.
     pub height: i64,
-    /// Duration.
+    /// The length of the recording, in seconds. The sender's app states it; Telegram doesn't check it.
     pub duration: i64,
     /// Thumbnail.
     pub thumbnail: Option<Box<PhotoSize>>,
-    /// File name.
+    /// What the sender's app called the file.
     pub file_name: Option<Str>,
-    /// Mime type.
+    /// The media type that the sender's app states, such as `image/png`.
     pub mime_type: Option<Str>,
-    /// File size.
+    /// The size, in bytes; it may exceed 32 bits.
     pub file_size: Option<i64>,
 }
 
@@ -183,21 +185,21 @@ impl Serialize for Animation {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Audio {
-    /// File ID.
+    /// The file's identifier for this bot, with which it can be sent or downloaded again. Another bot can't use it.
     pub file_id: Str,
-    /// File unique ID.
+    /// An identifier of the file that is the same for every bot and at any time. It can't be used to send or download.
     pub file_unique_id: Str,
-    /// Duration.
+    /// The length of the recording, in seconds. The sender's app states it; Telegram doesn't check it.
     pub duration: i64,
-    /// Performer.
+    /// Who plays or sings.
     pub performer: Option<Str>,
     /// Title.
     pub title: Option<Str>,
-    /// File name.
+    /// What the sender's app called the file.
     pub file_name: Option<Str>,
-    /// Mime type.
+    /// The media type that the sender's app states, such as `image/png`.
     pub mime_type: Option<Str>,
-    /// File size.
+    /// The size, in bytes; it may exceed 32 bits.
     pub file_size: Option<i64>,
     /// Thumbnail.
     pub thumbnail: Option<Box<PhotoSize>>,
@@ -292,17 +294,17 @@ impl Serialize for Audio {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Document {
-    /// File ID.
+    /// The file's identifier for this bot, with which it can be sent or downloaded again. Another bot can't use it.
     pub file_id: Str,
-    /// File unique ID.
+    /// An identifier of the file that is the same for every bot and at any time. It can't be used to send or download.
     pub file_unique_id: Str,
     /// Thumbnail.
     pub thumbnail: Option<Box<PhotoSize>>,
-    /// File name.
+    /// What the sender's app called the file.
     pub file_name: Option<Str>,
-    /// Mime type.
+    /// The media type that the sender's app states, such as `image/png`.
     pub mime_type: Option<Str>,
-    /// File size.
+    /// The size, in bytes; it may exceed 32 bits.
     pub file_size: Option<i64>,
 }
 
@@ -378,19 +380,19 @@ impl Serialize for Document {
 pub struct LivePhoto {
     /// Photo.
     pub photo: Option<Vec<PhotoSize>>,
-    /// File ID.
+    /// The file's identifier for this bot, with which it can be sent or downloaded again. Another bot can't use it.
     pub file_id: Str,
-    /// File unique ID.
+    /// An identifier of the file that is the same for every bot and at any time. It can't be used to send or download.
     pub file_unique_id: Str,
-    /// Width.
+    /// The width, in pixels.
     pub width: i64,
-    /// Height.
+    /// The height, in pixels.
     pub height: i64,
-    /// Duration.
+    /// The length of the recording, in seconds. The sender's app states it; Telegram doesn't check it.
     pub duration: i64,
-    /// Mime type.
+    /// The media type that the sender's app states, such as `image/png`.
     pub mime_type: Option<Str>,
-    /// File size.
+    /// The size, in bytes; it may exceed 32 bits.
     pub file_size: Option<i64>,
 }
 
@@ -472,17 +474,17 @@ impl Serialize for LivePhoto {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct VideoQuality {
-    /// File ID.
+    /// The file's identifier for this bot, with which it can be sent or downloaded again. Another bot can't use it.
     pub file_id: Str,
-    /// File unique ID.
+    /// An identifier of the file that is the same for every bot and at any time. It can't be used to send or download.
     pub file_unique_id: Str,
-    /// Width.
+    /// The width, in pixels.
     pub width: i64,
-    /// Height.
+    /// The height, in pixels.
     pub height: i64,
     /// Codec.
     pub codec: VideoCodec,
-    /// File size.
+    /// The size, in bytes; it may exceed 32 bits.
     pub file_size: Option<i64>,
 }
 
@@ -550,29 +552,29 @@ impl Serialize for VideoQuality {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Video {
-    /// File ID.
+    /// The file's identifier for this bot, with which it can be sent or downloaded again. Another bot can't use it.
     pub file_id: Str,
-    /// File unique ID.
+    /// An identifier of the file that is the same for every bot and at any time. It can't be used to send or download.
     pub file_unique_id: Str,
-    /// Width.
+    /// The width, in pixels.
     pub width: i64,
-    /// Height.
+    /// The height, in pixels.
     pub height: i64,
-    /// Duration.
+    /// The length of the recording, in seconds. The sender's app states it; Telegram doesn't check it.
     pub duration: i64,
     /// Thumbnail.
     pub thumbnail: Option<Box<PhotoSize>>,
     /// Cover.
     pub cover: Option<Vec<PhotoSize>>,
-    /// Start timestamp.
+    /// Where playback starts, in seconds from the start of the video.
     pub start_timestamp: Option<i64>,
     /// Qualities.
     pub qualities: Option<Vec<VideoQuality>>,
-    /// File name.
+    /// What the sender's app called the file.
     pub file_name: Option<Str>,
-    /// Mime type.
+    /// The media type that the sender's app states, such as `image/png`.
     pub mime_type: Option<Str>,
-    /// File size.
+    /// The size, in bytes; it may exceed 32 bits.
     pub file_size: Option<i64>,
 }
 
@@ -682,17 +684,17 @@ impl Serialize for Video {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct VideoNote {
-    /// File ID.
+    /// The file's identifier for this bot, with which it can be sent or downloaded again. Another bot can't use it.
     pub file_id: Str,
-    /// File unique ID.
+    /// An identifier of the file that is the same for every bot and at any time. It can't be used to send or download.
     pub file_unique_id: Str,
-    /// Length.
+    /// The diameter of the picture, in pixels: width and height are the same.
     pub length: i64,
-    /// Duration.
+    /// The length of the recording, in seconds. The sender's app states it; Telegram doesn't check it.
     pub duration: i64,
     /// Thumbnail.
     pub thumbnail: Option<Box<PhotoSize>>,
-    /// File size.
+    /// The size, in bytes; it may exceed 32 bits.
     pub file_size: Option<i64>,
 }
 
@@ -762,15 +764,15 @@ impl Serialize for VideoNote {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Voice {
-    /// File ID.
+    /// The file's identifier for this bot, with which it can be sent or downloaded again. Another bot can't use it.
     pub file_id: Str,
-    /// File unique ID.
+    /// An identifier of the file that is the same for every bot and at any time. It can't be used to send or download.
     pub file_unique_id: Str,
-    /// Duration.
+    /// The length of the recording, in seconds. The sender's app states it; Telegram doesn't check it.
     pub duration: i64,
-    /// Mime type.
+    /// The media type that the sender's app states, such as `image/png`.
     pub mime_type: Option<Str>,
-    /// File size.
+    /// The size, in bytes; it may exceed 32 bits.
     pub file_size: Option<i64>,
 }
 
@@ -835,7 +837,7 @@ impl Serialize for Voice {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct PaidMediaInfo {
-    /// Star count.
+    /// The price, in Telegram Stars.
     pub star_count: i64,
     /// Paid media.
     pub paid_media: Vec<PaidMedia>,
@@ -1034,11 +1036,11 @@ impl Serialize for PaidMediaPhoto {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct PaidMediaPreview {
-    /// Width.
+    /// The width, in pixels.
     pub width: Option<i64>,
-    /// Height.
+    /// The height, in pixels.
     pub height: Option<i64>,
-    /// Duration.
+    /// The length of the recording, in seconds. The sender's app states it; Telegram doesn't check it.
     pub duration: Option<i64>,
 }
 
@@ -1138,15 +1140,15 @@ impl Serialize for PaidMediaVideo {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Contact {
-    /// Phone number.
+    /// The number, with its country code.
     pub phone_number: Str,
-    /// First name.
+    /// The first part of the name.
     pub first_name: Str,
-    /// Last name.
+    /// The second part of the name, where there is one.
     pub last_name: Option<Str>,
     /// User ID.
     pub user_id: Option<i64>,
-    /// Vcard.
+    /// More about the contact as a vCard, up to 2048 bytes.
     pub vcard: Option<Str>,
 }
 
@@ -1215,7 +1217,7 @@ impl Serialize for Contact {
 pub struct Dice {
     /// Emoji.
     pub emoji: Str,
-    /// Value.
+    /// What the dice shows: 1 to 6 (🎲 🎯 🎳), 1 to 5 (🏀 ⚽) or 1 to 64 (🎰).
     pub value: i64,
 }
 
@@ -1261,17 +1263,17 @@ impl Serialize for Dice {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Location {
-    /// Latitude.
+    /// Degrees north of the equator; negative to the south.
     pub latitude: f64,
-    /// Longitude.
+    /// Degrees east of Greenwich; negative to the west.
     pub longitude: f64,
-    /// Horizontal accuracy. Optional.
+    /// The radius within which the true place lies, in metres: 0 to 1500. Optional.
     pub horizontal_accuracy: Option<f64>,
-    /// Live period. Optional.
+    /// For how many seconds the location can be updated: 60 to 86400, or 0x7FFFFFFF (2147483647) for no end. Optional.
     pub live_period: Option<i64>,
-    /// Heading. Optional.
+    /// The direction of travel, in degrees clockwise from north: 1 to 360. Only live locations have it. Optional.
     pub heading: Option<i64>,
-    /// Proximity alert radius. Optional.
+    /// How near another member may come before both get an alert, in metres: 1 to 100000. Only live locations have it. Optional.
     pub proximity_alert_radius: Option<i64>,
 }
 
@@ -1389,13 +1391,13 @@ pub struct Venue {
     pub title: Str,
     /// Address.
     pub address: Str,
-    /// Foursquare ID.
+    /// The place's identifier at Foursquare.
     pub foursquare_id: Option<Str>,
-    /// Foursquare type.
+    /// The kind of place, in Foursquare's words.
     pub foursquare_type: Option<Str>,
-    /// Google place ID.
+    /// The place's identifier at Google.
     pub google_place_id: Option<Str>,
-    /// Google place type.
+    /// The kind of place, in Google's words.
     pub google_place_type: Option<Str>,
 }
 
@@ -1474,7 +1476,7 @@ impl Serialize for Venue {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct VideoChatScheduled {
-    /// Start date, in Unix time (seconds).
+    /// Start date. Unix time, in seconds.
     pub start_date: i64,
 }
 
@@ -1539,7 +1541,7 @@ impl Serialize for VideoChatStarted {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct VideoChatEnded {
-    /// Duration.
+    /// The length of the recording, in seconds. The sender's app states it; Telegram doesn't check it.
     pub duration: i64,
 }
 
@@ -1621,7 +1623,7 @@ impl Serialize for VideoChatParticipantsInvited {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct UserProfilePhotos {
-    /// Total count.
+    /// How many there are in all, of which this may be a part.
     pub total_count: i64,
     /// Photos.
     pub photos: Vec<Vec<PhotoSize>>,
@@ -1669,7 +1671,7 @@ impl Serialize for UserProfilePhotos {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct UserProfileAudios {
-    /// Total count.
+    /// How many there are in all, of which this may be a part.
     pub total_count: i64,
     /// Audios.
     pub audios: Vec<Audio>,
@@ -1713,17 +1715,19 @@ impl Serialize for UserProfileAudios {
     }
 }
 
+/// A file that can be downloaded: `Client::download` in `tower-telegram` does it.
+///
 /// Telegram's [`File`](https://core.telegram.org/bots/api#file).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct File {
-    /// File ID.
+    /// The file's identifier for this bot, with which it can be sent or downloaded again. Another bot can't use it.
     pub file_id: Str,
-    /// File unique ID.
+    /// An identifier of the file that is the same for every bot and at any time. It can't be used to send or download.
     pub file_unique_id: Str,
-    /// File size.
+    /// The size, in bytes; it may exceed 32 bits.
     pub file_size: Option<i64>,
-    /// File path.
+    /// Where to download the file from; valid for at least an hour.
     pub file_path: Option<Str>,
 }
 
@@ -2097,21 +2101,21 @@ pub struct InputMediaAnimation {
     pub media: InputFile,
     /// Thumbnail. Optional.
     pub thumbnail: Option<InputFile>,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Show caption above media. Optional.
+    /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// Width. Optional.
+    /// The width, in pixels. Optional.
     pub width: Option<i64>,
-    /// Height. Optional.
+    /// The height, in pixels. Optional.
     pub height: Option<i64>,
-    /// Duration. Optional.
+    /// The length of the recording, in seconds. The sender's app states it; Telegram doesn't check it. Optional.
     pub duration: Option<i64>,
-    /// Has spoiler. Optional.
+    /// Whether the media is blurred until it is tapped. Default: false. Optional.
     pub has_spoiler: Option<bool>,
 }
 
@@ -2299,15 +2303,15 @@ pub struct InputMediaAudio {
     pub media: InputFile,
     /// Thumbnail. Optional.
     pub thumbnail: Option<InputFile>,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Duration. Optional.
+    /// The length of the recording, in seconds. The sender's app states it; Telegram doesn't check it. Optional.
     pub duration: Option<i64>,
-    /// Performer. Optional.
+    /// Who plays or sings. Optional.
     pub performer: Option<Str>,
     /// Title. Optional.
     pub title: Option<Str>,
@@ -2469,11 +2473,11 @@ pub struct InputMediaDocument {
     pub media: InputFile,
     /// Thumbnail. Optional.
     pub thumbnail: Option<InputFile>,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
     /// Disable content type detection. Optional.
     pub disable_content_type_detection: Option<bool>,
@@ -2659,15 +2663,15 @@ pub struct InputMediaLivePhoto {
     pub media: InputFile,
     /// Photo.
     pub photo: InputFile,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Show caption above media. Optional.
+    /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// Has spoiler. Optional.
+    /// Whether the media is blurred until it is tapped. Default: false. Optional.
     pub has_spoiler: Option<bool>,
 }
 
@@ -2801,11 +2805,11 @@ impl CollectUploads for InputMediaLivePhoto {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct InputMediaLocation {
-    /// Latitude.
+    /// Degrees north of the equator; negative to the south.
     pub latitude: f64,
-    /// Longitude.
+    /// Degrees east of Greenwich; negative to the west.
     pub longitude: f64,
-    /// Horizontal accuracy. Optional.
+    /// The radius within which the true place lies, in metres: 0 to 1500. Optional.
     pub horizontal_accuracy: Option<f64>,
 }
 
@@ -2878,15 +2882,15 @@ impl Serialize for InputMediaLocation {
 pub struct InputMediaPhoto {
     /// Media.
     pub media: InputFile,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Show caption above media. Optional.
+    /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// Has spoiler. Optional.
+    /// Whether the media is blurred until it is tapped. Default: false. Optional.
     pub has_spoiler: Option<bool>,
 }
 
@@ -3086,21 +3090,21 @@ impl CollectUploads for InputMediaSticker {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct InputMediaVenue {
-    /// Latitude.
+    /// Degrees north of the equator; negative to the south.
     pub latitude: f64,
-    /// Longitude.
+    /// Degrees east of Greenwich; negative to the west.
     pub longitude: f64,
     /// Title.
     pub title: Str,
     /// Address.
     pub address: Str,
-    /// Foursquare ID. Optional.
+    /// The place's identifier at Foursquare. Optional.
     pub foursquare_id: Option<Str>,
-    /// Foursquare type. Optional.
+    /// The kind of place, in Foursquare's words. Optional.
     pub foursquare_type: Option<Str>,
-    /// Google place ID. Optional.
+    /// The place's identifier at Google. Optional.
     pub google_place_id: Option<Str>,
-    /// Google place type. Optional.
+    /// The kind of place, in Google's words. Optional.
     pub google_place_type: Option<Str>,
 }
 
@@ -3236,25 +3240,25 @@ pub struct InputMediaVideo {
     pub thumbnail: Option<InputFile>,
     /// Cover. Optional.
     pub cover: Option<InputFile>,
-    /// Start timestamp. Optional.
+    /// Where playback starts, in seconds from the start of the video. Optional.
     pub start_timestamp: Option<i64>,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Show caption above media. Optional.
+    /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// Width. Optional.
+    /// The width, in pixels. Optional.
     pub width: Option<i64>,
-    /// Height. Optional.
+    /// The height, in pixels. Optional.
     pub height: Option<i64>,
-    /// Duration. Optional.
+    /// The length of the recording, in seconds. The sender's app states it; Telegram doesn't check it. Optional.
     pub duration: Option<i64>,
     /// Supports streaming. Optional.
     pub supports_streaming: Option<bool>,
-    /// Has spoiler. Optional.
+    /// Whether the media is blurred until it is tapped. Default: false. Optional.
     pub has_spoiler: Option<bool>,
 }
 
@@ -3483,13 +3487,13 @@ impl CollectUploads for InputMediaVideo {
 pub struct InputMediaVoiceNote {
     /// Media.
     pub media: InputFile,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<Str>,
-    /// Parse mode. Optional.
+    /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
-    /// Caption entities. Optional.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Duration. Optional.
+    /// The length of the recording, in seconds. The sender's app states it; Telegram doesn't check it. Optional.
     pub duration: Option<i64>,
 }
 
@@ -3800,13 +3804,13 @@ pub struct InputPaidMediaVideo {
     pub thumbnail: Option<InputFile>,
     /// Cover. Optional.
     pub cover: Option<InputFile>,
-    /// Start timestamp. Optional.
+    /// Where playback starts, in seconds from the start of the video. Optional.
     pub start_timestamp: Option<i64>,
-    /// Width. Optional.
+    /// The width, in pixels. Optional.
     pub width: Option<i64>,
-    /// Height. Optional.
+    /// The height, in pixels. Optional.
     pub height: Option<i64>,
-    /// Duration. Optional.
+    /// The length of the recording, in seconds. The sender's app states it; Telegram doesn't check it. Optional.
     pub duration: Option<i64>,
     /// Supports streaming. Optional.
     pub supports_streaming: Option<bool>,
@@ -4082,7 +4086,7 @@ impl CollectUploads for InputProfilePhotoStatic {
 pub struct InputProfilePhotoAnimated {
     /// Animation.
     pub animation: InputFile,
-    /// Main frame timestamp. Optional.
+    /// The frame that becomes the still picture, in seconds from the start. Default: 0. Optional.
     pub main_frame_timestamp: Option<f64>,
 }
 

@@ -3,249 +3,263 @@
 #[allow(clippy::wildcard_imports)]
 use super::prelude::*;
 
+/// A message: a text, media, or the notice of something that happened in a chat.
+///
 /// Telegram's [`Message`](https://core.telegram.org/bots/api#message).
+///
+/// ```
+/// use tower_telegram::types::Message;
+///
+/// let message: Message = serde_json::from_str(
+///     r#"{"message_id": 7, "date": 1700000000, "chat": {"id": 42, "type": "private"},
+///         "from": {"id": 42, "is_bot": false, "first_name": "Ada"}, "text": "hello"}"#,
+/// )?;
+/// let name = message.from.as_ref().map(|user| &*user.first_name);
+/// assert_eq!((name, message.text.as_deref()), (Some("Ada"), Some("hello")));
+/// # Ok::<_, serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Message {
-    /// Message ID.
+    /// The message's number within its chat. 0 for one that isn't sent yet, and for an ephemeral one.
     pub message_id: i64,
-    /// Message thread ID.
+    /// The thread that the message belongs to. It is a forum topic only where `is_topic_message` is set; in other supergroups it is a chain of replies.
     pub message_thread_id: Option<i64>,
-    /// Direct messages topic.
+    /// The topic, where the chat holds a channel's direct messages.
     pub direct_messages_topic: Option<Box<DirectMessagesTopic>>,
-    /// From.
+    /// The user or bot that sent it. Absent for a channel's posts; a stand-in account where a chat is the sender (see `sender_chat`).
     pub from: Option<Box<User>>,
-    /// Sender chat.
+    /// The chat in whose name it was sent: a channel, or the group itself for an anonymous administrator.
     pub sender_chat: Option<Box<Chat>>,
-    /// Sender boost count.
+    /// How many times the sender has boosted the chat.
     pub sender_boost_count: Option<i64>,
-    /// Sender business bot.
+    /// The bot that wrote this message for a business account.
     pub sender_business_bot: Option<Box<User>>,
-    /// Sender tag.
+    /// The sender's tag or title in the supergroup.
     pub sender_tag: Option<Str>,
-    /// Receiver user.
+    /// The only user who sees this ephemeral message.
     pub receiver_user: Option<Box<User>>,
-    /// Ephemeral message ID.
+    /// The number of an ephemeral message in its chat. It may be used again after the message is gone.
     pub ephemeral_message_id: Option<i64>,
-    /// Date, in Unix time (seconds).
+    /// When the message was sent. Unix time, in seconds.
     pub date: i64,
-    /// Guest query ID.
+    /// The query to answer with `answerGuestQuery`, where the bot was called into a chat that it isn't in.
     pub guest_query_id: Option<Str>,
-    /// Business connection ID.
+    /// The business connection through which it came. The chat is then one of the account's owner, not of the bot.
     pub business_connection_id: Option<Str>,
-    /// Chat.
+    /// The chat that the message is in.
     pub chat: Chat,
-    /// Forward origin.
+    /// Where a forwarded message was first sent.
     pub forward_origin: Option<MessageOrigin>,
-    /// Is topic message.
+    /// Whether the thread is a topic, of a forum or of a private chat with topics.
     pub is_topic_message: bool,
-    /// Is automatic forward.
+    /// Whether it is a channel's post that Telegram put into the discussion group by itself.
     pub is_automatic_forward: bool,
-    /// Reply to message.
+    /// The message that this one replies to, in the same chat and thread. It has no `reply_to_message` of its own.
     pub reply_to_message: Option<Box<Message>>,
-    /// External reply.
+    /// What this one replies to, where that is in another chat or topic.
     pub external_reply: Option<Box<ExternalReplyInfo>>,
-    /// Quote.
+    /// The part that a reply quotes.
     pub quote: Option<TextQuote>,
-    /// Reply to story.
+    /// The story that this one replies to.
     pub reply_to_story: Option<Box<Story>>,
-    /// Reply to checklist task ID.
+    /// The task of a checklist that this one replies to.
     pub reply_to_checklist_task_id: Option<i64>,
-    /// Reply to poll option ID.
+    /// The option of a poll that this one replies to.
     pub reply_to_poll_option_id: Option<Str>,
-    /// Via bot.
+    /// The bot whose inline mode produced the message.
     pub via_bot: Option<Box<User>>,
-    /// Guest bot caller user.
+    /// The user who called the guest bot that wrote this.
     pub guest_bot_caller_user: Option<Box<User>>,
-    /// Guest bot caller chat.
+    /// The chat in whose name the guest bot was called that wrote this.
     pub guest_bot_caller_chat: Option<Box<Chat>>,
-    /// Edit date, in Unix time (seconds).
+    /// When the message was last edited. Unix time, in seconds.
     pub edit_date: Option<i64>,
-    /// Has protected content.
+    /// Whether the content can't be forwarded or saved.
     pub has_protected_content: bool,
-    /// Is from offline.
+    /// Whether it was sent without anybody there: an away message, a greeting, a scheduled message.
     pub is_from_offline: bool,
-    /// Is paid post.
+    /// Whether the channel is paid for this post. It can't be edited, and must stay for 24 hours.
     pub is_paid_post: bool,
-    /// Media group ID.
+    /// The album that the message is a part of. Each item of an album is a message, and an update, of its own.
     pub media_group_id: Option<Str>,
-    /// Author signature.
+    /// The name under a channel's post, or the title of an anonymous administrator.
     pub author_signature: Option<Str>,
-    /// Paid star count.
+    /// How many Telegram Stars the sender paid for this message.
     pub paid_star_count: Option<i64>,
-    /// Text.
+    /// What a text message says: up to 4096 characters.
     pub text: Option<Str>,
-    /// Entities.
+    /// The formatted parts of the text: links, commands, bold text and so on. Offsets count UTF-16 code units; see `text_entities`.
     pub entities: Option<Vec<MessageEntity>>,
-    /// Link preview options.
+    /// How links were to be previewed, where that isn't the usual way.
     pub link_preview_options: Option<LinkPreviewOptions>,
-    /// Suggested post info.
+    /// The state and price of a post that was suggested to a channel. Such a message can't be edited.
     pub suggested_post_info: Option<Box<SuggestedPostInfo>>,
-    /// Effect ID.
+    /// The animation that plays when the message appears.
     pub effect_id: Option<Str>,
-    /// Rich message.
+    /// Rich content: headings, tables, lists and so on, in blocks.
     pub rich_message: Option<RichMessage>,
-    /// Animation.
+    /// A GIF, or a video without sound. `document` is set too, for older bots.
     pub animation: Option<Box<Animation>>,
-    /// Audio.
+    /// A piece of music.
     pub audio: Option<Box<Audio>>,
-    /// Document.
+    /// A file of any kind.
     pub document: Option<Box<Document>>,
-    /// Live photo.
+    /// A photo with a short video. `photo` is set too, for older bots.
     pub live_photo: Option<Box<LivePhoto>>,
-    /// Paid media.
+    /// Media that have to be bought to be seen.
     pub paid_media: Option<PaidMediaInfo>,
-    /// Photo.
+    /// The picture in several sizes, smallest first.
     pub photo: Option<Vec<PhotoSize>>,
-    /// Sticker.
+    /// A sticker, with the set it is from.
     pub sticker: Option<Box<Sticker>>,
-    /// Story.
+    /// A story that was forwarded.
     pub story: Option<Box<Story>>,
-    /// Video.
+    /// A film, with its size and length.
     pub video: Option<Box<Video>>,
-    /// Video note.
+    /// A round video message.
     pub video_note: Option<Box<VideoNote>>,
-    /// Voice.
+    /// A voice message, recorded on the spot.
     pub voice: Option<Box<Voice>>,
-    /// Caption.
+    /// The text under a photo, video or other media: up to 1024 characters.
     pub caption: Option<Str>,
-    /// Caption entities.
+    /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Show caption above media.
+    /// Whether the caption stands above the media instead of below it.
     pub show_caption_above_media: bool,
-    /// Has media spoiler.
+    /// Whether the media is blurred until it is tapped.
     pub has_media_spoiler: bool,
-    /// Checklist.
+    /// A list of tasks that can be ticked off.
     pub checklist: Option<Box<Checklist>>,
-    /// Contact.
+    /// A person's name and phone number that somebody shared.
     pub contact: Option<Box<Contact>>,
-    /// Dice.
+    /// An emoji that shows a random value, such as a die.
     pub dice: Option<Dice>,
-    /// Game.
+    /// A game that can be played in the chat.
     pub game: Option<Box<Game>>,
-    /// Poll.
+    /// A native poll or quiz, with its options.
     pub poll: Option<Box<Poll>>,
-    /// Venue.
+    /// A place with a name and an address. `location` is set too, for older bots.
     pub venue: Option<Box<Venue>>,
-    /// Location.
+    /// A point on the map, fixed or live.
     pub location: Option<Box<Location>>,
-    /// New chat members.
+    /// Users who joined or were added. The bot itself may be among them.
     pub new_chat_members: Option<Vec<User>>,
-    /// Left chat member.
+    /// A user who left or was removed. It may be the bot itself.
     pub left_chat_member: Option<Box<User>>,
-    /// Chat owner left.
+    /// The owner has left the chat.
     pub chat_owner_left: Option<ChatOwnerLeft>,
-    /// Chat owner changed.
+    /// The chat has another owner.
     pub chat_owner_changed: Option<Box<ChatOwnerChanged>>,
-    /// New chat title.
+    /// The title that the chat has from now on.
     pub new_chat_title: Option<Str>,
-    /// New chat photo.
+    /// The picture that the chat has from now on, in several sizes.
     pub new_chat_photo: Option<Vec<PhotoSize>>,
-    /// Delete chat photo.
+    /// Whether the chat's picture was removed.
     pub delete_chat_photo: bool,
-    /// Group chat created.
+    /// Whether this says that the group was created.
     pub group_chat_created: bool,
-    /// Supergroup chat created.
+    /// Whether this says that the supergroup was created. It is only seen as the message that another replies to.
     pub supergroup_chat_created: bool,
-    /// Channel chat created.
+    /// Whether this says that the channel was created. It is only seen as the message that another replies to.
     pub channel_chat_created: bool,
-    /// Message auto delete timer changed.
+    /// After how long messages are deleted here from now on.
     pub message_auto_delete_timer_changed: Option<MessageAutoDeleteTimerChanged>,
-    /// Migrate to chat ID.
+    /// The supergroup that this group has become: use its number from now on.
     pub migrate_to_chat_id: Option<i64>,
-    /// Migrate from chat ID.
+    /// The group that this supergroup was before.
     pub migrate_from_chat_id: Option<i64>,
-    /// Pinned message.
+    /// The message that was pinned.
     pub pinned_message: Option<MaybeInaccessibleMessage>,
-    /// Invoice.
+    /// A bill that can be paid here.
     pub invoice: Option<Box<Invoice>>,
-    /// Successful payment.
+    /// A payment went through: hand over the goods now.
     pub successful_payment: Option<Box<SuccessfulPayment>>,
-    /// Refunded payment.
+    /// Money that went back to the buyer.
     pub refunded_payment: Option<Box<RefundedPayment>>,
-    /// Users shared.
+    /// Users whom the sender chose with a button of a keyboard.
     pub users_shared: Option<UsersShared>,
-    /// Chat shared.
+    /// A chat that the sender chose with a button of a keyboard.
     pub chat_shared: Option<Box<ChatShared>>,
-    /// Gift.
+    /// A regular gift was sent or received.
     pub gift: Option<Box<GiftInfo>>,
-    /// Unique gift.
+    /// A one-of-a-kind gift was sent or received.
     pub unique_gift: Option<Box<UniqueGiftInfo>>,
-    /// Gift upgrade sent.
+    /// Somebody paid for the upgrade of a gift after it was sent.
     pub gift_upgrade_sent: Option<Box<GiftInfo>>,
-    /// Connected website.
+    /// The domain of the website where the user logged in with Telegram.
     pub connected_website: Option<Str>,
-    /// Write access allowed.
+    /// The user allowed the bot to write to them.
     pub write_access_allowed: Option<WriteAccessAllowed>,
-    /// Passport data.
+    /// Documents that the user shared through Telegram Passport.
     pub passport_data: Option<Box<PassportData>>,
-    /// Proximity alert triggered.
+    /// A user came near another who shares a live location.
     pub proximity_alert_triggered: Option<Box<ProximityAlertTriggered>>,
-    /// Boost added.
+    /// A user boosted the chat.
     pub boost_added: Option<ChatBoostAdded>,
-    /// Chat background set.
+    /// The background that the chat has from now on.
     pub chat_background_set: Option<ChatBackground>,
-    /// Checklist tasks done.
+    /// Which tasks of a checklist were ticked or unticked.
     pub checklist_tasks_done: Option<Box<ChecklistTasksDone>>,
-    /// Checklist tasks added.
+    /// Which tasks a checklist gained.
     pub checklist_tasks_added: Option<Box<ChecklistTasksAdded>>,
-    /// Community chat added.
+    /// The chat or bot became part of a community.
     pub community_chat_added: Option<CommunityChatAdded>,
-    /// Community chat joined.
+    /// A user came to the chat from its community.
     pub community_chat_joined: Option<CommunityChatJoined>,
-    /// Community chat removed.
+    /// The chat or bot is no longer part of a community.
     pub community_chat_removed: Option<CommunityChatRemoved>,
-    /// Direct message price changed.
+    /// Direct messages to the channel have another price.
     pub direct_message_price_changed: Option<DirectMessagePriceChanged>,
-    /// Forum topic created.
+    /// A new topic, with its name and icon.
     pub forum_topic_created: Option<ForumTopicCreated>,
-    /// Forum topic edited.
+    /// A topic has another name or icon.
     pub forum_topic_edited: Option<ForumTopicEdited>,
-    /// Forum topic closed.
+    /// A topic takes no more messages.
     pub forum_topic_closed: Option<ForumTopicClosed>,
-    /// Forum topic reopened.
+    /// A closed topic takes messages again.
     pub forum_topic_reopened: Option<ForumTopicReopened>,
-    /// General forum topic hidden.
+    /// The topic *General* can't be seen any more.
     pub general_forum_topic_hidden: Option<GeneralForumTopicHidden>,
-    /// General forum topic unhidden.
+    /// The topic *General* can be seen again.
     pub general_forum_topic_unhidden: Option<GeneralForumTopicUnhidden>,
-    /// Giveaway created.
+    /// A giveaway was announced.
     pub giveaway_created: Option<GiveawayCreated>,
-    /// Giveaway.
+    /// A giveaway that one can take part in.
     pub giveaway: Option<Box<Giveaway>>,
-    /// Giveaway winners.
+    /// A giveaway ended, and these have won.
     pub giveaway_winners: Option<Box<GiveawayWinners>>,
-    /// Giveaway completed.
+    /// A giveaway ended whose winners aren't public.
     pub giveaway_completed: Option<Box<GiveawayCompleted>>,
-    /// Managed bot created.
+    /// The user created a bot that this one manages.
     pub managed_bot_created: Option<Box<ManagedBotCreated>>,
-    /// Paid message price changed.
+    /// Messages to the chat have another price.
     pub paid_message_price_changed: Option<PaidMessagePriceChanged>,
-    /// Poll option added.
+    /// A poll has an option more.
     pub poll_option_added: Option<Box<PollOptionAdded>>,
-    /// Poll option deleted.
+    /// A poll has an option less.
     pub poll_option_deleted: Option<Box<PollOptionDeleted>>,
-    /// Suggested post approved.
+    /// A suggested post will be published.
     pub suggested_post_approved: Option<Box<SuggestedPostApproved>>,
-    /// Suggested post approval failed.
+    /// A suggested post couldn't be accepted, as the price wasn't covered.
     pub suggested_post_approval_failed: Option<Box<SuggestedPostApprovalFailed>>,
-    /// Suggested post declined.
+    /// A suggested post won't be published.
     pub suggested_post_declined: Option<Box<SuggestedPostDeclined>>,
-    /// Suggested post paid.
+    /// The money for a suggested post arrived.
     pub suggested_post_paid: Option<Box<SuggestedPostPaid>>,
-    /// Suggested post refunded.
+    /// The money for a suggested post went back.
     pub suggested_post_refunded: Option<Box<SuggestedPostRefunded>>,
-    /// Video chat scheduled.
+    /// When a video chat is going to start.
     pub video_chat_scheduled: Option<VideoChatScheduled>,
-    /// Video chat started.
+    /// A video chat has begun.
     pub video_chat_started: Option<VideoChatStarted>,
-    /// Video chat ended.
+    /// A video chat is over, and how long it took.
     pub video_chat_ended: Option<VideoChatEnded>,
-    /// Video chat participants invited.
+    /// Who was asked into a video chat.
     pub video_chat_participants_invited: Option<VideoChatParticipantsInvited>,
-    /// Web app data.
+    /// Data that a Mini App sent, opened by a button of a keyboard.
     pub web_app_data: Option<WebAppData>,
-    /// Reply markup.
+    /// The inline keyboard under the message. A `login_url` button is shown as a plain `url` button.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -1176,15 +1190,17 @@ impl Serialize for MessageId {
     }
 }
 
+/// A message that was deleted, or that the bot can't see for another reason.
+///
 /// Telegram's [`InaccessibleMessage`](https://core.telegram.org/bots/api#inaccessiblemessage).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct InaccessibleMessage {
-    /// Chat.
+    /// The chat that the message was in.
     pub chat: Chat,
-    /// Message ID.
+    /// The number that the message had in its chat.
     pub message_id: i64,
-    /// Date.
+    /// Always 0, which tells it from a message that can be read.
     pub date: i64,
 }
 
@@ -1282,27 +1298,29 @@ impl Serialize for MaybeInaccessibleMessage {
     }
 }
 
+/// A part of a text that stands out: a link, a mention, a command, bold text and so on.
+///
 /// Telegram's [`MessageEntity`](https://core.telegram.org/bots/api#messageentity).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct MessageEntity {
-    /// Type. Telegram calls it `type`.
+    /// What the part is. Telegram calls it `type`.
     pub kind: MessageEntityType,
-    /// Offset.
+    /// Where the part starts in the text, in UTF-16 code units: neither bytes nor characters. See `slice`.
     pub offset: i64,
-    /// Length.
+    /// How long the part is, in UTF-16 code units: neither bytes nor characters.
     pub length: i64,
-    /// URL. Optional.
+    /// Where a `text_link` leads. Optional.
     pub url: Option<Str>,
-    /// User. Optional.
+    /// Whom a `text_mention` means: a user without a public name. Optional.
     pub user: Option<Box<User>>,
-    /// Language. Optional.
+    /// The programming language of a `pre` block. Optional.
     pub language: Option<Str>,
-    /// Custom emoji ID. Optional.
+    /// The picture of a `custom_emoji`, for `getCustomEmojiStickers`. Optional.
     pub custom_emoji_id: Option<Str>,
-    /// Unix time, in Unix time (seconds). Optional.
+    /// The moment that a `date_time` shows. Unix time, in seconds. Optional.
     pub unix_time: Option<i64>,
-    /// Date time format. Optional.
+    /// How the moment of a `date_time` is written out. Optional.
     pub date_time_format: Option<Str>,
 }
 
@@ -1452,7 +1470,7 @@ pub struct TextQuote {
     pub text: Str,
     /// Entities.
     pub entities: Option<Vec<MessageEntity>>,
-    /// Position.
+    /// About where the quotation starts in the original message, in UTF-16 code units.
     pub position: i64,
     /// Is manual.
     pub is_manual: bool,
@@ -1520,7 +1538,7 @@ pub struct ExternalReplyInfo {
     pub chat: Option<Box<Chat>>,
     /// Message ID.
     pub message_id: Option<i64>,
-    /// Link preview options.
+    /// How links in the text are previewed.
     pub link_preview_options: Option<LinkPreviewOptions>,
     /// Animation.
     pub animation: Option<Box<Animation>>,
@@ -1544,7 +1562,7 @@ pub struct ExternalReplyInfo {
     pub video_note: Option<Box<VideoNote>>,
     /// Voice.
     pub voice: Option<Box<Voice>>,
-    /// Has media spoiler.
+    /// Whether the media is blurred until it is tapped.
     pub has_media_spoiler: bool,
     /// Checklist.
     pub checklist: Option<Box<Checklist>>,
@@ -1776,29 +1794,31 @@ impl Serialize for ExternalReplyInfo {
     }
 }
 
+/// What a message replies to.
+///
 /// Telegram's [`ReplyParameters`](https://core.telegram.org/bots/api#replyparameters).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ReplyParameters {
-    /// Message ID. Optional.
+    /// The message to reply to, in this chat or in `chat_id`. It, or `ephemeral_message_id`, is needed. Optional.
     pub message_id: Option<i64>,
-    /// Chat ID. Optional.
+    /// The chat of the message to reply to, where it is another one. Optional.
     pub chat_id: Option<ChatId>,
-    /// Ephemeral message ID. Optional.
+    /// The ephemeral message to reply to, within 15 seconds. The reply must be ephemeral too. Optional.
     pub ephemeral_message_id: Option<i64>,
-    /// Allow sending without reply. Optional.
+    /// Whether the message is sent even if the other one is gone. Default: false. Optional.
     pub allow_sending_without_reply: Option<bool>,
-    /// Quote. Optional.
+    /// The part to quote, exactly as it is written: up to 1024 characters. Optional.
     pub quote: Option<Str>,
-    /// Quote parse mode. Optional.
+    /// The markup in which the quotation is written. Optional.
     pub quote_parse_mode: Option<ParseMode>,
-    /// Quote entities. Optional.
+    /// The formatted parts of the quotation, in place of a markup. Offsets count UTF-16 code units. Optional.
     pub quote_entities: Option<Vec<MessageEntity>>,
-    /// Quote position. Optional.
+    /// Where the quotation starts in the original message, in UTF-16 code units. Optional.
     pub quote_position: Option<i64>,
-    /// Checklist task ID. Optional.
+    /// The task to reply to, in a checklist. Optional.
     pub checklist_task_id: Option<i64>,
-    /// Poll option ID. Optional.
+    /// The option to reply to, in a poll. Optional.
     pub poll_option_id: Option<Str>,
 }
 
@@ -2137,7 +2157,7 @@ impl Serialize for MessageOrigin {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct MessageOriginUser {
-    /// Date, in Unix time (seconds).
+    /// Date. Unix time, in seconds.
     pub date: i64,
     /// Sender user.
     pub sender_user: User,
@@ -2186,7 +2206,7 @@ impl Serialize for MessageOriginUser {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct MessageOriginHiddenUser {
-    /// Date, in Unix time (seconds).
+    /// Date. Unix time, in seconds.
     pub date: i64,
     /// Sender user name.
     pub sender_user_name: Str,
@@ -2235,7 +2255,7 @@ impl Serialize for MessageOriginHiddenUser {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct MessageOriginChat {
-    /// Date, in Unix time (seconds).
+    /// Date. Unix time, in seconds.
     pub date: i64,
     /// Sender chat.
     pub sender_chat: Chat,
@@ -2293,7 +2313,7 @@ impl Serialize for MessageOriginChat {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct MessageOriginChannel {
-    /// Date, in Unix time (seconds).
+    /// Date. Unix time, in seconds.
     pub date: i64,
     /// Chat.
     pub chat: Chat,
@@ -2358,7 +2378,7 @@ impl Serialize for MessageOriginChannel {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct MessageAutoDeleteTimerChanged {
-    /// Message auto delete time.
+    /// For how many seconds a new message stays before it is deleted; 0 turns the timer off.
     pub message_auto_delete_time: i64,
 }
 
@@ -2401,7 +2421,7 @@ impl Serialize for MessageAutoDeleteTimerChanged {
 pub struct MessageGenerationStopped {
     /// Chat.
     pub chat: Chat,
-    /// Message thread ID.
+    /// The forum topic, or the thread of replies, in which the message is.
     pub message_thread_id: Option<i64>,
     /// Draft ID.
     pub draft_id: i64,
@@ -2456,7 +2476,7 @@ impl Serialize for MessageGenerationStopped {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct PaidMessagePriceChanged {
-    /// Paid message star count.
+    /// The price of a message to the chat, in Telegram Stars.
     pub paid_message_star_count: i64,
 }
 
@@ -2691,7 +2711,7 @@ impl Serialize for ReactionTypePaid {
 pub struct ReactionCount {
     /// Type. Telegram calls it `type`.
     pub kind: ReactionType,
-    /// Total count.
+    /// How many there are in all, of which this may be a part.
     pub total_count: i64,
 }
 
@@ -2745,7 +2765,7 @@ pub struct MessageReactionUpdated {
     pub user: Option<Box<User>>,
     /// Actor chat.
     pub actor_chat: Option<Box<Chat>>,
-    /// Date, in Unix time (seconds).
+    /// Date. Unix time, in seconds.
     pub date: i64,
     /// Old reaction.
     pub old_reaction: Vec<ReactionType>,
@@ -2828,7 +2848,7 @@ pub struct MessageReactionCountUpdated {
     pub chat: Chat,
     /// Message ID.
     pub message_id: i64,
-    /// Date, in Unix time (seconds).
+    /// Date. Unix time, in seconds.
     pub date: i64,
     /// Reactions.
     pub reactions: Vec<ReactionCount>,
@@ -2886,7 +2906,7 @@ impl Serialize for MessageReactionCountUpdated {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SentGuestMessage {
-    /// Inline message ID.
+    /// A message that was sent through the bot's inline mode, in a chat that the bot needn't be in.
     pub inline_message_id: Str,
 }
 
@@ -2929,7 +2949,7 @@ impl Serialize for SentGuestMessage {
 pub struct PreparedInlineMessage {
     /// ID.
     pub id: Str,
-    /// Expiration date, in Unix time (seconds).
+    /// Expiration date. Unix time, in seconds.
     pub expiration_date: i64,
 }
 

@@ -55,13 +55,13 @@ impl Serialize for PassportData {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct PassportFile {
-    /// File ID.
+    /// The file's identifier for this bot, with which it can be sent or downloaded again. Another bot can't use it.
     pub file_id: Str,
-    /// File unique ID.
+    /// An identifier of the file that is the same for every bot and at any time. It can't be used to send or download.
     pub file_unique_id: Str,
-    /// File size.
+    /// The size, in bytes; it may exceed 32 bits.
     pub file_size: i64,
-    /// File date, in Unix time (seconds).
+    /// File date. Unix time, in seconds.
     pub file_date: i64,
 }
 
@@ -121,7 +121,7 @@ pub struct EncryptedPassportElement {
     pub kind: PassportElementType,
     /// Data.
     pub data: Option<Str>,
-    /// Phone number.
+    /// The number, with its country code.
     pub phone_number: Option<Str>,
     /// Email.
     pub email: Option<Str>,
@@ -492,7 +492,7 @@ impl Serialize for PassportElementErrorDataField {
 pub struct PassportElementErrorFrontSide {
     /// Type. Telegram calls it `type`.
     pub kind: PassportElementType,
-    /// File hash.
+    /// The hash of the file in which the error is, in Base64.
     pub file_hash: Str,
     /// Message.
     pub message: Str,
@@ -563,7 +563,7 @@ impl Serialize for PassportElementErrorFrontSide {
 pub struct PassportElementErrorReverseSide {
     /// Type. Telegram calls it `type`.
     pub kind: PassportElementType,
-    /// File hash.
+    /// The hash of the file in which the error is, in Base64.
     pub file_hash: Str,
     /// Message.
     pub message: Str,
@@ -634,7 +634,7 @@ impl Serialize for PassportElementErrorReverseSide {
 pub struct PassportElementErrorSelfie {
     /// Type. Telegram calls it `type`.
     pub kind: PassportElementType,
-    /// File hash.
+    /// The hash of the file in which the error is, in Base64.
     pub file_hash: Str,
     /// Message.
     pub message: Str,
@@ -705,7 +705,7 @@ impl Serialize for PassportElementErrorSelfie {
 pub struct PassportElementErrorFile {
     /// Type. Telegram calls it `type`.
     pub kind: PassportElementType,
-    /// File hash.
+    /// The hash of the file in which the error is, in Base64.
     pub file_hash: Str,
     /// Message.
     pub message: Str,
@@ -847,7 +847,7 @@ impl Serialize for PassportElementErrorFiles {
 pub struct PassportElementErrorTranslationFile {
     /// Type. Telegram calls it `type`.
     pub kind: PassportElementType,
-    /// File hash.
+    /// The hash of the file in which the error is, in Base64.
     pub file_hash: Str,
     /// Message.
     pub message: Str,

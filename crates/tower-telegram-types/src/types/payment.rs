@@ -9,7 +9,7 @@ use super::prelude::*;
 pub struct LabeledPrice {
     /// Label.
     pub label: Str,
-    /// Amount.
+    /// The price of this item, in the currency's smallest units: 145 for 1.45 US dollars. A discount is negative.
     pub amount: i64,
 }
 
@@ -73,7 +73,7 @@ pub struct Invoice {
     pub start_parameter: Str,
     /// Currency.
     pub currency: Str,
-    /// Total amount.
+    /// The whole price, in the currency's smallest units: 145 for 1.45 US dollars.
     pub total_amount: i64,
 }
 
@@ -212,7 +212,7 @@ impl Serialize for ShippingAddress {
 pub struct OrderInfo {
     /// Name.
     pub name: Option<Str>,
-    /// Phone number.
+    /// The number, with its country code.
     pub phone_number: Option<Str>,
     /// Email.
     pub email: Option<Str>,
@@ -352,11 +352,11 @@ impl Serialize for ShippingOption {
 pub struct SuccessfulPayment {
     /// Currency.
     pub currency: Str,
-    /// Total amount.
+    /// The whole price, in the currency's smallest units: 145 for 1.45 US dollars.
     pub total_amount: i64,
-    /// Invoice payload.
+    /// The bot's own mark for the purchase, as it was given with the invoice.
     pub invoice_payload: Str,
-    /// Subscription expiration date, in Unix time (seconds).
+    /// Subscription expiration date. Unix time, in seconds.
     pub subscription_expiration_date: Option<i64>,
     /// Is recurring.
     pub is_recurring: bool,
@@ -481,9 +481,9 @@ impl Serialize for SuccessfulPayment {
 pub struct RefundedPayment {
     /// Currency.
     pub currency: Str,
-    /// Total amount.
+    /// The whole price, in the currency's smallest units: 145 for 1.45 US dollars.
     pub total_amount: i64,
-    /// Invoice payload.
+    /// The bot's own mark for the purchase, as it was given with the invoice.
     pub invoice_payload: Str,
     /// Telegram payment charge ID.
     pub telegram_payment_charge_id: Str,
@@ -563,7 +563,7 @@ pub struct ShippingQuery {
     pub id: Str,
     /// From.
     pub from: User,
-    /// Invoice payload.
+    /// The bot's own mark for the purchase, as it was given with the invoice.
     pub invoice_payload: Str,
     /// Shipping address.
     pub shipping_address: ShippingAddress,
@@ -627,9 +627,9 @@ pub struct PreCheckoutQuery {
     pub from: User,
     /// Currency.
     pub currency: Str,
-    /// Total amount.
+    /// The whole price, in the currency's smallest units: 145 for 1.45 US dollars.
     pub total_amount: i64,
-    /// Invoice payload.
+    /// The bot's own mark for the purchase, as it was given with the invoice.
     pub invoice_payload: Str,
     /// Shipping option ID.
     pub shipping_option_id: Option<Str>,
@@ -839,7 +839,7 @@ impl Serialize for RevenueWithdrawalStatePending {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RevenueWithdrawalStateSucceeded {
-    /// Date, in Unix time (seconds).
+    /// Date. Unix time, in seconds.
     pub date: i64,
     /// URL.
     pub url: Str,
@@ -918,11 +918,11 @@ pub struct AffiliateInfo {
     pub affiliate_user: Option<Box<User>>,
     /// Affiliate chat.
     pub affiliate_chat: Option<Box<Chat>>,
-    /// Commission per mille.
+    /// The share that the affiliate gets, in thousandths of the payment.
     pub commission_per_mille: i64,
-    /// Amount.
+    /// How many whole Telegram Stars the affiliate got; negative for a refund.
     pub amount: i64,
-    /// Nanostar amount.
+    /// What comes on top of the whole Telegram Stars, in billionths of one: −999999999 to 999999999.
     pub nanostar_amount: Option<i64>,
 }
 
@@ -1092,9 +1092,9 @@ pub struct TransactionPartnerUser {
     pub user: User,
     /// Affiliate.
     pub affiliate: Option<Box<AffiliateInfo>>,
-    /// Invoice payload.
+    /// The bot's own mark for the purchase, as it was given with the invoice.
     pub invoice_payload: Option<Str>,
-    /// Subscription period.
+    /// The time between two payments, in seconds.
     pub subscription_period: Option<i64>,
     /// Paid media.
     pub paid_media: Option<Vec<PaidMedia>>,
@@ -1102,7 +1102,7 @@ pub struct TransactionPartnerUser {
     pub paid_media_payload: Option<Str>,
     /// Gift.
     pub gift: Option<Box<Gift>>,
-    /// Premium subscription duration.
+    /// For how many months Telegram Premium was given.
     pub premium_subscription_duration: Option<i64>,
 }
 
@@ -1254,7 +1254,7 @@ impl Serialize for TransactionPartnerChat {
 pub struct TransactionPartnerAffiliateProgram {
     /// Sponsor user.
     pub sponsor_user: Option<Box<User>>,
-    /// Commission per mille.
+    /// The share that the affiliate gets, in thousandths of the payment.
     pub commission_per_mille: i64,
 }
 
@@ -1371,7 +1371,7 @@ impl Serialize for TransactionPartnerTelegramAds {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct TransactionPartnerTelegramApi {
-    /// Request count.
+    /// How many requests went beyond the free limits and were charged.
     pub request_count: i64,
 }
 
@@ -1441,11 +1441,11 @@ impl Serialize for TransactionPartnerOther {
 pub struct StarTransaction {
     /// ID.
     pub id: Str,
-    /// Amount.
+    /// How many whole Telegram Stars changed hands.
     pub amount: i64,
-    /// Nanostar amount.
+    /// What came on top of the whole Telegram Stars, in billionths of one: 0 to 999999999.
     pub nanostar_amount: Option<i64>,
-    /// Date, in Unix time (seconds).
+    /// Date. Unix time, in seconds.
     pub date: i64,
     /// Source.
     pub source: Option<TransactionPartner>,

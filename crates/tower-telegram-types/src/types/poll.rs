@@ -378,17 +378,17 @@ pub struct PollOption {
     pub persistent_id: Str,
     /// Text.
     pub text: Str,
-    /// Text entities.
+    /// The formatted parts of the text: links, mentions, bold text and so on. Offsets count UTF-16 code units.
     pub text_entities: Option<Vec<MessageEntity>>,
     /// Media.
     pub media: Option<Box<PollMedia>>,
-    /// Voter count.
+    /// How many users chose this option; 0 also where it isn't known.
     pub voter_count: i64,
     /// Added by user.
     pub added_by_user: Option<Box<User>>,
     /// Added by chat.
     pub added_by_chat: Option<Box<Chat>>,
-    /// Addition date, in Unix time (seconds).
+    /// Addition date. Unix time, in seconds.
     pub addition_date: Option<i64>,
 }
 
@@ -478,7 +478,7 @@ pub struct InputPollOption {
     pub text: Str,
     /// Text parse mode. Optional.
     pub text_parse_mode: Option<ParseMode>,
-    /// Text entities. Optional.
+    /// The formatted parts of the text: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub text_entities: Option<Vec<MessageEntity>>,
     /// Media. Optional.
     pub media: Option<InputPollOptionMedia>,
@@ -659,7 +659,7 @@ pub struct Poll {
     pub question_entities: Option<Vec<MessageEntity>>,
     /// Options.
     pub options: Vec<PollOption>,
-    /// Total voter count.
+    /// How many users have voted.
     pub total_voter_count: i64,
     /// Is closed.
     pub is_closed: bool,
@@ -683,9 +683,9 @@ pub struct Poll {
     pub explanation_entities: Option<Vec<MessageEntity>>,
     /// Explanation media.
     pub explanation_media: Option<Box<PollMedia>>,
-    /// Open period.
+    /// For how many seconds after its creation the poll takes votes.
     pub open_period: Option<i64>,
-    /// Close date, in Unix time (seconds).
+    /// Close date. Unix time, in seconds.
     pub close_date: Option<i64>,
     /// Description.
     pub description: Option<Str>,

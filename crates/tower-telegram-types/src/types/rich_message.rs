@@ -1049,7 +1049,7 @@ impl Serialize for RichTextSpoiler {
 pub struct RichTextDateTime {
     /// Text.
     pub text: RichText,
-    /// Unix time, in Unix time (seconds).
+    /// Unix time. Unix time, in seconds.
     pub unix_time: i64,
     /// Date time format.
     pub date_time_format: Str,
@@ -1603,7 +1603,7 @@ impl Serialize for RichTextEmailAddress {
 pub struct RichTextPhoneNumber {
     /// Text.
     pub text: RichText,
-    /// Phone number.
+    /// The number, with its country code.
     pub phone_number: Str,
 }
 
@@ -2302,9 +2302,9 @@ pub struct RichBlockTableCell {
     pub text: Option<RichText>,
     /// Is header. Optional.
     pub is_header: bool,
-    /// Colspan. Optional.
+    /// How many columns the cell covers, where more than 1. Optional.
     pub colspan: Option<i64>,
-    /// Rowspan. Optional.
+    /// How many rows the cell covers, where more than 1. Optional.
     pub rowspan: Option<i64>,
     /// Align.
     pub align: HorizontalAlignment,
@@ -2431,7 +2431,7 @@ pub struct RichBlockListItem {
     pub has_checkbox: bool,
     /// Is checked.
     pub is_checked: bool,
-    /// Value.
+    /// The number in front of the item, in a numbered list.
     pub value: Option<i64>,
     /// Type. Telegram calls it `type`.
     pub kind: Option<ListNumbering>,
@@ -2818,7 +2818,7 @@ impl Serialize for RichBlockParagraph {
 pub struct RichBlockSectionHeading {
     /// Text.
     pub text: RichText,
-    /// Size.
+    /// The size of the heading: 1 (largest) to 6 (smallest).
     pub size: i64,
 }
 
@@ -3265,7 +3265,7 @@ impl Serialize for RichBlockPullQuotation {
 pub struct RichBlockCollage {
     /// Blocks.
     pub blocks: Vec<RichBlock>,
-    /// Caption.
+    /// The text under the media: up to 1024 characters once markup is parsed.
     pub caption: Option<RichBlockCaption>,
 }
 
@@ -3316,7 +3316,7 @@ impl Serialize for RichBlockCollage {
 pub struct RichBlockSlideshow {
     /// Blocks.
     pub blocks: Vec<RichBlock>,
-    /// Caption.
+    /// The text under the media: up to 1024 characters once markup is parsed.
     pub caption: Option<RichBlockCaption>,
 }
 
@@ -3373,7 +3373,7 @@ pub struct RichBlockTable {
     pub is_striped: bool,
     /// Is compact.
     pub is_compact: bool,
-    /// Caption.
+    /// The text under the media: up to 1024 characters once markup is parsed.
     pub caption: Option<RichText>,
 }
 
@@ -3503,13 +3503,13 @@ impl Serialize for RichBlockDetails {
 pub struct RichBlockMap {
     /// Location.
     pub location: Location,
-    /// Zoom.
+    /// How closely the map is shown: 0 (the whole world) to 24.
     pub zoom: i64,
-    /// Width.
+    /// The width, in pixels.
     pub width: i64,
-    /// Height.
+    /// The height, in pixels.
     pub height: i64,
-    /// Caption.
+    /// The text under the media: up to 1024 characters once markup is parsed.
     pub caption: Option<RichBlockCaption>,
 }
 
@@ -3626,9 +3626,9 @@ impl Serialize for RichBlockButtons {
 pub struct RichBlockAnimation {
     /// Animation.
     pub animation: Animation,
-    /// Has spoiler.
+    /// Whether the media is blurred until it is tapped. Default: false.
     pub has_spoiler: bool,
-    /// Caption.
+    /// The text under the media: up to 1024 characters once markup is parsed.
     pub caption: Option<RichBlockCaption>,
 }
 
@@ -3686,7 +3686,7 @@ impl Serialize for RichBlockAnimation {
 pub struct RichBlockAudio {
     /// Audio.
     pub audio: Audio,
-    /// Caption.
+    /// The text under the media: up to 1024 characters once markup is parsed.
     pub caption: Option<RichBlockCaption>,
 }
 
@@ -3737,7 +3737,7 @@ impl Serialize for RichBlockAudio {
 pub struct RichBlockDocument {
     /// Document.
     pub document: Document,
-    /// Caption.
+    /// The text under the media: up to 1024 characters once markup is parsed.
     pub caption: Option<RichBlockCaption>,
 }
 
@@ -3788,9 +3788,9 @@ impl Serialize for RichBlockDocument {
 pub struct RichBlockPhoto {
     /// Photo.
     pub photo: Vec<PhotoSize>,
-    /// Has spoiler.
+    /// Whether the media is blurred until it is tapped. Default: false.
     pub has_spoiler: bool,
-    /// Caption.
+    /// The text under the media: up to 1024 characters once markup is parsed.
     pub caption: Option<RichBlockCaption>,
 }
 
@@ -3848,9 +3848,9 @@ impl Serialize for RichBlockPhoto {
 pub struct RichBlockVideo {
     /// Video.
     pub video: Video,
-    /// Has spoiler.
+    /// Whether the media is blurred until it is tapped. Default: false.
     pub has_spoiler: bool,
-    /// Caption.
+    /// The text under the media: up to 1024 characters once markup is parsed.
     pub caption: Option<RichBlockCaption>,
 }
 
@@ -3908,7 +3908,7 @@ impl Serialize for RichBlockVideo {
 pub struct RichBlockVoiceNote {
     /// Voice note.
     pub voice_note: Voice,
-    /// Caption.
+    /// The text under the media: up to 1024 characters once markup is parsed.
     pub caption: Option<RichBlockCaption>,
 }
 
@@ -4005,7 +4005,7 @@ pub struct InputRichBlockListItem {
     pub has_checkbox: bool,
     /// Is checked. Optional.
     pub is_checked: bool,
-    /// Value. Optional.
+    /// The number in front of the item, in a numbered list. Optional.
     pub value: Option<i64>,
     /// Type. Optional. Telegram calls it `type`.
     pub kind: Option<ListNumbering>,
@@ -4470,7 +4470,7 @@ impl Serialize for InputRichBlockParagraph {
 pub struct InputRichBlockSectionHeading {
     /// Text.
     pub text: RichText,
-    /// Size.
+    /// The size of the heading: 1 (largest) to 6 (smallest).
     pub size: i64,
 }
 
@@ -5042,7 +5042,7 @@ impl Serialize for InputRichBlockPullQuotation {
 pub struct InputRichBlockCollage {
     /// Blocks.
     pub blocks: Vec<InputRichBlock>,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<RichBlockCaption>,
 }
 
@@ -5115,7 +5115,7 @@ impl CollectUploads for InputRichBlockCollage {
 pub struct InputRichBlockSlideshow {
     /// Blocks.
     pub blocks: Vec<InputRichBlock>,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<RichBlockCaption>,
 }
 
@@ -5194,7 +5194,7 @@ pub struct InputRichBlockTable {
     pub is_striped: bool,
     /// Is compact. Optional.
     pub is_compact: bool,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<RichText>,
 }
 
@@ -5384,13 +5384,13 @@ impl CollectUploads for InputRichBlockDetails {
 pub struct InputRichBlockMap {
     /// Location.
     pub location: Location,
-    /// Zoom. Optional.
+    /// How closely the map is shown: 0 (the whole world) to 24. Optional.
     pub zoom: Option<i64>,
-    /// Width. Optional.
+    /// The width, in pixels. Optional.
     pub width: Option<i64>,
-    /// Height. Optional.
+    /// The height, in pixels. Optional.
     pub height: Option<i64>,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<RichBlockCaption>,
 }
 
@@ -5566,7 +5566,7 @@ impl Serialize for InputRichBlockButtons {
 pub struct InputRichBlockAnimation {
     /// Animation.
     pub animation: InputMediaAnimation,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<RichBlockCaption>,
 }
 
@@ -5639,7 +5639,7 @@ impl CollectUploads for InputRichBlockAnimation {
 pub struct InputRichBlockAudio {
     /// Audio.
     pub audio: InputMediaAudio,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<RichBlockCaption>,
 }
 
@@ -5712,7 +5712,7 @@ impl CollectUploads for InputRichBlockAudio {
 pub struct InputRichBlockDocument {
     /// Document.
     pub document: InputMediaDocument,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<RichBlockCaption>,
 }
 
@@ -5785,7 +5785,7 @@ impl CollectUploads for InputRichBlockDocument {
 pub struct InputRichBlockPhoto {
     /// Photo.
     pub photo: InputMediaPhoto,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<RichBlockCaption>,
 }
 
@@ -5858,7 +5858,7 @@ impl CollectUploads for InputRichBlockPhoto {
 pub struct InputRichBlockVideo {
     /// Video.
     pub video: InputMediaVideo,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<RichBlockCaption>,
 }
 
@@ -5931,7 +5931,7 @@ impl CollectUploads for InputRichBlockVideo {
 pub struct InputRichBlockVoiceNote {
     /// Voice note.
     pub voice_note: InputMediaVoiceNote,
-    /// Caption. Optional.
+    /// The text under the media: up to 1024 characters once markup is parsed. Optional.
     pub caption: Option<RichBlockCaption>,
 }
 

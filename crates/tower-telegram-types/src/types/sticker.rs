@@ -7,15 +7,15 @@ use super::prelude::*;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Sticker {
-    /// File ID.
+    /// The file's identifier for this bot, with which it can be sent or downloaded again. Another bot can't use it.
     pub file_id: Str,
-    /// File unique ID.
+    /// An identifier of the file that is the same for every bot and at any time. It can't be used to send or download.
     pub file_unique_id: Str,
     /// Type. Telegram calls it `type`.
     pub kind: StickerType,
-    /// Width.
+    /// The width, in pixels.
     pub width: i64,
-    /// Height.
+    /// The height, in pixels.
     pub height: i64,
     /// Is animated.
     pub is_animated: bool,
@@ -35,7 +35,7 @@ pub struct Sticker {
     pub custom_emoji_id: Option<Str>,
     /// Needs repainting.
     pub needs_repainting: bool,
-    /// File size.
+    /// The size, in bytes; it may exceed 32 bits.
     pub file_size: Option<i64>,
 }
 
@@ -235,11 +235,11 @@ impl Serialize for StickerSet {
 pub struct MaskPosition {
     /// Point.
     pub point: MaskPositionPoint,
-    /// X shift.
+    /// How far to the right the mask is moved, as a multiple of its width; negative to the left.
     pub x_shift: f64,
-    /// Y shift.
+    /// How far down the mask is moved, as a multiple of its height; negative is up.
     pub y_shift: f64,
-    /// Scale.
+    /// The factor by which the mask is enlarged: 2.0 doubles it.
     pub scale: f64,
 }
 

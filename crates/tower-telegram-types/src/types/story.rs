@@ -55,17 +55,17 @@ impl Serialize for Story {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct StoryAreaPosition {
-    /// X percentage.
+    /// Where the middle of the area is, in percent of the media's width from the left.
     pub x_percentage: f64,
-    /// Y percentage.
+    /// Where the middle of the area is, in percent of the media's height from the top.
     pub y_percentage: f64,
-    /// Width percentage.
+    /// The width of the area, in percent of the media's width.
     pub width_percentage: f64,
-    /// Height percentage.
+    /// The height of the area, in percent of the media's height.
     pub height_percentage: f64,
-    /// Rotation angle.
+    /// How far the area is turned clockwise, in degrees: 0 to 360.
     pub rotation_angle: f64,
-    /// Corner radius percentage.
+    /// The radius of the rounded corners, in percent of the media's width.
     pub corner_radius_percentage: f64,
 }
 
@@ -231,9 +231,9 @@ impl Serialize for StoryAreaType {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct StoryAreaTypeLocation {
-    /// Latitude.
+    /// Degrees north of the equator; negative to the south.
     pub latitude: f64,
-    /// Longitude.
+    /// Degrees east of Greenwich; negative to the west.
     pub longitude: f64,
     /// Address. Optional.
     pub address: Option<Box<LocationAddress>>,
@@ -438,11 +438,11 @@ impl Serialize for StoryAreaTypeLink {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct StoryAreaTypeWeather {
-    /// Temperature.
+    /// The temperature, in degrees Celsius.
     pub temperature: f64,
     /// Emoji.
     pub emoji: Str,
-    /// Background color.
+    /// The colour behind the text, as a number of the form 0xAARRGGBB (A is the opacity).
     pub background_color: i64,
 }
 
@@ -680,9 +680,9 @@ impl CollectUploads for InputStoryContentPhoto {
 pub struct InputStoryContentVideo {
     /// Video.
     pub video: InputFile,
-    /// Duration. Optional.
+    /// The length of the recording, in seconds. The sender's app states it; Telegram doesn't check it. Optional.
     pub duration: Option<f64>,
-    /// Cover frame timestamp. Optional.
+    /// The frame that becomes the cover, in seconds from the start of the video. Default: 0. Optional.
     pub cover_frame_timestamp: Option<f64>,
     /// Is animation. Optional.
     pub is_animation: Option<bool>,

@@ -7,59 +7,59 @@ use super::prelude::*;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum UpdateKind {
-    /// `message`
+    /// A new message in a private chat or group. Telegram calls it `message`.
     Message(Box<Message>),
-    /// `edited_message`
+    /// A message that the bot knows was edited, or changed in another way. Telegram calls it `edited_message`.
     EditedMessage(Box<Message>),
-    /// `channel_post`
+    /// A new post in a channel. Telegram calls it `channel_post`.
     ChannelPost(Box<Message>),
-    /// `edited_channel_post`
+    /// A channel's post that was edited, or changed in another way. Telegram calls it `edited_channel_post`.
     EditedChannelPost(Box<Message>),
-    /// `business_connection`
+    /// The bot was connected to a business account, or the connection was changed or cut. Telegram calls it `business_connection`.
     BusinessConnection(Box<BusinessConnection>),
-    /// `business_message`
+    /// A new message in a chat of a connected business account. Telegram calls it `business_message`.
     BusinessMessage(Box<Message>),
-    /// `edited_business_message`
+    /// An edited message in a chat of a connected business account. Telegram calls it `edited_business_message`.
     EditedBusinessMessage(Box<Message>),
-    /// `deleted_business_messages`
+    /// Messages that were deleted in a chat of a connected business account. Telegram calls it `deleted_business_messages`.
     DeletedBusinessMessages(Box<BusinessMessagesDeleted>),
-    /// `guest_message`
+    /// A message that calls the bot into a chat that it isn't a member of. Telegram calls it `guest_message`.
     GuestMessage(Box<Message>),
-    /// `message_reaction`
+    /// A user changed their reaction to a message. Must be asked for, and the bot must be an administrator. Telegram calls it `message_reaction`.
     MessageReaction(Box<MessageReactionUpdated>),
-    /// `message_reaction_count`
+    /// Anonymous reactions to a message changed. Must be asked for, and the bot must be an administrator. Telegram calls it `message_reaction_count`.
     MessageReactionCount(Box<MessageReactionCountUpdated>),
-    /// `inline_query`
+    /// A user typed the bot's name and a query into an input field. Telegram calls it `inline_query`.
     InlineQuery(Box<InlineQuery>),
-    /// `chosen_inline_result`
+    /// A user sent one of the bot's inline results. Arrives only if feedback is turned on at @BotFather. Telegram calls it `chosen_inline_result`.
     ChosenInlineResult(Box<ChosenInlineResult>),
-    /// `callback_query`
+    /// A button with callback data was pressed under a message. Telegram calls it `callback_query`.
     CallbackQuery(Box<CallbackQuery>),
-    /// `shipping_query`
+    /// A buyer gave an address, and waits for the ways of delivery. Only for invoices with a flexible price. Telegram calls it `shipping_query`.
     ShippingQuery(Box<ShippingQuery>),
-    /// `pre_checkout_query`
+    /// A buyer is about to pay; the bot has 10 seconds to agree. Telegram calls it `pre_checkout_query`.
     PreCheckoutQuery(Box<PreCheckoutQuery>),
-    /// `purchased_paid_media`
+    /// A user bought media that the bot sent with a payload. Telegram calls it `purchased_paid_media`.
     PurchasedPaidMedia(Box<PaidMediaPurchased>),
-    /// `poll`
+    /// A poll's state changed: one that the bot sent, or one that was stopped by hand. Telegram calls it `poll`.
     Poll(Box<Poll>),
-    /// `poll_answer`
+    /// A user changed their vote in a public poll that the bot sent. Telegram calls it `poll_answer`.
     PollAnswer(Box<PollAnswer>),
-    /// `my_chat_member`
+    /// The bot's own membership changed. In a private chat: it was blocked or unblocked. Telegram calls it `my_chat_member`.
     MyChatMember(Box<ChatMemberUpdated>),
-    /// `chat_member`
+    /// A member's status changed. Must be asked for, and the bot must be an administrator. Telegram calls it `chat_member`.
     ChatMember(Box<ChatMemberUpdated>),
-    /// `chat_join_request`
+    /// A user asks to join a chat. The bot must be allowed to invite users. Telegram calls it `chat_join_request`.
     ChatJoinRequest(Box<ChatJoinRequest>),
-    /// `chat_boost`
+    /// A chat was boosted. The bot must be an administrator. Telegram calls it `chat_boost`.
     ChatBoost(Box<ChatBoostUpdated>),
-    /// `removed_chat_boost`
+    /// A boost was taken away from a chat. The bot must be an administrator. Telegram calls it `removed_chat_boost`.
     RemovedChatBoost(Box<ChatBoostRemoved>),
-    /// `managed_bot`
+    /// A bot that this one manages was created, or got a new token or owner. Telegram calls it `managed_bot`.
     ManagedBot(Box<ManagedBotUpdated>),
-    /// `subscription`
+    /// A user's subscription to the bot changed. Telegram calls it `subscription`.
     Subscription(Box<BotSubscriptionUpdated>),
-    /// `stopped_message_generation`
+    /// A user stopped a message that the bot was still streaming as a draft. Telegram calls it `stopped_message_generation`.
     StoppedMessageGeneration(Box<MessageGenerationStopped>),
     /// A type of update that this version doesn't know, or a known one that doesn't fit.
     Unknown {
@@ -193,27 +193,29 @@ impl UpdateKind {
     }
 }
 
+/// How the webhook is set, and how it fares.
+///
 /// Telegram's [`WebhookInfo`](https://core.telegram.org/bots/api#webhookinfo).
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct WebhookInfo {
-    /// URL.
+    /// Where updates are sent; empty if no webhook is set.
     pub url: Str,
-    /// Has custom certificate.
+    /// Whether Telegram was given a certificate to trust.
     pub has_custom_certificate: bool,
-    /// Pending update count.
+    /// How many updates wait to be delivered.
     pub pending_update_count: i64,
-    /// IP address.
+    /// The address to which Telegram connects.
     pub ip_address: Option<Str>,
-    /// Last error date, in Unix time (seconds).
+    /// When a delivery last failed. It stays after later ones succeeded. Unix time, in seconds.
     pub last_error_date: Option<i64>,
-    /// Last error message.
+    /// Why a delivery last failed, in Telegram's words.
     pub last_error_message: Option<Str>,
-    /// Last synchronization error date, in Unix time (seconds).
+    /// When Telegram last failed to fetch updates between its own data centres. Unix time, in seconds.
     pub last_synchronization_error_date: Option<i64>,
-    /// Max connections.
+    /// The most connections that Telegram opens at a time: 1 to 100.
     pub max_connections: Option<i64>,
-    /// Allowed updates.
+    /// The types of update that are sent. Absent: Telegram's own choice.
     pub allowed_updates: Option<AllowedUpdates>,
 }
 

@@ -4,59 +4,59 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UpdateType {
-    /// `message`
+    /// A new message in a private chat or group. Telegram calls it `message`.
     Message,
-    /// `edited_message`
+    /// A message that the bot knows was edited, or changed in another way. Telegram calls it `edited_message`.
     EditedMessage,
-    /// `channel_post`
+    /// A new post in a channel. Telegram calls it `channel_post`.
     ChannelPost,
-    /// `edited_channel_post`
+    /// A channel's post that was edited, or changed in another way. Telegram calls it `edited_channel_post`.
     EditedChannelPost,
-    /// `business_connection`
+    /// The bot was connected to a business account, or the connection was changed or cut. Telegram calls it `business_connection`.
     BusinessConnection,
-    /// `business_message`
+    /// A new message in a chat of a connected business account. Telegram calls it `business_message`.
     BusinessMessage,
-    /// `edited_business_message`
+    /// An edited message in a chat of a connected business account. Telegram calls it `edited_business_message`.
     EditedBusinessMessage,
-    /// `deleted_business_messages`
+    /// Messages that were deleted in a chat of a connected business account. Telegram calls it `deleted_business_messages`.
     DeletedBusinessMessages,
-    /// `guest_message`
+    /// A message that calls the bot into a chat that it isn't a member of. Telegram calls it `guest_message`.
     GuestMessage,
-    /// `message_reaction`
+    /// A user changed their reaction to a message. Must be asked for, and the bot must be an administrator. Telegram calls it `message_reaction`.
     MessageReaction,
-    /// `message_reaction_count`
+    /// Anonymous reactions to a message changed. Must be asked for, and the bot must be an administrator. Telegram calls it `message_reaction_count`.
     MessageReactionCount,
-    /// `inline_query`
+    /// A user typed the bot's name and a query into an input field. Telegram calls it `inline_query`.
     InlineQuery,
-    /// `chosen_inline_result`
+    /// A user sent one of the bot's inline results. Arrives only if feedback is turned on at @BotFather. Telegram calls it `chosen_inline_result`.
     ChosenInlineResult,
-    /// `callback_query`
+    /// A button with callback data was pressed under a message. Telegram calls it `callback_query`.
     CallbackQuery,
-    /// `shipping_query`
+    /// A buyer gave an address, and waits for the ways of delivery. Only for invoices with a flexible price. Telegram calls it `shipping_query`.
     ShippingQuery,
-    /// `pre_checkout_query`
+    /// A buyer is about to pay; the bot has 10 seconds to agree. Telegram calls it `pre_checkout_query`.
     PreCheckoutQuery,
-    /// `purchased_paid_media`
+    /// A user bought media that the bot sent with a payload. Telegram calls it `purchased_paid_media`.
     PurchasedPaidMedia,
-    /// `poll`
+    /// A poll's state changed: one that the bot sent, or one that was stopped by hand. Telegram calls it `poll`.
     Poll,
-    /// `poll_answer`
+    /// A user changed their vote in a public poll that the bot sent. Telegram calls it `poll_answer`.
     PollAnswer,
-    /// `my_chat_member`
+    /// The bot's own membership changed. In a private chat: it was blocked or unblocked. Telegram calls it `my_chat_member`.
     MyChatMember,
-    /// `chat_member`
+    /// A member's status changed. Must be asked for, and the bot must be an administrator. Telegram calls it `chat_member`.
     ChatMember,
-    /// `chat_join_request`
+    /// A user asks to join a chat. The bot must be allowed to invite users. Telegram calls it `chat_join_request`.
     ChatJoinRequest,
-    /// `chat_boost`
+    /// A chat was boosted. The bot must be an administrator. Telegram calls it `chat_boost`.
     ChatBoost,
-    /// `removed_chat_boost`
+    /// A boost was taken away from a chat. The bot must be an administrator. Telegram calls it `removed_chat_boost`.
     RemovedChatBoost,
-    /// `managed_bot`
+    /// A bot that this one manages was created, or got a new token or owner. Telegram calls it `managed_bot`.
     ManagedBot,
-    /// `subscription`
+    /// A user's subscription to the bot changed. Telegram calls it `subscription`.
     Subscription,
-    /// `stopped_message_generation`
+    /// A user stopped a message that the bot was still streaming as a draft. Telegram calls it `stopped_message_generation`.
     StoppedMessageGeneration,
     /// One that this version doesn't know.
     Unknown,
