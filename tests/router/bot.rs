@@ -11,7 +11,8 @@ use tower_telegram::{
     },
     types::{
         CallbackPayload, CallbackQuery, ChatId, InlineKeyboardButton, InlineKeyboardMarkup,
-        InlineQuery, MaybeInaccessibleMessage, Message, Update, UpdateType, User,
+        InlineQuery, InlineQueryResult, MaybeInaccessibleMessage, Message, Update, UpdateType,
+        User,
     },
     webhook::RawUpdate,
 };
@@ -139,8 +140,11 @@ async fn close(query: CallbackQuery) -> Option<EditMessageText> {
     let MaybeInaccessibleMessage::Message(message) = query.message? else {
         return None;
     };
-    let edit = EditMessageText::new().chat_id(message.chat.id);
-    Some(edit.message_id(message.message_id).text("Closed"))
+    Some(EditMessageText::new(
+        message.chat.id,
+        message.message_id,
+        "Closed",
+    ))
 }
 
 async fn edited(message: Message) -> Option<SendMessage> {
@@ -149,11 +153,11 @@ async fn edited(message: Message) -> Option<SendMessage> {
 }
 
 async fn find(query: InlineQuery) -> AnswerInlineQuery {
-    AnswerInlineQuery::new(query.id, Vec::new()).cache_time(7)
+    AnswerInlineQuery::new(query.id, Vec::<InlineQueryResult>::new()).cache_time(7)
 }
 
 fn is_ping(update: &Update) -> bool {
-    let message = update.message();
+    let message = update.any_message();
     message.is_some_and(|message| message.text.as_deref() == Some("ping"))
 }
 

@@ -29,8 +29,7 @@ async fn handle(client: Client, update: Update) -> Result<Option<SendMessage>, E
             let answer = AnswerCallbackQuery::new(query.id).text("As you like");
             client.send(answer).await?;
             if let Some(MaybeInaccessibleMessage::Message(message)) = query.message {
-                let edit = EditMessageText::new().chat_id(message.chat.id);
-                let edit = edit.message_id(message.message_id).text("Begun");
+                let edit = EditMessageText::new(message.chat.id, message.message_id, "Begun");
                 client.send(edit).await?;
             }
         }

@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use crate::{
-    emit_types::{constructor, field_doc, item_doc, members, read_object, uploading, write_map},
+    emit_types::{
+        Constructor, Member, constructors, field_doc, item_doc, members, read_object,
+        required_first, setters, uploading, write_map,
+    },
     model::{self, Model, Shape, parse_shape, pascal},
     schema::Method,
 };
@@ -53,8 +56,12 @@ fn emit(model: &Model, method: &Method, out: &mut String) {
     }
     let unsent = unsent.map(|(field, _)| field);
     out.push_str("}\n\n");
-    constructor(&name, &members, unsent, out);
-    if members.iter().all(|m| !m.field.required) {
+    let made_by = method_constructors(&method.name, &members);
+    constructors(model, &name, &members, &made_by, unsent, out);
+    let optional = members.iter().filter(|m| !m.field.required);
+    setters(model, optional.filter(|m| !is_place(&made_by, m)), out);
+    out.push_str("}\n\n");
+    if made_by.iter().all(|c| c.takes.is_empty()) {
         let _ = writeln!(
             out,
             "impl Default for {name} {{\nfn default() -> Self {{\nSelf::new()\n}}\n}}\n"
@@ -107,4 +114,45 @@ fn emit(model: &Model, method: &Method, out: &mut String) {
     if model::is_inline(method) {
         let _ = writeln!(out, "impl InlineMethod for {name} {{}}\n");
     }
+}
+
+/// The parameters that mean a message of a chat, and the one that means a message sent through inline mode.
+const IN_A_CHAT: [&str; 2] = ["chat_id", "message_id"];
+const INLINE: &str = "inline_message_id";
+
+/// `new` takes what the method needs. What needs either a message of a chat or one sent through inline mode has
+/// `new` for the one and `inline` for the other.
+fn method_constructors<'a>(method: &str, members: &'a [Member<'a>]) -> Vec<Constructor<'a>> {
+    let named = |name: &str| members.iter().find(|m| m.name == name && !m.field.required);
+    let [Some(chat), Some(message), Some(inline)] = [IN_A_CHAT[0], IN_A_CHAT[1], INLINE].map(named)
+    else {
+        return vec![required_first(members)];
+    };
+    let subject = model::subject(method).and_then(named);
+    let required = members.iter().filter(|m| m.field.required);
+    let needed: Vec<_> = subject.into_iter().chain(required).collect();
+    let with = |place: &[&'a Member<'a>]| {
+        place
+            .iter()
+            .copied()
+            .chain(needed.iter().copied())
+            .collect()
+    };
+    vec![
+        Constructor {
+            name: "new",
+            doc: "Creates the call for a message in a chat.",
+            takes: with(&[chat, message]),
+        },
+        Constructor {
+            name: "inline",
+            doc: "Creates the call for a message that was sent through the bot's inline mode.",
+            takes: with(&[inline]),
+        },
+    ]
+}
+
+/// Whether one of several constructors takes the member as the place of a message, so that it needs no setter.
+fn is_place(made_by: &[Constructor<'_>], member: &Member<'_>) -> bool {
+    made_by.len() > 1 && (IN_A_CHAT.contains(&member.name) || member.name == INLINE)
 }

@@ -179,7 +179,7 @@ fn object(model: &Model, t: &Type, out: &mut String) {
     }
     out.push_str("}\n\n");
     if sent {
-        constructor(name, &members, None, out);
+        new_and_setters(model, name, &members, out);
     }
     read_object(model, name, &members, received, None, out);
     write_object(t, &members, gate(sent), out);
@@ -188,66 +188,121 @@ fn object(model: &Model, t: &Type, out: &mut String) {
     }
 }
 
-/// How a setter or constructor takes its value: anything that turns into it.
-fn argument(shape: &Shape) -> String {
+/// How a setter or constructor takes its value: anything that turns into it. A list whose elements may be of several
+/// types takes elements of one of these, too, which no `From` could do: a `Vec` is the standard library's.
+fn argument(model: &Model, shape: &Shape) -> String {
     match shape {
         Shape::Integer | Shape::Float | Shape::Boolean | Shape::True => shape.to_string(),
-        Shape::Named(name) if name == "AllowedUpdates" => format!("impl Into<{name}>"),
+        Shape::List(inner) if converts_elements(model, inner) => {
+            format!("impl IntoIterator<Item: Into<{inner}>>")
+        }
         _ => format!("impl Into<{shape}>"),
     }
 }
 
-fn converted(name: &str, shape: &Shape) -> String {
+fn converted(model: &Model, name: &str, shape: &Shape) -> String {
     match shape {
         Shape::Integer | Shape::Float | Shape::Boolean | Shape::True => name.into(),
+        Shape::List(inner) if converts_elements(model, inner) => {
+            format!("{name}.into_iter().map(Into::into).collect()")
+        }
         _ => format!("{name}.into()"),
     }
 }
 
+fn converts_elements(model: &Model, element: &Shape) -> bool {
+    match element {
+        Shape::String => true,
+        Shape::Named(name) => model.get(name).is_some_and(|t| t.one_of.is_some()),
+        _ => false,
+    }
+}
+
+/// A constructor: its name, its doc, and the members that it takes.
+pub(crate) struct Constructor<'a> {
+    pub(crate) name: &'static str,
+    pub(crate) doc: &'static str,
+    pub(crate) takes: Vec<&'a Member<'a>>,
+}
+
 /// `new(required…)` and a setter by value for each of the rest.
-/// `unsent` is a field that is no parameter, if there is one.
-pub(crate) fn constructor(
+pub(crate) fn new_and_setters(model: &Model, name: &str, members: &[Member<'_>], out: &mut String) {
+    let new = required_first(members);
+    let optional = members.iter().filter(|m| !m.field.required);
+    constructors(model, name, members, &[new], None, out);
+    setters(model, optional, out);
+    out.push_str("}\n\n");
+}
+
+pub(crate) fn required_first<'a>(members: &'a [Member<'a>]) -> Constructor<'a> {
+    let takes: Vec<_> = members.iter().filter(|m| m.field.required).collect();
+    let doc = if takes.is_empty() {
+        "Creates it with no field set."
+    } else {
+        "Creates it with the required fields; setters add the rest."
+    };
+    Constructor {
+        name: "new",
+        doc,
+        takes,
+    }
+}
+
+/// The beginning of the type's `impl`, with its constructors. `unsent` is a field that is no parameter, if there is
+/// one.
+pub(crate) fn constructors(
+    model: &Model,
     name: &str,
     members: &[Member<'_>],
+    list: &[Constructor<'_>],
     unsent: Option<&str>,
     out: &mut String,
 ) {
-    let required: Vec<&Member<'_>> = members.iter().filter(|m| m.field.required).collect();
-    let arguments: Vec<String> = required
-        .iter()
-        .map(|m| format!("{}: {}", m.name, argument(&m.shape)))
-        .collect();
-    let doc = if required.is_empty() {
-        "Nothing set."
-    } else {
-        "With what is required."
-    };
-    if arguments.len() > 7 {
-        out.push_str("#[allow(clippy::too_many_arguments)]\n");
+    let _ = writeln!(out, "#[allow(clippy::new_without_default)]\nimpl {name} {{");
+    for constructor in list {
+        constructor.emit(model, members, unsent, out);
     }
-    let _ = writeln!(
-        out,
-        "#[allow(clippy::new_without_default)]\nimpl {name} {{\n/// {doc}\npub fn new({}) -> Self {{\nSelf {{",
-        arguments.join(", ")
-    );
-    for m in members {
-        let value = if m.field.required {
-            converted(m.name, &m.shape)
-        } else if m.shape == Shape::True {
-            "false".into()
-        } else {
-            "None".into()
-        };
-        if value == m.name {
-            let _ = writeln!(out, "{value},");
-        } else {
-            let _ = writeln!(out, "{}: {value},", m.name);
+}
+
+impl Constructor<'_> {
+    fn emit(&self, model: &Model, members: &[Member<'_>], unsent: Option<&str>, out: &mut String) {
+        let arguments: Vec<String> = self
+            .takes
+            .iter()
+            .map(|m| format!("{}: {}", m.name, argument(model, &m.shape)))
+            .collect();
+        let _ = writeln!(out, "/// {}", self.doc);
+        if arguments.len() > 7 {
+            out.push_str("#[allow(clippy::too_many_arguments)]\n");
         }
+        let (name, arguments) = (self.name, arguments.join(", "));
+        let _ = writeln!(out, "pub fn {name}({arguments}) -> Self {{\nSelf {{");
+        for m in members {
+            let is_taken = self.takes.iter().any(|taken| taken.name == m.name);
+            let value = match (is_taken, m.is_plain()) {
+                (true, true) => converted(model, m.name, &m.shape),
+                (true, false) => format!("Some({})", converted(model, m.name, &m.shape)),
+                (false, true) => "false".into(),
+                (false, false) => "None".into(),
+            };
+            if value == m.name {
+                let _ = writeln!(out, "{value},");
+            } else {
+                let _ = writeln!(out, "{}: {value},", m.name);
+            }
+        }
+        set_unsent(unsent, out);
+        out.push_str("}\n}\n\n");
     }
-    set_unsent(unsent, out);
-    out.push_str("}\n}\n");
-    for m in members.iter().filter(|m| !m.field.required) {
-        let value = converted(m.name, &m.shape);
+}
+
+pub(crate) fn setters<'a>(
+    model: &Model,
+    members: impl Iterator<Item = &'a Member<'a>>,
+    out: &mut String,
+) {
+    for m in members {
+        let value = converted(model, m.name, &m.shape);
         let value = if m.boxed {
             format!("Box::new({value})")
         } else {
@@ -260,12 +315,11 @@ pub(crate) fn constructor(
         };
         let _ = writeln!(
             out,
-            "\n/// Sets [`{n}`](Self#structfield.{n}).\npub fn {n}(mut self, {n}: {}) -> Self {{\nself.{n} = {value};\nself\n}}",
-            argument(&m.shape),
+            "/// Sets [`{n}`](Self#structfield.{n}).\npub fn {n}(mut self, {n}: {}) -> Self {{\nself.{n} = {value};\nself\n}}\n",
+            argument(model, &m.shape),
             n = m.name,
         );
     }
-    out.push_str("}\n\n");
 }
 
 /// The places of the keys. A key of known length is compared a word at a time, so each is a guard of

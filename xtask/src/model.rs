@@ -370,6 +370,12 @@ pub(crate) fn is_idempotent(method: &str) -> bool {
     SAFE.iter().any(|prefix| method.starts_with(prefix)) && !EXCEPT.contains(&method)
 }
 
+/// The parameter that the method can't do without, though the schema calls it optional, since another can take its
+/// place.
+pub(crate) fn subject(method: &str) -> Option<&'static str> {
+    (method == "editMessageText").then_some("text")
+}
+
 /// The parameter that says for how many seconds the server may keep the method waiting, if it has one.
 pub(crate) fn server_wait(method: &str) -> Option<&'static str> {
     (method == "getUpdates").then_some("timeout")

@@ -23,7 +23,7 @@
 //! // The bot.
 //! let client = Client::with_base_url(&telegram.token().parse()?, telegram.api_url())?;
 //! let bot = Webhook::without_secret_token().handler(async |update: Update| {
-//!     let message = update.message()?;
+//!     let message = update.new_message()?;
 //!     Some(SendMessage::new(message.chat.id, message.text.as_deref()?))
 //! });
 //! tokio::spawn(Polling::new(client).run(bot.into_updates()));

@@ -411,7 +411,7 @@ async fn f7_a_pause_holds_for_a_call_that_is_the_next_of_all() {
 async fn f7_a_refused_call_without_a_chat_pauses_its_method_and_no_chat() {
     let (service, mut calls) = mocked(&RateLimitLayer::new());
     let edit = || {
-        let edit = EditMessageText::new().inline_message_id("abc");
+        let edit = EditMessageText::inline("abc", "a text");
         ApiRequest::new(&edit).unwrap()
     };
     assert_eq!(edit().chat_id(), None);
@@ -444,7 +444,7 @@ async fn f7_calls_without_a_chat_have_the_overall_limit_alone() {
     let recorder = Recorder::new();
     let service = recorder.under(&RateLimitLayer::new());
     for _ in 0..30 {
-        let edit = EditMessageText::new().inline_message_id("abc");
+        let edit = EditMessageText::inline("abc", "a text");
         let edit = ApiRequest::new(&edit).unwrap();
         service.clone().oneshot(edit).await.unwrap();
     }

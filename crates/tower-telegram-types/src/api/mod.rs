@@ -2,13 +2,17 @@
 //! All of it is written by hand; it shows up in [`types`](crate::types).
 
 mod allowed_updates;
+mod answer;
 mod callback_data;
 mod chat_id;
+mod edit;
 mod input_file;
 mod keyboard;
+mod maybe_inaccessible;
 mod message;
 mod message_markup;
 mod message_or_true;
+mod message_reply;
 mod provider_token;
 mod str;
 mod update;

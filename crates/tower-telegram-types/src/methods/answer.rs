@@ -16,7 +16,7 @@ pub struct AnswerChatJoinRequestQuery {
 
 #[allow(clippy::new_without_default)]
 impl AnswerChatJoinRequestQuery {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         chat_join_request_query_id: impl Into<Str>,
         result: impl Into<ChatJoinRequestQueryResult>,
@@ -105,7 +105,7 @@ pub struct AnswerCallbackQuery {
 
 #[allow(clippy::new_without_default)]
 impl AnswerCallbackQuery {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(callback_query_id: impl Into<Str>) -> Self {
         Self {
             callback_query_id: callback_query_id.into(),
@@ -226,7 +226,7 @@ pub struct AnswerGuestQuery {
 
 #[allow(clippy::new_without_default)]
 impl AnswerGuestQuery {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(guest_query_id: impl Into<Str>, result: impl Into<InlineQueryResult>) -> Self {
         Self {
             guest_query_id: guest_query_id.into(),
@@ -301,7 +301,7 @@ pub struct AnswerWebAppQuery {
 
 #[allow(clippy::new_without_default)]
 impl AnswerWebAppQuery {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(web_app_query_id: impl Into<Str>, result: impl Into<InlineQueryResult>) -> Self {
         Self {
             web_app_query_id: web_app_query_id.into(),
@@ -384,7 +384,7 @@ pub struct SavePreparedInlineMessage {
 
 #[allow(clippy::new_without_default)]
 impl SavePreparedInlineMessage {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(user_id: i64, result: impl Into<InlineQueryResult>) -> Self {
         Self {
             user_id,
@@ -515,7 +515,7 @@ pub struct SavePreparedKeyboardButton {
 
 #[allow(clippy::new_without_default)]
 impl SavePreparedKeyboardButton {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(user_id: i64, button: impl Into<KeyboardButton>) -> Self {
         Self {
             user_id,

@@ -13,7 +13,7 @@ pub struct GetMe {}
 
 #[allow(clippy::new_without_default)]
 impl GetMe {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {}
     }
@@ -61,7 +61,7 @@ pub struct LogOut {}
 
 #[allow(clippy::new_without_default)]
 impl LogOut {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {}
     }
@@ -109,7 +109,7 @@ pub struct Close {}
 
 #[allow(clippy::new_without_default)]
 impl Close {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {}
     }
@@ -160,7 +160,7 @@ pub struct GetManagedBotToken {
 
 #[allow(clippy::new_without_default)]
 impl GetManagedBotToken {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(user_id: i64) -> Self {
         Self { user_id }
     }
@@ -219,7 +219,7 @@ pub struct ReplaceManagedBotToken {
 
 #[allow(clippy::new_without_default)]
 impl ReplaceManagedBotToken {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(user_id: i64) -> Self {
         Self { user_id }
     }
@@ -278,7 +278,7 @@ pub struct GetManagedBotAccessSettings {
 
 #[allow(clippy::new_without_default)]
 impl GetManagedBotAccessSettings {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(user_id: i64) -> Self {
         Self { user_id }
     }
@@ -341,7 +341,7 @@ pub struct SetManagedBotAccessSettings {
 
 #[allow(clippy::new_without_default)]
 impl SetManagedBotAccessSettings {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(user_id: i64, is_access_restricted: bool) -> Self {
         Self {
             user_id,
@@ -430,7 +430,7 @@ pub struct SetMyCommands {
 
 #[allow(clippy::new_without_default)]
 impl SetMyCommands {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(commands: impl Into<Vec<BotCommand>>) -> Self {
         Self {
             commands: commands.into(),
@@ -523,7 +523,7 @@ pub struct DeleteMyCommands {
 
 #[allow(clippy::new_without_default)]
 impl DeleteMyCommands {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {
             scope: None,
@@ -616,7 +616,7 @@ pub struct GetMyCommands {
 
 #[allow(clippy::new_without_default)]
 impl GetMyCommands {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {
             scope: None,
@@ -707,7 +707,7 @@ pub struct SetMyName {
 
 #[allow(clippy::new_without_default)]
 impl SetMyName {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {
             name: None,
@@ -798,7 +798,7 @@ pub struct GetMyName {
 
 #[allow(clippy::new_without_default)]
 impl GetMyName {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {
             language_code: None,
@@ -873,7 +873,7 @@ pub struct SetMyDescription {
 
 #[allow(clippy::new_without_default)]
 impl SetMyDescription {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {
             description: None,
@@ -964,7 +964,7 @@ pub struct GetMyDescription {
 
 #[allow(clippy::new_without_default)]
 impl GetMyDescription {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {
             language_code: None,
@@ -1039,7 +1039,7 @@ pub struct SetMyShortDescription {
 
 #[allow(clippy::new_without_default)]
 impl SetMyShortDescription {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {
             short_description: None,
@@ -1130,7 +1130,7 @@ pub struct GetMyShortDescription {
 
 #[allow(clippy::new_without_default)]
 impl GetMyShortDescription {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {
             language_code: None,
@@ -1203,7 +1203,7 @@ pub struct SetMyProfilePhoto {
 
 #[allow(clippy::new_without_default)]
 impl SetMyProfilePhoto {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(photo: impl Into<InputProfilePhoto>) -> Self {
         Self {
             photo: photo.into(),
@@ -1269,7 +1269,7 @@ pub struct RemoveMyProfilePhoto {}
 
 #[allow(clippy::new_without_default)]
 impl RemoveMyProfilePhoto {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {}
     }
@@ -1324,7 +1324,7 @@ pub struct SetChatMenuButton {
 
 #[allow(clippy::new_without_default)]
 impl SetChatMenuButton {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {
             chat_id: None,
@@ -1415,7 +1415,7 @@ pub struct GetChatMenuButton {
 
 #[allow(clippy::new_without_default)]
 impl GetChatMenuButton {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self { chat_id: None }
     }
@@ -1488,7 +1488,7 @@ pub struct SetMyDefaultAdministratorRights {
 
 #[allow(clippy::new_without_default)]
 impl SetMyDefaultAdministratorRights {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {
             rights: None,
@@ -1579,7 +1579,7 @@ pub struct GetMyDefaultAdministratorRights {
 
 #[allow(clippy::new_without_default)]
 impl GetMyDefaultAdministratorRights {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self { for_channels: None }
     }

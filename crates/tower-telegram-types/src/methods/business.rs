@@ -14,7 +14,7 @@ pub struct GetBusinessConnection {
 
 #[allow(clippy::new_without_default)]
 impl GetBusinessConnection {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(business_connection_id: impl Into<Str>) -> Self {
         Self {
             business_connection_id: business_connection_id.into(),
@@ -79,7 +79,7 @@ pub struct ReadBusinessMessage {
 
 #[allow(clippy::new_without_default)]
 impl ReadBusinessMessage {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(business_connection_id: impl Into<Str>, chat_id: i64, message_id: i64) -> Self {
         Self {
             business_connection_id: business_connection_id.into(),
@@ -156,7 +156,7 @@ pub struct DeleteBusinessMessages {
 
 #[allow(clippy::new_without_default)]
 impl DeleteBusinessMessages {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(business_connection_id: impl Into<Str>, message_ids: impl Into<Vec<i64>>) -> Self {
         Self {
             business_connection_id: business_connection_id.into(),
@@ -229,7 +229,7 @@ pub struct SetBusinessAccountName {
 
 #[allow(clippy::new_without_default)]
 impl SetBusinessAccountName {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(business_connection_id: impl Into<Str>, first_name: impl Into<Str>) -> Self {
         Self {
             business_connection_id: business_connection_id.into(),
@@ -314,7 +314,7 @@ pub struct SetBusinessAccountUsername {
 
 #[allow(clippy::new_without_default)]
 impl SetBusinessAccountUsername {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(business_connection_id: impl Into<Str>) -> Self {
         Self {
             business_connection_id: business_connection_id.into(),
@@ -393,7 +393,7 @@ pub struct SetBusinessAccountBio {
 
 #[allow(clippy::new_without_default)]
 impl SetBusinessAccountBio {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(business_connection_id: impl Into<Str>) -> Self {
         Self {
             business_connection_id: business_connection_id.into(),
@@ -474,7 +474,7 @@ pub struct SetBusinessAccountProfilePhoto {
 
 #[allow(clippy::new_without_default)]
 impl SetBusinessAccountProfilePhoto {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         business_connection_id: impl Into<Str>,
         photo: impl Into<InputProfilePhoto>,
@@ -568,7 +568,7 @@ pub struct RemoveBusinessAccountProfilePhoto {
 
 #[allow(clippy::new_without_default)]
 impl RemoveBusinessAccountProfilePhoto {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(business_connection_id: impl Into<Str>) -> Self {
         Self {
             business_connection_id: business_connection_id.into(),
@@ -645,7 +645,7 @@ pub struct GetBusinessAccountStarBalance {
 
 #[allow(clippy::new_without_default)]
 impl GetBusinessAccountStarBalance {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(business_connection_id: impl Into<Str>) -> Self {
         Self {
             business_connection_id: business_connection_id.into(),
@@ -708,7 +708,7 @@ pub struct TransferBusinessAccountStars {
 
 #[allow(clippy::new_without_default)]
 impl TransferBusinessAccountStars {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(business_connection_id: impl Into<Str>, star_count: i64) -> Self {
         Self {
             business_connection_id: business_connection_id.into(),

@@ -29,7 +29,7 @@ pub struct SetMessageReaction {
 
 #[allow(clippy::new_without_default)]
 impl SetMessageReaction {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, message_id: i64) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -40,8 +40,8 @@ impl SetMessageReaction {
     }
 
     /// Sets [`reaction`](Self#structfield.reaction).
-    pub fn reaction(mut self, reaction: impl Into<Vec<ReactionType>>) -> Self {
-        self.reaction = Some(reaction.into());
+    pub fn reaction(mut self, reaction: impl IntoIterator<Item: Into<ReactionType>>) -> Self {
+        self.reaction = Some(reaction.into_iter().map(Into::into).collect());
         self
     }
 
@@ -134,7 +134,7 @@ pub struct GetUserProfilePhotos {
 
 #[allow(clippy::new_without_default)]
 impl GetUserProfilePhotos {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(user_id: i64) -> Self {
         Self {
             user_id,
@@ -227,7 +227,7 @@ pub struct GetUserProfileAudios {
 
 #[allow(clippy::new_without_default)]
 impl GetUserProfileAudios {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(user_id: i64) -> Self {
         Self {
             user_id,
@@ -320,7 +320,7 @@ pub struct SetUserEmojiStatus {
 
 #[allow(clippy::new_without_default)]
 impl SetUserEmojiStatus {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(user_id: i64) -> Self {
         Self {
             user_id,
@@ -422,7 +422,7 @@ pub struct GetFile {
 
 #[allow(clippy::new_without_default)]
 impl GetFile {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(file_id: impl Into<Str>) -> Self {
         Self {
             file_id: file_id.into(),
@@ -491,7 +491,7 @@ pub struct BanChatMember {
 
 #[allow(clippy::new_without_default)]
 impl BanChatMember {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, user_id: i64) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -598,7 +598,7 @@ pub struct UnbanChatMember {
 
 #[allow(clippy::new_without_default)]
 impl UnbanChatMember {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, user_id: i64) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -695,7 +695,7 @@ pub struct RestrictChatMember {
 
 #[allow(clippy::new_without_default)]
 impl RestrictChatMember {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         chat_id: impl Into<ChatId>,
         user_id: i64,
@@ -852,7 +852,7 @@ pub struct PromoteChatMember {
 
 #[allow(clippy::new_without_default)]
 impl PromoteChatMember {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, user_id: i64) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -1184,7 +1184,7 @@ pub struct SetChatAdministratorCustomTitle {
 
 #[allow(clippy::new_without_default)]
 impl SetChatAdministratorCustomTitle {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, user_id: i64, custom_title: impl Into<Str>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -1267,7 +1267,7 @@ pub struct SetChatMemberTag {
 
 #[allow(clippy::new_without_default)]
 impl SetChatMemberTag {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, user_id: i64) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -1356,7 +1356,7 @@ pub struct BanChatSenderChat {
 
 #[allow(clippy::new_without_default)]
 impl BanChatSenderChat {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, sender_chat_id: i64) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -1431,7 +1431,7 @@ pub struct UnbanChatSenderChat {
 
 #[allow(clippy::new_without_default)]
 impl UnbanChatSenderChat {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, sender_chat_id: i64) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -1508,7 +1508,7 @@ pub struct SetChatPermissions {
 
 #[allow(clippy::new_without_default)]
 impl SetChatPermissions {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, permissions: impl Into<ChatPermissions>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -1601,7 +1601,7 @@ pub struct ExportChatInviteLink {
 
 #[allow(clippy::new_without_default)]
 impl ExportChatInviteLink {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -1676,7 +1676,7 @@ pub struct CreateChatInviteLink {
 
 #[allow(clippy::new_without_default)]
 impl CreateChatInviteLink {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -1807,7 +1807,7 @@ pub struct EditChatInviteLink {
 
 #[allow(clippy::new_without_default)]
 impl EditChatInviteLink {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, invite_link: impl Into<Str>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -1940,7 +1940,7 @@ pub struct CreateChatSubscriptionInviteLink {
 
 #[allow(clippy::new_without_default)]
 impl CreateChatSubscriptionInviteLink {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         chat_id: impl Into<ChatId>,
         subscription_period: i64,
@@ -2039,7 +2039,7 @@ pub struct EditChatSubscriptionInviteLink {
 
 #[allow(clippy::new_without_default)]
 impl EditChatSubscriptionInviteLink {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, invite_link: impl Into<Str>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -2126,7 +2126,7 @@ pub struct RevokeChatInviteLink {
 
 #[allow(clippy::new_without_default)]
 impl RevokeChatInviteLink {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, invite_link: impl Into<Str>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -2201,7 +2201,7 @@ pub struct ApproveChatJoinRequest {
 
 #[allow(clippy::new_without_default)]
 impl ApproveChatJoinRequest {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, user_id: i64) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -2276,7 +2276,7 @@ pub struct DeclineChatJoinRequest {
 
 #[allow(clippy::new_without_default)]
 impl DeclineChatJoinRequest {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, user_id: i64) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -2351,7 +2351,7 @@ pub struct SetChatPhoto {
 
 #[allow(clippy::new_without_default)]
 impl SetChatPhoto {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, photo: impl Into<InputFile>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -2430,7 +2430,7 @@ pub struct DeleteChatPhoto {
 
 #[allow(clippy::new_without_default)]
 impl DeleteChatPhoto {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -2499,7 +2499,7 @@ pub struct SetChatTitle {
 
 #[allow(clippy::new_without_default)]
 impl SetChatTitle {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, title: impl Into<Str>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -2574,7 +2574,7 @@ pub struct SetChatDescription {
 
 #[allow(clippy::new_without_default)]
 impl SetChatDescription {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -2663,7 +2663,7 @@ pub struct PinChatMessage {
 
 #[allow(clippy::new_without_default)]
 impl PinChatMessage {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, message_id: i64) -> Self {
         Self {
             business_connection_id: None,
@@ -2770,7 +2770,7 @@ pub struct UnpinChatMessage {
 
 #[allow(clippy::new_without_default)]
 impl UnpinChatMessage {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>) -> Self {
         Self {
             business_connection_id: None,
@@ -2865,7 +2865,7 @@ pub struct UnpinAllChatMessages {
 
 #[allow(clippy::new_without_default)]
 impl UnpinAllChatMessages {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -2934,7 +2934,7 @@ pub struct LeaveChat {
 
 #[allow(clippy::new_without_default)]
 impl LeaveChat {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -3003,7 +3003,7 @@ pub struct GetChat {
 
 #[allow(clippy::new_without_default)]
 impl GetChat {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -3072,7 +3072,7 @@ pub struct GetChatAdministrators {
 
 #[allow(clippy::new_without_default)]
 impl GetChatAdministrators {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -3153,7 +3153,7 @@ pub struct GetChatMemberCount {
 
 #[allow(clippy::new_without_default)]
 impl GetChatMemberCount {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -3222,7 +3222,7 @@ pub struct GetChatMember {
 
 #[allow(clippy::new_without_default)]
 impl GetChatMember {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, user_id: i64) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -3295,7 +3295,7 @@ pub struct GetUserPersonalChatMessages {
 
 #[allow(clippy::new_without_default)]
 impl GetUserPersonalChatMessages {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(user_id: i64, limit: i64) -> Self {
         Self { user_id, limit }
     }
@@ -3361,7 +3361,7 @@ pub struct SetChatStickerSet {
 
 #[allow(clippy::new_without_default)]
 impl SetChatStickerSet {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, sticker_set_name: impl Into<Str>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -3434,7 +3434,7 @@ pub struct DeleteChatStickerSet {
 
 #[allow(clippy::new_without_default)]
 impl DeleteChatStickerSet {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -3503,7 +3503,7 @@ pub struct GetUserChatBoosts {
 
 #[allow(clippy::new_without_default)]
 impl GetUserChatBoosts {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, user_id: i64) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -3584,7 +3584,7 @@ pub struct GiftPremiumSubscription {
 
 #[allow(clippy::new_without_default)]
 impl GiftPremiumSubscription {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(user_id: i64, month_count: i64, star_count: i64) -> Self {
         Self {
             user_id,
@@ -3703,7 +3703,7 @@ pub struct VerifyUser {
 
 #[allow(clippy::new_without_default)]
 impl VerifyUser {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(user_id: i64) -> Self {
         Self {
             user_id,
@@ -3782,7 +3782,7 @@ pub struct VerifyChat {
 
 #[allow(clippy::new_without_default)]
 impl VerifyChat {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -3863,7 +3863,7 @@ pub struct RemoveUserVerification {
 
 #[allow(clippy::new_without_default)]
 impl RemoveUserVerification {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(user_id: i64) -> Self {
         Self { user_id }
     }
@@ -3924,7 +3924,7 @@ pub struct RemoveChatVerification {
 
 #[allow(clippy::new_without_default)]
 impl RemoveChatVerification {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>) -> Self {
         Self {
             chat_id: chat_id.into(),

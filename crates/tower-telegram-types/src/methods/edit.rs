@@ -34,14 +34,30 @@ pub struct EditMessageText {
 
 #[allow(clippy::new_without_default)]
 impl EditMessageText {
-    /// Nothing set.
-    pub fn new() -> Self {
+    /// Creates the call for a message in a chat.
+    pub fn new(chat_id: impl Into<ChatId>, message_id: i64, text: impl Into<Str>) -> Self {
+        Self {
+            business_connection_id: None,
+            chat_id: Some(chat_id.into()),
+            message_id: Some(message_id),
+            inline_message_id: None,
+            text: Some(text.into()),
+            parse_mode: None,
+            entities: None,
+            link_preview_options: None,
+            rich_message: None,
+            reply_markup: None,
+        }
+    }
+
+    /// Creates the call for a message that was sent through the bot's inline mode.
+    pub fn inline(inline_message_id: impl Into<Str>, text: impl Into<Str>) -> Self {
         Self {
             business_connection_id: None,
             chat_id: None,
             message_id: None,
-            inline_message_id: None,
-            text: None,
+            inline_message_id: Some(inline_message_id.into()),
+            text: Some(text.into()),
             parse_mode: None,
             entities: None,
             link_preview_options: None,
@@ -53,24 +69,6 @@ impl EditMessageText {
     /// Sets [`business_connection_id`](Self#structfield.business_connection_id).
     pub fn business_connection_id(mut self, business_connection_id: impl Into<Str>) -> Self {
         self.business_connection_id = Some(business_connection_id.into());
-        self
-    }
-
-    /// Sets [`chat_id`](Self#structfield.chat_id).
-    pub fn chat_id(mut self, chat_id: impl Into<ChatId>) -> Self {
-        self.chat_id = Some(chat_id.into());
-        self
-    }
-
-    /// Sets [`message_id`](Self#structfield.message_id).
-    pub fn message_id(mut self, message_id: i64) -> Self {
-        self.message_id = Some(message_id);
-        self
-    }
-
-    /// Sets [`inline_message_id`](Self#structfield.inline_message_id).
-    pub fn inline_message_id(mut self, inline_message_id: impl Into<Str>) -> Self {
-        self.inline_message_id = Some(inline_message_id.into());
         self
     }
 
@@ -111,12 +109,6 @@ impl EditMessageText {
     pub fn reply_markup(mut self, reply_markup: impl Into<InlineKeyboardMarkup>) -> Self {
         self.reply_markup = Some(reply_markup.into());
         self
-    }
-}
-
-impl Default for EditMessageText {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -268,13 +260,28 @@ pub struct EditMessageCaption {
 
 #[allow(clippy::new_without_default)]
 impl EditMessageCaption {
-    /// Nothing set.
-    pub fn new() -> Self {
+    /// Creates the call for a message in a chat.
+    pub fn new(chat_id: impl Into<ChatId>, message_id: i64) -> Self {
+        Self {
+            business_connection_id: None,
+            chat_id: Some(chat_id.into()),
+            message_id: Some(message_id),
+            inline_message_id: None,
+            caption: None,
+            parse_mode: None,
+            caption_entities: None,
+            show_caption_above_media: None,
+            reply_markup: None,
+        }
+    }
+
+    /// Creates the call for a message that was sent through the bot's inline mode.
+    pub fn inline(inline_message_id: impl Into<Str>) -> Self {
         Self {
             business_connection_id: None,
             chat_id: None,
             message_id: None,
-            inline_message_id: None,
+            inline_message_id: Some(inline_message_id.into()),
             caption: None,
             parse_mode: None,
             caption_entities: None,
@@ -286,24 +293,6 @@ impl EditMessageCaption {
     /// Sets [`business_connection_id`](Self#structfield.business_connection_id).
     pub fn business_connection_id(mut self, business_connection_id: impl Into<Str>) -> Self {
         self.business_connection_id = Some(business_connection_id.into());
-        self
-    }
-
-    /// Sets [`chat_id`](Self#structfield.chat_id).
-    pub fn chat_id(mut self, chat_id: impl Into<ChatId>) -> Self {
-        self.chat_id = Some(chat_id.into());
-        self
-    }
-
-    /// Sets [`message_id`](Self#structfield.message_id).
-    pub fn message_id(mut self, message_id: i64) -> Self {
-        self.message_id = Some(message_id);
-        self
-    }
-
-    /// Sets [`inline_message_id`](Self#structfield.inline_message_id).
-    pub fn inline_message_id(mut self, inline_message_id: impl Into<Str>) -> Self {
-        self.inline_message_id = Some(inline_message_id.into());
         self
     }
 
@@ -335,12 +324,6 @@ impl EditMessageCaption {
     pub fn reply_markup(mut self, reply_markup: impl Into<InlineKeyboardMarkup>) -> Self {
         self.reply_markup = Some(reply_markup.into());
         self
-    }
-}
-
-impl Default for EditMessageCaption {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -473,13 +456,25 @@ pub struct EditMessageMedia {
 
 #[allow(clippy::new_without_default)]
 impl EditMessageMedia {
-    /// With what is required.
-    pub fn new(media: impl Into<InputMedia>) -> Self {
+    /// Creates the call for a message in a chat.
+    pub fn new(chat_id: impl Into<ChatId>, message_id: i64, media: impl Into<InputMedia>) -> Self {
+        Self {
+            business_connection_id: None,
+            chat_id: Some(chat_id.into()),
+            message_id: Some(message_id),
+            inline_message_id: None,
+            media: media.into(),
+            reply_markup: None,
+        }
+    }
+
+    /// Creates the call for a message that was sent through the bot's inline mode.
+    pub fn inline(inline_message_id: impl Into<Str>, media: impl Into<InputMedia>) -> Self {
         Self {
             business_connection_id: None,
             chat_id: None,
             message_id: None,
-            inline_message_id: None,
+            inline_message_id: Some(inline_message_id.into()),
             media: media.into(),
             reply_markup: None,
         }
@@ -488,24 +483,6 @@ impl EditMessageMedia {
     /// Sets [`business_connection_id`](Self#structfield.business_connection_id).
     pub fn business_connection_id(mut self, business_connection_id: impl Into<Str>) -> Self {
         self.business_connection_id = Some(business_connection_id.into());
-        self
-    }
-
-    /// Sets [`chat_id`](Self#structfield.chat_id).
-    pub fn chat_id(mut self, chat_id: impl Into<ChatId>) -> Self {
-        self.chat_id = Some(chat_id.into());
-        self
-    }
-
-    /// Sets [`message_id`](Self#structfield.message_id).
-    pub fn message_id(mut self, message_id: i64) -> Self {
-        self.message_id = Some(message_id);
-        self
-    }
-
-    /// Sets [`inline_message_id`](Self#structfield.inline_message_id).
-    pub fn inline_message_id(mut self, inline_message_id: impl Into<Str>) -> Self {
-        self.inline_message_id = Some(inline_message_id.into());
         self
     }
 
@@ -636,13 +613,30 @@ pub struct EditMessageLiveLocation {
 
 #[allow(clippy::new_without_default)]
 impl EditMessageLiveLocation {
-    /// With what is required.
-    pub fn new(latitude: f64, longitude: f64) -> Self {
+    /// Creates the call for a message in a chat.
+    pub fn new(chat_id: impl Into<ChatId>, message_id: i64, latitude: f64, longitude: f64) -> Self {
+        Self {
+            business_connection_id: None,
+            chat_id: Some(chat_id.into()),
+            message_id: Some(message_id),
+            inline_message_id: None,
+            latitude,
+            longitude,
+            live_period: None,
+            horizontal_accuracy: None,
+            heading: None,
+            proximity_alert_radius: None,
+            reply_markup: None,
+        }
+    }
+
+    /// Creates the call for a message that was sent through the bot's inline mode.
+    pub fn inline(inline_message_id: impl Into<Str>, latitude: f64, longitude: f64) -> Self {
         Self {
             business_connection_id: None,
             chat_id: None,
             message_id: None,
-            inline_message_id: None,
+            inline_message_id: Some(inline_message_id.into()),
             latitude,
             longitude,
             live_period: None,
@@ -656,24 +650,6 @@ impl EditMessageLiveLocation {
     /// Sets [`business_connection_id`](Self#structfield.business_connection_id).
     pub fn business_connection_id(mut self, business_connection_id: impl Into<Str>) -> Self {
         self.business_connection_id = Some(business_connection_id.into());
-        self
-    }
-
-    /// Sets [`chat_id`](Self#structfield.chat_id).
-    pub fn chat_id(mut self, chat_id: impl Into<ChatId>) -> Self {
-        self.chat_id = Some(chat_id.into());
-        self
-    }
-
-    /// Sets [`message_id`](Self#structfield.message_id).
-    pub fn message_id(mut self, message_id: i64) -> Self {
-        self.message_id = Some(message_id);
-        self
-    }
-
-    /// Sets [`inline_message_id`](Self#structfield.inline_message_id).
-    pub fn inline_message_id(mut self, inline_message_id: impl Into<Str>) -> Self {
-        self.inline_message_id = Some(inline_message_id.into());
         self
     }
 
@@ -843,13 +819,24 @@ pub struct StopMessageLiveLocation {
 
 #[allow(clippy::new_without_default)]
 impl StopMessageLiveLocation {
-    /// Nothing set.
-    pub fn new() -> Self {
+    /// Creates the call for a message in a chat.
+    pub fn new(chat_id: impl Into<ChatId>, message_id: i64) -> Self {
+        Self {
+            business_connection_id: None,
+            chat_id: Some(chat_id.into()),
+            message_id: Some(message_id),
+            inline_message_id: None,
+            reply_markup: None,
+        }
+    }
+
+    /// Creates the call for a message that was sent through the bot's inline mode.
+    pub fn inline(inline_message_id: impl Into<Str>) -> Self {
         Self {
             business_connection_id: None,
             chat_id: None,
             message_id: None,
-            inline_message_id: None,
+            inline_message_id: Some(inline_message_id.into()),
             reply_markup: None,
         }
     }
@@ -860,34 +847,10 @@ impl StopMessageLiveLocation {
         self
     }
 
-    /// Sets [`chat_id`](Self#structfield.chat_id).
-    pub fn chat_id(mut self, chat_id: impl Into<ChatId>) -> Self {
-        self.chat_id = Some(chat_id.into());
-        self
-    }
-
-    /// Sets [`message_id`](Self#structfield.message_id).
-    pub fn message_id(mut self, message_id: i64) -> Self {
-        self.message_id = Some(message_id);
-        self
-    }
-
-    /// Sets [`inline_message_id`](Self#structfield.inline_message_id).
-    pub fn inline_message_id(mut self, inline_message_id: impl Into<Str>) -> Self {
-        self.inline_message_id = Some(inline_message_id.into());
-        self
-    }
-
     /// Sets [`reply_markup`](Self#structfield.reply_markup).
     pub fn reply_markup(mut self, reply_markup: impl Into<InlineKeyboardMarkup>) -> Self {
         self.reply_markup = Some(reply_markup.into());
         self
-    }
-}
-
-impl Default for StopMessageLiveLocation {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -988,7 +951,7 @@ pub struct EditMessageChecklist {
 
 #[allow(clippy::new_without_default)]
 impl EditMessageChecklist {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         business_connection_id: impl Into<Str>,
         chat_id: impl Into<ChatId>,
@@ -1102,13 +1065,24 @@ pub struct EditMessageReplyMarkup {
 
 #[allow(clippy::new_without_default)]
 impl EditMessageReplyMarkup {
-    /// Nothing set.
-    pub fn new() -> Self {
+    /// Creates the call for a message in a chat.
+    pub fn new(chat_id: impl Into<ChatId>, message_id: i64) -> Self {
+        Self {
+            business_connection_id: None,
+            chat_id: Some(chat_id.into()),
+            message_id: Some(message_id),
+            inline_message_id: None,
+            reply_markup: None,
+        }
+    }
+
+    /// Creates the call for a message that was sent through the bot's inline mode.
+    pub fn inline(inline_message_id: impl Into<Str>) -> Self {
         Self {
             business_connection_id: None,
             chat_id: None,
             message_id: None,
-            inline_message_id: None,
+            inline_message_id: Some(inline_message_id.into()),
             reply_markup: None,
         }
     }
@@ -1119,34 +1093,10 @@ impl EditMessageReplyMarkup {
         self
     }
 
-    /// Sets [`chat_id`](Self#structfield.chat_id).
-    pub fn chat_id(mut self, chat_id: impl Into<ChatId>) -> Self {
-        self.chat_id = Some(chat_id.into());
-        self
-    }
-
-    /// Sets [`message_id`](Self#structfield.message_id).
-    pub fn message_id(mut self, message_id: i64) -> Self {
-        self.message_id = Some(message_id);
-        self
-    }
-
-    /// Sets [`inline_message_id`](Self#structfield.inline_message_id).
-    pub fn inline_message_id(mut self, inline_message_id: impl Into<Str>) -> Self {
-        self.inline_message_id = Some(inline_message_id.into());
-        self
-    }
-
     /// Sets [`reply_markup`](Self#structfield.reply_markup).
     pub fn reply_markup(mut self, reply_markup: impl Into<InlineKeyboardMarkup>) -> Self {
         self.reply_markup = Some(reply_markup.into());
         self
-    }
-}
-
-impl Default for EditMessageReplyMarkup {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -1245,7 +1195,7 @@ pub struct StopPoll {
 
 #[allow(clippy::new_without_default)]
 impl StopPoll {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, message_id: i64) -> Self {
         Self {
             business_connection_id: None,
@@ -1360,7 +1310,7 @@ pub struct EditEphemeralMessageText {
 
 #[allow(clippy::new_without_default)]
 impl EditEphemeralMessageText {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         chat_id: impl Into<ChatId>,
         receiver_user_id: i64,
@@ -1544,7 +1494,7 @@ pub struct EditEphemeralMessageMedia {
 
 #[allow(clippy::new_without_default)]
 impl EditEphemeralMessageMedia {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         chat_id: impl Into<ChatId>,
         receiver_user_id: i64,
@@ -1668,7 +1618,7 @@ pub struct EditEphemeralMessageCaption {
 
 #[allow(clippy::new_without_default)]
 impl EditEphemeralMessageCaption {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         chat_id: impl Into<ChatId>,
         receiver_user_id: i64,
@@ -1827,7 +1777,7 @@ pub struct EditEphemeralMessageReplyMarkup {
 
 #[allow(clippy::new_without_default)]
 impl EditEphemeralMessageReplyMarkup {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         chat_id: impl Into<ChatId>,
         receiver_user_id: i64,
@@ -1928,7 +1878,7 @@ pub struct ApproveSuggestedPost {
 
 #[allow(clippy::new_without_default)]
 impl ApproveSuggestedPost {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: i64, message_id: i64) -> Self {
         Self {
             chat_id,
@@ -2015,7 +1965,7 @@ pub struct DeclineSuggestedPost {
 
 #[allow(clippy::new_without_default)]
 impl DeclineSuggestedPost {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: i64, message_id: i64) -> Self {
         Self {
             chat_id,
@@ -2102,7 +2052,7 @@ pub struct DeleteMessage {
 
 #[allow(clippy::new_without_default)]
 impl DeleteMessage {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, message_id: i64) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -2179,7 +2129,7 @@ pub struct DeleteMessages {
 
 #[allow(clippy::new_without_default)]
 impl DeleteMessages {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, message_ids: impl Into<Vec<i64>>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -2256,7 +2206,7 @@ pub struct DeleteEphemeralMessage {
 
 #[allow(clippy::new_without_default)]
 impl DeleteEphemeralMessage {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         chat_id: impl Into<ChatId>,
         receiver_user_id: i64,
@@ -2345,7 +2295,7 @@ pub struct DeleteMessageReaction {
 
 #[allow(clippy::new_without_default)]
 impl DeleteMessageReaction {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, message_id: i64) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -2450,7 +2400,7 @@ pub struct DeleteAllMessageReactions {
 
 #[allow(clippy::new_without_default)]
 impl DeleteAllMessageReactions {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>) -> Self {
         Self {
             chat_id: chat_id.into(),

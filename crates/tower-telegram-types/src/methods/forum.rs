@@ -11,7 +11,7 @@ pub struct GetForumTopicIconStickers {}
 
 #[allow(clippy::new_without_default)]
 impl GetForumTopicIconStickers {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {}
     }
@@ -68,7 +68,7 @@ pub struct CreateForumTopic {
 
 #[allow(clippy::new_without_default)]
 impl CreateForumTopic {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, name: impl Into<Str>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -173,7 +173,7 @@ pub struct EditForumTopic {
 
 #[allow(clippy::new_without_default)]
 impl EditForumTopic {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, message_thread_id: i64) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -276,7 +276,7 @@ pub struct CloseForumTopic {
 
 #[allow(clippy::new_without_default)]
 impl CloseForumTopic {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, message_thread_id: i64) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -351,7 +351,7 @@ pub struct ReopenForumTopic {
 
 #[allow(clippy::new_without_default)]
 impl ReopenForumTopic {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, message_thread_id: i64) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -426,7 +426,7 @@ pub struct DeleteForumTopic {
 
 #[allow(clippy::new_without_default)]
 impl DeleteForumTopic {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, message_thread_id: i64) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -501,7 +501,7 @@ pub struct UnpinAllForumTopicMessages {
 
 #[allow(clippy::new_without_default)]
 impl UnpinAllForumTopicMessages {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, message_thread_id: i64) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -576,7 +576,7 @@ pub struct EditGeneralForumTopic {
 
 #[allow(clippy::new_without_default)]
 impl EditGeneralForumTopic {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, name: impl Into<Str>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -649,7 +649,7 @@ pub struct CloseGeneralForumTopic {
 
 #[allow(clippy::new_without_default)]
 impl CloseGeneralForumTopic {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -716,7 +716,7 @@ pub struct ReopenGeneralForumTopic {
 
 #[allow(clippy::new_without_default)]
 impl ReopenGeneralForumTopic {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -783,7 +783,7 @@ pub struct HideGeneralForumTopic {
 
 #[allow(clippy::new_without_default)]
 impl HideGeneralForumTopic {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -850,7 +850,7 @@ pub struct UnhideGeneralForumTopic {
 
 #[allow(clippy::new_without_default)]
 impl UnhideGeneralForumTopic {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -917,7 +917,7 @@ pub struct UnpinAllGeneralForumTopicMessages {
 
 #[allow(clippy::new_without_default)]
 impl UnpinAllGeneralForumTopicMessages {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>) -> Self {
         Self {
             chat_id: chat_id.into(),

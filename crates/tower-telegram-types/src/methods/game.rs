@@ -32,7 +32,7 @@ pub struct SendGame {
 
 #[allow(clippy::new_without_default)]
 impl SendGame {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, game_short_name: impl Into<Str>) -> Self {
         Self {
             business_connection_id: None,
@@ -229,8 +229,21 @@ pub struct SetGameScore {
 
 #[allow(clippy::new_without_default)]
 impl SetGameScore {
-    /// With what is required.
-    pub fn new(user_id: i64, score: i64) -> Self {
+    /// Creates the call for a message in a chat.
+    pub fn new(chat_id: i64, message_id: i64, user_id: i64, score: i64) -> Self {
+        Self {
+            user_id,
+            score,
+            force: None,
+            disable_edit_message: None,
+            chat_id: Some(chat_id),
+            message_id: Some(message_id),
+            inline_message_id: None,
+        }
+    }
+
+    /// Creates the call for a message that was sent through the bot's inline mode.
+    pub fn inline(inline_message_id: impl Into<Str>, user_id: i64, score: i64) -> Self {
         Self {
             user_id,
             score,
@@ -238,7 +251,7 @@ impl SetGameScore {
             disable_edit_message: None,
             chat_id: None,
             message_id: None,
-            inline_message_id: None,
+            inline_message_id: Some(inline_message_id.into()),
         }
     }
 
@@ -251,24 +264,6 @@ impl SetGameScore {
     /// Sets [`disable_edit_message`](Self#structfield.disable_edit_message).
     pub fn disable_edit_message(mut self, disable_edit_message: bool) -> Self {
         self.disable_edit_message = Some(disable_edit_message);
-        self
-    }
-
-    /// Sets [`chat_id`](Self#structfield.chat_id).
-    pub fn chat_id(mut self, chat_id: i64) -> Self {
-        self.chat_id = Some(chat_id);
-        self
-    }
-
-    /// Sets [`message_id`](Self#structfield.message_id).
-    pub fn message_id(mut self, message_id: i64) -> Self {
-        self.message_id = Some(message_id);
-        self
-    }
-
-    /// Sets [`inline_message_id`](Self#structfield.inline_message_id).
-    pub fn inline_message_id(mut self, inline_message_id: impl Into<Str>) -> Self {
-        self.inline_message_id = Some(inline_message_id.into());
         self
     }
 }
@@ -374,32 +369,24 @@ pub struct GetGameHighScores {
 
 #[allow(clippy::new_without_default)]
 impl GetGameHighScores {
-    /// With what is required.
-    pub fn new(user_id: i64) -> Self {
+    /// Creates the call for a message in a chat.
+    pub fn new(chat_id: i64, message_id: i64, user_id: i64) -> Self {
         Self {
             user_id,
-            chat_id: None,
-            message_id: None,
+            chat_id: Some(chat_id),
+            message_id: Some(message_id),
             inline_message_id: None,
         }
     }
 
-    /// Sets [`chat_id`](Self#structfield.chat_id).
-    pub fn chat_id(mut self, chat_id: i64) -> Self {
-        self.chat_id = Some(chat_id);
-        self
-    }
-
-    /// Sets [`message_id`](Self#structfield.message_id).
-    pub fn message_id(mut self, message_id: i64) -> Self {
-        self.message_id = Some(message_id);
-        self
-    }
-
-    /// Sets [`inline_message_id`](Self#structfield.inline_message_id).
-    pub fn inline_message_id(mut self, inline_message_id: impl Into<Str>) -> Self {
-        self.inline_message_id = Some(inline_message_id.into());
-        self
+    /// Creates the call for a message that was sent through the bot's inline mode.
+    pub fn inline(inline_message_id: impl Into<Str>, user_id: i64) -> Self {
+        Self {
+            user_id,
+            chat_id: None,
+            message_id: None,
+            inline_message_id: Some(inline_message_id.into()),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ pub struct GetAvailableGifts {}
 
 #[allow(clippy::new_without_default)]
 impl GetAvailableGifts {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {}
     }
@@ -74,7 +74,7 @@ pub struct SendGift {
 
 #[allow(clippy::new_without_default)]
 impl SendGift {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(gift_id: impl Into<Str>) -> Self {
         Self {
             user_id: None,
@@ -229,7 +229,7 @@ pub struct SetBusinessAccountGiftSettings {
 
 #[allow(clippy::new_without_default)]
 impl SetBusinessAccountGiftSettings {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         business_connection_id: impl Into<Str>,
         show_gift_button: bool,
@@ -328,7 +328,7 @@ pub struct GetBusinessAccountGifts {
 
 #[allow(clippy::new_without_default)]
 impl GetBusinessAccountGifts {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(business_connection_id: impl Into<Str>) -> Self {
         Self {
             business_connection_id: business_connection_id.into(),
@@ -551,7 +551,7 @@ pub struct GetUserGifts {
 
 #[allow(clippy::new_without_default)]
 impl GetUserGifts {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(user_id: i64) -> Self {
         Self {
             user_id,
@@ -750,7 +750,7 @@ pub struct GetChatGifts {
 
 #[allow(clippy::new_without_default)]
 impl GetChatGifts {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -963,7 +963,7 @@ pub struct ConvertGiftToStars {
 
 #[allow(clippy::new_without_default)]
 impl ConvertGiftToStars {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(business_connection_id: impl Into<Str>, owned_gift_id: impl Into<Str>) -> Self {
         Self {
             business_connection_id: business_connection_id.into(),
@@ -1038,7 +1038,7 @@ pub struct UpgradeGift {
 
 #[allow(clippy::new_without_default)]
 impl UpgradeGift {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(business_connection_id: impl Into<Str>, owned_gift_id: impl Into<Str>) -> Self {
         Self {
             business_connection_id: business_connection_id.into(),
@@ -1141,7 +1141,7 @@ pub struct TransferGift {
 
 #[allow(clippy::new_without_default)]
 impl TransferGift {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         business_connection_id: impl Into<Str>,
         owned_gift_id: impl Into<Str>,

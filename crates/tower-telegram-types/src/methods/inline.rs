@@ -24,7 +24,7 @@ use super::prelude::*;
 pub struct AnswerInlineQuery {
     /// The query that this answers.
     pub inline_query_id: Str,
-    /// What the user can choose from: up to 50.
+    /// What the user can choose from: up to 50. For none at all: `Vec::<InlineQueryResult>::new()`.
     pub results: Vec<InlineQueryResult>,
     /// For how many seconds Telegram may give the same results to the same query by itself. Default: 300. Optional.
     pub cache_time: Option<i64>,
@@ -38,14 +38,14 @@ pub struct AnswerInlineQuery {
 
 #[allow(clippy::new_without_default)]
 impl AnswerInlineQuery {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         inline_query_id: impl Into<Str>,
-        results: impl Into<Vec<InlineQueryResult>>,
+        results: impl IntoIterator<Item: Into<InlineQueryResult>>,
     ) -> Self {
         Self {
             inline_query_id: inline_query_id.into(),
-            results: results.into(),
+            results: results.into_iter().map(Into::into).collect(),
             cache_time: None,
             is_personal: None,
             next_offset: None,

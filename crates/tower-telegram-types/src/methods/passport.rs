@@ -16,11 +16,11 @@ pub struct SetPassportDataErrors {
 
 #[allow(clippy::new_without_default)]
 impl SetPassportDataErrors {
-    /// With what is required.
-    pub fn new(user_id: i64, errors: impl Into<Vec<PassportElementError>>) -> Self {
+    /// Creates it with the required fields; setters add the rest.
+    pub fn new(user_id: i64, errors: impl IntoIterator<Item: Into<PassportElementError>>) -> Self {
         Self {
             user_id,
-            errors: errors.into(),
+            errors: errors.into_iter().map(Into::into).collect(),
         }
     }
 }

@@ -76,7 +76,7 @@ pub struct SendInvoice {
 
 #[allow(clippy::new_without_default)]
 impl SendInvoice {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         chat_id: impl Into<ChatId>,
         title: impl Into<Str>,
@@ -578,7 +578,7 @@ pub struct CreateInvoiceLink {
 
 #[allow(clippy::new_without_default)]
 impl CreateInvoiceLink {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         title: impl Into<Str>,
         description: impl Into<Str>,
@@ -918,7 +918,7 @@ pub struct AnswerShippingQuery {
 
 #[allow(clippy::new_without_default)]
 impl AnswerShippingQuery {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(shipping_query_id: impl Into<Str>, ok: bool) -> Self {
         Self {
             shipping_query_id: shipping_query_id.into(),
@@ -1021,7 +1021,7 @@ pub struct AnswerPreCheckoutQuery {
 
 #[allow(clippy::new_without_default)]
 impl AnswerPreCheckoutQuery {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(pre_checkout_query_id: impl Into<Str>, ok: bool) -> Self {
         Self {
             pre_checkout_query_id: pre_checkout_query_id.into(),
@@ -1101,7 +1101,7 @@ pub struct GetMyStarBalance {}
 
 #[allow(clippy::new_without_default)]
 impl GetMyStarBalance {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {}
     }
@@ -1154,7 +1154,7 @@ pub struct GetStarTransactions {
 
 #[allow(clippy::new_without_default)]
 impl GetStarTransactions {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {
             offset: None,
@@ -1242,7 +1242,7 @@ pub struct RefundStarPayment {
 
 #[allow(clippy::new_without_default)]
 impl RefundStarPayment {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(user_id: i64, telegram_payment_charge_id: impl Into<Str>) -> Self {
         Self {
             user_id,
@@ -1322,7 +1322,7 @@ pub struct EditUserStarSubscription {
 
 #[allow(clippy::new_without_default)]
 impl EditUserStarSubscription {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         user_id: i64,
         telegram_payment_charge_id: impl Into<Str>,

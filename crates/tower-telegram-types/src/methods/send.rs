@@ -55,7 +55,7 @@ pub struct SendMessage {
 
 #[allow(clippy::new_without_default)]
 impl SendMessage {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, text: impl Into<Str>) -> Self {
         Self {
             business_connection_id: None,
@@ -356,7 +356,7 @@ pub struct ForwardMessage {
 
 #[allow(clippy::new_without_default)]
 impl ForwardMessage {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         chat_id: impl Into<ChatId>,
         from_chat_id: impl Into<ChatId>,
@@ -552,7 +552,7 @@ pub struct ForwardMessages {
 
 #[allow(clippy::new_without_default)]
 impl ForwardMessages {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         chat_id: impl Into<ChatId>,
         from_chat_id: impl Into<ChatId>,
@@ -723,7 +723,7 @@ pub struct CopyMessage {
 
 #[allow(clippy::new_without_default)]
 impl CopyMessage {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         chat_id: impl Into<ChatId>,
         from_chat_id: impl Into<ChatId>,
@@ -1017,7 +1017,7 @@ pub struct CopyMessages {
 
 #[allow(clippy::new_without_default)]
 impl CopyMessages {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         chat_id: impl Into<ChatId>,
         from_chat_id: impl Into<ChatId>,
@@ -1213,7 +1213,7 @@ pub struct SendPhoto {
 
 #[allow(clippy::new_without_default)]
 impl SendPhoto {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, photo: impl Into<InputFile>) -> Self {
         Self {
             business_connection_id: None,
@@ -1561,7 +1561,7 @@ pub struct SendLivePhoto {
 
 #[allow(clippy::new_without_default)]
 impl SendLivePhoto {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         chat_id: impl Into<ChatId>,
         live_photo: impl Into<InputFile>,
@@ -1924,7 +1924,7 @@ pub struct SendAudio {
 
 #[allow(clippy::new_without_default)]
 impl SendAudio {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, audio: impl Into<InputFile>) -> Self {
         Self {
             business_connection_id: None,
@@ -2301,7 +2301,7 @@ pub struct SendDocument {
 
 #[allow(clippy::new_without_default)]
 impl SendDocument {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, document: impl Into<InputFile>) -> Self {
         Self {
             business_connection_id: None,
@@ -2667,7 +2667,7 @@ pub struct SendVideo {
 
 #[allow(clippy::new_without_default)]
 impl SendVideo {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, video: impl Into<InputFile>) -> Self {
         Self {
             business_connection_id: None,
@@ -3123,7 +3123,7 @@ pub struct SendAnimation {
 
 #[allow(clippy::new_without_default)]
 impl SendAnimation {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, animation: impl Into<InputFile>) -> Self {
         Self {
             business_connection_id: None,
@@ -3526,7 +3526,7 @@ pub struct SendVoice {
 
 #[allow(clippy::new_without_default)]
 impl SendVoice {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, voice: impl Into<InputFile>) -> Self {
         Self {
             business_connection_id: None,
@@ -3856,7 +3856,7 @@ pub struct SendVideoNote {
 
 #[allow(clippy::new_without_default)]
 impl SendVideoNote {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, video_note: impl Into<InputFile>) -> Self {
         Self {
             business_connection_id: None,
@@ -4173,11 +4173,11 @@ pub struct SendPaidMedia {
 
 #[allow(clippy::new_without_default)]
 impl SendPaidMedia {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         chat_id: impl Into<ChatId>,
         star_count: i64,
-        media: impl Into<Vec<InputPaidMedia>>,
+        media: impl IntoIterator<Item: Into<InputPaidMedia>>,
     ) -> Self {
         Self {
             business_connection_id: None,
@@ -4185,7 +4185,7 @@ impl SendPaidMedia {
             message_thread_id: None,
             direct_messages_topic_id: None,
             star_count,
-            media: media.into(),
+            media: media.into_iter().map(Into::into).collect(),
             payload: None,
             caption: None,
             parse_mode: None,
@@ -4489,14 +4489,17 @@ pub struct SendMediaGroup {
 
 #[allow(clippy::new_without_default)]
 impl SendMediaGroup {
-    /// With what is required.
-    pub fn new(chat_id: impl Into<ChatId>, media: impl Into<Vec<MediaGroupItem>>) -> Self {
+    /// Creates it with the required fields; setters add the rest.
+    pub fn new(
+        chat_id: impl Into<ChatId>,
+        media: impl IntoIterator<Item: Into<MediaGroupItem>>,
+    ) -> Self {
         Self {
             business_connection_id: None,
             chat_id: chat_id.into(),
             message_thread_id: None,
             direct_messages_topic_id: None,
-            media: media.into(),
+            media: media.into_iter().map(Into::into).collect(),
             disable_notification: None,
             protect_content: None,
             allow_paid_broadcast: None,
@@ -4714,7 +4717,7 @@ pub struct SendLocation {
 
 #[allow(clippy::new_without_default)]
 impl SendLocation {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, latitude: f64, longitude: f64) -> Self {
         Self {
             business_connection_id: None,
@@ -5050,7 +5053,7 @@ pub struct SendVenue {
 
 #[allow(clippy::new_without_default)]
 impl SendVenue {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         chat_id: impl Into<ChatId>,
         latitude: f64,
@@ -5398,7 +5401,7 @@ pub struct SendContact {
 
 #[allow(clippy::new_without_default)]
 impl SendContact {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         chat_id: impl Into<ChatId>,
         phone_number: impl Into<Str>,
@@ -5740,7 +5743,7 @@ pub struct SendPoll {
 
 #[allow(clippy::new_without_default)]
 impl SendPoll {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         chat_id: impl Into<ChatId>,
         question: impl Into<Str>,
@@ -5857,8 +5860,8 @@ impl SendPoll {
     }
 
     /// Sets [`country_codes`](Self#structfield.country_codes).
-    pub fn country_codes(mut self, country_codes: impl Into<Vec<Str>>) -> Self {
-        self.country_codes = Some(country_codes.into());
+    pub fn country_codes(mut self, country_codes: impl IntoIterator<Item: Into<Str>>) -> Self {
+        self.country_codes = Some(country_codes.into_iter().map(Into::into).collect());
         self
     }
 
@@ -6285,7 +6288,7 @@ pub struct SendChecklist {
 
 #[allow(clippy::new_without_default)]
 impl SendChecklist {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         business_connection_id: impl Into<Str>,
         chat_id: impl Into<ChatId>,
@@ -6462,7 +6465,7 @@ pub struct SendDice {
 
 #[allow(clippy::new_without_default)]
 impl SendDice {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>) -> Self {
         Self {
             business_connection_id: None,
@@ -6700,7 +6703,7 @@ pub struct SendMessageDraft {
 
 #[allow(clippy::new_without_default)]
 impl SendMessageDraft {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: i64, draft_id: i64) -> Self {
         Self {
             chat_id,
@@ -6861,7 +6864,7 @@ pub struct SendChatAction {
 
 #[allow(clippy::new_without_default)]
 impl SendChatAction {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, action: impl Into<ChatAction>) -> Self {
         Self {
             business_connection_id: None,
@@ -6964,7 +6967,7 @@ pub struct SendChatJoinRequestWebApp {
 
 #[allow(clippy::new_without_default)]
 impl SendChatJoinRequestWebApp {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_join_request_query_id: impl Into<Str>, web_app_url: impl Into<Str>) -> Self {
         Self {
             chat_join_request_query_id: chat_join_request_query_id.into(),
@@ -7064,7 +7067,7 @@ pub struct SendRichMessage {
 
 #[allow(clippy::new_without_default)]
 impl SendRichMessage {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, rich_message: impl Into<InputRichMessage>) -> Self {
         Self {
             business_connection_id: None,
@@ -7316,7 +7319,7 @@ pub struct SendRichMessageDraft {
 
 #[allow(clippy::new_without_default)]
 impl SendRichMessageDraft {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: i64, draft_id: i64, rich_message: impl Into<InputRichMessage>) -> Self {
         Self {
             chat_id,

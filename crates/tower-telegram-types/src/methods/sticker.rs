@@ -42,7 +42,7 @@ pub struct SendSticker {
 
 #[allow(clippy::new_without_default)]
 impl SendSticker {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, sticker: impl Into<InputFile>) -> Self {
         Self {
             business_connection_id: None,
@@ -298,7 +298,7 @@ pub struct GetStickerSet {
 
 #[allow(clippy::new_without_default)]
 impl GetStickerSet {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(name: impl Into<Str>) -> Self {
         Self { name: name.into() }
     }
@@ -357,10 +357,10 @@ pub struct GetCustomEmojiStickers {
 
 #[allow(clippy::new_without_default)]
 impl GetCustomEmojiStickers {
-    /// With what is required.
-    pub fn new(custom_emoji_ids: impl Into<Vec<Str>>) -> Self {
+    /// Creates it with the required fields; setters add the rest.
+    pub fn new(custom_emoji_ids: impl IntoIterator<Item: Into<Str>>) -> Self {
         Self {
-            custom_emoji_ids: custom_emoji_ids.into(),
+            custom_emoji_ids: custom_emoji_ids.into_iter().map(Into::into).collect(),
         }
     }
 }
@@ -422,7 +422,7 @@ pub struct UploadStickerFile {
 
 #[allow(clippy::new_without_default)]
 impl UploadStickerFile {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         user_id: i64,
         sticker: impl Into<InputFile>,
@@ -515,7 +515,7 @@ pub struct CreateNewStickerSet {
 
 #[allow(clippy::new_without_default)]
 impl CreateNewStickerSet {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         user_id: i64,
         name: impl Into<Str>,
@@ -639,7 +639,7 @@ pub struct AddStickerToSet {
 
 #[allow(clippy::new_without_default)]
 impl AddStickerToSet {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(user_id: i64, name: impl Into<Str>, sticker: impl Into<InputSticker>) -> Self {
         Self {
             user_id,
@@ -722,7 +722,7 @@ pub struct SetStickerPositionInSet {
 
 #[allow(clippy::new_without_default)]
 impl SetStickerPositionInSet {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(sticker: impl Into<Str>, position: i64) -> Self {
         Self {
             sticker: sticker.into(),
@@ -791,7 +791,7 @@ pub struct DeleteStickerFromSet {
 
 #[allow(clippy::new_without_default)]
 impl DeleteStickerFromSet {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(sticker: impl Into<Str>) -> Self {
         Self {
             sticker: sticker.into(),
@@ -860,7 +860,7 @@ pub struct ReplaceStickerInSet {
 
 #[allow(clippy::new_without_default)]
 impl ReplaceStickerInSet {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         user_id: i64,
         name: impl Into<Str>,
@@ -954,11 +954,11 @@ pub struct SetStickerEmojiList {
 
 #[allow(clippy::new_without_default)]
 impl SetStickerEmojiList {
-    /// With what is required.
-    pub fn new(sticker: impl Into<Str>, emoji_list: impl Into<Vec<Str>>) -> Self {
+    /// Creates it with the required fields; setters add the rest.
+    pub fn new(sticker: impl Into<Str>, emoji_list: impl IntoIterator<Item: Into<Str>>) -> Self {
         Self {
             sticker: sticker.into(),
-            emoji_list: emoji_list.into(),
+            emoji_list: emoji_list.into_iter().map(Into::into).collect(),
         }
     }
 }
@@ -1025,7 +1025,7 @@ pub struct SetStickerKeywords {
 
 #[allow(clippy::new_without_default)]
 impl SetStickerKeywords {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(sticker: impl Into<Str>) -> Self {
         Self {
             sticker: sticker.into(),
@@ -1034,8 +1034,8 @@ impl SetStickerKeywords {
     }
 
     /// Sets [`keywords`](Self#structfield.keywords).
-    pub fn keywords(mut self, keywords: impl Into<Vec<Str>>) -> Self {
-        self.keywords = Some(keywords.into());
+    pub fn keywords(mut self, keywords: impl IntoIterator<Item: Into<Str>>) -> Self {
+        self.keywords = Some(keywords.into_iter().map(Into::into).collect());
         self
     }
 }
@@ -1104,7 +1104,7 @@ pub struct SetStickerMaskPosition {
 
 #[allow(clippy::new_without_default)]
 impl SetStickerMaskPosition {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(sticker: impl Into<Str>) -> Self {
         Self {
             sticker: sticker.into(),
@@ -1183,7 +1183,7 @@ pub struct SetStickerSetTitle {
 
 #[allow(clippy::new_without_default)]
 impl SetStickerSetTitle {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(name: impl Into<Str>, title: impl Into<Str>) -> Self {
         Self {
             name: name.into(),
@@ -1258,7 +1258,7 @@ pub struct SetStickerSetThumbnail {
 
 #[allow(clippy::new_without_default)]
 impl SetStickerSetThumbnail {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(name: impl Into<Str>, user_id: i64, format: impl Into<StickerFormat>) -> Self {
         Self {
             name: name.into(),
@@ -1355,7 +1355,7 @@ pub struct SetCustomEmojiStickerSetThumbnail {
 
 #[allow(clippy::new_without_default)]
 impl SetCustomEmojiStickerSetThumbnail {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(name: impl Into<Str>) -> Self {
         Self {
             name: name.into(),
@@ -1432,7 +1432,7 @@ pub struct DeleteStickerSet {
 
 #[allow(clippy::new_without_default)]
 impl DeleteStickerSet {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(name: impl Into<Str>) -> Self {
         Self { name: name.into() }
     }

@@ -30,7 +30,7 @@ pub struct PostStory {
 
 #[allow(clippy::new_without_default)]
 impl PostStory {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         business_connection_id: impl Into<Str>,
         content: impl Into<InputStoryContent>,
@@ -207,7 +207,7 @@ pub struct RepostStory {
 
 #[allow(clippy::new_without_default)]
 impl RepostStory {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         business_connection_id: impl Into<Str>,
         from_chat_id: i64,
@@ -331,7 +331,7 @@ pub struct EditStory {
 
 #[allow(clippy::new_without_default)]
 impl EditStory {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         business_connection_id: impl Into<Str>,
         story_id: i64,
@@ -472,7 +472,7 @@ pub struct DeleteStory {
 
 #[allow(clippy::new_without_default)]
 impl DeleteStory {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(business_connection_id: impl Into<Str>, story_id: i64) -> Self {
         Self {
             business_connection_id: business_connection_id.into(),

@@ -22,7 +22,7 @@ pub struct GetUpdates {
 
 #[allow(clippy::new_without_default)]
 impl GetUpdates {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {
             offset: None,
@@ -168,7 +168,7 @@ pub struct SetWebhook {
 
 #[allow(clippy::new_without_default)]
 impl SetWebhook {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(url: impl Into<Str>) -> Self {
         Self {
             url: url.into(),
@@ -327,7 +327,7 @@ pub struct DeleteWebhook {
 
 #[allow(clippy::new_without_default)]
 impl DeleteWebhook {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {
             drop_pending_updates: None,
@@ -401,7 +401,7 @@ pub struct GetWebhookInfo {}
 
 #[allow(clippy::new_without_default)]
 impl GetWebhookInfo {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {}
     }

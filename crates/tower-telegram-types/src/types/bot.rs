@@ -211,7 +211,7 @@ pub struct BotCommand {
 
 #[allow(clippy::new_without_default)]
 impl BotCommand {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(command: impl Into<Str>, description: impl Into<Str>) -> Self {
         Self {
             command: command.into(),
@@ -376,7 +376,7 @@ pub struct BotCommandScopeDefault {}
 
 #[allow(clippy::new_without_default)]
 impl BotCommandScopeDefault {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {}
     }
@@ -409,7 +409,7 @@ pub struct BotCommandScopeAllPrivateChats {}
 
 #[allow(clippy::new_without_default)]
 impl BotCommandScopeAllPrivateChats {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {}
     }
@@ -442,7 +442,7 @@ pub struct BotCommandScopeAllGroupChats {}
 
 #[allow(clippy::new_without_default)]
 impl BotCommandScopeAllGroupChats {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {}
     }
@@ -475,7 +475,7 @@ pub struct BotCommandScopeAllChatAdministrators {}
 
 #[allow(clippy::new_without_default)]
 impl BotCommandScopeAllChatAdministrators {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {}
     }
@@ -511,7 +511,7 @@ pub struct BotCommandScopeChat {
 
 #[allow(clippy::new_without_default)]
 impl BotCommandScopeChat {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -562,7 +562,7 @@ pub struct BotCommandScopeChatAdministrators {
 
 #[allow(clippy::new_without_default)]
 impl BotCommandScopeChatAdministrators {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>) -> Self {
         Self {
             chat_id: chat_id.into(),
@@ -615,7 +615,7 @@ pub struct BotCommandScopeChatMember {
 
 #[allow(clippy::new_without_default)]
 impl BotCommandScopeChatMember {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(chat_id: impl Into<ChatId>, user_id: i64) -> Self {
         Self {
             chat_id: chat_id.into(),

@@ -57,7 +57,7 @@ pub struct User {
 
 #[allow(clippy::new_without_default)]
 impl User {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(id: i64, is_bot: bool, first_name: impl Into<Str>) -> Self {
         Self {
             id,
@@ -2025,7 +2025,7 @@ pub struct LinkPreviewOptions {
 
 #[allow(clippy::new_without_default)]
 impl LinkPreviewOptions {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {
             is_disabled: None,
@@ -2147,7 +2147,7 @@ pub struct SwitchInlineQueryChosenChat {
 
 #[allow(clippy::new_without_default)]
 impl SwitchInlineQueryChosenChat {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {
             query: None,
@@ -2467,10 +2467,10 @@ pub struct ChatAdministratorRights {
     pub can_send_welcome_messages: bool,
 }
 
-#[allow(clippy::too_many_arguments)]
 #[allow(clippy::new_without_default)]
 impl ChatAdministratorRights {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
+    #[allow(clippy::too_many_arguments)]
     pub fn new(
         is_anonymous: bool,
         can_manage_chat: bool,
@@ -3592,7 +3592,7 @@ pub struct ChatPermissions {
 
 #[allow(clippy::new_without_default)]
 impl ChatPermissions {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {
             can_send_messages: None,

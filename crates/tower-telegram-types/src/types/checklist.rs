@@ -181,7 +181,7 @@ pub struct InputChecklistTask {
 
 #[allow(clippy::new_without_default)]
 impl InputChecklistTask {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(id: i64, text: impl Into<Str>) -> Self {
         Self {
             id,
@@ -275,7 +275,7 @@ pub struct InputChecklist {
 
 #[allow(clippy::new_without_default)]
 impl InputChecklist {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(title: impl Into<Str>, tasks: impl Into<Vec<InputChecklistTask>>) -> Self {
         Self {
             title: title.into(),

@@ -564,7 +564,7 @@ pub struct SuggestedPostPrice {
 
 #[allow(clippy::new_without_default)]
 impl SuggestedPostPrice {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(currency: impl Into<SuggestedPostCurrency>, amount: i64) -> Self {
         Self {
             currency: currency.into(),
@@ -681,7 +681,7 @@ pub struct SuggestedPostParameters {
 
 #[allow(clippy::new_without_default)]
 impl SuggestedPostParameters {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {
             price: None,

@@ -92,7 +92,7 @@ pub struct CallbackGame {}
 
 #[allow(clippy::new_without_default)]
 impl CallbackGame {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {}
     }

@@ -13,7 +13,7 @@ pub struct StoryAreaTypeUniqueGift {
 
 #[allow(clippy::new_without_default)]
 impl StoryAreaTypeUniqueGift {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(name: impl Into<Str>) -> Self {
         Self { name: name.into() }
     }
@@ -1363,7 +1363,7 @@ pub struct AcceptedGiftTypes {
 
 #[allow(clippy::new_without_default)]
 impl AcceptedGiftTypes {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         unlimited_gifts: bool,
         limited_gifts: bool,

@@ -99,7 +99,7 @@ pub struct InlineQueryResultsButton {
 
 #[allow(clippy::new_without_default)]
 impl InlineQueryResultsButton {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<Str>) -> Self {
         Self {
             text: text.into(),
@@ -512,7 +512,7 @@ pub struct InlineQueryResultArticle {
 
 #[allow(clippy::new_without_default)]
 impl InlineQueryResultArticle {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         id: impl Into<Str>,
         title: impl Into<Str>,
@@ -693,7 +693,7 @@ pub struct InlineQueryResultPhoto {
 
 #[allow(clippy::new_without_default)]
 impl InlineQueryResultPhoto {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         id: impl Into<Str>,
         photo_url: impl Into<Str>,
@@ -935,7 +935,7 @@ pub struct InlineQueryResultGif {
 
 #[allow(clippy::new_without_default)]
 impl InlineQueryResultGif {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(id: impl Into<Str>, gif_url: impl Into<Str>, thumbnail_url: impl Into<Str>) -> Self {
         Self {
             id: id.into(),
@@ -1190,7 +1190,7 @@ pub struct InlineQueryResultMpeg4Gif {
 
 #[allow(clippy::new_without_default)]
 impl InlineQueryResultMpeg4Gif {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         id: impl Into<Str>,
         mpeg4_url: impl Into<Str>,
@@ -1451,7 +1451,7 @@ pub struct InlineQueryResultVideo {
 
 #[allow(clippy::new_without_default)]
 impl InlineQueryResultVideo {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         id: impl Into<Str>,
         video_url: impl Into<Str>,
@@ -1699,7 +1699,7 @@ pub struct InlineQueryResultAudio {
 
 #[allow(clippy::new_without_default)]
 impl InlineQueryResultAudio {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(id: impl Into<Str>, audio_url: impl Into<Str>, title: impl Into<Str>) -> Self {
         Self {
             id: id.into(),
@@ -1885,7 +1885,7 @@ pub struct InlineQueryResultVoice {
 
 #[allow(clippy::new_without_default)]
 impl InlineQueryResultVoice {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(id: impl Into<Str>, voice_url: impl Into<Str>, title: impl Into<Str>) -> Self {
         Self {
             id: id.into(),
@@ -2065,7 +2065,7 @@ pub struct InlineQueryResultDocument {
 
 #[allow(clippy::new_without_default)]
 impl InlineQueryResultDocument {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         id: impl Into<Str>,
         title: impl Into<Str>,
@@ -2298,7 +2298,7 @@ pub struct InlineQueryResultLocation {
 
 #[allow(clippy::new_without_default)]
 impl InlineQueryResultLocation {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(id: impl Into<Str>, latitude: f64, longitude: f64, title: impl Into<Str>) -> Self {
         Self {
             id: id.into(),
@@ -2528,7 +2528,7 @@ pub struct InlineQueryResultVenue {
 
 #[allow(clippy::new_without_default)]
 impl InlineQueryResultVenue {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         id: impl Into<Str>,
         latitude: f64,
@@ -2762,7 +2762,7 @@ pub struct InlineQueryResultContact {
 
 #[allow(clippy::new_without_default)]
 impl InlineQueryResultContact {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         id: impl Into<Str>,
         phone_number: impl Into<Str>,
@@ -2940,7 +2940,7 @@ pub struct InlineQueryResultGame {
 
 #[allow(clippy::new_without_default)]
 impl InlineQueryResultGame {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(id: impl Into<Str>, game_short_name: impl Into<Str>) -> Self {
         Self {
             id: id.into(),
@@ -3029,7 +3029,7 @@ pub struct InlineQueryResultCachedPhoto {
 
 #[allow(clippy::new_without_default)]
 impl InlineQueryResultCachedPhoto {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(id: impl Into<Str>, photo_file_id: impl Into<Str>) -> Self {
         Self {
             id: id.into(),
@@ -3223,7 +3223,7 @@ pub struct InlineQueryResultCachedGif {
 
 #[allow(clippy::new_without_default)]
 impl InlineQueryResultCachedGif {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(id: impl Into<Str>, gif_file_id: impl Into<Str>) -> Self {
         Self {
             id: id.into(),
@@ -3403,7 +3403,7 @@ pub struct InlineQueryResultCachedMpeg4Gif {
 
 #[allow(clippy::new_without_default)]
 impl InlineQueryResultCachedMpeg4Gif {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(id: impl Into<Str>, mpeg4_file_id: impl Into<Str>) -> Self {
         Self {
             id: id.into(),
@@ -3573,7 +3573,7 @@ pub struct InlineQueryResultCachedSticker {
 
 #[allow(clippy::new_without_default)]
 impl InlineQueryResultCachedSticker {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(id: impl Into<Str>, sticker_file_id: impl Into<Str>) -> Self {
         Self {
             id: id.into(),
@@ -3683,7 +3683,7 @@ pub struct InlineQueryResultCachedDocument {
 
 #[allow(clippy::new_without_default)]
 impl InlineQueryResultCachedDocument {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         id: impl Into<Str>,
         title: impl Into<Str>,
@@ -3861,7 +3861,7 @@ pub struct InlineQueryResultCachedVideo {
 
 #[allow(clippy::new_without_default)]
 impl InlineQueryResultCachedVideo {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(id: impl Into<Str>, video_file_id: impl Into<Str>, title: impl Into<Str>) -> Self {
         Self {
             id: id.into(),
@@ -4045,7 +4045,7 @@ pub struct InlineQueryResultCachedVoice {
 
 #[allow(clippy::new_without_default)]
 impl InlineQueryResultCachedVoice {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(id: impl Into<Str>, voice_file_id: impl Into<Str>, title: impl Into<Str>) -> Self {
         Self {
             id: id.into(),
@@ -4199,7 +4199,7 @@ pub struct InlineQueryResultCachedAudio {
 
 #[allow(clippy::new_without_default)]
 impl InlineQueryResultCachedAudio {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(id: impl Into<Str>, audio_file_id: impl Into<Str>) -> Self {
         Self {
             id: id.into(),
@@ -4460,7 +4460,7 @@ pub struct InputTextMessageContent {
 
 #[allow(clippy::new_without_default)]
 impl InputTextMessageContent {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(message_text: impl Into<Str>) -> Self {
         Self {
             message_text: message_text.into(),
@@ -4555,7 +4555,7 @@ pub struct InputRichMessageContent {
 
 #[allow(clippy::new_without_default)]
 impl InputRichMessageContent {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(rich_message: impl Into<InputRichMessage>) -> Self {
         Self {
             rich_message: rich_message.into(),
@@ -4621,7 +4621,7 @@ pub struct InputLocationMessageContent {
 
 #[allow(clippy::new_without_default)]
 impl InputLocationMessageContent {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(latitude: f64, longitude: f64) -> Self {
         Self {
             latitude,
@@ -4747,7 +4747,7 @@ pub struct InputVenueMessageContent {
 
 #[allow(clippy::new_without_default)]
 impl InputVenueMessageContent {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         latitude: f64,
         longitude: f64,
@@ -4882,7 +4882,7 @@ pub struct InputContactMessageContent {
 
 #[allow(clippy::new_without_default)]
 impl InputContactMessageContent {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(phone_number: impl Into<Str>, first_name: impl Into<Str>) -> Self {
         Self {
             phone_number: phone_number.into(),
@@ -5004,7 +5004,7 @@ pub struct InputInvoiceMessageContent {
 
 #[allow(clippy::new_without_default)]
 impl InputInvoiceMessageContent {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         title: impl Into<Str>,
         description: impl Into<Str>,

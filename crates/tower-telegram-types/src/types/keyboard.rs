@@ -61,7 +61,7 @@ pub struct WebAppInfo {
 
 #[allow(clippy::new_without_default)]
 impl WebAppInfo {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(url: impl Into<Str>) -> Self {
         Self { url: url.into() }
     }
@@ -121,7 +121,7 @@ pub struct ReplyKeyboardMarkup {
 
 #[allow(clippy::new_without_default)]
 impl ReplyKeyboardMarkup {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(keyboard: impl Into<Vec<Vec<KeyboardButton>>>) -> Self {
         Self {
             keyboard: keyboard.into(),
@@ -273,7 +273,7 @@ pub struct KeyboardButton {
 
 #[allow(clippy::new_without_default)]
 impl KeyboardButton {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<Str>) -> Self {
         Self {
             text: text.into(),
@@ -464,7 +464,7 @@ pub struct KeyboardButtonRequestUsers {
 
 #[allow(clippy::new_without_default)]
 impl KeyboardButtonRequestUsers {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(request_id: i64) -> Self {
         Self {
             request_id,
@@ -618,7 +618,7 @@ pub struct KeyboardButtonRequestChat {
 
 #[allow(clippy::new_without_default)]
 impl KeyboardButtonRequestChat {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(request_id: i64, chat_is_channel: bool) -> Self {
         Self {
             request_id,
@@ -810,7 +810,7 @@ pub struct KeyboardButtonRequestManagedBot {
 
 #[allow(clippy::new_without_default)]
 impl KeyboardButtonRequestManagedBot {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(request_id: i64) -> Self {
         Self {
             request_id,
@@ -888,7 +888,7 @@ pub struct KeyboardButtonPollType {
 
 #[allow(clippy::new_without_default)]
 impl KeyboardButtonPollType {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self { kind: None }
     }
@@ -944,7 +944,7 @@ pub struct ReplyKeyboardRemove {
 
 #[allow(clippy::new_without_default)]
 impl ReplyKeyboardRemove {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(remove_keyboard: bool) -> Self {
         Self {
             remove_keyboard,
@@ -1010,7 +1010,7 @@ pub struct InlineKeyboardMarkup {
 
 #[allow(clippy::new_without_default)]
 impl InlineKeyboardMarkup {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(inline_keyboard: impl Into<Vec<Vec<InlineKeyboardButton>>>) -> Self {
         Self {
             inline_keyboard: inline_keyboard.into(),
@@ -1100,7 +1100,7 @@ pub struct InlineKeyboardButton {
 
 #[allow(clippy::new_without_default)]
 impl InlineKeyboardButton {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<Str>) -> Self {
         Self {
             text: text.into(),
@@ -1350,7 +1350,7 @@ pub struct LoginUrl {
 
 #[allow(clippy::new_without_default)]
 impl LoginUrl {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(url: impl Into<Str>) -> Self {
         Self {
             url: url.into(),
@@ -1442,7 +1442,7 @@ pub struct CopyTextButton {
 
 #[allow(clippy::new_without_default)]
 impl CopyTextButton {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<Str>) -> Self {
         Self { text: text.into() }
     }
@@ -1487,7 +1487,7 @@ pub struct DisabledButton {}
 
 #[allow(clippy::new_without_default)]
 impl DisabledButton {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {}
     }
@@ -1522,7 +1522,8 @@ impl Serialize for DisabledButton {
 ///     r#"{"id": "9", "from": {"id": 42, "is_bot": false, "first_name": "Ada"},
 ///         "chat_instance": "1", "data": "vote:7"}"#,
 /// )?;
-/// assert_eq!(query.data.as_deref(), Some("vote:7"));
+/// let answer = query.answer().text("Thank you");
+/// assert_eq!(answer.callback_query_id, "9");
 /// # Ok::<_, serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -1629,7 +1630,7 @@ pub struct ForceReply {
 
 #[allow(clippy::new_without_default)]
 impl ForceReply {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(force_reply: bool) -> Self {
         Self {
             force_reply,
@@ -1760,7 +1761,7 @@ pub struct MenuButtonCommands {}
 
 #[allow(clippy::new_without_default)]
 impl MenuButtonCommands {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {}
     }
@@ -1798,7 +1799,7 @@ pub struct MenuButtonWebApp {
 
 #[allow(clippy::new_without_default)]
 impl MenuButtonWebApp {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<Str>, web_app: impl Into<WebAppInfo>) -> Self {
         Self {
             text: text.into(),
@@ -1852,7 +1853,7 @@ pub struct MenuButtonDefault {}
 
 #[allow(clippy::new_without_default)]
 impl MenuButtonDefault {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {}
     }

@@ -1279,7 +1279,7 @@ pub struct Location {
 
 #[allow(clippy::new_without_default)]
 impl Location {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(latitude: f64, longitude: f64) -> Self {
         Self {
             latitude,
@@ -1861,7 +1861,7 @@ pub struct LocationAddress {
 
 #[allow(clippy::new_without_default)]
 impl LocationAddress {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(country_code: impl Into<Str>) -> Self {
         Self {
             country_code: country_code.into(),
@@ -2121,7 +2121,7 @@ pub struct InputMediaAnimation {
 
 #[allow(clippy::new_without_default)]
 impl InputMediaAnimation {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(media: impl Into<InputFile>) -> Self {
         Self {
             media: media.into(),
@@ -2319,7 +2319,7 @@ pub struct InputMediaAudio {
 
 #[allow(clippy::new_without_default)]
 impl InputMediaAudio {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(media: impl Into<InputFile>) -> Self {
         Self {
             media: media.into(),
@@ -2485,7 +2485,7 @@ pub struct InputMediaDocument {
 
 #[allow(clippy::new_without_default)]
 impl InputMediaDocument {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(media: impl Into<InputFile>) -> Self {
         Self {
             media: media.into(),
@@ -2616,7 +2616,7 @@ pub struct InputMediaLink {
 
 #[allow(clippy::new_without_default)]
 impl InputMediaLink {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(url: impl Into<Str>) -> Self {
         Self { url: url.into() }
     }
@@ -2677,7 +2677,7 @@ pub struct InputMediaLivePhoto {
 
 #[allow(clippy::new_without_default)]
 impl InputMediaLivePhoto {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(media: impl Into<InputFile>, photo: impl Into<InputFile>) -> Self {
         Self {
             media: media.into(),
@@ -2815,7 +2815,7 @@ pub struct InputMediaLocation {
 
 #[allow(clippy::new_without_default)]
 impl InputMediaLocation {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(latitude: f64, longitude: f64) -> Self {
         Self {
             latitude,
@@ -2896,7 +2896,7 @@ pub struct InputMediaPhoto {
 
 #[allow(clippy::new_without_default)]
 impl InputMediaPhoto {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(media: impl Into<InputFile>) -> Self {
         Self {
             media: media.into(),
@@ -3025,7 +3025,7 @@ pub struct InputMediaSticker {
 
 #[allow(clippy::new_without_default)]
 impl InputMediaSticker {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(media: impl Into<InputFile>) -> Self {
         Self {
             media: media.into(),
@@ -3110,7 +3110,7 @@ pub struct InputMediaVenue {
 
 #[allow(clippy::new_without_default)]
 impl InputMediaVenue {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         latitude: f64,
         longitude: f64,
@@ -3264,7 +3264,7 @@ pub struct InputMediaVideo {
 
 #[allow(clippy::new_without_default)]
 impl InputMediaVideo {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(media: impl Into<InputFile>) -> Self {
         Self {
             media: media.into(),
@@ -3499,7 +3499,7 @@ pub struct InputMediaVoiceNote {
 
 #[allow(clippy::new_without_default)]
 impl InputMediaVoiceNote {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(media: impl Into<InputFile>) -> Self {
         Self {
             media: media.into(),
@@ -3683,7 +3683,7 @@ pub struct InputPaidMediaLivePhoto {
 
 #[allow(clippy::new_without_default)]
 impl InputPaidMediaLivePhoto {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(media: impl Into<InputFile>, photo: impl Into<InputFile>) -> Self {
         Self {
             media: media.into(),
@@ -3747,7 +3747,7 @@ pub struct InputPaidMediaPhoto {
 
 #[allow(clippy::new_without_default)]
 impl InputPaidMediaPhoto {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(media: impl Into<InputFile>) -> Self {
         Self {
             media: media.into(),
@@ -3818,7 +3818,7 @@ pub struct InputPaidMediaVideo {
 
 #[allow(clippy::new_without_default)]
 impl InputPaidMediaVideo {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(media: impl Into<InputFile>) -> Self {
         Self {
             media: media.into(),
@@ -4033,7 +4033,7 @@ pub struct InputProfilePhotoStatic {
 
 #[allow(clippy::new_without_default)]
 impl InputProfilePhotoStatic {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(photo: impl Into<InputFile>) -> Self {
         Self {
             photo: photo.into(),
@@ -4092,7 +4092,7 @@ pub struct InputProfilePhotoAnimated {
 
 #[allow(clippy::new_without_default)]
 impl InputProfilePhotoAnimated {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(animation: impl Into<InputFile>) -> Self {
         Self {
             animation: animation.into(),

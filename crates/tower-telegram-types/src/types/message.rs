@@ -1326,7 +1326,7 @@ pub struct MessageEntity {
 
 #[allow(clippy::new_without_default)]
 impl MessageEntity {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(kind: impl Into<MessageEntityType>, offset: i64, length: i64) -> Self {
         Self {
             kind: kind.into(),
@@ -1824,7 +1824,7 @@ pub struct ReplyParameters {
 
 #[allow(clippy::new_without_default)]
 impl ReplyParameters {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {
             message_id: None,
@@ -2015,7 +2015,7 @@ pub struct EphemeralMessageParameters {
 
 #[allow(clippy::new_without_default)]
 impl EphemeralMessageParameters {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(receiver_user_id: i64) -> Self {
         Self {
             receiver_user_id,
@@ -2580,7 +2580,7 @@ pub struct ReactionTypeEmoji {
 
 #[allow(clippy::new_without_default)]
 impl ReactionTypeEmoji {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(emoji: impl Into<Str>) -> Self {
         Self {
             emoji: emoji.into(),
@@ -2631,7 +2631,7 @@ pub struct ReactionTypeCustomEmoji {
 
 #[allow(clippy::new_without_default)]
 impl ReactionTypeCustomEmoji {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(custom_emoji_id: impl Into<Str>) -> Self {
         Self {
             custom_emoji_id: custom_emoji_id.into(),
@@ -2679,7 +2679,7 @@ pub struct ReactionTypePaid {}
 
 #[allow(clippy::new_without_default)]
 impl ReactionTypePaid {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {}
     }

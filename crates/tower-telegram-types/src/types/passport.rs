@@ -422,7 +422,7 @@ pub struct PassportElementErrorDataField {
 
 #[allow(clippy::new_without_default)]
 impl PassportElementErrorDataField {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         kind: impl Into<PassportElementType>,
         field_name: impl Into<Str>,
@@ -500,7 +500,7 @@ pub struct PassportElementErrorFrontSide {
 
 #[allow(clippy::new_without_default)]
 impl PassportElementErrorFrontSide {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         kind: impl Into<PassportElementType>,
         file_hash: impl Into<Str>,
@@ -571,7 +571,7 @@ pub struct PassportElementErrorReverseSide {
 
 #[allow(clippy::new_without_default)]
 impl PassportElementErrorReverseSide {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         kind: impl Into<PassportElementType>,
         file_hash: impl Into<Str>,
@@ -642,7 +642,7 @@ pub struct PassportElementErrorSelfie {
 
 #[allow(clippy::new_without_default)]
 impl PassportElementErrorSelfie {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         kind: impl Into<PassportElementType>,
         file_hash: impl Into<Str>,
@@ -713,7 +713,7 @@ pub struct PassportElementErrorFile {
 
 #[allow(clippy::new_without_default)]
 impl PassportElementErrorFile {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         kind: impl Into<PassportElementType>,
         file_hash: impl Into<Str>,
@@ -784,15 +784,15 @@ pub struct PassportElementErrorFiles {
 
 #[allow(clippy::new_without_default)]
 impl PassportElementErrorFiles {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         kind: impl Into<PassportElementType>,
-        file_hashes: impl Into<Vec<Str>>,
+        file_hashes: impl IntoIterator<Item: Into<Str>>,
         message: impl Into<Str>,
     ) -> Self {
         Self {
             kind: kind.into(),
-            file_hashes: file_hashes.into(),
+            file_hashes: file_hashes.into_iter().map(Into::into).collect(),
             message: message.into(),
         }
     }
@@ -855,7 +855,7 @@ pub struct PassportElementErrorTranslationFile {
 
 #[allow(clippy::new_without_default)]
 impl PassportElementErrorTranslationFile {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         kind: impl Into<PassportElementType>,
         file_hash: impl Into<Str>,
@@ -926,15 +926,15 @@ pub struct PassportElementErrorTranslationFiles {
 
 #[allow(clippy::new_without_default)]
 impl PassportElementErrorTranslationFiles {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         kind: impl Into<PassportElementType>,
-        file_hashes: impl Into<Vec<Str>>,
+        file_hashes: impl IntoIterator<Item: Into<Str>>,
         message: impl Into<Str>,
     ) -> Self {
         Self {
             kind: kind.into(),
-            file_hashes: file_hashes.into(),
+            file_hashes: file_hashes.into_iter().map(Into::into).collect(),
             message: message.into(),
         }
     }
@@ -997,7 +997,7 @@ pub struct PassportElementErrorUnspecified {
 
 #[allow(clippy::new_without_default)]
 impl PassportElementErrorUnspecified {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         kind: impl Into<Str>,
         element_hash: impl Into<Str>,

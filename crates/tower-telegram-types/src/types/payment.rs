@@ -15,7 +15,7 @@ pub struct LabeledPrice {
 
 #[allow(clippy::new_without_default)]
 impl LabeledPrice {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(label: impl Into<Str>, amount: i64) -> Self {
         Self {
             label: label.into(),
@@ -290,7 +290,7 @@ pub struct ShippingOption {
 
 #[allow(clippy::new_without_default)]
 impl ShippingOption {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         id: impl Into<Str>,
         title: impl Into<Str>,

@@ -486,7 +486,7 @@ pub struct InputPollOption {
 
 #[allow(clippy::new_without_default)]
 impl InputPollOption {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<Str>) -> Self {
         Self {
             text: text.into(),

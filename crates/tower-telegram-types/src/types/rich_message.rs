@@ -73,7 +73,7 @@ pub struct InputRichMessage {
 
 #[allow(clippy::new_without_default)]
 impl InputRichMessage {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {
             blocks: None,
@@ -86,8 +86,8 @@ impl InputRichMessage {
     }
 
     /// Sets [`blocks`](Self#structfield.blocks).
-    pub fn blocks(mut self, blocks: impl Into<Vec<InputRichBlock>>) -> Self {
-        self.blocks = Some(blocks.into());
+    pub fn blocks(mut self, blocks: impl IntoIterator<Item: Into<InputRichBlock>>) -> Self {
+        self.blocks = Some(blocks.into_iter().map(Into::into).collect());
         self
     }
 
@@ -210,7 +210,7 @@ pub struct InputRichMessageMedia {
 
 #[allow(clippy::new_without_default)]
 impl InputRichMessageMedia {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(id: impl Into<Str>, media: impl Into<RichMessageMedia>) -> Self {
         Self {
             id: id.into(),
@@ -292,7 +292,7 @@ pub struct RichMessageButton {
 
 #[allow(clippy::new_without_default)]
 impl RichMessageButton {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>) -> Self {
         Self {
             text: text.into(),
@@ -808,7 +808,7 @@ pub struct RichTextBold {
 
 #[allow(clippy::new_without_default)]
 impl RichTextBold {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>) -> Self {
         Self { text: text.into() }
     }
@@ -857,7 +857,7 @@ pub struct RichTextItalic {
 
 #[allow(clippy::new_without_default)]
 impl RichTextItalic {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>) -> Self {
         Self { text: text.into() }
     }
@@ -906,7 +906,7 @@ pub struct RichTextUnderline {
 
 #[allow(clippy::new_without_default)]
 impl RichTextUnderline {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>) -> Self {
         Self { text: text.into() }
     }
@@ -955,7 +955,7 @@ pub struct RichTextStrikethrough {
 
 #[allow(clippy::new_without_default)]
 impl RichTextStrikethrough {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>) -> Self {
         Self { text: text.into() }
     }
@@ -1004,7 +1004,7 @@ pub struct RichTextSpoiler {
 
 #[allow(clippy::new_without_default)]
 impl RichTextSpoiler {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>) -> Self {
         Self { text: text.into() }
     }
@@ -1057,7 +1057,7 @@ pub struct RichTextDateTime {
 
 #[allow(clippy::new_without_default)]
 impl RichTextDateTime {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         text: impl Into<RichText>,
         unix_time: i64,
@@ -1126,7 +1126,7 @@ pub struct RichTextTextMention {
 
 #[allow(clippy::new_without_default)]
 impl RichTextTextMention {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>, user: impl Into<User>) -> Self {
         Self {
             text: text.into(),
@@ -1183,7 +1183,7 @@ pub struct RichTextSubscript {
 
 #[allow(clippy::new_without_default)]
 impl RichTextSubscript {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>) -> Self {
         Self { text: text.into() }
     }
@@ -1232,7 +1232,7 @@ pub struct RichTextSuperscript {
 
 #[allow(clippy::new_without_default)]
 impl RichTextSuperscript {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>) -> Self {
         Self { text: text.into() }
     }
@@ -1281,7 +1281,7 @@ pub struct RichTextMarked {
 
 #[allow(clippy::new_without_default)]
 impl RichTextMarked {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>) -> Self {
         Self { text: text.into() }
     }
@@ -1330,7 +1330,7 @@ pub struct RichTextCode {
 
 #[allow(clippy::new_without_default)]
 impl RichTextCode {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>) -> Self {
         Self { text: text.into() }
     }
@@ -1381,7 +1381,7 @@ pub struct RichTextCustomEmoji {
 
 #[allow(clippy::new_without_default)]
 impl RichTextCustomEmoji {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(custom_emoji_id: impl Into<Str>, alternative_text: impl Into<Str>) -> Self {
         Self {
             custom_emoji_id: custom_emoji_id.into(),
@@ -1438,7 +1438,7 @@ pub struct RichTextMathematicalExpression {
 
 #[allow(clippy::new_without_default)]
 impl RichTextMathematicalExpression {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(expression: impl Into<Str>) -> Self {
         Self {
             expression: expression.into(),
@@ -1491,7 +1491,7 @@ pub struct RichTextUrl {
 
 #[allow(clippy::new_without_default)]
 impl RichTextUrl {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>, url: impl Into<Str>) -> Self {
         Self {
             text: text.into(),
@@ -1550,7 +1550,7 @@ pub struct RichTextEmailAddress {
 
 #[allow(clippy::new_without_default)]
 impl RichTextEmailAddress {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>, email_address: impl Into<Str>) -> Self {
         Self {
             text: text.into(),
@@ -1609,7 +1609,7 @@ pub struct RichTextPhoneNumber {
 
 #[allow(clippy::new_without_default)]
 impl RichTextPhoneNumber {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>, phone_number: impl Into<Str>) -> Self {
         Self {
             text: text.into(),
@@ -1668,7 +1668,7 @@ pub struct RichTextBankCardNumber {
 
 #[allow(clippy::new_without_default)]
 impl RichTextBankCardNumber {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>, bank_card_number: impl Into<Str>) -> Self {
         Self {
             text: text.into(),
@@ -1727,7 +1727,7 @@ pub struct RichTextMention {
 
 #[allow(clippy::new_without_default)]
 impl RichTextMention {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>, username: impl Into<Str>) -> Self {
         Self {
             text: text.into(),
@@ -1786,7 +1786,7 @@ pub struct RichTextHashtag {
 
 #[allow(clippy::new_without_default)]
 impl RichTextHashtag {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>, hashtag: impl Into<Str>) -> Self {
         Self {
             text: text.into(),
@@ -1845,7 +1845,7 @@ pub struct RichTextCashtag {
 
 #[allow(clippy::new_without_default)]
 impl RichTextCashtag {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>, cashtag: impl Into<Str>) -> Self {
         Self {
             text: text.into(),
@@ -1904,7 +1904,7 @@ pub struct RichTextBotCommand {
 
 #[allow(clippy::new_without_default)]
 impl RichTextBotCommand {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>, bot_command: impl Into<Str>) -> Self {
         Self {
             text: text.into(),
@@ -1961,7 +1961,7 @@ pub struct RichTextButton {
 
 #[allow(clippy::new_without_default)]
 impl RichTextButton {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(button: impl Into<RichMessageButton>) -> Self {
         Self {
             button: button.into(),
@@ -2012,7 +2012,7 @@ pub struct RichTextAnchor {
 
 #[allow(clippy::new_without_default)]
 impl RichTextAnchor {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(name: impl Into<Str>) -> Self {
         Self { name: name.into() }
     }
@@ -2063,7 +2063,7 @@ pub struct RichTextAnchorLink {
 
 #[allow(clippy::new_without_default)]
 impl RichTextAnchorLink {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>, anchor_name: impl Into<Str>) -> Self {
         Self {
             text: text.into(),
@@ -2122,7 +2122,7 @@ pub struct RichTextReference {
 
 #[allow(clippy::new_without_default)]
 impl RichTextReference {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>, name: impl Into<Str>) -> Self {
         Self {
             text: text.into(),
@@ -2181,7 +2181,7 @@ pub struct RichTextReferenceLink {
 
 #[allow(clippy::new_without_default)]
 impl RichTextReferenceLink {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>, reference_name: impl Into<Str>) -> Self {
         Self {
             text: text.into(),
@@ -2240,7 +2240,7 @@ pub struct RichBlockCaption {
 
 #[allow(clippy::new_without_default)]
 impl RichBlockCaption {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>) -> Self {
         Self {
             text: text.into(),
@@ -2314,7 +2314,7 @@ pub struct RichBlockTableCell {
 
 #[allow(clippy::new_without_default)]
 impl RichBlockTableCell {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         align: impl Into<HorizontalAlignment>,
         valign: impl Into<VerticalAlignment>,
@@ -4013,10 +4013,10 @@ pub struct InputRichBlockListItem {
 
 #[allow(clippy::new_without_default)]
 impl InputRichBlockListItem {
-    /// With what is required.
-    pub fn new(blocks: impl Into<Vec<InputRichBlock>>) -> Self {
+    /// Creates it with the required fields; setters add the rest.
+    pub fn new(blocks: impl IntoIterator<Item: Into<InputRichBlock>>) -> Self {
         Self {
-            blocks: blocks.into(),
+            blocks: blocks.into_iter().map(Into::into).collect(),
             has_checkbox: false,
             is_checked: false,
             value: None,
@@ -4425,7 +4425,7 @@ pub struct InputRichBlockParagraph {
 
 #[allow(clippy::new_without_default)]
 impl InputRichBlockParagraph {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>) -> Self {
         Self { text: text.into() }
     }
@@ -4476,7 +4476,7 @@ pub struct InputRichBlockSectionHeading {
 
 #[allow(clippy::new_without_default)]
 impl InputRichBlockSectionHeading {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>, size: i64) -> Self {
         Self {
             text: text.into(),
@@ -4535,7 +4535,7 @@ pub struct InputRichBlockPreformatted {
 
 #[allow(clippy::new_without_default)]
 impl InputRichBlockPreformatted {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>) -> Self {
         Self {
             text: text.into(),
@@ -4600,7 +4600,7 @@ pub struct InputRichBlockFooter {
 
 #[allow(clippy::new_without_default)]
 impl InputRichBlockFooter {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>) -> Self {
         Self { text: text.into() }
     }
@@ -4646,7 +4646,7 @@ pub struct InputRichBlockDivider {}
 
 #[allow(clippy::new_without_default)]
 impl InputRichBlockDivider {
-    /// Nothing set.
+    /// Creates it with no field set.
     pub fn new() -> Self {
         Self {}
     }
@@ -4682,7 +4682,7 @@ pub struct InputRichBlockMathematicalExpression {
 
 #[allow(clippy::new_without_default)]
 impl InputRichBlockMathematicalExpression {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(expression: impl Into<Str>) -> Self {
         Self {
             expression: expression.into(),
@@ -4733,7 +4733,7 @@ pub struct InputRichBlockAnchor {
 
 #[allow(clippy::new_without_default)]
 impl InputRichBlockAnchor {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(name: impl Into<Str>) -> Self {
         Self { name: name.into() }
     }
@@ -4782,7 +4782,7 @@ pub struct InputRichBlockList {
 
 #[allow(clippy::new_without_default)]
 impl InputRichBlockList {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(items: impl Into<Vec<InputRichBlockListItem>>) -> Self {
         Self {
             items: items.into(),
@@ -4841,10 +4841,10 @@ pub struct InputRichBlockBlockQuotation {
 
 #[allow(clippy::new_without_default)]
 impl InputRichBlockBlockQuotation {
-    /// With what is required.
-    pub fn new(blocks: impl Into<Vec<InputRichBlock>>) -> Self {
+    /// Creates it with the required fields; setters add the rest.
+    pub fn new(blocks: impl IntoIterator<Item: Into<InputRichBlock>>) -> Self {
         Self {
-            blocks: blocks.into(),
+            blocks: blocks.into_iter().map(Into::into).collect(),
             credit: None,
         }
     }
@@ -4914,7 +4914,7 @@ pub struct InputRichBlockExpandableBlockQuotation {
 
 #[allow(clippy::new_without_default)]
 impl InputRichBlockExpandableBlockQuotation {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>) -> Self {
         Self {
             text: text.into(),
@@ -4981,7 +4981,7 @@ pub struct InputRichBlockPullQuotation {
 
 #[allow(clippy::new_without_default)]
 impl InputRichBlockPullQuotation {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>) -> Self {
         Self {
             text: text.into(),
@@ -5048,10 +5048,10 @@ pub struct InputRichBlockCollage {
 
 #[allow(clippy::new_without_default)]
 impl InputRichBlockCollage {
-    /// With what is required.
-    pub fn new(blocks: impl Into<Vec<InputRichBlock>>) -> Self {
+    /// Creates it with the required fields; setters add the rest.
+    pub fn new(blocks: impl IntoIterator<Item: Into<InputRichBlock>>) -> Self {
         Self {
-            blocks: blocks.into(),
+            blocks: blocks.into_iter().map(Into::into).collect(),
             caption: None,
         }
     }
@@ -5121,10 +5121,10 @@ pub struct InputRichBlockSlideshow {
 
 #[allow(clippy::new_without_default)]
 impl InputRichBlockSlideshow {
-    /// With what is required.
-    pub fn new(blocks: impl Into<Vec<InputRichBlock>>) -> Self {
+    /// Creates it with the required fields; setters add the rest.
+    pub fn new(blocks: impl IntoIterator<Item: Into<InputRichBlock>>) -> Self {
         Self {
-            blocks: blocks.into(),
+            blocks: blocks.into_iter().map(Into::into).collect(),
             caption: None,
         }
     }
@@ -5200,7 +5200,7 @@ pub struct InputRichBlockTable {
 
 #[allow(clippy::new_without_default)]
 impl InputRichBlockTable {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(cells: impl Into<Vec<Vec<RichBlockTableCell>>>) -> Self {
         Self {
             cells: cells.into(),
@@ -5311,11 +5311,14 @@ pub struct InputRichBlockDetails {
 
 #[allow(clippy::new_without_default)]
 impl InputRichBlockDetails {
-    /// With what is required.
-    pub fn new(summary: impl Into<RichText>, blocks: impl Into<Vec<InputRichBlock>>) -> Self {
+    /// Creates it with the required fields; setters add the rest.
+    pub fn new(
+        summary: impl Into<RichText>,
+        blocks: impl IntoIterator<Item: Into<InputRichBlock>>,
+    ) -> Self {
         Self {
             summary: summary.into(),
-            blocks: blocks.into(),
+            blocks: blocks.into_iter().map(Into::into).collect(),
             is_open: false,
         }
     }
@@ -5396,7 +5399,7 @@ pub struct InputRichBlockMap {
 
 #[allow(clippy::new_without_default)]
 impl InputRichBlockMap {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(location: impl Into<Location>) -> Self {
         Self {
             location: location.into(),
@@ -5505,7 +5508,7 @@ pub struct InputRichBlockButtons {
 
 #[allow(clippy::new_without_default)]
 impl InputRichBlockButtons {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(buttons: impl Into<Vec<RichMessageButton>>) -> Self {
         Self {
             buttons: buttons.into(),
@@ -5572,7 +5575,7 @@ pub struct InputRichBlockAnimation {
 
 #[allow(clippy::new_without_default)]
 impl InputRichBlockAnimation {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(animation: impl Into<InputMediaAnimation>) -> Self {
         Self {
             animation: animation.into(),
@@ -5645,7 +5648,7 @@ pub struct InputRichBlockAudio {
 
 #[allow(clippy::new_without_default)]
 impl InputRichBlockAudio {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(audio: impl Into<InputMediaAudio>) -> Self {
         Self {
             audio: audio.into(),
@@ -5718,7 +5721,7 @@ pub struct InputRichBlockDocument {
 
 #[allow(clippy::new_without_default)]
 impl InputRichBlockDocument {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(document: impl Into<InputMediaDocument>) -> Self {
         Self {
             document: document.into(),
@@ -5791,7 +5794,7 @@ pub struct InputRichBlockPhoto {
 
 #[allow(clippy::new_without_default)]
 impl InputRichBlockPhoto {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(photo: impl Into<InputMediaPhoto>) -> Self {
         Self {
             photo: photo.into(),
@@ -5864,7 +5867,7 @@ pub struct InputRichBlockVideo {
 
 #[allow(clippy::new_without_default)]
 impl InputRichBlockVideo {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(video: impl Into<InputMediaVideo>) -> Self {
         Self {
             video: video.into(),
@@ -5937,7 +5940,7 @@ pub struct InputRichBlockVoiceNote {
 
 #[allow(clippy::new_without_default)]
 impl InputRichBlockVoiceNote {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(voice_note: impl Into<InputMediaVoiceNote>) -> Self {
         Self {
             voice_note: voice_note.into(),
@@ -6008,7 +6011,7 @@ pub struct InputRichBlockThinking {
 
 #[allow(clippy::new_without_default)]
 impl InputRichBlockThinking {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(text: impl Into<RichText>) -> Self {
         Self { text: text.into() }
     }

@@ -245,7 +245,7 @@ pub struct MaskPosition {
 
 #[allow(clippy::new_without_default)]
 impl MaskPosition {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         point: impl Into<MaskPositionPoint>,
         x_shift: f64,
@@ -326,16 +326,16 @@ pub struct InputSticker {
 
 #[allow(clippy::new_without_default)]
 impl InputSticker {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         sticker: impl Into<InputFile>,
         format: impl Into<StickerFormat>,
-        emoji_list: impl Into<Vec<Str>>,
+        emoji_list: impl IntoIterator<Item: Into<Str>>,
     ) -> Self {
         Self {
             sticker: sticker.into(),
             format: format.into(),
-            emoji_list: emoji_list.into(),
+            emoji_list: emoji_list.into_iter().map(Into::into).collect(),
             mask_position: None,
             keywords: None,
         }
@@ -348,8 +348,8 @@ impl InputSticker {
     }
 
     /// Sets [`keywords`](Self#structfield.keywords).
-    pub fn keywords(mut self, keywords: impl Into<Vec<Str>>) -> Self {
-        self.keywords = Some(keywords.into());
+    pub fn keywords(mut self, keywords: impl IntoIterator<Item: Into<Str>>) -> Self {
+        self.keywords = Some(keywords.into_iter().map(Into::into).collect());
         self
     }
 }

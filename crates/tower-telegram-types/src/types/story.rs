@@ -71,7 +71,7 @@ pub struct StoryAreaPosition {
 
 #[allow(clippy::new_without_default)]
 impl StoryAreaPosition {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(
         x_percentage: f64,
         y_percentage: f64,
@@ -241,7 +241,7 @@ pub struct StoryAreaTypeLocation {
 
 #[allow(clippy::new_without_default)]
 impl StoryAreaTypeLocation {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(latitude: f64, longitude: f64) -> Self {
         Self {
             latitude,
@@ -316,7 +316,7 @@ pub struct StoryAreaTypeSuggestedReaction {
 
 #[allow(clippy::new_without_default)]
 impl StoryAreaTypeSuggestedReaction {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(reaction_type: impl Into<ReactionType>) -> Self {
         Self {
             reaction_type: reaction_type.into(),
@@ -395,7 +395,7 @@ pub struct StoryAreaTypeLink {
 
 #[allow(clippy::new_without_default)]
 impl StoryAreaTypeLink {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(url: impl Into<Str>) -> Self {
         Self { url: url.into() }
     }
@@ -448,7 +448,7 @@ pub struct StoryAreaTypeWeather {
 
 #[allow(clippy::new_without_default)]
 impl StoryAreaTypeWeather {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(temperature: f64, emoji: impl Into<Str>, background_color: i64) -> Self {
         Self {
             temperature,
@@ -513,7 +513,7 @@ pub struct StoryArea {
 
 #[allow(clippy::new_without_default)]
 impl StoryArea {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(position: impl Into<StoryAreaPosition>, kind: impl Into<StoryAreaType>) -> Self {
         Self {
             position: position.into(),
@@ -627,7 +627,7 @@ pub struct InputStoryContentPhoto {
 
 #[allow(clippy::new_without_default)]
 impl InputStoryContentPhoto {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(photo: impl Into<InputFile>) -> Self {
         Self {
             photo: photo.into(),
@@ -690,7 +690,7 @@ pub struct InputStoryContentVideo {
 
 #[allow(clippy::new_without_default)]
 impl InputStoryContentVideo {
-    /// With what is required.
+    /// Creates it with the required fields; setters add the rest.
     pub fn new(video: impl Into<InputFile>) -> Self {
         Self {
             video: video.into(),
