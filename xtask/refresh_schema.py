@@ -23,6 +23,10 @@ What comes from where:
 - the page section of each item is in neither, so it is carried over from the present file. A new
   item gets the section of the item before it, and a warning: check it by hand.
 
+What the present file has and the new one doesn't is added to `schema/removed.json`: the generated
+code keeps it for a major version, as deprecated. Write into each new row's `note` what replaced it;
+`cargo xtask codegen` fails on an empty one.
+
 Everything that both sources state is compared, and each disagreement is printed on stderr. Where
 they disagree gramio's word is written, except as above; what only aiogram has is not written.
 Review the diff of the file, too.
@@ -49,6 +53,7 @@ from typing import Any, Iterator, NamedTuple
 SCHEMA = Path(__file__).resolve().parent.parent / "schema"
 DEFAULT_OUT = SCHEMA / "bot-api.json"
 SOURCES = SCHEMA / "sources.json"
+REMOVED = SCHEMA / "removed.json"
 PLAIN_TYPES = {"Integer", "Float", "String", "Boolean", "True", "Array", "InputFile", "UpdateType"}
 
 # gramio's own helpers, and the upload, which is a plain type of the file and no object.
@@ -626,6 +631,68 @@ class Merger:
                     self.warnings.append(f"{name}: {unknown} is no type of the file")
 
 
+# --- What left the schema -----------------------------------------------------------------------
+
+EMPTY_REMOVED: dict[str, list[dict[str, Any]]] = {
+    kind: [] for kind in ("types", "methods", "fields", "members", "values")
+}
+
+
+def parts(item: dict[str, Any]) -> list[dict[str, Any]]:
+    return item.get("fields", item.get("params", []))
+
+
+def facts_of(schema: dict[str, Any]) -> dict[str, dict[tuple, dict[str, Any]]]:
+    """Everything that can leave the schema: by its kind, and by what tells it from others of the kind."""
+    found: dict[str, dict[tuple, dict[str, Any]]] = {kind: {} for kind in EMPTY_REMOVED}
+    for kind in ("types", "methods"):
+        for item in schema.get(kind, []):
+            of = item["name"]
+            found[kind][(of,)] = item
+            for member in item.get("one_of", []):
+                found["members"][of, member] = {"of": of, "member": member}
+            for one in parts(item):
+                found["fields"][of, one["name"]] = {"of": of, **one}
+                for value in one.get("values", []):
+                    row = {"of": of, "field": one["name"], "value": value}
+                    found["values"][of, one["name"], value] = row
+    return found
+
+
+def key_of(kind: str, row: dict[str, Any]) -> tuple:
+    names = {"members": ("of", "member"), "values": ("of", "field", "value"), "fields": ("of", "name")}
+    return tuple(row[name] for name in names.get(kind, ("name",)))
+
+
+def keep_removed(old: dict, new: dict, removed: dict[str, list[dict]]) -> dict[str, list[dict]]:
+    """The rows of `removed` that are still gone, and one for each item that `old` has and `new` doesn't."""
+    before, after = facts_of(old), facts_of(new)
+    kept = {}
+    for kind in EMPTY_REMOVED:
+        rows = [row for row in removed.get(kind, []) if key_of(kind, row) not in after[kind]]
+        known = {key_of(kind, row) for row in rows}
+        for key, item in before[kind].items():
+            # What is in an item that left goes with it. Numbers are no enum's values.
+            is_whole = kind in ("types", "methods")
+            stays = is_whole or any((item["of"],) in after[k] for k in ("types", "methods"))
+            if kind == "values":
+                field = after["fields"].get(key[:2])
+                stays = isinstance(key[2], str) and field is not None and "values" in field
+            if key not in after[kind] and key not in known and stays:
+                rows.append({**item, "removed": new["bot_api"], "note": ""})
+        kept[kind] = rows
+    return kept
+
+
+def render_removed(removed: dict[str, list[dict]]) -> str:
+    """One line for each row."""
+    lists = []
+    for kind, rows in removed.items():
+        lines = ",\n".join(f"  {line(row)}" for row in rows)
+        lists.append(f' "{kind}": [\n{lines}\n ]' if rows else f' "{kind}": []')
+    return "{\n" + ",\n".join(lists) + "\n}\n"
+
+
 # --- The file -----------------------------------------------------------------------------------
 
 
@@ -721,6 +788,14 @@ def main() -> int:
         return 1 if found else 0
     args.out.write_text(text, encoding="utf-8")
     if args.out == DEFAULT_OUT:
+        removed = json.loads(REMOVED.read_text(encoding="utf-8"))
+        removed = keep_removed(present, schema, removed)
+        REMOVED.write_text(render_removed(removed), encoding="utf-8")
+        for kind, rows in removed.items():
+            for row in rows:
+                if not row["note"]:
+                    name = ".".join(map(str, key_of(kind, row)))
+                    print(f"GONE: {name}: write in {REMOVED.name} what replaced it", file=sys.stderr)
         versions = {"aiogram": aiogram_version, "gramio": gramio_version}
         SOURCES.write_text(json.dumps(versions, indent=1) + "\n", encoding="utf-8")
     return 0

@@ -11,8 +11,9 @@ use std::{
 
 use crate::{
     docs::{Count, Docs},
-    emit_methods, emit_testing, emit_tests, emit_types,
+    emit_methods, emit_testing, emit_tests, emit_types, emit_update,
     model::Model,
+    removed::Removed,
     schema::Schema,
 };
 
@@ -67,12 +68,13 @@ fn generate(root: &Path) -> Result<Files, String> {
         );
         Ok(())
     };
-    add("tests/client", "every_method", emit_tests::file(&model))?;
+    let tests = emit_tests::file(&model, allow_deprecated(&model));
+    add("tests/client", "every_method", tests)?;
     let type_files = model.type_files();
     for file in &type_files {
         add(TYPES, file, emit_types::file(&model, file))?;
     }
-    add(TYPES, "update_type", emit_types::update_type(&model))?;
+    add(TYPES, "update_type", emit_update::types(&model))?;
     let type_files = type_files.into_iter().chain(["update_type"]);
     add(TYPES, "mod", types_mod(&model, type_files))?;
     let method_files = model.method_files();
@@ -81,6 +83,7 @@ fn generate(root: &Path) -> Result<Files, String> {
     }
     add(METHODS, "mod", methods_mod(&model, method_files))?;
     let decoders = emit_testing::decoders(&model.schema);
+    let decoders = format!("{}\n{decoders}", allow_deprecated(&model));
     add("crates/tower-telegram-test/src/tests", "decoders", decoders)?;
     let short = emit_testing::schema(&read_schema(root)?.0);
     files.insert(
@@ -90,13 +93,14 @@ fn generate(root: &Path) -> Result<Files, String> {
     Ok(files)
 }
 
-/// The schema with its sentences.
+/// The schema with what has left it, and with its sentences.
 fn read_schema(root: &Path) -> Result<(Schema, Count), String> {
     let read = |name: &str| {
         let path = root.join("schema").join(name);
         fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))
     };
     let mut schema = serde_json::from_str(&read("bot-api.json")?).map_err(|e| e.to_string())?;
+    Removed::parse(&read("removed.json")?)?.restore(&mut schema)?;
     let count = Docs::parse(&read("docs.toml")?)?.apply(&mut schema)?;
     Ok((schema, count))
 }
@@ -109,6 +113,18 @@ fn modules(files: impl Iterator<Item = &'static str> + Clone) -> String {
         lines.join("\n"),
         names.join(", ")
     )
+}
+
+/// What lints say of generated code that isn't worth mending.
+const ALLOWED: &str = "#![allow(clippy::too_many_lines, clippy::struct_excessive_bools, clippy::fn_params_excessive_bools, clippy::match_same_arms)]";
+
+/// Code for what has left the Bot API uses what it deprecates.
+fn allow_deprecated(model: &Model) -> &'static str {
+    if model.has_deprecated() {
+        "\n#![allow(deprecated)]"
+    } else {
+        ""
+    }
 }
 
 fn types_mod(model: &Model, files: impl IntoIterator<Item = &'static str>) -> String {
@@ -125,13 +141,13 @@ fn types_mod(model: &Model, files: impl IntoIterator<Item = &'static str>) -> St
          //! without it is left out of the optional field or the list around it, with an event at debug level, and is\n\
          //! `Unknown` where it is one of several types. So a list may be shorter than what was sent. An update whose\n\
          //! own object can't be read is [`UpdateKind::Unknown`], and a result an error.\n\n\
-         #![allow(clippy::too_many_lines, clippy::struct_excessive_bools, clippy::fn_params_excessive_bools, clippy::match_same_arms)]\n\n\
-         {}\npub use crate::{{json::{{ParseError, RawJson}}, api::{{AllowedUpdates, CallbackFormatError, CallbackPayload, ChatId, CommandCall, InputFile, InvalidCallbackData, MessageOrTrue, ProviderToken, Str, UnknownUpdateType, Update, Upload, UploadError, UploadProgress, UploadSource}}}};
+         {ALLOWED}{}\n\n{}\npub use crate::{{json::{{ParseError, RawJson}}, api::{{AllowedUpdates, CallbackFormatError, CallbackPayload, ChatId, CommandCall, InputFile, InvalidCallbackData, MessageOrTrue, ProviderToken, Str, UnknownUpdateType, Update, Upload, UploadError, UploadProgress, UploadSource}}}};
 #[cfg(feature = \"tokio\")]
 pub use crate::api::UploadReader;\n\n\
          /// What each file of this folder needs.\nmod prelude {{\n#![allow(unused_imports)]\npub(super) use serde_core::{{Serialize, Serializer, ser::SerializeMap}};\n\n\
          #[allow(clippy::wildcard_imports)]\npub(super) use super::*;\n\
          pub(super) use crate::{{api::CollectUploads, json::{{FromJson, NO_FIELD, Reader, Result, impl_deserialize, read_or_raw, string_enum}}}};\n#[cfg(feature = \"serde-all\")]\npub(super) use crate::json::first_that_fits;\n}}\n",
+        allow_deprecated(model),
         modules(files.into_iter()),
         v = model.schema.bot_api,
     )
@@ -143,11 +159,11 @@ fn methods_mod(model: &Model, files: impl IntoIterator<Item = &'static str>) -> 
         "//! The methods of [Bot API {v}](https://core.telegram.org/bots/api#available-methods).\n//!\n\
          //! Each is a struct with public fields: `new` takes what is required, a setter of the same name each of\n\
          //! the rest. [`Method`](crate::Method) says what it returns.\n\n\
-         #![allow(clippy::too_many_lines, clippy::struct_excessive_bools, clippy::fn_params_excessive_bools, clippy::match_same_arms)]\n\n\
-         {}\n\
+         {ALLOWED}{}\n\n{}\n\
          /// What each file of this folder needs.\nmod prelude {{\n#![allow(unused_imports)]\npub(super) use serde_core::{{Serialize, Serializer, ser::SerializeMap}};\n\n\
          #[allow(clippy::wildcard_imports)]\npub(super) use crate::types::*;\n\
          pub(super) use crate::{{api::CollectUploads, json::{{FromJson, NO_FIELD, Reader, Result, impl_deserialize}}, method::{{InlineMethod, Method}}, secret_token::SecretToken}};\npub(super) use std::time::Duration;\n}}\n",
+        allow_deprecated(model),
         modules(files.into_iter()),
         v = model.schema.bot_api,
     )

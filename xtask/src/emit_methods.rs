@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::{
     emit_types::{
-        Constructor, Member, constructors, field_doc, item_doc, members, read_object,
+        Constructor, Member, constructors, deprecated, fields, item_doc, members, read_object,
         required_first, setters, uploading, write_map,
     },
     model::{self, Model, Shape, parse_shape, pascal},
@@ -34,22 +34,15 @@ fn emit(model: &Model, method: &Method, out: &mut String) {
     let derived = model::derived(&method.name);
     let _ = writeln!(
         out,
-        "{}#[derive({derived})]\n#[must_use = \"a method does nothing until it is sent\"]\n#[non_exhaustive]\npub struct {name} {{",
+        "{}{}#[derive({derived})]\n#[must_use = \"a method does nothing until it is sent\"]\n#[non_exhaustive]\npub struct {name} {{",
         item_doc(
             &method.name,
             method.doc.as_deref(),
             method.example.as_deref()
         ),
+        deprecated(method.deprecated.as_deref()),
     );
-    for m in &members {
-        let _ = writeln!(
-            out,
-            "/// {}\npub {}: {},",
-            field_doc(m.field, true),
-            m.name,
-            m.type_text()
-        );
-    }
+    fields(&members, true, out);
     let unsent = model::unsent(&method.name);
     if let Some((field, doc)) = unsent {
         let _ = writeln!(out, "/// {doc}\npub(crate) {field}: bool,");

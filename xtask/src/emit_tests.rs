@@ -8,12 +8,15 @@ use crate::{
     schema::{Field, Method},
 };
 
-pub(crate) fn file(model: &Model) -> String {
+pub(crate) fn file(model: &Model, allow: &str) -> String {
     let mut out = String::from(
         "//! Every method and every type that can hold an upload, by name.\n\n\
          // Some have one such member, others many.\n#![allow(clippy::single_match)]\n\n\
-         use tower_telegram::{methods, types};\n\n\
-         use crate::client::typed::{Attach, Files, Typed};\n\n",
+         ",
+    );
+    let _ = writeln!(
+        out,
+        "{allow}\nuse tower_telegram::{{methods, types}};\n\nuse crate::client::typed::{{Attach, Files, Typed}};\n"
     );
     let _ = writeln!(
         out,

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::{
+    emit_update,
     missing::{self, Missing},
     model::{Model, Shape, StringEnum, derived},
     names,
@@ -25,7 +26,7 @@ pub(crate) fn file(model: &Model, file: &str) -> String {
     for t in &model.schema.types {
         if names::type_file(&t.name, &t.section) == file {
             if t.name == "Update" {
-                update(t, &mut out);
+                emit_update::kinds(model, t, &mut out);
             } else if t.one_of.is_some() {
                 union(model, t, &mut out);
             } else {
@@ -131,6 +132,13 @@ pub(crate) fn item_doc(name: &str, doc: Option<&str>, example: Option<&str>) -> 
     })
 }
 
+/// The attribute of an item that has left the Bot API.
+pub(crate) fn deprecated(note: Option<&str>) -> String {
+    note.map_or(String::new(), |note| {
+        format!("#[deprecated(note = {note:?})]\n")
+    })
+}
+
 /// The doc of a field or parameter: its sentence, or its name where it has none.
 pub(crate) fn field_doc(field: &Field, sent: bool) -> String {
     let mut doc = match &field.doc {
@@ -153,7 +161,7 @@ pub(crate) fn field_doc(field: &Field, sent: bool) -> String {
     doc
 }
 
-fn link(name: &str) -> String {
+pub(crate) fn link(name: &str) -> String {
     format!("[`{name}`]({PAGE}#{})", name.to_lowercase())
 }
 
@@ -163,20 +171,13 @@ fn object(model: &Model, t: &Type, out: &mut String) {
     let (received, sent) = (model.received.contains(name), model.sent.contains(name));
     let _ = writeln!(
         out,
-        "{}#[derive({})]\n#[non_exhaustive]",
+        "{}{}#[derive({})]\n#[non_exhaustive]",
         item_doc(name, t.doc.as_deref(), t.example.as_deref()),
+        deprecated(t.deprecated.as_deref()),
         derived(name)
     );
     let _ = writeln!(out, "pub struct {name} {{");
-    for m in &members {
-        let _ = writeln!(
-            out,
-            "/// {}\npub {}: {},",
-            field_doc(m.field, sent),
-            m.name,
-            m.type_text()
-        );
-    }
+    fields(&members, sent, out);
     out.push_str("}\n\n");
     if sent {
         new_and_setters(model, name, &members, out);
@@ -185,6 +186,20 @@ fn object(model: &Model, t: &Type, out: &mut String) {
     write_object(t, &members, gate(sent), out);
     if sent && model.uploading.contains(name) {
         collect(name, &uploading(model, &members), out);
+    }
+}
+
+/// The fields of a struct, each with its doc.
+pub(crate) fn fields(members: &[Member<'_>], sent: bool, out: &mut String) {
+    for m in members {
+        let _ = writeln!(
+            out,
+            "/// {}\n{}pub {}: {},",
+            field_doc(m.field, sent),
+            deprecated(m.field.deprecated.as_deref()),
+            m.name,
+            m.type_text()
+        );
     }
 }
 
@@ -315,7 +330,8 @@ pub(crate) fn setters<'a>(
         };
         let _ = writeln!(
             out,
-            "/// Sets [`{n}`](Self#structfield.{n}).\npub fn {n}(mut self, {n}: {}) -> Self {{\nself.{n} = {value};\nself\n}}\n",
+            "/// Sets [`{n}`](Self#structfield.{n}).\n{}pub fn {n}(mut self, {n}: {}) -> Self {{\nself.{n} = {value};\nself\n}}\n",
+            deprecated(m.field.deprecated.as_deref()),
             argument(model, &m.shape),
             n = m.name,
         );
@@ -324,7 +340,7 @@ pub(crate) fn setters<'a>(
 
 /// The places of the keys. A key of known length is compared a word at a time, so each is a guard of
 /// its own, and not a pattern, which would be compared a byte at a time.
-fn lookup(keys: &[(&str, String)]) -> String {
+pub(crate) fn lookup(keys: &[(&str, String)]) -> String {
     let mut keys: Vec<_> = keys.iter().collect();
     keys.sort_by_key(|(key, _)| key.len());
     let mut out = String::from("match key.len() {\n");
@@ -512,7 +528,8 @@ fn union(model: &Model, t: &Type, out: &mut String) {
     };
     let _ = writeln!(
         out,
-        "{doc}#[derive(Clone, Debug, PartialEq)]\n#[non_exhaustive]\npub enum {name} {{"
+        "{doc}{}#[derive(Clone, Debug, PartialEq)]\n#[non_exhaustive]\npub enum {name} {{",
+        deprecated(t.deprecated.as_deref())
     );
     for v in &variants {
         let doc = match (&t.tag, v.member.as_str()) {
@@ -524,7 +541,9 @@ fn union(model: &Model, t: &Type, out: &mut String) {
             ),
             (None, m) => format!("{}.", link(m)),
         };
-        let _ = writeln!(out, "/// {doc}\n{}({}),", v.name, v.holds);
+        let note = t.deprecated_members.get(&v.member);
+        let attribute = deprecated(note.map(|note| &**note));
+        let _ = writeln!(out, "/// {doc}\n{attribute}{}({}),", v.name, v.holds);
     }
     let _ = writeln!(
         out,
@@ -615,7 +634,9 @@ fn read_union(model: &Model, t: &Type, variants: &[Variant], gate: &str, out: &m
 fn tries<'a>(model: &Model, variants: impl Iterator<Item = &'a Variant>) -> String {
     let required = |v: &'a Variant| -> Vec<String> {
         let fields = model.get(&v.member).map_or(&[][..], |t| &t.fields);
-        let fields = fields.iter().filter(|f| f.required && f.constant.is_none());
+        // A server doesn't send what has left the Bot API.
+        let is_sent = |f: &&Field| f.constant.is_none() && f.deprecated.is_none();
+        let fields = fields.iter().filter(|f| f.required).filter(is_sent);
         fields.map(|f| format!("\"{}\"", f.name)).collect()
     };
     let mut tries: Vec<_> = variants.map(|v| (required(v), &v.name)).collect();
@@ -692,114 +713,18 @@ fn string_enum(e: &StringEnum, out: &mut String) {
     for value in &e.values {
         let _ = writeln!(
             out,
-            "/// `{value}`\n{} = \"{value}\",",
+            "/// `{value}`\n{}{} = \"{value}\",",
+            deprecated(e.deprecated.get(value).map(|note| &**note)),
             names::variant(value)
         );
     }
     out.push_str("}\n}\n\n");
 }
 
-/// A kind of update, which is a field of Telegram's `Update`.
-struct Kind<'a> {
-    /// Telegram's name.
-    name: &'a str,
-    variant: String,
-    /// What it holds.
-    shape: Shape,
-    doc: String,
-}
-
-fn update_kinds(t: &Type) -> Vec<Kind<'_>> {
-    let kinds = t.fields.iter().filter(|f| f.name != "update_id");
-    kinds.map(update_kind).collect()
-}
-
-fn update_kind(field: &Field) -> Kind<'_> {
-    let name = &*field.name;
-    Kind {
-        name,
-        variant: names::pascal(name),
-        shape: Model::shape("Update", field),
-        doc: match &field.doc {
-            Some(doc) => format!("{doc} Telegram calls it `{name}`."),
-            None => format!("Telegram calls it `{name}`."),
-        },
+#[cfg(test)]
+pub(crate) mod tests {
+    /// The code with one space between words, as `rustfmt` would break its lines elsewhere.
+    pub(crate) fn squeezed(code: &str) -> String {
+        code.split_whitespace().collect::<Vec<_>>().join(" ")
     }
-}
-
-fn update(t: &Type, out: &mut String) {
-    let kinds = update_kinds(t);
-    let _ = writeln!(
-        out,
-        "/// What an update is about: Telegram's {}, whose optional fields are the kinds.\n#[derive(Clone, Debug, PartialEq)]\n#[non_exhaustive]\npub enum UpdateKind {{",
-        link("Update")
-    );
-    for kind in &kinds {
-        let _ = writeln!(
-            out,
-            "/// {}\n{}(Box<{}>),",
-            kind.doc, kind.variant, kind.shape
-        );
-    }
-    out.push_str("/// A type of update that this version doesn't know, or a known one that doesn't fit.\nUnknown {\n/// The update type's name.\nname: Box<str>,\n/// The payload as it came.\nraw: RawJson,\n},\n}\n\n");
-    out.push_str("impl UpdateKind {\n/// The update's type.\npub fn update_type(&self) -> UpdateType {\nmatch self {\n");
-    for Kind { variant, .. } in &kinds {
-        let _ = writeln!(out, "Self::{variant}(_) => UpdateType::{variant},");
-    }
-    out.push_str("Self::Unknown { name, .. } => UpdateType::from_name(name.as_bytes()),\n}\n}\n\n");
-    out.push_str("/// Telegram's name for the update's type, an unknown one's too.\npub fn name(&self) -> &str {\nmatch self {\nSelf::Unknown { name, .. } => name,\nknown => known.update_type().as_str(),\n}\n}\n\n");
-    out.push_str("pub(crate) fn read(update_type: UpdateType, r: &mut Reader<'_>) -> Result<Self> {\nmatch update_type {\n");
-    for Kind { variant, .. } in &kinds {
-        let _ = writeln!(
-            out,
-            "UpdateType::{variant} => FromJson::from_json(r).map(Self::{variant}),"
-        );
-    }
-    out.push_str("UpdateType::Unknown => r.mismatch(\"a known update type\"),\n}\n}\n\n");
-    out.push_str("#[cfg(feature = \"serde-all\")]\npub(crate) fn write_entry<M: SerializeMap>(&self, map: &mut M) -> std::result::Result<(), M::Error> {\nlet name = self.name();\nmatch self {\n");
-    for Kind { variant, .. } in &kinds {
-        let _ = writeln!(
-            out,
-            "Self::{variant}(value) => map.serialize_entry(name, value),"
-        );
-    }
-    out.push_str("Self::Unknown { raw, .. } => map.serialize_entry(name, raw),\n}\n}\n}\n\n");
-}
-
-/// The file of `UpdateType`. It has one of its own, because `AllowedUpdates` takes it, and is taken by the
-/// other files.
-pub(crate) fn update_type(model: &Model) -> String {
-    let Some(t) = model.get("Update") else {
-        return String::new();
-    };
-    let kinds = update_kinds(t);
-    let mut out = String::new();
-    let _ = writeln!(
-        &mut out,
-        "/// A type of update: the name of a field of Telegram's {}.\n#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]\n#[non_exhaustive]\npub enum UpdateType {{",
-        link("Update")
-    );
-    for Kind { variant, doc, .. } in &kinds {
-        let _ = writeln!(out, "/// {doc}\n{variant},");
-    }
-    let _ = writeln!(
-        &mut out,
-        "/// One that this version doesn't know.\nUnknown,\n}}\n\nimpl UpdateType {{\n/// The types that have a name, in the order of Telegram's page.\npub const ALL: [Self; {}] = [",
-        kinds.len()
-    );
-    for Kind { variant, .. } in &kinds {
-        let _ = writeln!(out, "Self::{variant},");
-    }
-    out.push_str("];\n\n/// The name in Telegram's spelling; `unknown` for [`Unknown`](Self::Unknown).\npub const fn as_str(self) -> &'static str {\nmatch self {\n");
-    for Kind { name, variant, .. } in &kinds {
-        let _ = writeln!(out, "Self::{variant} => \"{name}\",");
-    }
-    out.push_str("Self::Unknown => \"unknown\",\n}\n}\n\n/// The type with this name; [`Unknown`](Self::Unknown) for any other.\n#[inline]\npub fn from_name(key: &[u8]) -> Self {\n");
-    let keys: Vec<(&str, String)> = kinds
-        .iter()
-        .map(|kind| (kind.name, format!("Self::{}", kind.variant)))
-        .collect();
-    out.push_str(&lookup(&keys).replace("NO_FIELD", "Self::Unknown"));
-    out.push_str("\n}\n}\n\n");
-    out
 }

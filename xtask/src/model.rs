@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::{
     names,
-    schema::{Field, Method, Schema, Type},
+    schema::{Field, Method, Notes, Schema, Type},
 };
 
 /// Above this many bytes an optional object or a variant is kept in a box, so that the objects
@@ -27,7 +27,30 @@ pub(crate) enum Shape {
 pub(crate) struct StringEnum {
     pub(crate) name: String,
     pub(crate) values: Vec<String>,
+    pub(crate) deprecated: Notes,
     pub(crate) file: &'static str,
+}
+
+impl StringEnum {
+    /// A value is deprecated as long as each field that has it has lost it.
+    fn add(&mut self, field: &Field) {
+        for value in field.values.iter().filter_map(|value| value.as_str()) {
+            let note = field.deprecated_values.get(value);
+            let is_new = self.values.iter().all(|known| known != value);
+            match note {
+                Some(note) if is_new => {
+                    self.deprecated.insert(value.into(), note.clone());
+                }
+                Some(_) => {}
+                None => {
+                    self.deprecated.remove(value);
+                }
+            }
+            if is_new {
+                self.values.push(value.into());
+            }
+        }
+    }
 }
 
 pub(crate) struct Model {
@@ -61,6 +84,8 @@ impl Model {
                 tag: tagged.then(|| "type".into()),
                 doc: None,
                 example: None,
+                deprecated: None,
+                deprecated_members: Notes::new(),
             });
         }
         let types = schema
@@ -108,17 +133,8 @@ impl Model {
     }
 
     fn collect_enums(&mut self) {
-        let mut found: Vec<(String, Vec<String>, &'static str)> = Vec::new();
-        let mut add = |owner: &str, field: &Field, file| {
-            if field.type_ == "String" && !field.values.is_empty() {
-                let values = field.values.iter().filter_map(|v| v.as_str());
-                found.push((
-                    names::string_enum(owner, &field.name),
-                    values.map(Into::into).collect(),
-                    file,
-                ));
-            }
-        };
+        let mut found: Vec<(String, &Field, &'static str)> = Vec::new();
+        let mut add = |owner: &str, field, file| found.push((owner.to_owned(), field, file));
         for t in &self.schema.types {
             for f in &t.fields {
                 add(&t.name, f, names::type_file(&t.name, &t.section));
@@ -133,17 +149,16 @@ impl Model {
                 add(&m.name, p, file);
             }
         }
-        for (name, values, file) in found {
+        found.retain(|(_, field, _)| field.type_ == "String" && !field.values.is_empty());
+        for (owner, field, file) in found {
+            let name = names::string_enum(&owner, &field.name);
             let known = self.enums.entry(name.clone()).or_insert(StringEnum {
                 name,
                 values: Vec::new(),
+                deprecated: Notes::new(),
                 file,
             });
-            for value in values {
-                if !known.values.contains(&value) {
-                    known.values.push(value);
-                }
-            }
+            known.add(field);
         }
     }
 
@@ -301,6 +316,16 @@ impl Model {
             self.reach(&part, &mut seen);
         }
         seen.contains(&t.name)
+    }
+
+    /// Whether there is anything that has left the Bot API, so that the generated code needs to use what it deprecates.
+    pub(crate) fn has_deprecated(&self) -> bool {
+        let mut types = self.schema.types.iter();
+        let mut methods = self.schema.methods.iter();
+        let any = |fields: &[Field]| fields.iter().any(|f| f.deprecated.is_some());
+        types.any(|t| t.deprecated.is_some() || !t.deprecated_members.is_empty() || any(&t.fields))
+            || methods.any(|m| m.deprecated.is_some() || any(&m.params))
+            || self.enums.values().any(|e| !e.deprecated.is_empty())
     }
 
     /// The tag's value for a member of a tagged union.

@@ -1,5 +1,7 @@
 //! `schema/bot-api.json` as it is written, and what other files of `schema/` add to its items.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -21,6 +23,12 @@ pub(crate) struct Type {
     pub(crate) doc: Option<String>,
     #[serde(skip)]
     pub(crate) example: Option<String>,
+    /// What replaced it, where it has left the Bot API.
+    #[serde(skip)]
+    pub(crate) deprecated: Option<String>,
+    /// The members of a union that have left it.
+    #[serde(skip)]
+    pub(crate) deprecated_members: Notes,
 }
 
 #[derive(Debug, Deserialize)]
@@ -33,6 +41,9 @@ pub(crate) struct Method {
     pub(crate) doc: Option<String>,
     #[serde(skip)]
     pub(crate) example: Option<String>,
+    /// What replaced it, where it has left the Bot API.
+    #[serde(skip)]
+    pub(crate) deprecated: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -49,4 +60,12 @@ pub(crate) struct Field {
     pub(crate) unix_time: bool,
     #[serde(skip)]
     pub(crate) doc: Option<String>,
+    #[serde(skip)]
+    pub(crate) deprecated: Option<String>,
+    /// The values that have left the Bot API.
+    #[serde(skip)]
+    pub(crate) deprecated_values: Notes,
 }
+
+/// Names of what has left the Bot API → what replaced it.
+pub(crate) type Notes = BTreeMap<String, String>;

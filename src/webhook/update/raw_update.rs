@@ -122,41 +122,22 @@ impl RawUpdate {
         serde_json::from_str(text).map_err(|e| ParseError::foreign::<U>(&e, text, about))
     }
 
-    /// The chat where it happened, found without parsing the rest. Telegram keeps the updates of
+    /// The chat in which it happened, found without parsing the rest. Telegram keeps the updates of
     /// a chat in order by it.
     pub fn chat_id(&self) -> Option<i64> {
-        use UpdateType as T;
-        match self.update_type {
-            T::CallbackQuery => self.find(&["message", "chat", "id"]),
-            T::BusinessConnection => self.find(&["user_chat_id"]),
-            T::InlineQuery
-            | T::ChosenInlineResult
-            | T::ShippingQuery
-            | T::PreCheckoutQuery
-            | T::PurchasedPaidMedia
-            | T::Poll
-            | T::PollAnswer
-            | T::ManagedBot
-            | T::Subscription => None,
-            _ => self.find(&["chat", "id"]),
-        }
+        self.find(self.update_type.chat_id_path())
     }
 
-    /// The user who did it, found without parsing the rest.
+    /// The user who caused the update, found without parsing the rest.
     pub fn user_id(&self) -> Option<i64> {
-        use UpdateType as T;
-        match self.update_type {
-            T::BusinessConnection
-            | T::MessageReaction
-            | T::PollAnswer
-            | T::ManagedBot
-            | T::Subscription => self.find(&["user", "id"]),
-            T::MessageReactionCount | T::Poll | T::DeletedBusinessMessages => None,
-            _ => self.find(&["from", "id"]),
-        }
+        self.find(self.update_type.user_id_path())
     }
 
+    /// The number to which the keys lead. `None` if there are no keys.
     fn find(&self, path: &[&str]) -> Option<i64> {
+        if path.is_empty() {
+            return None;
+        }
         let payload = self.bytes.get(self.payload..)?;
         let mut r = Reader::new(std::str::from_utf8(payload).ok()?);
         for name in path {
@@ -457,7 +438,12 @@ mod tests {
                 | "poll_answer"
                 | "managed_bot"
                 | "subscription" => Some(5),
-                "message_reaction_count" | "poll" | "deleted_business_messages" => None,
+                "message_reaction_count"
+                | "poll"
+                | "deleted_business_messages"
+                | "chat_boost"
+                | "removed_chat_boost"
+                | "stopped_message_generation" => None,
                 _ => Some(4),
             };
             assert_eq!((raw.chat_id(), raw.user_id()), (chat, user), "{kind}");

@@ -1,4 +1,4 @@
-//! An update, and who and where it is about.
+//! An update: reading it, and finding the message, chat and user in it.
 
 use std::str::FromStr;
 
@@ -7,7 +7,7 @@ use crate::{
         self, FromJson, ParseError, Reader, Result, UpdateMember, impl_deserialize, read_or,
         read_update,
     },
-    types::{Chat, MaybeInaccessibleMessage, Message, UpdateKind, UpdateType, User},
+    types::{Chat, Message, UpdateKind, UpdateType, User},
 };
 
 /// Something that happened: Telegram's [`Update`](https://core.telegram.org/bots/api#update).
@@ -72,65 +72,49 @@ impl Update {
         self.kind.update_type()
     }
 
-    /// The message, of whatever sort: sent, edited, posted in a channel, of a business account or
-    /// a guest, or the one whose button was pressed.
+    /// The message, in an update that is about one: sent, edited, posted in a channel, of a business account, for a
+    /// guest bot. For a pressed button it is the message *under which the button is*, which the bot itself sent.
+    ///
+    /// A bot that responds to what people write wants [`new_message`](Self::new_message).
     pub fn message(&self) -> Option<&Message> {
+        self.kind.message()
+    }
+
+    /// The message that somebody has just sent in a private chat or group.
+    ///
+    /// `None` for an edited message, a channel's post, a message of a business account or for a guest bot, and for the
+    /// message under a pressed button.
+    ///
+    /// ```
+    /// use tower_telegram::types::Update;
+    ///
+    /// let sent = br#"{"update_id":7,"message":{"message_id":1,"date":1,
+    ///     "chat":{"id":3,"type":"private"},"text":"hi"}}"#;
+    /// let edited = br#"{"update_id":8,"edited_message":{"message_id":1,"date":1,
+    ///     "chat":{"id":3,"type":"private"},"text":"hi!"}}"#;
+    /// let (sent, edited) = (Update::from_slice(sent)?, Update::from_slice(edited)?);
+    /// assert!(sent.new_message().is_some());
+    /// assert!(edited.new_message().is_none());
+    /// assert!(edited.message().is_some());
+    /// # Ok::<_, tower_telegram::types::ParseError>(())
+    /// ```
+    pub fn new_message(&self) -> Option<&Message> {
         match &self.kind {
-            UpdateKind::Message(message)
-            | UpdateKind::EditedMessage(message)
-            | UpdateKind::ChannelPost(message)
-            | UpdateKind::EditedChannelPost(message)
-            | UpdateKind::BusinessMessage(message)
-            | UpdateKind::EditedBusinessMessage(message)
-            | UpdateKind::GuestMessage(message) => Some(message),
-            UpdateKind::CallbackQuery(query) => match &query.message {
-                Some(MaybeInaccessibleMessage::Message(message)) => Some(message),
-                _ => None,
-            },
+            UpdateKind::Message(message) => Some(message),
             _ => None,
         }
     }
 
-    /// The chat where it happened; none for what belongs to no chat, such as an inline query.
+    /// The chat in which it happened; `None` for an update without a chat, such as an inline query.
+    ///
+    /// For a pressed button it is the chat of the message under which the button is.
     pub fn chat(&self) -> Option<&Chat> {
-        if let Some(message) = self.message() {
-            return Some(&message.chat);
-        }
-        match &self.kind {
-            UpdateKind::CallbackQuery(query) => match &query.message {
-                Some(MaybeInaccessibleMessage::InaccessibleMessage(message)) => Some(&message.chat),
-                _ => None,
-            },
-            UpdateKind::DeletedBusinessMessages(deleted) => Some(&deleted.chat),
-            UpdateKind::MessageReaction(reaction) => Some(&reaction.chat),
-            UpdateKind::MessageReactionCount(reaction) => Some(&reaction.chat),
-            UpdateKind::MyChatMember(member) | UpdateKind::ChatMember(member) => Some(&member.chat),
-            UpdateKind::ChatJoinRequest(request) => Some(&request.chat),
-            UpdateKind::ChatBoost(boost) => Some(&boost.chat),
-            UpdateKind::RemovedChatBoost(boost) => Some(&boost.chat),
-            UpdateKind::StoppedMessageGeneration(stopped) => Some(&stopped.chat),
-            _ => None,
-        }
+        self.kind.chat()
     }
 
-    /// Who did it, where a user did; a channel's post and a poll's new count have nobody.
+    /// The user who caused the update; `None` where no user did, as for a channel's post or a poll's new count.
     pub fn from(&self) -> Option<&User> {
-        match &self.kind {
-            UpdateKind::CallbackQuery(query) => Some(&query.from),
-            UpdateKind::InlineQuery(query) => Some(&query.from),
-            UpdateKind::ChosenInlineResult(result) => Some(&result.from),
-            UpdateKind::ShippingQuery(query) => Some(&query.from),
-            UpdateKind::PreCheckoutQuery(query) => Some(&query.from),
-            UpdateKind::PurchasedPaidMedia(purchase) => Some(&purchase.from),
-            UpdateKind::BusinessConnection(connection) => Some(&connection.user),
-            UpdateKind::MessageReaction(reaction) => reaction.user.as_deref(),
-            UpdateKind::PollAnswer(answer) => answer.user.as_deref(),
-            UpdateKind::MyChatMember(member) | UpdateKind::ChatMember(member) => Some(&member.from),
-            UpdateKind::ChatJoinRequest(request) => Some(&request.from),
-            UpdateKind::ManagedBot(managed) => Some(&managed.user),
-            UpdateKind::Subscription(subscription) => Some(&subscription.user),
-            _ => self.message()?.from.as_deref(),
-        }
+        self.kind.user()
     }
 }
 
@@ -203,5 +187,54 @@ impl serde_core::Serialize for Update {
         map.serialize_entry("update_id", &self.update_id)?;
         self.kind.write_entry(&mut map)?;
         map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Update;
+
+    fn update(kind: &str) -> Update {
+        let text = format!(
+            r#"{{"update_id":7,"{kind}":{{"message_id":1,"date":1,"chat":{{"id":3,"type":"private"}}}}}}"#
+        );
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_new_message_is_neither_edited_nor_posted_nor_for_an_account_nor_under_a_button() {
+        assert!(update("message").new_message().is_some());
+        for kind in [
+            "edited_message",
+            "channel_post",
+            "edited_channel_post",
+            "business_message",
+            "edited_business_message",
+            "guest_message",
+        ] {
+            let update = update(kind);
+            assert!(update.new_message().is_none(), "{kind}");
+            let any = update.message().map(|message| message.message_id);
+            assert_eq!(any, Some(1), "{kind}");
+            assert_eq!(update.chat().map(|chat| chat.id), Some(3), "{kind}");
+        }
+        let pressed = r#"{"update_id":7,"callback_query":{"id":"1","chat_instance":"1",
+            "from":{"id":4,"is_bot":false,"first_name":"Ada"},
+            "message":{"message_id":1,"date":1,"chat":{"id":3,"type":"private"}}}}"#;
+        let pressed: Update = pressed.parse().unwrap();
+        assert!(pressed.new_message().is_none());
+        assert!(pressed.message().is_some());
+        assert_eq!(pressed.chat().map(|chat| chat.id), Some(3));
+        assert_eq!(pressed.from().map(|user| user.id), Some(4));
+    }
+
+    #[test]
+    fn a_button_under_a_deleted_message_still_has_its_chat() {
+        let pressed = r#"{"update_id":7,"callback_query":{"id":"1","chat_instance":"1",
+            "from":{"id":4,"is_bot":false,"first_name":"Ada"},
+            "message":{"message_id":1,"date":0,"chat":{"id":3,"type":"private"}}}}"#;
+        let pressed: Update = pressed.parse().unwrap();
+        assert!(pressed.message().is_none());
+        assert_eq!(pressed.chat().map(|chat| chat.id), Some(3));
     }
 }

@@ -22,7 +22,7 @@ pub struct SendInvoice {
     pub description: Str,
     /// The bot's own mark for it, which users don't see: 1 to 128 bytes.
     pub payload: Str,
-    /// The token of the payment provider, from @BotFather. Empty for Telegram Stars. Optional.
+    /// The token of the payment provider, from `@BotFather`. Empty for Telegram Stars. Optional.
     pub provider_token: Option<ProviderToken>,
     /// Three letters (ISO 4217); `XTR` for Telegram Stars.
     pub currency: Str,

@@ -3,7 +3,7 @@
 #[allow(clippy::wildcard_imports)]
 use super::prelude::*;
 
-/// What an update is about: Telegram's [`Update`](https://core.telegram.org/bots/api#update), whose optional fields are the kinds.
+/// The contents of an update: Telegram's [`Update`](https://core.telegram.org/bots/api#update), whose optional fields are the kinds.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum UpdateKind {
@@ -31,7 +31,7 @@ pub enum UpdateKind {
     MessageReactionCount(Box<MessageReactionCountUpdated>),
     /// A user typed the bot's name and a query into an input field. Telegram calls it `inline_query`.
     InlineQuery(Box<InlineQuery>),
-    /// A user sent one of the bot's inline results. Arrives only if feedback is turned on at @BotFather. Telegram calls it `chosen_inline_result`.
+    /// A user sent one of the bot's inline results. Arrives only if feedback is turned on at `@BotFather`. Telegram calls it `chosen_inline_result`.
     ChosenInlineResult(Box<ChosenInlineResult>),
     /// A button with callback data was pressed under a message. Telegram calls it `callback_query`.
     CallbackQuery(Box<CallbackQuery>),
@@ -65,7 +65,7 @@ pub enum UpdateKind {
     Unknown {
         /// The update type's name.
         name: Box<str>,
-        /// The payload as it came.
+        /// The payload as it was received.
         raw: RawJson,
     },
 }
@@ -105,11 +105,113 @@ impl UpdateKind {
         }
     }
 
-    /// Telegram's name for the update's type, an unknown one's too.
+    /// Telegram's name for the update's type, also for an unknown one.
     pub fn name(&self) -> &str {
         match self {
             Self::Unknown { name, .. } => name,
             known => known.update_type().as_str(),
+        }
+    }
+
+    pub(crate) fn message(&self) -> Option<&Message> {
+        match self {
+            Self::Message(it) => Some(it),
+            Self::EditedMessage(it) => Some(it),
+            Self::ChannelPost(it) => Some(it),
+            Self::EditedChannelPost(it) => Some(it),
+            Self::BusinessConnection(_) => None,
+            Self::BusinessMessage(it) => Some(it),
+            Self::EditedBusinessMessage(it) => Some(it),
+            Self::DeletedBusinessMessages(_) => None,
+            Self::GuestMessage(it) => Some(it),
+            Self::MessageReaction(_) => None,
+            Self::MessageReactionCount(_) => None,
+            Self::InlineQuery(_) => None,
+            Self::ChosenInlineResult(_) => None,
+            Self::CallbackQuery(it) => it
+                .message
+                .as_ref()
+                .and_then(MaybeInaccessibleMessage::message),
+            Self::ShippingQuery(_) => None,
+            Self::PreCheckoutQuery(_) => None,
+            Self::PurchasedPaidMedia(_) => None,
+            Self::Poll(_) => None,
+            Self::PollAnswer(_) => None,
+            Self::MyChatMember(_) => None,
+            Self::ChatMember(_) => None,
+            Self::ChatJoinRequest(_) => None,
+            Self::ChatBoost(_) => None,
+            Self::RemovedChatBoost(_) => None,
+            Self::ManagedBot(_) => None,
+            Self::Subscription(_) => None,
+            Self::StoppedMessageGeneration(_) => None,
+            Self::Unknown { .. } => None,
+        }
+    }
+
+    pub(crate) fn chat(&self) -> Option<&Chat> {
+        match self {
+            Self::Message(it) => Some(&it.chat),
+            Self::EditedMessage(it) => Some(&it.chat),
+            Self::ChannelPost(it) => Some(&it.chat),
+            Self::EditedChannelPost(it) => Some(&it.chat),
+            Self::BusinessConnection(_) => None,
+            Self::BusinessMessage(it) => Some(&it.chat),
+            Self::EditedBusinessMessage(it) => Some(&it.chat),
+            Self::DeletedBusinessMessages(it) => Some(&it.chat),
+            Self::GuestMessage(it) => Some(&it.chat),
+            Self::MessageReaction(it) => Some(&it.chat),
+            Self::MessageReactionCount(it) => Some(&it.chat),
+            Self::InlineQuery(_) => None,
+            Self::ChosenInlineResult(_) => None,
+            Self::CallbackQuery(it) => it.message.as_ref().and_then(MaybeInaccessibleMessage::chat),
+            Self::ShippingQuery(_) => None,
+            Self::PreCheckoutQuery(_) => None,
+            Self::PurchasedPaidMedia(_) => None,
+            Self::Poll(_) => None,
+            Self::PollAnswer(_) => None,
+            Self::MyChatMember(it) => Some(&it.chat),
+            Self::ChatMember(it) => Some(&it.chat),
+            Self::ChatJoinRequest(it) => Some(&it.chat),
+            Self::ChatBoost(it) => Some(&it.chat),
+            Self::RemovedChatBoost(it) => Some(&it.chat),
+            Self::ManagedBot(_) => None,
+            Self::Subscription(_) => None,
+            Self::StoppedMessageGeneration(it) => Some(&it.chat),
+            Self::Unknown { .. } => None,
+        }
+    }
+
+    pub(crate) fn user(&self) -> Option<&User> {
+        match self {
+            Self::Message(it) => it.from.as_deref(),
+            Self::EditedMessage(it) => it.from.as_deref(),
+            Self::ChannelPost(it) => it.from.as_deref(),
+            Self::EditedChannelPost(it) => it.from.as_deref(),
+            Self::BusinessConnection(it) => Some(&it.user),
+            Self::BusinessMessage(it) => it.from.as_deref(),
+            Self::EditedBusinessMessage(it) => it.from.as_deref(),
+            Self::DeletedBusinessMessages(_) => None,
+            Self::GuestMessage(it) => it.from.as_deref(),
+            Self::MessageReaction(it) => it.user.as_deref(),
+            Self::MessageReactionCount(_) => None,
+            Self::InlineQuery(it) => Some(&it.from),
+            Self::ChosenInlineResult(it) => Some(&it.from),
+            Self::CallbackQuery(it) => Some(&it.from),
+            Self::ShippingQuery(it) => Some(&it.from),
+            Self::PreCheckoutQuery(it) => Some(&it.from),
+            Self::PurchasedPaidMedia(it) => Some(&it.from),
+            Self::Poll(_) => None,
+            Self::PollAnswer(it) => it.user.as_deref(),
+            Self::MyChatMember(it) => Some(&it.from),
+            Self::ChatMember(it) => Some(&it.from),
+            Self::ChatJoinRequest(it) => Some(&it.from),
+            Self::ChatBoost(_) => None,
+            Self::RemovedChatBoost(_) => None,
+            Self::ManagedBot(it) => Some(&it.user),
+            Self::Subscription(it) => Some(&it.user),
+            Self::StoppedMessageGeneration(_) => None,
+            Self::Unknown { .. } => None,
         }
     }
 

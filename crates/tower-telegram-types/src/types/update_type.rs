@@ -28,7 +28,7 @@ pub enum UpdateType {
     MessageReactionCount,
     /// A user typed the bot's name and a query into an input field. Telegram calls it `inline_query`.
     InlineQuery,
-    /// A user sent one of the bot's inline results. Arrives only if feedback is turned on at @BotFather. Telegram calls it `chosen_inline_result`.
+    /// A user sent one of the bot's inline results. Arrives only if feedback is turned on at `@BotFather`. Telegram calls it `chosen_inline_result`.
     ChosenInlineResult,
     /// A button with callback data was pressed under a message. Telegram calls it `callback_query`.
     CallbackQuery,
@@ -160,6 +160,76 @@ impl UpdateType {
             25 if key == b"deleted_business_messages" => Self::DeletedBusinessMessages,
             26 if key == b"stopped_message_generation" => Self::StoppedMessageGeneration,
             _ => Self::Unknown,
+        }
+    }
+
+    /// The keys that lead to the id in the payload; none where the type has none.
+    #[doc(hidden)]
+    pub const fn chat_id_path(self) -> &'static [&'static str] {
+        match self {
+            Self::Message => &["chat", "id"],
+            Self::EditedMessage => &["chat", "id"],
+            Self::ChannelPost => &["chat", "id"],
+            Self::EditedChannelPost => &["chat", "id"],
+            Self::BusinessConnection => &["user_chat_id"],
+            Self::BusinessMessage => &["chat", "id"],
+            Self::EditedBusinessMessage => &["chat", "id"],
+            Self::DeletedBusinessMessages => &["chat", "id"],
+            Self::GuestMessage => &["chat", "id"],
+            Self::MessageReaction => &["chat", "id"],
+            Self::MessageReactionCount => &["chat", "id"],
+            Self::InlineQuery => &[],
+            Self::ChosenInlineResult => &[],
+            Self::CallbackQuery => &["message", "chat", "id"],
+            Self::ShippingQuery => &[],
+            Self::PreCheckoutQuery => &[],
+            Self::PurchasedPaidMedia => &[],
+            Self::Poll => &[],
+            Self::PollAnswer => &[],
+            Self::MyChatMember => &["chat", "id"],
+            Self::ChatMember => &["chat", "id"],
+            Self::ChatJoinRequest => &["chat", "id"],
+            Self::ChatBoost => &["chat", "id"],
+            Self::RemovedChatBoost => &["chat", "id"],
+            Self::ManagedBot => &[],
+            Self::Subscription => &[],
+            Self::StoppedMessageGeneration => &["chat", "id"],
+            Self::Unknown => &["chat", "id"],
+        }
+    }
+
+    /// The keys that lead to the id in the payload; none where the type has none.
+    #[doc(hidden)]
+    pub const fn user_id_path(self) -> &'static [&'static str] {
+        match self {
+            Self::Message => &["from", "id"],
+            Self::EditedMessage => &["from", "id"],
+            Self::ChannelPost => &["from", "id"],
+            Self::EditedChannelPost => &["from", "id"],
+            Self::BusinessConnection => &["user", "id"],
+            Self::BusinessMessage => &["from", "id"],
+            Self::EditedBusinessMessage => &["from", "id"],
+            Self::DeletedBusinessMessages => &[],
+            Self::GuestMessage => &["from", "id"],
+            Self::MessageReaction => &["user", "id"],
+            Self::MessageReactionCount => &[],
+            Self::InlineQuery => &["from", "id"],
+            Self::ChosenInlineResult => &["from", "id"],
+            Self::CallbackQuery => &["from", "id"],
+            Self::ShippingQuery => &["from", "id"],
+            Self::PreCheckoutQuery => &["from", "id"],
+            Self::PurchasedPaidMedia => &["from", "id"],
+            Self::Poll => &[],
+            Self::PollAnswer => &["user", "id"],
+            Self::MyChatMember => &["from", "id"],
+            Self::ChatMember => &["from", "id"],
+            Self::ChatJoinRequest => &["from", "id"],
+            Self::ChatBoost => &[],
+            Self::RemovedChatBoost => &[],
+            Self::ManagedBot => &["user", "id"],
+            Self::Subscription => &["user", "id"],
+            Self::StoppedMessageGeneration => &[],
+            Self::Unknown => &["from", "id"],
         }
     }
 }
