@@ -15,7 +15,7 @@
 //! };
 //!
 //! async fn echo(Telegram(update): Telegram<Update>) -> Telegram<Option<SendMessage>> {
-//!     let message = update.message();
+//!     let message = update.new_message();
 //!     Telegram(message.map(|message| SendMessage::new(message.chat.id, "hi")))
 //! }
 //!

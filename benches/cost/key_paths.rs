@@ -59,7 +59,7 @@ fn webhook() -> Result<Webhook, BoxError> {
 }
 
 async fn echo(update: Update) -> Option<SendMessage> {
-    let message = update.message()?;
+    let message = update.new_message()?;
     Some(SendMessage::new(message.chat.id, message.text.clone()?))
 }
 

@@ -8,8 +8,8 @@ use tower_telegram::{
     methods::{AnswerCallbackQuery, AnswerInlineQuery, SendMessage},
     router::{Command, NewMessage, Router},
     types::{
-        CallbackQuery, ChatId, ChatMemberUpdated, InlineQuery, Message, Update, UpdateKind,
-        UpdateType,
+        CallbackQuery, ChatId, ChatMemberUpdated, InlineQuery, InlineQueryResult, Message, Update,
+        UpdateKind, UpdateType,
     },
     webhook::{SecretToken, Webhook},
 };
@@ -83,7 +83,7 @@ async fn vote(query: CallbackQuery) -> AnswerCallbackQuery {
 }
 
 async fn find(query: InlineQuery) -> AnswerInlineQuery {
-    AnswerInlineQuery::new(query.id, Vec::new())
+    AnswerInlineQuery::new(query.id, Vec::<InlineQueryResult>::new())
 }
 
 async fn echo(NewMessage(message): NewMessage) -> Option<SendMessage> {
@@ -102,7 +102,9 @@ async fn matched(update: Update) -> Reply {
                 _ => Reply::nothing(),
             }
         }
-        UpdateKind::InlineQuery(query) => AnswerInlineQuery::new(query.id, Vec::new()).into(),
+        UpdateKind::InlineQuery(query) => {
+            AnswerInlineQuery::new(query.id, Vec::<InlineQueryResult>::new()).into()
+        }
         _ => Reply::nothing(),
     }
 }

@@ -36,7 +36,7 @@ async fn handle(
     mut book: ConnectionManager,
     update: Update,
 ) -> Result<Option<SendMessage>, RedisError> {
-    let Some(message) = update.message() else {
+    let Some(message) = update.new_message() else {
         return Ok(None);
     };
     let number = message.text.as_deref().and_then(|text| text.parse().ok());

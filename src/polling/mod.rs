@@ -59,7 +59,7 @@
 //!
 //! # async fn run(client: Client) -> Result<(), Box<dyn std::error::Error>> {
 //! let webhook = Webhook::new(SecretToken::new("swordfish")?).handler(async |update: Update| {
-//!     let message = update.message()?;
+//!     let message = update.new_message()?;
 //!     Some(SendMessage::new(message.chat.id, message.text.as_deref()?))
 //! });
 //! // The same handler, without the checks of an HTTP request.

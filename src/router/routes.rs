@@ -211,7 +211,7 @@ impl<S: Send + Sync + 'static> Router<S> {
     ///     println!("{:?}", message.photo);
     /// }
     ///
-    /// let has_photo = |update: &Update| update.message().is_some_and(|message| message.photo.is_some());
+    /// let has_photo = |update: &Update| update.any_message().is_some_and(|message| message.photo.is_some());
     /// let router: Router = Router::new().route([UpdateType::Message], has_photo, save);
     /// ```
     pub fn route<H, A, Via>(

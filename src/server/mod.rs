@@ -33,7 +33,7 @@
 //!
 //! # async fn run(secret: SecretToken) -> std::io::Result<()> {
 //! let webhook = Webhook::new(secret).handler(async |update: Update| {
-//!     let message = update.message()?;
+//!     let message = update.new_message()?;
 //!     Some(SendMessage::new(message.chat.id, message.text.as_deref()?))
 //! });
 //! let stop = async { drop(tokio::signal::ctrl_c().await) };

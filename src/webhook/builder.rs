@@ -50,7 +50,7 @@ use crate::{
 /// let webhook = Webhook::new(SecretToken::new("swordfish")?)
 ///     .allowed_updates([UpdateType::Message])
 ///     .handler(async |update: Update| {
-///         let message = update.message()?;
+///         let message = update.new_message()?;
 ///         Some(SendMessage::new(message.chat.id, message.text.as_deref()?))
 ///     });
 /// # let _ = webhook;

@@ -10,7 +10,7 @@ use std::{any::Any, error, fmt, sync::Arc};
 /// ```
 /// use tower_telegram::{handler_fn, types::Update, webhook::Failure};
 ///
-/// let handler = handler_fn(async |update: Update| match update.message() {
+/// let handler = handler_fn(async |update: Update| match update.new_message() {
 ///     Some(_) => Ok(()),
 ///     None => Err(Failure::permanent("this bot only takes messages")),
 /// });

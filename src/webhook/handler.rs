@@ -24,7 +24,7 @@ use super::HandlerOutput;
 /// use tower_telegram::{handler_fn, methods::SendMessage, types::Update};
 ///
 /// let echo = handler_fn(async |update: Update| {
-///     let message = update.message()?;
+///     let message = update.new_message()?;
 ///     let text = message.text.as_deref()?;
 ///     Some(SendMessage::new(message.chat.id, text))
 /// });

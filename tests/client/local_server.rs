@@ -91,9 +91,7 @@ fn refusing(status: u16, description: &str) -> Client {
 }
 
 async fn several(client: &Client) -> [Error; 4] {
-    let photos = ["a", "b"]
-        .map(|id| InputMediaPhoto::new(id).into())
-        .to_vec();
+    let photos = ["a", "b"].map(InputMediaPhoto::new);
     let album = client.send(SendMediaGroup::new(1, photos)).await;
     let copies = client.send(CopyMessages::new(1, 2, vec![3, 4])).await;
     let forwards = client.send(ForwardMessages::new(1, 2, vec![3, 4])).await;
@@ -377,8 +375,8 @@ async fn f17_a_call_over_the_servers_limits_is_not_sent() {
     assert!(!error.may_have_arrived() && !error.is_retryable());
 
     let photos = |count: usize| {
-        let photo = |n| InputMediaPhoto::new(InputFile::bytes("a", vec![0; n % 3])).into();
-        SendMediaGroup::new(1, (0..count).map(photo).collect::<Vec<_>>())
+        let photo = |n| InputMediaPhoto::new(InputFile::bytes("a", vec![0; n % 3]));
+        SendMediaGroup::new(1, (0..count).map(photo))
     };
     let too_many = client.send(photos(51)).await.expect_err("too many files");
     assert_eq!(too_many.kind(), ErrorKind::Invalid);

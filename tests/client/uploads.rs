@@ -245,7 +245,6 @@ async fn f1_a_file_that_is_used_twice_is_uploaded_once() {
     // The same file under the same name, and another one.
     let other = InputFile::bytes("a.png", &b"content"[..]);
     let group = [&file, &file, &other, &file].map(|file| InputMediaPhoto::new(file.clone()));
-    let group = group.map(Into::into).to_vec();
     let sent = client.send(SendMediaGroup::new(42, group)).await;
     assert!(sent.expect("a result").is_empty());
     let received = server.received().remove(0);

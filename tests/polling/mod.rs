@@ -77,7 +77,7 @@ fn in_chat(chat: i64, text: &str) -> Value {
 async fn a_webhooks_handler_serves_polling_too_and_its_reply_is_called() {
     let (telegram, client) = telegram().await;
     let webhook = Webhook::without_secret_token().handler(async |update: Update| {
-        let message = update.message()?;
+        let message = update.any_message()?;
         Some(SendMessage::new(message.chat.id, message.text.as_deref()?))
     });
     let running = run!(Polling::new(client), webhook.into_updates());
@@ -135,7 +135,7 @@ async fn one_chat_stays_in_order_while_another_goes_on() {
     let webhook = Webhook::without_secret_token().handler(move |update: Update| {
         let (gate, record) = (Arc::clone(&gate), Arc::clone(&record));
         async move {
-            let text = update.message().and_then(|m| m.text.clone());
+            let text = update.any_message().and_then(|m| m.text.clone());
             let text = text.unwrap_or_default().to_string();
             if text == "slow" {
                 gate.notified().await;

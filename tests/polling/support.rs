@@ -126,7 +126,7 @@ pub(super) async fn until(condition: impl Fn() -> bool, what: &str) {
 }
 
 pub(super) fn text_of(update: &tower_telegram::types::Update) -> String {
-    let message = update.message();
+    let message = update.any_message();
     let text = message.and_then(|message| message.text.clone());
     text.unwrap_or_default().to_string()
 }

@@ -31,7 +31,7 @@ const MISFITS: [&str; 10] = [
     r#"{"message_id":1,"date":1,"chat":"@name"}"#,
     r#"{"message_id":"1","date":1,"chat":{"id":1,"type":"private"}}"#,
     r#"{"message_id":1.5,"date":1,"chat":{"id":1,"type":"private"}}"#,
-    r#"{"message_id":1,"date":1,"chat":{"id":1,"type":"private"},"text":["hi"]}"#,
+    r#"{"message_id":1,"date":["now"],"chat":{"id":1,"type":"private"},"text":["hi"]}"#,
     r#"{"message_id":9223372036854775808,"date":1,"chat":{"id":1,"type":"private"}}"#,
 ];
 

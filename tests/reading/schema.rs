@@ -207,7 +207,9 @@ fn b8_a_refund_keeps_its_currency_whatever_it_is() {
     });
     let text = telegram(&original);
     let update = parse(&text);
-    let refund = update.message().and_then(|m| m.refunded_payment.as_deref());
+    let refund = update
+        .any_message()
+        .and_then(|m| m.refunded_payment.as_deref());
     assert_eq!(refund.expect("a refund").currency, "TON");
     assert_kept(&update, &original, &text);
 }

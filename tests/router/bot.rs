@@ -120,7 +120,7 @@ async fn play(Command(what): Command, chat: ChatId) -> Reply {
 
 async fn raw(raw: RawUpdate, NewMessage(message): NewMessage) -> SendMessage {
     let again: Update = raw.parse().unwrap();
-    let is_same = again.message() == Some(&*message);
+    let is_same = again.any_message() == Some(&*message);
     SendMessage::new(message.chat.id, format!("The same: {is_same}"))
 }
 

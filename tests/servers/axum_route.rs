@@ -31,11 +31,13 @@ async fn greet(
     Telegram(update): Telegram<Update>,
 ) -> Result<Telegram<Option<SendMessage>>, StatusCode> {
     let calls = app.calls.fetch_add(1, Ordering::Relaxed);
-    let text = update.message().and_then(|message| message.text.as_deref());
+    let text = update
+        .any_message()
+        .and_then(|message| message.text.as_deref());
     if text == Some("fail") && calls == 0 {
         return Err(StatusCode::INTERNAL_SERVER_ERROR);
     }
-    let chat = update.message().map(|message| message.chat.id);
+    let chat = update.any_message().map(|message| message.chat.id);
     Ok(Telegram(chat.map(|chat| {
         SendMessage::new(chat, format!("call {}", calls + 1))
     })))

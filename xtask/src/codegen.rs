@@ -1,5 +1,5 @@
-//! `cargo xtask codegen`: the generated types and methods, what the test kit knows, and what tests need to
-//! reach each of them, out of the files in `schema/`.
+//! `cargo xtask codegen`: generates the types, the methods, the schema of the test kit, and the tests' list of all
+//! methods, from the files in `schema/`.
 
 use std::{
     collections::BTreeMap,
@@ -93,7 +93,7 @@ fn generate(root: &Path) -> Result<Files, String> {
     Ok(files)
 }
 
-/// The schema with what has left it, and with its sentences.
+/// The schema, completed with the items that have left it, and with its sentences.
 fn read_schema(root: &Path) -> Result<(Schema, Count), String> {
     let read = |name: &str| {
         let path = root.join("schema").join(name);
@@ -115,10 +115,10 @@ fn modules(files: impl Iterator<Item = &'static str> + Clone) -> String {
     )
 }
 
-/// What lints say of generated code that isn't worth mending.
+/// Lints that generated code may break.
 const ALLOWED: &str = "#![allow(clippy::too_many_lines, clippy::struct_excessive_bools, clippy::fn_params_excessive_bools, clippy::match_same_arms)]";
 
-/// Code for what has left the Bot API uses what it deprecates.
+/// Items that have left the Bot API are deprecated, and the generated code uses them.
 fn allow_deprecated(model: &Model) -> &'static str {
     if model.has_deprecated() {
         "\n#![allow(deprecated)]"
@@ -131,20 +131,27 @@ fn types_mod(model: &Model, files: impl IntoIterator<Item = &'static str>) -> St
     let files: Vec<_> = files.into_iter().collect();
     format!(
         "//! The types of [Bot API {v}](https://core.telegram.org/bots/api#available-types).\n//!\n\
-         //! Names are Telegram's, in Rust's case. What Telegram may extend keeps what this version doesn't know:\n\
-         //! each enum has an `Unknown`. A field that may be absent is an `Option`, boxed where it is large; a flag\n\
-         //! that is only ever true is a `bool`. Types that are sent have `new` and setters.\n//!\n\
+         //! Names are Telegram's, in Rust's case. Each enum has a variant `Unknown`, which keeps a value or a type that\n\
+         //! is newer than this version. A field that may be absent is an `Option`, boxed where it is large; a flag that\n\
+         //! is only ever true is a `bool`. Types that are sent have a constructor and setters.\n//!\n\
+         //! ```\n\
+         //! use tower_telegram::types::{{ChatAction, InlineKeyboardButton, InlineKeyboardMarkup}};\n//!\n\
+         //! let keyboard = InlineKeyboardMarkup::row([InlineKeyboardButton::callback(\"Yes\", \"yes\")]);\n\
+         //! assert_eq!(keyboard.inline_keyboard[0][0].text, \"Yes\");\n\
+         //! assert_eq!(ChatAction::from(\"juggling\"), ChatAction::Unknown(\"juggling\".into()));\n\
+         //! ```\n//!\n\
          //! # Older servers\n//!\n\
-         //! A server of an older version leaves out what became required later. It reads as what says nothing: a\n\
-         //! flag as `false`, a text or a list as empty, a number that says how many, how large or in which colour\n\
-         //! as 0. What identifies an object is never made up, nor who, where, when, or how much money: an object\n\
-         //! without it is left out of the optional field or the list around it, with an event at debug level, and is\n\
-         //! `Unknown` where it is one of several types. So a list may be shorter than what was sent. An update whose\n\
-         //! own object can't be read is [`UpdateKind::Unknown`], and a result an error.\n\n\
+         //! A server of an older version leaves out fields that became required later. Such a field reads as the value\n\
+         //! that says nothing: `false`, an empty text or list, or 0 for a number that counts, measures or names a colour.\n\
+         //! An id, a user, a time, a position or a price is never made up. An object without it is left out of the\n\
+         //! optional field or the list that holds it, with an event at debug level, and is `Unknown` in a union. So a\n\
+         //! list may be shorter than it was sent.\n//!\n\
+         //! An optional field whose value has another type than this version knows is left out in the same way. An update\n\
+         //! with an object that can't be read is [`UpdateKind::Unknown`], and such a result is an error.\n\n\
          {ALLOWED}{}\n\n{}\npub use crate::{{json::{{ParseError, RawJson}}, api::{{AllowedUpdates, CallbackFormatError, CallbackPayload, ChatId, CommandCall, InputFile, InvalidCallbackData, MessageOrTrue, ProviderToken, Str, UnknownUpdateType, Update, Upload, UploadError, UploadProgress, UploadSource}}}};
 #[cfg(feature = \"tokio\")]
 pub use crate::api::UploadReader;\n\n\
-         /// What each file of this folder needs.\nmod prelude {{\n#![allow(unused_imports)]\npub(super) use serde_core::{{Serialize, Serializer, ser::SerializeMap}};\n\n\
+         /// The imports of each file of this folder.\nmod prelude {{\n#![allow(unused_imports)]\npub(super) use serde_core::{{Serialize, Serializer, ser::SerializeMap}};\n\n\
          #[allow(clippy::wildcard_imports)]\npub(super) use super::*;\n\
          pub(super) use crate::{{api::CollectUploads, json::{{FromJson, NO_FIELD, Reader, Result, impl_deserialize, read_or_raw, string_enum}}}};\n#[cfg(feature = \"serde-all\")]\npub(super) use crate::json::first_that_fits;\n}}\n",
         allow_deprecated(model),
@@ -157,10 +164,17 @@ fn methods_mod(model: &Model, files: impl IntoIterator<Item = &'static str>) -> 
     let files: Vec<_> = files.into_iter().collect();
     format!(
         "//! The methods of [Bot API {v}](https://core.telegram.org/bots/api#available-methods).\n//!\n\
-         //! Each is a struct with public fields: `new` takes what is required, a setter of the same name each of\n\
-         //! the rest. [`Method`](crate::Method) says what it returns.\n\n\
+         //! Each method is a struct with public fields. `new` takes the required parameters, and each of the others has a\n\
+         //! setter of its name. [`Method`](crate::Method) gives the type of the result. `Client::send` of\n\
+         //! `tower-telegram` makes the call; most methods can also be returned from a handler, as the reply.\n//!\n\
+         //! ```\n\
+         //! use tower_telegram::{{Method, methods::SendMessage}};\n//!\n\
+         //! let message = SendMessage::new(42, \"Good night\").disable_notification(true);\n\
+         //! assert_eq!(SendMessage::NAME, \"sendMessage\");\n\
+         //! assert_eq!(message.text, \"Good night\");\n\
+         //! ```\n\n\
          {ALLOWED}{}\n\n{}\n\
-         /// What each file of this folder needs.\nmod prelude {{\n#![allow(unused_imports)]\npub(super) use serde_core::{{Serialize, Serializer, ser::SerializeMap}};\n\n\
+         /// The imports of each file of this folder.\nmod prelude {{\n#![allow(unused_imports)]\npub(super) use serde_core::{{Serialize, Serializer, ser::SerializeMap}};\n\n\
          #[allow(clippy::wildcard_imports)]\npub(super) use crate::types::*;\n\
          pub(super) use crate::{{api::CollectUploads, json::{{FromJson, NO_FIELD, Reader, Result, impl_deserialize}}, method::{{InlineMethod, Method}}, secret_token::SecretToken}};\npub(super) use std::time::Duration;\n}}\n",
         allow_deprecated(model),

@@ -34,7 +34,7 @@ fn emit(model: &Model, method: &Method, out: &mut String) {
     let derived = model::derived(&method.name);
     let _ = writeln!(
         out,
-        "{}{}#[derive({derived})]\n#[must_use = \"a method does nothing until it is sent\"]\n#[non_exhaustive]\npub struct {name} {{",
+        "{}{}#[derive({derived})]\n#[must_use = \"a method has no effect before it is sent\"]\n#[non_exhaustive]\npub struct {name} {{",
         item_doc(
             &method.name,
             method.doc.as_deref(),
@@ -113,8 +113,8 @@ fn emit(model: &Model, method: &Method, out: &mut String) {
 const IN_A_CHAT: [&str; 2] = ["chat_id", "message_id"];
 const INLINE: &str = "inline_message_id";
 
-/// `new` takes what the method needs. What needs either a message of a chat or one sent through inline mode has
-/// `new` for the one and `inline` for the other.
+/// `new` takes the parameters that the method needs. A method that needs either a message of a chat or one sent through
+/// inline mode has `new` for the former and `inline` for the latter.
 fn method_constructors<'a>(method: &str, members: &'a [Member<'a>]) -> Vec<Constructor<'a>> {
     let named = |name: &str| members.iter().find(|m| m.name == name && !m.field.required);
     let [Some(chat), Some(message), Some(inline)] = [IN_A_CHAT[0], IN_A_CHAT[1], INLINE].map(named)

@@ -67,7 +67,7 @@ impl Member<'_> {
         self.field.required || self.shape == Shape::True
     }
 
-    /// The field of an object, out of what was found for it.
+    /// The field of an object, from the slot into which its value was read.
     fn value_from_slot(&self, model: &Model, received: bool) -> String {
         let (name, key) = (self.name, &self.field.name);
         if !self.is_plain() {
@@ -357,8 +357,8 @@ fn set_unsent(unsent: Option<&str>, out: &mut String) {
     }
 }
 
-/// What is received is taken in spite of what is missing or doesn't fit, as far as that goes. `unsent` is a field
-/// that is no parameter, if there is one.
+/// The reading of an object. A received one is read although members are missing or don't fit, as far as possible.
+/// `unsent` is a field that is no parameter, if there is one.
 pub(crate) fn read_object(
     model: &Model,
     name: &str,
@@ -474,7 +474,7 @@ fn collect(name: &str, holders: &[&str], out: &mut String) {
 
 pub(crate) struct Variant {
     pub(crate) name: String,
-    /// What the variant holds.
+    /// The type of the variant's value.
     holds: String,
     pub(crate) member: String,
     boxed: bool,
@@ -534,7 +534,7 @@ fn union(model: &Model, t: &Type, out: &mut String) {
     for v in &variants {
         let doc = match (&t.tag, v.member.as_str()) {
             (_, "String") => "Plain text.".to_owned(),
-            (_, m) if m.starts_with("Array<") => "Several, one after the other.".to_owned(),
+            (_, m) if m.starts_with("Array<") => "Several pieces, one after the other.".to_owned(),
             (Some(tag), m) => format!(
                 "`{tag}` is `{}`.",
                 model.tag_value(m, tag).unwrap_or_default()
@@ -547,7 +547,7 @@ fn union(model: &Model, t: &Type, out: &mut String) {
     }
     let _ = writeln!(
         out,
-        "/// A kind that this version doesn't know, or one that doesn't fit: as it came.\nUnknown(RawJson),\n}}\n"
+        "/// A type that is newer than this version, or a value that fits none of the types, with its text.\nUnknown(RawJson),\n}}\n"
     );
     for v in &variants {
         let value = if v.boxed { "Box::new(value)" } else { "value" };
@@ -629,8 +629,8 @@ fn read_union(model: &Model, t: &Type, variants: &[Variant], gate: &str, out: &m
     out.push_str("}\n}\n\n");
 }
 
-/// What a value has to have to be of a variant, as what is missing may be filled in, and how it is
-/// read then; those first that want the most, as a venue has all that a location has.
+/// For each variant, the keys that an object must have to be read as one, and the reading. The keys are named because a
+/// missing member may be filled in. The variant with the most keys is first: a venue has all keys of a location.
 fn tries<'a>(model: &Model, variants: impl Iterator<Item = &'a Variant>) -> String {
     let required = |v: &'a Variant| -> Vec<String> {
         let fields = model.get(&v.member).map_or(&[][..], |t| &t.fields);
@@ -707,7 +707,7 @@ fn read_tagged(model: &Model, tag: &str, variants: &[Variant], out: &mut String)
 fn string_enum(e: &StringEnum, out: &mut String) {
     let _ = writeln!(
         out,
-        "string_enum! {{\n/// The known values of a text; new ones are kept as they come.\n{} {{",
+        "string_enum! {{\n/// The known values of a text. A value that this version doesn't know is kept.\n{} {{",
         e.name
     );
     for value in &e.values {

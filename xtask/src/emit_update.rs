@@ -15,7 +15,7 @@ struct Kind<'a> {
     /// Telegram's name.
     name: &'a str,
     variant: String,
-    /// What it holds.
+    /// The type of its payload.
     shape: Shape,
     doc: String,
 }
@@ -39,7 +39,7 @@ fn update_kind(field: &Field) -> Kind<'_> {
     }
 }
 
-/// Where something is in what an update holds.
+/// The place of something in the payload of an update.
 struct Place {
     /// The keys that lead to its id.
     path: Vec<&'static str>,

@@ -1,21 +1,21 @@
-//! What becomes of a field that a server leaves out, or that doesn't fit.
+//! The value of a field that a server leaves out, or sends in another form.
 //!
-//! Telegram adds required fields to types that are old, so a server of an older version leaves them out. What says
-//! nothing takes their place: `false`, no text, an empty list, 0 where a number says how many, how large or in which
-//! colour. Where 0 would say something that isn't so, nothing can take it: which one it is, when it was, what it costs,
-//! where in a text it is. Then the object around can't be read, and whatever is around that goes without it.
+//! Telegram adds required fields to old types, so a server of an older version leaves them out. They get a value that
+//! says nothing: `false`, an empty text or list, 0 for a number that counts, measures or names a colour. A number for
+//! which 0 would be a false statement has no such value: an id, a time, a price, a position in a text. The object around
+//! it can't be read then, and the optional field or the list that holds the object goes without it.
 
 use crate::{
-    model::{Model, Shape, innermost},
+    model::{Model, Shape},
     schema::Field,
 };
 
-/// What a required field is when it is missing.
+/// The value of a required field that is missing.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Missing {
     /// Its type's default.
     Default,
-    /// The value of a string enum that stands for no text.
+    /// The value of a string enum for an empty text.
     NoText,
     /// An object without members, if its type has no field that [can't be missing](Self::Error).
     EmptyObject,
@@ -39,7 +39,7 @@ impl Missing {
     pub(crate) fn of(model: &Model, field: &Field, shape: &Shape, received: bool) -> Self {
         match shape {
             Shape::Boolean | Shape::True | Shape::List(_) => Self::Default,
-            // What a bot sends is complete.
+            // A bot sends complete objects.
             _ if !received => Self::Error,
             // A server doesn't send what has left the Bot API.
             Shape::Integer | Shape::Float | Shape::String if field.deprecated.is_some() => {
@@ -62,12 +62,9 @@ fn may_be_zero(field: &Field) -> bool {
     LATER_IDS.contains(&name) || !(is_id || is_said || field.unix_time)
 }
 
-/// Whether an optional field is left out when what came for it doesn't fit: where objects are in it. A union keeps by
-/// itself what it doesn't know. A text or number of another type makes its object unreadable, as no older server has
-/// one.
+/// Whether an optional field that is received is left out when its value doesn't fit. Only a union isn't: it keeps by
+/// itself what it doesn't know.
 pub(crate) fn is_left_out(model: &Model, shape: &Shape, received: bool) -> bool {
     let is_union = |name: &str| model.get(name).is_some_and(|t| t.one_of.is_some());
-    let holds_types = innermost(shape).is_some_and(|name| model.get(name).is_some());
-    let keeps = matches!(shape, Shape::Named(name) if is_union(name));
-    received && holds_types && !keeps
+    received && !matches!(shape, Shape::Named(name) if is_union(name))
 }

@@ -62,7 +62,7 @@ pub(crate) struct Model {
     pub(crate) uploading: HashSet<String>,
 }
 
-/// Types that the generator doesn't emit, as they are written by hand.
+/// Types that are written by hand, so that the generator doesn't emit them.
 const BY_HAND: [&str; 5] = [
     "ChatId",
     "InputFile",
@@ -162,7 +162,7 @@ impl Model {
         }
     }
 
-    /// Whatever the generator has no answer for is said here, and not by code that doesn't build.
+    /// Reports what the generator can't handle, before it writes code that doesn't build.
     fn check(&self) -> Result<(), String> {
         let fields = self.schema.types.iter().map(|t| (&t.name, &t.fields));
         let params = self.schema.methods.iter().map(|m| (&m.name, &m.params));
@@ -190,7 +190,8 @@ impl Model {
         })
     }
 
-    /// What Telegram sends may have another value one day, unless it tells by it which type it is.
+    /// Removes the fixed values of fields that are received: Telegram may send another value one day. The tag of a union
+    /// keeps its value, because it names the type.
     fn open_constants(&mut self) {
         let tags: HashSet<(String, String)> = self
             .schema
@@ -215,7 +216,7 @@ impl Model {
         let mut received = HashSet::new();
         let mut sent = HashSet::new();
         self.reach("Update", &mut received);
-        // What surrounds every result.
+        // A part of every response.
         self.reach("ResponseParameters", &mut received);
         for method in &self.schema.methods {
             for name in method.returns.split(" | ") {
@@ -382,8 +383,8 @@ pub(crate) fn innermost(shape: &Shape) -> Option<&str> {
     }
 }
 
-/// Whether a method only reads, or leaves the same behind when it is called twice, so that it may
-/// be repeated when nobody knows whether it arrived.
+/// Whether a method only reads, or has the same effect when it is called twice, so that it may be repeated when it is
+/// unknown whether it arrived.
 pub(crate) fn is_idempotent(method: &str) -> bool {
     const SAFE: [&str; 24] = [
         "get", "set", "delete", "edit", "ban", "unban", "restrict", "promote", "pin", "unpin",
@@ -406,12 +407,12 @@ pub(crate) fn server_wait(method: &str) -> Option<&'static str> {
     (method == "getUpdates").then_some("timeout")
 }
 
-/// Whether the method has a `check` of its own, written by hand, for what the server would refuse.
+/// Whether the method has a hand-written `check` for parameters that the server would refuse.
 pub(crate) fn is_checked(method: &str) -> bool {
     method == "setWebhook"
 }
 
-/// What a method or type derives. `Debug` is written by hand where a URL may hold a password.
+/// The traits that a method or type derives. `Debug` is written by hand where a URL may hold a password.
 pub(crate) fn derived(name: &str) -> &'static str {
     if ["setWebhook", "WebhookInfo"].contains(&name) {
         "Clone, PartialEq"

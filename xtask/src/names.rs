@@ -115,7 +115,7 @@ pub(crate) fn choice(alternatives: &str) -> Option<&'static str> {
     }
 }
 
-/// What the members of a union have in common isn't repeated in its variants.
+/// The names of a union's variants: those of its members, without the words that all of them share.
 pub(crate) fn union_variants(members: &[String]) -> Vec<String> {
     let words: Vec<Vec<String>> = members.iter().map(|m| camel_words(m)).collect();
     let shortest = words.iter().map(Vec::len).min().unwrap_or(0);

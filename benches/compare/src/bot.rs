@@ -8,7 +8,7 @@ use tower_telegram::{methods::SendMessage, types::Update};
 use crate::SECRET;
 
 pub async fn ours(update: Update) -> Option<SendMessage> {
-    let message = update.message()?;
+    let message = update.new_message()?;
     Some(SendMessage::new(message.chat.id, message.text.clone()?))
 }
 

@@ -14,7 +14,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let secret = SecretToken::derive(token.expose().as_bytes(), token.bot_id());
 
     let webhook = Webhook::new(secret.clone()).handler(async |update: Update| {
-        let message = update.message()?;
+        let message = update.new_message()?;
         Some(SendMessage::new(message.chat.id, message.text.clone()?))
     });
     let app = Router::new().route_service("/bot", webhook);

@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let token = env::var("TELEGRAM_BOT_TOKEN")?.parse()?;
     let client = Client::with_base_url(&token, &env::var("TELEGRAM_API_URL")?)?;
     let bot = Webhook::without_secret_token().handler(async |update: Update| {
-        let message = update.message()?;
+        let message = update.new_message()?;
         Some(SendMessage::new(message.chat.id, message.text.as_deref()?))
     });
     Polling::new(client).run(bot.into_updates()).await?;

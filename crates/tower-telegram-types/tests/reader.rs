@@ -138,7 +138,7 @@ fn b5_nesting_stops_at_the_limit_without_using_up_the_stack() {
 }
 
 #[test]
-fn bytes_that_are_not_utf8_are_malformed_even_where_nobody_reads_them() {
+fn bytes_that_are_not_utf8_are_malformed_even_in_a_member_that_is_skipped() {
     let error = from_slice::<User>(b"{\"id\":1,\"new\":\"\xff\"}").unwrap_err();
     assert!(error.is_syntax(), "{error}");
 }
@@ -156,7 +156,7 @@ fn an_error_names_the_field_and_never_the_text() {
     assert_eq!(error.field(), Some("id"));
 }
 
-/// A type that gives up early must not hide that what follows isn't JSON.
+/// A type that stops early must not hide that the rest isn't JSON.
 #[test]
 fn malformed_counts_before_unfitting() {
     assert!(
@@ -210,10 +210,10 @@ fn b12_a_missing_boolean_is_false_and_a_missing_list_empty() {
     assert!(message.poll.unwrap().options.is_empty());
 }
 
-/// What is sent is complete, so a test kit that reads it sees what is missing.
+/// A method that is sent is complete, so a test kit that reads it reports a missing parameter.
 #[cfg(feature = "serde-all")]
 #[test]
-fn b12_nothing_is_filled_in_or_left_out_of_what_is_sent() {
+fn b12_nothing_is_filled_in_or_left_out_of_a_method() {
     use tower_telegram_types::methods::{SendMessage, SendPoll};
 
     let error = serde_json::from_str::<SendMessage>(r#"{"chat_id":1}"#).unwrap_err();
@@ -225,9 +225,9 @@ fn b12_nothing_is_filled_in_or_left_out_of_what_is_sent() {
     assert!(serde_json::from_str::<SendPoll>(poll).is_err());
 }
 
-/// Left out is what doesn't fit, and never what isn't JSON.
+/// A part that doesn't fit is left out; a part that isn't JSON never is.
 #[test]
-fn b12_what_is_left_out_is_checked_all_the_same() {
+fn b12_a_part_that_is_left_out_must_be_json_all_the_same() {
     for bad in [
         r#"{"date":"x","a":tru}"#,
         r#"{"message_id":1,"message_id":1}"#,
@@ -239,6 +239,21 @@ fn b12_what_is_left_out_is_checked_all_the_same() {
         );
         assert!(from_str::<Message>(&text).unwrap_err().is_syntax(), "{bad}");
     }
+}
+
+/// White space before it makes no difference, nor does strict reading.
+#[test]
+fn b13_an_optional_member_that_is_null_is_absent() {
+    use tower_telegram_types::json::from_str_strictly;
+
+    let text = r#"{"message_id":1,"date":2,"chat":{"id":3,"type":"private"},
+        "text": null, "edit_date":
+        null, "photo": null, "from": null, "is_topic_message": null}"#;
+    let message: Message = from_str_strictly(text).unwrap();
+    assert_eq!(
+        (message.text, message.edit_date, message.from),
+        (None, None, None)
+    );
 }
 
 #[test]

@@ -57,7 +57,7 @@
 //!
 //! // In the workers, the handler as it would be without a queue:
 //! let handler = webhook.handler(async |update: Update| {
-//!     let message = update.message()?;
+//!     let message = update.new_message()?;
 //!     Some(SendMessage::new(message.chat.id, message.text.as_deref()?))
 //! });
 //! queue.worker(client).run(handler.into_updates()).await?;

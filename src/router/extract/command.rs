@@ -62,7 +62,7 @@ where
 }
 
 fn read<A: FromArguments>(parts: &UpdateParts) -> Result<A, InvalidCommand> {
-    let Some(message) = parts.update.message() else {
+    let Some(message) = parts.update.any_message() else {
         return Err(InvalidCommand::missing());
     };
     let Some(command) = message.bot_command() else {

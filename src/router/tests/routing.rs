@@ -27,7 +27,7 @@ fn many() -> Router {
             [UpdateType::Message, UpdateType::ChannelPost],
             |update| {
                 update
-                    .message()
+                    .any_message()
                     .is_some_and(|message| message.text.as_deref() == Some("yes"))
             },
             says!("predicate"),

@@ -192,7 +192,7 @@ impl HealthHandle {
     /// use tower_telegram::{types::Update, webhook::registration::HealthHandle};
     ///
     /// fn observe(health: &HealthHandle, update: &Update) {
-    ///     if let Some(message) = update.message() {
+    ///     if let Some(message) = update.new_message() {
     ///         health.observe_update(message.date);
     ///     }
     /// }

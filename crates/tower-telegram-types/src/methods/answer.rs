@@ -5,7 +5,7 @@ use super::prelude::*;
 
 /// Telegram's [`answerChatJoinRequestQuery`](https://core.telegram.org/bots/api#answerchatjoinrequestquery).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct AnswerChatJoinRequestQuery {
     /// Chat join request query ID.
@@ -88,16 +88,16 @@ impl InlineMethod for AnswerChatJoinRequestQuery {}
 ///
 /// Telegram's [`answerCallbackQuery`](https://core.telegram.org/bots/api#answercallbackquery).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct AnswerCallbackQuery {
     /// The query that this answers.
     pub callback_query_id: Str,
-    /// What is said: up to 200 characters. Absent: only the progress ends. Optional.
+    /// The notice for the user: up to 200 characters. Absent: only the progress ends. Optional.
     pub text: Option<Str>,
     /// Whether it is said in a window that must be closed, and not in passing. Default: false. Optional.
     pub show_alert: Option<bool>,
-    /// What the app opens: the game that was asked for, or a `t.me/…?start=…` link to the bot. Optional.
+    /// The page that the app opens: the game that the user chose, or a `t.me/…?start=…` link to the bot. Optional.
     pub url: Option<Str>,
     /// For how many seconds the app may answer the same button by itself. Default: 0. Optional.
     pub cache_time: Option<i64>,
@@ -215,7 +215,7 @@ impl InlineMethod for AnswerCallbackQuery {}
 
 /// Telegram's [`answerGuestQuery`](https://core.telegram.org/bots/api#answerguestquery).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct AnswerGuestQuery {
     /// Guest query ID.
@@ -290,7 +290,7 @@ impl Method for AnswerGuestQuery {
 
 /// Telegram's [`answerWebAppQuery`](https://core.telegram.org/bots/api#answerwebappquery).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct AnswerWebAppQuery {
     /// Web app query ID.
@@ -365,7 +365,7 @@ impl Method for AnswerWebAppQuery {
 
 /// Telegram's [`savePreparedInlineMessage`](https://core.telegram.org/bots/api#savepreparedinlinemessage).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SavePreparedInlineMessage {
     /// The number of the user whom the call is about.
@@ -504,7 +504,7 @@ impl Method for SavePreparedInlineMessage {
 
 /// Telegram's [`savePreparedKeyboardButton`](https://core.telegram.org/bots/api#savepreparedkeyboardbutton).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SavePreparedKeyboardButton {
     /// The number of the user whom the call is about.

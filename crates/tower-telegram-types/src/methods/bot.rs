@@ -7,7 +7,7 @@ use super::prelude::*;
 ///
 /// Telegram's [`getMe`](https://core.telegram.org/bots/api#getme).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetMe {}
 
@@ -55,7 +55,7 @@ impl Method for GetMe {
 
 /// Telegram's [`logOut`](https://core.telegram.org/bots/api#logout).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct LogOut {}
 
@@ -103,7 +103,7 @@ impl Method for LogOut {
 
 /// Telegram's [`close`](https://core.telegram.org/bots/api#close).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct Close {}
 
@@ -151,7 +151,7 @@ impl Method for Close {
 
 /// Telegram's [`getManagedBotToken`](https://core.telegram.org/bots/api#getmanagedbottoken).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetManagedBotToken {
     /// The number of the user whom the call is about.
@@ -210,7 +210,7 @@ impl Method for GetManagedBotToken {
 
 /// Telegram's [`replaceManagedBotToken`](https://core.telegram.org/bots/api#replacemanagedbottoken).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct ReplaceManagedBotToken {
     /// The number of the user whom the call is about.
@@ -269,7 +269,7 @@ impl Method for ReplaceManagedBotToken {
 
 /// Telegram's [`getManagedBotAccessSettings`](https://core.telegram.org/bots/api#getmanagedbotaccesssettings).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetManagedBotAccessSettings {
     /// The number of the user whom the call is about.
@@ -328,7 +328,7 @@ impl Method for GetManagedBotAccessSettings {
 
 /// Telegram's [`setManagedBotAccessSettings`](https://core.telegram.org/bots/api#setmanagedbotaccesssettings).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetManagedBotAccessSettings {
     /// The number of the user whom the call is about.
@@ -417,12 +417,12 @@ impl InlineMethod for SetManagedBotAccessSettings {}
 ///
 /// Telegram's [`setMyCommands`](https://core.telegram.org/bots/api#setmycommands).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetMyCommands {
     /// The list, in the order in which it is shown: up to 100.
     pub commands: Vec<BotCommand>,
-    /// Who sees them. Default: everybody who has no list of their own. Optional.
+    /// The users or chats that see them. Default: all that have no list of their own. Optional.
     pub scope: Option<BotCommandScope>,
     /// The language of those who see them, with two letters (ISO 639-1). Absent: all who have no list in their own. Optional.
     pub language_code: Option<Str>,
@@ -512,7 +512,7 @@ impl InlineMethod for SetMyCommands {}
 
 /// Telegram's [`deleteMyCommands`](https://core.telegram.org/bots/api#deletemycommands).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct DeleteMyCommands {
     /// Scope. Optional.
@@ -605,7 +605,7 @@ impl InlineMethod for DeleteMyCommands {}
 
 /// Telegram's [`getMyCommands`](https://core.telegram.org/bots/api#getmycommands).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetMyCommands {
     /// Scope. Optional.
@@ -696,7 +696,7 @@ impl Method for GetMyCommands {
 
 /// Telegram's [`setMyName`](https://core.telegram.org/bots/api#setmyname).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetMyName {
     /// Name. Optional.
@@ -789,7 +789,7 @@ impl InlineMethod for SetMyName {}
 
 /// Telegram's [`getMyName`](https://core.telegram.org/bots/api#getmyname).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetMyName {
     /// Language code. Optional.
@@ -862,7 +862,7 @@ impl Method for GetMyName {
 
 /// Telegram's [`setMyDescription`](https://core.telegram.org/bots/api#setmydescription).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetMyDescription {
     /// Description. Optional.
@@ -955,7 +955,7 @@ impl InlineMethod for SetMyDescription {}
 
 /// Telegram's [`getMyDescription`](https://core.telegram.org/bots/api#getmydescription).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetMyDescription {
     /// Language code. Optional.
@@ -1028,7 +1028,7 @@ impl Method for GetMyDescription {
 
 /// Telegram's [`setMyShortDescription`](https://core.telegram.org/bots/api#setmyshortdescription).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetMyShortDescription {
     /// Short description. Optional.
@@ -1121,7 +1121,7 @@ impl InlineMethod for SetMyShortDescription {}
 
 /// Telegram's [`getMyShortDescription`](https://core.telegram.org/bots/api#getmyshortdescription).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetMyShortDescription {
     /// Language code. Optional.
@@ -1194,7 +1194,7 @@ impl Method for GetMyShortDescription {
 
 /// Telegram's [`setMyProfilePhoto`](https://core.telegram.org/bots/api#setmyprofilephoto).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetMyProfilePhoto {
     /// Photo.
@@ -1263,7 +1263,7 @@ impl InlineMethod for SetMyProfilePhoto {}
 
 /// Telegram's [`removeMyProfilePhoto`](https://core.telegram.org/bots/api#removemyprofilephoto).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct RemoveMyProfilePhoto {}
 
@@ -1313,7 +1313,7 @@ impl InlineMethod for RemoveMyProfilePhoto {}
 
 /// Telegram's [`setChatMenuButton`](https://core.telegram.org/bots/api#setchatmenubutton).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetChatMenuButton {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken. Optional.
@@ -1406,7 +1406,7 @@ impl InlineMethod for SetChatMenuButton {}
 
 /// Telegram's [`getChatMenuButton`](https://core.telegram.org/bots/api#getchatmenubutton).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetChatMenuButton {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken. Optional.
@@ -1477,7 +1477,7 @@ impl Method for GetChatMenuButton {
 
 /// Telegram's [`setMyDefaultAdministratorRights`](https://core.telegram.org/bots/api#setmydefaultadministratorrights).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetMyDefaultAdministratorRights {
     /// Rights. Optional.
@@ -1570,7 +1570,7 @@ impl InlineMethod for SetMyDefaultAdministratorRights {}
 
 /// Telegram's [`getMyDefaultAdministratorRights`](https://core.telegram.org/bots/api#getmydefaultadministratorrights).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetMyDefaultAdministratorRights {
     /// For channels. Optional.

@@ -5,7 +5,7 @@ use super::prelude::*;
 
 /// Telegram's [`getBusinessConnection`](https://core.telegram.org/bots/api#getbusinessconnection).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetBusinessConnection {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
@@ -66,7 +66,7 @@ impl Method for GetBusinessConnection {
 
 /// Telegram's [`readBusinessMessage`](https://core.telegram.org/bots/api#readbusinessmessage).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct ReadBusinessMessage {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
@@ -145,7 +145,7 @@ impl InlineMethod for ReadBusinessMessage {}
 
 /// Telegram's [`deleteBusinessMessages`](https://core.telegram.org/bots/api#deletebusinessmessages).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct DeleteBusinessMessages {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
@@ -216,7 +216,7 @@ impl InlineMethod for DeleteBusinessMessages {}
 
 /// Telegram's [`setBusinessAccountName`](https://core.telegram.org/bots/api#setbusinessaccountname).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetBusinessAccountName {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
@@ -303,7 +303,7 @@ impl InlineMethod for SetBusinessAccountName {}
 
 /// Telegram's [`setBusinessAccountUsername`](https://core.telegram.org/bots/api#setbusinessaccountusername).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetBusinessAccountUsername {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
@@ -382,7 +382,7 @@ impl InlineMethod for SetBusinessAccountUsername {}
 
 /// Telegram's [`setBusinessAccountBio`](https://core.telegram.org/bots/api#setbusinessaccountbio).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetBusinessAccountBio {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
@@ -461,7 +461,7 @@ impl InlineMethod for SetBusinessAccountBio {}
 
 /// Telegram's [`setBusinessAccountProfilePhoto`](https://core.telegram.org/bots/api#setbusinessaccountprofilephoto).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetBusinessAccountProfilePhoto {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
@@ -557,7 +557,7 @@ impl InlineMethod for SetBusinessAccountProfilePhoto {}
 
 /// Telegram's [`removeBusinessAccountProfilePhoto`](https://core.telegram.org/bots/api#removebusinessaccountprofilephoto).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct RemoveBusinessAccountProfilePhoto {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
@@ -636,7 +636,7 @@ impl InlineMethod for RemoveBusinessAccountProfilePhoto {}
 
 /// Telegram's [`getBusinessAccountStarBalance`](https://core.telegram.org/bots/api#getbusinessaccountstarbalance).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetBusinessAccountStarBalance {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
@@ -697,7 +697,7 @@ impl Method for GetBusinessAccountStarBalance {
 
 /// Telegram's [`transferBusinessAccountStars`](https://core.telegram.org/bots/api#transferbusinessaccountstars).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct TransferBusinessAccountStars {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.

@@ -14,7 +14,7 @@ use super::prelude::*;
 /// assert_eq!(thumb.reaction.map(|list| list.len()), Some(1));
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetMessageReaction {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -121,7 +121,7 @@ impl InlineMethod for SetMessageReaction {}
 
 /// Telegram's [`getUserProfilePhotos`](https://core.telegram.org/bots/api#getuserprofilephotos).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetUserProfilePhotos {
     /// The number of the user whom the call is about.
@@ -214,7 +214,7 @@ impl Method for GetUserProfilePhotos {
 
 /// Telegram's [`getUserProfileAudios`](https://core.telegram.org/bots/api#getuserprofileaudios).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetUserProfileAudios {
     /// The number of the user whom the call is about.
@@ -307,7 +307,7 @@ impl Method for GetUserProfileAudios {
 
 /// Telegram's [`setUserEmojiStatus`](https://core.telegram.org/bots/api#setuseremojistatus).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetUserEmojiStatus {
     /// The number of the user whom the call is about.
@@ -413,7 +413,7 @@ impl InlineMethod for SetUserEmojiStatus {}
 ///
 /// Telegram's [`getFile`](https://core.telegram.org/bots/api#getfile).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetFile {
     /// Which file, by the identifier that a message has for it.
@@ -476,7 +476,7 @@ impl Method for GetFile {
 ///
 /// Telegram's [`banChatMember`](https://core.telegram.org/bots/api#banchatmember).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct BanChatMember {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -585,7 +585,7 @@ impl InlineMethod for BanChatMember {}
 ///
 /// Telegram's [`unbanChatMember`](https://core.telegram.org/bots/api#unbanchatmember).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct UnbanChatMember {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -678,14 +678,14 @@ impl InlineMethod for UnbanChatMember {}
 ///
 /// Telegram's [`restrictChatMember`](https://core.telegram.org/bots/api#restrictchatmember).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct RestrictChatMember {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
     /// The number of the user whom the call is about.
     pub user_id: i64,
-    /// What the user may still do.
+    /// The rights that the user still has.
     pub permissions: ChatPermissions,
     /// Whether each right stands by itself, instead of some bringing others along. Default: false. Optional.
     pub use_independent_chat_permissions: Option<bool>,
@@ -805,7 +805,7 @@ impl InlineMethod for RestrictChatMember {}
 ///
 /// Telegram's [`promoteChatMember`](https://core.telegram.org/bots/api#promotechatmember).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct PromoteChatMember {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -1171,7 +1171,7 @@ impl InlineMethod for PromoteChatMember {}
 
 /// Telegram's [`setChatAdministratorCustomTitle`](https://core.telegram.org/bots/api#setchatadministratorcustomtitle).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetChatAdministratorCustomTitle {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -1254,7 +1254,7 @@ impl InlineMethod for SetChatAdministratorCustomTitle {}
 
 /// Telegram's [`setChatMemberTag`](https://core.telegram.org/bots/api#setchatmembertag).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetChatMemberTag {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -1345,7 +1345,7 @@ impl InlineMethod for SetChatMemberTag {}
 
 /// Telegram's [`banChatSenderChat`](https://core.telegram.org/bots/api#banchatsenderchat).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct BanChatSenderChat {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -1420,7 +1420,7 @@ impl InlineMethod for BanChatSenderChat {}
 
 /// Telegram's [`unbanChatSenderChat`](https://core.telegram.org/bots/api#unbanchatsenderchat).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct UnbanChatSenderChat {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -1495,7 +1495,7 @@ impl InlineMethod for UnbanChatSenderChat {}
 
 /// Telegram's [`setChatPermissions`](https://core.telegram.org/bots/api#setchatpermissions).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetChatPermissions {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -1592,7 +1592,7 @@ impl InlineMethod for SetChatPermissions {}
 
 /// Telegram's [`exportChatInviteLink`](https://core.telegram.org/bots/api#exportchatinvitelink).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct ExportChatInviteLink {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -1659,12 +1659,12 @@ impl Method for ExportChatInviteLink {
 ///
 /// Telegram's [`createChatInviteLink`](https://core.telegram.org/bots/api#createchatinvitelink).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct CreateChatInviteLink {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// What administrators see the link as: up to 32 characters. Optional.
+    /// The link's name, which only administrators see: up to 32 characters. Optional.
     pub name: Option<Str>,
     /// When the link stops working. Unix time, in seconds. Optional.
     pub expire_date: Option<i64>,
@@ -1788,7 +1788,7 @@ impl Method for CreateChatInviteLink {
 
 /// Telegram's [`editChatInviteLink`](https://core.telegram.org/bots/api#editchatinvitelink).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct EditChatInviteLink {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -1925,7 +1925,7 @@ impl Method for EditChatInviteLink {
 
 /// Telegram's [`createChatSubscriptionInviteLink`](https://core.telegram.org/bots/api#createchatsubscriptioninvitelink).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct CreateChatSubscriptionInviteLink {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -1934,7 +1934,7 @@ pub struct CreateChatSubscriptionInviteLink {
     pub name: Option<Str>,
     /// The time between two payments, in seconds: always 2592000 (30 days).
     pub subscription_period: i64,
-    /// What a member pays for each period, in Telegram Stars: 1 to 10000.
+    /// The price of one period for a member, in Telegram Stars: 1 to 10000.
     pub subscription_price: i64,
 }
 
@@ -2026,7 +2026,7 @@ impl Method for CreateChatSubscriptionInviteLink {
 
 /// Telegram's [`editChatSubscriptionInviteLink`](https://core.telegram.org/bots/api#editchatsubscriptioninvitelink).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct EditChatSubscriptionInviteLink {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -2115,7 +2115,7 @@ impl Method for EditChatSubscriptionInviteLink {
 
 /// Telegram's [`revokeChatInviteLink`](https://core.telegram.org/bots/api#revokechatinvitelink).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct RevokeChatInviteLink {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -2190,7 +2190,7 @@ impl Method for RevokeChatInviteLink {
 ///
 /// Telegram's [`approveChatJoinRequest`](https://core.telegram.org/bots/api#approvechatjoinrequest).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct ApproveChatJoinRequest {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -2265,7 +2265,7 @@ impl InlineMethod for ApproveChatJoinRequest {}
 
 /// Telegram's [`declineChatJoinRequest`](https://core.telegram.org/bots/api#declinechatjoinrequest).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct DeclineChatJoinRequest {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -2340,7 +2340,7 @@ impl InlineMethod for DeclineChatJoinRequest {}
 
 /// Telegram's [`setChatPhoto`](https://core.telegram.org/bots/api#setchatphoto).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetChatPhoto {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -2421,7 +2421,7 @@ impl InlineMethod for SetChatPhoto {}
 
 /// Telegram's [`deleteChatPhoto`](https://core.telegram.org/bots/api#deletechatphoto).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct DeleteChatPhoto {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -2488,7 +2488,7 @@ impl InlineMethod for DeleteChatPhoto {}
 
 /// Telegram's [`setChatTitle`](https://core.telegram.org/bots/api#setchattitle).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetChatTitle {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -2563,7 +2563,7 @@ impl InlineMethod for SetChatTitle {}
 
 /// Telegram's [`setChatDescription`](https://core.telegram.org/bots/api#setchatdescription).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetChatDescription {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -2648,7 +2648,7 @@ impl InlineMethod for SetChatDescription {}
 ///
 /// Telegram's [`pinChatMessage`](https://core.telegram.org/bots/api#pinchatmessage).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct PinChatMessage {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -2757,7 +2757,7 @@ impl InlineMethod for PinChatMessage {}
 ///
 /// Telegram's [`unpinChatMessage`](https://core.telegram.org/bots/api#unpinchatmessage).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct UnpinChatMessage {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -2856,7 +2856,7 @@ impl InlineMethod for UnpinChatMessage {}
 
 /// Telegram's [`unpinAllChatMessages`](https://core.telegram.org/bots/api#unpinallchatmessages).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct UnpinAllChatMessages {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -2925,7 +2925,7 @@ impl InlineMethod for UnpinAllChatMessages {}
 ///
 /// Telegram's [`leaveChat`](https://core.telegram.org/bots/api#leavechat).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct LeaveChat {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -2994,7 +2994,7 @@ impl InlineMethod for LeaveChat {}
 ///
 /// Telegram's [`getChat`](https://core.telegram.org/bots/api#getchat).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetChat {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -3061,7 +3061,7 @@ impl Method for GetChat {
 ///
 /// Telegram's [`getChatAdministrators`](https://core.telegram.org/bots/api#getchatadministrators).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetChatAdministrators {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -3144,7 +3144,7 @@ impl Method for GetChatAdministrators {
 ///
 /// Telegram's [`getChatMemberCount`](https://core.telegram.org/bots/api#getchatmembercount).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetChatMemberCount {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -3211,7 +3211,7 @@ impl Method for GetChatMemberCount {
 ///
 /// Telegram's [`getChatMember`](https://core.telegram.org/bots/api#getchatmember).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetChatMember {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -3284,7 +3284,7 @@ impl Method for GetChatMember {
 
 /// Telegram's [`getUserPersonalChatMessages`](https://core.telegram.org/bots/api#getuserpersonalchatmessages).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetUserPersonalChatMessages {
     /// The number of the user whom the call is about.
@@ -3350,7 +3350,7 @@ impl Method for GetUserPersonalChatMessages {
 
 /// Telegram's [`setChatStickerSet`](https://core.telegram.org/bots/api#setchatstickerset).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetChatStickerSet {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -3425,7 +3425,7 @@ impl InlineMethod for SetChatStickerSet {}
 
 /// Telegram's [`deleteChatStickerSet`](https://core.telegram.org/bots/api#deletechatstickerset).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct DeleteChatStickerSet {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -3492,7 +3492,7 @@ impl InlineMethod for DeleteChatStickerSet {}
 
 /// Telegram's [`getUserChatBoosts`](https://core.telegram.org/bots/api#getuserchatboosts).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetUserChatBoosts {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -3565,7 +3565,7 @@ impl Method for GetUserChatBoosts {
 
 /// Telegram's [`giftPremiumSubscription`](https://core.telegram.org/bots/api#giftpremiumsubscription).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GiftPremiumSubscription {
     /// The number of the user whom the call is about.
@@ -3692,7 +3692,7 @@ impl InlineMethod for GiftPremiumSubscription {}
 
 /// Telegram's [`verifyUser`](https://core.telegram.org/bots/api#verifyuser).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct VerifyUser {
     /// The number of the user whom the call is about.
@@ -3771,7 +3771,7 @@ impl InlineMethod for VerifyUser {}
 
 /// Telegram's [`verifyChat`](https://core.telegram.org/bots/api#verifychat).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct VerifyChat {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -3854,7 +3854,7 @@ impl InlineMethod for VerifyChat {}
 
 /// Telegram's [`removeUserVerification`](https://core.telegram.org/bots/api#removeuserverification).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct RemoveUserVerification {
     /// The number of the user whom the call is about.
@@ -3915,7 +3915,7 @@ impl InlineMethod for RemoveUserVerification {}
 
 /// Telegram's [`removeChatVerification`](https://core.telegram.org/bots/api#removechatverification).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct RemoveChatVerification {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.

@@ -7,7 +7,7 @@ use super::prelude::*;
 ///
 /// Telegram's [`editMessageText`](https://core.telegram.org/bots/api#editmessagetext).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct EditMessageText {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -18,7 +18,7 @@ pub struct EditMessageText {
     pub message_id: Option<i64>,
     /// A message that was sent through the bot's inline mode, in a chat that the bot needn't be in. Optional.
     pub inline_message_id: Option<Str>,
-    /// What it says from now on: 1 to 4096 characters once markup is parsed. It, or `rich_message`, is needed. Optional.
+    /// The new words of the message: 1 to 4096 characters once markup is parsed. It, or `rich_message`, is needed. Optional.
     pub text: Option<Str>,
     /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
@@ -235,7 +235,7 @@ impl InlineMethod for EditMessageText {}
 ///
 /// Telegram's [`editMessageCaption`](https://core.telegram.org/bots/api#editmessagecaption).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct EditMessageCaption {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -246,7 +246,7 @@ pub struct EditMessageCaption {
     pub message_id: Option<i64>,
     /// A message that was sent through the bot's inline mode, in a chat that the bot needn't be in. Optional.
     pub inline_message_id: Option<Str>,
-    /// What stands there from now on: up to 1024 characters once markup is parsed. Absent: no text. Optional.
+    /// The new text under the medium: up to 1024 characters once markup is parsed. Absent: no text. Optional.
     pub caption: Option<Str>,
     /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
@@ -437,7 +437,7 @@ impl InlineMethod for EditMessageCaption {}
 ///
 /// Telegram's [`editMessageMedia`](https://core.telegram.org/bots/api#editmessagemedia).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct EditMessageMedia {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -584,7 +584,7 @@ impl InlineMethod for EditMessageMedia {}
 
 /// Telegram's [`editMessageLiveLocation`](https://core.telegram.org/bots/api#editmessagelivelocation).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct EditMessageLiveLocation {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -802,7 +802,7 @@ impl InlineMethod for EditMessageLiveLocation {}
 
 /// Telegram's [`stopMessageLiveLocation`](https://core.telegram.org/bots/api#stopmessagelivelocation).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct StopMessageLiveLocation {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -934,7 +934,7 @@ impl InlineMethod for StopMessageLiveLocation {}
 
 /// Telegram's [`editMessageChecklist`](https://core.telegram.org/bots/api#editmessagechecklist).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct EditMessageChecklist {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
@@ -1048,7 +1048,7 @@ impl InlineMethod for EditMessageChecklist {}
 ///
 /// Telegram's [`editMessageReplyMarkup`](https://core.telegram.org/bots/api#editmessagereplymarkup).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct EditMessageReplyMarkup {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -1180,7 +1180,7 @@ impl InlineMethod for EditMessageReplyMarkup {}
 
 /// Telegram's [`stopPoll`](https://core.telegram.org/bots/api#stoppoll).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct StopPoll {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -1285,12 +1285,12 @@ impl Method for StopPoll {
 
 /// Telegram's [`editEphemeralMessageText`](https://core.telegram.org/bots/api#editephemeralmessagetext).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct EditEphemeralMessageText {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// The only user who sees the ephemeral message.
+    /// The only user that sees the ephemeral message.
     pub receiver_user_id: i64,
     /// The ephemeral message, by its number in the chat.
     pub ephemeral_message_id: i64,
@@ -1477,12 +1477,12 @@ impl InlineMethod for EditEphemeralMessageText {}
 
 /// Telegram's [`editEphemeralMessageMedia`](https://core.telegram.org/bots/api#editephemeralmessagemedia).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct EditEphemeralMessageMedia {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// The only user who sees the ephemeral message.
+    /// The only user that sees the ephemeral message.
     pub receiver_user_id: i64,
     /// The ephemeral message, by its number in the chat.
     pub ephemeral_message_id: i64,
@@ -1595,12 +1595,12 @@ impl InlineMethod for EditEphemeralMessageMedia {}
 
 /// Telegram's [`editEphemeralMessageCaption`](https://core.telegram.org/bots/api#editephemeralmessagecaption).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct EditEphemeralMessageCaption {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// The only user who sees the ephemeral message.
+    /// The only user that sees the ephemeral message.
     pub receiver_user_id: i64,
     /// The ephemeral message, by its number in the chat.
     pub ephemeral_message_id: i64,
@@ -1762,12 +1762,12 @@ impl InlineMethod for EditEphemeralMessageCaption {}
 
 /// Telegram's [`editEphemeralMessageReplyMarkup`](https://core.telegram.org/bots/api#editephemeralmessagereplymarkup).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct EditEphemeralMessageReplyMarkup {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// The only user who sees the ephemeral message.
+    /// The only user that sees the ephemeral message.
     pub receiver_user_id: i64,
     /// The ephemeral message, by its number in the chat.
     pub ephemeral_message_id: i64,
@@ -1865,7 +1865,7 @@ impl InlineMethod for EditEphemeralMessageReplyMarkup {}
 
 /// Telegram's [`approveSuggestedPost`](https://core.telegram.org/bots/api#approvesuggestedpost).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct ApproveSuggestedPost {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -1952,7 +1952,7 @@ impl InlineMethod for ApproveSuggestedPost {}
 
 /// Telegram's [`declineSuggestedPost`](https://core.telegram.org/bots/api#declinesuggestedpost).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct DeclineSuggestedPost {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -2041,7 +2041,7 @@ impl InlineMethod for DeclineSuggestedPost {}
 ///
 /// Telegram's [`deleteMessage`](https://core.telegram.org/bots/api#deletemessage).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct DeleteMessage {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -2118,7 +2118,7 @@ impl InlineMethod for DeleteMessage {}
 ///
 /// Telegram's [`deleteMessages`](https://core.telegram.org/bots/api#deletemessages).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct DeleteMessages {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -2193,12 +2193,12 @@ impl InlineMethod for DeleteMessages {}
 
 /// Telegram's [`deleteEphemeralMessage`](https://core.telegram.org/bots/api#deleteephemeralmessage).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct DeleteEphemeralMessage {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
     pub chat_id: ChatId,
-    /// The only user who sees the ephemeral message.
+    /// The only user that sees the ephemeral message.
     pub receiver_user_id: i64,
     /// The ephemeral message, by its number in the chat.
     pub ephemeral_message_id: i64,
@@ -2280,7 +2280,7 @@ impl InlineMethod for DeleteEphemeralMessage {}
 
 /// Telegram's [`deleteMessageReaction`](https://core.telegram.org/bots/api#deletemessagereaction).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct DeleteMessageReaction {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -2387,7 +2387,7 @@ impl InlineMethod for DeleteMessageReaction {}
 
 /// Telegram's [`deleteAllMessageReactions`](https://core.telegram.org/bots/api#deleteallmessagereactions).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct DeleteAllMessageReactions {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.

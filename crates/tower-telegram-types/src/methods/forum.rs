@@ -5,7 +5,7 @@ use super::prelude::*;
 
 /// Telegram's [`getForumTopicIconStickers`](https://core.telegram.org/bots/api#getforumtopiciconstickers).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetForumTopicIconStickers {}
 
@@ -53,7 +53,7 @@ impl Method for GetForumTopicIconStickers {
 
 /// Telegram's [`createForumTopic`](https://core.telegram.org/bots/api#createforumtopic).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct CreateForumTopic {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -158,7 +158,7 @@ impl Method for CreateForumTopic {
 
 /// Telegram's [`editForumTopic`](https://core.telegram.org/bots/api#editforumtopic).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct EditForumTopic {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -265,7 +265,7 @@ impl InlineMethod for EditForumTopic {}
 
 /// Telegram's [`closeForumTopic`](https://core.telegram.org/bots/api#closeforumtopic).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct CloseForumTopic {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -340,7 +340,7 @@ impl InlineMethod for CloseForumTopic {}
 
 /// Telegram's [`reopenForumTopic`](https://core.telegram.org/bots/api#reopenforumtopic).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct ReopenForumTopic {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -415,7 +415,7 @@ impl InlineMethod for ReopenForumTopic {}
 
 /// Telegram's [`deleteForumTopic`](https://core.telegram.org/bots/api#deleteforumtopic).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct DeleteForumTopic {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -490,7 +490,7 @@ impl InlineMethod for DeleteForumTopic {}
 
 /// Telegram's [`unpinAllForumTopicMessages`](https://core.telegram.org/bots/api#unpinallforumtopicmessages).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct UnpinAllForumTopicMessages {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -565,7 +565,7 @@ impl InlineMethod for UnpinAllForumTopicMessages {}
 
 /// Telegram's [`editGeneralForumTopic`](https://core.telegram.org/bots/api#editgeneralforumtopic).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct EditGeneralForumTopic {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -640,7 +640,7 @@ impl InlineMethod for EditGeneralForumTopic {}
 
 /// Telegram's [`closeGeneralForumTopic`](https://core.telegram.org/bots/api#closegeneralforumtopic).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct CloseGeneralForumTopic {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -707,7 +707,7 @@ impl InlineMethod for CloseGeneralForumTopic {}
 
 /// Telegram's [`reopenGeneralForumTopic`](https://core.telegram.org/bots/api#reopengeneralforumtopic).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct ReopenGeneralForumTopic {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -774,7 +774,7 @@ impl InlineMethod for ReopenGeneralForumTopic {}
 
 /// Telegram's [`hideGeneralForumTopic`](https://core.telegram.org/bots/api#hidegeneralforumtopic).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct HideGeneralForumTopic {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -841,7 +841,7 @@ impl InlineMethod for HideGeneralForumTopic {}
 
 /// Telegram's [`unhideGeneralForumTopic`](https://core.telegram.org/bots/api#unhidegeneralforumtopic).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct UnhideGeneralForumTopic {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -908,7 +908,7 @@ impl InlineMethod for UnhideGeneralForumTopic {}
 
 /// Telegram's [`unpinAllGeneralForumTopicMessages`](https://core.telegram.org/bots/api#unpinallgeneralforumtopicmessages).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct UnpinAllGeneralForumTopicMessages {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.

@@ -5,7 +5,7 @@ use super::prelude::*;
 
 /// Telegram's [`sendGame`](https://core.telegram.org/bots/api#sendgame).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendGame {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -208,7 +208,7 @@ impl InlineMethod for SendGame {}
 
 /// Telegram's [`setGameScore`](https://core.telegram.org/bots/api#setgamescore).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetGameScore {
     /// The number of the user whom the call is about.
@@ -354,7 +354,7 @@ impl InlineMethod for SetGameScore {}
 
 /// Telegram's [`getGameHighScores`](https://core.telegram.org/bots/api#getgamehighscores).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetGameHighScores {
     /// The number of the user whom the call is about.

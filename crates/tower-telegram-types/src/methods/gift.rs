@@ -5,7 +5,7 @@ use super::prelude::*;
 
 /// Telegram's [`getAvailableGifts`](https://core.telegram.org/bots/api#getavailablegifts).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetAvailableGifts {}
 
@@ -53,7 +53,7 @@ impl Method for GetAvailableGifts {
 
 /// Telegram's [`sendGift`](https://core.telegram.org/bots/api#sendgift).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendGift {
     /// The number of the user whom the call is about. Optional.
@@ -216,7 +216,7 @@ impl InlineMethod for SendGift {}
 
 /// Telegram's [`setBusinessAccountGiftSettings`](https://core.telegram.org/bots/api#setbusinessaccountgiftsettings).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetBusinessAccountGiftSettings {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
@@ -299,7 +299,7 @@ impl InlineMethod for SetBusinessAccountGiftSettings {}
 
 /// Telegram's [`getBusinessAccountGifts`](https://core.telegram.org/bots/api#getbusinessaccountgifts).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetBusinessAccountGifts {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
@@ -526,7 +526,7 @@ impl Method for GetBusinessAccountGifts {
 
 /// Telegram's [`getUserGifts`](https://core.telegram.org/bots/api#getusergifts).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetUserGifts {
     /// The number of the user whom the call is about.
@@ -721,7 +721,7 @@ impl Method for GetUserGifts {
 
 /// Telegram's [`getChatGifts`](https://core.telegram.org/bots/api#getchatgifts).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetChatGifts {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -952,7 +952,7 @@ impl Method for GetChatGifts {
 
 /// Telegram's [`convertGiftToStars`](https://core.telegram.org/bots/api#convertgifttostars).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct ConvertGiftToStars {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
@@ -1023,7 +1023,7 @@ impl InlineMethod for ConvertGiftToStars {}
 
 /// Telegram's [`upgradeGift`](https://core.telegram.org/bots/api#upgradegift).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct UpgradeGift {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
@@ -1032,7 +1032,7 @@ pub struct UpgradeGift {
     pub owned_gift_id: Str,
     /// Keep original details. Optional.
     pub keep_original_details: Option<bool>,
-    /// What the business account pays for it, in Telegram Stars: 0 if the upgrade was paid in advance. Optional.
+    /// The price that the business account pays, in Telegram Stars: 0 if the upgrade was paid in advance. Optional.
     pub star_count: Option<i64>,
 }
 
@@ -1126,7 +1126,7 @@ impl InlineMethod for UpgradeGift {}
 
 /// Telegram's [`transferGift`](https://core.telegram.org/bots/api#transfergift).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct TransferGift {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.

@@ -19,18 +19,18 @@ use super::prelude::*;
 /// assert_eq!(answer.results.len(), 1);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct AnswerInlineQuery {
     /// The query that this answers.
     pub inline_query_id: Str,
-    /// What the user can choose from: up to 50. For none at all: `Vec::<InlineQueryResult>::new()`.
+    /// The choices for the user: up to 50. For none at all: `Vec::<InlineQueryResult>::new()`.
     pub results: Vec<InlineQueryResult>,
     /// For how many seconds Telegram may give the same results to the same query by itself. Default: 300. Optional.
     pub cache_time: Option<i64>,
     /// Whether they are kept for this user alone. Default: false, for everybody. Optional.
     pub is_personal: Option<bool>,
-    /// What the next query has as its offset, up to 64 bytes. Absent or empty: there are no more results. Optional.
+    /// The offset that the next query will have, up to 64 bytes. Absent or empty: there are no more results. Optional.
     pub next_offset: Option<Str>,
     /// A button above the results, which opens a Mini App or the chat with the bot. Optional.
     pub button: Option<InlineQueryResultsButton>,

@@ -2,8 +2,17 @@
 
 //! The methods of [Bot API 10.3](https://core.telegram.org/bots/api#available-methods).
 //!
-//! Each is a struct with public fields: `new` takes what is required, a setter of the same name each of
-//! the rest. [`Method`](crate::Method) says what it returns.
+//! Each method is a struct with public fields. `new` takes the required parameters, and each of the others has a
+//! setter of its name. [`Method`](crate::Method) gives the type of the result. `Client::send` of
+//! `tower-telegram` makes the call; most methods can also be returned from a handler, as the reply.
+//!
+//! ```
+//! use tower_telegram::{Method, methods::SendMessage};
+//!
+//! let message = SendMessage::new(42, "Good night").disable_notification(true);
+//! assert_eq!(SendMessage::NAME, "sendMessage");
+//! assert_eq!(message.text, "Good night");
+//! ```
 
 #![allow(
     clippy::too_many_lines,
@@ -33,7 +42,7 @@ pub use self::{
     passport::*, payment::*, send::*, sticker::*, story::*, update::*,
 };
 
-/// What each file of this folder needs.
+/// The imports of each file of this folder.
 mod prelude {
     #![allow(unused_imports)]
     pub(super) use serde_core::{Serialize, Serializer, ser::SerializeMap};

@@ -5,7 +5,7 @@ use super::prelude::*;
 
 /// Telegram's [`setPassportDataErrors`](https://core.telegram.org/bots/api#setpassportdataerrors).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetPassportDataErrors {
     /// The number of the user whom the call is about.

@@ -7,7 +7,7 @@ use super::prelude::*;
 ///
 /// Telegram's [`sendInvoice`](https://core.telegram.org/bots/api#sendinvoice).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendInvoice {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -16,7 +16,7 @@ pub struct SendInvoice {
     pub message_thread_id: Option<i64>,
     /// The topic in a channel's direct messages; needed in such a chat. Optional.
     pub direct_messages_topic_id: Option<i64>,
-    /// What is sold: 1 to 32 characters.
+    /// The name of the product: 1 to 32 characters.
     pub title: Str,
     /// More about it: 1 to 255 characters.
     pub description: Str,
@@ -26,13 +26,13 @@ pub struct SendInvoice {
     pub provider_token: Option<ProviderToken>,
     /// Three letters (ISO 4217); `XTR` for Telegram Stars.
     pub currency: Str,
-    /// What the price is made up of: goods, tax, discount, delivery. For Telegram Stars, exactly one item.
+    /// The parts of the price: goods, tax, discount, delivery. For Telegram Stars, exactly one item.
     pub prices: Vec<LabeledPrice>,
     /// The largest tip, in the currency's smallest units: 145 for 1.45 US dollars. Default: 0, no tips. Optional.
     pub max_tip_amount: Option<i64>,
     /// Tips that are offered as buttons, in the currency's smallest units: up to 4, above 0, rising, and none above `max_tip_amount`. Optional.
     pub suggested_tip_amounts: Option<Vec<i64>>,
-    /// What `/start` gets when somebody opens a forwarded copy. Empty: copies can be paid on the spot. Optional.
+    /// The argument of `/start` when a forwarded copy is opened. Empty: copies can be paid on the spot. Optional.
     pub start_parameter: Option<Str>,
     /// JSON for the payment provider. Optional.
     pub provider_data: Option<Str>,
@@ -527,7 +527,7 @@ impl InlineMethod for SendInvoice {}
 
 /// Telegram's [`createInvoiceLink`](https://core.telegram.org/bots/api#createinvoicelink).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct CreateInvoiceLink {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -903,7 +903,7 @@ impl Method for CreateInvoiceLink {
 ///
 /// Telegram's [`answerShippingQuery`](https://core.telegram.org/bots/api#answershippingquery).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct AnswerShippingQuery {
     /// The query that this answers.
@@ -1008,7 +1008,7 @@ impl InlineMethod for AnswerShippingQuery {}
 ///
 /// Telegram's [`answerPreCheckoutQuery`](https://core.telegram.org/bots/api#answerprecheckoutquery).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct AnswerPreCheckoutQuery {
     /// The query that this answers.
@@ -1095,7 +1095,7 @@ impl InlineMethod for AnswerPreCheckoutQuery {}
 
 /// Telegram's [`getMyStarBalance`](https://core.telegram.org/bots/api#getmystarbalance).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetMyStarBalance {}
 
@@ -1143,7 +1143,7 @@ impl Method for GetMyStarBalance {
 
 /// Telegram's [`getStarTransactions`](https://core.telegram.org/bots/api#getstartransactions).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetStarTransactions {
     /// How many transactions to leave out. Default: 0. Optional.
@@ -1231,7 +1231,7 @@ impl Method for GetStarTransactions {
 
 /// Telegram's [`refundStarPayment`](https://core.telegram.org/bots/api#refundstarpayment).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct RefundStarPayment {
     /// The number of the user whom the call is about.
@@ -1309,7 +1309,7 @@ impl InlineMethod for RefundStarPayment {}
 
 /// Telegram's [`editUserStarSubscription`](https://core.telegram.org/bots/api#edituserstarsubscription).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct EditUserStarSubscription {
     /// The number of the user whom the call is about.

@@ -16,7 +16,7 @@ use super::prelude::*;
 /// # Ok::<_, serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendMessage {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -29,7 +29,7 @@ pub struct SendMessage {
     pub direct_messages_topic_id: Option<i64>,
     /// Makes the message visible to one user alone, and says to whom. Optional.
     pub ephemeral_message_parameters: Option<EphemeralMessageParameters>,
-    /// What to say: 1 to 4096 characters once markup is parsed. `text::split` cuts longer ones.
+    /// The words of the message: 1 to 4096 characters once markup is parsed. `text::split` cuts longer ones.
     pub text: Str,
     /// The markup in which the text is written. It excludes a list of entities. Optional.
     pub parse_mode: Option<ParseMode>,
@@ -329,7 +329,7 @@ impl InlineMethod for SendMessage {}
 ///
 /// Telegram's [`forwardMessage`](https://core.telegram.org/bots/api#forwardmessage).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct ForwardMessage {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -531,7 +531,7 @@ impl InlineMethod for ForwardMessage {}
 
 /// Telegram's [`forwardMessages`](https://core.telegram.org/bots/api#forwardmessages).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct ForwardMessages {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -682,7 +682,7 @@ impl Method for ForwardMessages {
 ///
 /// Telegram's [`copyMessage`](https://core.telegram.org/bots/api#copymessage).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct CopyMessage {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -994,7 +994,7 @@ impl Method for CopyMessage {
 
 /// Telegram's [`copyMessages`](https://core.telegram.org/bots/api#copymessages).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct CopyMessages {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -1170,7 +1170,7 @@ impl Method for CopyMessages {
 /// # let _ = (stored, fetched, uploaded);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendPhoto {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -1516,7 +1516,7 @@ impl InlineMethod for SendPhoto {}
 
 /// Telegram's [`sendLivePhoto`](https://core.telegram.org/bots/api#sendlivephoto).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendLivePhoto {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -1877,7 +1877,7 @@ impl InlineMethod for SendLivePhoto {}
 ///
 /// Telegram's [`sendAudio`](https://core.telegram.org/bots/api#sendaudio).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendAudio {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -1900,9 +1900,9 @@ pub struct SendAudio {
     pub caption_entities: Option<Vec<MessageEntity>>,
     /// The length of the recording, in seconds. The sender's app states it; Telegram doesn't check it. Optional.
     pub duration: Option<i64>,
-    /// Who plays or sings. Optional.
+    /// The musician, singer or band. Optional.
     pub performer: Option<Str>,
-    /// What the piece is called. Optional.
+    /// The name of the piece. Optional.
     pub title: Option<Str>,
     /// A preview picture: a JPEG below 200 kB, no side longer than 320 pixels. Only an upload can have one. Optional.
     pub thumbnail: Option<InputFile>,
@@ -2258,7 +2258,7 @@ impl InlineMethod for SendAudio {}
 ///
 /// Telegram's [`sendDocument`](https://core.telegram.org/bots/api#senddocument).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendDocument {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -2610,7 +2610,7 @@ impl InlineMethod for SendDocument {}
 ///
 /// Telegram's [`sendVideo`](https://core.telegram.org/bots/api#sendvideo).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendVideo {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -3072,7 +3072,7 @@ impl InlineMethod for SendVideo {}
 ///
 /// Telegram's [`sendAnimation`](https://core.telegram.org/bots/api#sendanimation).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendAnimation {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -3485,7 +3485,7 @@ impl InlineMethod for SendAnimation {}
 ///
 /// Telegram's [`sendVoice`](https://core.telegram.org/bots/api#sendvoice).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendVoice {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -3817,7 +3817,7 @@ impl InlineMethod for SendVoice {}
 ///
 /// Telegram's [`sendVideoNote`](https://core.telegram.org/bots/api#sendvideonote).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendVideoNote {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -4132,7 +4132,7 @@ impl InlineMethod for SendVideoNote {}
 
 /// Telegram's [`sendPaidMedia`](https://core.telegram.org/bots/api#sendpaidmedia).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendPaidMedia {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -4143,7 +4143,7 @@ pub struct SendPaidMedia {
     pub message_thread_id: Option<i64>,
     /// The topic in a channel's direct messages; needed in such a chat. Optional.
     pub direct_messages_topic_id: Option<i64>,
-    /// What one pays to see the media, in Telegram Stars: 1 to 25000.
+    /// The price for seeing the media, in Telegram Stars: 1 to 25000.
     pub star_count: i64,
     /// Media.
     pub media: Vec<InputPaidMedia>,
@@ -4462,7 +4462,7 @@ impl InlineMethod for SendPaidMedia {}
 /// assert_eq!(album.media.len(), 2);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendMediaGroup {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -4674,7 +4674,7 @@ impl Method for SendMediaGroup {
 ///
 /// Telegram's [`sendLocation`](https://core.telegram.org/bots/api#sendlocation).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendLocation {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -5006,7 +5006,7 @@ impl InlineMethod for SendLocation {}
 
 /// Telegram's [`sendVenue`](https://core.telegram.org/bots/api#sendvenue).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendVenue {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -5362,7 +5362,7 @@ impl InlineMethod for SendVenue {}
 ///
 /// Telegram's [`sendContact`](https://core.telegram.org/bots/api#sendcontact).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendContact {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -5668,7 +5668,7 @@ impl InlineMethod for SendContact {}
 ///
 /// Telegram's [`sendPoll`](https://core.telegram.org/bots/api#sendpoll).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendPoll {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -5677,13 +5677,13 @@ pub struct SendPoll {
     pub chat_id: ChatId,
     /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// What is asked: 1 to 300 characters.
+    /// The text above the options: 1 to 300 characters.
     pub question: Str,
     /// The markup in which the question is written; only custom emoji are taken. Optional.
     pub question_parse_mode: Option<ParseMode>,
     /// The formatted parts of the question, in place of a markup. Offsets count UTF-16 code units. Optional.
     pub question_entities: Option<Vec<MessageEntity>>,
-    /// What one can choose from: 1 to 12.
+    /// The answers to choose from: 1 to 12.
     pub options: Vec<InputPollOption>,
     /// Whether it stays hidden who voted for what. Default: true. Optional.
     pub is_anonymous: Option<bool>,
@@ -5705,7 +5705,7 @@ pub struct SendPoll {
     pub country_codes: Option<Vec<Str>>,
     /// The right answers of a quiz, by their places in the list of options, counted from 0 and rising. Optional.
     pub correct_option_ids: Option<Vec<i64>>,
-    /// What is shown after a wrong answer: up to 200 characters, with 2 line feeds at most. Optional.
+    /// The text that is shown after a wrong answer: up to 200 characters, with 2 line feeds at most. Optional.
     pub explanation: Option<Str>,
     /// The markup in which the explanation is written. Optional.
     pub explanation_parse_mode: Option<ParseMode>,
@@ -6265,7 +6265,7 @@ impl InlineMethod for SendPoll {}
 
 /// Telegram's [`sendChecklist`](https://core.telegram.org/bots/api#sendchecklist).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendChecklist {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
@@ -6434,7 +6434,7 @@ impl InlineMethod for SendChecklist {}
 ///
 /// Telegram's [`sendDice`](https://core.telegram.org/bots/api#senddice).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendDice {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -6680,7 +6680,7 @@ impl InlineMethod for SendDice {}
 
 /// Telegram's [`sendMessageDraft`](https://core.telegram.org/bots/api#sendmessagedraft).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendMessageDraft {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.
@@ -6849,7 +6849,7 @@ impl InlineMethod for SendMessageDraft {}
 ///
 /// Telegram's [`sendChatAction`](https://core.telegram.org/bots/api#sendchataction).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendChatAction {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -6858,7 +6858,7 @@ pub struct SendChatAction {
     pub chat_id: ChatId,
     /// The forum topic, or the thread of replies, in which the message is. Optional.
     pub message_thread_id: Option<i64>,
-    /// What the bot is doing: typing, sending a photo, and so on.
+    /// The bot's activity: typing, sending a photo, and so on.
     pub action: ChatAction,
 }
 
@@ -6956,7 +6956,7 @@ impl InlineMethod for SendChatAction {}
 
 /// Telegram's [`sendChatJoinRequestWebApp`](https://core.telegram.org/bots/api#sendchatjoinrequestwebapp).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendChatJoinRequestWebApp {
     /// Chat join request query ID.
@@ -7034,7 +7034,7 @@ impl InlineMethod for SendChatJoinRequestWebApp {}
 
 /// Telegram's [`sendRichMessage`](https://core.telegram.org/bots/api#sendrichmessage).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendRichMessage {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -7300,7 +7300,7 @@ impl InlineMethod for SendRichMessage {}
 
 /// Telegram's [`sendRichMessageDraft`](https://core.telegram.org/bots/api#sendrichmessagedraft).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendRichMessageDraft {
     /// The chat that the call is about: its number, or the `@name` of a public one where a text is taken.

@@ -7,7 +7,7 @@ use super::prelude::*;
 ///
 /// Telegram's [`sendSticker`](https://core.telegram.org/bots/api#sendsticker).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SendSticker {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself. Optional.
@@ -289,7 +289,7 @@ impl InlineMethod for SendSticker {}
 
 /// Telegram's [`getStickerSet`](https://core.telegram.org/bots/api#getstickerset).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetStickerSet {
     /// Name.
@@ -348,7 +348,7 @@ impl Method for GetStickerSet {
 
 /// Telegram's [`getCustomEmojiStickers`](https://core.telegram.org/bots/api#getcustomemojistickers).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetCustomEmojiStickers {
     /// Custom emoji IDs.
@@ -409,7 +409,7 @@ impl Method for GetCustomEmojiStickers {
 
 /// Telegram's [`uploadStickerFile`](https://core.telegram.org/bots/api#uploadstickerfile).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct UploadStickerFile {
     /// The number of the user whom the call is about.
@@ -496,7 +496,7 @@ impl Method for UploadStickerFile {
 
 /// Telegram's [`createNewStickerSet`](https://core.telegram.org/bots/api#createnewstickerset).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct CreateNewStickerSet {
     /// The number of the user whom the call is about.
@@ -626,7 +626,7 @@ impl InlineMethod for CreateNewStickerSet {}
 
 /// Telegram's [`addStickerToSet`](https://core.telegram.org/bots/api#addstickertoset).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct AddStickerToSet {
     /// The number of the user whom the call is about.
@@ -711,7 +711,7 @@ impl InlineMethod for AddStickerToSet {}
 
 /// Telegram's [`setStickerPositionInSet`](https://core.telegram.org/bots/api#setstickerpositioninset).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetStickerPositionInSet {
     /// Which sticker, by the identifier of its file or as an upload.
@@ -782,7 +782,7 @@ impl InlineMethod for SetStickerPositionInSet {}
 
 /// Telegram's [`deleteStickerFromSet`](https://core.telegram.org/bots/api#deletestickerfromset).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct DeleteStickerFromSet {
     /// Which sticker, by the identifier of its file or as an upload.
@@ -845,7 +845,7 @@ impl InlineMethod for DeleteStickerFromSet {}
 
 /// Telegram's [`replaceStickerInSet`](https://core.telegram.org/bots/api#replacestickerinset).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct ReplaceStickerInSet {
     /// The number of the user whom the call is about.
@@ -943,7 +943,7 @@ impl InlineMethod for ReplaceStickerInSet {}
 
 /// Telegram's [`setStickerEmojiList`](https://core.telegram.org/bots/api#setstickeremojilist).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetStickerEmojiList {
     /// Which sticker, by the identifier of its file or as an upload.
@@ -1014,7 +1014,7 @@ impl InlineMethod for SetStickerEmojiList {}
 
 /// Telegram's [`setStickerKeywords`](https://core.telegram.org/bots/api#setstickerkeywords).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetStickerKeywords {
     /// Which sticker, by the identifier of its file or as an upload.
@@ -1093,7 +1093,7 @@ impl InlineMethod for SetStickerKeywords {}
 
 /// Telegram's [`setStickerMaskPosition`](https://core.telegram.org/bots/api#setstickermaskposition).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetStickerMaskPosition {
     /// Which sticker, by the identifier of its file or as an upload.
@@ -1172,7 +1172,7 @@ impl InlineMethod for SetStickerMaskPosition {}
 
 /// Telegram's [`setStickerSetTitle`](https://core.telegram.org/bots/api#setstickersettitle).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetStickerSetTitle {
     /// Name.
@@ -1243,7 +1243,7 @@ impl InlineMethod for SetStickerSetTitle {}
 
 /// Telegram's [`setStickerSetThumbnail`](https://core.telegram.org/bots/api#setstickersetthumbnail).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetStickerSetThumbnail {
     /// Name.
@@ -1344,7 +1344,7 @@ impl InlineMethod for SetStickerSetThumbnail {}
 
 /// Telegram's [`setCustomEmojiStickerSetThumbnail`](https://core.telegram.org/bots/api#setcustomemojistickersetthumbnail).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetCustomEmojiStickerSetThumbnail {
     /// Name.
@@ -1423,7 +1423,7 @@ impl InlineMethod for SetCustomEmojiStickerSetThumbnail {}
 
 /// Telegram's [`deleteStickerSet`](https://core.telegram.org/bots/api#deletestickerset).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct DeleteStickerSet {
     /// Name.

@@ -5,7 +5,7 @@ use super::prelude::*;
 
 /// Telegram's [`postStory`](https://core.telegram.org/bots/api#poststory).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct PostStory {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
@@ -188,7 +188,7 @@ impl Method for PostStory {
 
 /// Telegram's [`repostStory`](https://core.telegram.org/bots/api#repoststory).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct RepostStory {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
@@ -310,7 +310,7 @@ impl Method for RepostStory {
 
 /// Telegram's [`editStory`](https://core.telegram.org/bots/api#editstory).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct EditStory {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.
@@ -461,7 +461,7 @@ impl Method for EditStory {
 
 /// Telegram's [`deleteStory`](https://core.telegram.org/bots/api#deletestory).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct DeleteStory {
     /// The connection to a business account on whose behalf it happens. Without one, the bot acts for itself.

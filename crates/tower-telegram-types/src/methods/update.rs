@@ -7,7 +7,7 @@ use super::prelude::*;
 ///
 /// Telegram's [`getUpdates`](https://core.telegram.org/bots/api#getupdates).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetUpdates {
     /// The number of the first update wanted. All before it are confirmed by this, and not sent again; a negative one counts from the newest. Optional.
@@ -145,7 +145,7 @@ impl Method for GetUpdates {
 /// assert!(SetWebhook::new("http://bot.example.org").check().is_err());
 /// ```
 #[derive(Clone, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct SetWebhook {
     /// Where to send updates: https, on port 443, 80, 88 or 8443. Empty removes the webhook.
@@ -160,7 +160,7 @@ pub struct SetWebhook {
     pub allowed_updates: Option<AllowedUpdates>,
     /// Whether updates that wait are thrown away. Default: false. Optional.
     pub drop_pending_updates: Option<bool>,
-    /// What Telegram puts into the header of each request, so that the bot knows who sent it: 1 to 256 of `A-Z a-z 0-9 _ -`. Optional.
+    /// The secret that Telegram puts into a header of each request, which proves that the request is Telegram's: 1 to 256 of `A-Z a-z 0-9 _ -`. Optional.
     pub secret_token: Option<SecretToken>,
     /// Whether the server is in local mode. Not sent.
     pub(crate) is_for_local_server: bool,
@@ -318,7 +318,7 @@ impl Method for SetWebhook {
 ///
 /// Telegram's [`deleteWebhook`](https://core.telegram.org/bots/api#deletewebhook).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct DeleteWebhook {
     /// Whether updates that wait are thrown away. Default: false. Optional.
@@ -395,7 +395,7 @@ impl Method for DeleteWebhook {
 ///
 /// Telegram's [`getWebhookInfo`](https://core.telegram.org/bots/api#getwebhookinfo).
 #[derive(Clone, Debug, PartialEq)]
-#[must_use = "a method does nothing until it is sent"]
+#[must_use = "a method has no effect before it is sent"]
 #[non_exhaustive]
 pub struct GetWebhookInfo {}
 

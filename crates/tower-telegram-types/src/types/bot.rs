@@ -244,7 +244,7 @@ impl FromJson for BotCommand {
             })? {
                 0 => r.field(&mut command, "command")?,
                 1 => r.field(&mut description, "description")?,
-                2 => r.field(&mut is_ephemeral, "is_ephemeral")?,
+                2 => r.optional(&mut is_ephemeral, "is_ephemeral")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -289,7 +289,7 @@ pub enum BotCommandScope {
     ChatAdministrators(BotCommandScopeChatAdministrators),
     /// `type` is `chat_member`.
     ChatMember(BotCommandScopeChatMember),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -786,7 +786,7 @@ impl Serialize for BotShortDescription {
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 BotSubscriptionState {
 /// `canceled`
 Canceled = "canceled",

@@ -30,8 +30,8 @@ impl FromJson for BusinessIntro {
                 7 if key == b"sticker" => 2,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut title, "title")?,
-                1 => r.field(&mut message, "message")?,
+                0 => r.optional(&mut title, "title")?,
+                1 => r.optional(&mut message, "message")?,
                 2 => r.optional(&mut sticker, "sticker")?,
                 _ => r.skip()?,
             }
@@ -281,26 +281,26 @@ impl FromJson for BusinessBotRights {
                 30 if key == b"can_transfer_and_upgrade_gifts" => 11,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut can_reply, "can_reply")?,
-                1 => r.field(&mut can_read_messages, "can_read_messages")?,
-                2 => r.field(&mut can_delete_sent_messages, "can_delete_sent_messages")?,
-                3 => r.field(&mut can_delete_all_messages, "can_delete_all_messages")?,
-                4 => r.field(&mut can_edit_name, "can_edit_name")?,
-                5 => r.field(&mut can_edit_bio, "can_edit_bio")?,
-                6 => r.field(&mut can_edit_profile_photo, "can_edit_profile_photo")?,
-                7 => r.field(&mut can_edit_username, "can_edit_username")?,
-                8 => r.field(&mut can_change_gift_settings, "can_change_gift_settings")?,
-                9 => r.field(&mut can_view_gifts_and_stars, "can_view_gifts_and_stars")?,
-                10 => r.field(
+                0 => r.optional(&mut can_reply, "can_reply")?,
+                1 => r.optional(&mut can_read_messages, "can_read_messages")?,
+                2 => r.optional(&mut can_delete_sent_messages, "can_delete_sent_messages")?,
+                3 => r.optional(&mut can_delete_all_messages, "can_delete_all_messages")?,
+                4 => r.optional(&mut can_edit_name, "can_edit_name")?,
+                5 => r.optional(&mut can_edit_bio, "can_edit_bio")?,
+                6 => r.optional(&mut can_edit_profile_photo, "can_edit_profile_photo")?,
+                7 => r.optional(&mut can_edit_username, "can_edit_username")?,
+                8 => r.optional(&mut can_change_gift_settings, "can_change_gift_settings")?,
+                9 => r.optional(&mut can_view_gifts_and_stars, "can_view_gifts_and_stars")?,
+                10 => r.optional(
                     &mut can_convert_gifts_to_stars,
                     "can_convert_gifts_to_stars",
                 )?,
-                11 => r.field(
+                11 => r.optional(
                     &mut can_transfer_and_upgrade_gifts,
                     "can_transfer_and_upgrade_gifts",
                 )?,
-                12 => r.field(&mut can_transfer_stars, "can_transfer_stars")?,
-                13 => r.field(&mut can_manage_stories, "can_manage_stories")?,
+                12 => r.optional(&mut can_transfer_stars, "can_transfer_stars")?,
+                13 => r.optional(&mut can_manage_stories, "can_manage_stories")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

@@ -220,27 +220,27 @@ impl FromJson for User {
                 0 => r.field(&mut id, "id")?,
                 1 => r.field(&mut is_bot, "is_bot")?,
                 2 => r.field(&mut first_name, "first_name")?,
-                3 => r.field(&mut last_name, "last_name")?,
-                4 => r.field(&mut username, "username")?,
-                5 => r.field(&mut language_code, "language_code")?,
-                6 => r.field(&mut is_premium, "is_premium")?,
-                7 => r.field(&mut added_to_attachment_menu, "added_to_attachment_menu")?,
-                8 => r.field(&mut can_join_groups, "can_join_groups")?,
-                9 => r.field(
+                3 => r.optional(&mut last_name, "last_name")?,
+                4 => r.optional(&mut username, "username")?,
+                5 => r.optional(&mut language_code, "language_code")?,
+                6 => r.optional(&mut is_premium, "is_premium")?,
+                7 => r.optional(&mut added_to_attachment_menu, "added_to_attachment_menu")?,
+                8 => r.optional(&mut can_join_groups, "can_join_groups")?,
+                9 => r.optional(
                     &mut can_read_all_group_messages,
                     "can_read_all_group_messages",
                 )?,
-                10 => r.field(&mut supports_guest_queries, "supports_guest_queries")?,
-                11 => r.field(&mut supports_inline_queries, "supports_inline_queries")?,
-                12 => r.field(&mut can_connect_to_business, "can_connect_to_business")?,
-                13 => r.field(&mut has_main_web_app, "has_main_web_app")?,
-                14 => r.field(&mut has_topics_enabled, "has_topics_enabled")?,
-                15 => r.field(
+                10 => r.optional(&mut supports_guest_queries, "supports_guest_queries")?,
+                11 => r.optional(&mut supports_inline_queries, "supports_inline_queries")?,
+                12 => r.optional(&mut can_connect_to_business, "can_connect_to_business")?,
+                13 => r.optional(&mut has_main_web_app, "has_main_web_app")?,
+                14 => r.optional(&mut has_topics_enabled, "has_topics_enabled")?,
+                15 => r.optional(
                     &mut allows_users_to_create_topics,
                     "allows_users_to_create_topics",
                 )?,
-                16 => r.field(&mut can_manage_bots, "can_manage_bots")?,
-                17 => r.field(
+                16 => r.optional(&mut can_manage_bots, "can_manage_bots")?,
+                17 => r.optional(
                     &mut supports_join_request_queries,
                     "supports_join_request_queries",
                 )?,
@@ -328,7 +328,7 @@ impl Serialize for User {
     }
 }
 
-/// A private chat, group, supergroup or channel, as it stands in messages. `getChat` gives more.
+/// A private chat, group, supergroup or channel, as messages describe it. `getChat` gives more.
 ///
 /// Telegram's [`Chat`](https://core.telegram.org/bots/api#chat).
 ///
@@ -347,7 +347,7 @@ pub struct Chat {
     pub id: i64,
     /// Whether it is private, a group, a supergroup or a channel. Telegram calls it `type`.
     pub kind: ChatType,
-    /// What a group or channel is called. Private chats have a first name.
+    /// The name of a group or channel. A private chat has a first name instead.
     pub title: Option<Str>,
     /// The public name, without its `@`.
     pub username: Option<Str>,
@@ -388,12 +388,12 @@ impl FromJson for Chat {
             })? {
                 0 => r.field(&mut id, "id")?,
                 1 => r.field(&mut kind, "type")?,
-                2 => r.field(&mut title, "title")?,
-                3 => r.field(&mut username, "username")?,
-                4 => r.field(&mut first_name, "first_name")?,
-                5 => r.field(&mut last_name, "last_name")?,
-                6 => r.field(&mut is_forum, "is_forum")?,
-                7 => r.field(&mut is_direct_messages, "is_direct_messages")?,
+                2 => r.optional(&mut title, "title")?,
+                3 => r.optional(&mut username, "username")?,
+                4 => r.optional(&mut first_name, "first_name")?,
+                5 => r.optional(&mut last_name, "last_name")?,
+                6 => r.optional(&mut is_forum, "is_forum")?,
+                7 => r.optional(&mut is_direct_messages, "is_direct_messages")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -451,7 +451,7 @@ pub struct ChatFullInfo {
     pub id: i64,
     /// Whether it is private, a group, a supergroup or a channel. Telegram calls it `type`.
     pub kind: ChatType,
-    /// What a group or channel is called. Private chats have a first name.
+    /// The name of a group or channel. A private chat has a first name instead.
     pub title: Option<Str>,
     /// The public name, without its `@`.
     pub username: Option<Str>,
@@ -473,7 +473,7 @@ pub struct ChatFullInfo {
     pub active_usernames: Option<Vec<Str>>,
     /// When the user was born, in a private chat.
     pub birthdate: Option<Birthdate>,
-    /// What a business shows in an empty chat.
+    /// The greeting that a business shows in an empty chat.
     pub business_intro: Option<Box<BusinessIntro>>,
     /// Where the business is.
     pub business_location: Option<Box<BusinessLocation>>,
@@ -495,7 +495,7 @@ pub struct ChatFullInfo {
     pub emoji_status_custom_emoji_id: Option<Str>,
     /// When the emoji beside the name goes away. Unix time, in seconds.
     pub emoji_status_expiration_date: Option<i64>,
-    /// What the user says about themselves, in a private chat.
+    /// The user's description of themselves, in a private chat.
     pub bio: Option<Str>,
     /// Whether links by `tg://user?id=…` to this user work only in chats with them.
     pub has_private_forwards: bool,
@@ -505,13 +505,13 @@ pub struct ChatFullInfo {
     pub join_to_send_messages: bool,
     /// Whether an administrator decides on everybody who wants to join without a link.
     pub join_by_request: bool,
-    /// What a group or channel says about itself.
+    /// The text on the profile of a group or channel.
     pub description: Option<Str>,
     /// The main link by which one can join.
     pub invite_link: Option<Str>,
     /// The pinned message that was sent last.
     pub pinned_message: Option<Box<Message>>,
-    /// What a member may do who has no rights of their own.
+    /// The rights of members without rights or restrictions of their own.
     pub permissions: Option<ChatPermissions>,
     /// Which gifts can be sent here.
     pub accepted_gift_types: AcceptedGiftTypes,
@@ -541,7 +541,7 @@ pub struct ChatFullInfo {
     pub linked_chat_id: Option<i64>,
     /// The place that the supergroup belongs to.
     pub location: Option<Box<ChatLocation>>,
-    /// How reliable a buyer the user is, in a private chat.
+    /// The user's standing as a buyer, in a private chat.
     pub rating: Option<UserRating>,
     /// The first piece of music on the user's profile.
     pub first_profile_audio: Option<Box<Audio>>,
@@ -672,16 +672,16 @@ impl FromJson for ChatFullInfo {
             })? {
                 0 => r.field(&mut id, "id")?,
                 1 => r.field(&mut kind, "type")?,
-                2 => r.field(&mut title, "title")?,
-                3 => r.field(&mut username, "username")?,
-                4 => r.field(&mut first_name, "first_name")?,
-                5 => r.field(&mut last_name, "last_name")?,
-                6 => r.field(&mut is_forum, "is_forum")?,
-                7 => r.field(&mut is_direct_messages, "is_direct_messages")?,
+                2 => r.optional(&mut title, "title")?,
+                3 => r.optional(&mut username, "username")?,
+                4 => r.optional(&mut first_name, "first_name")?,
+                5 => r.optional(&mut last_name, "last_name")?,
+                6 => r.optional(&mut is_forum, "is_forum")?,
+                7 => r.optional(&mut is_direct_messages, "is_direct_messages")?,
                 8 => r.field(&mut accent_color_id, "accent_color_id")?,
                 9 => r.field(&mut max_reaction_count, "max_reaction_count")?,
                 10 => r.optional(&mut photo, "photo")?,
-                11 => r.field(&mut active_usernames, "active_usernames")?,
+                11 => r.optional(&mut active_usernames, "active_usernames")?,
                 12 => r.optional(&mut birthdate, "birthdate")?,
                 13 => r.optional(&mut business_intro, "business_intro")?,
                 14 => r.optional(&mut business_location, "business_location")?,
@@ -689,59 +689,59 @@ impl FromJson for ChatFullInfo {
                 16 => r.optional(&mut personal_chat, "personal_chat")?,
                 17 => r.optional(&mut parent_chat, "parent_chat")?,
                 18 => r.optional(&mut available_reactions, "available_reactions")?,
-                19 => r.field(
+                19 => r.optional(
                     &mut background_custom_emoji_id,
                     "background_custom_emoji_id",
                 )?,
-                20 => r.field(&mut profile_accent_color_id, "profile_accent_color_id")?,
-                21 => r.field(
+                20 => r.optional(&mut profile_accent_color_id, "profile_accent_color_id")?,
+                21 => r.optional(
                     &mut profile_background_custom_emoji_id,
                     "profile_background_custom_emoji_id",
                 )?,
-                22 => r.field(
+                22 => r.optional(
                     &mut emoji_status_custom_emoji_id,
                     "emoji_status_custom_emoji_id",
                 )?,
-                23 => r.field(
+                23 => r.optional(
                     &mut emoji_status_expiration_date,
                     "emoji_status_expiration_date",
                 )?,
-                24 => r.field(&mut bio, "bio")?,
-                25 => r.field(&mut has_private_forwards, "has_private_forwards")?,
-                26 => r.field(
+                24 => r.optional(&mut bio, "bio")?,
+                25 => r.optional(&mut has_private_forwards, "has_private_forwards")?,
+                26 => r.optional(
                     &mut has_restricted_voice_and_video_messages,
                     "has_restricted_voice_and_video_messages",
                 )?,
-                27 => r.field(&mut join_to_send_messages, "join_to_send_messages")?,
-                28 => r.field(&mut join_by_request, "join_by_request")?,
-                29 => r.field(&mut description, "description")?,
-                30 => r.field(&mut invite_link, "invite_link")?,
+                27 => r.optional(&mut join_to_send_messages, "join_to_send_messages")?,
+                28 => r.optional(&mut join_by_request, "join_by_request")?,
+                29 => r.optional(&mut description, "description")?,
+                30 => r.optional(&mut invite_link, "invite_link")?,
                 31 => r.optional(&mut pinned_message, "pinned_message")?,
                 32 => r.optional(&mut permissions, "permissions")?,
                 33 => r.field(&mut accepted_gift_types, "accepted_gift_types")?,
-                34 => r.field(&mut can_send_paid_media, "can_send_paid_media")?,
-                35 => r.field(&mut slow_mode_delay, "slow_mode_delay")?,
-                36 => r.field(&mut unrestrict_boost_count, "unrestrict_boost_count")?,
-                37 => r.field(&mut message_auto_delete_time, "message_auto_delete_time")?,
-                38 => r.field(
+                34 => r.optional(&mut can_send_paid_media, "can_send_paid_media")?,
+                35 => r.optional(&mut slow_mode_delay, "slow_mode_delay")?,
+                36 => r.optional(&mut unrestrict_boost_count, "unrestrict_boost_count")?,
+                37 => r.optional(&mut message_auto_delete_time, "message_auto_delete_time")?,
+                38 => r.optional(
                     &mut has_aggressive_anti_spam_enabled,
                     "has_aggressive_anti_spam_enabled",
                 )?,
-                39 => r.field(&mut has_hidden_members, "has_hidden_members")?,
-                40 => r.field(&mut has_protected_content, "has_protected_content")?,
-                41 => r.field(&mut has_visible_history, "has_visible_history")?,
-                42 => r.field(&mut sticker_set_name, "sticker_set_name")?,
-                43 => r.field(&mut can_set_sticker_set, "can_set_sticker_set")?,
-                44 => r.field(
+                39 => r.optional(&mut has_hidden_members, "has_hidden_members")?,
+                40 => r.optional(&mut has_protected_content, "has_protected_content")?,
+                41 => r.optional(&mut has_visible_history, "has_visible_history")?,
+                42 => r.optional(&mut sticker_set_name, "sticker_set_name")?,
+                43 => r.optional(&mut can_set_sticker_set, "can_set_sticker_set")?,
+                44 => r.optional(
                     &mut custom_emoji_sticker_set_name,
                     "custom_emoji_sticker_set_name",
                 )?,
-                45 => r.field(&mut linked_chat_id, "linked_chat_id")?,
+                45 => r.optional(&mut linked_chat_id, "linked_chat_id")?,
                 46 => r.optional(&mut location, "location")?,
                 47 => r.optional(&mut rating, "rating")?,
                 48 => r.optional(&mut first_profile_audio, "first_profile_audio")?,
                 49 => r.optional(&mut unique_gift_colors, "unique_gift_colors")?,
-                50 => r.field(&mut paid_message_star_count, "paid_message_star_count")?,
+                50 => r.optional(&mut paid_message_star_count, "paid_message_star_count")?,
                 51 => r.optional(&mut guard_bot, "guard_bot")?,
                 52 => r.optional(&mut community, "community")?,
                 _ => r.skip()?,
@@ -1113,7 +1113,7 @@ pub enum BackgroundFill {
     Gradient(BackgroundFillGradient),
     /// `type` is `freeform_gradient`.
     FreeformGradient(BackgroundFillFreeformGradient),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -1312,7 +1312,7 @@ pub enum BackgroundType {
     Pattern(Box<BackgroundTypePattern>),
     /// `type` is `chat_theme`.
     ChatTheme(BackgroundTypeChatTheme),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -1449,8 +1449,8 @@ impl FromJson for BackgroundTypeWallpaper {
             })? {
                 0 => r.field(&mut document, "document")?,
                 1 => r.field(&mut dark_theme_dimming, "dark_theme_dimming")?,
-                2 => r.field(&mut is_blurred, "is_blurred")?,
-                3 => r.field(&mut is_moving, "is_moving")?,
+                2 => r.optional(&mut is_blurred, "is_blurred")?,
+                3 => r.optional(&mut is_moving, "is_moving")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1521,8 +1521,8 @@ impl FromJson for BackgroundTypePattern {
                 0 => r.field(&mut document, "document")?,
                 1 => r.field(&mut fill, "fill")?,
                 2 => r.field(&mut intensity, "intensity")?,
-                3 => r.field(&mut is_inverted, "is_inverted")?,
-                4 => r.field(&mut is_moving, "is_moving")?,
+                3 => r.optional(&mut is_inverted, "is_inverted")?,
+                4 => r.optional(&mut is_moving, "is_moving")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1782,9 +1782,9 @@ impl FromJson for SharedUser {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut user_id, "user_id")?,
-                1 => r.field(&mut first_name, "first_name")?,
-                2 => r.field(&mut last_name, "last_name")?,
-                3 => r.field(&mut username, "username")?,
+                1 => r.optional(&mut first_name, "first_name")?,
+                2 => r.optional(&mut last_name, "last_name")?,
+                3 => r.optional(&mut username, "username")?,
                 4 => r.optional(&mut photo, "photo")?,
                 _ => r.skip()?,
             }
@@ -1908,8 +1908,8 @@ impl FromJson for ChatShared {
             })? {
                 0 => r.field(&mut request_id, "request_id")?,
                 1 => r.field(&mut chat_id, "chat_id")?,
-                2 => r.field(&mut title, "title")?,
-                3 => r.field(&mut username, "username")?,
+                2 => r.optional(&mut title, "title")?,
+                3 => r.optional(&mut username, "username")?,
                 4 => r.optional(&mut photo, "photo")?,
                 _ => r.skip()?,
             }
@@ -1973,9 +1973,9 @@ impl FromJson for WriteAccessAllowed {
                 20 if key == b"from_attachment_menu" => 2,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut from_request, "from_request")?,
-                1 => r.field(&mut web_app_name, "web_app_name")?,
-                2 => r.field(&mut from_attachment_menu, "from_attachment_menu")?,
+                0 => r.optional(&mut from_request, "from_request")?,
+                1 => r.optional(&mut web_app_name, "web_app_name")?,
+                2 => r.optional(&mut from_attachment_menu, "from_attachment_menu")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2086,11 +2086,11 @@ impl FromJson for LinkPreviewOptions {
                 18 if key == b"prefer_large_media" => 3,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut is_disabled, "is_disabled")?,
-                1 => r.field(&mut url, "url")?,
-                2 => r.field(&mut prefer_small_media, "prefer_small_media")?,
-                3 => r.field(&mut prefer_large_media, "prefer_large_media")?,
-                4 => r.field(&mut show_above_text, "show_above_text")?,
+                0 => r.optional(&mut is_disabled, "is_disabled")?,
+                1 => r.optional(&mut url, "url")?,
+                2 => r.optional(&mut prefer_small_media, "prefer_small_media")?,
+                3 => r.optional(&mut prefer_large_media, "prefer_large_media")?,
+                4 => r.optional(&mut show_above_text, "show_above_text")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2208,11 +2208,11 @@ impl FromJson for SwitchInlineQueryChosenChat {
                 19 if key == b"allow_channel_chats" => 4,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut query, "query")?,
-                1 => r.field(&mut allow_user_chats, "allow_user_chats")?,
-                2 => r.field(&mut allow_bot_chats, "allow_bot_chats")?,
-                3 => r.field(&mut allow_group_chats, "allow_group_chats")?,
-                4 => r.field(&mut allow_channel_chats, "allow_channel_chats")?,
+                0 => r.optional(&mut query, "query")?,
+                1 => r.optional(&mut allow_user_chats, "allow_user_chats")?,
+                2 => r.optional(&mut allow_bot_chats, "allow_bot_chats")?,
+                3 => r.optional(&mut allow_group_chats, "allow_group_chats")?,
+                4 => r.optional(&mut allow_channel_chats, "allow_channel_chats")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2323,7 +2323,7 @@ pub struct ChatInviteLink {
     pub pending_join_request_count: Option<i64>,
     /// The time between two payments, in seconds.
     pub subscription_period: Option<i64>,
-    /// What a member pays for each period, in Telegram Stars.
+    /// The price of one period for a member, in Telegram Stars.
     pub subscription_price: Option<i64>,
 }
 
@@ -2363,15 +2363,15 @@ impl FromJson for ChatInviteLink {
                 2 => r.field(&mut creates_join_request, "creates_join_request")?,
                 3 => r.field(&mut is_primary, "is_primary")?,
                 4 => r.field(&mut is_revoked, "is_revoked")?,
-                5 => r.field(&mut name, "name")?,
-                6 => r.field(&mut expire_date, "expire_date")?,
-                7 => r.field(&mut member_limit, "member_limit")?,
-                8 => r.field(
+                5 => r.optional(&mut name, "name")?,
+                6 => r.optional(&mut expire_date, "expire_date")?,
+                7 => r.optional(&mut member_limit, "member_limit")?,
+                8 => r.optional(
                     &mut pending_join_request_count,
                     "pending_join_request_count",
                 )?,
-                9 => r.field(&mut subscription_period, "subscription_period")?,
-                10 => r.field(&mut subscription_price, "subscription_price")?,
+                9 => r.optional(&mut subscription_period, "subscription_period")?,
+                10 => r.optional(&mut subscription_price, "subscription_price")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2600,15 +2600,15 @@ impl FromJson for ChatAdministratorRights {
                 8 => r.field(&mut can_post_stories, "can_post_stories")?,
                 9 => r.field(&mut can_edit_stories, "can_edit_stories")?,
                 10 => r.field(&mut can_delete_stories, "can_delete_stories")?,
-                11 => r.field(&mut can_post_messages, "can_post_messages")?,
-                12 => r.field(&mut can_edit_messages, "can_edit_messages")?,
-                13 => r.field(&mut can_pin_messages, "can_pin_messages")?,
-                14 => r.field(&mut can_manage_topics, "can_manage_topics")?,
-                15 => r.field(
+                11 => r.optional(&mut can_post_messages, "can_post_messages")?,
+                12 => r.optional(&mut can_edit_messages, "can_edit_messages")?,
+                13 => r.optional(&mut can_pin_messages, "can_pin_messages")?,
+                14 => r.optional(&mut can_manage_topics, "can_manage_topics")?,
+                15 => r.optional(
                     &mut can_manage_direct_messages,
                     "can_manage_direct_messages",
                 )?,
-                16 => r.field(&mut can_manage_tags, "can_manage_tags")?,
+                16 => r.optional(&mut can_manage_tags, "can_manage_tags")?,
                 17 => r.field(&mut can_send_welcome_messages, "can_send_welcome_messages")?,
                 _ => r.skip()?,
             }
@@ -2676,7 +2676,7 @@ impl Serialize for ChatAdministratorRights {
     }
 }
 
-/// A change of what somebody is or may do in a chat.
+/// A change of a member's status or rights in a chat.
 ///
 /// Telegram's [`ChatMemberUpdated`](https://core.telegram.org/bots/api#chatmemberupdated).
 #[derive(Clone, Debug, PartialEq)]
@@ -2684,7 +2684,7 @@ impl Serialize for ChatAdministratorRights {
 pub struct ChatMemberUpdated {
     /// Where it happened.
     pub chat: Chat,
-    /// Who changed it; the member themselves where they joined or left.
+    /// The user who made the change; the member, where they joined or left by themselves.
     pub from: User,
     /// When it happened. Unix time, in seconds.
     pub date: i64,
@@ -2731,8 +2731,8 @@ impl FromJson for ChatMemberUpdated {
                 3 => r.field(&mut old_chat_member, "old_chat_member")?,
                 4 => r.field(&mut new_chat_member, "new_chat_member")?,
                 5 => r.optional(&mut invite_link, "invite_link")?,
-                6 => r.field(&mut via_join_request, "via_join_request")?,
-                7 => r.field(
+                6 => r.optional(&mut via_join_request, "via_join_request")?,
+                7 => r.optional(
                     &mut via_chat_folder_invite_link,
                     "via_chat_folder_invite_link",
                 )?,
@@ -2795,7 +2795,7 @@ pub enum ChatMember {
     Left(Box<ChatMemberLeft>),
     /// `status` is `kicked`.
     Banned(Box<ChatMemberBanned>),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -2872,7 +2872,7 @@ impl Serialize for ChatMember {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ChatMemberOwner {
-    /// Whom this is about.
+    /// The user in question.
     pub user: User,
     /// Whether they write in the chat's name.
     pub is_anonymous: bool,
@@ -2897,7 +2897,7 @@ impl FromJson for ChatMemberOwner {
             })? {
                 0 => r.field(&mut user, "user")?,
                 1 => r.field(&mut is_anonymous, "is_anonymous")?,
-                2 => r.field(&mut custom_title, "custom_title")?,
+                2 => r.optional(&mut custom_title, "custom_title")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2932,7 +2932,7 @@ impl Serialize for ChatMemberOwner {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ChatMemberAdministrator {
-    /// Whom this is about.
+    /// The user in question.
     pub user: User,
     /// Whether the bot may change these rights.
     pub can_be_edited: bool,
@@ -3040,17 +3040,17 @@ impl FromJson for ChatMemberAdministrator {
                 10 => r.field(&mut can_post_stories, "can_post_stories")?,
                 11 => r.field(&mut can_edit_stories, "can_edit_stories")?,
                 12 => r.field(&mut can_delete_stories, "can_delete_stories")?,
-                13 => r.field(&mut can_post_messages, "can_post_messages")?,
-                14 => r.field(&mut can_edit_messages, "can_edit_messages")?,
-                15 => r.field(&mut can_pin_messages, "can_pin_messages")?,
-                16 => r.field(&mut can_manage_topics, "can_manage_topics")?,
-                17 => r.field(
+                13 => r.optional(&mut can_post_messages, "can_post_messages")?,
+                14 => r.optional(&mut can_edit_messages, "can_edit_messages")?,
+                15 => r.optional(&mut can_pin_messages, "can_pin_messages")?,
+                16 => r.optional(&mut can_manage_topics, "can_manage_topics")?,
+                17 => r.optional(
                     &mut can_manage_direct_messages,
                     "can_manage_direct_messages",
                 )?,
-                18 => r.field(&mut can_manage_tags, "can_manage_tags")?,
+                18 => r.optional(&mut can_manage_tags, "can_manage_tags")?,
                 19 => r.field(&mut can_send_welcome_messages, "can_send_welcome_messages")?,
-                20 => r.field(&mut custom_title, "custom_title")?,
+                20 => r.optional(&mut custom_title, "custom_title")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3133,9 +3133,9 @@ impl Serialize for ChatMemberAdministrator {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ChatMemberMember {
-    /// What stands beside the member's name.
+    /// The label beside the member's name.
     pub tag: Option<Str>,
-    /// Whom this is about.
+    /// The user in question.
     pub user: User,
     /// When the paid membership ends, where it is one. Unix time, in seconds.
     pub until_date: Option<i64>,
@@ -3156,9 +3156,9 @@ impl FromJson for ChatMemberMember {
                 10 if key == b"until_date" => 2,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut tag, "tag")?,
+                0 => r.optional(&mut tag, "tag")?,
                 1 => r.field(&mut user, "user")?,
-                2 => r.field(&mut until_date, "until_date")?,
+                2 => r.optional(&mut until_date, "until_date")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3195,13 +3195,13 @@ impl Serialize for ChatMemberMember {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ChatMemberRestricted {
-    /// What stands beside the member's name.
+    /// The label beside the member's name.
     pub tag: Option<Str>,
-    /// Whom this is about.
+    /// The user in question.
     pub user: User,
     /// Whether they are in the chat at the moment.
     pub is_member: bool,
-    /// May send texts, contacts, places and the like.
+    /// May send texts, contacts, places and other messages without media.
     pub can_send_messages: bool,
     /// May send music.
     pub can_send_audios: bool,
@@ -3229,7 +3229,7 @@ pub struct ChatMemberRestricted {
     pub can_change_info: bool,
     /// May add people.
     pub can_invite_users: bool,
-    /// May pin what somebody wrote.
+    /// May pin other members' posts.
     pub can_pin_messages: bool,
     /// May create topics in a forum.
     pub can_manage_topics: bool,
@@ -3286,7 +3286,7 @@ impl FromJson for ChatMemberRestricted {
                 25 if key == b"can_add_web_page_previews" => 12,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut tag, "tag")?,
+                0 => r.optional(&mut tag, "tag")?,
                 1 => r.field(&mut user, "user")?,
                 2 => r.field(&mut is_member, "is_member")?,
                 3 => r.field(&mut can_send_messages, "can_send_messages")?,
@@ -3374,7 +3374,7 @@ impl Serialize for ChatMemberRestricted {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ChatMemberLeft {
-    /// Whom this is about.
+    /// The user in question.
     pub user: User,
 }
 
@@ -3418,7 +3418,7 @@ impl Serialize for ChatMemberLeft {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ChatMemberBanned {
-    /// Whom this is about.
+    /// The user in question.
     pub user: User,
     /// When the ban ends; 0 is never. Unix time, in seconds.
     pub until_date: i64,
@@ -3510,9 +3510,9 @@ impl FromJson for ChatJoinRequest {
                 1 => r.field(&mut from, "from")?,
                 2 => r.field(&mut user_chat_id, "user_chat_id")?,
                 3 => r.field(&mut date, "date")?,
-                4 => r.field(&mut bio, "bio")?,
+                4 => r.optional(&mut bio, "bio")?,
                 5 => r.optional(&mut invite_link, "invite_link")?,
-                6 => r.field(&mut query_id, "query_id")?,
+                6 => r.optional(&mut query_id, "query_id")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3752,22 +3752,22 @@ impl FromJson for ChatPermissions {
                 25 if key == b"can_add_web_page_previews" => 9,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut can_send_messages, "can_send_messages")?,
-                1 => r.field(&mut can_send_audios, "can_send_audios")?,
-                2 => r.field(&mut can_send_documents, "can_send_documents")?,
-                3 => r.field(&mut can_send_photos, "can_send_photos")?,
-                4 => r.field(&mut can_send_videos, "can_send_videos")?,
-                5 => r.field(&mut can_send_video_notes, "can_send_video_notes")?,
-                6 => r.field(&mut can_send_voice_notes, "can_send_voice_notes")?,
-                7 => r.field(&mut can_send_polls, "can_send_polls")?,
-                8 => r.field(&mut can_send_other_messages, "can_send_other_messages")?,
-                9 => r.field(&mut can_add_web_page_previews, "can_add_web_page_previews")?,
-                10 => r.field(&mut can_react_to_messages, "can_react_to_messages")?,
-                11 => r.field(&mut can_edit_tag, "can_edit_tag")?,
-                12 => r.field(&mut can_change_info, "can_change_info")?,
-                13 => r.field(&mut can_invite_users, "can_invite_users")?,
-                14 => r.field(&mut can_pin_messages, "can_pin_messages")?,
-                15 => r.field(&mut can_manage_topics, "can_manage_topics")?,
+                0 => r.optional(&mut can_send_messages, "can_send_messages")?,
+                1 => r.optional(&mut can_send_audios, "can_send_audios")?,
+                2 => r.optional(&mut can_send_documents, "can_send_documents")?,
+                3 => r.optional(&mut can_send_photos, "can_send_photos")?,
+                4 => r.optional(&mut can_send_videos, "can_send_videos")?,
+                5 => r.optional(&mut can_send_video_notes, "can_send_video_notes")?,
+                6 => r.optional(&mut can_send_voice_notes, "can_send_voice_notes")?,
+                7 => r.optional(&mut can_send_polls, "can_send_polls")?,
+                8 => r.optional(&mut can_send_other_messages, "can_send_other_messages")?,
+                9 => r.optional(&mut can_add_web_page_previews, "can_add_web_page_previews")?,
+                10 => r.optional(&mut can_react_to_messages, "can_react_to_messages")?,
+                11 => r.optional(&mut can_edit_tag, "can_edit_tag")?,
+                12 => r.optional(&mut can_change_info, "can_change_info")?,
+                13 => r.optional(&mut can_invite_users, "can_invite_users")?,
+                14 => r.optional(&mut can_pin_messages, "can_pin_messages")?,
+                15 => r.optional(&mut can_manage_topics, "can_manage_topics")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3879,7 +3879,7 @@ impl FromJson for Birthdate {
             })? {
                 0 => r.field(&mut day, "day")?,
                 1 => r.field(&mut month, "month")?,
-                2 => r.field(&mut year, "year")?,
+                2 => r.optional(&mut year, "year")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3941,7 +3941,7 @@ impl FromJson for UserRating {
                 0 => r.field(&mut level, "level")?,
                 1 => r.field(&mut rating, "rating")?,
                 2 => r.field(&mut current_level_rating, "current_level_rating")?,
-                3 => r.field(&mut next_level_rating, "next_level_rating")?,
+                3 => r.optional(&mut next_level_rating, "next_level_rating")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3977,7 +3977,7 @@ impl Serialize for UserRating {
 pub struct StarAmount {
     /// How many whole Telegram Stars; it may be negative.
     pub amount: i64,
-    /// What comes on top of the whole Telegram Stars, in billionths of one: −999999999 to 999999999.
+    /// The fraction to add to the whole Telegram Stars, in billionths of a Star: −999999999 to 999999999.
     pub nanostar_amount: Option<i64>,
 }
 
@@ -3995,7 +3995,7 @@ impl FromJson for StarAmount {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut amount, "amount")?,
-                1 => r.field(&mut nanostar_amount, "nanostar_amount")?,
+                1 => r.optional(&mut nanostar_amount, "nanostar_amount")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4031,7 +4031,7 @@ pub enum ChatBoostSource {
     GiftCode(Box<ChatBoostSourceGiftCode>),
     /// `source` is `giveaway`.
     Giveaway(Box<ChatBoostSourceGiveaway>),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -4415,7 +4415,7 @@ impl Serialize for UserChatBoosts {
     }
 }
 
-/// What may help a bot to mend a call that failed.
+/// Hints for repeating a call that failed.
 ///
 /// Telegram's [`ResponseParameters`](https://core.telegram.org/bots/api#responseparameters).
 #[derive(Clone, Debug, PartialEq)]
@@ -4440,8 +4440,8 @@ impl FromJson for ResponseParameters {
                 18 if key == b"migrate_to_chat_id" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut migrate_to_chat_id, "migrate_to_chat_id")?,
-                1 => r.field(&mut retry_after, "retry_after")?,
+                0 => r.optional(&mut migrate_to_chat_id, "migrate_to_chat_id")?,
+                1 => r.optional(&mut retry_after, "retry_after")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4470,7 +4470,7 @@ impl Serialize for ResponseParameters {
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 ChatAction {
 /// `typing`
 Typing = "typing",
@@ -4498,7 +4498,7 @@ UploadVideoNote = "upload_video_note",
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 ChatJoinRequestQueryResult {
 /// `approve`
 Approve = "approve",
@@ -4510,7 +4510,7 @@ Queue = "queue",
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 ChatType {
 /// `private`
 Private = "private",
@@ -4524,7 +4524,7 @@ Channel = "channel",
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 DiceEmoji {
 /// `🎲`
 Dice = "🎲",

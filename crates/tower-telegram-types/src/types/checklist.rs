@@ -47,7 +47,7 @@ impl FromJson for ChecklistTask {
                 2 => r.optional(&mut text_entities, "text_entities")?,
                 3 => r.optional(&mut completed_by_user, "completed_by_user")?,
                 4 => r.optional(&mut completed_by_chat, "completed_by_chat")?,
-                5 => r.field(&mut completion_date, "completion_date")?,
+                5 => r.optional(&mut completion_date, "completion_date")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -125,8 +125,8 @@ impl FromJson for Checklist {
                 0 => r.field(&mut title, "title")?,
                 1 => r.optional(&mut title_entities, "title_entities")?,
                 2 => r.field(&mut tasks, "tasks")?,
-                3 => r.field(&mut others_can_add_tasks, "others_can_add_tasks")?,
-                4 => r.field(
+                3 => r.optional(&mut others_can_add_tasks, "others_can_add_tasks")?,
+                4 => r.optional(
                     &mut others_can_mark_tasks_as_done,
                     "others_can_mark_tasks_as_done",
                 )?,
@@ -408,8 +408,8 @@ impl FromJson for ChecklistTasksDone {
                 _ => NO_FIELD,
             })? {
                 0 => r.optional(&mut checklist_message, "checklist_message")?,
-                1 => r.field(&mut marked_as_done_task_ids, "marked_as_done_task_ids")?,
-                2 => r.field(
+                1 => r.optional(&mut marked_as_done_task_ids, "marked_as_done_task_ids")?,
+                2 => r.optional(
                     &mut marked_as_not_done_task_ids,
                     "marked_as_not_done_task_ids",
                 )?,

@@ -36,8 +36,8 @@ impl FromJson for ForumTopicCreated {
             })? {
                 0 => r.field(&mut name, "name")?,
                 1 => r.field(&mut icon_color, "icon_color")?,
-                2 => r.field(&mut icon_custom_emoji_id, "icon_custom_emoji_id")?,
-                3 => r.field(&mut is_name_implicit, "is_name_implicit")?,
+                2 => r.optional(&mut icon_custom_emoji_id, "icon_custom_emoji_id")?,
+                3 => r.optional(&mut is_name_implicit, "is_name_implicit")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -116,8 +116,8 @@ impl FromJson for ForumTopicEdited {
                 20 if key == b"icon_custom_emoji_id" => 1,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut name, "name")?,
-                1 => r.field(&mut icon_custom_emoji_id, "icon_custom_emoji_id")?,
+                0 => r.optional(&mut name, "name")?,
+                1 => r.optional(&mut icon_custom_emoji_id, "icon_custom_emoji_id")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -244,7 +244,7 @@ impl FromJson for DirectMessagePriceChanged {
                     &mut are_direct_messages_enabled,
                     "are_direct_messages_enabled",
                 )?,
-                1 => r.field(&mut direct_message_star_count, "direct_message_star_count")?,
+                1 => r.optional(&mut direct_message_star_count, "direct_message_star_count")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -406,7 +406,7 @@ impl FromJson for SuggestedPostDeclined {
                 _ => NO_FIELD,
             })? {
                 0 => r.optional(&mut suggested_post_message, "suggested_post_message")?,
-                1 => r.field(&mut comment, "comment")?,
+                1 => r.optional(&mut comment, "comment")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -442,7 +442,7 @@ pub struct SuggestedPostPaid {
     pub suggested_post_message: Option<Box<Message>>,
     /// Currency.
     pub currency: SuggestedPostCurrency,
-    /// What the channel got, in billionths of a TON gram. Only for payments in that currency.
+    /// The sum that the channel received, in billionths of a TON gram. Only for payments in that currency.
     pub amount: Option<i64>,
     /// Star amount.
     pub star_amount: Option<StarAmount>,
@@ -467,7 +467,7 @@ impl FromJson for SuggestedPostPaid {
             })? {
                 0 => r.optional(&mut suggested_post_message, "suggested_post_message")?,
                 1 => r.field(&mut currency, "currency")?,
-                2 => r.field(&mut amount, "amount")?,
+                2 => r.optional(&mut amount, "amount")?,
                 3 => r.optional(&mut star_amount, "star_amount")?,
                 _ => r.skip()?,
             }
@@ -639,7 +639,7 @@ impl FromJson for SuggestedPostInfo {
             })? {
                 0 => r.field(&mut state, "state")?,
                 1 => r.optional(&mut price, "price")?,
-                2 => r.field(&mut send_date, "send_date")?,
+                2 => r.optional(&mut send_date, "send_date")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -828,8 +828,8 @@ impl FromJson for ForumTopic {
                 0 => r.field(&mut message_thread_id, "message_thread_id")?,
                 1 => r.field(&mut name, "name")?,
                 2 => r.field(&mut icon_color, "icon_color")?,
-                3 => r.field(&mut icon_custom_emoji_id, "icon_custom_emoji_id")?,
-                4 => r.field(&mut is_name_implicit, "is_name_implicit")?,
+                3 => r.optional(&mut icon_custom_emoji_id, "icon_custom_emoji_id")?,
+                4 => r.optional(&mut is_name_implicit, "is_name_implicit")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -864,7 +864,7 @@ impl Serialize for ForumTopic {
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 SuggestedPostCurrency {
 /// `XTR`
 Stars = "XTR",
@@ -874,7 +874,7 @@ Toncoin = "TON",
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 SuggestedPostInfoState {
 /// `pending`
 Pending = "pending",
@@ -886,7 +886,7 @@ Declined = "declined",
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 SuggestedPostRefundReason {
 /// `post_deleted`
 PostDeleted = "post_deleted",

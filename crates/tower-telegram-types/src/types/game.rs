@@ -45,7 +45,7 @@ impl FromJson for Game {
                 0 => r.field(&mut title, "title")?,
                 1 => r.field(&mut description, "description")?,
                 2 => r.field(&mut photo, "photo")?,
-                3 => r.field(&mut text, "text")?,
+                3 => r.optional(&mut text, "text")?,
                 4 => r.optional(&mut text_entities, "text_entities")?,
                 5 => r.optional(&mut animation, "animation")?,
                 _ => r.skip()?,

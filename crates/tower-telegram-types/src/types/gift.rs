@@ -117,7 +117,7 @@ pub struct Gift {
     pub sticker: Sticker,
     /// The price, in Telegram Stars.
     pub star_count: i64,
-    /// What it costs to turn the gift into a unique one, in Telegram Stars.
+    /// The price for turning the gift into a unique one, in Telegram Stars.
     pub upgrade_star_count: Option<i64>,
     /// Is premium.
     pub is_premium: bool,
@@ -177,15 +177,15 @@ impl FromJson for Gift {
                 0 => r.field(&mut id, "id")?,
                 1 => r.field(&mut sticker, "sticker")?,
                 2 => r.field(&mut star_count, "star_count")?,
-                3 => r.field(&mut upgrade_star_count, "upgrade_star_count")?,
-                4 => r.field(&mut is_premium, "is_premium")?,
-                5 => r.field(&mut has_colors, "has_colors")?,
-                6 => r.field(&mut total_count, "total_count")?,
-                7 => r.field(&mut remaining_count, "remaining_count")?,
-                8 => r.field(&mut personal_total_count, "personal_total_count")?,
-                9 => r.field(&mut personal_remaining_count, "personal_remaining_count")?,
+                3 => r.optional(&mut upgrade_star_count, "upgrade_star_count")?,
+                4 => r.optional(&mut is_premium, "is_premium")?,
+                5 => r.optional(&mut has_colors, "has_colors")?,
+                6 => r.optional(&mut total_count, "total_count")?,
+                7 => r.optional(&mut remaining_count, "remaining_count")?,
+                8 => r.optional(&mut personal_total_count, "personal_total_count")?,
+                9 => r.optional(&mut personal_remaining_count, "personal_remaining_count")?,
                 10 => r.optional(&mut background, "background")?,
-                11 => r.field(&mut unique_gift_variant_count, "unique_gift_variant_count")?,
+                11 => r.optional(&mut unique_gift_variant_count, "unique_gift_variant_count")?,
                 12 => r.optional(&mut publisher_chat, "publisher_chat")?,
                 _ => r.skip()?,
             }
@@ -327,7 +327,7 @@ impl FromJson for UniqueGiftModel {
                 0 => r.field(&mut name, "name")?,
                 1 => r.field(&mut sticker, "sticker")?,
                 2 => r.field(&mut rarity_per_mille, "rarity_per_mille")?,
-                3 => r.field(&mut rarity, "rarity")?,
+                3 => r.optional(&mut rarity, "rarity")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -675,9 +675,9 @@ impl FromJson for UniqueGift {
                 4 => r.field(&mut model, "model")?,
                 5 => r.field(&mut symbol, "symbol")?,
                 6 => r.field(&mut backdrop, "backdrop")?,
-                7 => r.field(&mut is_premium, "is_premium")?,
-                8 => r.field(&mut is_burned, "is_burned")?,
-                9 => r.field(&mut is_from_blockchain, "is_from_blockchain")?,
+                7 => r.optional(&mut is_premium, "is_premium")?,
+                8 => r.optional(&mut is_burned, "is_burned")?,
+                9 => r.optional(&mut is_from_blockchain, "is_from_blockchain")?,
                 10 => r.optional(&mut colors, "colors")?,
                 11 => r.optional(&mut publisher_chat, "publisher_chat")?,
                 _ => r.skip()?,
@@ -789,18 +789,18 @@ impl FromJson for GiftInfo {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut gift, "gift")?,
-                1 => r.field(&mut owned_gift_id, "owned_gift_id")?,
-                2 => r.field(&mut convert_star_count, "convert_star_count")?,
-                3 => r.field(
+                1 => r.optional(&mut owned_gift_id, "owned_gift_id")?,
+                2 => r.optional(&mut convert_star_count, "convert_star_count")?,
+                3 => r.optional(
                     &mut prepaid_upgrade_star_count,
                     "prepaid_upgrade_star_count",
                 )?,
-                4 => r.field(&mut is_upgrade_separate, "is_upgrade_separate")?,
-                5 => r.field(&mut can_be_upgraded, "can_be_upgraded")?,
-                6 => r.field(&mut text, "text")?,
+                4 => r.optional(&mut is_upgrade_separate, "is_upgrade_separate")?,
+                5 => r.optional(&mut can_be_upgraded, "can_be_upgraded")?,
+                6 => r.optional(&mut text, "text")?,
                 7 => r.optional(&mut entities, "entities")?,
-                8 => r.field(&mut is_private, "is_private")?,
-                9 => r.field(&mut unique_gift_number, "unique_gift_number")?,
+                8 => r.optional(&mut is_private, "is_private")?,
+                9 => r.optional(&mut unique_gift_number, "unique_gift_number")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -874,11 +874,11 @@ pub struct UniqueGiftInfo {
     pub is_private: bool,
     /// Last resale currency.
     pub last_resale_currency: Option<SuggestedPostCurrency>,
-    /// What the gift was last sold for, in the smallest units of `last_resale_currency`: Telegram Stars, or billionths of a TON gram.
+    /// The price at which the gift was last sold, in the smallest units of `last_resale_currency`: Telegram Stars, or billionths of a TON gram.
     pub last_resale_amount: Option<i64>,
     /// The gift's identifier, for the methods that convert, upgrade or transfer it.
     pub owned_gift_id: Option<Str>,
-    /// What it costs to pass the gift on, in Telegram Stars. Absent if the bot can't do it.
+    /// The fee for a transfer of the gift, in Telegram Stars. Absent if the bot can't do it.
     pub transfer_star_count: Option<i64>,
     /// Next transfer date. Unix time, in seconds.
     pub next_transfer_date: Option<i64>,
@@ -915,14 +915,14 @@ impl FromJson for UniqueGiftInfo {
             })? {
                 0 => r.field(&mut gift, "gift")?,
                 1 => r.field(&mut origin, "origin")?,
-                2 => r.field(&mut text, "text")?,
+                2 => r.optional(&mut text, "text")?,
                 3 => r.optional(&mut entities, "entities")?,
-                4 => r.field(&mut is_private, "is_private")?,
-                5 => r.field(&mut last_resale_currency, "last_resale_currency")?,
-                6 => r.field(&mut last_resale_amount, "last_resale_amount")?,
-                7 => r.field(&mut owned_gift_id, "owned_gift_id")?,
-                8 => r.field(&mut transfer_star_count, "transfer_star_count")?,
-                9 => r.field(&mut next_transfer_date, "next_transfer_date")?,
+                4 => r.optional(&mut is_private, "is_private")?,
+                5 => r.optional(&mut last_resale_currency, "last_resale_currency")?,
+                6 => r.optional(&mut last_resale_amount, "last_resale_amount")?,
+                7 => r.optional(&mut owned_gift_id, "owned_gift_id")?,
+                8 => r.optional(&mut transfer_star_count, "transfer_star_count")?,
+                9 => r.optional(&mut next_transfer_date, "next_transfer_date")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -986,7 +986,7 @@ pub enum OwnedGift {
     Regular(Box<OwnedGiftRegular>),
     /// `type` is `unique`.
     Unique(Box<OwnedGiftUnique>),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -1097,22 +1097,22 @@ impl FromJson for OwnedGiftRegular {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut gift, "gift")?,
-                1 => r.field(&mut owned_gift_id, "owned_gift_id")?,
+                1 => r.optional(&mut owned_gift_id, "owned_gift_id")?,
                 2 => r.optional(&mut sender_user, "sender_user")?,
                 3 => r.field(&mut send_date, "send_date")?,
-                4 => r.field(&mut text, "text")?,
+                4 => r.optional(&mut text, "text")?,
                 5 => r.optional(&mut entities, "entities")?,
-                6 => r.field(&mut is_private, "is_private")?,
-                7 => r.field(&mut is_saved, "is_saved")?,
-                8 => r.field(&mut can_be_upgraded, "can_be_upgraded")?,
-                9 => r.field(&mut was_refunded, "was_refunded")?,
-                10 => r.field(&mut convert_star_count, "convert_star_count")?,
-                11 => r.field(
+                6 => r.optional(&mut is_private, "is_private")?,
+                7 => r.optional(&mut is_saved, "is_saved")?,
+                8 => r.optional(&mut can_be_upgraded, "can_be_upgraded")?,
+                9 => r.optional(&mut was_refunded, "was_refunded")?,
+                10 => r.optional(&mut convert_star_count, "convert_star_count")?,
+                11 => r.optional(
                     &mut prepaid_upgrade_star_count,
                     "prepaid_upgrade_star_count",
                 )?,
-                12 => r.field(&mut is_upgrade_separate, "is_upgrade_separate")?,
-                13 => r.field(&mut unique_gift_number, "unique_gift_number")?,
+                12 => r.optional(&mut is_upgrade_separate, "is_upgrade_separate")?,
+                13 => r.optional(&mut unique_gift_number, "unique_gift_number")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1201,7 +1201,7 @@ pub struct OwnedGiftUnique {
     pub is_saved: bool,
     /// Can be transferred.
     pub can_be_transferred: bool,
-    /// What it costs to pass the gift on, in Telegram Stars. Absent if the bot can't do it.
+    /// The fee for a transfer of the gift, in Telegram Stars. Absent if the bot can't do it.
     pub transfer_star_count: Option<i64>,
     /// Next transfer date. Unix time, in seconds.
     pub next_transfer_date: Option<i64>,
@@ -1233,13 +1233,13 @@ impl FromJson for OwnedGiftUnique {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut gift, "gift")?,
-                1 => r.field(&mut owned_gift_id, "owned_gift_id")?,
+                1 => r.optional(&mut owned_gift_id, "owned_gift_id")?,
                 2 => r.optional(&mut sender_user, "sender_user")?,
                 3 => r.field(&mut send_date, "send_date")?,
-                4 => r.field(&mut is_saved, "is_saved")?,
-                5 => r.field(&mut can_be_transferred, "can_be_transferred")?,
-                6 => r.field(&mut transfer_star_count, "transfer_star_count")?,
-                7 => r.field(&mut next_transfer_date, "next_transfer_date")?,
+                4 => r.optional(&mut is_saved, "is_saved")?,
+                5 => r.optional(&mut can_be_transferred, "can_be_transferred")?,
+                6 => r.optional(&mut transfer_star_count, "transfer_star_count")?,
+                7 => r.optional(&mut next_transfer_date, "next_transfer_date")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1317,7 +1317,7 @@ impl FromJson for OwnedGifts {
             })? {
                 0 => r.field(&mut total_count, "total_count")?,
                 1 => r.field(&mut gifts, "gifts")?,
-                2 => r.field(&mut next_offset, "next_offset")?,
+                2 => r.optional(&mut next_offset, "next_offset")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1476,7 +1476,7 @@ impl Serialize for ChatBoostSourceGiftCode {
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 UniqueGiftInfoOrigin {
 /// `upgrade`
 Upgrade = "upgrade",
@@ -1492,7 +1492,7 @@ Offer = "offer",
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 UniqueGiftModelRarity {
 /// `uncommon`
 Uncommon = "uncommon",

@@ -22,7 +22,7 @@ impl FromJson for GiveawayCreated {
                 16 if key == b"prize_star_count" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut prize_star_count, "prize_star_count")?,
+                0 => r.optional(&mut prize_star_count, "prize_star_count")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -98,12 +98,12 @@ impl FromJson for Giveaway {
                 0 => r.field(&mut chats, "chats")?,
                 1 => r.field(&mut winners_selection_date, "winners_selection_date")?,
                 2 => r.field(&mut winner_count, "winner_count")?,
-                3 => r.field(&mut only_new_members, "only_new_members")?,
-                4 => r.field(&mut has_public_winners, "has_public_winners")?,
-                5 => r.field(&mut prize_description, "prize_description")?,
-                6 => r.field(&mut country_codes, "country_codes")?,
-                7 => r.field(&mut prize_star_count, "prize_star_count")?,
-                8 => r.field(
+                3 => r.optional(&mut only_new_members, "only_new_members")?,
+                4 => r.optional(&mut has_public_winners, "has_public_winners")?,
+                5 => r.optional(&mut prize_description, "prize_description")?,
+                6 => r.optional(&mut country_codes, "country_codes")?,
+                7 => r.optional(&mut prize_star_count, "prize_star_count")?,
+                8 => r.optional(
                     &mut premium_subscription_month_count,
                     "premium_subscription_month_count",
                 )?,
@@ -224,16 +224,16 @@ impl FromJson for GiveawayWinners {
                 2 => r.field(&mut winners_selection_date, "winners_selection_date")?,
                 3 => r.field(&mut winner_count, "winner_count")?,
                 4 => r.field(&mut winners, "winners")?,
-                5 => r.field(&mut additional_chat_count, "additional_chat_count")?,
-                6 => r.field(&mut prize_star_count, "prize_star_count")?,
-                7 => r.field(
+                5 => r.optional(&mut additional_chat_count, "additional_chat_count")?,
+                6 => r.optional(&mut prize_star_count, "prize_star_count")?,
+                7 => r.optional(
                     &mut premium_subscription_month_count,
                     "premium_subscription_month_count",
                 )?,
-                8 => r.field(&mut unclaimed_prize_count, "unclaimed_prize_count")?,
-                9 => r.field(&mut only_new_members, "only_new_members")?,
-                10 => r.field(&mut was_refunded, "was_refunded")?,
-                11 => r.field(&mut prize_description, "prize_description")?,
+                8 => r.optional(&mut unclaimed_prize_count, "unclaimed_prize_count")?,
+                9 => r.optional(&mut only_new_members, "only_new_members")?,
+                10 => r.optional(&mut was_refunded, "was_refunded")?,
+                11 => r.optional(&mut prize_description, "prize_description")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -323,9 +323,9 @@ impl FromJson for GiveawayCompleted {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut winner_count, "winner_count")?,
-                1 => r.field(&mut unclaimed_prize_count, "unclaimed_prize_count")?,
+                1 => r.optional(&mut unclaimed_prize_count, "unclaimed_prize_count")?,
                 2 => r.optional(&mut giveaway_message, "giveaway_message")?,
-                3 => r.field(&mut is_star_giveaway, "is_star_giveaway")?,
+                3 => r.optional(&mut is_star_giveaway, "is_star_giveaway")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -392,8 +392,8 @@ impl FromJson for ChatBoostSourceGiveaway {
             })? {
                 0 => r.field(&mut giveaway_message_id, "giveaway_message_id")?,
                 1 => r.optional(&mut user, "user")?,
-                2 => r.field(&mut prize_star_count, "prize_star_count")?,
-                3 => r.field(&mut is_unclaimed, "is_unclaimed")?,
+                2 => r.optional(&mut prize_star_count, "prize_star_count")?,
+                3 => r.optional(&mut is_unclaimed, "is_unclaimed")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

@@ -3,17 +3,17 @@
 #[allow(clippy::wildcard_imports)]
 use super::prelude::*;
 
-/// What a user typed after the bot's name in an input field. `answerInlineQuery` gives the results.
+/// The text that a user typed after the bot's name in an input field. `answerInlineQuery` gives the results.
 ///
 /// Telegram's [`InlineQuery`](https://core.telegram.org/bots/api#inlinequery).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct InlineQuery {
-    /// What the answer refers to.
+    /// The query's identifier, to which the answer refers.
     pub id: Str,
     /// The user who typed it.
     pub from: User,
-    /// What they typed: up to 256 characters, and perhaps none.
+    /// The typed text: up to 256 characters, and perhaps none.
     pub query: Str,
     /// Which part of the results is wanted: the `next_offset` of the answer before, empty at first.
     pub offset: Str,
@@ -48,7 +48,7 @@ impl FromJson for InlineQuery {
                 1 => r.field(&mut from, "from")?,
                 2 => r.field(&mut query, "query")?,
                 3 => r.field(&mut offset, "offset")?,
-                4 => r.field(&mut chat_type, "chat_type")?,
+                4 => r.optional(&mut chat_type, "chat_type")?,
                 5 => r.optional(&mut location, "location")?,
                 _ => r.skip()?,
             }
@@ -211,7 +211,7 @@ pub enum InlineQueryResult {
     Video(Box<InlineQueryResultVideo>),
     /// `type` is `voice`.
     Voice(Box<InlineQueryResultVoice>),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -1687,7 +1687,7 @@ pub struct InlineQueryResultAudio {
     pub parse_mode: Option<ParseMode>,
     /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// Who plays or sings. Optional.
+    /// The musician, singer or band. Optional.
     pub performer: Option<Str>,
     /// The length of the recording, in seconds. Optional.
     pub audio_duration: Option<i64>,
@@ -4341,7 +4341,7 @@ pub enum InputMessageContent {
     Contact(Box<InputContactMessageContent>),
     /// [`InputInvoiceMessageContent`](https://core.telegram.org/bots/api#inputinvoicemessagecontent).
     Invoice(Box<InputInvoiceMessageContent>),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -5325,7 +5325,7 @@ impl FromJson for ChosenInlineResult {
                 0 => r.field(&mut result_id, "result_id")?,
                 1 => r.field(&mut from, "from")?,
                 2 => r.optional(&mut location, "location")?,
-                3 => r.field(&mut inline_message_id, "inline_message_id")?,
+                3 => r.optional(&mut inline_message_id, "inline_message_id")?,
                 4 => r.field(&mut query, "query")?,
                 _ => r.skip()?,
             }
@@ -5361,7 +5361,7 @@ impl Serialize for ChosenInlineResult {
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 InlineQueryChatType {
 /// `sender`
 Sender = "sender",
@@ -5377,7 +5377,7 @@ Channel = "channel",
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 InlineQueryResultDocumentMimeType {
 /// `application/pdf`
 ApplicationPdf = "application/pdf",
@@ -5387,7 +5387,7 @@ ApplicationZip = "application/zip",
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 InlineQueryResultVideoMimeType {
 /// `text/html`
 TextHtml = "text/html",
@@ -5397,7 +5397,7 @@ VideoMp4 = "video/mp4",
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 ThumbnailMimeType {
 /// `image/jpeg`
 ImageJpeg = "image/jpeg",

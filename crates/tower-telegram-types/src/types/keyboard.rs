@@ -1039,7 +1039,7 @@ impl FromJson for InlineKeyboardMarkup {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut inline_keyboard, "inline_keyboard")?,
-                1 => r.field(&mut force_reply, "force_reply")?,
+                1 => r.optional(&mut force_reply, "force_reply")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1243,14 +1243,14 @@ impl FromJson for InlineKeyboardButton {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
-                1 => r.field(&mut icon_custom_emoji_id, "icon_custom_emoji_id")?,
-                2 => r.field(&mut style, "style")?,
-                3 => r.field(&mut url, "url")?,
-                4 => r.field(&mut callback_data, "callback_data")?,
+                1 => r.optional(&mut icon_custom_emoji_id, "icon_custom_emoji_id")?,
+                2 => r.optional(&mut style, "style")?,
+                3 => r.optional(&mut url, "url")?,
+                4 => r.optional(&mut callback_data, "callback_data")?,
                 5 => r.optional(&mut web_app, "web_app")?,
                 6 => r.optional(&mut login_url, "login_url")?,
-                7 => r.field(&mut switch_inline_query, "switch_inline_query")?,
-                8 => r.field(
+                7 => r.optional(&mut switch_inline_query, "switch_inline_query")?,
+                8 => r.optional(
                     &mut switch_inline_query_current_chat,
                     "switch_inline_query_current_chat",
                 )?,
@@ -1260,7 +1260,7 @@ impl FromJson for InlineKeyboardButton {
                 )?,
                 10 => r.optional(&mut copy_text, "copy_text")?,
                 11 => r.optional(&mut callback_game, "callback_game")?,
-                12 => r.field(&mut pay, "pay")?,
+                12 => r.optional(&mut pay, "pay")?,
                 13 => r.optional(&mut disabled, "disabled")?,
                 _ => r.skip()?,
             }
@@ -1397,9 +1397,9 @@ impl FromJson for LoginUrl {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut url, "url")?,
-                1 => r.field(&mut forward_text, "forward_text")?,
-                2 => r.field(&mut bot_username, "bot_username")?,
-                3 => r.field(&mut request_write_access, "request_write_access")?,
+                1 => r.optional(&mut forward_text, "forward_text")?,
+                2 => r.optional(&mut bot_username, "bot_username")?,
+                3 => r.optional(&mut request_write_access, "request_write_access")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1529,7 +1529,7 @@ impl Serialize for DisabledButton {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CallbackQuery {
-    /// What the answer refers to.
+    /// The query's identifier, to which the answer refers.
     pub id: Str,
     /// The user who pressed the button.
     pub from: User,
@@ -1571,10 +1571,10 @@ impl FromJson for CallbackQuery {
                 0 => r.field(&mut id, "id")?,
                 1 => r.field(&mut from, "from")?,
                 2 => r.field(&mut message, "message")?,
-                3 => r.field(&mut inline_message_id, "inline_message_id")?,
+                3 => r.optional(&mut inline_message_id, "inline_message_id")?,
                 4 => r.field(&mut chat_instance, "chat_instance")?,
-                5 => r.field(&mut data, "data")?,
-                6 => r.field(&mut game_short_name, "game_short_name")?,
+                5 => r.optional(&mut data, "data")?,
+                6 => r.optional(&mut game_short_name, "game_short_name")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1708,7 +1708,7 @@ pub enum MenuButton {
     WebApp(MenuButtonWebApp),
     /// `type` is `default`.
     Default(MenuButtonDefault),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -1898,7 +1898,7 @@ impl FromJson for SentWebAppMessage {
                 17 if key == b"inline_message_id" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut inline_message_id, "inline_message_id")?,
+                0 => r.optional(&mut inline_message_id, "inline_message_id")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1962,7 +1962,7 @@ impl Serialize for PreparedKeyboardButton {
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 ButtonStyle {
 /// `danger`
 Danger = "danger",

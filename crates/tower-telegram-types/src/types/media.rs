@@ -44,7 +44,7 @@ impl FromJson for PhotoSize {
                 1 => r.field(&mut file_unique_id, "file_unique_id")?,
                 2 => r.field(&mut width, "width")?,
                 3 => r.field(&mut height, "height")?,
-                4 => r.field(&mut file_size, "file_size")?,
+                4 => r.optional(&mut file_size, "file_size")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -92,7 +92,7 @@ pub struct Animation {
     pub duration: i64,
     /// Thumbnail.
     pub thumbnail: Option<Box<PhotoSize>>,
-    /// What the sender's app called the file.
+    /// The file's original name, from the sender's app.
     pub file_name: Option<Str>,
     /// The media type that the sender's app states, such as `image/png`.
     pub mime_type: Option<Str>,
@@ -133,9 +133,9 @@ impl FromJson for Animation {
                 3 => r.field(&mut height, "height")?,
                 4 => r.field(&mut duration, "duration")?,
                 5 => r.optional(&mut thumbnail, "thumbnail")?,
-                6 => r.field(&mut file_name, "file_name")?,
-                7 => r.field(&mut mime_type, "mime_type")?,
-                8 => r.field(&mut file_size, "file_size")?,
+                6 => r.optional(&mut file_name, "file_name")?,
+                7 => r.optional(&mut mime_type, "mime_type")?,
+                8 => r.optional(&mut file_size, "file_size")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -191,11 +191,11 @@ pub struct Audio {
     pub file_unique_id: Str,
     /// The length of the recording, in seconds. The sender's app states it; Telegram doesn't check it.
     pub duration: i64,
-    /// Who plays or sings.
+    /// The musician, singer or band.
     pub performer: Option<Str>,
     /// Title.
     pub title: Option<Str>,
-    /// What the sender's app called the file.
+    /// The file's original name, from the sender's app.
     pub file_name: Option<Str>,
     /// The media type that the sender's app states, such as `image/png`.
     pub mime_type: Option<Str>,
@@ -235,11 +235,11 @@ impl FromJson for Audio {
                 0 => r.field(&mut file_id, "file_id")?,
                 1 => r.field(&mut file_unique_id, "file_unique_id")?,
                 2 => r.field(&mut duration, "duration")?,
-                3 => r.field(&mut performer, "performer")?,
-                4 => r.field(&mut title, "title")?,
-                5 => r.field(&mut file_name, "file_name")?,
-                6 => r.field(&mut mime_type, "mime_type")?,
-                7 => r.field(&mut file_size, "file_size")?,
+                3 => r.optional(&mut performer, "performer")?,
+                4 => r.optional(&mut title, "title")?,
+                5 => r.optional(&mut file_name, "file_name")?,
+                6 => r.optional(&mut mime_type, "mime_type")?,
+                7 => r.optional(&mut file_size, "file_size")?,
                 8 => r.optional(&mut thumbnail, "thumbnail")?,
                 _ => r.skip()?,
             }
@@ -300,7 +300,7 @@ pub struct Document {
     pub file_unique_id: Str,
     /// Thumbnail.
     pub thumbnail: Option<Box<PhotoSize>>,
-    /// What the sender's app called the file.
+    /// The file's original name, from the sender's app.
     pub file_name: Option<Str>,
     /// The media type that the sender's app states, such as `image/png`.
     pub mime_type: Option<Str>,
@@ -332,9 +332,9 @@ impl FromJson for Document {
                 0 => r.field(&mut file_id, "file_id")?,
                 1 => r.field(&mut file_unique_id, "file_unique_id")?,
                 2 => r.optional(&mut thumbnail, "thumbnail")?,
-                3 => r.field(&mut file_name, "file_name")?,
-                4 => r.field(&mut mime_type, "mime_type")?,
-                5 => r.field(&mut file_size, "file_size")?,
+                3 => r.optional(&mut file_name, "file_name")?,
+                4 => r.optional(&mut mime_type, "mime_type")?,
+                5 => r.optional(&mut file_size, "file_size")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -427,8 +427,8 @@ impl FromJson for LivePhoto {
                 3 => r.field(&mut width, "width")?,
                 4 => r.field(&mut height, "height")?,
                 5 => r.field(&mut duration, "duration")?,
-                6 => r.field(&mut mime_type, "mime_type")?,
-                7 => r.field(&mut file_size, "file_size")?,
+                6 => r.optional(&mut mime_type, "mime_type")?,
+                7 => r.optional(&mut file_size, "file_size")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -514,7 +514,7 @@ impl FromJson for VideoQuality {
                 2 => r.field(&mut width, "width")?,
                 3 => r.field(&mut height, "height")?,
                 4 => r.field(&mut codec, "codec")?,
-                5 => r.field(&mut file_size, "file_size")?,
+                5 => r.optional(&mut file_size, "file_size")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -570,7 +570,7 @@ pub struct Video {
     pub start_timestamp: Option<i64>,
     /// Qualities.
     pub qualities: Option<Vec<VideoQuality>>,
-    /// What the sender's app called the file.
+    /// The file's original name, from the sender's app.
     pub file_name: Option<Str>,
     /// The media type that the sender's app states, such as `image/png`.
     pub mime_type: Option<Str>,
@@ -618,11 +618,11 @@ impl FromJson for Video {
                 4 => r.field(&mut duration, "duration")?,
                 5 => r.optional(&mut thumbnail, "thumbnail")?,
                 6 => r.optional(&mut cover, "cover")?,
-                7 => r.field(&mut start_timestamp, "start_timestamp")?,
+                7 => r.optional(&mut start_timestamp, "start_timestamp")?,
                 8 => r.optional(&mut qualities, "qualities")?,
-                9 => r.field(&mut file_name, "file_name")?,
-                10 => r.field(&mut mime_type, "mime_type")?,
-                11 => r.field(&mut file_size, "file_size")?,
+                9 => r.optional(&mut file_name, "file_name")?,
+                10 => r.optional(&mut mime_type, "mime_type")?,
+                11 => r.optional(&mut file_size, "file_size")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -724,7 +724,7 @@ impl FromJson for VideoNote {
                 2 => r.field(&mut length, "length")?,
                 3 => r.field(&mut duration, "duration")?,
                 4 => r.optional(&mut thumbnail, "thumbnail")?,
-                5 => r.field(&mut file_size, "file_size")?,
+                5 => r.optional(&mut file_size, "file_size")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -798,8 +798,8 @@ impl FromJson for Voice {
                 0 => r.field(&mut file_id, "file_id")?,
                 1 => r.field(&mut file_unique_id, "file_unique_id")?,
                 2 => r.field(&mut duration, "duration")?,
-                3 => r.field(&mut mime_type, "mime_type")?,
-                4 => r.field(&mut file_size, "file_size")?,
+                3 => r.optional(&mut mime_type, "mime_type")?,
+                4 => r.optional(&mut file_size, "file_size")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -893,7 +893,7 @@ pub enum PaidMedia {
     Preview(PaidMediaPreview),
     /// `type` is `video`.
     Video(Box<PaidMediaVideo>),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -1059,9 +1059,9 @@ impl FromJson for PaidMediaPreview {
                 8 if key == b"duration" => 2,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut width, "width")?,
-                1 => r.field(&mut height, "height")?,
-                2 => r.field(&mut duration, "duration")?,
+                0 => r.optional(&mut width, "width")?,
+                1 => r.optional(&mut height, "height")?,
+                2 => r.optional(&mut duration, "duration")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1173,9 +1173,9 @@ impl FromJson for Contact {
             })? {
                 0 => r.field(&mut phone_number, "phone_number")?,
                 1 => r.field(&mut first_name, "first_name")?,
-                2 => r.field(&mut last_name, "last_name")?,
-                3 => r.field(&mut user_id, "user_id")?,
-                4 => r.field(&mut vcard, "vcard")?,
+                2 => r.optional(&mut last_name, "last_name")?,
+                3 => r.optional(&mut user_id, "user_id")?,
+                4 => r.optional(&mut vcard, "vcard")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1217,7 +1217,7 @@ impl Serialize for Contact {
 pub struct Dice {
     /// Emoji.
     pub emoji: Str,
-    /// What the dice shows: 1 to 6 (🎲 🎯 🎳), 1 to 5 (🏀 ⚽) or 1 to 64 (🎰).
+    /// The number on the dice: 1 to 6 (🎲 🎯 🎳), 1 to 5 (🏀 ⚽) or 1 to 64 (🎰).
     pub value: i64,
 }
 
@@ -1339,10 +1339,10 @@ impl FromJson for Location {
             })? {
                 0 => r.field(&mut latitude, "latitude")?,
                 1 => r.field(&mut longitude, "longitude")?,
-                2 => r.field(&mut horizontal_accuracy, "horizontal_accuracy")?,
-                3 => r.field(&mut live_period, "live_period")?,
-                4 => r.field(&mut heading, "heading")?,
-                5 => r.field(&mut proximity_alert_radius, "proximity_alert_radius")?,
+                2 => r.optional(&mut horizontal_accuracy, "horizontal_accuracy")?,
+                3 => r.optional(&mut live_period, "live_period")?,
+                4 => r.optional(&mut heading, "heading")?,
+                5 => r.optional(&mut proximity_alert_radius, "proximity_alert_radius")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1427,10 +1427,10 @@ impl FromJson for Venue {
                 0 => r.field(&mut location, "location")?,
                 1 => r.field(&mut title, "title")?,
                 2 => r.field(&mut address, "address")?,
-                3 => r.field(&mut foursquare_id, "foursquare_id")?,
-                4 => r.field(&mut foursquare_type, "foursquare_type")?,
-                5 => r.field(&mut google_place_id, "google_place_id")?,
-                6 => r.field(&mut google_place_type, "google_place_type")?,
+                3 => r.optional(&mut foursquare_id, "foursquare_id")?,
+                4 => r.optional(&mut foursquare_type, "foursquare_type")?,
+                5 => r.optional(&mut google_place_id, "google_place_id")?,
+                6 => r.optional(&mut google_place_type, "google_place_type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1750,8 +1750,8 @@ impl FromJson for File {
             })? {
                 0 => r.field(&mut file_id, "file_id")?,
                 1 => r.field(&mut file_unique_id, "file_unique_id")?,
-                2 => r.field(&mut file_size, "file_size")?,
-                3 => r.field(&mut file_path, "file_path")?,
+                2 => r.optional(&mut file_size, "file_size")?,
+                3 => r.optional(&mut file_path, "file_path")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2007,7 +2007,7 @@ pub enum InputMedia {
     Photo(Box<InputMediaPhoto>),
     /// `type` is `video`.
     Video(Box<InputMediaVideo>),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -2311,7 +2311,7 @@ pub struct InputMediaAudio {
     pub caption_entities: Option<Vec<MessageEntity>>,
     /// The length of the recording, in seconds. The sender's app states it; Telegram doesn't check it. Optional.
     pub duration: Option<i64>,
-    /// Who plays or sings. Optional.
+    /// The musician, singer or band. Optional.
     pub performer: Option<Str>,
     /// Title. Optional.
     pub title: Option<Str>,
@@ -3612,7 +3612,7 @@ pub enum InputPaidMedia {
     Photo(InputPaidMediaPhoto),
     /// `type` is `video`.
     Video(Box<InputPaidMediaVideo>),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -3973,7 +3973,7 @@ pub enum InputProfilePhoto {
     Static(InputProfilePhotoStatic),
     /// `type` is `animated`.
     Animated(InputProfilePhotoAnimated),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -4167,7 +4167,7 @@ pub enum MediaGroupItem {
     Photo(Box<InputMediaPhoto>),
     /// `type` is `video`.
     Video(Box<InputMediaVideo>),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -4260,7 +4260,7 @@ pub enum RichMessageMedia {
     Video(Box<InputMediaVideo>),
     /// `type` is `voice_note`.
     VoiceNote(Box<InputMediaVoiceNote>),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -4347,7 +4347,7 @@ impl CollectUploads for RichMessageMedia {
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 VideoCodec {
 /// `h264`
 H264 = "h264",

@@ -27,7 +27,7 @@ pub struct Message {
     pub message_thread_id: Option<i64>,
     /// The topic, where the chat holds a channel's direct messages.
     pub direct_messages_topic: Option<Box<DirectMessagesTopic>>,
-    /// The user or bot that sent it. Absent for a channel's posts; a stand-in account where a chat is the sender (see `sender_chat`).
+    /// The user or bot that sent it. Absent for a channel's posts; a stand-in account where a chat is the sender (`sender_chat` has the real one).
     pub from: Option<Box<User>>,
     /// The chat in whose name it was sent: a channel, or the group itself for an anonymous administrator.
     pub sender_chat: Option<Box<Chat>>,
@@ -37,7 +37,7 @@ pub struct Message {
     pub sender_business_bot: Option<Box<User>>,
     /// The sender's tag or title in the supergroup.
     pub sender_tag: Option<Str>,
-    /// The only user who sees this ephemeral message.
+    /// The only user that sees this ephemeral message.
     pub receiver_user: Option<Box<User>>,
     /// The number of an ephemeral message in its chat. It may be used again after the message is gone.
     pub ephemeral_message_id: Option<i64>,
@@ -57,7 +57,7 @@ pub struct Message {
     pub is_automatic_forward: bool,
     /// The message that this one replies to, in the same chat and thread. It has no `reply_to_message` of its own.
     pub reply_to_message: Option<Box<Message>>,
-    /// What this one replies to, where that is in another chat or topic.
+    /// The message that this one replies to, where that is in another chat or topic.
     pub external_reply: Option<Box<ExternalReplyInfo>>,
     /// The part that a reply quotes.
     pub quote: Option<TextQuote>,
@@ -69,7 +69,7 @@ pub struct Message {
     pub reply_to_poll_option_id: Option<Str>,
     /// The bot whose inline mode produced the message.
     pub via_bot: Option<Box<User>>,
-    /// The user who called the guest bot that wrote this.
+    /// The user at whose request the guest bot wrote this.
     pub guest_bot_caller_user: Option<Box<User>>,
     /// The chat in whose name the guest bot was called that wrote this.
     pub guest_bot_caller_chat: Option<Box<Chat>>,
@@ -77,7 +77,7 @@ pub struct Message {
     pub edit_date: Option<i64>,
     /// Whether the content can't be forwarded or saved.
     pub has_protected_content: bool,
-    /// Whether it was sent without anybody there: an away message, a greeting, a scheduled message.
+    /// Whether it was sent automatically: an away message, a greeting, a scheduled message.
     pub is_from_offline: bool,
     /// Whether the channel is paid for this post. It can't be edited, and must stay for 24 hours.
     pub is_paid_post: bool,
@@ -87,7 +87,7 @@ pub struct Message {
     pub author_signature: Option<Str>,
     /// How many Telegram Stars the sender paid for this message.
     pub paid_star_count: Option<i64>,
-    /// What a text message says: up to 4096 characters.
+    /// The words of a text message: up to 4096 characters.
     pub text: Option<Str>,
     /// The formatted parts of the text: links, commands, bold text and so on. Offsets count UTF-16 code units; see `text_entities`.
     pub entities: Option<Vec<MessageEntity>>,
@@ -131,7 +131,7 @@ pub struct Message {
     pub has_media_spoiler: bool,
     /// A list of tasks that can be ticked off.
     pub checklist: Option<Box<Checklist>>,
-    /// A person's name and phone number that somebody shared.
+    /// A shared contact: a person's name and phone number.
     pub contact: Option<Box<Contact>>,
     /// An emoji that shows a random value, such as a die.
     pub dice: Option<Dice>,
@@ -185,7 +185,7 @@ pub struct Message {
     pub gift: Option<Box<GiftInfo>>,
     /// A one-of-a-kind gift was sent or received.
     pub unique_gift: Option<Box<UniqueGiftInfo>>,
-    /// Somebody paid for the upgrade of a gift after it was sent.
+    /// The upgrade of a gift was paid for after the gift was sent.
     pub gift_upgrade_sent: Option<Box<GiftInfo>>,
     /// The domain of the website where the user logged in with Telegram.
     pub connected_website: Option<Str>,
@@ -255,7 +255,7 @@ pub struct Message {
     pub video_chat_started: Option<VideoChatStarted>,
     /// A video chat is over, and how long it took.
     pub video_chat_ended: Option<VideoChatEnded>,
-    /// Who was asked into a video chat.
+    /// The users who were invited to a video chat.
     pub video_chat_participants_invited: Option<VideoChatParticipantsInvited>,
     /// Data that a Mini App sent, opened by a button of a keyboard.
     pub web_app_data: Option<WebAppData>,
@@ -513,46 +513,46 @@ impl FromJson for Message {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut message_id, "message_id")?,
-                1 => r.field(&mut message_thread_id, "message_thread_id")?,
+                1 => r.optional(&mut message_thread_id, "message_thread_id")?,
                 2 => r.optional(&mut direct_messages_topic, "direct_messages_topic")?,
                 3 => r.optional(&mut from, "from")?,
                 4 => r.optional(&mut sender_chat, "sender_chat")?,
-                5 => r.field(&mut sender_boost_count, "sender_boost_count")?,
+                5 => r.optional(&mut sender_boost_count, "sender_boost_count")?,
                 6 => r.optional(&mut sender_business_bot, "sender_business_bot")?,
-                7 => r.field(&mut sender_tag, "sender_tag")?,
+                7 => r.optional(&mut sender_tag, "sender_tag")?,
                 8 => r.optional(&mut receiver_user, "receiver_user")?,
-                9 => r.field(&mut ephemeral_message_id, "ephemeral_message_id")?,
+                9 => r.optional(&mut ephemeral_message_id, "ephemeral_message_id")?,
                 10 => r.field(&mut date, "date")?,
-                11 => r.field(&mut guest_query_id, "guest_query_id")?,
-                12 => r.field(&mut business_connection_id, "business_connection_id")?,
+                11 => r.optional(&mut guest_query_id, "guest_query_id")?,
+                12 => r.optional(&mut business_connection_id, "business_connection_id")?,
                 13 => r.field(&mut chat, "chat")?,
                 14 => r.field(&mut forward_origin, "forward_origin")?,
-                15 => r.field(&mut is_topic_message, "is_topic_message")?,
-                16 => r.field(&mut is_automatic_forward, "is_automatic_forward")?,
+                15 => r.optional(&mut is_topic_message, "is_topic_message")?,
+                16 => r.optional(&mut is_automatic_forward, "is_automatic_forward")?,
                 17 => r.optional(&mut reply_to_message, "reply_to_message")?,
                 18 => r.optional(&mut external_reply, "external_reply")?,
                 19 => r.optional(&mut quote, "quote")?,
                 20 => r.optional(&mut reply_to_story, "reply_to_story")?,
-                21 => r.field(
+                21 => r.optional(
                     &mut reply_to_checklist_task_id,
                     "reply_to_checklist_task_id",
                 )?,
-                22 => r.field(&mut reply_to_poll_option_id, "reply_to_poll_option_id")?,
+                22 => r.optional(&mut reply_to_poll_option_id, "reply_to_poll_option_id")?,
                 23 => r.optional(&mut via_bot, "via_bot")?,
                 24 => r.optional(&mut guest_bot_caller_user, "guest_bot_caller_user")?,
                 25 => r.optional(&mut guest_bot_caller_chat, "guest_bot_caller_chat")?,
-                26 => r.field(&mut edit_date, "edit_date")?,
-                27 => r.field(&mut has_protected_content, "has_protected_content")?,
-                28 => r.field(&mut is_from_offline, "is_from_offline")?,
-                29 => r.field(&mut is_paid_post, "is_paid_post")?,
-                30 => r.field(&mut media_group_id, "media_group_id")?,
-                31 => r.field(&mut author_signature, "author_signature")?,
-                32 => r.field(&mut paid_star_count, "paid_star_count")?,
-                33 => r.field(&mut text, "text")?,
+                26 => r.optional(&mut edit_date, "edit_date")?,
+                27 => r.optional(&mut has_protected_content, "has_protected_content")?,
+                28 => r.optional(&mut is_from_offline, "is_from_offline")?,
+                29 => r.optional(&mut is_paid_post, "is_paid_post")?,
+                30 => r.optional(&mut media_group_id, "media_group_id")?,
+                31 => r.optional(&mut author_signature, "author_signature")?,
+                32 => r.optional(&mut paid_star_count, "paid_star_count")?,
+                33 => r.optional(&mut text, "text")?,
                 34 => r.optional(&mut entities, "entities")?,
                 35 => r.optional(&mut link_preview_options, "link_preview_options")?,
                 36 => r.optional(&mut suggested_post_info, "suggested_post_info")?,
-                37 => r.field(&mut effect_id, "effect_id")?,
+                37 => r.optional(&mut effect_id, "effect_id")?,
                 38 => r.optional(&mut rich_message, "rich_message")?,
                 39 => r.optional(&mut animation, "animation")?,
                 40 => r.optional(&mut audio, "audio")?,
@@ -565,10 +565,10 @@ impl FromJson for Message {
                 47 => r.optional(&mut video, "video")?,
                 48 => r.optional(&mut video_note, "video_note")?,
                 49 => r.optional(&mut voice, "voice")?,
-                50 => r.field(&mut caption, "caption")?,
+                50 => r.optional(&mut caption, "caption")?,
                 51 => r.optional(&mut caption_entities, "caption_entities")?,
-                52 => r.field(&mut show_caption_above_media, "show_caption_above_media")?,
-                53 => r.field(&mut has_media_spoiler, "has_media_spoiler")?,
+                52 => r.optional(&mut show_caption_above_media, "show_caption_above_media")?,
+                53 => r.optional(&mut has_media_spoiler, "has_media_spoiler")?,
                 54 => r.optional(&mut checklist, "checklist")?,
                 55 => r.optional(&mut contact, "contact")?,
                 56 => r.optional(&mut dice, "dice")?,
@@ -580,18 +580,18 @@ impl FromJson for Message {
                 62 => r.optional(&mut left_chat_member, "left_chat_member")?,
                 63 => r.optional(&mut chat_owner_left, "chat_owner_left")?,
                 64 => r.optional(&mut chat_owner_changed, "chat_owner_changed")?,
-                65 => r.field(&mut new_chat_title, "new_chat_title")?,
+                65 => r.optional(&mut new_chat_title, "new_chat_title")?,
                 66 => r.optional(&mut new_chat_photo, "new_chat_photo")?,
-                67 => r.field(&mut delete_chat_photo, "delete_chat_photo")?,
-                68 => r.field(&mut group_chat_created, "group_chat_created")?,
-                69 => r.field(&mut supergroup_chat_created, "supergroup_chat_created")?,
-                70 => r.field(&mut channel_chat_created, "channel_chat_created")?,
+                67 => r.optional(&mut delete_chat_photo, "delete_chat_photo")?,
+                68 => r.optional(&mut group_chat_created, "group_chat_created")?,
+                69 => r.optional(&mut supergroup_chat_created, "supergroup_chat_created")?,
+                70 => r.optional(&mut channel_chat_created, "channel_chat_created")?,
                 71 => r.optional(
                     &mut message_auto_delete_timer_changed,
                     "message_auto_delete_timer_changed",
                 )?,
-                72 => r.field(&mut migrate_to_chat_id, "migrate_to_chat_id")?,
-                73 => r.field(&mut migrate_from_chat_id, "migrate_from_chat_id")?,
+                72 => r.optional(&mut migrate_to_chat_id, "migrate_to_chat_id")?,
+                73 => r.optional(&mut migrate_from_chat_id, "migrate_from_chat_id")?,
                 74 => r.field(&mut pinned_message, "pinned_message")?,
                 75 => r.optional(&mut invoice, "invoice")?,
                 76 => r.optional(&mut successful_payment, "successful_payment")?,
@@ -601,7 +601,7 @@ impl FromJson for Message {
                 80 => r.optional(&mut gift, "gift")?,
                 81 => r.optional(&mut unique_gift, "unique_gift")?,
                 82 => r.optional(&mut gift_upgrade_sent, "gift_upgrade_sent")?,
-                83 => r.field(&mut connected_website, "connected_website")?,
+                83 => r.optional(&mut connected_website, "connected_website")?,
                 84 => r.optional(&mut write_access_allowed, "write_access_allowed")?,
                 85 => r.optional(&mut passport_data, "passport_data")?,
                 86 => r.optional(&mut proximity_alert_triggered, "proximity_alert_triggered")?,
@@ -1255,7 +1255,7 @@ pub enum MaybeInaccessibleMessage {
     Message(Box<Message>),
     /// [`InaccessibleMessage`](https://core.telegram.org/bots/api#inaccessiblemessage).
     InaccessibleMessage(Box<InaccessibleMessage>),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -1304,7 +1304,7 @@ impl Serialize for MaybeInaccessibleMessage {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct MessageEntity {
-    /// What the part is. Telegram calls it `type`.
+    /// How the part is formatted: bold, a link, a command and so on. Telegram calls it `type`.
     pub kind: MessageEntityType,
     /// Where the part starts in the text, in UTF-16 code units: neither bytes nor characters. See `slice`.
     pub offset: i64,
@@ -1408,12 +1408,12 @@ impl FromJson for MessageEntity {
                 0 => r.field(&mut kind, "type")?,
                 1 => r.field(&mut offset, "offset")?,
                 2 => r.field(&mut length, "length")?,
-                3 => r.field(&mut url, "url")?,
+                3 => r.optional(&mut url, "url")?,
                 4 => r.optional(&mut user, "user")?,
-                5 => r.field(&mut language, "language")?,
-                6 => r.field(&mut custom_emoji_id, "custom_emoji_id")?,
-                7 => r.field(&mut unix_time, "unix_time")?,
-                8 => r.field(&mut date_time_format, "date_time_format")?,
+                5 => r.optional(&mut language, "language")?,
+                6 => r.optional(&mut custom_emoji_id, "custom_emoji_id")?,
+                7 => r.optional(&mut unix_time, "unix_time")?,
+                8 => r.optional(&mut date_time_format, "date_time_format")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1496,7 +1496,7 @@ impl FromJson for TextQuote {
                 0 => r.field(&mut text, "text")?,
                 1 => r.optional(&mut entities, "entities")?,
                 2 => r.field(&mut position, "position")?,
-                3 => r.field(&mut is_manual, "is_manual")?,
+                3 => r.optional(&mut is_manual, "is_manual")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1649,7 +1649,7 @@ impl FromJson for ExternalReplyInfo {
             })? {
                 0 => r.field(&mut origin, "origin")?,
                 1 => r.optional(&mut chat, "chat")?,
-                2 => r.field(&mut message_id, "message_id")?,
+                2 => r.optional(&mut message_id, "message_id")?,
                 3 => r.optional(&mut link_preview_options, "link_preview_options")?,
                 4 => r.optional(&mut animation, "animation")?,
                 5 => r.optional(&mut audio, "audio")?,
@@ -1662,7 +1662,7 @@ impl FromJson for ExternalReplyInfo {
                 12 => r.optional(&mut video, "video")?,
                 13 => r.optional(&mut video_note, "video_note")?,
                 14 => r.optional(&mut voice, "voice")?,
-                15 => r.field(&mut has_media_spoiler, "has_media_spoiler")?,
+                15 => r.optional(&mut has_media_spoiler, "has_media_spoiler")?,
                 16 => r.optional(&mut checklist, "checklist")?,
                 17 => r.optional(&mut contact, "contact")?,
                 18 => r.optional(&mut dice, "dice")?,
@@ -1794,7 +1794,7 @@ impl Serialize for ExternalReplyInfo {
     }
 }
 
-/// What a message replies to.
+/// The message that another one replies to.
 ///
 /// Telegram's [`ReplyParameters`](https://core.telegram.org/bots/api#replyparameters).
 #[derive(Clone, Debug, PartialEq)]
@@ -2098,7 +2098,7 @@ pub enum MessageOrigin {
     Chat(Box<MessageOriginChat>),
     /// `type` is `channel`.
     Channel(Box<MessageOriginChannel>),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -2280,7 +2280,7 @@ impl FromJson for MessageOriginChat {
             })? {
                 0 => r.field(&mut date, "date")?,
                 1 => r.field(&mut sender_chat, "sender_chat")?,
-                2 => r.field(&mut author_signature, "author_signature")?,
+                2 => r.optional(&mut author_signature, "author_signature")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2343,7 +2343,7 @@ impl FromJson for MessageOriginChannel {
                 0 => r.field(&mut date, "date")?,
                 1 => r.field(&mut chat, "chat")?,
                 2 => r.field(&mut message_id, "message_id")?,
-                3 => r.field(&mut author_signature, "author_signature")?,
+                3 => r.optional(&mut author_signature, "author_signature")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2443,7 +2443,7 @@ impl FromJson for MessageGenerationStopped {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat, "chat")?,
-                1 => r.field(&mut message_thread_id, "message_thread_id")?,
+                1 => r.optional(&mut message_thread_id, "message_thread_id")?,
                 2 => r.field(&mut draft_id, "draft_id")?,
                 _ => r.skip()?,
             }
@@ -2524,7 +2524,7 @@ pub enum ReactionType {
     CustomEmoji(ReactionTypeCustomEmoji),
     /// `type` is `paid`.
     Paid(ReactionTypePaid),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -3003,7 +3003,7 @@ pub enum ReplyMarkup {
     ReplyKeyboardRemove(ReplyKeyboardRemove),
     /// [`ForceReply`](https://core.telegram.org/bots/api#forcereply).
     ForceReply(ForceReply),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -3072,7 +3072,7 @@ impl Serialize for ReplyMarkup {
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 MessageEntityType {
 /// `mention`
 Mention = "mention",
@@ -3118,7 +3118,7 @@ DateTime = "date_time",
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 ParseMode {
 /// `HTML`
 Html = "HTML",

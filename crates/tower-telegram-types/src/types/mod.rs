@@ -2,18 +2,28 @@
 
 //! The types of [Bot API 10.3](https://core.telegram.org/bots/api#available-types).
 //!
-//! Names are Telegram's, in Rust's case. What Telegram may extend keeps what this version doesn't know:
-//! each enum has an `Unknown`. A field that may be absent is an `Option`, boxed where it is large; a flag
-//! that is only ever true is a `bool`. Types that are sent have `new` and setters.
+//! Names are Telegram's, in Rust's case. Each enum has a variant `Unknown`, which keeps a value or a type that
+//! is newer than this version. A field that may be absent is an `Option`, boxed where it is large; a flag that
+//! is only ever true is a `bool`. Types that are sent have a constructor and setters.
+//!
+//! ```
+//! use tower_telegram::types::{ChatAction, InlineKeyboardButton, InlineKeyboardMarkup};
+//!
+//! let keyboard = InlineKeyboardMarkup::row([InlineKeyboardButton::callback("Yes", "yes")]);
+//! assert_eq!(keyboard.inline_keyboard[0][0].text, "Yes");
+//! assert_eq!(ChatAction::from("juggling"), ChatAction::Unknown("juggling".into()));
+//! ```
 //!
 //! # Older servers
 //!
-//! A server of an older version leaves out what became required later. It reads as what says nothing: a
-//! flag as `false`, a text or a list as empty, a number that says how many, how large or in which colour
-//! as 0. What identifies an object is never made up, nor who, where, when, or how much money: an object
-//! without it is left out of the optional field or the list around it, with an event at debug level, and is
-//! `Unknown` where it is one of several types. So a list may be shorter than what was sent. An update whose
-//! own object can't be read is [`UpdateKind::Unknown`], and a result an error.
+//! A server of an older version leaves out fields that became required later. Such a field reads as the value
+//! that says nothing: `false`, an empty text or list, or 0 for a number that counts, measures or names a colour.
+//! An id, a user, a time, a position or a price is never made up. An object without it is left out of the
+//! optional field or the list that holds it, with an event at debug level, and is `Unknown` in a union. So a
+//! list may be shorter than it was sent.
+//!
+//! An optional field whose value has another type than this version knows is left out in the same way. An update
+//! with an object that can't be read is [`UpdateKind::Unknown`], and such a result is an error.
 
 #![allow(
     clippy::too_many_lines,
@@ -60,7 +70,7 @@ pub use crate::{
     json::{ParseError, RawJson},
 };
 
-/// What each file of this folder needs.
+/// The imports of each file of this folder.
 mod prelude {
     #![allow(unused_imports)]
     pub(super) use serde_core::{Serialize, Serializer, ser::SerializeMap};

@@ -169,9 +169,9 @@ impl FromJson for EncryptedPassportElement {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut kind, "type")?,
-                1 => r.field(&mut data, "data")?,
-                2 => r.field(&mut phone_number, "phone_number")?,
-                3 => r.field(&mut email, "email")?,
+                1 => r.optional(&mut data, "data")?,
+                2 => r.optional(&mut phone_number, "phone_number")?,
+                3 => r.optional(&mut email, "email")?,
                 4 => r.optional(&mut files, "files")?,
                 5 => r.optional(&mut front_side, "front_side")?,
                 6 => r.optional(&mut reverse_side, "reverse_side")?,
@@ -310,7 +310,7 @@ pub enum PassportElementError {
     TranslationFiles(Box<PassportElementErrorTranslationFiles>),
     /// `source` is `unspecified`.
     Unspecified(Box<PassportElementErrorUnspecified>),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -1055,7 +1055,7 @@ impl Serialize for PassportElementErrorUnspecified {
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 PassportElementType {
 /// `personal_details`
 PersonalDetails = "personal_details",

@@ -237,9 +237,9 @@ impl FromJson for OrderInfo {
                 16 if key == b"shipping_address" => 3,
                 _ => NO_FIELD,
             })? {
-                0 => r.field(&mut name, "name")?,
-                1 => r.field(&mut phone_number, "phone_number")?,
-                2 => r.field(&mut email, "email")?,
+                0 => r.optional(&mut name, "name")?,
+                1 => r.optional(&mut phone_number, "phone_number")?,
+                2 => r.optional(&mut email, "email")?,
                 3 => r.optional(&mut shipping_address, "shipping_address")?,
                 _ => r.skip()?,
             }
@@ -404,13 +404,13 @@ impl FromJson for SuccessfulPayment {
                 0 => r.field(&mut currency, "currency")?,
                 1 => r.field(&mut total_amount, "total_amount")?,
                 2 => r.field(&mut invoice_payload, "invoice_payload")?,
-                3 => r.field(
+                3 => r.optional(
                     &mut subscription_expiration_date,
                     "subscription_expiration_date",
                 )?,
-                4 => r.field(&mut is_recurring, "is_recurring")?,
-                5 => r.field(&mut is_first_recurring, "is_first_recurring")?,
-                6 => r.field(&mut shipping_option_id, "shipping_option_id")?,
+                4 => r.optional(&mut is_recurring, "is_recurring")?,
+                5 => r.optional(&mut is_first_recurring, "is_first_recurring")?,
+                6 => r.optional(&mut shipping_option_id, "shipping_option_id")?,
                 7 => r.optional(&mut order_info, "order_info")?,
                 8 => r.field(
                     &mut telegram_payment_charge_id,
@@ -517,7 +517,7 @@ impl FromJson for RefundedPayment {
                     &mut telegram_payment_charge_id,
                     "telegram_payment_charge_id",
                 )?,
-                4 => r.field(
+                4 => r.optional(
                     &mut provider_payment_charge_id,
                     "provider_payment_charge_id",
                 )?,
@@ -665,7 +665,7 @@ impl FromJson for PreCheckoutQuery {
                 2 => r.field(&mut currency, "currency")?,
                 3 => r.field(&mut total_amount, "total_amount")?,
                 4 => r.field(&mut invoice_payload, "invoice_payload")?,
-                5 => r.field(&mut shipping_option_id, "shipping_option_id")?,
+                5 => r.optional(&mut shipping_option_id, "shipping_option_id")?,
                 6 => r.optional(&mut order_info, "order_info")?,
                 _ => r.skip()?,
             }
@@ -762,7 +762,7 @@ pub enum RevenueWithdrawalState {
     Succeeded(RevenueWithdrawalStateSucceeded),
     /// `type` is `failed`.
     Failed(RevenueWithdrawalStateFailed),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -922,7 +922,7 @@ pub struct AffiliateInfo {
     pub commission_per_mille: i64,
     /// How many whole Telegram Stars the affiliate got; negative for a refund.
     pub amount: i64,
-    /// What comes on top of the whole Telegram Stars, in billionths of one: −999999999 to 999999999.
+    /// The fraction to add to the whole Telegram Stars, in billionths of a Star: −999999999 to 999999999.
     pub nanostar_amount: Option<i64>,
 }
 
@@ -949,7 +949,7 @@ impl FromJson for AffiliateInfo {
                 1 => r.optional(&mut affiliate_chat, "affiliate_chat")?,
                 2 => r.field(&mut commission_per_mille, "commission_per_mille")?,
                 3 => r.field(&mut amount, "amount")?,
-                4 => r.field(&mut nanostar_amount, "nanostar_amount")?,
+                4 => r.optional(&mut nanostar_amount, "nanostar_amount")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1003,7 +1003,7 @@ pub enum TransactionPartner {
     TelegramApi(TransactionPartnerTelegramApi),
     /// `type` is `other`.
     Other(TransactionPartnerOther),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -1136,12 +1136,12 @@ impl FromJson for TransactionPartnerUser {
                 0 => r.field(&mut transaction_type, "transaction_type")?,
                 1 => r.field(&mut user, "user")?,
                 2 => r.optional(&mut affiliate, "affiliate")?,
-                3 => r.field(&mut invoice_payload, "invoice_payload")?,
-                4 => r.field(&mut subscription_period, "subscription_period")?,
+                3 => r.optional(&mut invoice_payload, "invoice_payload")?,
+                4 => r.optional(&mut subscription_period, "subscription_period")?,
                 5 => r.optional(&mut paid_media, "paid_media")?,
-                6 => r.field(&mut paid_media_payload, "paid_media_payload")?,
+                6 => r.optional(&mut paid_media_payload, "paid_media_payload")?,
                 7 => r.optional(&mut gift, "gift")?,
-                8 => r.field(
+                8 => r.optional(
                     &mut premium_subscription_duration,
                     "premium_subscription_duration",
                 )?,
@@ -1443,7 +1443,7 @@ pub struct StarTransaction {
     pub id: Str,
     /// How many whole Telegram Stars changed hands.
     pub amount: i64,
-    /// What came on top of the whole Telegram Stars, in billionths of one: 0 to 999999999.
+    /// The fraction to add to the whole Telegram Stars, in billionths of a Star: 0 to 999999999.
     pub nanostar_amount: Option<i64>,
     /// Date. Unix time, in seconds.
     pub date: i64,
@@ -1476,7 +1476,7 @@ impl FromJson for StarTransaction {
             })? {
                 0 => r.field(&mut id, "id")?,
                 1 => r.field(&mut amount, "amount")?,
-                2 => r.field(&mut nanostar_amount, "nanostar_amount")?,
+                2 => r.optional(&mut nanostar_amount, "nanostar_amount")?,
                 3 => r.field(&mut date, "date")?,
                 4 => r.field(&mut source, "source")?,
                 5 => r.field(&mut receiver, "receiver")?,
@@ -1559,7 +1559,7 @@ impl Serialize for StarTransactions {
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 TransactionType {
 /// `invoice_payment`
 InvoicePayment = "invoice_payment",

@@ -147,7 +147,7 @@ pub enum InputPollMedia {
     Venue(Box<InputMediaVenue>),
     /// `type` is `video`.
     Video(Box<InputMediaVideo>),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -269,7 +269,7 @@ pub enum InputPollOptionMedia {
     Venue(Box<InputMediaVenue>),
     /// `type` is `video`.
     Video(Box<InputMediaVideo>),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -424,7 +424,7 @@ impl FromJson for PollOption {
                 4 => r.field(&mut voter_count, "voter_count")?,
                 5 => r.optional(&mut added_by_user, "added_by_user")?,
                 6 => r.optional(&mut added_by_chat, "added_by_chat")?,
-                7 => r.field(&mut addition_date, "addition_date")?,
+                7 => r.optional(&mut addition_date, "addition_date")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -757,14 +757,14 @@ impl FromJson for Poll {
                 8 => r.field(&mut allows_multiple_answers, "allows_multiple_answers")?,
                 9 => r.field(&mut allows_revoting, "allows_revoting")?,
                 10 => r.field(&mut members_only, "members_only")?,
-                11 => r.field(&mut country_codes, "country_codes")?,
-                12 => r.field(&mut correct_option_ids, "correct_option_ids")?,
-                13 => r.field(&mut explanation, "explanation")?,
+                11 => r.optional(&mut country_codes, "country_codes")?,
+                12 => r.optional(&mut correct_option_ids, "correct_option_ids")?,
+                13 => r.optional(&mut explanation, "explanation")?,
                 14 => r.optional(&mut explanation_entities, "explanation_entities")?,
                 15 => r.optional(&mut explanation_media, "explanation_media")?,
-                16 => r.field(&mut open_period, "open_period")?,
-                17 => r.field(&mut close_date, "close_date")?,
-                18 => r.field(&mut description, "description")?,
+                16 => r.optional(&mut open_period, "open_period")?,
+                17 => r.optional(&mut close_date, "close_date")?,
+                18 => r.optional(&mut description, "description")?,
                 19 => r.optional(&mut description_entities, "description_entities")?,
                 20 => r.optional(&mut media, "media")?,
                 _ => r.skip()?,
@@ -983,7 +983,7 @@ impl Serialize for PollOptionDeleted {
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 PollType {
 /// `regular`
 Regular = "regular",

@@ -27,7 +27,7 @@ impl FromJson for RichMessage {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut blocks, "blocks")?,
-                1 => r.field(&mut is_rtl, "is_rtl")?,
+                1 => r.optional(&mut is_rtl, "is_rtl")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -408,13 +408,13 @@ impl FromJson for RichMessageButton {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
-                1 => r.field(&mut style, "style")?,
-                2 => r.field(&mut url, "url")?,
-                3 => r.field(&mut callback_data, "callback_data")?,
+                1 => r.optional(&mut style, "style")?,
+                2 => r.optional(&mut url, "url")?,
+                3 => r.optional(&mut callback_data, "callback_data")?,
                 4 => r.optional(&mut web_app, "web_app")?,
                 5 => r.optional(&mut login_url, "login_url")?,
-                6 => r.field(&mut switch_inline_query, "switch_inline_query")?,
-                7 => r.field(
+                6 => r.optional(&mut switch_inline_query, "switch_inline_query")?,
+                7 => r.optional(
                     &mut switch_inline_query_current_chat,
                     "switch_inline_query_current_chat",
                 )?,
@@ -490,7 +490,7 @@ impl Serialize for RichMessageButton {
 pub enum RichText {
     /// Plain text.
     Plain(Str),
-    /// Several, one after the other.
+    /// Several pieces, one after the other.
     List(Vec<RichText>),
     /// `type` is `bold`.
     Bold(Box<RichTextBold>),
@@ -544,7 +544,7 @@ pub enum RichText {
     Reference(Box<RichTextReference>),
     /// `type` is `reference_link`.
     ReferenceLink(Box<RichTextReferenceLink>),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -2376,9 +2376,9 @@ impl FromJson for RichBlockTableCell {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
-                1 => r.field(&mut is_header, "is_header")?,
-                2 => r.field(&mut colspan, "colspan")?,
-                3 => r.field(&mut rowspan, "rowspan")?,
+                1 => r.optional(&mut is_header, "is_header")?,
+                2 => r.optional(&mut colspan, "colspan")?,
+                3 => r.optional(&mut rowspan, "rowspan")?,
                 4 => r.field(&mut align, "align")?,
                 5 => r.field(&mut valign, "valign")?,
                 _ => r.skip()?,
@@ -2460,10 +2460,10 @@ impl FromJson for RichBlockListItem {
             })? {
                 0 => r.field(&mut label, "label")?,
                 1 => r.field(&mut blocks, "blocks")?,
-                2 => r.field(&mut has_checkbox, "has_checkbox")?,
-                3 => r.field(&mut is_checked, "is_checked")?,
-                4 => r.field(&mut value, "value")?,
-                5 => r.field(&mut kind, "type")?,
+                2 => r.optional(&mut has_checkbox, "has_checkbox")?,
+                3 => r.optional(&mut is_checked, "is_checked")?,
+                4 => r.optional(&mut value, "value")?,
+                5 => r.optional(&mut kind, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2555,7 +2555,7 @@ pub enum RichBlock {
     VoiceNote(Box<RichBlockVoiceNote>),
     /// `type` is `thinking`.
     Thinking(RichBlockThinking),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -2885,7 +2885,7 @@ impl FromJson for RichBlockPreformatted {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
-                1 => r.field(&mut language, "language")?,
+                1 => r.optional(&mut language, "language")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3397,9 +3397,9 @@ impl FromJson for RichBlockTable {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut cells, "cells")?,
-                1 => r.field(&mut is_bordered, "is_bordered")?,
-                2 => r.field(&mut is_striped, "is_striped")?,
-                3 => r.field(&mut is_compact, "is_compact")?,
+                1 => r.optional(&mut is_bordered, "is_bordered")?,
+                2 => r.optional(&mut is_striped, "is_striped")?,
+                3 => r.optional(&mut is_compact, "is_compact")?,
                 4 => r.field(&mut caption, "caption")?,
                 _ => r.skip()?,
             }
@@ -3468,7 +3468,7 @@ impl FromJson for RichBlockDetails {
             })? {
                 0 => r.field(&mut summary, "summary")?,
                 1 => r.field(&mut blocks, "blocks")?,
-                2 => r.field(&mut is_open, "is_open")?,
+                2 => r.optional(&mut is_open, "is_open")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3593,7 +3593,7 @@ impl FromJson for RichBlockButtons {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut buttons, "buttons")?,
-                1 => r.field(&mut align, "align")?,
+                1 => r.optional(&mut align, "align")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3648,7 +3648,7 @@ impl FromJson for RichBlockAnimation {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut animation, "animation")?,
-                1 => r.field(&mut has_spoiler, "has_spoiler")?,
+                1 => r.optional(&mut has_spoiler, "has_spoiler")?,
                 2 => r.optional(&mut caption, "caption")?,
                 _ => r.skip()?,
             }
@@ -3810,7 +3810,7 @@ impl FromJson for RichBlockPhoto {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut photo, "photo")?,
-                1 => r.field(&mut has_spoiler, "has_spoiler")?,
+                1 => r.optional(&mut has_spoiler, "has_spoiler")?,
                 2 => r.optional(&mut caption, "caption")?,
                 _ => r.skip()?,
             }
@@ -3870,7 +3870,7 @@ impl FromJson for RichBlockVideo {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut video, "video")?,
-                1 => r.field(&mut has_spoiler, "has_spoiler")?,
+                1 => r.optional(&mut has_spoiler, "has_spoiler")?,
                 2 => r.optional(&mut caption, "caption")?,
                 _ => r.skip()?,
             }
@@ -4167,7 +4167,7 @@ pub enum InputRichBlock {
     VoiceNote(Box<InputRichBlockVoiceNote>),
     /// `type` is `thinking`.
     Thinking(InputRichBlockThinking),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -6051,7 +6051,7 @@ impl Serialize for InputRichBlockThinking {
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 HorizontalAlignment {
 /// `left`
 Left = "left",
@@ -6063,7 +6063,7 @@ Right = "right",
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 ListNumbering {
 /// `a`
 LowercaseLetter = "a",
@@ -6079,7 +6079,7 @@ Decimal = "1",
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 RichMessageButtonStyle {
 /// `danger`
 Danger = "danger",
@@ -6093,7 +6093,7 @@ Link = "link",
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 VerticalAlignment {
 /// `top`
 Top = "top",

@@ -86,13 +86,13 @@ impl FromJson for Sticker {
                 5 => r.field(&mut is_animated, "is_animated")?,
                 6 => r.field(&mut is_video, "is_video")?,
                 7 => r.optional(&mut thumbnail, "thumbnail")?,
-                8 => r.field(&mut emoji, "emoji")?,
-                9 => r.field(&mut set_name, "set_name")?,
+                8 => r.optional(&mut emoji, "emoji")?,
+                9 => r.optional(&mut set_name, "set_name")?,
                 10 => r.optional(&mut premium_animation, "premium_animation")?,
                 11 => r.optional(&mut mask_position, "mask_position")?,
-                12 => r.field(&mut custom_emoji_id, "custom_emoji_id")?,
-                13 => r.field(&mut needs_repainting, "needs_repainting")?,
-                14 => r.field(&mut file_size, "file_size")?,
+                12 => r.optional(&mut custom_emoji_id, "custom_emoji_id")?,
+                13 => r.optional(&mut needs_repainting, "needs_repainting")?,
+                14 => r.optional(&mut file_size, "file_size")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -417,7 +417,7 @@ impl CollectUploads for InputSticker {
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 MaskPositionPoint {
 /// `forehead`
 Forehead = "forehead",
@@ -431,7 +431,7 @@ Chin = "chin",
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 StickerFormat {
 /// `static`
 Static = "static",
@@ -443,7 +443,7 @@ Video = "video",
 }
 
 string_enum! {
-/// The known values of a text; new ones are kept as they come.
+/// The known values of a text. A value that this version doesn't know is kept.
 StickerType {
 /// `regular`
 Regular = "regular",

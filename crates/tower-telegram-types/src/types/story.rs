@@ -163,7 +163,7 @@ pub enum StoryAreaType {
     Weather(StoryAreaTypeWeather),
     /// `type` is `unique_gift`.
     UniqueGift(StoryAreaTypeUniqueGift),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 
@@ -567,7 +567,7 @@ pub enum InputStoryContent {
     Photo(InputStoryContentPhoto),
     /// `type` is `video`.
     Video(InputStoryContentVideo),
-    /// A kind that this version doesn't know, or one that doesn't fit: as it came.
+    /// A type that is newer than this version, or a value that fits none of the types, with its text.
     Unknown(RawJson),
 }
 

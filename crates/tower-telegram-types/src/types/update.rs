@@ -351,15 +351,15 @@ impl FromJson for WebhookInfo {
                 0 => r.field(&mut url, "url")?,
                 1 => r.field(&mut has_custom_certificate, "has_custom_certificate")?,
                 2 => r.field(&mut pending_update_count, "pending_update_count")?,
-                3 => r.field(&mut ip_address, "ip_address")?,
-                4 => r.field(&mut last_error_date, "last_error_date")?,
-                5 => r.field(&mut last_error_message, "last_error_message")?,
-                6 => r.field(
+                3 => r.optional(&mut ip_address, "ip_address")?,
+                4 => r.optional(&mut last_error_date, "last_error_date")?,
+                5 => r.optional(&mut last_error_message, "last_error_message")?,
+                6 => r.optional(
                     &mut last_synchronization_error_date,
                     "last_synchronization_error_date",
                 )?,
-                7 => r.field(&mut max_connections, "max_connections")?,
-                8 => r.field(&mut allowed_updates, "allowed_updates")?,
+                7 => r.optional(&mut max_connections, "max_connections")?,
+                8 => r.optional(&mut allowed_updates, "allowed_updates")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
