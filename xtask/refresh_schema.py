@@ -270,7 +270,7 @@ class DeclarationParser:
 
     def alternative(self) -> list[str]:
         if self.peek() == "{":
-            # `{ toString(): string }` and the like are a convenience for callers.
+            # `{ toString(): string }` and similar types are a convenience for callers.
             self.skip_balanced()
             return []
         if self.accept("("):
@@ -355,7 +355,7 @@ def read_gramio(files: dict[str, str]) -> Source:
 
 # --- aiogram: Python classes --------------------------------------------------------------------
 
-# `Default` stands for "whatever the bot is configured with", `timedelta` is another way for a
+# `Default` means "the value that the bot is configured with", `timedelta` is another way for a
 # caller to give a date-time.
 PY_NAMES = {"int": ["Integer"], "float": ["Float"], "str": ["String"], "bool": ["Boolean"]}
 PY_NAMES |= {"datetime": ["DateTime"], "Default": [], "timedelta": []}
@@ -631,7 +631,7 @@ class Merger:
                     self.warnings.append(f"{name}: {unknown} is no type of the file")
 
 
-# --- What left the schema -----------------------------------------------------------------------
+# --- Items that left the schema ------------------------------------------------------------------
 
 EMPTY_REMOVED: dict[str, list[dict[str, Any]]] = {
     kind: [] for kind in ("types", "methods", "fields", "members", "values")
@@ -672,7 +672,7 @@ def keep_removed(old: dict, new: dict, removed: dict[str, list[dict]]) -> dict[s
         rows = [row for row in removed.get(kind, []) if key_of(kind, row) not in after[kind]]
         known = {key_of(kind, row) for row in rows}
         for key, item in before[kind].items():
-            # What is in an item that left goes with it. Numbers are no enum's values.
+            # The parts of an item that left are in its row. Numbers are no values of an enum.
             is_whole = kind in ("types", "methods")
             stays = is_whole or any((item["of"],) in after[k] for k in ("types", "methods"))
             if kind == "values":
@@ -739,7 +739,7 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
         if was == now:
             continue
         if name.startswith("order "):
-            # What was added or removed has a line of its own.
+            # An item that was added or removed has a line of its own.
             if sorted(was or []) == sorted(now or []):
                 found.append(f"~ {name} changed")
         elif was is None or now is None:

@@ -1,4 +1,4 @@
-//! Cargo, as this program calls it.
+//! Calls of Cargo by this program.
 
 use std::{env, process::Command};
 

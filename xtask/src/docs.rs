@@ -1,4 +1,4 @@
-//! The sentences of `schema/docs.toml`: which item of the schema has which, and what must have one.
+//! The sentences of `schema/docs.toml`: assigns them to the items of the schema, and checks that none is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +32,7 @@ struct Main {
     methods: Vec<String>,
 }
 
-/// A type or method, with what has sentences in it.
+/// A type or method, with the parts that have sentences.
 struct Item<'a> {
     kind: &'static str,
     name: &'a str,

@@ -1,7 +1,7 @@
-//! `schema/removed.json`: what has left the Bot API, and stays in the generated code until the next major version.
+//! `schema/removed.json`: items that have left the Bot API, and stay in the generated code until the next major version.
 //!
-//! A bot that was built on it still compiles, with a warning that says what replaced it. A server that still knows it
-//! is still understood.
+//! A bot that uses them still compiles, with a warning that names the replacement. Servers that still know them are
+//! still understood.
 
 use serde::Deserialize;
 
@@ -21,7 +21,7 @@ pub(crate) struct Removed {
     values: Vec<Gone<Part<Value>>>,
 }
 
-/// Something that left, with the version of the Bot API in which it is missing first, and what replaced it.
+/// An item that left, with the first version of the Bot API without it, and a note on its replacement.
 #[derive(Debug, Deserialize)]
 struct Gone<T> {
     removed: String,

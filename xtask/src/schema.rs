@@ -1,4 +1,4 @@
-//! `schema/bot-api.json` as it is written, and what other files of `schema/` add to its items.
+//! `schema/bot-api.json` as it is written, with the additions of the other files in `schema/`.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub(crate) struct Type {
     pub(crate) doc: Option<String>,
     #[serde(skip)]
     pub(crate) example: Option<String>,
-    /// What replaced it, where it has left the Bot API.
+    /// Its replacement, if it has left the Bot API.
     #[serde(skip)]
     pub(crate) deprecated: Option<String>,
     /// The members of a union that have left it.
@@ -41,7 +41,7 @@ pub(crate) struct Method {
     pub(crate) doc: Option<String>,
     #[serde(skip)]
     pub(crate) example: Option<String>,
-    /// What replaced it, where it has left the Bot API.
+    /// Its replacement, if it has left the Bot API.
     #[serde(skip)]
     pub(crate) deprecated: Option<String>,
 }
@@ -67,5 +67,5 @@ pub(crate) struct Field {
     pub(crate) deprecated_values: Notes,
 }
 
-/// Names of what has left the Bot API → what replaced it.
+/// Names of items that have left the Bot API → the notes on their replacements.
 pub(crate) type Notes = BTreeMap<String, String>;

@@ -1,4 +1,4 @@
-//! `cargo xtask check` and `cargo xtask ci`: what must hold, as two lists of named steps.
+//! `cargo xtask check` and `cargo xtask ci`: two lists of named checks.
 
 use std::{
     env,
@@ -14,7 +14,7 @@ use crate::{
     codegen, conformance, imports, type_names,
 };
 
-/// What takes minutes, and says of most changes whether they are right.
+/// The checks that take minutes, and find most mistakes.
 const CHECK: &[Step] = &[
     step("format", Run::Cargo("fmt --all --check")),
     step("codegen", Run::Here(|root| codegen::run(root, true))),
@@ -32,7 +32,7 @@ const CHECK: &[Step] = &[
     step("tests", Run::Readme("cargo test")),
 ];
 
-/// The rest of what must hold. What needs the same build stands together.
+/// The other checks. Those that need the same build are next to each other.
 const REST: &[Step] = &[
     step(
         "tests-core",
@@ -150,7 +150,7 @@ impl Step {
             Run::Readme(start) => self.program(&readme(root, start)?),
         };
         command.current_dir(root);
-        // What the step `programs` built, in the same folder as this one.
+        // Built by the step `programs`, in the same folder as this program.
         if let Ok(here) = env::current_exe() {
             let server = here.with_file_name("telegram-test-server");
             if server.exists() {
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_begins_with_what_is_checked_in_minutes() {
+    fn all_steps_begin_with_those_that_take_minutes() {
         let (check, all) = (names_of(false, &[]), names_of(true, &[]));
         assert!(all.starts_with(&check));
         assert!(all.len() > check.len());

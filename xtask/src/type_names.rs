@@ -11,10 +11,10 @@ use crate::imports::{
     source::{self, Source},
 };
 
-/// What each layer may call its own.
+/// Names that any layer may use for a type of its own.
 const SHARED: &[&str] = &["Error", "ResponseFuture", "State"];
 
-/// The report, and how many names stand for more than one type.
+/// The report, and the number of names that more than one type has.
 pub(crate) fn run(root: &Path) -> Result<(String, usize), String> {
     Ok(report(&Source::parse(&source::read(root)?)?))
 }

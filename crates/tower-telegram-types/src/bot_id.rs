@@ -1,8 +1,8 @@
-//! A bot's number.
+//! The number of a bot.
 
 use std::fmt;
 
-/// A bot's number: what its token begins with, and its user id.
+/// A bot's number: its user id, which is also the first part of its token.
 ///
 /// Where several bots share an endpoint, `SecretTokenLayer` puts it into the request's extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,10 +1,21 @@
-//! What a handler function returns.
+//! The return types of handler functions.
 
 use std::convert::Infallible;
 
 use crate::IntoReply;
 
-/// What a handler function's future gives: an [`IntoReply`], or a `Result` of one.
+/// A type that a handler function may return: an [`IntoReply`], or a `Result` of one.
+///
+/// ```
+/// use tower_telegram::{methods::SendMessage, types::Update, webhook::handler_fn};
+///
+/// let silent = handler_fn(async |_: Update| ());
+/// let polite = handler_fn(async |update: Update| {
+///     Some(update.chat()?.id).map(|chat| SendMessage::new(chat, "Good day"))
+/// });
+/// let careful = handler_fn(async |_: Update| Ok::<(), std::io::Error>(()));
+/// # let _ = (silent, polite, careful);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be what a handler returns",
     label = "a handler returns `()`, a method that Telegram takes in a reply, a `Reply`, an `Option` of these, or a `Result` of any of them",
@@ -12,12 +23,12 @@ use crate::IntoReply;
             (`setWebhook`, `deleteWebhook`, `close`, `logOut`), has to be called through the client"
 )]
 pub trait HandlerOutput {
-    /// What is answered.
+    /// The reply.
     type Reply: IntoReply;
-    /// What can go wrong.
+    /// The handler's error; `Infallible` for a handler without one.
     type Error;
 
-    /// As a `Result`.
+    /// The output as a `Result`.
     ///
     /// # Errors
     ///

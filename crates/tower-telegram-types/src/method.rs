@@ -1,4 +1,4 @@
-//! What every method of the Bot API has in common.
+//! The traits of all Bot API methods.
 
 use std::{error::Error, time::Duration};
 
@@ -28,22 +28,22 @@ use crate::types::{ChatId, ParseError, Upload};
 /// assert_eq!(GetWeather::decode("21.5").unwrap(), 21.5);
 /// ```
 pub trait Method: Serialize {
-    /// What Telegram returns.
+    /// The type of the result.
     type Output: DeserializeOwned;
 
     /// Telegram's name for the method.
     const NAME: &'static str;
 
-    /// Whether calling it twice leaves the same behind as calling it once, so that it may be
-    /// repeated when nobody knows whether it arrived.
+    /// Whether two calls have the same effect as one. A client may then repeat a call of which it is unknown whether it
+    /// arrived.
     const IDEMPOTENT: bool;
 
-    /// The chat that it goes to, where it names one. Telegram limits the rate by chat.
+    /// The chat that the call goes to, if it names one. Telegram limits the rate of calls by chat. Default: `None`.
     fn chat_id(&self) -> Option<&ChatId> {
         None
     }
 
-    /// The files that are uploaded with it.
+    /// The files that are uploaded with the call. Default: none.
     fn uploads(&self) -> Vec<Upload> {
         Vec::new()
     }
@@ -54,12 +54,11 @@ pub trait Method: Serialize {
         Duration::ZERO
     }
 
-    /// Whether the call can work at all, as far as that can be told before it is sent. Default: it
-    /// can.
+    /// Checks the parameters before the call is sent. Default: no check.
     ///
     /// # Errors
     ///
-    /// When Telegram would refuse it, and refusing it here is better.
+    /// If Telegram would refuse the call, or accept it and not do what it says.
     fn validate(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
         Ok(())
     }
@@ -69,17 +68,18 @@ pub trait Method: Serialize {
     ///
     /// # Errors
     ///
-    /// When it isn't JSON, or not an `Output`.
+    /// If it isn't JSON, or doesn't fit `Output`.
     fn decode(result: &str) -> Result<Self::Output, ParseError> {
         serde_json::from_str(result)
             .map_err(|error| ParseError::foreign::<Self::Output>(&error, result, None))
     }
 }
 
-/// A method that may be the answer to a webhook request.
+/// A method that may be the reply to a webhook request.
 ///
-/// Telegram carries it out and throws the result away, so only methods whose result says no more
-/// than that it worked have it, and of those only the ones that the server takes there.
+/// Telegram executes the method and discards its result. So only methods that return `True` or a `Message` implement it,
+/// and of these only the ones that Telegram accepts in a reply. See
+/// [Making requests when getting updates](https://core.telegram.org/bots/api#making-requests-when-getting-updates).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be the answer to an update",
     label = "not a method that Telegram takes in a webhook reply",

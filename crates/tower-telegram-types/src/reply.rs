@@ -1,4 +1,4 @@
-//! What a handler answers.
+//! The reply to an update: no method, or one that Telegram executes.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -12,16 +12,16 @@ use crate::{
 };
 
 /// The most that Telegram reads of a reply's arguments, in bytes (telegram-bot-api
-/// `HttpReader.h`). Over it the connection fails, and the update comes again.
+/// `HttpReader.h`). A longer reply breaks the connection, and the update is redelivered.
 pub const MAX_REPLY_ARGUMENTS: usize = 1 << 20;
 
 /// The most files that Telegram takes in one request or answer (telegram-bot-api `HttpReader.h`).
 const MAX_REPLY_FILES: usize = 50;
 
-/// The answer to an update: nothing, or one method that Telegram carries out.
+/// The reply to an update: empty, or one method that Telegram executes.
 ///
-/// Handlers return anything that is [`IntoReply`]; this is the one type to name when they return
-/// now the one and now the other.
+/// Handlers return any type that is [`IntoReply`]. `Reply` is the type for a handler that returns different methods in
+/// different cases.
 ///
 /// ```
 /// use tower_telegram::{IntoReply, Reply, methods::SendMessage};
@@ -47,17 +47,17 @@ struct Payload {
     /// Where the parameters begin in it, after the method.
     parameters_at: usize,
     uploads: Vec<Upload>,
-    /// Why it can't be written, where it was made from a method by `From`.
+    /// The reason why it can't be written, if it was made from a method by `From`.
     error: Option<ReplyError>,
 }
 
 impl Reply {
-    /// Nothing to do.
+    /// The empty reply.
     pub fn nothing() -> Self {
         Self(None)
     }
 
-    /// A method for Telegram to carry out.
+    /// A reply with a method that Telegram executes.
     ///
     /// # Errors
     ///
@@ -79,8 +79,7 @@ impl Reply {
     ///
     /// # Errors
     ///
-    /// When Telegram would pass over the method in silence, or the parameters
-    /// aren't an object.
+    /// If Telegram would silently ignore the method in a reply, or the parameters aren't an object.
     pub fn raw<P: Serialize + ?Sized>(method: &str, parameters: &P) -> Result<Self, ReplyError> {
         let lower = method.to_ascii_lowercase();
         let refused = ["", "setwebhook", "deletewebhook", "close", "logout"];
@@ -155,7 +154,7 @@ impl Reply {
         self.0.as_deref().map(|payload| &payload.json)
     }
 
-    /// The files that are uploaded with it.
+    /// The files that are uploaded with the reply.
     pub fn uploads(&self) -> &[Upload] {
         self.0.as_deref().map_or(&[], |payload| &payload.uploads)
     }
@@ -178,8 +177,7 @@ impl Reply {
         }
     }
 
-    /// The object of the parameters alone, as a call of the method has it; `None` if there is nothing
-    /// to do.
+    /// The object of the parameters alone, as in a call of the method; `None` for the empty reply.
     pub fn parameters(&self) -> Option<Bytes> {
         let payload = self.0.as_deref()?;
         let (_, parameters) = payload.json.split_at(payload.parameters_at);
@@ -201,10 +199,19 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// What a handler may return.
+/// A type that a handler may return as the reply.
 ///
-/// Nothing (`()`), a method that Telegram takes as an answer, a [`Reply`], or an `Option` of one of
-/// these.
+/// `()` is the empty reply. A method that Telegram accepts in a reply, a [`Reply`], and an `Option` of one of these
+/// implement it too.
+///
+/// ```
+/// use tower_telegram::{IntoReply, methods::SendMessage};
+///
+/// assert_eq!(().into_reply()?.method(), None);
+/// assert_eq!(SendMessage::new(42, "hi").into_reply()?.method(), Some("sendMessage"));
+/// assert_eq!(None::<SendMessage>.into_reply()?.method(), None);
+/// # Ok::<_, tower_telegram::ReplyError>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be the answer to an update",
     label = "a handler returns `()`, a method that Telegram takes in a reply, a `Reply`, or an `Option` of these",
@@ -212,11 +219,11 @@ impl fmt::Debug for Payload {
             (`setWebhook`, `deleteWebhook`, `close`, `logOut`), has to be called through the client"
 )]
 pub trait IntoReply {
-    /// The answer.
+    /// The reply.
     ///
     /// # Errors
     ///
-    /// When it can't be written as one.
+    /// If the method can't be written as a JSON object, or its files can't be sent in a reply.
     fn into_reply(self) -> Result<Reply, ReplyError>;
 }
 
@@ -281,11 +288,11 @@ impl<M: InlineMethod> IntoReply for M {
     }
 }
 
-/// Why something can't be the answer to an update.
+/// The reason why a method can't be the reply to an update.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReplyError {
-    /// Telegram passes over this method when it comes in a reply.
+    /// Telegram silently ignores this method in a reply.
     Refused {
         /// The method's name.
         method: Box<str>,
@@ -294,15 +301,15 @@ pub enum ReplyError {
     NotAnObject,
     /// The arguments are over [`MAX_REPLY_ARGUMENTS`].
     TooLarge {
-        /// How many bytes they have.
+        /// Their length in bytes.
         length: usize,
     },
-    /// More than 50 files go with it.
+    /// The reply has more than 50 files.
     TooManyFiles {
-        /// How many.
+        /// Their number.
         files: usize,
     },
-    /// A file that goes with it can't be read.
+    /// A file of the reply can't be read.
     Upload(Arc<UploadError>),
 }
 

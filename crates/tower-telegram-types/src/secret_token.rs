@@ -1,4 +1,4 @@
-//! The secret that Telegram shows with each update.
+//! The secret by which a bot knows that a request is from Telegram.
 
 use std::{fmt, io, str::FromStr, sync::Arc};
 
@@ -7,10 +7,10 @@ use subtle::ConstantTimeEq as _;
 
 use crate::BotId;
 
-/// The secret that `setWebhook` is given and that Telegram shows with each update: 1 to 256 of
-/// `A-Z`, `a-z`, `0-9`, `_` and `-` ([setWebhook](https://core.telegram.org/bots/api#setwebhook)).
+/// The secret that is set by `setWebhook`, and that Telegram sends with each update: 1 to 256 of `A-Z`, `a-z`, `0-9`, `_`
+/// and `-` ([setWebhook](https://core.telegram.org/bots/api#setwebhook)).
 ///
-/// It never prints itself.
+/// `Debug` doesn't show it, and two secrets are compared in constant time.
 ///
 /// ```
 /// use tower_telegram::webhook::SecretToken;
@@ -24,14 +24,14 @@ use crate::BotId;
 pub struct SecretToken(Arc<str>);
 
 impl SecretToken {
-    /// The longest that Telegram takes, in bytes.
+    /// The length of the longest secret, in bytes.
     pub const MAX_LEN: usize = 256;
 
     /// A secret of your own.
     ///
     /// # Errors
     ///
-    /// When it is empty, too long, or has a character that isn't allowed.
+    /// If it is empty, has more than 256 bytes, or has a character that isn't allowed.
     pub fn new(secret: &str) -> Result<Self, InvalidSecretToken> {
         if secret.is_empty() {
             return Err(InvalidSecretToken::Empty);
@@ -48,19 +48,20 @@ impl SecretToken {
         }
     }
 
-    /// A new random one of 256 bits.
+    /// A new random secret of 256 bits.
     ///
     /// # Errors
     ///
-    /// When the system has no randomness to give.
+    /// If the operating system has no random numbers.
     pub fn generate() -> io::Result<Self> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)?;
         Ok(Self::from_digest(&bytes))
     }
 
-    /// The one for a bot, from a key that all replicas share: they agree on it without having to
-    /// store it. It is the HMAC-SHA-256 of the bot's number; the bot's token makes a good key.
+    /// The secret of a bot, derived from a key that all replicas share, so that they agree on it without storing it.
+    ///
+    /// It is the HMAC-SHA-256 of the bot's number. The bot's token is a good key.
     pub fn derive(key: &[u8], bot: BotId) -> Self {
         Self::from_digest(&hmac_sha256::HMAC::mac(bot.0.to_string(), key))
     }
@@ -121,20 +122,20 @@ impl PartialEq for SecretToken {
 
 impl Eq for SecretToken {}
 
-/// Why a text can't be a secret.
+/// The reason why a text can't be a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidSecretToken {
-    /// It has no character.
+    /// It is empty.
     Empty,
     /// It has more than [`SecretToken::MAX_LEN`] bytes.
     TooLong {
-        /// How many it has.
+        /// Its length in bytes.
         length: usize,
     },
     /// It has a character that isn't one of `A-Za-z0-9_-`.
     Character {
-        /// The byte at which it stands.
+        /// The character's place, in bytes.
         at: usize,
     },
 }

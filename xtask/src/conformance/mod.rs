@@ -30,17 +30,17 @@ pub(crate) fn run(root: &Path, all: bool) -> Result<(), String> {
     }
 }
 
-/// What the tests say, and whether they passed.
+/// The output of the tests, and whether they passed.
 fn test(root: &Path, all: bool) -> io::Result<(String, bool)> {
     let mut command = cargo();
     command
         .args(["test", "--workspace", "--all-features", "--no-fail-fast"])
         .current_dir(root)
         .stdout(Stdio::piped());
-    // A test may pass without what it needs, such as Redis, but not in CI. Nor does it count here.
+    // Outside CI, a test may pass without Redis or another program that it needs. It mustn't count then.
     command.env("CI", "true");
     if !all {
-        // The end of any number, be it a row's or not.
+        // The end of any number, whether a row has it or not.
         command
             .arg("--")
             .args((0..10).map(|digit| format!("{digit}_")));

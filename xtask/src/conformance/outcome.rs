@@ -1,4 +1,4 @@
-//! What became of the tests, as `cargo test` tells.
+//! The outcome of the tests, from the output of `cargo test`.
 
 use std::collections::BTreeMap;
 
@@ -24,8 +24,8 @@ pub(crate) struct Outcome {
     pub(crate) verdict: Verdict,
 }
 
-/// The tests that stand for rows. Two binaries may have a test by the same name, as they share files:
-/// it counts once, and the worse verdict does.
+/// The tests that cover rows. Two binaries may have a test of the same name, because they share files: it counts once,
+/// with the worse verdict.
 pub(crate) fn parse(output: &str) -> Vec<Outcome> {
     let mut verdicts = BTreeMap::new();
     for (name, verdict) in output.lines().filter_map(test) {
@@ -35,7 +35,7 @@ pub(crate) fn parse(output: &str) -> Vec<Outcome> {
     verdicts.into_iter().filter_map(outcome).collect()
 }
 
-/// `test a::b ... ok`. What can't be understood hasn't passed.
+/// `test a::b ... ok`. A line that can't be understood counts as a failure.
 fn test(line: &str) -> Option<(&str, Verdict)> {
     let (name, said) = line.strip_prefix("test ")?.split_once(" ... ")?;
     let name = name.strip_suffix(" - should panic").unwrap_or(name);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_test_of_a_row_is_passed_over() {
+    fn a_test_without_a_row_is_ignored() {
         let output = "running 3 tests\n\
             test readiness::it_is_ready ... ok\n\
             test wire::a_1 ... ok\n\

@@ -1,4 +1,4 @@
-//! A line for each row, and what is wrong with them.
+//! The report on the rows: a line for each, and a list of faults.
 
 use std::{
     collections::BTreeMap,
@@ -12,9 +12,9 @@ use super::{
 
 #[derive(Debug)]
 pub(crate) struct Report {
-    /// What is printed whether all is well or not.
+    /// The lines that are always printed.
     pub(crate) lines: String,
-    /// What isn't well, a line each.
+    /// The faults, a line each.
     pub(crate) wrong: Vec<String>,
 }
 

@@ -78,7 +78,7 @@ pub(crate) struct Row {
 pub(crate) type Table = BTreeMap<Number, Row>;
 
 /// Lines of tables that begin with no number, such as their heads, are passed over; a row that can't
-/// be read is an error, lest it be forgotten.
+/// be read is an error, so that it isn't forgotten.
 pub(crate) fn parse(text: &str) -> Result<Table, String> {
     let mut table = Table::new();
     for line in text.lines().filter(|line| line.starts_with('|')) {

@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_may_import_what_is_below_it_or_before_it() {
+    fn a_part_may_import_those_below_it_or_before_it() {
         let types = "crates/tower-telegram-types/src/reply.rs";
         let kit = "crates/tower-telegram-test/src/lib.rs";
         for (from, to, up) in [

@@ -1,9 +1,9 @@
 //! `cargo xtask imports`: no two files import each other, and no part imports one above it.
 //!
 //! An import is a name that a file takes from where it is *defined*: re-exports are followed to
-//! their end, whether the name stands in a `use` or in a path. A `mod x;` line takes nothing. What
-//! is for tests alone is left out, and a generated folder counts as one file. A method that is called
-//! isn't seen: its type's name is. [`layers`] has the order of the parts.
+//! their end, whether the name stands in a `use` or in a path. A `mod x;` line takes nothing. Code
+//! for tests alone is left out, and a generated folder counts as one file. The call of a method doesn't
+//! count, but the name of its type does. [`layers`] has the order of the parts.
 
 mod circles;
 mod layers;
@@ -33,19 +33,19 @@ pub(crate) fn generated(file: &str) -> Option<&'static str> {
     })
 }
 
-/// The line that sums it up, or what is wrong.
+/// The summary, or the list of faults.
 pub(crate) fn run(root: &Path) -> Result<String, String> {
     let found = Imports::of(&Source::parse(&source::read(root)?)?);
     let (lines, wrong) = found.report();
     if wrong { Err(lines) } else { Ok(lines) }
 }
 
-/// Who takes which names from whom.
+/// The names that each file takes from each other file.
 #[derive(Debug, Default)]
 struct Imports {
     files: BTreeSet<String>,
     names: BTreeMap<(String, String), Names>,
-    /// What was not found, so that nothing is passed over in silence.
+    /// Imports that weren't found, so that none is silently ignored.
     unknown: Vec<String>,
 }
 
@@ -92,7 +92,7 @@ impl Imports {
             let used = &names.used;
             names.passed_on.retain(|name| !used.contains(name));
         }
-        // A generated folder shows what is written by hand beside it, and needs none of that.
+        // A generated folder exports the hand-written files beside it, and needs none of them.
         let counts = |from: &str| layers::RE_EXPORTS_COUNT && !layers::GENERATED.contains(&from);
         let is_import = |from: &str, names: &Names| !names.used.is_empty() || counts(from);
         imports
@@ -101,7 +101,7 @@ impl Imports {
         imports
     }
 
-    /// What is wrong and the line that sums it up, and whether anything is.
+    /// The faults and the summary, and whether there are faults.
     fn report(&self) -> (String, bool) {
         let mut lines = String::new();
         let edges = self.names.keys().map(|(from, to)| (&**from, &**to));

@@ -1,4 +1,4 @@
-//! Where a name is defined: paths are followed through imports, re-exports and globs.
+//! Finds the definition of a name: paths are followed through imports, re-exports and globs.
 
 use std::collections::HashSet;
 
@@ -7,8 +7,7 @@ use super::source::{Binding, Source};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Target {
     Module(usize),
-    /// What the module of this number defines. What a type has (a variant, a function) counts as the
-    /// type.
+    /// A definition in the module of this number. A variant or function of a type counts as the type.
     Defined {
         module: usize,
         name: String,

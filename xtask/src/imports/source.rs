@@ -52,7 +52,7 @@ fn read_folder(folder: &Path, name: &str, files: &mut Files) -> Result<(), Strin
 /// A path's segments. The first is empty where the path begins with `::`.
 pub(super) type Segments = Vec<String>;
 
-/// What a name stands for in a module.
+/// The meaning of a name in a module.
 #[derive(Debug)]
 pub(super) enum Binding {
     Defined,
@@ -71,7 +71,7 @@ pub(super) struct Mention {
 pub(super) enum By {
     /// `use`
     Use,
-    /// `pub use`, be it `pub(crate)`
+    /// `pub use`, also `pub(crate) use`
     ReExport,
     /// A path in the code.
     Path,
@@ -279,7 +279,7 @@ impl Reader<'_> {
         let name = rename.or_else(|| path.last().cloned()).unwrap_or_default();
         let known = self.blocks > 0 && self.here().names.contains_key(&name);
         if name != "_" && !known {
-            // What a block imports is looked up as if its module did.
+            // An import of a block is looked up as if its module had it.
             let names = &mut self.here().names;
             let imported = Binding::Imported(path.clone());
             names.entry(name).or_default().push(imported);
@@ -287,7 +287,7 @@ impl Reader<'_> {
         self.mention(path, by);
     }
 
-    /// What a macro is given, where it is no list of items: the paths in it, and what it seems to
+    /// Reads the arguments of a macro that aren't a list of items: the paths in them, and the items that they seem to
     /// define.
     fn tokens(&mut self, tokens: TokenStream, only_absolute: bool) {
         let mut path = Segments::new();
@@ -446,7 +446,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     }
 }
 
-/// What a macro of one's own defines as if by a keyword: `string_enum! { Name { … } }`.
+/// The items that a macro of the repository defines: `string_enum! { Name { … } }`.
 fn names_before_braces(tokens: &TokenStream) -> Vec<String> {
     let tokens: Vec<_> = tokens.clone().into_iter().collect();
     let pairs = tokens.windows(2).enumerate();

@@ -1,4 +1,4 @@
-//! Small trees of files, and what is said of them.
+//! Tests with small trees of files, and the reports on them.
 
 use super::*;
 

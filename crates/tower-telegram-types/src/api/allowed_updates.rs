@@ -1,4 +1,4 @@
-//! Which types of update a bot wants.
+//! The set of update types that a bot wants.
 
 use std::fmt;
 
@@ -9,12 +9,13 @@ use crate::{
     types::UpdateType,
 };
 
-/// The types of update that a bot wants: what `setWebhook` and `getUpdates` are told, and what
-/// `AllowedUpdatesLayer` of `tower-telegram` lets through, from one value.
+/// The types of update that a bot wants.
 ///
-/// As the argument of `setWebhook` three things stay apart: no value leaves the
-/// setting as it was; [`DEFAULT`](Self::DEFAULT), the empty list, is Telegram's own choice; and a
-/// list, [`ALL`](Self::ALL) included, is just that list.
+/// One value serves as the parameter of `setWebhook` and `getUpdates`, and as the filter of `AllowedUpdatesLayer` in
+/// `tower-telegram`.
+///
+/// For `setWebhook` there are three cases: without a value, the setting stays as it was; [`DEFAULT`](Self::DEFAULT),
+/// which is the empty list, is Telegram's own choice; any other list, also [`ALL`](Self::ALL), is exactly that list.
 ///
 /// ```
 /// use tower_telegram::types::{AllowedUpdates, UpdateType};
@@ -31,7 +32,7 @@ use crate::{
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct AllowedUpdates(u64);
 
-/// Not sent unless asked for.
+/// The types that Telegram sends only if they are listed.
 const ON_REQUEST: u64 = bit(UpdateType::ChatMember)
     | bit(UpdateType::MessageReaction)
     | bit(UpdateType::MessageReactionCount);
@@ -41,11 +42,11 @@ const fn bit(update_type: UpdateType) -> u64 {
 }
 
 impl AllowedUpdates {
-    /// Telegram's own choice, said by the empty list: everything, types yet unknown included, but
+    /// Telegram's own choice, which is the empty list: all types, also those that are newer than this version, without
     /// `chat_member`, `message_reaction` and `message_reaction_count`.
     pub const DEFAULT: Self = Self(0);
 
-    /// Every type that this version has a name for, and the unknown.
+    /// Every type that this version knows, and [`UpdateType::Unknown`].
     pub const ALL: Self = Self(u64::MAX >> (63 - UpdateType::Unknown as u32));
 
     /// Whether updates of the type are wanted.
@@ -55,8 +56,9 @@ impl AllowedUpdates {
         set & bit(update_type) != 0
     }
 
-    /// The list with one type more. What [`UpdateType::Unknown`] adds is let through, and has no
-    /// name to send: Telegram can't be asked for what this version doesn't know.
+    /// The list with one more type.
+    ///
+    /// [`UpdateType::Unknown`] makes a filter pass unknown types. It isn't sent to Telegram, because it has no name there.
     #[must_use]
     pub const fn with(self, update_type: UpdateType) -> Self {
         Self(self.0 | bit(update_type))

@@ -1,4 +1,4 @@
-//! Who a message goes to.
+//! A chat as a method's parameter, by its number or its public name.
 
 use std::fmt;
 
@@ -9,8 +9,14 @@ use crate::json::{FromJson, Reader, Result, impl_deserialize};
 
 /// A chat, by its number or by its public name.
 ///
-/// Methods take it wherever the Bot API takes an integer or an `@name`: `SendMessage::new(42, "hi")`,
-/// `SendMessage::new("@channel", "hi")`.
+/// Methods take it wherever the Bot API takes an integer or an `@name`:
+///
+/// ```
+/// use tower_telegram::{methods::SendMessage, types::ChatId};
+///
+/// assert_eq!(SendMessage::new(42, "hi").chat_id, ChatId::Id(42));
+/// assert_eq!(SendMessage::new("@channel", "hi").chat_id, ChatId::Username("@channel".into()));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ChatId {

@@ -1,4 +1,4 @@
-//! Files on their way to Telegram.
+//! Files as parameters of methods.
 
 use bytes::Bytes;
 use serde_core::{Serialize, Serializer};
@@ -10,11 +10,10 @@ use crate::api::upload::{ProgressHook, Upload, UploadProgress};
 #[cfg(feature = "serde-all")]
 use crate::json::{FromJson, Reader, impl_deserialize};
 
-/// A file for Telegram: one it has already, one it is to fetch, or one that is uploaded.
+/// A file for Telegram: one that Telegram has already, one that it fetches from a URL, or one that is uploaded.
 ///
-/// Made with [`id`](Self::id), [`url`](Self::url), [`bytes`](Self::bytes), and, with the feature
-/// `tokio`, `path` or `reader`. A text turns into a reference by itself, so that
-/// `SendPhoto::new(chat, "https://…")` reads well.
+/// It is made by [`id`](Self::id), [`url`](Self::url), [`bytes`](Self::bytes), and with the feature `tokio`, by `path` or
+/// `reader`. A text converts to an identifier or URL, so that `SendPhoto::new(chat, "https://…")` works.
 ///
 /// See [Sending files](https://core.telegram.org/bots/api#sending-files).
 #[derive(Clone, Debug, PartialEq)]
@@ -37,7 +36,7 @@ impl InputFile {
         Self(Source::Reference(url.into()))
     }
 
-    /// A file that is uploaded from memory, under the name that people will see.
+    /// A file that is uploaded from memory, under the name that recipients see.
     pub fn bytes(file_name: impl Into<Str>, content: impl Into<Bytes>) -> Self {
         Self(Source::Upload(Upload::from_bytes(
             file_name.into(),
@@ -58,7 +57,7 @@ impl InputFile {
     /// A reader that ends before its length, or doesn't end after it, makes the call fail before all of it is
     /// sent. `AsyncReadExt::take` cuts one that goes on.
     ///
-    /// What was read is gone, so a call that failed after that isn't tried again.
+    /// A call that failed after the reader was used isn't repeated, because the reader can't be read twice.
     #[cfg(feature = "tokio")]
     pub fn reader(
         file_name: impl Into<Str>,
@@ -69,7 +68,7 @@ impl InputFile {
         Self(Source::Upload(upload))
     }
 
-    /// The name that people will see, where it is an upload.
+    /// Sets the name that recipients see. It has no effect on a file that isn't uploaded.
     pub fn file_name(mut self, file_name: impl Into<Str>) -> Self {
         if let Source::Upload(upload) = &mut self.0 {
             upload.set_file_name(file_name.into());

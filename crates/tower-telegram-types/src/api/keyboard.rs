@@ -12,10 +12,9 @@ impl InlineKeyboardButton {
 
     /// A button that, when pressed, sends `data` back to the bot in a callback query.
     ///
-    /// The data may have 1 to [`MAX_CALLBACK_DATA`](Self::MAX_CALLBACK_DATA) bytes. That isn't
-    /// checked here, as it isn't by the field and its setter: the server refuses the whole message
-    /// with an error of code 400, `BUTTON_DATA_INVALID`. For more, send a key to what the bot has
-    /// stored.
+    /// The data may have 1 to [`MAX_CALLBACK_DATA`](Self::MAX_CALLBACK_DATA) bytes. The length isn't checked here: the
+    /// server refuses a message with longer data, with code 400 and `BUTTON_DATA_INVALID`. For more data, store it in the
+    /// bot, and put its key into the button.
     pub fn callback(text: impl Into<Str>, data: impl Into<Str>) -> Self {
         Self::new(text).callback_data(data)
     }

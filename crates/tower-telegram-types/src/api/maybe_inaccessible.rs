@@ -1,4 +1,4 @@
-//! What is known of a message even if the bot can't see it any more.
+//! The chat and number of a message that the bot may not see any more.
 
 use crate::types::{Chat, MaybeInaccessibleMessage, Message};
 

@@ -1,4 +1,4 @@
-//! What a message says: its text, the parts that stand out in it, the command that it gives.
+//! The text of a message: its formatted parts, and the command with which it begins.
 
 use crate::{
     text::utf16::{Utf16Cursor, range},
@@ -6,17 +6,16 @@ use crate::{
 };
 
 impl Message {
-    /// The text, or the caption of a photo, a video, a document …; the two don't come together.
+    /// The text, or the caption of a photo, video or document. A message has at most one of the two.
     pub fn text_or_caption(&self) -> Option<&str> {
         self.text.as_deref().or(self.caption.as_deref())
     }
 
-    /// The entities of the [text or caption](Self::text_or_caption), in the order in which they
-    /// came, each with the piece of text that it covers.
+    /// The entities of the [text or caption](Self::text_or_caption) in Telegram's order, each with the piece of text that
+    /// it covers.
     ///
     /// Entities may nest and overlap. One whose range the text doesn't have is left out; see
-    /// [`MessageEntity::slice`]. The text is walked over once, whatever the number of entities,
-    /// when this is called.
+    /// [`MessageEntity::slice`]. The text is read once, when this is called, whatever the number of entities.
     ///
     /// ```
     /// use tower_telegram::types::{Message, MessageEntityType};
@@ -53,9 +52,8 @@ impl Message {
 
     /// The command with which the [text or caption](Self::text_or_caption) begins.
     ///
-    /// It's one if Telegram has marked it as one: a path such as `/usr/bin`, or a command inside
-    /// code, is none. Neither is a command further on in the text; those are among the
-    /// [entities](Self::text_entities).
+    /// Only a command that Telegram has marked as one counts: a path such as `/usr/bin`, or a command inside code, does
+    /// not. Commands further on in the text are among the [entities](Self::text_entities).
     ///
     /// ```
     /// use tower_telegram::types::Message;
@@ -103,9 +101,10 @@ impl MessageEntity {
     /// The piece of `text` that the entity covers: its offset and length count UTF-16 code units,
     /// not bytes and not characters.
     ///
-    /// None if the text has no such range: negative, beyond the end, or with an edge inside a
-    /// character. The walk goes from the text's start to the entity's end; for all the entities of
-    /// a message, [`Message::text_entities`] walks once.
+    /// `None` if the text has no such range: negative, beyond the end, or with an edge inside a character.
+    ///
+    /// It reads the text from its start to the entity's end. For all entities of a message,
+    /// [`Message::text_entities`] reads it once.
     ///
     /// ```
     /// use tower_telegram::types::{MessageEntity, MessageEntityType};
@@ -122,24 +121,26 @@ impl MessageEntity {
     }
 }
 
-/// A command as somebody gave it: `/name@mention arguments`. From [`Message::bot_command`].
+/// A command in a message: `/name@mention arguments`. [`Message::bot_command`] finds it.
+///
+/// All parts are borrowed from the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CommandCall<'a> {
-    /// The command, without its `/`, as it was typed.
+    /// The command, without its `/`, in the letters in which it was typed.
     pub name: &'a str,
-    /// The user name of the bot that it's meant for, without its `@`; none if it's meant for
-    /// whoever listens.
+    /// The user name of the bot that the command is meant for, without its `@`; `None` if it is meant for every bot in
+    /// the chat.
     pub mention: Option<&'a str>,
-    /// What comes after it, without the white space around it; may be empty.
+    /// The text after the command, without the white space around it; may be empty.
     pub arguments: &'a str,
 }
 
 impl CommandCall<'_> {
-    /// Whether the bot of this user name, with or without an `@`, is meant: it's the one mentioned,
-    /// in upper or lower case, or none is.
+    /// Whether the command is meant for the bot of this user name, given with or without an `@`: the command mentions it,
+    /// in upper or lower case, or mentions no bot.
     ///
-    /// In a group with several bots, a bot may get to see what is meant for another.
+    /// In a group with several bots, a bot may receive commands that are meant for another.
     pub fn is_for(&self, username: &str) -> bool {
         let username = username.strip_prefix('@').unwrap_or(username);
         self.mention
@@ -180,7 +181,7 @@ mod tests {
         MessageEntity::new(MessageEntityType::BotCommand, 0, length)
     }
 
-    /// What the standard library makes of the same range.
+    /// The same range, as the standard library finds it.
     fn expected(text: &str, entity: &MessageEntity) -> Option<String> {
         let units: Vec<u16> = text.encode_utf16().collect();
         let start = usize::try_from(entity.offset).ok()?;

@@ -1,4 +1,4 @@
-//! A message's text as markup.
+//! The text of a message as HTML or `MarkdownV2`.
 
 use crate::{
     text::{html::html, markdown_v2::markdown_v2},
@@ -9,8 +9,7 @@ impl Message {
     /// The [text or caption](Self::text_or_caption) as HTML, to send again with
     /// [`ParseMode::Html`](crate::types::ParseMode::Html); `None` if the message has neither.
     ///
-    /// See [`FormattedText::html`](crate::text::FormattedText::html) for what becomes of entities
-    /// that have no markup.
+    /// [`FormattedText::html`](crate::text::FormattedText::html) describes how entities without markup are written.
     ///
     /// ```
     /// use tower_telegram::types::Message;

@@ -1,22 +1,22 @@
-//! What editing gives back.
+//! The result of an edit: the message, or `true`.
 
 use crate::{
     json::{FromJson, Reader, Result, impl_deserialize},
     types::Message,
 };
 
-/// The message, where the bot sent it; nothing but success for an inline message.
+/// The result of a method that edits: the message, or for a message sent through inline mode, only `true`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum MessageOrTrue {
     /// The message as it is now.
     Message(Box<Message>),
-    /// An inline message, which the bot doesn't get to see.
+    /// The edited message was sent through inline mode, and the bot can't see it.
     True,
 }
 
 impl MessageOrTrue {
-    /// The message, if there is one.
+    /// The edited message; `None` if the bot can't see it.
     pub fn into_message(self) -> Option<Message> {
         match self {
             Self::Message(message) => Some(*message),

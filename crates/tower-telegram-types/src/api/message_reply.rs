@@ -43,7 +43,7 @@ impl Message {
         reply
     }
 
-    /// What makes another message a reply to this one, when both are in the same chat.
+    /// The parameters with which another message in the same chat becomes a reply to this one.
     ///
     /// ```
     /// # let message: tower_telegram::types::Message = serde_json::from_str(

@@ -1,5 +1,11 @@
-//! What the generated types and methods are built with, and what people expect on top of them.
-//! All of it is written by hand; it shows up in [`types`](crate::types).
+//! The hand-written part of the Bot API: types from which the generated ones are built, and helpers on top of them.
+//!
+//! All of it is exported from [`types`](crate::types).
+//!
+//! - Types: [`Str`], [`ChatId`], [`InputFile`] and [`Upload`], [`AllowedUpdates`], [`MessageOrTrue`], [`ProviderToken`],
+//!   and [`Update`] with its reading.
+//! - Helpers: keyboards by rows, replies to a message, answers to a query, edits to rich content, the text of a message
+//!   with its entities, as markup, and as a command.
 
 mod allowed_updates;
 mod answer;

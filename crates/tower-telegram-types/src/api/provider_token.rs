@@ -1,4 +1,4 @@
-//! What a payment provider knows the bot by.
+//! The token of a payment provider.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::Str;
 use crate::json::{self, FromJson, Reader, impl_deserialize};
 
 /// The token of a [payment provider](https://core.telegram.org/bots/payments), as `BotFather` gives
-/// it. A secret like the bot's own, so it never prints itself.
+/// it. It is a secret like the bot's own token, so `Debug` doesn't show it.
 ///
 /// ```
 /// use tower_telegram::types::ProviderToken;

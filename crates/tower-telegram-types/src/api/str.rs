@@ -1,4 +1,4 @@
-//! The string type of the generated API.
+//! The string type of the generated types and methods.
 
 use std::{borrow::Borrow, fmt, ops::Deref};
 
@@ -12,9 +12,9 @@ use crate::json::{FromJson, Reader, Result};
 
 /// Text from or for Telegram: short text is kept in place, longer text on the heap.
 ///
-/// Most of an update's strings (names, user names, language codes, ids) are short, and up to 24
-/// bytes of them need no allocation. It dereferences to [`str`] and is made with `into()`; how it
-/// keeps its text is nobody's business, so that it can change without breaking anyone.
+/// Most of an update's strings are short: names, user names, language codes, ids. A string of up to 24 bytes needs no
+/// allocation. `Str` dereferences to [`str`], and is made with `into()` from `&str`, `String` and others. The
+/// representation is private, so that it can change without a breaking release.
 ///
 /// ```
 /// use tower_telegram::types::Str;
@@ -183,7 +183,7 @@ mod tests {
     use super::Str;
 
     #[test]
-    fn text_survives_the_way_in_and_out() {
+    fn text_stays_the_same_when_it_is_written_and_read() {
         for text in [
             "",
             "Ada",

@@ -1,4 +1,4 @@
-//! The content of a file on its way to Telegram, wherever it comes from.
+//! The content of a file that is uploaded to Telegram: from memory, from a path, or from a reader.
 
 use std::{
     error, fmt,
@@ -27,7 +27,7 @@ pub type UploadReader = Pin<Box<dyn AsyncRead + Send>>;
 /// The content of a file that is uploaded with a request. Cheap to clone.
 #[derive(Clone)]
 pub struct Upload {
-    /// Tells the uploads of one request apart; the same upload used twice in it is sent once.
+    /// Distinguishes the uploads of one request. An upload that is used twice in it is sent once.
     number: u64,
     file_name: Str,
     source: Arc<ContentSource>,
@@ -40,7 +40,7 @@ enum ContentSource {
     Path(PathBuf),
     #[cfg(feature = "tokio")]
     Reader {
-        /// Gone once it has been read from.
+        /// `None` once it was taken.
         reader: Mutex<Option<UploadReader>>,
         length: Option<u64>,
     },
@@ -91,7 +91,7 @@ impl Upload {
         format!("file{}", self.number)
     }
 
-    /// The name that people will see.
+    /// The file's name, as recipients see it.
     pub fn file_name(&self) -> &str {
         &self.file_name
     }
@@ -105,7 +105,7 @@ impl Upload {
         }
     }
 
-    /// Whether it can be read again, or for the first time.
+    /// Whether the content can be read: always, or for a reader, as long as it wasn't taken.
     pub fn is_replayable(&self) -> bool {
         match &*self.source {
             #[cfg(feature = "tokio")]
@@ -128,11 +128,11 @@ impl Upload {
         }
     }
 
-    /// Takes the reader out. Only the first caller has it.
+    /// Takes the reader out. Only the first call gets it.
     ///
     /// # Errors
     ///
-    /// When the content isn't a reader, or the reader was taken before.
+    /// If the content isn't a reader, or the reader was taken before.
     #[cfg(feature = "tokio")]
     pub fn take_reader(&self) -> Result<UploadReader, UploadError> {
         let reader = match &*self.source {
@@ -144,12 +144,12 @@ impl Upload {
         reader.ok_or(UploadError(UploadErrorKind::AlreadyRead))
     }
 
-    /// Whether somebody wants to know of the upload's progress.
+    /// Whether the upload has a progress hook, as set by [`InputFile::on_progress`](crate::types::InputFile::on_progress).
     pub fn has_progress_hook(&self) -> bool {
         self.progress.is_some()
     }
 
-    /// Tells the upload's progress hook, if it has one, how many bytes were handed to the connection.
+    /// Calls the upload's progress hook, if there is one, with the number of bytes that were handed to the connection.
     pub fn report_progress(&self, sent: u64, total: Option<u64>) {
         if let Some(hook) = &self.progress {
             hook.call(sent, total);
@@ -166,16 +166,15 @@ pub enum UploadSource<'a> {
     /// From the file at this path.
     #[cfg(feature = "tokio")]
     Path(&'a Path),
-    /// From a reader, which [`Upload::take_reader`] gives once.
+    /// From a reader, which [`Upload::take_reader`] hands out once.
     #[cfg(feature = "tokio")]
     Reader {
-        /// How many bytes the reader has, where the caller said so.
+        /// The number of bytes in the reader, if it was given.
         length: Option<u64>,
     },
 }
 
-/// Equal if they upload the same: the same bytes or path under the same name, or the very same
-/// reader.
+/// Equal if they upload the same content under the same name: equal bytes, the same path, or one and the same reader.
 impl PartialEq for Upload {
     fn eq(&self, other: &Self) -> bool {
         let same_source = match (&*self.source, &*other.source) {
@@ -210,17 +209,17 @@ impl fmt::Debug for Upload {
     }
 }
 
-/// How far an upload has come.
+/// The progress of an upload. [`InputFile::on_progress`](crate::types::InputFile::on_progress) reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UploadProgress {
-    /// How many bytes of the file were handed to the connection.
+    /// The number of bytes of the file that were handed to the connection.
     pub sent: u64,
-    /// How many bytes it has, where that is known.
+    /// The file's length in bytes; `None` for a reader of unknown length.
     pub total: Option<u64>,
 }
 
-/// Called as an upload goes on.
+/// A function that is called during an upload.
 #[derive(Clone)]
 pub(crate) struct ProgressHook(Arc<dyn Fn(UploadProgress) + Send + Sync>);
 
@@ -234,13 +233,13 @@ impl ProgressHook {
     }
 }
 
-/// Why a file couldn't be uploaded.
+/// The reason why a file couldn't be uploaded.
 #[derive(Debug)]
 pub struct UploadError(UploadErrorKind);
 
 #[derive(Debug)]
 enum UploadErrorKind {
-    /// The reason itself is on its way elsewhere.
+    /// The reason is reported by another error.
     Stopped,
     #[cfg(feature = "tokio")]
     Io(std::io::Error),
@@ -260,7 +259,7 @@ impl UploadError {
         Self(UploadErrorKind::Stopped)
     }
 
-    /// The path leads to a directory, a pipe or the like.
+    /// The path leads to a directory, a pipe, or something else that isn't a file.
     #[cfg(feature = "tokio")]
     pub fn not_a_file() -> Self {
         Self(UploadErrorKind::NotAFile)
@@ -286,7 +285,7 @@ impl From<std::io::Error> for UploadError {
     }
 }
 
-/// Equal if the same thing went wrong.
+/// Equal if the reasons are of one kind; for an I/O error, if its kind is the same too.
 impl PartialEq for UploadError {
     fn eq(&self, other: &Self) -> bool {
         #[cfg(feature = "tokio")]
@@ -302,7 +301,7 @@ impl Eq for UploadError {}
 impl fmt::Display for UploadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            UploadErrorKind::Stopped => f.write_str("the upload was given up"),
+            UploadErrorKind::Stopped => f.write_str("the upload was stopped"),
             #[cfg(feature = "tokio")]
             UploadErrorKind::Io(_) => f.write_str("the file can't be read"),
             #[cfg(feature = "tokio")]

@@ -1,12 +1,11 @@
 //! `serde::Deserialize` by way of [`FromJson`], from any format that describes itself.
 //!
-//! `serde_json` gives its text as it stands to whoever asks for a [`RawValue`], and that text is read
-//! with our reader. Every other deserializer is written out as JSON first: other formats, and the
-//! buffers from which serde reads flattened fields and the variants of untagged enums. Numbers may
-//! be spelt differently after that (`1.50` as `1.5`), and white space is gone.
+//! `serde_json` hands out its text to a type that asks for a [`RawValue`], and our reader reads that text. Every other
+//! deserializer is written out as JSON first: other formats, and the buffers from which serde reads flattened fields and
+//! the variants of untagged enums. After that, numbers may be spelt differently (`1.50` as `1.5`), and white space is
+//! gone.
 //!
-//! All of this is generic over the deserializer alone, so that each of some 600 types adds a call to it
-//! and no more.
+//! The code is generic over the deserializer alone, so that each of some 600 types adds only a call to it.
 
 use std::fmt;
 

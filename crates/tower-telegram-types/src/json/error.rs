@@ -1,12 +1,15 @@
-//! Why a JSON text couldn't be read.
+//! The error of a JSON text that couldn't be read.
 
 use std::{error, fmt};
 
+/// The kinds of fault, which decide whether a text can be read on after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FaultKind {
+    /// The text isn't JSON, so nothing after the fault can be read.
     Syntax,
+    /// The value is of another type than expected.
     Mismatch,
-    /// A mismatch too: the field isn't there.
+    /// A required field is missing, which is a mismatch too.
     Missing,
 }
 
@@ -16,22 +19,36 @@ impl FaultKind {
     }
 }
 
+/// A fault as the reader records it: small, and without an allocation, because one that is left out costs only a skip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) kind: FaultKind,
+    /// How many bytes had been read.
     pub(crate) at: usize,
+    /// The expected type, or the description of a syntax error.
     pub(crate) what: &'static str,
+    /// The innermost field; empty if none is known.
     pub(crate) field: &'static str,
 }
 
-/// A JSON text that couldn't be read, or not as the type that was asked for.
+/// A JSON text that couldn't be read, or not as the wanted type.
 ///
-/// It says where and what was expected, and never repeats the text: an update can hold what
-/// people wrote to each other.
+/// It names the place and the expected type, and never repeats the text, because an update may hold private messages.
+///
+/// ```
+/// use tower_telegram::types::Update;
+///
+/// let error = Update::from_slice(br#"{"update_id":"seven","message":{}}"#).unwrap_err();
+/// assert!(error.is_mismatch());
+/// assert_eq!(error.field(), Some("update_id"));
+/// assert_eq!(error.to_string(), "unfitting: expected an integer, in field `update_id`, at byte 13");
+///
+/// assert!(Update::from_slice(b"{").unwrap_err().is_syntax());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseError {
     fault: Fault,
-    /// What says more than the fault, where it isn't this reader's.
+    /// The words of another reader's error, which say more than the fault.
     words: Option<Box<ForeignWords>>,
 }
 
@@ -82,7 +99,7 @@ impl ParseError {
         }
     }
 
-    /// What is wrong, without the place: it is one in a text that whoever asks may not have.
+    /// The error without its place, for callers that don't have the text to which the place belongs.
     pub(super) fn without_place(&self) -> impl fmt::Display {
         WithoutPlace(self)
     }
@@ -105,12 +122,12 @@ impl ParseError {
         write!(f, ", in field `{field}`")
     }
 
-    /// Whether the text isn't JSON at all: no type could be read from it.
+    /// Whether the text isn't JSON, so that no type can be read from it.
     pub fn is_syntax(&self) -> bool {
         self.fault.kind == FaultKind::Syntax
     }
 
-    /// Whether the text is JSON, but doesn't fit the type that was asked for.
+    /// Whether the text is JSON, but doesn't fit the wanted type.
     pub fn is_mismatch(&self) -> bool {
         self.fault.kind.is_mismatch()
     }
@@ -121,7 +138,7 @@ impl ParseError {
         words.or(Some(self.fault.field).filter(|name| !name.is_empty()))
     }
 
-    /// How many bytes of the text had been read. 0 where it isn't known.
+    /// How many bytes of the text had been read before the fault; 0 if unknown.
     pub fn offset(&self) -> usize {
         self.fault.at
     }

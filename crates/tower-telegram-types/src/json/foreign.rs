@@ -1,19 +1,21 @@
-//! What a type of the caller's says that it couldn't read, told without a word of the text.
+//! Errors of types from other crates, described without a word of the text.
 //!
-//! Serde's own errors come as one message, and it may quote the text (`invalid type: string "…", expected u32`). What is
-//! taken of it is what the type brings along: what it expected, or the name of a field. Where in the text it was is
-//! found by the error's place.
+//! Serde's errors are one message, which may quote the text (`invalid type: string "…", expected u32`). Only the parts
+//! that come from the type are taken over: the expected type, or the name of a field. The error's place leads to the
+//! field in the text.
 
 use super::{Reader, Result, error::ParseError};
 
-/// Longer lists of what was expected are cut.
+/// A longer description of the expected type is cut.
 const MAX_EXPECTED: usize = 300;
 /// Telegram's names of fields are shorter.
 const MAX_NAME: usize = 64;
 
 impl ParseError {
-    /// Why `text` couldn't be read as a `U`. `about` is a member of it and where its value begins, to be named where no
-    /// field is known: a type that looks at all of an update before it says what is wrong means what it is about.
+    /// The reason why `text` couldn't be read as a `U`.
+    ///
+    /// `about` is a member of the text and the place of its value. It is named if no field is known: a type that reads a
+    /// whole update before it reports a fault has no better place for it.
     #[doc(hidden)]
     pub fn foreign<U>(error: &serde_json::Error, text: &str, about: Option<(&str, usize)>) -> Self {
         let at = offset(error, text);
@@ -51,7 +53,7 @@ impl ParseError {
     }
 }
 
-/// Our own types say it well already, wherever in `U` they are.
+/// The words of an error of our own types, which may be anywhere in `U` and need no other words.
 fn own_words(message: &str) -> Option<&str> {
     message
         .strip_prefix("unfitting: ")
@@ -71,7 +73,7 @@ fn about_a_field(message: &str) -> Option<(&str, String)> {
     Some((name, format!("field `{name}` comes twice")))
 }
 
-/// What the type expected, in the words that serde's errors and derived types have for it.
+/// The expected type, in the words of serde's errors and derived types.
 fn expected(message: &str) -> Option<String> {
     const UNTAGGED: &str = "data did not match any variant of untagged enum ";
     const FLATTENED: &str = "no variant of enum ";
@@ -87,7 +89,7 @@ fn expected(message: &str) -> Option<String> {
     if !quotes.iter().any(|begins| message.starts_with(begins)) {
         return None;
     }
-    // What stands before it may be the text's.
+    // The words before it may be from the text.
     let (_, expected) = message.rsplit_once(", expected ")?;
     let mut short: String = expected.chars().take(MAX_EXPECTED).collect();
     if short.len() < expected.len() {
@@ -96,14 +98,14 @@ fn expected(message: &str) -> Option<String> {
     Some(short)
 }
 
-/// A name as a type or a field has one, which isn't what somebody wrote.
+/// Whether this is a name of a type or field, and not a user's text.
 fn is_name(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(is_plain)
 }
 
-/// The byte before which the error was noticed. `None` where `serde_json` doesn't say it, as for a type that
-/// reads a copy of all of it first.
+/// The byte before which the error was noticed. `None` if `serde_json` doesn't name a place, as for a type that first
+/// reads a copy of the whole value.
 fn offset(error: &serde_json::Error, text: &str) -> Option<usize> {
     let lines_before = error.line().checked_sub(1)?;
     let lines = text.split_inclusive('\n').take(lines_before);

@@ -1,7 +1,10 @@
-//! The scalars and containers that the schema is made of.
+//! [`FromJson`] for numbers, booleans, boxes and lists.
+//!
+//! Texts are in `api::str`. An optional field isn't an `Option` here: the reader leaves its slot empty.
 
 use super::{Aborted, FromJson, Reader, Result};
 
+/// A number with a fraction or an exponent isn't an integer, even if its value is a whole number.
 impl FromJson for i64 {
     #[inline]
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
@@ -9,6 +12,7 @@ impl FromJson for i64 {
     }
 }
 
+/// A number beyond the range of an `f64` doesn't fit.
 impl FromJson for f64 {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         r.float()
@@ -22,6 +26,7 @@ impl FromJson for bool {
     }
 }
 
+/// Large objects are boxed where they may be absent.
 impl<T: FromJson> FromJson for Box<T> {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         // Allocated before it is read, so that a message of 2 KB is moved once and not twice.
@@ -30,6 +35,8 @@ impl<T: FromJson> FromJson for Box<T> {
     }
 }
 
+/// A list goes without an element that doesn't fit, if its type allows that. Room for the elements is made once, by
+/// the length of the list before it.
 impl<T: FromJson> FromJson for Vec<T> {
     const LEFT_OUT_OF_LISTS: bool = T::LEFT_OUT_OF_LISTS;
 

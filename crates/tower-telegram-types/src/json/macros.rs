@@ -1,4 +1,4 @@
-//! What the generated code would otherwise repeat.
+//! Macros for code that is the same in every generated type.
 
 /// `serde::Deserialize` for a type that has [`FromJson`](super::FromJson).
 macro_rules! impl_deserialize {
@@ -13,7 +13,10 @@ macro_rules! impl_deserialize {
     )+};
 }
 
-/// An enum over the known values of a string, that keeps a value it doesn't know.
+/// An enum over the known values of a text, which keeps a value that it doesn't know.
+///
+/// It has `as_str`, `From<&str>`, `Display`, and is read and written as the text. Attributes of a variant, such as
+/// `#[deprecated]`, go before its name.
 macro_rules! string_enum {
     (
         $(#[$meta:meta])*
@@ -26,7 +29,7 @@ macro_rules! string_enum {
         #[non_exhaustive]
         pub enum $name {
             $($(#[$variant_meta])* $variant,)+
-            /// A value that this version doesn't know, as it came.
+            /// A value that this version doesn't know, with its text.
             Unknown(Box<str>),
         }
 

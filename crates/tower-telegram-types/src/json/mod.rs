@@ -1,5 +1,13 @@
-//! Reading JSON, for the generated types and for what `tower-telegram` reads by itself. Writing it is
-//! serde's.
+//! The JSON reader of the generated types, which `tower-telegram` also uses for what it reads by itself.
+//!
+//! - `reader` reads a text piece by piece. Each type implements [`FromJson`] with it.
+//! - `read` reads a whole text as a type, and `update_members` an update's outer object.
+//! - `unions` reads a value that may be of several types, and keeps it raw if it is of none of them.
+//! - `deserialize` connects the reader with serde, so that the types can be read from any format that describes
+//!   itself; `transcode` turns such a format into JSON first.
+//! - `error` and `foreign` say why a text couldn't be read, without repeating the text.
+//!
+//! JSON is written by serde; `write` only finds the memory for it.
 
 mod deserialize;
 mod error;

@@ -1,4 +1,4 @@
-//! A JSON value kept as it came.
+//! A JSON value that is kept as its text.
 
 use std::fmt;
 
@@ -8,15 +8,25 @@ use super::{FromJson, Reader, Result, impl_deserialize};
 
 /// A JSON value that this crate has no type for, as Telegram sent it.
 ///
-/// It is well-formed: it was checked when it was read. Out of another format, or out of one of serde's
-/// buffers (`#[serde(flatten)]`, untagged and internally tagged enums), it is the same value written
-/// anew: without white space, and with numbers as `serde_json` writes them. Into a binary format such
-/// as CBOR it is written as the value that it is.
+/// The text is well-formed: it was checked when it was read. A value that was read from another format, or from one of
+/// serde's buffers (`#[serde(flatten)]`, untagged and internally tagged enums), is written anew: without white space,
+/// and with numbers as `serde_json` writes them. In a binary format such as CBOR it is written as a value, not as text.
+///
+/// ```
+/// use tower_telegram::types::{Update, UpdateKind};
+///
+/// let update = Update::from_slice(br#"{"update_id":7,"planet_discovered":{"name":"Vulcan"}}"#)?;
+/// let UpdateKind::Unknown { name, raw } = update.kind else { panic!("a known kind") };
+/// assert_eq!((&*name, raw.get()), ("planet_discovered", r#"{"name":"Vulcan"}"#));
+/// let value: serde_json::Value = raw.parse().unwrap();
+/// assert_eq!(value["name"], "Vulcan");
+/// # Ok::<_, tower_telegram::types::ParseError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct RawJson(Box<str>);
 
 impl RawJson {
-    /// The text.
+    /// The value's text, unchanged.
     pub fn get(&self) -> &str {
         &self.0
     }
@@ -25,11 +35,12 @@ impl RawJson {
     ///
     /// # Errors
     ///
-    /// What `T` says when the text doesn't fit it.
+    /// If the text doesn't fit `T`.
     pub fn parse<T: DeserializeOwned>(&self) -> std::result::Result<T, serde_json::Error> {
         serde_json::from_str(&self.0)
     }
 
+    /// A text that the reader has already found to be well-formed.
     pub(crate) fn from_checked(text: &str) -> Self {
         Self(text.into())
     }

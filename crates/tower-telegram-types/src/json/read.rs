@@ -1,17 +1,32 @@
-//! Reading a text from its beginning to its end.
+//! Reading of a whole text as one value.
 
 use super::{
     error::ParseError,
     reader::{FromJson, Reader},
 };
 
-/// Reads a whole text.
+/// Reads a whole text as one value.
+///
+/// ```
+/// use tower_telegram_types::{json, types::User};
+///
+/// let user: User = json::from_str(r#"{"id": 42, "is_bot": false, "first_name": "Ada"}"#)?;
+/// assert_eq!(user.id, 42);
+/// # Ok::<_, tower_telegram_types::types::ParseError>(())
+/// ```
+///
+/// # Errors
+///
+/// If the text isn't JSON, or doesn't fit the type. A text that is neither counts as not being JSON, wherever the
+/// faults are: this decides whether a webhook responds with 400.
 pub fn from_str<T: FromJson>(text: &str) -> Result<T, ParseError> {
     read_whole(text, true)
 }
 
-/// The same, with an error for a part that doesn't fit, even where it could be left out: what a test made up is to be
-/// what it says.
+/// Reads a whole text as one value, with an error for every part that doesn't fit.
+///
+/// [`from_str`] leaves out such a part of an optional field or a list. A test that makes up an update wants to know of
+/// a mistake in it.
 pub fn from_str_strictly<T: FromJson>(text: &str) -> Result<T, ParseError> {
     read_whole(text, false)
 }
@@ -23,8 +38,8 @@ fn read_whole<T: FromJson>(text: &str, leaves_out: bool) -> Result<T, ParseError
     let read = T::from_json(&mut r).and_then(|value| r.finish().map(|()| value));
     match read {
         Ok(value) => Ok(value),
-        // The type gave up half-way: whether the rest is JSON at all decides what kind of error
-        // this is, and so whether it is answered with 400 or handed on raw.
+        // The type stopped half-way. Whether the rest is JSON decides which kind of error this is, and so whether the
+        // response is 400 or the update goes on raw.
         Err(_) if r.is_mismatch() => {
             let error = r.into_error();
             check(text)?;
@@ -34,16 +49,25 @@ fn read_whole<T: FromJson>(text: &str, leaves_out: bool) -> Result<T, ParseError
     }
 }
 
-/// Reads a whole text that may not be UTF-8.
+/// Reads a whole text, of which it is unknown whether it is UTF-8. See [`from_str`].
 pub fn from_slice<T: FromJson>(bytes: &[u8]) -> Result<T, ParseError> {
     from_str(utf8(bytes)?)
 }
 
+/// The bytes as text.
+///
+/// # Errors
+///
+/// If they aren't UTF-8, with the place of the first wrong byte.
 pub fn utf8(bytes: &[u8]) -> Result<&str, ParseError> {
     std::str::from_utf8(bytes).map_err(|e| ParseError::syntax("not UTF-8", e.valid_up_to()))
 }
 
-/// Whether the text is one JSON value, within the limits of [`Reader`].
+/// Checks that the text is one JSON value, within the limits of [`Reader`].
+///
+/// # Errors
+///
+/// If it isn't, with the place of the first fault.
 pub fn check(text: &str) -> Result<(), ParseError> {
     let mut r = Reader::new(text);
     match r.skip().and_then(|()| r.finish()) {

@@ -1,8 +1,11 @@
-//! Writes what any deserializer holds as JSON.
+//! Conversion of any self-describing format to JSON.
+//!
+//! A [`Transcoder`] is a serde visitor that writes each value that it visits. For `serde_json` there is nothing to
+//! convert: it answers the outermost request with its own text, which is kept as it is.
 //!
 //! The crate `serde-transcode` does nearly the same, but it has no limit of depth, writes bytes as a list
-//! of numbers, and depends on `serde` itself. The outermost visitor, which has to notice that
-//! `serde_json` answers with its text, would be ours all the same.
+//! of numbers, and depends on `serde` itself. The outermost visitor, which notices the text of `serde_json`,
+//! would still have to be ours.
 
 use std::{borrow::Cow, fmt};
 
@@ -16,24 +19,25 @@ use super::reader::MAX_DEPTH;
 /// A JSON text.
 #[derive(Debug, Default)]
 pub(super) struct Json<'de> {
-    /// The text as `serde_json` gave it.
+    /// The text of `serde_json`, unchanged.
     pub(super) given: Option<Cow<'de, str>>,
-    /// Without one, what was written.
+    /// The converted text, if there is no given one.
     pub(super) written: Vec<u8>,
 }
 
-/// Appends one value. As a visitor it takes whatever the deserializer has.
+/// Appends one value. As a visitor it accepts every type of value.
 pub(super) struct Transcoder<'t, 'de> {
     json: &'t mut Json<'de>,
     depth: u8,
     place: Place,
 }
 
+/// Where in the whole value a transcoder is.
 #[derive(Clone, Copy)]
 enum Place {
-    /// The value that was asked for by this name.
+    /// The outermost value, which was requested by this name.
     Outermost(&'static str),
-    /// The first key of the same: if it is the name, `serde_json` answers with its text.
+    /// The first key of the outermost value. If it is the name, `serde_json` answers with its text.
     FirstKey(&'static str),
     Inside,
 }
@@ -59,7 +63,11 @@ impl<'t, 'de> Transcoder<'t, 'de> {
         serde_json::to_writer(&mut self.json.written, value).map_err(E::custom)
     }
 
-    /// The depth of what is in this list or map.
+    /// The depth of the values in this list or map.
+    ///
+    /// # Errors
+    ///
+    /// If it is beyond the reader's limit: the converted text couldn't be read.
     fn enter<E: Error>(&self) -> Result<u8, E> {
         if self.depth == MAX_DEPTH {
             return Err(E::custom("nested too deep"));
@@ -127,7 +135,7 @@ impl<'de> Visitor<'de> for Transcoder<'_, 'de> {
         }
     }
 
-    /// Some formats have no other strings.
+    /// Some formats have bytes as their only strings.
     fn visit_bytes<E: Error>(self, value: &[u8]) -> Result<(), E> {
         match std::str::from_utf8(value) {
             Ok(text) => self.visit_str(text),
@@ -200,7 +208,8 @@ impl<'de> Visitor<'de> for Transcoder<'_, 'de> {
     }
 }
 
-/// A number or a boolean as a key becomes a string, as when `serde_json` writes a map of Rust's.
+/// Ends a key. A number or boolean becomes a string, as in a map that `serde_json` writes; any other value can't be a
+/// key in JSON.
 fn finish_key(written: &mut Vec<u8>, start: usize) -> Result<(), &'static str> {
     match written.get(start) {
         Some(b'"') => {}

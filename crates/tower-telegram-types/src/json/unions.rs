@@ -1,8 +1,13 @@
-//! Reading what can be one of several.
+//! Reading a value that may be of several types.
+//!
+//! A union has a variant `Unknown` for a value of a type that is newer than this version, and for one that doesn't fit
+//! any of its types. Such a value is kept as its text, so that one new value never makes an update unreadable.
 
 use super::{FromJson as _, ParseError, RawJson, Reader, Result};
 
-/// Reads a value, or keeps it raw when it doesn't fit. What isn't JSON stays an error.
+/// Reads a value, or keeps its text if it doesn't fit.
+///
+/// A text that isn't JSON stays an error.
 pub(crate) fn read_or_raw<T>(
     r: &mut Reader<'_>,
     unknown: fn(RawJson) -> T,
@@ -11,7 +16,9 @@ pub(crate) fn read_or_raw<T>(
     read_or(r, |raw, _| unknown(raw), read)
 }
 
-/// The same, for those who also want to know why it didn't fit.
+/// Reads a value; if it doesn't fit, `unknown` gets its text and the reason.
+///
+/// A text that isn't JSON stays an error.
 pub(crate) fn read_or<T>(
     r: &mut Reader<'_>,
     unknown: impl FnOnce(RawJson, ParseError) -> T,
@@ -33,8 +40,10 @@ pub(crate) fn read_or<T>(
 #[cfg(feature = "serde-all")]
 pub(crate) type Candidate<T> = (&'static [&'static str], fn(&mut Reader<'_>) -> Result<T>);
 
-/// The first reading that the object fits, where no tag tells which it is. The keys are looked at as
-/// well, since a list that is missing reads as an empty one.
+/// Reads an object whose type isn't named by a tag: the first attempt that fits wins.
+///
+/// An attempt counts only if the object has all of its keys. Reading alone wouldn't show that, because a missing list
+/// reads as an empty one.
 #[cfg(feature = "serde-all")]
 pub(crate) fn first_that_fits<T>(r: &mut Reader<'_>, attempts: &[Candidate<T>]) -> Result<T> {
     let start = r.mark();
@@ -52,6 +61,7 @@ pub(crate) fn first_that_fits<T>(r: &mut Reader<'_>, attempts: &[Candidate<T>]) 
     r.mismatch("one of several types")
 }
 
+/// Whether the object that starts here has all of the keys. Reads to the object's end.
 #[cfg(feature = "serde-all")]
 fn has_members(r: &mut Reader<'_>, keys: &[&str]) -> Result<bool> {
     let mut missing = keys.to_vec();

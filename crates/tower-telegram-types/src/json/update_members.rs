@@ -1,4 +1,7 @@
-//! The members of an update: its number, and the one that says what it is about.
+//! The outer object of an update: its number, and the one member that holds the rest.
+//!
+//! `Update` and `RawUpdate` of `tower-telegram` read it with the same function, so that they agree on the type of every
+//! update.
 
 use std::{borrow::Cow, collections::BTreeSet};
 
@@ -8,9 +11,9 @@ use crate::types::UpdateType;
 /// A member of an update besides its number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UpdateMember<'a> {
-    /// One of a type of update that has a name here.
+    /// A member named like a known type of update.
     Known(UpdateType),
-    /// One of any other name.
+    /// A member of any other name.
     Unknown(Cow<'a, str>),
 }
 
@@ -20,16 +23,16 @@ impl UpdateMember<'_> {
     }
 }
 
-/// Reads an update: its number, and what `read` makes of the value of the member that it is about.
+/// Reads an update: returns its number, and puts the result of `read` for its payload into `found`.
 ///
-/// 1. That is the one member of a known type. Where there is none, it is the first of another name, as a
-///    newer server may write more beside the type of the update.
-/// 2. A member that is null counts as absent, as it does in every other object.
-/// 3. Where all are null, it is the first of a known type, or else the first: an update with a number can be
-///    handled and done with. As an error it would be sent again for a day.
-/// 4. A key that comes twice is an error, null or not.
+/// 1. The payload is the value of the one member that is named like a known type of update. If there is none, it is the
+///    first member of another name, because a newer server may write more members beside it.
+/// 2. A member that is null counts as absent, as in every other object.
+/// 3. If all members are null, the first of a known type counts, or else the first. An update with a number can then
+///    be handled and confirmed; as an error it would be sent again for a day.
+/// 4. A key that occurs twice is an error, null or not.
 ///
-/// What was read is put where `found` says, so that it isn't moved about.
+/// The payload goes into `found` instead of the result, so that a large value isn't moved.
 #[inline]
 pub fn read_update<'a, T>(
     r: &mut Reader<'a>,
@@ -44,7 +47,7 @@ pub fn read_update<'a, T>(
     while more {
         match keys.next(r)? {
             None => r.field(&mut update_id, "update_id")?,
-            Some(member) if r.peek() == Some(b'n') => note_null(r, &mut null, member)?,
+            Some(member) if r.peek() == Some(b'n') => record_null(r, &mut null, member)?,
             Some(member) if member.is_known() => {
                 if has_known {
                     return r.syntax("an update of two types");
@@ -72,25 +75,25 @@ pub fn read_update<'a, T>(
     Ok(update_id)
 }
 
-/// The member and where its value is, if it comes before the one that was noted.
+/// Remembers a member that is null, if it has precedence over the one remembered before: a known type over an unknown.
 #[cold]
-fn note_null<'a>(
+fn record_null<'a>(
     r: &mut Reader<'a>,
-    noted: &mut Option<(UpdateMember<'a>, Mark)>,
+    recorded: &mut Option<(UpdateMember<'a>, Mark)>,
     member: UpdateMember<'a>,
 ) -> Result<()> {
     let start = r.mark();
     r.literal("null")?;
-    if noted
+    if recorded
         .as_ref()
         .is_none_or(|(first, _)| member.is_known() && !first.is_known())
     {
-        *noted = Some((member, start));
+        *recorded = Some((member, start));
     }
     Ok(())
 }
 
-/// The keys that came.
+/// The keys that were read so far, to notice one that occurs twice.
 #[derive(Default)]
 struct UpdateKeys<'a> {
     /// A bit for each type of update, and one for the number.
@@ -101,7 +104,7 @@ struct UpdateKeys<'a> {
 const UPDATE_ID: u32 = 63;
 
 impl<'a> UpdateKeys<'a> {
-    /// Reads a key. `None` is that of the number.
+    /// Reads a key. `None` is the key of the update's number.
     #[inline]
     fn next(&mut self, r: &mut Reader<'a>) -> Result<Option<UpdateMember<'a>>> {
         let start = r.mark();
@@ -118,6 +121,7 @@ impl<'a> UpdateKeys<'a> {
         }
     }
 
+    /// Records a known key.
     #[inline]
     fn add(&mut self, r: &mut Reader<'_>, bit: u32, name: &'static str) -> Result<()> {
         let bit = 1 << bit;
@@ -128,6 +132,7 @@ impl<'a> UpdateKeys<'a> {
         Ok(())
     }
 
+    /// Reads a key that is no known type of update.
     #[cold]
     fn next_unknown(&mut self, r: &mut Reader<'a>) -> Result<UpdateMember<'a>> {
         let name = r.key_text()?;

@@ -1,25 +1,31 @@
-//! Writes JSON into a block of just its size.
+//! Writing of JSON into memory of exactly its size.
 
 use std::cell::Cell;
 
 use bytes::Bytes;
 
-/// What a thread keeps for the next text. A longer one gives its block back.
+/// The largest buffer that a thread keeps for its next text, in bytes. A larger one is freed.
 const KEPT: usize = 16 << 10;
 
 thread_local! {
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// What `write` appends to an empty buffer. It is copied once, so that it takes one allocation of its own
-/// length, whatever that is.
+/// Returns the bytes that `write` appends to an empty buffer.
+///
+/// `write` gets a buffer that the thread keeps. The result is one copy of it, so that it costs one allocation and holds
+/// no more memory than it needs, however long the text is.
+///
+/// # Errors
+///
+/// The error of `write`.
 pub fn write_exact<E>(write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<Bytes, E> {
-    // Taken, as what is written may itself write; and there is none left while a thread ends.
+    // Taken out, because `write` may call this function itself. A thread that is ending has no buffer any more.
     let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
     scratch.clear();
     let text = write(&mut scratch).map(|()| Bytes::copy_from_slice(&scratch));
     if scratch.capacity() <= KEPT {
-        // Without a place to keep it, it is dropped.
+        // A thread that is ending has no place for it, so it is dropped.
         let _gone = SCRATCH.try_with(|kept| kept.set(scratch));
     }
     text

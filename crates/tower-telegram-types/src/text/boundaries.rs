@@ -1,6 +1,6 @@
 //! The places at which a text can be cut.
 
-/// What a cut would divide. The first is the best place to cut.
+/// The units of text that a cut would divide. The first is the best place to cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum CutPlace {
     Paragraphs,
@@ -54,7 +54,7 @@ pub(super) fn boundaries(text: &str) -> Vec<Boundary> {
     all
 }
 
-/// The same place for all boundaries in and around a run of white space, as none of it is kept.
+/// Sets one place for all boundaries in and around a run of white space, because none of it is kept.
 fn set_place(all: &mut [Boundary], from: usize, line_breaks: u32) {
     let place = match line_breaks {
         0 => CutPlace::Words,
@@ -85,7 +85,7 @@ pub(super) fn is_blank(text: &str) -> bool {
     })
 }
 
-/// What the character before a boundary has to do with the one after it.
+/// The properties of the character before a boundary that decide whether the next one belongs to it.
 #[derive(Default)]
 struct LastChar {
     is_joiner: bool,

@@ -6,11 +6,10 @@ use crate::{
     types::{ChatId, MessageEntity, MessageEntityType as Kind, Str, User},
 };
 
-/// Formatted text, piece by piece. Nothing in it has to be escaped.
+/// Formatted text, built piece by piece. No text in it needs escaping.
 ///
-/// What a style covers is plain text, or another builder; [`nested`](Self::nested) takes a closure
-/// in its place. The result is a [`FormattedText`]: text with entities, for a message without a
-/// `parse_mode`.
+/// Each style takes plain text or another builder; [`nested`](Self::nested) takes a closure instead. The result is a
+/// [`FormattedText`]: text with entities, for a message without a `parse_mode`.
 ///
 /// ```
 /// use tower_telegram::{text::Builder, types::{ChatId, MessageEntityType}};
@@ -46,7 +45,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Without any text yet.
+    /// An empty text.
     pub fn new() -> Self {
         Self::default()
     }

@@ -25,7 +25,7 @@ use crate::{
 pub struct FormattedText {
     /// The text, without markup.
     pub text: String,
-    /// What is formatted in it; empty for plain text.
+    /// The formatted parts; empty for plain text.
     pub entities: Vec<MessageEntity>,
 }
 

@@ -10,9 +10,9 @@ use crate::types::{MessageEntity, MessageEntityType as Kind};
 impl FormattedText {
     /// The text as HTML, to send with [`ParseMode::Html`](crate::types::ParseMode::Html).
     ///
-    /// What Telegram finds by itself, such as `@names`, hashtags, commands and addresses, is plain
-    /// text in it. Entities that Telegram wouldn't take are left out or cut: those whose range the
-    /// text doesn't have, links in links, formatting in code.
+    /// Names, hashtags, commands and addresses are plain text in it, because Telegram finds them by itself. Entities that
+    /// Telegram wouldn't accept are left out or cut: those with a range that the text doesn't have, links in links,
+    /// formatting in code.
     ///
     /// ```
     /// use tower_telegram::text::Builder;

@@ -13,8 +13,8 @@ impl FormattedText {
     /// The text as `MarkdownV2`, to send with
     /// [`ParseMode::MarkdownV2`](crate::types::ParseMode::MarkdownV2).
     ///
-    /// As with [`html`](Self::html), what Telegram finds by itself is plain text, and entities that
-    /// it wouldn't take are left out or cut. `MarkdownV2` has some limits that HTML doesn't have:
+    /// As with [`html`](Self::html), names and addresses are plain text, and entities that Telegram wouldn't accept are
+    /// left out or cut. `MarkdownV2` has some limits that HTML doesn't have:
     /// a quotation is of whole lines, and has the line break after its last one; a language ends
     /// before the first white space or backtick.
     ///

@@ -4,17 +4,16 @@
 //!   has to be escaped.
 //! - [`split`] cuts a text with its entities into parts that fit into messages, and
 //!   [`split_plain`] one without entities.
-//! - [`FormattedText`] is what both give. It goes into a message, a caption, HTML or `MarkdownV2`.
-//!   What somebody sent comes back as markup by [`Message::html`](crate::types::Message::html) and
-//!   [`Message::markdown`](crate::types::Message::markdown).
+//! - [`FormattedText`] is the result of both. It goes into a message, a caption, HTML or `MarkdownV2`.
+//!   [`Message::html`](crate::types::Message::html) and [`Message::markdown`](crate::types::Message::markdown) turn the text
+//!   of a received message into markup.
 //! - The functions below escape text for templates in a markup of their own.
 //!
 //! # Escaping
 //!
-//! A message sent with a [`ParseMode`](crate::types::ParseMode) has markup in it. What comes from
-//! elsewhere, a name or a message from a user, has to be escaped, or it's read as markup too: at
-//! best the server refuses the message, at worst somebody puts a link of theirs in the bot's mouth.
-//! Which function, depends on the parse mode and the place:
+//! A message sent with a [`ParseMode`](crate::types::ParseMode) has markup in it. Text from elsewhere, such as a user's
+//! name or message, must be escaped, or it is read as markup too: at best the server refuses the message, at worst a user
+//! makes the bot post a link of theirs. The function depends on the parse mode and the place:
 //!
 //! | where the text goes | HTML | MarkdownV2 |
 //! |---|---|---|
@@ -22,9 +21,9 @@
 //! | inside code or a code block | [`escape_html`] | [`escape_markdown_v2_code`] |
 //! | the address of a link | [`escape_html`], in double quotes | [`escape_markdown_v2_link`] |
 //!
-//! All of them go over the text once, give it back as it is if there is nothing to escape, and
-//! never panic. The limit on a message's length counts what is left when the markup has been read,
-//! so escaping doesn't use it up. No escaping makes a foreign address safe to follow.
+//! Each of them reads the text once, returns it unchanged if no character needs escaping, and never panics. The limit on
+//! a message's length applies to the text without markup, so that escaping doesn't count. Escaping doesn't make a link
+//! safe to follow.
 //!
 //! ```
 //! use tower_telegram::text::{escape_html, escape_markdown_v2, escape_markdown_v2_link};

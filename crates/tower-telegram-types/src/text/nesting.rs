@@ -1,6 +1,7 @@
 //! Entities as markup can have them: each inside another or apart from it.
 //!
-//! Telegram's own messages are nearly so. Its rules, and what becomes of entities that break them:
+//! The entities of Telegram's own messages nearly are. These are Telegram's rules, and the treatment of entities that
+//! break them:
 //!
 //! 1. Quotations don't nest or overlap: the first is kept.
 //! 2. Links, mentions, custom emoji, dates and code don't nest in or overlap each other, and don't
@@ -56,8 +57,8 @@ fn is_style(entity: &MessageEntity) -> bool {
     )
 }
 
-/// Whether there is markup for an entity that is neither quotation nor style. Telegram finds
-/// mentions by name, hashtags, addresses and the like by itself.
+/// Whether there is markup for an entity that is neither quotation nor style. Telegram finds mentions by name, hashtags
+/// and addresses by itself.
 fn is_solid(entity: &MessageEntity) -> bool {
     match entity.kind {
         Kind::Code | Kind::Pre => true,
@@ -104,7 +105,7 @@ impl<'a> MarkGroups<'a> {
         groups
     }
 
-    /// Drops what reaches over an edge of what was kept before it.
+    /// Drops the marks that reach over an edge of a mark before them.
     pub(super) fn settle_solids(&mut self) {
         self.solids.retain(|solid| !solid.range.is_empty());
         drop_overlapping(&mut self.solids);

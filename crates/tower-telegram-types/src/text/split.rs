@@ -84,13 +84,13 @@ struct TextSplitter<'a> {
     text: &'a str,
     limit: usize,
     boundaries: Vec<Boundary>,
-    /// For each boundary, what a cut there would harm.
+    /// For each boundary, the harm of a cut there.
     harms: Vec<CutHarm>,
     /// The code, whose indentation is kept.
     code: Vec<Range<usize>>,
 }
 
-/// What a cut does to entities, from none to the worst.
+/// The harm that a cut does to entities, from none to the worst.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum CutHarm {
     None,
@@ -126,7 +126,7 @@ impl<'a> TextSplitter<'a> {
             if !is_blank(part) {
                 parts.push(start..end);
             }
-            // From the end of what is kept, as the next start depends on all the white space.
+            // From the end of this part, because the next start depends on all the white space.
             at = if end > start { end } else { cut };
         }
         parts
@@ -230,7 +230,7 @@ fn shown<'a>(text: &str, mark: &EntityMark<'a>) -> EntityMark<'a> {
     }
 }
 
-/// What a cut at each boundary would harm.
+/// The harm of a cut at each boundary.
 fn harms(boundaries: &[Boundary], marks: &[EntityMark<'_>], limit: usize) -> Vec<CutHarm> {
     // By how much the number of entities around a boundary differs from that of the one before.
     let mut whole = vec![0_i64; boundaries.len() + 1];

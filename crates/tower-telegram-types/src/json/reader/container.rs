@@ -8,19 +8,21 @@ use super::{
 };
 use crate::json::error::FaultKind;
 
-/// What a lookup of a key says when the type has no such field.
+/// The field number of a key that the type doesn't have.
 pub const NO_FIELD: u8 = u8::MAX;
 
 /// A type that can be read from JSON.
 pub trait FromJson: Sized {
-    /// Whether a list goes without an element of this type that doesn't fit it. It does with what Telegram
-    /// sends: one odd element isn't worth the update around the list.
+    /// Whether a list leaves out an element that doesn't fit this type. It does for types that Telegram sends, so that one
+    /// odd element doesn't make the update around the list unreadable.
     const LEFT_OUT_OF_LISTS: bool = false;
 
+    /// Reads one value, and moves past it.
     fn from_json(r: &mut Reader<'_>) -> Result<Self>;
 }
 
 impl<'a> Reader<'a> {
+    /// Moves past an opening bracket.
     #[inline]
     fn enter(&mut self) -> Result<()> {
         self.at += 1;
@@ -31,7 +33,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Goes into an object; says whether it has a member.
+    /// Moves into an object, and returns whether it has a member.
     #[inline]
     pub fn open_object(&mut self) -> Result<bool> {
         if !self.next_is(b'{') {
@@ -41,7 +43,7 @@ impl<'a> Reader<'a> {
         Ok(self.is_nonempty(b'}'))
     }
 
-    /// Goes into an array; says whether it has an element.
+    /// Moves into an array, and returns whether it has an element.
     #[inline]
     pub fn open_array(&mut self) -> Result<bool> {
         if self.peek() != Some(b'[') {
@@ -51,6 +53,7 @@ impl<'a> Reader<'a> {
         Ok(self.is_nonempty(b']'))
     }
 
+    /// Whether the object or array has content. Leaves it if not.
     #[inline]
     fn is_nonempty(&mut self, close: u8) -> bool {
         let empty = self.peek() == Some(close);
@@ -61,13 +64,13 @@ impl<'a> Reader<'a> {
         !empty
     }
 
-    /// After a member: whether another follows. Leaves the object if not.
+    /// Returns after a member whether another follows. Leaves the object if not.
     #[inline]
     pub fn next_member(&mut self) -> Result<bool> {
         self.next_item(b'}')
     }
 
-    /// After an element: whether another follows. Leaves the array if not.
+    /// Returns after an element whether another follows. Leaves the array if not.
     #[inline]
     pub fn next_element(&mut self) -> Result<bool> {
         self.next_item(b']')
@@ -112,8 +115,9 @@ impl<'a> Reader<'a> {
         Ok(found)
     }
 
-    /// Reads a member's key and the colon behind it, and gives the field's number. The names of fields
-    /// have nothing escaped, so what one of them is found for needs no closer look.
+    /// Reads a member's key and the colon behind it, and returns the field's number.
+    ///
+    /// No field has a name with escapes, so a key for which a field is found needs no further check.
     #[inline]
     pub fn field_key(&mut self, lookup: impl Fn(&[u8]) -> u8) -> Result<u8> {
         if !self.next_is(b'"') {
@@ -151,7 +155,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The member's key as text, for those who don't know which to expect.
+    /// Reads a member's key as text, and the colon behind it.
     pub fn key_text(&mut self) -> Result<Cow<'a, str>> {
         if self.peek() != Some(b'"') {
             return self.syntax("a key must be a string");
@@ -168,8 +172,9 @@ impl<'a> Reader<'a> {
         Ok(key)
     }
 
-    /// Reads a member's value into its place. `null` leaves the place empty; a key that comes
-    /// twice is an error, as two readers could disagree on which of the two counts.
+    /// Reads a member's value into its slot. `null` leaves the slot empty.
+    ///
+    /// A key that occurs twice is an error, because two readers could disagree on which of the values counts.
     #[inline]
     pub fn field<T: FromJson>(&mut self, slot: &mut Option<T>, name: &'static str) -> Result<()> {
         if slot.is_some() {
@@ -187,8 +192,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads the value of a member that the object can go without: one that doesn't fit its type leaves the place
-    /// empty, as if it hadn't come.
+    /// Reads the value of an optional member into its slot. `null` leaves the slot empty, and so does a value that doesn't
+    /// fit the type, as if the member were absent.
     #[inline]
     pub fn optional<T: FromJson>(
         &mut self,
@@ -213,7 +218,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Goes past a value that doesn't fit its type. What isn't JSON stays an error.
+    /// Moves past a value that doesn't fit its type, with an event at debug level. A syntax error stays an error.
     #[cold]
     pub fn leave_out(&mut self, start: Mark, what: &'static str) -> Result<()> {
         if !self.leaves_out || !self.is_mismatch() {
@@ -226,6 +231,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Fails at a key that occurs twice.
     #[cold]
     pub fn duplicate<T>(&mut self, name: &'static str) -> Result<T> {
         let stop = self.syntax("a key comes twice");
@@ -235,7 +241,7 @@ impl<'a> Reader<'a> {
         stop
     }
 
-    /// The innermost field is the one worth naming.
+    /// Fails with the field's name, unless a field further inside is named already.
     #[cold]
     fn name_fault(&mut self, name: &'static str) -> Result<()> {
         if let Some(fault) = &mut self.fault
@@ -246,7 +252,7 @@ impl<'a> Reader<'a> {
         Err(Aborted)
     }
 
-    /// What a required field must have.
+    /// The value of a required field, or an error if it is missing.
     #[inline]
     pub fn required<T>(&mut self, value: Option<T>, name: &'static str) -> Result<T> {
         match value {
@@ -255,8 +261,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What a required field must have that holds an object: where it is missing, an object without members, if its
-    /// type can go without all of them.
+    /// The value of a required field that holds an object. If it is missing, it is an object without members, provided
+    /// that its type has no member that it needs.
     #[inline]
     pub fn required_object<T: FromJson>(
         &mut self,
@@ -269,6 +275,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Fails, because a required field is missing.
     #[cold]
     fn missing<T>(&mut self, name: &'static str) -> Result<T> {
         let stop = self.fail(FaultKind::Missing, "");
@@ -278,7 +285,7 @@ impl<'a> Reader<'a> {
         stop
     }
 
-    /// Stays before the object that must start here.
+    /// Checks that an object starts here, and stays before it.
     pub fn peek_object(&mut self) -> Result<()> {
         match self.peek() {
             Some(b'{') => Ok(()),
@@ -286,8 +293,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Goes into the object that starts here, up to the value of the member `name`; if there is
-    /// none, to the object's end.
+    /// Moves into the object that starts here, up to the value of the member `name`. Returns `false` if there is none; the
+    /// reader is behind the object then.
     pub fn find(&mut self, name: &str) -> Result<bool> {
         let mut more = self.open_object()?;
         while more {

@@ -1,4 +1,4 @@
-//! The reader's position, and what goes wrong there.
+//! The reader's position in the text, and the fault that stopped it.
 
 use crate::json::error::{Fault, FaultKind, ParseError};
 
@@ -9,26 +9,30 @@ pub const MAX_DEPTH: u8 = 128;
 const MIN_LIST_CAPACITY: usize = 4;
 const MAX_LIST_CAPACITY: usize = 8;
 
-/// Reading can't go on. The reader keeps the reason, so that results stay small.
+/// Reading can't go on. The reader keeps the reason, so that every result stays small.
 #[derive(Debug)]
 pub struct Aborted;
 
 pub type Result<T> = std::result::Result<T, Aborted>;
 
+/// A reader over one JSON text. Each method reads what its name says, and moves past it.
+///
+/// A method fails either with a syntax error, after which the text can't be read on, or with a mismatch, after which it
+/// can be read on from a [`Mark`].
 #[derive(Debug)]
 pub struct Reader<'a> {
     pub(super) text: &'a str,
     pub(super) at: usize,
     pub(super) depth: u8,
     pub(super) fault: Option<Fault>,
-    /// Where escapes are resolved: one allocation for all strings that have some.
+    /// A buffer for strings with escapes: one allocation for all of them.
     pub(super) unescaped: String,
     list_length_hint: usize,
-    /// Whether a part that doesn't fit is left out where that can be.
+    /// Whether a part that doesn't fit is left out of an optional field or a list, instead of being an error.
     pub(super) leaves_out: bool,
 }
 
-/// A place to come back to.
+/// A place to which the reader can go back.
 #[derive(Clone, Copy, Debug)]
 pub struct Mark {
     pub(super) at: usize,
@@ -36,6 +40,7 @@ pub struct Mark {
 }
 
 impl<'a> Reader<'a> {
+    /// A reader at the beginning of the text.
     pub fn new(text: &'a str) -> Self {
         Self {
             text,
@@ -48,7 +53,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether a part that doesn't fit is left out where that can be, as it is by default, or is an error.
+    /// Whether a part that doesn't fit is left out of an optional field or a list, or is an error. Default: left out.
     #[inline]
     pub(crate) fn leave_out_misfits(&mut self, leaves_out: bool) {
         self.leaves_out = leaves_out;
@@ -66,12 +71,13 @@ impl<'a> Reader<'a> {
         self.list_length_hint = length.clamp(MIN_LIST_CAPACITY, MAX_LIST_CAPACITY);
     }
 
+    /// The next byte, which may be white space.
     #[inline]
     pub(super) fn byte(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// The next byte that isn't white space, not consumed.
+    /// The next byte that isn't white space. The reader moves before it.
     #[inline]
     pub fn peek(&mut self) -> Option<u8> {
         loop {
@@ -82,7 +88,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The same as `peek`, where white space would be a surprise.
+    /// Whether the next byte that isn't white space is this one. Quicker than [`peek`](Self::peek) if there is no white
+    /// space, as in what Telegram writes.
     #[inline]
     pub(super) fn next_is(&mut self, wanted: u8) -> bool {
         self.byte() == Some(wanted) || self.peek() == Some(wanted)
@@ -93,6 +100,7 @@ impl<'a> Reader<'a> {
         self.mark().at
     }
 
+    /// The start of the next value or key, to go back to.
     pub fn mark(&mut self) -> Mark {
         self.peek();
         Mark {
@@ -101,22 +109,24 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Goes back to a mark, and forgets the fault.
     pub fn rewind(&mut self, mark: Mark) {
         self.at = mark.at;
         self.depth = mark.depth;
         self.fault = None;
     }
 
-    /// Whether the text can still be read on from a [`Mark`]: it was the type that didn't fit.
+    /// Whether the fault is a mismatch, so that the text can be read on from a [`Mark`].
     pub fn is_mismatch(&self) -> bool {
         self.fault.is_some_and(|fault| fault.kind.is_mismatch())
     }
 
+    /// The reason why reading stopped.
     pub fn into_error(mut self) -> ParseError {
         self.take_error()
     }
 
-    /// Why reading stopped, from a reader that goes on.
+    /// The reason why reading stopped, from a reader that is used further.
     pub fn take_error(&mut self) -> ParseError {
         ParseError::new(self.fault.take().unwrap_or(Fault {
             kind: FaultKind::Syntax,
@@ -126,7 +136,7 @@ impl<'a> Reader<'a> {
         }))
     }
 
-    /// Nothing but white space may be left.
+    /// Checks that only white space is left.
     pub fn finish(&mut self) -> Result<()> {
         match self.peek() {
             None => Ok(()),
@@ -134,12 +144,13 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Fails, because the text isn't JSON.
     #[cold]
     pub fn syntax<T>(&mut self, what: &'static str) -> Result<T> {
         self.fail(FaultKind::Syntax, what)
     }
 
-    /// Well-formed so far, but not what the type calls for.
+    /// Fails, because the text is JSON but doesn't fit the type. `what` is the expected type.
     #[cold]
     pub fn mismatch<T>(&mut self, what: &'static str) -> Result<T> {
         self.fail(FaultKind::Mismatch, what)
@@ -156,7 +167,8 @@ impl<'a> Reader<'a> {
         Err(Aborted)
     }
 
-    /// Not what was asked for: a syntax error if no value can start here, else a mismatch.
+    /// Fails, because the next value isn't of the wanted type: with a syntax error if no value can start here, else with
+    /// a mismatch.
     #[cold]
     pub(super) fn unexpected<T>(&mut self, wanted: &'static str) -> Result<T> {
         match self.peek() {

@@ -1,9 +1,9 @@
-//! Numbers.
+//! Numbers: integers of 64 bits, floats, and their text.
 
 use super::cursor::{Reader, Result};
 
 impl<'a> Reader<'a> {
-    /// Digits from here on; the caller has looked at the sign. `None` when they overflow.
+    /// Reads digits without a sign. `None` if the number overflows; it has no zeros in front.
     #[inline]
     fn digits(&mut self) -> Result<Option<u64>> {
         let digits = &self.text.as_bytes()[self.at..];
@@ -21,6 +21,7 @@ impl<'a> Reader<'a> {
         Ok((length <= 19).then_some(value))
     }
 
+    /// Reads an integer. A number with a fraction or an exponent, or beyond 64 bits, is a mismatch.
     pub fn integer(&mut self) -> Result<i64> {
         let Some(b'-' | b'0'..=b'9') = self.peek() else {
             return self.unexpected("an integer");
@@ -49,7 +50,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The text of a number.
+    /// Moves past a number, and returns its text.
     pub(super) fn number(&mut self) -> Result<&'a str> {
         let text = self.text;
         let start = self.at;
@@ -71,6 +72,7 @@ impl<'a> Reader<'a> {
         Ok(&text[start..self.at])
     }
 
+    /// Moves past the digits of a fraction or exponent, of which there must be one at least.
     fn digits1(&mut self) -> Result<()> {
         let start = self.at;
         while let Some(b'0'..=b'9') = self.byte() {
@@ -82,6 +84,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Reads a number as a float. One that is too large for it is a mismatch.
     pub fn float(&mut self) -> Result<f64> {
         let Some(b'-' | b'0'..=b'9') = self.peek() else {
             return self.unexpected("a number");

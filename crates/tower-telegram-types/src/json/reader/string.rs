@@ -1,4 +1,6 @@
 //! Strings and their escapes.
+//!
+//! Most strings have no escapes, and are found by looking for their closing quote, eight bytes at a time.
 
 use std::borrow::Cow;
 
@@ -6,7 +8,7 @@ use super::cursor::{Reader, Result};
 use crate::json::swar::{HIGH_BITS, LOW_BITS, splat};
 
 impl<'a> Reader<'a> {
-    /// A string, borrowed from the text where nothing in it was escaped.
+    /// Reads a string, borrowed from the text if it has no escapes.
     pub fn text(&mut self) -> Result<Cow<'a, str>> {
         if self.peek() != Some(b'"') {
             return self.unexpected("a string");
@@ -18,7 +20,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A string to keep, copied once.
+    /// Reads a string into a type of its own, with one copy.
     #[inline]
     pub fn string<T: for<'t> From<&'t str>>(&mut self) -> Result<T> {
         if !self.next_is(b'"') {
@@ -30,8 +32,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// From the opening quote to behind the closing one: where the content starts and ends,
-    /// if nothing in it is escaped. If something is, it stays before the quote.
+    /// Reads a string without escapes, from its opening quote, and returns the start and end of its content. `None` if it
+    /// has escapes: the reader stays before the quote.
     #[inline]
     pub(super) fn plain_string(&mut self) -> Result<Option<(usize, usize)>> {
         let bytes = self.text.as_bytes();
@@ -47,7 +49,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The same for a string in which something is escaped, with all escapes resolved.
+    /// Reads a string with escapes, and returns its content with all of them resolved.
     #[inline(never)]
     pub(super) fn escaped_string(&mut self) -> Result<&str> {
         let text = self.text;
@@ -55,7 +57,7 @@ impl<'a> Reader<'a> {
         let mut at = self.at + 1;
         self.unescaped.clear();
         if self.unescaped.capacity() == 0 {
-            // No string is longer than what is left of the text.
+            // No string is longer than the rest of the text.
             self.unescaped.reserve(bytes.len() - self.at);
         }
         loop {
@@ -82,6 +84,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Fails at a byte that can't be in a string, or at the end of the text.
     #[cold]
     fn invalid_string<T>(&mut self, at: usize) -> Result<T> {
         self.at = at;
@@ -93,8 +96,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The first byte at or after `at` that a plain run of string content can't contain: a quote, a
-/// backslash or a control character. Eight bytes a step.
+/// The place of the first quote, backslash or control character at or after `at`.
 #[inline]
 fn plain_until(bytes: &[u8], at: usize) -> usize {
     find_byte(bytes, at, |v| {
@@ -105,7 +107,7 @@ fn plain_until(bytes: &[u8], at: usize) -> usize {
     })
 }
 
-/// The first quote at or after `at`.
+/// The place of the first quote at or after `at`.
 #[inline]
 pub(super) fn quote_from(bytes: &[u8], at: usize) -> usize {
     find_byte(bytes, at, |v| {
@@ -113,8 +115,8 @@ pub(super) fn quote_from(bytes: &[u8], at: usize) -> usize {
     })
 }
 
-/// The first byte at or after `at` that is a hit. `hits` says with a high bit which bytes of a word are, and has
-/// to be right about the lowest one only.
+/// The place of the first byte at or after `at` for which `hits` sets the high bit. `hits` looks at eight bytes, and must
+/// be right about the first of those that it marks; later marks don't count.
 #[inline]
 fn find_byte(bytes: &[u8], mut at: usize, hits: impl Fn(u64) -> u64) -> usize {
     while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
@@ -128,7 +130,7 @@ fn find_byte(bytes: &[u8], mut at: usize, hits: impl Fn(u64) -> u64) -> usize {
     at + (hit.trailing_zeros() / 8) as usize
 }
 
-/// What is left of a text, and a quote at its end.
+/// The last bytes of a text as a word, with a quote behind them at which the search ends.
 #[inline(never)]
 fn last_word(rest: &[u8]) -> u64 {
     let quote = u64::from(b'"');
@@ -174,7 +176,7 @@ fn unicode_escape(bytes: &[u8]) -> Option<(char, usize)> {
     Some((char::from_u32(scalar)?, 12))
 }
 
-/// What stands for a byte that is no hexadecimal digit: above all that four digits make.
+/// The value of a byte that is no hexadecimal digit: larger than any number of four digits.
 const NO_DIGIT: u32 = 0x1_0000;
 
 /// The values of the bytes as hexadecimal digits.

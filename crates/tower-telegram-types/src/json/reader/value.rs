@@ -1,8 +1,9 @@
-//! Literals, and values as a whole.
+//! Literals, and values that are passed over as a whole.
 
 use super::cursor::{Reader, Result};
 
 impl<'a> Reader<'a> {
+    /// Moves past `true`, `false` or `null`.
     #[inline]
     pub fn literal(&mut self, word: &'static str) -> Result<()> {
         if self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
@@ -12,6 +13,7 @@ impl<'a> Reader<'a> {
         self.syntax("not a value")
     }
 
+    /// Reads a boolean.
     #[inline]
     pub fn boolean(&mut self) -> Result<bool> {
         match self.peek() {
@@ -21,7 +23,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Goes past a value, checking it as strictly as if it were read.
+    /// Moves past a value, and checks it as strictly as if it were read.
     pub fn skip(&mut self) -> Result<()> {
         match self.peek() {
             Some(b'"') => self.skip_string(),
@@ -65,7 +67,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Goes past a value and gives its text.
+    /// Moves past a value, and returns its text.
     pub fn raw(&mut self) -> Result<&'a str> {
         let text = self.text;
         let start = self.mark().at;
