@@ -15,16 +15,16 @@ pub(crate) const ALL: &[Limit] = &[
     Limit::new("read/30 KB keyboard, Update::from_slice", 502_000.0, 313.0),
     // Ordinary hash maps, one function that decides the outcome, and a claim that is given back
     // when its owner is gone.
-    Limit::new("delivery", 2_690.0, 3.0),
+    Limit::new("delivery", 2_840.0, 3.0),
     // A future that was done panics when it is polled again, which takes a state of its own.
-    Limit::new("request/wrong secret", 550.0, 0.0),
+    Limit::new("request/wrong secret", 573.0, 0.0),
     // The services that a request clones have the handler's time-out and the limits of single types in them.
-    Limit::new("request/filtered out", 2_400.0, 0.0),
+    Limit::new("request/filtered out", 2_422.0, 0.0),
     // An update's members that are null count as absent, and the handler's failure is logged with its number. Without
     // deliveries the handler's future is boxed, so that with them fewer bytes are moved.
     Limit::new("request/reply", 13_450.0, 9.0),
     // The reply is kept for redeliveries, and the handler has a time-out. A function has no deadline in extensions.
-    Limit::new("request/reply, with delivery", 17_600.0, 11.0),
+    Limit::new("request/reply, with delivery", 17_320.0, 11.0),
     // The envelope is read by the one JSON reader.
     Limit::new("client/send", 15_750.0, 8.0),
 ];
