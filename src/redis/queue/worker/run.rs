@@ -461,3 +461,58 @@ fn key(id: &str, chat_key: &[u8]) -> Arc<str> {
         _ => format!("entry:{id}").into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, future::ready};
+
+    use ::redis::{Cmd, ErrorKind, Pipeline, RedisFuture, Value, aio::ConnectionLike};
+    use tower::service_fn;
+
+    use super::*;
+    use crate::{Client, client::ApiRequest, redis::UpdateQueue};
+
+    /// A connection on which every command fails.
+    #[derive(Clone)]
+    struct NoRedis;
+
+    impl ConnectionLike for NoRedis {
+        fn req_packed_command<'a>(&'a mut self, _: &'a Cmd) -> RedisFuture<'a, Value> {
+            Box::pin(ready(Err((ErrorKind::Io, "no redis").into())))
+        }
+
+        fn req_packed_commands<'a>(
+            &'a mut self,
+            _: &'a Pipeline,
+            _: usize,
+            _: usize,
+        ) -> RedisFuture<'a, Vec<Value>> {
+            Box::pin(ready(Err((ErrorKind::Io, "no redis").into())))
+        }
+
+        fn get_db(&self) -> i64 {
+            0
+        }
+    }
+
+    /// A chat's earlier updates may be left to the next worker already.
+    #[tokio::test]
+    async fn d8_updates_that_arrive_when_their_partition_is_being_left_do_not_begin() {
+        let client = Client::from_service(service_fn(|_: ApiRequest| {
+            pending::<Result<crate::client::ApiResponse, BoxError>>()
+        }));
+        let service = service_fn(|_: Request<RawUpdate>| {
+            ready(Ok::<_, Infallible>(Response::new(ReplyBody::default())))
+        });
+        let answer = ["read", "5-0", "end", "5-0", "0:7"].map(Bytes::from);
+        for (leaving, fence, begins) in [(false, 1, true), (true, 1, false), (false, 2, false)] {
+            let worker = UpdateQueue::new(NoRedis, "bot").worker(client.clone());
+            let mut run = WorkerRun::new(worker.settings, service);
+            let mut partition = Partition::new(1);
+            partition.leaving = leaving;
+            run.partitions.insert(0, partition);
+            run.take(0, fence, &answer);
+            assert_eq!(!run.runner.is_empty(), begins, "{leaving}, {fence}");
+        }
+    }
+}
