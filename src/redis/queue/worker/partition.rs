@@ -25,13 +25,19 @@ pub(super) struct Partition {
     /// Whether there may be entries behind it that were delivered before: to another worker, or with an
     /// answer that was lost.
     begun: bool,
-    /// Whether there may be entries that weren't read yet.
-    may_have_more: bool,
-    /// Whether an update was added while the partition was being read, perhaps behind the entries of the answer.
-    added_meanwhile: bool,
+    unread: Unread,
     /// How many were read and aren't done.
     waiting: usize,
     unreadable_until: Option<Instant>,
+}
+
+/// Whether there may be entries that weren't read yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unread {
+    None,
+    Maybe,
+    /// An update was added while the partition was being read, perhaps behind the entries of the answer.
+    Added,
 }
 
 impl Partition {
@@ -41,8 +47,7 @@ impl Partition {
             leaving: false,
             last: "0".into(),
             begun: true,
-            may_have_more: true,
-            added_meanwhile: false,
+            unread: Unread::Maybe,
             waiting: 0,
             unreadable_until: None,
         }
@@ -56,7 +61,7 @@ impl Partition {
     /// How many entries there is room for; 0 if none are to be read now.
     pub(super) fn wants(&self) -> usize {
         let room = MOST.saturating_sub(self.waiting);
-        if self.leaving || !self.may_have_more || room < ROOM {
+        if self.leaving || self.unread == Unread::None || room < ROOM {
             return 0;
         }
         let is_unreadable = |end| Instant::now() < end;
@@ -68,18 +73,18 @@ impl Partition {
 
     /// Entries may have been added.
     pub(super) fn added(&mut self) {
-        self.may_have_more = true;
-        self.added_meanwhile = true;
+        self.unread = Unread::Added;
     }
 
     /// A call that reads it starts.
     pub(super) fn read_starts(&mut self) {
-        self.added_meanwhile = false;
+        self.unread = Unread::Maybe;
     }
 
     /// It was read up to this entry; empty if there was none. `is_end` if it had no more then.
     pub(super) fn read_to(&mut self, last: &str, is_end: bool) {
-        self.may_have_more = !is_end || self.added_meanwhile;
+        let is_all = is_end && self.unread != Unread::Added;
+        self.unread = if is_all { Unread::None } else { Unread::Maybe };
         self.unreadable_until = None;
         if last.is_empty() {
             self.begun = false;
@@ -97,7 +102,7 @@ impl Partition {
     /// An answer was lost, and entries may have been given out with it.
     pub(super) fn read_again(&mut self) {
         self.begun = true;
-        self.may_have_more = true;
+        self.unread = Unread::Maybe;
     }
 
     /// It couldn't be read, unlike others.
