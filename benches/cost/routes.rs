@@ -1,4 +1,7 @@
-//! A bot with 12 routes, written with a router and with one `match`.
+//! A bot with 12 routes, written twice: with a router, in 27 lines, and with one `match`, in 39.
+//!
+//! Both are behind the same webhook, so the difference is the router's cost. It has one allocation more, the
+//! box of the handler's future.
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
@@ -24,7 +27,7 @@ pub(crate) const ALL: &[Path] = &[
     }),
     path("routes/router", Some("routes/match"), |rounds| {
         let webhook = Webhook::new(SecretToken::new(SECRET)?);
-        answered(StatusCode::OK, rounds, webhook.service(router()), request)
+        answered(StatusCode::OK, rounds, webhook.router(router()), request)
     }),
 ];
 
