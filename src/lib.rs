@@ -9,10 +9,11 @@
 //! - [`webhook::registration`] sets the webhook, finds differences from the settings that you want, and
 //!   watches its health.
 //! - `polling` feeds the same handlers from `getUpdates`, without a public address.
+//! - [`trace`] records a span for each update and each call, and metrics. `health` serves `/livez` and `/readyz`.
 //! - [`types`] and [`methods`] are all of Bot API 10.3. Values that Telegram adds later are kept.
 //! - [`text`] formats, splits and escapes text for messages.
-//! - `guide` describes [each layer](guide::layers), [delivery guarantees](guide::delivery) and
-//!   [performance](guide::performance).
+//! - `guide` describes [each layer](guide::layers), [delivery guarantees](guide::delivery),
+//!   [spans and metrics](guide::observability) and [performance](guide::performance).
 //!
 //! # Example
 //!
@@ -61,6 +62,8 @@
 //! - **`server`** adds `server::Server`, an HTTP/1.1 server for webhooks that limits the number of
 //!   connections and closes idle and slow ones. It turns on `tokio`, and depends on hyper. No feature is
 //!   needed to serve a `Webhook` with another server.
+//! - **`metrics`** counts and measures updates and calls, over the facade `metrics`. Without a recorder the
+//!   values go nowhere.
 //! - **`axum`** adds `axum::Telegram`, which extracts updates in axum handlers and returns replies from
 //!   them. No feature is needed to serve a `Webhook` with axum.
 //! - **`serde-all`** implements `Serialize` for types that are only received, and `Deserialize` for types
@@ -82,6 +85,8 @@ mod body;
 pub mod client;
 #[cfg(feature = "tokio")]
 pub mod guide;
+#[cfg(all(feature = "tokio", not(shuttle)))]
+pub mod health;
 // The runner uses parts of tokio that the model checker doesn't have.
 #[cfg(all(feature = "tokio", not(shuttle)))]
 pub mod polling;
@@ -93,6 +98,8 @@ mod runner;
 #[cfg(feature = "server")]
 pub mod server;
 mod task;
+mod telemetry;
+pub mod trace;
 pub mod webhook;
 
 use tower_telegram_types::json;

@@ -17,6 +17,11 @@ mod support {
     #[cfg(feature = "tokio")]
     pub(crate) mod get_updates;
     pub(crate) mod log;
+    #[cfg(feature = "metrics")]
+    pub(crate) mod metrics;
+    #[cfg(feature = "tokio")]
+    #[cfg_attr(not(feature = "metrics"), allow(dead_code))]
+    pub(crate) mod recorder;
     #[cfg(feature = "client")]
     pub(crate) mod scripted;
     pub(crate) mod servers;
@@ -103,7 +108,7 @@ mod client {
     #[cfg(feature = "client")]
     mod texts;
     #[cfg(feature = "client")]
-    mod token;
+    pub(crate) mod token;
     #[cfg(feature = "client")]
     mod transport;
     #[cfg(feature = "client")]
@@ -138,3 +143,5 @@ mod router;
 mod server;
 #[cfg(feature = "tokio")]
 mod simulation;
+#[cfg(feature = "tokio")]
+mod trace;

@@ -1,14 +1,18 @@
 //! The ways that mustn't become dearer unnoticed, beside those of `paths` that are among them.
 
-use std::{convert::Infallible, future::ready, hint::black_box};
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    hint::black_box,
+};
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body_util::Full;
-use tower::service_fn;
+use tower::util::{ServiceFn, service_fn};
 use tower_telegram::{
     BotToken, Client,
-    client::BotApi,
+    client::{ApiBody, BotApi},
     methods::SendMessage,
     types::{AllowedUpdates, Update, UpdateType},
     webhook::{RawUpdate, SecretToken, Webhook},
@@ -50,7 +54,9 @@ pub(crate) const ALL: &[Path] = &[
             answered(StatusCode::OK, rounds, service, |n| request(n, SECRET))
         },
     ),
-    path("client/send", None, send),
+    path("client/send", None, |rounds| {
+        send(rounds, |api| Client::from_service(api))
+    }),
 ];
 
 fn webhook() -> Result<Webhook, BoxError> {
@@ -71,14 +77,21 @@ fn parse(rounds: u32, body: &'static [u8]) -> Result<(), BoxError> {
     })
 }
 
-/// A call over a transport that answers at once.
-fn send(rounds: u32) -> Result<(), BoxError> {
-    let transport = service_fn(|request| {
+type InstantAnswer = Ready<Result<Response<Full<Bytes>>, Infallible>>;
+type InstantTransport = ServiceFn<fn(Request<ApiBody>) -> InstantAnswer>;
+
+/// The foot of a client over a transport that answers at once.
+pub(crate) type InstantApi = BotApi<InstantTransport>;
+
+/// A call through a client that is made of this.
+pub(crate) fn send(rounds: u32, client: fn(InstantApi) -> Client) -> Result<(), BoxError> {
+    let answer: fn(Request<ApiBody>) -> InstantAnswer = |request| {
         black_box(request);
         let body = Full::new(Bytes::from_static(SENT));
-        ready(Ok::<_, Infallible>(Response::new(body)))
-    });
-    let client = Client::from_service(BotApi::telegram(transport, &BotToken::new("1:a")?));
+        ready(Ok(Response::new(body)))
+    };
+    let transport = service_fn(answer);
+    let client = client(BotApi::telegram(transport, &BotToken::new("1:a")?));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

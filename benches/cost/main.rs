@@ -12,6 +12,7 @@ mod limits;
 mod paths;
 mod reading;
 mod routes;
+mod spans;
 
 use tower_telegram_benches::count::{self, BoxError, Cost};
 
@@ -38,7 +39,8 @@ fn main() -> Result<(), BoxError> {
 
 fn all() -> impl Iterator<Item = &'static Path> {
     let requests = paths::ALL.iter().chain(routes::ALL);
-    requests.chain(key_paths::ALL).chain(reading::ALL)
+    let reading = key_paths::ALL.iter().chain(reading::ALL);
+    requests.chain(reading).chain(spans::ALL)
 }
 
 /// Counts the paths that have a limit, with those that they're compared with.

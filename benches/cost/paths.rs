@@ -129,7 +129,7 @@ fn deadline() -> DeadlineLayer {
 }
 
 /// A bot that takes the typed update and doesn't reply.
-fn bot() -> impl Bot {
+pub(crate) fn bot() -> impl Bot {
     bot_of(async |update: Update| {
         std::hint::black_box(update);
     })
@@ -162,7 +162,7 @@ where
 }
 
 /// The service below the counted layers.
-trait Bot:
+pub(crate) trait Bot:
     Service<
         Request<RawUpdate>,
         Response = Response<ReplyBody>,
@@ -208,7 +208,7 @@ fn heads<T>(
 }
 
 /// Sends parsed updates to a service, one after the other.
-fn ways<S>(rounds: u32, service: S) -> Result<(), BoxError>
+pub(crate) fn ways<S>(rounds: u32, service: S) -> Result<(), BoxError>
 where
     S: Service<Request<RawUpdate>, Response = Response<ReplyBody>, Error: Into<BoxError>>,
 {

@@ -92,6 +92,26 @@ pub enum ErrorKind {
     Decode,
 }
 
+impl ErrorKind {
+    /// The name of the kind in spans and metrics: `api`, `http`, `transport`, `timeout`, …
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Http => "http",
+            Self::Transport => "transport",
+            Self::Timeout => "timeout",
+            Self::DeadlineExceeded => "deadline_exceeded",
+            Self::Layer => "layer",
+            Self::Invalid => "invalid",
+            Self::Encode => "encode",
+            Self::Upload => "upload",
+            Self::LocalFile => "local_file",
+            Self::Write => "write",
+            Self::Decode => "decode",
+        }
+    }
+}
+
 impl Error {
     fn new(kind: ErrorKind) -> Self {
         Self(Box::new(ErrorParts {

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! Client                          cheap to clone, no type parameters
-//!   │ your layers                 tower::timeout, tower::limit, a trace of your own …
+//!   │ TraceCallsLayer             a span a call
+//!   │ your layers                 tower::timeout, tower::limit …
 //!   │ RetryLayer                  waits out a 429, and never repeats a send that may have arrived
 //!   │ RateLimitLayer              30/s, 1/s a chat, 20/min a group
 //!   │ MigrateChatLayer            follows a group that has become a supergroup
@@ -52,6 +53,7 @@ mod redact;
 pub mod retry;
 mod several;
 mod token;
+pub mod trace;
 mod transport;
 
 pub(crate) use self::error::CallVerdict;
@@ -71,6 +73,7 @@ pub use self::{
     migrate_chat::layer::MigrateChatLayer,
     reason::Reason,
     token::{BotToken, InvalidBotToken},
+    trace::TraceCallsLayer,
 };
 #[cfg(feature = "tokio")]
 pub use self::{

@@ -2,6 +2,7 @@
 //!
 //! - [`layers`]: every layer with its responses and defaults, and their order.
 //! - [`delivery`]: the guarantees and costs of one process, replicas, and a queue.
+//! - [`observability`]: every span, field, event and metric, and how to keep the token out of logs.
 //! - [`performance`]: what a request, a call, a connection and a build cost, beside other crates.
 
 #[doc = include_str!("layers.md")]
@@ -12,3 +13,6 @@ pub mod delivery {}
 
 #[doc = include_str!("performance.md")]
 pub mod performance {}
+
+#[doc = include_str!("observability.md")]
+pub mod observability {}

@@ -44,14 +44,16 @@ where
     pub(super) async fn attempt(self: Arc<Self>, update: RawUpdate, tries: Tries) -> AttemptEnd {
         let max_attempts = self.handler.max_attempts;
         let verdict = if tries.failed < max_attempts {
-            let way = FromRunner::Polling { max_attempts };
-            self.handler.handle(&update, None, way, tries).await
+            let mut request = Request::new(update.clone());
+            let from = FromRunner::Polling { max_attempts };
+            request.extensions_mut().insert(from);
+            self.handler.handle(request, tries).await
         } else {
             self.handler.abandon_vanished(&update)
         };
         match verdict {
-            Verdict::Done(reply) => {
-                send_reply(&self.client, update.update_id(), &reply).await;
+            Verdict::Done { reply, span } => {
+                send_reply(&self.client, update.update_id(), &reply, span).await;
                 AttemptEnd::Done
             }
             Verdict::Failed { after } => AttemptEnd::Again {

@@ -70,7 +70,6 @@
 //!
 //! See [getUpdates](https://core.telegram.org/bots/api#getupdates).
 
-mod age;
 mod attempt;
 mod fetch;
 mod loose_json;

@@ -15,7 +15,6 @@ use tower::BoxError;
 use tower_service::Service;
 
 use super::{
-    age::age,
     attempt::PolledAttempts,
     fetch::{Ask, Fetcher, MAX_LIMIT, PollAnswer, PollCall},
     pace::{AnswerState, Pace, Rest, WindowState},
@@ -26,7 +25,7 @@ use super::{
 use crate::{
     client::{Error, ErrorChain},
     runner::{Runner, RunnerEvent},
-    webhook::{RawUpdate, ReplyBody},
+    webhook::{RawUpdate, ReplyBody, update::age},
 };
 
 /// The key of updates that are handled one after the other.

@@ -5,16 +5,18 @@ use std::time::Duration;
 use http::{Request, Response};
 use tower::BoxError;
 use tower_service::Service;
+use tracing::{Instrument as _, Span};
 
 use super::Tries;
 use crate::{
     Client, Reply,
     client::{ErrorChain, causes},
     task::backoff::{bounded_pause, longer_at_random},
+    telemetry::update_span::AttemptNumber,
     types::UpdateType,
     webhook::{
-        BotId, Failure, RawUpdate, Rejection, ReplyBody,
-        outcome::{FromRunner, Outcome, handle_once, log_abandoned, log_failure},
+        Failure, RawUpdate, Rejection, ReplyBody,
+        outcome::{Outcome, handle_once, log_abandoned, log_failure},
         retry_after::retry_after,
     },
 };
@@ -30,8 +32,8 @@ pub(crate) struct UpdateHandler<S> {
 /// The state of an update after an attempt.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// It is done, with this reply.
-    Done(Reply),
+    /// It is done, with this reply, which is sent within the attempt's span.
+    Done { reply: Reply, span: Span },
     /// It failed, and is tried again.
     Failed { after: Duration },
     /// The attempt says nothing about the update, and isn't counted.
@@ -47,20 +49,16 @@ where
     S::Error: Into<BoxError>,
 {
     /// Calls the service with an update that was tried so often before.
-    pub(crate) async fn handle(
-        &self,
-        update: &RawUpdate,
-        bot: Option<BotId>,
-        way: FromRunner,
-        tries: Tries,
-    ) -> Verdict {
-        let mut request = Request::new(update.clone());
-        request.extensions_mut().insert(way);
-        if let Some(bot) = bot {
-            request.extensions_mut().insert(bot);
+    ///
+    /// The request's extensions say that it comes [from a runner](crate::webhook::outcome::FromRunner).
+    pub(crate) async fn handle(&self, mut request: Request<RawUpdate>, tries: Tries) -> Verdict {
+        let update = request.body().clone();
+        let attempt = tries.failed.saturating_add(1);
+        if let Some(attempt) = AttemptNumber::unless_first(attempt, self.max_attempts) {
+            request.extensions_mut().insert(attempt);
         }
         let outcome = handle_once(&self.service, request).await;
-        self.judge(update, outcome, tries)
+        self.judge(&update, outcome, tries)
     }
 }
 
@@ -68,7 +66,12 @@ impl<S> UpdateHandler<S> {
     /// Abandons an update whose last attempt ended with its process: another one would do the same.
     pub(crate) fn abandon_vanished(&self, update: &RawUpdate) -> Verdict {
         let failure = Failure::vanished();
-        log_abandoned(update.update_id(), self.max_attempts, &failure);
+        log_abandoned(
+            update.update_id(),
+            update.update_type(),
+            self.max_attempts,
+            &failure,
+        );
         Verdict::Abandoned(failure)
     }
 
@@ -79,7 +82,7 @@ impl<S> UpdateHandler<S> {
         let (update_id, update_type) = (update.update_id(), update.update_type());
         let attempt = tries.failed.saturating_add(1);
         match outcome {
-            Outcome::Done(reply) => Verdict::Done(reply),
+            Outcome::Done { reply, span } => Verdict::Done { reply, span },
             Outcome::Deferred { after } => Verdict::Deferred {
                 after: deferral(update_type, tries.deferred, after),
             },
@@ -93,7 +96,7 @@ impl<S> UpdateHandler<S> {
                 }
             }
             Outcome::Failed { failure, .. } | Outcome::FailedForGood(failure) => {
-                log_abandoned(update_id, attempt, &failure);
+                log_abandoned(update_id, update_type, attempt, &failure);
                 Verdict::Abandoned(failure)
             }
         }
@@ -118,11 +121,11 @@ fn is_malformed(failure: &Failure) -> bool {
 
 /// Sends a reply through the client, because no request waits for it. Whatever Telegram responds, the update is done,
 /// as with a reply to a webhook.
-pub(crate) async fn send_reply(client: &Client, update_id: i64, reply: &Reply) {
+pub(crate) async fn send_reply(client: &Client, update_id: i64, reply: &Reply, span: Span) {
     if reply.method().is_none() {
         return;
     }
-    if let Err(error) = client.send_reply(reply).await {
+    if let Err(error) = client.send_reply(reply).instrument(span).await {
         let error = ErrorChain(&error);
         tracing::error!(%error, update_id, "failed to send reply through client");
     }

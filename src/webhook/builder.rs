@@ -16,9 +16,11 @@ use serde_core::de::DeserializeOwned;
 use tower_layer::Layer as _;
 use tower_service::Service;
 
+#[cfg(feature = "redis")]
+use super::trace::TraceUpdates;
 use super::{
     AllowedUpdatesLayer, HandlerFn, HandlerOutput, ParseLayer, RawUpdate, ReplyBody, ReplyLayer,
-    SecretTokenLayer, SecretTokens, UpdateLayer, allowed_updates,
+    SecretTokenLayer, SecretTokens, TraceUpdatesLayer, UpdateLayer, allowed_updates,
     delivery_stack::{DeliverySettings, DeliveryStack},
     handler_fn,
     missing_layer::Handles,
@@ -180,6 +182,15 @@ impl<U> Webhook<U> {
         self.handler_timeout(HandlerTimeoutLayer::new(std::time::Duration::MAX))
     }
 
+    /// Sets the spans of updates and the functions that are called at their beginning and end. Default: a span at
+    /// level `INFO` for each attempt, without chat and user. See the [module](super::trace).
+    ///
+    /// To switch them off under a subscriber, filter the target `tower_telegram::webhook::trace`.
+    pub fn trace(mut self, layer: TraceUpdatesLayer) -> Self {
+        self.deliveries.trace = layer;
+        self
+    }
+
     /// A hook that is called with each update that doesn't fit the handler's type. [`Update`] always fits. See
     /// [`ParseLayer::on_unreadable`].
     pub fn on_unreadable(
@@ -219,7 +230,8 @@ impl<U> Webhook<U> {
     /// The layers that read a request and decide whether it is accepted, above a service of updates.
     #[cfg(feature = "redis")]
     pub(crate) fn admission<S>(&self, service: S) -> Admission<S> {
-        let service = self.allowed.layer(service);
+        let trace = self.deliveries.trace.clone().producer();
+        let service = self.allowed.layer(trace.layer(service));
         self.secret.layer(self.update.layer(service))
     }
 
@@ -236,8 +248,9 @@ impl<U> Webhook<U> {
 
 /// A webhook up to where a handler's stack begins.
 #[cfg(feature = "redis")]
-pub(crate) type Admission<S> =
-    secret_token::RequireSecretToken<update::ReadUpdate<allowed_updates::FilterUpdates<S>>>;
+pub(crate) type Admission<S> = secret_token::RequireSecretToken<
+    update::ReadUpdate<allowed_updates::FilterUpdates<TraceUpdates<S>>>,
+>;
 
 type AroundUpdates<S> = secret_token::RequireSecretToken<
     update::ReadUpdate<allowed_updates::FilterUpdates<DeliveryStack<S>>>,

@@ -1,7 +1,7 @@
 //! The layers of a [`Webhook`](super::Webhook) between reading an update and the handler: deadline, deliveries and
-//! sequence, each optional, and the handler's time-out.
+//! sequence, each optional, and the handler's time-out, and the spans.
 //!
-//! All of them need tasks and a timer, so there are none without the feature `tokio`.
+//! All but the spans need tasks and a timer, so there are none of them without the feature `tokio`.
 
 #[cfg(feature = "tokio")]
 pub(super) use self::with_tokio::{DeliverySettings, DeliveryStack};
@@ -24,6 +24,7 @@ mod with_tokio {
         delivery::{Deduplicate, DeliveryLayer},
         handler_timeout::{HandlerTimeout, HandlerTimeoutLayer},
         sequence::{Sequence, SequenceLayer},
+        trace::{TraceUpdates, TraceUpdatesLayer},
     };
 
     #[derive(Clone, Debug)]
@@ -34,10 +35,13 @@ mod with_tokio {
         pub(in crate::webhook) sequence: Option<SequenceLayer>,
         /// Below the sequence, because a chat's turn ends with it.
         pub(in crate::webhook) handler_timeout: HandlerTimeoutLayer,
+        /// Below the deliveries, where it follows the handler, and around all else.
+        pub(in crate::webhook) trace: TraceUpdatesLayer,
     }
 
+    type Traced<S> = TraceUpdates<InTurn<S>>;
     type InTurn<S> = Either<BoxedFutures<Sequence<HandlerTimeout<S>>>, HandlerTimeout<S>>;
-    type Deduplicated<S> = Either<Deduplicate<InTurn<S>>, BoxedFutures<InTurn<S>>>;
+    type Deduplicated<S> = Either<Deduplicate<Traced<S>>, BoxedFutures<Traced<S>>>;
 
     /// A service with any of them.
     pub(in crate::webhook) type DeliveryStack<S> =
@@ -50,6 +54,7 @@ mod with_tokio {
                 delivery: Some(DeliveryLayer::new()),
                 sequence: None,
                 handler_timeout: HandlerTimeoutLayer::default(),
+                trace: TraceUpdatesLayer::new(),
             }
         }
 
@@ -72,6 +77,7 @@ mod with_tokio {
                 }),
                 None => Either::Right(service),
             };
+            let service = self.trace.layer(service);
             let service = match &self.delivery {
                 Some(delivery) => Either::Left(delivery.layer(service)),
                 None => Either::Right(BoxedFutures { inner: service }),
@@ -109,15 +115,23 @@ mod with_tokio {
 
 #[cfg(not(feature = "tokio"))]
 mod without_tokio {
-    #[derive(Clone, Debug)]
-    pub(in crate::webhook) struct DeliverySettings;
+    use tower_layer::Layer as _;
 
-    /// The service as it is.
-    pub(in crate::webhook) type DeliveryStack<S> = S;
+    use crate::webhook::trace::{TraceUpdates, TraceUpdatesLayer};
+
+    #[derive(Clone, Debug)]
+    pub(in crate::webhook) struct DeliverySettings {
+        pub(in crate::webhook) trace: TraceUpdatesLayer,
+    }
+
+    /// The service with its spans.
+    pub(in crate::webhook) type DeliveryStack<S> = TraceUpdates<S>;
 
     impl DeliverySettings {
         pub(in crate::webhook) fn new() -> Self {
-            Self
+            Self {
+                trace: TraceUpdatesLayer::new(),
+            }
         }
 
         // There are none.
@@ -129,7 +143,7 @@ mod without_tokio {
 
         #[allow(clippy::unused_self)]
         pub(in crate::webhook) fn layer<S>(&self, inner: S) -> DeliveryStack<S> {
-            inner
+            self.trace.layer(inner)
         }
     }
 }

@@ -94,6 +94,17 @@ impl Failure {
         Self::new(FailureKind::Vanished)
     }
 
+    /// What sort of failure it is, in spans: `error`, `panic`, `status`, `vanished`.
+    pub(crate) fn kind_name(&self) -> &'static str {
+        match self.kind {
+            FailureKind::Error(_) => "error",
+            FailureKind::Panic(_) => "panic",
+            FailureKind::Status(_) => "status",
+            #[cfg(feature = "tokio")]
+            FailureKind::Vanished => "vanished",
+        }
+    }
+
     /// Whether a repeat can't change it: see [`permanent`](Self::permanent).
     pub fn is_permanent(&self) -> bool {
         self.is_permanent

@@ -10,6 +10,7 @@
 //!   │ AllowedUpdatesLayer   not wanted                       200, empty
 //!   │ DeadlineLayer         not done in time                 503; what runs goes on
 //!   │ DeliveryLayer         handled before, or still         200, empty · joins it
+//!   │ TraceUpdatesLayer     a span for each attempt
 //!   │ SequenceLayer         optional: chat by chat           503 when too many wait, or too long
 //!   │ HandlerTimeoutLayer   the handler doesn't end          500; its attempt has failed
 //!   │ ParseLayer<U>         RawUpdate → U                    400 · 200 (or 500)
@@ -87,6 +88,7 @@ pub mod secret_token;
 pub mod sequence;
 mod service_builder;
 pub mod source_ip;
+pub mod trace;
 mod unread_body;
 pub mod update;
 
@@ -112,6 +114,7 @@ pub use self::{
     secret_token::{SECRET_TOKEN_HEADER, SecretTokenLayer, SecretTokens},
     service_builder::ServiceBuilderExt,
     source_ip::{InvalidIpNetwork, IpNetwork, PeerAddr, SourceIpLayer},
+    trace::{TraceUpdatesLayer, UpdateOutcome},
     unread_body::UnreadBody,
     update::{RawUpdate, UpdateLayer},
 };

@@ -20,11 +20,14 @@ use futures_util::FutureExt as _;
 use http::{Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use tower::{BoxError, ServiceExt as _};
 use tower_service::Service;
+use tracing::Span;
 
 use super::{Failure, RawUpdate, Rejection, ReplyBody, failure::ErrorCause};
 use crate::{
     Reply, ReplyError,
     client::{CallVerdict, ErrorChain, ErrorKind, causes},
+    telemetry::{names, update_span::UpdateSpan},
+    types::UpdateType,
 };
 
 /// In the extensions of a request that comes from a runner, which counts attempts by itself and waits as long
@@ -48,7 +51,11 @@ pub(crate) struct Abandoned(pub(crate) Failure);
 /// The outcome of an attempt. See the [module](self).
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    Done(Reply),
+    Done {
+        reply: Reply,
+        /// The attempt's span, in which the reply is sent if it isn't the response.
+        span: Span,
+    },
     Deferred {
         /// The pause that was asked for.
         after: Option<Duration>,
@@ -67,7 +74,10 @@ impl Outcome {
         if response.status().is_success() {
             return match response.extensions().get::<Abandoned>() {
                 Some(Abandoned(failure)) => Self::FailedForGood(failure.clone()),
-                None => Self::Done(response.body().reply().clone()),
+                None => Self::Done {
+                    reply: response.body().reply().clone(),
+                    span: UpdateSpan::of(response.extensions()),
+                },
             };
         }
         let rejection = response.extensions().get::<Rejection>();
@@ -270,7 +280,13 @@ fn log_failed_response(update_id: i64, extensions: &Extensions) {
 }
 
 /// Logs an update that has no more attempts.
-pub(crate) fn log_abandoned(update_id: i64, attempts: u32, failure: &Failure) {
+pub(crate) fn log_abandoned(
+    update_id: i64,
+    update_type: UpdateType,
+    attempts: u32,
+    failure: &Failure,
+) {
+    names::DEAD_LETTERS.increment([update_type.as_str().into()]);
     let error = ErrorChain(failure);
     tracing::error!(%error, update_id, attempts, "update abandoned");
 }
@@ -294,7 +310,7 @@ mod tests {
 
     fn name(outcome: &Outcome) -> &'static str {
         match outcome {
-            Outcome::Done(_) => "done",
+            Outcome::Done { .. } => "done",
             Outcome::Deferred { .. } => "deferred",
             Outcome::Failed { .. } => "failed",
             Outcome::FailedForGood(_) => "failed for good",

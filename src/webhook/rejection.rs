@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::{HeaderValue, Response, StatusCode, header};
 
-use crate::{client::ErrorChain, types::ParseError};
+use crate::{client::ErrorChain, telemetry::names, types::ParseError};
 
 /// Why a layer rejected a request.
 ///
@@ -93,6 +93,46 @@ impl Rejection {
         }
     }
 
+    /// The reason in spans and metrics: `secret_token`, `deadline_exceeded`, …
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::SecretToken => "secret_token",
+            Self::SourceAddress => "source_address",
+            Self::Method => "method",
+            Self::ContentType => "content_type",
+            Self::ContentEncoding => "content_encoding",
+            Self::TooLarge { .. } => "too_large",
+            Self::Timeout => "timeout",
+            Self::Interrupted => "interrupted",
+            Self::Malformed(_) => "malformed",
+            Self::Unreadable(_) => "unreadable",
+            Self::Failed => "failed",
+            Self::DeadlineExceeded => "deadline_exceeded",
+            Self::HandledElsewhere => "handled_elsewhere",
+            Self::Overloaded => "overloaded",
+            Self::QueueTimeout => "queue_timeout",
+            Self::LockUnavailable => "lock_unavailable",
+            Self::ShuttingDown => "shutting_down",
+            Self::StoreUnavailable => "store_unavailable",
+            Self::Reply(_) => "reply",
+        }
+    }
+
+    /// Counts it. What a handler's update came to is counted where that is decided.
+    fn count(&self) {
+        match self {
+            Self::DeadlineExceeded
+            | Self::HandledElsewhere
+            | Self::Overloaded
+            | Self::QueueTimeout
+            | Self::LockUnavailable
+            | Self::ShuttingDown
+            | Self::StoreUnavailable => names::DEFERRED.increment([self.name().into()]),
+            Self::Failed | Self::Unreadable(_) | Self::Reply(_) => {}
+            _ => names::REJECTED.increment([self.name().into()]),
+        }
+    }
+
     /// Whether the update itself is at fault. All others mean that the request was rejected before it was read, or
     /// that there was no room, no lock, no store or no time for it.
     pub(crate) fn is_about_the_update(&self) -> bool {
@@ -104,6 +144,7 @@ impl Rejection {
 
     /// The response: the status, no body, and this in the extensions, unless it is about the secret.
     pub fn into_response<B: Default>(self) -> Response<B> {
+        self.count();
         let mut response = empty_response();
         *response.status_mut() = self.status();
         if matches!(self, Self::Method) {

@@ -5,7 +5,7 @@ use tower_layer::Stack;
 
 use super::{
     AllowedUpdatesLayer, ParseLayer, ReplyLayer, SecretTokenLayer, SecretTokens, SourceIpLayer,
-    UpdateLayer,
+    TraceUpdatesLayer, UpdateLayer,
 };
 use crate::types::AllowedUpdates;
 
@@ -72,6 +72,10 @@ pub trait ServiceBuilderExt<L>: sealed::Sealed<L> + Sized {
         limit: std::time::Duration,
     ) -> ServiceBuilder<Stack<super::HandlerTimeoutLayer, L>>;
 
+    /// Records a span for each attempt at an update: [`TraceUpdatesLayer`]. Below a `DeliveryLayer`, if there is
+    /// one.
+    fn trace_updates(self) -> ServiceBuilder<Stack<TraceUpdatesLayer, L>>;
+
     /// Reads the update as a `U`: [`ParseLayer`].
     fn parse<U>(self) -> ServiceBuilder<Stack<ParseLayer<U>, L>>;
 
@@ -126,6 +130,10 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
         limit: std::time::Duration,
     ) -> ServiceBuilder<Stack<super::HandlerTimeoutLayer, L>> {
         self.layer(super::HandlerTimeoutLayer::new(limit))
+    }
+
+    fn trace_updates(self) -> ServiceBuilder<Stack<TraceUpdatesLayer, L>> {
+        self.layer(TraceUpdatesLayer::new())
     }
 
     fn parse<U>(self) -> ServiceBuilder<Stack<ParseLayer<U>, L>> {

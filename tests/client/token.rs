@@ -31,7 +31,13 @@ fn token() -> BotToken {
 }
 
 /// All that is logged with the `log` crate in this process.
-struct Journal(Mutex<String>);
+pub(crate) struct Journal(Mutex<String>);
+
+impl Journal {
+    pub(crate) fn text(&self) -> String {
+        self.0.lock().expect("no test panics with it").clone()
+    }
+}
 
 impl log::Log for Journal {
     fn enabled(&self, _: &log::Metadata<'_>) -> bool {
@@ -46,7 +52,7 @@ impl log::Log for Journal {
     fn flush(&self) {}
 }
 
-fn journal() -> &'static Journal {
+pub(crate) fn journal() -> &'static Journal {
     static JOURNAL: OnceLock<&Journal> = OnceLock::new();
     JOURNAL.get_or_init(|| {
         let journal = Box::leak(Box::new(Journal(Mutex::default())));

@@ -143,6 +143,26 @@ impl Reply {
         Self(Some(Arc::new(payload)))
     }
 
+    /// The method's name, if it is one of this crate's: then it is one of a fixed set, as labels of metrics
+    /// have to be.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use tower_telegram_types::{IntoReply, Reply, methods::SendMessage};
+    ///
+    /// let known = SendMessage::new(42, "hi").into_reply()?;
+    /// assert_eq!(known.known_method(), Some("sendMessage"));
+    /// let raw = Reply::raw("sendConfetti", &json!({"chat_id": 42}))?;
+    /// assert_eq!(raw.known_method(), None);
+    /// # Ok::<(), tower_telegram_types::ReplyError>(())
+    /// ```
+    pub fn known_method(&self) -> Option<&'static str> {
+        match &self.0.as_ref()?.method {
+            Cow::Borrowed(name) => Some(name),
+            Cow::Owned(_) => None,
+        }
+    }
+
     /// The method's name, if there is one.
     pub fn method(&self) -> Option<&str> {
         self.0.as_deref().map(|payload| &*payload.method)

@@ -61,6 +61,11 @@ impl BaseUrl {
         self.authority.host()
     }
 
+    /// The folder, without a slash at its end.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
     pub(super) fn authorization(&self) -> Option<&HeaderValue> {
         self.authorization.as_ref()
     }

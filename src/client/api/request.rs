@@ -93,7 +93,7 @@ impl ApiRequest {
     {
         let json = encode(parameters)?;
         limits::check(&json, &[]).map_err(|error| error.with_method(method.to_owned().into()))?;
-        Self::from_parts(method, json, Vec::new())
+        Self::from_parts(method.to_owned().into(), json, Vec::new())
     }
 
     /// The call of a reply's method, for a reply that can't be the response to an update. `None` for an empty reply.
@@ -105,10 +105,18 @@ impl ApiRequest {
         let (Some(method), Some(json)) = (reply.method(), reply.parameters()) else {
             return Ok(None);
         };
+        let method = match reply.known_method() {
+            Some(known) => Cow::Borrowed(known),
+            None => Cow::Owned(method.to_owned()),
+        };
         Self::from_parts(method, json, reply.uploads().to_vec()).map(Some)
     }
 
-    fn from_parts(method: &str, json: Bytes, uploads: Vec<Upload>) -> Result<Self, Error> {
+    fn from_parts(
+        method: Cow<'static, str>,
+        json: Bytes,
+        uploads: Vec<Upload>,
+    ) -> Result<Self, Error> {
         // The name becomes a part of the URL.
         if method.is_empty() || !method.bytes().all(|b| b.is_ascii_alphanumeric()) {
             return Err(Error::encode(
@@ -117,7 +125,7 @@ impl ApiRequest {
         }
         let chat_id = chat_id(&json);
         Ok(Self {
-            method: method.to_owned().into(),
+            method,
             target: Target::Method { json, uploads },
             chat_id,
             idempotent: false,

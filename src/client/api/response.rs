@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::HeaderValue;
+use http::{HeaderValue, StatusCode};
 
 use super::Download;
 use crate::{Method, client::Error};
@@ -25,6 +25,7 @@ use crate::{Method, client::Error};
 pub struct ApiResponse {
     content: ResponseContent,
     date: Option<HeaderValue>,
+    status: StatusCode,
 }
 
 enum ResponseContent {
@@ -38,6 +39,7 @@ impl ApiResponse {
         Self {
             content: ResponseContent::Result(result.into()),
             date: None,
+            status: StatusCode::OK,
         }
     }
 
@@ -45,12 +47,23 @@ impl ApiResponse {
         Self {
             content: ResponseContent::File(download),
             date: None,
+            status: StatusCode::OK,
         }
+    }
+
+    pub(super) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
     }
 
     pub(super) fn dated(mut self, date: Option<HeaderValue>) -> Self {
         self.date = date;
         self
+    }
+
+    /// The HTTP status of the response, a 2xx. 200 if a layer made the response itself.
+    pub fn status(&self) -> StatusCode {
+        self.status
     }
 
     /// The `Date` header of the response, which is the time of the server's clock. `None` if it had none.

@@ -39,6 +39,12 @@ use crate::{
     },
     client::{BotToken, Error, several::list_of_messages},
     task::polled_after_completion,
+    telemetry::{
+        call_span,
+        metric::{self, method_label, status_label},
+        names,
+        timer::MetricTimer,
+    },
 };
 
 /// The longest response body that is read, before and after decompressing it. Telegram's longest is that of
@@ -300,12 +306,16 @@ where
 
     fn call(&mut self, call: ApiRequest) -> Self::Future {
         let method = call.method_name();
+        call_span::sent_to(call.extensions(), self.address.host(), || {
+            self.address.template(&method)
+        });
         let state = self
             .begin(call)
             .unwrap_or_else(|error| State::Failed { error: Some(error) });
         ResponseFuture {
             method,
             address: Arc::clone(&self.address),
+            timer: MetricTimer::start(),
             state,
         }
     }
@@ -401,6 +411,7 @@ pin_project! {
         method: Cow<'static, str>,
         // For its token, which no error may show.
         address: Arc<ApiUrl>,
+        timer: MetricTimer,
         #[pin]
         state: State<S, F, B>,
     }
@@ -458,6 +469,23 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let done = ready!(poll_state(this.state, this.address, cx));
+        if metric::IS_ON {
+            let status = match &done {
+                Ok(response) => Some(response.status()),
+                Err(error) => error.status(),
+            };
+            names::REQUEST_DURATION.record(
+                this.timer.elapsed().as_secs_f64(),
+                [
+                    method_label(this.method),
+                    status_label(status),
+                    done.as_ref()
+                        .err()
+                        .map_or("", |error| error.kind().name())
+                        .into(),
+                ],
+            );
+        }
         Poll::Ready(done.map_err(|error| of_method(error, this.method.clone())))
     }
 }
@@ -501,8 +529,9 @@ where
                 let response = response.map_err(|error| transport_error(error, sent))?;
                 let timer = idle.take().unwrap_or_default();
                 if *is_file && response.status().is_success() {
+                    let status = response.status();
                     let download = Download::new(response, timer);
-                    return Poll::Ready(Ok(ApiResponse::file(download)));
+                    return Poll::Ready(Ok(ApiResponse::file(download).with_status(status)));
                 }
                 let status = response.status();
                 State::Reading {
@@ -571,7 +600,9 @@ fn finish(
     } else {
         body
     };
-    read_envelope(head, &body, token.expose()).map(ApiResponse::new)
+    let status = head.status;
+    let result = read_envelope(head, &body, token.expose())?;
+    Ok(ApiResponse::new(result).with_status(status))
 }
 
 /// The error of the transport, or of the file that couldn't be read for the request's body.

@@ -5,7 +5,10 @@ use std::{borrow::Cow, fmt, sync::OnceLock};
 use http::{HeaderValue, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::base_url::{BaseUrl, InvalidBaseUrl};
+use super::{
+    base_url::{BaseUrl, InvalidBaseUrl},
+    download,
+};
 use crate::client::{BotToken, Error};
 
 /// The host of Telegram's own servers, as in [`TELEGRAM_API`](crate::client::TELEGRAM_API).
@@ -57,6 +60,21 @@ impl ApiUrl {
     /// Whether it is a server of one's own.
     pub(super) fn is_own_server(&self) -> bool {
         self.is_own_server
+    }
+
+    pub(super) fn host(&self) -> &str {
+        self.base.host()
+    }
+
+    /// The path of a call with `{token}` in the place of the token, as OpenTelemetry's `url.template`.
+    pub(super) fn template(&self, method: &str) -> String {
+        let environment = if self.test_environment { "test/" } else { "" };
+        let (prefix, name) = match method {
+            download::METHOD => ("/file/bot", "{file_path}"),
+            method => ("/bot", method),
+        };
+        let folder = self.base.path();
+        format!("{folder}{prefix}{{token}}/{environment}{name}")
     }
 
     pub(super) fn authorization(&self) -> Option<&HeaderValue> {

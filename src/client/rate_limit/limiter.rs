@@ -4,7 +4,7 @@ use std::{borrow::Cow, future::Future, sync::Arc, time::Duration};
 
 use tokio::{
     sync::Mutex,
-    time::{sleep, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 use tower::ServiceExt as _;
 use tower_service::Service;
@@ -19,6 +19,11 @@ use super::{
 use crate::{
     client::{ApiRequest, ApiResponse, Error, into_error::MapToClientError},
     task::keyed_queue::KeyedQueue,
+    telemetry::{
+        call_span::CallSpan,
+        metric::{self, method_label},
+        names,
+    },
 };
 
 /// Makes calls as soon as the limits allow them.
@@ -68,8 +73,17 @@ impl Limiter {
         MapToClientError<S>: Service<ApiRequest, Response = ApiResponse, Error = Error> + Clone,
     {
         let method = call.method_name();
+        let span = CallSpan::of(call.extensions());
+        let asked = Instant::now();
         let start = self.begin(&counted, inner, call);
         let begun = self.in_time(&counted, start).await;
+        let waited = asked.elapsed();
+        if let Some(span) = span {
+            span.limit_waited(waited);
+        }
+        if metric::IS_ON {
+            names::LIMIT_WAIT.record(waited.as_secs_f64(), [method_label(&method)]);
+        }
         let answer = begun.map_err(|TooLate| too_late(method))??.await;
         if let Err(error) = &answer
             && error.is_rate_limited()

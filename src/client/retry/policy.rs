@@ -12,6 +12,11 @@ use tower::{
     util::rng::{HasherRng, Rng as _},
 };
 
+use crate::telemetry::{
+    call_span,
+    metric::{self, method_label, status_label},
+    names,
+};
 use crate::{
     client::{ApiRequest, ApiResponse, Error, ErrorKind},
     task::Deadline,
@@ -230,6 +235,14 @@ impl Policy<ApiRequest, ApiResponse, Error> for RetryPolicy {
         };
         self.failed = self.failed.saturating_add(1);
         let wait = self.wait(call, error)?;
+        call_span::resent(call.extensions());
+        if metric::IS_ON {
+            let labels = [
+                method_label(&call.method_name()),
+                status_label(error.status()),
+            ];
+            names::RETRIES.increment(labels);
+        }
         tracing::warn!(
             method = call.method(),
             attempt = self.failed,

@@ -65,7 +65,13 @@ impl UpdateQueue {
             .arg(partition)
             .arg(bot)
             .arg(chat_key)
-            .arg(&update.bytes()[..]);
+            .arg(&update.bytes()[..])
+            .arg(
+                self.context
+                    .as_ref()
+                    .and_then(|context| context())
+                    .unwrap_or_default(),
+            );
         let answer = self.ask(call).await?;
         self.wake(&answer, partition);
         match answer.first().map(|what| &**what) {

@@ -10,7 +10,7 @@
 -- KEYS[2…] the operation's keys: `workers`, a sorted set by the end of their heartbeats; `attempts`, a hash of
 --          how often an entry was begun and the last attempt's name; `dead`, the stream of abandoned updates;
 --          `seen`, which exists for a day; streams of partitions, whose entries have `bot`, `lane` (the key of
---          the chat) and `json`. Other programs may write into the streams, so that an entry may have any
+--          the chat) and `json`, and `traceparent` if there was one. Other programs may write into the streams, so that an entry may have any
 --          fields in any order
 -- ARGV[1]  the operation
 -- ARGV[2]  how many partitions there are
@@ -114,7 +114,7 @@ end
 local operations = {}
 
 -- KEYS: stream, seen
-function operations.enqueue(max_length, life, process, partition, bot, chat_key, json)
+function operations.enqueue(max_length, life, process, partition, bot, chat_key, json, context)
   local stream, seen = KEYS[2], KEYS[3]
   local record = redis.call('HMGET', partitions, 'partitions', 'idle:' .. partition)
   local other = other_number(record[1])
@@ -127,7 +127,11 @@ function operations.enqueue(max_length, life, process, partition, bot, chat_key,
   if redis.call('XLEN', stream) >= tonumber(max_length) then
     return { 'full' }
   end
-  add(stream, '*', 'bot', bot, 'lane', chat_key, 'json', json)
+  if context == '' then
+    add(stream, '*', 'bot', bot, 'lane', chat_key, 'json', json)
+  else
+    add(stream, '*', 'bot', bot, 'lane', chat_key, 'json', json, 'traceparent', context)
+  end
   redis.call('SET', seen, '', 'PX', life)
   return { 'added', wake_worker(partition, record[2], process) }
 end
@@ -270,7 +274,9 @@ function records.begin(stream, partition, id, name)
     attempt = attempt + 1
     redis.call('HSET', attempts, field, digits(attempt) .. ' ' .. name)
   end
-  return { 'begun', digits(attempt), values.bot or '', values.lane or '', values.json or '' }
+  return {
+    'begun', digits(attempt), values.bot or '', values.lane or '', values.json or '', values.traceparent or '',
+  }
 end
 
 -- The attempt doesn't count. Set, not counted down, so that it may be asked for twice.
@@ -358,6 +364,19 @@ function operations.status()
   end
   local dead, workers = redis.call('XLEN', KEYS[3]), redis.call('ZCARD', KEYS[2])
   return { digits(waiting), digits(dead), digits(workers) }
+end
+
+-- For each stream how many entries it has, and for how many milliseconds the oldest has been there.
+-- KEYS: streams
+function operations.depth()
+  local answer, time = {}, now() / 1000
+  for n = 2, #KEYS do
+    local oldest = redis.call('XRANGE', KEYS[n], '-', '+', 'COUNT', 1)[1]
+    local since = oldest and tonumber(oldest[1]:match('^%d+')) or time
+    answer[#answer + 1] = digits(redis.call('XLEN', KEYS[n]))
+    answer[#answer + 1] = digits(math.max(time - since, 0))
+  end
+  return answer
 end
 
 -- KEYS: dead

@@ -21,6 +21,9 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(script!("queue/qu
 /// The shortest time-out: in less, no call would ever succeed.
 const MIN_TIMEOUT: Duration = Duration::from_millis(10);
 
+/// Returns the trace context in which an update is put into the queue.
+pub(super) type TraceContextHook = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// A queue of updates on Redis Streams. Cheap to clone. See the [module](super).
 ///
 /// All processes that share a queue give it the same options.
@@ -33,6 +36,7 @@ pub struct UpdateQueue {
     pub(super) max_dead_letters: usize,
     pub(super) lease: Duration,
     pub(super) wake_ups: WakeUps,
+    pub(super) context: Option<TraceContextHook>,
 }
 
 /// The keys of a queue in Redis.
@@ -64,6 +68,7 @@ impl UpdateQueue {
             max_dead_letters: 10_000,
             lease: Duration::from_secs(10),
             wake_ups: WakeUps::local(),
+            context: None,
         }
     }
 
@@ -112,6 +117,32 @@ impl UpdateQueue {
     /// under the lease.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.connection.timeout = limit.max(MIN_TIMEOUT);
+        self
+    }
+
+    /// A function that returns the trace context to store with an update in the queue. Default: none.
+    ///
+    /// `context` is called when an update is put into the queue, within the span of the webhook's update, and
+    /// returns a `traceparent` as in W3C's
+    /// [Trace Context](https://www.w3.org/TR/trace-context/#traceparent-header), or `None`. The worker's span has
+    /// it as `telegram.link.traceparent`, and gives it to
+    /// [`TraceUpdatesLayer::link_with`](crate::webhook::TraceUpdatesLayer::link_with). Dead letters don't keep it.
+    ///
+    /// ```
+    /// use tower_telegram::redis::UpdateQueue;
+    ///
+    /// fn traced(queue: UpdateQueue) -> UpdateQueue {
+    ///     // With OpenTelemetry, by its `TraceContextPropagator`.
+    ///     queue.trace_context(|| {
+    ///         Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned())
+    ///     })
+    /// }
+    /// ```
+    pub fn trace_context(
+        mut self,
+        context: impl Fn() -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.context = Some(Arc::new(context));
         self
     }
 

@@ -6,6 +6,7 @@ use std::{error::Error, pin::Pin, sync::Arc, time::Duration};
 use http::{Extensions, Request, Response};
 use tokio::time::Instant;
 use tower_service::Service;
+use tracing::Instrument as _;
 
 use crate::client::ErrorChain;
 use crate::{
@@ -41,8 +42,9 @@ where
         let mut outcome = outcome::outcome(call).await;
         for attempt in 1.. {
             let after = match outcome {
-                Outcome::Done(reply) => {
-                    if let Err(error) = self.client.send_reply(&reply).await {
+                Outcome::Done { reply, span } => {
+                    let sending = self.client.send_reply(&reply).instrument(span);
+                    if let Err(error) = sending.await {
                         let error = ErrorChain(&error);
                         tracing::error!(%error, update_id, "failed to send late reply");
                     }

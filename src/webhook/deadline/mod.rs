@@ -92,7 +92,7 @@ use super::{
 };
 pub use crate::task::Deadline;
 use crate::task::polled_after_completion;
-use crate::{Client, types::UpdateType};
+use crate::{Client, telemetry::update_span::UpdateSpan, types::UpdateType};
 
 /// The limit of queries that a person waits for. A pre-checkout query has 10 s, including the network.
 const QUERY_LIMIT: Duration = Duration::from_secs(8);
@@ -338,8 +338,14 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        if let Poll::Ready(done) = this.handling.as_mut().poll(cx) {
+        if let Poll::Ready(mut done) = this.handling.as_mut().poll(cx) {
             this.handling.set(Handling::Gone);
+            // The reply goes with the response, so that the span ends here.
+            if this.due.is_some()
+                && let Ok(response) = &mut done
+            {
+                response.extensions_mut().remove::<UpdateSpan>();
+            }
             return Poll::Ready(done);
         }
         let Some(due) = *this.due else {

@@ -13,14 +13,20 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::in_flight::BoxedResponse;
-use crate::task::polled_after_completion;
 use crate::webhook::{
     Failure, RawUpdate, ReplyBody,
     outcome::{error_response, failed_response},
 };
+use crate::{task::polled_after_completion, telemetry::update_span::AttemptNumber};
 
 /// A call of any service, boxed because it is large and several futures pass it on.
-pub(super) type BoxedCall = Pin<Box<dyn Future<Output = BoxedResponse> + Send>>;
+pub(super) type BoxedCall = Pin<Box<dyn StartableCall + Send>>;
+
+/// A call that doesn't begin before it is first polled.
+pub(super) trait StartableCall: Future<Output = BoxedResponse> {
+    /// Sets the number of the attempt, if it isn't the first of several. To be called before it begins.
+    fn set_attempt(self: Pin<&mut Self>, attempt: AttemptNumber);
+}
 
 pin_project! {
     /// A call of the handler that starts when it is first polled, because the update must be claimed before. An
@@ -53,6 +59,24 @@ where
         panic::catch_unwind(polled)
             .unwrap_or_else(|panic| Poll::Ready(Box::new(failed_response(Failure::panic(&*panic)))))
     }
+}
+
+impl<S> StartableCall for LazyCall<S, S::Future>
+where
+    S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    fn set_attempt(self: Pin<&mut Self>, attempt: AttemptNumber) {
+        if let LazyCallProj::NotStarted { request, .. } = self.project() {
+            request.extensions_mut().insert(attempt);
+        }
+    }
+}
+
+/// For tests: a call with this response.
+#[cfg(test)]
+impl StartableCall for std::future::Ready<BoxedResponse> {
+    fn set_attempt(self: Pin<&mut Self>, _: AttemptNumber) {}
 }
 
 impl<S> LazyCall<S, S::Future>

@@ -16,6 +16,7 @@ use crate::{
     Reply,
     client::ErrorChain,
     task::backoff::Backoff,
+    telemetry::{names, update_span::AttemptNumber},
     types::{UpdateType, Upload},
     webhook::{
         Failure, RawUpdate, Rejection, ReplyBody,
@@ -53,6 +54,7 @@ pub(super) struct InFlightGuard {
 impl InFlightGuard {
     pub(super) fn new(state: &Arc<DeliveryState>, key: DeliveryKey) -> Self {
         state.in_flight.guard_begins();
+        names::IN_FLIGHT.add(1.0, []);
         Self {
             state: Arc::clone(state),
             key,
@@ -72,6 +74,7 @@ impl InFlightGuard {
 impl Drop for InFlightGuard {
     fn drop(&mut self) {
         let in_flight = &self.state.in_flight;
+        names::IN_FLIGHT.add(-1.0, []);
         if !self.is_complete {
             in_flight.abandon(self.key);
         }
@@ -139,7 +142,7 @@ impl UpdateSummary {
 pub(super) fn handle_update(
     mut guard: InFlightGuard,
     summary: UpdateSummary,
-    call: BoxedCall,
+    mut call: BoxedCall,
 ) -> RunningUpdate {
     let in_flight = Arc::clone(&guard.state.in_flight);
     // One block for the usual case, and boxes for the rare ones: each future within another has a cost.
@@ -149,6 +152,11 @@ pub(super) fn handle_update(
         match state.store.claim(key).await {
             Ok(Claim::Acquired(token)) => {
                 guard.claim = Some(token);
+                if let Some(attempt) =
+                    AttemptNumber::unless_first(token.attempt, summary.max_attempts)
+                {
+                    call.as_mut().set_attempt(attempt);
+                }
                 answer = match state.store.renew_every() {
                     // The last attempt ended with its process, and another would probably do so too.
                     _ if token.attempt > summary.max_attempts => {
@@ -158,7 +166,7 @@ pub(super) fn handle_update(
                     Some(every) => Box::pin(state.renewing(&token, every, call)).await,
                 };
                 match Outcome::of(&answer) {
-                    Outcome::Done(reply) => {
+                    Outcome::Done { reply, .. } => {
                         // After a crash, polling fetches an update again whose reply may have been sent.
                         let is_recorded =
                             !summary.is_polled && state.is_recorded(key, &reply, &summary);
@@ -196,6 +204,9 @@ impl DeliveryState {
         claim: Result<Claim, StoreError>,
         summary: &UpdateSummary,
     ) -> BoxedResponse {
+        if let Ok(Claim::Done { .. }) = claim {
+            names::REDELIVERED.increment([summary.update_type.as_str().into()]);
+        }
         match claim {
             // If an earlier request was acknowledged early, the client has sent the reply.
             Ok(Claim::Done { reply: Some(reply) })
@@ -239,7 +250,10 @@ impl DeliveryState {
                     Ok(true) => {}
                     // Another caller may have the update now. The handler's effects can't be undone, but the
                     // update won't be recorded as handled.
-                    Ok(false) => tracing::warn!(update_id, "delivery claim expired"),
+                    Ok(false) => {
+                        names::CLAIMS_LOST.increment([]);
+                        tracing::warn!(update_id, "delivery claim expired");
+                    }
                     Err(error) => {
                         let error = ErrorChain(&error);
                         tracing::warn!(%error, update_id, "failed to renew delivery claim");
@@ -318,7 +332,7 @@ impl DeliveryState {
             Outcome::Failed { failure, .. } | Outcome::FailedForGood(failure) => {
                 self.bury(&token, summary, failure).await
             }
-            Outcome::Done(_) | Outcome::Deferred { .. } => {
+            Outcome::Done { .. } | Outcome::Deferred { .. } => {
                 self.release(&token).await;
                 let is_unavailable = answer.status() == StatusCode::SERVICE_UNAVAILABLE;
                 if is_unavailable && !answer.headers().contains_key(header::RETRY_AFTER) {
@@ -356,7 +370,7 @@ impl DeliveryState {
         let update_type = summary.update_type;
         let attempts = token.attempt.min(summary.max_attempts);
         if !summary.is_polled {
-            log_abandoned(token.key.update_id, attempts, &failure);
+            log_abandoned(token.key.update_id, update_type, attempts, &failure);
         }
         if let (Some(hook), Some(update)) = (&self.dead_letter, &summary.letter) {
             let letter = DeadLetter {

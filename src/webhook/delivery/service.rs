@@ -17,7 +17,10 @@ use super::{
     running_update::{DeliveryState, InFlightGuard, UpdateSummary, handle_update},
     store::DeliveryKey,
 };
-use crate::webhook::{RawUpdate, Rejection, ReplyBody, outcome::FromRunner};
+use crate::{
+    telemetry::names,
+    webhook::{RawUpdate, Rejection, ReplyBody, outcome::FromRunner},
+};
 
 /// The service of [`DeliveryLayer`](super::DeliveryLayer).
 #[derive(Clone, Debug)]
@@ -61,6 +64,7 @@ where
             let call = Box::pin(self.inner.call(request));
             return ResponseFuture::bypassed(call, key, state);
         }
+        let update_type = request.body().update_type();
         let summary = UpdateSummary::new(state, from, &request);
         match state.in_flight.join_or_start(key, summary.ack()) {
             Joined::First => {
@@ -77,7 +81,10 @@ where
                 let update = handle_update(guard, summary, call);
                 ResponseFuture::first(update, goes_on, key, state)
             }
-            Joined::Running(answer) => ResponseFuture::joined(answer, key, state),
+            Joined::Running(answer) => {
+                names::JOINED.increment([update_type.as_str().into()]);
+                ResponseFuture::joined(answer, key, state)
+            }
             Joined::Full => ResponseFuture::rejected(Rejection::Overloaded, key, state),
             Joined::Closed => ResponseFuture::rejected(Rejection::ShuttingDown, key, state),
         }

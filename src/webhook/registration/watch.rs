@@ -15,6 +15,8 @@ use crate::{
     Client,
     client::{ApiRequest, Error, ErrorChain},
     methods::{GetWebhookInfo, SetWebhook},
+    telemetry::names,
+    types::WebhookInfo,
 };
 
 /// How long one look may take.
@@ -136,6 +138,7 @@ impl WebhookHealth {
         let response = response.unwrap_or_else(|_| Err(Error::timeout(true)))?;
         let info = response.decode::<GetWebhookInfo>()?;
         let now = clock.look(response.date(), &info, &self.updates);
+        record(&info, now);
         Ok(Health::judge(&self.wanted, &info, now, self.limits))
     }
 
@@ -158,6 +161,17 @@ impl WebhookHealth {
             }
             differs
         });
+    }
+}
+
+/// Metrics of the webhook. An age is there once there was an error.
+fn record(info: &WebhookInfo, now: i64) {
+    // Exact far beyond all counts and ages there are.
+    #[allow(clippy::cast_precision_loss)]
+    let value = |number: i64| number as f64;
+    names::PENDING.set(value(info.pending_update_count), []);
+    if let Some(date) = info.last_error_date {
+        names::LAST_ERROR_AGE.set(value(now.saturating_sub(date).max(0)), []);
     }
 }
 

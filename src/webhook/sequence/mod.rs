@@ -79,6 +79,7 @@ use std::{
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
+use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -97,6 +98,7 @@ use crate::task::{
     keyed_queue::{Capacity, KeyedQueue, Ticket},
     polled_after_completion,
 };
+use crate::telemetry::update_span::turn_waited;
 
 /// Handles the updates of a chat, or of another key, one after the other. See the [module](self).
 #[derive(Clone)]
@@ -254,6 +256,7 @@ where
                 Line::Free => State::handle(ready, request, None),
                 Line::Turn(turn) => State::handle(ready, request, Some(turn)),
                 Line::Wait(place) => State::Waiting {
+                    began: Instant::now(),
                     turn: WaitForTurn::new(self.layer.terms.clone(), place),
                     inner: self.inner.clone(),
                     request,
@@ -310,6 +313,7 @@ pin_project! {
     #[project_replace = StateOwned]
     enum State<S, F> {
         Waiting {
+            began: Instant,
             turn: WaitForTurn,
             inner: S,
             request: Request<RawUpdate>,
@@ -352,6 +356,7 @@ where
                     turn,
                     inner,
                     request,
+                    ..
                 } => match ready!(turn.poll_come(cx)) {
                     Ok(()) => ready!(inner.poll_ready(cx)).err().map(Err),
                     Err(why) => Some(Ok(without_turn(&why, request.body()))),
@@ -366,11 +371,13 @@ where
                 return Poll::Ready(answer);
             }
             if let StateOwned::Waiting {
+                began,
                 turn: WaitForTurn::Come(turn),
                 inner,
                 request,
             } = state.as_mut().project_replace(State::Done)
             {
+                turn_waited(request.extensions(), began.elapsed());
                 state.set(State::handle(inner, request, Some(turn)));
             }
         }

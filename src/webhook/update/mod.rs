@@ -49,6 +49,8 @@
 //! within a tokio runtime with its time driver on. Without the feature there is no read timeout; add a layer that has
 //! one.
 
+#[cfg_attr(not(any(feature = "tokio", feature = "metrics")), allow(dead_code))]
+mod age;
 mod raw_update;
 
 use std::{
@@ -65,6 +67,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+pub(crate) use self::age::age;
 pub use self::raw_update::RawUpdate;
 use super::{Rejection, outcome::log_unlogged};
 use crate::{

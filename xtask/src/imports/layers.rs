@@ -9,12 +9,14 @@ pub(super) const LAYERS: &[&[Part]] = &[
         Part("macros", &["src/macros.rs"]),
         Part("task", &["src/task"]),
         Part("body", &["src/body"]),
+        Part("telemetry", &["src/telemetry"]),
     ],
     &[Part("client", &["src/client"])],
     &[
         Part("webhook", &["src/webhook"]),
         Part("router", &["src/router"]),
         Part("trace", &["src/trace"]),
+        Part("health", &["src/health"]),
     ],
     &[Part("runner", &["src/runner"])],
     &[

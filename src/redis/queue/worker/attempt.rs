@@ -26,6 +26,7 @@ use crate::{
         values::number,
     },
     runner::{AttemptEnd, Tries, UpdateHandler, Verdict, send_reply},
+    telemetry::update_span::CreationContext,
     webhook::{BotId, Failure, RawUpdate, ReplyBody, outcome::FromRunner},
 };
 
@@ -67,6 +68,8 @@ enum Begin {
     Begun {
         attempt: u32,
         update: Result<(Option<BotId>, RawUpdate), Failure>,
+        /// The trace context in which it was put into the queue.
+        context: Option<CreationContext>,
     },
     /// Another program deleted it.
     Gone,
@@ -99,8 +102,12 @@ where
         entry: QueueEntry,
         tries: Tries,
     ) -> AttemptEnd {
-        let (attempt, update) = match self.begin(&chat, &entry).await {
-            Ok(Begin::Begun { attempt, update }) => (attempt, update),
+        let (attempt, update, context) = match self.begin(&chat, &entry).await {
+            Ok(Begin::Begun {
+                attempt,
+                update,
+                context,
+            }) => (attempt, update, context),
             Ok(Begin::Gone) => return AttemptEnd::Done,
             Ok(Begin::Lost) => return AttemptEnd::Lost,
             Err(error) => {
@@ -126,16 +133,20 @@ where
                 ..tries
             };
             entry.attempt.store(attempt, Ordering::Relaxed);
-            let way = FromRunner::Queue;
-            let verdict = self.handler.handle(&update, bot, way, tries).await;
+            let mut request = Request::new(update.clone());
+            let extensions = request.extensions_mut();
+            extensions.insert(FromRunner::Queue);
+            bot.map(|bot| extensions.insert(bot));
+            context.map(|context| extensions.insert(context));
+            let verdict = self.handler.handle(request, tries).await;
             entry.attempt.store(0, Ordering::Relaxed);
             verdict
         };
         let update_id = update.update_id();
         match verdict {
-            Verdict::Done(reply) => {
+            Verdict::Done { reply, span } => {
                 let client = self.worker.client_for(bot);
-                send_reply(&client, update_id, &reply).await;
+                send_reply(&client, update_id, &reply, span).await;
                 // Not waited for: the record of the chat's next attempt is made after it.
                 self.recorder.finish(update_id, &chat, &entry.id);
                 AttemptEnd::Done
@@ -169,10 +180,17 @@ where
         let answer = self.recorder.record(kind, chat, &entry.id).await?;
         entry.begun.fetch_add(1, Ordering::Relaxed);
         match &answer[..] {
-            [what, attempt, bot, chat_key, json] if &**what == b"begun" => Ok(Begin::Begun {
-                attempt: number(attempt)?,
-                update: read_entry(bot, chat_key, json),
-            }),
+            [what, attempt, bot, chat_key, json, context] if &**what == b"begun" => {
+                Ok(Begin::Begun {
+                    attempt: number(attempt)?,
+                    update: read_entry(bot, chat_key, json),
+                    // Other programs may write anything there.
+                    context: text(context)
+                        .ok()
+                        .filter(|context| !context.is_empty())
+                        .map(|context| CreationContext(context.into())),
+                })
+            }
             [what] if &**what == b"gone" => Ok(Begin::Gone),
             [what] if &**what == b"lost" => Ok(Begin::Lost),
             _ => Err(QueueError::unreadable()),
@@ -277,5 +295,5 @@ fn log_unreadable(entry: &QueueEntry, failure: &Failure) {
 
 pub(super) fn log(error: &QueueError, what: &'static str) {
     let error = ErrorChain(error);
-    tracing::warn!(%error, "{what}");
+    tracing::warn!(%error, what, "redis can't be asked for a queue");
 }

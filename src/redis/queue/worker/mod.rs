@@ -1,6 +1,7 @@
 //! Workers, which take updates out of the queue and call the handler with them.
 
 mod attempt;
+mod depth;
 mod partition;
 mod queued_chat;
 mod records;

@@ -19,6 +19,7 @@ use tower_service::Service;
 
 use super::{
     attempt::{QueueAttempts, QueueEntry, REDIS_PAUSE, log},
+    depth,
     partition::Partition,
     queued_chat::QueuedChat,
     settings::WorkerSettings,
@@ -35,6 +36,7 @@ use crate::{
     },
     runner::{Runner, RunnerEvent},
     task::random::random_u64,
+    telemetry::{metric, names},
     webhook::{RawUpdate, ReplyBody},
 };
 
@@ -74,6 +76,8 @@ pub(super) struct WorkerRun<S> {
     next_look: Instant,
     /// After Redis couldn't be reached.
     no_fetch_before: Instant,
+    /// When the metrics of the partitions are due.
+    next_measure: Instant,
     stays: bool,
     /// The recorder, which ends with this.
     recording: JoinSet<()>,
@@ -104,6 +108,7 @@ where
             next_tick: now,
             next_look: now,
             no_fetch_before: now,
+            next_measure: now,
             stays: true,
             recording,
         }
@@ -208,8 +213,25 @@ where
 
     /// Another worker has the partition. Its handlers here are cut off.
     fn lose(&mut self, number: u16) {
-        self.partitions.remove(&number);
+        self.remove(number);
         self.runner.cut_off(|chat| chat.partition == number);
+    }
+
+    fn remove(&mut self, number: u16) {
+        self.partitions.remove(&number);
+        if metric::IS_ON {
+            depth::forget(number);
+        }
+    }
+
+    /// Records the depth of the partitions, if that is due.
+    async fn measure(&mut self) -> Result<(), QueueError> {
+        if !metric::IS_ON || Instant::now() < self.next_measure {
+            return Ok(());
+        }
+        self.next_measure = Instant::now() + depth::LOOK_EVERY;
+        let partitions: Vec<_> = self.partitions.keys().copied().collect();
+        depth::record(self.settings(), &partitions).await
     }
 
     /// Sends a heartbeat, renews the claims, and claims or leaves partitions up to a fair share.
@@ -218,6 +240,10 @@ where
         self.next_tick = Instant::now() + (lease / 4).min(HEARTBEAT);
         let renewed = match self.give_back().await {
             Ok(()) => self.claim(lease).await,
+            Err(error) => Err(error),
+        };
+        let renewed = match renewed {
+            Ok(()) => self.measure().await,
             Err(error) => Err(error),
         };
         match renewed {
@@ -254,7 +280,7 @@ where
         }
         queue.ask(call).await?;
         for number in idle {
-            self.partitions.remove(&number);
+            self.remove(number);
         }
         Ok(())
     }
@@ -295,6 +321,7 @@ where
             .map(|(&n, _)| n)
             .collect();
         for partition in lost {
+            names::CLAIMS_LOST.increment([]);
             tracing::warn!(partition, "partition lost to another worker");
             self.lose(partition);
         }

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::{json::Reader, types::UpdateType, webhook::RawUpdate};
+use super::RawUpdate;
+use crate::{json::Reader, types::UpdateType};
 
 /// How long ago an update happened, in whole seconds by this machine's clock. `None` for those that don't say
 /// when, such as a pressed button, whose date is that of the message under it; nothing is older than the clock.
-pub(super) fn age(update: &RawUpdate) -> Option<Duration> {
+pub(crate) fn age(update: &RawUpdate) -> Option<Duration> {
     let date = Duration::from_secs(u64::try_from(date(update)?).ok().filter(|date| *date > 0)?);
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)

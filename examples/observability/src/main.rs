@@ -1,0 +1,168 @@
+//! A bot with Prometheus metrics, OpenTelemetry spans and health probes.
+//!
+//! ```sh
+//! TELEGRAM_BOT_TOKEN=… WEBHOOK_URL=https://bot.example/telegram WEBHOOK_SECRET=… \
+//!     OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317 cargo run -p observability-example
+//! ```
+//!
+//! The webhook is served at `LISTEN` (default `127.0.0.1:8080`); `/metrics`, `/livez` and `/readyz` at `ADMIN_LISTEN`
+//! (default `127.0.0.1:9100`), which only Prometheus and the orchestrator should reach. Without
+//! `OTEL_EXPORTER_OTLP_ENDPOINT` spans are only context of the log.
+
+use std::{env, error::Error, time::Duration};
+
+use axum::{Router, routing::get};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_otlp::SpanExporter;
+use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tower_telegram::{
+    BotToken, Client,
+    client::{RateLimitLayer, RetryLayer, TraceCallsLayer},
+    health::{Livez, Readyz},
+    methods::{SendMessage, SetWebhook},
+    server::Server,
+    trace::describe_metrics,
+    types::{Update, UpdateType},
+    webhook::{DeliveryLayer, SecretToken, SequenceLayer, Webhook, registration::WebhookHealth},
+};
+use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+type AnyError = Box<dyn Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> Result<(), AnyError> {
+    // Settings.
+    let token: BotToken = env::var("TELEGRAM_BOT_TOKEN")?.parse()?;
+    let secret: SecretToken = env::var("WEBHOOK_SECRET")?.parse()?;
+    let url = env::var("WEBHOOK_URL")?;
+    let setting = |name, default: &str| env::var(name).unwrap_or_else(|_| default.to_owned());
+    let api_url = setting("TELEGRAM_API_URL", "https://api.telegram.org");
+    let listener = TcpListener::bind(setting("LISTEN", "127.0.0.1:8080")).await?;
+    let admin_listener = TcpListener::bind(setting("ADMIN_LISTEN", "127.0.0.1:9100")).await?;
+
+    // Exporters.
+    let spans = install_spans()?;
+    let metrics = install_metrics()?;
+
+    // Client: the span of a call covers its repeats and its waits.
+    let client = Client::builder(&token)
+        .base_url(&api_url)?
+        .layer(TraceCallsLayer::new())
+        .layer(RetryLayer::new())
+        .layer(RateLimitLayer::new())
+        .build();
+
+    // Handlers. `Webhook` makes the spans of updates.
+    let deliveries = DeliveryLayer::new();
+    let running = deliveries.handle();
+    let calling = client.clone();
+    let webhook = Webhook::new(secret.clone())
+        .allowed_updates([UpdateType::Message])
+        .delivery(deliveries)
+        .sequence(SequenceLayer::new())
+        .handler(move |update| handle(calling.clone(), update));
+
+    // Server.
+    let wanted = SetWebhook::new(url)
+        .secret_token(secret)
+        .allowed_updates([UpdateType::Message]);
+    let wanted = if api_url.starts_with("http:") {
+        wanted.for_local_server()
+    } else {
+        wanted
+    };
+    let watch = WebhookHealth::new(client.clone(), &wanted).interval(Duration::from_secs(30));
+    let readyz = Readyz::new().webhook(watch.handle());
+    let ready = readyz.handle();
+    let admin = Router::new()
+        .route_service("/livez", Livez)
+        .route_service("/readyz", readyz)
+        .route("/metrics", get(async move || metrics.render()));
+    tokio::spawn(async move { axum::serve(admin_listener, admin).await });
+    let app = Router::new().fallback_service(webhook);
+
+    // Webhook.
+    client.ensure_webhook(&wanted).await?;
+    tokio::spawn(watch.run());
+    ready.started();
+
+    // Shutdown: first no new requests, then what runs, then the last spans.
+    let mut terminated = signal(SignalKind::terminate())?;
+    let stop = async move {
+        terminated.recv().await;
+        ready.drain();
+    };
+    Server::new(listener).serve_with_shutdown(app, stop).await;
+    running.shutdown(Duration::from_secs(20)).await;
+    if let Some(spans) = spans {
+        tokio::task::spawn_blocking(move || spans.shutdown()).await??;
+    }
+    Ok(())
+}
+
+async fn handle(client: Client, update: Update) -> Result<(), AnyError> {
+    let Some(message) = update.message() else {
+        return Ok(());
+    };
+    match message.text.as_deref() {
+        Some("/fail") => return Err("the database is down".into()),
+        Some("/slow") => tokio::time::sleep(Duration::from_secs(2)).await,
+        _ => {}
+    }
+    client
+        .send(SendMessage::new(message.chat.id, "Hello."))
+        .await?;
+    Ok(())
+}
+
+/// Spans go to the log, and to an OpenTelemetry collector if there is one.
+fn install_spans() -> Result<Option<SdkTracerProvider>, AnyError> {
+    // A trace layer below the client would write the bot's token into the log (see `guide::observability`).
+    // This bot has none; these directives keep the token out even if one is added later.
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = filter
+        .add_directive("tower_http::trace=off".parse()?)
+        .add_directive("reqwest_tracing=off".parse()?);
+    let log = tracing_subscriber::registry()
+        .with(filter)
+        .with(tracing_subscriber::fmt::layer());
+    if env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT").is_none() {
+        log.try_init()?;
+        return Ok(None);
+    }
+    let exporter = SpanExporter::builder().with_tonic().build()?;
+    let resource = Resource::builder().with_service_name("bot").build();
+    let provider = SdkTracerProvider::builder()
+        .with_batch_exporter(exporter)
+        .with_resource(resource)
+        .build();
+    let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("bot"));
+    log.with(layer).try_init()?;
+    Ok(Some(provider))
+}
+
+/// Metrics are kept until Prometheus scrapes them.
+fn install_metrics() -> Result<PrometheusHandle, AnyError> {
+    let handle = PrometheusBuilder::new()
+        // `_total` and `_seconds`, as Prometheus wants its names.
+        .with_recommended_naming(true)
+        .set_buckets(&[
+            0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0,
+            3600.0,
+        ])?
+        .install_recorder()?;
+    describe_metrics();
+    let upkeep = handle.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            upkeep.run_upkeep();
+        }
+    });
+    Ok(handle)
+}

@@ -1,0 +1,185 @@
+//! The service of [`TraceCallsLayer`](super::TraceCallsLayer), and its future.
+
+use std::{
+    error, fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+
+use pin_project_lite::pin_project;
+use tower_service::Service;
+use tracing::Span;
+
+use super::hooks::{CallHooks, call_span};
+use crate::{
+    client::{
+        ApiRequest, ApiResponse, Error, error_chain::ErrorChain, into_error::MapToClientError,
+    },
+    telemetry::call_span::CallSpan,
+};
+
+/// The service of [`TraceCallsLayer`](super::TraceCallsLayer).
+#[derive(Clone)]
+pub struct TraceCalls<S> {
+    inner: MapToClientError<S>,
+    hooks: Option<Arc<CallHooks>>,
+}
+
+impl<S> TraceCalls<S> {
+    pub(super) fn new(inner: S, hooks: Option<Arc<CallHooks>>) -> Self {
+        Self {
+            inner: MapToClientError { inner },
+            hooks,
+        }
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for TraceCalls<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TraceCalls")
+            .field("inner", &self.inner.inner)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S> Service<ApiRequest> for TraceCalls<S>
+where
+    S: Service<ApiRequest, Response = ApiResponse>,
+    S::Error: Into<Box<dyn error::Error + Send + Sync>>,
+{
+    type Response = ApiResponse;
+    type Error = Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    #[inline]
+    fn call(&mut self, mut call: ApiRequest) -> Self::Future {
+        let trace = begin(self.hooks.as_ref(), &mut call);
+        let entered = trace.as_deref().map(|trace| trace.span.enter());
+        let future = self.inner.inner.call(call);
+        drop(entered);
+        ResponseFuture {
+            future: Some(future),
+            trace,
+        }
+    }
+}
+
+/// `None` if nothing records the call.
+#[inline]
+fn begin(hooks: Option<&Arc<CallHooks>>, call: &mut ApiRequest) -> Option<Box<TracedCall>> {
+    let span = match hooks {
+        None => call_span(call),
+        Some(hooks) => hooks.make_span(call),
+    };
+    if span.is_disabled() && hooks.is_none() {
+        return None;
+    }
+    Some(TracedCall::new(span, hooks.cloned(), call))
+}
+
+/// A call that is recorded.
+struct TracedCall {
+    span: Span,
+    hooks: Option<Arc<CallHooks>>,
+    began: Instant,
+}
+
+impl TracedCall {
+    #[cold]
+    fn new(span: Span, hooks: Option<Arc<CallHooks>>, call: &mut ApiRequest) -> Box<Self> {
+        call.extensions_mut().insert(CallSpan::new(span.clone()));
+        if let Some(on_request) = hooks.as_ref().and_then(|hooks| hooks.on_request.as_ref()) {
+            span.in_scope(|| on_request(call, &span));
+        }
+        Box::new(Self {
+            span,
+            hooks,
+            began: Instant::now(),
+        })
+    }
+
+    /// Within the span.
+    fn end(&self, result: &Result<ApiResponse, Error>) {
+        let Self { span, hooks, began } = self;
+        match result {
+            Ok(response) => {
+                span.record("http.response.status_code", response.status().as_u16());
+                if let Some(hook) = hooks.as_ref().and_then(|hooks| hooks.on_response.as_ref()) {
+                    hook(response, began.elapsed(), span);
+                }
+            }
+            Err(error) => {
+                if let Some(status) = error.status() {
+                    span.record("http.response.status_code", status.as_u16());
+                }
+                span.record("otel.status_code", "ERROR");
+                span.record("error.type", error.kind().name());
+                let message = ErrorChain(error);
+                span.record("error.message", tracing::field::display(message));
+                if let Some(hook) = hooks.as_ref().and_then(|hooks| hooks.on_failure.as_ref()) {
+                    hook(error, began.elapsed(), span);
+                }
+            }
+        }
+    }
+}
+
+pin_project! {
+    /// The response future of [`TraceCalls`].
+    pub struct ResponseFuture<F> {
+        // Dropped within the span.
+        #[pin]
+        future: Option<F>,
+        trace: Option<Box<TracedCall>>,
+    }
+
+    impl<F> PinnedDrop for ResponseFuture<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if let Some(trace) = this.trace {
+                let _entered = trace.span.enter();
+                this.future.set(None);
+            }
+        }
+    }
+}
+
+impl<F, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<ApiResponse, E>>,
+    E: Into<Box<dyn error::Error + Send + Sync>>,
+{
+    type Output = Result<ApiResponse, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let Some(future) = this.future.as_mut().as_pin_mut() else {
+            crate::task::polled_after_completion()
+        };
+        let Some(trace) = this.trace else {
+            let done = ready!(future.poll(cx));
+            return Poll::Ready(done.map_err(|error| Error::from(error.into())));
+        };
+        let entered = trace.span.enter();
+        let done = ready!(future.poll(cx)).map_err(|error| Error::from(error.into()));
+        this.future.set(None);
+        trace.end(&done);
+        drop(entered);
+        // The call has ended, however long this is kept.
+        *this.trace = None;
+        Poll::Ready(done)
+    }
+}
+
+impl<F> fmt::Debug for ResponseFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

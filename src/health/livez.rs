@@ -1,0 +1,33 @@
+//! The liveness probe.
+
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    task::{Context, Poll},
+};
+
+use http::{Request, Response, StatusCode};
+use tower_service::Service;
+
+use super::ProbeBody;
+
+/// Answers 200 with `ok` to any request: a `Service<http::Request<B>>` for any body `B`, whose error is
+/// [`Infallible`].
+///
+/// It checks nothing on purpose. A restart mends no database, and a process that drains must not be restarted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Livez;
+
+impl<B> Service<Request<B>> for Livez {
+    type Response = Response<ProbeBody>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<ProbeBody>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<B>) -> Self::Future {
+        ready(Ok(ProbeBody::response(StatusCode::OK, "ok\n".to_owned())))
+    }
+}

@@ -1,0 +1,208 @@
+//! The readiness probe.
+
+use std::{
+    convert::Infallible,
+    error::Error,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use http::{Request, Response, StatusCode};
+use tower_service::Service;
+
+use super::{body::ProbeBody, checks::ReadyCheck};
+use crate::webhook::registration::HealthHandle;
+
+const STARTING: u8 = 0;
+const STARTED: u8 = 1;
+const DRAINING: u8 = 2;
+
+/// Answers 200 with `ok` while the process is ready, else 503 with the reasons: a `Service<http::Request<B>>` for
+/// any body `B`, whose error is [`Infallible`]. Cheap to clone. See the [module](super).
+#[derive(Clone, Debug)]
+pub struct Readyz {
+    phase: Arc<AtomicU8>,
+    checks: Vec<ReadyCheck>,
+    timeout: Duration,
+}
+
+impl Readyz {
+    /// Without checks: ready from [`ReadyHandle::started`] to [`ReadyHandle::drain`].
+    pub fn new() -> Self {
+        Self {
+            phase: Arc::new(AtomicU8::new(STARTING)),
+            checks: Vec::new(),
+            timeout: Duration::from_secs(1),
+        }
+    }
+
+    fn with(mut self, check: ReadyCheck) -> Self {
+        self.checks.push(check);
+        self
+    }
+
+    /// Not ready while the webhook isn't set as wanted, and before `WebhookHealth` has looked at it. Delivery that
+    /// goes wrong doesn't count: see [`HealthHandle::is_ready`].
+    pub fn webhook(self, handle: HealthHandle) -> Self {
+        self.with(ReadyCheck::webhook(handle))
+    }
+
+    /// Not ready while more than `max` updates wait at Telegram, and before `WebhookHealth` has looked. The
+    /// [module](super) says when that helps.
+    pub fn max_pending(self, handle: HealthHandle, max: i64) -> Self {
+        self.with(ReadyCheck::pending(handle, max))
+    }
+
+    /// Not ready while this fails: a store, a queue or a database that each update needs. The name begins the
+    /// line that says why.
+    ///
+    /// It runs for each probe. One that panics, or takes longer than the [limit](Self::timeout), has failed.
+    pub fn check<F, Fut, E>(self, name: &str, check: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.with(ReadyCheck::new(name, check))
+    }
+
+    /// How long each check may take. Default: 1 s, which is also how long Kubernetes waits for a probe by
+    /// default; a limit beneath the orchestrator's lets the response name the slow check.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = limit;
+        self
+    }
+
+    /// A handle that reports when the process has started and when it drains. The handles of clones share one state.
+    pub fn handle(&self) -> ReadyHandle {
+        ReadyHandle {
+            phase: Arc::clone(&self.phase),
+        }
+    }
+
+    /// Runs the checks. For servers that don't probe by HTTP: with `tonic-health`, a task that sets the serving
+    /// status every few seconds by it is in step with `/readyz`.
+    ///
+    /// # Panics
+    ///
+    /// The timer is tokio's: with a check, it must be polled within a Tokio runtime with its time driver on.
+    pub async fn readiness(&self) -> Readiness {
+        let phase = match self.phase.load(Ordering::Acquire) {
+            STARTED => None,
+            STARTING => Some("starting".to_owned()),
+            _ => Some("draining".to_owned()),
+        };
+        let checks = self.checks.iter().cloned();
+        let failures = join_all(checks.map(|check| check.failure(self.timeout))).await;
+        Readiness {
+            reasons: phase
+                .into_iter()
+                .chain(failures.into_iter().flatten())
+                .collect(),
+        }
+    }
+}
+
+impl Default for Readyz {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Reports to a [`Readyz`] that the process has started, and that it drains. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ReadyHandle {
+    phase: Arc<AtomicU8>,
+}
+
+impl ReadyHandle {
+    /// The process takes requests from now on, if it doesn't drain already.
+    pub fn started(&self) {
+        // A signal may have come first, and what drains doesn't begin again.
+        let phase = &self.phase;
+        let _ = phase.compare_exchange(STARTING, STARTED, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// The process takes no more requests: call this on SIGTERM. It can't be undone.
+    ///
+    /// Orchestrators take a few seconds to notice, so servers close a little later;
+    /// [`DeliveryHandle::shutdown`](crate::webhook::delivery::DeliveryHandle::shutdown) waits for what runs.
+    pub fn drain(&self) {
+        self.phase.store(DRAINING, Ordering::Release);
+    }
+}
+
+/// Whether a process is ready, by [`Readyz::readiness`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Readiness {
+    /// Why it isn't, one line each; empty if it is.
+    pub reasons: Vec<String>,
+}
+
+impl Readiness {
+    /// Whether it is ready.
+    pub fn is_ready(&self) -> bool {
+        self.reasons.is_empty()
+    }
+
+    fn into_response(self) -> Response<ProbeBody> {
+        if self.is_ready() {
+            return ProbeBody::response(StatusCode::OK, "ok\n".to_owned());
+        }
+        let text = format!("{self}\n");
+        ProbeBody::response(StatusCode::SERVICE_UNAVAILABLE, text)
+    }
+}
+
+/// `ok`, or the reasons, a line each.
+impl fmt::Display for Readiness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_ready() {
+            return f.write_str("ok");
+        }
+        f.write_str(&self.reasons.join("\n"))
+    }
+}
+
+impl<B> Service<Request<B>> for Readyz {
+    type Response = Response<ProbeBody>;
+    type Error = Infallible;
+    type Future = ReadyzFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<B>) -> ReadyzFuture {
+        let readyz = self.clone();
+        ReadyzFuture(Box::pin(
+            async move { readyz.readiness().await.into_response() },
+        ))
+    }
+}
+
+/// The response future of [`Readyz`].
+pub struct ReadyzFuture(Pin<Box<dyn Future<Output = Response<ProbeBody>> + Send>>);
+
+impl Future for ReadyzFuture {
+    type Output = Result<Response<ProbeBody>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx).map(Ok)
+    }
+}
+
+impl fmt::Debug for ReadyzFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadyzFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,69 @@
+//! The span of a call, in the call's extensions.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use http::Extensions;
+use tracing::Span;
+
+/// The span of a call, and the sums that inner layers add to. It is there only if something records it.
+#[derive(Clone, Debug)]
+pub(crate) struct CallSpan(Arc<CallNotes>);
+
+#[derive(Debug)]
+struct CallNotes {
+    span: Span,
+    resends: AtomicU64,
+    /// In microseconds.
+    waited: AtomicU64,
+}
+
+impl CallSpan {
+    pub(crate) fn new(span: Span) -> Self {
+        Self(Arc::new(CallNotes {
+            span,
+            resends: AtomicU64::new(0),
+            waited: AtomicU64::new(0),
+        }))
+    }
+
+    /// That of a call, if it has one.
+    #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
+    pub(crate) fn of(extensions: &Extensions) -> Option<Self> {
+        extensions.get().cloned()
+    }
+
+    /// The call waited for its turn under the limits, each attempt by itself where each is limited.
+    #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
+    pub(crate) fn limit_waited(&self, wait: Duration) {
+        let CallNotes { span, waited, .. } = &*self.0;
+        let wait = u64::try_from(wait.as_micros()).unwrap_or(u64::MAX);
+        let before = waited.fetch_add(wait, Ordering::Relaxed);
+        let sum = Duration::from_micros(before.saturating_add(wait));
+        if !sum.is_zero() {
+            span.record("telegram.call.limit_wait", sum.as_secs_f64());
+        }
+    }
+}
+
+/// The call is repeated.
+#[cfg_attr(not(feature = "tokio"), allow(dead_code))]
+pub(crate) fn resent(extensions: &Extensions) {
+    if let Some(CallSpan(notes)) = extensions.get() {
+        let before = notes.resends.fetch_add(1, Ordering::Relaxed);
+        notes.span.record("http.request.resend_count", before + 1);
+    }
+}
+
+/// The call is sent to this server, under a path like this.
+pub(crate) fn sent_to(extensions: &Extensions, host: &str, url_template: impl FnOnce() -> String) {
+    if let Some(CallSpan(notes)) = extensions.get() {
+        notes.span.record("server.address", host);
+        notes.span.record("url.template", &*url_template());
+    }
+}

@@ -1,0 +1,16 @@
+//! Names and values of spans and metrics, for the layers that record them.
+//!
+//! - [`names`] is the one list of metrics and of the fields of spans. The page `guide::observability` is
+//!   checked against it.
+//! - [`metric`] counts and measures with the feature `metrics`, and does nothing without it.
+//! - [`update_span`] and [`call_span`] are extensions of an update's request and of a call, with which inner
+//!   layers add to the spans.
+
+pub(crate) mod call_span;
+pub(crate) mod metric;
+pub(crate) mod names;
+#[cfg(all(test, not(shuttle)))]
+mod page;
+pub(crate) mod timer;
+#[cfg_attr(not(feature = "tokio"), allow(dead_code))]
+pub(crate) mod update_span;

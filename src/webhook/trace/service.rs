@@ -1,0 +1,270 @@
+//! The service of [`TraceUpdatesLayer`](super::TraceUpdatesLayer), and its future.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+use tracing::{Span, field::display};
+
+use super::{
+    UpdateOutcome,
+    hooks::{UpdateHooks, record_link, update_span},
+    outcome::JudgedAttempt,
+};
+use crate::{
+    client::ErrorChain,
+    telemetry::{
+        metric, names,
+        update_span::{AttemptNumber, CreationContext, UpdateSpan},
+    },
+    types::UpdateType,
+    webhook::{RawUpdate, ReplyBody, update::age},
+};
+
+/// The service of [`TraceUpdatesLayer`](super::TraceUpdatesLayer).
+#[derive(Clone)]
+pub struct TraceUpdates<S> {
+    inner: S,
+    hooks: Option<Arc<UpdateHooks>>,
+}
+
+impl<S> TraceUpdates<S> {
+    pub(super) fn new(inner: S, hooks: Option<Arc<UpdateHooks>>) -> Self {
+        Self { inner, hooks }
+    }
+
+    inner_accessors!();
+}
+
+impl<S: fmt::Debug> fmt::Debug for TraceUpdates<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TraceUpdates")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S> Service<Request<RawUpdate>> for TraceUpdates<S>
+where
+    S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
+{
+    type Response = Response<ReplyBody>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    #[inline]
+    fn call(&mut self, mut request: Request<RawUpdate>) -> Self::Future {
+        let mut trace = begin(self.hooks.as_ref(), &mut request);
+        let future = match &mut trace {
+            None => self.inner.call(request),
+            Some(trace) => trace.within(|| self.inner.call(request)),
+        };
+        ResponseFuture {
+            future: Some(future),
+            trace,
+        }
+    }
+}
+
+/// `None` if nothing records the update.
+#[inline]
+fn begin(
+    hooks: Option<&Arc<UpdateHooks>>,
+    request: &mut Request<RawUpdate>,
+) -> Option<Box<TracedUpdate>> {
+    let span = match hooks {
+        None => update_span(request),
+        Some(hooks) => hooks.make_span(request),
+    };
+    if span.is_disabled() && hooks.is_none() && !metric::IS_ON {
+        return None;
+    }
+    Some(TracedUpdate::new(span, hooks.cloned(), request))
+}
+
+/// An attempt that is recorded.
+struct TracedUpdate {
+    span: Span,
+    hooks: Option<Arc<UpdateHooks>>,
+    began: Instant,
+    update_type: UpdateType,
+    attempt: AttemptNumber,
+    has_ended: bool,
+}
+
+impl TracedUpdate {
+    fn new(
+        span: Span,
+        hooks: Option<Arc<UpdateHooks>>,
+        request: &mut Request<RawUpdate>,
+    ) -> Box<Self> {
+        let update_type = request.body().update_type();
+        let attempt = AttemptNumber::of(request.extensions());
+        if metric::IS_ON
+            && let Some(age) = age(request.body())
+        {
+            let labels = [update_type.as_str().into()];
+            names::DELIVERY_LAG.record(age.as_secs_f64(), labels);
+        }
+        if !span.is_disabled() {
+            if let Some(context) = request.extensions().get::<CreationContext>() {
+                record_link(context, &span);
+                if let Some(hooks) = &hooks {
+                    hooks.link(context, &span);
+                }
+            }
+            request.extensions_mut().insert(UpdateSpan(span.clone()));
+        }
+        if let Some(on_request) = hooks.as_ref().and_then(|hooks| hooks.on_request.as_ref()) {
+            span.in_scope(|| on_request(request, &span));
+        }
+        Box::new(Self {
+            span,
+            hooks,
+            began: Instant::now(),
+            update_type,
+            attempt,
+            has_ended: false,
+        })
+    }
+
+    /// Runs a step of the attempt within the span. One that panics has failed.
+    fn within<T>(&mut self, step: impl FnOnce() -> T) -> T {
+        let span = self.span.clone();
+        let _entered = span.enter();
+        let mut panicking = EndOnPanic(Some(self));
+        let done = step();
+        panicking.0 = None;
+        done
+    }
+
+    fn ended<E>(&mut self, result: &mut Result<Response<ReplyBody>, E>) {
+        let judged = match result {
+            Ok(response) => JudgedAttempt::of(response, self.attempt),
+            Err(_) => JudgedAttempt::of_error(self.attempt),
+        };
+        let span = self.span.clone();
+        let _entered = span.enter();
+        self.end(&judged);
+        let Ok(response) = result else {
+            return;
+        };
+        if judged.outcome == UpdateOutcome::Done {
+            let method = response.body().reply().method();
+            method.map(|method| span.record("telegram.reply.method", method));
+            let has_reply = method.is_some();
+            let hook = self.hooks.as_ref();
+            if let Some(hook) = hook.and_then(|hooks| hooks.on_response.as_ref()) {
+                hook(response, self.began.elapsed(), &span);
+            }
+            if has_reply && !span.is_disabled() {
+                // The code that sends the reply does so within the span.
+                response.extensions_mut().insert(UpdateSpan(span.clone()));
+            }
+        }
+    }
+
+    /// Records the outcome, once.
+    fn end(&mut self, judged: &JudgedAttempt) {
+        if std::mem::replace(&mut self.has_ended, true) {
+            return;
+        }
+        let (span, outcome) = (&self.span, judged.outcome);
+        let took = self.began.elapsed();
+        span.record("telegram.update.outcome", outcome.as_str());
+        if outcome.is_failure() {
+            span.record("otel.status_code", "ERROR");
+        }
+        if let Some(error_type) = judged.error_type {
+            span.record("error.type", error_type);
+        }
+        if let Some(failure) = &judged.failure {
+            span.record("error.message", display(ErrorChain(failure)));
+        }
+        if metric::IS_ON {
+            let labels = || [self.update_type.as_str().into(), outcome.as_str().into()];
+            names::UPDATES.increment(labels());
+            names::PROCESS_DURATION.record(took.as_secs_f64(), labels());
+        }
+        if outcome != UpdateOutcome::Done {
+            let hook = self.hooks.as_ref();
+            if let Some(hook) = hook.and_then(|hooks| hooks.on_failure.as_ref()) {
+                hook(outcome, took, span);
+            }
+        }
+    }
+}
+
+/// Ends an attempt that panics. The layer that catches the panic is further out.
+struct EndOnPanic<'a>(Option<&'a mut TracedUpdate>);
+
+impl Drop for EndOnPanic<'_> {
+    fn drop(&mut self) {
+        if let Some(trace) = self.0.take() {
+            trace.end(&JudgedAttempt::panicked(trace.attempt));
+        }
+    }
+}
+
+pin_project! {
+    /// The response future of [`TraceUpdates`].
+    pub struct ResponseFuture<F> {
+        // Dropped within the span.
+        #[pin]
+        future: Option<F>,
+        trace: Option<Box<TracedUpdate>>,
+    }
+
+    impl<F> PinnedDrop for ResponseFuture<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if let Some(trace) = this.trace {
+                trace.within(|| this.future.set(None));
+                let span = trace.span.clone();
+                span.in_scope(|| trace.end(&JudgedAttempt::new(UpdateOutcome::Cancelled)));
+            }
+        }
+    }
+}
+
+impl<F, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<ReplyBody>, E>>,
+{
+    type Output = Result<Response<ReplyBody>, E>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let Some(future) = this.future.as_mut().as_pin_mut() else {
+            crate::task::polled_after_completion()
+        };
+        let Some(trace) = this.trace else {
+            return future.poll(cx);
+        };
+        let mut done = ready!(trace.within(|| future.poll(cx)));
+        trace.within(|| this.future.set(None));
+        trace.ended(&mut done);
+        // The attempt has ended, however long this is kept.
+        *this.trace = None;
+        Poll::Ready(done)
+    }
+}
+
+impl<F> fmt::Debug for ResponseFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

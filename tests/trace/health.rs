@@ -1,0 +1,130 @@
+//! `/livez` and `/readyz`.
+
+use std::{convert::Infallible, future::pending, io, time::Duration};
+
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use tower::{Service, ServiceExt as _, service_fn};
+use tower_telegram::{
+    Client,
+    client::{ApiRequest, ApiResponse},
+    health::{Livez, ProbeBody, Readyz},
+    methods::SetWebhook,
+    webhook::registration::WebhookHealth,
+};
+
+use super::support::until;
+
+async fn probe<S>(service: S) -> (u16, String)
+where
+    S: Service<Request<()>, Response = Response<ProbeBody>, Error = Infallible>,
+{
+    let Ok(response) = service.oneshot(Request::new(())).await;
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await;
+    let Ok(body) = body;
+    (status, String::from_utf8(body.to_bytes().to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn l7_a_process_is_ready_from_its_start_until_it_drains() {
+    let readyz = Readyz::new();
+    let handle = readyz.handle();
+    assert_eq!(probe(readyz.clone()).await, (503, "starting\n".to_owned()));
+    handle.started();
+    assert_eq!(probe(readyz.clone()).await, (200, "ok\n".to_owned()));
+    handle.drain();
+    handle.started();
+    assert_eq!(probe(readyz.clone()).await, (503, "draining\n".to_owned()));
+    assert_eq!(
+        probe(Livez).await,
+        (200, "ok\n".to_owned()),
+        "it isn't restarted"
+    );
+}
+
+#[tokio::test]
+async fn l7_a_process_that_is_stopped_before_it_started_is_never_ready() {
+    let readyz = Readyz::new();
+    readyz.handle().drain();
+    readyz.handle().started();
+    assert_eq!(probe(readyz).await.0, 503);
+}
+
+#[tokio::test(start_paused = true)]
+async fn l7_a_check_that_fails_hangs_or_panics_is_named() {
+    let readyz = Readyz::new()
+        .check("store", || async {
+            Err(io::Error::other("connection refused"))
+        })
+        .check("queue", || pending::<io::Result<()>>())
+        .check("database", || async { Ok::<_, io::Error>(()) })
+        .check("odd", || async { panic!("on purpose") as io::Result<()> });
+    readyz.handle().started();
+    let began = tokio::time::Instant::now();
+    let (status, text) = probe(readyz).await;
+    assert_eq!(status, 503);
+    assert_eq!(
+        text,
+        "store: connection refused\nqueue: no answer in time\nodd: the check panicked\n"
+    );
+    assert_eq!(
+        began.elapsed(),
+        Duration::from_secs(1),
+        "they ran beside one another"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn l7_the_webhook_and_what_waits_at_telegram_count() {
+    let telegram = service_fn(|_: ApiRequest| async {
+        Ok::<_, Infallible>(ApiResponse::new(
+            r#"{"url":"https://bot.example/x","has_custom_certificate":false,"pending_update_count":7}"#,
+        ))
+    });
+    for (url, max, expected) in [
+        ("https://bot.example/x", 7, "ok\n"),
+        (
+            "https://bot.example/x",
+            6,
+            "webhook: 7 updates wait, over 6\n",
+        ),
+        (
+            "https://bot.example/y",
+            7,
+            "webhook: the webhook has another url\n",
+        ),
+    ] {
+        let wanted = SetWebhook::new(url);
+        let health = WebhookHealth::new(Client::from_service(telegram), &wanted);
+        let handle = health.handle();
+        let readyz = Readyz::new().webhook(health.handle());
+        let readyz = readyz.max_pending(health.handle(), max);
+        readyz.handle().started();
+        let unknown = "webhook: not looked at yet\nwebhook: not looked at yet\n".to_owned();
+        assert_eq!(probe(readyz.clone()).await, (503, unknown));
+        let watching = tokio::spawn(health.run());
+        until("it was looked at", || handle.latest().health.is_some()).await;
+        let (status, text) = probe(readyz).await;
+        assert_eq!(text, expected);
+        assert_eq!(status, if expected == "ok\n" { 200 } else { 503 });
+        watching.abort();
+    }
+}
+
+#[cfg(feature = "axum")]
+#[tokio::test]
+async fn l7_probes_are_services_for_axums_routes() {
+    let readyz = Readyz::new();
+    readyz.handle().started();
+    let app: axum::Router = axum::Router::new()
+        .route_service("/livez", Livez)
+        .route_service("/readyz", readyz);
+    for path in ["/livez", "/readyz"] {
+        let request = Request::builder().uri(path).body(axum::body::Body::empty());
+        let response = app.clone().oneshot(request.unwrap()).await.unwrap();
+        assert_eq!(response.status().as_u16(), 200);
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(&body[..], b"ok\n");
+    }
+}

@@ -1,0 +1,17 @@
+//! Rows L: spans, metrics and health.
+
+// A shared function fails its test as the test itself would.
+#![allow(clippy::unwrap_used)]
+
+mod health;
+#[cfg(feature = "metrics")]
+mod incidents;
+#[cfg(feature = "metrics")]
+mod measured;
+mod polled;
+#[cfg(feature = "client")]
+mod privacy;
+#[cfg(all(feature = "redis", unix))]
+mod queued;
+mod spans;
+mod support;
