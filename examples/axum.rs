@@ -1,31 +1,146 @@
-//! A bot on axum: the webhook as one route of an ordinary router.
+//! A bot on axum: the webhook is one route of an ordinary router.
 //!
-//! `cargo run --example axum` plays a conversation with an embedded Telegram. With
-//! `TELEGRAM_BOT_TOKEN` and `WEBHOOK_URL` set it is a bot in production.
+//! ```sh
+//! cargo run --example axum
+//! ```
+//!
+//! tries the bot against a Telegram on this machine. With `TELEGRAM_BOT_TOKEN` and `WEBHOOK_URL` set, the same
+//! program is a bot in production; `WebhookEnv` lists what else it reads from the environment.
 
-use std::io;
+use std::{error::Error, time::Duration};
 
-use axum::Router;
-use example_bot::{Failure, Server, allowed_updates, handle, run};
-use tower_telegram::{server, webhook::Webhook};
+use serde::{Deserialize, Serialize};
+use tower_telegram::{
+    Client,
+    health::Livez,
+    methods::{AnswerCallbackQuery, SendDocument, SendMessage},
+    router::{CallbackData, Command, NewMessage, Router, State, command},
+    server::Server,
+    shutdown_signal,
+    types::{
+        CallbackPayload, CallbackQuery, ChatId, InlineKeyboardButton, InlineKeyboardMarkup,
+        InputFile,
+    },
+    webhook::{DeliveryLayer, Webhook, registration::WebhookEnv},
+};
+
+type BoxError = Box<dyn Error + Send + Sync>;
 
 #[tokio::main]
-async fn main() -> Result<(), Failure> {
-    run(serve).await
+async fn main() -> Result<(), BoxError> {
+    if tower_telegram_test::playground().await? {
+        return Ok(());
+    }
+    tracing_subscriber::fmt().init();
+    let settings = WebhookEnv::from_env()?;
+    let client = Client::from_env()?;
+
+    let bot = bot(client.clone());
+    let allowed_updates = bot.allowed_updates();
+    client.ensure_commands(&bot.commands()).await?;
+
+    let delivery = DeliveryLayer::new();
+    let deliveries = delivery.handle();
+    let webhook = Webhook::new(settings.secret())
+        .delivery(delivery)
+        .router(bot);
+    let app = axum::Router::new()
+        .route_service(settings.path(), webhook)
+        .route_service("/livez", Livez);
+
+    // First listen, then ask Telegram for updates. `axum::serve` does as well behind a proxy; this server has
+    // limits for connections, so that strangers on the internet can't use them all up.
+    let server = Server::bind(settings.listen()).await?;
+    let wanted = settings.set_webhook().allowed_updates(allowed_updates);
+    client.ensure_webhook(&wanted).await?;
+    let stop = shutdown_signal()?;
+    server.serve_with_shutdown(app, stop).await;
+
+    // Handlers go on after their request has ended. Wait for them, too.
+    deliveries.shutdown(Duration::from_secs(30)).await;
+    Ok(())
 }
 
-async fn serve(bot: Server) -> io::Result<()> {
-    let client = bot.client;
-    let webhook = Webhook::new(bot.secret)
-        .allowed_updates(allowed_updates())
-        .handler(move |update| handle(client.clone(), update));
+fn bot(client: Client) -> Router {
+    Router::new()
+        .command(command("start").description("Begin"), start)
+        .command(command("file").description("Receive a file"), file)
+        .command("call", call)
+        .command("slow", slow)
+        .command("fail", fail)
+        .command("panic", panic)
+        .callback(Answer::NAME, answer)
+        .message(echo)
+        .with_state(client)
+}
 
-    let app = Router::new().route_service(&bot.path, webhook);
+/// The data of a button.
+#[derive(Deserialize, Serialize)]
+struct Answer {
+    is_first_bot: bool,
+}
 
-    // Behind a proxy that limits connections, `axum::serve(bot.listener, app)` does as well. By itself
-    // it keeps a connection that never says anything, and strangers can hold all that there may be.
-    server::Server::new(bot.listener)
-        .serve_with_shutdown(app, bot.shutdown.requested())
-        .await;
+impl CallbackPayload for Answer {
+    const NAME: &str = "answer";
+}
+
+async fn start(chat: ChatId) -> Result<SendMessage, BoxError> {
+    let yes = InlineKeyboardButton::data("Yes", &Answer { is_first_bot: true })?;
+    let no = InlineKeyboardButton::data(
+        "No",
+        &Answer {
+            is_first_bot: false,
+        },
+    )?;
+    Ok(SendMessage::new(chat, "Hello! Is this your first bot?")
+        .reply_markup(InlineKeyboardMarkup::row([yes, no])))
+}
+
+async fn answer(
+    CallbackData(answer): CallbackData<Answer>,
+    query: CallbackQuery,
+) -> AnswerCallbackQuery {
+    let text = match answer.is_first_bot {
+        true => "Welcome!",
+        false => "Welcome back!",
+    };
+    AnswerCallbackQuery::new(query.id).text(text)
+}
+
+/// A reply may upload a file.
+async fn file(chat: ChatId) -> SendDocument {
+    let hello = InputFile::bytes("hello.txt", "Made just now.");
+    SendDocument::new(chat, hello).caption("made just now")
+}
+
+/// A handler that needs the result of a call makes it through the client.
+async fn call(
+    State(client): State<Client>,
+    Command(text): Command<String>,
+    chat: ChatId,
+) -> Result<(), BoxError> {
+    let message = client.send(SendMessage::new(chat, text)).await?;
+    tracing::info!(message.message_id, "sent");
     Ok(())
+}
+
+/// The answer to Telegram waits for the handler. If that takes longer than 50 seconds, Telegram sends the update
+/// again, and the second request gets the first one's reply.
+async fn slow(Command(seconds): Command<u64>, chat: ChatId) -> SendMessage {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    SendMessage::new(chat, "done")
+}
+
+/// An update that fails is sent again, up to five times.
+async fn fail() -> Result<(), BoxError> {
+    Err("failed as asked".into())
+}
+
+/// So is one whose handler panics.
+async fn panic() {
+    panic!("panicked as asked");
+}
+
+async fn echo(NewMessage(message): NewMessage) -> Option<SendMessage> {
+    Some(SendMessage::new(message.chat.id, message.text?))
 }

@@ -1,61 +1,70 @@
-//! An album of three files, from memory, from the disk and from a reader, with progress.
+//! An album of three files, from memory, from the disk and from a reader, with their progress.
 //!
-//! `cargo run --example media` uploads it to an embedded Telegram; with `TELEGRAM_BOT_TOKEN` set,
-//! `cargo run --example media CHAT` sends it to a chat.
+//! ```sh
+//! cargo run --example media
+//! ```
+//!
+//! uploads it to a Telegram on this machine. With `TELEGRAM_BOT_TOKEN` set, `cargo run --example media CHAT` sends it
+//! to that chat, by its number or `@name`.
 
-use std::{env, fs};
+use std::{env, error::Error, fs, io::Cursor};
 
-use example_bot::{Connection, Failure, gradient, say};
 use tower_telegram::{
     Client,
     methods::SendMediaGroup,
-    types::{InputFile, InputMediaDocument, MediaGroupItem},
+    types::{ChatId, InputFile, InputMediaDocument, MediaGroupItem},
 };
+use tower_telegram_test::Playground;
+
+type BoxError = Box<dyn Error + Send + Sync>;
 
 #[tokio::main]
-async fn main() -> Result<(), Failure> {
-    let connection = Connection::from_env().await?;
-    let client = Client::builder(&connection.token)
-        .base_url(&connection.api_url)?
-        .build();
-    let chat = connection.chat()?;
+async fn main() -> Result<(), BoxError> {
+    if Playground::new().arguments(["42"]).play().await? {
+        return Ok(());
+    }
+    let client = Client::from_env()?;
+    let chat = env::args()
+        .nth(1)
+        .ok_or("the first argument must be a chat")?;
+    let chat = match chat.parse::<i64>() {
+        Ok(number) => ChatId::from(number),
+        Err(_) => ChatId::from(chat),
+    };
 
     let path = env::temp_dir().join(format!("tower-telegram-{}.bin", std::process::id()));
     fs::File::create(&path)?.set_len(3 << 20)?;
-    let lines = "what is read as it goes needs no file\n".repeat(10_000);
-
     let album = [
-        InputFile::bytes("gradient.png", gradient(64)),
-        // Opened when it is sent, and again should that be repeated; never all in memory.
+        InputFile::bytes("hello.txt", "Made just now."),
+        // Opened when it is sent, and again if the call is repeated. It is never in memory as a whole.
         InputFile::path(&path),
-        // Any AsyncRead. Its length, if it is known, goes ahead of it.
-        InputFile::reader("lines.txt", std::io::Cursor::new(lines), None),
+        // Any `AsyncRead`. If its length is known, Telegram gets it ahead.
+        InputFile::reader("lines.txt", Cursor::new("a line\n".repeat(50_000)), None),
     ];
-    let album: Vec<MediaGroupItem> = album.into_iter().map(shown).collect();
-
-    let sent = client.send(SendMediaGroup::new(chat, album)).await;
+    let album = SendMediaGroup::new(chat, album.map(with_progress).to_vec());
+    let sent = client.send(album).await;
     fs::remove_file(&path)?;
     for message in sent? {
-        let caption = message.caption.as_deref();
-        say(&format!(
+        println!(
             "message {}: {}",
             message.message_id,
-            caption.unwrap_or_default()
-        ));
+            message.caption.unwrap_or_default()
+        );
     }
     Ok(())
 }
 
-/// A file of the album that says how far it has come, once for each MiB and at its end.
-fn shown(file: InputFile) -> MediaGroupItem {
+/// The file as a part of the album. It prints how far it has come at each MiB and at its end.
+fn with_progress(file: InputFile) -> MediaGroupItem {
     let name = file.as_upload().map(|upload| upload.file_name().to_owned());
     let name = name.unwrap_or_default();
     let caption = name.clone();
-    let file = file.on_progress(move |at| {
-        let total = at.total.map_or("?".to_owned(), |total| total.to_string());
-        if at.sent.is_multiple_of(1 << 20) || at.total == Some(at.sent) || at.total.is_none() {
-            say(&format!("{name}: {} of {total} bytes", at.sent));
+    let file = file.on_progress(move |progress| match progress.total {
+        Some(total) if progress.sent == total || progress.sent.is_multiple_of(1 << 20) => {
+            println!("{name}: {} of {total} bytes", progress.sent);
         }
+        Some(_) => {}
+        None => println!("{name}: {} bytes", progress.sent),
     });
     InputMediaDocument::new(file).caption(caption).into()
 }

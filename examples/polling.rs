@@ -1,58 +1,51 @@
-//! A bot without a public address: the handler of a webhook, fed from getUpdates.
+//! A bot without a public address: it fetches its updates with `getUpdates`.
 //!
-//! `cargo run --example polling` fetches a few updates from an embedded Telegram and ends. With
-//! `TELEGRAM_BOT_TOKEN` set it is a bot that runs until SIGTERM or Ctrl-C; a webhook that is set is
-//! left alone, and named as the reason to stop.
+//! ```sh
+//! cargo run --example polling
+//! ```
+//!
+//! tries the bot against a Telegram on this machine. With `TELEGRAM_BOT_TOKEN` set, it runs until SIGTERM or Ctrl-C.
+//! A webhook that is set makes it end with an error, because Telegram gives updates to one of the two only.
 
-use example_bot::{Connection, Failure, allowed_updates, handle, say, stop_signal};
-use tower_telegram::{Client, polling::Polling, webhook::Webhook};
-use tower_telegram_test::{Telegram, update};
+use std::error::Error;
+
+use tower_telegram::{
+    Client,
+    methods::SendMessage,
+    polling::Polling,
+    router::{NewMessage, Router},
+    shutdown_signal,
+    types::ChatId,
+    webhook::Webhook,
+};
+
+type BoxError = Box<dyn Error + Send + Sync>;
 
 #[tokio::main]
-async fn main() -> Result<(), Failure> {
-    let connection = Connection::from_env().await?;
-    let client = Client::builder(&connection.token)
-        .base_url(&connection.api_url)?
-        .build();
-
-    // What a webhook would serve, without its door.
-    let bot = client.clone();
-    let updates = Webhook::without_secret_token()
-        .handler(move |update| handle(bot.clone(), update))
-        .into_updates();
-
-    let polling = Polling::new(client).allowed_updates(allowed_updates());
-    match connection.telegram {
-        None => {
-            let stop = stop_signal()?;
-            polling.run_until(updates, stop).await?;
-        }
-        Some(telegram) => {
-            polling.run_until(updates, conversation(telegram)).await?;
-        }
+async fn main() -> Result<(), BoxError> {
+    let conversation = tower_telegram_test::Playground::new()
+        .says("/start")
+        .says("hello");
+    if conversation.play().await? {
+        return Ok(());
     }
+    tracing_subscriber::fmt().init();
+    let stop = shutdown_signal()?;
+    let client = Client::from_env()?;
+
+    let bot: Router = Router::new().command("start", start).message(echo);
+    let polling = Polling::new(client).allowed_updates(bot.allowed_updates());
+
+    // The layers that a webhook has below the one that reads its requests. Each update is handled once here as well.
+    let updates = Webhook::without_secret_token().router(bot).into_updates();
+    polling.run_until(updates, stop).await?;
     Ok(())
 }
 
-/// Sends the bot a few updates, and shows what it does.
-async fn conversation(telegram: Telegram) {
-    for text in ["/start", "Hello", "/photo", "/call through the client"] {
-        let update = match text.strip_prefix('/') {
-            Some(_) => update::command(42, text),
-            None => update::text(42, text),
-        };
-        let Ok(id) = telegram.enqueue(update) else {
-            return;
-        };
-        say(&format!("> {text}"));
-        if telegram.wait_until_confirmed(id).await.is_err() {
-            return;
-        }
-    }
-    for call in telegram.calls() {
-        if call.method.starts_with("send") {
-            let text = call.text("text").or_else(|| call.text("caption"));
-            say(&format!("< {} {}", call.method, text.unwrap_or_default()));
-        }
-    }
+async fn start(chat: ChatId) -> SendMessage {
+    SendMessage::new(chat, "Say something.")
+}
+
+async fn echo(NewMessage(message): NewMessage) -> Option<SendMessage> {
+    Some(SendMessage::new(message.chat.id, message.text?))
 }

@@ -48,7 +48,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let line = format!("webhook_ctl: {}\n", in_one_line(&*failure));
-            // There is nobody left to tell.
+            // An error here has nowhere to go.
             drop(io::stderr().write_all(line.as_bytes()));
             ExitCode::from(2)
         }
@@ -288,7 +288,7 @@ fn json(info: &WebhookInfo) -> Result<String, Failure> {
     Ok(serde_json::to_string_pretty(&all)?)
 }
 
-/// What it does, on a Telegram that lives for as long as that takes.
+/// Shows the commands, on a Telegram that ends with this function.
 async fn demonstrate() -> Result<(), Failure> {
     let telegram = Telegram::start().await?;
     let token = telegram.token().parse()?;
@@ -318,7 +318,7 @@ fn say(text: &str) -> Result<(), Failure> {
     Ok(writeln!(io::stdout(), "{text}")?)
 }
 
-/// What went wrong and why, each cause once.
+/// The error and its causes, each once.
 fn in_one_line(error: &(dyn Error + 'static)) -> String {
     let chain = iter::successors(Some(error), |error| (**error).source());
     let line: Vec<_> = chain.map(ToString::to_string).collect();

@@ -30,7 +30,7 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let router: Router = Router::new().message(echo);
-//! let webhook = Webhook::new(SecretToken::new("a-long_Secret")?).service(router);
+//! let webhook = Webhook::new(SecretToken::new("a-long_Secret")?).router(router);
 //! # let _ = webhook;
 //! # Ok(())
 //! # }
@@ -60,8 +60,9 @@
 //!   within a chat, rate limits, sessions, and a queue of updates between webhooks and workers. It turns on
 //!   `tokio`.
 //! - **`server`** adds `server::Server`, an HTTP/1.1 server for webhooks that limits the number of
-//!   connections and closes idle and slow ones. It turns on `tokio`, and depends on hyper. No feature is
-//!   needed to serve a `Webhook` with another server.
+//!   connections and closes idle and slow ones. It turns on `tokio` and `signal`, and depends on hyper.
+//!   No feature is needed to serve a `Webhook` with another server.
+//! - **`signal`** adds `shutdown_signal`, a future that ends at SIGTERM or Ctrl-C. It turns on `tokio`.
 //! - **`metrics`** counts and measures updates and calls, over the facade `metrics`. Without a recorder the
 //!   values go nowhere.
 //! - **`axum`** adds `axum::Telegram`, which extracts updates in axum handlers and returns replies from
@@ -97,6 +98,8 @@ pub mod router;
 mod runner;
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(all(feature = "signal", any(unix, windows)))]
+mod signal;
 mod task;
 mod telemetry;
 pub mod trace;
@@ -112,6 +115,9 @@ pub use self::{
     client::{BotToken, Client},
     webhook::handler_fn,
 };
+
+#[cfg(all(feature = "signal", any(unix, windows)))]
+pub use self::signal::shutdown_signal;
 
 /// The README's code is tested as this crate's own.
 #[cfg(all(doctest, feature = "client"))]

@@ -11,7 +11,7 @@ use tower_telegram_test::{Answer, Telegram};
 
 const URL: &str = "https://bot.example/telegram";
 
-/// Self-signed, and nobody has its key.
+/// A self-signed certificate, whose key wasn't kept.
 const PEM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/registration/bot.pem");
 
 /// Cargo builds the examples beside the tests' own folder.
@@ -46,7 +46,7 @@ async fn telegram() -> Telegram {
     builder.start().await.unwrap()
 }
 
-/// What it says when it ends well.
+/// The output of a command that succeeds.
 async fn output(mut command: Command) -> String {
     let output = command.output().await.unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);

@@ -1,64 +1,91 @@
-//! A bot in tonic's stack: one port serves gRPC (a health service) and the webhook.
+//! gRPC and the webhook on one port: here, gRPC's health service.
 //!
-//! tonic limits neither how many connections there are nor how long one may say nothing, so that a stranger
-//! could hold all that the process may have. `LimitedListener` does, before tonic sees a connection.
+//! ```sh
+//! cargo run -p tonic-example
+//! ```
 //!
-//! `cargo run -p tonic-example` plays a conversation with an embedded Telegram. With
-//! `TELEGRAM_BOT_TOKEN` and `WEBHOOK_URL` set it is a bot in production.
+//! tries the bot against a Telegram on this machine. With `TELEGRAM_BOT_TOKEN` and `WEBHOOK_URL` set, it is a bot in
+//! production.
 
 use std::{
+    error::Error,
     io,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
-use example_bot::{Failure, Server, allowed_updates, handle, run};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tonic::{
     service::Routes,
     transport::server::{Connected, TcpConnectInfo},
 };
 use tower_telegram::{
+    Client,
+    methods::SendMessage,
+    router::{NewMessage, Router},
     server::{LimitedListener, LimitedStream},
-    webhook::Webhook,
+    shutdown_signal,
+    types::ChatId,
+    webhook::{DeliveryLayer, Webhook, registration::WebhookEnv},
 };
+use tower_telegram_test::Playground;
+
+type BoxError = Box<dyn Error + Send + Sync>;
 
 #[tokio::main]
-async fn main() -> Result<(), Failure> {
-    run(serve).await
-}
+async fn main() -> Result<(), BoxError> {
+    let conversation = Playground::new().says("/start").says("hello").intrudes();
+    if conversation.play().await? {
+        return Ok(());
+    }
+    let settings = WebhookEnv::from_env()?;
+    let client = Client::from_env()?;
 
-async fn serve(server: Server) -> io::Result<()> {
-    let client = server.client;
-    let webhook = Webhook::new(server.secret)
-        .allowed_updates(allowed_updates())
-        .handler(move |update| handle(client.clone(), update));
+    let bot: Router = Router::new().command("start", start).message(echo);
+    let wanted = settings
+        .set_webhook()
+        .allowed_updates(bot.allowed_updates());
+    let delivery = DeliveryLayer::new();
+    let deliveries = delivery.handle();
+    let webhook = Webhook::new(settings.secret())
+        .delivery(delivery)
+        .router(bot);
 
     let (_, health) = tonic_health::server::health_reporter();
     // tonic's routes are axum's, so the webhook stands beside the gRPC services.
     let routes = Routes::new(health)
         .into_axum_router()
-        .route_service(&server.path, webhook);
+        .route_service(settings.path(), webhook);
 
-    let connections = LimitedListener::new(server.listener).into_stream(Connection);
-
+    // tonic limits neither how many connections there are nor how long one may be silent.
+    let listener = LimitedListener::bind(settings.listen()).await?;
+    client.ensure_webhook(&wanted).await?;
+    let stop = shutdown_signal()?;
     tonic::transport::Server::builder()
-        // gRPC needs HTTP/2; Telegram speaks HTTP/1.1.
+        // gRPC needs HTTP/2, and Telegram speaks HTTP/1.1.
         .accept_http1(true)
-        // A peer of gRPC that says nothing is asked whether it is there.
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)))
         .max_concurrent_streams(64)
         .concurrency_limit_per_connection(64)
         .timeout(Duration::from_secs(60))
         .add_routes(Routes::from(routes))
-        .serve_with_incoming_shutdown(connections, server.shutdown.requested())
-        .await
-        .map_err(io::Error::other)
+        .serve_with_incoming_shutdown(listener.into_stream(Connection), stop)
+        .await?;
+    deliveries.shutdown(Duration::from_secs(30)).await;
+    Ok(())
 }
 
-/// A connection as tonic takes it, which asks for the address of the peer.
+async fn start(chat: ChatId) -> SendMessage {
+    SendMessage::new(chat, "Say something.")
+}
+
+async fn echo(NewMessage(message): NewMessage) -> Option<SendMessage> {
+    Some(SendMessage::new(message.chat.id, message.text?))
+}
+
+/// A connection that tells tonic its addresses.
 struct Connection(LimitedStream);
 
 impl Connected for Connection {

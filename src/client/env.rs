@@ -1,31 +1,33 @@
-//! Settings of a client from environment variables.
+//! Settings from environment variables: those of a client, and how those of a webhook are read.
 
 use std::{
     env::{self, VarError},
     error, fmt,
 };
 
-use super::token::{BotToken, InvalidBotToken};
+use tower_telegram_types::InvalidSecretToken;
+
 #[cfg(feature = "client")]
 use super::{
-    api::InvalidBaseUrl,
-    builder::ClientBuilder,
-    client::{Client, TELEGRAM_API},
-    transport::HttpTransport,
+    api::InvalidBaseUrl, builder::ClientBuilder, client::Client, transport::HttpTransport,
+};
+use super::{
+    client::TELEGRAM_API,
+    token::{BotToken, InvalidBotToken},
 };
 
 /// The variable with the bot's token.
 const TOKEN: &str = "TELEGRAM_BOT_TOKEN";
 
 /// The variable with the base URL of a Bot API server other than Telegram's.
-#[cfg(feature = "client")]
 const API_URL: &str = "TELEGRAM_API_URL";
 
 /// Returns the value of an environment variable, as [`env::var`] does. Tests pass a table instead, because
 /// changing the environment of the process would affect other tests.
-type ReadVariable<'a> = &'a dyn Fn(&str) -> Result<String, VarError>;
+pub(crate) type ReadVariable<'a> = &'a dyn Fn(&str) -> Result<String, VarError>;
 
-fn environment(name: &str) -> Result<String, VarError> {
+/// The variables of this process.
+pub(crate) fn environment(name: &str) -> Result<String, VarError> {
     env::var(name)
 }
 
@@ -101,20 +103,30 @@ impl Client {
 #[cfg(feature = "client")]
 fn builder(read: ReadVariable<'_>) -> Result<ClientBuilder<HttpTransport>, EnvError> {
     let token = token(read)?;
-    let base_url = variable(read, API_URL)?;
-    let base_url = base_url.as_deref().unwrap_or(TELEGRAM_API);
     Client::builder(&token)
-        .base_url(base_url)
+        .base_url(&api_url(read)?)
         .map_err(|source| EnvError(EnvFault::ApiUrl(source)))
 }
 
-fn token(read: ReadVariable<'_>) -> Result<BotToken, EnvError> {
-    let text = variable(read, TOKEN)?.ok_or(EnvError(EnvFault::Missing(TOKEN)))?;
+pub(crate) fn token(read: ReadVariable<'_>) -> Result<BotToken, EnvError> {
+    let text = required(read, TOKEN)?;
     BotToken::new(&text).map_err(|source| EnvError(EnvFault::Token(source)))
 }
 
+/// The base URL of the Bot API server, unchecked.
+pub(crate) fn api_url(read: ReadVariable<'_>) -> Result<String, EnvError> {
+    Ok(variable(read, API_URL)?.unwrap_or_else(|| TELEGRAM_API.to_owned()))
+}
+
+pub(crate) fn required(read: ReadVariable<'_>, name: &'static str) -> Result<String, EnvError> {
+    variable(read, name)?.ok_or(EnvError(EnvFault::Missing(name)))
+}
+
 /// The value, or `None` if the variable is unset or empty.
-fn variable(read: ReadVariable<'_>, name: &'static str) -> Result<Option<String>, EnvError> {
+pub(crate) fn variable(
+    read: ReadVariable<'_>,
+    name: &'static str,
+) -> Result<Option<String>, EnvError> {
     match read(name) {
         Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
         Err(VarError::NotPresent) => Ok(None),
@@ -133,15 +145,28 @@ enum EnvFault {
     Missing(&'static str),
     NotUnicode(&'static str),
     Token(InvalidBotToken),
+    Url(&'static str),
+    Secret(&'static str, InvalidSecretToken),
     #[cfg(feature = "client")]
     ApiUrl(InvalidBaseUrl),
 }
 
 impl EnvError {
+    pub(crate) fn not_a_url(name: &'static str) -> Self {
+        Self(EnvFault::Url(name))
+    }
+
+    pub(crate) fn secret(name: &'static str, source: InvalidSecretToken) -> Self {
+        Self(EnvFault::Secret(name, source))
+    }
+
     /// The name of the variable, such as `TELEGRAM_BOT_TOKEN`.
     pub fn variable(&self) -> &'static str {
         match self.0 {
-            EnvFault::Missing(name) | EnvFault::NotUnicode(name) => name,
+            EnvFault::Missing(name)
+            | EnvFault::NotUnicode(name)
+            | EnvFault::Url(name)
+            | EnvFault::Secret(name, _) => name,
             EnvFault::Token(_) => TOKEN,
             #[cfg(feature = "client")]
             EnvFault::ApiUrl(_) => API_URL,
@@ -160,6 +185,8 @@ impl fmt::Display for EnvError {
             EnvFault::Missing(_) => "isn't set",
             EnvFault::NotUnicode(_) => "isn't unicode",
             EnvFault::Token(_) => "isn't a bot token",
+            EnvFault::Url(_) => "isn't an absolute url",
+            EnvFault::Secret(..) => "isn't a secret token",
             #[cfg(feature = "client")]
             EnvFault::ApiUrl(_) => "isn't a base url",
         };
@@ -170,7 +197,8 @@ impl fmt::Display for EnvError {
 impl error::Error for EnvError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match &self.0 {
-            EnvFault::Missing(_) | EnvFault::NotUnicode(_) => None,
+            EnvFault::Missing(_) | EnvFault::NotUnicode(_) | EnvFault::Url(_) => None,
+            EnvFault::Secret(_, source) => Some(source),
             EnvFault::Token(source) => Some(source),
             #[cfg(feature = "client")]
             EnvFault::ApiUrl(source) => Some(source),
@@ -179,14 +207,14 @@ impl error::Error for EnvError {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::error::Error as _;
 
     use super::*;
 
-    type Variables<'a> = &'a [(&'a str, &'a str)];
+    pub(crate) type Variables<'a> = &'a [(&'a str, &'a str)];
 
-    fn reads(variables: Variables<'_>) -> impl Fn(&str) -> Result<String, VarError> {
+    pub(crate) fn reads(variables: Variables<'_>) -> impl Fn(&str) -> Result<String, VarError> {
         move |name| {
             let found = variables.iter().find(|(known, _)| *known == name);
             found.map_or(Err(VarError::NotPresent), |(_, value)| {

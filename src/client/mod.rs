@@ -39,7 +39,7 @@ mod builder;
 mod client;
 #[cfg(feature = "tokio")]
 mod deadline;
-mod env;
+pub(crate) mod env;
 mod erased;
 mod error;
 mod error_chain;

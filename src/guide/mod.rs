@@ -4,6 +4,12 @@
 //! - [`delivery`]: the guarantees and costs of one process, replicas, and a queue.
 //! - [`observability`]: every span, field, event and metric, and how to keep the token out of logs.
 //! - [`performance`]: what a request, a call, a connection and a build cost, beside other crates.
+//! - [`cookbook`]: short answers to common questions.
+//! - [`deploying`]: settings, TLS, proxies, starting and stopping.
+//! - [`security`]: what the crate protects from, and what it leaves to you.
+//! - [`testing`]: tests of a handler, of the webhook, and of the whole bot.
+//! - [`from_teloxide`], [`from_frankenstein`], [`from_grammy`], [`from_aiogram`]: the parts of a bot on another
+//!   framework, and what they are here.
 
 #[doc = include_str!("layers.md")]
 pub mod layers {}
@@ -16,3 +22,31 @@ pub mod performance {}
 
 #[doc = include_str!("observability.md")]
 pub mod observability {}
+
+#[cfg(all(feature = "client", feature = "server"))]
+#[doc = include_str!("cookbook.md")]
+pub mod cookbook {}
+
+#[doc = include_str!("deploying.md")]
+pub mod deploying {}
+
+#[doc = include_str!("security.md")]
+pub mod security {}
+
+#[cfg(feature = "client")]
+#[doc = include_str!("testing.md")]
+pub mod testing {}
+
+#[cfg(feature = "client")]
+#[doc = include_str!("from_teloxide.md")]
+pub mod from_teloxide {}
+
+#[cfg(feature = "client")]
+#[doc = include_str!("from_frankenstein.md")]
+pub mod from_frankenstein {}
+
+#[doc = include_str!("from_grammy.md")]
+pub mod from_grammy {}
+
+#[doc = include_str!("from_aiogram.md")]
+pub mod from_aiogram {}

@@ -240,6 +240,8 @@ mod json;
 mod overrides;
 mod pending_update;
 mod people;
+#[cfg(feature = "playground")]
+pub mod playground;
 mod poll_queue;
 mod polling;
 mod punycode;
@@ -282,6 +284,9 @@ pub use self::{
     user::{InlineQuery, Press, User},
     webhook_settings::WebhookSettings,
 };
+
+#[cfg(feature = "playground")]
+pub use self::playground::{Playground, PlaygroundError, playground};
 
 /// The README's example is tested as this crate's own.
 #[cfg(doctest)]

@@ -106,7 +106,7 @@ async fn main() -> Result<(), AnyError> {
 }
 
 async fn handle(client: Client, update: Update) -> Result<(), AnyError> {
-    let Some(message) = update.message() else {
+    let Some(message) = update.new_message() else {
         return Ok(());
     };
     match message.text.as_deref() {

@@ -80,7 +80,9 @@ async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 
 /// The result of a query, as Prometheus gives it.
 fn ask(prometheus: SocketAddr, path: &str, query: &str, more: &str) -> Vec<Value> {
-    let escaped: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let escaped: String = query
+        .bytes()
+        .fold(String::new(), |text, byte| text + &format!("%{byte:02X}"));
     let answer = get(prometheus, &format!("/api/v1/{path}?query={escaped}{more}"));
     let answer = answer.unwrap_or_else(|| panic!("prometheus refuses {query}"));
     let answer: Value = serde_json::from_str(&answer).unwrap();

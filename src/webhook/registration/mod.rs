@@ -28,6 +28,7 @@ mod clock;
 mod drift;
 #[cfg(feature = "tokio")]
 mod ensure;
+mod env;
 mod health;
 #[cfg(feature = "tokio")]
 mod http_date;
@@ -38,6 +39,7 @@ pub use tower_telegram_types::set_webhook::{InvalidWebhook, WebhookProblem};
 
 pub use self::{
     drift::{Drift, drift},
+    env::WebhookEnv,
     health::{Health, HealthLimits},
 };
 #[cfg(feature = "tokio")]

@@ -170,9 +170,11 @@ fn record(info: &WebhookInfo, now: i64) {
     #[allow(clippy::cast_precision_loss)]
     let value = |number: i64| number as f64;
     names::PENDING.set(value(info.pending_update_count), []);
-    if let Some(date) = info.last_error_date {
-        names::LAST_ERROR_AGE.set(value(now.saturating_sub(date).max(0)), []);
-    }
+    // Without one, an earlier value must not stay.
+    let age = info
+        .last_error_date
+        .map_or(f64::INFINITY, |date| value(now.saturating_sub(date).max(0)));
+    names::LAST_ERROR_AGE.set(age, []);
 }
 
 fn log(report: &HealthReport) {

@@ -10,6 +10,7 @@ pub(super) const LAYERS: &[&[Part]] = &[
         Part("task", &["src/task"]),
         Part("body", &["src/body"]),
         Part("telemetry", &["src/telemetry"]),
+        Part("signal", &["src/signal.rs"]),
     ],
     &[Part("client", &["src/client"])],
     &[

@@ -91,7 +91,7 @@ pub enum InvalidWebhook {
     },
     /// The file holds no certificate as PEM, or something in it that isn't base64.
     CertificateNotPem,
-    /// What the file holds as PEM isn't an X.509 certificate.
+    /// The PEM block of the file isn't an X.509 certificate.
     CertificateMalformed,
     /// The certificate's RSA key has fewer than 1000 bits. OpenSSL, with which Telegram connects, refuses it.
     CertificateKeyTooShort {

@@ -32,4 +32,8 @@ mod x509;
 
 #[cfg(test)]
 pub(crate) use self::certificate::tests::CERTIFICATE;
-pub use self::{invalid::InvalidWebhook, problem::WebhookProblem, url::is_same_url};
+pub use self::{
+    invalid::InvalidWebhook,
+    problem::WebhookProblem,
+    url::{host_and_path, is_same_url},
+};

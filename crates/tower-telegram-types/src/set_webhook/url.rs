@@ -113,6 +113,17 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// The host and the path of a webhook's URL, as Telegram reads it: the host without its port, and the path
+/// without the query, at least `/`. `None` if there is no host.
+pub fn host_and_path(url: &str) -> Option<(String, String)> {
+    let parts = Parts::of(url);
+    let path = parts.path();
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let host = parts.host;
+    let path = if path.is_empty() { "/" } else { path };
+    (!host.is_empty()).then(|| (host.to_owned(), path.to_owned()))
+}
+
 /// Whether two webhook URLs are the same to Telegram, however they are written.
 pub fn is_same_url(a: &str, b: &str) -> bool {
     if a.is_empty() || b.is_empty() {

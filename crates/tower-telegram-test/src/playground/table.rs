@@ -1,56 +1,57 @@
-//! A table for people: one line for each exchange, in colour where there is a terminal.
+//! The table on the standard output: a row for each update, in colour on a terminal.
 
 use std::{
     env,
-    io::{self, IsTerminal as _},
+    io::{self, IsTerminal as _, Write as _},
     time::Duration,
 };
 
-/// How an exchange ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tone {
+/// How an exchange ended, as a colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Tone {
+    #[default]
     Good,
-    TurnedAway,
+    Rejected,
     Bad,
 }
 
-/// One line.
-#[derive(Debug)]
-pub(crate) struct Row {
-    pub(crate) kind: String,
-    pub(crate) sent: String,
-    pub(crate) answered: String,
-    pub(crate) outcome: String,
-    pub(crate) tone: Tone,
-    pub(crate) took: Duration,
+/// One update and what the bot did with it.
+#[derive(Debug, Default)]
+pub(super) struct Row {
+    pub(super) kind: String,
+    pub(super) sent: String,
+    pub(super) answered: String,
+    pub(super) outcome: String,
+    pub(super) tone: Tone,
+    pub(super) took: Duration,
 }
 
 /// Prints rows as they come, so the columns have fixed widths.
 #[derive(Debug)]
-pub(crate) struct Table {
+pub(super) struct Table {
     coloured: bool,
 }
 
 const WIDTHS: [usize; 4] = [20, 30, 44, 26];
 
 impl Table {
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         let coloured = io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none();
         Self { coloured }
     }
 
-    pub(crate) fn head(&self) {
+    pub(super) fn head(&self) {
         let titles = ["UPDATE", "SENT", "ANSWERED", "OUTCOME"];
         let line = columns(&titles.map(str::to_owned));
         print_line(&self.paint("1", &format!("{line}  TIME")));
     }
 
-    pub(crate) fn row(&self, row: &Row) {
+    pub(super) fn row(&self, row: &Row) {
         let [kind, sent, answered, outcome] =
             [&row.kind, &row.sent, &row.answered, &row.outcome].map(|text| one_line(text));
         let colour = match row.tone {
             Tone::Good => "32",
-            Tone::TurnedAway => "33",
+            Tone::Rejected => "33",
             Tone::Bad => "31",
         };
         let cells = [
@@ -63,7 +64,7 @@ impl Table {
         print_line(&format!("{}  {}", cells.join("  "), self.paint("2", &took)));
     }
 
-    pub(crate) fn note(&self, text: &str) {
+    pub(super) fn note(&self, text: &str) {
         print_line(&self.paint("2", text));
     }
 
@@ -76,9 +77,14 @@ impl Table {
     }
 }
 
-#[allow(clippy::print_stdout)]
+/// A line that the bot wrote to its standard output or error.
+pub(super) fn print_output(line: &str) {
+    print_line(&format!("  | {line}"));
+}
+
+/// Prints a line. An error is ignored: the output may be a pipe into `head`, which has ended.
 fn print_line(line: &str) {
-    println!("{}", line.trim_end());
+    drop(writeln!(io::stdout(), "{}", line.trim_end()));
 }
 
 fn columns(cells: &[String; 4]) -> String {
@@ -87,7 +93,7 @@ fn columns(cells: &[String; 4]) -> String {
     cells.join("  ")
 }
 
-/// What people wrote must not move the cursor or break the line.
+/// Replaces control characters, which could move the cursor or break the line.
 fn one_line(text: &str) -> String {
     let visible = |c: char| if c.is_control() { ' ' } else { c };
     text.chars().map(visible).collect()

@@ -1,8 +1,7 @@
-//! This program once more, as one of the replicas.
+//! Child processes: this program again, in the role of a replica.
 
 use std::{env, io, process::Stdio, time::Duration};
 
-use example_bot::{Failure, say};
 use redis::aio::ConnectionManager;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
@@ -10,7 +9,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::bot::Surroundings;
+use crate::{
+    bot::Surroundings,
+    failure::{Failure, say},
+};
 
 /// With a Redis that is to end.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -64,8 +66,7 @@ pub(crate) fn ready(line: &str) {
     say(line);
 }
 
-/// In a child: waits until whoever started it is gone, killed perhaps, and ends the Redis too, which
-/// wouldn't notice.
+/// In a child: waits until its parent has ended or was killed, and then ends Redis, which wouldn't notice.
 pub(crate) async fn orphaned(mut connection: ConnectionManager) {
     let mut nothing = [0; 1];
     while matches!(tokio::io::stdin().read(&mut nothing).await, Ok(1..)) {}

@@ -1,6 +1,5 @@
 //! A replica with the webhook: it writes updates down, and answers.
 
-use example_bot::Failure;
 use tower_telegram::{
     server::Server,
     webhook::{SecretToken, Webhook},
@@ -8,6 +7,7 @@ use tower_telegram::{
 
 use crate::{
     bot,
+    failure::Failure,
     process::{orphaned, ready},
 };
 

@@ -1,12 +1,13 @@
 //! Replicas of a bot around a queue in Redis, two of which are killed on the way.
 //!
-//! `cargo run --example replicas` starts a `redis-server` (which must be installed), an embedded Telegram,
-//! two processes with the webhook and two workers with the handler; sends updates from some chats through a
-//! single address; kills a process of each kind with SIGKILL; and counts what became of the updates. It ends
-//! with 0 if each was handled once and each chat in order, with 1 if not, and with 2 if it can't start.
+//! `cargo run -p processes` starts a `redis-server` (which must be installed), a Telegram on loopback, two processes
+//! with the webhook and two workers with the handler. It sends updates from some chats through a single address,
+//! kills a process of each kind with SIGKILL, and counts how often each update was handled. It ends with 0 if that was
+//! once each and in each chat's order, with 1 if not, and with 2 if it can't start.
 
 mod bot;
 mod database;
+mod failure;
 mod front;
 mod process;
 mod verdict;
@@ -15,13 +16,17 @@ mod worker;
 
 use std::{env, process::ExitCode, time::Duration};
 
-use example_bot::{Failure, say, stop_signal};
 use tokio::time::{Instant, sleep, timeout};
-use tower_telegram::redis::UpdateQueue;
+use tower_telegram::{redis::UpdateQueue, shutdown_signal};
 use tower_telegram_test::{Telegram, update};
 
 use self::{
-    bot::Surroundings, database::Database, front::Front, process::Process, verdict::Verdict,
+    bot::Surroundings,
+    database::Database,
+    failure::{Failure, say},
+    front::Front,
+    process::Process,
+    verdict::Verdict,
 };
 
 const UPDATES: u64 = 400;
@@ -59,7 +64,7 @@ fn complain(error: &Failure) {
 
 /// Plays it, and kills all children at its end, whichever it is.
 async fn conduct() -> Result<bool, Failure> {
-    let stop = stop_signal()?;
+    let stop = shutdown_signal()?;
     tokio::select! {
         played = timeout(PATIENCE, play()) => played?,
         () = stop => Err(std::io::Error::other("told to stop").into()),

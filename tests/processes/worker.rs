@@ -2,13 +2,13 @@
 
 use std::{process, time::Duration};
 
-use example_bot::{Failure, stop_signal};
 use redis::{RedisError, aio::ConnectionManager};
 use tokio::time::sleep;
-use tower_telegram::{methods::SendMessage, types::Update, webhook::Webhook};
+use tower_telegram::{methods::SendMessage, shutdown_signal, types::Update, webhook::Webhook};
 
 use crate::{
     bot,
+    failure::Failure,
     process::{orphaned, ready},
     verdict::Record,
 };
@@ -24,14 +24,14 @@ pub(crate) async fn work() -> Result<(), Failure> {
     let worker = bot::queue(connection.clone()).worker(bot::client()?);
     ready("working");
     tokio::select! {
-        ended = worker.run_until(handler, stop_signal()?) => ended?,
+        ended = worker.run_until(handler, shutdown_signal()?) => ended?,
         () = orphaned(connection) => {}
     }
     Ok(())
 }
 
-/// What it does to the world is to append a line. It doesn't look whether that is there already, so that
-/// the lines show how often it was done.
+/// Appends a record, without a look at whether it is there already: the records show how often an update was
+/// handled.
 async fn handle(
     mut book: ConnectionManager,
     update: Update,

@@ -8,14 +8,13 @@ use std::{
     time::Duration,
 };
 
-use example_bot::Failure;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use tokio::{
     process::{Child, Command},
     time::sleep,
 };
 
-use crate::verdict::Record;
+use crate::{failure::Failure, verdict::Record};
 
 /// Ends when it is dropped.
 pub(crate) struct Database {
@@ -73,7 +72,7 @@ impl Database {
         Ok(client.get_connection_manager_lazy(ConnectionManagerConfig::new())?)
     }
 
-    /// What the handlers have written down, chat by chat.
+    /// The records that the handlers have written, chat by chat.
     pub(crate) async fn book(&self, chats: u64) -> Result<Vec<Vec<Record>>, Failure> {
         let mut connection = self.connection()?;
         let mut book = Vec::new();

@@ -1,18 +1,17 @@
-//! What all processes know of each other.
+//! The settings that all processes share.
 
 use std::{env, time::Duration};
 
-use example_bot::Failure;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use tower_telegram::{Client, redis::UpdateQueue};
 use tower_telegram_test::Telegram;
 
-use crate::database::Database;
+use crate::{database::Database, failure::Failure};
 
 /// The queue's name.
 pub(crate) const NAME: &str = "replicas";
 
-/// What the embedded Telegram shows. A bot in production has one that nobody knows.
+/// The webhook's secret token. In production it must be a secret.
 pub(crate) const SECRET: &str = "only-for-the-example";
 
 const REDIS_URL: &str = "REPLICAS_REDIS_URL";
@@ -42,7 +41,7 @@ pub(crate) fn connection() -> Result<ConnectionManager, Failure> {
     Ok(client.get_connection_manager_lazy(ConnectionManagerConfig::new())?)
 }
 
-/// A short lease, so that nobody has to wait for long until a dead worker's updates are taken over.
+/// A short lease, so that a dead worker's updates are soon taken over.
 pub(crate) fn queue(connection: ConnectionManager) -> UpdateQueue {
     UpdateQueue::new(connection, NAME).lease(Duration::from_secs(2))
 }

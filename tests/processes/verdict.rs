@@ -1,4 +1,4 @@
-//! What became of the updates, by what the handlers have written down.
+//! How often each update was handled, by the handlers' records.
 
 use std::{collections::HashMap, fmt};
 
@@ -39,7 +39,7 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
-    /// Of what was done, chat by chat.
+    /// Counts the records of each chat.
     pub(crate) fn of(
         book: &[Vec<Record>],
         updates: u64,
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn each_update_counts_as_what_became_of_it() {
+    fn each_update_is_counted_by_its_records() {
         let good = verdict(&[(0, 13), (1, 13), (2, 7)]);
         assert_eq!((good.once, good.is_good()), (3, true));
         let never = verdict(&[(0, 13), (2, 7)]);

@@ -1,5 +1,6 @@
 //! The one address that Telegram knows: it passes a request to a replica, and to the next if that is dead.
 
+use crate::failure::Failure;
 use std::{
     convert::Infallible,
     io,
@@ -9,7 +10,6 @@ use std::{
     },
 };
 
-use example_bot::Failure;
 use http::{Request, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Bytes, client::conn::http1};
@@ -61,7 +61,7 @@ impl Replicas {
             let first = self.next.fetch_add(1, Ordering::Relaxed);
             for turn in 0..self.addresses.len() {
                 let address = &self.addresses[(first + turn) % self.addresses.len()];
-                // What died with the request in its hands may have queued it: it is there once.
+                // A replica that died during the request may have queued the update. The queue has it once.
                 if let Ok(answer) = pass_on(address, &head, body.clone()).await {
                     return answer;
                 }

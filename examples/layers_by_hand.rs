@@ -1,0 +1,91 @@
+//! The layers of a webhook one by one, in place of `Webhook`, which is all of them.
+//!
+//! ```sh
+//! cargo run --example layers_by_hand
+//! ```
+//!
+//! tries the bot against a Telegram on this machine. With `TELEGRAM_BOT_TOKEN` and `WEBHOOK_URL` set, it is a bot
+//! in production.
+
+use std::{error::Error, time::Duration};
+
+use tower::ServiceBuilder;
+use tower_http::{
+    request_id::{MakeRequestUuid, SetRequestIdLayer},
+    trace::TraceLayer,
+};
+use tower_telegram::{
+    Client,
+    methods::SendMessage,
+    router::{NewMessage, Router},
+    server::Server,
+    shutdown_signal,
+    types::{ChatId, Update},
+    webhook::{
+        AllowedUpdatesLayer, DeadlineLayer, DeliveryLayer, HandlerTimeoutLayer, ParseLayer,
+        ReplyLayer, SecretTokenLayer, SequenceLayer, UpdateLayer, registration::WebhookEnv,
+    },
+};
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    let conversation = tower_telegram_test::Playground::new()
+        .says("/start")
+        .says("hello")
+        .intrudes();
+    if conversation.play().await? {
+        return Ok(());
+    }
+    tracing_subscriber::fmt().init();
+    let settings = WebhookEnv::from_env()?;
+    let client = Client::from_env()?;
+
+    let bot: Router = Router::new().command("start", start).message(echo);
+    let allowed_updates = bot.allowed_updates();
+    let delivery = DeliveryLayer::new().max_attempts(3);
+    let deliveries = delivery.handle();
+
+    let webhook = ServiceBuilder::new()
+        // Layers for HTTP go around all of it. The request's line doesn't have the secret; its headers do.
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .layer(TraceLayer::new_for_http())
+        // First who may enter at all, before a byte of the body is read.
+        .layer(SecretTokenLayer::new(settings.secret()))
+        // Then the body, up to 1 MiB. From here on, a request's body is a `RawUpdate`.
+        .layer(UpdateLayer::new().read_timeout(Duration::from_secs(5)))
+        // Updates of other types get a 200 before they are parsed.
+        .layer(AllowedUpdatesLayer::new(allowed_updates))
+        // A response before Telegram stops waiting for it. It stands above the deliveries, as a handler goes on
+        // for longer than its request does.
+        .layer(DeadlineLayer::new(Duration::from_secs(45)))
+        // Each update once, on a task of its own.
+        .layer(delivery)
+        // One update of a chat at a time. Below the deliveries, so that a redelivery of a handled update doesn't wait.
+        .layer(SequenceLayer::new())
+        // An attempt ends. Below the sequence, so that waiting for a turn doesn't count.
+        .layer(HandlerTimeoutLayer::new(Duration::from_secs(600)))
+        // From here on, a request's body is an `Update`.
+        .layer(ParseLayer::<Update>::new())
+        // And a response's is the encoded reply, or a 500 for an error.
+        .layer(ReplyLayer::new())
+        .service(bot);
+
+    let app = axum::Router::new().route_service(settings.path(), webhook);
+    let server = Server::bind(settings.listen()).await?;
+    let wanted = settings.set_webhook().allowed_updates(allowed_updates);
+    client.ensure_webhook(&wanted).await?;
+    let stop = shutdown_signal()?;
+    server.serve_with_shutdown(app, stop).await;
+    deliveries.shutdown(Duration::from_secs(30)).await;
+    Ok(())
+}
+
+async fn start(chat: ChatId) -> SendMessage {
+    SendMessage::new(chat, "Say something.")
+}
+
+async fn echo(NewMessage(message): NewMessage) -> Option<SendMessage> {
+    Some(SendMessage::new(message.chat.id, message.text?))
+}

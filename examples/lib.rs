@@ -1,0 +1,1 @@
+//! The examples of tower-telegram: a file each. This crate is empty; it has their dependencies.

@@ -1,0 +1,88 @@
+//! Any number of replicas of a bot: they share through Redis which updates were handled, whose turn it is in a chat,
+//! the limits for calls, and the sessions.
+//!
+//! ```sh
+//! redis-server &
+//! cargo run --example replicas
+//! ```
+//!
+//! tries a replica against a Telegram on this machine. In production, start as many as you like behind one address,
+//! with the same `TELEGRAM_BOT_TOKEN`, `WEBHOOK_URL` and `REDIS_URL` (default: `redis://127.0.0.1`). Each may be
+//! killed at any time: Telegram sends its updates again, to another.
+
+use std::{env, error::Error, time::Duration};
+
+use redis::aio::ConnectionManager;
+use serde::{Deserialize, Serialize};
+use tower_telegram::{
+    Client,
+    client::{RateLimitLayer, RetryLayer},
+    methods::SendMessage,
+    redis::{RedisLimits, RedisLocks, RedisSessions, RedisStore},
+    router::{
+        NewMessage, Router,
+        session::{Session, SessionLayer},
+    },
+    server::Server,
+    shutdown_signal,
+    webhook::{DeliveryLayer, SequenceLayer, Webhook, registration::WebhookEnv},
+};
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// The prefix of the keys in Redis. Bots that share a Redis need one each.
+const BOT: &str = "my_bot";
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    let conversation = tower_telegram_test::Playground::new()
+        .says("hello")
+        .says("hello again");
+    if conversation.play().await? {
+        return Ok(());
+    }
+    tracing_subscriber::fmt().init();
+    let settings = WebhookEnv::from_env()?;
+    let url = env::var("REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1".to_owned());
+    // It reconnects by itself.
+    let redis = ConnectionManager::new(redis::Client::open(url)?).await?;
+
+    let client = Client::builder_from_env()?
+        .layer(RetryLayer::new())
+        .layer(RateLimitLayer::new().shared(RedisLimits::new(redis.clone(), BOT)))
+        .build();
+
+    let sessions = SessionLayer::<Count, _>::new(RedisSessions::new(redis.clone(), BOT));
+    let bot: Router = Router::new().message(count).layer(sessions);
+    let allowed_updates = bot.allowed_updates();
+
+    // A replica that handles an update has a claim in Redis, which it renews. If it dies, another has the update after
+    // the claim's end.
+    let delivery = DeliveryLayer::with_store(RedisStore::new(redis.clone(), BOT));
+    let deliveries = delivery.handle();
+    // Telegram sends two updates of a chat to two replicas if it likes.
+    let sequence = SequenceLayer::new().with_lock(RedisLocks::new(redis, BOT));
+    let webhook = Webhook::new(settings.secret())
+        .delivery(delivery)
+        .sequence(sequence)
+        .router(bot);
+
+    let app = axum::Router::new().route_service(settings.path(), webhook);
+    let server = Server::bind(settings.listen()).await?;
+    // All replicas may do so at the same time.
+    let wanted = settings.set_webhook().allowed_updates(allowed_updates);
+    client.ensure_webhook(&wanted).await?;
+    let stop = shutdown_signal()?;
+    server.serve_with_shutdown(app, stop).await;
+    deliveries.shutdown(Duration::from_secs(30)).await;
+    Ok(())
+}
+
+/// How many messages a chat has sent, to whichever replica.
+#[derive(Default, Deserialize, Serialize)]
+struct Count(u64);
+
+async fn count(mut count: Session<Count>, NewMessage(message): NewMessage) -> SendMessage {
+    count.0 += 1;
+    SendMessage::new(message.chat.id, format!("message {}", count.0))
+}
