@@ -55,7 +55,7 @@ pub(crate) const ALL: &[Path] = &[
         },
     ),
     path("client/send", None, |rounds| {
-        send(rounds, |api| Client::from_service(api))
+        send(rounds, Client::from_service)
     }),
 ];
 

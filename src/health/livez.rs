@@ -14,7 +14,7 @@ use super::ProbeBody;
 /// Answers 200 with `ok` to any request: a `Service<http::Request<B>>` for any body `B`, whose error is
 /// [`Infallible`].
 ///
-/// It checks nothing on purpose. A restart mends no database, and a process that drains must not be restarted.
+/// It checks nothing on purpose. A restart repairs no database, and a process that drains must not be restarted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Livez;
 

@@ -13,9 +13,13 @@ pub(super) fn elements(text: &[u8]) -> Option<Vec<Range<usize>>> {
     let inner = text.get(start..)?.strip_prefix(b"[")?;
     let end = start + 1 + inner.strip_suffix(b"]")?.len();
     let mut ranges = Vec::new();
-    let mut at = start + 1;
+    let (mut at, mut update) = (start + 1, start);
     while at < end {
-        let rest = &text[at..end];
+        // Kept for the elements before it, so that the text is searched once.
+        if update < at {
+            update = at + until_next_update(&text[at..end]);
+        }
+        let rest = &text[at..update];
         let length = element_length(rest);
         let element = rest[..length].trim_ascii();
         if !element.is_empty() {
@@ -28,18 +32,20 @@ pub(super) fn elements(text: &[u8]) -> Option<Vec<Range<usize>>> {
     Some(ranges)
 }
 
-/// Up to the comma behind the first element.
-fn element_length(text: &[u8]) -> usize {
+/// Up to the comma before the next update, or to the end.
+fn until_next_update(text: &[u8]) -> usize {
     let is_next = |at: &usize| {
-        let before = text[..*at].trim_ascii_end();
-        before.ends_with(b",") && text[*at..].starts_with(ANCHOR)
+        text[*at..].starts_with(ANCHOR) && text[..*at].trim_ascii_end().ends_with(b",")
     };
     // The first may be the element's own.
     let next = (1..text.len()).find(is_next);
-    let next = next.map(|at| text[..at].trim_ascii_end().len() - 1);
+    next.map_or(text.len(), |at| text[..at].trim_ascii_end().len() - 1)
+}
+
+/// Up to the comma behind the first element, or to the end.
+fn element_length(text: &[u8]) -> usize {
     let closed = Tokens::new(text).find(|token| token.depth == 0 && token.byte == b',');
-    let ends = [next, closed.map(|token| token.at)];
-    ends.into_iter().flatten().min().unwrap_or(text.len())
+    closed.map_or(text.len(), |token| token.at)
 }
 
 /// The number of an update, from the key `update_id` of its outermost object.
@@ -149,6 +155,20 @@ mod tests {
         for text in ["", "{}", "[", "]", "[1", "1]"] {
             assert_eq!(split(text), None, "{text}");
         }
+    }
+
+    /// A search to the end of the text for each element would take minutes here.
+    #[test]
+    fn h3_elements_are_found_in_a_long_page_of_damaged_ones() {
+        const COUNT: usize = 50_000;
+        for element in [r#"{"update_id":1"#, r#"{"update_id":1,"a":"b"#, "1", "{}"] {
+            let page = format!("[{}]", vec![element; COUNT].join(","));
+            let found = split(&page).unwrap_or_default();
+            assert_eq!(found.len(), COUNT, "{element}");
+            assert!(found.iter().all(|part| *part == element), "{element}");
+        }
+        let commas = format!("[{}]", ",".repeat(COUNT));
+        assert_eq!(split(&commas), Some(vec![]));
     }
 
     #[test]

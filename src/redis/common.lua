@@ -16,7 +16,8 @@ end
 local function wake(waiter, word)
   local process, number = string.match(waiter, '^(%x+)%-(%d+)$')
   if process then
-    redis.call('PUBLISH', 'tower-telegram:wake:' .. process, number .. ' ' .. word)
+    -- A user without rights for channels is refused. Waiters then find their turn by themselves, a little later.
+    redis.pcall('PUBLISH', 'tower-telegram:wake:' .. process, number .. ' ' .. word)
   end
 end
 

@@ -159,8 +159,8 @@ pub struct CommandList {
     commands: Vec<Arc<CommandRoute>>,
 }
 
-/// The commands of one scope in one language, as one
-/// [`setMyCommands`](https://core.telegram.org/bots/api#setmycommands) sets them.
+/// The commands of one scope in one language: the arguments of a
+/// [`setMyCommands`](https://core.telegram.org/bots/api#setmycommands).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CommandMenu {

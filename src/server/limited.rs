@@ -259,7 +259,7 @@ impl LimitedStream {
         self.inner.peer_addr()
     }
 
-    /// What nothing could be done about the connection comes to: an error if its time is over.
+    /// The result when the connection isn't ready: an error if its time is over.
     fn wait<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         self.overdue
             .poll(cx)

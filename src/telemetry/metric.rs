@@ -1,4 +1,4 @@
-//! Metrics over the facade `metrics`, or nothing without the feature.
+//! Metrics over the facade `metrics`. Without the feature nothing is recorded.
 
 use std::borrow::Cow;
 
@@ -12,6 +12,8 @@ pub(crate) type LabelValue = Cow<'static, str>;
 
 /// The label for a method. One that isn't this crate's is `_OTHER`, because a program may make any number of
 /// them.
+// A name of this crate's is borrowed, which a `&str` wouldn't tell.
+#[allow(clippy::ptr_arg)]
 #[inline]
 pub(crate) fn method_label(method: &Cow<'static, str>) -> LabelValue {
     match method {
@@ -56,7 +58,7 @@ pub(crate) enum MetricKind {
 /// The unit of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MetricUnit {
-    /// Updates, calls or the like.
+    /// A number of updates, calls or similar.
     Count,
     Seconds,
 }

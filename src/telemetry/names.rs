@@ -78,7 +78,7 @@ metrics! {
     PENDING = Gauge Count "telegram.webhook.pending_updates" []
         "Updates that wait at Telegram, by getWebhookInfo.";
     LAST_ERROR_AGE = Gauge Seconds "telegram.webhook.last_error_age" []
-        "How long ago Telegram last failed to deliver an update, by getWebhookInfo.";
+        "How long ago Telegram last failed to deliver an update, by getWebhookInfo. Infinite if there is no error.";
 }
 
 /// A field of a span.

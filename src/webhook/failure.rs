@@ -94,7 +94,7 @@ impl Failure {
         Self::new(FailureKind::Vanished)
     }
 
-    /// What sort of failure it is, in spans: `error`, `panic`, `status`, `vanished`.
+    /// The kind of failure, for spans: `error`, `panic`, `status`, `vanished`.
     pub(crate) fn kind_name(&self) -> &'static str {
         match self.kind {
             FailureKind::Error(_) => "error",

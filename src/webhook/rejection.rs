@@ -118,7 +118,7 @@ impl Rejection {
         }
     }
 
-    /// Counts it. What a handler's update came to is counted where that is decided.
+    /// Counts the rejection. The outcome of a handled update is counted where it is decided.
     fn count(&self) {
         match self {
             Self::DeadlineExceeded

@@ -172,9 +172,7 @@ fn b9_where_a_foreign_type_gives_no_field_it_is_what_the_update_is_about() {
     let name = std::any::type_name::<Quoting>();
     assert_says(
         &error::<Quoting>(text),
-        &format!(
-            "unfitting: expected what `{name}` can be read from, in field `planet_discovered`"
-        ),
+        &format!("unfitting: expected a value for `{name}`, in field `planet_discovered`"),
         Some("planet_discovered"),
     );
     // A name that no field has isn't repeated.

@@ -72,7 +72,7 @@ impl CounterFn for Series {
     }
 
     fn absolute(&self, _: u64) {
-        unimplemented!("no metric is set so");
+        unreachable!("no metric is set so");
     }
 }
 

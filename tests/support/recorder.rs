@@ -56,7 +56,7 @@ fn current() -> Option<u64> {
 }
 
 impl RecordedSpan {
-    /// A field's value, or nothing.
+    /// A field's value, or an empty text.
     pub(crate) fn get(&self, name: &str) -> &str {
         self.fields.get(name).map_or("", |value| value)
     }

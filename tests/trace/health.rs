@@ -57,7 +57,7 @@ async fn l7_a_check_that_fails_hangs_or_panics_is_named() {
         .check("store", || async {
             Err(io::Error::other("connection refused"))
         })
-        .check("queue", || pending::<io::Result<()>>())
+        .check("queue", pending::<io::Result<()>>)
         .check("database", || async { Ok::<_, io::Error>(()) })
         .check("odd", || async { panic!("on purpose") as io::Result<()> });
     readyz.handle().started();

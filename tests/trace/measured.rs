@@ -65,7 +65,7 @@ async fn l5_attempts_are_counted_and_measured_by_type_and_outcome() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn l5_what_joins_waits_or_is_turned_away_is_counted_by_its_reason() {
+async fn l5_updates_that_join_wait_or_are_rejected_are_counted_by_their_reason() {
     let measured = Measured::default();
     let _guard = metrics::set_default_local_recorder(&measured);
     let secret: tower_telegram::webhook::SecretToken = "swordfish".parse().unwrap();

@@ -18,7 +18,9 @@ async fn l3_the_reply_to_a_polled_update_is_a_child_of_it() {
     let client = TraceCallsLayer::new().layer(telegram.client());
     let client = tower_telegram::Client::from_service(client);
     let bot = Webhook::without_secret_token().handler(async |update: Update| {
-        let text = update.message().and_then(|message| message.text.clone());
+        let text = update
+            .any_message()
+            .and_then(|message| message.text.clone());
         match text.as_deref() {
             Some("fail") => Err("it fails"),
             _ => Ok(SendMessage::new(7, "hello")),

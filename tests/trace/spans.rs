@@ -49,7 +49,7 @@ async fn l1_an_update_is_one_span_and_its_calls_are_children() {
         async move {
             client.send(DeleteMessage::new(7, 1)).await.unwrap();
             tracing::info!("an event of the handler's");
-            let chat = update.message().map(|message| message.chat.id);
+            let chat = update.any_message().map(|message| message.chat.id);
             chat.map(|chat| SendMessage::new(chat, "hello"))
         }
     });

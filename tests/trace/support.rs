@@ -50,7 +50,7 @@ impl Answers {
                 Ok::<_, Infallible>(response.unwrap())
             }
         });
-        ClientBuilder::new(&"123456:a-Secret_One".parse().unwrap(), http)
+        ClientBuilder::new(http, &"123456:a-Secret_One".parse().unwrap())
             .layer(TraceCallsLayer::new())
             .layer(RetryLayer::new())
             .layer(RateLimitLayer::new())

@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     cargo::{cargo, without_own_package},
-    codegen, conformance, imports, type_names,
+    codegen, conformance, imports, type_names, words,
 };
 
 /// The checks that take minutes, and find most mistakes.
@@ -20,6 +20,7 @@ const CHECK: &[Step] = &[
     step("codegen", Run::Here(|root| codegen::run(root, true))),
     step("imports", Run::Here(imports)),
     step("names", Run::Here(names)),
+    step("words", Run::Here(|root| words::run(root, &[], print))),
     step(
         "lints",
         Run::Cargo("clippy --workspace --all-targets --all-features -- -D warnings"),

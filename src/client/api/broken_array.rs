@@ -7,6 +7,9 @@ use crate::json::{self, Reader, Result as Read};
 /// How much may stand behind an array whose brackets don't match, in bytes.
 const LONGEST_REST: usize = 1024;
 
+/// The beginning of each update of Telegram's. Inside a string it would have backslashes.
+const UPDATE: &[u8] = b"{\"update_id\":";
+
 /// The members that the Bot API has in its envelope beside the result.
 const ENVELOPE: [&str; 4] = ["ok", "description", "error_code", "parameters"];
 
@@ -16,7 +19,7 @@ const ENVELOPE: [&str; 4] = ["ok", "description", "error_code", "parameters"];
 /// The members before and behind the array are JSON, and `ok` is true among them. `None` for any other body, which
 /// may be a part of a response: in the part up to the caption of a photo, the array of the photo's sizes looks like
 /// the end of the result. Members behind the array that aren't Telegram's are therefore taken only where the
-/// brackets before them match.
+/// brackets before them match, and an array inside the last element is never the end of the result.
 pub(super) fn find(body: &[u8]) -> Option<Range<usize>> {
     let body = body.trim_ascii_end();
     let (start, is_ok) = array_start(body)?;
@@ -30,7 +33,59 @@ pub(super) fn find(body: &[u8]) -> Option<Range<usize>> {
     }
     let first_end = body.len().saturating_sub(LONGEST_REST).max(start + 1);
     let mut ends = (first_end..body.len()).rev();
-    ends.find_map(|at| (body[at] == b']').then(|| is_result(at + 1, false))?)
+    ends.find_map(|at| {
+        let result = (body[at] == b']').then(|| is_result(at + 1, false))??;
+        (!is_in_last_element(body, start, at)).then_some(result)
+    })
+}
+
+/// Whether the `]` at `end` belongs to the last element of the array that begins at `start`.
+///
+/// In a response that was cut short, each `]` does: it closes an array of the element, or stands in a text. The
+/// elements before the last one may be damaged, so their brackets count only where no update begins behind them.
+fn is_in_last_element(body: &[u8], start: usize, end: usize) -> bool {
+    let is_update = |at: &usize| {
+        body[*at..].starts_with(UPDATE) && body[..*at].trim_ascii_end().ends_with(b",")
+    };
+    let element = (start + 1..end).rev().find(is_update);
+    let element = element.unwrap_or(start + 1);
+    let (mut open, mut text_start, mut is_escaped) = (Vec::new(), None, false);
+    for (at, &byte) in body.iter().enumerate().take(end).skip(element) {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if text_start.is_some() => is_escaped = true,
+            b'"' => text_start = text_start.xor(Some(at)),
+            _ if text_start.is_some() => {}
+            _ => count_bracket(&mut open, byte),
+        }
+    }
+    let Some(text_start) = text_start else {
+        return open.last() == Some(&b'[');
+    };
+    // Either a text that was cut short, or one without its closing quote. The second also has the brackets that
+    // close the element.
+    for &byte in &body[text_start..end] {
+        let is_pair = match byte {
+            b']' => open.last() == Some(&b'['),
+            b'}' => open.last() == Some(&b'{'),
+            _ => true,
+        };
+        if is_pair {
+            count_bracket(&mut open, byte);
+        }
+    }
+    !open.is_empty()
+}
+
+/// Keeps the brackets that are open. A closing one of another kind is damage, and closes the last one.
+fn count_bracket(open: &mut Vec<u8>, byte: u8) {
+    match byte {
+        b'[' | b'{' => open.push(byte),
+        b']' | b'}' => {
+            open.pop();
+        }
+        _ => {}
+    }
 }
 
 /// Where the array of the result begins, and what `ok` says before it.
@@ -184,5 +239,66 @@ mod tests {
         }
         let not_utf8 = b"{\"result\":[\"\xff\"],\"ok\":true}";
         assert_eq!(find(not_utf8), Some(10..15));
+    }
+
+    /// A page that was cut short is fetched again. Taken for a damaged one, its last update would be lost.
+    #[test]
+    fn h3_a_page_that_was_cut_short_is_not_a_damaged_one() {
+        for updates in [
+            r#"{"update_id":6,"message":{"text":"/a","entities":[{"offset":0}]}}"#,
+            r#"{"update_id":6,"message":{"entities":[{"offset":0}],"text":"/a"}}"#,
+            r#"{"update_id":6,"message":{"photo":[{"width":1},{"width":2}]}}"#,
+            r#"{"update_id":6,"message":{"photo":[{"width":1}],"caption":"[x]}"}}"#,
+            r#"{"update_id":6,"message":{"markup":{"rows":[[{"a":"b"}],[{"a":[]}]]}}}"#,
+            r#"{"update_id":6,"message":{"rows":[[1,[2]],[[3]]]},"more":[[]]}"#,
+            r#"{"update_id":6,"message":{"text":"]} \"]} \\","title":"a]}"}}"#,
+            r#"{"update_id":6,"message":{"text":"} a]}[b]}"}}"#,
+            r#"{"message":{"entities":[{"offset":0}]},"update_id":6}"#,
+            r#"{ "update_id": 6, "message": { "entities": [ { "offset": 0 } ] } }"#,
+            r#"{"update_id":5,"message":{"photo":[{}]}},{"update_id":6,"message":{"photo":[{}]}}"#,
+            // Damaged before the cut.
+            r#"{"update_id":5,"message":{"text":tru}},{"update_id":6,"message":{"photo":[{}]}}"#,
+            r#"{"update_id":5,"message":{"text":"x"},{"update_id":6,"message":{"photo":[{}]}}"#,
+            r#"{"update_id":5,"message":{"text":"x}},{"update_id":6,"message":{"photo":[{}]}}"#,
+            r#"{"update_id":5,"message":[}},
+            {"update_id":6,"message":{"photo":[{}]}}"#,
+        ] {
+            for (before, behind) in [
+                (r#"{"ok":true,"result":["#, "]}"),
+                (r#"{"result":["#, r#"],"ok":true}"#),
+                (
+                    r#"{"ok":true,"result":["#,
+                    r#"],"parameters":{"a":[1,[2]]},"description":"]"}"#,
+                ),
+            ] {
+                let page = format!("{before}{updates}{behind}");
+                let array = before.len() - 1..before.len() + updates.len() + 1;
+                assert_eq!(find(page.as_bytes()), Some(array), "{page}");
+                for end in 0..page.len() {
+                    let part = &page[..end];
+                    assert_eq!(find(part.as_bytes()), None, "{part}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn h3_an_array_is_found_when_its_last_update_is_damaged() {
+        for update in [
+            r#"{"update_id":6,"message":{"text":"x"]}"#,
+            r#"{"update_id":6,"message":{"text":"x"}"#,
+            r#"{"update_id":6,"message":{"text":"x"}}}"#,
+            r#"{"update_id":6,"message":{"text":"x}}"#,
+            r#"{"update_id":6,"message":{"text":"x},"photo":[{"a":1}]}}"#,
+            r#"{"update_id":6,"message":{"photo":[{"a":1}}]}}"#,
+            r#"{"update_id":6,"message":{"photo":[{"a":1}}}"#,
+        ] {
+            for before in ["", r#"{"update_id":5,"message":{"photo":[{"a":1}]}},"#] {
+                let array = format!("[{before}{update}]");
+                let page = format!(r#"{{"ok":true,"result":{array}}}"#);
+                let found = find(page.as_bytes()).map(|range| &page[range]);
+                assert_eq!(found, Some(&*array), "{page}");
+            }
+        }
     }
 }

@@ -68,9 +68,19 @@ fn decimal(text: &str) -> Option<Duration> {
 /// The wait in a description such as `Too Many Requests: retry after 7`.
 fn in_description(description: &str) -> Option<Duration> {
     let text = description.to_ascii_lowercase();
-    let (_, rest) = text.split_once(PREFIX)?;
-    let end = rest.find(|c: char| !c.is_ascii_digit());
-    decimal(&rest[..end.unwrap_or(rest.len())])
+    // The words may also stand where no number follows.
+    let rests = text.split(PREFIX).skip(1);
+    first_above_zero(rests.filter_map(first_decimal))
+}
+
+/// The decimal that a text begins with.
+fn first_decimal(text: &str) -> Option<Duration> {
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let mut end = digits(text);
+    if let Some(fraction) = text[end..].strip_prefix('.') {
+        end += 1 + digits(fraction);
+    }
+    decimal(&text[..end])
 }
 
 /// The wait that a JSON value names. Telegram writes an integer; other servers write a fraction or a string.
@@ -81,4 +91,36 @@ pub(super) fn in_json(raw: &str) -> Option<Duration> {
     }
     // More seconds than a duration holds, infinity included.
     Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f15_a_wait_is_read_from_the_words_of_a_description() {
+        for (description, millis) in [
+            ("Too Many Requests: retry after 7", Some(7000)),
+            ("Too Many Requests: Retry After 7 seconds", Some(7000)),
+            ("retry after 7.", Some(7000)),
+            ("retry after 7...", Some(7000)),
+            ("retry after 1.9", Some(1900)),
+            ("retry after 1.9.", Some(1900)),
+            ("retry after 0.5 s", Some(500)),
+            ("retry after 1.5.2", Some(1500)),
+            ("can't retry after all: retry after 7", Some(7000)),
+            ("retry after retry after 7", Some(7000)),
+            ("retry after 0, retry after 7", Some(7000)),
+            ("retry after 0", Some(0)),
+            ("retry after -7", None),
+            ("retry after .5", None),
+            ("retry after a while", None),
+            ("retry after ", None),
+            ("Too Many Requests", None),
+            ("", None),
+        ] {
+            let expected = millis.map(Duration::from_millis);
+            assert_eq!(in_description(description), expected, "{description}");
+        }
+    }
 }

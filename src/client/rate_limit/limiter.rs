@@ -11,7 +11,7 @@ use tower_service::Service;
 
 use super::{
     call::CountedCall,
-    memory::LocalStore,
+    memory::{LocalStore, MAX_PAUSE},
     policy::{CallPool, CallScope, ChatScope},
     queued::{QueuedKey, QueuedMessages},
     shared::SharedStore,
@@ -197,7 +197,8 @@ impl Limiter {
         let scope = CallScope::Chat(&counted.chat);
         self.here.pause(scope, time);
         if let Some(shared) = &self.shared {
-            shared.pause(scope, time).await;
+            // Capped as here, so that an absurd wait doesn't silence a chat for all replicas.
+            shared.pause(scope, time.min(MAX_PAUSE)).await;
         }
     }
 }

@@ -18,7 +18,7 @@ use super::{
 const SWEEP: Duration = Duration::from_secs(60);
 
 /// The longest pause. Telegram refuses the first call after a pause that was too short, with a new wait.
-const MAX_PAUSE: Duration = Duration::from_secs(60 * 60);
+pub(super) const MAX_PAUSE: Duration = Duration::from_secs(60 * 60);
 
 /// The messages that were sent, and the limits. Changing a limit keeps the messages.
 #[derive(Debug)]

@@ -29,7 +29,7 @@
 //! #     let me = r#"{"ok":true,"result":{"id":1,"is_bot":true,"first_name":"B"}}"#;
 //! #     Ok::<_, std::io::Error>(Response::new(me.to_owned()))
 //! # });
-//! let client = ClientBuilder::new(&"123456:a-Secret_One".parse()?, http)
+//! let client = ClientBuilder::new(http, &"123456:a-Secret_One".parse()?)
 //!     // The first is the outermost.
 //!     .layer(TraceCallsLayer::new())
 //!     .layer(RetryLayer::new())

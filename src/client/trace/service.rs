@@ -92,6 +92,8 @@ struct TracedCall {
 }
 
 impl TracedCall {
+    // A pointer in the future, for which most calls have no use.
+    #[allow(clippy::unnecessary_box_returns)]
     #[cold]
     fn new(span: Span, hooks: Option<Arc<CallHooks>>, call: &mut ApiRequest) -> Box<Self> {
         call.extensions_mut().insert(CallSpan::new(span.clone()));

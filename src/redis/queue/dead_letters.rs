@@ -100,11 +100,13 @@ impl UpdateQueue {
         read: fn(&[Bytes]) -> Option<T>,
     ) -> Result<Vec<T>, QueueError> {
         let mut letters = Vec::new();
-        let mut from = after.map_or_else(|| "-".into(), next_id);
+        let mut from = after.map_or_else(|| Some("-".to_owned()), next_id);
         let page_size = count.clamp(*PAGE.start(), *PAGE.end());
-        while letters.len() < count {
+        while letters.len() < count
+            && let Some(start) = from
+        {
             let call = self.call("letters", [QueueKey::Dead]);
-            let page: Vec<Vec<Bytes>> = self.connection.run(call.arg(from).arg(page_size)).await?;
+            let page: Vec<Vec<Bytes>> = self.connection.run(call.arg(start).arg(page_size)).await?;
             letters.extend(page.iter().filter_map(|letter| read(letter)));
             let last = page.last().and_then(|letter| letter.first());
             let Some(last) = last.filter(|_| page.len() == page_size) else {
@@ -164,13 +166,19 @@ impl UpdateQueue {
     }
 }
 
-/// The least id that is greater. Redis 6.2 would take `(` for that.
-fn next_id(id: &str) -> String {
+/// The least id that is greater, or `None` after the last id that a stream can have. Redis 6.2 would take `(` for
+/// that.
+fn next_id(id: &str) -> Option<String> {
     let (time, number) = id.split_once('-').unwrap_or((id, "0"));
-    match number.parse::<u64>().ok().and_then(|n| n.checked_add(1)) {
-        Some(next) => format!("{time}-{next}"),
-        None => id.to_owned(),
-    }
+    let (Ok(time), Ok(number)) = (time.parse::<u64>(), number.parse::<u64>()) else {
+        // Redis rejects it with an error.
+        return Some(id.to_owned());
+    };
+    let (time, number) = match number.checked_add(1) {
+        Some(number) => (time, number),
+        None => (time.checked_add(1)?, 0),
+    };
+    Some(format!("{time}-{number}"))
 }
 
 /// `None` for an entry that is no update. Its bot may be no number.
@@ -200,4 +208,26 @@ fn read_unreadable(letter: &[Bytes]) -> Option<UnreadableLetter> {
         bytes: bytes.clone(),
         failure: String::from_utf8_lossy(failure).into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d31_paging_ends_after_the_last_id_of_all() {
+        for (id, next) in [
+            ("5-0", Some("5-1")),
+            ("5", Some("5-1")),
+            ("5-18446744073709551615", Some("6-0")),
+            (
+                "18446744073709551615-18446744073709551614",
+                Some("18446744073709551615-18446744073709551615"),
+            ),
+            ("18446744073709551615-18446744073709551615", None),
+            ("no id", Some("no id")),
+        ] {
+            assert_eq!(next_id(id).as_deref(), next, "{id}");
+        }
+    }
 }

@@ -21,6 +21,10 @@
 local GROUP, CONSUMER = 'workers', 'worker'
 -- The last id that a stream can have. Redis adds no entry behind it.
 local LAST_ID = '18446744073709551615-18446744073709551615'
+-- The fields that the worker and the list of dead letters read.
+local READ_FIELDS = { 'bot', 'lane', 'json', 'traceparent', 'attempts', 'failure' }
+-- The most names and values with which an entry is copied as it is. `unpack` fails at about 8000.
+local MOST_FIELDS = 512
 local partitions = KEYS[1]
 
 -- Out of memory, Redis refuses a script's first write if it may need some, and none after it. The
@@ -73,10 +77,31 @@ local function remove(stream, attempts, partition, id)
   redis.call('HDEL', attempts, partition .. ':' .. id)
 end
 
--- Writes a stream anew whose last id can't be followed, with the same ids except those of times to which no clock
--- is set (a millisecond of more than 14 digits). Its group is made again by the next worker that reads it.
+-- The fields with which an entry is written once more. Of an entry with too many, those that are read; without an
+-- update among them, all fields as JSON instead of one, as in a dead letter.
+local function copied_fields(fields)
+  if #fields <= MOST_FIELDS then
+    return fields
+  end
+  local values, copied = by_name(fields), {}
+  values.json = values.json or cjson.encode(fields)
+  for _, name in ipairs(READ_FIELDS) do
+    if values[name] then
+      copied[#copied + 1] = name
+      copied[#copied + 1] = values[name]
+    end
+  end
+  return copied
+end
+
+-- Writes a stream anew when its last id allows no other after it. Entries keep their ids, except those of times to
+-- which no clock is set (a millisecond of more than 14 digits). The next worker that reads it makes its group again.
 local function write_anew(stream)
   local entries = redis.call('XRANGE', stream, '-', '+')
+  -- Before the stream is deleted, so that an error loses no entries.
+  for n, each in ipairs(entries) do
+    entries[n] = { each[1], copied_fields(each[2]) }
+  end
   redis.call('DEL', stream)
   for _, each in ipairs(entries) do
     local is_foreign = string.match(each[1], '^%d+%d%d%d%d%d%d%d%d%d%d%d%d%d%d%-')
@@ -366,14 +391,19 @@ function operations.status()
   return { digits(waiting), digits(dead), digits(workers) }
 end
 
--- For each stream how many entries it has, and for how many milliseconds the oldest has been there.
+-- For each stream how many entries it has, and for how many milliseconds the oldest has been there. Both are 0 for
+-- a key that is no stream, so that the other partitions are measured.
 -- KEYS: streams
 function operations.depth()
   local answer, time = {}, now() / 1000
   for n = 2, #KEYS do
-    local oldest = redis.call('XRANGE', KEYS[n], '-', '+', 'COUNT', 1)[1]
+    local found, length = redis.pcall('XRANGE', KEYS[n], '-', '+', 'COUNT', 1), 0
+    local oldest = not found.err and found[1]
+    if oldest then
+      length = redis.call('XLEN', KEYS[n])
+    end
     local since = oldest and tonumber(oldest[1]:match('^%d+')) or time
-    answer[#answer + 1] = digits(redis.call('XLEN', KEYS[n]))
+    answer[#answer + 1] = digits(length)
     answer[#answer + 1] = digits(math.max(time - since, 0))
   end
   return answer

@@ -15,7 +15,13 @@ use super::{
     },
     arguments::{Arguments, FromArguments, InvalidArguments},
 };
-use crate::{IntoReply as _, Reply, client::ErrorChain, methods::SendMessage, webhook::Failure};
+use crate::{
+    IntoReply as _, Reply,
+    client::ErrorChain,
+    methods::SendMessage,
+    text::{MAX_MESSAGE, split_plain},
+    webhook::Failure,
+};
 
 /// The arguments of the command with which a message begins, read as an `A`; see [`FromArguments`].
 ///
@@ -74,10 +80,7 @@ fn read<A: FromArguments>(parts: &UpdateParts) -> Result<A, InvalidCommand> {
         Some(word) => Err(InvalidArguments::too_many(word)),
     });
     read.map_err(|error| InvalidCommand {
-        chat_id: Some(message.chat.id),
-        thread_id: message
-            .message_thread_id
-            .filter(|_| message.is_topic_message),
+        reply: Some(Box::new(message.reply(""))),
         usage: parts.head.extensions.get::<Usage>().map(Usage::text),
         error: Some(error),
     })
@@ -86,9 +89,8 @@ fn read<A: FromArguments>(parts: &UpdateParts) -> Result<A, InvalidCommand> {
 /// The message doesn't begin with a command, or the command's arguments can't be read.
 #[derive(Debug)]
 pub struct InvalidCommand {
-    chat_id: Option<i64>,
-    /// The topic of a forum in which the command was given.
-    thread_id: Option<i64>,
+    /// To where the command was given, still without its text.
+    reply: Option<Box<SendMessage>>,
     usage: Option<String>,
     error: Option<InvalidArguments>,
 }
@@ -96,8 +98,7 @@ pub struct InvalidCommand {
 impl InvalidCommand {
     fn missing() -> Self {
         Self {
-            chat_id: None,
-            thread_id: None,
+            reply: None,
             usage: None,
             error: None,
         }
@@ -134,12 +135,14 @@ impl ExtractorRejection for InvalidCommand {
     }
 
     fn into_result(self) -> Result<Reply, BoxError> {
-        let Some(chat_id) = self.chat_id else {
+        let text = self.text();
+        let Some(mut reply) = self.reply else {
             return Err(Failure::permanent(self).into());
         };
-        let mut answer = SendMessage::new(chat_id, self.text());
-        answer.message_thread_id = self.thread_id;
-        answer
+        // An error may quote the argument, which may be as long as a message.
+        let text = split_plain(&text, MAX_MESSAGE).into_iter().next();
+        reply.text = text.unwrap_or_default().to_owned().into();
+        reply
             .into_reply()
             .map_err(|error| Failure::permanent(error).into())
     }

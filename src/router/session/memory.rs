@@ -16,6 +16,9 @@ use crate::task::{
     sync::{Mutex, MutexGuard},
 };
 
+/// How many changes may be remembered beside two for each session.
+const MIN_CHANGES: usize = 64;
+
 /// A store of sessions in memory, for one process and as long as it runs. Clones share the sessions.
 #[derive(Clone, Debug)]
 pub struct MemorySessions {
@@ -104,6 +107,10 @@ impl State {
 
     /// Drops the entries of replaced changes, and the oldest sessions beyond the capacity.
     fn make_room(&mut self) {
+        // Replaced changes behind one that still counts.
+        if self.changes.len() > 2 * self.sessions.len() + MIN_CHANGES {
+            self.drop_replaced();
+        }
         while let Some((key, revision)) = self.changes.front() {
             let kept = self.sessions.get(&**key);
             let is_newest = kept.is_some_and(|kept| kept.stored.revision == *revision);
@@ -116,6 +123,17 @@ impl State {
             }
             self.changes.pop_front();
         }
+    }
+}
+
+impl State {
+    /// Drops all entries of replaced changes.
+    fn drop_replaced(&mut self) {
+        let sessions = &self.sessions;
+        self.changes.retain(|(key, revision)| {
+            let kept = sessions.get(&**key);
+            kept.is_some_and(|kept| kept.stored.revision == *revision)
+        });
     }
 }
 
@@ -190,6 +208,18 @@ mod tests {
             (state.sessions.len(), state.changes.len())
         };
         assert!(lengths.0 == 2 && lengths.1 <= 3, "{lengths:?}");
+        let many = MemorySessions::new();
+        assert!(set(&many, "kept", None, "1").await);
+        for _ in 0..1000 {
+            let before = revision(&many, "changed").await;
+            assert!(set(&many, "changed", before, "1").await);
+        }
+        let changes = many.state().changes.len();
+        assert!(
+            changes <= MIN_CHANGES + 5,
+            "{changes} changes of 2 sessions"
+        );
+        assert!(revision(&many, "kept").await.is_some());
         let none = MemorySessions::with_capacity(0);
         assert!(set(&none, "a", None, "1").await);
         assert_eq!(revision(&none, "a").await, None);

@@ -195,7 +195,7 @@ pub struct EnforceDeadline<S> {
     deadline: Arc<SharedDeadline>,
 }
 
-/// What the clones of a service share.
+/// The settings that the clones of a service share.
 #[derive(Debug)]
 struct SharedDeadline {
     layer: DeadlineLayer,

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -105,6 +106,8 @@ struct TracedUpdate {
 }
 
 impl TracedUpdate {
+    // A pointer in the future, for which most updates have no use.
+    #[allow(clippy::unnecessary_box_returns)]
     fn new(
         span: Span,
         hooks: Option<Arc<UpdateHooks>>,
@@ -112,7 +115,9 @@ impl TracedUpdate {
     ) -> Box<Self> {
         let update_type = request.body().update_type();
         let attempt = AttemptNumber::of(request.extensions());
+        let is_handled = !is_producer(hooks.as_ref());
         if metric::IS_ON
+            && is_handled
             && let Some(age) = age(request.body())
         {
             let labels = [update_type.as_str().into()];
@@ -193,7 +198,8 @@ impl TracedUpdate {
         if let Some(failure) = &judged.failure {
             span.record("error.message", display(ErrorChain(failure)));
         }
-        if metric::IS_ON {
+        // One that goes into a queue is counted where it is handled.
+        if metric::IS_ON && !is_producer(self.hooks.as_ref()) {
             let labels = || [self.update_type.as_str().into(), outcome.as_str().into()];
             names::UPDATES.increment(labels());
             names::PROCESS_DURATION.record(took.as_secs_f64(), labels());
@@ -201,10 +207,19 @@ impl TracedUpdate {
         if outcome != UpdateOutcome::Done {
             let hook = self.hooks.as_ref();
             if let Some(hook) = hook.and_then(|hooks| hooks.on_failure.as_ref()) {
-                hook(outcome, took, span);
+                // Also called while a panic unwinds, when a second one would end the process.
+                let called = catch_unwind(AssertUnwindSafe(|| hook(outcome, took, span)));
+                if called.is_err() {
+                    tracing::error!("trace hook panicked");
+                }
             }
         }
     }
+}
+
+/// Whether the updates go into a queue, where they are handled later.
+fn is_producer(hooks: Option<&Arc<UpdateHooks>>) -> bool {
+    hooks.is_some_and(|hooks| hooks.is_producer)
 }
 
 /// Ends an attempt that panics. The layer that catches the panic is further out.

@@ -168,7 +168,7 @@ impl fmt::Debug for RawUpdate {
     }
 }
 
-/// What the envelope says.
+/// The members of the envelope around the update's payload.
 #[derive(Debug, PartialEq)]
 struct Envelope {
     update_id: i64,
@@ -451,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn b5_what_is_no_update_is_malformed() {
+    fn b5_text_that_is_no_update_is_malformed() {
         for text in [
             "",
             " ",

@@ -205,3 +205,101 @@ async fn d31_entries_with_the_last_id_of_all_stop_no_stream() {
     let updates = queue.dead_letters(None, 10).await.unwrap();
     assert!(updates.is_empty(), "{updates:?}");
 }
+
+/// Lua can't pass so many fields to one command.
+#[tokio::test]
+async fn d31_an_entry_of_ten_thousand_fields_before_the_last_id_loses_no_others() {
+    const LAST: &str = "18446744073709551615-18446744073709551615";
+    const DEAD: &str = "{bot:queue}:dead";
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (queue, book) = (queue(&server).partitions(1), Book::default());
+    fill(&queue, (1..=20).map(|id| message(id, id % 3))).await;
+    let wide: Vec<_> = (0..10_000)
+        .flat_map(|n| [format!("field {n}"), format!("\"{n}\"")])
+        .collect();
+    let fields: Vec<_> = wide.iter().map(String::as_str).collect();
+    add(&server, STREAM, &fields).await;
+    // An update with many other fields is an update still.
+    let update = json(21, 0);
+    let mut named = vec!["json", &*update, "lane", "0:0", "bot", "0"];
+    named.extend(&fields);
+    add(&server, STREAM, &named).await;
+    add(&server, DEAD, &fields).await;
+    for stream in [STREAM, DEAD] {
+        drop(
+            server
+                .ask::<String>(&["XADD", stream, LAST, "foo", "bar"])
+                .await,
+        );
+    }
+    fill(&queue, (22..=40).map(|id| message(id, id % 3))).await;
+    let in_stream: usize = server.ask(&["XLEN", STREAM]).await;
+    assert_eq!(in_stream, 42);
+
+    let worker = queue.worker(Calls::default().client());
+    let hand = Hand::start_with(|| worker, succeeding(&book));
+    until_empty(&queue).await;
+    hand.stop().await;
+    let mut succeeded = book.succeeded();
+    succeeded.sort_unstable();
+    assert_eq!(succeeded, (1..=40).collect::<Vec<_>>(), "each once");
+    let letters = queue.unreadable_letters(None, 10).await.unwrap();
+    let mut bytes: Vec<_> = letters.iter().map(|letter| &letter.bytes[..]).collect();
+    bytes.sort_unstable();
+    let wide = wide.iter().map(|text| format!("{text:?}"));
+    let wide = format!("[{}]", wide.collect::<Vec<_>>().join(","));
+    // The last one among the dead letters has no update and no fields of one.
+    let (wide, short) = (wide.as_bytes(), &br#"["foo","bar"]"#[..]);
+    let expected = [&b""[..], wide, wide, short];
+    assert!(bytes == expected, "{} letters", bytes.len());
+}
+
+#[tokio::test]
+async fn d31_paging_through_dead_letters_ends_after_the_last_ids() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let queue = queue(&server).partitions(1);
+    let ids = [
+        "5-18446744073709551615",
+        "6-0",
+        "18446744073709551615-18446744073709551615",
+    ];
+    for id in ids {
+        drop(
+            server
+                .ask::<String>(&["XADD", "{bot:queue}:dead", id, "foo", "bar"])
+                .await,
+        );
+    }
+    let (mut found, mut last) = (Vec::new(), None::<Box<str>>);
+    loop {
+        let letters = queue.unreadable_letters(last.as_deref(), 1).await.unwrap();
+        let Some(letter) = letters.first() else { break };
+        assert!(found.len() < ids.len(), "{found:?}");
+        found.push(letter.id.clone());
+        last = Some(letter.id.clone());
+    }
+    assert!(found.iter().map(|id| &**id).eq(ids), "{found:?}");
+}
+
+#[tokio::test]
+async fn l5_a_key_of_another_type_leaves_the_other_partitions_measured() {
+    const SCRIPT: &str = concat!(
+        include_str!("../../../src/redis/common.lua"),
+        include_str!("../../../src/redis/queue/queue.lua"),
+    );
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    fill(&queue(&server).partitions(1), [message(1, 1)]).await;
+    drop(server.ask::<String>(&["SET", "foreign", "text"]).await);
+    let keys = ["{bot:queue}:partitions", STREAM, "foreign", "none", STREAM];
+    let call = ["EVAL", SCRIPT, "5"].into_iter().chain(keys);
+    let call: Vec<_> = call.chain(["depth", "1"]).collect();
+    let depth: Vec<u64> = server.ask(&call).await;
+    let counts: Vec<_> = depth.iter().step_by(2).copied().collect();
+    assert_eq!(counts, [1, 0, 0, 1], "{depth:?}");
+}

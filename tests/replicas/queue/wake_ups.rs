@@ -158,14 +158,14 @@ async fn d32_a_long_backlog_of_one_chat_is_read_to_its_end() {
     replicas.join_all().await;
     let worker = || waiting_worker(&with_wake_ups(&server).partitions(1));
     let handled = Arc::new(Mutex::new(Vec::new()));
-    let handler = {
+    let record = {
         let handled = handled.clone();
         move |asked: Asked| {
             handled.lock().unwrap().push(asked.body().update_id());
             std::future::ready(Ok(done()))
         }
     };
-    let hand = Hand::start_with(worker, handler);
+    let hand = Hand::start_with(worker, record);
     until_empty(&queue).await;
     hand.stop().await;
     let mut handled = handled.lock().unwrap();

@@ -120,7 +120,7 @@ async fn low_load(server: &RedisServer) -> Result<(), AnyError> {
 
     let (ours, redis) = (own_cpu()?, server.cpu()?);
     sleep(IDLE).await;
-    let (ours, redis) = (own_cpu()? - ours, server.cpu()? - redis);
+    let (ours, redis) = (since(own_cpu()?, ours), since(server.cpu()?, redis));
     println!(
         "CPU of an idle worker: {:.2} %, of Redis: {:.2} %",
         share(ours),
@@ -162,8 +162,12 @@ async fn backlog(
     for filled in replicas.join_all().await {
         filled?;
     }
+    #[allow(clippy::cast_precision_loss)] // a figure for people
     let each = |cpu: Duration| cpu.as_secs_f64() * 1e6 / updates as f64;
-    let into = (each(own_cpu()? - ours), each(server.cpu()? - redis));
+    let into = (
+        each(since(own_cpu()?, ours)),
+        each(since(server.cpu()?, redis)),
+    );
 
     let (ours, redis) = (own_cpu()?, server.cpu()?);
     let (sent, mut handled) = mpsc::unbounded_channel();
@@ -176,7 +180,10 @@ async fn backlog(
         handled.recv().await.ok_or("the worker ended")?;
     }
     let time = began.elapsed();
-    let out = (each(own_cpu()? - ours), each(server.cpu()? - redis));
+    let out = (
+        each(since(own_cpu()?, ours)),
+        each(since(server.cpu()?, redis)),
+    );
     println!(
         "handled a second, {what}: {:.0} (CPU of an update, ours + Redis: {:.0} + {:.0} µs in, {:.0} + {:.0} µs out)",
         a_second(updates, time),
@@ -255,17 +262,22 @@ async fn locks_of(server: &RedisServer) -> Result<RedisLocks, AnyError> {
     Ok(locks.wake_ups(&WakeUps::new(server.client()?)))
 }
 
-/// Has its handler called with each update.
+/// The CPU time used since an earlier reading.
+fn since(now: Duration, before: Duration) -> Duration {
+    now.saturating_sub(before)
+}
+
+/// Starts a worker that calls `record` for each update.
 async fn start_worker(
     server: &RedisServer,
     partitions: u16,
-    handled: impl Fn() + Clone + Send + Sync + 'static,
+    record: impl Fn() + Clone + Send + Sync + 'static,
 ) -> Result<JoinHandle<()>, AnyError> {
     let client = Client::from_service(service_fn(|_: ApiRequest| {
         pending::<Result<ApiResponse, BoxError>>()
     }));
     let handler = service_fn(move |_: Request<RawUpdate>| {
-        handled();
+        record();
         ready(Ok::<_, BoxError>(Response::new(ReplyBody::default())))
     });
     let worker = queue(server).await?.partitions(partitions).worker(client);
@@ -275,6 +287,7 @@ async fn start_worker(
     }))
 }
 
+#[allow(clippy::panic)] // the text is one
 fn update(id: usize, chat: usize) -> RawUpdate {
     let json = format!(
         r#"{{"update_id":{id},"message":{{"message_id":{id},"date":1,"chat":{{"id":{chat},"type":"private"}},"text":"hello"}}}}"#
@@ -282,6 +295,7 @@ fn update(id: usize, chat: usize) -> RawUpdate {
     RawUpdate::from_bytes(json.into()).unwrap_or_else(|error| panic!("it is an update: {error}"))
 }
 
+#[allow(clippy::cast_precision_loss)] // a figure for people
 fn a_second(count: usize, time: Duration) -> f64 {
     count as f64 / time.as_secs_f64()
 }

@@ -67,13 +67,13 @@ impl PreCheckoutQuery {
     /// # )?;
     /// let is_in_stock = false;
     /// let answer = match is_in_stock {
-    ///     true => query.answer(),
+    ///     true => query.approve(),
     ///     false => query.reject("The book is sold out."),
     /// };
     /// assert!(!answer.ok);
     /// # Ok::<_, serde_json::Error>(())
     /// ```
-    pub fn answer(&self) -> AnswerPreCheckoutQuery {
+    pub fn approve(&self) -> AnswerPreCheckoutQuery {
         AnswerPreCheckoutQuery::new(self.id.clone(), true)
     }
 
@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(answer["results"][0]["type"], "article");
         let checkout: PreCheckoutQuery = query();
         let agreed = json!({"pre_checkout_query_id": "9", "ok": true});
-        assert_eq!(json(checkout.answer()), agreed);
+        assert_eq!(json(checkout.approve()), agreed);
         let refused = json!({"pre_checkout_query_id": "9", "ok": false, "error_message": "no"});
         assert_eq!(json(checkout.reject("no")), refused);
         let shipping: ShippingQuery = query();

@@ -124,15 +124,15 @@ mod tests {
             received["reply_parameters"],
             json!({"ephemeral_message_id": 4})
         );
-        let receiver = &received["ephemeral_message_parameters"]["receiver_user_id"];
-        assert_eq!(*receiver, 3);
+        let user = &received["ephemeral_message_parameters"]["receiver_user_id"];
+        assert_eq!(*user, 3);
 
         let own = reply(&json!({
             "message_id": 0, "ephemeral_message_id": 4,
             "from": {"id": 1, "is_bot": true, "first_name": "Bot"},
             "receiver_user": {"id": 6, "is_bot": false, "first_name": "Bob"},
         }));
-        let receiver = &own["ephemeral_message_parameters"]["receiver_user_id"];
-        assert_eq!(*receiver, 6);
+        let user = &own["ephemeral_message_parameters"]["receiver_user_id"];
+        assert_eq!(*user, 6);
     }
 }

@@ -38,9 +38,8 @@ impl ParseError {
         }
         let words = if error.is_data() {
             let expected = expected(message);
-            let expected = expected.unwrap_or_else(|| {
-                format!("what `{}` can be read from", std::any::type_name::<U>())
-            });
+            let expected =
+                expected.unwrap_or_else(|| format!("a value for `{}`", std::any::type_name::<U>()));
             format!("expected {expected}")
         } else {
             // Said of JSON as such, without quoting it.

@@ -1,11 +1,8 @@
 //! One attempt to handle an entry of the queue.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
 };
 
 use bytes::Bytes;
@@ -18,6 +15,7 @@ use super::{
     queued_chat::QueuedChat,
     records::{RecordKind, Recorder},
     settings::WorkerSettings,
+    unreachable::{REDIS_PAUSE, log_unreachable},
 };
 use crate::{
     client::ErrorChain,
@@ -29,9 +27,6 @@ use crate::{
     telemetry::update_span::CreationContext,
     webhook::{BotId, Failure, RawUpdate, ReplyBody, outcome::FromRunner},
 };
-
-/// The pause after Redis couldn't be reached.
-pub(super) const REDIS_PAUSE: Duration = Duration::from_millis(250);
 
 /// The longest text of a failure that is kept, in bytes.
 const LONGEST_FAILURE: usize = 1000;
@@ -111,7 +106,7 @@ where
             Ok(Begin::Gone) => return AttemptEnd::Done,
             Ok(Begin::Lost) => return AttemptEnd::Lost,
             Err(error) => {
-                log(&error, "failed to begin an update");
+                log_unreachable(&error, "failed to begin an update");
                 return AttemptEnd::Again {
                     after: REDIS_PAUSE,
                     has_failed: false,
@@ -184,11 +179,7 @@ where
                 Ok(Begin::Begun {
                     attempt: number(attempt)?,
                     update: read_entry(bot, chat_key, json),
-                    // Other programs may write anything there.
-                    context: text(context)
-                        .ok()
-                        .filter(|context| !context.is_empty())
-                        .map(|context| CreationContext(context.into())),
+                    context: trace_context(context),
                 })
             }
             [what] if &**what == b"gone" => Ok(Begin::Gone),
@@ -272,6 +263,18 @@ fn read_entry(
     Ok((bot_of(bot), update))
 }
 
+/// An entry's trace context, if it is a `traceparent` of W3C's form: version, trace, parent and flags in lower-case
+/// hexadecimal digits. Other programs may write anything there.
+fn trace_context(bytes: &[u8]) -> Option<CreationContext> {
+    let is_expected = |(at, byte): (usize, &u8)| match at {
+        2 | 35 | 52 => *byte == b'-',
+        _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+    };
+    let is_traceparent = bytes.len() == 55 && bytes.iter().enumerate().all(is_expected);
+    let context = text(bytes).ok().filter(|_| is_traceparent)?;
+    Some(CreationContext(context.into()))
+}
+
 /// A failure with its causes, in words for a person.
 fn words(failure: &Failure) -> String {
     let mut text = ErrorChain(failure).to_string();
@@ -293,7 +296,30 @@ fn log_unreadable(entry: &QueueEntry, failure: &Failure) {
     tracing::error!(%error, entry = &*entry.id, "entry of the queue is no update");
 }
 
-pub(super) fn log(error: &QueueError, what: &'static str) {
-    let error = ErrorChain(error);
-    tracing::warn!(%error, what, "redis can't be asked for a queue");
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_context_has_the_form_of_a_traceparent() {
+        let context = |text: &str| trace_context(text.as_bytes()).map(|context| context.0);
+        let valid = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert_eq!(context(valid).as_deref(), Some(valid));
+        for invalid in [
+            String::new(),
+            valid.to_uppercase(),
+            valid.replace('-', "_"),
+            valid.replace("4bf9", "4b\n9"),
+            valid.replace("4bf", "4-f"),
+            valid.replace("4bf9", "4bé"),
+            valid[1..].to_owned(),
+            format!("{valid}-00"),
+            format!("{valid}\n"),
+            "0".repeat(55),
+            "0".repeat(1_000_000),
+        ] {
+            assert_eq!(context(&invalid), None, "{invalid:.60}");
+        }
+        assert!(trace_context(&[0xff; 55]).is_none());
+    }
 }

@@ -7,6 +7,7 @@ mod queued_chat;
 mod records;
 mod run;
 mod settings;
+mod unreachable;
 
 use std::{
     convert::Infallible,

@@ -14,8 +14,8 @@ use tokio::{
 };
 
 use super::{
-    attempt::{REDIS_PAUSE, log},
     queued_chat::QueuedChat,
+    unreachable::{REDIS_PAUSE, log_unreachable},
 };
 use crate::redis::queue::{
     error::QueueError,
@@ -163,7 +163,7 @@ impl Recorder {
             match send(&queue, &batch).await {
                 Ok(answers) => self.answered(batch, answers),
                 Err(error) => {
-                    log(&error, "failed to record attempts, trying again");
+                    log_unreachable(&error, "failed to record attempts, trying again");
                     self.put_back(batch);
                     sleep(REDIS_PAUSE).await;
                 }

@@ -18,13 +18,15 @@ use tower::BoxError;
 use tower_service::Service;
 
 use super::{
-    attempt::{QueueAttempts, QueueEntry, REDIS_PAUSE, log},
+    attempt::{QueueAttempts, QueueEntry},
     depth,
     partition::Partition,
     queued_chat::QueuedChat,
     settings::WorkerSettings,
+    unreachable::{REDIS_PAUSE, log_unreachable},
 };
 use crate::{
+    client::ErrorChain,
     redis::{
         connection,
         queue::{
@@ -242,18 +244,16 @@ where
             Ok(()) => self.claim(lease).await,
             Err(error) => Err(error),
         };
-        let renewed = match renewed {
-            Ok(()) => self.measure().await,
-            Err(error) => Err(error),
-        };
         match renewed {
-            Err(error) if error.is_partitions() => Err(error),
-            Err(error) => {
-                log(&error, "failed to renew claims on partitions");
-                Ok(())
+            Err(error) if error.is_partitions() => return Err(error),
+            Err(error) => log_unreachable(&error, "failed to renew claims on partitions"),
+            Ok(()) => {
+                if let Err(error) = self.measure().await {
+                    log_unmeasured(&error);
+                }
             }
-            Ok(()) => Ok(()),
         }
+        Ok(())
     }
 
     /// Gives back the partitions to leave in which no handler runs and all is recorded.
@@ -425,7 +425,7 @@ where
                 }
             }
             Err(error) => {
-                log(&error.into(), "failed to fetch updates from the queue");
+                log_unreachable(&error.into(), "failed to fetch updates from the queue");
                 for (number, _) in fetched.partitions {
                     let partition = self.partitions.get_mut(&number);
                     partition.map(Partition::read_again);
@@ -479,6 +479,12 @@ async fn fetched(fetching: &mut Option<Fetching>) -> Fetched {
         Some(fetching) => fetching.await,
         None => pending().await,
     }
+}
+
+/// The claims are renewed nevertheless.
+fn log_unmeasured(error: &QueueError) {
+    let error = ErrorChain(error);
+    tracing::warn!(%error, "failed to measure the queue");
 }
 
 /// The key of an entry's chat. An entry of another program may have none, and is alone under its id.

@@ -245,7 +245,15 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
             return Ok(None);
         }
         self.left -= 1;
-        seed.deserialize(&mut *self.reader).map(Some)
+        let before = self.reader.rest;
+        let element = seed.deserialize(&mut *self.reader)?;
+        // The number of elements comes from outside. Elements without a field could be any number of them.
+        if !self.may_be_fewer && self.reader.rest == before {
+            return Err(CallbackFormatError::new(
+                "an element of a list has no field",
+            ));
+        }
+        Ok(Some(element))
     }
 }
 

@@ -166,3 +166,30 @@ fn j4_a_query_gives_the_payload_of_its_button() {
         InvalidCallbackData::Missing
     ));
 }
+
+/// The data comes from a client, which can send any number.
+#[test]
+fn j4_a_list_of_elements_without_a_field_is_refused() {
+    #[derive(Debug, Default, Deserialize, Serialize)]
+    struct Empty {}
+
+    #[derive(Debug, Deserialize, Serialize)]
+    struct Marks(Vec<Empty>, Vec<()>);
+
+    impl CallbackPayload for Marks {
+        const NAME: &str = "m";
+    }
+
+    for data in ["m:4294967295:0", "m:0:4294967295", "m:18446744073709551615"] {
+        let query = pressed(data);
+        assert!(query.payload::<Marks>().is_err(), "{data}");
+    }
+    assert!(pressed("m:0:0").payload::<Marks>().is_ok());
+}
+
+fn pressed(data: &str) -> crate::types::CallbackQuery {
+    let json = format!(
+        r#"{{"id":"1","chat_instance":"1","from":{{"id":5,"is_bot":false,"first_name":"Ada"}},"data":"{data}"}}"#
+    );
+    serde_json::from_str(&json).unwrap()
+}

@@ -182,6 +182,13 @@ macro_rules! write_elements {
                 value.serialize(&mut **self)
             }
 
+            $(
+                // Fields are read by their place, so that one that is left out would shift the rest.
+                fn skip_field(&mut self, _: $key) -> Result<(), CallbackFormatError> {
+                    Err(CallbackFormatError::unsupported("a field that is left out"))
+                }
+            )?
+
             fn end(self) -> Result<(), CallbackFormatError> {
                 Ok(())
             }
