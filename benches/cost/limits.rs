@@ -25,6 +25,7 @@ pub(crate) const ALL: &[Limit] = &[
     Limit::new("request/reply", 13_450.0, 9.0),
     // The reply is kept for redeliveries, and the handler has a time-out. A function has no deadline in extensions.
     Limit::new("request/reply, with delivery", 17_320.0, 11.0),
-    // The envelope is read by the one JSON reader.
-    Limit::new("client/send", 15_750.0, 8.0),
+    // The envelope is read by the one JSON reader. While the request is written, the connection is watched for a
+    // response, and `Retry-After` counts with any status.
+    Limit::new("client/send", 16_500.0, 8.0),
 ];

@@ -74,7 +74,7 @@ impl CommandRoute {
     }
 
     /// The arguments for the usage line, which the bot replies when they can't be read: with `"<sides>"` it is
-    /// "Usage: /roll <sides>".
+    /// `Usage: /roll <sides>`.
     pub fn usage(mut self, arguments: &str) -> Self {
         self.usage = Some(arguments.into());
         self

@@ -73,7 +73,7 @@ impl UpdateQueue {
     }
 
     /// Has an update wake the worker that waits for it, over a second connection of the worker. Without, workers
-    /// look for updates [at intervals](super::queue::Worker::poll_every), unless the update was queued by a clone
+    /// look for updates [at intervals](crate::redis::queue::Worker::poll_every), unless the update was queued by a clone
     /// of their own queue.
     pub fn wake_ups(mut self, wake_ups: &WakeUps) -> Self {
         self.wake_ups = wake_ups.clone();

@@ -1,6 +1,6 @@
 //! The JSON reader of the generated types, which `tower-telegram` also uses for what it reads by itself.
 //!
-//! - `reader` reads a text piece by piece. Each type implements [`FromJson`] with it.
+//! - `reader` reads a text piece by piece. Each type implements `FromJson` with it.
 //! - `read` reads a whole text as a type, and `update_members` an update's outer object.
 //! - `unions` reads a value that may be of several types, and keeps it raw if it is of none of them.
 //! - `deserialize` connects the reader with serde, so that the types can be read from any format that describes
