@@ -28,4 +28,9 @@ pub(crate) const ALL: &[Limit] = &[
     // The envelope is read by the one JSON reader. While the request is written, the connection is watched for a
     // response, and `Retry-After` counts with any status.
     Limit::new("client/send", 16_500.0, 8.0),
+    Limit::new("spans/update, no subscriber", 150.0, 0.0),
+    // One more service by which the call is passed on by value.
+    Limit::new("spans/call, no subscriber", 270.0, 0.0),
+    Limit::new("spans/update, INFO", 4_850.0, 4.0),
+    Limit::new("spans/call, INFO", 4_910.0, 8.0),
 ];

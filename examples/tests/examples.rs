@@ -1,5 +1,5 @@
 //! Runs the examples as people do: without a token, and in production against a Telegram on this machine.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
 use std::{
     env,
@@ -290,7 +290,12 @@ async fn replicas_share_a_redis() {
         "--port",
         &listen.port().to_string(),
     ]);
-    let _redis = redis.spawn().unwrap();
+    let started = redis.spawn();
+    if let Err(error) = &started {
+        assert!(env::var_os("CI").is_none(), "no redis-server: {error}");
+        eprintln!("not tested, as there is no redis-server: {error}");
+        return;
+    }
     while TcpStream::connect(listen).await.is_err() {
         tokio::task::yield_now().await;
     }

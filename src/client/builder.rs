@@ -131,6 +131,7 @@ impl<T, L> ClientBuilder<T, L> {
     /// Replaces the transport; the other settings stay.
     ///
     /// ```
+    /// # #[cfg(feature = "client")]
     /// use tower_telegram::{Client, client::HttpTransport};
     ///
     /// # #[cfg(feature = "client")]
@@ -154,6 +155,7 @@ impl<T, L> ClientBuilder<T, L> {
     /// Adds a layer around the calls. The first one added is the outermost, as in `tower::ServiceBuilder`.
     ///
     /// ```
+    /// # #[cfg(feature = "client")]
     /// use tower_telegram::{
     ///     Client,
     ///     client::{MigrateChatLayer, RateLimitLayer, RetryLayer},

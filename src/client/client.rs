@@ -104,6 +104,7 @@ impl Client {
     ///
     /// ```
     /// use tower::ServiceBuilder;
+    /// # #[cfg(feature = "client")]
     /// use tower_telegram::client::{BotApi, Client, HttpTransport, RetryLayer};
     ///
     /// # #[cfg(feature = "client")]

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     client::{Error, ErrorChain},
-    runner::{Runner, RunnerEvent},
+    runner::{Runner, RunnerEvent, RunnerJob},
     webhook::{RawUpdate, ReplyBody, update::age},
 };
 
@@ -42,6 +42,13 @@ impl PolledChat {
             Some(id) => Self::ChatOrUser(id),
             None => Self::Update(update.update_id()),
         }
+    }
+}
+
+impl RunnerJob for RawUpdate {
+    fn log_panic(&self) {
+        let update_id = self.update_id();
+        tracing::error!(update_id, "attempt panicked outside its handler");
     }
 }
 

@@ -80,9 +80,16 @@ pub(crate) enum RunnerEvent<K, J> {
     Waiting,
 }
 
+/// An update that a runner has handled.
+pub(crate) trait RunnerJob {
+    /// Logs that an attempt at it panicked outside its handler.
+    fn log_panic(&self);
+}
+
 impl<K, J> Runner<K, J>
 where
     K: Clone + Eq + Hash,
+    J: RunnerJob,
 {
     /// At most so many jobs run at the same time; 0 counts as 1.
     pub(crate) fn new(concurrency: usize) -> Self {
@@ -157,19 +164,20 @@ where
 
     /// `None` for an attempt that was cut off.
     fn ended(&mut self, ended: Result<(Id, AttemptEnd), JoinError>) -> Option<RunnerEvent<K, J>> {
-        let (id, end) = match ended {
-            Ok(ended) => ended,
+        let (id, end, has_panicked) = match ended {
+            Ok((id, end)) => (id, end, false),
             Err(error) => {
-                if error.is_panic() {
-                    tracing::error!("attempt panicked outside its handler");
-                }
                 let (after, has_failed) = (PANIC_PAUSE, true);
-                (error.id(), AttemptEnd::Again { after, has_failed })
+                let end = AttemptEnd::Again { after, has_failed };
+                (error.id(), end, error.is_panic())
             }
         };
         let key = self.keys.remove(&id)?;
         let chat = self.chats.get_mut(&key)?;
         chat.running = None;
+        if has_panicked && let Some(job) = chat.jobs.front() {
+            job.log_panic();
+        }
         match end {
             AttemptEnd::Lost => {
                 self.chats.remove(&key);
@@ -298,6 +306,14 @@ mod tests {
 
     /// A job fails so often, then takes so many seconds.
     type Job = (&'static str, u32, u64);
+
+    impl RunnerJob for Job {
+        fn log_panic(&self) {}
+    }
+
+    impl RunnerJob for u32 {
+        fn log_panic(&self) {}
+    }
 
     fn attempt(log: &Log, job: Job, tries: Tries) -> impl Future<Output = AttemptEnd> + use<> {
         let log = Arc::clone(log);

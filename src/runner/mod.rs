@@ -12,5 +12,5 @@ mod chats;
 
 pub(crate) use self::{
     attempt::{UpdateHandler, Verdict, send_reply},
-    chats::{AttemptEnd, Runner, RunnerEvent, Tries},
+    chats::{AttemptEnd, Runner, RunnerEvent, RunnerJob, Tries},
 };

@@ -257,21 +257,27 @@ pub(crate) fn log_failure(update_id: i64, attempt: u32, failure: &Failure) {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FailureLogged;
 
-/// Logs the failure in a response, unless a layer in between has.
+/// Logs the failure or the rejection in a response, unless a layer in between has.
 #[inline]
 pub(crate) fn log_unlogged<B>(update_id: i64, response: &Response<B>) {
-    if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
-        log_failed_response(update_id, response.extensions());
+    if !response.status().is_success() {
+        log_failed_response(update_id, response.status(), response.extensions());
     }
 }
 
 #[cold]
-fn log_failed_response(update_id: i64, extensions: &Extensions) {
+fn log_failed_response(update_id: i64, status: StatusCode, extensions: &Extensions) {
     if extensions.get::<FailureLogged>().is_some() {
         return;
     }
     let failure = extensions.get::<Failure>();
     let rejection = extensions.get::<Rejection>();
+    if status != StatusCode::INTERNAL_SERVER_ERROR {
+        if let Some(rejection) = rejection {
+            rejection.log(Some(update_id));
+        }
+        return;
+    }
     let error = failure.map(|failure| failure as &(dyn Error + 'static));
     if let Some(error) = error.or(rejection.map(|why| why as _)) {
         let error = ErrorChain(error);

@@ -142,6 +142,12 @@ impl Rejection {
         )
     }
 
+    /// Logs the rejection, with the update's number where it is known.
+    pub(crate) fn log(&self, update_id: Option<i64>) {
+        let (status, reason) = (self.status().as_u16(), ErrorChain(self));
+        tracing::debug!(status, %reason, update_id, "request rejected");
+    }
+
     /// The response: the status, no body, and this in the extensions, unless it is about the secret.
     pub fn into_response<B: Default>(self) -> Response<B> {
         self.count();
@@ -151,8 +157,6 @@ impl Rejection {
             let post = HeaderValue::from_static("POST");
             response.headers_mut().insert(header::ALLOW, post);
         }
-        let (status, reason) = (self.status().as_u16(), ErrorChain(&self));
-        tracing::debug!(status, %reason, "request rejected");
         if !matches!(self, Self::SecretToken) {
             response.extensions_mut().insert(self);
         }

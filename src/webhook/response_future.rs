@@ -68,7 +68,10 @@ where
         };
         state.set(State::Done);
         Poll::Ready(Ok(match why {
-            Some(why) => why.into_response(),
+            Some(why) => {
+                why.log(None);
+                why.into_response()
+            }
             None => empty_response(),
         }))
     }

@@ -93,3 +93,36 @@ async fn d12_each_failure_to_record_an_update_is_logged_with_its_number() {
         assert!(text.contains(part), "{part}: {text}");
     }
 }
+
+/// A rejection of a request whose update is known has its number.
+#[tokio::test]
+async fn d14_an_update_without_room_is_logged_with_its_number() {
+    use tower_telegram::webhook::UpdateLayer;
+
+    let log = Log::default();
+    let _guard = tracing::subscriber::set_default(log.clone());
+    let layer = DeliveryLayer::new();
+    layer.handle().close();
+    let webhook = UpdateLayer::new().layer(layer.layer(service_fn(handle)));
+    let request = Request::post("/")
+        .header("content-type", "application/json")
+        .body(r#"{"update_id":7,"message":{"chat":{"id":1}}}"#.to_owned())
+        .expect("a request");
+    let response = webhook.oneshot(request).await.expect("a response");
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let text = log.text();
+    assert!(text.contains("request rejected"), "{text}");
+    assert!(text.contains("update_id=7"), "{text}");
+}
+
+#[test]
+fn b9_an_update_that_does_not_fit_is_logged_with_its_number() {
+    let log = Log::default();
+    let _guard = tracing::subscriber::set_default(log.clone());
+    let text = r#"{"message":{"chat":5},"update_id":7}"#;
+    let update = tower_telegram::types::Update::from_slice(text.as_bytes());
+    assert_eq!(update.expect("an update").update_id, 7);
+    let text = log.text();
+    assert!(text.contains("doesn't fit its type"), "{text}");
+    assert!(text.contains("update_id=7"), "{text}");
+}

@@ -12,17 +12,19 @@
 //! 4. Neither parameters nor results are recorded. The chat is, [if asked for](TraceCallsLayer::with_chat).
 //! 5. Closures as those of tower-http's `TraceLayer` replace the span or add to it.
 //!
-//! A call through the client in which nothing records spans costs less than 100 instructions more.
+//! A call through the client in which nothing records spans costs about 260 instructions more.
 //!
 //! # Example
 //!
 //! ```
 //! use http::{Request, Response};
+//! # #[cfg(feature = "tokio")]
 //! use tower_telegram::{
 //!     client::{ApiBody, ClientBuilder, RetryLayer, TraceCallsLayer},
 //!     methods::GetMe,
 //! };
 //!
+//! # #[cfg(feature = "tokio")]
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let http = tower::service_fn(async |_: Request<ApiBody>| {
@@ -37,6 +39,8 @@
 //! client.send(GetMe::new()).await?;
 //! # Ok(())
 //! # }
+//! # #[cfg(not(feature = "tokio"))]
+//! # fn main() {}
 //! ```
 
 mod hooks;

@@ -221,6 +221,7 @@ where
         let stored = StoredAt {
             layer: self.layer.clone(),
             key: self.layer.settings.named(&key).into(),
+            update_id: request.body().update_id,
             session: PhantomData,
         };
         let loaded = stored.clone();
@@ -255,6 +256,8 @@ fn failure(error: SessionError) -> BoxError {
 struct StoredAt<T, St> {
     layer: SessionLayer<T, St>,
     key: Arc<str>,
+    /// The update for which it is read.
+    update_id: i64,
     session: PhantomData<fn() -> T>,
 }
 
@@ -263,6 +266,7 @@ impl<T, St: Clone> Clone for StoredAt<T, St> {
         Self {
             layer: self.layer.clone(),
             key: Arc::clone(&self.key),
+            update_id: self.update_id,
             session: PhantomData,
         }
     }
@@ -292,7 +296,8 @@ where
         }
         let read = serde_json::from_str(json);
         if let Err(error) = &read {
-            tracing::warn!(%error, version, "stored session can't be read, and begins anew");
+            let update_id = self.update_id;
+            tracing::warn!(%error, update_id, version, "stored session can't be read, and begins anew");
         }
         read.ok()
     }

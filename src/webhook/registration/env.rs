@@ -36,6 +36,7 @@ const LISTEN: &str = "LISTEN";
 /// An empty variable counts as unset.
 ///
 /// ```no_run
+/// # #[cfg(all(feature = "client", feature = "server"))]
 /// use tower_telegram::{
 ///     Client,
 ///     methods::SendMessage,
@@ -44,6 +45,7 @@ const LISTEN: &str = "LISTEN";
 ///     webhook::{Webhook, registration::WebhookEnv},
 /// };
 ///
+/// # #[cfg(all(feature = "client", feature = "server"))]
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let client = Client::from_env()?;
 /// let settings = WebhookEnv::from_env()?;

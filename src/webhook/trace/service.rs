@@ -100,6 +100,7 @@ struct TracedUpdate {
     span: Span,
     hooks: Option<Arc<UpdateHooks>>,
     began: Instant,
+    update_id: i64,
     update_type: UpdateType,
     attempt: AttemptNumber,
     has_ended: bool,
@@ -139,6 +140,7 @@ impl TracedUpdate {
             span,
             hooks,
             began: Instant::now(),
+            update_id: request.body().update_id(),
             update_type,
             attempt,
             has_ended: false,
@@ -210,7 +212,8 @@ impl TracedUpdate {
                 // Also called while a panic unwinds, when a second one would end the process.
                 let called = catch_unwind(AssertUnwindSafe(|| hook(outcome, took, span)));
                 if called.is_err() {
-                    tracing::error!("trace hook panicked");
+                    let update_id = self.update_id;
+                    tracing::error!(update_id, "trace hook panicked");
                 }
             }
         }

@@ -294,6 +294,7 @@ where
                 }
                 StateProj::Rejected { why } => {
                     let why = why.take().unwrap_or_else(|| polled_after_completion());
+                    why.log(None);
                     return Poll::Ready(Ok(why.into_response()));
                 }
                 StateProj::Reading { body, next } => {

@@ -133,11 +133,14 @@ impl FromJson for Update {
 
     /// The members may be in any order. One that isn't named like a known type of update counts only if there is no other.
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        let mut kind = None;
+        let (mut kind, mut misfit) = (None, None);
         let update_id = read_update(r, &mut kind, |r, member| match member {
-            UpdateMember::Known(update_type) => read_known(r, update_type),
+            UpdateMember::Known(update_type) => read_known(r, update_type, &mut misfit),
             UpdateMember::Unknown(name) => read_unknown(r, &name),
         })?;
+        if let Some((update_type, error)) = misfit {
+            log_misfit(update_id, update_type, &error);
+        }
         Ok(Self {
             update_id,
             kind: r.required(kind, "update")?,
@@ -145,27 +148,33 @@ impl FromJson for Update {
     }
 }
 
-fn read_known(r: &mut Reader<'_>, update_type: UpdateType) -> Result<UpdateKind> {
-    let mut misfit = None;
-    let kind = read_or(
+/// With the reason why it doesn't fit, if it doesn't.
+fn read_known(
+    r: &mut Reader<'_>,
+    update_type: UpdateType,
+    misfit: &mut Option<(UpdateType, ParseError)>,
+) -> Result<UpdateKind> {
+    read_or(
         r,
         |raw, fault| {
-            misfit = Some(fault);
+            *misfit = Some((update_type, fault));
             UpdateKind::Unknown {
                 name: update_type.as_str().into(),
                 raw,
             }
         },
         |r| UpdateKind::read(update_type, r),
-    )?;
-    if let Some(error) = misfit {
-        tracing::warn!(
-            update_type = update_type.as_str(),
-            %error,
-            "update doesn't fit its type; passed on raw"
-        );
-    }
-    Ok(kind)
+    )
+}
+
+#[cold]
+fn log_misfit(update_id: i64, update_type: UpdateType, error: &ParseError) {
+    tracing::warn!(
+        update_id,
+        update_type = update_type.as_str(),
+        %error,
+        "update doesn't fit its type; passed on raw"
+    );
 }
 
 fn read_unknown(r: &mut Reader<'_>, name: &str) -> Result<UpdateKind> {

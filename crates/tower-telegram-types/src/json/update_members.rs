@@ -37,7 +37,7 @@ impl UpdateMember<'_> {
 pub fn read_update<'a, T>(
     r: &mut Reader<'a>,
     found: &mut Option<T>,
-    read: impl Fn(&mut Reader<'a>, UpdateMember<'a>) -> Result<T>,
+    mut read: impl FnMut(&mut Reader<'a>, UpdateMember<'a>) -> Result<T>,
 ) -> Result<i64> {
     let mut keys = UpdateKeys::default();
     let mut update_id = None;

@@ -23,7 +23,7 @@ use crate::{
         queue::{chat_key::bot_of, error::QueueError, update_queue::text},
         values::number,
     },
-    runner::{AttemptEnd, Tries, UpdateHandler, Verdict, send_reply},
+    runner::{AttemptEnd, RunnerJob, Tries, UpdateHandler, Verdict, send_reply},
     telemetry::update_span::CreationContext,
     webhook::{BotId, Failure, RawUpdate, ReplyBody, outcome::FromRunner},
 };
@@ -39,6 +39,12 @@ pub(super) struct QueueEntry {
     attempt: Arc<AtomicU32>,
     /// How many attempts Redis has confirmed to this worker.
     begun: Arc<AtomicU32>,
+}
+
+impl RunnerJob for QueueEntry {
+    fn log_panic(&self) {
+        tracing::error!(entry = &*self.id, "attempt panicked outside its handler");
+    }
 }
 
 impl QueueEntry {
