@@ -124,8 +124,8 @@ async fn call(
     Ok(())
 }
 
-/// The answer to Telegram waits for the handler. If that takes longer than 50 seconds, Telegram sends the update
-/// again, and the second request gets the first one's reply.
+/// The response waits for the handler. If that takes longer than 50 seconds, Telegram sends the update again, and the
+/// second request gets the first one's reply.
 async fn slow(Command(seconds): Command<u64>, chat: ChatId) -> SendMessage {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
     SendMessage::new(chat, "done")

@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! Client                          cheap to clone, no type parameters
-//!   │ TraceCallsLayer             a span a call
+//!   │ TraceCallsLayer             optional: a span for each call
 //!   │ your layers                 tower::timeout, tower::limit …
-//!   │ RetryLayer                  waits out a 429, and never repeats a send that may have arrived
-//!   │ RateLimitLayer              30/s, 1/s a chat, 20/min a group
-//!   │ MigrateChatLayer            follows a group that has become a supergroup
+//!   │ RetryLayer                  optional: waits after a 429, and never repeats a send that may have arrived
+//!   │ RateLimitLayer              optional: 30/s, 1/s a chat, 20/min a group
+//!   │ MigrateChatLayer            optional: follows a group that has become a supergroup
 //!   ▼ Service<ApiRequest, Response = ApiResponse>
 //! BotApi<S>                       encodes, adds URL and token, decodes the envelope
 //!   │ your HTTP layers            decompression …
@@ -18,7 +18,8 @@
 //! [`Client::from_service`] one over any stack of services. A failed call is an [`Error`], whose
 //! [`kind`](Error::kind) and [`reason`](Error::reason) say what to do.
 //!
-//! Layers that log requests belong above [`BotApi`]: the URL of the HTTP requests below it contains the bot's token.
+//! Trace calls above [`BotApi`], with [`TraceCallsLayer`](crate::trace::TraceCallsLayer): the URL of each HTTP request
+//! below it contains the bot's token.
 //!
 //! ```no_run
 //! use tower_telegram::{Client, methods::SendMessage};

@@ -1,4 +1,4 @@
-//! Incoming requests of Telegram's, from the HTTP request to the bot's response.
+//! Requests from Telegram: from the HTTP request to the bot's response.
 //!
 //! ```text
 //! http::Request<B>
@@ -8,7 +8,7 @@
 //!   ▼
 //! http::Request<RawUpdate>  update_id and type read, the rest as it came
 //!   │ AllowedUpdatesLayer   not wanted                       200, empty
-//!   │ DeadlineLayer         not done in time                 503; what runs goes on
+//!   │ DeadlineLayer         no response in time              503; the handler keeps running
 //!   │ DeliveryLayer         handled before, or still         200, empty · joins it
 //!   │ TraceUpdatesLayer     a span for each attempt
 //!   │ SequenceLayer         optional: chat by chat           503 when too many wait, or too long
@@ -26,8 +26,8 @@
 //! order; [`ServiceBuilderExt`] has each as a method.
 //!
 //! A rejected request gets a response without a body, and with the reason in its extensions as a [`Rejection`]. A
-//! request without an accepted secret gets 401 alone. The server writes the response's length: every body here knows
-//! its own.
+//! request without an accepted secret gets 401 alone. Bodies report their exact size, so that the server can write
+//! `Content-Length`.
 //!
 //! ```
 //! use http::{Request, StatusCode};

@@ -123,12 +123,13 @@
 //!    send. [`update`] has updates to start from. [`Telegram::enqueue`] is for a bot that polls.
 //! 3. The test checks the [`Exchange`], and the [`Call`]s of the bot, which are made as requests or in a
 //!    webhook response.
-//! 4. Chats that are mentioned by number are made up when they are needed, and no call is refused that
-//!    could succeed: any message can be edited, any member banned. For another answer there is
-//!    [`Telegram::answer`], and [`strict_chats`](TelegramBuilder::strict_chats) refuses unknown chats. As
-//!    soon as the test has users, names of chats and IDs of queries and files must be known.
-//! 5. [`Telegram::faults`] adds random failures. Time is Tokio's, so that `start_paused` skips all pauses;
+//! 4. [`Telegram::faults`] adds random failures. Time is Tokio's, so that `start_paused` skips all pauses;
 //!    [`Telegram::advance`] moves it.
+//!
+//! Until a test has users, the server accepts each chat number, and each call that could succeed on the real one: any
+//! message can be edited, any member banned. [`strict_chats`](TelegramBuilder::strict_chats) refuses unknown chats, and
+//! [`Telegram::answer`] gives another answer. Once a test has users, a call with an unknown `@name`, query ID or file ID
+//! is refused.
 //!
 //! ```
 //! use tower_telegram_test::{Telegram, Via, update};
