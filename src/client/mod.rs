@@ -18,7 +18,7 @@
 //! [`Client::from_service`] one over any stack of services. A failed call is an [`Error`], whose
 //! [`kind`](Error::kind) and [`reason`](Error::reason) say what to do.
 //!
-//! Trace calls above [`BotApi`], with [`TraceCallsLayer`](crate::trace::TraceCallsLayer): the URL of each HTTP request
+//! Trace calls above [`BotApi`], with [`TraceCallsLayer`]: the URL of each HTTP request
 //! below it contains the bot's token.
 //!
 //! ```no_run
