@@ -2,6 +2,7 @@
 
 mod base_url;
 mod body;
+mod bot_api;
 mod broken_array;
 mod download;
 mod encoding;
@@ -17,10 +18,6 @@ mod service;
 mod url;
 
 pub use self::{
-    base_url::InvalidBaseUrl,
-    body::ApiBody,
-    download::Download,
-    request::ApiRequest,
-    response::ApiResponse,
-    service::{BotApi, ResponseFuture},
+    base_url::InvalidBaseUrl, body::ApiBody, bot_api::BotApi, download::Download,
+    request::ApiRequest, response::ApiResponse, service::ResponseFuture,
 };
