@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use crate::{
+    emit_parts::{Member, deprecated, item_doc, members},
     emit_types::{
-        Constructor, Member, constructors, deprecated, fields, item_doc, members, read_object,
-        required_first, setters, uploading, write_map,
+        Constructor, constructors, fields, read_object, required_first, setters, uploading,
+        write_map,
     },
     model::{self, Model, Shape, parse_shape, pascal},
     schema::Method,

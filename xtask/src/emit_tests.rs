@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::{
-    emit_types::{members, uploading, variants},
+    emit_parts::members,
+    emit_types::{uploading, variants},
     model::{self, Model, pascal},
     schema::{Field, Method},
 };

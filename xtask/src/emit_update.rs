@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::{
-    emit_types::{deprecated, link, lookup, members},
+    emit_parts::{deprecated, link, lookup, members},
     model::{Model, Shape},
     names,
     schema::{Field, Type},
@@ -53,7 +53,7 @@ fn member(model: &Model, kind: &Kind<'_>, name: &str, type_: &str) -> Option<Str
         return None;
     };
     let members = members(model, holds, &model.get(holds)?.fields, true);
-    let wanted = |m: &&crate::emit_types::Member<'_>| m.name == name && m.field.type_ == type_;
+    let wanted = |m: &&crate::emit_parts::Member<'_>| m.name == name && m.field.type_ == type_;
     let found = members.iter().find(wanted)?;
     Some(match (found.is_plain(), found.boxed) {
         (true, _) => format!("Some(&it.{name})"),
@@ -224,7 +224,7 @@ pub(crate) fn types(model: &Model) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::{kinds, types};
-    use crate::{emit_types::tests::squeezed, model::Model};
+    use crate::{emit_parts::tests::squeezed, model::Model};
 
     #[test]
     fn a_new_kind_of_update_brings_its_message_chat_and_user() {

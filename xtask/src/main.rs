@@ -5,6 +5,7 @@ mod codegen;
 mod conformance;
 mod docs;
 mod emit_methods;
+mod emit_parts;
 mod emit_testing;
 mod emit_tests;
 mod emit_types;

@@ -170,7 +170,7 @@ mod tests {
     use std::{path::Path, process::Command};
 
     use super::*;
-    use crate::{emit_methods, emit_types, emit_types::tests::squeezed, model::Model};
+    use crate::{emit_methods, emit_parts::tests::squeezed, emit_types, model::Model};
 
     /// As Telegram's might be after `Film.length`, `sendFilm`, `Film.kind`'s value `silent` and a member of `Media` left.
     const SCHEMA: &str = r#"{"bot_api": "11.0",
