@@ -33,6 +33,9 @@ pub(super) const LAYERS: &[&[Part]] = &[
 /// The part beside the layers: it imports the ground layer, and no other part imports it.
 const TEST_KIT: Part = Part("test kit", &["crates/tower-telegram-test/src"]);
 
+/// The project's own commands. They import no other part, and no other part imports them.
+const COMMANDS: Part = Part("commands", &["xtask/src"]);
+
 /// Folders that are written by `cargo xtask codegen`. Each counts as one file.
 pub(super) const GENERATED: &[&str] = &[
     "crates/tower-telegram-types/src/methods",
@@ -71,14 +74,19 @@ fn find(file: &str) -> Option<(Height, &'static Part)> {
 
 /// The part that a file belongs to.
 pub(super) fn part(file: &str) -> Option<&'static Part> {
-    if TEST_KIT.has(file) {
-        return Some(&TEST_KIT);
+    for part in [&TEST_KIT, &COMMANDS] {
+        if part.has(file) {
+            return Some(part);
+        }
     }
     find(file).map(|(_, part)| part)
 }
 
 /// Whether an import between two files points up. One of a file without a part does.
 pub(super) fn points_up(from: &str, to: &str) -> bool {
+    if COMMANDS.has(from) || COMMANDS.has(to) {
+        return COMMANDS.has(from) != COMMANDS.has(to);
+    }
     match (TEST_KIT.has(from), TEST_KIT.has(to)) {
         (true, true) => return false,
         (true, false) => return find(to).is_none_or(|((layer, _), _)| layer > 0),
@@ -114,6 +122,9 @@ mod tests {
             (kit, "src/task/sync.rs", true),
             ("src/client/mod.rs", kit, true),
             (kit, "crates/tower-telegram-test/src/world/mod.rs", false),
+            ("xtask/src/main.rs", "xtask/src/names.rs", false),
+            ("xtask/src/main.rs", types, true),
+            (kit, "xtask/src/names.rs", true),
         ] {
             assert_eq!(points_up(from, to), up, "{from} imports {to}");
         }

@@ -17,10 +17,11 @@ use syn::{
 /// Rust files by their path from the root of the repository, with `/` between folders.
 pub(crate) type Files = BTreeMap<String, String>;
 
-/// Those of `src` and of each crate in `crates`.
+/// Those of `src`, of each crate in `crates`, and of `xtask`.
 pub(crate) fn read(root: &Path) -> Result<Files, String> {
     let mut files = Files::new();
     read_folder(&root.join("src"), "src", &mut files)?;
+    read_folder(&root.join("xtask/src"), "xtask/src", &mut files)?;
     let crates = root.join("crates");
     let entries = fs::read_dir(&crates).map_err(|e| format!("crates: {e}"))?;
     for entry in entries {
