@@ -48,13 +48,8 @@ async fn main() -> Result<(), BoxError> {
         .build();
 
     let me = client.send(GetMe::new()).await?;
-    let chat = env::args()
-        .nth(1)
-        .ok_or("the first argument must be a chat")?;
-    let chat = match chat.parse::<i64>() {
-        Ok(number) => ChatId::from(number),
-        Err(_) => ChatId::from(chat),
-    };
+    let chat = env::args().nth(1);
+    let chat: ChatId = chat.ok_or("the first argument must be a chat")?.parse()?;
     let hello = SendMessage::new(chat, format!("{} is here.", me.first_name));
     let sent = client.send(hello).await?;
     tracing::info!(sent.message_id, "sent");

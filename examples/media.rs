@@ -24,13 +24,8 @@ async fn main() -> Result<(), BoxError> {
         return Ok(());
     }
     let client = Client::from_env()?;
-    let chat = env::args()
-        .nth(1)
-        .ok_or("the first argument must be a chat")?;
-    let chat = match chat.parse::<i64>() {
-        Ok(number) => ChatId::from(number),
-        Err(_) => ChatId::from(chat),
-    };
+    let chat = env::args().nth(1);
+    let chat: ChatId = chat.ok_or("the first argument must be a chat")?.parse()?;
 
     let path = env::temp_dir().join(format!("tower-telegram-{}.bin", std::process::id()));
     fs::File::create(&path)?.set_len(3 << 20)?;

@@ -112,6 +112,7 @@ pub use tower_telegram_types::{
 };
 
 pub use self::{
+    body::bytes::BytesBody,
     client::{BotToken, Client},
     webhook::handler_fn,
 };

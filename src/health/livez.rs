@@ -9,7 +9,8 @@ use std::{
 use http::{Request, Response, StatusCode};
 use tower_service::Service;
 
-use super::ProbeBody;
+use super::response::response;
+use crate::body::bytes::BytesBody;
 
 /// Answers 200 with `ok` to any request: a `Service<http::Request<B>>` for any body `B`, whose error is
 /// [`Infallible`].
@@ -19,15 +20,15 @@ use super::ProbeBody;
 pub struct Livez;
 
 impl<B> Service<Request<B>> for Livez {
-    type Response = Response<ProbeBody>;
+    type Response = Response<BytesBody>;
     type Error = Infallible;
-    type Future = Ready<Result<Response<ProbeBody>, Infallible>>;
+    type Future = Ready<Result<Response<BytesBody>, Infallible>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, _: Request<B>) -> Self::Future {
-        ready(Ok(ProbeBody::response(StatusCode::OK, "ok\n".to_owned())))
+        ready(Ok(response(StatusCode::OK, "ok\n")))
     }
 }

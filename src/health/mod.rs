@@ -46,13 +46,12 @@
 //! # }
 //! ```
 
-mod body;
 mod checks;
 mod livez;
 mod readyz;
+mod response;
 
 pub use self::{
-    body::ProbeBody,
     livez::Livez,
     readyz::{Readiness, ReadyHandle, Readyz, ReadyzFuture},
 };

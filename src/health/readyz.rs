@@ -18,8 +18,8 @@ use futures_util::future::join_all;
 use http::{Request, Response, StatusCode};
 use tower_service::Service;
 
-use super::{body::ProbeBody, checks::ReadyCheck};
-use crate::webhook::registration::HealthHandle;
+use super::{checks::ReadyCheck, response::response};
+use crate::{body::bytes::BytesBody, webhook::registration::HealthHandle};
 
 const STARTING: u8 = 0;
 const STARTED: u8 = 1;
@@ -154,12 +154,12 @@ impl Readiness {
         self.reasons.is_empty()
     }
 
-    fn into_response(self) -> Response<ProbeBody> {
+    fn into_response(self) -> Response<BytesBody> {
         if self.is_ready() {
-            return ProbeBody::response(StatusCode::OK, "ok\n".to_owned());
+            return response(StatusCode::OK, "ok\n");
         }
         let text = format!("{self}\n");
-        ProbeBody::response(StatusCode::SERVICE_UNAVAILABLE, text)
+        response(StatusCode::SERVICE_UNAVAILABLE, text)
     }
 }
 
@@ -174,7 +174,7 @@ impl fmt::Display for Readiness {
 }
 
 impl<B> Service<Request<B>> for Readyz {
-    type Response = Response<ProbeBody>;
+    type Response = Response<BytesBody>;
     type Error = Infallible;
     type Future = ReadyzFuture;
 
@@ -191,10 +191,10 @@ impl<B> Service<Request<B>> for Readyz {
 }
 
 /// The response future of [`Readyz`].
-pub struct ReadyzFuture(Pin<Box<dyn Future<Output = Response<ProbeBody>> + Send>>);
+pub struct ReadyzFuture(Pin<Box<dyn Future<Output = Response<BytesBody>> + Send>>);
 
 impl Future for ReadyzFuture {
-    type Output = Result<Response<ProbeBody>, Infallible>;
+    type Output = Result<Response<BytesBody>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.as_mut().poll(cx).map(Ok)

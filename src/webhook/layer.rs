@@ -39,7 +39,6 @@
 //! ```
 
 use std::{
-    convert::Infallible,
     error::Error,
     fmt,
     future::Future,
@@ -47,9 +46,8 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
 use http::{Request, Response, header, response};
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -61,7 +59,7 @@ use super::{
     secret_token::RequireSecretToken,
     update::{self, ReadUpdate},
 };
-use crate::Reply;
+use crate::{Reply, body::bytes::BytesBody};
 
 impl<S, U> Layer<S> for Webhook<U> {
     type Service = WebhookMiddleware<S>;
@@ -91,7 +89,7 @@ type MiddlewareFuture<S, B> =
 
 impl<S, B, R> Service<Request<B>> for WebhookMiddleware<S>
 where
-    S: Service<Request<UpdateBody>, Response = Response<R>> + Clone + Send + 'static,
+    S: Service<Request<BytesBody>, Response = Response<R>> + Clone + Send + 'static,
     S::Error: Into<Box<dyn Error + Send + Sync>> + Send,
     S::Future: Send + 'static,
     B: Body,
@@ -107,31 +105,6 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         WebhookFuture::new(self.stack.call(request))
-    }
-}
-
-/// The body of an update's request, which was read already: one frame.
-#[derive(Clone, Debug, Default)]
-pub struct UpdateBody(Bytes);
-
-impl Body for UpdateBody {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let bytes = std::mem::take(&mut self.0);
-        Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.len() as u64)
     }
 }
 
@@ -153,7 +126,7 @@ impl<S: fmt::Debug> fmt::Debug for HttpHandler<S> {
 
 impl<S, R> Service<Request<RawUpdate>> for HttpHandler<S>
 where
-    S: Service<Request<UpdateBody>, Response = Response<R>>,
+    S: Service<Request<BytesBody>, Response = Response<R>>,
     S::Future: Send + 'static,
     R: Body + 'static,
 {
@@ -167,7 +140,7 @@ where
 
     fn call(&mut self, request: Request<RawUpdate>) -> Self::Future {
         let (mut head, raw) = request.into_parts();
-        let (update_id, body) = (raw.update_id(), UpdateBody(raw.bytes().clone()));
+        let (update_id, body) = (raw.update_id(), BytesBody::new(raw.bytes().clone()));
         let hook = self.on_unreadable.clone().map(|hook| (hook, raw.clone()));
         head.extensions.insert(raw);
         let handling = self.inner.call(Request::from_parts(head, body));

@@ -106,7 +106,7 @@ pub use self::{
     builder::{UpdateService, Webhook, WebhookFuture, WebhookService},
     failure::Failure,
     handler::{HandlerFn, HandlerFuture, handler_fn},
-    layer::{UpdateBody, WebhookMiddleware},
+    layer::WebhookMiddleware,
     parse::ParseLayer,
     rejection::Rejection,
     reply::{ErrorsAsResponses, PassErrors, ReplyBody, ReplyLayer},

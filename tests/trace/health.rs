@@ -6,9 +6,9 @@ use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use tower::{Service, ServiceExt as _, service_fn};
 use tower_telegram::{
-    Client,
+    BytesBody, Client,
     client::{ApiRequest, ApiResponse},
-    health::{Livez, ProbeBody, Readyz},
+    health::{Livez, Readyz},
     methods::SetWebhook,
     webhook::registration::WebhookHealth,
 };
@@ -17,7 +17,7 @@ use super::support::until;
 
 async fn probe<S>(service: S) -> (u16, String)
 where
-    S: Service<Request<()>, Response = Response<ProbeBody>, Error = Infallible>,
+    S: Service<Request<()>, Response = Response<BytesBody>, Error = Infallible>,
 {
     let Ok(response) = service.oneshot(Request::new(())).await;
     let status = response.status().as_u16();

@@ -1,6 +1,6 @@
 //! A chat as a method's parameter, by its number or its public name.
 
-use std::fmt;
+use std::{convert::Infallible, fmt, str::FromStr};
 
 use serde_core::{Serialize, Serializer};
 
@@ -47,6 +47,22 @@ impl From<String> for ChatId {
 impl From<Str> for ChatId {
     fn from(name: Str) -> Self {
         Self::Username(name)
+    }
+}
+
+/// A number, or else a public name: for chats in arguments and settings.
+///
+/// ```
+/// use tower_telegram::types::ChatId;
+///
+/// assert_eq!("-1001234567890".parse(), Ok(ChatId::Id(-1001234567890)));
+/// assert_eq!("@channel".parse(), Ok(ChatId::Username("@channel".into())));
+/// ```
+impl FromStr for ChatId {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Infallible> {
+        Ok(text.parse().map_or_else(|_| text.into(), Self::Id))
     }
 }
 
