@@ -7,14 +7,13 @@ use std::{
 
 use tower_telegram_types::InvalidSecretToken;
 
-#[cfg(feature = "client")]
 use super::{
-    api::InvalidBaseUrl, builder::ClientBuilder, client::Client, transport::HttpTransport,
-};
-use super::{
+    api::{InvalidBaseUrl, leads_to_own_server},
     client::TELEGRAM_API,
     token::{BotToken, InvalidBotToken},
 };
+#[cfg(feature = "client")]
+use super::{builder::ClientBuilder, client::Client, transport::HttpTransport};
 
 /// The variable with the bot's token.
 const TOKEN: &str = "TELEGRAM_BOT_TOKEN";
@@ -100,6 +99,11 @@ impl Client {
     }
 }
 
+/// Whether calls go to a Bot API server other than Telegram's.
+pub(crate) fn has_own_server(read: ReadVariable<'_>) -> Result<bool, EnvError> {
+    leads_to_own_server(&api_url(read)?).map_err(|source| EnvError(EnvFault::ApiUrl(source)))
+}
+
 #[cfg(feature = "client")]
 fn builder(read: ReadVariable<'_>) -> Result<ClientBuilder<HttpTransport>, EnvError> {
     let token = token(read)?;
@@ -147,7 +151,6 @@ enum EnvFault {
     Token(InvalidBotToken),
     Url(&'static str),
     Secret(&'static str, InvalidSecretToken),
-    #[cfg(feature = "client")]
     ApiUrl(InvalidBaseUrl),
 }
 
@@ -168,7 +171,6 @@ impl EnvError {
             | EnvFault::Url(name)
             | EnvFault::Secret(name, _) => name,
             EnvFault::Token(_) => TOKEN,
-            #[cfg(feature = "client")]
             EnvFault::ApiUrl(_) => API_URL,
         }
     }
@@ -187,7 +189,6 @@ impl fmt::Display for EnvError {
             EnvFault::Token(_) => "isn't a bot token",
             EnvFault::Url(_) => "isn't an absolute url",
             EnvFault::Secret(..) => "isn't a secret token",
-            #[cfg(feature = "client")]
             EnvFault::ApiUrl(_) => "isn't a base url",
         };
         write!(f, "the environment variable {} {problem}", self.variable())
@@ -200,7 +201,6 @@ impl error::Error for EnvError {
             EnvFault::Missing(_) | EnvFault::NotUnicode(_) | EnvFault::Url(_) => None,
             EnvFault::Secret(_, source) => Some(source),
             EnvFault::Token(source) => Some(source),
-            #[cfg(feature = "client")]
             EnvFault::ApiUrl(source) => Some(source),
         }
     }

@@ -17,6 +17,7 @@ mod retry_after;
 mod service;
 mod url;
 
+pub(super) use self::url::leads_to_own_server;
 pub use self::{
     base_url::InvalidBaseUrl, body::ApiBody, bot_api::BotApi, download::Download,
     request::ApiRequest, response::ApiResponse, service::ResponseFuture,

@@ -30,6 +30,15 @@ pub(super) struct ApiUrl {
     made: UrlCache,
 }
 
+fn is_own_server(base: &BaseUrl) -> bool {
+    !base.host().eq_ignore_ascii_case(TELEGRAM_HOST)
+}
+
+/// Whether calls to this base URL go to a server other than Telegram's.
+pub(in crate::client) fn leads_to_own_server(base_url: &str) -> Result<bool, InvalidBaseUrl> {
+    BaseUrl::parse(base_url).map(|base| is_own_server(&base))
+}
+
 impl ApiUrl {
     pub(super) fn new(base_url: &str, token: &BotToken) -> Result<Self, InvalidBaseUrl> {
         Ok(Self::at(BaseUrl::parse(base_url)?, token))
@@ -42,7 +51,7 @@ impl ApiUrl {
 
     fn at(base: BaseUrl, token: &BotToken) -> Self {
         Self {
-            is_own_server: !base.host().eq_ignore_ascii_case(TELEGRAM_HOST),
+            is_own_server: is_own_server(&base),
             base,
             token: token.clone(),
             test_environment: false,

@@ -6,7 +6,7 @@ use tower_telegram_types::set_webhook::host_and_path;
 
 use crate::{
     client::{
-        BotToken, TELEGRAM_API,
+        BotToken,
         env::{self, EnvError, ReadVariable},
     },
     methods::SetWebhook,
@@ -94,13 +94,12 @@ impl WebhookEnv {
             None => SecretToken::derive(token.expose().as_bytes(), token.bot_id()),
         };
         let listen = env::variable(read, LISTEN)?;
-        let api_url = env::api_url(read)?;
         Ok(Self {
             host,
             path,
             secret,
             listen: listen.unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
-            is_local: host_of(&api_url) != host_of(TELEGRAM_API),
+            is_local: env::has_own_server(read)?,
             token,
             url,
         })
@@ -172,11 +171,6 @@ impl fmt::Debug for WebhookEnv {
             .field("listen", &self.listen)
             .finish_non_exhaustive()
     }
-}
-
-/// In lower case, as hosts are compared.
-fn host_of(url: &str) -> Option<String> {
-    host_and_path(url).map(|(host, _)| host.to_ascii_lowercase())
 }
 
 #[cfg(test)]
