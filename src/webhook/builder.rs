@@ -219,7 +219,9 @@ impl<U> Webhook<U> {
         self.service(handler_fn(function))
     }
 
-    /// Serves with any service of `http::Request<U>` that returns an [`IntoReply`].
+    /// Serves with any service of `http::Request<U>` that returns an [`IntoReply`]. For a
+    /// [`Router`](crate::router::Router) there is [`router`](Self::router), which also lets the types of its routes
+    /// through.
     pub fn service<S>(self, service: S) -> WebhookService<S, U> {
         let service = self.parse.layer(self.reply.layer(service));
         WebhookService {

@@ -1,9 +1,9 @@
 //! The conversation: each step is sent to the bot, and becomes a row.
 
-use std::time::Instant;
+use std::{io, thread, time::Instant};
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::sync::mpsc;
 
 use super::{
     error::PlaygroundError,
@@ -88,8 +88,8 @@ impl Conversation {
     /// Sends each line that is typed, until the end of the input.
     pub(super) async fn talk(&mut self) -> Result<(), PlaygroundError> {
         self.table.note("Type to the bot; Ctrl-D ends.");
-        let mut lines = BufReader::new(tokio::io::stdin()).lines();
-        while let Some(line) = lines.next_line().await? {
+        let mut lines = typed_lines();
+        while let Some(line) = lines.recv().await {
             if !line.trim().is_empty() {
                 self.deliver(said(&line), "").await?;
             }
@@ -202,6 +202,18 @@ impl Conversation {
             ..row
         });
     }
+}
+
+/// The lines of the standard input, read on a thread that doesn't hold up the end of the program.
+fn typed_lines() -> mpsc::UnboundedReceiver<String> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    thread::spawn(move || {
+        let lines = io::stdin().lines().map_while(Result::ok);
+        lines
+            .take_while(|line| sender.send(line.clone()).is_ok())
+            .count()
+    });
+    receiver
 }
 
 fn answer(exchange: &Exchange, calls: &[Call]) -> String {

@@ -165,8 +165,8 @@ fn free_address() -> io::Result<String> {
 
 /// Prints each line as the bot's.
 async fn print(pipe: impl AsyncRead + Unpin) {
-    let mut lines = BufReader::new(pipe).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        table::print_output(&line);
+    let mut lines = BufReader::new(pipe).split(b'\n');
+    while let Ok(Some(line)) = lines.next_segment().await {
+        table::print_output(&String::from_utf8_lossy(&line));
     }
 }
