@@ -9,8 +9,8 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-/// A body of bytes that are all there, as one frame: that of an update which a [`Webhook`](crate::webhook::Webhook)
-/// around a route has read, and that of a health probe's response.
+/// A body of one frame, whose bytes are all there. An update that a [`Webhook`](crate::webhook::Webhook) around a route
+/// has read has such a body, and so has the response of a health probe.
 #[derive(Clone, Debug, Default)]
 pub struct BytesBody(Bytes);
 
