@@ -40,7 +40,7 @@
 //! # Security
 //!
 //! The extractors read the body as [`UpdateLayer`] does, with its defaults, and reject with the same
-//! statuses; an update that can't be read as the handler's type is logged and answered with 200. A `Webhook`
+//! statuses; an update that can't be read as the handler's type is logged, and the response is a 200. A `Webhook`
 //! around the route then also calls its [`on_unreadable`](crate::webhook::Webhook::on_unreadable). They don't
 //! look at the secret: put [`SecretTokenLayer`](crate::webhook::SecretTokenLayer) in front, as above, or a
 //! `Webhook` around the route.

@@ -80,7 +80,7 @@ fn parse(rounds: u32, body: &'static [u8]) -> Result<(), BoxError> {
 type InstantAnswer = Ready<Result<Response<Full<Bytes>>, Infallible>>;
 type InstantTransport = ServiceFn<fn(Request<ApiBody>) -> InstantAnswer>;
 
-/// The foot of a client over a transport that answers at once.
+/// The foot of a client over a transport that responds at once.
 pub(crate) type InstantApi = BotApi<InstantTransport>;
 
 /// A call through a client that is made of this.

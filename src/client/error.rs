@@ -53,7 +53,7 @@ struct ErrorParts {
     retry_after: Option<Duration>,
     migrate_to_chat_id: Option<i64>,
     may_have_arrived: bool,
-    /// Whether another program than the Bot API's server answered.
+    /// Whether another program than the Bot API's server responded.
     is_foreign: bool,
     source: Option<BoxError>,
 }
@@ -200,7 +200,7 @@ impl Error {
         error
     }
 
-    /// Whether it is known that another program than the Bot API's server answered.
+    /// Whether it is known that another program than the Bot API's server responded.
     pub(crate) fn is_foreign(&self) -> bool {
         self.0.is_foreign
     }
@@ -340,7 +340,7 @@ impl Error {
             ErrorKind::Api | ErrorKind::Http => self.0.status.is_some_and(|status| {
                 status.is_server_error()
                     || status == StatusCode::TOO_MANY_REQUESTS
-                    // Half an answer, or none, under a status that promised one.
+                    // Half a response, or none, under a status that promised one.
                     || (status.is_success() && self.0.kind == ErrorKind::Http)
             }),
             _ => false,

@@ -1,8 +1,8 @@
 //! `/livez` and `/readyz` as services for any tower server.
 //!
-//! 1. [`Livez`] answers 200 for as long as the process can answer at all. An orchestrator restarts a process that
+//! 1. [`Livez`] responds with 200 for as long as the process can respond at all. An orchestrator restarts a process that
 //!    doesn't.
-//! 2. [`Readyz`] answers 200 while the process should get requests, and 503 with the reasons otherwise:
+//! 2. [`Readyz`] responds with 200 while the process should get requests, and 503 with the reasons otherwise:
 //!    before [`ReadyHandle::started`], after [`ReadyHandle::drain`], and while a check fails. An orchestrator sends
 //!    no requests there, and doesn't restart it.
 //! 3. Checks are run for each probe, beside one another, each for at most [a second by
@@ -13,7 +13,7 @@
 //! # Choosing checks
 //!
 //! A check that fails on all replicas at once takes all of them out of service. The webhook not being set as
-//! wanted ([`Readyz::webhook`]) and a store without which each update is answered with 503 are worth that, because
+//! wanted ([`Readyz::webhook`]) and a store without which each update is rejected with 503 are worth that, because
 //! Telegram keeps the updates. A backlog at Telegram isn't: replicas that are out of service never work it off. So
 //! [`Readyz::max_pending`] belongs where a rollout waits for readiness, and an alert on
 //! `telegram.webhook.pending_updates` elsewhere.

@@ -218,7 +218,7 @@ mod tests {
         for id in [2, 3, 5, 6] {
             window.end(id);
         }
-        // 1 is open, 2 and 4 are gone at Telegram, 6 is beyond the answer.
+        // 1 is open, 2 and 4 are gone at Telegram, 6 is beyond the response.
         window.forget_all_done_but(&[3, 5]);
         let ids: Vec<_> = window.entries.iter().map(|entry| entry.id).collect();
         assert_eq!(ids, [1, 3, 4, 5, 6]);

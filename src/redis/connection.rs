@@ -58,7 +58,7 @@ where
 {
     fn ask(&self, command: Cmd) -> QueryFuture {
         let mut connection = self.clone();
-        // The command's own method turns an error among the answers into an error.
+        // The command's own method turns an error among the replies into an error.
         Box::pin(async move { command.query_async(&mut connection).await })
     }
 }
@@ -128,7 +128,7 @@ impl ScriptCall {
     }
 }
 
-/// A failed call of Redis. It may have been carried out nevertheless, if its answer was late or lost.
+/// A failed call of Redis. It may have been carried out nevertheless, if its reply was late or lost.
 #[derive(Debug)]
 pub(crate) enum Error {
     Late,

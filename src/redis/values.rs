@@ -1,4 +1,4 @@
-//! Times and numbers in the arguments and answers of scripts.
+//! Times and numbers in the arguments and replies of scripts.
 
 use std::{str::FromStr, time::Duration};
 

@@ -26,7 +26,7 @@ use crate::{
 /// The pause before the next attempt to subscribe.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
-/// The longest time to connect and subscribe, or for the answer to a ping.
+/// The longest time to connect and subscribe, or for the reply to a ping.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How often the connection is tested. One whose other end vanished would be silent for ever.

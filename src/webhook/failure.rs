@@ -83,7 +83,7 @@ impl Failure {
         Self::new(FailureKind::Panic(text.unwrap_or("not a text").into()))
     }
 
-    /// A service answered with a status that isn't a 2xx.
+    /// A service responded with a status that isn't a 2xx.
     pub(crate) fn status(status: http::StatusCode) -> Self {
         Self::new(FailureKind::Status(status))
     }

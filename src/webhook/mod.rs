@@ -62,7 +62,7 @@ mod builder;
 #[cfg(feature = "tokio")]
 pub mod deadline;
 #[cfg(feature = "tokio")]
-// An answer that is passed between tasks stays in its box.
+// A response that is passed between tasks stays in its box.
 #[allow(clippy::unnecessary_box_returns)]
 pub mod delivery;
 mod delivery_stack;

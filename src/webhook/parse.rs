@@ -25,8 +25,8 @@
 //! let service = ServiceBuilder::new()
 //!     .layer(ParseLayer::<Mine>::new().on_unreadable(|raw, error| eprintln!("{raw:?}: {error}")))
 //!     .service(service_fn(async |update: Request<Mine>| {
-//!         let answer = Response::new(update.body().update_id.to_string());
-//!         Ok::<_, std::convert::Infallible>(answer)
+//!         let response = Response::new(update.body().update_id.to_string());
+//!         Ok::<_, std::convert::Infallible>(response)
 //!     }));
 //! let update = |json: &'static str| {
 //!     RawUpdate::from_bytes(Bytes::from_static(json.as_bytes())).map(Request::new)

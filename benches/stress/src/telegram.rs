@@ -102,7 +102,7 @@ impl Connection {
         Ok(stream)
     }
 
-    /// Leaves before the answer.
+    /// Leaves before the response.
     async fn hang_up(&mut self, id: i64) -> io::Result<()> {
         self.write(id).await?;
         sleep(Duration::from_millis(fastrand::u64(0..25))).await;

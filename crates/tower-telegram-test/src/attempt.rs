@@ -88,7 +88,7 @@ pub enum AttemptError {
     Connect(io::ErrorKind),
     /// The connection broke.
     Broken(io::ErrorKind),
-    /// The bot closed the connection before it had answered. `getWebhookInfo` does not mention it.
+    /// The bot closed the connection before it had responded. `getWebhookInfo` does not mention it.
     Closed,
     /// The end of the response didn't come in time.
     TimedOut,

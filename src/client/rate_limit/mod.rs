@@ -21,7 +21,7 @@
 //!    makes it too late, it is rejected at its deadline.
 //! 6. A 429 makes its chat pause for `retry_after`, for an hour at most. Where the call names no chat, such as
 //!    an edit of an inline message, the calls of its method that name none pause, and no others: Telegram's limits
-//!    are those of a method, and a limit of the whole bot is answered with a 429 to each call.
+//!    are those of a method, and a limit of the whole bot shows as a 429 to each call.
 //!
 //! Clones of the layer and of its services share the limits, including those that are set later, and the counts.
 //! Telegram's limits are those of a bot, so each bot needs its own layer. With the feature `redis`, the replicas of a

@@ -48,11 +48,11 @@
 //!     // The first call is over a limit.
 //!     let calls = Arc::new(AtomicUsize::new(0));
 //!     move |_: Request<ApiBody>| {
-//!         let answer = match calls.fetch_add(1, Ordering::Relaxed) {
+//!         let response = match calls.fetch_add(1, Ordering::Relaxed) {
 //!             0 => r#"{"ok":false,"error_code":429,"parameters":{"retry_after":5}}"#,
 //!             _ => r#"{"ok":true,"result":true}"#,
 //!         };
-//!         ready(Ok::<_, Infallible>(Response::new(answer.to_owned())))
+//!         ready(Ok::<_, Infallible>(Response::new(response.to_owned())))
 //!     }
 //! });
 //! let api = BotApi::telegram(http, &BotToken::new("1:secret")?);

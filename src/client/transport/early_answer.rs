@@ -1,6 +1,6 @@
 //! Responses after which the server of the Bot API closes the connection without saying so.
 //!
-//! Its HTTP reader answers a request that it can't read with 413, 431, 501 or 505, `Content-Length: 0` and no
+//! Its HTTP reader rejects a request that it can't read with 413, 431, 501 or 505, `Content-Length: 0` and no
 //! `Connection: close`, and then closes the connection. A call that is made on it meanwhile is lost.
 
 /// The statuses of these responses.

@@ -36,7 +36,7 @@ impl Client {
     /// is refused (429, 409) waits, and finds the webhook set.
     ///
     /// Telegram doesn't return the secret token and the certificate, so **a new secret or certificate under
-    /// the same URL goes unnoticed**, and every update is answered 401. Settings that were given a
+    /// the same URL goes unnoticed**, and every update is rejected with 401. Settings that were given a
     /// fingerprint ([`SetWebhook::with_fingerprint`]) show it in their URL. Without one, use
     /// [`always`](EnsureWebhook::always) once after a change.
     ///
@@ -405,7 +405,7 @@ mod tests {
     /// The response of each call, in order.
     type Answers = Vec<Result<String, Error>>;
 
-    /// A client whose calls are answered so, and the methods that it calls.
+    /// A client whose calls get these responses, and the methods that it calls.
     fn client(answers: Answers) -> (Client, Arc<Mutex<Vec<String>>>) {
         let answers = Arc::new(Mutex::new(VecDeque::from(answers)));
         let calls = Arc::new(Mutex::new(Vec::new()));

@@ -41,7 +41,7 @@ const LONGEST_ASKED: Duration = Duration::from_secs(3600);
 /// let health = WebhookHealth::new(client, &wanted).interval(Duration::from_secs(30));
 /// let handle = health.handle();
 /// tokio::spawn(health.run());
-/// // In the route that answers the readiness probe:
+/// // In the route of the readiness probe:
 /// let status = if handle.is_ready() { 200 } else { 503 };
 /// # }
 /// ```

@@ -27,8 +27,8 @@
 //!         text => Ok(SendMessage::new(42, text)),
 //!     }));
 //!
-//! let answer = service.clone().oneshot(Request::new("hi")).await?;
-//! assert_eq!(answer.headers()["content-type"], "application/json");
+//! let response = service.clone().oneshot(Request::new("hi")).await?;
+//! assert_eq!(response.headers()["content-type"], "application/json");
 //!
 //! let failed = service.oneshot(Request::new("")).await?;
 //! assert_eq!(failed.status(), StatusCode::INTERNAL_SERVER_ERROR);
@@ -76,7 +76,7 @@ pub struct ReplyLayer<E = ErrorsAsResponses> {
 #[non_exhaustive]
 pub struct PassErrors;
 
-/// Errors and panics of the inner service are answered with 500.
+/// The response to an error or a panic of the inner service is a 500.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct ErrorsAsResponses;
@@ -289,7 +289,7 @@ where
 }
 
 pin_project! {
-    /// The response future of [`EncodeReply`] that answers errors.
+    /// The response future of [`EncodeReply`] that makes responses of errors.
     pub struct AnsweredFuture<F> {
         #[pin]
         answer: ReplyState<F>,

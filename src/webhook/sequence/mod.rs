@@ -365,7 +365,7 @@ where
                 StateProj::Rejected => Some(Ok(overloaded())),
                 StateProj::Done => polled_after_completion(),
             };
-            // The turn ends with the answer, whenever this future is dropped.
+            // The turn ends with the response, whenever this future is dropped.
             if let Some(answer) = answer {
                 state.set(State::Done);
                 return Poll::Ready(answer);
