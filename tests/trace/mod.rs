@@ -10,6 +10,7 @@ mod health;
 mod incidents;
 #[cfg(feature = "metrics")]
 mod measured;
+mod numbers;
 mod polled;
 #[cfg(feature = "client")]
 mod privacy;

@@ -37,6 +37,17 @@ impl UpdateMember<'_> {
 pub fn read_update<'a, T>(
     r: &mut Reader<'a>,
     found: &mut Option<T>,
+    read: impl FnMut(&mut Reader<'a>, UpdateMember<'a>) -> Result<T>,
+) -> Result<i64> {
+    let update_id = read_members(r, found, read);
+    r.set_update_id(None);
+    update_id
+}
+
+#[inline]
+fn read_members<'a, T>(
+    r: &mut Reader<'a>,
+    found: &mut Option<T>,
     mut read: impl FnMut(&mut Reader<'a>, UpdateMember<'a>) -> Result<T>,
 ) -> Result<i64> {
     let mut keys = UpdateKeys::default();
@@ -46,7 +57,10 @@ pub fn read_update<'a, T>(
     let mut more = r.open_object()?;
     while more {
         match keys.next(r)? {
-            None => r.field(&mut update_id, "update_id")?,
+            None => {
+                r.field(&mut update_id, "update_id")?;
+                r.set_update_id(update_id);
+            }
             Some(member) if r.peek() == Some(b'n') => record_null(r, &mut null, member)?,
             Some(member) if member.is_known() => {
                 if has_known {

@@ -219,6 +219,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Moves past a value that doesn't fit its type, with an event at debug level. A syntax error stays an error.
+    ///
+    /// The event names the update, provided that its number comes before its payload, where Telegram writes it.
     #[cold]
     pub fn leave_out(&mut self, start: Mark, what: &'static str) -> Result<()> {
         if !self.leaves_out || !self.is_mismatch() {
@@ -227,7 +229,8 @@ impl<'a> Reader<'a> {
         let error = self.take_error();
         self.rewind(start);
         self.skip()?;
-        tracing::debug!(what, %error, "left out a part that doesn't fit its type");
+        let update_id = self.update_id;
+        tracing::debug!(what, %error, update_id, "left out a part that doesn't fit its type");
         Ok(())
     }
 

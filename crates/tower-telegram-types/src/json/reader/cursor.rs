@@ -30,6 +30,8 @@ pub struct Reader<'a> {
     list_length_hint: usize,
     /// Whether a part that doesn't fit is left out of an optional field or a list, instead of being an error.
     pub(super) leaves_out: bool,
+    /// The number of the update inside which the reader is, for its events.
+    pub(super) update_id: Option<i64>,
 }
 
 /// A place to which the reader can go back.
@@ -50,6 +52,7 @@ impl<'a> Reader<'a> {
             unescaped: String::new(),
             list_length_hint: MIN_LIST_CAPACITY,
             leaves_out: true,
+            update_id: None,
         }
     }
 
@@ -57,6 +60,12 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(crate) fn leave_out_misfits(&mut self, leaves_out: bool) {
         self.leaves_out = leaves_out;
+    }
+
+    /// Sets the number that the reader's events name. `None` outside an update.
+    #[inline]
+    pub(crate) fn set_update_id(&mut self, update_id: Option<i64>) {
+        self.update_id = update_id;
     }
 
     /// How many elements to make room for in a list: as many as the last one had, since the rows of a
