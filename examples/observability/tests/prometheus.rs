@@ -9,40 +9,23 @@
     clippy::print_stderr
 )]
 
+mod bot;
 mod picture;
 
 use std::{
     env, fs,
-    io::{Read as _, Write as _},
-    net::{SocketAddr, TcpListener, TcpStream},
+    io::Write as _,
+    net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::Duration,
+    process::{Command, Stdio},
 };
 
+use bot::{Program, free_address, get, start_bot, until};
 use serde_json::Value;
 use tower_telegram_test::{Telegram, update};
 
-const SECRET: &str = "only-for-the-test";
-
-/// A program that ends with the test.
-struct Program(Child);
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
 fn here(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
-}
-
-/// Free a moment ago; nothing else on the machine asks for it.
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
 }
 
 /// Whether Debian's package `prometheus` is installed, which CI must have.
@@ -53,29 +36,6 @@ fn is_installed() -> bool {
         eprintln!("not tested, as there is no promtool: {error}");
     }
     found.is_ok()
-}
-
-/// The body of a response with status 200.
-fn get(address: SocketAddr, path: &str) -> Option<String> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream
-        .set_read_timeout(Some(Duration::from_secs(10)))
-        .ok()?;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").ok()?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text).ok()?;
-    let (head, body) = text.split_once("\r\n\r\n")?;
-    head.contains(" 200 ").then(|| body.to_owned())
-}
-
-async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    for _ in 0..600 {
-        if let Some(found) = look() {
-            return found;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("in time: {what}")
 }
 
 /// The result of a query, as Prometheus gives it.
@@ -122,25 +82,6 @@ fn promtool(arguments: &[&str], input: &str) -> (bool, String) {
     (output.status.success(), String::from_utf8(said).unwrap())
 }
 
-/// The bot, which has set its webhook.
-async fn start_bot(telegram: &Telegram, admin: SocketAddr) -> Program {
-    let listen = free_address();
-    let bot = Command::new(env!("CARGO_BIN_EXE_observability"))
-        .env("TELEGRAM_BOT_TOKEN", telegram.token())
-        .env("TELEGRAM_API_URL", telegram.api_url())
-        .env("WEBHOOK_URL", format!("http://{listen}/telegram"))
-        .env("WEBHOOK_SECRET", SECRET)
-        .env("LISTEN", listen.to_string())
-        .env("ADMIN_LISTEN", admin.to_string())
-        .env_remove("OTEL_EXPORTER_OTLP_ENDPOINT")
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let bot = Program(bot);
-    until("the bot is ready", || get(admin, "/readyz")).await;
-    bot
-}
-
 fn start_prometheus(folder: &Path, bot: SocketAddr) -> (Program, SocketAddr) {
     let config = fs::read_to_string(here("prometheus.yml")).unwrap();
     let config = config.replace("127.0.0.1:9100", &bot.to_string());
@@ -153,7 +94,8 @@ fn start_prometheus(folder: &Path, bot: SocketAddr) -> (Program, SocketAddr) {
     let file = folder.join("prometheus.yml");
     fs::write(&file, config).unwrap();
     let address = free_address();
-    let child = Command::new("prometheus")
+    let mut command = Command::new("prometheus");
+    command
         .arg(format!("--config.file={}", file.display()))
         .arg(format!(
             "--storage.tsdb.path={}",
@@ -161,10 +103,8 @@ fn start_prometheus(folder: &Path, bot: SocketAddr) -> (Program, SocketAddr) {
         ))
         .arg(format!("--web.listen-address={address}"))
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    (Program(child), address)
+        .stderr(Stdio::null());
+    (Program::start(&mut command), address)
 }
 
 /// Something of each kind that the dashboard shows.
@@ -192,7 +132,7 @@ async fn l10_a_real_prometheus_scrapes_the_bot_and_evaluates_dashboard_and_alert
     }
     let telegram = Telegram::start().await.unwrap();
     let admin = free_address();
-    let _bot = start_bot(&telegram, admin).await;
+    let _bot = start_bot(&telegram, admin, None).await;
     let folder = env::temp_dir().join(format!("tower-telegram-prometheus-{}", std::process::id()));
     let (prometheus, address) = start_prometheus(&folder, admin);
     until("prometheus is up", || get(address, "/-/ready")).await;

@@ -1,0 +1,127 @@
+//! Runs the bot beside an OpenTelemetry collector on loopback, and reads the spans that it exports.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod bot;
+
+use std::{
+    process::Command,
+    sync::{Arc, Mutex},
+};
+
+use bot::{free_address, start_bot, until};
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::{
+        ExportTraceServiceRequest, ExportTraceServiceResponse,
+        trace_service_server::{TraceService, TraceServiceServer},
+    },
+    common::v1::{KeyValue, any_value::Value},
+    trace::v1::{Span, span::SpanKind},
+};
+use tokio::net::TcpListener;
+use tonic::{Request, Response, Status, transport::Server};
+use tower_telegram_test::{Telegram, update};
+
+/// A collector that keeps the requests.
+#[derive(Clone, Debug, Default)]
+struct Collector(Arc<Mutex<Vec<ExportTraceServiceRequest>>>);
+
+#[tonic::async_trait]
+impl TraceService for Collector {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        self.0.lock().unwrap().push(request.into_inner());
+        Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+impl Collector {
+    fn requests(&self) -> Vec<ExportTraceServiceRequest> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// The spans of this name.
+    fn spans(&self, name: &str) -> Vec<Span> {
+        let requests = self.requests().into_iter();
+        let scopes = requests
+            .flat_map(|request| request.resource_spans)
+            .flat_map(|resource| resource.scope_spans);
+        let spans = scopes.flat_map(|scope| scope.spans);
+        spans.filter(|span| span.name == name).collect()
+    }
+}
+
+/// The attribute's value as text, or an empty text if there is none.
+fn attribute(attributes: &[KeyValue], name: &str) -> String {
+    let attribute = attributes.iter().find(|attribute| attribute.key == name);
+    let value = attribute.and_then(|attribute| attribute.value.as_ref()?.value.as_ref());
+    match value {
+        None => String::new(),
+        Some(Value::StringValue(text)) => text.clone(),
+        Some(Value::IntValue(number)) => number.to_string(),
+        Some(other) => panic!("{name} is {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn l12_a_collector_gets_the_spans_of_updates_and_calls() {
+    let collector = Collector::default();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let service = TraceServiceServer::new(collector.clone());
+    let incoming = tonic::transport::server::TcpIncoming::from(listener);
+    tokio::spawn(
+        Server::builder()
+            .add_service(service)
+            .serve_with_incoming(incoming),
+    );
+    let telegram = Telegram::start().await.unwrap();
+    let mut bot = start_bot(&telegram, free_address(), Some(address)).await;
+    let delivered = telegram.deliver_once(update::text(7, "hello")).await;
+    assert_eq!(delivered.unwrap().status(), Some(200));
+
+    // A stop exports the spans that are left.
+    let stopped = Command::new("kill").arg(bot.id().to_string()).status();
+    assert!(stopped.unwrap().success());
+    let succeeded = until("the bot has ended", || bot.has_succeeded()).await;
+    assert!(succeeded);
+
+    let [update] = &collector.spans("process message")[..] else {
+        panic!("one span of the update: {:?}", collector.requests());
+    };
+    assert_eq!(update.kind(), SpanKind::Consumer);
+    assert!(update.parent_span_id.is_empty());
+    for (name, value) in [
+        ("messaging.system", "telegram"),
+        ("messaging.operation.type", "process"),
+        ("telegram.update.type", "message"),
+        ("telegram.update.outcome", "done"),
+    ] {
+        assert_eq!(attribute(&update.attributes, name), value, "{name}");
+    }
+    let [call] = &collector.spans("sendMessage")[..] else {
+        panic!("one span of the call: {:?}", collector.requests());
+    };
+    assert_eq!(call.kind(), SpanKind::Client);
+    assert_eq!(call.trace_id, update.trace_id);
+    assert_eq!(call.parent_span_id, update.span_id);
+    assert_eq!(
+        attribute(&call.attributes, "http.response.status_code"),
+        "200"
+    );
+    let resources = collector.requests().into_iter();
+    let mut resources = resources.flat_map(|request| request.resource_spans);
+    let named = resources.all(|spans| {
+        let resource = spans.resource.unwrap_or_default();
+        attribute(&resource.attributes, "service.name") == "bot"
+    });
+    assert!(named);
+
+    // Neither the token nor the secret is in an exported span.
+    let exported = format!("{:?}", collector.requests());
+    for hidden in [telegram.token().to_string(), bot::SECRET.to_owned()] {
+        assert!(!exported.contains(&hidden));
+    }
+}
