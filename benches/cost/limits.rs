@@ -28,6 +28,8 @@ pub(crate) const ALL: &[Limit] = &[
     // The envelope is read by the one JSON reader. While the request is written, the connection is watched for a
     // response, and `Retry-After` counts with any status.
     Limit::new("client/send", 16_500.0, 8.0),
+    // The box of the handler's future, and the moves into it. Without it a router's type would name each handler.
+    Limit::new("routes/router", 1_500.0, 1.0),
     Limit::new("spans/update, no subscriber", 150.0, 0.0),
     // One more service by which the call is passed on by value.
     Limit::new("spans/call, no subscriber", 270.0, 0.0),

@@ -1,11 +1,16 @@
 //! A bot with 12 routes, written twice: with a router, in 27 lines, and with one `match`, in 39.
 //!
-//! Both are behind the same webhook, so the difference is the router's cost. It has one allocation more, the
-//! box of the handler's future.
+//! All are behind the same webhook, so the difference is the router's cost: the box of the handler's future, and the
+//! moves into it. A handler of a router can take the [`Deadline`](tower_telegram::webhook::Deadline), which a function
+//! given to [`Webhook::handler`] can't; as the first entry of a request's extensions it takes three allocations. The
+//! `match` is also written as a service, which can take it too.
+
+use std::convert::Infallible;
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::Full;
+use tower::service_fn;
 use tower_telegram::{
     Reply,
     methods::{AnswerCallbackQuery, AnswerInlineQuery, SendMessage},
@@ -25,10 +30,26 @@ pub(crate) const ALL: &[Path] = &[
         let webhook = Webhook::new(SecretToken::new(SECRET)?);
         answered(StatusCode::OK, rounds, webhook.handler(matched), request)
     }),
-    path("routes/router", Some("routes/match"), |rounds| {
-        let webhook = Webhook::new(SecretToken::new(SECRET)?);
-        answered(StatusCode::OK, rounds, webhook.router(router()), request)
-    }),
+    path(
+        "routes/match, as a service",
+        Some("routes/match"),
+        |rounds| {
+            let webhook = Webhook::new(SecretToken::new(SECRET)?);
+            let webhook = webhook.allowed_updates(router().allowed_updates());
+            let service = service_fn(async |request: Request<Update>| {
+                Ok::<_, Infallible>(matched(request.into_body()).await)
+            });
+            answered(StatusCode::OK, rounds, webhook.service(service), request)
+        },
+    ),
+    path(
+        "routes/router",
+        Some("routes/match, as a service"),
+        |rounds| {
+            let webhook = Webhook::new(SecretToken::new(SECRET)?);
+            answered(StatusCode::OK, rounds, webhook.router(router()), request)
+        },
+    ),
 ];
 
 /// A command, a text, a pressed button and an inline query in turn.
