@@ -1,0 +1,105 @@
+//! A bot in a salvo app: the webhook is one of its routes.
+//!
+//! ```sh
+//! cargo run -p salvo-example
+//! ```
+//!
+//! tries the bot against a Telegram on this machine. With `TELEGRAM_BOT_TOKEN` and `WEBHOOK_URL` set, it is a bot in
+//! production, behind a proxy: salvo doesn't limit how many connections there are.
+
+use std::{error::Error, time::Duration};
+
+use hyper_util::rt::TokioTimer;
+use salvo::{
+    Listener as _, Server,
+    conn::TcpListener,
+    handler,
+    http::ReqBody,
+    hyper::{Response, body::Body as _, header::CONTENT_LENGTH},
+    prelude::TowerServiceCompat,
+};
+use tower::ServiceBuilder;
+use tower_telegram::{
+    Client,
+    methods::SendMessage,
+    router::{NewMessage, Router},
+    shutdown_signal,
+    types::ChatId,
+    webhook::{DeliveryLayer, ReplyBody, Webhook, registration::WebhookEnv},
+};
+use tower_telegram_test::Playground;
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    let conversation = Playground::new().says("/start").says("hello").intrudes();
+    if conversation.play().await? {
+        return Ok(());
+    }
+    tracing_subscriber::fmt().init();
+    let settings = WebhookEnv::from_env()?;
+    let client = Client::from_env()?;
+
+    let bot: Router = Router::new().command("start", start).message(echo);
+    let wanted = settings
+        .set_webhook()
+        .allowed_updates(bot.allowed_updates());
+    let delivery = DeliveryLayer::new();
+    let deliveries = delivery.handle();
+    let webhook = Webhook::new(settings.secret())
+        .delivery(delivery)
+        .router(bot);
+    let webhook = ServiceBuilder::new()
+        .map_response(with_length)
+        .service(webhook);
+
+    let app = salvo::Router::new()
+        .push(
+            salvo::Router::with_path(settings.path())
+                .goal(TowerServiceCompat::<ReqBody, _, _, _>::compat(webhook)),
+        )
+        .push(salvo::Router::with_path("health").get(health));
+
+    let listener = TcpListener::new(settings.listen().to_owned());
+    let mut server = Server::new(listener.try_bind().await?);
+    // Closes connections that are silent, or whose next request comes slowly.
+    server
+        .http1_mut()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(90));
+    client.ensure_webhook(&wanted).await?;
+    let (stop, handle) = (shutdown_signal()?, server.handle());
+    tokio::spawn(async move {
+        stop.await;
+        // Open requests have a minute, because Telegram waits that long for a response.
+        handle.stop_graceful(Duration::from_secs(60));
+    });
+    server.try_serve(app).await?;
+    // Handlers go on after their request has ended. Wait for them, too.
+    deliveries.shutdown(Duration::from_secs(30)).await;
+    Ok(())
+}
+
+/// Writes the length of a response into its head. salvo's bridge for tower services hides it from the server, which
+/// would send each reply in chunks.
+fn with_length(mut response: Response<ReplyBody>) -> Response<ReplyBody> {
+    if let Some(length) = response.body().size_hint().exact() {
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    response
+}
+
+/// A route of the app's own.
+#[handler]
+async fn health() -> &'static str {
+    "ok"
+}
+
+async fn start(chat: ChatId) -> SendMessage {
+    SendMessage::new(chat, "Say something.")
+}
+
+async fn echo(NewMessage(message): NewMessage) -> Option<SendMessage> {
+    Some(SendMessage::new(message.chat.id, message.text?))
+}
