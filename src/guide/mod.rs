@@ -5,7 +5,7 @@
 //! - [`observability`]: every span, field, event and metric, and how to keep the token out of logs.
 //! - [`performance`]: what a request, a call, a connection and a build cost, beside other crates.
 //! - [`cookbook`]: short answers to common questions.
-//! - [`deploying`]: settings, TLS, proxies, starting and stopping.
+//! - [`deploying`]: settings, TLS, proxies, starting and stopping, AWS Lambda.
 //! - [`security`]: what the crate protects from, and what it leaves to you.
 //! - [`testing`]: tests of a handler, of the webhook, and of the whole bot.
 //! - [`from_teloxide`], [`from_frankenstein`], [`from_grammy`], [`from_aiogram`]: the parts of a bot on another

@@ -1,0 +1,117 @@
+//! The runtime API of Lambda on loopback, from which a function takes its invocations.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{Path, State},
+    http::{Response, StatusCode},
+    routing::{get, post},
+};
+use serde_json::Value;
+use tokio::{
+    net::TcpListener,
+    sync::{
+        Mutex as AsyncMutex,
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+        oneshot,
+    },
+};
+
+/// The response of a function, or its error.
+type Returned = Result<Value, Value>;
+
+struct Invocation {
+    event: Value,
+    returned: oneshot::Sender<Returned>,
+}
+
+#[derive(Clone)]
+pub(crate) struct RuntimeApi {
+    address: SocketAddr,
+    queue: UnboundedSender<Invocation>,
+}
+
+struct Server {
+    queue: AsyncMutex<UnboundedReceiver<Invocation>>,
+    running: Mutex<HashMap<String, oneshot::Sender<Returned>>>,
+    next_id: AtomicU64,
+}
+
+impl RuntimeApi {
+    /// Serves until the test's runtime ends.
+    pub(crate) async fn start() -> Self {
+        let (queue, invocations) = unbounded_channel();
+        let server = Arc::new(Server {
+            queue: invocations.into(),
+            running: Mutex::default(),
+            next_id: AtomicU64::new(1),
+        });
+        let app = Router::new()
+            .route("/2018-06-01/runtime/invocation/next", get(next))
+            .route("/2018-06-01/runtime/invocation/{id}/response", post(ok))
+            .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
+            .with_state(server);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Self { address, queue }
+    }
+
+    /// The value of `AWS_LAMBDA_RUNTIME_API`.
+    pub(crate) fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Invokes the function, and waits for what it returns.
+    pub(crate) async fn invoke(self, event: Value) -> Returned {
+        let (returned, result) = oneshot::channel();
+        assert!(self.queue.send(Invocation { event, returned }).is_ok());
+        result.await.unwrap()
+    }
+}
+
+/// Waits for the next invocation.
+async fn next(State(server): State<Arc<Server>>) -> Response<String> {
+    let invocation = server.queue.lock().await.recv().await.unwrap();
+    let id = server.next_id.fetch_add(1, Ordering::Relaxed).to_string();
+    let response = Response::builder()
+        .header("Lambda-Runtime-Aws-Request-Id", &id)
+        // In the year 2100.
+        .header("Lambda-Runtime-Deadline-Ms", "4102444800000")
+        .header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:x")
+        .body(invocation.event.to_string())
+        .unwrap();
+    let mut running = server.running.lock().unwrap();
+    running.insert(id, invocation.returned);
+    response
+}
+
+async fn ok(State(server): State<Arc<Server>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
+    server.end(&id, Ok(serde_json::from_slice(&body).unwrap()))
+}
+
+async fn error(
+    State(server): State<Arc<Server>>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> StatusCode {
+    server.end(&id, Err(serde_json::from_slice(&body).unwrap()))
+}
+
+impl Server {
+    fn end(&self, id: &str, returned: Returned) -> StatusCode {
+        let waiting = self.running.lock().unwrap().remove(id);
+        // The gateway may have stopped waiting.
+        drop(waiting.unwrap().send(returned));
+        StatusCode::ACCEPTED
+    }
+}
