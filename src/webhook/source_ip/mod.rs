@@ -71,9 +71,10 @@
 //! # }
 //! ```
 //!
-//! For tonic it is `Some(extensions.get::<TcpConnectInfo>()?.remote_addr()?.ip())`. A server behind
-//! a Unix socket has no addresses; with `|_| Some(Ipv4Addr::LOCALHOST.into())` the proxy in front of
-//! it is one trusted hop.
+//! For tonic it is `Some(extensions.get::<TcpConnectInfo>()?.remote_addr()?.ip())`. On AWS Lambda it is the `source_ip`
+//! in the `RequestContext` of `lambda_http`. salvo and poem don't keep the address in the extensions: a middleware before
+//! the webhook takes it from `request.remote_addr()` and inserts a [`PeerAddr`]. A server behind a Unix socket has no
+//! addresses; with `|_| Some(Ipv4Addr::LOCALHOST.into())` the proxy in front of it is one trusted hop.
 //!
 //! # Security
 //!

@@ -100,6 +100,11 @@ mod tests {
                 Place::Tonic,
             ),
             (
+                "reply::responses::e2_one_object::lambda",
+                &["E2"],
+                Place::Lambda,
+            ),
+            (
                 "servers::oneshot::b4_it_is_given_up",
                 &["B4"],
                 Place::Oneshot,

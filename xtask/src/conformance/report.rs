@@ -103,7 +103,7 @@ impl Report {
             let here = tests.iter().filter(|test| test.place == place);
             let here: Vec<_> = here.copied().collect();
             let cell = Cell::of(row.over.contains(&place), &here);
-            let _ = write!(self.lines, "{} {cell:<14} ", place.name());
+            let _ = write!(self.lines, "{} {cell:<10} ", place.name());
             if matches!(cell, Cell::Missing) {
                 let place = place.name();
                 self.wrong
@@ -161,11 +161,13 @@ mod tests {
         let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(
             words(lines[0]),
-            "A1 oneshot n.a. hyper pass (2) axum n.a. tonic pass (1) core n.a. the right secret"
+            "A1 oneshot n.a. hyper pass (2) axum n.a. tonic pass (1) salvo n.a. poem n.a. warp n.a. lambda n.a. \
+             core n.a. the right secret"
         );
         assert_eq!(
             words(lines[1]),
-            "B2 oneshot n.a. hyper n.a. axum n.a. tonic n.a. core pass (1) no type"
+            "B2 oneshot n.a. hyper n.a. axum n.a. tonic n.a. salvo n.a. poem n.a. warp n.a. lambda n.a. \
+             core pass (1) no type"
         );
         assert_eq!(lines[2..], ["2 of 2 rows hold, by 4 tests"]);
     }

@@ -40,18 +40,27 @@ pub(crate) enum Place {
     Hyper,
     Axum,
     Tonic,
+    Salvo,
+    Poem,
+    Warp,
+    Lambda,
     Core,
 }
 
 impl Place {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Oneshot,
         Self::Hyper,
         Self::Axum,
         Self::Tonic,
+        Self::Salvo,
+        Self::Poem,
+        Self::Warp,
+        Self::Lambda,
         Self::Core,
     ];
     const SERVERS: &[Self] = &[Self::Oneshot, Self::Hyper, Self::Axum, Self::Tonic];
+    const FRAMEWORKS: &[Self] = &[Self::Salvo, Self::Poem, Self::Warp];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -59,6 +68,10 @@ impl Place {
             Self::Hyper => "hyper",
             Self::Axum => "axum",
             Self::Tonic => "tonic",
+            Self::Salvo => "salvo",
+            Self::Poem => "poem",
+            Self::Warp => "warp",
+            Self::Lambda => "lambda",
             Self::Core => "core",
         }
     }
@@ -106,6 +119,7 @@ fn row(cells: &[&str]) -> Result<Row, String> {
         match Place::named(word) {
             Some(place) => places.push(place),
             None if word == "servers" => places.extend(Place::SERVERS),
+            None if word == "frameworks" => places.extend(Place::FRAMEWORKS),
             None => return Err(format!("{word:?} is no place to run over")),
         }
     }
@@ -128,14 +142,17 @@ mod tests {
 
     #[test]
     fn rows_are_read_and_the_rest_is_passed_over() {
-        let rows = "| A1 | this | that | servers |\n| F10 | x | y | hyper, core |\nC3 is text.\n";
+        let rows = "| A1 | this | that | servers |\n| A2 | x | y | frameworks, lambda |\n\
+            | F10 | x | y | hyper, core |\nC3 is text.\n";
         let table = parse(&format!("{HEAD}{rows}")).unwrap();
         let numbers: Vec<_> = table.keys().map(Number::to_string).collect();
-        assert_eq!(numbers, ["A1", "F10"]);
+        assert_eq!(numbers, ["A1", "A2", "F10"]);
         let rows: Vec<_> = table.values().collect();
         assert_eq!(rows[0].given, "this");
         assert_eq!(rows[0].over, Place::SERVERS);
-        assert_eq!(rows[1].over, [Place::Hyper, Place::Core]);
+        let frameworks = [Place::Salvo, Place::Poem, Place::Warp, Place::Lambda];
+        assert_eq!(rows[1].over, frameworks);
+        assert_eq!(rows[2].over, [Place::Hyper, Place::Core]);
     }
 
     #[test]

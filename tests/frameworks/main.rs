@@ -1,0 +1,45 @@
+//! The rows of tower-telegram's own tests behind salvo, poem, warp and AWS Lambda, by the way that the example of each
+//! shows.
+
+// Helpers fail a test like the test itself; clippy knows only the latter.
+#![allow(clippy::expect_used, clippy::panic)]
+// The shared files have functions that aren't used here.
+#![allow(dead_code)]
+
+#[path = "../../examples/lambda/tests/gateway/mod.rs"]
+mod gateway;
+
+#[path = "../support"]
+mod support {
+    pub(crate) mod adapter;
+    pub(crate) mod bodies;
+    pub(crate) mod generate;
+    pub(crate) mod log;
+    #[path = "../frameworks/servers.rs"]
+    pub(crate) mod servers;
+    pub(crate) mod text;
+    pub(crate) mod wire;
+}
+
+#[path = "../admission"]
+mod admission {
+    mod privacy;
+    pub(crate) mod secret;
+    mod source_ip;
+}
+
+#[path = "../reading"]
+mod reading {
+    pub(crate) mod envelope;
+    mod kinds;
+    mod misfits;
+    mod nulls;
+    mod requests;
+    mod wanted;
+}
+
+#[path = "../reply"]
+mod reply {
+    mod responses;
+    mod sent;
+}
