@@ -181,6 +181,71 @@ fn b6_a_key_that_comes_twice_is_malformed() {
     }
 }
 
+/// One that is null, or of another type, counts as absent, but not as never written.
+#[test]
+fn b6_b13_a_nested_key_that_comes_twice_is_malformed_null_or_not() {
+    let message = |members: &str| {
+        format!(r#"{{"message_id":1,"date":1,"chat":{{"id":1,"type":"private"}},{members}}}"#)
+    };
+    let chat = r#"{"id":2,"type":"private"}"#;
+    for twice in [
+        r#""text":null,"text":"a""#.to_owned(),
+        r#""text":"a","text":null"#.to_owned(),
+        r#""text":null,"text":null"#.to_owned(),
+        r#""text":5,"text":"a""#.to_owned(),
+        r#""text":"a","text":5"#.to_owned(),
+        r#""text":null,"caption":"b","text":"a""#.to_owned(),
+        r#""te\u0078t":null,"text":"a""#.to_owned(),
+        r#""from":null,"entities":[{"type":"bold","offset":0,"length":1,"url":null}],"from":null"#
+            .to_owned(),
+        format!(
+            r#""sender_chat":null,"reply_to_message":{},"sender_chat":{chat}"#,
+            message(r#""text":null"#)
+        ),
+        format!(
+            r#""reply_to_message":{}"#,
+            message(r#""text":null,"text":"a""#)
+        ),
+        r#""from":{"id":1,"first_name":null,"first_name":"A"}"#.to_owned(),
+        r#""entities":[{"type":"bold","offset":0,"length":1,"url":null,"url":"x"}]"#.to_owned(),
+    ] {
+        let text = message(&twice);
+        let error = from_str::<Message>(&text).unwrap_err();
+        assert!(error.is_syntax(), "{text}: {error}");
+        assert!(error.to_string().contains("a key comes twice"), "{error}");
+        let update = format!(r#"{{"update_id":1,"message":{text}}}"#);
+        assert!(
+            from_str::<Update>(&update).unwrap_err().is_syntax(),
+            "{text}"
+        );
+    }
+}
+
+/// The same key in another object isn't the same member.
+#[test]
+fn b6_b13_a_key_that_is_null_in_two_objects_comes_once_in_each() {
+    let entity = r#"{"type":"bold","offset":0,"length":1,"url":null,"user":null,"language":5}"#;
+    let chat = r#"{"id":2,"type":"private","title":null,"username":null}"#;
+    let inner = format!(
+        r#"{{"message_id":1,"date":1,"chat":{chat},"text":null,"caption":null,"entities":[{entity},{entity}],"from":null}}"#
+    );
+    let outer = format!(
+        r#"{{"text":null,"caption":null,"reply_to_message":{inner},"sender_chat":{chat},"pinned_message":{inner},"via_bot":null,
+            "message_id":1,"date":1,"chat":{chat},"entities":[{entity},{entity}],"from":null}}"#
+    );
+    let message: Message = from_str(&outer).unwrap();
+    assert_eq!(message.entities.len(), 2);
+    assert!(message.text.is_none() && message.reply_to_message.is_some());
+    // A union is read more than once.
+    let member = r#"{"status":"administrator","user":{"id":1,"first_name":"A","last_name":null},"custom_title":null}"#;
+    let members: Vec<ChatMember> = from_str(&format!("[{member},{member}]")).unwrap();
+    assert!(
+        members
+            .iter()
+            .all(|member| matches!(member, ChatMember::Administrator(_)))
+    );
+}
+
 #[test]
 fn b6_an_escaped_key_is_the_same_key() {
     let user: User = from_str(r#"{"\u0069d":7,"first_n\u0061me":"A"}"#).unwrap();

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
-    cursor::{Aborted, MAX_DEPTH, Mark, Reader, Result},
+    cursor::{Aborted, EmptyMember, MAX_DEPTH, Mark, Reader, Result},
     string::quote_from,
 };
 use crate::json::error::FaultKind;
@@ -30,7 +30,44 @@ impl<'a> Reader<'a> {
         if self.depth > MAX_DEPTH {
             return self.syntax("nested too deep");
         }
+        if !self.empty_members.is_empty() {
+            self.forget_closed_members();
+        }
         Ok(())
+    }
+
+    /// Forgets the empty members of objects that are closed, when another one is opened in their place.
+    #[cold]
+    fn forget_closed_members(&mut self) {
+        let depth = self.depth;
+        self.empty_members.retain(|member| member.depth < depth);
+    }
+
+    /// Whether a member of this name was read in the open object, and left its slot empty.
+    #[cold]
+    fn was_empty(&self, name: &str) -> bool {
+        let of_this_object = self.empty_members.iter().rev();
+        let mut of_this_object = of_this_object.take_while(|member| member.depth == self.depth);
+        of_this_object.any(|member| member.name == name)
+    }
+
+    #[inline]
+    fn has_come<T>(&self, slot: &Option<T>, name: &str) -> bool {
+        slot.is_some() || (!self.empty_members.is_empty() && self.was_empty(name))
+    }
+
+    /// Records that the open object has this member, although its slot stays empty.
+    #[cold]
+    fn record_empty(&mut self, name: &'static str) {
+        let depth = self.depth;
+        self.empty_members.push(EmptyMember { depth, name });
+    }
+
+    /// Reads the null of a member.
+    #[cold]
+    fn null_member(&mut self, name: &'static str) -> Result<()> {
+        self.record_empty(name);
+        self.literal("null")
     }
 
     /// Moves into an object, and returns whether it has a member.
@@ -174,14 +211,14 @@ impl<'a> Reader<'a> {
 
     /// Reads a member's value into its slot. `null` leaves the slot empty.
     ///
-    /// A key that occurs twice is an error, because two readers could disagree on which of the values counts.
+    /// A key that occurs twice is an error, null or not, because two readers could disagree on which of the values counts.
     #[inline]
     pub fn field<T: FromJson>(&mut self, slot: &mut Option<T>, name: &'static str) -> Result<()> {
-        if slot.is_some() {
+        if self.has_come(slot, name) {
             return self.duplicate(name);
         }
         if self.peek() == Some(b'n') {
-            return self.literal("null");
+            return self.null_member(name);
         }
         match T::from_json(self) {
             Ok(value) => {
@@ -200,12 +237,12 @@ impl<'a> Reader<'a> {
         slot: &mut Option<T>,
         name: &'static str,
     ) -> Result<()> {
-        if slot.is_some() {
+        if self.has_come(slot, name) {
             return self.duplicate(name);
         }
         let start = self.mark();
         if self.byte() == Some(b'n') {
-            return self.literal("null");
+            return self.null_member(name);
         }
         match T::from_json(self) {
             Ok(value) => {
@@ -214,8 +251,15 @@ impl<'a> Reader<'a> {
             }
             Err(Aborted) => self
                 .name_fault(name)
-                .or_else(|_| self.leave_out(start, name)),
+                .or_else(|_| self.leave_out_member(start, name)),
         }
+    }
+
+    #[cold]
+    fn leave_out_member(&mut self, start: Mark, name: &'static str) -> Result<()> {
+        self.leave_out(start, name)?;
+        self.record_empty(name);
+        Ok(())
     }
 
     /// Moves past a value that doesn't fit its type, with an event at debug level. A syntax error stays an error.

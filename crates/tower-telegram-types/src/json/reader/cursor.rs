@@ -28,10 +28,20 @@ pub struct Reader<'a> {
     /// A buffer for strings with escapes: one allocation for all of them.
     pub(super) unescaped: String,
     list_length_hint: usize,
+    /// The members of the open objects that left their slot empty. Telegram writes no such members.
+    pub(super) empty_members: Vec<EmptyMember>,
     /// Whether a part that doesn't fit is left out of an optional field or a list, instead of being an error.
     pub(super) leaves_out: bool,
     /// The number of the update inside which the reader is, for its events.
     pub(super) update_id: Option<i64>,
+}
+
+/// A member that was null, or was left out, so that its empty slot doesn't show that its key was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EmptyMember {
+    /// The depth inside its object.
+    pub(super) depth: u8,
+    pub(super) name: &'static str,
 }
 
 /// A place to which the reader can go back.
@@ -51,6 +61,7 @@ impl<'a> Reader<'a> {
             fault: None,
             unescaped: String::new(),
             list_length_hint: MIN_LIST_CAPACITY,
+            empty_members: Vec::new(),
             leaves_out: true,
             update_id: None,
         }
