@@ -13,7 +13,7 @@ use super::settings::{FailedHook, PollingSettings};
 use crate::{
     Client,
     runner::{AttemptEnd, Tries, UpdateHandler, Verdict, send_reply},
-    webhook::{RawUpdate, ReplyBody, outcome::FromRunner},
+    webhook::{RawUpdate, ReplyBody, outcome::FromRunner, reply_call::TEN_MINUTES},
 };
 
 /// The handler and hooks that all attempts share.
@@ -52,8 +52,16 @@ where
             self.handler.abandon_vanished(&update)
         };
         match verdict {
-            Verdict::Done { reply, span } => {
-                send_reply(&self.client, update.update_id(), &reply, span).await;
+            Verdict::Done {
+                reply,
+                span,
+                unsent,
+            } => {
+                let update_id = update.update_id();
+                send_reply(&self.client, update_id, &reply, span, TEN_MINUTES).await;
+                if let Some(unsent) = unsent.filter(|_| reply.method().is_some()) {
+                    unsent.sent().await;
+                }
                 AttemptEnd::Done
             }
             Verdict::Failed { after } => AttemptEnd::Again {

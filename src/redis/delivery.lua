@@ -7,6 +7,7 @@
 --            done          there, without the others, once it was handled
 -- KEYS[2]  its reply, for redeliveries:
 --            method, json
+--            part N, name N, file N   its files, from 0 on
 -- ARGV[1]  the operation
 -- ARGV[2]  how long the hash is kept, in milliseconds
 -- ARGV[3…] the operation's arguments
@@ -31,17 +32,12 @@ local function keep_key()
   redis.call('PEXPIRE', key, ARGV[2])
 end
 
-local function kept_reply()
-  local reply = redis.call('HMGET', reply_key, 'method', 'json')
-  return reply[1] and reply or {}
-end
-
 local operations = {}
 
 function operations.claim(lease)
   local record = redis.call('HMGET', key, 'done', 'ends', 'fence', 'attempt')
   if record[1] then
-    return { 'done', unpack(kept_reply()) }
+    return { 'done', unpack(redis.call('HGETALL', reply_key)) }
   end
   local time = now()
   local rest = (tonumber(record[2]) or 0) - time
@@ -68,12 +64,12 @@ function operations.renew(fence, lease, attempt)
   return 1
 end
 
-function operations.finish(fence, reply_life, method, json)
+function operations.finish(fence, reply_life, ...)
   if not is_held(fence) then
     return 0
   end
   -- First, so that a Redis that is out of memory refuses it: a reply may be long.
-  if method and type(redis.pcall('HSET', reply_key, 'method', method, 'json', json)) == 'number' then
+  if reply_life and type(redis.pcall('HSET', reply_key, ...)) == 'number' then
     redis.call('PEXPIRE', reply_key, reply_life)
   end
   redis.call('DEL', key)
@@ -89,6 +85,10 @@ function operations.fail(fence)
   redis.call('HDEL', key, 'ends')
   keep_key()
   return 1
+end
+
+function operations.forget_reply()
+  redis.call('DEL', reply_key)
 end
 
 function operations.release(fence)

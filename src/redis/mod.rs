@@ -69,7 +69,7 @@
 //!
 //! # Security
 //!
-//! Replies are kept in Redis for redeliveries, with their texts, for 24 hours at most. The queue keeps updates until
+//! Replies are kept in Redis for redeliveries, with their texts and files, for 24 hours at most. The queue keeps updates until
 //! they are handled, and dead letters, with the text of the handler's error, until they are discarded. Names of keys
 //! contain chat ids, while a chat's updates are handled or messages to it are counted. No token is kept. No error
 //! contains the address of Redis, which may have a password.
@@ -78,6 +78,7 @@ mod connection;
 mod limits;
 mod locks;
 pub mod queue;
+mod reply_files;
 mod sessions;
 mod store;
 mod values;

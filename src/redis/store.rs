@@ -1,16 +1,24 @@
 //! The delivery store that replicas share.
 
-use std::{fmt, sync::LazyLock, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use ::redis::{FromRedisValue, aio::ConnectionLike};
 use bytes::Bytes;
 
 use super::{
     connection::{Error, RedisConnection, Script, ScriptCall, script},
+    reply_files::{KeptFiles, contents},
     values::{LIFE, MIN_LEASE, micros, millis, number},
 };
 use crate::{
     Reply,
+    client::ErrorChain,
+    types::Upload,
     webhook::delivery::{Claim, ClaimToken, DeliveryKey, DeliveryStore, StoreError},
 };
 
@@ -24,8 +32,10 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(script!("delivery
 ///    anything about it any more. The handler's effects elsewhere remain.
 /// 3. An update that was handled is remembered for 24 hours, in about 150 bytes of Redis' memory.
 /// 4. A reply is kept for an hour by default, in as many bytes as it has, and each redelivery of its update
-///    gets it. A reply with files isn't kept, because the files are on one replica; nor is any while Redis is out
-///    of memory.
+///    gets it from any replica. Its files are kept with it, those in memory and those at a path, which are read once
+///    more for that: the newest replies whose files have at most 16 MiB together, for each replica
+///    ([`max_file_bytes`](Self::max_file_bytes)). A reply isn't kept, and a redelivery gets 200 without it, if its files
+///    alone have more, if one of them is a reader or can't be read, and while Redis is out of memory.
 /// 5. A Redis that doesn't respond in two seconds by default counts as down: updates are rejected with 503, and
 ///    Telegram sends them again.
 /// 6. A claim whose answer was lost holds nevertheless until its lease ends, and counts as an
@@ -42,6 +52,8 @@ pub struct RedisStore {
     prefix: Box<str>,
     lease: Duration,
     max_reply_age: Duration,
+    max_file_bytes: usize,
+    kept_files: Arc<Mutex<KeptFiles>>,
 }
 
 impl RedisStore {
@@ -58,6 +70,8 @@ impl RedisStore {
             prefix: prefix.into(),
             lease: Duration::from_secs(30),
             max_reply_age: Duration::from_secs(60 * 60),
+            max_file_bytes: 16 << 20,
+            kept_files: Arc::default(),
         }
     }
 
@@ -75,7 +89,19 @@ impl RedisStore {
         self
     }
 
-    /// How long Redis may take to respond. Default: two seconds. It should be well under a third of the lease.
+    /// How many bytes of files are kept in Redis with the replies of this replica; clones of the store count together.
+    /// Default: 16 MiB. The oldest replies with files are dropped first, and a reply whose files have more isn't kept.
+    /// With zero, no reply with a file is kept, unless the file is empty.
+    ///
+    /// Files that a replica has kept before it was restarted don't count, and stay for
+    /// [`max_reply_age`](Self::max_reply_age).
+    pub fn max_file_bytes(mut self, bytes: usize) -> Self {
+        self.max_file_bytes = bytes;
+        self
+    }
+
+    /// How long Redis may take to respond. Default: two seconds, and a second more for each MiB of files that are kept with
+    /// a reply. It should be well under a third of the lease.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.connection.timeout = limit;
         self
@@ -95,6 +121,41 @@ impl RedisStore {
 
     async fn run<T: FromRedisValue>(&self, call: ScriptCall) -> Result<T, StoreError> {
         self.connection.run(call).await.map_err(StoreError::new)
+    }
+
+    /// The reply with the contents of its files, if it can be kept.
+    async fn parts<'a>(&self, reply: Option<&'a Reply>) -> Option<ReplyParts<'a>> {
+        let reply = reply.filter(|_| millis(self.max_reply_age) > 0)?;
+        Some(ReplyParts {
+            method: reply.method()?,
+            json: reply.json()?,
+            uploads: reply.uploads(),
+            contents: contents(reply.uploads(), self.max_file_bytes).await?,
+        })
+    }
+
+    /// Drops the oldest replies with files, so that there is room for these.
+    async fn make_room(&self, key: DeliveryKey, bytes: usize) {
+        let age = self.max_reply_age;
+        let dropped = self.kept_files().add(key, bytes, self.max_file_bytes, age);
+        for key in dropped {
+            // Otherwise it stays until it expires.
+            if let Err(error) = self.drop_reply(key).await {
+                let error = ErrorChain(&error);
+                tracing::debug!(%error, update_id = key.update_id, "failed to drop a kept reply");
+            }
+        }
+    }
+
+    async fn drop_reply(&self, key: DeliveryKey) -> Result<(), StoreError> {
+        self.run(self.call("forget_reply", key)).await
+    }
+
+    /// Locked for a few lines, and never across an await.
+    fn kept_files(&self) -> MutexGuard<'_, KeptFiles> {
+        self.kept_files
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -117,13 +178,22 @@ impl DeliveryStore for RedisStore {
 
     async fn finish(&self, token: &ClaimToken, reply: Option<&Reply>) -> Result<bool, StoreError> {
         let mut call = self.call("finish", token.key).arg(token.fencing_token);
-        let max_age = millis(self.max_reply_age);
-        if let Some((method, json)) = reply.and_then(parts)
-            && max_age > 0
-        {
-            call = call.arg(max_age).arg(method).arg(json);
+        let mut connection = self.connection.clone();
+        if let Some(parts) = self.parts(reply).await {
+            if !parts.uploads.is_empty() {
+                let bytes = parts.bytes();
+                self.make_room(token.key, bytes).await;
+                let more = Duration::from_secs(bytes as u64 >> 20);
+                connection.timeout = connection.timeout.saturating_add(more);
+            }
+            call = parts.append_to(call.arg(millis(self.max_reply_age)));
         }
-        self.run(call).await
+        connection.run(call).await.map_err(StoreError::new)
+    }
+
+    async fn forget_reply(&self, key: DeliveryKey) -> Result<(), StoreError> {
+        self.kept_files().forget(key);
+        self.drop_reply(key).await
     }
 
     async fn fail(&self, token: &ClaimToken) -> Result<bool, StoreError> {
@@ -146,10 +216,35 @@ impl fmt::Debug for RedisStore {
     }
 }
 
-/// The parts of a reply that are kept; `None` if it has files.
-fn parts(reply: &Reply) -> Option<(&str, &[u8])> {
-    let (method, json) = (reply.method()?, reply.json()?);
-    reply.uploads().is_empty().then_some((method, json))
+/// The parts of a reply that are kept: the fields of a hash, with three for each file.
+struct ReplyParts<'a> {
+    method: &'a str,
+    json: &'a Bytes,
+    uploads: &'a [Upload],
+    contents: Vec<Bytes>,
+}
+
+impl ReplyParts<'_> {
+    fn bytes(&self) -> usize {
+        self.contents.iter().map(Bytes::len).sum()
+    }
+
+    fn append_to(&self, call: ScriptCall) -> ScriptCall {
+        let mut call = call.arg("method").arg(self.method);
+        call = call.arg("json").arg(&**self.json);
+        for (number, (upload, content)) in (0..).zip(self.uploads.iter().zip(&self.contents)) {
+            let [part, name, file] = file_fields(number);
+            call = call.arg(part).arg(upload.part_name());
+            call = call.arg(name).arg(upload.file_name());
+            call = call.arg(file).arg(&**content);
+        }
+        call
+    }
+}
+
+/// The names of the fields with a file: its part's name, its own name, and its content.
+fn file_fields(number: usize) -> [String; 3] {
+    ["part", "name", "file"].map(|field| format!("{field} {number}"))
 }
 
 fn read_claim(key: DeliveryKey, answer: &[Bytes]) -> Result<Claim, Error> {
@@ -170,10 +265,25 @@ fn read_claim(key: DeliveryKey, answer: &[Bytes]) -> Result<Claim, Error> {
 }
 
 fn read_reply(answer: &[Bytes]) -> Result<Option<Reply>, Error> {
-    let [method, json] = answer else {
-        return answer.is_empty().then_some(None).ok_or(Error::Unreadable);
-    };
-    let method = std::str::from_utf8(method).map_err(|_| Error::Unreadable)?;
-    let reply = Reply::from_parts(method, json.clone());
-    reply.map(Some).ok_or(Error::Unreadable)
+    if answer.is_empty() {
+        return Ok(None);
+    }
+    let pairs = answer.chunks_exact(2).map(|pair| (&*pair[0], &pair[1]));
+    let fields: HashMap<&[u8], &Bytes> = pairs.collect();
+    let reply = restored(&fields).ok_or(Error::Unreadable)?;
+    Ok(Some(reply))
+}
+
+/// A reply from the fields of its hash.
+fn restored(fields: &HashMap<&[u8], &Bytes>) -> Option<Reply> {
+    let bytes = |name: &str| fields.get(name.as_bytes()).copied();
+    let text = |name: &str| std::str::from_utf8(bytes(name)?).ok();
+    let reply = Reply::from_parts(text("method")?, bytes("json")?.clone())?;
+    let mut uploads = Vec::new();
+    for [part, name, file] in (0..).map(file_fields) {
+        let Some(content) = bytes(&file) else { break };
+        let upload = Upload::from_parts(text(&part)?, text(&name)?, content.clone());
+        uploads.push(upload?);
+    }
+    Some(reply.with_uploads(uploads))
 }

@@ -16,7 +16,9 @@ use crate::{
     types::UpdateType,
     webhook::{
         Failure, RawUpdate, Rejection, ReplyBody,
-        outcome::{Outcome, handle_once, log_abandoned, log_failure},
+        delivery::UnsentReply,
+        outcome::{Outcome, log_abandoned, log_failure, respond_once},
+        reply_call::call_reply,
         retry_after::retry_after,
     },
 };
@@ -33,7 +35,12 @@ pub(crate) struct UpdateHandler<S> {
 #[derive(Debug)]
 pub(crate) enum Verdict {
     /// It is done, with this reply, which is sent within the attempt's span.
-    Done { reply: Reply, span: Span },
+    Done {
+        reply: Reply,
+        span: Span,
+        /// `Some` if a store keeps the reply until it is sent.
+        unsent: Option<UnsentReply>,
+    },
     /// It failed, and is tried again.
     Failed { after: Duration },
     /// The attempt says nothing about the update, and isn't counted.
@@ -57,8 +64,18 @@ where
         if let Some(attempt) = AttemptNumber::unless_first(attempt, self.max_attempts) {
             request.extensions_mut().insert(attempt);
         }
-        let outcome = handle_once(&self.service, request).await;
-        self.judge(&update, outcome, tries)
+        let (outcome, kept) = match respond_once(&self.service, request).await {
+            Ok(response) => {
+                let kept = response.extensions().get().cloned();
+                (Outcome::of(&response), kept)
+            }
+            Err(outcome) => (outcome, None),
+        };
+        let mut verdict = self.judge(&update, outcome, tries);
+        if let Verdict::Done { unsent, .. } = &mut verdict {
+            *unsent = kept;
+        }
+        verdict
     }
 }
 
@@ -82,7 +99,11 @@ impl<S> UpdateHandler<S> {
         let (update_id, update_type) = (update.update_id(), update.update_type());
         let attempt = tries.failed.saturating_add(1);
         match outcome {
-            Outcome::Done { reply, span } => Verdict::Done { reply, span },
+            Outcome::Done { reply, span } => Verdict::Done {
+                reply,
+                span,
+                unsent: None,
+            },
             Outcome::Deferred { after } => Verdict::Deferred {
                 after: deferral(update_type, tries.deferred, after),
             },
@@ -120,12 +141,19 @@ fn is_malformed(failure: &Failure) -> bool {
 }
 
 /// Sends a reply through the client, because no request waits for it. Whatever Telegram responds, the update is done,
-/// as with a reply to a webhook.
-pub(crate) async fn send_reply(client: &Client, update_id: i64, reply: &Reply, span: Span) {
+/// as with a reply to a webhook. A reply that Telegram can't have received is sent again, for `max_time`.
+pub(crate) async fn send_reply(
+    client: &Client,
+    update_id: i64,
+    reply: &Reply,
+    span: Span,
+    max_time: Duration,
+) {
     if reply.method().is_none() {
         return;
     }
-    if let Err(error) = client.send_reply(reply).instrument(span).await {
+    let sending = call_reply(client, update_id, reply, max_time);
+    if let Err(error) = sending.instrument(span).await {
         let error = ErrorChain(&error);
         tracing::error!(%error, update_id, "failed to send reply through client");
     }

@@ -80,6 +80,8 @@ pub mod parse;
 pub mod registration;
 pub(crate) mod rejection;
 pub mod reply;
+#[cfg(feature = "tokio")]
+pub(crate) mod reply_call;
 mod response_future;
 #[cfg(feature = "tokio")]
 pub(crate) mod retry_after;

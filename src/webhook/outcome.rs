@@ -132,7 +132,7 @@ impl Outcome {
     }
 }
 
-/// Hands an update to a clone of a service, once. A panic is a failure, that of cloning too.
+/// Hands an update to a clone of a service, once, and returns the outcome.
 pub(crate) fn handle_once<S>(
     service: &S,
     request: Request<RawUpdate>,
@@ -141,13 +141,31 @@ where
     S: Service<Request<RawUpdate>, Response = Response<ReplyBody>> + Clone,
     S::Error: Into<BoxError>,
 {
+    let responding = respond_once(service, request);
+    async move {
+        responding
+            .await
+            .map_or_else(|end| end, |response| Outcome::of(&response))
+    }
+}
+
+/// Hands an update to a clone of a service, once, and returns the response, or else the outcome. A panic is a failure,
+/// that of cloning too.
+pub(crate) fn respond_once<S>(
+    service: &S,
+    request: Request<RawUpdate>,
+) -> impl Future<Output = Result<Response<ReplyBody>, Outcome>> + use<S>
+where
+    S: Service<Request<RawUpdate>, Response = Response<ReplyBody>> + Clone,
+    S::Error: Into<BoxError>,
+{
     let service = panic::catch_unwind(AssertUnwindSafe(|| service.clone()));
     async move {
         let service = match service {
             Ok(service) => service,
-            Err(panic) => return Outcome::of_panic(&*panic),
+            Err(panic) => return Err(Outcome::of_panic(&*panic)),
         };
-        outcome(service.oneshot(request)).await
+        response(service.oneshot(request)).await
     }
 }
 
@@ -157,10 +175,21 @@ where
     F: Future<Output = Result<Response<ReplyBody>, E>>,
     E: Into<BoxError>,
 {
+    response(call)
+        .await
+        .map_or_else(|end| end, |response| Outcome::of(&response))
+}
+
+/// The response of a call, or the outcome of its error or panic.
+async fn response<F, E>(call: F) -> Result<Response<ReplyBody>, Outcome>
+where
+    F: Future<Output = Result<Response<ReplyBody>, E>>,
+    E: Into<BoxError>,
+{
     match AssertUnwindSafe(call).catch_unwind().await {
-        Ok(Ok(response)) => Outcome::of(&response),
-        Ok(Err(error)) => Outcome::of_error(error.into()),
-        Err(panic) => Outcome::of_panic(&*panic),
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(error)) => Err(Outcome::of_error(error.into())),
+        Err(panic) => Err(Outcome::of_panic(&*panic)),
     }
 }
 
@@ -461,6 +490,70 @@ mod tests {
             panic!("it may pass");
         };
         assert_eq!(after, Some(Duration::from_secs(7)));
+    }
+
+    /// An error with a text of its own around another.
+    #[derive(Debug)]
+    struct Context<E>(E);
+
+    impl<E> std::fmt::Display for Context<E> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("while ordering")
+        }
+    }
+
+    impl<E: Error + 'static> Error for Context<E> {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    /// Every way in which a handler may hand an error on.
+    #[test]
+    fn d15_a_refusal_is_known_however_it_is_wrapped() {
+        use std::{io, sync::Arc};
+
+        type Wrap = fn(client::Error) -> BoxError;
+        let wraps: [(&str, Wrap); 8] = [
+            ("itself", |error| error.into()),
+            ("with a context", |error| Context(error).into()),
+            ("with ten contexts", |error| {
+                let deep = Context(Context(Context(Context(Context(error)))));
+                Context(Context(Context(Context(Context(deep))))).into()
+            }),
+            ("as an I/O error", |error| io::Error::other(error).into()),
+            ("as an I/O error in another", |error| {
+                io::Error::other(io::Error::other(error)).into()
+            }),
+            ("shared", |error| Arc::new(error).into()),
+            ("shared as an I/O error", |error| {
+                Arc::new(io::Error::other(error)).into()
+            }),
+            ("hidden in a context", |error| Context(Hiding(error)).into()),
+        ];
+        for (how, wrap) in wraps {
+            for (status, expected) in [
+                (400, "failed for good"),
+                (403, "failed for good"),
+                (413, "failed for good"),
+                (401, "failed"),
+                (404, "failed"),
+                (409, "failed"),
+                (429, "failed"),
+                (500, "failed"),
+                (502, "failed"),
+            ] {
+                let status = StatusCode::from_u16(status).unwrap();
+                let error = || wrap(client::Error::api(status, "words".into(), None, None));
+                let outcome = Outcome::of_error(error());
+                assert_eq!(name(&outcome), expected, "{how}: {status}");
+                let response = error_response(error());
+                assert_eq!(name(&Outcome::of(&response)), expected, "{how}: {status}");
+                // The same status of a proxy says nothing about the call.
+                let foreign = Outcome::of_error(wrap(client::Error::foreign(status)));
+                assert_eq!(name(&foreign), "failed", "{how}: a proxy's {status}");
+            }
+        }
     }
 
     /// A deferral is recognised behind any number of other errors.

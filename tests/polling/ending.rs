@@ -1,16 +1,21 @@
 //! Shutdown, crashes and restarts with updates in hand.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 use tower_telegram::{
+    methods::SendMessage,
     polling::Polling,
     types::Update,
     webhook::{DeliveryLayer, Webhook, delivery::MemoryStore},
 };
 
 use super::support::{Events, Running, text_of, until};
-use crate::support::get_updates::{Mishap, PolledTelegram};
+use crate::{
+    delivery::stores::Place as _,
+    simulation::{leased::SharedLeased, mortal::MortalStore},
+    support::get_updates::{Mishap, PolledTelegram},
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -103,9 +108,9 @@ async fn h5_after_a_crash_open_updates_are_fetched_again_and_a_store_remembers_t
     for (chat, seconds) in [(1, "9"), (2, "0"), (3, "0"), (1, "0")] {
         telegram.message(chat, seconds);
     }
-    let store = std::sync::Arc::new(MemoryStore::new());
+    let store = Arc::new(MemoryStore::new());
     let webhook = || {
-        let delivery = DeliveryLayer::with_store(std::sync::Arc::clone(&store));
+        let delivery = DeliveryLayer::with_store(Arc::clone(&store));
         Webhook::without_secret_token().delivery(delivery)
     };
     let polling = Polling::new(telegram.client());
@@ -144,11 +149,6 @@ async fn h5_polling_that_is_started_again_handles_again_what_was_cut_off() {
 /// An update that ends its process each time is known by a store that outlives it.
 #[tokio::test(start_paused = true)]
 async fn h5_an_update_that_ends_its_process_each_time_is_abandoned_where_a_store_counts() {
-    use crate::{
-        delivery::stores::Place as _,
-        simulation::{leased::SharedLeased, mortal::MortalStore},
-    };
-
     let (telegram, events) = (PolledTelegram::default(), Events::new());
     telegram.message(1, "1000");
     telegram.message(1, "0");
@@ -180,37 +180,157 @@ async fn h5_an_update_that_ends_its_process_each_time_is_abandoned_where_a_store
     running.stop().await;
 }
 
-/// That its update is fetched again says nothing about the reply, unlike with a webhook, whose response had it.
-#[tokio::test(start_paused = true)]
-async fn h5_a_reply_is_not_sent_again_for_an_update_that_a_store_remembers() {
-    use tower_telegram::methods::SendMessage;
-
-    let (telegram, events) = (PolledTelegram::default(), Events::new());
-    telegram.message(1, "600");
-    telegram.message(2, "0");
-    let store = std::sync::Arc::new(MemoryStore::new());
-    let service = || {
-        let (events, store) = (events.clone(), std::sync::Arc::clone(&store));
-        let delivery = DeliveryLayer::with_store(store);
+/// A polling bot that replies to each message with its text, after as many seconds as it says.
+macro_rules! replying_bot {
+    ($events:expr, $store:expr) => {{
+        let events = $events.clone();
+        let delivery = DeliveryLayer::with_store($store);
         let webhook = Webhook::without_secret_token().delivery(delivery);
         let webhook = webhook.handler(move |update: Update| {
             let events = events.clone();
             async move {
                 sleep(SECOND * text_of(&update).parse().unwrap_or(0)).await;
                 events.add(format!("ends {}", update.update_id));
-                SendMessage::new(7, "x")
+                SendMessage::new(7, update.update_id.to_string())
             }
         });
         webhook.into_updates()
-    };
+    }};
+}
+
+/// The texts of the replies that were sent.
+fn replies(telegram: &PolledTelegram) -> Vec<String> {
+    let state = telegram.state();
+    let texts = state.arguments.iter().map(|call| &call["text"]);
+    texts
+        .filter_map(|text| text.as_str().map(str::to_owned))
+        .collect()
+}
+
+/// That its update is fetched again says nothing about the reply, unlike with a webhook, whose response had it.
+#[tokio::test(start_paused = true)]
+async fn h5_a_reply_is_not_sent_again_for_an_update_that_a_store_remembers() {
+    let (telegram, events) = (PolledTelegram::default(), Events::new());
+    telegram.message(1, "600");
+    telegram.message(2, "0");
+    let store = Arc::new(MemoryStore::new());
     let polling = Polling::new(telegram.client());
-    let running = Running::start(polling.clone(), service());
-    until(|| telegram.state().others.len() == 1, "it is sent").await;
+    let running = Running::start(polling.clone(), replying_bot!(events, Arc::clone(&store)));
+    until(|| replies(&telegram) == ["2"], "it is sent").await;
     running.kill().await;
-    let running = Running::start(polling, service());
+    let running = Running::start(polling, replying_bot!(events, store));
     until(|| telegram.pending().is_empty(), "all are confirmed").await;
     running.stop().await;
     assert_eq!(events.count("ends 2"), 1);
     // The other was cut off before it had one.
-    assert_eq!(telegram.state().others.len(), 2, "{events:?}");
+    assert_eq!(replies(&telegram), ["2", "1"], "{events:?}");
+}
+
+/// The process ended between the handler's end and the reply, which was lost.
+#[tokio::test(start_paused = true)]
+async fn h5_a_reply_that_a_crash_kept_from_being_sent_is_sent_later() {
+    let (telegram, events) = (PolledTelegram::default(), Events::new());
+    let place = SharedLeased::default();
+    telegram.state().holds_others = true;
+    for chat in 1..=3 {
+        telegram.message(chat, "0");
+    }
+    for _ in 0..3 {
+        let store = MortalStore::new(place.store());
+        let polling = Polling::new(telegram.client());
+        let running = Running::start(polling, replying_bot!(events, store.clone()));
+        events.until("ends 3").await;
+        sleep(SECOND * 5).await;
+        assert_eq!(
+            telegram.pending(),
+            [1, 2, 3],
+            "without its reply, none is done"
+        );
+        store.die();
+        running.kill().await;
+    }
+    telegram.state().holds_others = false;
+    let store = MortalStore::new(place.store());
+    let running = Running::start(
+        Polling::new(telegram.client()),
+        replying_bot!(events, store),
+    );
+    until(|| telegram.pending().is_empty(), "all are confirmed").await;
+    running.stop().await;
+    let mut sent = replies(&telegram);
+    sent.sort();
+    assert_eq!(sent, ["1", "2", "3"]);
+    assert_eq!(events.names().len(), 3, "each handler ran once: {events:?}");
+}
+
+/// A store in memory ends with its process, so that the handler runs again.
+#[tokio::test(start_paused = true)]
+async fn h5_without_a_store_that_outlives_the_process_a_crash_before_the_reply_repeats_the_handler()
+{
+    let (telegram, events) = (PolledTelegram::default(), Events::new());
+    telegram.state().holds_others = true;
+    telegram.message(1, "0");
+    for life in 1..=2 {
+        let service = replying_bot!(events, MemoryStore::new());
+        let running = Running::start(Polling::new(telegram.client()), service);
+        events.until_count("ends 1", life).await;
+        sleep(SECOND * 5).await;
+        assert_eq!(telegram.pending(), [1]);
+        running.kill().await;
+    }
+    telegram.state().holds_others = false;
+    let service = replying_bot!(events, MemoryStore::new());
+    let running = Running::start(Polling::new(telegram.client()), service);
+    until(|| telegram.pending().is_empty(), "it is confirmed").await;
+    running.stop().await;
+    assert_eq!(events.count("ends 1"), 3);
+    assert_eq!(replies(&telegram), ["1"]);
+}
+
+/// Telegram was away for a while when the reply was to be sent, and the reply was lost.
+#[tokio::test(start_paused = true)]
+async fn h5_a_reply_that_telegram_cant_have_received_is_sent_again_and_confirmed_after_it() {
+    const FLOOD: &str = r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 40","parameters":{"retry_after":40}}"#;
+    let (telegram, events) = (PolledTelegram::default(), Events::new());
+    telegram.state().other_mishaps.extend([
+        Mishap::Unsent,
+        Mishap::Answer(429, FLOOD),
+        Mishap::Answer(429, "<html>busy</html>"),
+        Mishap::Unsent,
+    ]);
+    telegram.message(1, "0");
+    let service = replying_bot!(events, MemoryStore::new());
+    let running = Running::start(Polling::new(telegram.client()), service);
+    sleep(SECOND * 30).await;
+    assert_eq!(telegram.pending(), [1]);
+    until(|| telegram.pending().is_empty(), "it is confirmed").await;
+    assert_eq!(replies(&telegram), ["1"]);
+    assert_eq!(events.count("ends 1"), 1);
+    running.stop().await;
+}
+
+/// It may have been carried out, or never will be: the update is done.
+#[tokio::test(start_paused = true)]
+async fn h5_a_reply_that_was_refused_or_may_have_arrived_is_not_sent_again() {
+    const BLOCKED: &str =
+        r#"{"ok":false,"error_code":403,"description":"Forbidden: bot was blocked by the user"}"#;
+    for (mishap, carried_out) in [
+        (Mishap::Lost, 1),
+        (Mishap::Answer(403, BLOCKED), 0),
+        (Mishap::Answer(403, "<html>"), 0),
+        (Mishap::Answer(502, "<html>"), 0),
+    ] {
+        let (telegram, events) = (PolledTelegram::default(), Events::new());
+        telegram.state().other_mishaps.push_back(mishap);
+        telegram.message(1, "0");
+        let store = Arc::new(MemoryStore::new());
+        for _ in 0..2 {
+            let service = replying_bot!(events, Arc::clone(&store));
+            let running = Running::start(Polling::new(telegram.client()), service);
+            until(|| telegram.pending().is_empty(), "it is confirmed").await;
+            running.stop().await;
+        }
+        assert_eq!(replies(&telegram).len(), carried_out);
+        assert_eq!(events.count("ends 1"), 1);
+    }
 }

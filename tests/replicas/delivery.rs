@@ -18,6 +18,8 @@ use tokio::{
 use tower::{BoxError, ServiceBuilder, ServiceExt as _, util::BoxCloneSyncService};
 use tower_telegram::{
     Reply, handler_fn,
+    methods::SendDocument,
+    types::InputFile,
     webhook::{DeliveryLayer, RawUpdate, ReplyBody, ReplyLayer},
 };
 
@@ -224,6 +226,51 @@ async fn d16_each_redelivery_has_the_reply_whichever_replica_it_comes_to() {
         assert_eq!(had, json_of(&reply("late")));
     }
     assert_eq!(book.of(1).begun, 1);
+}
+
+/// The replica that made the reply is gone, and its files with it.
+#[tokio::test]
+async fn d16_a_reply_with_files_is_given_by_another_replica() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let path = std::env::temp_dir().join(format!("kept-reply-{}", std::process::id()));
+    std::fs::write(&path, "on the disk").unwrap();
+    let book = Book::default();
+    let handler = {
+        let (book, path) = (book.clone(), path.clone());
+        move |id| {
+            book.begin(id);
+            let file = match id {
+                1 => InputFile::bytes("a.txt", "in memory"),
+                2 => InputFile::path(&path),
+                _ => InputFile::reader("a.txt", &b"from a reader"[..], None),
+            };
+            book.succeed(id);
+            ready(Ok(SendDocument::new(7, file).into()))
+        }
+    };
+    let mut one = Replica::start(&server, 30 * SECOND, handler.clone());
+    let other = Replica::start(&server, 30 * SECOND, handler);
+    let contents = [(1, "in memory"), (2, "on the disk"), (3, "from a reader")];
+    for (id, content) in contents {
+        let had = one.deliver_until_taken(id).await;
+        assert!(had.contains(content), "{had}");
+    }
+    one.kill();
+    std::fs::remove_file(&path).unwrap();
+    for (id, content) in contents {
+        for _ in 0..2 {
+            let had = other.deliver_until_taken(id).await;
+            if id == 3 {
+                assert_eq!(had, "", "a reader can be read once");
+                continue;
+            }
+            assert!(had.contains(content), "{had}");
+            assert!(had.contains("name=\"chat_id\""), "{had}");
+        }
+        assert_eq!(book.of(id).begun, 1, "update {id}");
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod delivery;
 mod full;
 mod limits;
 mod locks;
+mod polling;
 mod queue;
 mod round_trips;
 pub(crate) mod server;

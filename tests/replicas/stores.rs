@@ -2,12 +2,13 @@
 
 use std::{error::Error as _, time::Duration};
 
+use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout};
 use tower_telegram::{
-    IntoReply as _,
-    methods::SendDocument,
+    IntoReply as _, Reply,
+    methods::{CreateNewStickerSet, SendDocument},
     redis::{RedisLimits, RedisStore},
-    types::InputFile,
+    types::{InputFile, InputSticker, StickerFormat, Upload},
     webhook::{
         DeliveryLayer,
         delivery::{Claim, ClaimToken, DeliveryStore, StoreError},
@@ -144,17 +145,128 @@ async fn d13_all_is_forgotten_after_a_day() {
     assert_eq!(keys, [KEY, REPLY_KEY]);
 }
 
+/// The names and contents of the files of the reply that an update is done with.
+async fn files_of(store: &RedisStore, update_id: i64) -> Option<Vec<(String, Bytes)>> {
+    let Claim::Done { reply } = store.claim(key(update_id)).await.unwrap() else {
+        panic!("it is done");
+    };
+    let reply = reply?;
+    let file = |upload: &Upload| {
+        let json = json_of(&reply);
+        let reference = format!("attach://{}", upload.part_name());
+        assert!(json.contains(&reference), "{reference} in {json}");
+        let name = upload.file_name().to_owned();
+        (name, upload.bytes().cloned().unwrap())
+    };
+    Some(reply.uploads().iter().map(file).collect())
+}
+
+/// Records an update as done with a reply that has this file.
+async fn finish_with(store: &RedisStore, update_id: i64, file: InputFile) {
+    let reply = SendDocument::new(1, file).into_reply().unwrap();
+    let ticket = granted(store, key(update_id)).await;
+    assert!(store.finish(&ticket, Some(&reply)).await.unwrap());
+}
+
 #[tokio::test]
-async fn d16_a_reply_with_files_is_not_kept() {
+async fn d16_files_are_kept_with_their_reply_for_all_replicas() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (one, other) = (server.store(), server.store());
+    let bytes: Vec<u8> = (0..=255).collect();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let on_disk = std::fs::read(path).unwrap();
+    for (update_id, file, name, content) in [
+        (
+            1,
+            InputFile::bytes("ü \"1\".bin", bytes.clone()),
+            "ü \"1\".bin",
+            bytes,
+        ),
+        (2, InputFile::path(path), "Cargo.toml", on_disk),
+        (3, InputFile::bytes("empty", ""), "empty", Vec::new()),
+    ] {
+        finish_with(&one, update_id, file).await;
+        for store in [&other, &one, &other] {
+            let expected = vec![(name.to_owned(), content.clone().into())];
+            assert_eq!(files_of(store, update_id).await, Some(expected), "{name}");
+        }
+    }
+    // Twelve files, so that their numbers have two digits.
+    let sticker = |n: usize| {
+        let file = InputFile::bytes(n.to_string(), n.to_string());
+        InputSticker::new(file, StickerFormat::Static, ["a"])
+    };
+    let stickers: Vec<_> = (0..12).map(sticker).collect();
+    let reply = Reply::from(CreateNewStickerSet::new(1, "a", "b", stickers));
+    let ticket = granted(&one, key(4)).await;
+    assert!(one.finish(&ticket, Some(&reply)).await.unwrap());
+    let files = files_of(&other, 4).await.unwrap();
+    let expected = (0..12).map(|n: usize| (n.to_string(), n.to_string().into()));
+    assert_eq!(files, expected.collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn d16_files_are_kept_up_to_a_limit_the_newest_ones() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let store = server.store().max_file_bytes(1000);
+    let file = |length: usize| InputFile::bytes("a.txt", vec![b'x'; length]);
+    let mut kept = Vec::new();
+    for (update_id, length, expected) in [
+        (1, 1000, [true, false, false, false, false]),
+        (2, 1001, [true, false, false, false, false]),
+        (3, 500, [false, false, true, false, false]),
+        (4, 500, [false, false, true, true, false]),
+        (5, 1, [false, false, false, true, true]),
+    ] {
+        finish_with(&store.clone(), update_id, file(length)).await;
+        kept.clear();
+        for update_id in 1..=update_id {
+            kept.push(files_of(&store, update_id).await.is_some());
+        }
+        assert_eq!(kept, expected[..kept.len()], "after {update_id}");
+    }
+    // Replies without files have room all the same, and none of the others is lost for them.
+    let ticket = granted(&store, key(6)).await;
+    let long = reply(&"x".repeat(5000));
+    assert!(store.finish(&ticket, Some(&long)).await.unwrap());
+    assert_eq!(done(&store, key(6)).await, Some(json_of(&long)));
+    assert!(files_of(&store, 5).await.is_some());
+}
+
+#[tokio::test]
+async fn d16_a_reply_whose_file_cant_be_kept_is_none() {
     let Some(server) = Server::start().await else {
         return;
     };
     let store = server.store();
-    let file = InputFile::bytes("a.txt", "text");
-    let with_file = SendDocument::new(1, file).into_reply().unwrap();
-    let ticket = granted(&store, key(1)).await;
-    assert!(store.finish(&ticket, Some(&with_file)).await.unwrap());
-    assert_eq!(done(&store, key(1)).await, None);
+    let none = server.store().max_file_bytes(0);
+    for (update_id, store, file) in [
+        (1, &store, InputFile::reader("a.txt", &b"text"[..], Some(4))),
+        (2, &store, InputFile::reader("a.txt", &b"text"[..], None)),
+        (3, &store, InputFile::path("/there/is/no/such/file")),
+        (4, &store, InputFile::path("/")),
+        (5, &none, InputFile::bytes("a.txt", "text")),
+        (
+            6,
+            &store,
+            InputFile::bytes("a.txt", vec![b'x'; (16 << 20) + 1]),
+        ),
+    ] {
+        finish_with(store, update_id, file).await;
+        assert_eq!(done(store, key(update_id)).await, None, "{update_id}");
+    }
+    // A file that Telegram has or fetches is a text of the reply.
+    for (update_id, file) in [
+        (7, InputFile::id("AgAD")),
+        (8, InputFile::url("https://example.com/a.png")),
+    ] {
+        finish_with(&none, update_id, file).await;
+        assert!(done(&none, key(update_id)).await.is_some(), "{update_id}");
+    }
 }
 
 #[tokio::test]

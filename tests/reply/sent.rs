@@ -16,13 +16,14 @@ use crate::support::{
     adapter::{Endpoint, secret},
     log::Log,
     servers::{Server, rows},
-    wire::{Call, MESSAGE, SECRET},
+    wire::{Answer, Call, MESSAGE, SECRET},
 };
 
 rows! {
     e3_a_file_on_the_disk_is_in_the_answer
     e5_e7_a_reply_that_is_too_long_is_never_sent_and_the_update_abandoned_at_once
     e5_a_file_that_cant_be_read_causes_a_redelivery
+    d16_a_reply_with_files_is_given_again_unless_a_reader_was_read
 }
 
 rows! { sockets:
@@ -130,4 +131,30 @@ async fn e3_a_file_on_the_disk_is_in_the_answer(server: Server) {
         ))),
         "{body}"
     );
+}
+
+/// The response to a second redelivery broke off where the reader had been, and the update was redelivered for an hour.
+async fn d16_a_reply_with_files_is_given_again_unless_a_reader_was_read(server: Server) {
+    let with = |file| SendDocument::new(42, file).into_reply().expect("a reply");
+    let in_memory = move || with(InputFile::bytes("a.txt", "content"));
+    let on_disk = move || with(InputFile::path(ON_DISK));
+    let reader = move || with(InputFile::reader("a.txt", &b"content"[..], Some(7)));
+    let (memory, disk) = (bot(server, in_memory).await, bot(server, on_disk).await);
+    for (bot, content) in [(memory, "content"), (disk, "[package]")] {
+        for _ in 0..3 {
+            let answer = bot.send(&Call::new(MESSAGE)).await;
+            assert_eq!(answer.status, 200);
+            assert!(text(&answer).contains(content), "{content}");
+        }
+    }
+    let bot = bot(server, reader).await;
+    let first = bot.send(&Call::new(MESSAGE)).await;
+    assert!(text(&first).contains("content"), "{first:?}");
+    for _ in 0..2 {
+        assert_eq!(status(&bot).await, 200);
+    }
+}
+
+fn text(answer: &Answer) -> String {
+    String::from_utf8_lossy(&answer.body).into_owned()
 }

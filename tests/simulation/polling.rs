@@ -7,7 +7,8 @@
 //!    was confirmed to Telegram.
 //! 2. **Nothing is handled twice except by a kill**: without a store in a life that was killed, because it couldn't confirm;
 //!    with a store only where the kill came between the handler's effect and the record of it.
-//! 3. A chat has one handler at a time in a life, and its updates begin in their order.
+//! 3. **Each reply is carried out once**, except by a kill between the call and the record of it.
+//! 4. A chat has one handler at a time in a life, and its updates begin in their order.
 //!
 //! `SEED=7` repeats a run, `UPDATES=100000` makes it longer.
 
@@ -25,7 +26,8 @@ use tokio::{sync::oneshot, task::JoinHandle, time::sleep};
 use tower::{BoxError, ServiceExt as _, service_fn};
 use tower_telegram::{
     Client,
-    client::ApiRequest,
+    client::{ApiRequest, ApiResponse},
+    methods::SendMessage,
     polling::Polling,
     types::Update,
     webhook::{DeliveryLayer, Webhook, delivery::DeliveryHandle},
@@ -55,6 +57,8 @@ struct Fate {
     failed: usize,
     /// The lives in which it took effect, and whether the handler returned after that.
     effects: Vec<(usize, bool)>,
+    /// The lives in which Telegram carried its reply out.
+    replies: Vec<usize>,
     abandoned: usize,
 }
 
@@ -96,6 +100,9 @@ impl PollingWorld {
             async move {
                 let number = world.calls.fetch_add(1, Ordering::Relaxed);
                 let mut dice = Dice::new(world.seed, For::Attempt, number, 0);
+                if call.method() != "getUpdates" {
+                    return world.carry_out(&telegram, call, dice).await;
+                }
                 if world.is_calm.load(Ordering::Relaxed) {
                     return telegram.oneshot(call).await.map_err(BoxError::from);
                 }
@@ -118,7 +125,44 @@ impl PollingWorld {
         }))
     }
 
-    async fn handle(&self, update: &Update) -> Result<(), BoxError> {
+    /// A reply on its way to Telegram and back. It may meet with accidents that leave no doubt about whether it arrived,
+    /// and with a lost response, after which it isn't sent again.
+    async fn carry_out(
+        &self,
+        telegram: &Client,
+        call: ApiRequest,
+        mut dice: Dice,
+    ) -> Result<ApiResponse, BoxError> {
+        const FLOOD: &str =
+            r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 2"}"#;
+        let is_calm = self.is_calm.load(Ordering::Relaxed);
+        sleep(Duration::from_secs_f64(dice.between(0.005..0.2))).await;
+        let mishap = match dice.below(100) {
+            _ if is_calm => None,
+            0..4 => Some(Mishap::Unsent),
+            4..6 => Some(Mishap::Answer(429, FLOOD)),
+            6 => Some(Mishap::Answer(429, "<html>")),
+            7..10 => Some(Mishap::Lost),
+            _ => None,
+        };
+        let is_carried_out = matches!(mishap, None | Some(Mishap::Lost));
+        let answer = {
+            let (telegram, mishaps) = (telegram.clone(), mishap);
+            self.telegram.state().other_mishaps.extend(mishaps);
+            telegram.oneshot(call).await
+        };
+        if is_carried_out {
+            let number = self.telegram.state().arguments.last().cloned();
+            let number = number.and_then(|call| call["text"].as_str()?.parse().ok());
+            let id = number.expect("the text of a reply is its update's number");
+            let life = self.book().life;
+            self.with(id, |fate| fate.replies.push(life));
+        }
+        sleep(Duration::from_secs_f64(dice.between(0.005..0.2))).await;
+        answer.map_err(BoxError::from)
+    }
+
+    async fn handle(&self, update: &Update) -> Result<SendMessage, BoxError> {
         let id = update.update_id;
         let (turn, life) = self.begins(id);
         let _returned = HandlerEnd { world: self, id };
@@ -149,7 +193,7 @@ impl PollingWorld {
                 effect.1 = true;
             }
         });
-        Ok(())
+        Ok(SendMessage::new(1, id.to_string()))
     }
 
     /// Sleeps, and never wakes where its process was killed meanwhile.
@@ -317,6 +361,7 @@ impl Life {
 /// The results of a run.
 struct PollingSum {
     repeated: usize,
+    replies_repeated: usize,
     abandoned: usize,
     killed: usize,
     stopped: usize,
@@ -328,7 +373,7 @@ impl PollingWorld {
     fn sum(&self) -> PollingSum {
         let mut book = self.book();
         let mut violations = std::mem::take(&mut book.violations);
-        let (mut repeated, mut abandoned) = (0, 0);
+        let (mut repeated, mut abandoned, mut replies_repeated) = (0, 0, 0);
         for (id, fate) in &book.fates {
             abandoned += fate.abandoned;
             if fate.effects.is_empty() && fate.abandoned == 0 {
@@ -340,6 +385,16 @@ impl PollingWorld {
             }
             let ends = fate.effects.len() + fate.abandoned;
             repeated += ends.saturating_sub(1);
+            if fate.replies.is_empty() && fate.abandoned == 0 {
+                violations.push(format!("the reply of {id} is lost: {fate:?}"));
+            }
+            let again = fate.replies.iter().rev().skip(1);
+            for life in again {
+                replies_repeated += 1;
+                if !book.killed.contains(life) {
+                    violations.push(format!("the reply of {id} is sent twice: {fate:?}"));
+                }
+            }
             for (life, has_returned) in fate.effects.iter().rev().skip(1) {
                 let is_recorded = self.has_store && *has_returned;
                 if !book.killed.contains(life) || is_recorded {
@@ -349,6 +404,7 @@ impl PollingWorld {
         }
         PollingSum {
             repeated,
+            replies_repeated,
             abandoned,
             killed: book.killed.len(),
             stopped: book.stopped,
@@ -362,6 +418,7 @@ impl fmt::Display for PollingSum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             repeated,
+            replies_repeated,
             abandoned,
             killed,
             stopped,
@@ -370,8 +427,8 @@ impl fmt::Display for PollingSum {
         } = self;
         write!(
             f,
-            "{killed} kills, {stopped} stops, {calls} calls, {abandoned} abandoned, {repeated} repeated by kills, \
-             {} violations",
+            "{killed} kills, {stopped} stops, {calls} calls, {abandoned} abandoned, {repeated} repeated by kills and \
+             {replies_repeated} replies, {} violations",
             violations.len()
         )
     }

@@ -62,8 +62,13 @@ pub(crate) struct PolledState {
     polls: u64,
     pub(crate) calls: Vec<GetUpdatesCall>,
     pub(crate) mishaps: VecDeque<Mishap>,
-    /// The calls of other methods.
+    /// The calls of other methods that were carried out, and their arguments.
     pub(crate) others: Vec<String>,
+    pub(crate) arguments: Vec<Value>,
+    /// What befalls the next calls of other methods.
+    pub(crate) other_mishaps: VecDeque<Mishap>,
+    /// Whether calls of other methods get no response, and aren't carried out.
+    pub(crate) holds_others: bool,
 }
 
 impl PolledTelegram {
@@ -114,12 +119,11 @@ impl PolledTelegram {
 
     async fn answer(&self, request: Request<ApiBody>) -> Result<Response<Full<Bytes>>, Broken> {
         let method = request.uri().path().rsplit('/').next().map(str::to_owned);
-        let body = request.into_body().collect().await.map_err(|_| Broken)?;
         let method = method.unwrap_or_default();
         if method != "getUpdates" {
-            self.state().others.push(method);
-            return Ok(answer(200, "{\"ok\":true,\"result\":true}"));
+            return self.answer_other(method, request).await;
         }
+        let body = request.into_body().collect().await.map_err(|_| Broken)?;
         let args: Value = serde_json::from_slice(&body.to_bytes()).map_err(|_| Broken)?;
         let mishap = self.state().mishaps.pop_front();
         match mishap {
@@ -130,6 +134,32 @@ impl PolledTelegram {
                 Err(Broken)
             }
             None => Ok(self.get_updates(&args).await),
+        }
+    }
+
+    async fn answer_other(
+        &self,
+        method: String,
+        request: Request<ApiBody>,
+    ) -> Result<Response<Full<Bytes>>, Broken> {
+        if self.state().holds_others {
+            std::future::pending::<()>().await;
+        }
+        let mishap = self.state().other_mishaps.pop_front();
+        match mishap {
+            Some(Mishap::Unsent) => return Err(Broken),
+            Some(Mishap::Answer(status, body)) => return Ok(answer(status, body)),
+            Some(Mishap::Lost) | None => {}
+        }
+        let body = request.into_body().collect().await.map_err(|_| Broken)?;
+        let mut state = self.state();
+        state.others.push(method);
+        state
+            .arguments
+            .push(serde_json::from_slice(&body.to_bytes()).unwrap_or_default());
+        match mishap {
+            Some(_) => Err(Broken),
+            None => Ok(answer(200, "{\"ok\":true,\"result\":true}")),
         }
     }
 

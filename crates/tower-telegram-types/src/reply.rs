@@ -40,6 +40,7 @@ const MAX_REPLY_FILES: usize = 50;
 #[derive(Clone, Debug, Default)]
 pub struct Reply(Option<Arc<Payload>>);
 
+#[derive(Clone)]
 struct Payload {
     method: Cow<'static, str>,
     /// One object with all of the arguments, `method` first.
@@ -124,7 +125,7 @@ impl Reply {
     }
 
     /// Restores a reply without files from its method and its [`json`](Self::json), for a store that
-    /// keeps replies; `None` if they aren't a reply's.
+    /// keeps replies; `None` if they aren't a reply's. [`with_uploads`](Self::with_uploads) adds its files.
     pub fn from_parts(method: &str, json: Bytes) -> Option<Self> {
         let name = serde_json::to_string(method).ok()?;
         let rest = json.strip_prefix(b"{\"method\":")?;
@@ -136,6 +137,34 @@ impl Reply {
             json,
             uploads: Vec::new(),
             error: None,
+        }))
+    }
+
+    /// The same reply with these files, for a store that keeps replies. The empty reply stays empty.
+    ///
+    /// ```
+    /// use tower_telegram_types::{
+    ///     IntoReply, Reply,
+    ///     methods::SendDocument,
+    ///     types::{InputFile, Upload},
+    /// };
+    ///
+    /// let reply = SendDocument::new(42, InputFile::bytes("a.txt", "content")).into_reply()?;
+    /// let upload = &reply.uploads()[0];
+    /// let (part_name, file_name) = (upload.part_name(), upload.file_name().to_owned());
+    /// let content = upload.bytes().cloned().unwrap();
+    ///
+    /// let json = reply.json().cloned().unwrap();
+    /// let restored = Reply::from_parts("sendDocument", json).unwrap();
+    /// let restored = restored.with_uploads([Upload::from_parts(&part_name, file_name, content).unwrap()]);
+    /// assert_eq!(restored.uploads(), reply.uploads());
+    /// # Ok::<(), tower_telegram_types::ReplyError>(())
+    /// ```
+    pub fn with_uploads(self, uploads: impl IntoIterator<Item = Upload>) -> Self {
+        Self(self.0.map(|payload| {
+            let mut payload = Arc::unwrap_or_clone(payload);
+            payload.uploads = uploads.into_iter().collect();
+            Arc::new(payload)
         }))
     }
 

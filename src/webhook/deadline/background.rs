@@ -15,6 +15,7 @@ use crate::{
     webhook::{
         RawUpdate, ReplyBody,
         outcome::{self, Outcome, handle_once, log_failure},
+        reply_call::{TEN_MINUTES, call_reply},
     },
 };
 
@@ -43,7 +44,8 @@ where
         for attempt in 1.. {
             let after = match outcome {
                 Outcome::Done { reply, span } => {
-                    let sending = self.client.send_reply(&reply).instrument(span);
+                    let sending =
+                        call_reply(&self.client, update_id, &reply, TEN_MINUTES).instrument(span);
                     if let Err(error) = sending.await {
                         let error = ErrorChain(&error);
                         tracing::error!(%error, update_id, "failed to send late reply");

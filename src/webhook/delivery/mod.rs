@@ -11,9 +11,10 @@
 //! 3. An update that was handled isn't handled again. Each redelivery gets 200 and the reply: Telegram drops an
 //!    update in the step in which it executes the reply, so a redelivery shows that the response was lost, and
 //!    the reply with it.
-//! 4. A store keeps the replies for that, within bounds: see [`MemoryStore`]. A reply that can't be kept, such as
-//!    one with an upload from a reader that can be read only once, is lost with its response. A reply that the
-//!    client sends, because the update was [acknowledged early](super::deadline), isn't repeated.
+//! 4. A store keeps the replies for that, within bounds: see [`MemoryStore`]. A reply that can't be kept is lost with
+//!    its response. So is one with an upload from a reader, because a reader can be read only once; a redelivery gets it
+//!    if nothing of the reader was read yet, and the store is the one in memory. A reply that the client sends, because
+//!    the update was [acknowledged early](super::deadline), isn't repeated.
 //! 5. An update that fails (by an error, a panic, or a status that isn't a 2xx) gets 500 and a `Retry-After` within
 //!    the time for which Telegram keeps it, so that Telegram sends it again
 //!    ([`setWebhook`](https://core.telegram.org/bots/api#setwebhook)).
@@ -28,7 +29,7 @@
 //!    whose runtime ends, if the store needs no runtime, such as the one in memory.
 //! 9. An update from a queue's worker (feature `redis`) passes through, because the queue does all of this. An
 //!    update from `Polling` is claimed and recorded like any other, so that the store remembers it over a
-//!    restart, and `Polling` sets the number of attempts. Its reply isn't recorded, because the client sends it.
+//!    restart, and `Polling` sets the number of attempts. Its reply is kept until the client has sent it.
 //!
 //! The layer belongs above `ParseLayer` and `ReplyLayer`, and below `UpdateLayer`. It costs three allocations for
 //! each update, and the memory of its record for a day: see [`MemoryStore`].
@@ -105,7 +106,9 @@ mod running_update;
 mod service;
 mod shutdown;
 mod store;
+mod unsent_reply;
 
+pub(crate) use self::unsent_reply::UnsentReply;
 pub use self::{
     dead_letter::DeadLetter,
     future::ResponseFuture,

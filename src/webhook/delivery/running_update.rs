@@ -11,6 +11,7 @@ use super::{
     in_flight::{BoxedResponse, InFlight},
     lazy_call::BoxedCall,
     store::{Claim, ClaimToken, DeliveryKey, StoreError},
+    unsent_reply::UnsentReply,
 };
 use crate::{
     Reply,
@@ -167,13 +168,16 @@ pub(super) fn handle_update(
                 };
                 match Outcome::of(&answer) {
                     Outcome::Done { reply, .. } => {
-                        // After a crash, polling fetches an update again whose reply may have been sent.
-                        let is_recorded =
-                            !summary.is_polled && state.is_recorded(key, &reply, &summary);
+                        let is_recorded = state.is_recorded(key, &reply, &summary);
                         let reply = is_recorded.then_some(reply);
                         let finished = state.store.finish(&token, reply.as_ref()).await;
                         if !matches!(finished, Ok(true)) {
+                            // A later record must not bring back a reply that the client has sent meanwhile.
+                            let reply = reply.filter(|_| !summary.is_polled);
                             answer = state.finish_failed(token, finished, reply, answer);
+                        } else if summary.is_polled && reply.is_some() {
+                            let unsent = UnsentReply::new(&state.store, key);
+                            answer.extensions_mut().insert(unsent);
                         }
                     }
                     outcome => {
@@ -212,7 +216,12 @@ impl DeliveryState {
             Ok(Claim::Done { reply: Some(reply) })
                 if summary.ack().is_none_or(EarlyAck::forbid) =>
             {
-                respond(key, reply).await
+                let mut answer = respond(key, reply).await;
+                if summary.is_polled {
+                    let unsent = UnsentReply::new(&self.store, key);
+                    answer.extensions_mut().insert(unsent);
+                }
+                answer
             }
             Ok(Claim::Done { .. } | Claim::Acquired(_)) => empty(),
             Ok(Claim::Busy { lease }) => {
@@ -432,6 +441,12 @@ fn without_reply(
 }
 
 async fn respond(key: DeliveryKey, reply: Reply) -> BoxedResponse {
+    // A response that breaks off would be followed by another redelivery, for as long as the reply is kept.
+    if !reply.uploads().iter().all(Upload::is_replayable) {
+        let update_id = key.update_id;
+        tracing::warn!(update_id, "kept reply lost: its reader was read before");
+        return empty();
+    }
     match ReplyBody::open_and_respond(reply).await {
         Ok(answer) => Box::new(answer),
         Err(error) => {

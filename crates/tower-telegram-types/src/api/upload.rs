@@ -61,6 +61,31 @@ impl Upload {
         Self::new(file_name, ContentSource::Bytes(content))
     }
 
+    /// Restores an upload with its content in memory, for a store that keeps replies: from its
+    /// [`part_name`](Self::part_name), its [`file_name`](Self::file_name) and the content. `None` if `part_name` isn't the
+    /// name of an upload's part.
+    ///
+    /// ```
+    /// use tower_telegram_types::types::Upload;
+    ///
+    /// let upload = Upload::from_parts("file7", "a.txt", "content").unwrap();
+    /// assert_eq!(upload.part_name(), "file7");
+    /// assert_eq!(upload.file_name(), "a.txt");
+    /// assert!(Upload::from_parts("photo", "a.txt", "content").is_none());
+    /// ```
+    pub fn from_parts(
+        part_name: &str,
+        file_name: impl Into<Str>,
+        content: impl Into<Bytes>,
+    ) -> Option<Self> {
+        let number = part_name.strip_prefix("file")?.parse().ok()?;
+        let upload = Self {
+            number,
+            ..Self::from_bytes(file_name.into(), content.into())
+        };
+        (upload.part_name() == part_name).then_some(upload)
+    }
+
     #[cfg(feature = "tokio")]
     pub(crate) fn from_path(path: PathBuf) -> Self {
         let name = path.file_name().map(|name| name.to_string_lossy());

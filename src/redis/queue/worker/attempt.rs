@@ -1,8 +1,11 @@
 //! One attempt to handle an entry of the queue.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -27,6 +30,10 @@ use crate::{
     telemetry::update_span::CreationContext,
     webhook::{BotId, Failure, RawUpdate, ReplyBody, outcome::FromRunner},
 };
+
+/// For how long a reply is sent again that Telegram can't have received. A shutdown that cuts this off would have the update
+/// handled again, so it is shorter than the time that a shutdown gives by default.
+const REPLY_TIME: Duration = Duration::from_secs(20);
 
 /// The longest text of a failure that is kept, in bytes.
 const LONGEST_FAILURE: usize = 1000;
@@ -145,9 +152,9 @@ where
         };
         let update_id = update.update_id();
         match verdict {
-            Verdict::Done { reply, span } => {
+            Verdict::Done { reply, span, .. } => {
                 let client = self.worker.client_for(bot);
-                send_reply(&client, update_id, &reply, span).await;
+                send_reply(&client, update_id, &reply, span, REPLY_TIME).await;
                 // Not waited for: the record of the chat's next attempt is made after it.
                 self.recorder.finish(update_id, &chat, &entry.id);
                 AttemptEnd::Done
