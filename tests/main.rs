@@ -104,6 +104,8 @@ mod client {
     #[cfg(feature = "client")]
     mod methods;
     #[cfg(feature = "client")]
+    mod other_servers;
+    #[cfg(feature = "client")]
     mod refusals;
     #[cfg(feature = "client")]
     mod texts;

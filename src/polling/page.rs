@@ -72,6 +72,7 @@ pub(super) fn read_page(result: &Bytes) -> Result<Vec<Element>, ParseError> {
         read_element(bytes)
     });
     let mut elements: Vec<_> = elements.collect();
+    sort_by_id(&mut elements);
     forget_ids_out_of_order(&mut elements);
     Ok(elements)
 }
@@ -107,6 +108,25 @@ fn read_element(bytes: Bytes) -> Element {
             error,
         }),
     }
+}
+
+/// Sorts the updates of a server that returns them in another order than Telegram's: confirming one confirms all of
+/// lower numbers. An unreadable element stays behind the update that it followed.
+fn sort_by_id(elements: &mut Vec<Element>) {
+    let ids = elements.iter().filter_map(Element::certain_id);
+    if ids.is_sorted() {
+        return;
+    }
+    let mut last = i64::MIN;
+    let mut keyed: Vec<_> = elements
+        .drain(..)
+        .map(|element| {
+            last = element.certain_id().unwrap_or(last);
+            (last, element)
+        })
+        .collect();
+    keyed.sort_by_key(|(id, _)| *id);
+    elements.extend(keyed.into_iter().map(|(_, element)| element));
 }
 
 /// Removes numbers that aren't in ascending order. Confirming a damaged one could confirm updates that were never

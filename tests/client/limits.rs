@@ -327,3 +327,104 @@ async fn f14_paid_broadcasts_have_a_rate_of_their_own() {
     }
     assert_eq!(made.seconds()[30..], [1]);
 }
+
+/// How long the next message to the chat waits after a call, with a message a second: for as many messages as it counts.
+async fn counted(call: ApiRequest) -> u64 {
+    let layer = RateLimitLayer::new().without_overall();
+    let (made, client) = Made::under(&layer);
+    client.clone().oneshot(call).await.expect("sent");
+    client.oneshot(message(1)).await.expect("sent");
+    made.seconds()[1]
+}
+
+/// Lists as values and as texts, of any length, and values that are no lists.
+#[tokio::test(start_paused = true)]
+async fn f14_a_list_counts_by_its_elements_however_it_is_written() {
+    let numbers = |count: i64| Value::from((1..=count).collect::<Vec<_>>());
+    for (list, messages) in [
+        (json!([{}, {}, {}]), 3),
+        (json!("[{},{},{}]"), 3),
+        (json!(" [ {\"a\" : [1,2,3]} , {} ] "), 2),
+        (json!("[\"\\u005d\",\"]\",\"[\"]"), 3),
+        (json!([[1, 2, 3], [4]]), 2),
+        (numbers(100), 100),
+        (numbers(101), 100),
+        (numbers(5000), 100),
+        (json!(numbers(12).to_string()), 12),
+        (json!([7, 7, 7]), 3),
+        (json!([null, null]), 2),
+        // One at least: the server may read what isn't read here.
+        (json!([]), 1),
+        (json!("[]"), 1),
+        (json!("[1,2"), 1),
+        (json!("1,2,3"), 1),
+        (json!(""), 1),
+        (json!(null), 1),
+        (json!(true), 1),
+        (json!(7), 1),
+        (json!({"0": 1, "1": 2}), 1),
+    ] {
+        for (method, name) in [
+            ("sendMediaGroup", "media"),
+            ("copyMessages", "message_ids"),
+            ("forwardmessages", "message_ids"),
+            ("ForwardMESSAGES", "message_ids"),
+        ] {
+            let mut parameters = json!({"chat_id": 1, "from_chat_id": 2});
+            parameters[name] = list.clone();
+            let found = counted(call(method, &parameters)).await;
+            assert_eq!(found, messages, "{method} {list}");
+        }
+    }
+    // One message, with several files or from one message.
+    for (method, parameters) in [
+        (
+            "sendPaidMedia",
+            json!({"chat_id": 1, "media": [{}, {}, {}]}),
+        ),
+        ("copyMessage", json!({"chat_id": 1, "message_id": 7})),
+        ("sendPoll", json!({"chat_id": 1, "options": [{}, {}]})),
+        ("sendMessage", json!({"chat_id": "1", "media": [{}, {}]})),
+        ("editMessageMedia", json!({"chat_id": 1, "media": {}})),
+        ("sendMediaGroup", json!({"chat_id": 1})),
+    ] {
+        assert_eq!(counted(call(method, &parameters)).await, 1, "{method}");
+    }
+    let deleted = json!({"chat_id": 1, "message_ids": [1, 2, 3]});
+    assert_eq!(counted(call("deleteMessages", &deleted)).await, 0);
+}
+
+/// As Telegram's server reads booleans: a text of any of three words in any letter case.
+#[tokio::test(start_paused = true)]
+async fn f14_a_broadcast_is_paid_for_where_the_server_reads_true() {
+    for (value, is_paid) in [
+        (json!(true), true),
+        (json!("true"), true),
+        (json!("TRUE"), true),
+        (json!("Yes"), true),
+        (json!("1"), true),
+        (json!(1), true),
+        (json!(false), false),
+        (json!("false"), false),
+        (json!("no"), false),
+        (json!("on"), false),
+        (json!("t"), false),
+        (json!(" true"), false),
+        (json!(""), false),
+        (json!("0"), false),
+        (json!(0), false),
+        (json!(2), false),
+        (json!(1.0), false),
+        (json!(null), false),
+        (json!([true]), false),
+    ] {
+        let (made, client) = Made::under(&RateLimitLayer::new());
+        for chat in 1..=30 {
+            client.clone().oneshot(message(chat)).await.expect("sent");
+        }
+        let parameters = json!({"chat_id": 99, "text": "x", "allow_paid_broadcast": value});
+        let sent = client.oneshot(call("sendMessage", &parameters)).await;
+        sent.expect("sent");
+        assert_eq!(made.seconds()[30] == 0, is_paid, "{value}");
+    }
+}

@@ -79,6 +79,73 @@ async fn f11_a_server_of_ones_own_has_minutes_for_files() {
     assert!(error.expect_err("it takes too long").is_timeout());
 }
 
+/// Whatever the method, the place of the file in it, and the server's address.
+#[tokio::test(start_paused = true)]
+async fn f11_a_file_is_waited_for_wherever_its_uri_stands() {
+    let minutes = 9 * 60 * SECOND;
+    let client = |url: &str| {
+        let client = builder(slow(minutes, "true")).base_url(url);
+        client.expect("a URL").build()
+    };
+    let calls = |uri: &str| {
+        let media = |kind: &str| json!({"type": kind, "media": uri});
+        [
+            ("getFile", json!({"file_id": "f"})),
+            ("GETFILE", json!({"file_id": "f"})),
+            ("getfile", json!({})),
+            ("sendDocument", json!({"chat_id": 1, "document": uri})),
+            ("senddocument", json!({"chat_id": 1, "document": uri})),
+            (
+                "sendMediaGroup",
+                json!({"chat_id": 1, "media": [media("photo"), media("video")]}),
+            ),
+            (
+                "sendMediaGroup",
+                json!({"chat_id": 1, "media": json!([media("photo")]).to_string()}),
+            ),
+            ("editMessageMedia", json!({"media": media("animation")})),
+            ("uploadStickerFile", json!({"sticker": uri, "user_id": 1})),
+            (
+                "sendVideo",
+                json!({"video": "id", "thumbnail": uri, "chat_id": 1}),
+            ),
+            ("sendConfetti", json!({"a": {"b": [{"c": uri}]}})),
+        ]
+    };
+    for url in [
+        "http://127.0.0.1:8081",
+        "http://[::1]:8081/api/",
+        "https://tg.example",
+    ] {
+        for uri in ["file:///data/a", "file:/data/a", "file://localhost/data/a"] {
+            for (method, parameters) in calls(uri) {
+                let call = ApiRequest::raw(method, &parameters).expect("a call");
+                let done = client(url).oneshot(call).await;
+                assert!(done.is_ok(), "{method} {parameters} to {url}: {done:?}");
+            }
+        }
+    }
+    // Telegram's own server fetches no file of another machine, and nobody else's is waited for.
+    for url in ["https://api.telegram.org", "https://api.telegram.org:443/"] {
+        for (method, parameters) in calls("file:///data/a") {
+            let call = ApiRequest::raw(method, &parameters).expect("a call");
+            let began = Instant::now();
+            let error = client(url).oneshot(call).await.expect_err("it hangs");
+            assert!(error.is_timeout(), "{method} to {url}: {error:?}");
+            assert_eq!(began.elapsed(), 60 * SECOND, "{method} to {url}");
+        }
+    }
+    for uri in ["https://example.com/a", "AgADfile:", "attach://file0"] {
+        let call = ApiRequest::raw("sendVideo", &json!({"chat_id": 1, "video": uri}));
+        let began = Instant::now();
+        let done = client("http://127.0.0.1:8081")
+            .oneshot(call.expect("a call"))
+            .await;
+        assert!(done.expect_err("it hangs").is_timeout(), "{uri}");
+        assert_eq!(began.elapsed(), 60 * SECOND, "{uri}");
+    }
+}
+
 /// A client whose every call is refused with this status and description.
 fn refusing(status: u16, description: &str) -> Client {
     let body = json!({"ok": false, "error_code": status, "description": description});
@@ -233,6 +300,112 @@ async fn f18_a_download_that_ends_early_is_an_error() {
             let Err(error) = done else { continue };
             assert_eq!(error.kind(), ErrorKind::Transport, "{error}");
             assert_eq!(error.method(), Some("download"));
+        }
+    }
+}
+
+/// Over any transport, as HTTP/2 and others have it: a body of frames, with trailers, and lengths that aren't true.
+#[tokio::test]
+async fn f18_a_download_of_any_frames_is_as_long_as_it_is_said_to_be() {
+    type Frames = Vec<Result<Frame<Bytes>, std::io::Error>>;
+    let data = |text: &'static str| Ok(Frame::data(Bytes::from_static(text.as_bytes())));
+    let trailers = || Ok(Frame::trailers(http::HeaderMap::new()));
+    let broken = || Err(std::io::Error::other("reset"));
+    for (what, frames, size, length, is_whole) in [
+        (
+            "in pieces",
+            vec![data("01234"), data("56789")],
+            Some(10),
+            None,
+            true,
+        ),
+        (
+            "with trailers",
+            vec![data("0123456789"), trailers()],
+            Some(10),
+            None,
+            true,
+        ),
+        (
+            "with empty frames",
+            vec![data(""), data("0123456789"), data("")],
+            Some(10),
+            None,
+            true,
+        ),
+        ("empty", vec![], Some(0), None, true),
+        ("nothing at all", vec![], Some(1), None, false),
+        ("trailers alone", vec![trailers()], Some(1), None, false),
+        (
+            "short before trailers",
+            vec![data("012"), trailers()],
+            Some(10),
+            None,
+            false,
+        ),
+        (
+            "short, and declared so",
+            vec![data("012")],
+            Some(10),
+            Some("3"),
+            false,
+        ),
+        (
+            "shorter than declared",
+            vec![data("012")],
+            Some(3),
+            Some("10"),
+            false,
+        ),
+        ("a size below zero", vec![data("012")], Some(-5), None, true),
+        (
+            "the largest size",
+            vec![data("012")],
+            Some(i64::MAX),
+            None,
+            false,
+        ),
+        ("no sizes", vec![data("012")], None, None, true),
+        (
+            "a length that is no number",
+            vec![data("012")],
+            Some(3),
+            Some("many"),
+            true,
+        ),
+        (
+            "longer than the size",
+            vec![data("0123456789")],
+            Some(3),
+            None,
+            true,
+        ),
+        (
+            "broken at the end",
+            vec![data("0123456789"), broken()],
+            Some(10),
+            None,
+            false,
+        ),
+        ("broken at once", vec![broken()], None, None, false),
+    ] {
+        let frames = std::sync::Arc::new(std::sync::Mutex::new(Some(frames)));
+        let http = service_fn(move |_: Request<ApiBody>| {
+            let frames: Frames = frames.lock().expect("no panic").take().expect("one call");
+            let mut answer = Response::builder().version(http::Version::HTTP_2);
+            if let Some(length) = length {
+                answer = answer.header(header::CONTENT_LENGTH, length);
+            }
+            let body = StreamBody::new(futures_util::stream::iter(frames));
+            ready(Ok::<_, Infallible>(answer.body(body).expect("an answer")))
+        });
+        let client = builder(http).build();
+        let download = client.download(&file(size)).await.expect("its beginning");
+        let done = download.bytes(1000).await;
+        assert_eq!(done.is_ok(), is_whole, "{what}: {done:?}");
+        if let Err(error) = done {
+            assert_eq!(error.kind(), ErrorKind::Transport, "{what}: {error:?}");
+            assert!(error.is_retryable(), "{what}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod chats;
 mod ending;
+mod other_servers;
 mod settings;
 mod support;
 mod trouble;

@@ -13,7 +13,11 @@ pub(super) const ACCEPTED: Option<&str> = if cfg!(feature = "gzip") {
 pub(super) fn is_gzip(headers: &HeaderMap) -> bool {
     let encoding = headers.get(header::CONTENT_ENCODING);
     cfg!(feature = "gzip")
-        && encoding.is_some_and(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"gzip"))
+        && encoding.is_some_and(|encoding| {
+            let name = encoding.as_bytes().trim_ascii();
+            // The second is its old name: https://www.rfc-editor.org/rfc/rfc9110#section-8.4.1.3
+            name.eq_ignore_ascii_case(b"gzip") || name.eq_ignore_ascii_case(b"x-gzip")
+        })
 }
 
 /// Returns the decompressed text, if it is whole and has at most `limit` bytes.

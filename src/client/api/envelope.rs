@@ -5,9 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::{broken_array, retry_after};
+use super::{broken_array, damaged_text, retry_after};
 use crate::{
-    client::{Error, redact::redacted},
+    client::{Error, ErrorKind, redact::redacted},
     json::{self, FromJson, Reader, Result as Read},
 };
 
@@ -24,32 +24,29 @@ pub(super) struct AnswerHead {
 /// Members that are null or of another type than Telegram's count as absent, so that the other members are still
 /// read. Servers other than Telegram's write such members.
 pub(super) fn read_envelope(head: AnswerHead, body: &Bytes, token: &str) -> Result<Bytes, Error> {
-    read_strictly(head, body, token).or_else(|error| {
-        let result = broken_array::find(body).filter(|_| head.status.is_success());
-        result.map(|result| body.slice(result)).ok_or(error)
-    })
+    let read = json::utf8(body).ok().and_then(ResponseEnvelope::of_text);
+    match read {
+        Some(answer) => answer
+            .into_result(head, token)
+            .map(|result| body.slice_ref(result.as_bytes())),
+        None => read_damaged(head, body, token),
+    }
 }
 
-fn read_strictly(head: AnswerHead, body: &Bytes, token: &str) -> Result<Bytes, Error> {
-    let text = json::utf8(body).map_err(|_| not_json(head.status, body))?;
-    let mut r = Reader::new(text);
-    let Ok(answer) = ResponseEnvelope::read(&mut r) else {
-        return Err(not_json(head.status, body));
-    };
-    match (answer.ok, answer.result) {
-        (Some(true), Some(result)) => Ok(body.slice_ref(result.as_bytes())),
-        // An `ok` of another type, such as null or 1, hides neither the result nor the refusal beside it.
-        (None, Some(result)) if answer.is_result(head.status) => {
-            Ok(body.slice_ref(result.as_bytes()))
-        }
-        // Other programs write `"ok":false` too. Telegram's server always adds its `error_code`.
-        (Some(false), _) if answer.has_code => Err(answer.into_error(head, token)),
-        // Other programs' JSON may have a code or a description, but hardly both.
-        (None, None | Some("null")) if answer.has_code_and_words() => {
-            Err(answer.into_error(head, token))
-        }
-        _ => Err(Error::foreign(head.status)),
+/// Reads an envelope that isn't JSON throughout. Of a success only an array is found, because any other result may have
+/// lost anything. Damaged letters of a refusal cost themselves.
+#[cold]
+fn read_damaged(head: AnswerHead, body: &Bytes, token: &str) -> Result<Bytes, Error> {
+    let result = broken_array::find(body).filter(|_| head.status.is_success());
+    if let Some(result) = result {
+        return Ok(body.slice(result));
     }
+    let text = damaged_text::mended(body).unwrap_or_default();
+    let refusal = ResponseEnvelope::of_text(&text).and_then(|answer| {
+        let read = answer.into_result(head, token);
+        read.err().filter(|error| error.kind() == ErrorKind::Api)
+    });
+    Err(refusal.unwrap_or_else(|| not_json(head.status, body)))
 }
 
 /// The error of a body that isn't JSON. A body that begins as an object may be a part of the Bot API's response. An
@@ -77,6 +74,27 @@ struct ResponseEnvelope<'a> {
 }
 
 impl<'a> ResponseEnvelope<'a> {
+    /// `None` for a text that isn't an object in JSON.
+    fn of_text(text: &'a str) -> Option<Self> {
+        Self::read(&mut Reader::new(text)).ok()
+    }
+
+    /// The JSON of the result, or the error that the response reports.
+    fn into_result(self, head: AnswerHead, token: &str) -> Result<&'a str, Error> {
+        match (self.ok, self.result) {
+            (Some(true), Some(result)) => Ok(result),
+            // An `ok` of another type, such as null or 1, hides neither the result nor the refusal beside it.
+            (None, Some(result)) if self.is_result(head.status) => Ok(result),
+            // Other programs write `"ok":false` too. Telegram's server always adds its `error_code`.
+            (Some(false), _) if self.has_code => Err(self.into_error(head, token)),
+            // Other programs' JSON may have a code or a description, but hardly both.
+            (None, None | Some("null")) if self.has_code_and_words() => {
+                Err(self.into_error(head, token))
+            }
+            _ => Err(Error::foreign(head.status)),
+        }
+    }
+
     fn read(r: &mut Reader<'a>) -> Read<Self> {
         let mut answer = Self::default();
         let mut more = r.open_object()?;

@@ -4,6 +4,7 @@ mod base_url;
 mod body;
 mod bot_api;
 mod broken_array;
+mod damaged_text;
 mod download;
 mod encoding;
 mod envelope;

@@ -26,6 +26,9 @@ const BAD_REQUEST: &Phrases = &[
     ("topic_deleted", Reason::ThreadNotFound),
     ("topic_id_invalid", Reason::ThreadNotFound),
     ("forum topic identifier", Reason::ThreadNotFound),
+    ("message thread identifier", Reason::ThreadNotFound),
+    ("invalid topic identifier", Reason::ThreadNotFound),
+    ("unknown topic", Reason::ThreadNotFound),
     ("can't access the topic", Reason::ThreadNotFound),
     ("topic not found", Reason::ThreadNotFound),
     ("topic_closed", Reason::ThreadClosed),
@@ -37,9 +40,11 @@ const BAD_REQUEST: &Phrases = &[
     ("channel_private", Reason::NotAMember),
     ("no access to the chat", Reason::NotAMember),
     ("can't access the chat", Reason::NotAMember),
+    ("chat is not accessible", Reason::NotAMember),
     ("user not found", Reason::UserNotFound),
     ("member not found", Reason::UserNotFound),
     ("no access to the user", Reason::UserNotFound),
+    ("can't access the user", Reason::UserNotFound),
     ("user_id_invalid", Reason::UserNotFound),
     ("invalid user_id", Reason::UserNotFound),
     ("user_not_participant", Reason::UserNotFound),
@@ -58,7 +63,6 @@ const BAD_REQUEST: &Phrases = &[
     ("message_id_invalid", Reason::MessageNotFound),
     ("msg_id_invalid", Reason::MessageNotFound),
     ("text is empty", Reason::TextEmpty),
-    ("text must be non-empty", Reason::TextEmpty),
     ("message_empty", Reason::TextEmpty),
     ("message is too long", Reason::TextTooLong),
     ("caption is too long", Reason::TextTooLong),
@@ -109,7 +113,7 @@ const RIGHTS: &Phrases = &[
     ("not enough rights", Reason::NotEnoughRights),
     ("have no rights", Reason::NotEnoughRights),
     ("no write access", Reason::NotEnoughRights),
-    ("administrator rights", Reason::NotEnoughRights),
+    ("administrator right", Reason::NotEnoughRights),
     ("write_forbidden", Reason::NotEnoughRights),
     ("guest_send_forbidden", Reason::NotEnoughRights),
     ("right_forbidden", Reason::NotEnoughRights),
@@ -155,6 +159,10 @@ fn bad_request(text: &str) -> Option<Reason> {
     };
     if between("ip address ", " is reserved") {
         return Some(Reason::WebhookAddressReserved);
+    }
+    // The text of a button is another one.
+    if text == "text must be non-empty" {
+        return Some(Reason::TextEmpty);
     }
     let found = find(BAD_REQUEST, text).or_else(|| rights(text));
     if found.is_none() && text.starts_with("message ") && text.ends_with(" not found") {
