@@ -395,10 +395,13 @@ impl std::error::Error for ReplyError {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{IntoReply as _, Reply, ReplyError};
+    use super::{IntoReply as _, MAX_REPLY_ARGUMENTS, Reply, ReplyError};
     use crate::{
-        methods::{SendMessage, SetChatStickerSet},
-        types::{InlineKeyboardButton, InlineKeyboardMarkup},
+        methods::{CreateNewStickerSet, SendDocument, SendMessage, SetChatStickerSet},
+        types::{
+            InlineKeyboardButton, InlineKeyboardMarkup, InputFile, InputSticker, StickerFormat,
+            Upload,
+        },
     };
 
     fn json(reply: &Reply) -> Value {
@@ -472,6 +475,92 @@ mod tests {
             ("sendMessage", ""),
         ] {
             assert!(Reply::from_parts(method, json.into()).is_none(), "{json}");
+        }
+    }
+
+    #[test]
+    fn d16_a_reply_with_files_is_the_same_after_it_was_kept_elsewhere() {
+        let file = InputFile::bytes("a \"b\".txt", vec![0, 255, 10]);
+        let reply = SendDocument::new(42, file).into_reply().unwrap();
+        let kept = |upload: &Upload| {
+            let content = upload.bytes().unwrap().clone();
+            Upload::from_parts(&upload.part_name(), upload.file_name(), content).unwrap()
+        };
+        let uploads: Vec<_> = reply.uploads().iter().map(kept).collect();
+        let again = Reply::from_parts("sendDocument", reply.json().unwrap().clone()).unwrap();
+        let again = again.with_uploads(uploads);
+        assert_eq!(again.uploads(), reply.uploads());
+        assert_eq!(
+            again.uploads()[0].part_name(),
+            reply.uploads()[0].part_name()
+        );
+        assert_eq!(again.parameters(), reply.parameters());
+        assert!(again.uploads()[0].is_replayable());
+        // The reply that it was made from keeps its own files, and the empty one has none.
+        let none = reply.clone().with_uploads([]);
+        assert_eq!((none.uploads().len(), reply.uploads().len()), (0, 1));
+        let empty = Reply::nothing().with_uploads(reply.uploads().to_vec());
+        assert_eq!((empty.method(), empty.uploads().len()), (None, 0));
+        for name in [
+            "",
+            "file",
+            "file-1",
+            "file+1",
+            "file01",
+            "file1 ",
+            "FILE1",
+            "photo",
+            "file18446744073709551616",
+        ] {
+            assert!(Upload::from_parts(name, "a", "b").is_none(), "{name}");
+        }
+    }
+
+    /// The limits themselves are inside.
+    #[test]
+    fn e5_e7_a_reply_has_at_most_a_mib_of_arguments_and_fifty_files() {
+        let with_text = |length: usize| {
+            SendMessage::new(1, "x".repeat(length))
+                .into_reply()
+                .unwrap()
+        };
+        let rest = with_text(0).json().unwrap().len();
+        for (more, fits) in [(0, true), (1, false), (1 << 20, false)] {
+            let reply = with_text(MAX_REPLY_ARGUMENTS - rest + more);
+            let length = reply.json().unwrap().len();
+            assert_eq!(length, MAX_REPLY_ARGUMENTS + more);
+            let expected = match fits {
+                true => Ok(()),
+                false => Err(ReplyError::TooLarge { length }),
+            };
+            assert_eq!(reply.check_size(), expected, "{length}");
+        }
+        // Escapes and letters of several bytes count as they are sent.
+        let wide = SendMessage::new(1, "\u{e9}".repeat(MAX_REPLY_ARGUMENTS / 2))
+            .into_reply()
+            .unwrap();
+        assert!(wide.check_size().is_err());
+        let escaped = SendMessage::new(1, "\n".repeat(MAX_REPLY_ARGUMENTS / 2))
+            .into_reply()
+            .unwrap();
+        assert!(escaped.check_size().is_err());
+        let sticker = |n: usize| {
+            let file = InputFile::bytes(n.to_string(), vec![0; 100_000]);
+            InputSticker::new(file, StickerFormat::Static, ["a"])
+        };
+        for (files, expected) in [
+            (50, Ok(())),
+            (51, Err(ReplyError::TooManyFiles { files: 51 })),
+        ] {
+            let stickers: Vec<_> = (0..files).map(sticker).collect();
+            let reply = CreateNewStickerSet::new(1, "a", "b", stickers)
+                .into_reply()
+                .unwrap();
+            assert_eq!(
+                reply.check_size(),
+                expected,
+                "{files} files of 5 MB together"
+            );
         }
     }
 

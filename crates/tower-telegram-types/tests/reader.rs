@@ -234,7 +234,7 @@ fn b6_b13_a_key_that_is_null_in_two_objects_comes_once_in_each() {
             "message_id":1,"date":1,"chat":{chat},"entities":[{entity},{entity}],"from":null}}"#
     );
     let message: Message = from_str(&outer).unwrap();
-    assert_eq!(message.entities.len(), 2);
+    assert_eq!(message.entities.as_ref().map(Vec::len), Some(2));
     assert!(message.text.is_none() && message.reply_to_message.is_some());
     // A union is read more than once.
     let member = r#"{"status":"administrator","user":{"id":1,"first_name":"A","last_name":null},"custom_title":null}"#;

@@ -152,5 +152,28 @@ mod tests {
         assert_eq!(uri, "http://files:8080/tg/1/a%20b.mp4");
         assert!(header.is_some());
         assert!(files.find("/etc/passwd").is_err());
+        for (name, escaped) in [
+            ("1:a", "1%3Aa"),
+            ("a#b?c", "a%23b%3Fc"),
+            ("a%2fb%", "a%252fb%25"),
+            ("a+b&c=d;e", "a%2Bb%26c%3Dd%3Be"),
+            ("\u{e9}\u{1f4a9}", "%C3%A9%F0%9F%92%A9"),
+            ("a\n\u{7f}", "a%0A%7F"),
+            ("...", "..."),
+            (".a/..b/c..", ".a/..b/c.."),
+            ("a//./b", "a/b"),
+        ] {
+            let found = files.find(&format!("/var/lib/tg/{name}"));
+            let Ok(FilePlace::Web(uri, _)) = found else {
+                panic!("{name} is served over http");
+            };
+            assert_eq!(uri, *format!("http://files:8080/tg/{escaped}"), "{name}");
+        }
+        for name in ["..", "a/../b", "a/..", "a\\b", "a\0", "", ".", "/"] {
+            assert!(
+                files.find(&format!("/var/lib/tg/{name}")).is_err(),
+                "{name}"
+            );
+        }
     }
 }

@@ -46,9 +46,11 @@ impl<'a> Reader<'a> {
     /// Whether a member of this name was read in the open object, and left its slot empty.
     #[cold]
     fn was_empty(&self, name: &str) -> bool {
-        let of_this_object = self.empty_members.iter().rev();
-        let mut of_this_object = of_this_object.take_while(|member| member.depth == self.depth);
-        of_this_object.any(|member| member.name == name)
+        // Those of closed objects inside it are behind its own.
+        let members = self.empty_members.iter().rev();
+        let members = members.skip_while(|member| member.depth > self.depth);
+        let mut its_own = members.take_while(|member| member.depth == self.depth);
+        its_own.any(|member| member.name == name)
     }
 
     #[inline]
