@@ -302,7 +302,7 @@ impl Error {
     }
 
     /// Whether the same call might succeed later: it was over a limit (429), the server or a proxy had trouble
-    /// (5xx), or the connection failed.
+    /// (5xx) or not the time (408, 425), or the connection failed.
     ///
     /// Repeating it may still do it twice: see [`may_have_arrived`](Self::may_have_arrived).
     /// [`RetryLayer`](super::RetryLayer) looks at both.
@@ -340,6 +340,7 @@ impl Error {
             ErrorKind::Api | ErrorKind::Http => self.0.status.is_some_and(|status| {
                 status.is_server_error()
                     || status == StatusCode::TOO_MANY_REQUESTS
+                    || is_early_or_late(status)
                     // Half a response, or none, under a status that promised one.
                     || (status.is_success() && self.0.kind == ErrorKind::Http)
             }),
@@ -472,6 +473,11 @@ fn is_timeout(error: &BoxError) -> bool {
 #[cfg(not(feature = "tokio"))]
 fn is_timeout(_: &BoxError) -> bool {
     false
+}
+
+/// Whether a proxy had no time for a request, or had it too early: it asks for the same again.
+fn is_early_or_late(status: StatusCode) -> bool {
+    status == StatusCode::REQUEST_TIMEOUT || status == StatusCode::TOO_EARLY
 }
 
 impl From<BoxError> for Error {

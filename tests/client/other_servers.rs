@@ -375,3 +375,39 @@ async fn f12_any_refusal_of_several_messages_leaves_it_open_whether_some_were_se
         );
     }
 }
+
+/// A page of a proxy, by its status.
+#[tokio::test]
+async fn f5_a_call_is_worth_repeating_by_what_the_status_of_a_page_says() {
+    for (status, is_worth_it, may_have_arrived) in [
+        (301, false, false),
+        (400, false, false),
+        (401, false, false),
+        (403, false, false),
+        (404, false, false),
+        (405, false, false),
+        (407, false, false),
+        // The proxy hasn't passed the call on.
+        (408, true, false),
+        (413, false, false),
+        (421, false, false),
+        (425, true, false),
+        (429, true, false),
+        (431, false, false),
+        (451, false, false),
+        (500, true, true),
+        (501, true, true),
+        (502, true, true),
+        (503, true, true),
+        (504, true, true),
+        (520, true, true),
+        (599, true, true),
+    ] {
+        for body in [&b"<html>"[..], b"", b"{\"error\":1}", b"{\"ok\":false}"] {
+            let error = error(status, &[], body).await;
+            assert_eq!(error.kind(), ErrorKind::Http, "{status}: {error:?}");
+            assert_eq!(error.is_retryable(), is_worth_it, "{status}");
+            assert_eq!(error.may_have_arrived(), may_have_arrived, "{status}");
+        }
+    }
+}

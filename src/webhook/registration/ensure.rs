@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::drift::{Drift, drift, drift_once_set};
 use crate::{
     Client,
-    client::{ApiRequest, Error},
+    client::{ApiRequest, Error, ErrorKind},
     methods::{GetWebhookInfo, SetWebhook},
     task::random::random_fraction,
     types::WebhookInfo,
@@ -267,9 +267,7 @@ impl EnsureWebhook {
     /// How long to wait before the next attempt; `None` if there is to be none.
     fn pause_after(&self, failure: &EnsureFailure, progress: &Progress) -> Option<Duration> {
         let asked = match failure {
-            EnsureFailure::Call(error) if error.is_retryable() || error.is_conflict() => {
-                error.retry_after()
-            }
+            EnsureFailure::Call(error) if may_pass(error) => error.retry_after(),
             EnsureFailure::Call(_) => return None,
             EnsureFailure::Drift(_) => None,
         };
@@ -280,6 +278,11 @@ impl EnsureWebhook {
         let end = progress.started.elapsed().saturating_add(pause);
         (progress.attempts < self.max_attempts && end < self.patience).then_some(pause)
     }
+}
+
+/// Whether a later attempt may succeed. A page of a proxy says nothing about the webhook, whatever its status.
+fn may_pass(error: &Error) -> bool {
+    error.is_retryable() || error.is_conflict() || error.kind() == ErrorKind::Http
 }
 
 fn back_off(attempts: u32) -> Duration {
@@ -546,6 +549,21 @@ mod tests {
             let error = client.ensure_webhook(&wanted()).await.unwrap_err();
             assert!(matches!(error, EnsureWebhookError::Call(_)), "{error:?}");
             assert_eq!(names(&calls).len(), 2);
+        }
+    }
+
+    /// A proxy that restarts, or a captive portal. One page of 403 or 404 ended it, and with it the start of a bot.
+    #[tokio::test(start_paused = true)]
+    async fn g3_a_page_that_is_not_the_bot_apis_is_waited_out_whatever_its_status() {
+        for status in [
+            200, 204, 302, 400, 401, 403, 404, 407, 408, 409, 413, 421, 429, 451, 500, 502, 511,
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let page = || Err(Error::foreign(status));
+            let (client, calls) = client(vec![page(), shows(""), page(), shows(URL)]);
+            let ensured = client.ensure_webhook(&wanted()).await;
+            assert!(ensured.is_ok(), "{status}: {ensured:?}");
+            assert_eq!(names(&calls).len(), 4, "{status}");
         }
     }
 
