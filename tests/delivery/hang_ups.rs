@@ -17,6 +17,8 @@ use tokio::{runtime, sync::Semaphore, task::yield_now, time::timeout};
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt as _, util::BoxCloneSyncService};
 use tower_telegram::{
     Reply, handler_fn,
+    methods::SendDocument,
+    types::InputFile,
     webhook::{
         DeliveryLayer, RawUpdate, ReplyBody, ReplyLayer,
         delivery::{
@@ -481,4 +483,30 @@ async fn d3_behind_a_buffer_a_hang_up_does_not_end_it() {
     bot.go();
     until(|| handle.running() == 0).await;
     assert_the_reply_is_kept(&service).await;
+}
+
+/// A reader can be read once: by the first response that is sent.
+#[tokio::test]
+async fn d16_a_reader_that_was_not_read_yet_is_given_to_the_redelivery() {
+    let service = ServiceBuilder::new()
+        .layer(DeliveryLayer::new())
+        .layer(ReplyLayer::new())
+        .service(handler_fn(async |_: RawUpdate| {
+            let file = InputFile::reader("a.txt", &b"content"[..], Some(7));
+            SendDocument::new(1, file)
+        }))
+        .map_err(BoxError::from);
+    let service = BoxCloneSyncService::new(service);
+    for _ in 0..2 {
+        // The connection breaks before a byte of it is sent.
+        let lost = ask(&service, 1).await.await.expect("errors are answers");
+        assert_eq!(lost.status(), StatusCode::OK);
+        drop(lost);
+    }
+    let sent = text(ask(&service, 1).await.await).await;
+    assert!(sent.contains("content"), "{sent}");
+    for _ in 0..2 {
+        let again = ask(&service, 1).await.await;
+        assert_eq!(text(again).await, "");
+    }
 }

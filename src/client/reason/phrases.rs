@@ -118,6 +118,7 @@ const RIGHTS: &Phrases = &[
     ("guest_send_forbidden", Reason::NotEnoughRights),
     ("right_forbidden", Reason::NotEnoughRights),
     ("chat_admin_required", Reason::NotEnoughRights),
+    ("chat_admin_invite_required", Reason::NotEnoughRights),
     ("chat_restricted", Reason::NotEnoughRights),
 ];
 
@@ -175,12 +176,16 @@ fn bad_request(text: &str) -> Option<Reason> {
 }
 
 /// Whether a text's HTML or Markdown is malformed. In an album or an inline result, the description says before
-/// which part of it: `can't parse inputmedia: can't parse entities: …`.
+/// which part of it: `can't parse inputmedia: can't parse entities: …`. Servers before Bot API 4.5 say where in the
+/// same part: `can't parse entities in message text: …`.
 fn cant_parse_entities(text: &str) -> bool {
     let mut parts = text
         .split(": ")
         .take_while(|part| part.starts_with("can't parse "));
-    parts.any(|part| part == "can't parse entities")
+    parts.any(|part| {
+        let rest = part.strip_prefix("can't parse entities");
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" in "))
+    })
 }
 
 /// The description without the status' own words at its beginning. Where one of several messages was refused, the
