@@ -306,6 +306,7 @@ async fn f18_a_download_that_ends_early_is_an_error() {
 
 /// Over any transport, as HTTP/2 and others have it: a body of frames, with trailers, and lengths that aren't true.
 #[tokio::test]
+#[allow(clippy::too_many_lines)] // a table
 async fn f18_a_download_of_any_frames_is_as_long_as_it_is_said_to_be() {
     type Frames = Vec<Result<Frame<Bytes>, std::io::Error>>;
     let data = |text: &'static str| Ok(Frame::data(Bytes::from_static(text.as_bytes())));

@@ -53,9 +53,10 @@ impl<'a> Reader<'a> {
         its_own.any(|member| member.name == name)
     }
 
+    /// Whether the key of a member was read before, by whether its slot is filled.
     #[inline]
-    fn has_come<T>(&self, slot: &Option<T>, name: &str) -> bool {
-        slot.is_some() || (!self.empty_members.is_empty() && self.was_empty(name))
+    fn has_come(&self, is_filled: bool, name: &str) -> bool {
+        is_filled || (!self.empty_members.is_empty() && self.was_empty(name))
     }
 
     /// Records that the open object has this member, although its slot stays empty.
@@ -216,7 +217,7 @@ impl<'a> Reader<'a> {
     /// A key that occurs twice is an error, null or not, because two readers could disagree on which of the values counts.
     #[inline]
     pub fn field<T: FromJson>(&mut self, slot: &mut Option<T>, name: &'static str) -> Result<()> {
-        if self.has_come(slot, name) {
+        if self.has_come(slot.is_some(), name) {
             return self.duplicate(name);
         }
         if self.peek() == Some(b'n') {
@@ -239,7 +240,7 @@ impl<'a> Reader<'a> {
         slot: &mut Option<T>,
         name: &'static str,
     ) -> Result<()> {
-        if self.has_come(slot, name) {
+        if self.has_come(slot.is_some(), name) {
             return self.duplicate(name);
         }
         let start = self.mark();
