@@ -353,7 +353,7 @@ async fn f14_a_list_counts_by_its_elements_however_it_is_written() {
         (json!(numbers(12).to_string()), 12),
         (json!([7, 7, 7]), 3),
         (json!([null, null]), 2),
-        // One at least: the server may read what isn't read here.
+        // One at least, because the server may read another list.
         (json!([]), 1),
         (json!("[]"), 1),
         (json!("[1,2"), 1),

@@ -125,7 +125,7 @@ async fn f11_a_file_is_waited_for_wherever_its_uri_stands() {
             }
         }
     }
-    // Telegram's own server fetches no file of another machine, and nobody else's is waited for.
+    // Telegram's own server fetches no file of another machine.
     for url in ["https://api.telegram.org", "https://api.telegram.org:443/"] {
         for (method, parameters) in calls("file:///data/a") {
             let call = ApiRequest::raw(method, &parameters).expect("a call");

@@ -219,7 +219,7 @@ async fn h3_elements_of_other_types_cost_themselves() {
         telegram.message(2, "0");
         let reported = Arc::new(Mutex::new(0));
         let (count, failed) = (Arc::clone(&reported), Arc::clone(&reported));
-        // What only a handler finds out is abandoned after one attempt.
+        // An update that only the parser finds malformed is abandoned after one attempt.
         let polling = Polling::new(telegram.client())
             .on_unreadable(move |_| *count.lock().expect("no panic") += 1)
             .on_failed(move |_| *failed.lock().expect("no panic") += 1);

@@ -65,7 +65,7 @@ pub(crate) struct PolledState {
     /// The calls of other methods that were carried out, and their arguments.
     pub(crate) others: Vec<String>,
     pub(crate) arguments: Vec<Value>,
-    /// What befalls the next calls of other methods.
+    /// The failures of the next calls of other methods.
     pub(crate) other_mishaps: VecDeque<Mishap>,
     /// Whether calls of other methods get no response, and aren't carried out.
     pub(crate) holds_others: bool,

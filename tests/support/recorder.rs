@@ -128,9 +128,10 @@ impl Visit for Collect<'_> {
 impl Subscriber for Recorder {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         // These tests aren't about the traces of other crates.
-        let longest = match metadata.target().starts_with("tower_telegram") {
-            true => tracing::Level::DEBUG,
-            false => tracing::Level::INFO,
+        let longest = if metadata.target().starts_with("tower_telegram") {
+            tracing::Level::DEBUG
+        } else {
+            tracing::Level::INFO
         };
         *metadata.level() <= longest
     }

@@ -529,9 +529,10 @@ mod tests {
             let reply = with_text(MAX_REPLY_ARGUMENTS - rest + more);
             let length = reply.json().unwrap().len();
             assert_eq!(length, MAX_REPLY_ARGUMENTS + more);
-            let expected = match fits {
-                true => Ok(()),
-                false => Err(ReplyError::TooLarge { length }),
+            let expected = if fits {
+                Ok(())
+            } else {
+                Err(ReplyError::TooLarge { length })
             };
             assert_eq!(reply.check_size(), expected, "{length}");
         }

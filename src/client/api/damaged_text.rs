@@ -1,13 +1,13 @@
 //! Texts with letters that were damaged on their way, or by the program that wrote them.
 
-/// The longest text that is mended. A refusal of the Bot API has a few hundred bytes.
+/// The longest text that is repaired. A refusal of the Bot API has a few hundred bytes.
 const LONGEST: usize = 64 << 10;
 
 const REPLACEMENT: &str = "\\ufffd";
 
 /// Returns a JSON object with U+FFFD in the place of bytes that aren't UTF-8, and of the escapes of half surrogate pairs.
 /// `None` for a body that can't be an object, or that is too long.
-pub(super) fn mended(body: &[u8]) -> Option<String> {
+pub(super) fn repaired(body: &[u8]) -> Option<String> {
     if body.len() > LONGEST || !body.trim_ascii_start().starts_with(b"{") {
         return None;
     }
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn f16_only_damaged_letters_are_replaced() {
-        for (body, mended_body) in [
+        for (body, expected) in [
             (&br#"{"a":"b\ud83d"}"#[..], r#"{"a":"b\ufffd"}"#),
             (br#"{"a":"\ud83d\ude00"}"#, r#"{"a":"\ud83d\ude00"}"#),
             (br#"{"a":"\ude00\ud83d"}"#, r#"{"a":"\ufffd\ufffd"}"#),
@@ -64,11 +64,11 @@ mod tests {
             (b"{\\\xc3", "{\\\u{fffd}"),
             (b"{", "{"),
         ] {
-            assert_eq!(mended(body).as_deref(), Some(mended_body));
+            assert_eq!(repaired(body).as_deref(), Some(expected));
         }
         let long = vec![b'{'; LONGEST + 1];
         for body in [&b""[..], b"[]", b"<html>", &long] {
-            assert_eq!(mended(body), None);
+            assert_eq!(repaired(body), None);
         }
     }
 }

@@ -41,7 +41,7 @@ fn read_damaged(head: AnswerHead, body: &Bytes, token: &str) -> Result<Bytes, Er
     if let Some(result) = result {
         return Ok(body.slice(result));
     }
-    let text = damaged_text::mended(body).unwrap_or_default();
+    let text = damaged_text::repaired(body).unwrap_or_default();
     let refusal = ResponseEnvelope::of_text(&text).and_then(|answer| {
         let read = answer.into_result(head, token);
         read.err().filter(|error| error.kind() == ErrorKind::Api)
