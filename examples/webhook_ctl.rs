@@ -1,219 +1,112 @@
-//! A bot's webhook from the command line: set, look at, delete and watch it.
+//! A bot's webhook from the command line: set it, show it, delete it, watch it.
 //!
-//! `cargo run --example webhook_ctl` shows it on an embedded Telegram, and so runs any command without
-//! a token. With `TELEGRAM_BOT_TOKEN` (and `TELEGRAM_API_URL` for a server of your own) in the
-//! environment:
+//! ```sh
+//! cargo run --example webhook_ctl
+//! ```
+//!
+//! shows each command on a Telegram on this machine. With the variables of the bot in the environment
+//! (`TELEGRAM_BOT_TOKEN`; for `set` also `WEBHOOK_URL`, and `WEBHOOK_SECRET` if the bot has it) these are:
 //!
 //! ```text
-//! webhook_ctl set URL [--secret S] [--max-connections N] [--allowed A,B|all|default] [--ip IP]
-//!                     [--certificate FILE] [--drop-pending] [--local]
-//! webhook_ctl info [--json]
+//! webhook_ctl set [--allowed TYPE,TYPE] [--max-connections N] [--drop-pending]
+//! webhook_ctl info
 //! webhook_ctl delete [--drop-pending]
 //! webhook_ctl watch
 //! ```
 //!
-//! `--local` is for a server in local mode, which takes more than Telegram's own. It ends with 0, or
-//! with 2 and a line that says why.
+//! It ends with 0, or with 2 and a line that says why.
+//!
+//! A copy of this file needs these dependencies:
+//!
+//! ```toml
+//! tokio = { version = "1.47", features = ["macros", "process", "rt", "signal"] }
+//! tower-telegram = "0.1"
+//! tower-telegram-test = "0.1"
+//! ```
 
 use std::{
     env,
     error::Error,
-    ffi::OsString,
-    io::{self, Write as _},
     iter,
     process::ExitCode,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use serde_json::json;
+use tokio::process::Command;
 use tower_telegram::{
-    BotToken, Client,
-    client::TELEGRAM_API,
+    Client,
     methods::{DeleteWebhook, GetWebhookInfo, SetWebhook},
-    types::{AllowedUpdates, InputFile, WebhookInfo},
-    webhook::SecretToken,
-    webhook::registration::WebhookHealth,
+    types::{AllowedUpdates, InputFile, UpdateType, WebhookInfo},
+    webhook::registration::{WebhookEnv, WebhookHealth},
 };
 use tower_telegram_test::Telegram;
 
-type Failure = Box<dyn Error>;
+type BoxError = Box<dyn Error + Send + Sync>;
 
-const USAGE: &str = "usage: webhook_ctl set URL [--secret S] [--max-connections N] [--allowed A,B] \
-    [--ip IP] [--certificate FILE] [--drop-pending] [--local] | info [--json] | \
-    delete [--drop-pending] | watch";
+const USAGE: &str = "usage: webhook_ctl set [--allowed TYPE,TYPE] [--max-connections N] [--drop-pending] | info | \
+                     delete [--drop-pending] | watch";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            let line = format!("webhook_ctl: {}\n", in_one_line(&*failure));
-            // An error here has nowhere to go.
-            drop(io::stderr().write_all(line.as_bytes()));
-            ExitCode::from(2)
-        }
-    }
+    let Err(error) = run().await else {
+        return ExitCode::SUCCESS;
+    };
+    eprintln!("webhook_ctl: {}", in_one_line(&*error));
+    ExitCode::from(2)
 }
 
-async fn run() -> Result<(), Failure> {
-    let args = env::args_os().skip(1).map(OsString::into_string);
-    let args: Result<Vec<String>, _> = args.collect();
-    let args = args.map_err(|_| "an argument isn't text")?;
-    let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    let token = variable("TELEGRAM_BOT_TOKEN");
-    if args.is_empty() && token.is_none() {
+async fn run() -> Result<(), BoxError> {
+    let arguments = env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+    let arguments: Vec<_> = arguments.skip(1).collect();
+    if arguments.is_empty() && env::var_os("TELEGRAM_BOT_TOKEN").is_none() {
         return demonstrate().await;
     }
-    let command = Command::parse(args)?;
-    let api_url = variable("TELEGRAM_API_URL");
-    if token.is_none() && api_url.is_none() {
-        return try_out(command).await;
-    }
-    let token: BotToken = token.ok_or("TELEGRAM_BOT_TOKEN must be set")?.parse()?;
-    let api_url = api_url.as_deref().unwrap_or(TELEGRAM_API);
-    command
-        .carry_out(&Client::with_base_url(&token, api_url)?)
-        .await
-}
-
-/// Carries it out on an embedded Telegram, where it changes nothing that lasts, and says so where it
-/// doesn't mix with what the command writes.
-async fn try_out(command: Command) -> Result<(), Failure> {
-    let telegram = Telegram::start().await?;
-    let token = telegram.token().parse()?;
-    let client = Client::with_base_url(&token, telegram.api_url())?;
-    command.carry_out(&client).await?;
-    let note = "webhook_ctl: no TELEGRAM_BOT_TOKEN, so this was an embedded Telegram";
-    Ok(writeln!(io::stderr(), "{note}")?)
-}
-
-enum Command {
-    Set(SetWebhook),
-    Info { as_json: bool },
-    Delete { drop_pending: bool },
-    Watch,
-}
-
-impl Command {
-    fn parse(args: Vec<String>) -> Result<Self, Failure> {
-        let mut args = Args(args.into_iter());
-        let command = args.0.next().ok_or(USAGE)?;
-        match command.as_str() {
-            "set" => args.set(),
-            "info" => Ok(Self::Info {
-                as_json: args.flag("--json")?,
-            }),
-            "delete" => Ok(Self::Delete {
-                drop_pending: args.flag("--drop-pending")?,
-            }),
-            "watch" => args.nothing_more().map(|()| Self::Watch),
-            _ => Err(USAGE.into()),
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["set", options @ ..] => {
+            let wanted = with_options(WebhookEnv::from_env()?.set_webhook(), options)?;
+            // Even if it seems right: Telegram doesn't show which secret it has.
+            let set = Client::from_env()?.ensure_webhook(&wanted).always().await?;
+            show(&set.info);
         }
+        ["info"] => show(&Client::from_env()?.send(GetWebhookInfo::new()).await?),
+        ["delete", options @ ..] if matches!(options, [] | ["--drop-pending"]) => {
+            let delete = DeleteWebhook::new().drop_pending_updates(!options.is_empty());
+            Client::from_env()?.send(delete).await?;
+            println!("deleted");
+        }
+        ["watch"] => watch(Client::from_env()?).await?,
+        // The arguments aren't repeated, because one may be a secret in the wrong place.
+        _ => return Err(USAGE.into()),
     }
+    Ok(())
+}
 
-    async fn carry_out(self, client: &Client) -> Result<(), Failure> {
-        match self {
-            Self::Set(settings) => set(client, &settings).await,
-            Self::Info { as_json } => {
-                let info = client.send(GetWebhookInfo::new()).await?;
-                say(&if as_json { json(&info)? } else { plain(&info) })
+fn with_options(mut wanted: SetWebhook, mut options: &[&str]) -> Result<SetWebhook, BoxError> {
+    loop {
+        (wanted, options) = match options {
+            [] => return Ok(wanted),
+            ["--allowed", names, rest @ ..] => (wanted.allowed_updates(allowed(names)?), rest),
+            ["--max-connections", number, rest @ ..] => {
+                let number = number.parse();
+                let number = number.map_err(|_| "--max-connections needs a number")?;
+                (wanted.max_connections(number), rest)
             }
-            Self::Delete { drop_pending } => {
-                let delete = DeleteWebhook::new().drop_pending_updates(drop_pending);
-                client.send(delete).await?;
-                say("deleted")
-            }
-            Self::Watch => watch(client).await,
-        }
+            ["--drop-pending", rest @ ..] => (wanted.drop_pending_updates(true), rest),
+            _ => return Err(USAGE.into()),
+        };
     }
 }
 
-struct Args(std::vec::IntoIter<String>);
-
-impl Args {
-    fn set(&mut self) -> Result<Command, Failure> {
-        let (mut settings, mut has_url) = (SetWebhook::new(""), false);
-        while let Some(arg) = self.0.next() {
-            settings = match arg.as_str() {
-                "--secret" => settings.secret_token(SecretToken::new(&self.value(&arg)?)?),
-                "--max-connections" => {
-                    let number = self.value(&arg)?.parse();
-                    settings.max_connections(number.map_err(|_| format!("{arg} needs a number"))?)
-                }
-                "--allowed" => settings.allowed_updates(allowed(&self.value(&arg)?)?),
-                "--ip" => settings.ip_address(self.value(&arg)?),
-                "--certificate" => settings.certificate(certificate(&self.value(&arg)?)?),
-                "--drop-pending" => settings.drop_pending_updates(true),
-                "--local" => settings.for_local_server(),
-                url if !has_url && !url.starts_with('-') => {
-                    has_url = true;
-                    settings.url = url.into();
-                    settings
-                }
-                _ => return Err(unexpected(&arg)),
-            };
-        }
-        if !has_url {
-            return Err(USAGE.into());
-        }
-        Ok(Command::Set(settings))
-    }
-
-    fn value(&mut self, name: &str) -> Result<String, Failure> {
-        let value = self.0.next();
-        Ok(value.ok_or_else(|| format!("{name} needs a value"))?)
-    }
-
-    /// The only argument that may follow.
-    fn flag(&mut self, name: &str) -> Result<bool, Failure> {
-        let is_given = self.0.as_slice().first().is_some_and(|arg| arg == name);
-        if is_given {
-            self.0.next();
-        }
-        self.nothing_more().map(|()| is_given)
-    }
-
-    fn nothing_more(&mut self) -> Result<(), Failure> {
-        self.0.next().map_or(Ok(()), |arg| Err(unexpected(&arg)))
-    }
+/// Telegram ignores a name that it doesn't know. Here it is an error.
+fn allowed(names: &str) -> Result<AllowedUpdates, BoxError> {
+    let types = names.split(',').map(str::parse::<UpdateType>);
+    let types: Result<AllowedUpdates, _> = types.collect();
+    types.map_err(|error| format!("--allowed {names}: {error}").into())
 }
 
-/// Only options are shown: anything else may be a secret in the wrong place.
-fn unexpected(arg: &str) -> Failure {
-    if arg.starts_with("--") && !arg.contains('=') {
-        format!("unexpected {arg}; {USAGE}").into()
-    } else {
-        USAGE.into()
-    }
-}
-
-/// Telegram ignores a name that it doesn't know; that mustn't go unnoticed.
-fn allowed(names: &str) -> Result<AllowedUpdates, Failure> {
-    match names {
-        "all" => return Ok(AllowedUpdates::ALL),
-        "default" => return Ok(AllowedUpdates::DEFAULT),
-        _ => {}
-    }
-    let types = names.split(',').map(|name| {
-        let unknown = |error| format!("--allowed {name}: {error}");
-        Ok(name.trim().parse().map_err(unknown)?)
-    });
-    types.collect()
-}
-
-fn certificate(path: &str) -> Result<InputFile, Failure> {
-    let content = std::fs::read(path).map_err(|error| format!("{path}: {error}"))?;
-    Ok(InputFile::bytes("certificate.pem", content))
-}
-
-/// Sets it even if it seems right: the secret can't be read.
-async fn set(client: &Client, settings: &SetWebhook) -> Result<(), Failure> {
-    let set = client.ensure_webhook(settings).always().await?;
-    say(&plain(&set.info))
-}
-
-/// Says when the webhook is no longer as it was at first, or doesn't work.
-async fn watch(client: &Client) -> Result<(), Failure> {
+/// Prints when the webhook changes or stops working, until Ctrl-C.
+async fn watch(client: Client) -> Result<(), BoxError> {
     let info = client.send(GetWebhookInfo::new()).await?;
     if info.url.is_empty() {
         return Err("no webhook is set".into());
@@ -224,103 +117,64 @@ async fn watch(client: &Client) -> Result<(), Failure> {
     // Only whether there is one is compared.
     wanted.certificate = info.has_custom_certificate.then(|| InputFile::id(""));
 
-    let health = WebhookHealth::new(client.clone(), &wanted);
+    let health = WebhookHealth::new(client, &wanted);
     let mut handle = health.handle();
-    let told = async {
+    let reports = async {
         while let Some(report) = handle.changed().await {
-            if let Some(failure) = &report.failure {
-                say(&in_one_line(&**failure))?;
-            } else if let Some(health) = &report.health {
-                say(&health.to_string())?;
+            match (&report.failure, &report.health) {
+                (Some(failure), _) => println!("{}", in_one_line(&**failure)),
+                (None, Some(health)) => println!("{health}"),
+                (None, None) => {}
             }
         }
-        Ok(())
     };
     tokio::select! {
         () = health.run() => Ok(()),
-        told = told => told,
+        () = reports => Ok(()),
         interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
     }
 }
 
-fn plain(info: &WebhookInfo) -> String {
-    let mut lines = vec![
-        format!("url: {}", info.url),
-        format!("pending updates: {}", info.pending_update_count),
-        format!("custom certificate: {}", info.has_custom_certificate),
-    ];
-    if let Some(address) = &info.ip_address {
-        lines.push(format!("address: {address}"));
+fn show(info: &WebhookInfo) {
+    println!("url: {}", info.url);
+    println!("pending updates: {}", info.pending_update_count);
+    println!("custom certificate: {}", info.has_custom_certificate);
+    if let Some(allowed) = info.allowed_updates {
+        let names: Vec<_> = allowed.iter().map(|kind| kind.to_string()).collect();
+        println!("allowed updates: {}", names.join(","));
     }
     if let Some(connections) = info.max_connections {
-        lines.push(format!("connections: {connections}"));
+        println!("connections: {connections}");
     }
-    let allowed = info.allowed_updates.unwrap_or(AllowedUpdates::DEFAULT);
-    let names: Vec<_> = allowed.iter().map(|kind| kind.to_string()).collect();
-    let names = if names.is_empty() {
-        "default".into()
-    } else {
-        names.join(",")
-    };
-    lines.push(format!("allowed updates: {names}"));
     if let (Some(date), Some(message)) = (info.last_error_date, &info.last_error_message) {
-        let ago = now().saturating_sub(date);
-        lines.push(format!("last error: {ago} s ago: {message}"));
+        let date = UNIX_EPOCH + Duration::from_secs(date.try_into().unwrap_or_default());
+        let ago = SystemTime::now().duration_since(date).unwrap_or_default();
+        println!("last error: {} s ago: {message}", ago.as_secs());
     }
-    lines.join("\n")
 }
 
-fn json(info: &WebhookInfo) -> Result<String, Failure> {
-    let mut all = json!({
-        "url": info.url,
-        "has_custom_certificate": info.has_custom_certificate,
-        "pending_update_count": info.pending_update_count,
-        "ip_address": info.ip_address,
-        "last_error_date": info.last_error_date,
-        "last_error_message": info.last_error_message,
-        "last_synchronization_error_date": info.last_synchronization_error_date,
-        "max_connections": info.max_connections,
-        "allowed_updates": info.allowed_updates,
-    });
-    if let Some(fields) = all.as_object_mut() {
-        fields.retain(|_, value| !value.is_null());
-    }
-    Ok(serde_json::to_string_pretty(&all)?)
-}
-
-/// Shows the commands, on a Telegram that ends with this function.
-async fn demonstrate() -> Result<(), Failure> {
-    let telegram = Telegram::start().await?;
-    let token = telegram.token().parse()?;
-    let client = Client::with_base_url(&token, telegram.api_url())?;
-    say("No TELEGRAM_BOT_TOKEN: this is an embedded Telegram.")?;
-    for line in [
-        "set https://bot.example/telegram --secret a-long_Secret --allowed message,callback_query",
-        "info --json",
-        "delete --drop-pending",
-        "info",
-    ] {
-        say(&format!("\n$ webhook_ctl {line}"))?;
-        let args = line.split(' ').map(str::to_owned).collect();
-        Command::parse(args)?.carry_out(&client).await?;
-    }
-    Ok(())
-}
-
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-    })
-}
-
-fn say(text: &str) -> Result<(), Failure> {
-    Ok(writeln!(io::stdout(), "{text}")?)
-}
-
-/// The error and its causes, each once.
+/// The error and its causes.
 fn in_one_line(error: &(dyn Error + 'static)) -> String {
     let chain = iter::successors(Some(error), |error| (**error).source());
     let line: Vec<_> = chain.map(ToString::to_string).collect();
-    line.join(": ").replace(|c: char| c.is_control(), " ")
+    line.join(": ").replace(char::is_control, " ")
+}
+
+/// Runs this program with some commands, against a Telegram that ends with this function.
+async fn demonstrate() -> Result<(), BoxError> {
+    let telegram = Telegram::start().await?;
+    println!("No TELEGRAM_BOT_TOKEN: this is an embedded Telegram.");
+    for line in ["set --allowed message,poll", "info", "delete", "info"] {
+        println!("\n$ webhook_ctl {line}");
+        let mut command = Command::new(env::current_exe()?);
+        command
+            .args(line.split(' '))
+            .env("TELEGRAM_BOT_TOKEN", telegram.token())
+            .env("TELEGRAM_API_URL", telegram.api_url())
+            .env("WEBHOOK_URL", "https://bot.example/telegram");
+        if !command.status().await?.success() {
+            return Err(format!("{line} failed").into());
+        }
+    }
+    Ok(())
 }
