@@ -1,11 +1,16 @@
-//! gRPC and the webhook on one port: here, gRPC's health service.
+//! gRPC and the webhook on one port: subscribers get the bot's messages as a stream.
 //!
 //! ```sh
 //! cargo run -p tonic-example
 //! ```
 //!
 //! tries the bot against a Telegram on this machine. With `TELEGRAM_BOT_TOKEN` and `WEBHOOK_URL` set, it is a bot in
-//! production.
+//! production. Its proxy should let only the webhook's path in from the internet. The service is:
+//!
+//! ```proto
+//! // In the package `bot`. Each value is an update as JSON.
+//! service Updates { rpc Subscribe(google.protobuf.Empty) returns (stream google.protobuf.BytesValue); }
+//! ```
 
 use std::{
     error::Error,
@@ -15,23 +20,32 @@ use std::{
     time::Duration,
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tonic::{
-    service::Routes,
-    transport::server::{Connected, TcpConnectInfo},
+use axum::{extract::Request, routing::post};
+use bytes::Bytes;
+use futures_util::stream::{self, Stream};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    sync::broadcast::{self, Sender},
 };
+use tokio_util::sync::CancellationToken;
+use tonic::{Response, Status, server::Grpc, service::Routes, transport::server::Connected};
+use tonic_prost::ProstCodec;
+use tower::service_fn;
 use tower_telegram::{
     Client,
     methods::SendMessage,
-    router::{NewMessage, Router},
+    router::{Router, State},
     server::{LimitedListener, LimitedStream},
     shutdown_signal,
     types::ChatId,
-    webhook::{DeliveryLayer, Webhook, registration::WebhookEnv},
+    webhook::{DeliveryLayer, RawUpdate, Webhook, registration::WebhookEnv},
 };
 use tower_telegram_test::Playground;
 
 type BoxError = Box<dyn Error + Send + Sync>;
+
+/// A subscriber that is this many updates behind loses its subscription. Their bytes are in memory once for all.
+const CAPACITY: usize = 64;
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
@@ -39,10 +53,15 @@ async fn main() -> Result<(), BoxError> {
     if conversation.play().await? {
         return Ok(());
     }
+    tracing_subscriber::fmt().init();
     let settings = WebhookEnv::from_env()?;
     let client = Client::from_env()?;
 
-    let bot: Router = Router::new().command("start", start).message(echo);
+    let (updates, _) = broadcast::channel(CAPACITY);
+    let bot = Router::new()
+        .command("start", start)
+        .message(publish)
+        .with_state(updates.clone());
     let wanted = settings
         .set_webhook()
         .allowed_updates(bot.allowed_updates());
@@ -52,10 +71,22 @@ async fn main() -> Result<(), BoxError> {
         .delivery(delivery)
         .router(bot);
 
+    let stopping = CancellationToken::new();
+    let stopped = stopping.clone();
+    // What tonic's code generator makes of a method, without a service of one's own around it.
+    let subscribe = async move |request: Request| {
+        let subscribe = |_: tonic::Request<()>| {
+            let stream = subscribe(&updates, stopped.clone());
+            std::future::ready(Ok::<_, Status>(Response::new(stream)))
+        };
+        let mut grpc = Grpc::new(ProstCodec::<Bytes, ()>::default());
+        grpc.server_streaming(service_fn(subscribe), request).await
+    };
     let (_, health) = tonic_health::server::health_reporter();
-    // tonic's routes are axum's, so the webhook stands beside the gRPC services.
+    // tonic's routes are axum's, so the webhook is beside the gRPC services.
     let routes = Routes::new(health)
         .into_axum_router()
+        .route("/bot.Updates/Subscribe", post(subscribe))
         .route_service(settings.path(), webhook);
 
     // tonic limits neither how many connections there are nor how long one may be silent.
@@ -66,37 +97,58 @@ async fn main() -> Result<(), BoxError> {
         // gRPC needs HTTP/2, and Telegram speaks HTTP/1.1.
         .accept_http1(true)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
         .max_concurrent_streams(64)
-        .concurrency_limit_per_connection(64)
         .timeout(Duration::from_secs(60))
         .add_routes(Routes::from(routes))
-        .serve_with_incoming_shutdown(listener.into_stream(Connection), stop)
+        .serve_with_incoming_shutdown(listener.into_stream(Connection), async move {
+            stop.await;
+            // The server waits for all responses, also for the subscribers' streams.
+            stopping.cancel();
+        })
         .await?;
     deliveries.shutdown(Duration::from_secs(30)).await;
     Ok(())
 }
 
 async fn start(chat: ChatId) -> SendMessage {
-    SendMessage::new(chat, "Say something.")
+    SendMessage::new(chat, "Say something to the subscribers.")
 }
 
-async fn echo(NewMessage(message): NewMessage) -> Option<SendMessage> {
-    Some(SendMessage::new(message.chat.id, message.text?))
+/// Never waits for a subscriber. Below the deliveries, so that subscribers get a redelivered update once.
+async fn publish(
+    State(updates): State<Sender<Bytes>>,
+    raw: RawUpdate,
+    chat: ChatId,
+) -> SendMessage {
+    // The error means that there are no subscribers.
+    let subscribers = updates.send(raw.bytes().clone()).unwrap_or_default();
+    SendMessage::new(chat, format!("Sent to {subscribers} subscribers."))
 }
 
-/// A connection that tells tonic its addresses.
+/// The updates from now on. tonic ends the stream after the first error, which is the status of the call.
+fn subscribe(
+    updates: &Sender<Bytes>,
+    stopping: CancellationToken,
+) -> impl Stream<Item = Result<Bytes, Status>> + use<> {
+    let subscription = (updates.subscribe(), stopping);
+    stream::unfold(subscription, async |(mut updates, stopping)| {
+        let update = tokio::select! {
+            update = updates.recv() => update.map_err(|error| {
+                Status::resource_exhausted(format!("the subscriber is too slow: {error}"))
+            }),
+            () = stopping.cancelled() => Err(Status::unavailable("the bot is stopping")),
+        };
+        Some((update, (updates, stopping)))
+    })
+}
+
+/// A connection of a type that tonic takes. Only a type of one's own can implement its trait.
 struct Connection(LimitedStream);
 
 impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
+    type ConnectInfo = ();
 
-    fn connect_info(&self) -> TcpConnectInfo {
-        TcpConnectInfo {
-            local_addr: self.0.local_addr().ok(),
-            remote_addr: self.0.peer_addr().ok(),
-        }
-    }
+    fn connect_info(&self) {}
 }
 
 impl AsyncRead for Connection {
@@ -116,18 +168,6 @@ impl AsyncWrite for Connection {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
