@@ -116,7 +116,7 @@ async fn add(
     database
         .with(move |db| db.execute(insert, (chat, entry)))
         .await?;
-    Ok(Some(SendMessage::new(chat, format!("Noted: {text}"))))
+    Ok(Some(SendMessage::new(chat, format!("Saved: {text}"))))
 }
 
 async fn list(

@@ -45,7 +45,7 @@ async fn main() -> Result<(), BoxError> {
         .delivery(delivery)
         // Any type that implements `Deserialize`: teloxide's `Update`, or a struct with the fields that you read.
         .parse_as::<Update>()
-        // Frankenstein has no type for what is newer than it. Such an update isn't sent again, so log it.
+        // frankenstein has no types for newer kinds of update. Such an update isn't sent again, so log it.
         .on_unreadable(|raw, error| {
             tracing::warn!(update_id = raw.update_id(), %error, "update doesn't fit");
         })

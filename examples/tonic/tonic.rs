@@ -73,7 +73,7 @@ async fn main() -> Result<(), BoxError> {
 
     let stopping = CancellationToken::new();
     let stopped = stopping.clone();
-    // What tonic's code generator makes of a method, without a service of one's own around it.
+    // A method as tonic's code generator makes it, as a route instead of a service.
     let subscribe = async move |request: Request| {
         let subscribe = |_: tonic::Request<()>| {
             let stream = subscribe(&updates, stopped.clone());

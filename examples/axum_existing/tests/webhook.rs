@@ -81,7 +81,7 @@ async fn the_bot_and_the_routes_beside_it_share_the_pool() {
         let exchange = app.telegram.deliver(update::text(7, text)).await;
         assert_eq!(
             exchange.reply.unwrap().text("text").unwrap(),
-            format!("Noted: {text}")
+            format!("Saved: {text}")
         );
     }
     let response = app.get("/api/notes/7").await;
@@ -109,7 +109,7 @@ async fn a_compressed_reply_is_carried_out() {
     assert!(attempt.header("x-request-id").is_some());
     let reply = exchange.reply.unwrap();
     assert_eq!(reply.via, Via::WebhookReply);
-    assert!(reply.text("text").unwrap().starts_with("Noted: milk milk "));
+    assert!(reply.text("text").unwrap().starts_with("Saved: milk milk "));
     app.terminate().await;
 }
 
@@ -140,7 +140,7 @@ async fn the_body_limit_lets_the_longest_update_in_and_stops_longer_bodies() {
     assert_eq!(exchange.attempts.len(), 1);
     assert_eq!(
         exchange.reply.unwrap().text("text").as_deref(),
-        Some("Noted: long")
+        Some("Saved: long")
     );
 
     // Rejected by its declared length. Without one, it is cut off, and the webhook can't read the rest.
