@@ -6,6 +6,17 @@
 //!
 //! calls a Telegram on this machine, which fails two of the calls. With `TELEGRAM_BOT_TOKEN` set,
 //! `cargo run --example client_middleware CHAT` sends a message to that chat, by its number or `@name`.
+//!
+//! A copy of this file needs these dependencies:
+//!
+//! ```toml
+//! tokio = { version = "1.47", features = ["macros", "rt-multi-thread", "time"] }
+//! tower = { version = "0.5.2", features = ["limit", "retry", "timeout"] }
+//! tower-telegram = "0.1"
+//! tower-telegram-test = "0.1"
+//! tracing = { version = "0.1.41", default-features = false, features = ["std"] }
+//! tracing-subscriber = { version = "0.3", default-features = false, features = ["fmt", "std"] }
+//! ```
 
 use std::{env, error::Error, future::Future, pin::Pin, time::Duration};
 

@@ -6,6 +6,17 @@
 //!
 //! tries the bot against a Telegram on this machine. With `TELEGRAM_BOT_TOKEN` and `WEBHOOK_URL` set, it is a bot
 //! in production.
+//!
+//! A copy of this file needs these dependencies:
+//!
+//! ```toml
+//! axum = { version = "0.8", default-features = false, features = ["http1", "tokio"] }
+//! serde = { version = "1.0.220", features = ["derive"] }
+//! tokio = { version = "1.47", features = ["macros", "rt-multi-thread"] }
+//! tower-telegram = { version = "0.1", features = ["server"] }
+//! tower-telegram-test = "0.1"
+//! tracing-subscriber = { version = "0.3", default-features = false, features = ["fmt", "std"] }
+//! ```
 
 use std::{error::Error, time::Duration};
 

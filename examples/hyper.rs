@@ -8,6 +8,21 @@
 //! `WEBHOOK_URL` such as `https://203.0.113.7:8443/telegram`, it is a bot in production on a server without a domain
 //! name. With `LISTEN=unix:/run/bot.sock` it serves plain HTTP on a Unix socket, behind a proxy that has the
 //! certificate.
+//!
+//! A copy of this file needs these dependencies:
+//!
+//! ```toml
+//! hyper = { version = "1.6", features = ["http1", "server"] }
+//! hyper-util = { version = "0.1.16", features = ["server-graceful", "service", "tokio"] }
+//! rcgen = { version = "0.14", default-features = false, features = ["crypto", "pem", "ring"] }
+//! tokio = { version = "1.47", features = ["macros", "net", "rt-multi-thread", "time"] }
+//! tokio-rustls = { version = "0.26.2", default-features = false, features = ["ring", "tls12"] }
+//! tower = "0.5.2"
+//! tower-telegram = { version = "0.1", features = ["server"] }
+//! tower-telegram-test = "0.1"
+//! tracing = { version = "0.1.41", default-features = false, features = ["std"] }
+//! tracing-subscriber = { version = "0.3", default-features = false, features = ["fmt", "std"] }
+//! ```
 
 use std::{error::Error, fs, pin::pin, sync::Arc, time::Duration};
 

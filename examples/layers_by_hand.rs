@@ -6,6 +6,18 @@
 //!
 //! tries the bot against a Telegram on this machine. With `TELEGRAM_BOT_TOKEN` and `WEBHOOK_URL` set, it is a bot
 //! in production.
+//!
+//! A copy of this file needs these dependencies:
+//!
+//! ```toml
+//! axum = { version = "0.8", default-features = false, features = ["http1", "tokio"] }
+//! tokio = { version = "1.47", features = ["macros", "rt-multi-thread"] }
+//! tower = "0.5.2"
+//! tower-http = { version = "0.7", features = ["request-id", "trace"] }
+//! tower-telegram = { version = "0.1", features = ["server"] }
+//! tower-telegram-test = "0.1"
+//! tracing-subscriber = { version = "0.3", default-features = false, features = ["fmt", "std"] }
+//! ```
 
 use std::{error::Error, time::Duration};
 

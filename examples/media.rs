@@ -6,6 +6,14 @@
 //!
 //! uploads it to a Telegram on this machine. With `TELEGRAM_BOT_TOKEN` set, `cargo run --example media CHAT` sends it
 //! to that chat, by its number or `@name`.
+//!
+//! A copy of this file needs these dependencies:
+//!
+//! ```toml
+//! tokio = { version = "1.47", features = ["macros", "rt-multi-thread"] }
+//! tower-telegram = "0.1"
+//! tower-telegram-test = "0.1"
+//! ```
 
 use std::{env, error::Error, fs, io::Cursor};
 

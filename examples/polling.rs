@@ -6,6 +6,15 @@
 //!
 //! tries the bot against a Telegram on this machine. With `TELEGRAM_BOT_TOKEN` set, it runs until SIGTERM or Ctrl-C.
 //! A webhook that is set makes it end with an error, because Telegram gives updates to one of the two only.
+//!
+//! A copy of this file needs these dependencies:
+//!
+//! ```toml
+//! tokio = { version = "1.47", features = ["macros", "rt-multi-thread"] }
+//! tower-telegram = { version = "0.1", features = ["signal"] }
+//! tower-telegram-test = "0.1"
+//! tracing-subscriber = { version = "0.3", default-features = false, features = ["fmt", "std"] }
+//! ```
 
 use std::error::Error;
 

@@ -9,6 +9,18 @@
 //! tries a replica against a Telegram on this machine. In production, start as many as you like behind one address,
 //! with the same `TELEGRAM_BOT_TOKEN`, `WEBHOOK_URL` and `REDIS_URL` (default: `redis://127.0.0.1`). Each may be
 //! killed at any time: Telegram sends its updates again, to another.
+//!
+//! A copy of this file needs these dependencies:
+//!
+//! ```toml
+//! axum = { version = "0.8", default-features = false, features = ["http1", "tokio"] }
+//! redis = { version = "1.8", default-features = false, features = ["connection-manager", "tokio-comp"] }
+//! serde = { version = "1.0.220", features = ["derive"] }
+//! tokio = { version = "1.47", features = ["macros", "rt-multi-thread"] }
+//! tower-telegram = { version = "0.1", features = ["redis", "server"] }
+//! tower-telegram-test = "0.1"
+//! tracing-subscriber = { version = "0.3", default-features = false, features = ["fmt", "std"] }
+//! ```
 
 use std::{env, error::Error, time::Duration};
 

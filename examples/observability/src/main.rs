@@ -1,13 +1,13 @@
 //! A bot with Prometheus metrics, OpenTelemetry spans and health probes.
 //!
 //! ```sh
-//! TELEGRAM_BOT_TOKEN=… WEBHOOK_URL=https://bot.example/telegram WEBHOOK_SECRET=… \
-//!     OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4317 cargo run -p observability-example
+//! cargo run -p observability-example
 //! ```
 //!
-//! The webhook is served at `LISTEN` (default `127.0.0.1:8080`); `/metrics`, `/livez` and `/readyz` at `ADMIN_LISTEN`
-//! (default `127.0.0.1:9100`), which only Prometheus and the orchestrator should reach. Without
-//! `OTEL_EXPORTER_OTLP_ENDPOINT` spans are only context of the log.
+//! tries the bot against a Telegram on this machine. With `TELEGRAM_BOT_TOKEN` and `WEBHOOK_URL` set, it is a bot in
+//! production. `/metrics`, `/livez` and `/readyz` are served at `ADMIN_LISTEN` (default `127.0.0.1:9100`), which only
+//! Prometheus and the orchestrator should reach. Spans go to the collector at `OTEL_EXPORTER_OTLP_ENDPOINT`, such as
+//! `http://localhost:4317`; without it they are only context of the log.
 
 use std::{env, error::Error, time::Duration};
 
@@ -16,42 +16,43 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::SpanExporter;
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::net::TcpListener;
 use tower_telegram::{
-    BotToken, Client,
+    Client,
     client::{RateLimitLayer, RetryLayer, TraceCallsLayer},
     health::{Livez, Readyz},
-    methods::{SendMessage, SetWebhook},
+    methods::SendMessage,
     server::Server,
+    shutdown_signal,
     trace::describe_metrics,
     types::{Update, UpdateType},
-    webhook::{DeliveryLayer, SecretToken, SequenceLayer, Webhook, registration::WebhookHealth},
+    webhook::{
+        DeliveryLayer, SequenceLayer, Webhook,
+        registration::{WebhookEnv, WebhookHealth},
+    },
 };
+use tower_telegram_test::Playground;
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 type AnyError = Box<dyn Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> Result<(), AnyError> {
+    let conversation = Playground::new().says("hello").says("/slow").says("/fail");
+    if conversation.play().await? {
+        return Ok(());
+    }
     // Settings.
-    let token: BotToken = env::var("TELEGRAM_BOT_TOKEN")?.parse()?;
-    let secret: SecretToken = env::var("WEBHOOK_SECRET")?.parse()?;
-    let url = env::var("WEBHOOK_URL")?;
-    let setting = |name, default: &str| env::var(name).unwrap_or_else(|_| default.to_owned());
-    let api_url = setting("TELEGRAM_API_URL", "https://api.telegram.org");
-    let listener = TcpListener::bind(setting("LISTEN", "127.0.0.1:8080")).await?;
-    let admin_listener = TcpListener::bind(setting("ADMIN_LISTEN", "127.0.0.1:9100")).await?;
+    let settings = WebhookEnv::from_env()?;
+    let admin = env::var("ADMIN_LISTEN").unwrap_or_else(|_| "127.0.0.1:9100".to_owned());
+    let admin_listener = TcpListener::bind(admin).await?;
 
     // Exporters.
     let spans = install_spans()?;
     let metrics = install_metrics()?;
 
     // Client: the span of a call covers its repeats and its waits.
-    let client = Client::builder(&token)
-        .base_url(&api_url)?
+    let client = Client::builder_from_env()?
         .layer(TraceCallsLayer::new())
         .layer(RetryLayer::new())
         .layer(RateLimitLayer::new())
@@ -61,21 +62,16 @@ async fn main() -> Result<(), AnyError> {
     let deliveries = DeliveryLayer::new();
     let running = deliveries.handle();
     let calling = client.clone();
-    let webhook = Webhook::new(secret.clone())
+    let webhook = Webhook::new(settings.secret())
         .allowed_updates([UpdateType::Message])
         .delivery(deliveries)
         .sequence(SequenceLayer::new())
         .handler(move |update| handle(calling.clone(), update));
 
     // Server.
-    let wanted = SetWebhook::new(url)
-        .secret_token(secret)
+    let wanted = settings
+        .set_webhook()
         .allowed_updates([UpdateType::Message]);
-    let wanted = if api_url.starts_with("http:") {
-        wanted.for_local_server()
-    } else {
-        wanted
-    };
     let watch = WebhookHealth::new(client.clone(), &wanted).interval(Duration::from_secs(30));
     let readyz = Readyz::new().webhook(watch.handle());
     let ready = readyz.handle();
@@ -84,7 +80,8 @@ async fn main() -> Result<(), AnyError> {
         .route_service("/readyz", readyz)
         .route("/metrics", get(async move || metrics.render()));
     tokio::spawn(async move { axum::serve(admin_listener, admin).await });
-    let app = Router::new().fallback_service(webhook);
+    let app = Router::new().route_service(settings.path(), webhook);
+    let server = Server::bind(settings.listen()).await?;
 
     // Webhook.
     client.ensure_webhook(&wanted).await?;
@@ -92,12 +89,12 @@ async fn main() -> Result<(), AnyError> {
     ready.started();
 
     // Shutdown: first no new requests, then what runs, then the last spans.
-    let mut terminated = signal(SignalKind::terminate())?;
+    let stopped = shutdown_signal()?;
     let stop = async move {
-        terminated.recv().await;
+        stopped.await;
         ready.drain();
     };
-    Server::new(listener).serve_with_shutdown(app, stop).await;
+    server.serve_with_shutdown(app, stop).await;
     running.shutdown(Duration::from_secs(20)).await;
     if let Some(spans) = spans {
         tokio::task::spawn_blocking(move || spans.shutdown()).await??;
