@@ -49,9 +49,20 @@ impl Failure {
         }
     }
 
-    /// A layer had no store, lock or similar for the update: the attempt isn't counted.
-    #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
-    pub(crate) fn deferral(error: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
+    /// The update couldn't be taken now, because something that handling needs was missing: a store, a lock, a worker.
+    /// It says nothing about the update, so the attempt isn't counted, and the response is 503.
+    ///
+    /// ```
+    /// use tower_telegram::{handler_fn, types::Update, webhook::Failure};
+    ///
+    /// # fn worker() -> Option<()> { None }
+    /// let handler = handler_fn(async |_: Update| match worker() {
+    ///     Some(_) => Ok(()),
+    ///     None => Err(Failure::deferral("no worker is free")),
+    /// });
+    /// # let _ = handler;
+    /// ```
+    pub fn deferral(error: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
         Self {
             is_deferral: true,
             ..Self::error(error.into())

@@ -11,7 +11,8 @@ use crate::{
     Method, Reply,
     client::Error,
     json::{Reader, Result as Read, utf8, write_exact},
-    types::{ChatId, Upload},
+    methods::GetUpdates,
+    types::{ChatId, InputFile, Upload},
 };
 
 /// An encoded call of a method: the request that the layers around a client receive. Cheap to clone.
@@ -91,9 +92,42 @@ impl ApiRequest {
     where
         P: Serialize + ?Sized,
     {
+        Self::raw_with_files(method, parameters, &[])
+    }
+
+    /// As [`raw`](Self::raw), with files. Each that is uploaded must be in the parameters too, where it serializes to
+    /// `attach://NAME`.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use tower_telegram::{client::ApiRequest, types::InputFile};
+    ///
+    /// let photo = InputFile::bytes("a.png", &b"..."[..]);
+    /// let parameters = json!({"chat_id": 42, "pictures": [{"photo": photo}]});
+    /// let call = ApiRequest::raw_with_files("sendGallery", &parameters, &[photo]).unwrap();
+    /// assert_eq!(call.uploads().len(), 1);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`raw`](Self::raw), and when more than 50 files are uploaded.
+    pub fn raw_with_files<P>(
+        method: &str,
+        parameters: &P,
+        files: &[InputFile],
+    ) -> Result<Self, Error>
+    where
+        P: Serialize + ?Sized,
+    {
         let json = encode(parameters)?;
-        limits::check(&json, &[]).map_err(|error| error.with_method(method.to_owned().into()))?;
-        Self::from_parts(method.to_owned().into(), json, Vec::new())
+        let uploads: Vec<_> = files
+            .iter()
+            .filter_map(InputFile::as_upload)
+            .cloned()
+            .collect();
+        limits::check(&json, &uploads)
+            .map_err(|error| error.with_method(method.to_owned().into()))?;
+        Self::from_parts(method.to_owned().into(), json, uploads)
     }
 
     /// The call of a reply's method, for a reply that can't be the response to an update. `None` for an empty reply.
@@ -124,12 +158,13 @@ impl ApiRequest {
             ));
         }
         let chat_id = chat_id(&json);
+        let server_wait = server_wait(&method, &json);
         Ok(Self {
             method,
             target: Target::Method { json, uploads },
             chat_id,
             idempotent: false,
-            server_wait: Duration::ZERO,
+            server_wait,
             extensions: Extensions::new(),
         })
     }
@@ -287,6 +322,15 @@ fn chat_id(object: &[u8]) -> Option<ChatId> {
     )
 }
 
+/// How long Telegram may wait before it responds to a call by name.
+fn server_wait(method: &str, json: &[u8]) -> Duration {
+    if !method.eq_ignore_ascii_case(GetUpdates::NAME) {
+        return Duration::ZERO;
+    }
+    let timeout = raw_member(json, "timeout").and_then(|seconds| seconds.parse().ok());
+    Duration::from_secs(timeout.unwrap_or(0))
+}
+
 /// Returns the object with another value in one of its members.
 fn replace(object: &Bytes, name: &str, value: &str) -> Option<Bytes> {
     let old = object.slice_ref(raw_member(object, name)?.as_bytes());
@@ -314,7 +358,7 @@ mod tests {
     use super::*;
     use crate::{
         IntoReply as _,
-        methods::{GetMe, GetUpdates, SendMessage},
+        methods::{GetMe, SendMessage},
     };
 
     #[test]
@@ -356,6 +400,14 @@ mod tests {
         assert_eq!(call.server_wait(), Duration::from_secs(50));
         let call = ApiRequest::new(&GetUpdates::new()).unwrap();
         assert_eq!(call.server_wait(), Duration::ZERO);
+    }
+
+    #[test]
+    fn getupdates_by_its_name_may_wait_for_its_timeout_too() {
+        let call = |method| ApiRequest::raw(method, &json!({"timeout": 90})).unwrap();
+        assert_eq!(call("getUpdates").server_wait(), Duration::from_secs(90));
+        assert_eq!(call("GETUPDATES").server_wait(), Duration::from_secs(90));
+        assert_eq!(call("sendMessage").server_wait(), Duration::ZERO);
     }
 
     #[test]
