@@ -60,7 +60,7 @@ const REST: &[Step] = &[
         "features",
         Run::Cargo(
             "hack check -p tower-telegram -p tower-telegram-types -p tower-telegram-test \
-             --each-feature --no-dev-deps",
+             -p tower-telegram-teloxide -p tower-telegram-frankenstein --each-feature --no-dev-deps",
         ),
     ),
     step(

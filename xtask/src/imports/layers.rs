@@ -28,6 +28,13 @@ pub(super) const LAYERS: &[&[Part]] = &[
         Part("guide", &["src/guide"]),
     ],
     &[Part("crate root", &["src/lib.rs"])],
+    &[
+        Part("teloxide bridge", &["crates/tower-telegram-teloxide/src"]),
+        Part(
+            "frankenstein bridge",
+            &["crates/tower-telegram-frankenstein/src"],
+        ),
+    ],
 ];
 
 /// The part beside the layers: it imports the ground layer, and no other part imports it.
@@ -107,6 +114,7 @@ mod tests {
     fn a_part_may_import_those_below_it_or_before_it() {
         let types = "crates/tower-telegram-types/src/reply.rs";
         let kit = "crates/tower-telegram-test/src/lib.rs";
+        let bridge = "crates/tower-telegram-teloxide/src/lib.rs";
         for (from, to, up) in [
             ("src/client/mod.rs", types, false),
             ("src/client/mod.rs", "src/task/sync.rs", false),
@@ -118,6 +126,8 @@ mod tests {
             ("src/axum.rs", "src/webhook/mod.rs", false),
             ("src/axum.rs", "src/lib.rs", true),
             ("src/clientele.rs", types, true),
+            (bridge, "src/client/mod.rs", false),
+            ("src/client/mod.rs", bridge, true),
             (kit, types, false),
             (kit, "src/task/sync.rs", true),
             ("src/client/mod.rs", kit, true),

@@ -1,0 +1,13 @@
+//! teloxide's calls through a client of tower-telegram.
+
+mod bot;
+mod error;
+mod methods;
+mod request;
+mod upload;
+
+pub use self::{
+    bot::ClientBot,
+    request::{ClientRequest, SendFuture},
+    upload::ClientUpload,
+};

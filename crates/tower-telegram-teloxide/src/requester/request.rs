@@ -1,0 +1,156 @@
+//! A request without files.
+
+use std::{
+    fmt,
+    future::{Future, IntoFuture},
+    ops::{Deref, DerefMut},
+    pin::Pin,
+    sync::Arc,
+};
+
+use serde_core::{Serialize, de::DeserializeOwned};
+use teloxide::{
+    RequestError,
+    requests::{HasPayload, Payload, Request},
+};
+use tower::ServiceExt as _;
+use tower_telegram::{
+    Client,
+    client::{ApiRequest, Error},
+};
+
+use super::{bot::ClientBot, error::request_error};
+
+/// The future of a call: see [`ClientBot`].
+pub type SendFuture<T> = Pin<Box<dyn Future<Output = Result<T, RequestError>> + Send>>;
+
+/// A request of [`ClientBot`] that is sent as JSON. Awaited, it is sent.
+#[derive(Clone)]
+#[must_use = "a request is sent when it is awaited"]
+pub struct ClientRequest<P> {
+    client: Client,
+    payload: P,
+}
+
+impl<P> ClientRequest<P> {
+    pub(super) fn new(bot: &ClientBot, payload: P) -> Self {
+        Self {
+            client: bot.client().clone(),
+            payload,
+        }
+    }
+}
+
+/// Calls a method with its payload. It is encoded now, and sent when the future is polled.
+pub(super) fn call<P>(client: &Client, payload: &P) -> SendFuture<P::Output>
+where
+    P: Payload + Serialize,
+    P::Output: DeserializeOwned,
+{
+    let call = encode(payload);
+    let client = client.clone();
+    Box::pin(async move {
+        let response = async { client.oneshot(call?).await }.await;
+        let response = response.map_err(request_error)?;
+        let result = response.result().map_or(&b"null"[..], |result| result);
+        serde_json::from_slice(result).map_err(|error| RequestError::InvalidJson {
+            source: Arc::new(error),
+            raw: String::from_utf8_lossy(result).into(),
+        })
+    })
+}
+
+fn encode<P: Payload + Serialize>(payload: &P) -> Result<ApiRequest, Error> {
+    let method = method_name(P::NAME);
+    let mut call = ApiRequest::raw(&method, payload)?;
+    call.set_idempotent(method.starts_with("get"));
+    Ok(call)
+}
+
+/// teloxide's names begin with a capital, and methods for inline messages have names of their own.
+fn method_name(name: &str) -> String {
+    let name = name.strip_suffix("Inline").unwrap_or(name);
+    let mut letters = name.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_lowercase());
+    first.into_iter().chain(letters).collect()
+}
+
+impl<P> Request for ClientRequest<P>
+where
+    P: Payload + Serialize + 'static,
+    P::Output: DeserializeOwned,
+{
+    type Err = RequestError;
+    type Send = SendFuture<P::Output>;
+    type SendRef = SendFuture<P::Output>;
+
+    fn send(self) -> Self::Send {
+        self.send_ref()
+    }
+
+    fn send_ref(&self) -> Self::SendRef {
+        call(&self.client, &self.payload)
+    }
+}
+
+impl<P> IntoFuture for ClientRequest<P>
+where
+    P: Payload + Serialize + 'static,
+    P::Output: DeserializeOwned,
+{
+    type Output = Result<P::Output, RequestError>;
+    type IntoFuture = SendFuture<P::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        self.send()
+    }
+}
+
+impl<P: Payload> HasPayload for ClientRequest<P> {
+    type Payload = P;
+
+    fn payload_mut(&mut self) -> &mut P {
+        &mut self.payload
+    }
+
+    fn payload_ref(&self) -> &P {
+        &self.payload
+    }
+}
+
+impl<P> Deref for ClientRequest<P> {
+    type Target = P;
+
+    fn deref(&self) -> &P {
+        &self.payload
+    }
+}
+
+impl<P> DerefMut for ClientRequest<P> {
+    fn deref_mut(&mut self) -> &mut P {
+        &mut self.payload
+    }
+}
+
+/// The name of the method alone: the parameters may be private messages.
+impl<P: Payload> fmt::Debug for ClientRequest<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ClientRequest").field(&P::NAME).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::method_name;
+
+    #[test]
+    fn m7_a_method_has_telegrams_name() {
+        for (theirs, telegrams) in [
+            ("GetMe", "getMe"),
+            ("SendMessage", "sendMessage"),
+            ("EditMessageTextInline", "editMessageText"),
+        ] {
+            assert_eq!(method_name(theirs), telegrams);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! A request that may upload files.
+
+use std::{
+    fmt,
+    future::IntoFuture,
+    ops::{Deref, DerefMut},
+};
+
+use serde_core::{Serialize, de::DeserializeOwned};
+use teloxide::{
+    RequestError,
+    requests::{HasPayload, MultipartPayload, MultipartRequest, Payload, Request},
+    types::InputFile,
+};
+
+use super::{
+    bot::ClientBot,
+    request::{self, SendFuture},
+};
+
+/// A request of [`ClientBot`] that may upload files. Awaited, it is sent: through the client, or if a file is uploaded,
+/// through teloxide's bot.
+#[derive(Clone)]
+#[must_use = "a request is sent when it is awaited"]
+pub struct ClientUpload<P> {
+    bot: ClientBot,
+    payload: P,
+}
+
+impl<P> ClientUpload<P> {
+    pub(super) fn new(bot: &ClientBot, payload: P) -> Self {
+        Self {
+            bot: bot.clone(),
+            payload,
+        }
+    }
+}
+
+/// Whether a file of the payload is uploaded. In the others' place is an identifier or a URL.
+fn has_upload(payload: &impl MultipartPayload) -> bool {
+    let mut found = false;
+    payload.copy_files(&mut |file: InputFile| {
+        let text = serde_json::to_value(file);
+        let text = text.as_ref().ok().and_then(|value| value.as_str());
+        found |= text.is_none_or(|text| text.starts_with("attach://"));
+    });
+    found
+}
+
+impl<P> Request for ClientUpload<P>
+where
+    P: MultipartPayload + Serialize + Clone + 'static,
+    P::Output: DeserializeOwned,
+{
+    type Err = RequestError;
+    type Send = SendFuture<P::Output>;
+    type SendRef = SendFuture<P::Output>;
+
+    fn send(self) -> Self::Send {
+        if has_upload(&self.payload) {
+            let uploads = self.bot.uploads().clone();
+            return Box::pin(MultipartRequest::new(uploads, self.payload).send());
+        }
+        request::call(self.bot.client(), &self.payload)
+    }
+
+    fn send_ref(&self) -> Self::SendRef {
+        if has_upload(&self.payload) {
+            let uploads = self.bot.uploads().clone();
+            return Box::pin(MultipartRequest::new(uploads, self.payload.clone()).send_ref());
+        }
+        request::call(self.bot.client(), &self.payload)
+    }
+}
+
+impl<P> IntoFuture for ClientUpload<P>
+where
+    P: MultipartPayload + Serialize + Clone + 'static,
+    P::Output: DeserializeOwned,
+{
+    type Output = Result<P::Output, RequestError>;
+    type IntoFuture = SendFuture<P::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        self.send()
+    }
+}
+
+impl<P: Payload> HasPayload for ClientUpload<P> {
+    type Payload = P;
+
+    fn payload_mut(&mut self) -> &mut P {
+        &mut self.payload
+    }
+
+    fn payload_ref(&self) -> &P {
+        &self.payload
+    }
+}
+
+impl<P> Deref for ClientUpload<P> {
+    type Target = P;
+
+    fn deref(&self) -> &P {
+        &self.payload
+    }
+}
+
+impl<P> DerefMut for ClientUpload<P> {
+    fn deref_mut(&mut self) -> &mut P {
+        &mut self.payload
+    }
+}
+
+/// The name of the method alone: the parameters may be private messages.
+impl<P: Payload> fmt::Debug for ClientUpload<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ClientUpload").field(&P::NAME).finish()
+    }
+}
