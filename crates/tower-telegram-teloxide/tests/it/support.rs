@@ -62,7 +62,8 @@ pub(crate) struct Running {
 impl Running {
     /// Stops the dispatcher and then the server, and waits for both.
     pub(crate) async fn stop(self) {
-        self.stop.shutdown().unwrap().await;
+        // Its future waits forever if the dispatcher has stopped before it is polled.
+        drop(self.stop.shutdown().unwrap());
         self.dispatching.await.unwrap();
         self.serving.await.unwrap();
     }
