@@ -207,6 +207,11 @@ fn b6_b13_a_nested_key_that_comes_twice_is_malformed_null_or_not() {
             message(r#""text":null,"text":"a""#)
         ),
         r#""from":{"id":1,"first_name":null,"first_name":"A"}"#.to_owned(),
+        // An object between the two has the same empty member.
+        format!(
+            r#""text":null,"reply_to_message":{},"caption":null,"text":"a""#,
+            message(r#""text":null"#)
+        ),
         r#""entities":[{"type":"bold","offset":0,"length":1,"url":null,"url":"x"}]"#.to_owned(),
     ] {
         let text = message(&twice);

@@ -31,16 +31,19 @@ impl<'a> Reader<'a> {
             return self.syntax("nested too deep");
         }
         if !self.empty_members.is_empty() {
-            self.forget_closed_members();
+            self.forget_empty_members(self.depth);
         }
         Ok(())
     }
 
-    /// Forgets the empty members of objects that are closed, when another one is opened in their place.
+    /// Forgets the empty members of objects that are closed: those from this depth on, which are the last ones.
     #[cold]
-    fn forget_closed_members(&mut self) {
-        let depth = self.depth;
-        self.empty_members.retain(|member| member.depth < depth);
+    fn forget_empty_members(&mut self, from: u8) {
+        while self
+            .empty_members
+            .pop_if(|member| member.depth >= from)
+            .is_some()
+        {}
     }
 
     /// Whether a member of this name was read in the open object, and left its slot empty.
@@ -63,6 +66,8 @@ impl<'a> Reader<'a> {
     #[cold]
     fn record_empty(&mut self, name: &'static str) {
         let depth = self.depth;
+        // So that they are in the order of their depths, and each is removed once.
+        self.forget_empty_members(depth + 1);
         self.empty_members.push(EmptyMember { depth, name });
     }
 
