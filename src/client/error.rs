@@ -207,7 +207,9 @@ impl Error {
 
     /// Only the head of the response came. Its status says whether it is a refusal.
     pub(crate) fn under(mut self, status: StatusCode) -> Self {
-        let refused = status.is_client_error() || status.is_redirection();
+        // A gateway may have passed on a request that took too long.
+        let is_late = status == StatusCode::REQUEST_TIMEOUT;
+        let refused = (status.is_client_error() && !is_late) || status.is_redirection();
         self.0.status = Some(status);
         self.arrived(!refused)
     }
