@@ -58,9 +58,10 @@
 //!   client's time-outs, its `RetryLayer` and `RateLimitLayer`, `Client::ensure_webhook` and
 //!   `WebhookHealth` in [`webhook::registration`], `polling`, `guide`, and uploads from paths and readers.
 //!   Without it, a slow request is bounded in size but not in time.
+//! - **`queue`** adds `queue`: a queue of updates between webhooks and workers, over an engine of your own. It turns
+//!   on `tokio`.
 //! - **`redis`** shares state between the replicas of a bot through Redis: handled updates, the order
-//!   within a chat, rate limits, sessions, and a queue of updates between webhooks and workers. It turns on
-//!   `tokio`.
+//!   within a chat, rate limits, sessions, and a queue of updates. It turns on `queue`.
 //! - **`server`** adds `server::Server`, an HTTP/1.1 server for webhooks that limits the number of
 //!   connections and closes idle and slow ones. It turns on `tokio` and `signal`, and depends on hyper.
 //!   No feature is needed to serve a `Webhook` with another server.
@@ -93,6 +94,8 @@ pub mod health;
 // The runner uses parts of tokio that the model checker doesn't have.
 #[cfg(all(feature = "tokio", not(shuttle)))]
 pub mod polling;
+#[cfg(all(feature = "queue", not(shuttle)))]
+pub mod queue;
 #[cfg(feature = "redis")]
 pub mod redis;
 pub mod router;

@@ -138,6 +138,11 @@ impl WakeUps {
         }
     }
 
+    /// Whether messages of other processes arrive.
+    pub(super) fn is_subscribed(&self) -> bool {
+        self.hub.state().is_subscribed
+    }
+
     /// Wakes a waiter of this process by its name.
     pub(super) fn wake(&self, waiter: &str, wake_up: WakeUp) {
         let number = waiter.rsplit_once('-').and_then(|(_, n)| n.parse().ok());

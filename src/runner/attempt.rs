@@ -46,7 +46,7 @@ pub(crate) enum Verdict {
     /// The attempt says nothing about the update, and isn't counted.
     Deferred { after: Duration },
     /// It has no further attempt.
-    #[cfg_attr(not(feature = "redis"), allow(dead_code))]
+    #[cfg_attr(not(feature = "queue"), allow(dead_code))]
     Abandoned(Failure),
 }
 

@@ -65,7 +65,7 @@ pub(crate) enum AttemptEnd {
     /// It is tried again after a pause.
     Again { after: Duration, has_failed: bool },
     /// Another runner has it now.
-    #[cfg_attr(not(feature = "redis"), allow(dead_code))]
+    #[cfg_attr(not(feature = "queue"), allow(dead_code))]
     Lost,
 }
 
@@ -213,7 +213,7 @@ where
     }
 
     /// How many chats wait to be started.
-    #[cfg(feature = "redis")]
+    #[cfg(feature = "queue")]
     pub(crate) fn ready(&self) -> usize {
         self.ready.len()
     }
@@ -281,7 +281,7 @@ where
     }
 
     /// Whether an attempt runs in one of these chats.
-    #[cfg_attr(not(feature = "redis"), allow(dead_code))]
+    #[cfg_attr(not(feature = "queue"), allow(dead_code))]
     pub(crate) fn is_running(&self, of: impl Fn(&K) -> bool) -> bool {
         self.keys.values().any(of)
     }

@@ -24,7 +24,7 @@ macro_rules! metrics {
     ($($constant:ident = $kind:ident $unit:ident $name:literal [$($label:expr),*] $description:literal;)*) => {
         $(
             #[doc = $description]
-            #[cfg_attr(not(feature = "redis"), allow(dead_code))]
+            #[cfg_attr(not(feature = "queue"), allow(dead_code))]
             pub(crate) static $constant: Metric<{ count([$($label),*]) }> = Metric {
                 name: $name,
                 kind: MetricKind::$kind,

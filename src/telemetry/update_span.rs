@@ -34,7 +34,7 @@ pub(crate) fn turn_waited(extensions: &Extensions, wait: Duration) {
 
 /// The W3C trace context in which an update was put into a queue, in the extensions of its request.
 #[derive(Clone, Debug)]
-#[cfg_attr(not(feature = "redis"), allow(dead_code))]
+#[cfg_attr(not(feature = "queue"), allow(dead_code))]
 pub(crate) struct CreationContext(pub(crate) Arc<str>);
 
 /// The number of an attempt, in the extensions of an update's request if it isn't the first of several.

@@ -16,7 +16,7 @@ use serde_core::de::DeserializeOwned;
 use tower_layer::Layer as _;
 use tower_service::Service;
 
-#[cfg(feature = "redis")]
+#[cfg(feature = "queue")]
 use super::trace::TraceUpdates;
 use super::{
     AllowedUpdatesLayer, HandlerFn, HandlerOutput, ParseLayer, RawUpdate, ReplyBody, ReplyLayer,
@@ -230,7 +230,7 @@ impl<U> Webhook<U> {
     }
 
     /// The layers that read a request and decide whether it is accepted, above a service of updates.
-    #[cfg(feature = "redis")]
+    #[cfg(feature = "queue")]
     pub(crate) fn admission<S>(&self, service: S) -> Admission<S> {
         let trace = self.deliveries.trace.clone().producer();
         let service = self.allowed.layer(trace.layer(service));
@@ -249,7 +249,7 @@ impl<U> Webhook<U> {
 }
 
 /// A webhook up to where a handler's stack begins.
-#[cfg(feature = "redis")]
+#[cfg(feature = "queue")]
 pub(crate) type Admission<S> = secret_token::RequireSecretToken<
     update::ReadUpdate<allowed_updates::FilterUpdates<TraceUpdates<S>>>,
 >;

@@ -97,7 +97,7 @@ pub mod update;
 #[doc(inline)]
 pub use tower_telegram_types::{BotId, HandlerOutput, InvalidSecretToken, SecretToken};
 
-#[cfg(feature = "redis")]
+#[cfg(feature = "queue")]
 pub(crate) use self::builder::Admission;
 #[cfg(feature = "tokio")]
 #[doc(inline)]

@@ -36,7 +36,7 @@ use crate::{
 #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
 pub(crate) enum FromRunner {
     /// The queue records the handled updates, so `DeliveryLayer` has no effect either.
-    #[cfg_attr(not(feature = "redis"), allow(dead_code))]
+    #[cfg_attr(not(feature = "queue"), allow(dead_code))]
     Queue,
     /// After a crash, Telegram returns updates again that were handled before, and only the store of a
     /// `DeliveryLayer` knows them. The layer claims and records as usual; the runner sets the number of attempts.

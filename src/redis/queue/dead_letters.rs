@@ -5,31 +5,15 @@ use std::ops::RangeInclusive;
 use bytes::Bytes;
 
 use super::{
-    chat_key::{bot_of, chat_key, number_of, partition},
-    error::QueueError,
+    entry_id::next_id,
+    error::unreadable,
     update_queue::{QueueKey, UpdateQueue, text},
 };
 use crate::{
+    queue::{QueueError, QueuedDeadLetter, bot_of, chat_key, number_of, partition},
     redis::values::number,
-    webhook::{BotId, RawUpdate},
+    webhook::RawUpdate,
 };
-
-/// An update that was abandoned, from [`UpdateQueue::dead_letters`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct QueuedDeadLetter {
-    /// Its id in the stream of dead letters. The part before the dash is the time at which it was abandoned, in
-    /// milliseconds of Unix time.
-    pub id: Box<str>,
-    /// The update's bot, if several share the queue.
-    pub bot: Option<BotId>,
-    /// The update.
-    pub update: RawUpdate,
-    /// How many attempts it had.
-    pub attempts: u32,
-    /// The last attempt's error with its causes, for people to read; at most 1000 bytes.
-    pub failure: Box<str>,
-}
 
 /// An entry of the queue that is no update, from [`UpdateQueue::unreadable_letters`]: another program wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +33,9 @@ const PAGE: RangeInclusive<usize> = 100..=1000;
 
 impl UpdateQueue {
     /// Up to `count` dead letters: those after the one with the id `after`, or the oldest.
+    ///
+    /// Their ids are those of the stream of dead letters. The part before the dash is the time at which the update was
+    /// abandoned, in milliseconds of Unix time.
     ///
     /// ```no_run
     /// # use tower_telegram::redis::{QueueError, UpdateQueue};
@@ -137,7 +124,7 @@ impl UpdateQueue {
             Some(b"added") => Ok(true),
             Some(b"gone") => Ok(false),
             Some(b"full") => Err(QueueError::full()),
-            _ => Err(QueueError::unreadable()),
+            _ => Err(unreadable()),
         }
     }
 
@@ -164,21 +151,6 @@ impl UpdateQueue {
         let answer = self.ask(call).await?;
         Ok(answer.first().is_some_and(|what| &**what == b"discarded"))
     }
-}
-
-/// The least id that is greater, or `None` after the last id that a stream can have. Redis 6.2 would take `(` for
-/// that.
-fn next_id(id: &str) -> Option<String> {
-    let (time, number) = id.split_once('-').unwrap_or((id, "0"));
-    let (Ok(time), Ok(number)) = (time.parse::<u64>(), number.parse::<u64>()) else {
-        // Redis rejects it with an error.
-        return Some(id.to_owned());
-    };
-    let (time, number) = match number.checked_add(1) {
-        Some(number) => (time, number),
-        None => (time.checked_add(1)?, 0),
-    };
-    Some(format!("{time}-{number}"))
 }
 
 /// `None` for an entry that is no update. Its bot may be no number.
@@ -208,26 +180,4 @@ fn read_unreadable(letter: &[Bytes]) -> Option<UnreadableLetter> {
         bytes: bytes.clone(),
         failure: String::from_utf8_lossy(failure).into(),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn d31_paging_ends_after_the_last_id_of_all() {
-        for (id, next) in [
-            ("5-0", Some("5-1")),
-            ("5", Some("5-1")),
-            ("5-18446744073709551615", Some("6-0")),
-            (
-                "18446744073709551615-18446744073709551614",
-                Some("18446744073709551615-18446744073709551615"),
-            ),
-            ("18446744073709551615-18446744073709551615", None),
-            ("no id", Some("no id")),
-        ] {
-            assert_eq!(next_id(id).as_deref(), next, "{id}");
-        }
-    }
 }

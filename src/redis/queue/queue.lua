@@ -18,7 +18,6 @@
 --
 -- Answers with a list of texts, or of such lists.
 
-local GROUP, CONSUMER = 'workers', 'worker'
 -- The last id that a stream can have. Redis adds no entry behind it.
 local LAST_ID = '18446744073709551615-18446744073709551615'
 -- The fields that the worker and the list of dead letters read.
@@ -72,7 +71,6 @@ local function entry(stream, id)
 end
 
 local function remove(stream, attempts, partition, id)
-  redis.call('XACK', stream, GROUP, id)
   redis.call('XDEL', stream, id)
   redis.call('HDEL', attempts, partition .. ':' .. id)
 end
@@ -95,7 +93,7 @@ local function copied_fields(fields)
 end
 
 -- Writes a stream anew when its last id allows no other after it. Entries keep their ids, except those of times to
--- which no clock is set (a millisecond of more than 14 digits). The next worker that reads it makes its group again.
+-- which no clock is set (a millisecond of more than 14 digits). The worker that reads it then begins at its start again.
 local function write_anew(stream)
   local entries = redis.call('XRANGE', stream, '-', '+')
   -- Before the stream is deleted, so that an error loses no entries.
@@ -222,56 +220,57 @@ function operations.leave(...)
   return { 'left' }
 end
 
-local function read_group(stream, cursor, count)
-  return redis.pcall(
-    'XREADGROUP', 'GROUP', GROUP, CONSUMER, 'COUNT', count, 'STREAMS', stream, cursor
-  )
+-- Whether an id is less than another: a time and a number of up to 20 digits each, more than Lua's numbers have.
+local function is_less(id, other)
+  local time, number = string.match(id, '^(%d+)%-(%d+)$')
+  local other_time, other_number = string.match(other, '^(%d+)%-(%d+)$')
+  if time ~= other_time then
+    number, other_number = time, other_time
+  end
+  if #number ~= #other_number then
+    return #number < #other_number
+  end
+  return number < other_number
 end
 
--- The next entries with their chats' keys: `read`, or `anew` if the ids begin anew, because the group was lost;
--- the last id; `end` if there are no more, else `more`; and the pairs. A partition has one consumer, because one
--- worker has it at a time: the next one finds what the last one had.
-local function read(stream, partition, attempts, cursor, count, waiter)
-  local what, found = 'read', read_group(stream, cursor, count)
-  if type(found) == 'table' and found.err then
-    local made = redis.pcall('XGROUP', 'CREATE', stream, GROUP, '0', 'MKSTREAM')
-    if made.err then
-      return made
-    end
-    what, found = 'anew', read_group(stream, cursor, count)
-    if type(found) == 'table' and found.err then
-      return found
-    end
+-- Whether the stream's ids have begun anew, because it was written anew or deleted.
+local function is_anew(stream, after)
+  local info = redis.pcall('XINFO', 'STREAM', stream)
+  return not info.err and is_less(by_name(info)['last-generated-id'], after)
+end
+
+-- The entries from an id on, or the first ones if ids have begun anew: `read`; `end` if there are no more, else
+-- `more`; and pairs of ids and chats' keys. `after` is the last entry that the worker has read, and `from` the id
+-- behind it: `-` for the first of all, and an empty text if there is none.
+local function read(stream, partition, after, from, count, waiter)
+  local entries = from == '' and {} or redis.pcall('XRANGE', stream, from, '+', 'COUNT', count)
+  if entries.err then
+    return entries
   end
-  local entries = found and found[1][2] or {}
-  local answer = { what, '', 'more' }
+  if #entries == 0 and after ~= '' and is_anew(stream, after) then
+    entries = redis.call('XRANGE', stream, '-', '+', 'COUNT', count)
+  end
+  local answer = { 'read', 'more' }
   for _, each in ipairs(entries) do
-    local id, fields = each[1], each[2]
-    answer[2] = id
-    if fields then
-      answer[#answer + 1] = id
-      answer[#answer + 1] = by_name(fields).lane or ''
-    else
-      -- Another program deleted it.
-      remove(stream, attempts, partition, id)
-    end
+    answer[#answer + 1] = each[1]
+    answer[#answer + 1] = by_name(each[2]).lane or ''
   end
-  if cursor == '>' and #entries < tonumber(count) then
-    answer[3] = 'end'
+  if #entries < tonumber(count) then
+    answer[2] = 'end'
     redis.call('HSET', partitions, 'idle:' .. partition, waiter)
   end
   return answer
 end
 
--- KEYS: attempts, streams
+-- KEYS: streams
 function operations.fetch(waiter, ...)
   write_without_memory()
   local wanted, answer = { ... }, {}
-  for n = 3, #KEYS do
-    local at = 4 * (n - 3)
+  for n = 2, #KEYS do
+    local at = 5 * (n - 2)
     local partition, fence = wanted[at + 1], wanted[at + 2]
     if is_held(partition, fence) then
-      local found = read(KEYS[n], partition, KEYS[2], wanted[at + 3], wanted[at + 4], waiter)
+      local found = read(KEYS[n], partition, wanted[at + 3], wanted[at + 4], wanted[at + 5], waiter)
       -- A key that is no stream leaves the other partitions alone.
       answer[#answer + 1] = found.err and { 'failed', found.err } or found
     else
@@ -330,7 +329,6 @@ local function finish(stream, partition, entries, answers)
     ids[n], fields[n] = each.id, partition .. ':' .. each.id
   end
   local removed, failure = pcall(function()
-    redis.call('XACK', stream, GROUP, unpack(ids))
     redis.call('XDEL', stream, unpack(ids))
     redis.call('HDEL', KEYS[2], unpack(fields))
   end)

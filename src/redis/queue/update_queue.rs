@@ -9,20 +9,20 @@ use std::{
 use ::redis::aio::ConnectionLike;
 use bytes::Bytes;
 
-use super::error::QueueError;
-use crate::redis::{
-    connection::{RedisConnection, Script, ScriptCall, script},
-    values::{LIFE, MIN_LEASE, number},
-    wake_ups::{WakeUp, WakeUps},
+use super::error::unreadable;
+use crate::{
+    queue::{QueueError, QueueStatus, trace_context::TraceContextHook},
+    redis::{
+        connection::{RedisConnection, Script, ScriptCall, script},
+        values::{LIFE, MIN_LEASE, number},
+        wake_ups::{WakeUp, WakeUps},
+    },
 };
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(script!("queue/queue.lua")));
 
 /// The shortest time-out: in less, no call would ever succeed.
 const MIN_TIMEOUT: Duration = Duration::from_millis(10);
-
-/// Returns the trace context in which an update is put into the queue.
-pub(super) type TraceContextHook = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
 /// A queue of updates on Redis Streams. Cheap to clone. See the [module](super).
 ///
@@ -156,7 +156,7 @@ impl UpdateQueue {
         let streams = (0..self.partitions).map(QueueKey::Stream);
         let answer = self.ask(self.call("status", keys.chain(streams))).await?;
         let [updates, dead_letters, workers] = &answer[..] else {
-            return Err(QueueError::unreadable());
+            return Err(unreadable());
         };
         Ok(QueueStatus {
             updates: number(updates)?,
@@ -206,9 +206,7 @@ impl UpdateQueue {
     pub(super) async fn ask(&self, call: ScriptCall) -> Result<Vec<Bytes>, QueueError> {
         let answer: Vec<Bytes> = self.connection.run(call).await?;
         match &answer[..] {
-            [what, there] if &**what == b"partitions" => {
-                Err(QueueError::partitions(text(there)?.into()))
-            }
+            [what, there] if &**what == b"partitions" => Err(QueueError::partitions(text(there)?)),
             _ => Ok(answer),
         }
     }
@@ -226,18 +224,6 @@ impl fmt::Debug for UpdateQueue {
     }
 }
 
-/// The contents of a queue, from [`UpdateQueue::status`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct QueueStatus {
-    /// How many updates wait or are being handled.
-    pub updates: usize,
-    /// How many dead letters there are, including those that are no updates.
-    pub dead_letters: usize,
-    /// How many workers are alive.
-    pub workers: usize,
-}
-
 pub(super) fn text(bytes: &[u8]) -> Result<&str, QueueError> {
-    std::str::from_utf8(bytes).map_err(|_| QueueError::unreadable())
+    std::str::from_utf8(bytes).map_err(|_| unreadable())
 }

@@ -22,6 +22,7 @@ pub(super) const LAYERS: &[&[Part]] = &[
     &[Part("runner", &["src/runner"])],
     &[
         Part("polling", &["src/polling"]),
+        Part("queue", &["src/queue"]),
         Part("redis", &["src/redis"]),
         Part("axum", &["src/axum.rs"]),
         Part("server", &["src/server"]),

@@ -1,8 +1,10 @@
 //! How far a worker has read a partition.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
+
+use crate::queue::reader::PartitionClaim;
 
 /// How many entries of a partition a worker has at once, by their ids and chats alone. A chat that has more
 /// waiting holds up its partition.
@@ -17,14 +19,11 @@ const READ_PAUSE: Duration = Duration::from_secs(5);
 /// A partition that was claimed.
 #[derive(Debug)]
 pub(super) struct Partition {
-    pub(super) fence: u64,
+    pub(super) claim: PartitionClaim,
     /// No attempt begins in it any more, and it is given back when none runs.
     pub(super) leaving: bool,
     /// The last entry that was read.
-    last: Box<str>,
-    /// Whether there may be entries behind it that were delivered before: to another worker, or with an
-    /// answer that was lost.
-    begun: bool,
+    last: Option<Arc<str>>,
     unread: Unread,
     /// How many were read and aren't done.
     waiting: usize,
@@ -41,21 +40,20 @@ enum Unread {
 }
 
 impl Partition {
-    pub(super) fn new(fence: u64) -> Self {
+    pub(super) fn new(claim: PartitionClaim) -> Self {
         Self {
-            fence,
+            claim,
             leaving: false,
-            last: "0".into(),
-            begun: true,
+            last: None,
             unread: Unread::Maybe,
             waiting: 0,
             unreadable_until: None,
         }
     }
 
-    /// Where to read on, as Redis names it.
-    pub(super) fn cursor(&self) -> &str {
-        if self.begun { &self.last } else { ">" }
+    /// The last entry that was read.
+    pub(super) fn last(&self) -> Option<Arc<str>> {
+        self.last.clone()
     }
 
     /// How many entries there is room for; 0 if none are to be read now.
@@ -81,27 +79,18 @@ impl Partition {
         self.unread = Unread::Maybe;
     }
 
-    /// It was read up to this entry; empty if there was none. `is_end` if it had no more then.
-    pub(super) fn read_to(&mut self, last: &str, is_end: bool) {
+    /// It was read up to this entry, if there was one. `is_end` if it had no more then.
+    pub(super) fn read_to(&mut self, last: Option<Arc<str>>, is_end: bool) {
         let is_all = is_end && self.unread != Unread::Added;
         self.unread = if is_all { Unread::None } else { Unread::Maybe };
         self.unreadable_until = None;
-        if last.is_empty() {
-            self.begun = false;
-        } else {
-            self.last = last.into();
+        if last.is_some() {
+            self.last = last;
         }
     }
 
-    /// The ids begin anew, because Redis lost the group.
-    pub(super) fn read_anew(&mut self) {
-        self.last = "0".into();
-        self.begun = true;
-    }
-
-    /// An answer was lost, and entries may have been given out with it.
+    /// An answer was lost.
     pub(super) fn read_again(&mut self) {
-        self.begun = true;
         self.unread = Unread::Maybe;
     }
 
@@ -131,25 +120,31 @@ impl Partition {
 mod tests {
     use super::*;
 
+    fn partition() -> Partition {
+        Partition::new(PartitionClaim::new(0, 1))
+    }
+
+    fn id(text: &str) -> Option<Arc<str>> {
+        Some(text.into())
+    }
+
     #[test]
-    fn entries_that_were_begun_are_read_before_new_ones() {
-        let mut partition = Partition::new(1);
-        assert_eq!(partition.cursor(), "0");
-        partition.read_to("5-0", false);
-        assert_eq!(partition.cursor(), "5-0");
-        partition.read_to("", false);
-        assert_eq!(partition.cursor(), ">");
-        partition.read_to("6-0", false);
-        assert_eq!(partition.cursor(), ">");
+    fn it_is_read_behind_the_last_entry_of_the_last_answer() {
+        let mut partition = partition();
+        assert_eq!(partition.last(), None);
+        partition.read_to(id("5-0"), false);
+        partition.read_to(None, true);
+        assert_eq!(partition.last(), id("5-0"));
         partition.read_again();
-        assert_eq!(partition.cursor(), "6-0");
-        partition.read_anew();
-        assert_eq!(partition.cursor(), "0");
+        assert_eq!(partition.last(), id("5-0"));
+        // An engine that has begun anew.
+        partition.read_to(id("1-0"), true);
+        assert_eq!(partition.last(), id("1-0"));
     }
 
     #[test]
     fn a_worker_has_a_bounded_number_of_entries() {
-        let mut partition = Partition::new(1);
+        let mut partition = partition();
         assert_eq!(partition.wants(), MOST);
         for _ in 0..MOST {
             partition.add();
@@ -168,18 +163,18 @@ mod tests {
     /// The message may arrive before the answer.
     #[test]
     fn d32_an_update_that_is_added_during_a_read_is_read_next() {
-        let mut partition = Partition::new(1);
+        let mut partition = partition();
         partition.read_starts();
-        partition.read_to("5-0", true);
+        partition.read_to(id("5-0"), true);
         assert_eq!(partition.wants(), 0, "it was read to its end");
         partition.added();
         assert_eq!(partition.wants(), MOST);
         partition.read_starts();
         partition.added();
-        partition.read_to("6-0", true);
+        partition.read_to(id("6-0"), true);
         assert_eq!(partition.wants(), MOST);
         partition.read_starts();
-        partition.read_to("", true);
+        partition.read_to(None, true);
         assert_eq!(partition.wants(), 0);
         partition.read_again();
         assert_eq!(partition.wants(), MOST);
@@ -187,7 +182,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_partition_that_cannot_be_read_pauses() {
-        let mut partition = Partition::new(1);
+        let mut partition = partition();
         partition.read_failed();
         assert_eq!(partition.wants(), 0);
         tokio::time::advance(READ_PAUSE).await;

@@ -2,12 +2,12 @@
 
 mod attempt;
 mod depth;
+mod failed_call;
 mod partition;
 mod queued_chat;
 mod records;
 mod run;
 mod settings;
-mod unreachable;
 
 use std::{
     convert::Infallible,
@@ -23,31 +23,16 @@ use tower::BoxError;
 use tower_service::Service;
 
 use self::{run::WorkerRun, settings::WorkerSettings};
-use super::{error::QueueError, update_queue::UpdateQueue};
+use super::{
+    error::QueueError,
+    reader::{ErasedReader, QueueReader},
+};
 use crate::{
     Client,
     webhook::{BotId, RawUpdate, ReplyBody},
 };
 
-impl UpdateQueue {
-    /// A worker that takes updates out of the queue. Replies are sent through `client`, because no webhook waits for
-    /// them.
-    pub fn worker(&self, client: Client) -> Worker {
-        Worker {
-            settings: WorkerSettings {
-                queue: self.clone(),
-                client,
-                client_of: None,
-                concurrency: 40,
-                max_attempts: 5,
-                poll_every: Duration::from_millis(50),
-                shutdown_timeout: Duration::from_secs(30),
-            },
-        }
-    }
-}
-
-/// Takes updates out of an [`UpdateQueue`] and calls the handler with them. See the [module](super).
+/// Takes updates out of a queue and calls the handler with them. See the [module](super).
 ///
 /// If it is dropped while it runs, its handlers are cut off, and other workers take its updates over when its claims
 /// end, as if it had died. [`run_until`](Self::run_until) shuts down gracefully.
@@ -58,6 +43,25 @@ pub struct Worker {
 }
 
 impl Worker {
+    /// A worker for the queue whose readers `open` makes: one for each call of [`run`](Self::run) or
+    /// [`run_until`](Self::run_until). Replies are sent through `client`, because no webhook waits for them.
+    pub fn new<R: QueueReader>(
+        open: impl Fn() -> R + Send + Sync + 'static,
+        client: Client,
+    ) -> Self {
+        Self {
+            settings: WorkerSettings {
+                open: Arc::new(move || Arc::new(open()) as Arc<dyn ErasedReader>),
+                client,
+                client_of: None,
+                concurrency: 40,
+                max_attempts: 5,
+                poll_every: Duration::from_millis(50),
+                shutdown_timeout: Duration::from_secs(30),
+            },
+        }
+    }
+
     /// The client of each bot, if several share the queue. `None` means the worker's own client.
     pub fn client_of(
         mut self,
@@ -83,8 +87,8 @@ impl Worker {
     /// How often a worker asks for updates while none wakes it, by one round trip: from every millisecond to once an
     /// hour. Default: every 50 ms, so that an update in an empty queue waits half of that on average.
     ///
-    /// A worker with [wake-ups](UpdateQueue::wake_ups) is woken at once, and asks every second, or less often if that
-    /// is set here, in case a message was lost.
+    /// A worker that is sent a message for each update ([`QueueReader::reports_additions`]) is woken at once, and asks
+    /// every second, or less often if that is set here, in case a message was lost.
     pub fn poll_every(mut self, pause: Duration) -> Self {
         let (shortest, longest) = (Duration::from_millis(1), Duration::from_secs(60 * 60));
         self.settings.poll_every = pause.clamp(shortest, longest);
@@ -101,7 +105,7 @@ impl Worker {
     /// Runs until an error ends it. Must be called within a Tokio runtime; the handlers run on tasks
     /// of their own.
     ///
-    /// While Redis can't be reached, no attempt begins, and it is tried again for as long as it takes.
+    /// While the queue can't be reached, no attempt begins, and it is tried again for as long as it takes.
     ///
     /// # Errors
     ///
@@ -145,7 +149,6 @@ impl Worker {
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Worker")
-            .field("queue", &self.settings.queue)
             .field("concurrency", &self.settings.concurrency)
             .field("max_attempts", &self.settings.max_attempts)
             .field("poll_every", &self.settings.poll_every)

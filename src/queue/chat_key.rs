@@ -2,9 +2,21 @@
 
 use crate::webhook::{BotId, RawUpdate};
 
-/// The key by which updates are kept in order: of the bot and the chat, or else of the user, or else of the update
-/// alone. It is stored in Redis, so that it mustn't change.
-pub(super) fn chat_key(bot: Option<BotId>, update: &RawUpdate) -> String {
+/// The key by which a queue keeps updates in order: that of the bot and the chat, or else of the bot and the user, or
+/// else of the update alone. Engines store it, so it is the same in all versions.
+///
+/// ```
+/// use tower_telegram::{
+///     queue::chat_key,
+///     webhook::{BotId, RawUpdate},
+/// };
+///
+/// let json = r#"{"update_id":1,"message":{"chat":{"id":-7}}}"#;
+/// let update = RawUpdate::from_bytes(json.into()).unwrap();
+/// assert_eq!(chat_key(Some(BotId(5)), &update), "5:-7");
+/// assert_eq!(chat_key(None, &update), "0:-7");
+/// ```
+pub fn chat_key(bot: Option<BotId>, update: &RawUpdate) -> String {
     let bot = number_of(bot);
     // A private chat has its user's number, so the two keys may meet.
     match update.chat_id().or_else(|| update.user_id()) {
@@ -13,18 +25,20 @@ pub(super) fn chat_key(bot: Option<BotId>, update: &RawUpdate) -> String {
     }
 }
 
-/// A bot's number as it is stored in Redis: 0 if bots don't share the queue.
-pub(super) fn number_of(bot: Option<BotId>) -> i64 {
+/// A bot's number as it is stored: 0 if bots don't share the queue.
+pub(crate) fn number_of(bot: Option<BotId>) -> i64 {
     bot.map_or(0, |bot| bot.0)
 }
 
 /// The bot of such a number.
-pub(super) fn bot_of(number: i64) -> Option<BotId> {
+pub(crate) fn bot_of(number: i64) -> Option<BotId> {
     (number != 0).then_some(BotId(number))
 }
 
-/// The partition of a chat's key. FNV-1a: all replicas must agree, whatever version they are.
-pub(super) fn partition(chat_key: &str, partitions: u16) -> u16 {
+/// The partition of a [chat's key](chat_key), from 0 to `partitions` - 1; 0 partitions count as 1. It is the same in
+/// all versions and replicas.
+pub fn partition(chat_key: &str, partitions: u16) -> u16 {
+    // FNV-1a.
     let hash = chat_key
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
@@ -58,7 +72,7 @@ mod tests {
         }
     }
 
-    /// Other versions have written entries into Redis too.
+    /// Other versions have written entries too.
     #[test]
     fn a_chat_always_has_the_same_partition() {
         let of = |key| partition(key, 16);

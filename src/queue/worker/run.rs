@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use http::{Request, Response};
 use tokio::{
     task::JoinSet,
@@ -20,24 +19,20 @@ use tower_service::Service;
 use super::{
     attempt::{QueueAttempts, QueueEntry},
     depth,
+    failed_call::{CALL_PAUSE, log_failed_call},
     partition::Partition,
     queued_chat::QueuedChat,
     settings::WorkerSettings,
-    unreachable::{REDIS_PAUSE, log_unreachable},
 };
 use crate::{
     client::ErrorChain,
-    redis::{
-        connection,
-        queue::{
-            error::QueueError,
-            update_queue::{QueueKey, text},
+    queue::{
+        error::QueueError,
+        reader::{
+            ErasedReader, HeldPartitions, PartitionClaim, TakenEntries, TakenEntry, WantedEntries,
         },
-        values::{micros, number},
-        wake_ups::{WakeUp, WakeUpWaiter},
     },
     runner::{Runner, RunnerEvent},
-    task::random::random_u64,
     telemetry::{metric, names},
     webhook::{RawUpdate, ReplyBody},
 };
@@ -48,35 +43,35 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long a shutdown tries to uncount the attempts that it cut off.
 const UNCOUNT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often a worker that is woken by messages looks for updates nevertheless, in case a message was lost.
+/// How often a worker that waits for messages looks for updates nevertheless, in case a message was lost.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How many entries one call reads at most, because Redis does nothing else meanwhile; but some of each partition.
+/// How many entries one call reads at most, because the engine may do nothing else meanwhile; but some of each
+/// partition.
 const MOST_AT_ONCE: usize = 512;
 const FEWEST_OF_EACH: usize = 16;
 
 /// While so many chats wait for each handler that may run, no further entries are read.
 const ENOUGH_CHATS: usize = 4;
 
-/// A call that reads partitions, under their claims' numbers.
+/// A call that reads partitions.
 type Fetching = Pin<Box<dyn Future<Output = Fetched> + Send>>;
 
 struct Fetched {
-    partitions: Vec<(u16, u64)>,
-    answers: Result<Vec<Vec<Bytes>>, connection::Error>,
+    claims: Vec<PartitionClaim>,
+    results: Result<Vec<TakenEntries>, QueueError>,
 }
 
 pub(super) struct WorkerRun<S> {
     attempts: Arc<QueueAttempts<S>>,
-    name: Box<str>,
+    reader: Arc<dyn ErasedReader>,
     partitions: HashMap<u16, Partition>,
     runner: Runner<QueuedChat, QueueEntry>,
-    wake_ups: WakeUpWaiter,
     fetching: Option<Fetching>,
     next_tick: Instant,
     /// When all partitions are read whether a message came or not.
     next_look: Instant,
-    /// After Redis couldn't be reached.
+    /// After a call failed.
     no_fetch_before: Instant,
     /// When the metrics of the partitions are due.
     next_measure: Instant,
@@ -94,18 +89,16 @@ where
 {
     pub(super) fn new(worker: WorkerSettings, service: S) -> Self {
         let now = Instant::now();
-        let random = random_u64();
-        let queue = worker.queue.clone();
+        let reader = (worker.open)();
         let runner = Runner::new(worker.concurrency);
         let attempts = Arc::new(QueueAttempts::new(worker, service));
         let mut recording = JoinSet::new();
-        recording.spawn(Arc::clone(&attempts.recorder).run(queue.clone()));
+        recording.spawn(Arc::clone(&attempts.recorder).run(Arc::clone(&reader)));
         Self {
             runner,
             attempts,
-            name: format!("{}-{random:016x}", std::process::id()).into(),
+            reader,
             partitions: HashMap::new(),
-            wake_ups: queue.wake_ups.waiter(),
             fetching: None,
             next_tick: now,
             next_look: now,
@@ -133,7 +126,7 @@ where
                 () = shutdown.as_mut() => return Ok(()),
                 () = sleep_until(self.next_tick) => self.tick().await?,
                 fetched = fetched(&mut self.fetching) => self.fetched(fetched),
-                wake_up = self.wake_ups.next() => self.wake(wake_up),
+                partition = self.reader.wait() => self.wake(partition),
                 () = sleep_until(self.next_look) => self.look(),
                 event = self.runner.next() => self.ended(event),
             }
@@ -182,7 +175,7 @@ where
         };
         if timeout(UNCOUNT_TIMEOUT, uncounting).await.is_err() {
             tracing::warn!(
-                "attempts that were cut off stay counted, because redis doesn't respond"
+                "attempts that were cut off stay counted, because the queue doesn't respond"
             );
         }
     }
@@ -198,15 +191,15 @@ where
     fn ended(&mut self, event: RunnerEvent<QueuedChat, QueueEntry>) {
         match event {
             RunnerEvent::Done(chat, _) => {
-                let partition = self.partitions.get_mut(&chat.partition);
-                if let Some(partition) = partition.filter(|held| held.fence == chat.fence) {
+                let partition = self.partitions.get_mut(&chat.claim.partition);
+                if let Some(partition) = partition.filter(|held| held.claim == chat.claim) {
                     partition.finish();
                 }
             }
             RunnerEvent::Lost(chat) => {
-                let partition = self.partitions.get(&chat.partition);
-                if partition.is_some_and(|held| held.fence == chat.fence) {
-                    self.lose(chat.partition);
+                let partition = self.partitions.get(&chat.claim.partition);
+                if partition.is_some_and(|held| held.claim == chat.claim) {
+                    self.lose(chat.claim.partition);
                 }
             }
             RunnerEvent::Waiting => {}
@@ -216,7 +209,7 @@ where
     /// Another worker has the partition. Its handlers here are cut off.
     fn lose(&mut self, number: u16) {
         self.remove(number);
-        self.runner.cut_off(|chat| chat.partition == number);
+        self.runner.cut_off(|chat| chat.claim.partition == number);
     }
 
     fn remove(&mut self, number: u16) {
@@ -231,22 +224,22 @@ where
         if !metric::IS_ON || Instant::now() < self.next_measure {
             return Ok(());
         }
-        self.next_measure = Instant::now() + depth::LOOK_EVERY;
+        self.next_measure = Instant::now() + depth::MEASURE_EVERY;
         let partitions: Vec<_> = self.partitions.keys().copied().collect();
-        depth::record(self.settings(), &partitions).await
+        depth::record(&self.reader.depth(&partitions).await?);
+        Ok(())
     }
 
     /// Sends a heartbeat, renews the claims, and claims or leaves partitions up to a fair share.
     async fn tick(&mut self) -> Result<(), QueueError> {
-        let lease = self.settings().queue.lease;
-        self.next_tick = Instant::now() + (lease / 4).min(HEARTBEAT);
+        self.next_tick = Instant::now() + (self.reader.lease() / 4).min(HEARTBEAT);
         let renewed = match self.give_back().await {
-            Ok(()) => self.claim(lease).await,
+            Ok(()) => self.claim().await,
             Err(error) => Err(error),
         };
         match renewed {
             Err(error) if error.is_partitions() => return Err(error),
-            Err(error) => log_unreachable(&error, "failed to renew claims on partitions"),
+            Err(error) => log_failed_call(&error, "failed to renew claims on partitions"),
             Ok(()) => {
                 if let Err(error) = self.measure().await {
                     log_unmeasured(&error);
@@ -260,75 +253,46 @@ where
     async fn give_back(&mut self) -> Result<(), QueueError> {
         let is_idle = |number: u16| {
             self.attempts.recorder.is_settled(number)
-                && !self.runner.is_running(|chat| chat.partition == number)
+                && !self
+                    .runner
+                    .is_running(|chat| chat.claim.partition == number)
         };
-        let idle =
-            |(number, partition): &(&u16, &Partition)| partition.leaving && is_idle(**number);
-        let idle: Vec<_> = self
-            .partitions
-            .iter()
-            .filter(idle)
-            .map(|(&n, _)| n)
-            .collect();
+        let idle = |partition: &&Partition| partition.leaving && is_idle(partition.claim.partition);
+        let idle = self.partitions.values().filter(idle);
+        let idle: Vec<_> = idle.map(|partition| partition.claim).collect();
         if idle.is_empty() {
             return Ok(());
         }
-        let queue = &self.attempts.worker.queue;
-        let mut call = queue.call("leave", []);
-        for number in &idle {
-            call = call.arg(number).arg(self.partitions[number].fence);
-        }
-        queue.ask(call).await?;
-        for number in idle {
-            self.remove(number);
+        self.reader.release(&idle).await?;
+        for claim in idle {
+            self.remove(claim.partition);
         }
         Ok(())
     }
 
-    async fn claim(&mut self, lease: Duration) -> Result<(), QueueError> {
-        let queue = &self.attempts.worker.queue;
-        let call = queue.call("tick", [QueueKey::Workers]);
-        let mut call = call
-            .arg(&*self.name)
-            .arg(micros(lease))
-            .arg(u8::from(self.stays));
-        for (number, partition) in &self.partitions {
-            call = call.arg(number).arg(partition.fence);
-        }
-        let answer = queue.ask(call).await?;
-        let [_, share, held @ ..] = &answer[..] else {
-            return Err(QueueError::unreadable());
-        };
-        let mut claims = HashMap::new();
-        for claim in held.chunks_exact(2) {
-            claims.insert(number(&claim[0])?, number(&claim[1])?);
-        }
+    async fn claim(&mut self) -> Result<(), QueueError> {
+        let held: Vec<_> = self.partitions.values().map(|held| held.claim).collect();
+        let HeldPartitions { claims, share } = self.reader.claim(&held, !self.stays).await?;
         self.hold(&claims);
         if self.stays {
-            self.keep_to(number(share)?);
+            self.keep_to(share);
         }
         Ok(())
     }
 
     /// Keeps these partitions and no others.
-    fn hold(&mut self, claims: &HashMap<u16, u64>) {
-        let is_lost =
-            |(number, partition): &(&u16, &Partition)| claims.get(number) != Some(&partition.fence);
-        let lost: Vec<_> = self
-            .partitions
-            .iter()
-            .filter(is_lost)
-            .map(|(&n, _)| n)
-            .collect();
-        for partition in lost {
+    fn hold(&mut self, claims: &[PartitionClaim]) {
+        let held = self.partitions.values().map(|held| held.claim);
+        let lost: Vec<_> = held.filter(|claim| !claims.contains(claim)).collect();
+        for PartitionClaim { partition, .. } in lost {
             names::CLAIMS_LOST.increment([]);
             tracing::warn!(partition, "partition lost to another worker");
             self.lose(partition);
         }
-        for (&number, &fence) in claims {
+        for &claim in claims {
             self.partitions
-                .entry(number)
-                .or_insert_with(|| Partition::new(fence));
+                .entry(claim.partition)
+                .or_insert_with(|| Partition::new(claim));
         }
     }
 
@@ -342,21 +306,26 @@ where
             for partition in staying.into_iter().take(excess) {
                 partition.leaving = true;
             }
-            let partitions = &self.partitions;
-            self.runner.retire(|chat| {
-                partitions
-                    .get(&chat.partition)
-                    .is_none_or(|held| held.leaving)
-            });
-            self.next_tick = Instant::now();
+            self.begin_leaving();
         }
     }
 
-    /// An update was added to a partition that had been read to its end.
-    fn wake(&mut self, wake_up: WakeUp) {
-        match wake_up {
-            WakeUp::Any => self.look(),
-            WakeUp::Number(number) => {
+    /// Begins no more in the partitions that are being left, and gives back those that are idle at once.
+    fn begin_leaving(&mut self) {
+        let partitions = &self.partitions;
+        self.runner.retire(|chat| {
+            partitions
+                .get(&chat.claim.partition)
+                .is_none_or(|held| held.leaving)
+        });
+        self.next_tick = Instant::now();
+    }
+
+    /// An update was added to a partition that had been read to its end, or to any.
+    fn wake(&mut self, partition: Option<u16>) {
+        match partition {
+            None => self.look(),
+            Some(number) => {
                 let partition = self.partitions.get_mut(&number);
                 partition.map(Partition::added);
             }
@@ -369,7 +338,7 @@ where
             partition.added();
         }
         let poll_every = self.settings().poll_every;
-        let pause = if self.wake_ups.is_subscribed() {
+        let pause = if self.reader.reports_additions() {
             poll_every.max(LOOK_EVERY)
         } else {
             poll_every
@@ -383,92 +352,78 @@ where
         if self.fetching.is_some() || self.runner.ready() >= enough {
             return;
         }
-        let wanting = |(_, partition): &(&u16, &Partition)| partition.wants() > 0;
-        let wanting: Vec<_> = self.partitions.iter().filter(wanting).collect();
+        let wanting = self.partitions.values_mut().filter(|held| held.wants() > 0);
+        let mut wanting: Vec<_> = wanting.collect();
         if wanting.is_empty() {
             return;
         }
         let most = (MOST_AT_ONCE / wanting.len()).max(FEWEST_OF_EACH);
-        let queue = &self.settings().queue;
-        let streams = wanting.iter().map(|&(&number, _)| QueueKey::Stream(number));
-        let keys = std::iter::once(QueueKey::Attempts).chain(streams);
-        let mut call = queue.call("fetch", keys).arg(self.wake_ups.name());
-        for (number, partition) in &wanting {
-            call = call.arg(number).arg(partition.fence);
-            call = call
-                .arg(partition.cursor())
-                .arg(partition.wants().min(most));
+        let mut wanted = Vec::with_capacity(wanting.len());
+        for partition in &mut wanting {
+            let count = partition.wants().min(most);
+            wanted.push(WantedEntries::new(partition.claim, partition.last(), count));
+            partition.read_starts();
         }
-        let partitions = wanting.iter().map(|&(&number, held)| (number, held.fence));
-        let partitions: Vec<_> = partitions.collect();
-        let (connection, start) = (queue.connection.clone(), self.no_fetch_before);
-        for (number, _) in &partitions {
-            let partition = self.partitions.get_mut(number);
-            partition.map(Partition::read_starts);
-        }
+        let (reader, start) = (Arc::clone(&self.reader), self.no_fetch_before);
         self.fetching = Some(Box::pin(async move {
             sleep_until(start).await;
-            let answers = connection.run(call).await;
+            let results = reader.take(&wanted).await;
             Fetched {
-                partitions,
-                answers,
+                claims: wanted.into_iter().map(|wanted| wanted.claim).collect(),
+                results,
             }
         }));
     }
 
     fn fetched(&mut self, fetched: Fetched) {
         self.fetching = None;
-        match fetched.answers {
-            Ok(answers) => {
-                for ((number, fence), answer) in fetched.partitions.into_iter().zip(answers) {
-                    self.take(number, fence, &answer);
+        match fetched.results {
+            Ok(results) => {
+                for (claim, result) in fetched.claims.into_iter().zip(results) {
+                    self.take(claim, result);
                 }
             }
             Err(error) => {
-                log_unreachable(&error.into(), "failed to fetch updates from the queue");
-                for (number, _) in fetched.partitions {
-                    let partition = self.partitions.get_mut(&number);
+                log_failed_call(&error, "failed to fetch updates from the queue");
+                for claim in fetched.claims {
+                    let partition = self.partitions.get_mut(&claim.partition);
                     partition.map(Partition::read_again);
                 }
-                let pause = REDIS_PAUSE.max(self.settings().poll_every);
+                let pause = CALL_PAUSE.max(self.settings().poll_every);
                 self.no_fetch_before = Instant::now() + pause;
             }
         }
     }
 
-    /// Adds the entries of a partition to the chats' queues.
-    fn take(&mut self, number: u16, fence: u64, answer: &[Bytes]) {
-        let held = self.partitions.get_mut(&number);
+    /// Takes what was read of a partition.
+    fn take(&mut self, claim: PartitionClaim, result: TakenEntries) {
+        let held = self.partitions.get_mut(&claim.partition);
         // Leaving it began after the call: a chat's updates before these may be left to the next worker already.
-        let Some(partition) = held.filter(|held| held.fence == fence && !held.leaving) else {
+        let Some(partition) = held.filter(|held| held.claim == claim && !held.leaving) else {
             return;
         };
-        let (what, last, end, entries) = match answer {
-            [what, last, end, entries @ ..] => (&**what, last, end, entries),
-            [what, error] if &**what == b"failed" => {
-                let error = String::from_utf8_lossy(error);
-                tracing::warn!(partition = number, %error, "failed to read partition of the queue");
-                partition.read_failed();
-                return;
+        match result {
+            TakenEntries::Read { entries, is_end } => {
+                let last = entries.last().map(|entry| Arc::clone(&entry.id));
+                partition.read_to(last, is_end);
+                for TakenEntry { id, chat_key } in entries {
+                    partition.add();
+                    let key = key(&id, chat_key);
+                    let chat = QueuedChat { claim, key };
+                    self.runner.push(chat, QueueEntry::new(id));
+                }
             }
-            // It is lost, as the next heartbeat says too.
-            _ => return self.lose(number),
-        };
-        if what == b"anew" {
-            partition.read_anew();
-        }
-        partition.read_to(text(last).unwrap_or_default(), &**end == b"end");
-        for pair in entries.chunks_exact(2) {
-            let Ok(id) = text(&pair[0]) else {
-                continue;
-            };
-            partition.add();
-            let chat = QueuedChat {
-                partition: number,
-                fence,
-                key: key(id, &pair[1]),
-            };
-            self.runner.push(chat, QueueEntry::new(id));
+            TakenEntries::Failed(error) => {
+                let (partition_number, error) = (claim.partition, ErrorChain(&error));
+                tracing::warn!(partition = partition_number, %error, "failed to read partition of the queue");
+                partition.read_failed();
+            }
+            TakenEntries::Interrupted => {
+                partition.leaving = true;
+                self.begin_leaving();
+            }
+            // As the next heartbeat says too.
+            TakenEntries::Lost => self.lose(claim.partition),
         }
     }
 }
@@ -488,43 +443,51 @@ fn log_unmeasured(error: &QueueError) {
 }
 
 /// The key of an entry's chat. An entry of another program may have none, and is alone under its id.
-fn key(id: &str, chat_key: &[u8]) -> Arc<str> {
-    match text(chat_key) {
-        Ok(key) if !key.is_empty() => key.into(),
-        _ => format!("entry:{id}").into(),
+fn key(id: &str, chat_key: Arc<str>) -> Arc<str> {
+    if chat_key.is_empty() {
+        return format!("entry:{id}").into();
     }
+    chat_key
 }
 
 #[cfg(test)]
 mod tests {
     use std::{convert::Infallible, future::ready};
 
-    use ::redis::{Cmd, ErrorKind, Pipeline, RedisFuture, Value, aio::ConnectionLike};
     use tower::service_fn;
 
     use super::*;
-    use crate::{Client, client::ApiRequest, redis::UpdateQueue};
+    use crate::{
+        Client,
+        client::ApiRequest,
+        queue::{
+            Worker,
+            reader::{EntryRecord, QueueReader, RecordResult},
+        },
+    };
 
-    /// A connection on which every command fails.
-    #[derive(Clone)]
-    struct NoRedis;
+    /// A queue of which every call fails.
+    struct NoQueue;
 
-    impl ConnectionLike for NoRedis {
-        fn req_packed_command<'a>(&'a mut self, _: &'a Cmd) -> RedisFuture<'a, Value> {
-            Box::pin(ready(Err((ErrorKind::Io, "no redis").into())))
+    impl QueueReader for NoQueue {
+        fn lease(&self) -> Duration {
+            Duration::from_secs(10)
         }
 
-        fn req_packed_commands<'a>(
-            &'a mut self,
-            _: &'a Pipeline,
-            _: usize,
-            _: usize,
-        ) -> RedisFuture<'a, Vec<Value>> {
-            Box::pin(ready(Err((ErrorKind::Io, "no redis").into())))
+        async fn claim(&self, _: &[PartitionClaim], _: bool) -> Result<HeldPartitions, QueueError> {
+            Err(QueueError::new("no queue"))
         }
 
-        fn get_db(&self) -> i64 {
-            0
+        async fn release(&self, _: &[PartitionClaim]) -> Result<(), QueueError> {
+            Err(QueueError::new("no queue"))
+        }
+
+        async fn take(&self, _: &[WantedEntries]) -> Result<Vec<TakenEntries>, QueueError> {
+            Err(QueueError::new("no queue"))
+        }
+
+        async fn record(&self, _: &[EntryRecord]) -> Result<Vec<RecordResult>, QueueError> {
+            Err(QueueError::new("no queue"))
         }
     }
 
@@ -537,15 +500,18 @@ mod tests {
         let service = service_fn(|_: Request<RawUpdate>| {
             ready(Ok::<_, Infallible>(Response::new(ReplyBody::default())))
         });
-        let answer = ["read", "5-0", "end", "5-0", "0:7"].map(Bytes::from);
-        for (leaving, fence, begins) in [(false, 1, true), (true, 1, false), (false, 2, false)] {
-            let worker = UpdateQueue::new(NoRedis, "bot").worker(client.clone());
+        for (leaving, token, begins) in [(false, 1, true), (true, 1, false), (false, 2, false)] {
+            let worker = Worker::new(|| NoQueue, client.clone());
             let mut run = WorkerRun::new(worker.settings, service);
-            let mut partition = Partition::new(1);
+            let mut partition = Partition::new(PartitionClaim::new(0, 1));
             partition.leaving = leaving;
             run.partitions.insert(0, partition);
-            run.take(0, fence, &answer);
-            assert_eq!(!run.runner.is_empty(), begins, "{leaving}, {fence}");
+            let read = TakenEntries::Read {
+                entries: vec![TakenEntry::new("5-0", "0:7")],
+                is_end: true,
+            };
+            run.take(PartitionClaim::new(0, token), read);
+            assert_eq!(!run.runner.is_empty(), begins, "{leaving}, {token}");
         }
     }
 }

@@ -9,16 +9,19 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{enqueue::Enqueue, update_queue::UpdateQueue};
+use super::{enqueue::Enqueue, writer::QueueWriter};
 use crate::webhook::{Admission, ReplyBody, Webhook, WebhookFuture};
 
 impl<U> Webhook<U> {
     /// Builds a service that checks requests like this webhook and adds their updates to a queue, from which workers
     /// take them. The settings that concern a handler (deadline, delivery, sequence) have no effect here; the
-    /// workers' own count. See [`UpdateQueue::service`](crate::redis::UpdateQueue::service) for its responses.
-    pub fn queue(&self, queue: &UpdateQueue) -> QueueWebhook {
+    /// workers' own count. See [`Enqueue`] for its responses.
+    pub fn queue<Q>(&self, queue: &Q) -> QueueWebhook
+    where
+        Q: QueueWriter + Clone,
+    {
         QueueWebhook {
-            stack: self.admission(queue.service()),
+            stack: self.admission(Enqueue::new(queue.clone())),
         }
     }
 }

@@ -2,14 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{Client, redis::queue::update_queue::UpdateQueue, webhook::BotId};
+use crate::{Client, queue::reader::ErasedReader, webhook::BotId};
 
 /// Finds the client of a bot, if several share a queue.
 pub(super) type ClientOf = Arc<dyn Fn(BotId) -> Option<Client> + Send + Sync>;
 
+/// Makes the reader of a worker that starts.
+pub(super) type OpenReader = Arc<dyn Fn() -> Arc<dyn ErasedReader> + Send + Sync>;
+
 #[derive(Clone)]
 pub(super) struct WorkerSettings {
-    pub(super) queue: UpdateQueue,
+    pub(super) open: OpenReader,
     pub(super) client: Client,
     pub(super) client_of: Option<ClientOf>,
     pub(super) concurrency: usize,

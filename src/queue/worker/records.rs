@@ -1,4 +1,4 @@
-//! Records of attempts in Redis, many of them in one call.
+//! Records of attempts, many of them in one call.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -7,36 +7,32 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use tokio::{
     sync::{Notify, oneshot},
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{
-    queued_chat::QueuedChat,
-    unreachable::{REDIS_PAUSE, log_unreachable},
-};
-use crate::redis::queue::{
-    error::QueueError,
-    update_queue::{QueueKey, UpdateQueue},
+use super::failed_call::{CALL_PAUSE, log_failed_call};
+use crate::{
+    client::ErrorChain,
+    queue::{
+        error::QueueError,
+        reader::{EntryRecord, ErasedReader, PartitionClaim, RecordKind, RecordResult},
+    },
 };
 
-/// How many records are made in one call, which keeps Redis from other work meanwhile.
+/// How many records are made in one call, which may keep the engine from other work meanwhile.
 const BATCH: usize = 128;
 
 /// How long the record that an update is done waits for others. The chat's next update follows within that time,
 /// and shares its round trip.
 const COMPANY: Duration = Duration::from_millis(1);
 
-/// The keys before those of streams, whose numbers begin with 1 in Lua.
-const FIRST_STREAM: usize = 4;
-
 /// Makes the records of a worker's attempts, in the order in which they are asked for.
 ///
 /// One call is under way at a time. The records that are asked for meanwhile go together into the next, so that a busy
 /// worker makes many with one round trip, and an idle one makes each at once. A call that fails is repeated until
-/// Redis responds: every record may be made twice.
+/// it succeeds: every record may be made twice.
 pub(super) struct Recorder {
     state: Mutex<RecorderState>,
     changed: Notify,
@@ -52,34 +48,17 @@ struct RecorderState {
     unsettled: HashMap<u16, usize>,
 }
 
-/// A record about an entry.
-#[derive(Clone, Debug)]
-pub(super) enum RecordKind {
-    /// An attempt of this name begins.
-    Begin(Arc<str>),
-    /// This update is done.
-    Finish(i64),
-    /// So many attempts count.
-    Forget(u32),
-    /// It is abandoned after so many attempts, because of this.
-    Bury(u32, Arc<str>),
-}
-
-impl RecordKind {
-    fn update_id(&self) -> Option<i64> {
-        match self {
-            Self::Finish(update_id) => Some(*update_id),
-            Self::Begin(_) | Self::Forget(_) | Self::Bury(..) => None,
-        }
-    }
-}
-
 struct Record {
-    kind: RecordKind,
-    chat: QueuedChat,
-    entry: Arc<str>,
-    /// None for a finished update: no caller waits for that.
-    answer: Option<oneshot::Sender<Vec<Bytes>>>,
+    record: EntryRecord,
+    end: RecordEnd,
+}
+
+/// What follows a record.
+enum RecordEnd {
+    /// A caller waits for the result.
+    Answer(oneshot::Sender<RecordResult>),
+    /// This update is done, and no caller waits for that.
+    Settled { update_id: i64 },
 }
 
 impl Recorder {
@@ -91,43 +70,34 @@ impl Recorder {
         }
     }
 
-    /// Makes a record, and waits for Redis' answer.
+    /// Makes a record, and waits for its result.
     pub(super) async fn record(
         &self,
         kind: RecordKind,
-        chat: &QueuedChat,
-        entry: &Arc<str>,
-    ) -> Result<Vec<Bytes>, QueueError> {
+        claim: PartitionClaim,
+        id: &Arc<str>,
+    ) -> Result<RecordResult, QueueError> {
         let (answer, answered) = oneshot::channel();
-        self.push(kind, chat, entry, Some(answer));
+        let record = EntryRecord::new(claim, Arc::clone(id), kind);
+        let end = RecordEnd::Answer(answer);
+        self.push(Record { record, end });
         // The sender is dropped with the worker, which takes its attempts with it.
-        let answer = answered.await.map_err(|_| QueueError::unreadable())?;
-        match &answer[..] {
-            [what, error] if &**what == b"failed" => Err(QueueError::refused(error)),
-            _ => Ok(answer),
+        let result = answered.await;
+        match result.map_err(|_| QueueError::new("the worker ended"))? {
+            RecordResult::Failed(error) => Err(error),
+            result => Ok(result),
         }
     }
 
     /// Has it recorded that an update is done, before any later record of its chat.
-    pub(super) fn finish(&self, update_id: i64, chat: &QueuedChat, entry: &Arc<str>) {
-        *self.state().unsettled.entry(chat.partition).or_default() += 1;
-        self.push(RecordKind::Finish(update_id), chat, entry, None);
+    pub(super) fn settle(&self, update_id: i64, claim: PartitionClaim, id: &Arc<str>) {
+        *self.state().unsettled.entry(claim.partition).or_default() += 1;
+        let record = EntryRecord::new(claim, Arc::clone(id), RecordKind::Settle);
+        let end = RecordEnd::Settled { update_id };
+        self.push(Record { record, end });
     }
 
-    fn push(
-        &self,
-        kind: RecordKind,
-        chat: &QueuedChat,
-        entry: &Arc<str>,
-        answer: Option<oneshot::Sender<Vec<Bytes>>>,
-    ) {
-        let (chat, entry) = (chat.clone(), Arc::clone(entry));
-        let record = Record {
-            kind,
-            chat,
-            entry,
-            answer,
-        };
+    fn push(&self, record: Record) {
         self.state().waiting.push_back(record);
         self.changed.notify_one();
     }
@@ -153,19 +123,22 @@ impl Recorder {
     }
 
     /// Makes the records that are asked for, for ever.
-    pub(super) async fn run(self: Arc<Self>, queue: UpdateQueue) {
+    pub(super) async fn run(self: Arc<Self>, reader: Arc<dyn ErasedReader>) {
         loop {
             self.until_due().await;
             let batch = self.state().take_batch();
             if batch.is_empty() {
                 continue;
             }
-            match send(&queue, &batch).await {
-                Ok(answers) => self.answered(batch, answers),
-                Err(error) => {
-                    log_unreachable(&error, "failed to record attempts, trying again");
+            let records: Vec<_> = batch.iter().map(|each| each.record.clone()).collect();
+            match reader.record(&records).await {
+                Ok(results) if results.len() == batch.len() => self.answered(batch, results),
+                failed => {
+                    let wrong_number = || QueueError::new("wrong number of results");
+                    let error = failed.err().unwrap_or_else(wrong_number);
+                    log_failed_call(&error, "failed to record attempts, trying again");
                     self.put_back(batch);
-                    sleep(REDIS_PAUSE).await;
+                    sleep(CALL_PAUSE).await;
                 }
             }
         }
@@ -208,28 +181,29 @@ impl Recorder {
         }
     }
 
-    fn answered(&self, batch: Vec<Record>, answers: Vec<Vec<Bytes>>) {
-        for (record, answer) in batch.into_iter().zip(answers) {
-            match record.answer {
+    fn answered(&self, batch: Vec<Record>, results: Vec<RecordResult>) {
+        for (Record { record, end }, result) in batch.into_iter().zip(results) {
+            match end {
                 // Its attempt may have been cut off.
-                Some(waiting) => drop(waiting.send(answer)),
-                None => self.finished(record, &answer),
+                RecordEnd::Answer(waiting) => drop(waiting.send(result)),
+                RecordEnd::Settled { update_id } => self.settled_as(update_id, record, &result),
             }
         }
     }
 
-    fn finished(&self, record: Record, answer: &[Bytes]) {
-        let partition = record.chat.partition;
-        let update_id = record.kind.update_id();
-        match answer {
-            [what, error] if &**what == b"failed" => {
-                let error = String::from_utf8_lossy(error);
+    fn settled_as(&self, update_id: i64, record: EntryRecord, result: &RecordResult) {
+        let partition = record.claim.partition;
+        match result {
+            RecordResult::Failed(error) => {
+                let error = ErrorChain(error);
                 tracing::warn!(update_id, partition, %error, "failed to record that an update is done, trying again");
-                let due = Instant::now() + REDIS_PAUSE;
-                self.state().delayed.push_back((due, record));
+                let due = Instant::now() + CALL_PAUSE;
+                let end = RecordEnd::Settled { update_id };
+                let again = Record { record, end };
+                self.state().delayed.push_back((due, again));
                 return;
             }
-            [what, ..] if &**what == b"lost" => {
+            RecordResult::Lost => {
                 tracing::warn!(
                     update_id,
                     partition,
@@ -246,7 +220,7 @@ impl Recorder {
 impl RecorderState {
     /// A caller waits, or there are enough for a call.
     fn is_urgent(&self) -> bool {
-        let waits = |record: &Record| record.answer.is_some();
+        let waits = |record: &Record| matches!(record.end, RecordEnd::Answer(_));
         self.waiting.len() >= BATCH || self.waiting.iter().any(waits)
     }
 
@@ -266,11 +240,9 @@ impl RecorderState {
         } else {
             self.waiting.drain(..count).collect()
         };
-        batch.retain(|record| {
-            record
-                .answer
-                .as_ref()
-                .is_none_or(|answer| !answer.is_closed())
+        batch.retain(|record| match &record.end {
+            RecordEnd::Answer(answer) => !answer.is_closed(),
+            RecordEnd::Settled { .. } => true,
         });
         batch
     }
@@ -282,32 +254,5 @@ impl RecorderState {
                 self.unsettled.remove(&partition);
             }
         }
-    }
-}
-
-async fn send(queue: &UpdateQueue, batch: &[Record]) -> Result<Vec<Vec<Bytes>>, QueueError> {
-    let mut streams: Vec<u16> = batch.iter().map(|record| record.chat.partition).collect();
-    streams.sort_unstable();
-    streams.dedup();
-    let keys = [QueueKey::Attempts, QueueKey::Dead].into_iter();
-    let keys = keys.chain(streams.iter().map(|&number| QueueKey::Stream(number)));
-    let mut call = queue.call("record", keys).arg(queue.max_dead_letters);
-    for record in batch {
-        let partition = record.chat.partition;
-        let stream = streams.binary_search(&partition).unwrap_or_default() + FIRST_STREAM;
-        let (what, first, second) = match &record.kind {
-            RecordKind::Begin(name) => ("begin", name.to_string(), ""),
-            RecordKind::Finish(_) => ("finish", String::new(), ""),
-            RecordKind::Forget(attempts) => ("forget", attempts.to_string(), ""),
-            RecordKind::Bury(attempts, failure) => ("bury", attempts.to_string(), &**failure),
-        };
-        call = call.arg(what).arg(partition).arg(record.chat.fence);
-        call = call.arg(stream).arg(&*record.entry).arg(first).arg(second);
-    }
-    let answers: Vec<Vec<Bytes>> = queue.connection.run(call).await?;
-    if answers.len() == batch.len() {
-        Ok(answers)
-    } else {
-        Err(QueueError::unreadable())
     }
 }

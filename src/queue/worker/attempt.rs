@@ -8,27 +8,26 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use http::{Request, Response};
 use tokio::time::sleep;
 use tower::BoxError;
 use tower_service::Service;
 
 use super::{
+    failed_call::{CALL_PAUSE, log_failed_call},
     queued_chat::QueuedChat,
-    records::{RecordKind, Recorder},
+    records::Recorder,
     settings::WorkerSettings,
-    unreachable::{REDIS_PAUSE, log_unreachable},
 };
 use crate::{
     client::ErrorChain,
-    redis::{
-        queue::{chat_key::bot_of, error::QueueError, update_queue::text},
-        values::number,
+    queue::{
+        error::QueueError,
+        reader::{BegunEntry, RecordKind, RecordResult},
     },
     runner::{AttemptEnd, RunnerJob, Tries, UpdateHandler, Verdict, send_reply},
     telemetry::update_span::CreationContext,
-    webhook::{BotId, Failure, RawUpdate, ReplyBody, outcome::FromRunner},
+    webhook::{Failure, RawUpdate, ReplyBody, outcome::FromRunner},
 };
 
 /// For how long a reply is sent again that Telegram can't have received. A shutdown that cuts this off would have the update
@@ -38,13 +37,13 @@ const REPLY_TIME: Duration = Duration::from_secs(20);
 /// The longest text of a failure that is kept, in bytes.
 const LONGEST_FAILURE: usize = 1000;
 
-/// An entry of a stream.
+/// An entry of a partition.
 #[derive(Clone, Debug)]
 pub(super) struct QueueEntry {
     id: Arc<str>,
     /// The number of the attempt that runs, or 0.
     attempt: Arc<AtomicU32>,
-    /// How many attempts Redis has confirmed to this worker.
+    /// How many attempts were confirmed to this worker.
     begun: Arc<AtomicU32>,
 }
 
@@ -55,9 +54,9 @@ impl RunnerJob for QueueEntry {
 }
 
 impl QueueEntry {
-    pub(super) fn new(id: &str) -> Self {
+    pub(super) fn new(id: Arc<str>) -> Self {
         Self {
-            id: id.into(),
+            id,
             attempt: Arc::default(),
             begun: Arc::default(),
         }
@@ -69,20 +68,6 @@ pub(super) struct QueueAttempts<S> {
     pub(super) worker: WorkerSettings,
     pub(super) recorder: Arc<Recorder>,
     handler: UpdateHandler<S>,
-}
-
-/// Redis' answer when an attempt begins.
-enum Begin {
-    Begun {
-        attempt: u32,
-        update: Result<(Option<BotId>, RawUpdate), Failure>,
-        /// The trace context in which it was put into the queue.
-        context: Option<CreationContext>,
-    },
-    /// Another program deleted it.
-    Gone,
-    /// Another worker has the partition.
-    Lost,
 }
 
 impl<S> QueueAttempts<S>
@@ -110,22 +95,24 @@ where
         entry: QueueEntry,
         tries: Tries,
     ) -> AttemptEnd {
-        let (attempt, update, context) = match self.begin(&chat, &entry).await {
-            Ok(Begin::Begun {
-                attempt,
-                update,
-                context,
-            }) => (attempt, update, context),
-            Ok(Begin::Gone) => return AttemptEnd::Done,
-            Ok(Begin::Lost) => return AttemptEnd::Lost,
+        let begun = match self.begin(&chat, &entry).await {
+            Ok(RecordResult::Begun(begun)) => begun,
+            Ok(RecordResult::Lost) => return AttemptEnd::Lost,
+            // Another program deleted it.
+            Ok(_) => return AttemptEnd::Done,
             Err(error) => {
-                log_unreachable(&error, "failed to begin an update");
+                log_failed_call(&error, "failed to begin an update");
                 return AttemptEnd::Again {
-                    after: REDIS_PAUSE,
+                    after: CALL_PAUSE,
                     has_failed: false,
                 };
             }
         };
+        let BegunEntry {
+            attempt,
+            update,
+            trace_context,
+        } = begun;
         let (bot, update) = match update {
             Ok(update) => update,
             Err(failure) => {
@@ -145,7 +132,7 @@ where
             let extensions = request.extensions_mut();
             extensions.insert(FromRunner::Queue);
             bot.map(|bot| extensions.insert(bot));
-            context.map(|context| extensions.insert(context));
+            creation_context(trace_context).map(|context| extensions.insert(context));
             let verdict = self.handler.handle(request, tries).await;
             entry.attempt.store(0, Ordering::Relaxed);
             verdict
@@ -156,7 +143,7 @@ where
                 let client = self.worker.client_for(bot);
                 send_reply(&client, update_id, &reply, span, REPLY_TIME).await;
                 // Not waited for: the record of the chat's next attempt is made after it.
-                self.recorder.finish(update_id, &chat, &entry.id);
+                self.recorder.settle(update_id, chat.claim, &entry.id);
                 AttemptEnd::Done
             }
             Verdict::Failed { after } => AttemptEnd::Again {
@@ -164,7 +151,10 @@ where
                 has_failed: true,
             },
             Verdict::Deferred { after } => {
-                match self.forget(&chat, &entry, Some(update_id), attempt).await {
+                match self
+                    .uncount_attempt(&chat, &entry, Some(update_id), attempt)
+                    .await
+                {
                     AttemptEnd::Done => AttemptEnd::Again {
                         after,
                         has_failed: false,
@@ -181,24 +171,20 @@ where
     }
 
     /// Counts the attempt before it is made, so that an update that kills its worker is abandoned too.
-    async fn begin(&self, chat: &QueuedChat, entry: &QueueEntry) -> Result<Begin, QueueError> {
-        // The same until an answer arrives, so that no attempt is counted twice while Redis is slow.
-        let name = format!("{}:{}", chat.fence, entry.begun.load(Ordering::Relaxed));
-        let kind = RecordKind::Begin(name.into());
-        let answer = self.recorder.record(kind, chat, &entry.id).await?;
+    async fn begin(
+        &self,
+        chat: &QueuedChat,
+        entry: &QueueEntry,
+    ) -> Result<RecordResult, QueueError> {
+        // The same until an answer arrives, so that no attempt is counted twice while the queue is slow.
+        let token = chat.claim.fencing_token;
+        let name = format!("{token}:{}", entry.begun.load(Ordering::Relaxed));
+        let kind = RecordKind::Begin {
+            attempt_name: name.into(),
+        };
+        let result = self.recorder.record(kind, chat.claim, &entry.id).await?;
         entry.begun.fetch_add(1, Ordering::Relaxed);
-        match &answer[..] {
-            [what, attempt, bot, chat_key, json, context] if &**what == b"begun" => {
-                Ok(Begin::Begun {
-                    attempt: number(attempt)?,
-                    update: read_entry(bot, chat_key, json),
-                    context: trace_context(context),
-                })
-            }
-            [what] if &**what == b"gone" => Ok(Begin::Gone),
-            [what] if &**what == b"lost" => Ok(Begin::Lost),
-            _ => Err(QueueError::unreadable()),
-        }
+        Ok(result)
     }
 
     async fn bury(
@@ -209,45 +195,47 @@ where
         attempts: u32,
         failure: &Failure,
     ) -> AttemptEnd {
-        let kind = RecordKind::Bury(attempts, words(failure).into());
-        self.settle(kind, chat, entry, update_id).await
+        let failure = words(failure).into();
+        let kind = RecordKind::Bury { attempts, failure };
+        self.record_end(kind, chat, entry, update_id).await
     }
 
     /// The attempt doesn't count, however often that must be tried.
-    async fn forget(
+    async fn uncount_attempt(
         &self,
         chat: &QueuedChat,
         entry: &QueueEntry,
         update_id: Option<i64>,
         attempt: u32,
     ) -> AttemptEnd {
-        let kind = RecordKind::Forget(attempt.saturating_sub(1));
-        self.settle(kind, chat, entry, update_id).await
+        let attempts = attempt.saturating_sub(1);
+        let kind = RecordKind::Uncount { attempts };
+        self.record_end(kind, chat, entry, update_id).await
     }
 
     /// The handler was cut off by a shutdown.
     pub(super) async fn uncount(&self, chat: &QueuedChat, entry: &QueueEntry) {
         let attempt = entry.attempt.load(Ordering::Relaxed);
         if attempt > 0 {
-            self.forget(chat, entry, None, attempt).await;
+            self.uncount_attempt(chat, entry, None, attempt).await;
         }
     }
 
     /// Makes the last record of an attempt, however often that must be tried: otherwise it would be handled again.
-    async fn settle(
+    async fn record_end(
         &self,
         kind: RecordKind,
         chat: &QueuedChat,
         entry: &QueueEntry,
         update_id: Option<i64>,
     ) -> AttemptEnd {
-        let partition = chat.partition;
+        let claim = chat.claim;
         loop {
-            match self.recorder.record(kind.clone(), chat, &entry.id).await {
-                Ok(answer) if answer.first().is_some_and(|what| &**what == b"lost") => {
+            match self.recorder.record(kind.clone(), claim, &entry.id).await {
+                Ok(RecordResult::Lost) => {
                     tracing::warn!(
                         update_id,
-                        partition,
+                        partition = claim.partition,
                         "update handled after its partition was lost"
                     );
                     return AttemptEnd::Lost;
@@ -255,37 +243,24 @@ where
                 Ok(_) => return AttemptEnd::Done,
                 Err(error) => {
                     log_unrecorded(update_id, &error);
-                    sleep(REDIS_PAUSE).await;
+                    sleep(CALL_PAUSE).await;
                 }
             }
         }
     }
 }
 
-/// An entry of another program is no update, and never will be one.
-fn read_entry(
-    bot: &[u8],
-    chat_key: &[u8],
-    json: &Bytes,
-) -> Result<(Option<BotId>, RawUpdate), Failure> {
-    let bot = number(bot).map_err(|_| Failure::permanent("the entry's bot is no number"))?;
-    if text(chat_key).is_err() {
-        return Err(Failure::permanent("the entry's chat isn't UTF-8"));
-    }
-    let update = RawUpdate::from_bytes(json.clone()).map_err(Failure::permanent)?;
-    Ok((bot_of(bot), update))
-}
-
 /// An entry's trace context, if it is a `traceparent` of W3C's form: version, trace, parent and flags in lower-case
 /// hexadecimal digits. Other programs may write anything there.
-fn trace_context(bytes: &[u8]) -> Option<CreationContext> {
-    let is_expected = |(at, byte): (usize, &u8)| match at {
-        2 | 35 | 52 => *byte == b'-',
+fn creation_context(text: Option<Box<str>>) -> Option<CreationContext> {
+    let is_expected = |(at, byte): (usize, u8)| match at {
+        2 | 35 | 52 => byte == b'-',
         _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
     };
-    let is_traceparent = bytes.len() == 55 && bytes.iter().enumerate().all(is_expected);
-    let context = text(bytes).ok().filter(|_| is_traceparent)?;
-    Some(CreationContext(context.into()))
+    let is_traceparent =
+        |text: &Box<str>| text.len() == 55 && text.bytes().enumerate().all(is_expected);
+    text.filter(is_traceparent)
+        .map(|text| CreationContext(text.into()))
 }
 
 /// A failure with its causes, in words for a person.
@@ -315,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_trace_context_has_the_form_of_a_traceparent() {
-        let context = |text: &str| trace_context(text.as_bytes()).map(|context| context.0);
+        let context = |text: &str| creation_context(Some(text.into())).map(|context| context.0);
         let valid = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         assert_eq!(context(valid).as_deref(), Some(valid));
         for invalid in [
@@ -333,6 +308,6 @@ mod tests {
         ] {
             assert_eq!(context(&invalid), None, "{invalid:.60}");
         }
-        assert!(trace_context(&[0xff; 55]).is_none());
+        assert!(creation_context(None).is_none());
     }
 }

@@ -1,0 +1,65 @@
+//! The error of a queue.
+
+use std::{error, fmt};
+
+use tower::BoxError;
+
+/// A failed operation of a queue. It may have been carried out nevertheless, if the engine's answer was lost.
+#[derive(Debug)]
+pub struct QueueError(QueueErrorKind);
+
+#[derive(Debug)]
+enum QueueErrorKind {
+    Engine(BoxError),
+    Partitions { there: Box<str> },
+    Full,
+}
+
+impl QueueError {
+    /// The engine failed for this reason, or its answer is unknown. Workers try again for as long as it takes.
+    pub fn new(source: impl Into<BoxError>) -> Self {
+        Self(QueueErrorKind::Engine(source.into()))
+    }
+
+    /// The queue was made with another number of partitions: `there`. It ends a worker.
+    pub fn partitions(there: impl Into<Box<str>>) -> Self {
+        let there = there.into();
+        Self(QueueErrorKind::Partitions { there })
+    }
+
+    /// The queue has no room.
+    pub fn full() -> Self {
+        Self(QueueErrorKind::Full)
+    }
+
+    /// Whether the queue was made with another number of partitions. No later attempt can succeed then.
+    pub fn is_partitions(&self) -> bool {
+        matches!(self.0, QueueErrorKind::Partitions { .. })
+    }
+
+    /// Whether the queue had no room for the update.
+    pub fn is_full(&self) -> bool {
+        matches!(self.0, QueueErrorKind::Full)
+    }
+}
+
+impl fmt::Display for QueueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            QueueErrorKind::Engine(_) => f.write_str("the queue of updates failed"),
+            QueueErrorKind::Partitions { there } => {
+                write!(f, "the queue of updates has {there} partitions")
+            }
+            QueueErrorKind::Full => f.write_str("the queue of updates is full"),
+        }
+    }
+}
+
+impl error::Error for QueueError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match &self.0 {
+            QueueErrorKind::Engine(error) => Some(&**error),
+            QueueErrorKind::Partitions { .. } | QueueErrorKind::Full => None,
+        }
+    }
+}

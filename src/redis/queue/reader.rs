@@ -1,0 +1,219 @@
+//! One worker's end of the queue: its claims, and the records about the entries of its partitions.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::Mutex;
+
+use super::{
+    entry_id::next_id,
+    error::{refused, unreadable},
+    update_queue::{QueueKey, UpdateQueue, text},
+};
+use crate::{
+    Client,
+    queue::{
+        BegunEntry, EntryRecord, HeldPartitions, PartitionClaim, PartitionDepth, QueueError,
+        QueueReader, RecordKind, RecordResult, TakenEntries, TakenEntry, WantedEntries, Worker,
+        bot_of,
+    },
+    redis::{
+        values::{micros, number},
+        wake_ups::{WakeUp, WakeUpWaiter},
+    },
+    task::random::random_u64,
+    webhook::{BotId, Failure, RawUpdate},
+};
+
+/// The keys before those of streams in a call of `record`, whose numbers begin with 1 in Lua.
+const FIRST_STREAM: usize = 4;
+
+impl UpdateQueue {
+    /// A worker that takes updates out of the queue. Replies are sent through `client`, because no webhook waits for
+    /// them.
+    pub fn worker(&self, client: Client) -> Worker {
+        let queue = self.clone();
+        Worker::new(move || RedisQueueReader::new(queue.clone()), client)
+    }
+}
+
+struct RedisQueueReader {
+    queue: UpdateQueue,
+    /// The worker's name in Redis.
+    name: Box<str>,
+    /// The name by which scripts wake it.
+    waiter_name: Box<str>,
+    waiter: Mutex<WakeUpWaiter>,
+}
+
+impl RedisQueueReader {
+    fn new(queue: UpdateQueue) -> Self {
+        let waiter = queue.wake_ups.waiter();
+        Self {
+            queue,
+            name: format!("{}-{:016x}", std::process::id(), random_u64()).into(),
+            waiter_name: waiter.name().into(),
+            waiter: Mutex::new(waiter),
+        }
+    }
+}
+
+impl QueueReader for RedisQueueReader {
+    fn lease(&self) -> Duration {
+        self.queue.lease
+    }
+
+    async fn claim(
+        &self,
+        held: &[PartitionClaim],
+        is_leaving: bool,
+    ) -> Result<HeldPartitions, QueueError> {
+        let call = self.queue.call("tick", [QueueKey::Workers]);
+        let mut call = call
+            .arg(&*self.name)
+            .arg(micros(self.queue.lease))
+            .arg(u8::from(!is_leaving));
+        for claim in held {
+            call = call.arg(claim.partition).arg(claim.fencing_token);
+        }
+        let answer = self.queue.ask(call).await?;
+        let [_, share, held @ ..] = &answer[..] else {
+            return Err(unreadable());
+        };
+        let mut claims = Vec::with_capacity(held.len() / 2);
+        for pair in held.chunks_exact(2) {
+            claims.push(PartitionClaim::new(number(&pair[0])?, number(&pair[1])?));
+        }
+        Ok(HeldPartitions::new(claims, number(share)?))
+    }
+
+    async fn release(&self, claims: &[PartitionClaim]) -> Result<(), QueueError> {
+        let mut call = self.queue.call("leave", []);
+        for claim in claims {
+            call = call.arg(claim.partition).arg(claim.fencing_token);
+        }
+        self.queue.ask(call).await?;
+        Ok(())
+    }
+
+    async fn take(&self, wanted: &[WantedEntries]) -> Result<Vec<TakenEntries>, QueueError> {
+        let streams = wanted.iter().map(|each| each.claim.partition);
+        let mut call = self.queue.call("fetch", streams.map(QueueKey::Stream));
+        call = call.arg(&*self.waiter_name);
+        for WantedEntries {
+            claim,
+            after,
+            count,
+            ..
+        } in wanted
+        {
+            let after = after.as_deref();
+            // Behind the last id of all there can be none.
+            let from = after.map_or_else(|| Some("-".into()), next_id);
+            call = call
+                .arg(claim.partition)
+                .arg(claim.fencing_token)
+                .arg(after.unwrap_or_default())
+                .arg(from.unwrap_or_default())
+                .arg(count);
+        }
+        let answers: Vec<Vec<Bytes>> = self.queue.connection.run(call).await?;
+        Ok(answers.iter().map(|answer| read_taken(answer)).collect())
+    }
+
+    async fn record(&self, records: &[EntryRecord]) -> Result<Vec<RecordResult>, QueueError> {
+        let mut streams: Vec<u16> = records.iter().map(|each| each.claim.partition).collect();
+        streams.sort_unstable();
+        streams.dedup();
+        let keys = [QueueKey::Attempts, QueueKey::Dead].into_iter();
+        let keys = keys.chain(streams.iter().map(|&number| QueueKey::Stream(number)));
+        let mut call = self.queue.call("record", keys);
+        call = call.arg(self.queue.max_dead_letters);
+        for EntryRecord { claim, id, kind } in records {
+            let stream = streams.binary_search(&claim.partition).unwrap_or_default() + FIRST_STREAM;
+            let (what, first, second) = match kind {
+                RecordKind::Begin { attempt_name } => ("begin", attempt_name.to_string(), ""),
+                RecordKind::Settle => ("finish", String::new(), ""),
+                RecordKind::Uncount { attempts } => ("forget", attempts.to_string(), ""),
+                RecordKind::Bury { attempts, failure } => {
+                    ("bury", attempts.to_string(), &**failure)
+                }
+            };
+            call = call.arg(what).arg(claim.partition).arg(claim.fencing_token);
+            call = call.arg(stream).arg(&**id).arg(first).arg(second);
+        }
+        let answers: Vec<Vec<Bytes>> = self.queue.connection.run(call).await?;
+        answers.iter().map(|answer| read_result(answer)).collect()
+    }
+
+    async fn wait(&self) -> Option<u16> {
+        match self.waiter.lock().await.next().await {
+            WakeUp::Any => None,
+            WakeUp::Number(partition) => Some(partition),
+        }
+    }
+
+    fn reports_additions(&self) -> bool {
+        self.queue.wake_ups.is_subscribed()
+    }
+
+    async fn depth(&self, partitions: &[u16]) -> Result<Vec<PartitionDepth>, QueueError> {
+        let streams = partitions.iter().copied().map(QueueKey::Stream);
+        let answer = self.queue.ask(self.queue.call("depth", streams)).await?;
+        let mut depths = Vec::with_capacity(partitions.len());
+        for (&partition, values) in partitions.iter().zip(answer.chunks_exact(2)) {
+            let age = Duration::from_millis(number(&values[1])?);
+            depths.push(PartitionDepth::new(partition, number(&values[0])?, age));
+        }
+        Ok(depths)
+    }
+}
+
+fn read_taken(answer: &[Bytes]) -> TakenEntries {
+    match answer {
+        [what, end, entries @ ..] if &**what == b"read" => {
+            let entry = |pair: &[Bytes]| {
+                let id = text(&pair[0]).ok()?;
+                // Without a key it is alone. That it isn't UTF-8 is found when it begins.
+                Some(TakenEntry::new(id, text(&pair[1]).unwrap_or_default()))
+            };
+            TakenEntries::Read {
+                entries: entries.chunks_exact(2).filter_map(entry).collect(),
+                is_end: &**end == b"end",
+            }
+        }
+        [what, error] if &**what == b"failed" => TakenEntries::Failed(refused(error)),
+        _ => TakenEntries::Lost,
+    }
+}
+
+fn read_result(answer: &[Bytes]) -> Result<RecordResult, QueueError> {
+    Ok(match answer {
+        [what, attempt, bot, chat_key, json, context] if &**what == b"begun" => {
+            let update = read_entry(bot, chat_key, json);
+            let mut begun = BegunEntry::new(number(attempt)?, update);
+            let context = text(context).ok().filter(|text| !text.is_empty());
+            begun.trace_context = context.map(Into::into);
+            RecordResult::Begun(begun)
+        }
+        [what] if &**what == b"gone" => RecordResult::Gone,
+        [what] if &**what == b"lost" => RecordResult::Lost,
+        [what, error] if &**what == b"failed" => RecordResult::Failed(refused(error)),
+        [what] if [&b"finished"[..], b"forgotten"].contains(&&**what) => RecordResult::Recorded,
+        _ => return Err(unreadable()),
+    })
+}
+
+/// An entry of another program is no update, and never will be one.
+fn read_entry(
+    bot: &[u8],
+    chat_key: &[u8],
+    json: &Bytes,
+) -> Result<(Option<BotId>, RawUpdate), Failure> {
+    let bot = number(bot).map_err(|_| Failure::permanent("the entry's bot is no number"))?;
+    if text(chat_key).is_err() {
+        return Err(Failure::permanent("the entry's chat isn't UTF-8"));
+    }
+    let update = RawUpdate::from_bytes(json.clone()).map_err(Failure::permanent)?;
+    Ok((bot_of(bot), update))
+}
