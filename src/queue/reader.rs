@@ -137,6 +137,10 @@ pub enum RecordKind {
         /// it is the same attempt.
         attempt_name: Arc<str>,
     },
+    /// Nothing: the entry is read before its turn, and the result is [`RecordResult::Read`]. The worker then begins it
+    /// without waiting for the result of its [`Begin`](Self::Begin). An engine may answer
+    /// [`RecordResult::Gone`] instead, and each attempt then waits for its own round trip.
+    ReadAhead,
     /// The update is handled, and the entry is removed.
     Settle,
     /// So many attempts count: the last one said nothing about the update. The entry stays.
@@ -159,9 +163,11 @@ pub enum RecordKind {
 pub enum RecordResult {
     /// The attempt was counted, and can begin.
     Begun(BegunEntry),
+    /// The entry, whose `attempt` is how many attempts it has had by now.
+    Read(BegunEntry),
     /// It was recorded, or the entry doesn't exist any more, which is the same but for an attempt.
     Recorded,
-    /// The entry of an attempt doesn't exist any more.
+    /// The entry of an attempt doesn't exist any more, or isn't read ahead.
     Gone,
     /// The claim isn't valid any more, and nothing was recorded.
     Lost,
@@ -169,7 +175,7 @@ pub enum RecordResult {
     Failed(QueueError),
 }
 
-/// An attempt that begins.
+/// The entry of an attempt that begins.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct BegunEntry {
@@ -225,8 +231,10 @@ impl PartitionDepth {
 /// 1. **Partitions.** The updates of a chat are in one partition, which one worker has at a time, by a claim.
 /// 2. **Order.** A partition's entries are read in the order in which they were added. A new claim reads all entries
 ///    that weren't removed, from the oldest on, whether another worker had read them or not.
-/// 3. **Claims end.** That of a worker that died or hangs ends after the [lease](Self::lease). Whatever it asks for
-///    after that has no effect, and is answered with `Lost`.
+/// 3. **Claims end.** The claim of a worker that died or hangs ends by itself, about a [lease](Self::lease) after it was
+///    last renewed. A claim is valid for at least a quarter of the lease after the beginning of the call of
+///    [`claim`](Self::claim) that returned it. What a worker asks for under a claim that has ended has no effect, and is
+///    answered with `Lost`.
 /// 4. **Attempts count before they run**, so that an update that kills its worker is abandoned too. A count outlives
 ///    its worker.
 /// 5. **Calls are repeated**: one whose answer was lost is made again, and must then have no further effect.
@@ -240,7 +248,7 @@ impl PartitionDepth {
 /// After an error the worker goes on, and tries again for as long as it takes; except after one of
 /// [`QueueError::partitions`], which ends it.
 pub trait QueueReader: Send + Sync + 'static {
-    /// For how long a claim is valid after it was renewed. The worker renews claims in every quarter of that time, and
+    /// About how long a claim is valid after it was renewed. The worker renews claims in every quarter of that time, and
     /// at least every second.
     fn lease(&self) -> Duration;
 

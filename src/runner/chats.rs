@@ -1,7 +1,7 @@
 //! Attempts for many chats at the same time, and for the updates of each in order.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque, vec_deque},
     future::{self, Future},
     hash::Hash,
     time::Duration,
@@ -125,16 +125,28 @@ where
     where
         F: Future<Output = AttemptEnd> + Send + 'static,
     {
+        self.start_in_row(|key, job, _, tries| attempt(key, job, tries));
+    }
+
+    /// Starts attempts up to the limit. `attempt` gets the job, and those that follow it in its chat.
+    pub(crate) fn start_in_row<F>(
+        &mut self,
+        attempt: impl Fn(&K, &J, vec_deque::Iter<'_, J>, Tries) -> F,
+    ) where
+        F: Future<Output = AttemptEnd> + Send + 'static,
+    {
         while self.running.len() < self.concurrency
             && let Some(key) = self.ready.pop_front()
         {
             let Some(chat) = self.chats.get_mut(&key) else {
                 continue;
             };
-            let Some(job) = chat.jobs.front() else {
+            let mut following = chat.jobs.iter();
+            let Some(job) = following.next() else {
                 continue;
             };
-            let running = self.running.spawn(attempt(&key, job, chat.tries));
+            let attempt = attempt(&key, job, following, chat.tries);
+            let running = self.running.spawn(attempt);
             self.keys.insert(running.id(), key);
             chat.running = Some(running);
         }

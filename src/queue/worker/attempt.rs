@@ -14,6 +14,8 @@ use tower::BoxError;
 use tower_service::Service;
 
 use super::{
+    ahead::EntryAhead,
+    claims_time::ClaimsTime,
     failed_call::{CALL_PAUSE, log_failed_call},
     queued_chat::QueuedChat,
     records::Recorder,
@@ -45,6 +47,7 @@ pub(super) struct QueueEntry {
     attempt: Arc<AtomicU32>,
     /// How many attempts were confirmed to this worker.
     begun: Arc<AtomicU32>,
+    ahead: Arc<EntryAhead>,
 }
 
 impl RunnerJob for QueueEntry {
@@ -59,7 +62,13 @@ impl QueueEntry {
             id,
             attempt: Arc::default(),
             begun: Arc::default(),
+            ahead: Arc::default(),
         }
+    }
+
+    /// Whether its attempt needs no round trip before it begins.
+    pub(super) fn is_read_ahead(&self) -> bool {
+        self.ahead.is_there()
     }
 }
 
@@ -67,6 +76,7 @@ impl QueueEntry {
 pub(super) struct QueueAttempts<S> {
     pub(super) worker: WorkerSettings,
     pub(super) recorder: Arc<Recorder>,
+    pub(super) claims: ClaimsTime,
     handler: UpdateHandler<S>,
 }
 
@@ -77,7 +87,7 @@ where
     S::Error: Into<BoxError>,
     S::Future: Send,
 {
-    pub(super) fn new(worker: WorkerSettings, service: S) -> Self {
+    pub(super) fn new(worker: WorkerSettings, lease: Duration, service: S) -> Self {
         let max_attempts = worker.max_attempts;
         Self {
             handler: UpdateHandler {
@@ -86,6 +96,7 @@ where
             },
             worker,
             recorder: Arc::new(Recorder::new()),
+            claims: ClaimsTime::new(lease),
         }
     }
 
@@ -93,9 +104,10 @@ where
         self: Arc<Self>,
         chat: QueuedChat,
         entry: QueueEntry,
+        following: Vec<QueueEntry>,
         tries: Tries,
     ) -> AttemptEnd {
-        let begun = match self.begin(&chat, &entry).await {
+        let begun = match self.begin(&chat, &entry, following).await {
             Ok(RecordResult::Begun(begun)) => begun,
             Ok(RecordResult::Lost) => return AttemptEnd::Lost,
             // Another program deleted it.
@@ -170,11 +182,13 @@ where
         }
     }
 
-    /// Counts the attempt before it is made, so that an update that kills its worker is abandoned too.
+    /// Counts the attempt before it is made, so that an update that kills its worker is abandoned too. One that was
+    /// [read ahead](super::ahead) is counted meanwhile.
     async fn begin(
         &self,
         chat: &QueuedChat,
         entry: &QueueEntry,
+        following: Vec<QueueEntry>,
     ) -> Result<RecordResult, QueueError> {
         // The same until an answer arrives, so that no attempt is counted twice while the queue is slow.
         let token = chat.claim.fencing_token;
@@ -182,8 +196,27 @@ where
         let kind = RecordKind::Begin {
             attempt_name: name.into(),
         };
-        let result = self.recorder.record(kind, chat.claim, &entry.id).await?;
+        if let Some(mut begun) = entry.ahead.take()
+            && self.claims.are_certain()
+        {
+            self.recorder.begun(kind, chat.claim, &entry.id);
+            entry.begun.fetch_add(1, Ordering::Relaxed);
+            begun.attempt = 1;
+            return Ok(RecordResult::Begun(begun));
+        }
+        let ahead = following.iter().map(|next| {
+            next.ahead.clear();
+            (Arc::clone(&next.id), Arc::clone(&next.ahead))
+        });
+        let beginning = self
+            .recorder
+            .begin(kind, chat.claim, &entry.id, ahead.collect());
+        let result = beginning.await?;
         entry.begun.fetch_add(1, Ordering::Relaxed);
+        if !matches!(&result, RecordResult::Begun(begun) if begun.attempt == 1) {
+            // The worker may have died at this one or the next: until one has ended, each is counted before it begins.
+            following.iter().for_each(|next| next.ahead.clear());
+        }
         Ok(result)
     }
 

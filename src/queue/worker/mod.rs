@@ -1,6 +1,8 @@
 //! Workers, which take updates out of the queue and call the handler with them.
 
+mod ahead;
 mod attempt;
+mod claims_time;
 mod depth;
 mod failed_call;
 mod partition;

@@ -12,7 +12,10 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::failed_call::{CALL_PAUSE, log_failed_call};
+use super::{
+    ahead::EntryAhead,
+    failed_call::{CALL_PAUSE, log_failed_call},
+};
 use crate::{
     client::ErrorChain,
     queue::{
@@ -59,6 +62,10 @@ enum RecordEnd {
     Answer(oneshot::Sender<RecordResult>),
     /// This update is done, and no caller waits for that.
     Settled { update_id: i64 },
+    /// The entry is kept there until its turn.
+    Ahead(Arc<EntryAhead>),
+    /// An attempt has begun that doesn't wait for it.
+    Begun,
 }
 
 impl Recorder {
@@ -87,6 +94,30 @@ impl Recorder {
             RecordResult::Failed(error) => Err(error),
             result => Ok(result),
         }
+    }
+
+    /// Records that an attempt begins, and reads the entries that follow it in its chat, with the same round trip.
+    pub(super) async fn begin(
+        &self,
+        kind: RecordKind,
+        claim: PartitionClaim,
+        id: &Arc<str>,
+        following: Vec<(Arc<str>, Arc<EntryAhead>)>,
+    ) -> Result<RecordResult, QueueError> {
+        // Before the attempt, so that they are there when its result is.
+        for (id, ahead) in following {
+            let record = EntryRecord::new(claim, id, RecordKind::ReadAhead);
+            let end = RecordEnd::Ahead(ahead);
+            self.push(Record { record, end });
+        }
+        self.record(kind, claim, id).await
+    }
+
+    /// Has it recorded that an attempt begins, before any later record of its chat.
+    pub(super) fn begun(&self, kind: RecordKind, claim: PartitionClaim, id: &Arc<str>) {
+        let record = EntryRecord::new(claim, Arc::clone(id), kind);
+        let end = RecordEnd::Begun;
+        self.push(Record { record, end });
     }
 
     /// Has it recorded that an update is done, before any later record of its chat.
@@ -187,6 +218,9 @@ impl Recorder {
                 // Its attempt may have been cut off.
                 RecordEnd::Answer(waiting) => drop(waiting.send(result)),
                 RecordEnd::Settled { update_id } => self.settled_as(update_id, record, &result),
+                RecordEnd::Ahead(ahead) => ahead.put(result),
+                // If the claim was lost, the next record of the entry says so.
+                RecordEnd::Begun => {}
             }
         }
     }
@@ -242,7 +276,7 @@ impl RecorderState {
         };
         batch.retain(|record| match &record.end {
             RecordEnd::Answer(answer) => !answer.is_closed(),
-            RecordEnd::Settled { .. } => true,
+            RecordEnd::Settled { .. } | RecordEnd::Ahead(_) | RecordEnd::Begun => true,
         });
         batch
     }

@@ -17,6 +17,7 @@ use tower::BoxError;
 use tower_service::Service;
 
 use super::{
+    ahead::MOST_AHEAD,
     attempt::{QueueAttempts, QueueEntry},
     depth,
     failed_call::{CALL_PAUSE, log_failed_call},
@@ -91,7 +92,7 @@ where
         let now = Instant::now();
         let reader = (worker.open)();
         let runner = Runner::new(worker.concurrency);
-        let attempts = Arc::new(QueueAttempts::new(worker, service));
+        let attempts = Arc::new(QueueAttempts::new(worker, reader.lease(), service));
         let mut recording = JoinSet::new();
         recording.spawn(Arc::clone(&attempts.recorder).run(Arc::clone(&reader)));
         Self {
@@ -182,9 +183,11 @@ where
 
     /// Starts attempts while there is room.
     fn start(&mut self) {
-        self.runner.start(|chat, entry, tries| {
+        self.runner.start_in_row(|chat, entry, following, tries| {
             let attempts = Arc::clone(&self.attempts);
-            attempts.attempt(chat.clone(), entry.clone(), tries)
+            let count = if entry.is_read_ahead() { 0 } else { MOST_AHEAD };
+            let following = following.take(count).cloned().collect();
+            attempts.attempt(chat.clone(), entry.clone(), following, tries)
         });
     }
 
@@ -272,7 +275,9 @@ where
 
     async fn claim(&mut self) -> Result<(), QueueError> {
         let held: Vec<_> = self.partitions.values().map(|held| held.claim).collect();
+        let called = Instant::now();
         let HeldPartitions { claims, share } = self.reader.claim(&held, !self.stays).await?;
+        self.attempts.claims.renewed(called);
         self.hold(&claims);
         if self.stays {
             self.keep_to(share);

@@ -283,6 +283,23 @@ end
 -- The records about an entry, by their names.
 local records = {}
 
+-- An entry with its number of attempts, after `what`.
+local function entry_as(what, attempt, values)
+  return {
+    what, digits(attempt), values.bot or '', values.lane or '', values.json or '', values.traceparent or '',
+  }
+end
+
+-- Reads an entry before its turn.
+function records.look(stream, partition, id)
+  local fields, values = entry(stream, id)
+  if not fields then
+    return { 'gone' }
+  end
+  local last = redis.call('HGET', KEYS[2], partition .. ':' .. id) or ''
+  return entry_as('read', tonumber(string.match(last, '^%d+')) or 0, values)
+end
+
 -- Counts an attempt. Asked for again by the same name, because its answer got lost, it is the same attempt.
 function records.begin(stream, partition, id, name)
   local attempts, field = KEYS[2], partition .. ':' .. id
@@ -298,9 +315,7 @@ function records.begin(stream, partition, id, name)
     attempt = attempt + 1
     redis.call('HSET', attempts, field, digits(attempt) .. ' ' .. name)
   end
-  return {
-    'begun', digits(attempt), values.bot or '', values.lane or '', values.json or '', values.traceparent or '',
-  }
+  return entry_as('begun', attempt, values)
 end
 
 -- The attempt doesn't count. Set, not counted down, so that it may be asked for twice.

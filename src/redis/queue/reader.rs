@@ -133,6 +133,7 @@ impl QueueReader for RedisQueueReader {
             let stream = streams.binary_search(&claim.partition).unwrap_or_default() + FIRST_STREAM;
             let (what, first, second) = match kind {
                 RecordKind::Begin { attempt_name } => ("begin", attempt_name.to_string(), ""),
+                RecordKind::ReadAhead => ("look", String::new(), ""),
                 RecordKind::Settle => ("finish", String::new(), ""),
                 RecordKind::Uncount { attempts } => ("forget", attempts.to_string(), ""),
                 RecordKind::Bury { attempts, failure } => {
@@ -189,12 +190,17 @@ fn read_taken(answer: &[Bytes]) -> TakenEntries {
 
 fn read_result(answer: &[Bytes]) -> Result<RecordResult, QueueError> {
     Ok(match answer {
-        [what, attempt, bot, chat_key, json, context] if &**what == b"begun" => {
+        [what, attempt, bot, chat_key, json, context]
+            if [&b"begun"[..], b"read"].contains(&&**what) =>
+        {
             let update = read_entry(bot, chat_key, json);
             let mut begun = BegunEntry::new(number(attempt)?, update);
             let context = text(context).ok().filter(|text| !text.is_empty());
             begun.trace_context = context.map(Into::into);
-            RecordResult::Begun(begun)
+            match &**what {
+                b"begun" => RecordResult::Begun(begun),
+                _ => RecordResult::Read(begun),
+            }
         }
         [what] if &**what == b"gone" => RecordResult::Gone,
         [what] if &**what == b"lost" => RecordResult::Lost,
