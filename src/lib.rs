@@ -62,6 +62,7 @@
 //!   on `tokio`.
 //! - **`redis`** shares state between the replicas of a bot through Redis: handled updates, the order
 //!   within a chat, rate limits, sessions, and a queue of updates. It turns on `queue`.
+//! - **`nats`** adds `nats::NatsQueue`, a queue of updates on NATS JetStream. It turns on `queue`.
 //! - **`server`** adds `server::Server`, an HTTP/1.1 server for webhooks that limits the number of
 //!   connections and closes idle and slow ones. It turns on `tokio` and `signal`, and depends on hyper.
 //!   No feature is needed to serve a `Webhook` with another server.
@@ -91,6 +92,8 @@ pub mod client;
 pub mod guide;
 #[cfg(all(feature = "tokio", not(shuttle)))]
 pub mod health;
+#[cfg(all(feature = "nats", not(shuttle)))]
+pub mod nats;
 // The runner uses parts of tokio that the model checker doesn't have.
 #[cfg(all(feature = "tokio", not(shuttle)))]
 pub mod polling;

@@ -31,6 +31,7 @@ pub(crate) fn number_of(bot: Option<BotId>) -> i64 {
 }
 
 /// The bot of such a number.
+#[cfg(any(feature = "nats", feature = "redis"))]
 pub(crate) fn bot_of(number: i64) -> Option<BotId> {
     (number != 0).then_some(BotId(number))
 }

@@ -34,6 +34,7 @@
 //! | engine | feature | type |
 //! |---|---|---|
 //! | Redis Streams | `redis` | `redis::UpdateQueue` |
+//! | NATS JetStream | `nats` | `nats::NatsQueue` |
 //! | your own | `queue` | [`QueueWriter`] and [`QueueReader`] |
 //!
 //! What each guarantees and costs is in [the guide](crate::guide::delivery).
@@ -64,11 +65,13 @@ mod enqueue;
 mod error;
 mod reader;
 mod status;
+#[cfg(any(feature = "nats", feature = "redis"))]
 pub(crate) mod trace_context;
 mod webhook;
 mod worker;
 mod writer;
 
+#[cfg(any(feature = "nats", feature = "redis"))]
 pub(crate) use self::chat_key::{bot_of, number_of};
 pub use self::{
     chat_key::{chat_key, partition},

@@ -24,6 +24,7 @@ pub(super) const LAYERS: &[&[Part]] = &[
         Part("polling", &["src/polling"]),
         Part("queue", &["src/queue"]),
         Part("redis", &["src/redis"]),
+        Part("nats", &["src/nats"]),
         Part("axum", &["src/axum.rs"]),
         Part("server", &["src/server"]),
         Part("guide", &["src/guide"]),

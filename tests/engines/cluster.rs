@@ -1,0 +1,104 @@
+//! A cluster of three nodes of NATS, one of which is killed while updates are added and handled.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tower_telegram::{
+    Client,
+    nats::NatsQueue,
+    queue::{QueuedDeadLetter, Worker},
+};
+
+use crate::{
+    engine::{Engine, Options, SECOND},
+    node::{self, Node},
+    process::Folder,
+    support::{Book, Hand, deliver_until_taken, done, message, until_updates, updates},
+};
+
+const CHATS: i64 = 40;
+/// How many replicas of the webhook add updates at the same time.
+const REPLICAS: i64 = 8;
+
+struct Cluster {
+    urls: Vec<String>,
+}
+
+impl Cluster {
+    async fn queue(&self) -> NatsQueue {
+        let context = node::connect(&self.urls).await;
+        let queue = NatsQueue::new(context, "bot").expect("it is a name");
+        queue.replicas(3).partitions(4).lease(2 * SECOND)
+    }
+}
+
+impl Engine for Cluster {
+    type Writer = NatsQueue;
+
+    async fn start(_: Options) -> Self {
+        unreachable!("its nodes are the test's")
+    }
+
+    async fn writer(&self) -> NatsQueue {
+        self.queue().await
+    }
+
+    async fn worker(&self, client: Client) -> Worker {
+        self.queue().await.worker(client)
+    }
+
+    async fn updates(&self) -> usize {
+        let status = self.queue().await.status().await;
+        // Not while a leader is being elected.
+        status.map_or(usize::MAX, |status| status.updates)
+    }
+
+    async fn dead_letters(&self) -> Vec<QueuedDeadLetter> {
+        Vec::new()
+    }
+}
+
+/// Adds the updates of some chats, in the order of each chat.
+async fn add(queue: NatsQueue, replica: i64, updates: i64) {
+    for id in (0..updates).filter(|id| id % CHATS % REPLICAS == replica) {
+        deliver_until_taken(&queue, message(id, id % CHATS)).await;
+    }
+}
+
+#[allow(clippy::print_stdout)] // the figure
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d33_a_node_of_three_that_is_killed_loses_no_update_and_no_order() {
+    let (folder, updates) = (Folder::new(), updates());
+    let mut nodes = node::start_cluster(&folder).await;
+    let urls: Vec<_> = nodes.iter().map(|node| node.url.clone()).collect();
+    let (engine, book) = (Arc::new(Cluster { urls }), Book::default());
+    let queue = engine.writer().await;
+    // The cluster elects its leaders first.
+    deliver_until_taken(&queue, message(0, 0)).await;
+    let hands = [(); 2].map(|()| Hand::start(&engine, &book, async |_, _| done()));
+    let mut replicas = JoinSet::new();
+    for replica in 0..REPLICAS {
+        replicas.spawn(add(engine.writer().await, replica, updates));
+    }
+    let third = usize::try_from(updates / 3).unwrap();
+    book.until_succeeded(third).await;
+    kill_leader(&mut nodes, &engine.urls).await;
+    replicas.join_all().await;
+    until_updates(&*engine, 0).await;
+    for hand in hands {
+        hand.stop().await;
+    }
+    book.assert_in_order(updates, CHATS);
+    let twice = book.succeeded().len() - usize::try_from(updates).unwrap();
+    println!("{updates} updates: none lost, each chat in order, {twice} handled again");
+}
+
+/// Kills the node that leads the stream of updates: the others have to elect another one.
+async fn kill_leader(nodes: &mut [Node], urls: &[String]) {
+    let context = node::connect(urls).await;
+    let stream = context.get_stream("bot_updates").await.unwrap();
+    let cluster = stream.cached_info().cluster.as_ref();
+    let leader = cluster.and_then(|cluster| cluster.leader.clone()).unwrap();
+    let leader = nodes.iter_mut().find(|node| node.name == leader);
+    leader.expect("it is a node").process.kill();
+}
