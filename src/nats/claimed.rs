@@ -85,11 +85,11 @@ struct InboxState {
     last_delivery: u64,
     /// How many messages arrived, each counted once.
     received: u64,
-    condition: Condition,
+    condition: InboxCondition,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Condition {
+enum InboxCondition {
     #[default]
     Complete,
     /// A message may have been lost on its way.
@@ -111,15 +111,15 @@ impl Inbox {
     /// Messages may have been lost: what arrives from now on may be behind them.
     pub(super) fn interrupt(&self) {
         let mut state = self.state();
-        if state.condition == Condition::Complete {
-            state.condition = Condition::Interrupted;
+        if state.condition == InboxCondition::Complete {
+            state.condition = InboxCondition::Interrupted;
             self.wake();
         }
     }
 
     /// The consumer doesn't exist any more.
     pub(super) fn lose(&self) {
-        self.state().condition = Condition::Lost;
+        self.state().condition = InboxCondition::Lost;
         self.wake();
     }
 
@@ -130,7 +130,7 @@ impl Inbox {
         let (delivery, sequence) = (info.consumer_sequence, info.stream_sequence);
         let is_redelivered = info.delivered > 1;
         let mut state = self.state();
-        if state.condition != Condition::Complete {
+        if state.condition != InboxCondition::Complete {
             return;
         }
         if delivery != state.last_delivery + 1 {
@@ -157,9 +157,9 @@ impl Inbox {
     pub(super) fn take(&self, count: usize) -> TakenEntries {
         let mut state = self.state();
         match state.condition {
-            Condition::Complete => {}
-            Condition::Interrupted => return TakenEntries::Interrupted,
-            Condition::Lost => return TakenEntries::Lost,
+            InboxCondition::Complete => {}
+            InboxCondition::Interrupted => return TakenEntries::Interrupted,
+            InboxCondition::Lost => return TakenEntries::Lost,
         }
         let count = count.min(state.unread.len());
         let entries = state.unread.drain(..count).map(|message| {

@@ -3,7 +3,7 @@
 //! Three nodes can replicate it, so that it loses nothing and goes on when one of them is lost. It needs no other
 //! server, and NATS 2.10 or newer.
 //!
-//! | what a queue needs | what does it in JetStream |
+//! | a queue's need | its means in JetStream |
 //! |---|---|
 //! | partitions | subjects of one stream: `my_bot.queue.updates.0` and so on |
 //! | an update once within 24 hours | its message id, and the stream's window for duplicates |

@@ -24,7 +24,7 @@ impl NatsQueue {
     /// # Errors
     ///
     /// When the server can't be reached or refuses the message, for example because it is larger than the server's
-    /// `max_payload` (1 MiB unless set), or the queue has another number of partitions. The update may be in the
+    /// `max_payload` (1 MiB by default), or the queue has another number of partitions. The update may be in the
     /// queue nevertheless, because an answer can get lost; adding it again is safe.
     pub async fn enqueue(
         &self,

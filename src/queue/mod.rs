@@ -37,7 +37,7 @@
 //! | NATS JetStream | `nats` | `nats::NatsQueue` |
 //! | your own | `queue` | [`QueueWriter`] and [`QueueReader`] |
 //!
-//! What each guarantees and costs is in [the guide](crate::guide::delivery).
+//! [The guide](crate::guide::delivery) has the guarantees and costs of each.
 //!
 //! # An engine of your own
 //!

@@ -69,7 +69,7 @@ impl WantedEntries {
     }
 }
 
-/// What was read of a partition.
+/// The entries that were read of a partition, or why none were.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TakenEntries {
@@ -117,7 +117,7 @@ pub struct EntryRecord {
     pub claim: PartitionClaim,
     /// The entry's id.
     pub id: Arc<str>,
-    /// What to record.
+    /// The kind of the record.
     pub kind: RecordKind,
 }
 
@@ -127,7 +127,7 @@ impl EntryRecord {
     }
 }
 
-/// What to record about an entry.
+/// The kind of an [`EntryRecord`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum RecordKind {
@@ -165,7 +165,7 @@ pub enum RecordResult {
     Begun(BegunEntry),
     /// The entry, whose `attempt` is how many attempts it has had by now.
     Read(BegunEntry),
-    /// It was recorded, or the entry doesn't exist any more, which is the same but for an attempt.
+    /// It was recorded, or the entry doesn't exist any more, which is the same except for an attempt.
     Recorded,
     /// The entry of an attempt doesn't exist any more, or isn't read ahead.
     Gone,
@@ -233,8 +233,8 @@ impl PartitionDepth {
 ///    that weren't removed, from the oldest on, whether another worker had read them or not.
 /// 3. **Claims end.** The claim of a worker that died or hangs ends by itself, about a [lease](Self::lease) after it was
 ///    last renewed. A claim is valid for at least a quarter of the lease after the beginning of the call of
-///    [`claim`](Self::claim) that returned it. What a worker asks for under a claim that has ended has no effect, and is
-///    answered with `Lost`.
+///    [`claim`](Self::claim) that returned it. Records under a claim that has ended have no effect, and their
+///    result is `Lost`.
 /// 4. **Attempts count before they run**, so that an update that kills its worker is abandoned too. A count outlives
 ///    its worker.
 /// 5. **Calls are repeated**: one whose answer was lost is made again, and must then have no further effect.

@@ -1,4 +1,4 @@
-//! What the suite needs of an engine.
+//! The trait by which the suite uses an engine.
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use async_nats::{ConnectOptions, jetstream};
 
 use crate::process::{Folder, ServerProcess, free_ports};
 
-/// A running node. What it stores is in the folder of its cluster.
+/// A running node. Its store is in the folder of its cluster.
 pub(crate) struct Node {
     pub(crate) process: ServerProcess,
     pub(crate) name: String,

@@ -56,7 +56,7 @@ struct Record {
     end: RecordEnd,
 }
 
-/// What follows a record.
+/// The consequence of a record's result.
 enum RecordEnd {
     /// A caller waits for the result.
     Answer(oneshot::Sender<RecordResult>),

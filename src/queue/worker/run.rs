@@ -400,7 +400,7 @@ where
         }
     }
 
-    /// Takes what was read of a partition.
+    /// Takes the result of reading a partition.
     fn take(&mut self, claim: PartitionClaim, result: TakenEntries) {
         let held = self.partitions.get_mut(&claim.partition);
         // Leaving it began after the call: a chat's updates before these may be left to the next worker already.
