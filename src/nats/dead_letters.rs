@@ -1,7 +1,7 @@
 //! Dead letters: the abandoned updates of a queue.
 
 use async_nats::{
-    HeaderMap,
+    HeaderMap, HeaderValue,
     jetstream::{
         ErrorCode,
         message::StreamMessage,
@@ -144,7 +144,7 @@ fn sequence(id: &str) -> Result<u64, QueueError> {
 
 /// `None` for a message that is no update.
 fn read_letter(message: &StreamMessage) -> Option<QueuedDeadLetter> {
-    let header = |name| message.headers.get(name).map(|value| value.as_str());
+    let header = |name| message.headers.get(name).map(HeaderValue::as_str);
     let bot = header(BOT_HEADER).map_or(Ok(0), str::parse).ok()?;
     Some(QueuedDeadLetter {
         id: message.sequence.to_string().into(),

@@ -188,11 +188,13 @@ pub(crate) fn assert_redelivered_later(answer: &Response<ReplyBody>) {
     assert!((1..=60).contains(&pause), "{pause}");
 }
 
+#[allow(clippy::unnecessary_wraps)] // like a handler's
 pub(crate) fn done() -> Handled {
     Ok(Response::new(ReplyBody::default()))
 }
 
 /// A failure that is to be followed by another attempt at once.
+#[allow(clippy::unnecessary_wraps)] // like a handler's
 pub(crate) fn failed() -> Handled {
     let mut answer = Response::new(ReplyBody::default());
     *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
@@ -234,11 +236,11 @@ impl Hand {
             let id = request.body().update_id();
             let (book, handling) = (book.clone(), handler(id, book.begin(id)));
             async move {
-                let handled = handling.await?;
-                if handled.status().is_success() {
+                let response = handling.await?;
+                if response.status().is_success() {
                     book.succeed(id);
                 }
-                Ok::<_, BoxError>(handled)
+                Ok::<_, BoxError>(response)
             }
         });
         let runtime = Builder::new_multi_thread()

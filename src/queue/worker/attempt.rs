@@ -215,7 +215,9 @@ where
         entry.begun.fetch_add(1, Ordering::Relaxed);
         if !matches!(&result, RecordResult::Begun(begun) if begun.attempt == 1) {
             // The worker may have died at this one or the next: until one has ended, each is counted before it begins.
-            following.iter().for_each(|next| next.ahead.clear());
+            for next in &following {
+                next.ahead.clear();
+            }
         }
         Ok(result)
     }
@@ -290,10 +292,9 @@ fn creation_context(text: Option<Box<str>>) -> Option<CreationContext> {
         2 | 35 | 52 => byte == b'-',
         _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
     };
-    let is_traceparent =
-        |text: &Box<str>| text.len() == 55 && text.bytes().enumerate().all(is_expected);
-    text.filter(is_traceparent)
-        .map(|text| CreationContext(text.into()))
+    let text = text?;
+    let is_traceparent = text.len() == 55 && text.bytes().enumerate().all(is_expected);
+    is_traceparent.then(|| CreationContext(text.into()))
 }
 
 /// A failure with its causes, in words for a person.

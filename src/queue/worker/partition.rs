@@ -124,22 +124,22 @@ mod tests {
         Partition::new(PartitionClaim::new(0, 1))
     }
 
-    fn id(text: &str) -> Option<Arc<str>> {
-        Some(text.into())
+    fn id(text: &str) -> Arc<str> {
+        text.into()
     }
 
     #[test]
     fn it_is_read_behind_the_last_entry_of_the_last_answer() {
         let mut partition = partition();
         assert_eq!(partition.last(), None);
-        partition.read_to(id("5-0"), false);
+        partition.read_to(Some(id("5-0")), false);
         partition.read_to(None, true);
-        assert_eq!(partition.last(), id("5-0"));
+        assert_eq!(partition.last(), Some(id("5-0")));
         partition.read_again();
-        assert_eq!(partition.last(), id("5-0"));
+        assert_eq!(partition.last(), Some(id("5-0")));
         // An engine that has begun anew.
-        partition.read_to(id("1-0"), true);
-        assert_eq!(partition.last(), id("1-0"));
+        partition.read_to(Some(id("1-0")), true);
+        assert_eq!(partition.last(), Some(id("1-0")));
     }
 
     #[test]
@@ -165,13 +165,13 @@ mod tests {
     fn d32_an_update_that_is_added_during_a_read_is_read_next() {
         let mut partition = partition();
         partition.read_starts();
-        partition.read_to(id("5-0"), true);
+        partition.read_to(Some(id("5-0")), true);
         assert_eq!(partition.wants(), 0, "it was read to its end");
         partition.added();
         assert_eq!(partition.wants(), MOST);
         partition.read_starts();
         partition.added();
-        partition.read_to(id("6-0"), true);
+        partition.read_to(Some(id("6-0")), true);
         assert_eq!(partition.wants(), MOST);
         partition.read_starts();
         partition.read_to(None, true);
