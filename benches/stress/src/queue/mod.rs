@@ -1,12 +1,13 @@
-//! Figures of the queue and the locks over Redis, beside bare Redis Streams:
+//! Figures of the queue over Redis and NATS and of the locks over Redis, beside bare Redis Streams:
 //!
 //! ```sh
 //! cargo run --release -p stress -- queue
 //! ```
 //!
-//! It starts a `redis-server` of its own on loopback. Times depend on the machine; compare the lines of one
+//! It starts a `redis-server` and a `nats-server` of its own on loopback. Times depend on the machine; compare the lines of one
 //! run with each other, and runs of two versions made one after the other.
 
+mod engine;
 mod plain;
 mod server;
 
@@ -30,7 +31,8 @@ use tower::{BoxError, service_fn};
 use tower_telegram::{
     Client,
     client::{ApiRequest, ApiResponse},
-    redis::{RedisLocks, RedisStore, UpdateQueue, WakeUps},
+    queue::QueueWriter as _,
+    redis::{RedisLocks, RedisStore, WakeUps},
     webhook::{
         RawUpdate, ReplyBody,
         delivery::{Claim, DeliveryKey, DeliveryStore as _},
@@ -38,7 +40,10 @@ use tower_telegram::{
     },
 };
 
-use self::server::{RedisServer, own_cpu};
+use self::{
+    engine::{NatsServer, QueueServer},
+    server::{RedisServer, own_cpu},
+};
 
 pub(crate) type AnyError = Box<dyn Error + Send + Sync>;
 
@@ -62,13 +67,8 @@ const CLAIMS_AT_ONCE: usize = 64;
 pub(crate) async fn measure() -> Result<(), AnyError> {
     let server = RedisServer::start().await?;
     low_load(&server).await?;
-    for (what, partitions, chats, updates) in [
-        ("16 partitions", 16, 1000, BACKLOG),
-        ("one partition", 1, 1000, BACKLOG),
-        ("one chat", 1, 1, ONE_CHAT),
-    ] {
-        backlog(&server, what, partitions, chats, updates).await?;
-    }
+    backlogs(&server).await?;
+    backlogs(&NatsServer::start().await?).await?;
     let plain = plain::drain(&server, BACKLOG).await?;
     println!(
         "handled a second, plain streams: {:.0}",
@@ -95,14 +95,12 @@ impl Latencies {
 }
 
 async fn low_load(server: &RedisServer) -> Result<(), AnyError> {
-    server.clear().await?;
-    let queue = queue(server).await?;
+    let queue = server.new_queue(16).await?;
     let (sent, mut handled) = mpsc::unbounded_channel();
-    let worker = start_worker(server, 16, move || {
+    let worker = start_worker::<RedisServer>(&queue, move || {
         // The measurement may be over.
         sent.send(Instant::now()).ok();
-    })
-    .await?;
+    });
     sleep(Duration::from_secs(1)).await;
     let mut latencies = Latencies::default();
     for id in 0..LOW_LOAD {
@@ -134,15 +132,25 @@ fn share(cpu: Duration) -> f64 {
     100.0 * cpu.as_secs_f64() / IDLE.as_secs_f64()
 }
 
-async fn backlog(
-    server: &RedisServer,
+async fn backlogs(server: &impl QueueServer) -> Result<(), AnyError> {
+    for (what, partitions, chats, updates) in [
+        ("16 partitions", 16, 1000, BACKLOG),
+        ("one partition", 1, 1000, BACKLOG),
+        ("one chat", 1, 1, ONE_CHAT),
+    ] {
+        backlog(server, what, partitions, chats, updates).await?;
+    }
+    Ok(())
+}
+
+async fn backlog<S: QueueServer>(
+    server: &S,
     what: &str,
     partitions: u16,
     chats: usize,
     updates: usize,
 ) -> Result<(), AnyError> {
-    server.clear().await?;
-    let queue = queue(server).await?.partitions(partitions);
+    let queue = server.new_queue(partitions).await?;
     let (ours, redis) = (own_cpu()?, server.cpu()?);
     let ids = Arc::new(AtomicUsize::new(0));
     let mut replicas = JoinSet::<Result<(), AnyError>>::new();
@@ -155,7 +163,7 @@ async fn backlog(
                 if id >= updates {
                     return Ok(());
                 }
-                queue.enqueue(None, &update(id, id % chats)).await?;
+                queue.put(None, &update(id, id % chats)).await?;
             }
         });
     }
@@ -172,10 +180,9 @@ async fn backlog(
     let (ours, redis) = (own_cpu()?, server.cpu()?);
     let (sent, mut handled) = mpsc::unbounded_channel();
     let began = Instant::now();
-    let worker = start_worker(server, partitions, move || {
+    let worker = start_worker::<S>(&queue, move || {
         sent.send(()).ok();
-    })
-    .await?;
+    });
     for _ in 0..updates {
         handled.recv().await.ok_or("the worker ended")?;
     }
@@ -185,7 +192,8 @@ async fn backlog(
         each(since(server.cpu()?, redis)),
     );
     println!(
-        "handled a second, {what}: {:.0} (CPU of an update, ours + Redis: {:.0} + {:.0} µs in, {:.0} + {:.0} µs out)",
+        "handled a second, {}, {what}: {:.0} (CPU of an update, ours + server: {:.0} + {:.0} µs in, {:.0} + {:.0} µs out)",
+        S::NAME,
         a_second(updates, time),
         into.0,
         into.1,
@@ -251,12 +259,6 @@ async fn claims(server: &RedisServer) -> Result<(), AnyError> {
     Ok(())
 }
 
-async fn queue(server: &RedisServer) -> Result<UpdateQueue, AnyError> {
-    let queue = UpdateQueue::new(server.connection().await?, "bench");
-    let wake_ups = WakeUps::new(server.client()?);
-    Ok(queue.max_backlog(usize::MAX).wake_ups(&wake_ups))
-}
-
 async fn locks_of(server: &RedisServer) -> Result<RedisLocks, AnyError> {
     let locks = RedisLocks::new(server.connection().await?, "bench");
     Ok(locks.wake_ups(&WakeUps::new(server.client()?)))
@@ -268,11 +270,10 @@ fn since(now: Duration, before: Duration) -> Duration {
 }
 
 /// Starts a worker that calls `record` for each update.
-async fn start_worker(
-    server: &RedisServer,
-    partitions: u16,
+fn start_worker<S: QueueServer>(
+    queue: &S::Queue,
     record: impl Fn() + Clone + Send + Sync + 'static,
-) -> Result<JoinHandle<()>, AnyError> {
+) -> JoinHandle<()> {
     let client = Client::from_service(service_fn(|_: ApiRequest| {
         pending::<Result<ApiResponse, BoxError>>()
     }));
@@ -280,11 +281,11 @@ async fn start_worker(
         record();
         ready(Ok::<_, BoxError>(Response::new(ReplyBody::default())))
     });
-    let worker = queue(server).await?.partitions(partitions).worker(client);
-    Ok(tokio::spawn(async move {
+    let worker = S::worker(queue, client);
+    tokio::spawn(async move {
         let Err(error) = worker.run(handler).await;
         println!("the worker ended: {error}");
-    }))
+    })
 }
 
 #[allow(clippy::panic)] // the text is one

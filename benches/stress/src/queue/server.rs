@@ -1,8 +1,8 @@
-//! A Redis for the measurements alone.
+//! Servers for the measurements alone.
 
 use std::{
     fs,
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -12,29 +12,53 @@ use tokio::time::sleep;
 
 use super::AnyError;
 
-/// Ends when it is dropped.
-pub(crate) struct RedisServer {
+/// A server that listens on a port of loopback. Ends when it is dropped.
+pub(crate) struct Running {
     process: Child,
-    port: u16,
+    pub(crate) port: u16,
 }
 
-impl RedisServer {
-    pub(crate) async fn start() -> Result<Self, AnyError> {
+impl Running {
+    /// Starts a program with a port behind these arguments.
+    pub(crate) async fn start(program: &str, arguments: &[&str]) -> Result<Self, AnyError> {
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-        let process = Command::new("redis-server")
-            .args(["--save", "", "--appendonly", "no", "--bind", "127.0.0.1"])
+        let process = Command::new(program)
+            .args(arguments)
             .args(["--port", &port.to_string()])
             .stdout(Stdio::null())
-            .spawn()?;
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("{program}: {error}"))?;
         let server = Self { process, port };
-        while server.client()?.get_connection().is_err() {
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
             sleep(Duration::from_millis(10)).await;
         }
         Ok(server)
     }
 
+    /// The processor time that it has used.
+    pub(crate) fn cpu(&self) -> Result<Duration, AnyError> {
+        cpu_time(&self.process.id().to_string())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+pub(crate) struct RedisServer(Running);
+
+impl RedisServer {
+    pub(crate) async fn start() -> Result<Self, AnyError> {
+        let arguments = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1"];
+        Ok(Self(Running::start("redis-server", &arguments).await?))
+    }
+
     pub(crate) fn client(&self) -> Result<Client, AnyError> {
-        Ok(Client::open(format!("redis://127.0.0.1:{}/", self.port))?)
+        Ok(Client::open(format!("redis://127.0.0.1:{}/", self.0.port))?)
     }
 
     pub(crate) async fn connection(&self) -> Result<ConnectionManager, AnyError> {
@@ -49,14 +73,7 @@ impl RedisServer {
 
     /// The processor time that Redis has used.
     pub(crate) fn cpu(&self) -> Result<Duration, AnyError> {
-        cpu_time(&self.process.id().to_string())
-    }
-}
-
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
+        self.0.cpu()
     }
 }
 
