@@ -29,6 +29,13 @@
 //! 4. **Deleted while it is read**: a message that other programs delete is handled nevertheless if a worker has
 //!    it already.
 //!
+//! # Durability
+//!
+//! Because Telegram got a 200, **an update that NATS forgets is lost**. With three [replicas](NatsQueue::replicas), an
+//! update is on two nodes at least before its 200. A node hands its writes to the operating system at once, and has it
+//! write them to the disk every two minutes: a power cut of one node alone, or of all nodes together, may lose updates of
+//! that time, unless the server's `sync_interval` is `always`.
+//!
 //! # Example
 //!
 //! ```no_run

@@ -51,7 +51,7 @@
 //! };
 //!
 //! fn webhook(secret: SecretToken, writer: &(impl QueueWriter + Clone)) -> QueueWebhook {
-//!     Webhook::<()>::new(secret).queue(writer)
+//!     Webhook::new(secret).queue(writer)
 //! }
 //!
 //! fn worker<R: QueueReader>(open: fn() -> R, client: Client) -> Worker {

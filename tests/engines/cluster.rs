@@ -1,4 +1,4 @@
-//! A cluster of three nodes of NATS, one of which is killed while updates are added and handled.
+//! Nodes of NATS that are killed while updates are added and handled: one alone, and one of three.
 
 use std::sync::Arc;
 
@@ -13,7 +13,10 @@ use crate::{
     engine::{Engine, Options, SECOND},
     node::{self, Node},
     process::Folder,
-    support::{Book, Hand, deliver_until_taken, done, message, until_updates, updates},
+    support::{
+        Book, Hand, assert_redelivered_later, deliver, deliver_until_taken, done, message,
+        until_updates, updates,
+    },
 };
 
 const CHATS: i64 = 40;
@@ -22,13 +25,17 @@ const REPLICAS: i64 = 8;
 
 struct Cluster {
     urls: Vec<String>,
+    replicas: usize,
 }
 
 impl Cluster {
     async fn queue(&self) -> NatsQueue {
         let context = node::connect(&self.urls).await;
         let queue = NatsQueue::new(context, "bot").expect("it is a name");
-        queue.replicas(3).partitions(4).lease(2 * SECOND)
+        queue
+            .replicas(self.replicas)
+            .partitions(4)
+            .lease(2 * SECOND)
     }
 }
 
@@ -71,7 +78,8 @@ async fn d33_a_node_of_three_that_is_killed_loses_no_update_and_no_order() {
     let (folder, updates) = (Folder::new(), updates());
     let mut nodes = node::start_cluster(&folder).await;
     let urls: Vec<_> = nodes.iter().map(|node| node.url.clone()).collect();
-    let (engine, book) = (Arc::new(Cluster { urls }), Book::default());
+    let (replicas, book) = (3, Book::default());
+    let engine = Arc::new(Cluster { urls, replicas });
     let queue = engine.writer().await;
     // The cluster elects its leaders first.
     deliver_until_taken(&queue, message(0, 0)).await;
@@ -91,6 +99,28 @@ async fn d33_a_node_of_three_that_is_killed_loses_no_update_and_no_order() {
     book.assert_in_order(updates, CHATS);
     let twice = book.succeeded().len() - usize::try_from(updates).unwrap();
     println!("{updates} updates: none lost, each chat in order, {twice} handled again");
+}
+
+#[tokio::test]
+async fn d12_while_the_node_is_down_updates_are_redelivered_and_then_all_goes_on() {
+    let folder = Folder::new();
+    let mut node = node::start_alone(&folder).await;
+    let (urls, replicas) = (vec![node.url.clone()], 1);
+    let (engine, book) = (Arc::new(Cluster { urls, replicas }), Book::default());
+    let queue = engine.writer().await;
+    deliver_until_taken(&queue, message(0, 7)).await;
+    let hand = Hand::start(&engine, &book, async |_, _| done());
+    book.until_succeeded(1).await;
+    node.process.kill();
+    assert_redelivered_later(&deliver(&queue, message(1, 7)).await);
+    let _node = node::start_again(&folder, &node).await;
+    for id in 1..=20 {
+        deliver_until_taken(&queue, message(id, 7)).await;
+    }
+    book.until_succeeded(21).await;
+    until_updates(&*engine, 0).await;
+    hand.stop().await;
+    book.assert_in_order(21, 1);
 }
 
 /// Kills the node that leads the stream of updates: the others have to elect another one.

@@ -9,12 +9,18 @@ pub(crate) struct Node {
     pub(crate) process: ServerProcess,
     pub(crate) name: String,
     pub(crate) url: String,
+    port: u16,
 }
 
 /// One node without a cluster.
 pub(crate) async fn start_alone(folder: &Folder) -> Node {
     let [port] = free_ports();
     start(folder, 0, port, &[]).await
+}
+
+/// The node as it was when it was killed, on the same port.
+pub(crate) async fn start_again(folder: &Folder, node: &Node) -> Node {
+    start(folder, 0, node.port, &[]).await
 }
 
 /// Three nodes that replicate to each other.
@@ -51,6 +57,7 @@ async fn start(folder: &Folder, number: usize, port: u16, more: &[&str]) -> Node
         process: ServerProcess::start("nats-server", &arguments, port).await,
         name,
         url: format!("nats://127.0.0.1:{port}"),
+        port,
     }
 }
 
