@@ -5,7 +5,7 @@ use async_nats::{
     jetstream::{
         ErrorCode,
         message::StreamMessage,
-        stream::{DeleteMessageErrorKind, DirectGetErrorKind, Stream},
+        stream::{DeleteMessageErrorKind, DirectGetErrorKind, RawMessageErrorKind, Stream},
     },
 };
 
@@ -67,14 +67,16 @@ impl NatsQueue {
     pub async fn requeue(&self, letter: &QueuedDeadLetter) -> Result<bool, QueueError> {
         let stream = self.dead_letter_stream().await?;
         let number = sequence(&letter.id)?;
-        let finding = async { Ok(stream.get_raw_message(number).await.is_ok()) };
-        if !in_time(self.timeout, finding).await.map_err(failed)? {
-            return Ok(false);
-        }
+        let finding = async { Ok(stream.get_raw_message(number).await) };
+        let stored = match in_time(self.timeout, finding).await.map_err(failed)? {
+            Ok(stored) => stored,
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => return Ok(false),
+            Err(error) => return Err(failed(error)),
+        };
         let chat_key = chat_key(letter.bot, &letter.update);
         let subject = self.partition_subject(partition(&chat_key, self.partitions));
-        // The same however often this is tried.
-        let id = format!("dead letter {number}");
+        // The same however often this is tried, and another one if the stream was made anew.
+        let id = format!("dead letter {number} of {:?}", stored.time);
         let payload = letter.update.bytes().clone();
         let headers = headers_of(letter.bot);
         match self.publish(subject, Some(&id), headers, payload).await {

@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 
 use super::writer::{BOT_HEADER, TRACE_HEADER};
 use crate::{
-    queue::{BegunEntry, RecordResult, bot_of},
+    queue::{BegunEntry, bot_of},
     webhook::{BotId, Failure, RawUpdate},
 };
 
@@ -58,14 +58,6 @@ impl ReceivedMessage {
         };
         let update = RawUpdate::from_bytes(self.message.payload.clone());
         Ok((bot_of(bot), update.map_err(Failure::permanent)?))
-    }
-
-    /// The entry before its turn, if no other worker can have begun it.
-    pub(super) async fn read_ahead(&self) -> RecordResult {
-        match self.attempts.lock().await.count {
-            Some(count) => RecordResult::Read(self.entry(count)),
-            None => RecordResult::Gone,
-        }
     }
 
     /// The entry with so many attempts.

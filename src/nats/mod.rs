@@ -6,7 +6,7 @@
 //! | a queue's need | its means in JetStream |
 //! |---|---|
 //! | partitions | subjects of one stream: `my_bot.queue.updates.0` and so on |
-//! | an update once within 24 hours | its message id, and the stream's window for duplicates |
+//! | an update once within 24 hours, while a node runs | its message id, and the stream's window for duplicates |
 //! | a limit | the stream's limit for each subject, beyond which it refuses messages |
 //! | one worker for each partition | a consumer that its worker makes: a work queue allows one for each subject |
 //! | claims that end | the consumer's inactivity threshold; what a worker sends about a deleted one has no effect |
@@ -19,14 +19,19 @@
 //!
 //! # What differs from Redis
 //!
-//! 1. **Attempts.** Those that failed are counted over all workers, like over Redis. But the first attempt at an update
-//!    that arrives while its partition has a worker isn't stored: if the worker dies in it, it isn't counted.
-//! 2. **Memory.** A worker has the updates themselves, and not their ids alone: up to 500 of each partition, which the
+//! 1. **After a restart.** A node that starts finds the ids of the updates that still wait, and not those of the updates
+//!    that were handled. If it then leads the stream, an update that Telegram sends again is handled again: one whose 200
+//!    was lost before the restart.
+//! 2. **Attempts.** They are counted over all workers, like over Redis, but the first attempt at an update that arrives
+//!    while its partition has a worker isn't stored before the second one: if the worker dies or the partition gets
+//!    another worker before that, it isn't counted.
+//! 3. **Memory.** A worker has the updates themselves, and not their ids alone: up to 500 of each partition, which the
 //!    server sends again in every half of the lease. When one chat has that many waiting, its partition's other chats wait
 //!    too.
-//! 3. **A connection that breaks** may lose messages on their way. A worker that notices it begins no more in those
+//! 4. **A connection that breaks** may lose messages on their way. A worker that notices it begins no more in those
 //!    partitions until its handlers there have ended, and then reads them again from the oldest message on.
-//! 4. **Deleted while it is read**: a message that other programs delete is handled nevertheless if a worker has
+//! 5. **Round trips.** Each attempt waits until the server confirms the claim, also in a chat with many updates.
+//! 6. **Deleted while it is read**: a message that other programs delete is handled nevertheless if a worker has
 //!    it already.
 //!
 //! # Durability

@@ -81,8 +81,8 @@ impl NatsQueue {
     /// 1024. Each has a consumer while a worker reads it.
     ///
     /// The number stays the one with which the queue was first used: another one is an error, because a chat's
-    /// updates would be in two partitions at once. To change the number of an empty queue, delete its stream of
-    /// updates.
+    /// updates would be in two partitions at once. To change the number of an empty queue, delete its streams of
+    /// updates and of attempts.
     pub fn partitions(mut self, number: u16) -> Self {
         self.partitions = number.clamp(1, 1024);
         self.changed()

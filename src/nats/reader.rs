@@ -189,7 +189,15 @@ impl NatsQueueReader {
             RecordKind::Begin { attempt_name } => {
                 return self.begin(&partition, &message, attempt_name).await;
             }
-            RecordKind::ReadAhead => return Ok(message.read_ahead().await),
+            // Only the server knows whether a claim is still valid: each attempt waits for its confirmation.
+            RecordKind::ReadAhead => return Ok(RecordResult::Gone),
+            RecordKind::Uncount { .. } | RecordKind::Bury { .. }
+                if !self
+                    .confirm(&partition, &message, AckKind::Progress)
+                    .await? =>
+            {
+                return Ok(RecordResult::Lost);
+            }
             RecordKind::Uncount { attempts } => {
                 self.uncount(&message, *attempts).await?;
                 return Ok(RecordResult::Recorded);

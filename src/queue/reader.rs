@@ -235,8 +235,8 @@ impl PartitionDepth {
 ///    last renewed. A claim is valid for at least a quarter of the lease after the beginning of the call of
 ///    [`claim`](Self::claim) that returned it. Records under a claim that has ended have no effect, and their
 ///    result is `Lost`.
-/// 4. **Attempts count before they run**, so that an update that kills its worker is abandoned too. A count outlives
-///    its worker.
+/// 4. **Attempts count**, so that an update that kills its worker is abandoned too. A count outlives its worker. An
+///    attempt is counted before it begins, except at an entry that was [read ahead](RecordKind::ReadAhead).
 /// 5. **Calls are repeated**: one whose answer was lost is made again, and must then have no further effect.
 /// 6. **Dropped futures.** That of [`wait`](Self::wait) is dropped all the time, and must lose no event then. The
 ///    others are polled to their end, unless the worker is dropped, which is as if it had died.

@@ -1,8 +1,10 @@
 //! Entries that are read before their turn, so that a chat's attempts don't each wait for a round trip.
 //!
 //! An attempt that was read ahead begins at once, and is counted a moment later. Should its update end the process in
-//! that moment, it isn't counted; but then the next worker finds it as the first one of its chat, and an attempt at that
-//! one always waits until it is counted. So such an update is abandoned too, after one attempt more.
+//! that moment, it isn't counted. The first attempt in a chat always waits until it is counted, and after an attempt that
+//! isn't its update's first one, so does the next. So each worker that such an update ends leaves it nearer to the
+//! beginning of its chat, where it is counted and abandoned: after as many workers more as there were updates read
+//! ahead before it, at most.
 
 use std::sync::{Mutex, PoisonError};
 

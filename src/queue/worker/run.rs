@@ -185,7 +185,8 @@ where
     fn start(&mut self) {
         self.runner.start_in_row(|chat, entry, following, tries| {
             let attempts = Arc::clone(&self.attempts);
-            let count = if entry.is_read_ahead() { 0 } else { MOST_AHEAD };
+            let is_alone = entry.is_read_ahead() || tries.failed > 0;
+            let count = if is_alone { 0 } else { MOST_AHEAD };
             let following = following.take(count).cloned().collect();
             attempts.attempt(chat.clone(), entry.clone(), following, tries)
         });
@@ -236,11 +237,10 @@ where
     /// Sends a heartbeat, renews the claims, and claims or leaves partitions up to a fair share.
     async fn tick(&mut self) -> Result<(), QueueError> {
         self.next_tick = Instant::now() + (self.reader.lease() / 4).min(HEARTBEAT);
-        let renewed = match self.give_back().await {
-            Ok(()) => self.claim().await,
-            Err(error) => Err(error),
-        };
-        match renewed {
+        if let Err(error) = self.give_back().await {
+            log_failed_call(&error, "failed to release partitions");
+        }
+        match self.claim().await {
             Err(error) if error.is_partitions() => return Err(error),
             Err(error) => log_failed_call(&error, "failed to renew claims on partitions"),
             Ok(()) => {
@@ -410,6 +410,8 @@ where
         match result {
             TakenEntries::Read { entries, is_end } => {
                 let last = entries.last().map(|entry| Arc::clone(&entry.id));
+                // Otherwise it would be read again and again.
+                let is_end = is_end || entries.is_empty();
                 partition.read_to(last, is_end);
                 for TakenEntry { id, chat_key } in entries {
                     partition.add();
