@@ -1,6 +1,9 @@
 //! The queue over a Redis of the test's own.
 
+use std::sync::Arc;
+
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use tokio::{sync::Semaphore, time::sleep};
 use tower_telegram::{
     Client,
     queue::{QueuedDeadLetter, Worker},
@@ -8,8 +11,9 @@ use tower_telegram::{
 };
 
 use crate::{
-    engine::{Engine, LEASE, Options},
+    engine::{Engine, LEASE, Options, SECOND},
     process::{ServerProcess, free_ports},
+    support::{Book, Hand, done, fill, message, until_updates},
 };
 
 pub(crate) struct Redis {
@@ -66,4 +70,71 @@ impl Engine for Redis {
         let letters = self.queue().dead_letters(None, 100).await;
         letters.expect("redis runs")
     }
+}
+
+/// How often scripts have asked for the last id of a stream.
+async fn looks_at_streams(connection: &mut ConnectionManager) -> u64 {
+    let mut info = redis::cmd("INFO");
+    let stats = info.arg("commandstats");
+    let stats: String = stats.query_async(connection).await.unwrap();
+    let line = stats.lines().find(|line| line.starts_with("cmdstat_xinfo"));
+    let calls = line.and_then(|line| line.split_once(":calls=")?.1.split(',').next());
+    calls.map_or(0, |calls| calls.parse().unwrap())
+}
+
+/// Another program's entry uses up the ids of a stream, which is then written anew.
+#[tokio::test]
+async fn d31_updates_that_a_worker_has_begin_once_when_their_stream_is_written_anew() {
+    const LAST_ID: &str = "18446744073709551615-18446744073709551615";
+    let options = Options {
+        partitions: 1,
+        ..Options::default()
+    };
+    let (engine, book) = (Arc::new(Redis::start(options).await), Book::default());
+    let (queue, go) = (engine.writer().await, Arc::new(Semaphore::new(0)));
+    let hand = Hand::start_with(&engine, &book, |worker| worker.concurrency(1), {
+        let go = Arc::clone(&go);
+        move |id, _| {
+            let go = Arc::clone(&go);
+            async move {
+                if id == 1 {
+                    go.acquire().await?.forget();
+                }
+                done()
+            }
+        }
+    });
+    // The first one's handler keeps the chat of the others from beginning.
+    fill(&queue, (1..=5).map(|id| message(id, id.min(2)))).await;
+    book.until_begun(1, 1).await;
+    let mut connection = engine.connection();
+    let mut add = redis::cmd("XADD");
+    add.arg(&["{bot:queue}:updates:0", LAST_ID, "foo", "bar"]);
+    drop(add.query_async::<String>(&mut connection).await.unwrap());
+    // There again when the worker has read to the end once more.
+    let idle = ["{bot:queue}:partitions", "idle:0"];
+    let mut forget = redis::cmd("HDEL");
+    let forgetting = forget.arg(&idle).query_async::<i64>(&mut connection);
+    assert_eq!(forgetting.await.unwrap(), 1);
+    let mut look = redis::cmd("HEXISTS");
+    while !look
+        .arg(&idle)
+        .query_async::<bool>(&mut connection)
+        .await
+        .unwrap()
+    {
+        look = redis::cmd("HEXISTS");
+        sleep(SECOND / 100).await;
+    }
+    let looks = looks_at_streams(&mut connection).await;
+    fill(&queue, (6..=7).map(|id| message(id, 2))).await;
+    // One when the stream is written anew, and another when the worker reads on.
+    while looks_at_streams(&mut connection).await < looks + 2 {
+        sleep(SECOND / 100).await;
+    }
+    go.add_permits(2);
+    until_updates(&*engine, 0).await;
+    hand.stop().await;
+    let begun: Vec<_> = (1..=7).map(|id| book.begun(id)).collect();
+    assert_eq!(begun, [1; 7]);
 }

@@ -239,8 +239,8 @@ local function is_anew(stream, after)
   return not info.err and is_less(by_name(info)['last-generated-id'], after)
 end
 
--- The entries from an id on, or the first ones if ids have begun anew: `read`; `end` if there are no more, else
--- `more`; and pairs of ids and chats' keys. `after` is the last entry that the worker has read, and `from` the id
+-- The entries from an id on: `read`; `end` if there are no more, else `more`; and pairs of ids and chats' keys. `anew`
+-- if ids have begun anew: the worker has some of the entries, and claims the partition once more to read them all. `after` is the last entry that the worker has read, and `from` the id
 -- behind it: `-` for the first of all, and an empty text if there is none.
 local function read(stream, partition, after, from, count, waiter)
   local entries = from == '' and {} or redis.pcall('XRANGE', stream, from, '+', 'COUNT', count)
@@ -248,7 +248,7 @@ local function read(stream, partition, after, from, count, waiter)
     return entries
   end
   if #entries == 0 and after ~= '' and is_anew(stream, after) then
-    entries = redis.call('XRANGE', stream, '-', '+', 'COUNT', count)
+    return { 'anew' }
   end
   local answer = { 'read', 'more' }
   for _, each in ipairs(entries) do

@@ -184,6 +184,7 @@ fn read_taken(answer: &[Bytes]) -> TakenEntries {
             }
         }
         [what, error] if &**what == b"failed" => TakenEntries::Failed(refused(error)),
+        [what] if &**what == b"anew" => TakenEntries::Interrupted,
         _ => TakenEntries::Lost,
     }
 }
