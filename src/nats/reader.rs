@@ -257,6 +257,10 @@ impl QueueReader for NatsQueueReader {
         self.queue.lease
     }
 
+    fn queue_name(&self) -> &str {
+        &self.queue.name
+    }
+
     async fn claim(
         &self,
         held: &[PartitionClaim],

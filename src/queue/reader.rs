@@ -252,6 +252,11 @@ pub trait QueueReader: Send + Sync + 'static {
     /// at least every second.
     fn lease(&self) -> Duration;
 
+    /// The queue's name, which metrics have as a label. Default: an empty text.
+    fn queue_name(&self) -> &str {
+        ""
+    }
+
     /// Renews the claims that are held, and claims free partitions up to a fair share, which depends on how many
     /// workers there are. A worker that is leaving claims no more, and doesn't count.
     ///
@@ -310,6 +315,8 @@ type ReaderFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub(super) trait ErasedReader: Send + Sync {
     fn lease(&self) -> Duration;
 
+    fn queue_name(&self) -> &str;
+
     fn claim<'a>(
         &'a self,
         held: &'a [PartitionClaim],
@@ -344,6 +351,10 @@ pub(super) trait ErasedReader: Send + Sync {
 impl<R: QueueReader> ErasedReader for R {
     fn lease(&self) -> Duration {
         QueueReader::lease(self)
+    }
+
+    fn queue_name(&self) -> &str {
+        QueueReader::queue_name(self)
     }
 
     fn claim<'a>(

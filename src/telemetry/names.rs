@@ -12,6 +12,7 @@ const REASON: &str = "telegram.reason";
 const METHOD: &str = "telegram.method";
 const STATUS: &str = "http.response.status_code";
 const ERROR: &str = "error.type";
+const QUEUE: &str = "messaging.destination.name";
 const PARTITION: &str = "messaging.destination.partition.id";
 
 /// How many labels these are.
@@ -71,9 +72,9 @@ metrics! {
         "Calls that were repeated, by the status that they were repeated for.";
     LIMIT_WAIT = Histogram Seconds "telegram.client.limit_wait" [METHOD]
         "How long calls waited for their turn under the limits, of those that are limited.";
-    QUEUE_DEPTH = Gauge Count "telegram.queue.depth" [PARTITION]
+    QUEUE_DEPTH = Gauge Count "telegram.queue.depth" [QUEUE, PARTITION]
         "Updates in a partition of the queue, those included that are being handled.";
-    QUEUE_AGE = Gauge Seconds "telegram.queue.age" [PARTITION]
+    QUEUE_AGE = Gauge Seconds "telegram.queue.age" [QUEUE, PARTITION]
         "How long the oldest update of a partition has been in the queue.";
     PENDING = Gauge Count "telegram.webhook.pending_updates" []
         "Updates that wait at Telegram, by getWebhookInfo.";

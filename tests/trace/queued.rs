@@ -1,11 +1,20 @@
 //! Spans of updates that wait in a queue.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    convert::Infallible,
+    future::Ready,
+    sync::{Arc, Mutex},
+};
 
-use http::{Request, StatusCode, header};
-use tower::ServiceExt as _;
+use http::{Request, Response, StatusCode, header};
+use tower::{ServiceExt as _, service_fn};
 use tower_telegram::{
-    methods::SendMessage, redis::UpdateQueue, trace::TraceUpdatesLayer, types::Update,
+    Client,
+    client::{ApiBody, ClientBuilder},
+    methods::SendMessage,
+    redis::UpdateQueue,
+    trace::TraceUpdatesLayer,
+    types::Update,
     webhook::Webhook,
 };
 
@@ -75,6 +84,38 @@ async fn l3_an_update_from_a_queue_is_linked_to_the_context_in_which_it_was_put_
     assert_eq!(calls[0].parent, Some(processed.id));
 }
 
+/// Panics when a reply is sent, which is outside the handler.
+fn panicking_client() -> Client {
+    let service = service_fn(
+        |_: Request<ApiBody>| -> Ready<Result<Response<String>, Infallible>> {
+            panic!("while the reply is sent")
+        },
+    );
+    ClientBuilder::new(service, &"123456:a-Secret_One".parse().unwrap()).build()
+}
+
+#[tokio::test]
+async fn l11_an_attempt_that_panics_outside_its_handler_is_logged_with_the_number() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (recorder, _guard) = Recorder::start();
+    let queue = UpdateQueue::new(server.connection(), "bot").lease(SECOND);
+    queue.enqueue(None, message(5, 7).body()).await.unwrap();
+    let bot = Webhook::without_secret_token();
+    let bot = bot.handler(async |_: Update| SendMessage::new(7, "hello"));
+    let worker = queue.worker(panicking_client());
+    let working = tokio::spawn(worker.run(bot.into_updates()));
+    let logged = || {
+        let events = recorder.events().into_iter();
+        let mut logged = events.filter(|event| event.message().contains("panicked outside"));
+        logged.next()
+    };
+    until("the panic is logged", || logged().is_some()).await;
+    working.abort();
+    assert_eq!(logged().unwrap().fields["update_id"], "5");
+}
+
 #[cfg(feature = "metrics")]
 #[tokio::test]
 async fn l5_depth_and_age_of_each_partition_are_gauges() {
@@ -98,7 +139,7 @@ async fn l5_depth_and_age_of_each_partition_are_gauges() {
     let bot = bot.handler(async |_: Update| std::future::pending::<()>().await);
     let worker = queue.worker(Answers::default().client());
     let working = tokio::spawn(worker.run(bot.into_updates()));
-    let label = "{messaging.destination.partition.id=\"0\"}";
+    let label = "{messaging.destination.name=\"bot\",messaging.destination.partition.id=\"0\"}";
     let depth = format!("telegram.queue.depth{label}");
     until("it is measured", || measured.value(&depth) == 3.0).await;
     let ages = measured.get(&format!("telegram.queue.age{label}"));

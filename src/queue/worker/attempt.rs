@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -48,11 +48,14 @@ pub(super) struct QueueEntry {
     /// How many attempts were confirmed to this worker.
     begun: Arc<AtomicU32>,
     ahead: Arc<EntryAhead>,
+    /// The number of its update, once that was read.
+    update_id: Arc<OnceLock<i64>>,
 }
 
 impl RunnerJob for QueueEntry {
     fn log_panic(&self) {
-        tracing::error!(entry = &*self.id, "attempt panicked outside its handler");
+        let (update_id, entry) = (self.update_id(), &*self.id);
+        tracing::error!(update_id, entry, "attempt panicked outside its handler");
     }
 }
 
@@ -63,7 +66,12 @@ impl QueueEntry {
             attempt: Arc::default(),
             begun: Arc::default(),
             ahead: Arc::default(),
+            update_id: Arc::default(),
         }
+    }
+
+    fn update_id(&self) -> Option<i64> {
+        self.update_id.get().copied()
     }
 
     /// Whether its attempt needs no round trip before it begins.
@@ -132,6 +140,7 @@ where
                 return self.bury(&chat, &entry, None, attempt, &failure).await;
             }
         };
+        entry.update_id.get_or_init(|| update.update_id());
         let verdict = if attempt > self.worker.max_attempts {
             self.handler.abandon_vanished(&update)
         } else {
@@ -252,7 +261,8 @@ where
     pub(super) async fn uncount(&self, chat: &QueuedChat, entry: &QueueEntry) {
         let attempt = entry.attempt.load(Ordering::Relaxed);
         if attempt > 0 {
-            self.uncount_attempt(chat, entry, None, attempt).await;
+            let update_id = entry.update_id();
+            self.uncount_attempt(chat, entry, update_id, attempt).await;
         }
     }
 

@@ -219,7 +219,7 @@ where
     fn remove(&mut self, number: u16) {
         self.partitions.remove(&number);
         if metric::IS_ON {
-            depth::forget(number);
+            depth::forget(self.reader.queue_name(), number);
         }
     }
 
@@ -230,7 +230,8 @@ where
         }
         self.next_measure = Instant::now() + depth::MEASURE_EVERY;
         let partitions: Vec<_> = self.partitions.keys().copied().collect();
-        depth::record(&self.reader.depth(&partitions).await?);
+        let depths = self.reader.depth(&partitions).await?;
+        depth::record(self.reader.queue_name(), &depths);
         Ok(())
     }
 

@@ -63,6 +63,10 @@ impl QueueReader for RedisQueueReader {
         self.queue.lease
     }
 
+    fn queue_name(&self) -> &str {
+        &self.queue.name
+    }
+
     async fn claim(
         &self,
         held: &[PartitionClaim],

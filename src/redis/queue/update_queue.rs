@@ -30,6 +30,7 @@ const MIN_TIMEOUT: Duration = Duration::from_millis(10);
 #[derive(Clone)]
 pub struct UpdateQueue {
     pub(super) connection: RedisConnection,
+    pub(super) name: Arc<str>,
     prefix: Arc<str>,
     pub(super) partitions: u16,
     max_backlog: usize,
@@ -62,6 +63,7 @@ impl UpdateQueue {
     {
         Self {
             connection: RedisConnection::new(connection, Duration::from_secs(2)),
+            name: name.into(),
             prefix: format!("{{{name}:queue}}").into(),
             partitions: 16,
             max_backlog: 100_000,
