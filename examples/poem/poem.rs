@@ -7,11 +7,11 @@
 //! tries the bot against a Telegram on this machine. With `TELEGRAM_BOT_TOKEN` and `WEBHOOK_URL` set, it is a bot in
 //! production.
 
-use std::{error::Error, io, time::Duration};
+use std::{error::Error, io, sync::Arc, time::Duration};
 
 use http_body::Body as _;
 use poem::{
-    Route, Server,
+    Endpoint as _, EndpointExt as _, Route, Server,
     endpoint::TowerCompatExt as _,
     get, handler,
     http::{Response, header::CONTENT_LENGTH, uri::Scheme},
@@ -55,9 +55,21 @@ async fn main() -> Result<(), BoxError> {
         .map_response(with_length)
         .service(webhook);
 
-    let app = Route::new()
-        .at(settings.path(), webhook.compat())
-        .at("/health", get(health));
+    // The path is compared as it is. In a route of poem's, each of `:`, `*` and `<` would begin a pattern, and a bot's
+    // token has a colon.
+    let path: Arc<str> = settings.path().into();
+    let webhook = Arc::new(webhook.compat());
+    let routes = Route::new().at("/health", get(health));
+    let app = routes.around(move |routes, request| {
+        let (path, webhook) = (Arc::clone(&path), Arc::clone(&webhook));
+        async move {
+            if request.uri().path() == &*path {
+                webhook.call(request).await
+            } else {
+                routes.call(request).await
+            }
+        }
+    });
 
     // poem's own listener limits neither how many connections there are nor how long one may be silent.
     let listener = LimitedListener::bind(settings.listen()).await?;

@@ -54,9 +54,13 @@ async fn main() -> Result<(), BoxError> {
         .map_response(with_length)
         .service(webhook);
 
+    let path = settings.path().to_owned();
     let app = salvo::Router::new()
         .push(
-            salvo::Router::with_path(settings.path())
+            // Any path that is equal to the webhook's. As a path of salvo's, `{` would begin a pattern, and `%20` would
+            // match no request.
+            salvo::Router::with_path("{**}")
+                .filter_fn(move |request, _| request.uri().path() == path)
                 .goal(TowerServiceCompat::<ReqBody, _, _, _>::compat(webhook)),
         )
         .push(salvo::Router::with_path("health").get(health));

@@ -9,7 +9,7 @@ use std::{
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    process::Command,
+    process::{Child, Command},
 };
 use tower_telegram_test::{Telegram, Via, update};
 
@@ -46,6 +46,22 @@ fn free_address() -> SocketAddr {
     listener.local_addr().unwrap()
 }
 
+/// The bot in production, once its webhook with this path is set.
+async fn serve(path: &str) -> (Telegram, SocketAddr, Child) {
+    let telegram = Telegram::start().await.unwrap();
+    let listen = free_address();
+    let bot = example()
+        .env("TELEGRAM_BOT_TOKEN", telegram.token())
+        .env("TELEGRAM_API_URL", telegram.api_url())
+        .env("WEBHOOK_URL", format!("http://{listen}{path}"))
+        .env("LISTEN", listen.to_string())
+        .spawn()
+        .unwrap();
+    let set = telegram.wait_for_call("setWebhook").await.unwrap();
+    assert!(set.is_ok(), "{set:?}");
+    (telegram, listen, bot)
+}
+
 /// The response to a GET.
 async fn get(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -71,17 +87,7 @@ async fn it_plays_the_conversation() {
 /// From setWebhook to SIGTERM.
 #[tokio::test]
 async fn d10_it_serves_beside_its_other_routes_until_sigterm() {
-    let telegram = Telegram::start().await.unwrap();
-    let listen = free_address();
-    let bot = example()
-        .env("TELEGRAM_BOT_TOKEN", telegram.token())
-        .env("TELEGRAM_API_URL", telegram.api_url())
-        .env("WEBHOOK_URL", format!("http://{listen}/some/where"))
-        .env("LISTEN", listen.to_string())
-        .spawn()
-        .unwrap();
-    let set = telegram.wait_for_call("setWebhook").await.unwrap();
-    assert!(set.is_ok(), "{set:?}");
+    let (telegram, listen, bot) = serve("/some/where").await;
 
     let exchange = telegram.deliver(update::text(7, "hello")).await;
     let reply = exchange.reply.unwrap();
@@ -95,4 +101,26 @@ async fn d10_it_serves_beside_its_other_routes_until_sigterm() {
     let kill = Command::new("kill").args(["-TERM", &id]).status().await;
     assert!(kill.unwrap().success());
     stdout(&bot.wait_with_output().await.unwrap());
+}
+
+/// Many routers read some characters as a pattern. A bot's token, which is in many webhook paths, has a colon.
+#[tokio::test]
+async fn a_path_that_looks_like_a_pattern_matches_only_itself() {
+    for (path, other) in [
+        ("/123:ABC", "/123:other"),
+        ("/a%20b", "/a%20c"),
+        ("/a:", "/a"),
+        ("/:a", "/b"),
+        ("/*a", "/b"),
+        ("/{a}", "/b"),
+    ] {
+        let (telegram, listen, _bot) = serve(path).await;
+        let exchange = telegram.deliver(update::text(7, "hello")).await;
+        assert_eq!(exchange.attempts.len(), 1, "{path}: {exchange:?}");
+        assert!(exchange.reply.is_some(), "{path}: {exchange:?}");
+        let stranger = get(listen, path).await;
+        assert!(stranger.starts_with("HTTP/1.1 401"), "{path}: {stranger}");
+        let stranger = get(listen, other).await;
+        assert!(stranger.starts_with("HTTP/1.1 404"), "{other}: {stranger}");
+    }
 }
