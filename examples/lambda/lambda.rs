@@ -6,7 +6,12 @@
 //!
 //! tries the bot against a Telegram on this machine. With `TELEGRAM_BOT_TOKEN` and `WEBHOOK_URL` set, it is a bot in
 //! production: on Lambda as the program `bootstrap` of a function with a time limit of 30 seconds, and elsewhere as an
-//! HTTP server.
+//! HTTP server. After each deployment of the function, set its webhook from your own machine, with the function's
+//! environment variables:
+//!
+//! ```sh
+//! cargo run -p lambda-example set-webhook
+//! ```
 //!
 //! Lambda freezes the process after each response, until the next request, and may end it at any time. So all work is
 //! done before the response:
@@ -14,29 +19,36 @@
 //! - A handler returns its reply, and awaits its calls. A task that it spawns may never go on.
 //! - A handler that takes too long fails while its request is open. A `DeadlineLayer` would respond while the handler
 //!   still runs, and Lambda would freeze it.
+//! - A reply with a file is sent by the client, because a response of Lambda has at most 6 MB.
 //! - Each instance has a memory of its own: a redelivery to another instance is handled a second time, unless both
 //!   record updates in the Redis at `REDIS_URL`. Sessions and limits for calls are in memory too, unless they have
 //!   the types for Redis that the example `replicas` uses.
 
 use std::{env, error::Error, time::Duration};
 
-use redis::aio::ConnectionManager;
+use redis::{IntoConnectionInfo as _, aio::ConnectionManager, io::tcp::TcpSettings};
+use tokio::time::timeout;
+use tower::{ServiceExt as _, layer::layer_fn, service_fn};
 use tower_telegram::{
-    Client,
-    methods::SendMessage,
+    Client, Reply,
+    methods::{SendDocument, SendMessage},
     redis::RedisStore,
-    router::{NewMessage, Router},
+    router::{Command, NewMessage, Route, Router},
     server::Server,
     shutdown_signal,
-    types::ChatId,
-    webhook::{DeliveryLayer, HandlerTimeoutLayer, Webhook, registration::WebhookEnv},
+    types::{ChatId, InputFile, Update, UpdateType},
+    webhook::{DeliveryLayer, Webhook, registration::WebhookEnv},
 };
 use tower_telegram_test::Playground;
 
 type BoxError = Box<dyn Error + Send + Sync>;
+type Request = lambda_http::http::Request<Update>;
 
 /// API Gateway waits 30 seconds for a response.
 const HANDLER_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// A user waits for the result of a query. Telegram accepts the answer to a pre-checkout query for 10 seconds.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The prefix of the keys in Redis. Bots that share a Redis need one each.
 const BOT: &str = "my_bot";
@@ -51,21 +63,22 @@ async fn main() -> Result<(), BoxError> {
     let settings = WebhookEnv::from_env()?;
     let client = Client::from_env()?;
 
-    let bot: Router = Router::new().command("start", start).message(echo);
+    let bot = bot(client.clone());
     let wanted = settings
         .set_webhook()
         .allowed_updates(bot.allowed_updates());
+    if env::args().nth(1).as_deref() == Some("set-webhook") {
+        client.ensure_webhook(&wanted).await?;
+        return Ok(());
+    }
     let delivery = delivery().await?;
     let deliveries = delivery.handle();
     let webhook = Webhook::new(settings.secret())
         .delivery(delivery)
         .without_deadline()
-        .handler_timeout(HandlerTimeoutLayer::new(HANDLER_TIMEOUT))
         .router(bot);
 
     if env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
-        // Each new instance does so. It is one call, because the webhook is set already.
-        client.ensure_webhook(&wanted).await?;
         return lambda_http::run(webhook).await;
     }
     let server = Server::bind(settings.listen()).await?;
@@ -76,18 +89,63 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
+fn bot(client: Client) -> Router {
+    Router::new()
+        .command("start", start)
+        .command("count", count)
+        .message(echo)
+        .layer(layer_fn(move |route: Route| {
+            let client = client.clone();
+            service_fn(move |request| handle(route.clone(), client.clone(), request))
+        }))
+}
+
+/// Runs a handler within its time limit, and sends the file that it replies with, if any. So an update whose file can't
+/// be sent has failed, and isn't recorded as handled.
+async fn handle(route: Route, client: Client, request: Request) -> Result<Reply, BoxError> {
+    let limit = match request.body().update_type() {
+        UpdateType::PreCheckoutQuery | UpdateType::ShippingQuery | UpdateType::InlineQuery => {
+            QUERY_TIMEOUT
+        }
+        _ => HANDLER_TIMEOUT,
+    };
+    let handling = async {
+        let reply = route.oneshot(request).await?;
+        if reply.uploads().is_empty() {
+            return Ok(reply);
+        }
+        client.send_reply(&reply).await?;
+        Ok(Reply::nothing())
+    };
+    timeout(limit, handling).await?
+}
+
 /// The record of handled updates: in Redis if there is one, otherwise in this instance's memory.
 async fn delivery() -> Result<DeliveryLayer, BoxError> {
     let Ok(url) = env::var("REDIS_URL") else {
         return Ok(DeliveryLayer::new());
     };
-    // It reconnects by itself if the connection didn't survive the last freeze.
-    let redis = ConnectionManager::new(redis::Client::open(url)?).await?;
+    let tcp = TcpSettings::default();
+    // If the other end closes the connection during a freeze, this side may not learn of it. The manager reconnects
+    // once the system reports the connection as broken: by default that takes a quarter of an hour.
+    #[cfg(target_os = "linux")]
+    let tcp = tcp.set_user_timeout(Duration::from_secs(5));
+    let redis = redis::Client::open(url.into_connection_info()?.set_tcp_settings(tcp))?;
+    let redis = ConnectionManager::new(redis).await?;
     Ok(DeliveryLayer::with_store(RedisStore::new(redis, BOT)))
 }
 
 async fn start(chat: ChatId) -> SendMessage {
     SendMessage::new(chat, "Say something.")
+}
+
+/// `/count 5` replies with a file of the numbers up to 5.
+async fn count(Command(last): Command<u32>, chat: ChatId) -> SendDocument {
+    let numbers = (1..=last.min(1_000_000)).map(|number| format!("{number}\n"));
+    SendDocument::new(
+        chat,
+        InputFile::bytes("numbers.txt", numbers.collect::<String>()),
+    )
 }
 
 async fn echo(NewMessage(message): NewMessage) -> Option<SendMessage> {

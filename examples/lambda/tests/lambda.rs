@@ -15,7 +15,7 @@ use tokio::{
     net::TcpStream,
     process::{Child, Command},
 };
-use tower_telegram_test::{Exchange, Telegram, Via, update};
+use tower_telegram_test::{Answer, Exchange, Telegram, Via, update};
 
 use crate::runtime::RuntimeApi;
 
@@ -64,36 +64,44 @@ async fn it_plays_the_conversation() {
 struct Function {
     telegram: Telegram,
     lambda: RuntimeApi,
-    instance: Child,
+    _instance: Child,
 }
 
 impl Function {
     async fn start() -> Self {
-        Self::start_with(example()).await
+        Self::start_with(None).await
     }
 
-    async fn start_with(mut program: Command) -> Self {
+    /// Sets the webhook, and then starts an instance.
+    async fn start_with(redis: Option<&str>) -> Self {
         let telegram = Telegram::start().await.unwrap();
         let lambda = RuntimeApi::start().await;
         let invoking = lambda.clone();
         let gateway = gateway::serve(move |event| invoking.clone().invoke(event)).await;
-        let instance = program
-            .env("TELEGRAM_BOT_TOKEN", telegram.token())
-            .env("TELEGRAM_API_URL", telegram.api_url())
-            .env("WEBHOOK_URL", format!("http://{gateway}/telegram"))
-            .env("WEBHOOK_SECRET", SECRET)
+        let program = || {
+            let mut program = example();
+            program
+                .env("TELEGRAM_BOT_TOKEN", telegram.token())
+                .env("TELEGRAM_API_URL", telegram.api_url())
+                .env("WEBHOOK_URL", format!("http://{gateway}/telegram"))
+                .env("WEBHOOK_SECRET", SECRET)
+                .envs(redis.map(|url| ("REDIS_URL", url)));
+            program
+        };
+        stdout(&program().arg("set-webhook").output().await.unwrap());
+        assert!(telegram.calls().iter().any(|call| call.is("setWebhook")));
+        let instance = program()
             .env("AWS_LAMBDA_RUNTIME_API", lambda.address())
             .env("AWS_LAMBDA_FUNCTION_NAME", "bot")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .spawn()
             .unwrap();
-        let set = telegram.wait_for_call("setWebhook").await.unwrap();
-        assert!(set.is_ok(), "{set:?}");
+        lambda.set_instance(instance.id().unwrap());
         Self {
             telegram,
             lambda,
-            instance,
+            _instance: instance,
         }
     }
 
@@ -102,11 +110,17 @@ impl Function {
         self.lambda.clone().invoke(event).await.unwrap()
     }
 
-    #[cfg(unix)]
-    async fn signal(&self, name: &str) {
-        let id = self.instance.id().unwrap().to_string();
-        let kill = Command::new("kill").args([name, &id]).status().await;
-        assert!(kill.unwrap().success());
+    /// Invokes it with a message.
+    async fn send(&self, update_id: u64, text: &str) -> Value {
+        let mut event = event(SECRET);
+        event["body"] = message(update_id, text).into();
+        self.invoke(event).await
+    }
+
+    /// How many calls of the method Telegram has.
+    fn count(&self, method: &str) -> usize {
+        let calls = self.telegram.calls();
+        calls.iter().filter(|call| call.is(method)).count()
     }
 }
 
@@ -135,6 +149,12 @@ fn message(update_id: u64, text: &str) -> String {
     let mut update = update::text(7, text);
     update["update_id"] = update_id.into();
     update.to_string()
+}
+
+/// The text of the message in a response.
+fn text_of(returned: &Value) -> Value {
+    let reply: Value = serde_json::from_slice(&gateway::body_of(returned)).unwrap();
+    reply["text"].clone()
 }
 
 fn assert_replies(exchange: Exchange, text: &str) {
@@ -183,47 +203,77 @@ async fn a2_an_event_with_a_wrong_secret_is_rejected() {
     }
 }
 
-/// Lambda does so after each response.
-#[cfg(unix)]
+/// The runtime has frozen the instance before `send` returns, so that later work would be missing.
+#[tokio::test]
+async fn all_work_is_done_before_the_response() {
+    let function = Function::start().await;
+    for id in 1..=3 {
+        let first = function.send(id, "/count 100000").await;
+        assert_eq!(first["statusCode"], 200, "{first}");
+        assert_eq!(function.count("sendDocument") as u64, id);
+        // The redelivery gets the response that was recorded.
+        assert_eq!(function.send(id, "/count 1").await, first);
+        assert_eq!(function.count("sendDocument") as u64, id);
+    }
+}
+
 #[tokio::test]
 async fn it_replies_though_it_is_frozen_between_two_invocations() {
     let function = Function::start().await;
     for id in 1..=5 {
-        function.signal("-CONT").await;
         let text = format!("message {id}");
-        let mut event = event(SECRET);
-        event["body"] = message(id, &text).into();
-        let first = function.invoke(event.clone()).await;
-        function.signal("-STOP").await;
-        function.signal("-CONT").await;
-        let again = function.invoke(event).await;
-        function.signal("-STOP").await;
+        let first = function.send(id, &text).await;
         assert_eq!(first["statusCode"], 200, "{first}");
-        // The redelivery gets the reply that was kept.
-        assert_eq!(first, again);
-        let reply: Value = serde_json::from_slice(&gateway::body_of(&first)).unwrap();
-        assert_eq!(reply["text"], text);
+        assert_eq!(function.send(id, "again").await, first);
+        assert_eq!(text_of(&first), text);
     }
 }
 
-/// The replies of two instances to one update. It has another text the second time, so that a reply to that text shows
-/// a second run of the handler.
+/// Lambda gives it 10 seconds to start, and Telegram may refuse calls for longer.
+#[tokio::test]
+async fn an_instance_starts_without_a_call_of_telegram() {
+    let function = Function::start().await;
+    let calls = function.telegram.calls().len();
+    assert_eq!(text_of(&function.send(1, "hello").await), "hello");
+    // The reply in the gateway's response isn't a call.
+    assert_eq!(function.telegram.calls().len(), calls);
+}
+
+#[tokio::test]
+async fn a_file_that_is_too_long_for_a_response_is_sent_by_the_client() {
+    let function = Function::start().await;
+    let delivery = function.telegram.deliver(update::text(7, "/count 1000000"));
+    let exchange = delivery.await;
+    assert_eq!(exchange.attempts.len(), 1, "{exchange:?}");
+    assert!(exchange.reply.is_none(), "{exchange:?}");
+    let sent = function.telegram.wait_for_call("sendDocument").await;
+    let sent = sent.unwrap();
+    assert!(sent.is_ok(), "{sent:?}");
+    assert_eq!(sent.via, Via::Http);
+    assert!(sent.file("document").unwrap().length > gateway::MAX_RESPONSE as u64);
+}
+
+/// An update is recorded as handled once its file was sent, and not before.
+#[tokio::test]
+async fn an_update_whose_file_cannot_be_sent_is_tried_again() {
+    let function = Function::start().await;
+    let refused = Answer::error(500, "Internal Server Error");
+    function.telegram.answer_once("sendDocument", refused);
+    let first = function.send(1, "/count 5").await;
+    assert_eq!(first["statusCode"], 500, "{first}");
+    let second = function.send(1, "/count 5").await;
+    assert_eq!(second["statusCode"], 200, "{second}");
+    assert_eq!(function.count("sendDocument"), 2);
+}
+
+/// The replies of two instances to one update, of which the first is frozen when the second gets it. The update has
+/// another text the second time, so that a reply to that text shows a second run of the handler.
 async fn replies_of_two_instances(redis: Option<&str>) -> [Value; 2] {
-    let start = async || {
-        let mut program = example();
-        program.envs(redis.map(|url| ("REDIS_URL", url)));
-        Function::start_with(program).await
-    };
-    let reply = async |function: Function, text: &str| {
-        let mut event = event(SECRET);
-        event["body"] = message(1, text).into();
-        let returned = function.invoke(event).await;
-        let reply: Value = serde_json::from_slice(&gateway::body_of(&returned)).unwrap();
-        reply["text"].clone()
-    };
+    let first = Function::start_with(redis).await;
+    let second = Function::start_with(redis).await;
     [
-        reply(start().await, "first").await,
-        reply(start().await, "second").await,
+        text_of(&first.send(1, "first").await),
+        text_of(&second.send(1, "second").await),
     ]
 }
 

@@ -14,6 +14,9 @@ use tokio::net::TcpListener;
 /// The most bytes that API Gateway takes in a request.
 const MAX_REQUEST: usize = 10 << 20;
 
+/// The most bytes of JSON that Lambda takes as a function's response.
+pub(crate) const MAX_RESPONSE: usize = 6 << 20;
+
 /// Serves until the test's runtime ends. The function returns its response, or an error of its own.
 pub(crate) async fn serve<F, Fut>(invoke: F) -> SocketAddr
 where
@@ -26,8 +29,8 @@ where
             return status(StatusCode::PAYLOAD_TOO_LARGE);
         };
         match invoke(event(&head, &body, peer)).await {
-            Ok(returned) => response(&returned),
-            Err(_) => status(StatusCode::BAD_GATEWAY),
+            Ok(returned) if returned.to_string().len() <= MAX_RESPONSE => response(&returned),
+            Ok(_) | Err(_) => status(StatusCode::BAD_GATEWAY),
         }
     };
     let app = axum::Router::new().fallback(handle);
