@@ -12,8 +12,8 @@ use tower_service::Service;
 use super::settings::{FailedHook, PollingSettings};
 use crate::{
     Client,
-    runner::{AttemptEnd, Tries, UpdateHandler, Verdict, send_reply},
-    webhook::{RawUpdate, ReplyBody, outcome::FromRunner, reply_call::TEN_MINUTES},
+    runner::{AttemptEnd, Tries, UpdateHandler, Verdict},
+    webhook::{RawUpdate, ReplyBody, outcome::FromRunner},
 };
 
 /// The handler and hooks that all attempts share.
@@ -32,10 +32,7 @@ where
 {
     pub(super) fn new(settings: &PollingSettings, service: S) -> Arc<Self> {
         Arc::new(Self {
-            handler: UpdateHandler {
-                service,
-                max_attempts: settings.max_attempts,
-            },
+            handler: UpdateHandler::new(service, settings.max_attempts),
             client: settings.client.clone(),
             on_failed: settings.on_failed.clone(),
         })
@@ -55,12 +52,13 @@ where
             Verdict::Done {
                 reply,
                 span,
-                unsent,
+                unrecorded,
             } => {
-                let update_id = update.update_id();
-                send_reply(&self.client, update_id, &reply, span, TEN_MINUTES).await;
-                if let Some(unsent) = unsent.filter(|_| reply.method().is_some()) {
-                    unsent.sent().await;
+                let (client, id) = (&self.client, update.update_id());
+                let sending = self.handler.send_reply(client, id, &reply, span);
+                match unrecorded {
+                    Some(unrecorded) => unrecorded.record_after(sending).await,
+                    None => sending.await,
                 }
                 AttemptEnd::Done
             }
@@ -77,6 +75,11 @@ where
                 AttemptEnd::Done
             }
         }
+    }
+
+    /// A shutdown has begun.
+    pub(super) fn stop_repeats(&self) {
+        self.handler.stop_repeats();
     }
 
     /// Calls the hook for abandoned updates. If it panics, the update is done nevertheless: it has no attempt left.

@@ -7,9 +7,10 @@
 //! 1. The updates of a chat (or else of a user) are handled one after the other, those of up to 40 chats at the same
 //!    time by default. A chat whose handler is slow, fails or never ends holds up itself alone: other chats' updates
 //!    are fetched and handled meanwhile.
-//! 2. An update is done when its handler responds with a 2xx, as with a webhook, and its reply was sent through the
-//!    client. A reply that Telegram can't have received, because the connection failed before or the call was over a
-//!    limit, is sent again after a pause, for up to ten minutes. One that was refused, or that may have arrived, isn't.
+//! 2. An update is done when its handler has responded with a 2xx, as with a webhook, and the call of its reply through
+//!    the client has ended. A reply that Telegram can't have received, because the connection failed before or the call
+//!    was over a limit, is sent again after a pause, for up to 20 s and until a shutdown; then it is lost, which is
+//!    logged as an error, and its update is done. One that was refused, or that may have arrived, isn't sent again.
 //! 3. An update whose handler fails is tried again after a pause (`Retry-After`, or 1 s doubled up to 60 s), five
 //!    times by default; then [`on_failed`](Polling::on_failed) is called, and it is done. A failure that a repeat
 //!    can't change abandons the update at once. A response that says a layer had no room, lock, store or time is
@@ -19,11 +20,12 @@
 //! 4. An update is confirmed to Telegram only when it and all before it are done. So a crash loses no update, and
 //!    those that were done behind an open one are fetched again. A [`DeliveryLayer`](crate::webhook::DeliveryLayer)
 //!    below, which `Webhook` has, doesn't handle them again if its store outlives the process, for example in Redis.
-//!    The store keeps a reply until it is sent, so that after a crash before that the next process sends it, without
-//!    another run of the handler; a crash between Telegram's response and the record of it sends the reply twice. A
-//!    reply that the store can't keep, such as one with a reader's file, is lost with the process. The store also
-//!    counts attempts, so that an update that ends its process each time is abandoned. Set [`max_attempts`](Polling::max_attempts) here and not on the
-//!    layer; the layer's dead-letter hook is called as well as `on_failed`.
+//!    The store records an update once the call of its reply has ended, and its claim is held until then. So a second
+//!    process leaves the update alone while the first sends the reply; and after a crash before the record, the next
+//!    process runs the handler again, and sends its reply, which Telegram may have received before. The store also
+//!    counts attempts, so that an update that ends its process each time is abandoned. Set
+//!    [`max_attempts`](Polling::max_attempts) here and not on the layer; the layer's dead-letter hook is called as well
+//!    as `on_failed`.
 //! 5. An element that can't be read (it isn't JSON or UTF-8, or has no payload) is skipped and logged, and
 //!    [`on_unreadable`](Polling::on_unreadable) gets its bytes. It is confirmed by its number if it has one.
 //! 6. A response that isn't the Bot API's, whatever its status, and an error that may pass (the network's, 429, 5xx)
@@ -176,8 +178,8 @@ impl Polling {
         self
     }
 
-    /// How long a shutdown waits for handlers that run. Default: 30 s. The updates of handlers that are cut
-    /// off then are fetched again next time.
+    /// How long a shutdown waits for handlers that run, and for the calls of their replies. Default: 30 s. The updates of
+    /// those that are cut off then are fetched again next time, and handled again.
     pub fn shutdown_timeout(mut self, limit: Duration) -> Self {
         self.settings.shutdown_timeout = limit;
         self

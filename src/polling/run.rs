@@ -264,6 +264,7 @@ where
     /// Waits for the handlers that run, and has the updates before running and done ones handled, because Telegram
     /// confirms by order alone. Then confirms the done updates.
     pub(super) async fn finish(mut self) {
+        self.attempts.stop_repeats();
         let running: HashSet<_> = self.runner.running().map(RawUpdate::update_id).collect();
         let must_end = self.window.must_end(|id| running.contains(&id));
         self.runner

@@ -42,6 +42,19 @@ impl RedisConnection {
     }
 }
 
+impl RedisConnection {
+    /// Deletes keys in one call. A client of a cluster sends each node its own keys.
+    pub(super) async fn unlink(&self, keys: &[Box<str>]) -> Result<(), Error> {
+        let mut command = ::redis::cmd("UNLINK");
+        for key in keys {
+            command.arg(&**key);
+        }
+        let answer = timeout(self.timeout.max(MIN_TIMEOUT), self.inner.ask(command)).await;
+        answer.map_err(|_| Error::Late)?.map_err(Error::Redis)?;
+        Ok(())
+    }
+}
+
 fn is_unknown(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }

@@ -87,10 +87,6 @@ function operations.fail(fence)
   return 1
 end
 
-function operations.forget_reply()
-  redis.call('DEL', reply_key)
-end
-
 function operations.release(fence)
   local released = operations.fail(fence)
   if released == 1 and redis.call('HEXISTS', key, 'attempt') == 1 then

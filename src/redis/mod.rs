@@ -23,7 +23,13 @@
 //! Each takes a connection of the crate [redis](https://docs.rs/redis): any that can be cloned. Its
 //! `ConnectionManager` is a good one, because it reconnects by itself, and can be made while Redis is
 //! down; a plain `MultiplexedConnection` fails for ever once Redis was restarted. It is made inside a
-//! Tokio runtime. Every call runs one script over keys of one slot, so that a cluster's connection works too.
+//! Tokio runtime. Every call runs one script over keys of one slot, so that a cluster's connection works too; only
+//! kept replies that are too many are deleted with an `UNLINK` of several keys, which such a connection splits.
+//!
+//! `ConnectionManager` and `MultiplexedConnection` have a time-out for each response, of 500 ms by default
+//! (`ConnectionManagerConfig::set_response_timeout`), which ends a call before [`RedisStore::timeout`] does. It is
+//! enough for replies of a few MiB in a data centre; over a slow network, or with a greater
+//! [`RedisStore::max_file_bytes`], set a longer one.
 //!
 //! If the other end of a connection vanishes, the connection fails only when the operating system's time-out
 //! ends, which may take a quarter of an hour: the connection's `TcpSettings` can have a shorter one.

@@ -11,8 +11,11 @@ use tokio::{
 use crate::{
     body::chunks::open_file,
     types::{Upload, UploadSource},
-    webhook::delivery::DeliveryKey,
 };
+
+/// How many replies with files a store keeps at most, and how many times the bytes of the largest.
+const MAX_REPLIES: usize = 1000;
+const MAX_LARGEST: usize = 16;
 
 /// Reads the contents of uploads. `None` if one of them is a reader, which can be read only once, or can't be read, or if
 /// they have more than `max` bytes together.
@@ -53,39 +56,37 @@ pub(super) struct KeptFiles {
 
 #[derive(Debug)]
 struct KeptFile {
-    key: DeliveryKey,
+    /// Where it is in Redis.
+    key: Box<str>,
     bytes: usize,
     /// When Redis drops it.
     ends: Instant,
 }
 
 impl KeptFiles {
-    /// Adds a reply with so many bytes of files, and returns the replies that have to be dropped so that there are at most
-    /// `max` bytes.
+    /// Adds a reply with so many bytes of files, `largest` at most. Returns the replies that have to be dropped, the oldest
+    /// ones: there may be a thousand, and 16 times as many bytes as in the largest.
     pub(super) fn add(
         &mut self,
-        key: DeliveryKey,
+        key: Box<str>,
         bytes: usize,
-        max: usize,
+        largest: usize,
         age: Duration,
-    ) -> Vec<DeliveryKey> {
+    ) -> Vec<Box<str>> {
         let now = Instant::now();
+        let max = largest.saturating_mul(MAX_LARGEST);
         self.remove(|kept| kept.key == key || kept.ends <= now);
-        self.bytes += bytes;
+        self.bytes = self.bytes.saturating_add(bytes);
         let ends = now + age;
         self.entries.push_back(KeptFile { key, bytes, ends });
         let mut dropped = Vec::new();
-        while self.bytes > max
+        while (self.bytes > max || self.entries.len() > MAX_REPLIES)
             && let Some(oldest) = self.entries.pop_front()
         {
             self.bytes -= oldest.bytes;
             dropped.push(oldest.key);
         }
         dropped
-    }
-
-    pub(super) fn forget(&mut self, key: DeliveryKey) {
-        self.remove(|kept| kept.key == key);
     }
 
     fn remove(&mut self, is_over: impl Fn(&KeptFile) -> bool) {
@@ -99,10 +100,11 @@ mod tests {
     use super::*;
     use crate::{IntoReply as _, methods::SendDocument, types::InputFile};
 
+    const NONE: [Box<str>; 0] = [];
     const HOUR: Duration = Duration::from_secs(3600);
 
-    fn key(update_id: i64) -> DeliveryKey {
-        DeliveryKey::new(None, update_id)
+    fn key(update_id: i64) -> Box<str> {
+        update_id.to_string().into()
     }
 
     async fn contents_of(file: InputFile, max: usize) -> Option<Vec<Bytes>> {
@@ -134,18 +136,29 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn d16_the_newest_files_are_kept_and_the_oldest_dropped() {
         let mut kept = KeptFiles::default();
-        assert_eq!(kept.add(key(1), 4, 10, HOUR), []);
-        assert_eq!(kept.add(key(2), 4, 10, HOUR), []);
-        assert_eq!(kept.add(key(3), 4, 10, HOUR), [key(1)]);
-        assert_eq!(kept.add(key(4), 10, 10, HOUR), [key(2), key(3)]);
-        assert_eq!((kept.entries.len(), kept.bytes), (1, 10));
+        for update_id in 1..=16 {
+            assert_eq!(kept.add(key(update_id), 10, 10, HOUR), NONE);
+        }
+        assert_eq!(kept.add(key(17), 10, 10, HOUR), [key(1)]);
+        assert_eq!(kept.add(key(18), 5, 10, HOUR), [key(2)]);
+        assert_eq!(kept.add(key(19), 5, 10, HOUR), NONE);
+        assert_eq!((kept.entries.len(), kept.bytes), (17, 160));
         // One that is recorded again counts once.
-        assert_eq!(kept.add(key(4), 10, 10, HOUR), []);
-        kept.forget(key(4));
-        assert_eq!(kept.add(key(5), 10, 10, HOUR), []);
-        // Redis has dropped it by itself.
+        assert_eq!(kept.add(key(19), 5, 10, HOUR), NONE);
+        assert_eq!((kept.entries.len(), kept.bytes), (17, 160));
+        // Redis has dropped them by itself.
         tokio::time::advance(HOUR).await;
-        assert_eq!(kept.add(key(6), 10, 10, HOUR), []);
+        assert_eq!(kept.add(key(20), 10, 10, HOUR), NONE);
         assert_eq!((kept.entries.len(), kept.bytes), (1, 10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d16_the_number_of_replies_with_files_has_a_bound() {
+        let mut kept = KeptFiles::default();
+        for update_id in 1..=1000 {
+            assert_eq!(kept.add(key(update_id), 1, 1 << 20, HOUR), NONE);
+        }
+        assert_eq!(kept.add(key(1001), 0, 1 << 20, HOUR), [key(1)]);
+        assert_eq!(kept.entries.len(), 1000);
     }
 }

@@ -32,10 +32,10 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(script!("delivery
 ///    anything about it any more. The handler's effects elsewhere remain.
 /// 3. An update that was handled is remembered for 24 hours, in about 150 bytes of Redis' memory.
 /// 4. A reply is kept for an hour by default, in as many bytes as it has, and each redelivery of its update
-///    gets it from any replica. Its files are kept with it, those in memory and those at a path, which are read once
-///    more for that: the newest replies whose files have at most 16 MiB together, for each replica
-///    ([`max_file_bytes`](Self::max_file_bytes)). A reply isn't kept, and a redelivery gets 200 without it, if its files
-///    alone have more, if one of them is a reader or can't be read, and while Redis is out of memory.
+///    gets it from any replica. Files in memory or at a path are kept with it, up to 1 MiB for each reply
+///    ([`max_file_bytes`](Self::max_file_bytes)); those at a path are read once more for that. A reply isn't kept, and a
+///    redelivery gets 200 without it, if its files have more, if one of them is a reader or can't be read, and while Redis
+///    is out of memory.
 /// 5. A Redis that doesn't respond in two seconds by default counts as down: updates are rejected with 503, and
 ///    Telegram sends them again.
 /// 6. A claim whose answer was lost holds nevertheless until its lease ends, and counts as an
@@ -70,7 +70,7 @@ impl RedisStore {
             prefix: prefix.into(),
             lease: Duration::from_secs(30),
             max_reply_age: Duration::from_secs(60 * 60),
-            max_file_bytes: 16 << 20,
+            max_file_bytes: 1 << 20,
             kept_files: Arc::default(),
         }
     }
@@ -89,19 +89,24 @@ impl RedisStore {
         self
     }
 
-    /// How many bytes of files are kept in Redis with the replies of this replica; clones of the store count together.
-    /// Default: 16 MiB. The oldest replies with files are dropped first, and a reply whose files have more isn't kept.
-    /// With zero, no reply with a file is kept, unless the file is empty.
+    /// How many bytes the files of a reply may have together for the reply to be kept. Default: 1 MiB. With zero, no reply
+    /// with a file is kept, unless the file is empty.
     ///
-    /// Files that a replica has kept before it was restarted don't count, and stay for
+    /// Each replica keeps its newest replies with files: at most 1,000, with at most 16 times as many bytes. Clones of the
+    /// store count together. Replies that a replica has kept before it was restarted don't count, and stay for
     /// [`max_reply_age`](Self::max_reply_age).
+    ///
+    /// A reply goes to Redis in one call, and comes back in one. So with much more than 1 MiB, the
+    /// [`timeout`](Self::timeout) has to be longer, and so has the redis crate's own time-out for a response, which is
+    /// 500 ms by default (`ConnectionManagerConfig::set_response_timeout`): otherwise updates with such replies
+    /// can't be recorded, or their redeliveries get 503.
     pub fn max_file_bytes(mut self, bytes: usize) -> Self {
         self.max_file_bytes = bytes;
         self
     }
 
-    /// How long Redis may take to respond. Default: two seconds, and a second more for each MiB of files that are kept with
-    /// a reply. It should be well under a third of the lease.
+    /// How long Redis may take to respond. Default: two seconds. It should be well under a third of the lease. The
+    /// redis crate has a time-out of its own, of 500 ms by default.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.connection.timeout = limit;
         self
@@ -109,14 +114,20 @@ impl RedisStore {
 
     /// Because of the braces, a cluster has all keys of an update in one slot.
     fn call(&self, operation: &str, key: DeliveryKey) -> ScriptCall {
-        // 0 if there is only one bot.
-        let bot = key.bot.map_or(0, |bot| bot.0);
-        let key = format!("{{{}:{bot}:{}}}", self.prefix, key.update_id);
-        let reply_key = format!("{key}:reply");
         SCRIPT
-            .call(vec![key.into(), reply_key.into()])
+            .call(vec![self.key(key).into(), self.reply_key(key)])
             .arg(operation)
             .arg(millis(LIFE))
+    }
+
+    fn key(&self, key: DeliveryKey) -> String {
+        // 0 if there is only one bot.
+        let bot = key.bot.map_or(0, |bot| bot.0);
+        format!("{{{}:{bot}:{}}}", self.prefix, key.update_id)
+    }
+
+    fn reply_key(&self, key: DeliveryKey) -> Box<str> {
+        format!("{}:reply", self.key(key)).into()
     }
 
     async fn run<T: FromRedisValue>(&self, call: ScriptCall) -> Result<T, StoreError> {
@@ -134,21 +145,21 @@ impl RedisStore {
         })
     }
 
-    /// Drops the oldest replies with files, so that there is room for these.
-    async fn make_room(&self, key: DeliveryKey, bytes: usize) {
-        let age = self.max_reply_age;
+    /// Counts a reply with files, and drops the oldest where there are too many.
+    fn drop_oldest(&self, key: DeliveryKey, bytes: usize) {
+        let (key, age) = (self.reply_key(key), self.max_reply_age);
         let dropped = self.kept_files().add(key, bytes, self.max_file_bytes, age);
-        for key in dropped {
-            // Otherwise it stays until it expires.
-            if let Err(error) = self.drop_reply(key).await {
-                let error = ErrorChain(&error);
-                tracing::debug!(%error, update_id = key.update_id, "failed to drop a kept reply");
-            }
+        if dropped.is_empty() {
+            return;
         }
-    }
-
-    async fn drop_reply(&self, key: DeliveryKey) -> Result<(), StoreError> {
-        self.run(self.call("forget_reply", key)).await
+        let connection = self.connection.clone();
+        tokio::spawn(async move {
+            // Otherwise they stay until they expire.
+            if let Err(error) = connection.unlink(&dropped).await {
+                let (error, count) = (ErrorChain(&error), dropped.len());
+                tracing::debug!(%error, count, "failed to drop kept replies");
+            }
+        });
     }
 
     /// Locked for a few lines, and never across an await.
@@ -163,7 +174,15 @@ impl DeliveryStore for RedisStore {
     async fn claim(&self, key: DeliveryKey) -> Result<Claim, StoreError> {
         let call = self.call("claim", key).arg(micros(self.lease));
         let answer: Vec<Bytes> = self.run(call).await?;
-        read_claim(key, &answer).map_err(StoreError::new)
+        let claim = read_claim(key, &answer).map_err(StoreError::new)?;
+        if matches!(claim, Claim::Done { reply: None }) && answer.len() > 1 {
+            let update_id = key.update_id;
+            tracing::warn!(
+                update_id,
+                "kept reply lost: its value in redis can't be read"
+            );
+        }
+        Ok(claim)
     }
 
     fn renew_every(&self) -> Option<Duration> {
@@ -178,22 +197,16 @@ impl DeliveryStore for RedisStore {
 
     async fn finish(&self, token: &ClaimToken, reply: Option<&Reply>) -> Result<bool, StoreError> {
         let mut call = self.call("finish", token.key).arg(token.fencing_token);
-        let mut connection = self.connection.clone();
-        if let Some(parts) = self.parts(reply).await {
-            if !parts.uploads.is_empty() {
-                let bytes = parts.bytes();
-                self.make_room(token.key, bytes).await;
-                let more = Duration::from_secs(bytes as u64 >> 20);
-                connection.timeout = connection.timeout.saturating_add(more);
-            }
+        let parts = self.parts(reply).await;
+        if let Some(parts) = &parts {
             call = parts.append_to(call.arg(millis(self.max_reply_age)));
         }
-        connection.run(call).await.map_err(StoreError::new)
-    }
-
-    async fn forget_reply(&self, key: DeliveryKey) -> Result<(), StoreError> {
-        self.kept_files().forget(key);
-        self.drop_reply(key).await
+        let finished = self.run(call).await;
+        // It may have been kept if the call failed, too.
+        if let Some(parts) = parts.filter(|parts| !parts.uploads.is_empty()) {
+            self.drop_oldest(token.key, parts.bytes());
+        }
+        finished
     }
 
     async fn fail(&self, token: &ClaimToken) -> Result<bool, StoreError> {
@@ -251,7 +264,7 @@ fn read_claim(key: DeliveryKey, answer: &[Bytes]) -> Result<Claim, Error> {
     let (what, rest) = answer.split_first().ok_or(Error::Unreadable)?;
     Ok(match (&**what, rest) {
         (b"done", reply) => Claim::Done {
-            reply: read_reply(reply)?,
+            reply: read_reply(reply),
         },
         (b"busy", [lease]) => Claim::Busy {
             lease: Duration::from_micros(number(lease)?),
@@ -264,26 +277,19 @@ fn read_claim(key: DeliveryKey, answer: &[Bytes]) -> Result<Claim, Error> {
     })
 }
 
-fn read_reply(answer: &[Bytes]) -> Result<Option<Reply>, Error> {
-    if answer.is_empty() {
-        return Ok(None);
-    }
+/// A reply from its hash. `None` if there is none, or if it isn't whole.
+fn read_reply(answer: &[Bytes]) -> Option<Reply> {
     let pairs = answer.chunks_exact(2).map(|pair| (&*pair[0], &pair[1]));
     let fields: HashMap<&[u8], &Bytes> = pairs.collect();
-    let reply = restored(&fields).ok_or(Error::Unreadable)?;
-    Ok(Some(reply))
-}
-
-/// A reply from the fields of its hash.
-fn restored(fields: &HashMap<&[u8], &Bytes>) -> Option<Reply> {
     let bytes = |name: &str| fields.get(name.as_bytes()).copied();
     let text = |name: &str| std::str::from_utf8(bytes(name)?).ok();
     let reply = Reply::from_parts(text("method")?, bytes("json")?.clone())?;
     let mut uploads = Vec::new();
-    for [part, name, file] in (0..).map(file_fields) {
-        let Some(content) = bytes(&file) else { break };
-        let upload = Upload::from_parts(text(&part)?, text(&name)?, content.clone());
-        uploads.push(upload?);
+    // Two more fields are the method and the JSON.
+    for number in 0..(fields.len() - 2).div_ceil(3) {
+        let [part, name, file] = file_fields(number);
+        let content = bytes(&file)?.clone();
+        uploads.push(Upload::from_parts(text(&part)?, text(&name)?, content)?);
     }
     Some(reply.with_uploads(uploads))
 }

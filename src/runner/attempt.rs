@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::{Request, Response};
+use tokio::sync::watch;
 use tower::BoxError;
 use tower_service::Service;
 use tracing::{Instrument as _, Span};
@@ -16,19 +17,24 @@ use crate::{
     types::UpdateType,
     webhook::{
         Failure, RawUpdate, Rejection, ReplyBody,
-        delivery::UnsentReply,
+        delivery::UnrecordedUpdate,
         outcome::{Outcome, log_abandoned, log_failure, respond_once},
         reply_call::call_reply,
         retry_after::retry_after,
     },
 };
 
+/// For how long a reply is sent again that Telegram can't have received. Meanwhile its chat has one of the places for
+/// chats that are handled at the same time, so a long wait for a limit isn't waited for.
+const REPLY_TIME: Duration = Duration::from_secs(20);
+
 /// Calls a service with an update and judges its response.
 pub(crate) struct UpdateHandler<S> {
     /// The handler with its layers.
-    pub(crate) service: S,
+    service: S,
     /// How many failed attempts an update has before it is abandoned.
     pub(crate) max_attempts: u32,
+    is_stopping: watch::Sender<bool>,
 }
 
 /// The state of an update after an attempt.
@@ -38,8 +44,8 @@ pub(crate) enum Verdict {
     Done {
         reply: Reply,
         span: Span,
-        /// `Some` if a store keeps the reply until it is sent.
-        unsent: Option<UnsentReply>,
+        /// `Some` if a store has to record the update once the reply was sent.
+        unrecorded: Option<UnrecordedUpdate>,
     },
     /// It failed, and is tried again.
     Failed { after: Duration },
@@ -64,22 +70,56 @@ where
         if let Some(attempt) = AttemptNumber::unless_first(attempt, self.max_attempts) {
             request.extensions_mut().insert(attempt);
         }
-        let (outcome, kept) = match respond_once(&self.service, request).await {
+        let (outcome, open) = match respond_once(&self.service, request).await {
             Ok(response) => {
-                let kept = response.extensions().get().cloned();
-                (Outcome::of(&response), kept)
+                let open = response.extensions().get().cloned();
+                (Outcome::of(&response), open)
             }
             Err(outcome) => (outcome, None),
         };
         let mut verdict = self.judge(&update, outcome, tries);
-        if let Verdict::Done { unsent, .. } = &mut verdict {
-            *unsent = kept;
+        if let Verdict::Done { unrecorded, .. } = &mut verdict {
+            *unrecorded = open;
         }
         verdict
     }
 }
 
 impl<S> UpdateHandler<S> {
+    pub(crate) fn new(service: S, max_attempts: u32) -> Self {
+        Self {
+            service,
+            max_attempts,
+            is_stopping: watch::Sender::new(false),
+        }
+    }
+
+    /// A shutdown has begun: from now on a reply that couldn't be sent isn't sent again.
+    pub(crate) fn stop_repeats(&self) {
+        self.is_stopping.send_replace(true);
+    }
+
+    /// Sends a reply through the client, because no request waits for it. Whatever Telegram responds, the update is done,
+    /// as with a reply to a webhook. A reply that Telegram can't have received is sent again, for 20 s or until a shutdown.
+    pub(crate) async fn send_reply(
+        &self,
+        client: &Client,
+        update_id: i64,
+        reply: &Reply,
+        span: Span,
+    ) {
+        if reply.method().is_none() {
+            return;
+        }
+        let mut is_stopping = self.is_stopping.subscribe();
+        let stop = async { drop(is_stopping.wait_for(|is_stopping| *is_stopping).await) };
+        let sending = call_reply(client, update_id, reply, REPLY_TIME, stop);
+        if let Err(error) = sending.instrument(span).await {
+            let error = ErrorChain(&error);
+            tracing::error!(%error, update_id, "failed to send reply through client");
+        }
+    }
+
     /// Abandons an update whose last attempt ended with its process: another one would do the same.
     pub(crate) fn abandon_vanished(&self, update: &RawUpdate) -> Verdict {
         let failure = Failure::vanished();
@@ -102,7 +142,7 @@ impl<S> UpdateHandler<S> {
             Outcome::Done { reply, span } => Verdict::Done {
                 reply,
                 span,
-                unsent: None,
+                unrecorded: None,
             },
             Outcome::Deferred { after } => Verdict::Deferred {
                 after: deferral(update_type, tries.deferred, after),
@@ -140,25 +180,6 @@ fn is_malformed(failure: &Failure) -> bool {
     causes(failure).any(|cause| cause.downcast_ref().is_some_and(is))
 }
 
-/// Sends a reply through the client, because no request waits for it. Whatever Telegram responds, the update is done,
-/// as with a reply to a webhook. A reply that Telegram can't have received is sent again, for `max_time`.
-pub(crate) async fn send_reply(
-    client: &Client,
-    update_id: i64,
-    reply: &Reply,
-    span: Span,
-    max_time: Duration,
-) {
-    if reply.method().is_none() {
-        return;
-    }
-    let sending = call_reply(client, update_id, reply, max_time);
-    if let Err(error) = sending.instrument(span).await {
-        let error = ErrorChain(&error);
-        tracing::error!(%error, update_id, "failed to send reply through client");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,10 +188,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn judged(outcome: Outcome, failed: u32) -> Verdict {
-        let handler = UpdateHandler {
-            service: (),
-            max_attempts: 5,
-        };
+        let handler = UpdateHandler::new((), 5);
         let update = RawUpdate::from_bytes(r#"{"update_id":1,"message":{}}"#.into()).unwrap();
         let deferred = failed;
         handler.judge(&update, outcome, Tries { failed, deferred })

@@ -11,6 +11,6 @@ mod attempt;
 mod chats;
 
 pub(crate) use self::{
-    attempt::{UpdateHandler, Verdict, send_reply},
+    attempt::{UpdateHandler, Verdict},
     chats::{AttemptEnd, Runner, RunnerEvent, RunnerJob, Tries},
 };

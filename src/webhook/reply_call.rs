@@ -1,6 +1,6 @@
 //! The call of a reply for which no request waits.
 
-use std::time::Duration;
+use std::{future::Future, pin::pin, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
@@ -10,22 +10,24 @@ use crate::{
     task::backoff::Backoff,
 };
 
-/// For how long a reply is sent again where nothing waits for it but its own chat.
+/// For how long a reply is sent again where neither a request nor another chat waits for it.
 pub(crate) const TEN_MINUTES: Duration = Duration::from_secs(600);
 
 /// Sends a reply through the client, and again after a pause if Telegram can't have received it: the connection failed
 /// before, or the call was over a limit. Whatever else Telegram responds is the end of it, as with the reply in a
-/// response to Telegram.
+/// response to Telegram. Once `stop` is ready, no pause is waited for.
 ///
 /// # Errors
 ///
-/// The last call's error, after `max_time` at most.
+/// The last call's error. No call begins after `max_time`.
 pub(crate) async fn call_reply(
     client: &Client,
     update_id: i64,
     reply: &Reply,
     max_time: Duration,
+    stop: impl Future<Output = ()>,
 ) -> Result<(), Error> {
+    let mut stop = pin!(stop);
     let until = Instant::now() + max_time;
     let mut backoff = Backoff::new();
     loop {
@@ -37,7 +39,11 @@ pub(crate) async fn call_reply(
             return Err(error);
         }
         log(update_id, &error);
-        sleep(pause).await;
+        tokio::select! {
+            biased;
+            () = &mut stop => return Err(error),
+            () = sleep(pause) => {}
+        }
     }
 }
 
@@ -53,7 +59,10 @@ fn may_be_sent_again(error: &Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::{
+        future::pending,
+        sync::{Arc, Mutex},
+    };
 
     use http::StatusCode;
     use tower::{BoxError, service_fn};
@@ -83,7 +92,7 @@ mod tests {
         }));
         let reply = SendMessage::new(1, "x").into_reply().unwrap();
         let began = Instant::now();
-        let sent = call_reply(&client, 7, &reply, TEN_MINUTES).await;
+        let sent = call_reply(&client, 7, &reply, TEN_MINUTES, pending()).await;
         let calls = calls.lock().unwrap().0;
         (calls, began.elapsed(), sent.is_ok())
     }

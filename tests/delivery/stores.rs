@@ -166,19 +166,6 @@ pub(crate) async fn d16_all_of_32_redeliveries_get_the_reply(store: impl Deliver
     assert!(asking.join_all().await.iter().all(|had| *had == expected));
 }
 
-pub(crate) async fn h5_a_reply_that_was_sent_is_forgotten(store: impl DeliveryStore) {
-    let ticket = granted(&store, key(1)).await;
-    store.forget_reply(key(1)).await.unwrap();
-    assert!(is_busy(&store, key(1)).await);
-    assert!(store.finish(&ticket, Some(&reply("x"))).await.unwrap());
-    store.forget_reply(key(2)).await.unwrap();
-    assert_eq!(done(&store, key(1)).await, Some(json_of(&reply("x"))));
-    for _ in 0..2 {
-        store.forget_reply(key(1)).await.unwrap();
-        assert_eq!(done(&store, key(1)).await, None);
-    }
-}
-
 /// The whole suite, over the stores of a place.
 macro_rules! suite {
     ($place:ty: $($name:ident)*) => {$(
@@ -200,7 +187,6 @@ macro_rules! suite {
             d11_a_lost_claim_changes_nothing
             d16_each_redelivery_has_the_reply
             d16_all_of_32_redeliveries_get_the_reply
-            h5_a_reply_that_was_sent_is_forgotten
         }
     };
 }

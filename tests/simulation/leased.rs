@@ -88,13 +88,6 @@ impl DeliveryStore for Leased {
         }))
     }
 
-    async fn forget_reply(&self, key: DeliveryKey) -> Result<(), StoreError> {
-        if let Some(record) = self.records().get_mut(&key) {
-            record.reply = None;
-        }
-        Ok(())
-    }
-
     async fn fail(&self, ticket: &ClaimToken) -> Result<bool, StoreError> {
         Ok(self.held(ticket, |record| record.ends = None))
     }

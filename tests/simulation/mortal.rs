@@ -61,11 +61,6 @@ impl<St: DeliveryStore> DeliveryStore for MortalStore<St> {
         self.inner.finish(token, reply).await
     }
 
-    async fn forget_reply(&self, key: DeliveryKey) -> Result<(), StoreError> {
-        self.lives().await;
-        self.inner.forget_reply(key).await
-    }
-
     async fn fail(&self, token: &ClaimToken) -> Result<bool, StoreError> {
         self.lives().await;
         self.inner.fail(token).await

@@ -6,8 +6,9 @@
 //! 1. **Nothing is lost**: each update was handled to its end, or was abandoned after five attempts, before it
 //!    was confirmed to Telegram.
 //! 2. **Nothing is handled twice except by a kill**: without a store in a life that was killed, because it couldn't confirm;
-//!    with a store only where the kill came between the handler's effect and the record of it.
-//! 3. **Each reply is carried out once**, except by a kill between the call and the record of it.
+//!    with a store only where the kill came between the handler's effect and the end of its reply's call.
+//! 3. **Each reply is carried out once**, except by a kill between the call and the record of it. It is lost only where it
+//!    was refused, and a stop came before it was sent again.
 //! 4. A chat has one handler at a time in a life, and its updates begin in their order.
 //!
 //! `SEED=7` repeats a run, `UPDATES=100000` makes it longer.
@@ -22,6 +23,7 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value;
 use tokio::{sync::oneshot, task::JoinHandle, time::sleep};
 use tower::{BoxError, ServiceExt as _, service_fn};
 use tower_telegram::{
@@ -55,8 +57,10 @@ struct Fate {
     chat: i64,
     begun: usize,
     failed: usize,
-    /// The lives in which it took effect, and whether the handler returned after that.
+    /// The lives in which it took effect, and whether the call of its reply ended after that.
     effects: Vec<(usize, bool)>,
+    /// The life in which its reply was last refused.
+    refused: Option<usize>,
     /// The lives in which Telegram carried its reply out.
     replies: Vec<usize>,
     abandoned: usize,
@@ -135,6 +139,11 @@ impl PollingWorld {
     ) -> Result<ApiResponse, BoxError> {
         const FLOOD: &str =
             r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 2"}"#;
+        let arguments: Value = serde_json::from_slice(call.json()).expect("its arguments");
+        let number = arguments["text"]
+            .as_str()
+            .and_then(|text| text.parse().ok());
+        let id = number.expect("the text of a reply is its update's number");
         let is_calm = self.is_calm.load(Ordering::Relaxed);
         sleep(Duration::from_secs_f64(dice.between(0.005..0.2))).await;
         let mishap = match dice.below(100) {
@@ -151,14 +160,20 @@ impl PollingWorld {
             self.telegram.state().other_mishaps.extend(mishaps);
             telegram.oneshot(call).await
         };
-        if is_carried_out {
-            let number = self.telegram.state().arguments.last().cloned();
-            let number = number.and_then(|call| call["text"].as_str()?.parse().ok());
-            let id = number.expect("the text of a reply is its update's number");
-            let life = self.book().life;
-            self.with(id, |fate| fate.replies.push(life));
-        }
+        let life = self.book().life;
+        self.with(id, |fate| {
+            if is_carried_out {
+                fate.replies.push(life);
+            } else {
+                fate.refused = Some(life);
+            }
+        });
         sleep(Duration::from_secs_f64(dice.between(0.005..0.2))).await;
+        self.with(id, |fate| {
+            if let Some(effect) = fate.effects.last_mut() {
+                effect.1 = is_carried_out;
+            }
+        });
         answer.map_err(BoxError::from)
     }
 
@@ -188,11 +203,6 @@ impl PollingWorld {
             // There is a moment in which it is done, and isn't recorded yet.
             self.step(life, dice.between(0.01..0.5)).await;
         }
-        self.with(id, |fate| {
-            if let Some(effect) = fate.effects.last_mut() {
-                effect.1 = true;
-            }
-        });
         Ok(SendMessage::new(1, id.to_string()))
     }
 
@@ -385,7 +395,10 @@ impl PollingWorld {
             }
             let ends = fate.effects.len() + fate.abandoned;
             repeated += ends.saturating_sub(1);
-            if fate.replies.is_empty() && fate.abandoned == 0 {
+            let is_refused = fate
+                .refused
+                .is_some_and(|life| !book.killed.contains(&life));
+            if fate.replies.is_empty() && fate.abandoned == 0 && !is_refused {
                 violations.push(format!("the reply of {id} is lost: {fate:?}"));
             }
             let again = fate.replies.iter().rev().skip(1);
@@ -395,8 +408,8 @@ impl PollingWorld {
                     violations.push(format!("the reply of {id} is sent twice: {fate:?}"));
                 }
             }
-            for (life, has_returned) in fate.effects.iter().rev().skip(1) {
-                let is_recorded = self.has_store && *has_returned;
+            for (life, is_sent) in fate.effects.iter().rev().skip(1) {
+                let is_recorded = self.has_store && *is_sent;
                 if !book.killed.contains(life) || is_recorded {
                     violations.push(format!("{id} is handled twice: {fate:?}"));
                 }

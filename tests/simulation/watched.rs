@@ -162,10 +162,6 @@ impl<St: DeliveryStore> DeliveryStore for Watched<St> {
         self.end(ticket, asking, finished, luck).await
     }
 
-    async fn forget_reply(&self, key: DeliveryKey) -> Result<(), StoreError> {
-        self.inner.forget_reply(key).await
-    }
-
     async fn fail(&self, ticket: &ClaimToken) -> Result<bool, StoreError> {
         let luck = self.way(ticket.key).await;
         let book = &self.scene.book;

@@ -27,14 +27,10 @@ use crate::{
         error::QueueError,
         reader::{BegunEntry, RecordKind, RecordResult},
     },
-    runner::{AttemptEnd, RunnerJob, Tries, UpdateHandler, Verdict, send_reply},
+    runner::{AttemptEnd, RunnerJob, Tries, UpdateHandler, Verdict},
     telemetry::update_span::CreationContext,
     webhook::{Failure, RawUpdate, ReplyBody, outcome::FromRunner},
 };
-
-/// For how long a reply is sent again that Telegram can't have received. A shutdown that cuts this off would have the update
-/// handled again, so it is shorter than the time that a shutdown gives by default.
-const REPLY_TIME: Duration = Duration::from_secs(20);
 
 /// The longest text of a failure that is kept, in bytes.
 const LONGEST_FAILURE: usize = 1000;
@@ -98,10 +94,7 @@ where
     pub(super) fn new(worker: WorkerSettings, lease: Duration, service: S) -> Self {
         let max_attempts = worker.max_attempts;
         Self {
-            handler: UpdateHandler {
-                service,
-                max_attempts,
-            },
+            handler: UpdateHandler::new(service, max_attempts),
             worker,
             recorder: Arc::new(Recorder::new()),
             claims: ClaimsTime::new(lease),
@@ -154,15 +147,20 @@ where
             extensions.insert(FromRunner::Queue);
             bot.map(|bot| extensions.insert(bot));
             creation_context(trace_context).map(|context| extensions.insert(context));
-            let verdict = self.handler.handle(request, tries).await;
-            entry.attempt.store(0, Ordering::Relaxed);
-            verdict
+            self.handler.handle(request, tries).await
         };
         let update_id = update.update_id();
+        if let Verdict::Done { reply, span, .. } = &verdict {
+            let client = self.worker.client_for(bot);
+            let sending = self
+                .handler
+                .send_reply(&client, update_id, reply, span.clone());
+            sending.await;
+        }
+        // Until here a shutdown may have cut it off, so that it isn't counted.
+        entry.attempt.store(0, Ordering::Relaxed);
         match verdict {
-            Verdict::Done { reply, span, .. } => {
-                let client = self.worker.client_for(bot);
-                send_reply(&client, update_id, &reply, span, REPLY_TIME).await;
+            Verdict::Done { .. } => {
                 // Not waited for: the record of the chat's next attempt is made after it.
                 self.recorder.settle(update_id, chat.claim, &entry.id);
                 AttemptEnd::Done
@@ -257,7 +255,12 @@ where
         self.record_end(kind, chat, entry, update_id).await
     }
 
-    /// The handler was cut off by a shutdown.
+    /// A shutdown has begun.
+    pub(super) fn stop_repeats(&self) {
+        self.handler.stop_repeats();
+    }
+
+    /// The handler, or the call of its reply, was cut off by a shutdown.
     pub(super) async fn uncount(&self, chat: &QueuedChat, entry: &QueueEntry) {
         let attempt = entry.attempt.load(Ordering::Relaxed);
         if attempt > 0 {

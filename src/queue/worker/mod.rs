@@ -97,8 +97,8 @@ impl Worker {
         self
     }
 
-    /// How long a shutdown waits for handlers that run. Default: 30 s. The updates of handlers that are cut off
-    /// then are handled again by another worker, and the attempt isn't counted.
+    /// How long a shutdown waits for handlers that run, and for the calls of their replies. Default: 30 s. The updates
+    /// of those that are cut off then are handled again by another worker, and the attempt isn't counted.
     pub fn shutdown_timeout(mut self, limit: Duration) -> Self {
         self.settings.shutdown_timeout = limit;
         self

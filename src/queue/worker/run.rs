@@ -137,6 +137,7 @@ where
     /// Waits for the handlers that run, and gives all partitions back.
     pub(super) async fn drain(&mut self) {
         self.stays = false;
+        self.attempts.stop_repeats();
         self.runner.retire(|_| true);
         for partition in self.partitions.values_mut() {
             partition.leaving = true;

@@ -1,7 +1,7 @@
 //! Updates that were acknowledged before their handler ended: their replies are sent, and failed attempts repeated,
 //! as Telegram would do.
 
-use std::{error::Error, pin::Pin, sync::Arc, time::Duration};
+use std::{error::Error, future, pin::Pin, sync::Arc, time::Duration};
 
 use http::{Extensions, Request, Response};
 use tokio::time::Instant;
@@ -44,9 +44,9 @@ where
         for attempt in 1.. {
             let after = match outcome {
                 Outcome::Done { reply, span } => {
-                    let sending =
-                        call_reply(&self.client, update_id, &reply, TEN_MINUTES).instrument(span);
-                    if let Err(error) = sending.await {
+                    let never = future::pending();
+                    let sending = call_reply(&self.client, update_id, &reply, TEN_MINUTES, never);
+                    if let Err(error) = sending.instrument(span).await {
                         let error = ErrorChain(&error);
                         tracing::error!(%error, update_id, "failed to send late reply");
                     }

@@ -66,13 +66,6 @@ impl StoreBackend {
         }
     }
 
-    pub(super) async fn forget_reply(&self, key: DeliveryKey) -> Result<(), StoreError> {
-        match self {
-            Self::Memory(store) => store.forget_reply(key).await,
-            Self::Other(store) => store.forget_reply(key).await,
-        }
-    }
-
     pub(super) async fn fail(&self, token: &ClaimToken) -> Result<bool, StoreError> {
         match self {
             Self::Memory(store) => store.fail(token).await,
@@ -141,7 +134,6 @@ pub(super) trait ErasedStore: Send + Sync {
     fn renew<'a>(&'a self, token: &'a ClaimToken) -> StoreStep<'a, bool>;
     fn finish<'a>(&'a self, token: &'a ClaimToken, reply: Option<&'a Reply>)
     -> StoreStep<'a, bool>;
-    fn forget_reply(&self, key: DeliveryKey) -> StoreStep<'_, ()>;
     fn fail<'a>(&'a self, token: &'a ClaimToken) -> StoreStep<'a, bool>;
     fn release<'a>(&'a self, token: &'a ClaimToken) -> StoreStep<'a, bool>;
 }
@@ -172,10 +164,6 @@ impl<S: DeliveryStore> ErasedStore for AnyStore<S> {
         reply: Option<&'a Reply>,
     ) -> StoreStep<'a, bool> {
         Box::pin(self.0.finish(token, reply))
-    }
-
-    fn forget_reply(&self, key: DeliveryKey) -> StoreStep<'_, ()> {
-        Box::pin(self.0.forget_reply(key))
     }
 
     fn fail<'a>(&'a self, token: &'a ClaimToken) -> StoreStep<'a, bool> {

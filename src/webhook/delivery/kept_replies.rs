@@ -71,15 +71,6 @@ impl KeptReplies {
         (!self.is_over(kept, now)).then_some(&kept.reply)
     }
 
-    pub(super) fn forget(&mut self, key: DeliveryKey) {
-        let mut entries = self.entries.iter();
-        if let Some(at) = entries.rposition(|kept| kept.key == key)
-            && let Some(kept) = self.entries.remove(at)
-        {
-            self.bytes -= size(&kept.reply);
-        }
-    }
-
     fn is_over(&self, kept: &KeptReply, now: Instant) -> bool {
         now.saturating_duration_since(kept.made_at) >= self.max_age
     }
@@ -125,20 +116,6 @@ mod tests {
         replies.keep(key(10), &reply(10_000), now);
         assert!(replies.get(key(10), now).is_none());
         assert!(replies.get(key(9), now).is_some());
-    }
-
-    #[test]
-    fn d16_a_reply_that_is_forgotten_takes_no_room() {
-        let mut replies = KeptReplies::default();
-        let now = Instant::now();
-        for update_id in 1..=3 {
-            replies.keep(key(update_id), &reply(100), now);
-        }
-        replies.forget(key(2));
-        replies.forget(key(2));
-        assert_eq!(replies.bytes, 2 * size(&reply(100)));
-        let kept = (1..=3).filter(|update_id| replies.get(key(*update_id), now).is_some());
-        assert_eq!(kept.collect::<Vec<_>>(), [1, 3]);
     }
 
     #[test]

@@ -225,14 +225,6 @@ impl DeliveryStore for MemoryStore {
         ready(Ok(self.state().finish(token, reply, Instant::now())))
     }
 
-    fn forget_reply(
-        &self,
-        key: DeliveryKey,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send {
-        self.state().replies.forget(key);
-        ready(Ok(()))
-    }
-
     fn fail(&self, token: &ClaimToken) -> impl Future<Output = Result<bool, StoreError>> + Send {
         ready(Ok(self.state().fail(token)))
     }

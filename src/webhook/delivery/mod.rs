@@ -28,8 +28,9 @@
 //!    a handler that shutdown cancels is released, and the attempt isn't counted. The same holds for a handler
 //!    whose runtime ends, if the store needs no runtime, such as the one in memory.
 //! 9. An update from a queue's worker (feature `redis`) passes through, because the queue does all of this. An
-//!    update from `Polling` is claimed and recorded like any other, so that the store remembers it over a
-//!    restart, and `Polling` sets the number of attempts. Its reply is kept until the client has sent it.
+//!    update from `Polling` is claimed like any other, so that the store remembers it over a restart, and `Polling`
+//!    sets the number of attempts. It is recorded as handled once the call of its reply has ended; its claim is held
+//!    until then, and its reply isn't kept.
 //!
 //! The layer belongs above `ParseLayer` and `ReplyLayer`, and below `UpdateLayer`. It costs three allocations for
 //! each update, and the memory of its record for a day: see [`MemoryStore`].
@@ -106,9 +107,9 @@ mod running_update;
 mod service;
 mod shutdown;
 mod store;
-mod unsent_reply;
+mod unrecorded;
 
-pub(crate) use self::unsent_reply::UnsentReply;
+pub(crate) use self::unrecorded::UnrecordedUpdate;
 pub use self::{
     dead_letter::DeadLetter,
     future::ResponseFuture,

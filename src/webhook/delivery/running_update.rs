@@ -11,7 +11,7 @@ use super::{
     in_flight::{BoxedResponse, InFlight},
     lazy_call::BoxedCall,
     store::{Claim, ClaimToken, DeliveryKey, StoreError},
-    unsent_reply::UnsentReply,
+    unrecorded::UnrecordedUpdate,
 };
 use crate::{
     Reply,
@@ -67,6 +67,22 @@ impl InFlightGuard {
     /// Records that the entry was removed: its key may belong to another attempt by now.
     fn complete(&mut self) {
         self.is_complete = true;
+    }
+
+    /// Renews the claim until a reply's call has ended, then records that the update was handled.
+    pub(super) async fn record_after(mut self, sending: impl Future<Output = ()> + Unpin) {
+        let state = Arc::clone(&self.state);
+        let Some(token) = self.claim else {
+            return sending.await;
+        };
+        match state.store.renew_every() {
+            None => sending.await,
+            Some(every) => state.renewing(&token, every, sending).await,
+        }
+        let finished = state.store.finish(&token, None).await;
+        // If another process has the update now, that process handles it too: this one has done its part.
+        state.is_finished(token, finished, None);
+        self.claim = None;
     }
 }
 
@@ -150,6 +166,7 @@ pub(super) fn handle_update(
     let update = async move {
         let (state, key) = (Arc::clone(&guard.state), guard.key);
         let mut answer;
+        let mut is_unrecorded = false;
         match state.store.claim(key).await {
             Ok(Claim::Acquired(token)) => {
                 guard.claim = Some(token);
@@ -167,17 +184,20 @@ pub(super) fn handle_update(
                     Some(every) => Box::pin(state.renewing(&token, every, call)).await,
                 };
                 match Outcome::of(&answer) {
+                    // It is done when its reply was sent.
+                    Outcome::Done { reply, .. }
+                        if summary.is_polled && reply.method().is_some() =>
+                    {
+                        is_unrecorded = true;
+                    }
                     Outcome::Done { reply, .. } => {
                         let is_recorded = state.is_recorded(key, &reply, &summary);
                         let reply = is_recorded.then_some(reply);
                         let finished = state.store.finish(&token, reply.as_ref()).await;
-                        if !matches!(finished, Ok(true)) {
-                            // A later record must not bring back a reply that the client has sent meanwhile.
-                            let reply = reply.filter(|_| !summary.is_polled);
-                            answer = state.finish_failed(token, finished, reply, answer);
-                        } else if summary.is_polled && reply.is_some() {
-                            let unsent = UnsentReply::new(&state.store, key);
-                            answer.extensions_mut().insert(unsent);
+                        if !state.is_finished(token, finished, reply) {
+                            // The owner of the claim responds.
+                            let after = Duration::from_secs(1);
+                            answer = reject(Rejection::HandledElsewhere, after);
                         }
                     }
                     outcome => {
@@ -185,16 +205,22 @@ pub(super) fn handle_update(
                         answer = Box::pin(unsuccessful).await;
                     }
                 }
-                guard.claim = None;
+                if !is_unrecorded {
+                    guard.claim = None;
+                }
             }
             other => answer = Box::pin(state.not_acquired(key, other, &summary)).await,
         }
-        let first = if state.in_flight.complete_if_sole(key) {
+        let mut first = if state.in_flight.complete_if_sole(key) {
             Some(answer)
         } else {
             state.complete_and_share(key, answer)
         };
         guard.complete();
+        if is_unrecorded && let Some(answer) = &mut first {
+            let unrecorded = UnrecordedUpdate::new(guard);
+            answer.extensions_mut().insert(unrecorded);
+        }
         first
     };
     Box::pin(in_flight.run_until_cancelled(update))
@@ -216,12 +242,7 @@ impl DeliveryState {
             Ok(Claim::Done { reply: Some(reply) })
                 if summary.ack().is_none_or(EarlyAck::forbid) =>
             {
-                let mut answer = respond(key, reply).await;
-                if summary.is_polled {
-                    let unsent = UnsentReply::new(&self.store, key);
-                    answer.extensions_mut().insert(unsent);
-                }
-                answer
+                respond(key, reply).await
             }
             Ok(Claim::Done { .. } | Claim::Acquired(_)) => empty(),
             Ok(Claim::Busy { lease }) => {
@@ -233,13 +254,13 @@ impl DeliveryState {
         }
     }
 
-    /// Renews the claim while the handler runs.
-    async fn renewing(
+    /// Renews the claim while the handler runs, or its reply is sent.
+    async fn renewing<F: Future + Unpin>(
         &self,
         token: &ClaimToken,
         every: Duration,
-        mut call: BoxedCall,
-    ) -> BoxedResponse {
+        mut call: F,
+    ) -> F::Output {
         let update_id = token.key.update_id;
         let mut ticks = tokio::time::interval(every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -250,7 +271,7 @@ impl DeliveryState {
                 answer = &mut call => return answer,
                 _ = ticks.tick() => {}
             }
-            // The handler goes on while the store is asked.
+            // The call goes on while the store is asked.
             let renewing = self.store.renew(token);
             tokio::select! {
                 biased;
@@ -280,26 +301,30 @@ impl DeliveryState {
             && (summary.ack.is_none() || self.in_flight.may_record_reply(key))
     }
 
-    /// The response where an update was handled and couldn't be recorded as such.
-    fn finish_failed(
+    /// Whether an update that was handled is this caller's, by the result of recording it. If that failed, it is tried
+    /// again in the background. `false` if the claim has expired.
+    fn is_finished(
         &self,
         token: ClaimToken,
         finished: Result<bool, StoreError>,
         reply: Option<Reply>,
-        answer: BoxedResponse,
-    ) -> BoxedResponse {
+    ) -> bool {
         let update_id = token.key.update_id;
-        if let Err(error) = finished {
-            let error = ErrorChain(&error);
-            tracing::error!(%error, update_id, "failed to mark update as handled");
-            // After a 2xx Telegram won't send it again, unless the response is lost: then the record should be
-            // there.
-            self.retry_finish_in_background(token, reply);
-            return answer;
+        match finished {
+            Ok(true) => true,
+            Ok(false) => {
+                tracing::warn!(update_id, "update handled after its claim expired");
+                false
+            }
+            Err(error) => {
+                let error = ErrorChain(&error);
+                tracing::error!(%error, update_id, "failed to mark update as handled");
+                // After a 2xx Telegram won't send it again, unless the response is lost: then the record should be
+                // there.
+                self.retry_finish_in_background(token, reply);
+                true
+            }
         }
-        tracing::warn!(update_id, "update handled after its claim expired");
-        // The owner of the claim responds.
-        reject(Rejection::HandledElsewhere, Duration::from_secs(1))
     }
 
     fn retry_finish_in_background(&self, token: ClaimToken, reply: Option<Reply>) {

@@ -136,19 +136,6 @@ pub trait DeliveryStore: Send + Sync + 'static {
         reply: Option<&Reply>,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Drops the kept reply of an update that was handled, because the client has sent it: no later claim gets it. Called
-    /// for updates from [`Polling`](crate::polling::Polling), which are fetched again after a crash whether their reply
-    /// was sent or not.
-    ///
-    /// Default: has no effect. A store that keeps replies should override it, or a reply may be sent twice after a crash.
-    fn forget_reply(
-        &self,
-        key: DeliveryKey,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send {
-        let _ = key;
-        std::future::ready(Ok(()))
-    }
-
     /// Records a failed attempt, after which the update can be claimed again. `false` if the claim has expired.
     fn fail(&self, token: &ClaimToken) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
@@ -181,13 +168,6 @@ impl<S: DeliveryStore> DeliveryStore for Arc<S> {
         reply: Option<&Reply>,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send {
         S::finish(self, token, reply)
-    }
-
-    fn forget_reply(
-        &self,
-        key: DeliveryKey,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send {
-        S::forget_reply(self, key)
     }
 
     fn fail(&self, token: &ClaimToken) -> impl Future<Output = Result<bool, StoreError>> + Send {

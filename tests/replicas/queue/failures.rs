@@ -12,13 +12,19 @@ use std::{
 use http::Response;
 use tokio::sync::Semaphore;
 use tower::{Layer as _, ServiceExt as _, service_fn};
-use tower_telegram::webhook::{Failure, RawUpdate, ReplyBody, SequenceLayer};
+use tower_telegram::{
+    Reply,
+    webhook::{Failure, RawUpdate, ReplyBody, SequenceLayer},
+};
 
 use super::support::{
-    Asked, Book, Calls, Hand, done, failed, fill, message, queue, status, until, until_empty,
-    until_updates,
+    Asked, Book, Calls, Hand, done, failed, fill, message, queue, replied, status, until,
+    until_empty, until_updates,
 };
-use crate::replicas::server::{SECOND, Server};
+use crate::{
+    replicas::server::{SECOND, Server},
+    support::get_updates::{Mishap, PolledTelegram},
+};
 
 #[tokio::test]
 async fn d6_an_update_that_fails_again_and_again_is_a_dead_letter_and_its_chat_goes_on() {
@@ -216,6 +222,78 @@ async fn d14_an_update_whose_turn_does_not_come_is_never_counted_against_it() {
     let mut succeeded = book.succeeded();
     succeeded.sort_unstable();
     assert_eq!(succeeded, [1, 2]);
+    assert_eq!(status(&queue).await.dead_letters, 0);
+}
+
+/// A handler that counts its calls, and replies.
+fn replying(
+    book: &Book,
+) -> impl Fn(Asked) -> futures_util::future::BoxFuture<'static, Result<Response<ReplyBody>, Infallible>>
++ Clone
++ Send
++ Sync
++ 'static {
+    let book = book.clone();
+    move |asked: Asked| {
+        let book = book.clone();
+        Box::pin(async move {
+            book.begin(asked.body().update_id());
+            book.succeed(asked.body().update_id());
+            let reply = Reply::raw("sendDice", &serde_json::json!({})).expect("a reply");
+            Ok(replied(reply).await)
+        })
+    }
+}
+
+#[tokio::test]
+async fn d14_a_shutdown_that_cuts_off_the_call_of_a_reply_doesnt_count_the_attempt() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (queue, book) = (queue(&server), Book::default());
+    let telegram = PolledTelegram::default();
+    telegram.state().holds_others = true;
+    fill(&queue, [message(1, 7)]).await;
+    let worker = || queue.worker(telegram.client()).max_attempts(1);
+    let service = || service_fn(replying(&book));
+    let hand = Hand::serve(|| worker().shutdown_timeout(SECOND / 20), service());
+    book.until_succeeded(1).await;
+    hand.stop().await;
+    assert_eq!(status(&queue).await.dead_letters, 0);
+    telegram.state().holds_others = false;
+    let hand = Hand::serve(worker, service());
+    until_empty(&queue).await;
+    hand.stop().await;
+    assert_eq!(book.succeeded(), [1, 1]);
+    assert_eq!(telegram.state().others, ["sendDice"]);
+    assert_eq!(status(&queue).await.dead_letters, 0);
+}
+
+/// The update was handled, so it is done, though its reply is lost.
+#[tokio::test]
+async fn d14_a_shutdown_ends_the_pause_before_a_reply_is_sent_again() {
+    const FLOOD: &str = r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 15","parameters":{"retry_after":15}}"#;
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (queue, book) = (queue(&server), Book::default());
+    let telegram = PolledTelegram::default();
+    let flood = Mishap::Answer(429, FLOOD);
+    telegram.state().other_mishaps.push_back(flood);
+    fill(&queue, [message(1, 7)]).await;
+    let worker = queue.worker(telegram.client()).max_attempts(1);
+    // A second is less than the pause: its end alone would cut the attempt off, and the handler would run again.
+    let worker = worker.shutdown_timeout(SECOND);
+    let hand = Hand::serve(|| worker, service_fn(replying(&book)));
+    until(
+        || telegram.state().other_mishaps.is_empty(),
+        "it is refused",
+    )
+    .await;
+    hand.stop().await;
+    until_empty(&queue).await;
+    assert_eq!(book.succeeded(), [1]);
+    assert_eq!(telegram.state().others, [""; 0]);
     assert_eq!(status(&queue).await.dead_letters, 0);
 }
 
