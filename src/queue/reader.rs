@@ -253,6 +253,8 @@ pub trait QueueReader: Send + Sync + 'static {
     fn lease(&self) -> Duration;
 
     /// The queue's name, which metrics have as a label. Default: an empty text.
+    // An engine's own name lives as long as the engine.
+    #[allow(clippy::unnecessary_literal_bound)]
     fn queue_name(&self) -> &str {
         ""
     }

@@ -107,9 +107,9 @@ mod running_update;
 mod service;
 mod shutdown;
 mod store;
-mod unrecorded;
 
-pub(crate) use self::unrecorded::UnrecordedUpdate;
+#[cfg_attr(shuttle, allow(unused_imports))]
+pub(crate) use self::running_update::UnrecordedUpdate;
 pub use self::{
     dead_letter::DeadLetter,
     future::ResponseFuture,

@@ -1,6 +1,12 @@
 //! The handling of one update: it is claimed, handled once, recorded and responded to.
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    pin::{Pin, pin},
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use http::{Extensions, HeaderValue, Request, StatusCode, header};
 use tokio::runtime::Handle;
@@ -11,12 +17,11 @@ use super::{
     in_flight::{BoxedResponse, InFlight},
     lazy_call::BoxedCall,
     store::{Claim, ClaimToken, DeliveryKey, StoreError},
-    unrecorded::UnrecordedUpdate,
 };
 use crate::{
     Reply,
     client::ErrorChain,
-    task::backoff::Backoff,
+    task::{backoff::Backoff, sync::Mutex},
     telemetry::{names, update_span::AttemptNumber},
     types::{UpdateType, Upload},
     webhook::{
@@ -83,6 +88,40 @@ impl InFlightGuard {
         // If another process has the update now, that process handles it too: this one has done its part.
         state.is_finished(token, finished, None);
         self.claim = None;
+    }
+}
+
+/// In the extensions of a response to polling, whose replies the client sends: the claim of the update, which is held
+/// until the reply's call has ended. Dropped before, it releases the claim, and the attempt isn't counted.
+#[derive(Clone)]
+pub(crate) struct UnrecordedUpdate {
+    guard: Arc<Mutex<Option<InFlightGuard>>>,
+}
+
+impl UnrecordedUpdate {
+    pub(super) fn new(guard: InFlightGuard) -> Self {
+        Self {
+            guard: Arc::new(Mutex::new(Some(guard))),
+        }
+    }
+
+    /// Renews the claim while the reply is sent, then records that the update was handled.
+    pub(crate) async fn record_after(self, sending: impl Future<Output = ()>) {
+        let guard = self
+            .guard
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        match guard {
+            Some(guard) => guard.record_after(pin!(sending)).await,
+            None => sending.await,
+        }
+    }
+}
+
+impl fmt::Debug for UnrecordedUpdate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnrecordedUpdate").finish_non_exhaustive()
     }
 }
 
