@@ -290,7 +290,7 @@ async fn f15_headers_of_other_servers_are_read_or_ignored() {
         (b"+7", None),
         (b"7s", None),
         (b"7 seconds", None),
-        (b"7, 30", None),
+        (b"7, 30", Some(7 * SECOND)),
         (b"7;30", None),
         (b"PT7S", None),
         (b"0x7", None),

@@ -5,13 +5,14 @@ const LONGEST: usize = 64 << 10;
 
 const REPLACEMENT: &str = "\\ufffd";
 
-/// Returns a JSON object with U+FFFD in the place of bytes that aren't UTF-8, and of the escapes of half surrogate pairs.
+/// Returns a JSON object with U+FFFD in the place of bytes that aren't UTF-8, and of the escapes of half surrogate pairs,
+/// and with spaces in the place of control characters, which a string may not have.
 /// `None` for a body that can't be an object, or that is too long.
 pub(super) fn repaired(body: &[u8]) -> Option<String> {
     if body.len() > LONGEST || !body.trim_ascii_start().starts_with(b"{") {
         return None;
     }
-    let text = String::from_utf8_lossy(body);
+    let text = String::from_utf8_lossy(body).replace(|c: char| c < ' ', " ");
     let mut out = String::with_capacity(text.len());
     let mut rest = &*text;
     while let Some(at) = rest.find('\\') {

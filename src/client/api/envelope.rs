@@ -24,7 +24,9 @@ pub(super) struct AnswerHead {
 /// Members that are null or of another type than Telegram's count as absent, so that the other members are still
 /// read. Servers other than Telegram's write such members.
 pub(super) fn read_envelope(head: AnswerHead, body: &Bytes, token: &str) -> Result<Bytes, Error> {
-    let read = json::utf8(body).ok().and_then(ResponseEnvelope::of_text);
+    let text = json::utf8(body).ok();
+    let text = text.map(|text| text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text));
+    let read = text.and_then(ResponseEnvelope::of_text);
     match read {
         Some(answer) => answer
             .into_result(head, token)
@@ -32,6 +34,10 @@ pub(super) fn read_envelope(head: AnswerHead, body: &Bytes, token: &str) -> Resu
         None => read_damaged(head, body, token),
     }
 }
+
+/// The mark that some programs begin a text with. [RFC 8259](https://www.rfc-editor.org/rfc/rfc8259#section-8.1) forbids
+/// it, and lets readers ignore it.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Reads an envelope that isn't JSON throughout. Of a success only an array is found, because any other result may have
 /// lost anything. Damaged letters of a refusal cost themselves.
@@ -66,6 +72,8 @@ struct ResponseEnvelope<'a> {
     has_ok: bool,
     result: Option<&'a str>,
     error_code: Option<i64>,
+    /// An `error_code` that is a text or has a fraction of zero. Telegram writes an integer.
+    written_code: Option<i64>,
     /// Whether there is an `error_code`, of whatever type.
     has_code: bool,
     description: Option<&'a str>,
@@ -107,7 +115,7 @@ impl<'a> ResponseEnvelope<'a> {
                 "result" => answer.read_result(r)?,
                 "error_code" => {
                     answer.has_code = true;
-                    read_fitting(r, &mut answer.error_code)?;
+                    answer.read_code(r)?;
                 }
                 "description" => answer.read_description(r)?,
                 "parameters" => answer.read_parameters(r)?,
@@ -117,6 +125,18 @@ impl<'a> ResponseEnvelope<'a> {
         }
         r.finish()?;
         Ok(answer)
+    }
+
+    fn read_code(&mut self, r: &mut Reader<'a>) -> Read<()> {
+        let mark = r.mark();
+        read_fitting(r, &mut self.error_code)?;
+        if self.error_code.is_none() {
+            r.rewind(mark);
+            let text = r.raw()?.trim_matches('"');
+            let digits = text.strip_suffix(".0").unwrap_or(text);
+            self.written_code = digits.parse().ok();
+        }
+        Ok(())
     }
 
     fn read_result(&mut self, r: &mut Reader<'a>) -> Read<()> {
@@ -168,7 +188,10 @@ impl<'a> ResponseEnvelope<'a> {
     }
 
     fn into_error(self, head: AnswerHead, token: &str) -> Error {
-        let code = self.error_code.and_then(|code| u16::try_from(code).ok());
+        // Under the status of a success, a code that isn't Telegram's integer still says more than the status.
+        let written = self.written_code.filter(|_| head.status.is_success());
+        let code = self.error_code.or(written);
+        let code = code.and_then(|code| u16::try_from(code).ok());
         let code = code.and_then(|code| StatusCode::from_u16(code).ok());
         let description = self.description.and_then(|raw| {
             let text = Reader::new(raw).text().ok()?;
@@ -233,6 +256,47 @@ mod tests {
                 assert_eq!(read.unwrap(), text, "{body}");
             }
         }
+    }
+
+    #[test]
+    fn f16_a_byte_order_mark_before_the_envelope_is_passed_over() {
+        let body = "\u{feff}{\"ok\":true,\"result\":7}";
+        assert_eq!(result(body).unwrap(), "7");
+        let body = "\u{feff}{\"ok\":false,\"error_code\":400,\"description\":\"Bad Request\"}";
+        let error = read_envelope(OK, &Bytes::from_static(body.as_bytes()), "").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Api);
+        assert_eq!(result("\u{feff}\u{feff}{\"ok\":true,\"result\":7}"), None);
+        assert_eq!(result("\u{feff}"), None);
+    }
+
+    #[test]
+    fn f16_a_code_counts_as_a_text_too() {
+        for (code, expected) in [
+            ("429", 429),
+            ("\"429\"", 429),
+            ("429.0", 429),
+            ("null", 200),
+            ("\"many\"", 200),
+            ("\"-1\"", 200),
+            ("1e400", 200),
+            ("[429]", 200),
+        ] {
+            let body = format!(r#"{{"ok":false,"error_code":{code},"description":"Too Many"}}"#);
+            let error = read_envelope(OK, &Bytes::from(body), "").unwrap_err();
+            assert_eq!(
+                error.status(),
+                StatusCode::from_u16(expected).ok(),
+                "{code}"
+            );
+        }
+    }
+
+    #[test]
+    fn f16_control_characters_in_a_description_cost_themselves() {
+        let body = "{\"ok\":false,\"error_code\":400,\"description\":\"chat\nnot\tfound\"}";
+        let error = read_envelope(OK, &Bytes::from_static(body.as_bytes()), "").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Api);
+        assert_eq!(error.description(), Some("chat not found"));
     }
 
     #[test]

@@ -41,10 +41,12 @@ fn first_above_zero(waits: impl Iterator<Item = Duration>) -> Option<Duration> {
 }
 
 fn in_header_value(value: &HeaderValue, headers: &HeaderMap) -> Option<Duration> {
-    if let Some(seconds) = value.to_str().ok().and_then(|text| decimal(text.trim())) {
-        return Some(seconds);
-    }
-    let until = unix_seconds(value)?;
+    let text = value.to_str().ok()?;
+    let Some(until) = unix_seconds(value) else {
+        // A proxy may have joined several headers. Without a space it may be a comma for thousands.
+        let parts = text.split(", ").filter_map(|part| decimal(part.trim()));
+        return first_above_zero(parts);
+    };
     let date = headers.get(header::DATE).and_then(unix_seconds);
     let now = date.or_else(local_time)?;
     let left = u64::try_from(until - now).unwrap_or(0);
@@ -96,6 +98,27 @@ pub(super) fn in_json(raw: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn f15_headers_that_a_proxy_joined_are_read_one_by_one() {
+        for (value, seconds) in [
+            ("7", Some(7)),
+            ("7, 30", Some(7)),
+            ("0, 30", Some(30)),
+            ("1,000", None),
+            ("soon, 30", Some(30)),
+            ("soon, later", None),
+            (",", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(value));
+            assert_eq!(
+                in_header(&headers),
+                seconds.map(Duration::from_secs),
+                "{value}"
+            );
+        }
+    }
 
     #[test]
     fn f15_a_wait_is_read_from_the_words_of_a_description() {
