@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn d15_only_a_refusal_that_stays_one_is_for_good() {
+    fn d15_only_a_refusal_that_stays_one_is_permanent() {
         let api = |status: u16, after: Option<u64>| {
             let status = StatusCode::from_u16(status).unwrap();
             client::Error::api(status, "words".into(), after.map(Duration::from_secs), None)

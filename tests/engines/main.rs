@@ -57,6 +57,6 @@ over_each_engine! {
     d10_a_shutdown_waits_for_its_handlers_and_others_go_on_at_once
     d11_the_updates_of_a_worker_that_dies_are_handled_by_another
     d14_what_says_nothing_about_an_update_is_never_counted
-    d15_a_failure_for_good_is_a_dead_letter_after_one_attempt
+    d15_a_permanent_failure_is_a_dead_letter_after_one_attempt
     d32_an_update_reaches_a_worker_that_waits
 }

@@ -309,7 +309,7 @@ pub(crate) async fn d14_what_says_nothing_about_an_update_is_never_counted<E: En
     assert!(engine.dead_letters().await.is_empty());
 }
 
-pub(crate) async fn d15_a_failure_for_good_is_a_dead_letter_after_one_attempt<E: Engine>() {
+pub(crate) async fn d15_a_permanent_failure_is_a_dead_letter_after_one_attempt<E: Engine>() {
     let (engine, book) = (start::<E>().await, Book::default());
     let queue = engine.writer().await;
     fill(&queue, [message(1, 7)]).await;

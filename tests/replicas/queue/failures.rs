@@ -298,7 +298,7 @@ async fn d14_a_shutdown_ends_the_pause_before_a_reply_is_sent_again() {
 }
 
 #[tokio::test]
-async fn d15_a_failure_for_good_is_a_dead_letter_after_one_attempt() {
+async fn d15_a_permanent_failure_is_a_dead_letter_after_one_attempt() {
     let Some(server) = Server::start().await else {
         return;
     };
