@@ -73,6 +73,10 @@ fn check(answer: &Result<ApiResponse, Error>, status: u16, json: Option<&Json>) 
             // It must be a value or an error, whichever it is.
             let _ = response.decode::<GetUpdates>();
         }
+        // A refusal with damaged letters is still one.
+        Err(error) if json.is_none() => {
+            assert!(matches!(error.kind(), ErrorKind::Api | ErrorKind::Http));
+        }
         Err(error) if error.kind() == ErrorKind::Api => {
             let said = member("error_code").and_then(Json::integer);
             // A code alone marks an error if `ok` isn't a boolean.
@@ -82,7 +86,9 @@ fn check(answer: &Result<ApiResponse, Error>, status: u16, json: Option<&Json>) 
             let said = said.filter(|code| (100..1000).contains(code));
             let code = said.unwrap_or(i64::from(status));
             let shown = error.status().map(|code| i64::from(code.as_u16()));
-            assert_eq!(shown, Some(code));
+            // Under the status of a success, a code that is a text counts too.
+            let may_be_text = (200..300).contains(&status) && said.is_none();
+            assert!(may_be_text || shown == Some(code));
             let description = member("description").and_then(Json::string).unwrap_or_default();
             let shown = error.description().unwrap();
             assert!(!shown.contains(char::is_control));
