@@ -1,13 +1,16 @@
 //! Checks the files in `deploy` with the programs that read them: nginx, systemd and a linter of Dockerfiles.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
+mod program;
+
 use std::{
     env, fs, io,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Output, Stdio},
 };
 
+use program::free_address;
 use tokio::{
     net::TcpStream,
     process::{Child, Command},
@@ -64,12 +67,6 @@ impl Drop for Folder {
     fn drop(&mut self) {
         drop(fs::remove_dir_all(&self.0));
     }
-}
-
-/// A port that is free now; nothing else on the machine asks for it.
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
 }
 
 /// nginx with a server that has the location and nothing else, in front of a bot at `bot`.

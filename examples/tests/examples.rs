@@ -1,20 +1,12 @@
 //! Runs the examples as people do: without a token, and in production against a Telegram on this machine.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
+#![allow(clippy::unwrap_used)]
 
-use std::{
-    env,
-    net::{SocketAddr, TcpListener},
-    path::PathBuf,
-    process::{Output, Stdio},
-    time::Duration,
-};
+mod program;
 
-use tokio::{
-    io::AsyncWriteExt as _,
-    net::TcpStream,
-    process::{Child, Command},
-    time::timeout,
-};
+use std::{env, path::PathBuf};
+
+use program::{free_address, in_production, prints, program, redis, stdout, terminate};
+use tokio::process::Command;
 use tower_telegram_test::{Telegram, Via, update};
 
 /// Cargo builds the examples beside the tests' own folder.
@@ -28,50 +20,7 @@ fn path(name: &str) -> PathBuf {
 }
 
 fn example(name: &str) -> Command {
-    quiet(Command::new(path(name)))
-}
-
-/// With pipes, and without the variables that an example reads.
-fn quiet(mut command: Command) -> Command {
-    for (name, _) in env::vars() {
-        let is_read = ["TELEGRAM_", "WEBHOOK_"]
-            .iter()
-            .any(|p| name.starts_with(p));
-        if is_read || ["LISTEN", "REDIS_URL", "RUST_BACKTRACE"].contains(&&*name) {
-            command.env_remove(name);
-        }
-    }
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    command
-}
-
-fn stdout(output: &Output) -> String {
-    let text = String::from_utf8(output.stdout.clone()).unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{text}{errors}");
-    text
-}
-
-/// A port that is free now; nothing else on the machine asks for it.
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
-}
-
-/// Runs an example without a token, and looks for the lines in their order.
-async fn prints(mut example: Command, lines: &[&str]) {
-    let text = stdout(&example.output().await.unwrap());
-    let mut rest = &*text;
-    for line in lines {
-        let Some(at) = rest.find(line) else {
-            panic!("no {line:?} in\n{rest}\nof\n{text}");
-        };
-        rest = &rest[at + line.len()..];
-    }
+    program(path(name))
 }
 
 #[tokio::test]
@@ -169,21 +118,8 @@ async fn media_uploads_an_album_and_shows_its_progress() {
     }
 }
 
-/// A program that reads `TELEGRAM_BOT_TOKEN`, `TELEGRAM_API_URL`, `WEBHOOK_URL`, `WEBHOOK_SECRET` and `LISTEN`.
-fn in_production(
-    mut command: Command,
-    telegram: &Telegram,
-    scheme: &str,
-    listen: SocketAddr,
-) -> Child {
-    command
-        .env("TELEGRAM_BOT_TOKEN", telegram.token())
-        .env("TELEGRAM_API_URL", telegram.api_url())
-        .env("WEBHOOK_URL", format!("{scheme}://{listen}/some/where"))
-        .env("WEBHOOK_SECRET", "only-for-the-test")
-        .env("LISTEN", listen.to_string());
-    command.spawn().unwrap()
-}
+/// A bot with this secret.
+const SECRET: &str = "only-for-the-test";
 
 /// From setWebhook to SIGTERM.
 async fn serves_in_production(name: &str, scheme: &str) {
@@ -192,25 +128,22 @@ async fn serves_in_production(name: &str, scheme: &str) {
 
 async fn serves(command: Command, scheme: &str) {
     let telegram = Telegram::start().await.unwrap();
-    let bot = in_production(command, &telegram, scheme, free_address());
+    let listen = free_address();
+    let url = format!("{scheme}://{listen}/some/where");
+    let mut bot = in_production(command, &telegram, &url, listen);
+    bot.env("WEBHOOK_SECRET", SECRET);
+    let bot = bot.spawn().unwrap();
     let set = telegram.wait_for_call("setWebhook").await.unwrap();
     assert!(set.is_ok(), "{set:?}");
     assert_eq!(!set.files.is_empty(), scheme == "https", "{set:?}");
     let secret = set.text("secret_token");
-    assert_eq!(secret.as_deref(), Some("only-for-the-test"));
+    assert_eq!(secret.as_deref(), Some(SECRET));
 
     let exchange = telegram.deliver(update::text(7, "hello")).await;
     let reply = exchange.reply.unwrap();
     assert_eq!(reply.via, Via::WebhookReply);
     assert_eq!(reply.text("chat_id").as_deref(), Some("7"));
     terminate(bot).await;
-}
-
-async fn terminate(bot: Child) {
-    let id = bot.id().unwrap().to_string();
-    let kill = Command::new("kill").args(["-TERM", &id]).status().await;
-    assert!(kill.unwrap().success());
-    stdout(&bot.wait_with_output().await.unwrap());
 }
 
 #[tokio::test]
@@ -231,7 +164,10 @@ async fn d10_conversation_serves_until_sigterm() {
 #[tokio::test]
 async fn polling_serves_until_sigterm() {
     let telegram = Telegram::start().await.unwrap();
-    let bot = in_production(example("polling"), &telegram, "http", free_address());
+    let listen = free_address();
+    let url = format!("http://{listen}/some/where");
+    let mut bot = in_production(example("polling"), &telegram, &url, listen);
+    let bot = bot.spawn().unwrap();
     let id = telegram.enqueue(update::text(7, "hello")).unwrap();
     telegram.wait_until_confirmed(id).await.unwrap();
     let call = telegram.wait_for_call("sendMessage").await.unwrap();
@@ -244,7 +180,10 @@ async fn polling_serves_until_sigterm() {
 #[cfg(unix)]
 #[tokio::test]
 async fn hyper_serves_on_a_unix_socket_until_sigterm() {
-    use tokio::{io::AsyncReadExt as _, net::UnixStream};
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::UnixStream,
+    };
 
     let telegram = Telegram::start().await.unwrap();
     let socket = env::temp_dir().join(format!("tower-telegram-{}.sock", std::process::id()));
@@ -280,32 +219,16 @@ async fn hyper_serves_on_a_unix_socket_until_sigterm() {
 
 #[tokio::test]
 async fn replicas_share_a_redis() {
-    let listen = free_address();
-    let mut redis = quiet(Command::new("redis-server"));
-    redis.args([
-        "--bind",
-        "127.0.0.1",
-        "--save",
-        "",
-        "--port",
-        &listen.port().to_string(),
-    ]);
-    let started = redis.spawn();
-    if let Err(error) = &started {
-        assert!(env::var_os("CI").is_none(), "no redis-server: {error}");
-        eprintln!("not tested, as there is no redis-server: {error}");
+    let Some((_redis, url)) = redis().await else {
         return;
-    }
-    while TcpStream::connect(listen).await.is_err() {
-        tokio::task::yield_now().await;
-    }
+    };
     let mut first = example("replicas");
-    first.env("REDIS_URL", format!("redis://{listen}"));
+    first.env("REDIS_URL", &url);
     prints(first, &["“message 1”", "“message 2”"]).await;
     // Another replica gets updates with the same numbers: for it they are redeliveries, which get the first one's
     // replies and aren't counted again.
     let mut second = example("replicas");
-    second.env("REDIS_URL", format!("redis://{listen}"));
+    second.env("REDIS_URL", &url);
     prints(second, &["“message 1”", "“message 2”"]).await;
 }
 
@@ -319,45 +242,18 @@ async fn a_token_without_an_address_is_refused_in_a_line() {
     assert!(errors.contains("WEBHOOK_URL"), "{errors}");
 }
 
-/// A bot in production that may open few files, while a stranger holds more connections than it allows.
 #[cfg(target_os = "linux")]
-async fn outlives_a_stranger(name: &str) {
-    let telegram = Telegram::start().await.unwrap();
-    let listen = free_address();
-    let mut limited = quiet(Command::new("sh"));
-    limited
-        .args(["-c", "ulimit -Sn 64 && exec \"$0\""])
-        .arg(path(name));
-    let bot = in_production(limited, &telegram, "http", listen);
-    let set = telegram.wait_for_call("setWebhook").await.unwrap();
-    assert!(set.is_ok(), "{set:?}");
-
-    let mut strangers = Vec::new();
-    for at in 0..100 {
-        let mut stream = TcpStream::connect(listen).await.unwrap();
-        if at % 2 == 0 {
-            drop(stream.write_all(b"POST /telegram HT").await);
-        }
-        strangers.push(stream);
-    }
-    for text in ["one", "two", "three"] {
-        let delivery = telegram.deliver(update::text(7, text));
-        let exchange = timeout(Duration::from_secs(20), delivery).await.unwrap();
-        assert_eq!(exchange.attempts.len(), 1, "{exchange:?}");
-        assert_eq!(exchange.reply.unwrap().text("text").as_deref(), Some(text));
-    }
+#[tokio::test]
+async fn a11_axum_outlives_a_stranger_with_every_descriptor() {
+    let (bot, strangers) = program::outlives_a_stranger(path("axum")).await;
     terminate(bot).await;
     drop(strangers);
 }
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a11_axum_outlives_a_stranger_with_every_descriptor() {
-    outlives_a_stranger("axum").await;
-}
-
-#[cfg(target_os = "linux")]
-#[tokio::test]
 async fn a11_layers_by_hand_outlives_a_stranger_with_every_descriptor() {
-    outlives_a_stranger("layers_by_hand").await;
+    let (bot, strangers) = program::outlives_a_stranger(path("layers_by_hand")).await;
+    terminate(bot).await;
+    drop(strangers);
 }

@@ -1,7 +1,9 @@
 //! Runs `webhook_ctl` as people do.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::{env, path::PathBuf, process::Stdio, time::Duration};
+mod program;
+
+use std::{env, path::PathBuf, time::Duration};
 
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
@@ -18,21 +20,8 @@ fn webhook_ctl(args: &[&str]) -> Command {
     path.pop();
     path.push("examples");
     path.push("webhook_ctl");
-    let mut command = Command::new(path);
-    for name in [
-        "TELEGRAM_BOT_TOKEN",
-        "TELEGRAM_API_URL",
-        "WEBHOOK_URL",
-        "WEBHOOK_SECRET",
-    ] {
-        command.env_remove(name);
-    }
-    command
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
+    let mut command = program::program(path);
+    command.args(args);
     command
 }
 

@@ -1,23 +1,14 @@
 //! Runs the app in production against a Telegram on this machine: the layers around all of it don't break the webhook.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::{
-    env,
-    net::{SocketAddr, TcpListener},
-    process::Stdio,
-    time::Duration,
-};
+#[path = "../../tests/program/mod.rs"]
+mod program;
 
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-    process::{Child, Command},
-    time::timeout,
-};
+use std::{env, net::SocketAddr, process::Stdio, time::Duration};
+
+use program::{free_address, get, in_production, program, start, terminate};
+use tokio::process::Child;
 use tower_telegram_test::{RawRequest, Telegram, Via, update};
-
-/// Longer than anything takes here. Whatever takes this long hangs.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 struct App {
     program: Child,
@@ -29,25 +20,14 @@ impl App {
     /// An app that has set its webhook.
     async fn start(timeout: Duration) -> Self {
         let telegram = Telegram::start().await.unwrap();
-        // Free a moment ago; nothing else on the machine asks for it.
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        drop(listener);
-        let program = Command::new(env!("CARGO_BIN_EXE_axum_existing"))
-            .env("TELEGRAM_BOT_TOKEN", telegram.token())
-            .env("TELEGRAM_API_URL", telegram.api_url())
-            .env("WEBHOOK_URL", format!("http://{address}/telegram"))
-            .env("LISTEN", address.to_string())
-            .env("TIMEOUT", timeout.as_secs().to_string())
-            .env_remove("WEBHOOK_SECRET")
-            .env_remove("DATABASE")
-            .stdin(Stdio::null())
+        let address = free_address();
+        let url = format!("http://{address}/telegram");
+        let mut bot = program(env!("CARGO_BIN_EXE_axum_existing"));
+        bot.env("TIMEOUT", timeout.as_secs().to_string())
             .stdout(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let set = telegram.wait_for_call("setWebhook").await.unwrap();
-        assert!(set.is_ok(), "{set:?}");
+            .stderr(Stdio::inherit());
+        let bot = in_production(bot, &telegram, &url, address);
+        let program = start(bot, &telegram).await;
         Self {
             program,
             telegram,
@@ -56,21 +36,12 @@ impl App {
     }
 
     async fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut response = String::new();
-        stream.read_to_string(&mut response).await.unwrap();
-        response
+        get(self.address, path).await
     }
 
     /// Stops it as a service manager does.
-    async fn terminate(mut self) {
-        let id = self.program.id().unwrap().to_string();
-        let kill = Command::new("kill").args(["-TERM", &id]).status().await;
-        assert!(kill.unwrap().success());
-        let ended = timeout(PATIENCE, self.program.wait()).await;
-        assert!(ended.expect("it ends").unwrap().success());
+    async fn terminate(self) {
+        terminate(self.program).await;
     }
 }
 

@@ -1,48 +1,20 @@
 //! Runs the bot in production against a Telegram on this machine.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::{env, net::TcpListener, process::Stdio, time::Duration};
+#[path = "../../tests/program/mod.rs"]
+mod program;
 
-use tokio::{
-    process::{Child, Command},
-    time::timeout,
-};
+use std::env;
+
+use program::{free_address, in_production, program, terminate};
+use tokio::process::Child;
 use tower_telegram_test::{Telegram, Via, update};
 
-/// Longer than anything takes here. Whatever takes this long hangs.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A bot that has set its webhook.
 async fn start(telegram: &Telegram) -> Child {
-    // Free a moment ago; nothing else on the machine asks for it.
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
-    let bot = Command::new(env!("CARGO_BIN_EXE_foreign_types"))
-        .env("TELEGRAM_BOT_TOKEN", telegram.token())
-        .env("TELEGRAM_API_URL", telegram.api_url())
-        .env("WEBHOOK_URL", format!("http://{address}/telegram"))
-        .env("LISTEN", address.to_string())
-        .env_remove("WEBHOOK_SECRET")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let set = telegram.wait_for_call("setWebhook").await.unwrap();
-    assert!(set.is_ok(), "{set:?}");
-    bot
-}
-
-/// Stops it as a service manager does; its log.
-async fn terminate(bot: Child) -> String {
-    let id = bot.id().unwrap().to_string();
-    let kill = Command::new("kill").args(["-TERM", &id]).status().await;
-    assert!(kill.unwrap().success());
-    let ended = timeout(PATIENCE, bot.wait_with_output()).await;
-    let output = ended.expect("it ends").unwrap();
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
+    let listen = free_address();
+    let url = format!("http://{listen}/telegram");
+    let bot = program(env!("CARGO_BIN_EXE_foreign_types"));
+    program::start(in_production(bot, telegram, &url, listen), telegram).await
 }
 
 #[tokio::test]

@@ -2,62 +2,26 @@
 #![allow(clippy::unwrap_used)]
 
 mod gateway;
+#[path = "../../tests/program/mod.rs"]
+mod program;
 mod runtime;
 
-use std::{
-    env,
-    net::{SocketAddr, TcpListener},
-    process::{Output, Stdio},
-};
-
 use serde_json::{Value, json};
-use tokio::{
-    net::TcpStream,
-    process::{Child, Command},
-};
+use tokio::process::{Child, Command};
 use tower_telegram_test::{Answer, Exchange, Telegram, Via, update};
 
-use crate::runtime::RuntimeApi;
+use crate::{
+    program::{free_address, in_production, program, redis, start, stdout, terminate},
+    runtime::RuntimeApi,
+};
 
-/// The program, without the variables that it reads.
 fn example() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lambda"));
-    for name in [
-        "AWS_LAMBDA_RUNTIME_API",
-        "LISTEN",
-        "REDIS_URL",
-        "TELEGRAM_API_URL",
-        "TELEGRAM_BOT_TOKEN",
-        "WEBHOOK_SECRET",
-        "WEBHOOK_URL",
-    ] {
-        command.env_remove(name);
-    }
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    command
-}
-
-fn stdout(output: &Output) -> String {
-    let text = String::from_utf8(output.stdout.clone()).unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{text}{errors}");
-    text
+    program(env!("CARGO_BIN_EXE_lambda"))
 }
 
 #[tokio::test]
 async fn it_plays_the_conversation() {
-    let text = stdout(&example().output().await.unwrap());
-    for line in [
-        "sendMessage “Say something.”",
-        "sendMessage “hello”",
-        "401 rejected",
-    ] {
-        assert!(text.contains(line), "no {line:?} in\n{text}");
-    }
+    program::beside_routes::plays_the_conversation(env!("CARGO_BIN_EXE_lambda")).await;
 }
 
 /// A function on a Lambda of the test, behind its gateway.
@@ -284,23 +248,9 @@ async fn two_instances_without_a_redis_each_handle_an_update() {
 
 #[tokio::test]
 async fn two_instances_with_a_redis_handle_an_update_once() {
-    let listen = free_address();
-    let port = listen.port().to_string();
-    let mut redis = Command::new("redis-server");
-    redis
-        .args(["--bind", "127.0.0.1", "--save", "", "--port", &port])
-        .stdout(Stdio::null())
-        .kill_on_drop(true);
-    let started = redis.spawn();
-    if let Err(error) = &started {
-        assert!(env::var_os("CI").is_none(), "no redis-server: {error}");
-        eprintln!("not tested, because there is no redis-server: {error}");
+    let Some((_redis, url)) = redis().await else {
         return;
-    }
-    while TcpStream::connect(listen).await.is_err() {
-        tokio::task::yield_now().await;
-    }
-    let url = format!("redis://{listen}");
+    };
     let replies = replies_of_two_instances(Some(&url)).await;
     assert_eq!(replies, ["first", "first"]);
 }
@@ -311,24 +261,9 @@ async fn two_instances_with_a_redis_handle_an_update_once() {
 async fn d10_outside_of_lambda_it_serves_until_sigterm() {
     let telegram = Telegram::start().await.unwrap();
     let listen = free_address();
-    let bot = example()
-        .env("TELEGRAM_BOT_TOKEN", telegram.token())
-        .env("TELEGRAM_API_URL", telegram.api_url())
-        .env("WEBHOOK_URL", format!("http://{listen}/telegram"))
-        .env("LISTEN", listen.to_string())
-        .spawn()
-        .unwrap();
-    let set = telegram.wait_for_call("setWebhook").await.unwrap();
-    assert!(set.is_ok(), "{set:?}");
+    let url = format!("http://{listen}/telegram");
+    let bot = in_production(example(), &telegram, &url, listen);
+    let bot = start(bot, &telegram).await;
     assert_replies(telegram.deliver(update::text(7, "hello")).await, "hello");
-    let id = bot.id().unwrap().to_string();
-    let kill = Command::new("kill").args(["-TERM", &id]).status().await;
-    assert!(kill.unwrap().success());
-    stdout(&bot.wait_with_output().await.unwrap());
-}
-
-/// A port that is free now; nothing else on the machine asks for it.
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
+    terminate(bot).await;
 }

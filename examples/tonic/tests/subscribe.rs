@@ -1,19 +1,15 @@
 //! Runs the bot in production against a Telegram on this machine, with gRPC clients that subscribe to its updates.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::{
-    env,
-    net::{SocketAddr, TcpListener},
-    process::Stdio,
-    time::Duration,
-};
+#[path = "../../tests/program/mod.rs"]
+mod program;
+
+use std::{env, net::SocketAddr, process::Stdio};
 
 use bytes::Bytes;
+use program::{PATIENCE, free_address, in_production, program, start, terminate};
 use serde_json::Value;
-use tokio::{
-    process::{Child, Command},
-    time::timeout,
-};
+use tokio::{process::Child, time::timeout};
 use tonic::{
     Code, Request, Status, Streaming,
     client::Grpc,
@@ -26,9 +22,6 @@ use tonic_health::pb::{
 use tonic_prost::ProstCodec;
 use tower_telegram_test::{Telegram, update};
 
-/// Longer than anything takes here. Whatever takes this long hangs.
-const PATIENCE: Duration = Duration::from_secs(20);
-
 struct Bot {
     program: Child,
     telegram: Telegram,
@@ -39,23 +32,12 @@ impl Bot {
     /// A bot that has set its webhook.
     async fn start() -> Self {
         let telegram = Telegram::start().await.unwrap();
-        // Free a moment ago; nothing else on the machine asks for it.
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        drop(listener);
-        let program = Command::new(env!("CARGO_BIN_EXE_tonic"))
-            .env("TELEGRAM_BOT_TOKEN", telegram.token())
-            .env("TELEGRAM_API_URL", telegram.api_url())
-            .env("WEBHOOK_URL", format!("http://{address}/telegram"))
-            .env("LISTEN", address.to_string())
-            .env_remove("WEBHOOK_SECRET")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let set = telegram.wait_for_call("setWebhook").await.unwrap();
-        assert!(set.is_ok(), "{set:?}");
+        let address = free_address();
+        let url = format!("http://{address}/telegram");
+        let mut bot = program(env!("CARGO_BIN_EXE_tonic"));
+        bot.stdout(Stdio::null()).stderr(Stdio::inherit());
+        let bot = in_production(bot, &telegram, &url, address);
+        let program = start(bot, &telegram).await;
         Self {
             program,
             telegram,
@@ -90,12 +72,8 @@ impl Bot {
     }
 
     /// Stops it as a service manager does.
-    async fn terminate(mut self) {
-        let id = self.program.id().unwrap().to_string();
-        let kill = Command::new("kill").args(["-TERM", &id]).status().await;
-        assert!(kill.unwrap().success());
-        let ended = timeout(PATIENCE, self.program.wait()).await;
-        assert!(ended.expect("it ends").unwrap().success());
+    async fn terminate(self) {
+        terminate(self.program).await;
     }
 }
 
