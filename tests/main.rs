@@ -19,6 +19,9 @@ mod support {
     pub(crate) mod log;
     #[cfg(feature = "metrics")]
     pub(crate) mod metrics;
+    #[cfg(all(feature = "redis", unix))]
+    #[allow(dead_code, clippy::unwrap_used)] // the tests of all engines share it
+    pub(crate) mod queue;
     #[cfg(feature = "tokio")]
     #[cfg_attr(not(feature = "metrics"), allow(dead_code))]
     pub(crate) mod recorder;

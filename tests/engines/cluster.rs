@@ -10,13 +10,11 @@ use tower_telegram::{
 };
 
 use crate::{
-    engine::{Engine, Options, SECOND},
+    engine::{Engine, Options},
     node::{self, Node},
     process::Folder,
-    support::{
-        Book, Hand, assert_redelivered_later, deliver, deliver_until_taken, done, message,
-        until_updates, updates,
-    },
+    queue::{AttemptLog, SECOND, assert_redelivered_later, done, message, updates},
+    support::{deliver, deliver_until_taken, start_worker, until_updates},
 };
 
 const CHATS: i64 = 40;
@@ -78,26 +76,28 @@ async fn d33_a_node_of_three_that_is_killed_loses_no_update_and_no_order() {
     let (folder, updates) = (Folder::new(), updates());
     let mut nodes = node::start_cluster(&folder).await;
     let urls: Vec<_> = nodes.iter().map(|node| node.url.clone()).collect();
-    let (replicas, book) = (3, Book::default());
+    let (replicas, log) = (3, AttemptLog::default());
     let engine = Arc::new(Cluster { urls, replicas });
     let queue = engine.writer().await;
     // The cluster elects its leaders first.
     deliver_until_taken(&queue, message(0, 0)).await;
-    let hands = [(); 2].map(|()| Hand::start(&engine, &book, async |_, _| done()));
+    let workers = [(); 2].map(|()| start_worker(&engine, &log, async |_, _| Ok(done())));
     let mut replicas = JoinSet::new();
     for replica in 0..REPLICAS {
         replicas.spawn(add(engine.writer().await, replica, updates));
     }
     let third = usize::try_from(updates / 3).unwrap();
-    book.until_succeeded(third).await;
+    log.until_succeeded(third).await;
     kill_leader(&mut nodes, &engine.urls).await;
     replicas.join_all().await;
     until_updates(&*engine, 0).await;
-    for hand in hands {
-        hand.stop().await;
+    for worker in workers {
+        worker.stop().await;
     }
-    book.assert_in_order(updates, CHATS);
-    let twice = book.succeeded().len() - usize::try_from(updates).unwrap();
+    log.assert_in_order(updates, CHATS);
+    // Though the first is put there twice, and others again after a response that was lost.
+    assert_eq!(stored(&engine.urls).await, u64::try_from(updates).unwrap());
+    let twice = log.succeeded().len() - usize::try_from(updates).unwrap();
     println!("{updates} updates: none lost, each chat in order, {twice} handled again");
 }
 
@@ -106,21 +106,28 @@ async fn d12_while_the_node_is_down_updates_are_redelivered_and_then_all_goes_on
     let folder = Folder::new();
     let mut node = node::start_alone(&folder).await;
     let (urls, replicas) = (vec![node.url.clone()], 1);
-    let (engine, book) = (Arc::new(Cluster { urls, replicas }), Book::default());
+    let (engine, log) = (Arc::new(Cluster { urls, replicas }), AttemptLog::default());
     let queue = engine.writer().await;
     deliver_until_taken(&queue, message(0, 7)).await;
-    let hand = Hand::start(&engine, &book, async |_, _| done());
-    book.until_succeeded(1).await;
+    let worker = start_worker(&engine, &log, async |_, _| Ok(done()));
+    log.until_succeeded(1).await;
     node.process.kill();
     assert_redelivered_later(&deliver(&queue, message(1, 7)).await);
     let _node = node::start_again(&folder, &node).await;
     for id in 1..=20 {
         deliver_until_taken(&queue, message(id, 7)).await;
     }
-    book.until_succeeded(21).await;
+    log.until_succeeded(21).await;
     until_updates(&*engine, 0).await;
-    hand.stop().await;
-    book.assert_in_order(21, 1);
+    worker.stop().await;
+    log.assert_in_order(21, 1);
+}
+
+/// How many updates the stream has stored since it was made.
+async fn stored(urls: &[String]) -> u64 {
+    let context = node::connect(urls).await;
+    let stream = context.get_stream("bot_updates").await.unwrap();
+    stream.cached_info().state.last_sequence
 }
 
 /// Kills the node that leads the stream of updates: the others have to elect another one.

@@ -7,7 +7,7 @@ use tower_telegram::{
     queue::{QueueWriter, QueuedDeadLetter, Worker},
 };
 
-pub(crate) const SECOND: Duration = Duration::from_secs(1);
+use crate::queue::SECOND;
 
 /// The lease of all queues.
 pub(crate) const LEASE: Duration = SECOND;

@@ -10,6 +10,8 @@ mod memory;
 mod nats;
 mod node;
 mod process;
+#[path = "../support/queue.rs"]
+mod queue;
 mod redis;
 mod suite;
 mod support;

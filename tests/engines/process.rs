@@ -11,7 +11,7 @@ use std::{
 
 use tokio::time::{sleep, timeout};
 
-use crate::engine::SECOND;
+use crate::queue::SECOND;
 
 /// A folder of the test's own. It is deleted when it is dropped.
 pub(crate) struct Folder(PathBuf);

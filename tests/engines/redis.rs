@@ -11,9 +11,10 @@ use tower_telegram::{
 };
 
 use crate::{
-    engine::{Engine, LEASE, Options, SECOND},
+    engine::{Engine, LEASE, Options},
     process::{ServerProcess, free_ports},
-    support::{Book, Hand, done, fill, message, until_updates},
+    queue::{AttemptLog, SECOND, done, message},
+    support::{fill, start_worker_with, until_updates},
 };
 
 pub(crate) struct Redis {
@@ -90,9 +91,9 @@ async fn d31_updates_that_a_worker_has_begin_once_when_their_stream_is_written_a
         partitions: 1,
         ..Options::default()
     };
-    let (engine, book) = (Arc::new(Redis::start(options).await), Book::default());
+    let (engine, log) = (Arc::new(Redis::start(options).await), AttemptLog::default());
     let (queue, go) = (engine.writer().await, Arc::new(Semaphore::new(0)));
-    let hand = Hand::start_with(&engine, &book, |worker| worker.concurrency(1), {
+    let worker = start_worker_with(&engine, &log, |worker| worker.concurrency(1), {
         let go = Arc::clone(&go);
         move |id, _| {
             let go = Arc::clone(&go);
@@ -100,13 +101,13 @@ async fn d31_updates_that_a_worker_has_begin_once_when_their_stream_is_written_a
                 if id == 1 {
                     go.acquire().await?.forget();
                 }
-                done()
+                Ok(done())
             }
         }
     });
     // The first one's handler keeps the chat of the others from beginning.
     fill(&queue, (1..=5).map(|id| message(id, id.min(2)))).await;
-    book.until_begun(1, 1).await;
+    log.until_begun(1, 1).await;
     let mut connection = engine.connection();
     let mut add = redis::cmd("XADD");
     add.arg(&["{bot:queue}:updates:0", LAST_ID, "foo", "bar"]);
@@ -134,7 +135,7 @@ async fn d31_updates_that_a_worker_has_begin_once_when_their_stream_is_written_a
     }
     go.add_permits(2);
     until_updates(&*engine, 0).await;
-    hand.stop().await;
-    let begun: Vec<_> = (1..=7).map(|id| book.begun(id)).collect();
+    worker.stop().await;
+    let begun: Vec<_> = (1..=7).map(|id| log.begun(id)).collect();
     assert_eq!(begun, [1; 7]);
 }

@@ -1,4 +1,4 @@
-//! How errors are made, with what is known about the call.
+//! The constructors of errors, each with the facts that it takes from the call.
 
 use std::{borrow::Cow, time::Duration};
 

@@ -18,8 +18,8 @@ use tower_telegram::{
 };
 
 use super::support::{
-    Asked, Book, Calls, Hand, done, failed, fill, message, queue, replied, status, until,
-    until_empty, until_updates,
+    Asked, AttemptLog, Calls, done, failed, fill, message, queue, replied, serve, start_with,
+    status, until, until_empty, until_updates,
 };
 use crate::{
     replicas::server::{SECOND, Server},
@@ -31,15 +31,15 @@ async fn d6_an_update_that_fails_again_and_again_is_a_dead_letter_and_its_chat_g
     let Some(server) = Server::start().await else {
         return;
     };
-    let (queue, book) = (queue(&server), Book::default());
+    let (queue, log) = (queue(&server), AttemptLog::default());
     let mended = Arc::new(AtomicBool::new(false));
     let handler = {
-        let (book, mended) = (book.clone(), mended.clone());
+        let (log, mended) = (log.clone(), mended.clone());
         move |asked: Asked| {
-            let (book, mended) = (book.clone(), mended.clone());
+            let (log, mended) = (log.clone(), mended.clone());
             async move {
                 let id = asked.body().update_id();
-                let begun = book.begin(id);
+                let begun = log.begin(id);
                 if id == 1 && !mended.load(Ordering::Relaxed) {
                     assert!(begun != 1, "the first time panics");
                     return if begun == 3 {
@@ -48,7 +48,7 @@ async fn d6_an_update_that_fails_again_and_again_is_a_dead_letter_and_its_chat_g
                         Ok(failed())
                     };
                 }
-                book.succeed(id);
+                log.succeed(id);
                 Ok(done())
             }
         }
@@ -57,10 +57,10 @@ async fn d6_an_update_that_fails_again_and_again_is_a_dead_letter_and_its_chat_g
         let queue = super::support::queue(&server);
         queue.worker(Calls::default().client()).max_attempts(3)
     };
-    let hand = Hand::start_with(worker, handler);
+    let running = start_with(worker, handler);
     fill(&queue, [message(1, 7), message(2, 7)]).await;
-    book.until_succeeded(1).await;
-    assert_eq!((book.succeeded(), book.begun(1)), (vec![2], 3));
+    log.until_succeeded(1).await;
+    assert_eq!((log.succeeded(), log.begun(1)), (vec![2], 3));
     until_empty(&queue).await;
 
     let letters = queue.dead_letters(None, 10).await.unwrap();
@@ -79,10 +79,10 @@ async fn d6_an_update_that_fails_again_and_again_is_a_dead_letter_and_its_chat_g
     mended.store(true, Ordering::Relaxed);
     assert!(queue.requeue(letter).await.unwrap());
     assert!(!queue.requeue(letter).await.unwrap(), "it is gone");
-    book.until_succeeded(2).await;
+    log.until_succeeded(2).await;
     until_empty(&queue).await;
-    hand.stop().await;
-    assert_eq!((book.succeeded(), book.begun(1)), (vec![2, 1], 4));
+    running.stop().await;
+    assert_eq!((log.succeeded(), log.begun(1)), (vec![2, 1], 4));
     assert_eq!(status(&queue).await.dead_letters, 0);
 }
 
@@ -94,11 +94,11 @@ async fn dead_letters_are_read_page_by_page_and_only_the_latest_are_kept() {
     let queue = || queue(&server).partitions(1).max_dead_letters(5);
     // With a connection of its own, which ends with its runtime.
     let worker = || queue().worker(Calls::default().client()).max_attempts(1);
-    let hand = Hand::start_with(worker, async |_| Ok(failed()));
+    let running = start_with(worker, async |_| Ok(failed()));
     let queue = queue();
     fill(&queue, (1..=8).map(|id| message(id, 7))).await;
     until_empty(&queue).await;
-    hand.stop().await;
+    running.stop().await;
     let (mut ids, mut last) = (Vec::new(), None);
     loop {
         let page = queue.dead_letters(last.as_deref(), 2).await.unwrap();
@@ -118,7 +118,7 @@ async fn d6_an_update_that_kills_its_worker_is_abandoned_too() {
     let Some(server) = Server::start().await else {
         return;
     };
-    let (queue, book) = (queue(&server).lease(SECOND / 5), Book::default());
+    let (queue, log) = (queue(&server).lease(SECOND / 5), AttemptLog::default());
     let worker = || {
         let queue = super::support::queue(&server).lease(SECOND / 5);
         queue.worker(Calls::default().client()).max_attempts(2)
@@ -126,20 +126,20 @@ async fn d6_an_update_that_kills_its_worker_is_abandoned_too() {
     fill(&queue, [message(1, 7), message(2, 7)]).await;
     for times in 1..=2 {
         let deadly = {
-            let book = book.clone();
+            let log = log.clone();
             move |asked: Asked| {
-                book.begin(asked.body().update_id());
+                log.begin(asked.body().update_id());
                 pending()
             }
         };
-        let mut hand = Hand::start_with(worker, deadly);
-        book.until_begun(1, times).await;
-        hand.kill();
+        let mut running = start_with(worker, deadly);
+        log.until_begun(1, times).await;
+        running.kill();
     }
-    let hand = Hand::start_with(worker, super::support::succeeding(&book));
+    let running = start_with(worker, super::support::succeeding(&log));
     until_empty(&queue).await;
-    hand.stop().await;
-    assert_eq!((book.succeeded(), book.begun(1)), (vec![2], 2));
+    running.stop().await;
+    assert_eq!((log.succeeded(), log.begun(1)), (vec![2], 2));
     let letters = queue.dead_letters(None, 10).await.unwrap();
     assert_eq!(letters.len(), 1);
     assert!(letters[0].failure.contains("did not finish"), "{letters:?}");
@@ -152,27 +152,27 @@ async fn an_update_for_which_there_is_no_room_is_not_abandoned() {
     let Some(server) = Server::start().await else {
         return;
     };
-    let (queue, book) = (queue(&server), Book::default());
+    let (queue, log) = (queue(&server), AttemptLog::default());
     let handler = {
-        let book = book.clone();
+        let log = log.clone();
         move |asked: Asked| {
-            let book = book.clone();
+            let log = log.clone();
             async move {
                 let id = asked.body().update_id();
-                if book.begin(id) <= 3 {
+                if log.begin(id) <= 3 {
                     return Ok(tower_telegram::webhook::Rejection::Overloaded.into_response());
                 }
-                book.succeed(id);
+                log.succeed(id);
                 Ok(done())
             }
         }
     };
     let worker = queue.worker(Calls::default().client()).max_attempts(1);
     fill(&queue, [message(1, 7)]).await;
-    let hand = Hand::start_with(|| worker, handler);
+    let running = start_with(|| worker, handler);
     until_updates(&queue, 0).await;
-    hand.stop().await;
-    assert_eq!(book.succeeded(), [1]);
+    running.stop().await;
+    assert_eq!(log.succeeded(), [1]);
     assert_eq!(status(&queue).await.dead_letters, 0);
 }
 
@@ -183,19 +183,19 @@ async fn d14_an_update_whose_turn_does_not_come_is_never_counted_against_it() {
     let Some(server) = Server::start().await else {
         return;
     };
-    let (queue, book) = (queue(&server), Book::default());
+    let (queue, log) = (queue(&server), AttemptLog::default());
     // Two partitions' workers would each have an update of a chat; here all share one key.
     let sequence = SequenceLayer::by(|_: &RawUpdate| Some(0)).max_wait(SECOND / 50);
     let held = Arc::new(Semaphore::new(0));
     let handler = {
-        let (book, held) = (book.clone(), Arc::clone(&held));
+        let (log, held) = (log.clone(), Arc::clone(&held));
         move |asked: Asked| {
-            let (book, held) = (book.clone(), Arc::clone(&held));
+            let (log, held) = (log.clone(), Arc::clone(&held));
             async move {
                 let id = asked.body().update_id();
-                book.begin(id);
+                log.begin(id);
                 held.acquire().await.unwrap().forget();
-                book.succeed(id);
+                log.succeed(id);
                 Ok::<_, Infallible>(done())
             }
         }
@@ -212,14 +212,14 @@ async fn d14_an_update_whose_turn_does_not_come_is_never_counted_against_it() {
     });
     let worker = queue.worker(Calls::default().client()).max_attempts(1);
     fill(&queue, [message(1, 7), message(2, 8)]).await;
-    let hand = Hand::serve(|| worker, service);
+    let running = serve(|| worker, service);
     // So often as would have abandoned it three times.
     until(|| count.load(Ordering::Relaxed) >= 3, "it waits in vain").await;
     assert_eq!(status(&queue).await.dead_letters, 0);
     held.add_permits(2);
     until_updates(&queue, 0).await;
-    hand.stop().await;
-    let mut succeeded = book.succeeded();
+    running.stop().await;
+    let mut succeeded = log.succeeded();
     succeeded.sort_unstable();
     assert_eq!(succeeded, [1, 2]);
     assert_eq!(status(&queue).await.dead_letters, 0);
@@ -227,18 +227,18 @@ async fn d14_an_update_whose_turn_does_not_come_is_never_counted_against_it() {
 
 /// A handler that counts its calls, and replies.
 fn replying(
-    book: &Book,
+    log: &AttemptLog,
 ) -> impl Fn(Asked) -> futures_util::future::BoxFuture<'static, Result<Response<ReplyBody>, Infallible>>
 + Clone
 + Send
 + Sync
 + 'static {
-    let book = book.clone();
+    let log = log.clone();
     move |asked: Asked| {
-        let book = book.clone();
+        let log = log.clone();
         Box::pin(async move {
-            book.begin(asked.body().update_id());
-            book.succeed(asked.body().update_id());
+            log.begin(asked.body().update_id());
+            log.succeed(asked.body().update_id());
             let reply = Reply::raw("sendDice", &serde_json::json!({})).expect("a reply");
             Ok(replied(reply).await)
         })
@@ -250,21 +250,21 @@ async fn d14_a_shutdown_that_cuts_off_the_call_of_a_reply_doesnt_count_the_attem
     let Some(server) = Server::start().await else {
         return;
     };
-    let (queue, book) = (queue(&server), Book::default());
+    let (queue, log) = (queue(&server), AttemptLog::default());
     let telegram = PolledTelegram::default();
     telegram.state().holds_others = true;
     fill(&queue, [message(1, 7)]).await;
     let worker = || queue.worker(telegram.client()).max_attempts(1);
-    let service = || service_fn(replying(&book));
-    let hand = Hand::serve(|| worker().shutdown_timeout(SECOND / 20), service());
-    book.until_succeeded(1).await;
-    hand.stop().await;
+    let service = || service_fn(replying(&log));
+    let running = serve(|| worker().shutdown_timeout(SECOND / 20), service());
+    log.until_succeeded(1).await;
+    running.stop().await;
     assert_eq!(status(&queue).await.dead_letters, 0);
     telegram.state().holds_others = false;
-    let hand = Hand::serve(worker, service());
+    let running = serve(worker, service());
     until_empty(&queue).await;
-    hand.stop().await;
-    assert_eq!(book.succeeded(), [1, 1]);
+    running.stop().await;
+    assert_eq!(log.succeeded(), [1, 1]);
     assert_eq!(telegram.state().others, ["sendDice"]);
     assert_eq!(status(&queue).await.dead_letters, 0);
 }
@@ -276,7 +276,7 @@ async fn d14_a_shutdown_ends_the_pause_before_a_reply_is_sent_again() {
     let Some(server) = Server::start().await else {
         return;
     };
-    let (queue, book) = (queue(&server), Book::default());
+    let (queue, log) = (queue(&server), AttemptLog::default());
     let telegram = PolledTelegram::default();
     let flood = Mishap::Answer(429, FLOOD);
     telegram.state().other_mishaps.push_back(flood);
@@ -284,15 +284,15 @@ async fn d14_a_shutdown_ends_the_pause_before_a_reply_is_sent_again() {
     let worker = queue.worker(telegram.client()).max_attempts(1);
     // A second is less than the pause: its end alone would cut the attempt off, and the handler would run again.
     let worker = worker.shutdown_timeout(SECOND);
-    let hand = Hand::serve(|| worker, service_fn(replying(&book)));
+    let running = serve(|| worker, service_fn(replying(&log)));
     until(
         || telegram.state().other_mishaps.is_empty(),
         "it is refused",
     )
     .await;
-    hand.stop().await;
+    running.stop().await;
     until_empty(&queue).await;
-    assert_eq!(book.succeeded(), [1]);
+    assert_eq!(log.succeeded(), [1]);
     assert_eq!(telegram.state().others, [""; 0]);
     assert_eq!(status(&queue).await.dead_letters, 0);
 }
@@ -302,11 +302,11 @@ async fn d15_a_permanent_failure_is_a_dead_letter_after_one_attempt() {
     let Some(server) = Server::start().await else {
         return;
     };
-    let (queue, book) = (queue(&server), Book::default());
+    let (queue, log) = (queue(&server), AttemptLog::default());
     let handler = {
-        let book = book.clone();
+        let log = log.clone();
         move |asked: Asked| {
-            book.begin(asked.body().update_id());
+            log.begin(asked.body().update_id());
             ready(Err::<Response<ReplyBody>, _>(Failure::permanent(
                 "no such order",
             )))
@@ -314,10 +314,10 @@ async fn d15_a_permanent_failure_is_a_dead_letter_after_one_attempt() {
     };
     let worker = queue.worker(Calls::default().client());
     fill(&queue, [message(1, 7)]).await;
-    let hand = Hand::serve(|| worker, service_fn(handler));
+    let running = serve(|| worker, service_fn(handler));
     until_empty(&queue).await;
-    hand.stop().await;
-    assert_eq!(book.begun(1), 1);
+    running.stop().await;
+    assert_eq!(log.begun(1), 1);
     let letters = queue.dead_letters(None, 10).await.unwrap();
     assert_eq!((letters.len(), letters[0].attempts), (1, 1));
     assert!(letters[0].failure.contains("no such order"), "{letters:?}");

@@ -1,7 +1,8 @@
 //! Entries that other programs write into a queue's streams.
 
 use super::support::{
-    Book, Calls, Hand, fill, message, queue, status, succeeding, until, until_empty,
+    AttemptLog, Calls, fill, message, queue, serve, start_with, status, succeeding, until,
+    until_empty,
 };
 use crate::replicas::server::Server;
 
@@ -22,7 +23,7 @@ async fn entries_of_others_are_dead_letters_at_once_and_others_are_unaffected() 
     let Some(server) = Server::start().await else {
         return;
     };
-    let (queue, book) = (queue(&server).partitions(1), Book::default());
+    let (queue, log) = (queue(&server).partitions(1), AttemptLog::default());
     fill(&queue, (1..=20).map(|id| message(id, id % 3))).await;
     add(&server, STREAM, &["foo", "bar"]).await;
     let update = json(21, 7);
@@ -62,10 +63,10 @@ async fn entries_of_others_are_dead_letters_at_once_and_others_are_unaffected() 
     fill(&queue, (31..=50).map(|id| message(id, id % 3))).await;
 
     let worker = queue.worker(Calls::default().client());
-    let hand = Hand::start_with(|| worker, succeeding(&book));
+    let running = start_with(|| worker, succeeding(&log));
     until_empty(&queue).await;
-    hand.stop().await;
-    let mut succeeded = book.succeeded();
+    running.stop().await;
+    let mut succeeded = log.succeeded();
     succeeded.sort_unstable();
     let expected: Vec<_> = (1..=20).chain([22]).chain(31..=50).collect();
     assert_eq!(succeeded, expected, "each once");
@@ -90,12 +91,9 @@ async fn entries_of_others_are_dead_letters_at_once_and_others_are_unaffected() 
         !queue.discard_unreadable(&unreadable[0]).await.unwrap(),
         "it is gone"
     );
-    let hand = Hand::start_with(
-        || queue.worker(Calls::default().client()),
-        succeeding(&book),
-    );
-    until(|| book.succeeded().contains(&21), "it is handled").await;
-    hand.stop().await;
+    let running = start_with(|| queue.worker(Calls::default().client()), succeeding(&log));
+    until(|| log.succeeded().contains(&21), "it is handled").await;
+    running.stop().await;
     assert_eq!(status(&queue).await.dead_letters, 3);
 }
 
@@ -104,7 +102,7 @@ async fn keys_of_other_types_stop_their_partition_alone() {
     let Some(server) = Server::start().await else {
         return;
     };
-    let (queue, book) = (queue(&server).partitions(4), Book::default());
+    let (queue, log) = (queue(&server).partitions(4), AttemptLog::default());
     let chats = 0..40;
     for chat in chats.clone() {
         fill(&queue, [message(chat + 1, chat)]).await;
@@ -117,16 +115,16 @@ async fn keys_of_other_types_stop_their_partition_alone() {
         .ask(&["HSET", "{bot:queue}:attempts", "1:0-1", "text"])
         .await;
     let worker = queue.worker(Calls::default().client());
-    let hand = Hand::start_with(|| worker, succeeding(&book));
-    book.until_succeeded(40 - in_stream).await;
+    let running = start_with(|| worker, succeeding(&log));
+    log.until_succeeded(40 - in_stream).await;
     let _: usize = server.ask(&["DEL", STREAM]).await;
-    let before = book.succeeded().len();
+    let before = log.succeeded().len();
     for chat in chats {
         fill(&queue, [message(chat + 101, chat)]).await;
     }
-    book.until_succeeded(before + 40).await;
+    log.until_succeeded(before + 40).await;
     until_empty(&queue).await;
-    hand.stop().await;
+    running.stop().await;
 }
 
 #[tokio::test]
@@ -145,9 +143,9 @@ async fn d15_an_update_that_is_not_json_throughout_is_tried_once() {
     queue.enqueue(None, &broken).await.unwrap();
     let worker = queue.worker(Calls::default().client());
     let webhook = Webhook::without_secret_token().handler(async |_: Update| {});
-    let hand = Hand::serve(|| worker, webhook.into_updates());
+    let running = serve(|| worker, webhook.into_updates());
     until_empty(&queue).await;
-    hand.stop().await;
+    running.stop().await;
     let letters = queue.dead_letters(None, 10).await.unwrap();
     assert_eq!((letters.len(), letters[0].attempts), (1, 1), "{letters:?}");
 }
@@ -160,7 +158,7 @@ async fn d31_entries_with_the_last_id_of_all_stop_no_stream() {
     let Some(server) = Server::start().await else {
         return;
     };
-    let (queue, book) = (queue(&server).partitions(1), Book::default());
+    let (queue, log) = (queue(&server).partitions(1), AttemptLog::default());
     fill(&queue, (1..=20).map(|id| message(id, id % 3))).await;
     for (stream, id) in [
         (STREAM, BEFORE_LAST),
@@ -177,7 +175,7 @@ async fn d31_entries_with_the_last_id_of_all_stop_no_stream() {
     fill(&queue, (21..=40).map(|id| message(id, id % 3))).await;
 
     let worker = queue.worker(Calls::default().client());
-    let hand = Hand::start_with(|| worker, succeeding(&book));
+    let running = start_with(|| worker, succeeding(&log));
     until_empty(&queue).await;
     assert_eq!(status(&queue).await.dead_letters, 4);
     // Once more, with a worker that has read it.
@@ -189,9 +187,9 @@ async fn d31_entries_with_the_last_id_of_all_stop_no_stream() {
     until_empty(&queue).await;
     fill(&queue, (41..=60).map(|id| message(id, id % 3))).await;
     until_empty(&queue).await;
-    hand.stop().await;
+    running.stop().await;
     let mut chats = [const { Vec::new() }; 3];
-    for id in book.succeeded() {
+    for id in log.succeeded() {
         chats[usize::try_from(id % 3).unwrap()].push(id);
     }
     for (chat, ids) in (0..).zip(chats) {
@@ -214,7 +212,7 @@ async fn d31_an_entry_of_ten_thousand_fields_before_the_last_id_loses_no_others(
     let Some(server) = Server::start().await else {
         return;
     };
-    let (queue, book) = (queue(&server).partitions(1), Book::default());
+    let (queue, log) = (queue(&server).partitions(1), AttemptLog::default());
     fill(&queue, (1..=20).map(|id| message(id, id % 3))).await;
     let wide: Vec<_> = (0..10_000)
         .flat_map(|n| [format!("field {n}"), format!("\"{n}\"")])
@@ -239,10 +237,10 @@ async fn d31_an_entry_of_ten_thousand_fields_before_the_last_id_loses_no_others(
     assert_eq!(in_stream, 42);
 
     let worker = queue.worker(Calls::default().client());
-    let hand = Hand::start_with(|| worker, succeeding(&book));
+    let running = start_with(|| worker, succeeding(&log));
     until_empty(&queue).await;
-    hand.stop().await;
-    let mut succeeded = book.succeeded();
+    running.stop().await;
+    let mut succeeded = log.succeeded();
     succeeded.sort_unstable();
     assert_eq!(succeeded, (1..=40).collect::<Vec<_>>(), "each once");
     let letters = queue.unreadable_letters(None, 10).await.unwrap();

@@ -3,8 +3,8 @@
 use http::StatusCode;
 
 use super::support::{
-    Asked, Book, Calls, Entry, Hand, assert_redelivered_later, deliver, deliver_until_taken, done,
-    failed, fill, message, queue, status, succeeding, until_empty,
+    Asked, AttemptLog, Calls, Entry, assert_redelivered_later, deliver, deliver_until_taken, done,
+    failed, fill, message, queue, start, start_with, status, succeeding, until_empty,
 };
 use crate::replicas::server::{SECOND, Server};
 
@@ -21,18 +21,18 @@ async fn workers_empty_a_queue_under_a_full_redis() {
     let Some(server) = Server::start().await else {
         return;
     };
-    let (queue, book) = (queue(&server), Book::default());
+    let (queue, log) = (queue(&server), AttemptLog::default());
     fill(&queue, (1..=200).map(|id| message(id, id % 20))).await;
     set_memory(&server, "1").await;
     drop(server.ask::<String>(&["SCRIPT", "FLUSH"]).await);
     assert_redelivered_later(&deliver(&queue, message(201, 1)).await);
     let handler = {
-        let book = book.clone();
+        let log = log.clone();
         move |asked: Asked| {
-            let book = book.clone();
+            let log = log.clone();
             async move {
                 let id = asked.body().update_id();
-                let begun = book.begin(id);
+                let begun = log.begin(id);
                 match id % 50 {
                     // A dead letter.
                     7 => return Ok(failed()),
@@ -44,24 +44,24 @@ async fn workers_empty_a_queue_under_a_full_redis() {
                     }
                     _ => {}
                 }
-                book.succeed(id);
+                log.succeed(id);
                 Ok(done())
             }
         }
     };
     let worker = queue.worker(Calls::default().client()).max_attempts(2);
-    let hand = Hand::start_with(|| worker, handler);
+    let running = start_with(|| worker, handler);
     until_empty(&queue).await;
     assert_redelivered_later(&deliver(&queue, message(201, 1)).await);
-    hand.stop().await;
-    assert_eq!(book.succeeded().len(), 196);
+    running.stop().await;
+    assert_eq!(log.succeeded().len(), 196);
     assert_eq!(status(&queue).await.dead_letters, 4);
     let letters = queue.dead_letters(None, 10).await.unwrap();
     assert!(
         letters.iter().all(|letter| letter.attempts == 2),
         "{letters:?}"
     );
-    let once = |id: &i64| book.begun(*id) == 1;
+    let once = |id: &i64| log.begun(*id) == 1;
     let repeated: Vec<_> = (1..=200).filter(|id| !once(id)).collect();
     assert_eq!(repeated.len(), 12, "{repeated:?}");
 
@@ -78,14 +78,14 @@ async fn a_worker_that_comes_first_waits_for_memory() {
     let Some(server) = Server::start().await else {
         return;
     };
-    let (queue, book) = (queue(&server), Book::default());
+    let (queue, log) = (queue(&server), AttemptLog::default());
     set_memory(&server, "1").await;
-    let hand = Hand::start(&server, succeeding(&book));
+    let running = start(&server, succeeding(&log));
     assert_redelivered_later(&deliver(&queue, message(1, 1)).await);
     tokio::time::sleep(SECOND / 2).await;
     set_memory(&server, "0").await;
     deliver_until_taken(&queue, message(1, 1)).await;
-    book.until_succeeded(1).await;
-    hand.stop().await;
-    assert_eq!(*book.entries(), [Entry::Begun(1), Entry::Succeeded(1)]);
+    log.until_succeeded(1).await;
+    running.stop().await;
+    assert_eq!(log.entries(), [Entry::Begun(1), Entry::Succeeded(1)]);
 }

@@ -4,7 +4,9 @@ use std::{future::pending, time::Duration};
 
 use tower_telegram::redis::{UpdateQueue, queue::Worker};
 
-use super::support::{Asked, Book, Calls, Hand, fill, message, queue, succeeding, until_empty};
+use super::support::{
+    Asked, AttemptLog, Calls, fill, message, queue, start_with, succeeding, until_empty,
+};
 use crate::replicas::server::Server;
 
 /// No setting panics or stands still.
@@ -47,8 +49,8 @@ async fn settings_of_zero_and_of_the_most_there_is_work() {
         };
         let queue = set_queue(queue(&server));
         fill(&queue, [message(1, 1)]).await;
-        let book = Book::default();
-        let begun = book.clone();
+        let log = AttemptLog::default();
+        let begun = log.clone();
         // The first time a dead letter, where there is but one attempt.
         let handler = move |asked: Asked| {
             let id = asked.body().update_id();
@@ -64,11 +66,11 @@ async fn settings_of_zero_and_of_the_most_there_is_work() {
         };
         let worker =
             set_worker(set_queue(super::support::queue(&server)).worker(Calls::default().client()));
-        let hand = Hand::start_with(|| worker, handler);
+        let running = start_with(|| worker, handler);
         eprintln!("{what}");
         until_empty(&queue).await;
-        hand.stop().await;
-        assert!(book.begun(1) >= 1, "{what}");
+        running.stop().await;
+        assert!(log.begun(1) >= 1, "{what}");
         assert!(queue.dead_letters(None, usize::MAX).await.is_ok(), "{what}");
     }
 }
@@ -79,7 +81,7 @@ async fn d14_a_handler_that_a_shutdown_cuts_off_is_no_counted_attempt() {
     let Some(server) = Server::start().await else {
         return;
     };
-    let (queue, book) = (queue(&server), Book::default());
+    let (queue, log) = (queue(&server), AttemptLog::default());
     fill(&queue, [message(1, 7), message(2, 7)]).await;
     let worker = || {
         let worker = super::support::queue(&server).worker(Calls::default().client());
@@ -87,18 +89,18 @@ async fn d14_a_handler_that_a_shutdown_cuts_off_is_no_counted_attempt() {
     };
     for times in 1..=4 {
         let hanging = {
-            let book = book.clone();
+            let log = log.clone();
             move |asked: Asked| {
-                book.begin(asked.body().update_id());
+                log.begin(asked.body().update_id());
                 pending()
             }
         };
-        let hand = Hand::start_with(worker, hanging);
-        book.until_begun(1, times).await;
-        hand.stop().await;
+        let running = start_with(worker, hanging);
+        log.until_begun(1, times).await;
+        running.stop().await;
     }
-    let hand = Hand::start_with(worker, succeeding(&book));
+    let running = start_with(worker, succeeding(&log));
     until_empty(&queue).await;
-    hand.stop().await;
-    assert_eq!((book.succeeded(), book.begun(1)), (vec![1, 2], 5));
+    running.stop().await;
+    assert_eq!((log.succeeded(), log.begun(1)), (vec![1, 2], 5));
 }

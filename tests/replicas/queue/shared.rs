@@ -18,8 +18,8 @@ use tower_telegram::{
 };
 
 use super::support::{
-    Asked, Book, Calls, Hand, bot_of, done, fill, message, nothing, queue, replied, status,
-    until_empty,
+    Asked, AttemptLog, Calls, bot_of, done, fill, message, nothing, queue, replied, serve,
+    start_with, status, until_empty,
 };
 use crate::replicas::server::Server;
 
@@ -28,17 +28,17 @@ async fn the_webhooks_own_handler_serves_the_queue_and_its_reply_is_called() {
     let Some(server) = Server::start().await else {
         return;
     };
-    let (queue, book, calls) = (queue(&server), Book::default(), Calls::default());
+    let (queue, log, calls) = (queue(&server), AttemptLog::default(), Calls::default());
     let broken = Arc::new(AtomicBool::new(true));
-    let (log, is_broken) = (book.clone(), broken.clone());
+    let (seen, is_broken) = (log.clone(), broken.clone());
     let webhook = Webhook::without_secret_token()
         .sequence(SequenceLayer::new())
         .handler(move |update: Update| {
             let id = update.update_id;
-            log.begin(id);
+            seen.begin(id);
             let is_broken = id == 2 && is_broken.load(Ordering::Relaxed);
             if !is_broken {
-                log.succeed(id);
+                seen.succeed(id);
             }
             let broken = || BoxError::from("broken");
             let done = || SendMessage::new(7, "done");
@@ -56,11 +56,11 @@ async fn the_webhooks_own_handler_serves_the_queue_and_its_reply_is_called() {
 
     // As a worker.
     let worker = queue.worker(calls.client()).max_attempts(1);
-    let hand = Hand::serve(|| worker, webhook.into_updates());
+    let running = serve(|| worker, webhook.into_updates());
     fill(&queue, [message(1, 7), message(2, 7), message(3, 7)]).await;
-    book.until_succeeded(3).await;
+    log.until_succeeded(3).await;
     until_empty(&queue).await;
-    assert_eq!(book.succeeded(), [1, 1, 3], "the queue says what is once");
+    assert_eq!(log.succeeded(), [1, 1, 3], "the queue says what is once");
     assert_eq!(calls.methods(), ["sendMessage", "sendMessage"]);
 
     // The queue has the dead letter, and not the webhook.
@@ -69,9 +69,9 @@ async fn the_webhooks_own_handler_serves_the_queue_and_its_reply_is_called() {
     assert!(letters[0].failure.contains("broken"), "{letters:?}");
     broken.store(false, Ordering::Relaxed);
     queue.requeue(&letters[0]).await.unwrap();
-    book.until_succeeded(4).await;
-    hand.stop().await;
-    assert_eq!(book.succeeded(), [1, 1, 3, 2]);
+    log.until_succeeded(4).await;
+    running.stop().await;
+    assert_eq!(log.succeeded(), [1, 1, 3, 2]);
 }
 
 #[tokio::test]
@@ -109,9 +109,9 @@ async fn bots_that_share_a_queue_have_their_own_updates_chats_and_clients() {
     let worker = queue
         .worker(calls[0].client())
         .client_of(move |BotId(bot)| (bot == 5).then(|| of_5.clone()));
-    let hand = Hand::start_with(|| worker, handler);
+    let running = start_with(|| worker, handler);
     until_empty(&queue).await;
-    hand.stop().await;
+    running.stop().await;
     let seen = seen.lock().unwrap();
     for bot in [5, 6] {
         let ids = seen.iter().filter(|(of, _)| *of == bot).map(|(_, id)| *id);
@@ -132,11 +132,11 @@ async fn queues_of_other_names_share_nothing() {
     assert_eq!(status(&other).await.updates, 0);
     fill(&other.clone().partitions(2), [message(1, 7), message(2, 7)]).await;
     assert_eq!(status(&one).await.updates, 1);
-    let hand = Hand::start_with(
+    let running = start_with(
         || one.worker(Calls::default().client()),
         async |_| Ok(done()),
     );
     until_empty(&one).await;
-    hand.stop().await;
+    running.stop().await;
     assert_eq!(status(&other.partitions(2)).await.updates, 2);
 }

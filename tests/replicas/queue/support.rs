@@ -1,31 +1,30 @@
-//! Workers that can die, and a book of what they did.
+//! Workers of a queue in Redis, and deliveries to it.
 
 use std::{
     convert::Infallible,
     future::ready,
-    sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
+    sync::{Arc, Mutex},
 };
 
-use http::{Request, Response, StatusCode, header};
-use tokio::{
-    runtime::{Builder, Runtime},
-    sync::oneshot,
-    task::JoinHandle,
-    time::{sleep, timeout},
-};
+use http::{Request, Response, StatusCode};
 use tower::{BoxError, Service, ServiceExt as _, service_fn};
 use tower_telegram::{
     Client, IntoReply as _, Reply,
     client::{ApiBody, ApiRequest, BotApi},
     redis::{
-        QueueError, UpdateQueue,
+        UpdateQueue,
         queue::{QueueStatus, Worker},
     },
     webhook::{BotId, RawUpdate, ReplyBody, ReplyLayer},
 };
 
-use crate::replicas::server::{SECOND, Server};
+pub(super) use crate::support::queue::{
+    AttemptLog, Entry, assert_redelivered_later, done, failed, message, until,
+};
+use crate::{
+    replicas::server::{SECOND, Server},
+    support::queue::{KillableWorker, until_count, until_taken},
+};
 
 /// The request of a handler.
 pub(super) type Asked = Request<RawUpdate>;
@@ -54,74 +53,11 @@ impl Calls {
     }
 }
 
-/// The record of begun and handled updates, in order.
-#[derive(Clone, Default)]
-pub(super) struct Book(Arc<Mutex<Vec<Entry>>>);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Entry {
-    Begun(i64),
-    Succeeded(i64),
-}
-
-impl Book {
-    pub(super) fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
-        self.0.lock().unwrap()
-    }
-
-    /// How often it has begun by now.
-    pub(super) fn begin(&self, id: i64) -> usize {
-        self.entries().push(Entry::Begun(id));
-        self.begun(id)
-    }
-
-    pub(super) fn succeed(&self, id: i64) {
-        self.entries().push(Entry::Succeeded(id));
-    }
-
-    pub(super) fn begun(&self, id: i64) -> usize {
-        let entry = Entry::Begun(id);
-        self.entries().iter().filter(|&&e| e == entry).count()
-    }
-
-    /// Those that succeeded.
-    pub(super) fn succeeded(&self) -> Vec<i64> {
-        let id = |entry: &Entry| match entry {
-            Entry::Succeeded(id) => Some(*id),
-            Entry::Begun(_) => None,
-        };
-        self.entries().iter().filter_map(id).collect()
-    }
-
-    pub(super) async fn until_begun(&self, id: i64, times: usize) {
-        until(|| self.begun(id) >= times, "it has begun").await;
-    }
-
-    pub(super) async fn until_succeeded(&self, count: usize) {
-        until(|| self.succeeded().len() >= count, "they succeed").await;
-    }
-}
-
-pub(super) async fn until(condition: impl Fn() -> bool, what: &str) {
-    let waiting = async {
-        while !condition() {
-            sleep(Duration::from_millis(2)).await;
-        }
-    };
-    let waited = timeout(40 * SECOND, waiting).await;
-    waited.unwrap_or_else(|_| panic!("in time: {what}"));
-}
-
 /// As a process would make it: with a connection of the runtime it is in.
 pub(super) fn queue(server: &Server) -> UpdateQueue {
     UpdateQueue::new(server.connection(), "bot")
         .lease(SECOND)
         .timeout(SECOND / 2)
-}
-
-pub(super) fn message(id: i64, chat: i64) -> RawUpdate {
-    let json = format!(r#"{{"update_id":{id},"message":{{"chat":{{"id":{chat}}}}}}}"#);
-    RawUpdate::from_bytes(json.into()).unwrap()
 }
 
 /// The response to Telegram.
@@ -132,12 +68,7 @@ pub(super) async fn deliver(queue: &UpdateQueue, update: RawUpdate) -> Response<
 
 /// As often as it takes, and sooner than Telegram would.
 pub(super) async fn deliver_until_taken(queue: &UpdateQueue, update: RawUpdate) {
-    let delivering = async {
-        while !deliver(queue, update.clone()).await.status().is_success() {
-            sleep(Duration::from_millis(10)).await;
-        }
-    };
-    timeout(40 * SECOND, delivering).await.expect("it is taken");
+    until_taken(|| deliver(queue, update.clone())).await;
 }
 
 pub(super) async fn fill(queue: &UpdateQueue, updates: impl IntoIterator<Item = RawUpdate>) {
@@ -155,32 +86,7 @@ pub(super) async fn until_empty(queue: &UpdateQueue) {
 }
 
 pub(super) async fn until_updates(queue: &UpdateQueue, count: usize) {
-    let waiting = async {
-        while status(queue).await.updates != count {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    let waited = timeout(40 * SECOND, waiting).await;
-    waited.unwrap_or_else(|_| panic!("never {count} updates are in the queue"));
-}
-
-pub(super) fn assert_redelivered_later(answer: &Response<ReplyBody>) {
-    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
-    let pause = &answer.headers()[header::RETRY_AFTER];
-    let pause: u64 = pause.to_str().unwrap().parse().unwrap();
-    assert!((1..=60).contains(&pause), "{pause}");
-}
-
-/// A failure that is to be followed by another try at once.
-pub(super) fn failed() -> Response<ReplyBody> {
-    let mut answer = Response::new(ReplyBody::default());
-    *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    answer.headers_mut().insert(header::RETRY_AFTER, 0.into());
-    answer
-}
-
-pub(super) fn done() -> Response<ReplyBody> {
-    Response::new(ReplyBody::default())
+    until_count(count, || async { status(queue).await.updates }).await;
 }
 
 /// The answer that has a reply.
@@ -195,106 +101,49 @@ pub(super) fn nothing() -> Reply {
     ().into_reply().expect("nothing is a reply")
 }
 
-/// A worker with a runtime and a connection of its own like a process.
-pub(super) struct Hand {
-    runtime: Option<Runtime>,
-    stop: Option<oneshot::Sender<()>>,
-    running: Option<JoinHandle<Result<(), QueueError>>>,
+/// Starts a worker over a connection of its own.
+pub(super) fn start<H, F>(server: &Server, handler: H) -> KillableWorker
+where
+    H: Fn(Asked) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<Response<ReplyBody>, BoxError>> + Send + 'static,
+{
+    let client = Calls::default().client();
+    start_with(
+        || queue(server).worker(client).poll_every(SECOND / 200),
+        handler,
+    )
 }
 
-impl Hand {
-    pub(super) fn start<H, F>(server: &Server, handler: H) -> Self
-    where
-        H: Fn(Asked) -> F + Clone + Send + Sync + 'static,
-        F: Future<Output = Result<Response<ReplyBody>, BoxError>> + Send + 'static,
-    {
-        let client = Calls::default().client();
-        Self::start_with(
-            || queue(server).worker(client).poll_every(SECOND / 200),
-            handler,
-        )
-    }
-
-    pub(super) fn start_with<H, F>(worker: impl FnOnce() -> Worker, handler: H) -> Self
-    where
-        H: Fn(Asked) -> F + Clone + Send + Sync + 'static,
-        F: Future<Output = Result<Response<ReplyBody>, BoxError>> + Send + 'static,
-    {
-        Self::serve(worker, service_fn(handler))
-    }
-
-    pub(super) fn serve<S>(worker: impl FnOnce() -> Worker, service: S) -> Self
-    where
-        S: Service<Asked, Response = Response<ReplyBody>> + Clone + Send + Sync + 'static,
-        S::Error: Into<BoxError>,
-        S::Future: Send,
-    {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        // The connection belongs to the runtime in which it is made.
-        let entered = runtime.enter();
-        let worker = worker();
-        drop(entered);
-        let (stop, stopped) = oneshot::channel();
-        let running = worker.run_until(service, async { drop(stopped.await) });
-        Self {
-            running: Some(runtime.spawn(running)),
-            runtime: Some(runtime),
-            stop: Some(stop),
-        }
-    }
-
-    /// Tells it to stop.
-    pub(super) fn tell(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            stop.send(()).expect("it runs");
-        }
-    }
-
-    /// Waits for its end.
-    pub(super) async fn end(mut self) -> Result<(), QueueError> {
-        let running = self.running.take().expect("it is waited for once");
-        let ended = timeout(40 * SECOND, running).await.expect("it ends");
-        ended.expect("no panic")
-    }
-
-    pub(super) async fn stop(mut self) {
-        self.tell();
-        self.end().await.unwrap();
-    }
-
-    /// As `kill -9` would.
-    pub(super) fn kill(&mut self) {
-        // Telling it to stop would be another thing.
-        std::mem::forget(self.stop.take());
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
+pub(super) fn start_with<H, F>(worker: impl FnOnce() -> Worker, handler: H) -> KillableWorker
+where
+    H: Fn(Asked) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<Response<ReplyBody>, BoxError>> + Send + 'static,
+{
+    serve(worker, service_fn(handler))
 }
 
-impl Drop for Hand {
-    fn drop(&mut self) {
-        self.kill();
-    }
+pub(super) fn serve<S>(worker: impl FnOnce() -> Worker, service: S) -> KillableWorker
+where
+    S: Service<Asked, Response = Response<ReplyBody>> + Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+{
+    KillableWorker::start(|stopped| worker().run_until(service, async { drop(stopped.await) }))
 }
 
 /// A handler that succeeds at once.
 pub(super) fn succeeding(
-    book: &Book,
+    log: &AttemptLog,
 ) -> impl Fn(Asked) -> std::future::Ready<Result<Response<ReplyBody>, BoxError>>
 + Clone
 + Send
 + Sync
 + 'static {
-    let book = book.clone();
+    let log = log.clone();
     move |asked: Asked| {
         let id = asked.body().update_id();
-        book.begin(id);
-        book.succeed(id);
+        log.begin(id);
+        log.succeed(id);
         ready(Ok(done()))
     }
 }

@@ -9,7 +9,8 @@ use tower_telegram::{
 };
 
 use super::support::{
-    Asked, Book, Calls, Hand, done, fill, message, queue, status, succeeding, until_empty,
+    Asked, AttemptLog, Calls, done, fill, message, queue, start_with, status, succeeding,
+    until_empty,
 };
 use crate::replicas::server::{SECOND, Server};
 
@@ -59,20 +60,17 @@ async fn d32_an_update_wakes_the_worker_in_another_process() {
     let Some(server) = Server::start().await else {
         return;
     };
-    let (queue, book) = (queue(&server), Book::default());
-    let hand = Hand::start_with(
-        || waiting_worker(&with_wake_ups(&server)),
-        succeeding(&book),
-    );
+    let (queue, log) = (queue(&server), AttemptLog::default());
+    let running = start_with(|| waiting_worker(&with_wake_ups(&server)), succeeding(&log));
     until_subscribed(&server, 1).await;
     // Each waits for an empty queue.
     for id in 1..=30 {
         until_idle(&server).await;
         fill(&queue, [message(id, id)]).await;
-        book.until_succeeded(usize::try_from(id).unwrap()).await;
+        log.until_succeeded(usize::try_from(id).unwrap()).await;
     }
-    hand.stop().await;
-    assert_eq!(book.succeeded(), (1..=30).collect::<Vec<_>>());
+    running.stop().await;
+    assert_eq!(log.succeeded(), (1..=30).collect::<Vec<_>>());
     until_subscribed(&server, 0).await;
 }
 
@@ -81,15 +79,15 @@ async fn d32_an_update_wakes_the_worker_of_a_clone_without_a_connection_for_mess
     let Some(server) = Server::start().await else {
         return;
     };
-    let (queue, book) = (queue(&server), Book::default());
+    let (queue, log) = (queue(&server), AttemptLog::default());
     let worker = waiting_worker(&queue);
-    let hand = Hand::start_with(|| worker, succeeding(&book));
+    let running = start_with(|| worker, succeeding(&log));
     for id in 1..=30 {
         until_idle(&server).await;
         fill(&queue, [message(id, id)]).await;
-        book.until_succeeded(usize::try_from(id).unwrap()).await;
+        log.until_succeeded(usize::try_from(id).unwrap()).await;
     }
-    hand.stop().await;
+    running.stop().await;
 }
 
 #[tokio::test]
@@ -97,24 +95,24 @@ async fn d32_a_worker_goes_on_when_its_messages_are_interrupted() {
     let Some(server) = Server::start().await else {
         return;
     };
-    let (queue, book) = (queue(&server), Book::default());
-    let hand = Hand::start_with(
+    let (queue, log) = (queue(&server), AttemptLog::default());
+    let running = start_with(
         || {
             let queue = with_wake_ups(&server);
             let worker = queue.worker(Calls::default().client());
             worker.poll_every(SECOND / 20)
         },
-        succeeding(&book),
+        succeeding(&log),
     );
     until_subscribed(&server, 1).await;
     let killed: i64 = server.ask(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
     assert_eq!(killed, 1);
     fill(&queue, (1..=20).map(|id| message(id, id))).await;
-    book.until_succeeded(20).await;
+    log.until_succeeded(20).await;
     until_subscribed(&server, 1).await;
     fill(&queue, (21..=40).map(|id| message(id, id))).await;
-    book.until_succeeded(40).await;
-    hand.stop().await;
+    log.until_succeeded(40).await;
+    running.stop().await;
     assert_eq!(status(&queue).await.updates, 0);
 }
 
@@ -124,21 +122,15 @@ async fn d32_a_worker_that_died_while_it_waited_holds_up_no_update() {
     let Some(server) = Server::start().await else {
         return;
     };
-    let (queue, book) = (queue(&server), Book::default());
-    let mut dying = Hand::start_with(
-        || waiting_worker(&with_wake_ups(&server)),
-        succeeding(&book),
-    );
+    let (queue, log) = (queue(&server), AttemptLog::default());
+    let mut dying = start_with(|| waiting_worker(&with_wake_ups(&server)), succeeding(&log));
     until_idle(&server).await;
     dying.kill();
     fill(&queue, (1..=20).map(|id| message(id, id))).await;
-    let other = Hand::start_with(
-        || waiting_worker(&with_wake_ups(&server)),
-        succeeding(&book),
-    );
+    let other = start_with(|| waiting_worker(&with_wake_ups(&server)), succeeding(&log));
     until_empty(&queue).await;
     other.stop().await;
-    assert_eq!(book.succeeded().len(), 20);
+    assert_eq!(log.succeeded().len(), 20);
 }
 
 /// A partition has more than a worker's window, or than one call reads.
@@ -165,9 +157,9 @@ async fn d32_a_long_backlog_of_one_chat_is_read_to_its_end() {
             std::future::ready(Ok(done()))
         }
     };
-    let hand = Hand::start_with(worker, record);
+    let running = start_with(worker, record);
     until_empty(&queue).await;
-    hand.stop().await;
+    running.stop().await;
     let mut handled = handled.lock().unwrap();
     handled.sort_unstable();
     assert_eq!(*handled, (0..4800).collect::<Vec<_>>(), "each once");

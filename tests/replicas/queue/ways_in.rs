@@ -10,8 +10,8 @@ use tower_telegram::{
 };
 
 use super::support::{
-    Book, Calls, Hand, assert_redelivered_later, deliver, deliver_until_taken, failed, fill,
-    message, queue, status, succeeding, until_empty,
+    AttemptLog, Calls, assert_redelivered_later, deliver, deliver_until_taken, failed, fill,
+    message, queue, start, start_with, status, succeeding, until_empty,
 };
 use crate::replicas::server::{SECOND, Server};
 
@@ -36,15 +36,15 @@ async fn d1_a_handled_update_is_not_queued_again() {
     let Some(server) = Server::start().await else {
         return;
     };
-    let (queue, book) = (queue(&server), Book::default());
-    let hand = Hand::start(&server, succeeding(&book));
+    let (queue, log) = (queue(&server), AttemptLog::default());
+    let running = start(&server, succeeding(&log));
     fill(&queue, [message(1, 7), message(1, 7)]).await;
     until_empty(&queue).await;
     fill(&queue, [message(1, 7), message(2, 7)]).await;
-    book.until_succeeded(2).await;
+    log.until_succeeded(2).await;
     until_empty(&queue).await;
-    assert_eq!(book.succeeded(), [1, 2]);
-    hand.stop().await;
+    assert_eq!(log.succeeded(), [1, 2]);
+    running.stop().await;
 }
 
 #[tokio::test]
@@ -59,12 +59,12 @@ async fn d9_a_full_queue_has_updates_redelivered_later() {
     // It is in there already.
     fill(&queue, [message(2, 8)]).await;
 
-    let book = Book::default();
+    let log = AttemptLog::default();
     let worker = queue.worker(Calls::default().client());
-    let hand = Hand::start_with(|| worker, succeeding(&book));
+    let running = start_with(|| worker, succeeding(&log));
     deliver_until_taken(&queue, message(3, 9)).await;
-    book.until_succeeded(3).await;
-    hand.stop().await;
+    log.until_succeeded(3).await;
+    running.stop().await;
     assert_eq!(status(&queue).await.updates, 0);
 }
 
@@ -157,8 +157,8 @@ async fn another_number_of_partitions_is_an_error() {
     assert!(error.to_string().contains("16 partitions"), "{error}");
     assert_redelivered_later(&deliver(&other, message(2, 7)).await);
     let worker = other.worker(Calls::default().client());
-    let hand = Hand::start_with(|| worker, async |_| Ok(failed()));
-    assert!(hand.end().await.unwrap_err().is_partitions());
+    let running = start_with(|| worker, async |_| Ok(failed()));
+    assert!(running.end().await.unwrap_err().is_partitions());
 }
 
 #[tokio::test]
@@ -166,29 +166,29 @@ async fn it_works_in_a_cluster() {
     let Some(server) = Server::start_cluster().await else {
         return;
     };
-    let (queue, book) = (queue(&server), Book::default());
+    let (queue, log) = (queue(&server), AttemptLog::default());
     fill(&queue, (0..50).map(|id| message(id, id % 7))).await;
     let failing = {
-        let book = book.clone();
+        let log = log.clone();
         move |asked: super::support::Asked| {
-            let book = book.clone();
+            let log = log.clone();
             async move {
                 let id = asked.body().update_id();
-                if book.begin(id) == 1 || id == 49 {
+                if log.begin(id) == 1 || id == 49 {
                     return Ok(failed());
                 }
-                book.succeed(id);
+                log.succeed(id);
                 Ok(super::support::done())
             }
         }
     };
     let worker = queue.worker(Calls::default().client()).max_attempts(2);
-    let hand = Hand::start_with(|| worker, failing);
-    book.until_succeeded(49).await;
+    let running = start_with(|| worker, failing);
+    log.until_succeeded(49).await;
     until_empty(&queue).await;
     let letters = queue.dead_letters(None, 10).await.unwrap();
     assert_eq!(letters.len(), 1);
     assert!(queue.requeue(&letters[0]).await.unwrap());
-    hand.stop().await;
+    running.stop().await;
     assert!(queue.lease(SECOND).status().await.unwrap().dead_letters <= 1);
 }
