@@ -48,8 +48,44 @@ struct Payload {
     /// Where the parameters begin in it, after the method.
     parameters_at: usize,
     uploads: Vec<Upload>,
+    is_idempotent: bool,
     /// The reason why it can't be written, if it was made from a method by `From`.
     error: Option<ReplyError>,
+}
+
+impl Payload {
+    fn encode<P: Serialize + ?Sized>(
+        method: Cow<'static, str>,
+        parameters: &P,
+        uploads: Vec<Upload>,
+    ) -> Result<Self, ReplyError> {
+        let mut parameters_at = 0;
+        let json = write_exact(|json| {
+            json.extend_from_slice(b"{\"method\":");
+            let written = serde_json::to_writer(&mut *json, &*method);
+            let at = json.len();
+            let written = written.and_then(|()| serde_json::to_writer(&mut *json, parameters));
+            if written.is_err() || json.get(at) != Some(&b'{') {
+                return Err(ReplyError::NotAnObject);
+            }
+            // The parameters' own brace gives way to a comma, or goes where there are none.
+            if json.get(at + 1) == Some(&b'}') {
+                json.remove(at);
+            } else {
+                json[at] = b',';
+            }
+            parameters_at = at;
+            Ok(())
+        })?;
+        Ok(Self {
+            method,
+            json,
+            parameters_at,
+            uploads,
+            is_idempotent: false,
+            error: None,
+        })
+    }
 }
 
 impl Reply {
@@ -64,7 +100,11 @@ impl Reply {
     ///
     /// When the method can't be written as a JSON object; those of this crate always can.
     pub fn method_call<M: InlineMethod>(method: &M) -> Result<Self, ReplyError> {
-        Self::encode(M::NAME.into(), method, method.uploads())
+        let payload = Payload::encode(M::NAME.into(), method, method.uploads())?;
+        Ok(Self::of(Payload {
+            is_idempotent: M::IDEMPOTENT,
+            ..payload
+        }))
     }
 
     /// A method that this crate doesn't have, with its parameters as anything that serializes to
@@ -89,39 +129,8 @@ impl Reply {
                 method: method.into(),
             });
         }
-        Self::encode(method.to_owned().into(), parameters, Vec::new())
-    }
-
-    fn encode<P: Serialize + ?Sized>(
-        method: Cow<'static, str>,
-        parameters: &P,
-        uploads: Vec<Upload>,
-    ) -> Result<Self, ReplyError> {
-        let mut parameters_at = 0;
-        let json = write_exact(|json| {
-            json.extend_from_slice(b"{\"method\":");
-            let written = serde_json::to_writer(&mut *json, &*method);
-            let at = json.len();
-            let written = written.and_then(|()| serde_json::to_writer(&mut *json, parameters));
-            if written.is_err() || json.get(at) != Some(&b'{') {
-                return Err(ReplyError::NotAnObject);
-            }
-            // The parameters' own brace gives way to a comma, or goes where there are none.
-            if json.get(at + 1) == Some(&b'}') {
-                json.remove(at);
-            } else {
-                json[at] = b',';
-            }
-            parameters_at = at;
-            Ok(())
-        })?;
-        Ok(Self::of(Payload {
-            method,
-            json,
-            parameters_at,
-            uploads,
-            error: None,
-        }))
+        let payload = Payload::encode(method.to_owned().into(), parameters, Vec::new())?;
+        Ok(Self::of(payload))
     }
 
     /// Restores a reply without files from its method and its [`json`](Self::json), for a store that
@@ -136,6 +145,7 @@ impl Reply {
             parameters_at: json.len() - rest.len(),
             json,
             uploads: Vec::new(),
+            is_idempotent: false,
             error: None,
         }))
     }
@@ -195,6 +205,15 @@ impl Reply {
     /// The method's name, if there is one.
     pub fn method(&self) -> Option<&str> {
         self.0.as_deref().map(|payload| &*payload.method)
+    }
+
+    /// Whether a repeat of the method changes nothing, so that a client may call it again after an error in which it
+    /// may have been executed: the method's [`IDEMPOTENT`](crate::Method::IDEMPOTENT). `false` for a [raw](Self::raw)
+    /// method and a [restored](Self::from_parts) reply.
+    pub fn is_idempotent(&self) -> bool {
+        self.0
+            .as_deref()
+            .is_some_and(|payload| payload.is_idempotent)
     }
 
     /// The object of the arguments, `method` included, if there is one. Uploads stand in it as
@@ -319,6 +338,7 @@ impl<M: InlineMethod> From<M> for Reply {
                 json: Bytes::new(),
                 parameters_at: 0,
                 uploads: Vec::new(),
+                is_idempotent: M::IDEMPOTENT,
                 error: Some(error),
             })
         })

@@ -143,7 +143,9 @@ impl ApiRequest {
             Some(known) => Cow::Borrowed(known),
             None => Cow::Owned(method.to_owned()),
         };
-        Self::from_parts(method, json, reply.uploads().to_vec()).map(Some)
+        let mut request = Self::from_parts(method, json, reply.uploads().to_vec())?;
+        request.idempotent = reply.is_idempotent();
+        Ok(Some(request))
     }
 
     fn from_parts(
@@ -358,7 +360,7 @@ mod tests {
     use super::*;
     use crate::{
         IntoReply as _,
-        methods::{GetMe, SendMessage},
+        methods::{AnswerCallbackQuery, GetMe, SendMessage},
     };
 
     #[test]
@@ -377,6 +379,14 @@ mod tests {
         assert!(ApiRequest::from_reply(&Reply::nothing()).unwrap().is_none());
         let odd = Reply::raw("x/y", &json!({})).unwrap();
         assert!(ApiRequest::from_reply(&odd).is_err());
+    }
+
+    #[test]
+    fn f4_a_reply_that_is_called_may_be_repeated_like_its_method() {
+        let call = |reply: Reply| ApiRequest::from_reply(&reply).unwrap().unwrap();
+        assert!(call(AnswerCallbackQuery::new("1").into()).is_idempotent());
+        assert!(!call(SendMessage::new(7, "hi").into()).is_idempotent());
+        assert!(!call(Reply::raw("sendConfetti", &json!({})).unwrap()).is_idempotent());
     }
 
     #[test]
