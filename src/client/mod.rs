@@ -44,6 +44,7 @@ pub(crate) mod env;
 mod erased;
 mod error;
 mod error_chain;
+pub(crate) mod http_date;
 mod into_error;
 pub mod migrate_chat;
 #[cfg(feature = "tokio")]

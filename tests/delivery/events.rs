@@ -73,6 +73,10 @@ impl DeliveryStore for ReadOnly {
     async fn fail(&self, _: &ClaimToken) -> Result<bool, StoreError> {
         Err(StoreError::new("disk full"))
     }
+
+    async fn release(&self, _: &ClaimToken) -> Result<bool, StoreError> {
+        Err(StoreError::new("disk full"))
+    }
 }
 
 #[tokio::test(start_paused = true)]

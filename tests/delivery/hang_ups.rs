@@ -436,6 +436,10 @@ impl DeliveryStore for Panics {
     async fn fail(&self, _: &ClaimToken) -> Result<bool, StoreError> {
         Ok(true)
     }
+
+    async fn release(&self, _: &ClaimToken) -> Result<bool, StoreError> {
+        Ok(true)
+    }
 }
 
 #[tokio::test]

@@ -477,6 +477,10 @@ impl DeliveryStore for Slow {
     async fn fail(&self, ticket: &ClaimToken) -> Result<bool, StoreError> {
         self.store.fail(ticket).await
     }
+
+    async fn release(&self, ticket: &ClaimToken) -> Result<bool, StoreError> {
+        self.store.release(ticket).await
+    }
 }
 
 /// The reply was kept for the next request, while that had joined already and got none.

@@ -572,7 +572,7 @@ impl fmt::Display for Sum {
         writeln!(f, "  Telegram: {}", self.told)?;
         writeln!(
             f,
-            "  the bot: {} calls, {} updates took effect, {} given up ({} of them again)",
+            "  the bot: {} calls, {} updates took effect, {} abandoned ({} of them again)",
             self.calls, self.handled, self.abandoned, self.abandoned_twice
         )?;
         write!(f, "  effects that came again: {}", self.extra_effects)?;

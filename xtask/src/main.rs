@@ -31,8 +31,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   conformance          runs the tests of tests/conformance.md, and prints a line for each row
   conformance --all    the same with all other tests of the workspace, as by cargo test
   imports              fails where files import each other, or a part imports one above it
-  names                lists the names that more than one type has
-  names --check        fails where there are any
+  names                fails where more than one type has the same name
   words [folder]…      lists phrases that are not plain English, and lines of docs for each line of code;
                        fails where there are such phrases
   words --sample N S   N sentences of the docs, chosen at random by the seed S
@@ -59,14 +58,7 @@ fn main() -> ExitCode {
         ["conformance"] => conformance::run(&root, false),
         ["conformance", "--all"] => conformance::run(&root, true),
         ["imports"] => imports::run(&root).map(|lines| print(&lines)),
-        ["names"] => type_names::run(&root).map(|(lines, _)| print(&lines)),
-        ["names", "--check"] => type_names::run(&root).and_then(|(lines, twice)| match twice {
-            0 => {
-                print(&lines);
-                Ok(())
-            }
-            _ => Err(lines),
-        }),
+        ["names"] => type_names::run(&root).map(|lines| print(&lines)),
         ["words", ref rest @ ..] => words::run(&root, rest, print),
         _ => Err(USAGE.into()),
     };

@@ -186,11 +186,8 @@ fn imports(root: &Path) -> Result<(), String> {
     imports::run(root).map(|line| print(&line))
 }
 
-/// How many there are; `cargo xtask names` lists them.
 fn names(root: &Path) -> Result<(), String> {
-    let (lines, _) = type_names::run(root)?;
-    print(lines.lines().last().unwrap_or_default());
-    Ok(())
+    type_names::run(root).map(|line| print(&line))
 }
 
 fn table(times: &[(&str, Duration)]) -> String {

@@ -9,7 +9,7 @@ use tokio::{sync::oneshot, task::JoinSet};
 use super::{
     attempt::{Attempt, AttemptError},
     call::{Call, Via},
-    error::{Error, Exchange, Outcome},
+    error::{Error, Exchange, ExchangeOutcome},
     faults::Mishap,
     pending_update::{PendingUpdate, QueueId},
     raw_request::RawRequest,
@@ -63,7 +63,7 @@ async fn send(state: Arc<State>, session: Arc<WebhookSession>, mut delivery: Del
         delivery.end(outcome);
     };
     if delivery.pending.is_over(webhook.clock.now()) {
-        return end(delivery, Outcome::Dropped);
+        return end(delivery, ExchangeOutcome::Dropped);
     }
     let turn = QueueGuard {
         state: &state,
@@ -76,7 +76,7 @@ async fn send(state: Arc<State>, session: Arc<WebhookSession>, mut delivery: Del
         Ok(attempt) => attempt,
         Err(error) => {
             turn.pass();
-            return end(delivery, Outcome::NotSent(error));
+            return end(delivery, ExchangeOutcome::NotSent(error));
         }
     };
     turn.pass();
@@ -91,15 +91,15 @@ async fn send(state: Arc<State>, session: Arc<WebhookSession>, mut delivery: Del
             return webhook.retry(delivery, &session, Duration::ZERO);
         }
         webhook.queue.record_taken(update_id);
-        return end(delivery, Outcome::Delivered);
+        return end(delivery, ExchangeOutcome::Delivered);
     }
     let wait = delivery.backoff.after(attempt.retry_after);
     attempt.wait = wait;
     delivery.record(attempt);
     if webhook.clock.now() + wait > delivery.pending.ends_at {
-        end(delivery, Outcome::Dropped);
+        end(delivery, ExchangeOutcome::Dropped);
     } else if delivery.has_no_attempts_left() {
-        end(delivery, Outcome::GaveUp);
+        end(delivery, ExchangeOutcome::Undelivered);
     } else {
         webhook.retry(delivery, &session, wait.min(state.max_wait));
     }
@@ -143,7 +143,7 @@ impl State {
             update_id,
             attempts: Vec::new(),
             reply: None,
-            outcome: Outcome::Stopped,
+            outcome: ExchangeOutcome::Stopped,
         }))
     }
 
@@ -162,9 +162,9 @@ impl State {
         }
         let is_late = self.webhook.clock.now() + attempt.wait > pending.ends_at;
         let outcome = match &attempt.error {
-            None => Outcome::Delivered,
-            Some(_) if is_late => Outcome::Dropped,
-            Some(_) => Outcome::GaveUp,
+            None => ExchangeOutcome::Delivered,
+            Some(_) if is_late => ExchangeOutcome::Dropped,
+            Some(_) => ExchangeOutcome::Undelivered,
         };
         Ok(Exchange {
             update_id: pending.id,

@@ -34,17 +34,17 @@ pub struct Exchange {
     /// `logOut`.
     pub reply: Option<Call>,
     /// The outcome.
-    pub outcome: Outcome,
+    pub outcome: ExchangeOutcome,
 }
 
 /// The outcome of delivering an update.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum ExchangeOutcome {
     /// The bot responded with a 2xx.
     Delivered,
     /// All [attempts](super::TelegramBuilder::max_attempts) failed. The real server would continue.
-    GaveUp,
+    Undelivered,
     /// The update would have expired before the next attempt, so Telegram dropped it; or it was dropped
     /// with all others by `drop_pending_updates`.
     Dropped,
@@ -58,7 +58,7 @@ pub enum Outcome {
 impl Exchange {
     /// Whether the bot took the update.
     pub fn is_delivered(&self) -> bool {
-        matches!(self.outcome, Outcome::Delivered)
+        matches!(self.outcome, ExchangeOutcome::Delivered)
     }
 
     /// The last attempt.
@@ -110,11 +110,11 @@ impl fmt::Display for Exchange {
             }
         }
         match &self.outcome {
-            Outcome::Delivered => f.write_str(" delivered"),
-            Outcome::GaveUp => f.write_str(" given up"),
-            Outcome::Dropped => f.write_str(" dropped"),
-            Outcome::Stopped => f.write_str(" the webhook was deleted"),
-            Outcome::NotSent(error) => write!(f, " not sent: {error}"),
+            ExchangeOutcome::Delivered => f.write_str(" delivered"),
+            ExchangeOutcome::Undelivered => f.write_str(" not delivered"),
+            ExchangeOutcome::Dropped => f.write_str(" dropped"),
+            ExchangeOutcome::Stopped => f.write_str(" the webhook was deleted"),
+            ExchangeOutcome::NotSent(error) => write!(f, " not sent: {error}"),
         }
     }
 }

@@ -35,7 +35,7 @@ const WORD: u64 = 8;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Download {
+pub struct FileDownload {
     /// The file's path, percent-decoded.
     pub file_path: String,
     /// Whether the request was made under `/file/bot<token>/test/`, the test environment.
@@ -109,7 +109,7 @@ struct FileTable {
     /// The path of each file by its `file_id`.
     paths: HashMap<String, String>,
     contents: HashMap<String, FileContent>,
-    downloads: VecDeque<Download>,
+    downloads: VecDeque<FileDownload>,
     /// The paths of the bot's uploads, oldest first, and their size in bytes.
     uploads: VecDeque<String>,
     uploaded: usize,
@@ -282,7 +282,7 @@ impl Files {
         if inner.downloads.len() == MAX_DOWNLOADS {
             inner.downloads.pop_front();
         }
-        inner.downloads.push_back(Download {
+        inner.downloads.push_back(FileDownload {
             file_path: file_path.to_owned(),
             test_environment,
             is_found: content.is_some(),
@@ -291,7 +291,7 @@ impl Files {
     }
 
     /// The log of downloads, oldest first.
-    pub(super) fn downloads(&self) -> Vec<Download> {
+    pub(super) fn downloads(&self) -> Vec<FileDownload> {
         self.lock().downloads.iter().cloned().collect()
     }
 

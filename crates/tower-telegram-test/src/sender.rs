@@ -14,7 +14,7 @@ use super::{
     attempt::Attempt,
     backoff::ResendBackoff,
     call::Call,
-    error::{Exchange, Outcome},
+    error::{Exchange, ExchangeOutcome},
     faults::Chance,
     pending_update::{PendingUpdate, QueueId},
     session::WebhookSession,
@@ -74,7 +74,7 @@ impl Delivery {
     }
 
     /// Ends the delivery, and sends its outcome to the waiting test.
-    pub(super) fn end(self, outcome: Outcome) -> PendingUpdate {
+    pub(super) fn end(self, outcome: ExchangeOutcome) -> PendingUpdate {
         if let Some(watch) = self.watch {
             let exchange = Exchange {
                 update_id: self.pending.id,

@@ -11,9 +11,9 @@ use super::{
     args::Args,
     attempt::Attempt,
     call::Call,
-    error::{Error, Exchange, Outcome},
+    error::{Error, Exchange, ExchangeOutcome},
     faults::Faults,
-    files::{Download, FileContent},
+    files::{FileContent, FileDownload},
     raw_request::RawRequest,
     state::State,
     webhook_settings::WebhookSettings,
@@ -162,10 +162,10 @@ impl Telegram {
     /// queues.
     ///
     /// The delivery continues if the future is dropped. After a new `setWebhook` the next attempt goes to
-    /// the new URL at once. Deleting the webhook ends it with [`Outcome::Stopped`], and so does a bot that
+    /// the new URL at once. Deleting the webhook ends it with [`ExchangeOutcome::Stopped`], and so does a bot that
     /// has responded only with 410 for more than 23 hours.
     ///
-    /// Without a webhook the outcome is [`Outcome::NotSent`], and the update isn't queued; see
+    /// Without a webhook the outcome is [`ExchangeOutcome::NotSent`], and the update isn't queued; see
     /// [`enqueue`](Self::enqueue).
     pub async fn deliver(&self, update: Value) -> Exchange {
         let update_id = update["update_id"].as_u64().unwrap_or(0);
@@ -178,7 +178,7 @@ impl Telegram {
             update_id,
             attempts: Vec::new(),
             reply: None,
-            outcome: Outcome::NotSent(error),
+            outcome: ExchangeOutcome::NotSent(error),
         });
         let line = format!("{} {exchange}", update_type.unwrap_or_default());
         self.inner.state.log.record(line.trim_start().to_owned());
@@ -308,7 +308,7 @@ impl Telegram {
     }
 
     /// All requests for files with the bot's token so far, oldest first, at most the last 10 000.
-    pub fn downloads(&self) -> Vec<Download> {
+    pub fn downloads(&self) -> Vec<FileDownload> {
         self.inner.state.files.downloads()
     }
 

@@ -19,7 +19,7 @@ use super::{
     backoff::ResendBackoff,
     certificate::Trusted,
     clock::Clock,
-    error::{Error, Outcome},
+    error::{Error, ExchangeOutcome},
     pending_update::PendingUpdate,
     poll_queue::{MAX_UPDATES, PollQueue},
     polling::{self, GetUpdatesReply},
@@ -221,14 +221,14 @@ impl WebhookState {
         self.current.send_replace(None);
         let stopped = self.sender.take_all().into_iter();
         self.queue
-            .restore(stopped.map(|delivery| delivery.end(Outcome::Stopped)));
+            .restore(stopped.map(|delivery| delivery.end(ExchangeOutcome::Stopped)));
     }
 
     /// Drops all waiting updates.
     fn drop_pending(&self) {
         self.queue.clear();
         for delivery in self.sender.drop_all() {
-            delivery.end(Outcome::Dropped);
+            delivery.end(ExchangeOutcome::Dropped);
         }
     }
 
@@ -258,7 +258,7 @@ impl WebhookState {
         let queue = delivery.pending.queue;
         if self.sender.is_dropped(&delivery) {
             self.sender.done(queue, now);
-            delivery.end(Outcome::Dropped);
+            delivery.end(ExchangeOutcome::Dropped);
         } else if self.is_current(failed) {
             self.sender.put_back(delivery, now + wait);
         } else if self.session().is_some() {
@@ -266,7 +266,7 @@ impl WebhookState {
             self.sender.put_back(delivery, now);
         } else {
             self.sender.done(queue, now);
-            let pending = delivery.end(Outcome::Stopped);
+            let pending = delivery.end(ExchangeOutcome::Stopped);
             self.queue.restore([pending]);
         }
     }

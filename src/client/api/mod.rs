@@ -8,7 +8,6 @@ mod damaged_text;
 mod download;
 mod encoding;
 mod envelope;
-mod http_date;
 mod idle;
 mod limits;
 mod local_files;

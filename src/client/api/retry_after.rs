@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, header};
 
-use super::http_date::unix_seconds;
+use crate::client::http_date::parse_unix_seconds;
 
 /// The words of a description before the seconds.
 const PREFIX: &str = "retry after ";
@@ -42,12 +42,12 @@ fn first_above_zero(waits: impl Iterator<Item = Duration>) -> Option<Duration> {
 
 fn in_header_value(value: &HeaderValue, headers: &HeaderMap) -> Option<Duration> {
     let text = value.to_str().ok()?;
-    let Some(until) = unix_seconds(value) else {
+    let Some(until) = parse_unix_seconds(value) else {
         // A proxy may have joined several headers. Without a space it may be a comma for thousands.
         let parts = text.split(", ").filter_map(|part| decimal(part.trim()));
         return first_above_zero(parts);
     };
-    let date = headers.get(header::DATE).and_then(unix_seconds);
+    let date = headers.get(header::DATE).and_then(parse_unix_seconds);
     let now = date.or_else(local_time)?;
     let left = u64::try_from(until - now).unwrap_or(0);
     Some(Duration::from_secs(left))

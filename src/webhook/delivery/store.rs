@@ -101,6 +101,10 @@ pub enum Claim {
 ///     async fn fail(&self, _: &ClaimToken) -> Result<bool, StoreError> {
 ///         Ok(true)
 ///     }
+///
+///     async fn release(&self, _: &ClaimToken) -> Result<bool, StoreError> {
+///         Ok(true)
+///     }
 /// }
 ///
 /// let layer = DeliveryLayer::with_store(Handled::default());
@@ -141,11 +145,7 @@ pub trait DeliveryStore: Send + Sync + 'static {
 
     /// Releases the claim of an update that was deferred: it can be claimed again, and this attempt isn't counted.
     /// `false` if the claim has expired.
-    ///
-    /// Default: [`fail`](Self::fail), which counts the attempt. A store that counts attempts should override it.
-    fn release(&self, token: &ClaimToken) -> impl Future<Output = Result<bool, StoreError>> + Send {
-        self.fail(token)
-    }
+    fn release(&self, token: &ClaimToken) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }
 
 /// A store that several layers share.

@@ -8,8 +8,7 @@ use std::{
 use http::HeaderValue;
 use tokio::time::Instant;
 
-use super::http_date;
-use crate::types::WebhookInfo;
+use crate::{client::http_date::parse_unix_seconds, types::WebhookInfo};
 
 /// Telegram's clock, by the calls of `getWebhookInfo`. Dates are in Unix seconds.
 #[derive(Debug, Default)]
@@ -33,7 +32,7 @@ impl TelegramClock {
         info: &WebhookInfo,
         updates: &UpdateDates,
     ) -> i64 {
-        let told = date.and_then(http_date::read);
+        let told = date.and_then(parse_unix_seconds);
         let at = Instant::now();
         let now = self.look_at(told, info, unix_seconds(), at);
         if told.is_some() {

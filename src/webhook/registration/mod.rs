@@ -31,7 +31,6 @@ mod ensure;
 mod env;
 mod health;
 #[cfg(feature = "tokio")]
-mod http_date;
 #[cfg(feature = "tokio")]
 mod watch;
 

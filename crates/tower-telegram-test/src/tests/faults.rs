@@ -36,7 +36,10 @@ async fn a_lost_answer_is_no_answer() {
     let bot = Bot::start(&[&json_response(REPLY)]).await;
     let telegram = telegram_with(&bot, Faults::new().lost_answers(1.0)).await;
     let exchange = telegram.deliver(update::text(7, "a")).await;
-    assert!(matches!(exchange.outcome, Outcome::GaveUp), "{exchange:?}");
+    assert!(
+        matches!(exchange.outcome, ExchangeOutcome::Undelivered),
+        "{exchange:?}"
+    );
     let connections: Vec<_> = exchange
         .attempts
         .iter()
@@ -71,7 +74,10 @@ async fn the_first_answers_are_read_and_lost_as_often_as_asked_for() {
     assert_eq!(texts(&mut bot).len(), 6);
     telegram.faults(Faults::new().first_answers_lost(5));
     let exchange = telegram.deliver(update::text(7, "a")).await;
-    assert!(matches!(exchange.outcome, Outcome::GaveUp), "{exchange:?}");
+    assert!(
+        matches!(exchange.outcome, ExchangeOutcome::Undelivered),
+        "{exchange:?}"
+    );
     assert_eq!(telegram.calls().len(), 2);
 }
 

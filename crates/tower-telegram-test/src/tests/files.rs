@@ -67,7 +67,7 @@ async fn a_file_is_described_and_served() {
             .await
             .ends_with("Content-Length: 0\r\n\r\n")
     );
-    let seen = |file_path: &str, test_environment| Download {
+    let seen = |file_path: &str, test_environment| FileDownload {
         file_path: file_path.to_owned(),
         test_environment,
         is_found: true,

@@ -205,7 +205,10 @@ async fn what_a_webhook_has_not_taken_waits_for_get_updates() {
         tokio::task::yield_now().await;
         telegram.set_webhook("", None).unwrap();
     });
-    assert!(matches!(exchange.outcome, Outcome::Stopped), "{exchange:?}");
+    assert!(
+        matches!(exchange.outcome, ExchangeOutcome::Stopped),
+        "{exchange:?}"
+    );
     while telegram.inner.state.webhook.queue.len() < 2 {
         tokio::task::yield_now().await;
     }

@@ -114,7 +114,10 @@ async fn what_is_dropped_with_all_others_is_not_sent_again() {
         args.read_form(form.as_bytes()).unwrap();
         telegram.set_webhook_args(&args).unwrap();
     });
-    assert!(matches!(exchange.outcome, Outcome::Dropped), "{exchange:?}");
+    assert!(
+        matches!(exchange.outcome, ExchangeOutcome::Dropped),
+        "{exchange:?}"
+    );
     telegram.deliver(update::text(7, "b")).await;
     assert_eq!(bot.next_ids(1).await, [2]);
 }
@@ -312,7 +315,10 @@ async fn a_panic_over_a_reply_does_not_hold_up_the_chat() {
     let telegram = telegram_for(&bot).await;
     telegram.answer_with("sendMessage", |_| panic!("as a test's assertion may"));
     let first = telegram.deliver(update::text(7, "a")).await;
-    assert!(matches!(first.outcome, Outcome::Stopped), "{first:?}");
+    assert!(
+        matches!(first.outcome, ExchangeOutcome::Stopped),
+        "{first:?}"
+    );
     let second = timeout(SECOND, telegram.deliver(update::text(7, "b")));
     assert!(second.await.unwrap().is_delivered());
 }

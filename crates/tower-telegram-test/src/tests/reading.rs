@@ -169,7 +169,7 @@ async fn a_refused_connection_is_an_error_of_the_attempt() {
         .set_webhook(&format!("http://{closed}/"), None)
         .unwrap();
     let exchange = telegram.deliver(update::text(7, "a")).await;
-    assert!(matches!(exchange.outcome, Outcome::GaveUp));
+    assert!(matches!(exchange.outcome, ExchangeOutcome::Undelivered));
     let errors: Vec<_> = exchange
         .attempts
         .iter()

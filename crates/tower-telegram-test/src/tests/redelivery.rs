@@ -8,7 +8,10 @@ async fn retry_after_is_honoured_within_the_updates_life() {
     let bot = Bot::start(&[&busy(140), &busy(200)]).await;
     let telegram = telegram_for(&bot).await;
     let exchange = telegram.deliver(update::callback_query(7, "a")).await;
-    assert!(matches!(exchange.outcome, Outcome::Dropped), "{exchange:?}");
+    assert!(
+        matches!(exchange.outcome, ExchangeOutcome::Dropped),
+        "{exchange:?}"
+    );
     let waits: Vec<_> = exchange
         .attempts
         .iter()
@@ -41,10 +44,13 @@ async fn deleting_the_webhook_stops_it() {
         }
         telegram.set_webhook("", None).unwrap();
     });
-    assert!(matches!(exchange.outcome, Outcome::Stopped), "{exchange:?}");
+    assert!(
+        matches!(exchange.outcome, ExchangeOutcome::Stopped),
+        "{exchange:?}"
+    );
     assert!(matches!(
         telegram.deliver(update::text(7, "a")).await.outcome,
-        Outcome::NotSent(Error::NoWebhook)
+        ExchangeOutcome::NotSent(Error::NoWebhook)
     ));
     assert!(matches!(
         telegram.deliver_once(json!([])).await,
