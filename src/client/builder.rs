@@ -90,8 +90,14 @@ impl<T, L> ClientBuilder<T, L> {
     }
 
     /// Sets how long a connection may be idle during a call. Default: 60 s. See [`BotApi::read_timeout`].
-    pub fn read_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.api = self.api.read_timeout(limit.into());
+    pub fn read_timeout(mut self, limit: Duration) -> Self {
+        self.api = self.api.read_timeout(limit);
+        self
+    }
+
+    /// Lets a connection be idle for any time. See [`BotApi::without_read_timeout`].
+    pub fn without_read_timeout(mut self) -> Self {
+        self.api = self.api.without_read_timeout();
         self
     }
 

@@ -41,7 +41,7 @@ pub struct HeldPartitions {
 }
 
 impl HeldPartitions {
-    /// These claims, of a worker that should have so many.
+    /// The claims that a worker holds, and the number that is its fair share.
     pub fn new(claims: Vec<PartitionClaim>, share: usize) -> Self {
         Self { claims, share }
     }
@@ -143,7 +143,7 @@ pub enum RecordKind {
     ReadAhead,
     /// The update is handled, and the entry is removed.
     Settle,
-    /// So many attempts count: the last one said nothing about the update. The entry stays.
+    /// Sets the number of counted attempts, because the last one was deferred. The entry stays.
     Uncount {
         /// How many.
         attempts: u32,

@@ -57,7 +57,8 @@
 //! | [`State<T>`](State), [`Client`](crate::Client) | the router's state, or a [part](FromRef) of it |
 //! | [`Command<A>`](Command), [`StartPayload`] | the arguments of the command, [typed](FromArguments) |
 //! | [`CallbackData<T>`](CallbackData) | the data of the pressed button, typed |
-//! | [`ChatId`](crate::types::ChatId), [`User`](crate::types::User) | the chat of the update, and the user who caused it |
+//! | [`ChatId`](crate::types::ChatId), [`Chat`](crate::types::Chat) | the chat of the update: where to send, or all of it with its number |
+//! | [`User`](crate::types::User) | the user who caused the update |
 //! | `Session<T>` | the bot's memory of the chat or user (feature `tokio`) |
 //! | [`RawUpdate`](crate::webhook::RawUpdate) | the update's bytes |
 //! | [`BotId`](crate::webhook::BotId), `Deadline`, [`Extension<T>`](Extension) | values that layers have put into the extensions |

@@ -58,7 +58,7 @@ impl From<Request<Update>> for UpdateParts {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be an argument of a handler, or only as the last one",
     label = "can't be taken from an update before the last argument",
-    note = "an argument is `State<…>`, `Command<…>`, `CallbackData<…>`, `ChatId`, `User`, `RawUpdate`, `Session<…>`, `Extension<…>`, an `Option` or `Result` of one, or your own `FromUpdateParts<{S}>`",
+    note = "an argument is `State<…>`, `Command<…>`, `CallbackData<…>`, `ChatId`, `Chat`, `User`, `RawUpdate`, `Session<…>`, `Extension<…>`, an `Option` or `Result` of one, or your own `FromUpdateParts<{S}>`",
     note = "an argument that takes the update by value, such as `Update`, `NewMessage` or `CallbackQuery`, has to be the last one"
 )]
 pub trait FromUpdateParts<S>: Sized {
@@ -126,8 +126,9 @@ pub enum ViaUpdate {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be an argument of a handler whose state is `{S}`",
     label = "can't be taken from an update",
-    note = "the last argument is an update or a part of it (`Update`, `NewMessage`, `CallbackQuery` …), `State<…>`, `Command<…>`, `CallbackData<…>`, `ChatId`, `User`, `RawUpdate`, `Session<…>`, `Extension<…>`, an `Option` or `Result` of one, or your own `FromUpdate<{S}>`",
-    note = "the state of `State<T>` is the router's: `T` is its type, or implements `FromRef` of it"
+    note = "the last argument is an update or a part of it (`Update`, `NewMessage`, `CallbackQuery` …), `State<…>`, `Command<…>`, `CallbackData<…>`, `ChatId`, `Chat`, `User`, `RawUpdate`, `Session<…>`, `Extension<…>`, an `Option` or `Result` of one, or your own `FromUpdate<{S}>`",
+    note = "the state of `State<T>` is the router's: `T` is its type and `Clone`, or implements `FromRef` of it",
+    note = "`Router::<App>::new()` names the state, so that this error is at the handler that doesn't fit"
 )]
 pub trait FromUpdate<S, Via = ViaUpdate>: Sized {
     /// The reason for which it can't be taken. [`Infallible`] if it always can.

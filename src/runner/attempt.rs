@@ -61,7 +61,7 @@ where
     S: Service<Request<RawUpdate>, Response = Response<ReplyBody>> + Clone,
     S::Error: Into<BoxError>,
 {
-    /// Calls the service with an update that was tried so often before.
+    /// Calls the service with an update, and the number of its earlier attempts.
     ///
     /// The request's extensions say that it comes [from a runner](crate::webhook::outcome::FromRunner).
     pub(crate) async fn handle(&self, mut request: Request<RawUpdate>, tries: Tries) -> Verdict {

@@ -2,6 +2,8 @@
 
 use std::{any::Any, error, fmt, sync::Arc};
 
+use crate::client::error_chain::ErrorChain;
+
 /// Why an update wasn't handled. It is in the extensions of the 500 after which Telegram sends the update again,
 /// and in a `DeadLetter`.
 ///
@@ -167,10 +169,11 @@ impl error::Error for ErrorCause {
     }
 }
 
+/// One line, with the handler's error and its causes.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            FailureKind::Error(_) => f.write_str("the handler failed"),
+            FailureKind::Error(cause) => write!(f, "the handler failed: {}", ErrorChain(cause)),
             FailureKind::Panic(text) => write!(f, "the handler panicked: {text}"),
             FailureKind::Status(status) => write!(f, "the response was {}", status.as_u16()),
             #[cfg(feature = "tokio")]
@@ -209,7 +212,7 @@ mod tests {
     fn an_error_is_kept_and_a_panic_says_its_text() {
         let error = Failure::error("broken".into());
         assert!(!error.is_panic());
-        assert_eq!(error.to_string(), "the handler failed");
+        assert_eq!(error.to_string(), "the handler failed: broken");
         assert_eq!(error.as_error().unwrap().to_string(), "broken");
         assert_eq!(error.source().unwrap().to_string(), "broken");
         let texts: [(&(dyn Any + Send), _); 3] = [

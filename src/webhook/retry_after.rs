@@ -15,8 +15,8 @@ pub(crate) fn life(update_type: UpdateType) -> Duration {
     })
 }
 
-/// After which time it is worth sending an update again: 1 s, doubled up to a minute, and never more
-/// than a tenth of its life, as Telegram drops it at once where it would be too old by then.
+/// When Telegram should send an update again: after 1 s, doubled with each failure up to a minute. At most a tenth of
+/// the update's life, because Telegram drops an update that would be too old by then.
 pub(crate) fn retry_after(update_type: UpdateType, failed: u32) -> Duration {
     let doubled = Duration::from_secs(1 << failed.saturating_sub(1).min(6));
     let longest = (life(update_type) / 10).min(Duration::from_secs(60));

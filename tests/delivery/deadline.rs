@@ -93,7 +93,7 @@ async fn b4_without_a_deadline_a_slow_body_is_waited_for() {
                 .expect("it is read");
         }
     });
-    let layer = UpdateLayer::new().read_timeout(None);
+    let layer = UpdateLayer::new().without_read_timeout();
     let answer = send(webhook(layer), &Call::new(MESSAGE), body).await;
     assert_eq!(answer.status, 200);
 }

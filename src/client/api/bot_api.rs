@@ -95,20 +95,26 @@ impl<S> BotApi<S> {
     }
 
     /// How long a connection may be idle: no byte of the request is sent and none of the response received.
-    /// Default: 60 s. `None` and zero are no limit. Over the limit, a call fails with
+    /// Default: 60 s. Zero is no limit, as no call takes no time. Over the limit, a call fails with
     /// [`ErrorKind::Timeout`](crate::client::ErrorKind::Timeout).
     ///
     /// The time that Telegram needs is added to the limit: the `timeout` of getUpdates; a second for each MiB that is
     /// uploaded, because the server stores files before it responds; and [`file_timeout`](Self::file_timeout).
     ///
     /// Needs the feature `tokio` for its timer; without it there is no limit.
-    pub fn read_timeout(mut self, limit: Option<Duration>) -> Self {
-        self.read_timeout = limit.filter(|limit| !limit.is_zero());
+    pub fn read_timeout(mut self, limit: Duration) -> Self {
+        self.read_timeout = Some(limit).filter(|limit| !limit.is_zero());
+        self
+    }
+
+    /// Lets a connection be idle for any time, so that a call to a server that doesn't respond never ends by itself.
+    pub fn without_read_timeout(mut self) -> Self {
+        self.read_timeout = None;
         self
     }
 
     /// How much longer than [`read_timeout`](Self::read_timeout) a server of your own may take for getFile,
-    /// and for calls with a `file://` URI. Default: 10 minutes. `Duration::MAX` is no limit.
+    /// and for calls with a `file://` URI. Default: 10 minutes.
     ///
     /// Such a server responds to getFile once it has the whole file, and to a send once it has uploaded the file, which
     /// takes minutes for 2 GB. Every server other than `api.telegram.org` counts as your own; Telegram's responds at
@@ -261,7 +267,7 @@ mod tests {
     #[test]
     fn adding_to_the_longest_limit_does_not_overflow() {
         let token = BotToken::new("123:secret").unwrap();
-        let api = BotApi::telegram((), &token).read_timeout(Some(Duration::MAX));
+        let api = BotApi::telegram((), &token).read_timeout(Duration::MAX);
         let updates = GetUpdates::new().timeout(50);
         let call = ApiRequest::new(&updates).unwrap();
         assert_eq!(api.idle_limit(&call), Some(Duration::MAX));

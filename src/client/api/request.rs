@@ -219,6 +219,26 @@ impl ApiRequest {
 
     /// Sets whether the call may be repeated when it may have arrived already. Default: the method's
     /// [`IDEMPOTENT`](Method::IDEMPOTENT).
+    ///
+    /// An album that a layer repeats after any error that may pass, for a bot that would rather send it twice than not
+    /// at all:
+    ///
+    /// ```
+    /// use tower::ServiceExt as _;
+    /// use tower_telegram::{
+    ///     Client,
+    ///     client::{ApiRequest, Error},
+    ///     methods::SendMediaGroup,
+    ///     types::Message,
+    /// };
+    ///
+    /// async fn send(client: Client, album: SendMediaGroup) -> Result<Vec<Message>, Error> {
+    ///     let mut call = ApiRequest::new(&album)?;
+    ///     call.set_idempotent(true);
+    ///     let response = client.oneshot(call).await?;
+    ///     response.decode::<SendMediaGroup>()
+    /// }
+    /// ```
     pub fn set_idempotent(&mut self, idempotent: bool) {
         self.idempotent = idempotent;
     }

@@ -251,7 +251,7 @@ impl Error {
     }
 }
 
-/// Whether a proxy had no time for a request, or had it too early: it asks for the same again.
+/// 408 or 425: the same request may be repeated.
 fn is_early_or_late(status: StatusCode) -> bool {
     status == StatusCode::REQUEST_TIMEOUT || status == StatusCode::TOO_EARLY
 }

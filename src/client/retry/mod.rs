@@ -1,6 +1,7 @@
 //! Repeats failed calls, if that may succeed and can't do anything twice.
 //!
-//! 1. A 429 with `retry_after` is repeated after that wait and up to a second more, whatever the method.
+//! 1. A 429 with `retry_after` is repeated after that wait and up to a second more, whatever the method, except for
+//!    those of rule 5.
 //! 2. A call that failed and can't have arrived, for example because the connection was refused, is repeated after a
 //!    back-off, whatever the method.
 //! 3. A call that failed and may have arrived, for example because of a timeout or a 502, is repeated after a back-off
@@ -9,7 +10,8 @@
 //!    a call that [can't be sent again](super::ApiRequest::is_replayable).
 //! 5. The refusal of a call with several messages (`sendMediaGroup`, `copyMessages`, `forwardMessages`) is returned at
 //!    once, even a 429, because some of the messages may have been sent.
-//!    [`set_idempotent`](super::ApiRequest::set_idempotent) makes the layer repeat such a call.
+//!    [`ApiRequest::set_idempotent`](super::ApiRequest::set_idempotent) has an example of a call that is repeated all
+//!    the same.
 //! 6. The error is returned when all attempts have been made, or when the wait would end after the time for the whole
 //!    call or after the call's [`Deadline`](crate::webhook::Deadline).
 //! 7. All calls of a layer share a budget for repeats after a back-off: 10 a second, and one for every five calls that

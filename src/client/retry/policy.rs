@@ -35,7 +35,8 @@ const BUDGET_SPAN: Duration = Duration::from_secs(10);
 /// The longest bound of a back-off, so that no sum overflows.
 const MAX_BACKOFF: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Decides whether to repeat a call: a policy for tower's own `RetryLayer`, over a service whose error is [`Error`]. [`RetryLayer`](super::layer::RetryLayer) puts it over any. See the [module](super).
+/// Decides whether to repeat a call: a policy for tower's own `RetryLayer`, over a service whose error is [`Error`].
+/// [`RetryLayer`](super::layer::RetryLayer) applies it to a service with any error. See the [module](super).
 #[derive(Clone)]
 pub struct RetryPolicy {
     max_attempts: u32,

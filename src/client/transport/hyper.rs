@@ -56,16 +56,15 @@ pub struct HttpTransport {
 impl HttpTransport {
     /// A transport with the default settings. It makes no connection, and needs no runtime, before the first call.
     pub fn new() -> Self {
-        Self::over(trusting_bundled_roots(Vec::new()), CONNECT_TIMEOUT)
+        Self::over(trusting_bundled_roots(Vec::new()), Some(CONNECT_TIMEOUT))
     }
 
-    fn over(tls: ClientConfig, connect_timeout: Duration) -> Self {
+    fn over(tls: ClientConfig, connect_timeout: Option<Duration>) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(KEEP_ALIVE));
-        let limit = Some(connect_timeout).filter(|limit| !limit.is_zero());
-        tcp.set_connect_timeout(limit);
+        tcp.set_connect_timeout(connect_timeout);
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http();
@@ -89,7 +88,7 @@ impl HttpTransport {
     /// A builder of a transport with other settings.
     pub fn builder() -> HttpTransportBuilder {
         HttpTransportBuilder {
-            connect_timeout: CONNECT_TIMEOUT,
+            connect_timeout: Some(CONNECT_TIMEOUT),
             roots: Roots::Bundled,
             more_roots: Vec::new(),
         }
@@ -106,7 +105,7 @@ impl Default for HttpTransport {
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct HttpTransportBuilder {
-    connect_timeout: Duration,
+    connect_timeout: Option<Duration>,
     roots: Roots,
     more_roots: Vec<CertificateDer<'static>>,
 }
@@ -122,7 +121,13 @@ impl HttpTransportBuilder {
     /// How long connecting may take, including the DNS lookup and without the TLS handshake. Default: 10 s. Zero is no
     /// limit.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.connect_timeout = limit;
+        self.connect_timeout = Some(limit).filter(|limit| !limit.is_zero());
+        self
+    }
+
+    /// Lets connecting take as long as the operating system does.
+    pub fn without_connect_timeout(mut self) -> Self {
+        self.connect_timeout = None;
         self
     }
 

@@ -12,7 +12,7 @@ use super::super::{
 };
 use crate::{
     Client,
-    types::{ChatId, User},
+    types::{Chat, ChatId, User},
     webhook::{BotId, RawUpdate},
 };
 
@@ -169,6 +169,41 @@ impl<S: Sync> FromUpdateParts<S> for ChatId {
         _: &S,
     ) -> impl Future<Output = Result<Self, MissingFromUpdate>> + Send {
         let chat = parts.update.chat().map(|chat| Self::from(chat.id));
+        ready(chat.ok_or(MissingFromUpdate::new("a chat")))
+    }
+}
+
+/// The chat that the update is from, cloned, with its number, type and name: of the message, also of that of a pressed
+/// button. Inline queries have none.
+///
+/// ```
+/// use std::{
+///     collections::HashMap,
+///     sync::{Arc, Mutex},
+/// };
+///
+/// use tower_telegram::{
+///     router::{Router, State},
+///     types::Chat,
+/// };
+///
+/// type Visits = Arc<Mutex<HashMap<i64, u32>>>;
+///
+/// async fn count(State(visits): State<Visits>, chat: Chat) {
+///     let mut visits = visits.lock().unwrap();
+///     *visits.entry(chat.id).or_default() += 1;
+/// }
+///
+/// let router: Router = Router::new().command("visit", count).with_state(Visits::default());
+/// ```
+impl<S: Sync> FromUpdateParts<S> for Chat {
+    type Rejection = MissingFromUpdate;
+
+    fn from_update_parts(
+        parts: &mut UpdateParts,
+        _: &S,
+    ) -> impl Future<Output = Result<Self, MissingFromUpdate>> + Send {
+        let chat = parts.update.chat().cloned();
         ready(chat.ok_or(MissingFromUpdate::new("a chat")))
     }
 }

@@ -4,11 +4,11 @@
 //!    from the store when the handler takes it. Where nothing is stored yet, it is `T::default()`.
 //! 2. A session that the handler changed is stored once the handler has succeeded, before Telegram gets the
 //!    reply. A handler that fails stores nothing, so that the next attempt finds the session unchanged.
-//!    A layer or hook that turns a handler's error into a reply belongs around the `SessionLayer`, so add it
-//!    after it.
+//!    Call [`Router::on_error`](super::Router::on_error), and `layer` with a layer that turns errors into replies,
+//!    after the `layer` call with the `SessionLayer`.
 //! 3. A session belongs to a chat, to a user, or to a user in a chat: [`SessionKey`]. Default: to a chat.
 //! 4. Two updates that change one session at the same time don't lose each other's change: the second one's
-//!    handler runs again, with the first one's change. So does a handler whose session can't be read or
+//!    handler runs again, with the first one's change, and so do its calls to Telegram. So does a handler whose session can't be read or
 //!    written because the store is down. Neither counts as a failed attempt.
 //!    A [`SequenceLayer`](crate::webhook::SequenceLayer) on the webhook makes the second wait instead, and with
 //!    a lock over replicas too.

@@ -72,7 +72,7 @@ impl Client {
     }
 }
 
-/// Makes the webhook right when awaited: see [`Client::ensure_webhook`].
+/// Sets the webhook when awaited, if it differs: see [`Client::ensure_webhook`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing happens until it is awaited"]
 pub struct EnsureWebhook {
@@ -147,7 +147,7 @@ pub enum EnsureWebhookError {
 impl fmt::Display for EnsureWebhookError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Call(_) => f.write_str("the webhook can't be made right"),
+            Self::Call(_) => f.write_str("setWebhook failed"),
             Self::Unsettled { drift } => {
                 f.write_str("the webhook doesn't stay as it was set")?;
                 drift.iter().try_for_each(|drift| write!(f, ": {drift}"))

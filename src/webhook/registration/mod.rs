@@ -1,6 +1,6 @@
 //! Registration of the webhook with Telegram: set where it differs, checked before it is sent, watched.
 //!
-//! - [`SetWebhook::check`] finds what Telegram would refuse before anything is sent, as a refused
+//! - [`SetWebhook::check`] finds what Telegram would refuse before anything is sent, because a refused
 //!   `setWebhook` may leave the bot with no webhook at all. A Bot API server of your own takes more:
 //!   [`SetWebhook::for_local_server`].
 //! - [`SetWebhook::with_fingerprint`] makes a new secret token or certificate visible, which Telegram doesn't return.

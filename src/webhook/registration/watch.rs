@@ -22,7 +22,7 @@ use crate::{
 /// How long one look may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The longest that Telegram can ask to be left alone.
+/// The longest `retry_after` that is waited out.
 const LONGEST_ASKED: Duration = Duration::from_secs(3600);
 
 /// Checks the webhook at an interval, for readiness probes and metrics.
@@ -227,13 +227,13 @@ impl HealthHandle {
         report.health.as_ref().is_some_and(Health::is_set)
     }
 
-    /// Whether nothing at all was wrong when that was last known; not before the first look.
+    /// Whether the last report found nothing wrong. `false` before the first one.
     pub fn is_healthy(&self) -> bool {
         let report = self.reports.borrow();
         report.health.as_ref().is_some_and(Health::is_healthy)
     }
 
-    /// The latest report, with neither verdict nor failure before the first look.
+    /// The latest report, with neither a verdict nor a failure before the first check.
     pub fn latest(&self) -> HealthReport {
         self.reports.borrow().clone()
     }

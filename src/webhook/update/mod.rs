@@ -105,12 +105,20 @@ impl UpdateLayer {
         self
     }
 
-    /// How long a body may take to arrive, from when it is first pending. `None` for no limit. With zero, a body that
-    /// doesn't arrive with its head is rejected. Default: 10 seconds.
+    /// How long a body may take to arrive, from when it is first pending. With zero, a body that doesn't arrive with
+    /// its head is rejected. Default: 10 seconds.
     #[cfg(feature = "tokio")]
     #[must_use]
-    pub fn read_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
-        self.limits.read_timeout = timeout.into();
+    pub fn read_timeout(mut self, limit: std::time::Duration) -> Self {
+        self.limits.read_timeout = Some(limit);
+        self
+    }
+
+    /// Waits for a body as long as the server does.
+    #[cfg(feature = "tokio")]
+    #[must_use]
+    pub fn without_read_timeout(mut self) -> Self {
+        self.limits.read_timeout = None;
         self
     }
 
@@ -150,7 +158,7 @@ struct Declared {
 }
 
 impl Declared {
-    /// Goes over them once, as Telegram sends few.
+    /// One pass over the headers, of which Telegram sends few.
     fn by(headers: &HeaderMap) -> Self {
         let mut content_type: Option<&[u8]> = None;
         let mut content_length: Option<&[u8]> = None;

@@ -17,13 +17,40 @@ use crate::json::{FromJson, Reader, Result, impl_deserialize};
 /// assert_eq!(SendMessage::new(42, "hi").chat_id, ChatId::Id(42));
 /// assert_eq!(SendMessage::new("@channel", "hi").chat_id, ChatId::Username("@channel".into()));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+///
+/// Handlers store data of a chat under its [number](Self::id), which every chat of an update has.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ChatId {
     /// The number: positive for a user, negative for a group or channel.
     Id(i64),
     /// The public name, with its `@`.
     Username(Str),
+}
+
+impl ChatId {
+    /// The number; `None` for a public name.
+    ///
+    /// ```
+    /// use tower_telegram::types::ChatId;
+    ///
+    /// assert_eq!(ChatId::from(-1_001_234).id(), Some(-1_001_234));
+    /// assert_eq!(ChatId::from("@channel").id(), None);
+    /// ```
+    pub fn id(&self) -> Option<i64> {
+        match self {
+            Self::Id(id) => Some(*id),
+            Self::Username(_) => None,
+        }
+    }
+
+    /// The public name, with its `@`; `None` for a number.
+    pub fn username(&self) -> Option<&str> {
+        match self {
+            Self::Id(_) => None,
+            Self::Username(name) => Some(name),
+        }
+    }
 }
 
 impl From<i64> for ChatId {

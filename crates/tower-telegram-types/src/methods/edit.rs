@@ -28,7 +28,7 @@ pub struct EditMessageText {
     pub link_preview_options: Option<LinkPreviewOptions>,
     /// The blocks of content that it has from now on. They exclude `text`. Optional.
     pub rich_message: Option<InputRichMessage>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard that the message has from now on. Absent: none. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -254,7 +254,7 @@ pub struct EditMessageCaption {
     pub caption_entities: Option<Vec<MessageEntity>>,
     /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard that the message has from now on. Absent: none. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -450,7 +450,7 @@ pub struct EditMessageMedia {
     pub inline_message_id: Option<Str>,
     /// The photo, video or other medium that it shows from now on.
     pub media: InputMedia,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard that the message has from now on. Absent: none. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -607,7 +607,7 @@ pub struct EditMessageLiveLocation {
     pub heading: Option<i64>,
     /// How near another member may come before both get an alert, in metres: 1 to 100000. Only live locations have it. Optional.
     pub proximity_alert_radius: Option<i64>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard that the message has from now on. Absent: none. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -813,7 +813,7 @@ pub struct StopMessageLiveLocation {
     pub message_id: Option<i64>,
     /// A message that was sent through the bot's inline mode, in a chat that the bot needn't be in. Optional.
     pub inline_message_id: Option<Str>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard that the message has from now on. Absent: none. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -945,7 +945,7 @@ pub struct EditMessageChecklist {
     pub message_id: i64,
     /// Checklist.
     pub checklist: InputChecklist,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard that the message has from now on. Absent: none. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -1189,7 +1189,7 @@ pub struct StopPoll {
     pub chat_id: ChatId,
     /// The message, by its number in the chat.
     pub message_id: i64,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard that the message has from now on. Absent: none. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -1304,7 +1304,7 @@ pub struct EditEphemeralMessageText {
     pub rich_message: Option<InputRichMessage>,
     /// How links in the text are previewed. Optional.
     pub link_preview_options: Option<LinkPreviewOptions>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard that the message has from now on. Absent: none. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -1488,7 +1488,7 @@ pub struct EditEphemeralMessageMedia {
     pub ephemeral_message_id: i64,
     /// Media.
     pub media: InputMedia,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard that the message has from now on. Absent: none. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -1612,7 +1612,7 @@ pub struct EditEphemeralMessageCaption {
     pub caption_entities: Option<Vec<MessageEntity>>,
     /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard that the message has from now on. Absent: none. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -1771,7 +1771,7 @@ pub struct EditEphemeralMessageReplyMarkup {
     pub receiver_user_id: i64,
     /// The ephemeral message, by its number in the chat.
     pub ephemeral_message_id: i64,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard that the message has from now on. Absent: none. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 

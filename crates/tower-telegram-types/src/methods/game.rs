@@ -26,7 +26,7 @@ pub struct SendGame {
     pub message_effect_id: Option<Str>,
     /// The message that this one replies to, and the part of it that is quoted. Optional.
     pub reply_parameters: Option<ReplyParameters>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard under the message, whose first button starts the game. Absent: one button that does. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 

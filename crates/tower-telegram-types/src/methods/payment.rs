@@ -70,7 +70,7 @@ pub struct SendInvoice {
     pub suggested_post_parameters: Option<SuggestedPostParameters>,
     /// The message that this one replies to, and the part of it that is quoted. Optional.
     pub reply_parameters: Option<ReplyParameters>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard under the message, whose first button pays. Absent: one button that pays. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 

@@ -6282,7 +6282,7 @@ pub struct SendChecklist {
     pub message_effect_id: Option<Str>,
     /// The message that this one replies to, and the part of it that is quoted. Optional.
     pub reply_parameters: Option<ReplyParameters>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard under the message. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 

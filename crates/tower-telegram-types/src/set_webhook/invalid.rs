@@ -107,7 +107,7 @@ impl fmt::Display for InvalidWebhook {
         f.write_str(match self {
             Self::NoUrl => "an empty url deletes the webhook: call deleteWebhook for that",
             Self::NotAbsolute => "the webhook's url must have a host: https://host/path",
-            Self::NotHttps => "the webhook's url must be https",
+            Self::NotHttps => "the webhook's url must be https; with `for_local_server`, http too",
             Self::NotHttp => "the webhook's url must be https or http",
             Self::Character { at } => {
                 return write!(f, "byte {at} of the webhook's url must be percent-encoded");

@@ -496,7 +496,7 @@ pub struct InlineQueryResultArticle {
     pub title: Str,
     /// The message that is sent for this result. Absent: the result itself, where it can be sent.
     pub input_message_content: InputMessageContent,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard under the message. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
     /// URL. Optional.
     pub url: Option<Str>,
@@ -685,7 +685,7 @@ pub struct InlineQueryResultPhoto {
     pub caption_entities: Option<Vec<MessageEntity>>,
     /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard under the message. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
     /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
@@ -927,7 +927,7 @@ pub struct InlineQueryResultGif {
     pub caption_entities: Option<Vec<MessageEntity>>,
     /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard under the message. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
     /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
@@ -1182,7 +1182,7 @@ pub struct InlineQueryResultMpeg4Gif {
     pub caption_entities: Option<Vec<MessageEntity>>,
     /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard under the message. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
     /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
@@ -1443,7 +1443,7 @@ pub struct InlineQueryResultVideo {
     pub video_duration: Option<i64>,
     /// Description. Optional.
     pub description: Option<Str>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard under the message. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
     /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
@@ -1691,7 +1691,7 @@ pub struct InlineQueryResultAudio {
     pub performer: Option<Str>,
     /// The length of the recording, in seconds. Optional.
     pub audio_duration: Option<i64>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard under the message. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
     /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
@@ -1877,7 +1877,7 @@ pub struct InlineQueryResultVoice {
     pub caption_entities: Option<Vec<MessageEntity>>,
     /// The length of the recording, in seconds. Optional.
     pub voice_duration: Option<i64>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard under the message. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
     /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
@@ -2051,7 +2051,7 @@ pub struct InlineQueryResultDocument {
     pub mime_type: InlineQueryResultDocumentMimeType,
     /// Description. Optional.
     pub description: Option<Str>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard under the message. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
     /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
@@ -2284,7 +2284,7 @@ pub struct InlineQueryResultLocation {
     pub heading: Option<i64>,
     /// How near another member may come before both get an alert, in metres: 1 to 100000. Only live locations have it. Optional.
     pub proximity_alert_radius: Option<i64>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard under the message. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
     /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
@@ -2514,7 +2514,7 @@ pub struct InlineQueryResultVenue {
     pub google_place_id: Option<Str>,
     /// The kind of place, in Google's words. Optional.
     pub google_place_type: Option<Str>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard under the message. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
     /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
@@ -2748,7 +2748,7 @@ pub struct InlineQueryResultContact {
     pub last_name: Option<Str>,
     /// More about the contact as a vCard, up to 2048 bytes. Optional.
     pub vcard: Option<Str>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard under the message. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
     /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
@@ -2934,7 +2934,7 @@ pub struct InlineQueryResultGame {
     pub id: Str,
     /// Game short name.
     pub game_short_name: Str,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard under the message. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
 }
 
@@ -3021,7 +3021,7 @@ pub struct InlineQueryResultCachedPhoto {
     pub caption_entities: Option<Vec<MessageEntity>>,
     /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard under the message. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
     /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
@@ -3215,7 +3215,7 @@ pub struct InlineQueryResultCachedGif {
     pub caption_entities: Option<Vec<MessageEntity>>,
     /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard under the message. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
     /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
@@ -3395,7 +3395,7 @@ pub struct InlineQueryResultCachedMpeg4Gif {
     pub caption_entities: Option<Vec<MessageEntity>>,
     /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard under the message. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
     /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
@@ -3565,7 +3565,7 @@ pub struct InlineQueryResultCachedSticker {
     pub id: Str,
     /// Sticker file ID.
     pub sticker_file_id: Str,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard under the message. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
     /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
@@ -3675,7 +3675,7 @@ pub struct InlineQueryResultCachedDocument {
     pub parse_mode: Option<ParseMode>,
     /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard under the message. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
     /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
@@ -3853,7 +3853,7 @@ pub struct InlineQueryResultCachedVideo {
     pub caption_entities: Option<Vec<MessageEntity>>,
     /// Whether the caption stands above the media instead of below it. Optional.
     pub show_caption_above_media: Option<bool>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard under the message. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
     /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
@@ -4037,7 +4037,7 @@ pub struct InlineQueryResultCachedVoice {
     pub parse_mode: Option<ParseMode>,
     /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard under the message. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
     /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
@@ -4191,7 +4191,7 @@ pub struct InlineQueryResultCachedAudio {
     pub parse_mode: Option<ParseMode>,
     /// The formatted parts of the caption: links, mentions, bold text and so on. Offsets count UTF-16 code units. Optional.
     pub caption_entities: Option<Vec<MessageEntity>>,
-    /// The buttons under the message, or a change of the keyboard below the input field. Optional.
+    /// The inline keyboard under the message. Optional.
     pub reply_markup: Option<InlineKeyboardMarkup>,
     /// The message that is sent for this result. Absent: the result itself, where it can be sent. Optional.
     pub input_message_content: Option<InputMessageContent>,
