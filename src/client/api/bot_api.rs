@@ -95,7 +95,7 @@ impl<S> BotApi<S> {
     }
 
     /// How long a connection may be idle: no byte of the request is sent and none of the response received.
-    /// Default: 60 s. Zero is no limit, as no call takes no time. Over the limit, a call fails with
+    /// Default: 60 s. Zero is no limit, because every call takes some time. Over the limit, a call fails with
     /// [`ErrorKind::Timeout`](crate::client::ErrorKind::Timeout).
     ///
     /// The time that Telegram needs is added to the limit: the `timeout` of getUpdates; a second for each MiB that is
