@@ -1,4 +1,4 @@
-//! The layers of a webhook one by one, in place of `Webhook`, which is all of them.
+//! The layers of a webhook one by one, in place of `Webhook`, which assembles them.
 //!
 //! ```sh
 //! cargo run --example layers_by_hand
@@ -35,7 +35,8 @@ use tower_telegram::{
     types::{ChatId, Update},
     webhook::{
         AllowedUpdatesLayer, DeadlineLayer, DeliveryLayer, HandlerTimeoutLayer, ParseLayer,
-        ReplyLayer, SecretTokenLayer, SequenceLayer, UpdateLayer, registration::WebhookEnv,
+        ReplyLayer, SecretTokenLayer, SequenceLayer, TraceUpdatesLayer, UpdateLayer,
+        registration::WebhookEnv,
     },
 };
 
@@ -63,17 +64,19 @@ async fn main() -> Result<(), BoxError> {
         // Layers for HTTP go around all of it. The request's line doesn't have the secret; its headers do.
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .layer(TraceLayer::new_for_http())
-        // First who may enter at all, before a byte of the body is read.
+        // First the secret, before a byte of the body is read.
         .layer(SecretTokenLayer::new(settings.secret()))
         // Then the body, up to 1 MiB. From here on, a request's body is a `RawUpdate`.
         .layer(UpdateLayer::new().read_timeout(Duration::from_secs(5)))
         // Updates of other types get a 200 before they are parsed.
         .layer(AllowedUpdatesLayer::new(allowed_updates))
-        // A response before Telegram stops waiting for it. It stands above the deliveries, as a handler goes on
-        // for longer than its request does.
+        // A response before Telegram stops waiting for it. It stands above the deliveries, so that the handler goes
+        // on after it.
         .layer(DeadlineLayer::new(Duration::from_secs(45)))
-        // Each update once, on a task of its own.
+        // Each update once: a redelivery joins the handler that is still running, or gets its reply.
         .layer(delivery)
+        // A span and the metrics of each attempt.
+        .layer(TraceUpdatesLayer::new())
         // One update of a chat at a time. Below the deliveries, so that a redelivery of a handled update doesn't wait.
         .layer(SequenceLayer::new())
         // An attempt ends. Below the sequence, so that waiting for a turn doesn't count.

@@ -62,7 +62,7 @@ impl RedisLimits {
         let mut call = TAKE.call(keys.collect()).arg(messages);
         for scope in scopes {
             call = call.arg(scope.rates.len());
-            for &(count, span) in &scope.rates {
+            for (count, span) in scope.rates.iter().map(|rate| (rate.count(), rate.span())) {
                 let count = u32::try_from(count).unwrap_or(u32::MAX);
                 call = call.arg(count).arg(micros(span.min(LONGEST)));
             }

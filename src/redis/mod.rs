@@ -20,6 +20,11 @@
 //!
 //! # Connections
 //!
+//! ```toml
+//! redis = { version = "1.8", default-features = false, features = ["connection-manager", "tokio-comp"] }
+//! tower-telegram = { version = "0.1", features = ["redis"] }
+//! ```
+//!
 //! Each takes a connection of the crate [redis](https://docs.rs/redis): any that can be cloned. Its
 //! `ConnectionManager` is a good one, because it reconnects by itself, and can be made while Redis is
 //! down; a plain `MultiplexedConnection` fails for ever once Redis was restarted. It is made inside a

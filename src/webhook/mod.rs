@@ -22,8 +22,8 @@
 //! ```
 //!
 //! Each layer is an ordinary tower layer over `http::Request` and `http::Response`: headers and
-//! extensions travel along, and any other layer fits in between. [`Webhook`] is all of them in this
-//! order; [`ServiceBuilderExt`] has each as a method.
+//! extensions travel along, and any other layer fits in between. [`Webhook`] assembles them in this
+//! order, with `SourceIpLayer` as a layer around it; [`ServiceBuilderExt`] has each as a method.
 //!
 //! A rejected request gets a response without a body, and with the reason in its extensions as a [`Rejection`]. A
 //! request without an accepted secret gets 401 alone. Bodies report their exact size, so that the server can write

@@ -4,7 +4,7 @@
 #[diagnostic::on_unimplemented(
     message = "`SecretTokenLayer` and `SourceIpLayer` belong above `UpdateLayer`: below it, anybody's request has been read",
     label = "`{Self}` has been read by `UpdateLayer`",
-    note = "the order of the layers is: secret_token, source_ip, update, allowed_updates, deadline, delivery, sequence, parse, reply"
+    note = "the order of the layers is: secret_token, source_ip, update, allowed_updates, deadline, delivery, trace_updates, sequence, handler_timeout, parse, reply"
 )]
 pub trait UnreadBody {}
 

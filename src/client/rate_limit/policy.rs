@@ -37,11 +37,13 @@ impl Rate {
         Self::new(count, Duration::from_secs(60))
     }
 
-    pub(super) fn count(self) -> usize {
+    /// The most messages in any span. At least 1.
+    pub const fn count(self) -> usize {
         self.count
     }
 
-    pub(super) fn span(self) -> Duration {
+    /// The length of a span.
+    pub const fn span(self) -> Duration {
         self.span
     }
 }

@@ -100,9 +100,5 @@ fn limit_key(scope: CallScope<'_>) -> LimitKey {
 }
 
 fn limit_scope(limits: &RateLimits, scope: CallScope<'_>) -> LimitScope {
-    let rates = limits.of(scope);
-    LimitScope::new(
-        limit_key(scope),
-        rates.map(|rate| (rate.count(), rate.span())).collect(),
-    )
+    LimitScope::new(limit_key(scope), limits.of(scope))
 }

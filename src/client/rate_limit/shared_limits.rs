@@ -1,6 +1,8 @@
 //! The `SharedLimits` trait: limits that the replicas of a bot share.
 
-use std::{error, fmt, future::Future, pin::Pin, time::Duration};
+use std::{future::Future, pin::Pin, time::Duration};
+
+use super::policy::Rate;
 
 /// Counts the messages of all replicas of a bot, for
 /// [`RateLimitLayer::shared`](crate::client::RateLimitLayer::shared).
@@ -52,37 +54,23 @@ pub enum LimitKey {
 pub struct LimitScope {
     /// The calls.
     pub key: LimitKey,
-    /// The limits: for each, the most messages in any span of time, and the length of the span.
-    pub rates: Vec<(usize, Duration)>,
+    /// The limits, all of which a call must keep.
+    pub rates: Vec<Rate>,
 }
 
 impl LimitScope {
-    pub(super) fn new(key: LimitKey, rates: Vec<(usize, Duration)>) -> Self {
-        Self { key, rates }
+    /// The calls with this key, and their limits.
+    pub fn new(key: LimitKey, rates: impl IntoIterator<Item = Rate>) -> Self {
+        Self {
+            key,
+            rates: rates.into_iter().collect(),
+        }
     }
 }
 
-/// An operation of [`SharedLimits`] failed, or its outcome is unknown.
-#[derive(Debug)]
-pub struct SharedLimitsError(Box<dyn error::Error + Send + Sync>);
-
-impl SharedLimitsError {
-    /// An error with this cause.
-    pub fn new(source: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
-        Self(source.into())
-    }
-}
-
-impl fmt::Display for SharedLimitsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the shared limits failed")
-    }
-}
-
-impl error::Error for SharedLimitsError {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        Some(&*self.0)
-    }
+backend_error! {
+    /// An operation of [`SharedLimits`] failed, or its outcome is unknown.
+    SharedLimitsError, "the shared limits failed"
 }
 
 type LimitStep<'a, T> = Pin<Box<dyn Future<Output = Result<T, SharedLimitsError>> + Send + 'a>>;

@@ -30,12 +30,12 @@ impl<S> Retry<S> {
         &self.inner.get_ref().inner
     }
 
-    /// The inner service, to be changed.
+    /// The inner service, mutably.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.inner.get_mut().inner
     }
 
-    /// The inner service alone.
+    /// Unwraps the inner service.
     pub fn into_inner(self) -> S {
         self.inner.into_inner().inner
     }

@@ -1,6 +1,6 @@
 //! The `DeliveryStore` trait, which records the updates that were handled.
 
-use std::{error, fmt, future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use crate::{Reply, webhook::BotId};
 
@@ -179,27 +179,9 @@ impl<S: DeliveryStore> DeliveryStore for Arc<S> {
     }
 }
 
-/// A store operation failed, or its outcome is unknown.
-#[derive(Debug)]
-pub struct StoreError(Box<dyn error::Error + Send + Sync>);
-
-impl StoreError {
-    /// For this reason.
-    pub fn new(source: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
-        Self(source.into())
-    }
-}
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the store of deliveries failed")
-    }
-}
-
-impl error::Error for StoreError {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        Some(&*self.0)
-    }
+backend_error! {
+    /// A store operation failed, or its outcome is unknown.
+    StoreError, "the store of deliveries failed"
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! [`SequenceLock`], by which replicas share the turns of chats.
 
-use std::{error, fmt, future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use super::Lease;
 
@@ -44,27 +44,9 @@ pub trait LockGuard: Send + 'static {
     fn release(self) -> impl Future<Output = ()> + Send;
 }
 
-/// A lock operation failed, or its outcome is unknown.
-#[derive(Debug)]
-pub struct LockError(Box<dyn error::Error + Send + Sync>);
-
-impl LockError {
-    /// For this reason.
-    pub fn new(source: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
-        Self(source.into())
-    }
-}
-
-impl fmt::Display for LockError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the sequence lock failed")
-    }
-}
-
-impl error::Error for LockError {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        Some(&*self.0)
-    }
+backend_error! {
+    /// A lock operation failed, or its outcome is unknown.
+    LockError, "the sequence lock failed"
 }
 
 type LockFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
