@@ -76,18 +76,20 @@ impl<K: Hash + Eq + Clone> KeyedQueue<K> {
     }
 
     /// Joins the queue of a key, if that is empty or one more waiter fits.
-    pub(crate) fn try_enter(self: &Arc<Self>, key: K, room: Capacity) -> Option<Ticket<K>> {
+    pub(crate) fn try_enter(self: &Arc<Self>, key: K, capacity: Capacity) -> Option<Ticket<K>> {
         let mut state = self.state();
-        state.has(&key, room).then(|| state.enter(self, key))
+        state
+            .has_room(&key, capacity)
+            .then(|| state.enter(self, key))
     }
 }
 
 impl<K: Hash + Eq> State<K> {
-    fn has(&self, key: &K, room: Capacity) -> bool {
+    fn has_room(&self, key: &K, capacity: Capacity) -> bool {
         let waiting = self.places - self.queues.len();
         self.queues
             .get(key)
-            .is_none_or(|queue| queue.places <= room.per_key && waiting < room.in_all)
+            .is_none_or(|queue| queue.places <= capacity.per_key && waiting < capacity.in_all)
     }
 
     fn enter(&mut self, queues: &Arc<KeyedQueue<K>>, key: K) -> Ticket<K>
@@ -162,14 +164,14 @@ impl<K: Hash + Eq> Drop for Ticket<K> {
 pub(crate) struct TurnGuard<K: Hash + Eq> {
     // Dropped in this order: a new ticket has to find the queue for as long as it is locked.
     _turn: OwnedMutexGuard<()>,
-    _place: Ticket<K>,
+    _ticket: Ticket<K>,
 }
 
 impl<K: Hash + Eq> TurnGuard<K> {
-    fn new(turn: OwnedMutexGuard<()>, place: Ticket<K>) -> Self {
+    fn new(turn: OwnedMutexGuard<()>, ticket: Ticket<K>) -> Self {
         Self {
             _turn: turn,
-            _place: place,
+            _ticket: ticket,
         }
     }
 }
@@ -235,11 +237,11 @@ mod tests {
     #[test]
     fn the_number_of_waiters_is_limited() {
         let queues = queues();
-        let room = Capacity {
+        let capacity = Capacity {
             in_all: 3,
             per_key: 2,
         };
-        let try_enter = |key| queues.try_enter(key, room);
+        let try_enter = |key| queues.try_enter(key, capacity);
         let turns = [1, 2, 3].map(|key| try_enter(key).unwrap().try_turn().ok());
         let waiting = [1, 1].map(|key| try_enter(key).unwrap());
         assert!(try_enter(1).is_none(), "two wait for 1");

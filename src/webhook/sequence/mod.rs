@@ -10,15 +10,15 @@
 //! 3. Bots that share an endpoint don't wait for each other.
 //! 4. If too many updates wait already, the next is rejected with 503 and `Retry-After: 1`, and Telegram sends it
 //!    again. Default: 100 for a chat (the most connections that Telegram opens) and 1000 in all.
-//! 5. A request that hangs up leaves the line, or ends its turn. So does a panic.
+//! 5. A request that hangs up leaves the queue, or ends its turn. So does a panic.
 //!
 //! The layer belongs below [`DeliveryLayer`](super::DeliveryLayer), where a handler and its turn go on after a
 //! hang-up. A rejection by this layer isn't counted as an attempt there.
 //!
-//! Clones of the layer and of its services share one line. So do replicas that share a
+//! Clones of the layer and of its services share their queues. So do replicas that share a
 //! [lock](SequenceLayer::with_lock):
 //!
-//! 1. The first update in a replica's line waits for the lock, beside the first ones of other replicas.
+//! 1. The first update in a replica's queue waits for the lock, beside the first ones of other replicas.
 //! 2. An update that has waited for 40 seconds in all (see [`SequenceLayer::max_wait`]) is rejected with 503 and
 //!    `Retry-After`, before Telegram closes the connection after 60. A lock that fails leads to 503, not to a guess.
 //! 3. The response doesn't wait until the turn is released; the chat's next update does.
@@ -104,8 +104,8 @@ use crate::telemetry::update_span::turn_waited;
 #[derive(Clone)]
 pub struct SequenceLayer {
     key: KeyExtractor,
-    room: Capacity,
-    terms: WaitPolicy,
+    capacity: Capacity,
+    wait_policy: WaitPolicy,
     queues: Arc<KeyedQueue<BotKey>>,
 }
 
@@ -144,24 +144,24 @@ impl SequenceLayer {
     fn with(key: KeyExtractor) -> Self {
         Self {
             key,
-            room: Capacity {
+            capacity: Capacity {
                 in_all: 1000,
                 per_key: 100,
             },
-            terms: WaitPolicy::default(),
+            wait_policy: WaitPolicy::default(),
             queues: Arc::default(),
         }
     }
 
     /// How many updates may wait in all, not counting the running ones. Default: 1000.
     pub fn max_waiting(mut self, updates: usize) -> Self {
-        self.room.in_all = updates;
+        self.capacity.in_all = updates;
         self
     }
 
     /// How many updates with the same key may wait. Default: 100.
     pub fn max_waiting_per_key(mut self, updates: usize) -> Self {
-        self.room.per_key = updates;
+        self.capacity.per_key = updates;
         self
     }
 
@@ -169,11 +169,11 @@ impl SequenceLayer {
     /// with a [lock](Self::with_lock) 40 seconds. It should be shorter than the limit of a
     /// [`DeadlineLayer`](super::DeadlineLayer).
     pub fn max_wait(mut self, limit: Duration) -> Self {
-        self.terms.max_wait = Some(limit);
+        self.wait_policy.max_wait = Some(limit);
         self
     }
 
-    /// Shares the line with other replicas, whose layers must use the same keys.
+    /// Shares the queues with other replicas, whose layers must use the same keys.
     ///
     /// The service's futures then have to be polled within a Tokio runtime.
     ///
@@ -191,7 +191,7 @@ impl SequenceLayer {
     /// # }
     /// ```
     pub fn with_lock<L: SequenceLock>(mut self, lock: impl Into<Arc<L>>) -> Self {
-        self.terms.lock = Some(lock.into());
+        self.wait_policy.lock = Some(lock.into());
         self
     }
 }
@@ -205,9 +205,9 @@ impl Default for SequenceLayer {
 impl fmt::Debug for SequenceLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SequenceLayer")
-            .field("max_waiting", &self.room.in_all)
-            .field("max_waiting_per_key", &self.room.per_key)
-            .field("terms", &self.terms)
+            .field("max_waiting", &self.capacity.in_all)
+            .field("max_waiting_per_key", &self.capacity.per_key)
+            .field("wait_policy", &self.wait_policy)
             .finish_non_exhaustive()
     }
 }
@@ -252,44 +252,44 @@ where
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone);
         ResponseFuture {
-            state: match self.layer.line_up(&request) {
-                Line::Free => State::handle(ready, request, None),
-                Line::Turn(turn) => State::handle(ready, request, Some(turn)),
-                Line::Wait(place) => State::Waiting {
+            state: match self.layer.enter_queue(&request) {
+                SequenceEntry::Unkeyed => State::handle(ready, request, None),
+                SequenceEntry::Running(turn) => State::handle(ready, request, Some(turn)),
+                SequenceEntry::Waiting(ticket) => State::Waiting {
                     began: Instant::now(),
-                    turn: WaitForTurn::new(self.layer.terms.clone(), place),
+                    turn: WaitForTurn::new(self.layer.wait_policy.clone(), ticket),
                     inner: self.inner.clone(),
                     request,
                 },
-                Line::Full => State::Rejected,
+                SequenceEntry::Full => State::Rejected,
             },
         }
     }
 }
 
-/// The place of an update in its line.
-enum Line {
-    /// It has no key.
-    Free,
-    Turn(Permit),
-    Wait(Ticket<BotKey>),
+/// How an update enters the queue of its key.
+enum SequenceEntry {
+    /// It has no key, so it doesn't wait.
+    Unkeyed,
+    Running(Permit),
+    Waiting(Ticket<BotKey>),
     Full,
 }
 
 impl SequenceLayer {
-    fn line_up(&self, request: &Request<RawUpdate>) -> Line {
+    fn enter_queue(&self, request: &Request<RawUpdate>) -> SequenceEntry {
         let Some(key) = self.key.find(request) else {
-            return Line::Free;
+            return SequenceEntry::Unkeyed;
         };
-        let Some(place) = self.queues.try_enter(key, self.room) else {
-            return Line::Full;
+        let Some(ticket) = self.queues.try_enter(key, self.capacity) else {
+            return SequenceEntry::Full;
         };
-        if self.terms.lock.is_some() {
-            return Line::Wait(place);
+        if self.wait_policy.lock.is_some() {
+            return SequenceEntry::Waiting(ticket);
         }
-        match place.try_turn() {
-            Ok(turn) => Line::Turn(Permit::Here { _turn: turn }),
-            Err(place) => Line::Wait(place),
+        match ticket.try_turn() {
+            Ok(turn) => SequenceEntry::Running(Permit::Local { _turn: turn }),
+            Err(ticket) => SequenceEntry::Waiting(ticket),
         }
     }
 }

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::task::keyed_queue::{Ticket, TurnGuard};
 
-/// How long an update waits by default where replicas share the line. Telegram closes the connection after 60 s, and
+/// How long an update waits by default where replicas share the queues. Telegram closes the connection after 60 s, and
 /// a `DeadlineLayer` responds after 50.
 const MAX_WAIT: Duration = Duration::from_secs(40);
 
@@ -35,8 +35,8 @@ impl WaitPolicy {
         self.max_wait.or(default)
     }
 
-    async fn wait(self, place: Ticket<BotKey>) -> Result<Permit, TurnError> {
-        let waiting = self.clone().acquire_turn(place);
+    async fn wait(self, ticket: Ticket<BotKey>) -> Result<Permit, TurnError> {
+        let waiting = self.clone().acquire_turn(ticket);
         match self.max_wait() {
             None => waiting.await,
             Some(longest) => timeout(longest, waiting)
@@ -46,11 +46,11 @@ impl WaitPolicy {
     }
 
     /// Only the first update in this process waits for the lock.
-    async fn acquire_turn(self, place: Ticket<BotKey>) -> Result<Permit, TurnError> {
-        let key = place.key().to_string();
-        let turn = place.turn().await;
+    async fn acquire_turn(self, ticket: Ticket<BotKey>) -> Result<Permit, TurnError> {
+        let key = ticket.key().to_string();
+        let turn = ticket.turn().await;
         let Some(lock) = self.lock else {
-            return Ok(Permit::Here { _turn: turn });
+            return Ok(Permit::Local { _turn: turn });
         };
         let guard = lock.acquire(key).await.map_err(TurnError::Unknown)?;
         Ok(Permit::Shared(SharedTurn(Some((guard, turn)))))
@@ -74,7 +74,7 @@ pub(super) enum TurnError {
 
 /// A turn. The next update's begins when it is dropped, or soon after.
 pub(super) enum Permit {
-    Here { _turn: TurnGuard<BotKey> },
+    Local { _turn: TurnGuard<BotKey> },
     Shared(SharedTurn),
 }
 
@@ -111,8 +111,8 @@ pub(super) enum WaitForTurn {
 }
 
 impl WaitForTurn {
-    pub(super) fn new(terms: WaitPolicy, place: Ticket<BotKey>) -> Self {
-        Self::Waiting(Box::pin(terms.wait(place)))
+    pub(super) fn new(policy: WaitPolicy, ticket: Ticket<BotKey>) -> Self {
+        Self::Waiting(Box::pin(policy.wait(ticket)))
     }
 
     pub(super) fn poll_come(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TurnError>> {
