@@ -66,7 +66,7 @@ async fn run() -> Result<(), BoxError> {
         ["set", options @ ..] => {
             let wanted = with_options(WebhookEnv::from_env()?.set_webhook(), options)?;
             // Even if it seems right: Telegram doesn't show which secret it has.
-            let set = Client::from_env()?.ensure_webhook(&wanted).always().await?;
+            let set = Client::from_env()?.ensure_webhook(&wanted).force().await?;
             show(&set.info);
         }
         ["info"] => show(&Client::from_env()?.send(GetWebhookInfo::new()).await?),

@@ -190,9 +190,9 @@ impl LockWaiter {
 
     async fn acquire(&self) -> Result<LockAnswer, Error> {
         let pauses = Duration::from_secs(1);
-        let patience = self.locks.connection.timeout.saturating_add(pauses);
+        let limit = self.locks.connection.timeout.saturating_add(pauses);
         let call = self.call("acquire").arg(micros(self.locks.lease));
-        let call = call.arg(micros(patience.min(MAX_LEASE)));
+        let call = call.arg(micros(limit.min(MAX_LEASE)));
         let answer: Vec<Bytes> = self.run(call).await?;
         match &answer[..] {
             [what, fence] if what == "granted" => Ok(LockAnswer::Granted {

@@ -65,14 +65,14 @@ impl Connections {
     }
 
     /// Waits for running requests, and returns how many connections were cut off.
-    pub(super) async fn shut_down(mut self, patience: Duration) -> usize {
+    pub(super) async fn shut_down(mut self, limit: Duration) -> usize {
         self.stop.send_replace(true);
         let all = async {
             while !self.states.is_empty() {
                 self.end_of_one().await;
             }
         };
-        drop(timeout(patience, all).await);
+        drop(timeout(limit, all).await);
         // The remaining connections end with the set.
         self.states.len()
     }

@@ -278,7 +278,7 @@ async fn g2_a_new_secret_is_set_when_asked_for() {
     let rotated = wanted().secret_token(SecretToken::new("new").expect("a secret"));
     let unseen = client.ensure_webhook(&rotated).await.expect("right");
     assert!(!unseen.was_set, "it is not visible");
-    let set = client.ensure_webhook(&rotated).always().await.expect("set");
+    let set = client.ensure_webhook(&rotated).force().await.expect("set");
     assert!(set.was_set);
     let secret = telegram.webhook().expect("a webhook").secret_token;
     assert_eq!(secret.as_deref(), Some("new"));

@@ -190,7 +190,7 @@ async fn d1_to_d9_in_memory_every_effect_comes_once() {
 async fn d10_d11_replicas_that_are_only_restarted_repeat_no_effect() {
     let mut plan = Plan::new(6_000);
     plan.chances = Chances {
-        // Handlers that still run when the patience is over are cut off.
+        // Handlers that still run after the time limit are cut off.
         slow: 0.0,
         ..Chances::OUTSIDE
     };

@@ -1,4 +1,4 @@
-//! A Telegram without a wire: its queues, its window, its back-off, its patience, and how long it keeps
+//! A Telegram without a wire: its queues, its window, its back-off, its time limits, and how long it keeps
 //! an update. Its connections (how fast they are opened, which are closed) aren't simulated.
 
 use std::{
@@ -340,14 +340,14 @@ async fn attempt(world: Arc<World>, update: Update) -> (Update, Seen, bool) {
         }
     }
     let is_lost = dice.chance(plan.chances.lost);
-    let patience = if dice.chance(plan.chances.hang_up) {
+    let limit = if dice.chance(plan.chances.hang_up) {
         dice.between(0.0..0.3)
     } else {
         60.0
     };
-    let asking = timeout(plan.seconds(patience), replica.ask(book, &update));
+    let asking = timeout(plan.seconds(limit), replica.ask(book, &update));
     let seen = match asking.await {
-        Err(_) if patience < 60.0 => Seen::Broken,
+        Err(_) if limit < 60.0 => Seen::Broken,
         Err(_) => Seen::Late,
         Ok(None) => Seen::Broken,
         Ok(Some(_)) if is_lost => Seen::Broken,

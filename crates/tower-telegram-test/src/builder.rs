@@ -59,7 +59,7 @@ pub struct TelegramBuilder {
     max_attempts: usize,
     max_wait: Duration,
     response_timeout: Duration,
-    patience: Duration,
+    wait_timeout: Duration,
     webhook_cooldown: Duration,
     max_upload: usize,
     max_download: u64,
@@ -81,7 +81,7 @@ impl Default for TelegramBuilder {
             max_attempts: 5,
             max_wait: Duration::MAX,
             response_timeout: Duration::from_secs(60),
-            patience: Duration::from_secs(10),
+            wait_timeout: Duration::from_secs(10),
             webhook_cooldown: Duration::from_secs(1),
             max_upload: 256 << 20,
             max_download: 20 << 20,
@@ -138,8 +138,8 @@ impl TelegramBuilder {
 
     /// How long [`Telegram::wait_for_call`], [`Telegram::wait_until_confirmed`] and the like-named methods
     /// of a [`User`](super::User) wait before they fail. Default: 10 s.
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub fn wait_timeout(mut self, wait_timeout: Duration) -> Self {
+        self.wait_timeout = wait_timeout;
         self
     }
 
@@ -257,7 +257,7 @@ impl TelegramBuilder {
             },
             max_wait: self.max_wait,
             max_attempts: self.max_attempts,
-            patience: self.patience,
+            wait_timeout: self.wait_timeout,
             files: Files::new(self.max_download),
             chats: Chats::new(
                 bot,

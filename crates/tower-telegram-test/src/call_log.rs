@@ -91,9 +91,13 @@ impl CallLog {
     }
 
     /// Waits for the oldest call of that method, or with `*` of any, that no earlier wait has returned.
-    pub(super) async fn wait_for(&self, method: &str, patience: Duration) -> Result<Call, Error> {
+    pub(super) async fn wait_for(
+        &self,
+        method: &str,
+        wait_timeout: Duration,
+    ) -> Result<Call, Error> {
         let find = |call: &Call| (method == "*" || call.is(method)).then(|| call.clone());
-        self.wait_until(method, patience, true, find).await
+        self.wait_until(method, wait_timeout, true, find).await
     }
 
     /// Waits for the first call for which `find` returns a value. With `take`, each call is returned once
@@ -101,7 +105,7 @@ impl CallLog {
     pub(super) async fn wait_until<T>(
         &self,
         method: &str,
-        patience: Duration,
+        wait_timeout: Duration,
         take: bool,
         mut find: impl FnMut(&Call) -> Option<T>,
     ) -> Result<T, Error> {
@@ -117,11 +121,13 @@ impl CallLog {
                 arrived.await;
             }
         };
-        timeout(patience, found).await.map_err(|_| Error::NoCall {
-            method: method.to_owned(),
-            waited: patience,
-            history: self.history(),
-        })
+        timeout(wait_timeout, found)
+            .await
+            .map_err(|_| Error::NoCall {
+                method: method.to_owned(),
+                waited: wait_timeout,
+                history: self.history(),
+            })
     }
 
     /// Searches the calls that are in the log already.

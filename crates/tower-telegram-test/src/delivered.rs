@@ -39,7 +39,7 @@ impl Delivered {
     ///
     /// # Errors
     ///
-    /// [`Error::NotConfirmed`] if that doesn't happen within [`patience`](super::TelegramBuilder::patience).
+    /// [`Error::NotConfirmed`] if that doesn't happen within [`wait_timeout`](super::TelegramBuilder::wait_timeout).
     pub async fn handled(&self) -> Result<(), Error> {
         match self.exchange {
             Some(_) => Ok(()),

@@ -26,7 +26,7 @@ pub(super) struct State {
     /// How many attempts a delivery has.
     pub(super) max_attempts: usize,
     /// How long a test waits before a wait fails.
-    pub(super) patience: Duration,
+    pub(super) wait_timeout: Duration,
     pub(super) chats: Chats,
 }
 

@@ -260,20 +260,20 @@ impl Telegram {
     ///
     /// # Errors
     ///
-    /// [`Error::NotConfirmed`] if that doesn't happen within [`patience`](super::TelegramBuilder::patience).
+    /// [`Error::NotConfirmed`] if that doesn't happen within [`wait_timeout`](super::TelegramBuilder::wait_timeout).
     pub async fn wait_until_confirmed(&self, update_id: u64) -> Result<(), Error> {
-        let patience = self.inner.state.patience;
+        let wait_timeout = self.inner.state.wait_timeout;
         let confirmed = self
             .inner
             .state
             .webhook
             .queue
             .wait_until_confirmed(update_id);
-        timeout(patience, confirmed)
+        timeout(wait_timeout, confirmed)
             .await
             .map_err(|_| Error::NotConfirmed {
                 update_id,
-                waited: patience,
+                waited: wait_timeout,
             })
     }
 
@@ -332,13 +332,13 @@ impl Telegram {
     ///
     /// # Errors
     ///
-    /// [`Error::NoCall`] if there is none within [`patience`](super::TelegramBuilder::patience). It lists
+    /// [`Error::NoCall`] if there is none within [`wait_timeout`](super::TelegramBuilder::wait_timeout). It lists
     /// the calls and updates that there were.
     pub async fn wait_for_call(&self, method: &str) -> Result<Call, Error> {
         self.inner
             .state
             .log
-            .wait_for(method, self.inner.state.patience)
+            .wait_for(method, self.inner.state.wait_timeout)
             .await
     }
 
@@ -347,10 +347,10 @@ impl Telegram {
     ///
     /// # Errors
     ///
-    /// [`Error::NoCall`] if there is none within [`patience`](super::TelegramBuilder::patience).
+    /// [`Error::NoCall`] if there is none within [`wait_timeout`](super::TelegramBuilder::wait_timeout).
     pub async fn next_call(&self) -> Result<Call, Error> {
         let state = &self.inner.state;
-        state.log.wait_for("*", state.patience).await
+        state.log.wait_for("*", state.wait_timeout).await
     }
 
     /// Moves Telegram's clock, and with it the dates that Telegram writes and everything that Telegram
@@ -359,7 +359,7 @@ impl Telegram {
     ///
     /// The clock then continues with Tokio's time, unless it is
     /// [paused](super::TelegramBuilder::paused_clock). The waits of the test itself
-    /// ([`patience`](super::TelegramBuilder::patience)) always use Tokio's time.
+    /// ([`wait_timeout`](super::TelegramBuilder::wait_timeout)) always use Tokio's time.
     ///
     /// ```no_run
     /// # use tower_telegram_test::{Error, Telegram, update};

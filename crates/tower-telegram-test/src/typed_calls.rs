@@ -52,7 +52,7 @@ impl Telegram {
     ///
     /// # Errors
     ///
-    /// [`Error::NoCall`] if there is none within [`patience`](super::TelegramBuilder::patience). It lists
+    /// [`Error::NoCall`] if there is none within [`wait_timeout`](super::TelegramBuilder::wait_timeout). It lists
     /// the calls and updates that there were.
     pub async fn wait_for<M>(&self, check: impl Fn(&M) -> bool) -> Result<M, Error>
     where
@@ -62,7 +62,7 @@ impl Telegram {
         let find = |call: &Call| call.method_as::<M>().filter(&check);
         state
             .log
-            .wait_until(M::NAME, state.patience, true, find)
+            .wait_until(M::NAME, state.wait_timeout, true, find)
             .await
     }
 

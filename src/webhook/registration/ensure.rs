@@ -38,7 +38,7 @@ impl Client {
     /// Telegram doesn't return the secret token and the certificate, so **a new secret or certificate under
     /// the same URL goes unnoticed**, and every update is rejected with 401. Settings that were given a
     /// fingerprint ([`SetWebhook::with_fingerprint`]) show it in their URL. Without one, use
-    /// [`always`](EnsureWebhook::always) once after a change.
+    /// [`force`](EnsureWebhook::force) once after a change.
     ///
     /// With `drop_pending_updates`, updates that wait are dropped when the webhook is set, and only then;
     /// and only by the first call of setWebhook that may have reached Telegram. If its response is lost,
@@ -65,9 +65,9 @@ impl Client {
         EnsureWebhook {
             client: self.clone(),
             wanted: wanted.clone(),
-            always: false,
+            force: false,
             max_attempts: 30,
-            patience: Duration::from_secs(60),
+            timeout: Duration::from_secs(60),
         }
     }
 }
@@ -78,16 +78,16 @@ impl Client {
 pub struct EnsureWebhook {
     client: Client,
     wanted: SetWebhook,
-    always: bool,
+    force: bool,
     max_attempts: u32,
-    patience: Duration,
+    timeout: Duration,
 }
 
 impl EnsureWebhook {
     /// Sets it once even if nothing seems to differ: for a new secret token or another certificate,
     /// which can't be seen.
-    pub fn always(mut self) -> Self {
-        self.always = true;
+    pub fn force(mut self) -> Self {
+        self.force = true;
         self
     }
 
@@ -98,8 +98,8 @@ impl EnsureWebhook {
     }
 
     /// How long it may take in all, the pauses included. Default: 60 seconds.
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = limit;
         self
     }
 }
@@ -198,12 +198,12 @@ impl EnsureWebhook {
         let mut progress = Progress {
             started: Instant::now(),
             attempts: 0,
-            must_set: self.always,
+            must_set: self.force,
             was_set: false,
             may_drop: self.wanted.drop_pending_updates == Some(true),
             last: None,
         };
-        match timeout(self.patience, self.settle(&mut progress)).await {
+        match timeout(self.timeout, self.converge(&mut progress)).await {
             Ok(settled) => settled,
             Err(_) => Err(EnsureWebhookError::TimedOut {
                 last: progress.last,
@@ -211,7 +211,10 @@ impl EnsureWebhook {
         }
     }
 
-    async fn settle(&self, progress: &mut Progress) -> Result<EnsuredWebhook, EnsureWebhookError> {
+    async fn converge(
+        &self,
+        progress: &mut Progress,
+    ) -> Result<EnsuredWebhook, EnsureWebhookError> {
         loop {
             let failure = match self.attempt(progress).await {
                 Ok((info, drift)) if drift.is_empty() => {
@@ -276,7 +279,7 @@ impl EnsureWebhook {
         let asked = asked.map(|asked| asked.min(LONGEST_ASKED));
         let pause = spread(asked.unwrap_or_else(|| back_off(progress.attempts)));
         let end = progress.started.elapsed().saturating_add(pause);
-        (progress.attempts < self.max_attempts && end < self.patience).then_some(pause)
+        (progress.attempts < self.max_attempts && end < self.timeout).then_some(pause)
     }
 }
 
@@ -380,11 +383,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn g12_even_endless_patience_does_not_wait_for_ages() {
+    async fn g12_even_an_endless_timeout_does_not_wait_for_ages() {
         let ages = || refused(429, "Too Many Requests", Some(1_000_000_000_000_000_000));
         let (client, _) = client(vec![ages(), ages(), shows(URL)]);
         let started = Instant::now();
-        let ensure = client.ensure_webhook(&wanted()).patience(Duration::MAX);
+        let ensure = client.ensure_webhook(&wanted()).timeout(Duration::MAX);
         assert!(!ensure.await.unwrap().was_set);
         let took = started.elapsed();
         assert!(took <= 2 * (LONGEST_ASKED + LONGEST_SPREAD), "{took:?}");
@@ -392,13 +395,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn g13_no_setting_panics_or_waits_for_ever() {
-        for patience in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
+        for limit in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
             for attempts in [0, 1, u32::MAX] {
                 let answers = vec![refused(502, "Bad Gateway", None), shows(URL)];
                 let (client, calls) = client(answers);
                 let ensure = client.ensure_webhook(&wanted()).max_attempts(attempts);
-                let ended = ensure.patience(patience).await;
-                let is_tried_again = attempts > 1 && patience == Duration::MAX;
+                let ended = ensure.timeout(limit).await;
+                let is_tried_again = attempts > 1 && limit == Duration::MAX;
                 assert_eq!(ended.is_ok(), is_tried_again, "{ended:?}");
                 assert_eq!(names(&calls).len(), if is_tried_again { 2 } else { 1 });
             }
@@ -464,9 +467,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn always_sets_even_what_is_right() {
+    async fn force_sets_even_what_is_right() {
         let (client, calls) = client(vec![done(), shows(URL)]);
-        let ensured = client.ensure_webhook(&wanted()).always().await.unwrap();
+        let ensured = client.ensure_webhook(&wanted()).force().await.unwrap();
         assert!(ensured.was_set);
         assert_eq!(names(&calls), ["setWebhook", "getWebhookInfo"]);
     }
@@ -515,7 +518,7 @@ mod tests {
     async fn g3_twenty_replicas_that_all_insist_on_setting_it_come_one_by_one() {
         let client = busy_server();
         let replicas: Vec<_> = (0..20)
-            .map(|_| tokio::spawn(client.ensure_webhook(&wanted()).always().into_future()))
+            .map(|_| tokio::spawn(client.ensure_webhook(&wanted()).force().into_future()))
             .collect();
         for replica in replicas {
             let ensured = replica.await.unwrap().unwrap();
@@ -628,7 +631,7 @@ mod tests {
             service_fn(|_: ApiRequest| std::future::pending::<Result<ApiResponse, Error>>());
         let client = Client::from_service(service);
         let ensure = client.ensure_webhook(&wanted());
-        let error = ensure.patience(Duration::from_secs(3)).await.unwrap_err();
+        let error = ensure.timeout(Duration::from_secs(3)).await.unwrap_err();
         assert!(matches!(error, EnsureWebhookError::TimedOut { last: None }));
     }
 

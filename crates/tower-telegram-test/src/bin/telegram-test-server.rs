@@ -59,7 +59,7 @@ async fn run() -> Result<(), ProgramError> {
     let options = Options::read(env::args().skip(1).collect())?;
     let mut builder = Telegram::builder()
         .listen(options.listen)
-        .patience(options.timeout);
+        .wait_timeout(options.timeout);
     if let Some(token) = &options.token {
         builder = builder.token(token);
     }

@@ -7,7 +7,7 @@ const HEAD: &str = "Connection: keep-alive\r\nContent-Type: application/json\r\n
 async fn start() -> (Telegram, String) {
     let telegram = Telegram::builder()
         .token("42:AA")
-        .patience(SECOND)
+        .wait_timeout(SECOND)
         .start()
         .await
         .unwrap();

@@ -6,7 +6,7 @@ const LARGE: u64 = 200 << 20;
 const PIECE: usize = 64 << 10;
 
 async fn start() -> Telegram {
-    let builder = Telegram::builder().token("42:AA").patience(60 * SECOND);
+    let builder = Telegram::builder().token("42:AA").wait_timeout(60 * SECOND);
     let builder = builder.max_download(LARGE);
     builder.keep_uploads_up_to(1024).start().await.unwrap()
 }

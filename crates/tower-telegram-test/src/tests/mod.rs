@@ -146,7 +146,7 @@ async fn telegram_for(bot: &Bot) -> Telegram {
     let builder = Telegram::builder()
         .max_wait(Duration::ZERO)
         .response_timeout(Duration::from_millis(200))
-        .patience(SECOND);
+        .wait_timeout(SECOND);
     let telegram = builder.start().await.unwrap();
     telegram.set_webhook(&bot.url, "se-cret").unwrap();
     telegram

@@ -7,7 +7,7 @@ const CONFLICT: &str = "Conflict: terminated by other getUpdates request; make s
 
 async fn start() -> Telegram {
     let builder = Telegram::builder().first_update_id(1).token("42:AA");
-    builder.patience(5 * SECOND).start().await.unwrap()
+    builder.wait_timeout(5 * SECOND).start().await.unwrap()
 }
 
 /// A call past the sockets, so that paused time doesn't run while they work.

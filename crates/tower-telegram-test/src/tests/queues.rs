@@ -294,7 +294,11 @@ async fn dates_follow_the_clock() {
 
 #[tokio::test]
 async fn each_call_is_given_out_once_whatever_its_method() {
-    let telegram = Telegram::builder().patience(SECOND).start().await.unwrap();
+    let telegram = Telegram::builder()
+        .wait_timeout(SECOND)
+        .start()
+        .await
+        .unwrap();
     for method in ["getMe", "getWebhookInfo", "getMe"] {
         call(
             &telegram,

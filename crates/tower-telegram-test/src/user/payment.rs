@@ -21,7 +21,7 @@ impl User {
     /// # Errors
     ///
     /// Those of every action, see [`User`]; [`Error::NoCall`] if the bot doesn't answer within
-    /// [`patience`](crate::TelegramBuilder::patience), [`Error::PaymentRefused`] if it refuses, and
+    /// [`wait_timeout`](crate::TelegramBuilder::wait_timeout), [`Error::PaymentRefused`] if it refuses, and
     /// [`Error::NotPossible`] if the message has no invoice.
     pub async fn pays(&self, message: &Message) -> Result<Sent, Error> {
         let (shown, hidden) = self.invoice(message)?;

@@ -122,12 +122,12 @@ impl User {
     ///
     /// # Errors
     ///
-    /// [`Error::NoMessage`] if there is none within [`patience`](crate::TelegramBuilder::patience). It
+    /// [`Error::NoMessage`] if there is none within [`wait_timeout`](crate::TelegramBuilder::wait_timeout). It
     /// lists the calls and updates that there were.
     pub async fn waits_for_message(&self) -> Result<Message, Error> {
         let chats = &self.telegram.inner.state.chats;
         let next = chats.wait_for(|people| people.next_message(self.id, self.chat_id));
-        let next = timeout(self.telegram.inner.state.patience, next).await;
+        let next = timeout(self.telegram.inner.state.wait_timeout, next).await;
         let message = next.map_err(|_| self.no("message of the bot", self.chat_id))?;
         typed::read("a Message", &message)
     }
@@ -136,7 +136,7 @@ impl User {
     ///
     /// # Errors
     ///
-    /// [`Error::NoMessage`] if it doesn't change within [`patience`](crate::TelegramBuilder::patience), or
+    /// [`Error::NoMessage`] if it doesn't change within [`wait_timeout`](crate::TelegramBuilder::wait_timeout), or
     /// is deleted. It lists the calls and updates that there were.
     pub async fn waits_for_change(&self, message: &Message) -> Result<Message, Error> {
         let (chat_id, message_id) = (message.chat.id, message.message_id);
@@ -148,7 +148,7 @@ impl User {
             let now = typed::read::<Message>("a Message", &entry.message);
             (now.as_ref().ok() != Some(message)).then_some(Some(now))
         });
-        let changed = timeout(self.telegram.inner.state.patience, changed).await;
+        let changed = timeout(self.telegram.inner.state.wait_timeout, changed).await;
         changed
             .ok()
             .flatten()
@@ -159,14 +159,14 @@ impl User {
     ///
     /// # Errors
     ///
-    /// [`Error::NoMessage`] if it still exists after [`patience`](crate::TelegramBuilder::patience). It
+    /// [`Error::NoMessage`] if it still exists after [`wait_timeout`](crate::TelegramBuilder::wait_timeout). It
     /// lists the calls and updates that there were.
     pub async fn waits_for_deletion(&self, message: &Message) -> Result<(), Error> {
         let (chat_id, message_id) = (message.chat.id, message.message_id);
         let chats = &self.telegram.inner.state.chats;
         let gone =
             chats.wait_for(|people| people.entry(chat_id, message_id).is_none().then_some(()));
-        let gone = timeout(self.telegram.inner.state.patience, gone).await;
+        let gone = timeout(self.telegram.inner.state.wait_timeout, gone).await;
         gone.map_err(|_| self.no("deletion of the message", chat_id))
     }
 
@@ -180,7 +180,7 @@ impl User {
         Error::NoMessage {
             what: what.to_owned(),
             chat: chat.unwrap_or_default(),
-            waited: self.telegram.inner.state.patience,
+            waited: self.telegram.inner.state.wait_timeout,
             history: self.telegram.inner.state.log.history(),
         }
     }

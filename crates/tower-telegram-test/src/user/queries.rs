@@ -44,7 +44,7 @@ impl Press {
     ///
     /// # Errors
     ///
-    /// [`Error::NoCall`] if there is none within [`patience`](crate::TelegramBuilder::patience).
+    /// [`Error::NoCall`] if there is none within [`wait_timeout`](crate::TelegramBuilder::wait_timeout).
     pub async fn answer(&self) -> Result<AnswerCallbackQuery, Error> {
         self.telegram.answered("callback_query_id", &self.id).await
     }
@@ -78,7 +78,7 @@ impl InlineQuery {
     ///
     /// # Errors
     ///
-    /// [`Error::NoCall`] if there is none within [`patience`](crate::TelegramBuilder::patience).
+    /// [`Error::NoCall`] if there is none within [`wait_timeout`](crate::TelegramBuilder::wait_timeout).
     pub async fn answer(&self) -> Result<AnswerInlineQuery, Error> {
         self.telegram.answered("inline_query_id", &self.id).await
     }
@@ -97,7 +97,7 @@ impl Telegram {
         };
         state
             .log
-            .wait_until(M::NAME, state.patience, false, find)
+            .wait_until(M::NAME, state.wait_timeout, false, find)
             .await
     }
 }
@@ -193,7 +193,7 @@ impl User {
     /// # Errors
     ///
     /// Those of every action, see [`User`]; [`Error::NoCall`] if the query isn't answered within
-    /// [`patience`](crate::TelegramBuilder::patience), [`Error::NotPossible`] if there is no such result.
+    /// [`wait_timeout`](crate::TelegramBuilder::wait_timeout), [`Error::NotPossible`] if there is no such result.
     pub async fn chooses(&self, query: &InlineQuery, result_id: &str) -> Result<Sent, Error> {
         let state = &self.telegram.inner.state;
         let find = |call: &Call| {
@@ -202,7 +202,7 @@ impl User {
         };
         let answer = state
             .log
-            .wait_until("answerInlineQuery", state.patience, false, find);
+            .wait_until("answerInlineQuery", state.wait_timeout, false, find);
         let results = answer.await?;
         let mut results = results.as_array().into_iter().flatten();
         let result = results.find(|result| result["id"] == result_id);

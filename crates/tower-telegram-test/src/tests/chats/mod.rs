@@ -15,7 +15,7 @@ use super::*;
 
 /// A server whose waits end soon.
 async fn start() -> Telegram {
-    let builder = Telegram::builder().patience(Duration::from_millis(50));
+    let builder = Telegram::builder().wait_timeout(Duration::from_millis(50));
     builder.start().await.unwrap()
 }
 
