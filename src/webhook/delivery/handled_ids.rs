@@ -1,19 +1,26 @@
 //! A set of update ids that forgets the oldest.
 
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::store::DeliveryKey;
-use crate::task::shrinking_map::ShrinkingMap;
+use super::{
+    segmented_queue::SegmentedQueue,
+    sharded_map::{ShardKey, ShardedMap},
+    store::DeliveryKey,
+};
+
+/// How many blocks one call removes at most. The rest waits for the next calls: an id that is too old doesn't count,
+/// whether it was removed or not.
+const MOST_REMOVED: usize = 64;
 
 /// Telegram counts updates up one by one, so ids lie close together: 64 of them share an entry, and
 /// a bit says which are in.
 #[derive(Debug)]
 pub(super) struct HandledIds {
-    blocks: ShrinkingMap<BlockKey, Block>,
+    blocks: ShardedMap<BlockKey, Block>,
     /// In the order in which they began.
-    order: VecDeque<BlockKey>,
+    order: SegmentedQueue<BlockKey>,
     len: usize,
     capacity: usize,
     life: Duration,
@@ -26,6 +33,15 @@ struct BlockKey {
     number: i64,
 }
 
+impl ShardKey for BlockKey {
+    fn to_number(self) -> u64 {
+        self.bot
+            .rotate_left(32)
+            .wrapping_add(self.number)
+            .cast_unsigned()
+    }
+}
+
 #[derive(Debug)]
 struct Block {
     bits: u64,
@@ -35,8 +51,8 @@ struct Block {
 impl HandledIds {
     pub(super) fn new(capacity: usize, life: Duration) -> Self {
         Self {
-            blocks: ShrinkingMap::default(),
-            order: VecDeque::new(),
+            blocks: ShardedMap::for_entries(capacity),
+            order: SegmentedQueue::default(),
             len: 0,
             capacity,
             life,
@@ -46,14 +62,15 @@ impl HandledIds {
     /// Looks at the clock only where an id is in.
     pub(super) fn contains(&self, key: DeliveryKey, now: impl FnOnce() -> Instant) -> bool {
         let (block, bit) = block_and_bit(key);
-        self.blocks.get(&block).is_some_and(|block| {
+        self.blocks.shard(block).get(&block).is_some_and(|block| {
             block.bits & bit != 0 && now().duration_since(block.last) < self.life
         })
     }
 
     pub(super) fn insert(&mut self, key: DeliveryKey, now: Instant) {
         let (place, bit) = block_and_bit(key);
-        let known = self.blocks.get_mut(&place);
+        let blocks = self.blocks.shard_mut(place);
+        let known = blocks.get_mut(&place);
         let is_new = known.is_none();
         if let Some(block) = known {
             self.len += usize::from(block.bits & bit == 0);
@@ -64,7 +81,7 @@ impl HandledIds {
                 bits: bit,
                 last: now,
             };
-            self.blocks.insert(place, block);
+            blocks.insert(place, block);
             self.order.push_back(place);
             self.len += 1;
         }
@@ -76,15 +93,19 @@ impl HandledIds {
 
     /// The oldest go when there are too many, or when Telegram has no more use for them.
     fn forget(&mut self, now: Instant) {
-        while let Some(oldest) = self.order.front() {
-            let block = self.blocks.get(oldest);
+        for _ in 0..MOST_REMOVED {
+            let Some(&oldest) = self.order.front() else {
+                return;
+            };
+            let blocks = self.blocks.shard_mut(oldest);
+            let block = blocks.get(&oldest);
             let is_old = block.is_none_or(|block| now.duration_since(block.last) >= self.life);
             // The newest block stays, however small the capacity is.
             let is_too_many = self.len > self.capacity && self.order.len() > 1;
             if !is_old && !is_too_many {
                 return;
             }
-            if let Some(block) = self.blocks.remove(oldest) {
+            if let Some(block) = blocks.remove(&oldest) {
                 self.len -= block.bits.count_ones() as usize;
             }
             self.order.pop_front();
@@ -144,6 +165,24 @@ mod tests {
         seen.insert(key(128), now);
         assert!(!seen.contains(key(0), || now) && seen.contains(key(64), || now));
         assert_eq!(seen.len(), 65);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d13_one_call_removes_few_ids_however_many_are_too_old() {
+        let day = Duration::from_secs(24 * 60 * 60);
+        let mut seen = HandledIds::new(100_000, day);
+        let now = Instant::now();
+        for id in 0..100_000 {
+            seen.insert(key(64 * id), now);
+        }
+        assert_eq!(seen.len(), 100_000);
+        let later = now + day;
+        for calls in 1..=100_000 / MOST_REMOVED {
+            seen.insert(key(-64 * i64::try_from(calls).unwrap()), later);
+            assert_eq!(seen.len(), 100_000 - calls * MOST_REMOVED + calls);
+        }
+        assert!(!seen.contains(key(64 * 99_999), || later));
+        assert!(seen.contains(key(-64), || later));
     }
 
     #[test]

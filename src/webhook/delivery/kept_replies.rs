@@ -1,20 +1,23 @@
 //! The replies of handled updates, for redeliveries.
 
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::store::DeliveryKey;
+use super::{segmented_queue::SegmentedQueue, store::DeliveryKey};
 use crate::Reply;
 
 /// The bytes of an entry besides the reply's own.
 const OVERHEAD: usize = 256;
 
+/// How many replies one call drops at most because they are too old. The rest waits for the next calls.
+const MOST_DROPPED: usize = 64;
+
 /// Replies in the order in which they were made. A redelivery is rare, so the search begins at the newest.
 #[derive(Debug)]
 pub(super) struct KeptReplies {
-    entries: VecDeque<KeptReply>,
+    entries: SegmentedQueue<KeptReply>,
     bytes: usize,
     max_bytes: usize,
     max_age: Duration,
@@ -30,7 +33,7 @@ struct KeptReply {
 impl Default for KeptReplies {
     fn default() -> Self {
         Self {
-            entries: VecDeque::new(),
+            entries: SegmentedQueue::default(),
             bytes: 0,
             max_bytes: 16 << 20,
             max_age: Duration::from_secs(60 * 60),
@@ -58,16 +61,18 @@ impl KeptReplies {
             reply: reply.clone(),
             made_at: now,
         });
+        let mut dropped = 0;
         while let Some(oldest) = self.entries.front()
-            && (self.bytes > self.max_bytes || self.is_over(oldest, now))
+            && (self.bytes > self.max_bytes || dropped < MOST_DROPPED && self.is_over(oldest, now))
         {
             self.bytes -= size(&oldest.reply);
             self.entries.pop_front();
+            dropped += 1;
         }
     }
 
     pub(super) fn get(&self, key: DeliveryKey, now: Instant) -> Option<&Reply> {
-        let kept = self.entries.iter().rev().find(|kept| kept.key == key)?;
+        let kept = self.entries.newest_first().find(|kept| kept.key == key)?;
         (!self.is_over(kept, now)).then_some(&kept.reply)
     }
 
@@ -129,6 +134,17 @@ mod tests {
         assert!(replies.get(key(1), now + hour).is_none());
         replies.keep(key(2), &reply(1), now + hour);
         assert_eq!(replies.entries.len(), 1, "the old one is gone");
+        for update_id in 3..=1000 {
+            replies.keep(key(update_id), &reply(1), now + hour);
+        }
+        replies.keep(key(1001), &reply(1), now + 2 * hour);
+        let left = 1000 - MOST_DROPPED;
+        assert_eq!(replies.entries.len(), left, "one call drops few");
+        assert!(replies.get(key(1000), now + 2 * hour).is_none());
+        for update_id in 1002..1020 {
+            replies.keep(key(update_id), &reply(1), now + 2 * hour);
+        }
+        let now = now + hour;
         replies.set_max_age(Duration::ZERO);
         replies.keep(key(3), &reply(1), now + hour);
         assert_eq!((replies.entries.len(), replies.bytes), (0, 0));

@@ -1,7 +1,6 @@
 //! The delivery store of a single process.
 
 use std::{
-    collections::VecDeque,
     future::{Future, ready},
     sync::PoisonError,
     time::Duration,
@@ -12,11 +11,12 @@ use tokio::time::Instant;
 use super::{
     handled_ids::HandledIds,
     kept_replies::KeptReplies,
+    segmented_queue::SegmentedQueue,
+    sharded_map::{ShardKey, ShardedMap},
     store::{Claim, ClaimToken, DeliveryKey, DeliveryStore, StoreError},
 };
 use crate::{
     Reply,
-    task::shrinking_map::ShrinkingMap,
     task::sync::{Mutex, MutexGuard},
 };
 
@@ -25,6 +25,9 @@ const LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How many handled updates are remembered by default: nine hours of them at 30 updates a second.
 const CAPACITY: usize = 1_000_000;
+
+/// How many failed updates one call forgets at most. It adds one.
+const MOST_FORGOTTEN: usize = 64;
 
 /// Remembers the handled updates of one process, for as long as it runs.
 ///
@@ -53,9 +56,9 @@ pub struct MemoryStore {
 #[derive(Debug)]
 struct State {
     done: HandledIds,
-    open: ShrinkingMap<DeliveryKey, PendingClaim>,
+    open: ShardedMap<DeliveryKey, PendingClaim>,
     /// In the order of their last failures, of which the oldest are forgotten.
-    failed: VecDeque<(DeliveryKey, u64)>,
+    failed: SegmentedQueue<(DeliveryKey, u64)>,
     replies: KeptReplies,
     capacity: usize,
     next_fencing_token: u64,
@@ -67,6 +70,15 @@ struct PendingClaim {
     attempt: u32,
     fencing_token: u64,
     is_running: bool,
+}
+
+impl ShardKey for DeliveryKey {
+    fn to_number(self) -> u64 {
+        let bot = self.bot.map_or(0, |bot| bot.0);
+        bot.rotate_left(32)
+            .wrapping_add(self.update_id)
+            .cast_unsigned()
+    }
 }
 
 impl PendingClaim {
@@ -86,8 +98,8 @@ impl MemoryStore {
         Self {
             state: Mutex::new(State {
                 done: HandledIds::new(updates, LIFE),
-                open: ShrinkingMap::default(),
-                failed: VecDeque::new(),
+                open: ShardedMap::for_entries(updates),
+                failed: SegmentedQueue::default(),
                 replies: KeptReplies::default(),
                 capacity: updates,
                 next_fencing_token: 0,
@@ -132,7 +144,8 @@ impl State {
         }
         self.next_fencing_token += 1;
         let fencing_token = self.next_fencing_token;
-        let open = self.open.entry(key).or_insert(PendingClaim {
+        let open = self.open.shard_mut(key).entry(key);
+        let open = open.or_insert(PendingClaim {
             attempt: 0,
             fencing_token,
             is_running: false,
@@ -154,7 +167,7 @@ impl State {
     }
 
     fn finish(&mut self, token: &ClaimToken, reply: Option<&Reply>, now: Instant) -> bool {
-        let open = &mut self.open;
+        let open = self.open.shard_mut(token.key);
         let held = open.remove_copied_if(token.key, |open| open.is_held_by(token));
         if held.is_none() {
             return false;
@@ -167,7 +180,7 @@ impl State {
     }
 
     fn release(&mut self, token: &ClaimToken) -> bool {
-        let open = &mut self.open;
+        let open = self.open.shard_mut(token.key);
         let first = open.remove_copied_if(token.key, |open| {
             open.attempt <= 1 && open.is_held_by(token)
         });
@@ -175,19 +188,23 @@ impl State {
             return true;
         }
         let released = self.fail(token);
-        if released && let Some(open) = self.open.get_mut(&token.key) {
+        let open = self.open.shard_mut(token.key);
+        if released && let Some(open) = open.get_mut(&token.key) {
             open.attempt = open.attempt.saturating_sub(1);
         }
         released
     }
 
     fn fail(&mut self, token: &ClaimToken) -> bool {
-        match self.open.get_mut(&token.key) {
+        match self.open.shard_mut(token.key).get_mut(&token.key) {
             Some(open) if open.is_held_by(token) => open.is_running = false,
             _ => return false,
         }
         self.failed.push_back((token.key, token.fencing_token));
-        while self.failed.len() > self.capacity.max(1) || self.oldest_was_redelivered() {
+        for _ in 0..MOST_FORGOTTEN {
+            if self.failed.len() <= self.capacity.max(1) && !self.oldest_was_redelivered() {
+                break;
+            }
             self.forget_failed();
         }
         true
@@ -196,7 +213,7 @@ impl State {
     /// Whether the update that failed longest ago was redelivered: it is in the queue again then, or handled.
     fn oldest_was_redelivered(&self) -> bool {
         self.failed.front().is_some_and(|(key, fencing_token)| {
-            let open = self.open.get(key);
+            let open = self.open.shard(*key).get(key);
             open.is_none_or(|open| open.is_running || open.fencing_token != *fencing_token)
         })
     }
@@ -208,7 +225,8 @@ impl State {
         };
         let is_that_one =
             |open: &mut PendingClaim| !open.is_running && open.fencing_token == fencing_token;
-        self.open.remove_copied_if(key, is_that_one);
+        let open = self.open.shard_mut(key);
+        open.remove_copied_if(key, is_that_one);
     }
 }
 

@@ -104,7 +104,9 @@ mod layer;
 mod lazy_call;
 mod memory_store;
 mod running_update;
+mod segmented_queue;
 mod service;
+mod sharded_map;
 mod shutdown;
 mod store;
 
