@@ -7,13 +7,18 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use http::{Request, Response};
 use serde_core::de::IgnoredAny;
+use tokio::time;
 use tower_service::Service;
 
-use super::writer::{Enqueued, ErasedWriter, QueueWriter};
+use super::{
+    error::QueueError,
+    writer::{Enqueued, ErasedWriter, QueueWriter},
+};
 use crate::{
     client::ErrorChain,
     webhook::{
@@ -28,11 +33,13 @@ use crate::{
 /// Its responses are:
 ///
 /// 1. 200 once the update is in the queue, or was there before.
-/// 2. 503 with `Retry-After` if the queue is full or can't be reached.
+/// 2. 503 with `Retry-After` if the queue is full, can't be reached, or doesn't respond within the
+///    [`timeout`](Self::timeout).
 /// 3. 400 if the update isn't JSON throughout: no worker could read it.
 #[derive(Clone)]
 pub struct Enqueue {
     queue: Arc<dyn ErasedWriter>,
+    timeout: Duration,
 }
 
 impl Enqueue {
@@ -40,7 +47,16 @@ impl Enqueue {
     pub fn new(queue: impl QueueWriter) -> Self {
         Self {
             queue: Arc::new(queue),
+            timeout: Duration::from_secs(10),
         }
+    }
+
+    /// How long the queue may take to add an update, before the response is a 503. Default: 10 s, also for
+    /// [`Webhook::queue`](crate::webhook::Webhook::queue). The engines of this crate have a shorter limit of their own,
+    /// of two seconds by default.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = limit;
+        self
     }
 }
 
@@ -57,19 +73,21 @@ impl Service<Request<RawUpdate>> for Enqueue {
         let queue = Arc::clone(&self.queue);
         let bot = request.extensions().get().copied();
         let update = request.into_body();
-        EnqueueFuture(Box::pin(answer(queue, bot, update)))
+        EnqueueFuture(Box::pin(answer(queue, self.timeout, bot, update)))
     }
 }
 
 async fn answer(
     queue: Arc<dyn ErasedWriter>,
+    limit: Duration,
     bot: Option<BotId>,
     update: RawUpdate,
 ) -> Response<ReplyBody> {
     if let Err(error) = update.parse::<IgnoredAny>() {
         return Rejection::Malformed(error).into_response();
     }
-    let why = match queue.put(bot, update.clone()).await {
+    let added = time::timeout(limit, queue.put(bot, update.clone())).await;
+    let why = match added.unwrap_or_else(|_| Err(QueueError::timeout())) {
         Ok(Enqueued::Added | Enqueued::Known) => return empty_response(),
         Ok(Enqueued::Full) => Rejection::Overloaded,
         Err(error) => {
@@ -103,5 +121,43 @@ impl Future for EnqueueFuture {
 impl fmt::Debug for EnqueueFuture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EnqueueFuture").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use http::StatusCode;
+    use tokio::time::Instant;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    struct HangingWriter;
+
+    impl QueueWriter for HangingWriter {
+        async fn put(&self, _: Option<BotId>, _: &RawUpdate) -> Result<Enqueued, QueueError> {
+            pending().await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d12_a_queue_that_hangs_gets_a_503_in_time() {
+        for (service, seconds) in [
+            (Enqueue::new(HangingWriter), 10),
+            (
+                Enqueue::new(HangingWriter).timeout(Duration::from_secs(3)),
+                3,
+            ),
+        ] {
+            let json = r#"{"update_id":1,"message":{"chat":{"id":7}}}"#;
+            let update = RawUpdate::from_bytes(json.into()).unwrap();
+            let began = Instant::now();
+            let Ok(response) = service.oneshot(Request::new(update)).await;
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert!(response.headers().contains_key("retry-after"));
+            assert_eq!(began.elapsed().as_secs(), seconds);
+        }
     }
 }

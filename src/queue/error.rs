@@ -13,6 +13,7 @@ enum QueueErrorKind {
     Engine(BoxError),
     Partitions { there: Box<str> },
     Full,
+    Timeout,
 }
 
 impl QueueError {
@@ -32,6 +33,11 @@ impl QueueError {
         Self(QueueErrorKind::Full)
     }
 
+    /// The engine didn't respond in time. It may carry the call out nevertheless.
+    pub(super) fn timeout() -> Self {
+        Self(QueueErrorKind::Timeout)
+    }
+
     /// Whether the queue was made with another number of partitions. No later attempt can succeed then.
     pub fn is_partitions(&self) -> bool {
         matches!(self.0, QueueErrorKind::Partitions { .. })
@@ -40,6 +46,13 @@ impl QueueError {
     /// Whether the queue had no room for the update.
     pub fn is_full(&self) -> bool {
         matches!(self.0, QueueErrorKind::Full)
+    }
+
+    /// Whether the engine didn't respond within [`Worker::call_timeout`](super::Worker::call_timeout) or
+    /// [`Enqueue::timeout`](super::Enqueue::timeout). An engine's own limit of time makes another error, which only
+    /// its [`source`](error::Error::source) tells apart.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.0, QueueErrorKind::Timeout)
     }
 }
 
@@ -51,6 +64,7 @@ impl fmt::Display for QueueError {
                 write!(f, "the queue of updates has {there} partitions")
             }
             QueueErrorKind::Full => f.write_str("the queue of updates is full"),
+            QueueErrorKind::Timeout => f.write_str("the queue of updates didn't respond in time"),
         }
     }
 }
@@ -59,7 +73,9 @@ impl error::Error for QueueError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match &self.0 {
             QueueErrorKind::Engine(error) => Some(&**error),
-            QueueErrorKind::Partitions { .. } | QueueErrorKind::Full => None,
+            QueueErrorKind::Partitions { .. } | QueueErrorKind::Full | QueueErrorKind::Timeout => {
+                None
+            }
         }
     }
 }

@@ -239,7 +239,8 @@ impl PartitionDepth {
 ///    attempt is counted before it begins, except at an entry that was [read ahead](RecordKind::ReadAhead).
 /// 5. **Calls are repeated**: one whose answer was lost is made again, and must then have no further effect.
 /// 6. **Dropped futures.** That of [`wait`](Self::wait) is dropped all the time, and must lose no event then. The
-///    others are polled to their end, unless the worker is dropped, which is as if it had died.
+///    others are dropped after the worker's [`call_timeout`](super::Worker::call_timeout), 10 seconds by default: the call
+///    counts as one whose answer was lost. They are also dropped with the worker, which is as if it had died.
 ///
 /// A queue may lose what its engine loses, and nothing else: say in its documentation what that is.
 ///
@@ -311,7 +312,7 @@ pub trait QueueReader: Send + Sync + 'static {
     }
 }
 
-type ReaderFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub(super) type ReaderFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A [`QueueReader`] as a trait object, so that a worker's type doesn't name it.
 pub(super) trait ErasedReader: Send + Sync {

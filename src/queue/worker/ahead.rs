@@ -1,61 +1,108 @@
 //! Entries that are read before their turn, so that a chat's attempts don't each wait for a round trip.
 //!
 //! An attempt that was read ahead begins at once, and is counted a moment later. Should its update end the process in
-//! that moment, it isn't counted. The first attempt in a chat always waits until it is counted, and after an attempt that
-//! isn't its update's first one, so does the next. So each worker that such an update ends leaves it nearer to the
-//! beginning of its chat, where it is counted and abandoned: after as many workers more as there were updates read
-//! ahead before it, at most.
+//! that moment, it isn't counted. The next worker notices that: the first attempt in a chat always waits until it is
+//! counted, and if it isn't its update's first one, a worker has died there. The updates that follow within the
+//! distance of reading ahead then each wait until they are counted. So such an update ends one worker more than
+//! others that end their worker, as a rule. It may be two or three, if the record that an update is done was made and
+//! the record that the next one has begun wasn't, and the process ended between the two.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::queue::reader::{BegunEntry, RecordResult};
 
 /// How many entries of a chat are read ahead.
 pub(super) const MOST_AHEAD: usize = 31;
 
+/// The memory of an entry besides its update, in bytes.
+const OVERHEAD: usize = 256;
+
 /// An entry that was read ahead, or none.
 #[derive(Debug, Default)]
-pub(super) struct EntryAhead(Mutex<Option<BegunEntry>>);
+pub(super) struct EntryAhead(Mutex<AheadState>);
+
+#[derive(Debug, Default)]
+enum AheadState {
+    #[default]
+    None,
+    /// The entry, with a permit for each of its bytes.
+    Read {
+        entry: BegunEntry,
+        _bytes: OwnedSemaphorePermit,
+    },
+    /// It isn't read ahead any more.
+    Forbidden,
+}
 
 impl EntryAhead {
-    /// Keeps the entry if no attempt was made at it.
-    pub(super) fn put(&self, result: RecordResult) {
+    /// Keeps the entry if no attempt was made at it, and if there is a permit for each of its bytes.
+    pub(super) fn put(&self, result: RecordResult, bytes: &Arc<Semaphore>) {
         if let RecordResult::Read(entry) = result
             && entry.attempt == 0
+            && let Ok(size) = u32::try_from(size(&entry))
+            && let Ok(permit) = Arc::clone(bytes).try_acquire_many_owned(size)
         {
-            self.set(Some(entry));
+            self.change(AheadState::Read {
+                entry,
+                _bytes: permit,
+            });
         }
     }
 
     /// The entry, which isn't there any more then.
     pub(super) fn take(&self) -> Option<BegunEntry> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        match self.change(AheadState::None) {
+            Some(AheadState::Read { entry, .. }) => Some(entry),
+            _ => None,
+        }
     }
 
     pub(super) fn is_there(&self) -> bool {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_some()
+        matches!(*self.state(), AheadState::Read { .. })
+    }
+
+    pub(super) fn is_allowed(&self) -> bool {
+        !matches!(*self.state(), AheadState::Forbidden)
     }
 
     pub(super) fn clear(&self) {
-        self.set(None);
+        self.change(AheadState::None);
     }
 
-    fn set(&self, entry: Option<BegunEntry>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = entry;
+    /// From now on it isn't read ahead.
+    pub(super) fn forbid(&self) {
+        self.change(AheadState::Forbidden);
     }
+
+    fn state(&self) -> MutexGuard<'_, AheadState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the state before, unless reading ahead is forbidden.
+    fn change(&self, new: AheadState) -> Option<AheadState> {
+        let mut state = self.state();
+        if matches!(*state, AheadState::Forbidden) {
+            return None;
+        }
+        Some(std::mem::replace(&mut *state, new))
+    }
+}
+
+fn size(entry: &BegunEntry) -> usize {
+    let update = entry.update.as_ref();
+    OVERHEAD + update.map_or(0, |(_, update)| update.bytes().len())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{convert::Infallible, future::pending, time::Duration};
+    use std::{collections::BTreeMap, convert::Infallible, future::pending, time::Duration};
 
     use http::{Request, Response};
     use tokio::{
         sync::mpsc::unbounded_channel,
-        time::{Instant, sleep},
+        time::{Instant, sleep, timeout},
     };
     use tower::{BoxError, service_fn};
 
@@ -75,16 +122,87 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// A partition with as many updates of one chat as are read ahead and one more. Records take a second.
-    struct SlowQueue;
+    /// A partition with updates of one chat, by their attempts. Records take a second.
+    #[derive(Clone)]
+    struct SlowQueue(Arc<Mutex<SlowState>>);
+
+    #[derive(Default)]
+    struct SlowState {
+        waiting: BTreeMap<i64, Attempts>,
+        buried: Vec<i64>,
+        /// How many were read ahead.
+        read_ahead: usize,
+        claims: u64,
+    }
+
+    #[derive(Default)]
+    struct Attempts {
+        count: u32,
+        last_name: Option<Arc<str>>,
+    }
+
+    impl SlowQueue {
+        fn new(updates: i64) -> Self {
+            let waiting = (0..updates).map(|id| (id, Attempts::default()));
+            let waiting = waiting.collect();
+            Self(Arc::new(Mutex::new(SlowState {
+                waiting,
+                ..SlowState::default()
+            })))
+        }
+
+        fn state(&self) -> MutexGuard<'_, SlowState> {
+            self.0.lock().unwrap()
+        }
+    }
+
+    impl SlowState {
+        fn record(&mut self, record: &EntryRecord) -> RecordResult {
+            let id = record.id.parse().unwrap();
+            let Some(attempts) = self.waiting.get_mut(&id) else {
+                return RecordResult::Gone;
+            };
+            let json = format!(r#"{{"update_id":{id},"message":{{}}}}"#);
+            let update = RawUpdate::from_bytes(json.into()).map_err(Failure::permanent);
+            let update = update.map(|update| (None, update));
+            match &record.kind {
+                RecordKind::Begin { attempt_name } => {
+                    if attempts.last_name.replace(attempt_name.clone()).as_ref()
+                        != Some(attempt_name)
+                    {
+                        attempts.count += 1;
+                    }
+                    return RecordResult::Begun(BegunEntry::new(attempts.count, update));
+                }
+                RecordKind::ReadAhead => {
+                    self.read_ahead += 1;
+                    return RecordResult::Read(BegunEntry::new(attempts.count, update));
+                }
+                RecordKind::Bury { .. } => self.buried.push(id),
+                _ => {}
+            }
+            self.waiting.remove(&id);
+            RecordResult::Recorded
+        }
+    }
 
     impl QueueReader for SlowQueue {
         fn lease(&self) -> Duration {
             3600 * SECOND
         }
 
-        async fn claim(&self, _: &[PartitionClaim], _: bool) -> Result<HeldPartitions, QueueError> {
-            Ok(HeldPartitions::new(vec![PartitionClaim::new(0, 1)], 1))
+        async fn claim(
+            &self,
+            held: &[PartitionClaim],
+            _: bool,
+        ) -> Result<HeldPartitions, QueueError> {
+            let mut claims = held.to_vec();
+            if claims.is_empty() {
+                let mut state = self.state();
+                state.claims += 1;
+                claims.push(PartitionClaim::new(0, state.claims));
+            }
+            Ok(HeldPartitions::new(claims, 1))
         }
 
         async fn release(&self, _: &[PartitionClaim]) -> Result<(), QueueError> {
@@ -92,64 +210,135 @@ mod tests {
         }
 
         async fn take(&self, wanted: &[WantedEntries]) -> Result<Vec<TakenEntries>, QueueError> {
-            let count = match wanted[0].after {
-                None => 1 + MOST_AHEAD,
-                Some(_) => 0,
+            let ids: Vec<_> = self.state().waiting.keys().copied().collect();
+            let ids = if wanted[0].after.is_none() {
+                ids
+            } else {
+                Vec::new()
             };
-            let entry = |id: usize| TakenEntry::new(id.to_string(), "0:7");
-            let entries = (0..count).map(entry).collect();
+            let entry = |id: i64| TakenEntry::new(id.to_string(), "0:7");
             Ok(vec![TakenEntries::Read {
-                entries,
+                entries: ids.into_iter().map(entry).collect(),
                 is_end: true,
             }])
         }
 
         async fn record(&self, records: &[EntryRecord]) -> Result<Vec<RecordResult>, QueueError> {
             sleep(SECOND).await;
-            let result = |record: &EntryRecord| {
-                let json = format!(r#"{{"update_id":{},"message":{{}}}}"#, record.id);
-                let update = RawUpdate::from_bytes(json.into()).map_err(Failure::permanent);
-                let entry =
-                    |attempts| BegunEntry::new(attempts, update.map(|update| (None, update)));
-                match record.kind {
-                    RecordKind::Begin { .. } => RecordResult::Begun(entry(1)),
-                    RecordKind::ReadAhead => RecordResult::Read(entry(0)),
-                    _ => RecordResult::Recorded,
-                }
-            };
-            Ok(records.iter().map(result).collect())
+            let mut state = self.state();
+            Ok(records.iter().map(|record| state.record(record)).collect())
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn d8_the_updates_of_a_chat_share_a_round_trip_before_their_attempts() {
-        let client = Client::from_service(service_fn(|_: ApiRequest| {
+    fn client() -> Client {
+        Client::from_service(service_fn(|_: ApiRequest| {
             pending::<Result<ApiResponse, BoxError>>()
-        }));
+        }))
+    }
+
+    const UPDATES: i64 = 32;
+
+    /// How many seconds a worker takes for a chat's updates, and how many of them it reads ahead.
+    async fn time_with(change: fn(Worker) -> Worker) -> (u64, usize) {
+        let queue = SlowQueue::new(UPDATES);
         let (sent, mut handled) = unbounded_channel();
         let service = service_fn(move |request: Request<RawUpdate>| {
             sent.send(request.body().update_id()).unwrap();
             async { Ok::<_, Infallible>(Response::new(ReplyBody::default())) }
         });
         let began = Instant::now();
-        let worker = tokio::spawn(Worker::new(|| SlowQueue, client).run(service));
-        for id in 0..=i64::try_from(MOST_AHEAD).unwrap() {
+        let reader = queue.clone();
+        let worker = change(Worker::new(move || reader.clone(), client()));
+        let worker = tokio::spawn(worker.run(service));
+        for id in 0..UPDATES {
             assert_eq!(handled.recv().await, Some(id));
         }
-        assert!(began.elapsed() < 2 * SECOND, "{:?}", began.elapsed());
         worker.abort();
+        let read_ahead = queue.state().read_ahead;
+        (began.elapsed().as_secs(), read_ahead)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d8_the_updates_of_a_chat_share_a_round_trip_before_their_attempts() {
+        let (seconds, read_ahead) = time_with(|worker| worker).await;
+        assert_eq!((seconds, read_ahead), (1, MOST_AHEAD));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d8_the_bytes_that_are_read_ahead_have_a_bound() {
+        let (seconds, read_ahead) = time_with(|worker| worker.max_read_ahead_bytes(0)).await;
+        assert_eq!((seconds, read_ahead), (32, 0));
+        // Three of them fit, so that four share a round trip.
+        let (seconds, read_ahead) = time_with(|worker| worker.max_read_ahead_bytes(1000)).await;
+        assert_eq!(seconds, 8);
+        assert!(read_ahead > 24, "{read_ahead}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d6_an_update_behind_others_that_kills_its_worker_at_once_is_abandoned_soon() {
+        let poison = UPDATES - 1;
+        let queue = SlowQueue::new(UPDATES);
+        let mut killed = 0;
+        while queue.state().buried.is_empty() {
+            let (sent, mut handled) = unbounded_channel();
+            let service = service_fn(move |request: Request<RawUpdate>| {
+                let id = request.body().update_id();
+                sent.send(id).unwrap();
+                async move {
+                    if id == poison {
+                        pending::<()>().await;
+                    }
+                    Ok::<_, Infallible>(Response::new(ReplyBody::default()))
+                }
+            });
+            let reader = queue.clone();
+            let worker = Worker::new(move || reader.clone(), client()).max_attempts(2);
+            let worker = tokio::spawn(worker.run(service));
+            let killing = async { while handled.recv().await != Some(poison) {} };
+            // Only a worker that doesn't begin it lives that long.
+            if timeout(300 * SECOND, killing).await.is_ok() {
+                killed += 1;
+            }
+            assert!(killed <= 3, "two attempts, and one that isn't counted");
+            worker.abort();
+            drop(worker.await);
+        }
+        let state = queue.state();
+        assert_eq!(
+            (state.buried.clone(), state.waiting.len()),
+            (vec![poison], 0)
+        );
     }
 
     #[test]
     fn an_entry_with_attempts_is_not_kept() {
         let ahead = EntryAhead::default();
+        let bytes = Arc::new(Semaphore::new(1000));
         for (attempts, is_kept) in [(0, true), (1, false)] {
             let entry = BegunEntry::new(attempts, Err(Failure::permanent("no update")));
-            ahead.put(RecordResult::Read(entry));
+            ahead.put(RecordResult::Read(entry), &bytes);
             assert_eq!(ahead.take().is_some(), is_kept, "{attempts}");
             assert!(ahead.take().is_none(), "it is taken once");
         }
-        ahead.put(RecordResult::Gone);
+        ahead.put(RecordResult::Gone, &bytes);
         assert!(ahead.take().is_none());
+    }
+
+    #[test]
+    fn an_entry_takes_permits_until_it_is_taken_or_forbidden() {
+        let bytes = Arc::new(Semaphore::new(OVERHEAD));
+        let read = || RecordResult::Read(BegunEntry::new(0, Err(Failure::permanent("no update"))));
+        let (first, second) = (EntryAhead::default(), EntryAhead::default());
+        first.put(read(), &bytes);
+        second.put(read(), &bytes);
+        assert_eq!((first.is_there(), second.is_there()), (true, false));
+        assert!(first.take().is_some());
+        second.put(read(), &bytes);
+        assert!(second.is_there() && second.is_allowed());
+        second.forbid();
+        assert_eq!(bytes.available_permits(), OVERHEAD);
+        second.put(read(), &bytes);
+        second.clear();
+        assert!(!second.is_there() && !second.is_allowed());
     }
 }

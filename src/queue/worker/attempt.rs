@@ -95,8 +95,8 @@ where
         let max_attempts = worker.max_attempts;
         Self {
             handler: UpdateHandler::new(service, max_attempts),
+            recorder: Arc::new(Recorder::new(worker.max_read_ahead_bytes)),
             worker,
-            recorder: Arc::new(Recorder::new()),
             claims: ClaimsTime::new(lease),
         }
     }
@@ -211,19 +211,21 @@ where
             begun.attempt = 1;
             return Ok(RecordResult::Begun(begun));
         }
-        let ahead = following.iter().map(|next| {
+        let reads = entry.ahead.is_allowed() && self.recorder.can_read_ahead();
+        let ahead = following.iter().filter(|next| {
             next.ahead.clear();
-            (Arc::clone(&next.id), Arc::clone(&next.ahead))
+            reads && next.ahead.is_allowed()
         });
+        let ahead = ahead.map(|next| (Arc::clone(&next.id), Arc::clone(&next.ahead)));
         let beginning = self
             .recorder
             .begin(kind, chat.claim, &entry.id, ahead.collect());
         let result = beginning.await?;
         entry.begun.fetch_add(1, Ordering::Relaxed);
         if !matches!(&result, RecordResult::Begun(begun) if begun.attempt == 1) {
-            // The worker may have died at this one or the next: until one has ended, each is counted before it begins.
+            // A worker may have died at any of those that it had read ahead: each is counted before it begins.
             for next in &following {
-                next.ahead.clear();
+                next.ahead.forbid();
             }
         }
         Ok(result)

@@ -10,6 +10,7 @@ mod queued_chat;
 mod records;
 mod run;
 mod settings;
+mod timed_reader;
 
 use std::{
     convert::Infallible,
@@ -33,6 +34,9 @@ use crate::{
     Client,
     webhook::{BotId, RawUpdate, ReplyBody},
 };
+
+/// The shortest limit for a call: in less, none would ever succeed.
+const MIN_CALL_TIMEOUT: Duration = Duration::from_millis(10);
 
 /// Takes updates out of a queue and calls the handler with them. See the [module](super).
 ///
@@ -60,6 +64,8 @@ impl Worker {
                 max_attempts: 5,
                 poll_every: Duration::from_millis(50),
                 shutdown_timeout: Duration::from_secs(30),
+                call_timeout: Duration::from_secs(10),
+                max_read_ahead_bytes: 16 << 20,
             },
         }
     }
@@ -101,6 +107,26 @@ impl Worker {
     /// of those that are cut off then are handled again by another worker, and the attempt isn't counted.
     pub fn shutdown_timeout(mut self, limit: Duration) -> Self {
         self.settings.shutdown_timeout = limit;
+        self
+    }
+
+    /// How long a call of the engine may take. Default: 10 s; at least 10 ms. A call that takes longer has failed, with an
+    /// error whose [`is_timeout`](QueueError::is_timeout) is true in the log, and is made again. While the engine renews
+    /// no claims, they end, and other workers get the partitions.
+    ///
+    /// The engines of this crate have a shorter limit of their own, of two seconds by default.
+    pub fn call_timeout(mut self, limit: Duration) -> Self {
+        self.settings.call_timeout = limit.max(MIN_CALL_TIMEOUT);
+        self
+    }
+
+    /// How many bytes of updates are read before their turn. Default: 16 MiB; each update counts with its JSON and 256 bytes.
+    ///
+    /// In a chat with many updates, up to 31 are read ahead with one round trip, so that their attempts don't each wait
+    /// for one. What doesn't fit is read when its turn comes. With 0 no update is read ahead. An update that is being handled doesn't
+    /// count, and one call brings up to 128 more, which are dropped if they don't fit.
+    pub fn max_read_ahead_bytes(mut self, bytes: usize) -> Self {
+        self.settings.max_read_ahead_bytes = bytes;
         self
     }
 
@@ -155,6 +181,8 @@ impl fmt::Debug for Worker {
             .field("max_attempts", &self.settings.max_attempts)
             .field("poll_every", &self.settings.poll_every)
             .field("shutdown_timeout", &self.settings.shutdown_timeout)
+            .field("call_timeout", &self.settings.call_timeout)
+            .field("max_read_ahead_bytes", &self.settings.max_read_ahead_bytes)
             .finish_non_exhaustive()
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{Notify, oneshot},
+    sync::{Notify, Semaphore, oneshot},
     time::{Instant, sleep, sleep_until},
 };
 
@@ -40,6 +40,8 @@ pub(super) struct Recorder {
     state: Mutex<RecorderState>,
     changed: Notify,
     settled: Notify,
+    /// A permit for each byte that may be read ahead.
+    ahead: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -69,8 +71,10 @@ enum RecordEnd {
 }
 
 impl Recorder {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(max_read_ahead_bytes: usize) -> Self {
+        let bytes = max_read_ahead_bytes.min(Semaphore::MAX_PERMITS);
         Self {
+            ahead: Arc::new(Semaphore::new(bytes)),
             state: Mutex::default(),
             changed: Notify::new(),
             settled: Notify::new(),
@@ -94,6 +98,11 @@ impl Recorder {
             RecordResult::Failed(error) => Err(error),
             result => Ok(result),
         }
+    }
+
+    /// Whether there is memory for an entry that is read ahead.
+    pub(super) fn can_read_ahead(&self) -> bool {
+        self.ahead.available_permits() > 0
     }
 
     /// Records that an attempt begins, and reads the entries that follow it in its chat, with the same round trip.
@@ -218,7 +227,7 @@ impl Recorder {
                 // Its attempt may have been cut off.
                 RecordEnd::Answer(waiting) => drop(waiting.send(result)),
                 RecordEnd::Settled { update_id } => self.settled_as(update_id, record, &result),
-                RecordEnd::Ahead(ahead) => ahead.put(result),
+                RecordEnd::Ahead(ahead) => ahead.put(result, &self.ahead),
                 // If the claim was lost, the next record of the entry says so.
                 RecordEnd::Begun => {}
             }

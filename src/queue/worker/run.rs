@@ -24,6 +24,7 @@ use super::{
     partition::Partition,
     queued_chat::QueuedChat,
     settings::WorkerSettings,
+    timed_reader::TimedReader,
 };
 use crate::{
     client::ErrorChain,
@@ -90,7 +91,8 @@ where
 {
     pub(super) fn new(worker: WorkerSettings, service: S) -> Self {
         let now = Instant::now();
-        let reader = (worker.open)();
+        let reader = TimedReader::new((worker.open)(), worker.call_timeout);
+        let reader: Arc<dyn ErasedReader> = Arc::new(reader);
         let runner = Runner::new(worker.concurrency);
         let attempts = Arc::new(QueueAttempts::new(worker, reader.lease(), service));
         let mut recording = JoinSet::new();

@@ -19,6 +19,8 @@ pub(super) struct WorkerSettings {
     pub(super) max_attempts: u32,
     pub(super) poll_every: Duration,
     pub(super) shutdown_timeout: Duration,
+    pub(super) call_timeout: Duration,
+    pub(super) max_read_ahead_bytes: usize,
 }
 
 impl WorkerSettings {
