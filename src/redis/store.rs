@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use ::redis::{FromRedisValue, aio::ConnectionLike};
+use ::redis::{FromRedisValue, Value, aio::ConnectionLike};
 use bytes::Bytes;
 
 use super::{
@@ -114,8 +114,10 @@ impl RedisStore {
 
     /// Because of the braces, a cluster has all keys of an update in one slot.
     fn call(&self, operation: &str, key: DeliveryKey) -> ScriptCall {
+        let key = self.key(key);
+        let reply_key = reply_key(&key);
         SCRIPT
-            .call(vec![self.key(key).into(), self.reply_key(key)])
+            .call(vec![key.into(), reply_key])
             .arg(operation)
             .arg(millis(LIFE))
     }
@@ -124,10 +126,6 @@ impl RedisStore {
         // 0 if there is only one bot.
         let bot = key.bot.map_or(0, |bot| bot.0);
         format!("{{{}:{bot}:{}}}", self.prefix, key.update_id)
-    }
-
-    fn reply_key(&self, key: DeliveryKey) -> Box<str> {
-        format!("{}:reply", self.key(key)).into()
     }
 
     async fn run<T: FromRedisValue>(&self, call: ScriptCall) -> Result<T, StoreError> {
@@ -147,7 +145,7 @@ impl RedisStore {
 
     /// Counts a reply with files, and drops the oldest where there are too many.
     fn drop_oldest(&self, key: DeliveryKey, bytes: usize) {
-        let (key, age) = (self.reply_key(key), self.max_reply_age);
+        let (key, age) = (reply_key(&self.key(key)), self.max_reply_age);
         let dropped = self.kept_files().add(key, bytes, self.max_file_bytes, age);
         if dropped.is_empty() {
             return;
@@ -173,16 +171,8 @@ impl RedisStore {
 impl DeliveryStore for RedisStore {
     async fn claim(&self, key: DeliveryKey) -> Result<Claim, StoreError> {
         let call = self.call("claim", key).arg(micros(self.lease));
-        let answer: Vec<Bytes> = self.run(call).await?;
-        let claim = read_claim(key, &answer).map_err(StoreError::new)?;
-        if matches!(claim, Claim::Done { reply: None }) && answer.len() > 1 {
-            let update_id = key.update_id;
-            tracing::warn!(
-                update_id,
-                "kept reply lost: its value in redis can't be read"
-            );
-        }
-        Ok(claim)
+        let answer = self.run(call).await?;
+        read_claim(key, answer).map_err(StoreError::new)
     }
 
     fn renew_every(&self) -> Option<Duration> {
@@ -260,21 +250,50 @@ fn file_fields(number: usize) -> [String; 3] {
     ["part", "name", "file"].map(|field| format!("{field} {number}"))
 }
 
-fn read_claim(key: DeliveryKey, answer: &[Bytes]) -> Result<Claim, Error> {
-    let (what, rest) = answer.split_first().ok_or(Error::Unreadable)?;
-    Ok(match (&**what, rest) {
-        (b"done", reply) => Claim::Done {
-            reply: read_reply(reply),
-        },
-        (b"busy", [lease]) => Claim::Busy {
-            lease: Duration::from_micros(number(lease)?),
-        },
-        (b"granted", [fencing_token, attempt]) => {
+/// Where the reply of an update is, by the key of its record.
+fn reply_key(key: &str) -> Box<str> {
+    format!("{key}:reply").into()
+}
+
+/// A text is the new record, a number the rest of another claim, and a list the reply of an update that is done.
+fn read_claim(key: DeliveryKey, answer: Value) -> Result<Claim, Error> {
+    match answer {
+        Value::BulkString(record) => {
+            let mut fields = record.split(|byte| *byte == b' ');
+            let (Some(fencing_token), Some(_), Some(attempt)) =
+                (fields.next(), fields.next(), fields.next())
+            else {
+                return Err(Error::Unreadable);
+            };
             let (fencing_token, attempt) = (number(fencing_token)?, number(attempt)?);
-            Claim::Acquired(ClaimToken::new(key, fencing_token, attempt))
+            Ok(Claim::Acquired(ClaimToken::new(
+                key,
+                fencing_token,
+                attempt,
+            )))
         }
-        _ => return Err(Error::Unreadable),
-    })
+        Value::Int(rest) => Ok(Claim::Busy {
+            lease: Duration::from_micros(rest.unsigned_abs()),
+        }),
+        fields => {
+            let fields = Vec::<Bytes>::from_redis_value(fields);
+            Ok(Claim::Done {
+                reply: read_kept(key, &fields.map_err(|_| Error::Unreadable)?),
+            })
+        }
+    }
+}
+
+fn read_kept(key: DeliveryKey, fields: &[Bytes]) -> Option<Reply> {
+    let reply = read_reply(fields);
+    if reply.is_none() && !fields.is_empty() {
+        let update_id = key.update_id;
+        tracing::warn!(
+            update_id,
+            "kept reply lost: its value in redis can't be read"
+        );
+    }
+    reply
 }
 
 /// A reply from its hash. `None` if there is none, or if it isn't whole.

@@ -410,11 +410,17 @@ async fn d12_a_key_that_is_no_record_is_an_error_and_a_reply_that_is_none_is_lef
     let Some(server) = Server::start().await else {
         return;
     };
-    let _: () = server.ask(&["SET", KEY, "something else"]).await;
+    let _: i64 = server.ask(&["HSET", KEY, "done", "1"]).await;
     let error = server.store().claim(key(1)).await.unwrap_err();
     assert!(all_of(&error).contains("WRONGTYPE"), "{}", all_of(&error));
     let _: i64 = server.ask(&["DEL", KEY]).await;
-    let _: i64 = server.ask(&["HSET", KEY, "done", "1"]).await;
+    for text in ["something else", "1 2", "1 2 3 4", "", "done "] {
+        let _: () = server.ask(&["SET", KEY, text]).await;
+        let error = server.store().claim(key(1)).await.unwrap_err();
+        let text = all_of(&error);
+        assert!(text.contains("no record of an update"), "{text}");
+    }
+    let _: () = server.ask(&["SET", KEY, "done"]).await;
     let reply = ["HSET", REPLY_KEY, "method", "sendMessage", "json", "{}"];
     let _: i64 = server.ask(&reply).await;
     assert_eq!(done(&server.store(), key(1)).await, None);
