@@ -90,8 +90,9 @@ impl AttemptLog {
     }
 
     /// All updates succeeded, and each for the first time after those before it in its chat, which is its number modulo
-    /// `chats`.
+    /// `chats`. No two attempts of a chat overlapped.
     pub(crate) fn assert_in_order(&self, updates: i64, chats: i64) {
+        self.assert_apart(chats);
         let (mut known, mut of_chat) = (HashSet::new(), HashMap::<i64, Vec<i64>>::new());
         for id in self.succeeded().into_iter().filter(|id| known.insert(*id)) {
             of_chat.entry(id % chats).or_default().push(id);
@@ -100,6 +101,23 @@ impl AttemptLog {
             let expected: Vec<_> = (0..updates).filter(|id| id % chats == chat).collect();
             let ids = of_chat.remove(&chat).unwrap_or_default();
             assert_eq!(ids, expected, "chat {chat}");
+        }
+    }
+}
+
+impl AttemptLog {
+    /// Each attempt that succeeded is the one that began last in its chat: an attempt that was still running when
+    /// another began shows by its later end.
+    fn assert_apart(&self, chats: i64) {
+        let mut running = HashMap::new();
+        for entry in self.entries() {
+            match entry {
+                Entry::Begun(id) => drop(running.insert(id % chats, id)),
+                Entry::Succeeded(id) => {
+                    let last = running.remove(&(id % chats));
+                    assert_eq!(last, Some(id), "update {id} overlapped another attempt");
+                }
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Figures of the queue over Redis and NATS and of the locks over Redis, beside bare Redis Streams:
+//! Figures of the queue over Redis and NATS, of the locks over Redis and of the stores of deliveries, beside plain Redis:
 //!
 //! ```sh
 //! cargo run --release -p stress -- queue
@@ -10,6 +10,7 @@
 mod engine;
 mod plain;
 mod server;
+mod stores;
 
 use std::{
     error::Error,
@@ -32,10 +33,9 @@ use tower_telegram::{
     Client,
     client::{ApiRequest, ApiResponse},
     queue::QueueWriter as _,
-    redis::{RedisLocks, RedisStore, WakeUps},
+    redis::{RedisLocks, WakeUps},
     webhook::{
         RawUpdate, ReplyBody,
-        delivery::{Claim, DeliveryKey, DeliveryStore as _},
         sequence::{LockGuard as _, SequenceLock as _},
     },
 };
@@ -43,6 +43,7 @@ use tower_telegram::{
 use self::{
     engine::{NatsServer, QueueServer},
     server::{RedisServer, own_cpu},
+    stores::CLAIMS_AT_ONCE,
 };
 
 pub(crate) type AnyError = Box<dyn Error + Send + Sync>;
@@ -61,9 +62,6 @@ const IDLE: Duration = Duration::from_secs(5);
 const LOCK_TIME: Duration = Duration::from_secs(3);
 const LOCK_WAITERS: usize = 4;
 
-const CLAIMS: usize = 40_000;
-const CLAIMS_AT_ONCE: usize = 64;
-
 pub(crate) async fn measure() -> Result<(), AnyError> {
     let server = RedisServer::start().await?;
     low_load(&server).await?;
@@ -75,7 +73,7 @@ pub(crate) async fn measure() -> Result<(), AnyError> {
         a_second(BACKLOG, plain)
     );
     locks(&server).await?;
-    claims(&server).await
+    stores::measure(&server).await
 }
 
 /// The times of one kind of event.
@@ -227,35 +225,6 @@ async fn locks(server: &RedisServer) -> Result<(), AnyError> {
         "lock hand-overs a second, four waiters: {:.0} ({counts:?})",
         a_second(all, LOCK_TIME)
     );
-    Ok(())
-}
-
-async fn claims(server: &RedisServer) -> Result<(), AnyError> {
-    server.clear().await?;
-    let store = RedisStore::new(server.connection().await?, "bench");
-    let ids = Arc::new(AtomicUsize::new(0));
-    let began = Instant::now();
-    let mut handlers = JoinSet::<Result<(), AnyError>>::new();
-    for _ in 0..CLAIMS_AT_ONCE {
-        let (store, ids) = (store.clone(), Arc::clone(&ids));
-        handlers.spawn(async move {
-            loop {
-                let id = ids.fetch_add(1, Ordering::Relaxed);
-                if id >= CLAIMS {
-                    return Ok(());
-                }
-                let key = DeliveryKey::new(None, i64::try_from(id)?);
-                if let Claim::Acquired(token) = store.claim(key).await? {
-                    store.finish(&token, None).await?;
-                }
-            }
-        });
-    }
-    for done in handlers.join_all().await {
-        done?;
-    }
-    let rate = a_second(CLAIMS, began.elapsed());
-    println!("RedisStore, claim and finish a second: {rate:.0}");
     Ok(())
 }
 
