@@ -57,7 +57,7 @@ async fn main() -> Result<(), BoxError> {
         .delivery(delivery)
         .router(bot);
     let app = axum::Router::new()
-        .route_service(settings.path(), webhook)
+        .route_service(&settings.axum_route()?, webhook)
         .route_service("/livez", Livez);
 
     // First listen, then ask Telegram for updates. `axum::serve` does as well behind a proxy; this server has

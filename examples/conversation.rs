@@ -102,7 +102,7 @@ async fn main() -> Result<(), BoxError> {
         // Two messages of a chat are handled one after the other, so that each finds the step before it.
         .sequence(SequenceLayer::new())
         .router(bot);
-    let app = axum::Router::new().route_service(settings.path(), webhook);
+    let app = axum::Router::new().route_service(&settings.axum_route()?, webhook);
     let server = Server::bind(settings.listen()).await?;
     let wanted = settings.set_webhook().allowed_updates(allowed_updates);
     client.ensure_webhook(&wanted).await?;

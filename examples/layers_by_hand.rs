@@ -87,7 +87,7 @@ async fn main() -> Result<(), BoxError> {
         .layer(ReplyLayer::new())
         .service(bot);
 
-    let app = axum::Router::new().route_service(settings.path(), webhook);
+    let app = axum::Router::new().route_service(&settings.axum_route()?, webhook);
     let server = Server::bind(settings.listen()).await?;
     let wanted = settings.set_webhook().allowed_updates(allowed_updates);
     client.ensure_webhook(&wanted).await?;

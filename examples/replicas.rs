@@ -56,8 +56,8 @@ async fn main() -> Result<(), BoxError> {
     tracing_subscriber::fmt().init();
     let settings = WebhookEnv::from_env()?;
     let url = env::var("REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1".to_owned());
-    // It reconnects by itself.
-    let redis = ConnectionManager::new(redis::Client::open(url)?).await?;
+    let redis = connect(&url).await;
+    let redis = redis.map_err(|error| format!("no Redis at REDIS_URL: {error}"))?;
 
     let client = Client::builder_from_env()?
         .layer(RetryLayer::new())
@@ -79,7 +79,7 @@ async fn main() -> Result<(), BoxError> {
         .sequence(sequence)
         .router(bot);
 
-    let app = axum::Router::new().route_service(settings.path(), webhook);
+    let app = axum::Router::new().route_service(&settings.axum_route()?, webhook);
     let server = Server::bind(settings.listen()).await?;
     // All replicas may do so at the same time.
     let wanted = settings.set_webhook().allowed_updates(allowed_updates);
@@ -88,6 +88,11 @@ async fn main() -> Result<(), BoxError> {
     server.serve_with_shutdown(app, stop).await;
     deliveries.shutdown(Duration::from_secs(30)).await;
     Ok(())
+}
+
+/// A connection that is made anew whenever it breaks.
+async fn connect(url: &str) -> redis::RedisResult<ConnectionManager> {
+    ConnectionManager::new(redis::Client::open(url)?).await
 }
 
 /// How many messages a chat has sent, to whichever replica.

@@ -49,7 +49,8 @@ async fn main() -> Result<(), BoxError> {
         return Ok(());
     }
     tracing_subscriber::fmt().init();
-    let timeout = env::var("TIMEOUT").map_or(Ok(10), |seconds| seconds.parse())?;
+    let timeout = env::var("TIMEOUT").map_or(Ok(10), |seconds| seconds.parse());
+    let timeout = timeout.map_err(|error| format!("TIMEOUT isn't a number of seconds: {error}"))?;
     let database = Database::open().await?;
 
     // New: the bot. It has the app's state, as axum's handlers do.
@@ -69,7 +70,7 @@ async fn main() -> Result<(), BoxError> {
         .nest("/api", api())
         .route("/livez", get(async || "ok"))
         // New: its route. It may be in a nested router, too: the webhook doesn't look at the path.
-        .route_service(settings.path(), webhook)
+        .route_service(&settings.axum_route()?, webhook)
         .with_state(database)
         .layer(
             ServiceBuilder::new()

@@ -51,7 +51,7 @@ async fn main() -> Result<(), BoxError> {
         })
         .handler(move |update| handle(calling.clone(), update));
 
-    let app = axum::Router::new().route_service(settings.path(), webhook);
+    let app = axum::Router::new().route_service(&settings.axum_route()?, webhook);
     let server = Server::bind(settings.listen()).await?;
     let wanted = settings
         .set_webhook()

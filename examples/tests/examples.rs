@@ -5,7 +5,10 @@ mod program;
 
 use std::{env, path::PathBuf};
 
-use program::{free_address, in_production, prints, program, redis, stdout, terminate};
+use program::{
+    assert_refused, beside_routes, free_address, in_production, prints, program, redis, stdout,
+    terminate,
+};
 use tokio::process::Command;
 use tower_telegram_test::{Telegram, Via, update};
 
@@ -123,13 +126,13 @@ const SECRET: &str = "only-for-the-test";
 
 /// From setWebhook to SIGTERM.
 async fn serves_in_production(name: &str, scheme: &str) {
-    serves(example(name), scheme).await;
+    serves(example(name), scheme, "/some/where").await;
 }
 
-async fn serves(command: Command, scheme: &str) {
+async fn serves(command: Command, scheme: &str, path: &str) {
     let telegram = Telegram::start().await.unwrap();
     let listen = free_address();
-    let url = format!("{scheme}://{listen}/some/where");
+    let url = format!("{scheme}://{listen}{path}");
     let mut bot = in_production(command, &telegram, &url, listen);
     bot.env("WEBHOOK_SECRET", SECRET);
     let bot = bot.spawn().unwrap();
@@ -233,13 +236,45 @@ async fn replicas_share_a_redis() {
 }
 
 #[tokio::test]
+async fn d10_replicas_serve_until_sigterm() {
+    let Some((_redis, url)) = redis().await else {
+        return;
+    };
+    let mut replica = example("replicas");
+    replica.env("REDIS_URL", &url);
+    serves(replica, "http", "/some/where").await;
+}
+
+#[tokio::test]
 async fn a_token_without_an_address_is_refused_in_a_line() {
     let mut axum = example("axum");
     axum.env("TELEGRAM_BOT_TOKEN", "1:a");
-    let output = axum.output().await.unwrap();
-    assert!(!output.status.success());
-    let errors = String::from_utf8(output.stderr).unwrap();
-    assert!(errors.contains("WEBHOOK_URL"), "{errors}");
+    assert_refused(axum, "the environment variable WEBHOOK_URL isn't set").await;
+}
+
+#[tokio::test]
+async fn a_redis_without_an_address_is_refused_by_its_name() {
+    let telegram = Telegram::start().await.unwrap();
+    let listen = free_address();
+    let url = "http://bot.example";
+    let mut replica = in_production(example("replicas"), &telegram, url, listen);
+    replica.env("REDIS_URL", "nonsense");
+    assert_refused(replica, "REDIS_URL").await;
+}
+
+#[tokio::test]
+async fn a_path_that_looks_like_a_pattern_matches_only_itself() {
+    for name in ["axum", "conversation", "layers_by_hand"] {
+        beside_routes::compares_the_path_of_an_axum_route(path(name)).await;
+    }
+}
+
+/// A webhook without a router handles the updates of any path.
+#[tokio::test]
+async fn hyper_serves_a_path_that_looks_like_a_pattern() {
+    for path in ["/{a}", "/:a", "/*a"] {
+        serves(example("hyper"), "https", path).await;
+    }
 }
 
 #[cfg(target_os = "linux")]

@@ -87,7 +87,7 @@ async fn main() -> Result<(), BoxError> {
     let routes = Routes::new(health)
         .into_axum_router()
         .route("/bot.Updates/Subscribe", post(subscribe))
-        .route_service(settings.path(), webhook);
+        .route_service(&settings.axum_route()?, webhook);
 
     // tonic limits neither how many connections there are nor how long one may be silent.
     let listener = LimitedListener::bind(settings.listen()).await?;

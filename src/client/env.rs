@@ -141,7 +141,7 @@ pub(crate) fn variable(
 
 /// An environment variable that is missing or malformed. It doesn't show the variable's value, which may be the
 /// bot's token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct EnvError(EnvFault);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,6 +150,7 @@ enum EnvFault {
     NotUnicode(&'static str),
     Token(InvalidBotToken),
     Url(&'static str),
+    AxumRoute(&'static str),
     Secret(&'static str, InvalidSecretToken),
     ApiUrl(InvalidBaseUrl),
 }
@@ -157,6 +158,10 @@ enum EnvFault {
 impl EnvError {
     pub(crate) fn not_a_url(name: &'static str) -> Self {
         Self(EnvFault::Url(name))
+    }
+
+    pub(crate) fn not_an_axum_route(name: &'static str) -> Self {
+        Self(EnvFault::AxumRoute(name))
     }
 
     pub(crate) fn secret(name: &'static str, source: InvalidSecretToken) -> Self {
@@ -169,6 +174,7 @@ impl EnvError {
             EnvFault::Missing(name)
             | EnvFault::NotUnicode(name)
             | EnvFault::Url(name)
+            | EnvFault::AxumRoute(name)
             | EnvFault::Secret(name, _) => name,
             EnvFault::Token(_) => TOKEN,
             EnvFault::ApiUrl(_) => API_URL,
@@ -188,6 +194,9 @@ impl fmt::Display for EnvError {
             EnvFault::NotUnicode(_) => "isn't unicode",
             EnvFault::Token(_) => "isn't a bot token",
             EnvFault::Url(_) => "isn't an absolute url",
+            EnvFault::AxumRoute(_) => {
+                "has a path that axum refuses: a segment of it begins with `:` or `*`"
+            }
             EnvFault::Secret(..) => "isn't a secret token",
             EnvFault::ApiUrl(_) => "isn't a base url",
         };
@@ -195,10 +204,24 @@ impl fmt::Display for EnvError {
     }
 }
 
+/// The sentence and its reason, because this is what Rust prints of an error that `main` returns.
+impl fmt::Debug for EnvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)?;
+        match error::Error::source(self) {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl error::Error for EnvError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match &self.0 {
-            EnvFault::Missing(_) | EnvFault::NotUnicode(_) | EnvFault::Url(_) => None,
+            EnvFault::Missing(_)
+            | EnvFault::NotUnicode(_)
+            | EnvFault::Url(_)
+            | EnvFault::AxumRoute(_) => None,
             EnvFault::Secret(_, source) => Some(source),
             EnvFault::Token(source) => Some(source),
             EnvFault::ApiUrl(source) => Some(source),
@@ -249,6 +272,18 @@ pub(crate) mod tests {
             let shown = format!("{error} {error:?} {source:?}");
             assert!(!shown.contains("Secret"), "{shown}");
         }
+    }
+
+    #[test]
+    fn an_error_that_main_returns_is_printed_as_a_sentence() {
+        let debug = |error: EnvError| format!("{error:?}");
+        let missing = token(&reads(&[])).unwrap_err();
+        let sentence = "the environment variable TELEGRAM_BOT_TOKEN isn't set";
+        assert_eq!(debug(missing), sentence);
+        let malformed = token(&reads(&[("TELEGRAM_BOT_TOKEN", "x")])).unwrap_err();
+        let source = malformed.source().unwrap();
+        let sentence = "the environment variable TELEGRAM_BOT_TOKEN isn't a bot token";
+        assert_eq!(debug(malformed), format!("{sentence}: {source}"));
     }
 
     #[cfg(feature = "client")]

@@ -6,7 +6,7 @@ mod program;
 
 use std::{env, net::SocketAddr, process::Stdio, time::Duration};
 
-use program::{free_address, get, in_production, program, start, terminate};
+use program::{assert_refused, free_address, get, in_production, program, start, terminate};
 use tokio::process::Child;
 use tower_telegram_test::{RawRequest, Telegram, Via, update};
 
@@ -122,4 +122,19 @@ async fn the_body_limit_lets_the_longest_update_in_and_stops_longer_bodies() {
     let attempt = app.telegram.post_raw(in_chunks).await.unwrap();
     assert_eq!(attempt.status, Some(400), "{attempt:?}");
     app.terminate().await;
+}
+
+#[tokio::test]
+async fn a_path_that_looks_like_a_pattern_matches_only_itself() {
+    let path = env!("CARGO_BIN_EXE_axum_existing");
+    program::beside_routes::compares_the_path_of_an_axum_route(path).await;
+}
+
+#[tokio::test]
+async fn a_timeout_that_is_no_number_is_refused_by_its_name() {
+    let telegram = Telegram::start().await.unwrap();
+    let mut bot = program(env!("CARGO_BIN_EXE_axum_existing"));
+    bot.env("TIMEOUT", "soon");
+    let bot = in_production(bot, &telegram, "http://bot.example", free_address());
+    assert_refused(bot, "TIMEOUT").await;
 }

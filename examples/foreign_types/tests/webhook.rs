@@ -58,3 +58,9 @@ async fn what_frankenstein_cannot_read_is_logged_and_holds_up_nothing() {
         "{log}"
     );
 }
+
+#[tokio::test]
+async fn a_path_that_looks_like_a_pattern_matches_only_itself() {
+    let path = env!("CARGO_BIN_EXE_foreign_types");
+    program::beside_routes::compares_the_path_of_an_axum_route(path).await;
+}

@@ -80,7 +80,7 @@ async fn main() -> Result<(), AnyError> {
         .route_service("/readyz", readyz)
         .route("/metrics", get(async move || metrics.render()));
     tokio::spawn(async move { axum::serve(admin_listener, admin).await });
-    let app = Router::new().route_service(settings.path(), webhook);
+    let app = Router::new().route_service(&settings.axum_route()?, webhook);
     let server = Server::bind(settings.listen()).await?;
 
     // Webhook.

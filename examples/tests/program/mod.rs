@@ -136,6 +136,16 @@ pub(crate) async fn terminate(bot: Child) -> String {
     stdout(&ended.expect("it ends").unwrap())
 }
 
+/// Runs a bot that must end with an error about one of its variables, and not with a panic.
+pub(crate) async fn assert_refused(mut bot: Command, variable: &str) {
+    let ended = timeout(PATIENCE, bot.output()).await;
+    let output = ended.expect("it ends").unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains(variable), "{errors}");
+    assert!(!errors.contains("panicked"), "{errors}");
+}
+
 /// The response to a GET.
 pub(crate) async fn get(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -150,17 +160,27 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> String {
 /// and the stranger's connections.
 #[cfg(target_os = "linux")]
 pub(crate) async fn outlives_a_stranger(path: impl AsRef<OsStr>) -> (Child, Vec<TcpStream>) {
+    outlives(path, 64, 100).await
+}
+
+/// The same with another number of files and of connections.
+#[cfg(target_os = "linux")]
+pub(crate) async fn outlives(
+    path: impl AsRef<OsStr>,
+    files: u32,
+    connections: u32,
+) -> (Child, Vec<TcpStream>) {
     let telegram = Telegram::start().await.unwrap();
     let listen = free_address();
     let mut limited = program("sh");
     limited
-        .args(["-c", "ulimit -Sn 64 && exec \"$0\""])
+        .args(["-c", &format!("ulimit -Sn {files} && exec \"$0\"")])
         .arg(path);
     let url = format!("http://{listen}/telegram");
     let bot = start(in_production(limited, &telegram, &url, listen), &telegram).await;
 
     let mut strangers = Vec::new();
-    for at in 0..100 {
+    for at in 0..connections {
         let mut stream = TcpStream::connect(listen).await.unwrap();
         if at % 2 == 0 {
             drop(stream.write_all(b"POST /telegram HT").await);

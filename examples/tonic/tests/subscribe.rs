@@ -150,3 +150,9 @@ async fn subscriptions_end_with_a_status_when_the_bot_stops() {
     assert_eq!(status.code(), Code::Unavailable, "{status:?}");
     assert_eq!(status.message(), "the bot is stopping");
 }
+
+#[tokio::test]
+async fn a_path_that_looks_like_a_pattern_matches_only_itself() {
+    let path = env!("CARGO_BIN_EXE_tonic");
+    program::beside_routes::compares_the_path_of_an_axum_route(path).await;
+}

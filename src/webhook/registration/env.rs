@@ -110,9 +110,37 @@ impl WebhookEnv {
         &self.url
     }
 
-    /// The path of the URL, for the server's route. At least `/`.
+    /// The path of the URL, as it is in a request of Telegram. At least `/`.
+    ///
+    /// A router may read some of its characters as a pattern: compare it, or use [`axum_route`](Self::axum_route).
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// The path as a route of axum 0.8 that matches this path alone: its `{` and `}` are doubled. tonic's router is
+    /// axum's.
+    ///
+    /// ```no_run
+    /// # fn run(webhook: axum::routing::MethodRouter) -> Result<(), Box<dyn std::error::Error>> {
+    /// use tower_telegram::webhook::registration::WebhookEnv;
+    ///
+    /// let settings = WebhookEnv::from_env()?;
+    /// let app = axum::Router::new().route_service(&settings.axum_route()?, webhook);
+    /// # let _: axum::Router = app;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When a segment of the path begins with `:` or `*`. axum panics at such a route, because in its older versions
+    /// that was a pattern. The error names `WEBHOOK_URL`, and doesn't show it.
+    pub fn axum_route(&self) -> Result<String, EnvError> {
+        let mut segments = self.path.split('/');
+        if segments.any(|segment| segment.starts_with([':', '*'])) {
+            return Err(EnvError::not_an_axum_route(URL));
+        }
+        Ok(self.path.replace('{', "{{").replace('}', "}}"))
     }
 
     /// The host of the URL, without the port. An IPv6 address is in brackets.
@@ -216,6 +244,29 @@ mod tests {
         }
         let error = WebhookEnv::read(&reads(&[url])).unwrap_err();
         assert_eq!(error.variable(), "TELEGRAM_BOT_TOKEN");
+    }
+
+    #[test]
+    fn a_route_of_axum_is_the_path_itself_and_no_pattern() {
+        let route = |path: &str| {
+            let url = format!("https://a.example{path}");
+            read(&[("WEBHOOK_URL", &url)]).unwrap().axum_route()
+        };
+        for (path, expected) in [
+            ("", "/"),
+            ("/123:ABC/a%20b?c", "/123:ABC/a%20b"),
+            ("/{a}/b{*c}", "/{{a}}/b{{*c}}"),
+            ("/{", "/{{"),
+        ] {
+            assert_eq!(route(path).as_deref(), Ok(expected), "{path}");
+        }
+        for path in ["/:a", "/*a", "/a/:b", "/a/*"] {
+            let error = route(path).unwrap_err();
+            assert_eq!(error.variable(), "WEBHOOK_URL");
+            assert!(!error.is_missing());
+            let words = "has a path that axum refuses";
+            assert!(error.to_string().contains(words), "{error}");
+        }
     }
 
     #[test]
