@@ -22,6 +22,7 @@ use super::{
     accept::AcceptErrors,
     connection::Overdue,
     descriptors,
+    listen::listen,
     state::{BUSY_PAUSE, ConnectionState, TimeLimits, evict_one},
 };
 
@@ -77,9 +78,9 @@ impl LimitedListener {
     ///
     /// # Errors
     ///
-    /// When the system doesn't let the process listen there.
+    /// When the system doesn't let the process listen there. The error names the address.
     pub async fn bind(address: &str) -> io::Result<Self> {
-        Ok(Self::new(TcpListener::bind(address).await?))
+        Ok(Self::new(listen(address).await?))
     }
 
     /// The address that it listens on.

@@ -53,6 +53,7 @@ mod connections;
 mod descriptors;
 mod handshake;
 mod limited;
+mod listen;
 #[allow(clippy::module_inception)] // it is the one type that people name
 mod server;
 mod service;

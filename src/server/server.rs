@@ -28,6 +28,7 @@ use super::{
     connections::Connections,
     descriptors,
     handshake::{Handshake, ServedStream},
+    listen::listen,
     service::ConnectionService,
     state::{ConnectionState, TimeLimits},
 };
@@ -74,9 +75,9 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When the system doesn't let the process listen on the address.
+    /// When the system doesn't let the process listen on the address, which the error names.
     pub async fn bind(address: &str) -> io::Result<Self> {
-        Ok(Self::new(TcpListener::bind(address).await?))
+        Ok(Self::new(listen(address).await?))
     }
 
     /// The address that it listens on.
