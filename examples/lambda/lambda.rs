@@ -17,14 +17,18 @@
 //! done before the response:
 //!
 //! - A handler returns its reply, and awaits its calls. A task that it spawns may never go on.
-//! - A handler that takes too long fails while its request is open. A `DeadlineLayer` would respond while the handler
-//!   still runs, and Lambda would freeze it.
+//! - A handler that takes too long fails while its request is open, and before Lambda ends the process. A
+//!   `DeadlineLayer` would respond while the handler still runs, and Lambda would freeze it.
 //! - A reply with a file is sent by the client, because a response of Lambda has at most 6 MB.
 //! - Each instance has a memory of its own: a redelivery to another instance is handled a second time, unless both
 //!   record updates in the Redis at `REDIS_URL`. Sessions and limits for calls are in memory too, unless they have
 //!   the types for Redis that the example `replicas` uses.
 
-use std::{env, error::Error, time::Duration};
+use std::{
+    env,
+    error::Error,
+    time::{Duration, SystemTime},
+};
 
 use redis::{IntoConnectionInfo as _, aio::ConnectionManager, io::tcp::TcpSettings};
 use tokio::time::timeout;
@@ -36,8 +40,8 @@ use tower_telegram::{
     router::{Command, NewMessage, Route, Router},
     server::Server,
     shutdown_signal,
-    types::{ChatId, InputFile, Update, UpdateType},
-    webhook::{DeliveryLayer, Webhook, registration::WebhookEnv},
+    types::{ChatId, InputFile, Update},
+    webhook::{DeliveryLayer, HandlerTimeoutLayer, Webhook, registration::WebhookEnv},
 };
 use tower_telegram_test::Playground;
 
@@ -49,6 +53,9 @@ const HANDLER_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// A user waits for the result of a query. Telegram accepts the answer to a pre-checkout query for 10 seconds.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// What a handler leaves of the function's own time limit, for the response.
+const TIME_TO_RESPOND: Duration = Duration::from_secs(1);
 
 /// The prefix of the keys in Redis. Bots that share a Redis need one each.
 const BOT: &str = "my_bot";
@@ -71,11 +78,13 @@ async fn main() -> Result<(), BoxError> {
         client.ensure_webhook(&wanted).await?;
         return Ok(());
     }
-    let delivery = delivery().await?;
+    let delivery = delivery().await;
+    let delivery = delivery.map_err(|error| format!("no Redis at REDIS_URL: {error}"))?;
     let deliveries = delivery.handle();
     let webhook = Webhook::new(settings.secret())
         .delivery(delivery)
         .without_deadline()
+        .handler_timeout(HandlerTimeoutLayer::new(HANDLER_TIMEOUT).query_limit(QUERY_TIMEOUT))
         .router(bot);
 
     if env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
@@ -100,15 +109,10 @@ fn bot(client: Client) -> Router {
         }))
 }
 
-/// Runs a handler within its time limit, and sends the file that it replies with, if any. So an update whose file can't
-/// be sent has failed, and isn't recorded as handled.
+/// Runs a handler within the time that Lambda leaves it, and sends the file that it replies with, if any. So an update
+/// whose file can't be sent has failed, and isn't recorded as handled.
 async fn handle(route: Route, client: Client, request: Request) -> Result<Reply, BoxError> {
-    let limit = match request.body().update_type() {
-        UpdateType::PreCheckoutQuery | UpdateType::ShippingQuery | UpdateType::InlineQuery => {
-            QUERY_TIMEOUT
-        }
-        _ => HANDLER_TIMEOUT,
-    };
+    let limit = time_left(&request);
     let handling = async {
         let reply = route.oneshot(request).await?;
         if reply.uploads().is_empty() {
@@ -118,6 +122,18 @@ async fn handle(route: Route, client: Client, request: Request) -> Result<Reply,
         Ok(Reply::nothing())
     };
     timeout(limit, handling).await?
+}
+
+/// The rest of the function's time limit, which is 3 seconds unless it is configured. At its end Lambda kills the
+/// process, and the failed attempt would be neither counted nor logged.
+fn time_left(request: &Request) -> Duration {
+    let invocation = request.extensions().get::<lambda_http::Context>();
+    let left = invocation.map(|invocation| invocation.deadline().duration_since(SystemTime::now()));
+    match left {
+        Some(left) => left.unwrap_or_default().saturating_sub(TIME_TO_RESPOND),
+        // Not on Lambda.
+        None => HANDLER_TIMEOUT,
+    }
 }
 
 /// The record of handled updates: in Redis if there is one, otherwise in this instance's memory.

@@ -68,13 +68,14 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Failure, RawUpdate, ReplyBody, outcome::failed_response};
-use crate::task::polled_after_completion;
+use super::{Failure, RawUpdate, ReplyBody, deadline::is_awaited_query, outcome::failed_response};
+use crate::{task::polled_after_completion, types::UpdateType};
 
 /// Ends a handler at a time limit. Default: one hour. See the [module](self).
 #[derive(Clone, Copy, Debug)]
 pub struct HandlerTimeoutLayer {
     limit: Duration,
+    query_limit: Duration,
     leaves_running: bool,
 }
 
@@ -84,7 +85,35 @@ impl HandlerTimeoutLayer {
     pub fn new(limit: Duration) -> Self {
         Self {
             limit,
+            query_limit: limit,
             leaves_running: false,
+        }
+    }
+
+    /// The limit for a `pre_checkout_query`, a `shipping_query` or an `inline_query`. Default: that of the others.
+    ///
+    /// Where a [`DeadlineLayer`](super::DeadlineLayer) stands above, it responds to these after 8 seconds. Without one
+    /// this limit should be about as short, because a person waits for the result: Telegram takes the answer to a
+    /// [pre-checkout query](https://core.telegram.org/bots/api#answerprecheckoutquery) for 10 seconds.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use tower_telegram::webhook::HandlerTimeoutLayer;
+    ///
+    /// let layer = HandlerTimeoutLayer::new(Duration::from_secs(25)).query_limit(Duration::from_secs(8));
+    /// # let _ = layer;
+    /// ```
+    pub fn query_limit(mut self, limit: Duration) -> Self {
+        self.query_limit = limit;
+        self
+    }
+
+    fn limit_of(&self, update_type: UpdateType) -> Duration {
+        if is_awaited_query(update_type) {
+            self.query_limit
+        } else {
+            self.limit
         }
     }
 
@@ -139,8 +168,8 @@ where
 
     #[inline]
     fn call(&mut self, request: Request<RawUpdate>) -> Self::Future {
+        let limit = self.layer.limit_of(request.body().update_type());
         let future = self.inner.call(request);
-        let limit = self.layer.limit;
         let handler = if self.layer.leaves_running {
             let future = Box::pin(future);
             TimedHandler::Movable {
@@ -281,6 +310,44 @@ mod tests {
         let leaving = layer.leave_running();
         assert_eq!(status_of(leaving, 59 * second).await, (200, false));
         assert_eq!(status_of(leaving, 61 * second).await, (500, true));
+    }
+
+    #[test]
+    fn d17_queries_that_people_wait_for_may_have_a_limit_of_their_own() {
+        use UpdateType as T;
+        let seconds = Duration::from_secs;
+        let layers = [
+            HandlerTimeoutLayer::new(seconds(25)),
+            HandlerTimeoutLayer::new(seconds(25)).query_limit(seconds(8)),
+        ];
+        for (update_type, expected) in [
+            (T::PreCheckoutQuery, [25, 8]),
+            (T::ShippingQuery, [25, 8]),
+            (T::InlineQuery, [25, 8]),
+            (T::Message, [25, 25]),
+            (T::CallbackQuery, [25, 25]),
+        ] {
+            let limits = layers.map(|layer| layer.limit_of(update_type));
+            assert_eq!(limits, expected.map(seconds), "{update_type}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d17_a_query_whose_handler_takes_too_long_has_failed_in_time() {
+        let seconds = Duration::from_secs;
+        let layer = HandlerTimeoutLayer::new(seconds(25)).query_limit(seconds(8));
+        let service = layer.layer(service_fn(|_| async {
+            tokio::time::sleep(Duration::from_secs(9)).await;
+            Ok::<_, Infallible>(empty_response())
+        }));
+        let query = r#"{"update_id":1,"pre_checkout_query":{}}"#;
+        let query = Request::new(RawUpdate::from_bytes(query.into()).unwrap());
+        for (request, expected, waited) in [(query, 500, 8), (update(), 200, 9)] {
+            let begin = Instant::now();
+            let response = service.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status().as_u16(), expected);
+            assert_eq!(begin.elapsed(), seconds(waited));
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,17 +1,28 @@
 //! Runs the example as people do: without a token, and in production against a Telegram and a Lambda on this machine.
 #![allow(clippy::unwrap_used)]
 
+#[cfg(unix)]
+mod careless;
 mod gateway;
+#[cfg(target_os = "linux")]
+mod network;
 #[path = "../../tests/program/mod.rs"]
 mod program;
 mod runtime;
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use tokio::process::{Child, Command};
+use tokio::{
+    process::{Child, Command},
+    time::timeout,
+};
 use tower_telegram_test::{Answer, Exchange, Telegram, Via, update};
 
 use crate::{
-    program::{free_address, in_production, program, redis, start, stdout, terminate},
+    program::{
+        assert_refused, free_address, in_production, program, redis, start, stdout, terminate,
+    },
     runtime::RuntimeApi,
 };
 
@@ -54,13 +65,7 @@ impl Function {
         };
         stdout(&program().arg("set-webhook").output().await.unwrap());
         assert!(telegram.calls().iter().any(|call| call.is("setWebhook")));
-        let instance = program()
-            .env("AWS_LAMBDA_RUNTIME_API", lambda.address())
-            .env("AWS_LAMBDA_FUNCTION_NAME", "bot")
-            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
-            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-            .spawn()
-            .unwrap();
+        let instance = program().envs(lambda.variables()).spawn().unwrap();
         lambda.set_instance(instance.id().unwrap());
         Self {
             telegram,
@@ -155,6 +160,19 @@ async fn an_update_is_read_from_text_and_from_base64() {
     }
 }
 
+/// A webhook without a router handles the updates of any path.
+#[tokio::test]
+async fn a_path_that_looks_like_a_pattern_is_served() {
+    let function = Function::start().await;
+    for (id, path) in (1..).zip(["/{a}", "/:a", "/*a", "/a b"]) {
+        let mut event = event(SECRET);
+        event["rawPath"] = path.into();
+        event["requestContext"]["http"]["path"] = path.into();
+        event["body"] = message(id, path).into();
+        assert_eq!(text_of(&function.invoke(event).await), path);
+    }
+}
+
 #[tokio::test]
 async fn a2_an_event_with_a_wrong_secret_is_rejected() {
     let function = Function::start().await;
@@ -230,6 +248,48 @@ async fn an_update_whose_file_cannot_be_sent_is_tried_again() {
     assert_eq!(function.count("sendDocument"), 2);
 }
 
+/// The function's time limit is an instance's end. A handler that takes longer fails before, so that the attempt counts
+/// and the update is handled by a later one.
+#[tokio::test]
+async fn a_handler_that_takes_too_long_fails_within_the_functions_time_limit() {
+    let function = Function::start().await;
+    function.lambda.set_time_limit(Duration::from_secs(4));
+    function
+        .telegram
+        .answer_once("sendDocument", Answer::never());
+    let first = function.send(1, "/count 5").await;
+    assert_eq!(first["statusCode"], 500, "{first}");
+    let second = function.send(1, "/count 5").await;
+    assert_eq!(second["statusCode"], 200, "{second}");
+    assert_eq!(function.count("sendDocument"), 2);
+}
+
+/// During a freeze, a network may forget a connection and drop what is sent on it. Without a TCP user time-out, that
+/// would last for a quarter of an hour.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_connection_to_redis_that_the_network_has_dropped_is_replaced() {
+    let Some((_redis, url)) = redis().await else {
+        return;
+    };
+    let network = network::Network::to(&url).await;
+    let function = Function::start_with(Some(&network.url())).await;
+    assert_eq!(text_of(&function.send(1, "before").await), "before");
+    network.drop_connections();
+    let recovered = async {
+        for id in 2.. {
+            let returned = function.send(id, "after").await;
+            if returned["statusCode"] == 200 {
+                return text_of(&returned);
+            }
+            assert_eq!(returned["statusCode"], 503, "{returned}");
+        }
+        unreachable!("the ids don't end");
+    };
+    let recovered = timeout(Duration::from_secs(60), recovered).await;
+    assert_eq!(recovered.unwrap(), "after");
+}
+
 /// The replies of two instances to one update, of which the first is frozen when the second gets it. The update has
 /// another text the second time, so that a reply to that text shows a second run of the handler.
 async fn replies_of_two_instances(redis: Option<&str>) -> [Value; 2] {
@@ -266,4 +326,12 @@ async fn d10_outside_of_lambda_it_serves_until_sigterm() {
     let bot = start(bot, &telegram).await;
     assert_replies(telegram.deliver(update::text(7, "hello")).await, "hello");
     terminate(bot).await;
+}
+
+#[tokio::test]
+async fn a_redis_without_an_address_is_refused_by_its_name() {
+    let telegram = Telegram::start().await.unwrap();
+    let mut bot = in_production(example(), &telegram, "http://bot.example", free_address());
+    bot.env("REDIS_URL", "nonsense");
+    assert_refused(bot, "REDIS_URL").await;
 }

@@ -158,13 +158,19 @@ impl DeadlineLayer {
         if let Some((_, limit)) = self.by_type.iter().find(|(of, _)| *of == update_type) {
             return *limit;
         }
-        match update_type {
-            UpdateType::PreCheckoutQuery | UpdateType::ShippingQuery | UpdateType::InlineQuery => {
-                self.limit.min(QUERY_LIMIT)
-            }
-            _ => self.limit,
+        if is_awaited_query(update_type) {
+            return self.limit.min(QUERY_LIMIT);
         }
+        self.limit
     }
+}
+
+/// Whether a person waits for the result of the handler.
+pub(super) fn is_awaited_query(update_type: UpdateType) -> bool {
+    matches!(
+        update_type,
+        UpdateType::PreCheckoutQuery | UpdateType::ShippingQuery | UpdateType::InlineQuery
+    )
 }
 
 impl Default for DeadlineLayer {

@@ -1,14 +1,15 @@
 //! The runtime API of Lambda on loopback, from which an instance of a function takes its invocations. Like Lambda, it
-//! runs one at a time, and freezes the instance between two.
+//! runs one at a time, freezes the instance between two, and takes no response after the function's time limit.
 
 use std::{
     collections::HashMap,
+    fs,
     net::SocketAddr,
     sync::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use axum::{
@@ -40,6 +41,11 @@ struct Invocation {
     returned: oneshot::Sender<Returned>,
 }
 
+struct Running {
+    returned: oneshot::Sender<Returned>,
+    deadline: SystemTime,
+}
+
 #[derive(Clone)]
 pub(crate) struct RuntimeApi {
     address: SocketAddr,
@@ -53,7 +59,8 @@ struct Server {
     /// Held during an invocation.
     turn: AsyncMutex<()>,
     queue: AsyncMutex<UnboundedReceiver<Invocation>>,
-    running: Mutex<HashMap<String, oneshot::Sender<Returned>>>,
+    running: Mutex<HashMap<String, Running>>,
+    time_limit: OnceLock<Duration>,
     next_id: AtomicU64,
 }
 
@@ -66,6 +73,7 @@ impl RuntimeApi {
             turn: AsyncMutex::default(),
             queue: invocations.into(),
             running: Mutex::default(),
+            time_limit: OnceLock::new(),
             next_id: AtomicU64::new(1),
         });
         let app = Router::new()
@@ -89,9 +97,19 @@ impl RuntimeApi {
         self.server.instance.set(id).unwrap();
     }
 
-    /// The value of `AWS_LAMBDA_RUNTIME_API`.
-    pub(crate) fn address(&self) -> String {
-        self.address.to_string()
+    /// Sets the time limit of the function. Default: 60 seconds.
+    pub(crate) fn set_time_limit(&self, limit: Duration) {
+        self.server.time_limit.set(limit).unwrap();
+    }
+
+    /// The variables of an instance.
+    pub(crate) fn variables(&self) -> [(&'static str, String); 4] {
+        [
+            ("AWS_LAMBDA_RUNTIME_API", self.address.to_string()),
+            ("AWS_LAMBDA_FUNCTION_NAME", "bot".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+        ]
     }
 
     /// Invokes the function, and waits for what it returns.
@@ -112,15 +130,18 @@ impl RuntimeApi {
 async fn next(State(server): State<Arc<Server>>) -> Response<String> {
     let invocation = server.queue.lock().await.recv().await.unwrap();
     let id = server.next_id.fetch_add(1, Ordering::Relaxed).to_string();
+    let limit = server.time_limit.get().copied();
+    let deadline = SystemTime::now() + limit.unwrap_or(Duration::from_secs(60));
+    let milliseconds = deadline.duration_since(UNIX_EPOCH).unwrap().as_millis();
     let response = Response::builder()
         .header("Lambda-Runtime-Aws-Request-Id", &id)
-        // In the year 2100.
-        .header("Lambda-Runtime-Deadline-Ms", "4102444800000")
+        .header("Lambda-Runtime-Deadline-Ms", milliseconds.to_string())
         .header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:x")
         .body(invocation.event.to_string())
         .unwrap();
     let mut running = server.running.lock().unwrap();
-    running.insert(id, invocation.returned);
+    let returned = invocation.returned;
+    running.insert(id, Running { returned, deadline });
     response
 }
 
@@ -149,9 +170,13 @@ impl Server {
     /// Freezes the instance, and then passes the response on.
     async fn end(&self, id: &str, returned: Returned) -> StatusCode {
         self.signal("-STOP").await;
-        let waiting = self.running.lock().unwrap().remove(id);
+        self.wait_until_stopped().await;
+        let running = self.running.lock().unwrap().remove(id).unwrap();
+        let in_time = SystemTime::now() < running.deadline;
+        let late = json!({"errorType": "Sandbox.Timedout"});
+        let returned = if in_time { returned } else { Err(late) };
         // The gateway may have stopped waiting.
-        drop(waiting.unwrap().send(returned));
+        drop(running.returned.send(returned));
         StatusCode::ACCEPTED
     }
 
@@ -163,4 +188,21 @@ impl Server {
             assert!(kill.unwrap().success());
         }
     }
+
+    /// A signal takes effect a moment after `kill` has ended. Only Linux has the state of each thread in a file.
+    async fn wait_until_stopped(&self) {
+        let Some(instance) = self.instance.get().filter(|_| cfg!(target_os = "linux")) else {
+            return;
+        };
+        while !has_stopped(*instance) {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn has_stopped(process: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let mut states = threads.map(|thread| fs::read_to_string(thread.unwrap().path().join("stat")));
+    // The state follows the name, which is in parentheses. A thread that has ended meanwhile has no file.
+    states.all(|state| state.is_ok_and(|state| state.contains(") T ")))
 }
