@@ -5,19 +5,25 @@
 //! ```
 //!
 //! tries the bot against a Telegram on this machine. With `TELEGRAM_BOT_TOKEN` and `WEBHOOK_URL` set, it is a bot in
-//! production, behind a proxy: salvo doesn't limit how many connections there are.
+//! production.
 
-use std::{error::Error, time::Duration};
+use std::{
+    error::Error,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
 
 use hyper_util::rt::TokioTimer;
 use salvo::{
-    Listener as _, Server,
+    Listener as _, Server, async_trait,
     conn::TcpListener,
+    fuse::{FuseEvent, FuseInfo, Fusewire},
     handler,
     http::ReqBody,
     hyper::{Response, body::Body as _, header::CONTENT_LENGTH},
     prelude::TowerServiceCompat,
 };
+use tokio::{sync::Notify, time::Instant};
 use tower::ServiceBuilder;
 use tower_telegram::{
     Client,
@@ -30,6 +36,9 @@ use tower_telegram::{
 use tower_telegram_test::Playground;
 
 type BoxError = Box<dyn Error + Send + Sync>;
+
+/// How many connections may be open at once. A process may have 1,024 files open on most systems.
+const MAX_CONNECTIONS: usize = 256;
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
@@ -65,8 +74,11 @@ async fn main() -> Result<(), BoxError> {
         )
         .push(salvo::Router::with_path("health").get(health));
 
+    // salvo doesn't limit how many connections there are, but a fuse can close them.
     let listener = TcpListener::new(settings.listen().to_owned());
-    let mut server = Server::new(listener.try_bind().await?);
+    let connections = Connections::default();
+    let mut server = Server::new(listener.try_bind().await?)
+        .fuse_factory(move |_: FuseInfo| connections.accept());
     // Closes connections that are silent, or whose next request comes slowly.
     server
         .http1_mut()
@@ -83,6 +95,60 @@ async fn main() -> Result<(), BoxError> {
     // Handlers go on after their request has ended. Wait for them, too.
     deliveries.shutdown(Duration::from_secs(30)).await;
     Ok(())
+}
+
+/// The open connections, so that a new one can take the place of another.
+#[derive(Clone, Default)]
+struct Connections(Arc<Mutex<Vec<Weak<Connection>>>>);
+
+impl Connections {
+    fn accept(&self) -> Fuse {
+        let new = Arc::new(Connection {
+            activity: Mutex::new((false, Instant::now())),
+            evicted: Notify::new(),
+        });
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|connection| connection.strong_count() > 0);
+        if open.len() >= MAX_CONNECTIONS {
+            // First those that have sent nothing yet, then the one that has been silent for longest.
+            let oldest = open.iter().filter_map(Weak::upgrade);
+            if let Some(oldest) = oldest.min_by_key(|connection| *connection.activity()) {
+                oldest.evicted.notify_one();
+                open.retain(|connection| !connection.ptr_eq(&Arc::downgrade(&oldest)));
+            }
+        }
+        open.push(Arc::downgrade(&new));
+        Fuse(new)
+    }
+}
+
+struct Connection {
+    /// Whether a byte has come, and when a byte last moved.
+    activity: Mutex<(bool, Instant)>,
+    evicted: Notify,
+}
+
+impl Connection {
+    fn activity(&self) -> MutexGuard<'_, (bool, Instant)> {
+        let activity = self.activity.lock();
+        activity.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What salvo reports a connection's activity to, and asks whether to close it.
+struct Fuse(Arc<Connection>);
+
+#[async_trait]
+impl Fusewire for Fuse {
+    fn event(&self, event: FuseEvent) {
+        let mut activity = self.0.activity();
+        let has_sent = activity.0 || matches!(event, FuseEvent::ReadData(1..));
+        *activity = (has_sent, Instant::now());
+    }
+
+    async fn fused(&self) {
+        self.0.evicted.notified().await;
+    }
 }
 
 /// Writes the length of a response into its head. salvo's bridge for tower services hides it from the server, which
