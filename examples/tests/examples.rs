@@ -95,20 +95,6 @@ async fn conversation_takes_an_order_and_forgets_one() {
 }
 
 #[tokio::test]
-async fn client_middleware_repeats_what_failed() {
-    let lines = [
-        "succeeded",
-        "succeeded",
-        "sent",
-        "getMe: refused",
-        "getMe: ok",
-        "refused",
-        "ok",
-    ];
-    prints(example("client_middleware"), &lines).await;
-}
-
-#[tokio::test]
 async fn media_uploads_an_album_and_shows_its_progress() {
     let text = stdout(&example("media").output().await.unwrap());
     for line in [

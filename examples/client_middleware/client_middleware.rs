@@ -1,29 +1,27 @@
-//! The client behind tower's and one's own middleware: trace, retries by an own policy, a limit, a timeout.
+//! The client behind tower's and one's own middleware, over hyper or reqwest: trace, retries by an own policy, a limit, a
+//! timeout.
 //!
 //! ```sh
-//! cargo run --example client_middleware
+//! cargo run -p client-middleware-example
 //! ```
 //!
-//! calls a Telegram on this machine, which fails two of the calls. With `TELEGRAM_BOT_TOKEN` set,
-//! `cargo run --example client_middleware CHAT` sends a message to that chat, by its number or `@name`.
-//!
-//! A copy of this file needs these dependencies:
-//!
-//! ```toml
-//! tokio = { version = "1.47", features = ["macros", "rt-multi-thread", "time"] }
-//! tower = { version = "0.5.2", features = ["limit", "retry", "timeout"] }
-//! tower-telegram = "0.1"
-//! tower-telegram-test = "0.1"
-//! tracing = { version = "0.1.41", default-features = false, features = ["std"] }
-//! tracing-subscriber = { version = "0.3", default-features = false, features = ["fmt", "std"] }
-//! ```
+//! calls a Telegram on this machine, once over each, which fails two of the calls. With `TELEGRAM_BOT_TOKEN` set,
+//! `cargo run -p client-middleware-example CHAT reqwest` sends a message to that chat, by its number or `@name`. Without
+//! `reqwest`, it goes over hyper.
 
 use std::{env, error::Error, future::Future, pin::Pin, time::Duration};
 
-use tower::{Layer, Service, limit::ConcurrencyLimitLayer, retry::Policy, timeout::TimeoutLayer};
+use http::{Request, Response};
+use tower::{
+    Layer, Service, limit::ConcurrencyLimitLayer, retry::Policy, timeout::TimeoutLayer,
+    util::BoxCloneSyncService,
+};
 use tower_telegram::{
     Client,
-    client::{ApiRequest, ApiResponse, Error as CallError, RateLimitLayer},
+    client::{
+        ApiBody, ApiRequest, ApiResponse, Error as CallError, HttpTransport, RateLimitLayer,
+        ReqwestTransport, TransportBody, TransportError,
+    },
     methods::{GetMe, SendMessage},
     types::ChatId,
 };
@@ -32,21 +30,28 @@ use tracing::Instrument as _;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
+/// Any HTTP client that is a service can stand here.
+type Transport = BoxCloneSyncService<Request<ApiBody>, Response<TransportBody>, TransportError>;
+
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    if Playground::new()
-        .telegram(unreliable().await?)
-        .arguments(["42"])
-        .play()
-        .await?
-    {
+    let mut has_played = false;
+    for transport in ["hyper", "reqwest"] {
+        let playground = Playground::new().telegram(unreliable().await?);
+        has_played |= playground.arguments(["42", transport]).play().await?;
+    }
+    if has_played {
         return Ok(());
     }
     tracing_subscriber::fmt().init();
+    let chat = env::args().nth(1);
+    let chat: ChatId = chat.ok_or("the first argument must be a chat")?.parse()?;
+    let transport = env::args().nth(2).unwrap_or_else(|| "hyper".to_owned());
 
     // From the outermost to the innermost. A layer here sees the method and its result, and never the token,
     // which is a part of the URL that is made further in.
     let client = Client::builder_from_env()?
+        .transport(over(&transport)?)
         // A span covers all attempts, and the waits between them.
         .layer(TraceLayer)
         .layer(tower::retry::RetryLayer::new(Repeats(3)))
@@ -59,12 +64,25 @@ async fn main() -> Result<(), BoxError> {
         .build();
 
     let me = client.send(GetMe::new()).await?;
-    let chat = env::args().nth(1);
-    let chat: ChatId = chat.ok_or("the first argument must be a chat")?.parse()?;
     let hello = SendMessage::new(chat, format!("{} is here.", me.first_name));
     let sent = client.send(hello).await?;
-    tracing::info!(sent.message_id, "sent");
+    tracing::info!(transport, sent.message_id, "sent");
     Ok(())
+}
+
+/// A connection pool by its name. The layers above don't know which one it is.
+fn over(name: &str) -> Result<Transport, BoxError> {
+    match name {
+        "hyper" => Ok(BoxCloneSyncService::new(HttpTransport::new())),
+        "reqwest" => {
+            // For HTTPS. The error means that the process has another provider already, which does as well.
+            drop(rustls::crypto::ring::default_provider().install_default());
+            // The settings of reqwest go here. By default it uses the proxy that is in the environment.
+            let reqwest = ReqwestTransport::new(reqwest::Client::builder)?;
+            Ok(BoxCloneSyncService::new(reqwest))
+        }
+        _ => Err("the transport must be hyper or reqwest".into()),
+    }
 }
 
 /// A policy for tower's retry. `client::RetryLayer` is a better one, with pauses that grow and a budget.
