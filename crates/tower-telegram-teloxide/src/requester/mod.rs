@@ -4,6 +4,7 @@ mod bot;
 mod error;
 mod methods;
 mod request;
+mod traits;
 mod upload;
 
 pub use self::{

@@ -1,17 +1,11 @@
 //! A request without files.
 
-use std::{
-    fmt,
-    future::{Future, IntoFuture},
-    ops::{Deref, DerefMut},
-    pin::Pin,
-    sync::Arc,
-};
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use serde_core::{Serialize, de::DeserializeOwned};
 use teloxide::{
     RequestError,
-    requests::{HasPayload, Payload, Request},
+    requests::{Payload, Request},
 };
 use tower::ServiceExt as _;
 use tower_telegram::{
@@ -19,7 +13,7 @@ use tower_telegram::{
     client::{ApiRequest, Error},
 };
 
-use super::{bot::ClientBot, error::request_error};
+use super::{bot::ClientBot, error::request_error, traits::request_traits};
 
 /// The future of a call: see [`ClientBot`].
 pub type SendFuture<T> = Pin<Box<dyn Future<Output = Result<T, RequestError>> + Send>>;
@@ -93,51 +87,7 @@ where
     }
 }
 
-impl<P> IntoFuture for ClientRequest<P>
-where
-    P: Payload + Serialize + 'static,
-    P::Output: DeserializeOwned,
-{
-    type Output = Result<P::Output, RequestError>;
-    type IntoFuture = SendFuture<P::Output>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        self.send()
-    }
-}
-
-impl<P: Payload> HasPayload for ClientRequest<P> {
-    type Payload = P;
-
-    fn payload_mut(&mut self) -> &mut P {
-        &mut self.payload
-    }
-
-    fn payload_ref(&self) -> &P {
-        &self.payload
-    }
-}
-
-impl<P> Deref for ClientRequest<P> {
-    type Target = P;
-
-    fn deref(&self) -> &P {
-        &self.payload
-    }
-}
-
-impl<P> DerefMut for ClientRequest<P> {
-    fn deref_mut(&mut self) -> &mut P {
-        &mut self.payload
-    }
-}
-
-/// The name of the method alone: the parameters may be private messages.
-impl<P: Payload> fmt::Debug for ClientRequest<P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ClientRequest").field(&P::NAME).finish()
-    }
-}
+request_traits!(ClientRequest, Payload + Serialize);
 
 #[cfg(test)]
 mod tests {

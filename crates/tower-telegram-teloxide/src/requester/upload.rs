@@ -1,21 +1,16 @@
 //! A request that may upload files.
 
-use std::{
-    fmt,
-    future::IntoFuture,
-    ops::{Deref, DerefMut},
-};
-
 use serde_core::{Serialize, de::DeserializeOwned};
 use teloxide::{
     RequestError,
-    requests::{HasPayload, MultipartPayload, MultipartRequest, Payload, Request},
+    requests::{MultipartPayload, MultipartRequest, Request},
     types::InputFile,
 };
 
 use super::{
     bot::ClientBot,
     request::{self, SendFuture},
+    traits::request_traits,
 };
 
 /// A request of [`ClientBot`] that may upload files. Awaited, it is sent: through the client, or if a file is uploaded,
@@ -73,48 +68,4 @@ where
     }
 }
 
-impl<P> IntoFuture for ClientUpload<P>
-where
-    P: MultipartPayload + Serialize + Clone + 'static,
-    P::Output: DeserializeOwned,
-{
-    type Output = Result<P::Output, RequestError>;
-    type IntoFuture = SendFuture<P::Output>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        self.send()
-    }
-}
-
-impl<P: Payload> HasPayload for ClientUpload<P> {
-    type Payload = P;
-
-    fn payload_mut(&mut self) -> &mut P {
-        &mut self.payload
-    }
-
-    fn payload_ref(&self) -> &P {
-        &self.payload
-    }
-}
-
-impl<P> Deref for ClientUpload<P> {
-    type Target = P;
-
-    fn deref(&self) -> &P {
-        &self.payload
-    }
-}
-
-impl<P> DerefMut for ClientUpload<P> {
-    fn deref_mut(&mut self) -> &mut P {
-        &mut self.payload
-    }
-}
-
-/// The name of the method alone: the parameters may be private messages.
-impl<P: Payload> fmt::Debug for ClientUpload<P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ClientUpload").field(&P::NAME).finish()
-    }
-}
+request_traits!(ClientUpload, MultipartPayload + Serialize + Clone);
