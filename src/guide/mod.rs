@@ -50,3 +50,25 @@ pub mod from_grammy {}
 
 #[doc = include_str!("from_aiogram.md")]
 pub mod from_aiogram {}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn each_answer_of_the_cookbook_is_a_doc_test() {
+        let answers = include_str!("cookbook.md").split("\n## ").skip(1);
+        let answers: Vec<_> = answers.collect();
+        assert!(answers.len() >= 25, "{}", answers.len());
+        for answer in answers {
+            let examples: Vec<_> = answer.split("\n```").skip(1).step_by(2).collect();
+            let question = answer.lines().next();
+            assert!(!examples.is_empty(), "{question:?}");
+            for example in examples {
+                let language = example.lines().next();
+                assert!(
+                    matches!(language, Some("rust" | "rust,no_run")),
+                    "{question:?}"
+                );
+            }
+        }
+    }
+}

@@ -6,7 +6,7 @@ mod copies;
 mod example;
 
 use std::{
-    env,
+    env, fs,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::Stdio,
@@ -61,6 +61,48 @@ async fn play(copies: &Copies, example: &Example, redis: &str) -> Result<(), Str
         return Ok(());
     }
     Err(format!("it played no conversation:\n{printed}"))
+}
+
+/// Someone copies the one file, so it must be short, and say at its top how it is run.
+#[test]
+fn each_example_has_60_to_180_lines_and_is_run_by_one_command() {
+    let root = root();
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    for example in example::find(&root).unwrap() {
+        let text = fs::read_to_string(&example.file).unwrap();
+        let lines = text.lines().count();
+        assert!((60..=180).contains(&lines), "{}: {lines}", example.name);
+
+        let package = example.name.replace('_', "-");
+        // The others are examples of the package in that folder.
+        let is_packaged = example.file.parent() != Some(&*root.join("examples"));
+        let command = match is_packaged {
+            true => format!("cargo run -p {package}-example"),
+            false => format!("cargo run --example {}", example.name),
+        };
+        let line = format!("//! {command}");
+        assert!(text.lines().any(|written| written == line), "{line}");
+        let name = if is_packaged { package } else { example.name };
+        assert!(
+            readme.contains(&format!("`{name}`")) || readme.contains(&command),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn the_readme_has_under_150_lines_with_dependencies_code_and_a_picture() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    assert!(readme.lines().count() < 150);
+    for part in [
+        "cargo run --example axum\n",
+        "cargo test\n",
+        "```toml\n[dependencies]\n",
+        "```rust\n",
+        "  ▼\n",
+    ] {
+        assert!(readme.contains(part), "{part}");
+    }
 }
 
 #[tokio::test]
