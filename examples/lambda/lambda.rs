@@ -54,7 +54,7 @@ const HANDLER_TIMEOUT: Duration = Duration::from_secs(25);
 /// A user waits for the result of a query. Telegram accepts the answer to a pre-checkout query for 10 seconds.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// What a handler leaves of the function's own time limit, for the response.
+/// The end of the function's own time limit, in which it responds.
 const TIME_TO_RESPOND: Duration = Duration::from_secs(1);
 
 /// The prefix of the keys in Redis. Bots that share a Redis need one each.
@@ -124,7 +124,7 @@ async fn handle(route: Route, client: Client, request: Request) -> Result<Reply,
     timeout(limit, handling).await?
 }
 
-/// The rest of the function's time limit, which is 3 seconds unless it is configured. At its end Lambda kills the
+/// The rest of the function's time limit (default: 3 seconds). At its end Lambda kills the
 /// process, and the failed attempt would be neither counted nor logged.
 fn time_left(request: &Request) -> Duration {
     let invocation = request.extensions().get::<lambda_http::Context>();

@@ -135,7 +135,7 @@ impl Connection {
     }
 }
 
-/// What salvo reports a connection's activity to, and asks whether to close it.
+/// salvo reports a connection's activity here, and asks whether to close it.
 struct Fuse(Arc<Connection>);
 
 #[async_trait]

@@ -264,7 +264,7 @@ async fn a_handler_that_takes_too_long_fails_within_the_functions_time_limit() {
     assert_eq!(function.count("sendDocument"), 2);
 }
 
-/// During a freeze, a network may forget a connection and drop what is sent on it. Without a TCP user time-out, that
+/// During a freeze, a network may forget a connection and drop its packets. Without a TCP user time-out, that
 /// would last for a quarter of an hour.
 #[cfg(target_os = "linux")]
 #[tokio::test]

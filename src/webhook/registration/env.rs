@@ -110,7 +110,7 @@ impl WebhookEnv {
         &self.url
     }
 
-    /// The path of the URL, as it is in a request of Telegram. At least `/`.
+    /// The path of the URL, the same as in Telegram's requests. At least `/`.
     ///
     /// A router may read some of its characters as a pattern: compare it, or use [`axum_route`](Self::axum_route).
     pub fn path(&self) -> &str {
