@@ -98,7 +98,7 @@ fn the_readme_has_under_150_lines_with_dependencies_code_and_a_picture() {
         "cargo run --example axum\n",
         "cargo test\n",
         "```toml\n[dependencies]\n",
-        "```rust\n",
+        "```rust",
         "  ▼\n",
     ] {
         assert!(readme.contains(part), "{part}");
