@@ -1,8 +1,9 @@
-//! Building blocks of the client and the webhook: deadlines, back-off, queues by key, random numbers, and a map that
-//! shrinks.
+//! Building blocks of the client and the webhook: a clock, deadlines, back-off, queues by key, random numbers, and a map
+//! that shrinks.
 
 #[cfg(feature = "tokio")]
 pub(crate) mod backoff;
+pub(crate) mod clock;
 #[cfg(feature = "tokio")]
 mod deadline;
 #[cfg(feature = "tokio")]

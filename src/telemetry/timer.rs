@@ -1,8 +1,9 @@
 //! A clock for metrics.
 
 use std::time::Duration;
+
 #[cfg(feature = "metrics")]
-use std::time::Instant;
+use crate::task::clock::Instant;
 
 /// When something began, where a metric wants to know; without the feature `metrics` nothing at all.
 #[derive(Clone, Copy, Debug)]

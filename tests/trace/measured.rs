@@ -1,15 +1,28 @@
 //! Metrics of updates and calls.
 
-use http::Request;
-use tower::ServiceExt as _;
-use tower_telegram::{
-    methods::{DeleteMessage, SendMessage},
-    trace::describe_metrics,
-    types::Update,
-    webhook::{DeliveryLayer, SequenceLayer, Webhook},
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
 };
 
-use super::support::{Answers, CHAT_NOT_FOUND, SECOND, TOO_MANY, message};
+use http::{Request, Response};
+use serde_json::json;
+use tower::{ServiceExt as _, service_fn};
+use tower_telegram::{
+    Client, Reply,
+    client::{ApiBody, ApiRequest, ApiResponse, ClientBuilder},
+    methods::{DeleteMessage, SendMessage, SetWebhook},
+    trace::{TraceCallsLayer, TraceUpdatesLayer, describe_metrics},
+    types::Update,
+    webhook::{
+        DeliveryLayer, RawUpdate, SequenceLayer, Webhook,
+        delivery::{Claim, ClaimToken, DeliveryKey, DeliveryStore, StoreError},
+        registration::WebhookHealth,
+    },
+};
+
+use super::support::{Answers, CHAT_NOT_FOUND, SECOND, TOO_MANY, message, until};
 use crate::support::metrics::Measured;
 
 #[tokio::test(start_paused = true)]
@@ -46,10 +59,7 @@ async fn l5_attempts_are_counted_and_measured_by_type_and_outcome() {
             measured.keys()
         );
         let durations = measured.get(&key("messaging.process.duration", outcome));
-        assert!(
-            durations.len() == 1 && durations[0] < 60.0,
-            "{outcome}: {durations:?}"
-        );
+        assert_eq!(durations, [0.0], "{outcome}");
     }
     let of_messages =
         |name: &str| measured.get(&format!("{name}{{telegram.update.type=\"message\"}}"));
@@ -62,6 +72,67 @@ async fn l5_attempts_are_counted_and_measured_by_type_and_outcome() {
         "{lags:?}"
     );
     assert_eq!(measured.value("telegram.updates.in_flight"), 0.0);
+}
+
+/// The Unix time of this machine's clock, in seconds.
+fn unix_seconds() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap().as_secs()
+}
+
+#[tokio::test(start_paused = true)]
+async fn l5_durations_follow_tokios_clock_and_a_lag_is_exact() {
+    let measured = Measured::default();
+    let _guard = metrics::set_default_local_recorder(&measured);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let (handled, called) = (Arc::clone(&told), Arc::clone(&told));
+    let calls = TraceCallsLayer::new()
+        .on_response(move |_, took, _| called.lock().unwrap().push(("call", took)));
+    let http = service_fn(async |_: Request<ApiBody>| {
+        tokio::time::sleep(SECOND * 2).await;
+        Ok::<_, Infallible>(Response::new(r#"{"ok":true,"result":true}"#.to_owned()))
+    });
+    let client = ClientBuilder::new(http, &"123456:a-Secret_One".parse().unwrap());
+    let client = client.layer(calls).build();
+    let updates = TraceUpdatesLayer::new()
+        .on_response(move |_, took, _| handled.lock().unwrap().push(("update", took)));
+    let webhook = Webhook::without_secret_token().trace(updates);
+    let bot = webhook.handler(move |_: Update| {
+        let client = client.clone();
+        async move {
+            tokio::time::sleep(SECOND).await;
+            client.send(DeleteMessage::new(7, 1)).await.map(drop)
+        }
+    });
+    let bot = bot.into_updates();
+    let mut update_id = 0;
+    // Once more if a second began meanwhile, because the lag is in whole seconds of the machine's clock.
+    loop {
+        update_id += 1;
+        let now = unix_seconds();
+        let text = format!(
+            r#"{{"update_id":{update_id},"message":{{"message_id":1,"date":{},
+                "chat":{{"id":7,"type":"private"}}}}}}"#,
+            now - 90
+        );
+        let update = Request::new(RawUpdate::from_bytes(text.into()).unwrap());
+        drop(bot.clone().oneshot(update).await.unwrap());
+        if unix_seconds() == now {
+            break;
+        }
+    }
+    let last = |key: &str| measured.get(key).last().copied();
+    let of_message = "telegram.update.type=\"message\"";
+    let took =
+        format!("messaging.process.duration{{{of_message},telegram.update.outcome=\"done\"}}");
+    assert_eq!(last(&took), Some(3.0), "{:?}", measured.keys());
+    let lag = format!("telegram.update.lag{{{of_message}}}");
+    assert_eq!(last(&lag), Some(90.0));
+    let request = "http.client.request.duration{telegram.method=\"deleteMessage\",\
+                   http.response.status_code=\"200\",error.type=\"\"}";
+    assert_eq!(last(request), Some(2.0));
+    let told = told.lock().unwrap();
+    assert_eq!(told[..2], [("call", SECOND * 2), ("update", SECOND * 3)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,7 +158,7 @@ async fn l5_updates_that_join_wait_or_are_rejected_are_counted_by_their_reason()
     let overloaded = "telegram.updates.deferred{telegram.reason=\"overloaded\"}";
     assert_eq!(measured.value(overloaded), 1.0);
     let waits = measured.get("telegram.update.turn_wait");
-    assert!(waits.len() == 1 && waits[0] > 2.9, "{waits:?}");
+    assert_eq!(waits, [3.0]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,7 +171,7 @@ async fn l5_requests_repeats_and_waits_of_calls_are_measured() {
     client.send(DeleteMessage::new(7, 1)).await.unwrap();
     answers.push(CHAT_NOT_FOUND);
     client.send(SendMessage::new(7, "a")).await.unwrap_err();
-    let unknown = tower_telegram::client::ApiRequest::raw("sendConfetti", &serde_json::json!({}));
+    let unknown = ApiRequest::raw("sendConfetti", &json!({}));
     drop(client.oneshot(unknown.unwrap()).await.unwrap());
 
     let requests = |method: &str, status: &str, error: &str| {
@@ -126,6 +197,76 @@ async fn l5_requests_repeats_and_waits_of_calls_are_measured() {
     assert_eq!(measured.value(retries), 1.0);
     let waits = measured.get("telegram.client.limit_wait{telegram.method=\"sendMessage\"}");
     assert_eq!(waits.len(), 1);
+}
+
+/// A store whose claims expire at once.
+struct Expiring;
+
+impl DeliveryStore for Expiring {
+    async fn claim(&self, key: DeliveryKey) -> Result<Claim, StoreError> {
+        Ok(Claim::Acquired(ClaimToken::new(key, 1, 1)))
+    }
+
+    fn renew_every(&self) -> Option<Duration> {
+        Some(SECOND * 5)
+    }
+
+    async fn renew(&self, _: &ClaimToken) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn finish(&self, _: &ClaimToken, _: Option<&Reply>) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn fail(&self, _: &ClaimToken) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn release(&self, _: &ClaimToken) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn l5_claims_that_are_lost_are_counted() {
+    let measured = Measured::default();
+    let _guard = metrics::set_default_local_recorder(&measured);
+    let webhook = Webhook::without_secret_token().delivery(DeliveryLayer::with_store(Expiring));
+    let bot = webhook.handler(async |_: Update| tokio::time::sleep(SECOND * 12).await);
+    drop(bot.into_updates().oneshot(message(1, 7)).await.unwrap());
+    assert_eq!(measured.value("telegram.updates.claims_lost"), 2.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn l5_the_backlog_at_telegram_and_the_age_of_its_last_error_are_gauges() {
+    let wanted = SetWebhook::new("https://bot.example/x");
+    for error_age in [None, Some(50_u32)] {
+        let measured = Measured::default();
+        let _guard = metrics::set_default_local_recorder(&measured);
+        let telegram = service_fn(move |_: ApiRequest| async move {
+            let mut info = json!({
+                "url": "https://bot.example/x", "has_custom_certificate": false,
+                "pending_update_count": 7,
+            });
+            if let Some(age) = error_age {
+                info["last_error_date"] = json!(unix_seconds() - u64::from(age));
+                info["last_error_message"] = json!("Connection refused");
+            }
+            Ok::<_, Infallible>(ApiResponse::new(info.to_string()))
+        });
+        let health = WebhookHealth::new(Client::from_service(telegram), &wanted);
+        let handle = health.handle();
+        let watching = tokio::spawn(health.run());
+        until("it was looked at", || handle.latest().health.is_some()).await;
+        watching.abort();
+        let pending = measured.get("telegram.webhook.pending_updates");
+        assert_eq!(pending, [7.0]);
+        let ages = measured.get("telegram.webhook.last_error_age");
+        let expected = error_age.map_or(f64::INFINITY, f64::from);
+        // A second may have begun between the two.
+        assert!(ages == [expected] || ages == [expected + 1.0], "{ages:?}");
+    }
 }
 
 #[test]

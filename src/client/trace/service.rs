@@ -6,7 +6,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Instant,
 };
 
 use pin_project_lite::pin_project;
@@ -18,6 +17,7 @@ use crate::{
     client::{
         ApiRequest, ApiResponse, Error, error_chain::ErrorChain, into_error::MapToClientError,
     },
+    task::clock::Instant,
     telemetry::call_span::CallSpan,
 };
 

@@ -7,7 +7,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Instant,
 };
 
 use http::{Request, Response};
@@ -22,6 +21,7 @@ use super::{
 };
 use crate::{
     client::ErrorChain,
+    task::clock::Instant,
     telemetry::{
         metric, names,
         update_span::{AttemptNumber, CreationContext, UpdateSpan},
