@@ -35,6 +35,8 @@ pub(crate) struct RecordedSpan {
     pub(crate) name: &'static str,
     pub(crate) level: tracing::Level,
     pub(crate) parent: Option<u64>,
+    /// All of its fields, with or without a value, in the order of the code.
+    pub(crate) declared: Vec<&'static str>,
     pub(crate) fields: Fields,
     pub(crate) has_ended: bool,
     began: Instant,
@@ -151,6 +153,12 @@ impl Subscriber for Recorder {
             name: attributes.metadata().name(),
             level: *attributes.metadata().level(),
             parent,
+            declared: attributes
+                .metadata()
+                .fields()
+                .iter()
+                .map(|field| field.name())
+                .collect(),
             fields,
             has_ended: false,
             began: Instant::now(),

@@ -316,3 +316,36 @@ async fn l1_a_span_of_ones_own_takes_the_place_of_the_layers() {
     assert_eq!(mine.get("telegram.update.outcome"), "done");
     assert_eq!(mine.get("kind"), "message");
 }
+
+/// The fields of a table of the page `guide::observability`, in their order.
+fn listed(table: &str) -> Vec<&'static str> {
+    let page = include_str!("../../src/guide/observability.md");
+    let (_, after) = page.split_once(&format!("<!-- {table} -->")).unwrap();
+    let (rows, _) = after
+        .split_once(&format!("<!-- end of {table} -->"))
+        .unwrap();
+    let names = rows
+        .lines()
+        .filter_map(|row| row.strip_prefix("| `")?.split_once('`'));
+    names.map(|(name, _)| name).collect()
+}
+
+#[tokio::test]
+async fn l9_spans_have_the_fields_that_the_guide_lists() {
+    let (recorder, _guard) = Recorder::start();
+    let client = Answers::default().client();
+    client.send(DeleteMessage::new(7, 1)).await.unwrap();
+    assert_eq!(recorder.calls()[0].declared, listed("call"));
+    for layer in [
+        TraceUpdatesLayer::new(),
+        TraceUpdatesLayer::new().producer(),
+    ] {
+        let bot = webhook().trace(layer).handler(async |_: Update| ());
+        drop(bot.into_updates().oneshot(message(1, 7)).await.unwrap());
+    }
+    let updates = recorder.updates();
+    assert_eq!(updates.len(), 2);
+    for update in updates {
+        assert_eq!(update.declared, listed("update"));
+    }
+}
