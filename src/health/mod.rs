@@ -9,6 +9,8 @@
 //!    default](Readyz::timeout). Those of the webhook ask what `WebhookHealth` found last, and no server.
 //! 4. The body is one line a reason, for people: `starting`, `draining`, `store: connection refused`. Serve both
 //!    where only the orchestrator reaches them: an error may say where a database is.
+//! 5. [`Readyz::watch`] follows the readiness, for servers that are probed in another way, such as by gRPC's health
+//!    protocol.
 //!
 //! # Choosing checks
 //!
@@ -48,10 +50,14 @@
 
 mod checks;
 mod livez;
+mod phase;
 mod readyz;
 mod response;
+mod watch;
 
 pub use self::{
     livez::Livez,
-    readyz::{Readiness, ReadyHandle, Readyz, ReadyzFuture},
+    phase::ReadyHandle,
+    readyz::{Readiness, Readyz, ReadyzFuture},
+    watch::ReadinessWatch,
 };

@@ -6,10 +6,6 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
-    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -18,18 +14,18 @@ use futures_util::future::join_all;
 use http::{Request, Response, StatusCode};
 use tower_service::Service;
 
-use super::{checks::ReadyCheck, response::response};
+use super::{
+    checks::ReadyCheck,
+    phase::{ProcessPhase, ReadyHandle},
+    response::response,
+};
 use crate::{body::bytes::BytesBody, webhook::registration::HealthHandle};
-
-const STARTING: u8 = 0;
-const STARTED: u8 = 1;
-const DRAINING: u8 = 2;
 
 /// Answers 200 with `ok` while the process is ready, else 503 with the reasons: a `Service<http::Request<B>>` for
 /// any body `B`, whose error is [`Infallible`]. Cheap to clone. See the [module](super).
 #[derive(Clone, Debug)]
 pub struct Readyz {
-    phase: Arc<AtomicU8>,
+    pub(super) handle: ReadyHandle,
     checks: Vec<ReadyCheck>,
     timeout: Duration,
 }
@@ -38,7 +34,7 @@ impl Readyz {
     /// Without checks: ready from [`ReadyHandle::started`] to [`ReadyHandle::drain`].
     pub fn new() -> Self {
         Self {
-            phase: Arc::new(AtomicU8::new(STARTING)),
+            handle: ReadyHandle::new(),
             checks: Vec::new(),
             timeout: Duration::from_secs(1),
         }
@@ -83,25 +79,23 @@ impl Readyz {
 
     /// A handle that reports when the process has started and when it drains. The handles of clones share one state.
     pub fn handle(&self) -> ReadyHandle {
-        ReadyHandle {
-            phase: Arc::clone(&self.phase),
-        }
+        self.handle.clone()
     }
 
-    /// Runs the checks. For servers that don't probe by HTTP: with `tonic-health`, a task that sets the serving
-    /// status every few seconds by it is in step with `/readyz`.
+    /// Runs the checks. [`watch`](Self::watch) runs them again and again, for servers that don't probe by HTTP.
     ///
     /// # Panics
     ///
     /// The timer is tokio's: with a check, it must be polled within a Tokio runtime with its time driver on.
     pub async fn readiness(&self) -> Readiness {
-        let phase = match self.phase.load(Ordering::Acquire) {
-            STARTED => None,
-            STARTING => Some("starting".to_owned()),
-            _ => Some("draining".to_owned()),
-        };
+        let phase = *self.handle.phase.borrow();
+        self.readiness_in(phase).await
+    }
+
+    pub(super) async fn readiness_in(&self, phase: ProcessPhase) -> Readiness {
         let checks = self.checks.iter().cloned();
         let failures = join_all(checks.map(|check| check.failure(self.timeout))).await;
+        let phase = phase.reason().map(str::to_owned);
         Readiness {
             reasons: phase
                 .into_iter()
@@ -114,29 +108,6 @@ impl Readyz {
 impl Default for Readyz {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// Reports to a [`Readyz`] that the process has started, and that it drains. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct ReadyHandle {
-    phase: Arc<AtomicU8>,
-}
-
-impl ReadyHandle {
-    /// The process takes requests from now on, if it doesn't drain already.
-    pub fn started(&self) {
-        // A signal may have come first, and what drains doesn't begin again.
-        let phase = &self.phase;
-        let _ = phase.compare_exchange(STARTING, STARTED, Ordering::AcqRel, Ordering::Acquire);
-    }
-
-    /// The process takes no more requests: call this on SIGTERM. It can't be undone.
-    ///
-    /// Orchestrators take a few seconds to notice, so servers close a little later;
-    /// [`DeliveryHandle::shutdown`](crate::webhook::delivery::DeliveryHandle::shutdown) waits for what runs.
-    pub fn drain(&self) {
-        self.phase.store(DRAINING, Ordering::Release);
     }
 }
 

@@ -1,9 +1,19 @@
 //! `/livez` and `/readyz`.
 
-use std::{convert::Infallible, future::pending, io, time::Duration};
+use std::{
+    convert::Infallible,
+    future::{pending, ready},
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
+use tokio::time::timeout;
 use tower::{Service, ServiceExt as _, service_fn};
 use tower_telegram::{
     BytesBody, Client,
@@ -73,6 +83,40 @@ async fn l7_a_check_that_fails_hangs_or_panics_is_named() {
         Duration::from_secs(1),
         "they ran beside one another"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn l7_a_watch_returns_each_change_until_the_process_drains() {
+    let is_down = Arc::new(AtomicBool::new(false));
+    let down = Arc::clone(&is_down);
+    let readyz = Readyz::new().check("store", move || {
+        let is_down = down.load(Ordering::Relaxed);
+        ready(if is_down {
+            Err(io::Error::other("connection refused"))
+        } else {
+            Ok(())
+        })
+    });
+    let handle = readyz.handle();
+    let mut watch = readyz.watch(Duration::from_secs(60));
+    let began = tokio::time::Instant::now();
+    assert_eq!(watch.next().await.unwrap().reasons, ["starting"]);
+    // A start is seen at once, a check that fails or recovers at the next interval.
+    handle.started();
+    assert!(watch.next().await.unwrap().is_ready());
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    // Readiness that stays the same is no change.
+    let unchanged = timeout(Duration::from_secs(150), watch.next());
+    unchanged.await.unwrap_err();
+    for (down, reasons) in [(true, &["store: connection refused"][..]), (false, &[][..])] {
+        is_down.store(down, Ordering::Relaxed);
+        assert_eq!(watch.next().await.unwrap().reasons, reasons);
+    }
+    let looked = tokio::time::Instant::now();
+    let (drained, ()) = tokio::join!(watch.next(), async { handle.drain() });
+    assert_eq!(drained.unwrap().reasons, ["draining"]);
+    assert_eq!(looked.elapsed(), Duration::ZERO);
+    assert!(watch.next().await.is_none() && watch.next().await.is_none());
 }
 
 #[tokio::test(start_paused = true)]
