@@ -4,7 +4,7 @@ use std::{
     future::{Future, poll_fn},
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
     task::Poll,
@@ -292,29 +292,38 @@ async fn d18_a_claim_ends_with_a_future_that_panics_in_drop() {
 /// A hook that panics hasn't taken the letter, wherever it does.
 #[tokio::test]
 async fn d18_a_claim_ends_with_a_dead_letter_hook_that_panics() {
-    let letters = Arc::new(AtomicU32::new(0));
+    let letters = Arc::new(Mutex::new(Vec::new()));
     let buried = Arc::clone(&letters);
-    let layer = DeliveryLayer::new().max_attempts(1).dead_letter(move |_| {
-        let before = buried.fetch_add(1, Ordering::Relaxed);
-        if before == 0 {
-            std::panic::resume_unwind(Box::new("before there is a future"));
-        }
-        async move {
-            if before == 1 {
-                std::panic::resume_unwind(Box::new("in the future"));
+    let layer = DeliveryLayer::new()
+        .max_attempts(2)
+        .dead_letter(move |letter| {
+            let mut buried = buried.lock().expect("not poisoned");
+            let before = buried.len();
+            let failure = letter.failure.as_error().map(ToString::to_string);
+            buried.push((letter.attempts, failure));
+            drop(buried);
+            if before == 0 {
+                std::panic::resume_unwind(Box::new("before there is a future"));
             }
-        }
-    });
+            async move {
+                if before == 1 {
+                    std::panic::resume_unwind(Box::new("in the future"));
+                }
+            }
+        });
     let failing = tower::service_fn(async |_: Request<RawUpdate>| Err::<Answer, _>("it fails"));
     let service = ServiceBuilder::new().layer(layer).service(failing);
     let service = BoxCloneSyncService::new(service.map_err(BoxError::from));
     let mut statuses = Vec::new();
-    for _ in 0..4 {
+    for _ in 0..5 {
         let answer = ask(&service, 1).await.await.expect("an answer");
         statuses.push(answer.status().as_u16());
     }
-    assert_eq!(statuses, [500, 500, 200, 200]);
-    assert_eq!(letters.load(Ordering::Relaxed), 3);
+    assert_eq!(statuses, [500, 500, 500, 200, 200]);
+    // Each says why the update failed, and not that the process had ended.
+    let letter = (2, Some("it fails".to_owned()));
+    let letters = letters.lock().expect("not poisoned");
+    assert_eq!(*letters, [letter.clone(), letter.clone(), letter]);
 }
 
 /// Nor does a shutdown count, wherever the claim is kept.

@@ -13,6 +13,7 @@ use super::{
     service::Deduplicate,
     shutdown::DeliveryHandle,
     store::DeliveryStore,
+    unrecorded_failures::UnrecordedFailures,
 };
 
 /// How many updates may be handled at the same time. Telegram opens up to 100 connections, and the updates whose
@@ -28,6 +29,7 @@ pub struct DeliveryLayer {
     in_flight: Arc<InFlight>,
     max_attempts: u32,
     dead_letter: Option<DeadLetterHook>,
+    unrecorded: Arc<UnrecordedFailures>,
 }
 
 impl DeliveryLayer {
@@ -48,6 +50,7 @@ impl DeliveryLayer {
             in_flight: Arc::new(InFlight::new(MAX_RUNNING)),
             max_attempts: 5,
             dead_letter: None,
+            unrecorded: Arc::default(),
         }
     }
 
@@ -66,7 +69,8 @@ impl DeliveryLayer {
 
     /// A hook that is called with each abandoned update. Telegram gets its response after the hook's future has
     /// ended. If that panics or takes longer than five minutes, the update isn't abandoned yet: Telegram sends it
-    /// again.
+    /// again, and the hook is called again, with the same failure. If the process was restarted in between, or another
+    /// replica has the update now, that failure is that the previous attempt did not finish.
     ///
     /// ```
     /// use tower_telegram::webhook::delivery::DeliveryLayer;
@@ -109,6 +113,7 @@ impl<S> Layer<S> for DeliveryLayer {
                 in_flight: Arc::clone(&self.in_flight),
                 max_attempts: self.max_attempts,
                 dead_letter: self.dead_letter.clone(),
+                unrecorded: Arc::clone(&self.unrecorded),
             },
         )
     }

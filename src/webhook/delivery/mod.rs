@@ -109,6 +109,7 @@ mod service;
 mod sharded_map;
 mod shutdown;
 mod store;
+mod unrecorded_failures;
 
 #[cfg_attr(shuttle, allow(unused_imports))]
 pub(crate) use self::running_update::UnrecordedUpdate;

@@ -17,6 +17,7 @@ use super::{
     in_flight::{BoxedResponse, InFlight},
     lazy_call::BoxedCall,
     store::{Claim, ClaimToken, DeliveryKey, StoreError},
+    unrecorded_failures::UnrecordedFailures,
 };
 use crate::{
     Reply,
@@ -46,6 +47,7 @@ pub(super) struct DeliveryState {
     pub(super) in_flight: Arc<InFlight>,
     pub(super) max_attempts: u32,
     pub(super) dead_letter: Option<DeadLetterHook>,
+    pub(super) unrecorded: Arc<UnrecordedFailures>,
 }
 
 /// An update's entry among those that are handled, and its claim.
@@ -215,9 +217,11 @@ pub(super) fn handle_update(
                     call.as_mut().set_attempt(attempt);
                 }
                 answer = match state.store.renew_every() {
-                    // The last attempt ended with its process, and another would probably do so too.
+                    // The last attempt ended with its process, and another would probably do so too; or it has failed,
+                    // and that couldn't be recorded.
                     _ if token.attempt > summary.max_attempts => {
-                        Box::new(failed_response(Failure::vanished()))
+                        let failure = state.unrecorded.take(key);
+                        Box::new(failed_response(failure.unwrap_or_else(Failure::vanished)))
                     }
                     None => call.await,
                     Some(every) => Box::pin(state.renewing(&token, every, call)).await,
@@ -451,14 +455,15 @@ impl DeliveryState {
                 failure: failure.clone(),
                 attempts,
             };
-            if let Err(failure) = hook.call(letter).await {
-                log_failure(token.key.update_id, token.attempt, &failure);
+            if let Err(hook_failure) = hook.call(letter).await {
+                self.unrecorded.keep(token.key, failure);
+                log_failure(token.key.update_id, token.attempt, &hook_failure);
                 self.fail(token).await;
                 if summary.is_polled {
                     // The runner would count a failure, and abandon the update without the hook.
                     return reject(Rejection::StoreUnavailable, retry_after(update_type, 5));
                 }
-                let mut answer: BoxedResponse = Box::new(failed_response(failure));
+                let mut answer: BoxedResponse = Box::new(failed_response(hook_failure));
                 answer.extensions_mut().insert(FailureLogged);
                 set_retry_after(&mut answer, retry_after(update_type, 5));
                 return answer;
@@ -473,7 +478,10 @@ impl DeliveryState {
             Ok(true) => empty(),
             // The owner of the claim responds.
             Ok(false) => reject(Rejection::HandledElsewhere, Duration::from_secs(1)),
-            Err(error) => store_failed(token.key, &error, update_type),
+            Err(error) => {
+                self.unrecorded.keep(token.key, failure);
+                store_failed(token.key, &error, update_type)
+            }
         }
     }
 
@@ -558,6 +566,7 @@ mod tests {
             in_flight: Arc::new(InFlight::new(9)),
             max_attempts: 5,
             dead_letter: None,
+            unrecorded: Arc::default(),
         });
         let key = DeliveryKey::new(None, 1);
         let update = RawUpdate::from_bytes(r#"{"update_id":1,"poll":{}}"#.into()).unwrap();
