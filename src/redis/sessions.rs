@@ -21,7 +21,7 @@ const LONGEST: u64 = 1 << 50;
 
 /// A [`SessionStore`] in Redis, for all replicas of a bot.
 ///
-/// A session takes its own length and about 150 bytes of Redis' memory. With replicas, two updates of one chat
+/// A session takes its own length, its length before its last change and about 150 bytes of Redis' memory. With replicas, two updates of one chat
 /// are handled one after the other by [`RedisLocks`](super::RedisLocks); without, the second to change the
 /// session is tried again.
 ///

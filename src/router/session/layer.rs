@@ -19,8 +19,9 @@ use tower_service::Service;
 
 use super::{
     key::SessionKey,
-    slot::{SessionChange, SessionSlot},
+    slot::{LoadedSession, SessionBasis, SessionChange, SessionSlot},
     store::{SessionError, SessionStore},
+    text::{SessionText, VersionedJson},
 };
 use crate::{types::Update, webhook::Failure};
 
@@ -233,8 +234,8 @@ where
         let handling = self.inner.call(request);
         SessionFuture::new(async move {
             let response = handling.await.map_err(Into::into)?;
-            if let Some((change, revision)) = slot.change() {
-                stored.save(change, revision).await.map_err(failure)?;
+            if let Some((change, basis)) = slot.change() {
+                stored.save(change, basis).await.map_err(failure)?;
             }
             Ok(response)
         })
@@ -277,19 +278,24 @@ where
     T: Serialize + DeserializeOwned,
     St: SessionStore,
 {
-    async fn load(&self) -> Result<(Option<T>, Option<u64>), SessionError> {
+    async fn load(&self) -> Result<LoadedSession<T>, SessionError> {
         let stored = self.layer.store.load(&self.key).await?;
-        let Some(stored) = stored else {
-            return Ok((None, None));
-        };
-        Ok((self.read(&stored.value), Some(stored.revision)))
+        let text = stored
+            .as_ref()
+            .and_then(|stored| SessionText::read(&stored.value));
+        let found = text.and_then(|text| text.for_update(self.update_id));
+        Ok(LoadedSession {
+            session: found.and_then(|found| self.read(found)),
+            basis: SessionBasis {
+                revision: stored.as_ref().map(|stored| stored.revision),
+                before: found.map(VersionedJson::lines),
+            },
+        })
     }
 
-    /// The version and the JSON, with a line's end between them.
-    fn read(&self, value: &[u8]) -> Option<T> {
+    fn read(&self, found: VersionedJson<'_>) -> Option<T> {
         let settings = &self.layer.settings;
-        let (version, json) = str::from_utf8(value).ok()?.split_once('\n')?;
-        let version = version.parse().ok()?;
+        let VersionedJson { version, json } = found;
         if version != settings.version {
             let migrated = settings.migrate.as_ref()?;
             return migrated(version, json);
@@ -305,14 +311,18 @@ where
     async fn save(
         &self,
         change: SessionChange<T>,
-        revision: Option<u64>,
+        basis: SessionBasis,
     ) -> Result<(), SessionError> {
         let settings = &self.layer.settings;
+        let SessionBasis { revision, before } = basis;
         let value = match change {
             SessionChange::Removed => None,
             SessionChange::Set(session) => {
                 let json = serde_json::to_string(&session).map_err(SessionError::encode)?;
-                Some(Bytes::from(format!("{}\n{json}", settings.version)))
+                let (version, json) = (settings.version, &*json);
+                let changed = VersionedJson { version, json };
+                let text = changed.stored_by(self.update_id, before.as_deref());
+                Some(Bytes::from(text))
             }
         };
         if value.is_none() && revision.is_none() {

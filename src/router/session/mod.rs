@@ -12,9 +12,14 @@
 //!    written because the store is down. Neither counts as a failed attempt.
 //!    A [`SequenceLayer`](crate::webhook::SequenceLayer) on the webhook makes the second wait instead, and with
 //!    a lock over replicas too.
-//! 5. Layers of different types over one store need different [names](SessionLayer::name).
-//! 6. A session [expires](SessionLayer::expires_after) when it hasn't been changed for a time. Default: 30 days.
-//! 7. When the JSON of `T` changes, give the layer another [version](SessionLayer::version): sessions of other
+//! 5. Telegram sends an update again if its process ended, or the store's response was lost, after a change was stored
+//!    and before the update was recorded as handled. The handler then finds the session as it was before that change, so
+//!    that no change is made twice. For this the store keeps what the session was before its last change, too. A
+//!    redelivery finds the present session if another update has changed it in between, and the default after
+//!    [`Session::remove`], of which nothing is kept.
+//! 6. Layers of different types over one store need different [names](SessionLayer::name).
+//! 7. A session [expires](SessionLayer::expires_after) when it hasn't been changed for a time. Default: 30 days.
+//! 8. When the JSON of `T` changes, give the layer another [version](SessionLayer::version): sessions of other
 //!    versions are [converted](SessionLayer::migrate), or else start from the default. Sessions that can't be
 //!    read start from the default too, with a warning in the log.
 //!
@@ -78,7 +83,7 @@
 //! # use tower::ServiceExt as _;
 //! # use tower_telegram::types::Update;
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-//! # for (text, expected) in [
+//! # for (update_id, (text, expected)) in (1..).zip([
 //! #     ("hi", "What would you like?"),
 //! #     ("soup", "Small or large?"),
 //! #     ("huge", "Small or large, please."),
@@ -88,8 +93,8 @@
 //! #     ("soup", "Small or large?"),
 //! #     ("small", "Where to?"),
 //! #     ("the mill", "One small soup to the mill. Thank you!"),
-//! # ] {
-//! #     let json = serde_json::json!({"update_id": 1, "message": {
+//! # ]) {
+//! #     let json = serde_json::json!({"update_id": update_id, "message": {
 //! #         "message_id": 1, "date": 0, "text": text, "chat": {"id": 42, "type": "private"},
 //! #         "entities": [{"type": "bot_command", "offset": 0, "length": 7}],
 //! #     }});
@@ -109,6 +114,7 @@ mod slot;
 mod store;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub use self::{
     extract::{Session, SessionRejection},

@@ -16,18 +16,33 @@ struct Slot<T> {
     state: Mutex<SlotState<T>>,
 }
 
-/// The session, if there was one, and its revision.
+/// A session that was read for a handler.
+pub(super) struct LoadedSession<T> {
+    /// `None` if there is none, or it can't be read.
+    pub(super) session: Option<T>,
+    pub(super) basis: SessionBasis,
+}
+
+/// The stored session that a change replaces.
+#[derive(Default)]
+pub(super) struct SessionBasis {
+    /// `None` if there is none.
+    pub(super) revision: Option<u64>,
+    /// The version and the JSON with which the handler began, in two lines.
+    pub(super) before: Option<Box<str>>,
+}
+
 pub(super) type Loading<T> =
-    Pin<Box<dyn Future<Output = Result<(Option<T>, Option<u64>), SessionError>> + Send>>;
+    Pin<Box<dyn Future<Output = Result<LoadedSession<T>, SessionError>> + Send>>;
 
 enum SlotState<T> {
     /// No argument has taken it yet.
     Unread,
     /// A handler has it.
-    Taken { revision: Option<u64> },
+    Taken { basis: SessionBasis },
     /// The handler has given it back.
     Returned {
-        revision: Option<u64>,
+        basis: SessionBasis,
         change: Option<SessionChange<T>>,
     },
 }
@@ -61,26 +76,27 @@ impl<T> SessionSlot<T> {
         if !matches!(*self.state(), SlotState::Unread) {
             return Ok(None);
         }
-        let (session, revision) = (self.0.load)().await?;
-        *self.state() = SlotState::Taken { revision };
+        let LoadedSession { session, basis } = (self.0.load)().await?;
+        *self.state() = SlotState::Taken { basis };
         Ok(Some(session))
     }
 
     /// The handler is done with it.
     pub(super) fn give_back(&self, change: Option<SessionChange<T>>) {
         let mut state = self.state();
-        if let SlotState::Taken { revision } = *state {
-            *state = SlotState::Returned { revision, change };
+        if let SlotState::Taken { basis } = &mut *state {
+            let basis = std::mem::take(basis);
+            *state = SlotState::Returned { basis, change };
         }
     }
 
-    /// The change to store, and the revision that it replaces. `None` if there is no change.
-    pub(super) fn change(&self) -> Option<(SessionChange<T>, Option<u64>)> {
+    /// The change to store, and the stored session that it replaces. `None` if there is no change.
+    pub(super) fn change(&self) -> Option<(SessionChange<T>, SessionBasis)> {
         match std::mem::replace(&mut *self.state(), SlotState::Unread) {
             SlotState::Returned {
-                revision,
+                basis,
                 change: Some(change),
-            } => Some((change, revision)),
+            } => Some((change, basis)),
             _ => None,
         }
     }

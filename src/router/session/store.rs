@@ -9,7 +9,7 @@ use tower::BoxError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoredSession {
-    /// The session's version and JSON.
+    /// The session's version and JSON, the update that stored it, and the version and JSON before that update.
     pub value: Bytes,
     /// A number that each change replaces by one that the session never had before.
     pub revision: u64,

@@ -1,7 +1,10 @@
 //! J10: sessions from one update to the next.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
@@ -18,8 +21,14 @@ use crate::{
     webhook::Failure,
 };
 
+/// A new update.
 fn said(chat: i64, user: i64, text: &str) -> Update {
-    let json = json!({"update_id": 1, "message": {
+    static NEXT: AtomicI64 = AtomicI64::new(1);
+    numbered(NEXT.fetch_add(1, Ordering::Relaxed), chat, user, text)
+}
+
+fn numbered(update_id: i64, chat: i64, user: i64, text: &str) -> Update {
+    let json = json!({"update_id": update_id, "message": {
         "message_id": 1, "date": 0, "text": text,
         "chat": {"id": chat, "type": "group", "title": "G"},
         "from": {"id": user, "is_bot": false, "first_name": "Ada"},
@@ -206,6 +215,62 @@ impl SessionStore for Broken {
         _: Duration,
     ) -> Result<bool, SessionError> {
         Err(SessionError::store("unreachable"))
+    }
+}
+
+/// A store whose connection breaks after it has written a session, and before it has responded.
+#[derive(Clone)]
+struct LosesResponse {
+    sessions: MemorySessions,
+    is_broken: Arc<AtomicBool>,
+}
+
+impl SessionStore for LosesResponse {
+    async fn load(&self, key: &str) -> Result<Option<StoredSession>, SessionError> {
+        self.sessions.load(key).await
+    }
+
+    async fn save(
+        &self,
+        key: &str,
+        revision: Option<u64>,
+        value: Option<bytes::Bytes>,
+        expires_after: Duration,
+    ) -> Result<bool, SessionError> {
+        let saving = self.sessions.save(key, revision, value, expires_after);
+        let is_saved = saving.await?;
+        if self.is_broken.load(Ordering::Relaxed) {
+            return Err(SessionError::store("connection reset"));
+        }
+        Ok(is_saved)
+    }
+}
+
+#[tokio::test]
+async fn j10_a_change_that_was_stored_is_not_made_twice_by_the_next_attempt() {
+    let store = LosesResponse {
+        sessions: MemorySessions::new(),
+        is_broken: Arc::default(),
+    };
+    let layer = SessionLayer::<Count, _>::new(store.clone());
+    let router: Router = Router::new().message(count).layer(layer);
+    // In a new chat, and in one that has a session.
+    for (update_id, expected) in [(1, "1"), (2, "2")] {
+        let update = || numbered(update_id, 1, 7, "x");
+        store.is_broken.store(true, Ordering::Relaxed);
+        for _ in 0..3 {
+            let error = answer(&router, update()).await.unwrap_err();
+            assert!(error.downcast::<Failure>().unwrap().is_deferral());
+        }
+        store.is_broken.store(false, Ordering::Relaxed);
+        assert_eq!(answer(&router, update()).await.unwrap(), expected);
+        // The process ended before it had recorded the update.
+        assert_eq!(answer(&router, update()).await.unwrap(), expected);
+    }
+    // The next update finds the change, also if it changes nothing.
+    for (update_id, text, expected) in [(3, "look", "2"), (4, "x", "3"), (4, "look", "2")] {
+        let answer = answer(&router, numbered(update_id, 1, 7, text)).await;
+        assert_eq!(answer.unwrap(), expected, "{update_id} {text}");
     }
 }
 
