@@ -11,6 +11,7 @@ use super::{
 use crate::client::rate_limit::{LimitKey, LimitScope, SharedLimits, SharedLimitsError};
 
 static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(script!("limits.lua")));
+static GIVE_BACK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("give_back.lua")));
 static PAUSE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("pause.lua")));
 
 /// The longest span that Redis and Lua can count with, and more than Telegram asks for.
@@ -74,6 +75,19 @@ impl RedisLimits {
         Ok(rests.into_iter().map(Duration::from_micros).collect())
     }
 
+    /// The newest records go, which may be those of a call that another replica counted meanwhile. They differ by the time
+    /// of a round trip.
+    async fn uncount(&self, scopes: &[LimitScope], messages: usize) -> Result<(), Error> {
+        let keys = scopes.iter().map(|scope| self.key("log", &scope.key));
+        let mut call = GIVE_BACK.call(keys.collect()).arg(messages);
+        for scope in scopes {
+            let counts = scope.rates.iter().map(|(count, _)| *count);
+            let most = counts.max().unwrap_or_default();
+            call = call.arg(u32::try_from(most).unwrap_or(u32::MAX));
+        }
+        self.connection.run(call).await
+    }
+
     async fn set_pause(&self, key: &LimitKey, time: Duration) -> Result<(), Error> {
         let pause = self.key("pause", key);
         let time = millis(time.min(LONGEST)).max(1);
@@ -101,6 +115,15 @@ impl SharedLimits for RedisLimits {
     ) -> Result<Vec<Duration>, SharedLimitsError> {
         let taken = self.count(scopes, messages).await;
         taken.map_err(SharedLimitsError::new)
+    }
+
+    async fn give_back(
+        &self,
+        scopes: &[LimitScope],
+        messages: usize,
+    ) -> Result<(), SharedLimitsError> {
+        let given = self.uncount(scopes, messages).await;
+        given.map_err(SharedLimitsError::new)
     }
 
     async fn pause(&self, key: &LimitKey, time: Duration) -> Result<(), SharedLimitsError> {

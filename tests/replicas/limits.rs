@@ -13,12 +13,16 @@ use std::{
 use http::{Request, Response};
 use serde_json::json;
 use tokio::{
+    sync::Semaphore,
     task::JoinSet,
     time::{Instant, sleep, timeout},
 };
 use tower::{Layer as _, ServiceExt as _, service_fn, util::BoxCloneSyncService};
 use tower_telegram::{
-    client::{ApiBody, ApiRequest, ApiResponse, BotApi, Error, ErrorKind, Rate, RateLimitLayer},
+    client::{
+        ApiBody, ApiRequest, ApiResponse, BotApi, Error, ErrorKind, Rate, RateLimitLayer,
+        rate_limit::{LimitKey, LimitScope, SharedLimits, SharedLimitsError},
+    },
     redis::RedisLimits,
 };
 
@@ -215,6 +219,79 @@ async fn f13_a_replica_refuses_at_once_what_others_have_no_room_for() {
     assert!(began.elapsed() < 20 * SECOND);
     let logged: usize = server.ask(&["LLEN", "{bot:limits}:log:1"]).await;
     assert_eq!(logged, 1);
+}
+
+/// Limits whose response is held up once the call is counted.
+struct HeldUp {
+    limits: RedisLimits,
+    responses: Arc<Semaphore>,
+}
+
+impl SharedLimits for HeldUp {
+    async fn take(
+        &self,
+        scopes: &[LimitScope],
+        messages: usize,
+    ) -> Result<Vec<Duration>, SharedLimitsError> {
+        let taken = self.limits.take(scopes, messages).await;
+        self.responses.acquire().await.unwrap().forget();
+        taken
+    }
+
+    async fn give_back(
+        &self,
+        scopes: &[LimitScope],
+        messages: usize,
+    ) -> Result<(), SharedLimitsError> {
+        self.limits.give_back(scopes, messages).await
+    }
+
+    async fn pause(&self, key: &LimitKey, time: Duration) -> Result<(), SharedLimitsError> {
+        self.limits.pause(key, time).await
+    }
+}
+
+/// Telegram refused a call to the same chat, after the next one was counted and before it was made.
+#[tokio::test]
+async fn f13_a_call_that_redis_has_counted_and_that_is_not_made_does_not_count() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (responses, refusals) = (Arc::new(Semaphore::new(1)), Arc::new(Semaphore::new(0)));
+    let limits = HeldUp {
+        limits: RedisLimits::new(server.connection(), "bot"),
+        responses: Arc::clone(&responses),
+    };
+    let refusing = Arc::clone(&refusals);
+    let http = service_fn(move |_: Request<ApiBody>| {
+        let refusing = Arc::clone(&refusing);
+        async move {
+            refusing.acquire().await.unwrap().forget();
+            Ok::<_, Infallible>(Response::new(TOO_MANY.to_owned()))
+        }
+    });
+    let api = BotApi::telegram(http, &"4839574812:AAFD39kkdpWt3".parse().unwrap());
+    let layer = no_limits()
+        .per_chat(Rate::new(3, 60 * SECOND))
+        .shared(limits);
+    let client = layer.layer(api);
+    let counted = async |expected: i64| {
+        let waiting = async {
+            while server.ask::<i64>(&["LLEN", "{bot:limits}:log:7"]).await != expected {
+                sleep(Duration::from_millis(2)).await;
+            }
+        };
+        timeout(30 * SECOND, waiting).await.expect("in time");
+    };
+    let refused = tokio::spawn(client.clone().oneshot(call(7)));
+    counted(1).await;
+    let waiting = tokio::spawn(client.clone().oneshot(call(7)));
+    counted(2).await;
+    refusals.add_permits(1);
+    assert!(refused.await.unwrap().unwrap_err().is_rate_limited());
+    responses.add_permits(1);
+    counted(1).await;
+    waiting.abort();
 }
 
 #[tokio::test]

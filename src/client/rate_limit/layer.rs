@@ -53,8 +53,8 @@ impl RateLimitLayer {
     /// Shares the counts with the other replicas of a bot, by `RedisLimits` (feature `redis`) or a [`SharedLimits`] of
     /// your own. All replicas should have the same limits.
     ///
-    /// Calls to a chat are in order within each replica only. A call that is dropped while the shared limits are being
-    /// asked may count.
+    /// Calls to a chat are in order within each replica only. A call that is dropped, or whose deadline ends, while the
+    /// shared limits are being asked may count.
     pub fn shared(self, limits: impl SharedLimits) -> Self {
         let here = Arc::clone(self.limiter.here());
         let shared = SharedStore::new(limits);

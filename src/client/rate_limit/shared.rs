@@ -44,10 +44,18 @@ impl SharedStore {
         let limits = here.limits();
         let asked = scopes.map(|scope| limit_scope(&limits, scope));
         let rests = self.asked(self.others.take_boxed(&asked, call.messages));
-        let rests = rests.await.unwrap_or_default();
+        let rests = rests.await;
+        let is_shared = rests.is_some();
+        let rests = rests.unwrap_or_default();
         let longest = rests.iter().max().copied().unwrap_or_default();
         if longest.is_zero() {
-            return here.take(call);
+            let taken = here.take(call);
+            if taken.is_err() && is_shared {
+                // Telegram refused a call of the same chat while the shared limits were asked.
+                let giving_back = self.others.give_back_boxed(&asked, call.messages);
+                self.asked(giving_back).await;
+            }
+            return taken;
         }
         // A call that is rejected because of this wait must not pause the scope: others may have fewer messages.
         if !call.is_late_after(longest) {

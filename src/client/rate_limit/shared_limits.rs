@@ -26,6 +26,14 @@ pub trait SharedLimits: Send + Sync + 'static {
         messages: usize,
     ) -> impl Future<Output = Result<Vec<Duration>, SharedLimitsError>> + Send;
 
+    /// Takes back the count of a call that [`take`](Self::take) has counted in these scopes, and that isn't made: by
+    /// then it was too late for its deadline, or this process had paused its chat.
+    fn give_back(
+        &self,
+        scopes: &[LimitScope],
+        messages: usize,
+    ) -> impl Future<Output = Result<(), SharedLimitsError>> + Send;
+
     /// Pauses the calls with this key for some time: [`take`](Self::take) returns the rest of it as the scope's wait.
     fn pause(
         &self,
@@ -82,6 +90,11 @@ pub(super) trait ErasedLimits: Send + Sync {
         scopes: &'a [LimitScope],
         messages: usize,
     ) -> LimitStep<'a, Vec<Duration>>;
+    fn give_back_boxed<'a>(
+        &'a self,
+        scopes: &'a [LimitScope],
+        messages: usize,
+    ) -> LimitStep<'a, ()>;
     fn pause_boxed<'a>(&'a self, key: &'a LimitKey, time: Duration) -> LimitStep<'a, ()>;
 }
 
@@ -92,6 +105,14 @@ impl<L: SharedLimits> ErasedLimits for L {
         messages: usize,
     ) -> LimitStep<'a, Vec<Duration>> {
         Box::pin(self.take(scopes, messages))
+    }
+
+    fn give_back_boxed<'a>(
+        &'a self,
+        scopes: &'a [LimitScope],
+        messages: usize,
+    ) -> LimitStep<'a, ()> {
+        Box::pin(self.give_back(scopes, messages))
     }
 
     fn pause_boxed<'a>(&'a self, key: &'a LimitKey, time: Duration) -> LimitStep<'a, ()> {

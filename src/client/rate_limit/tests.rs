@@ -1,6 +1,9 @@
 use std::{
     convert::Infallible,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -10,10 +13,16 @@ use tokio::time::{Instant, sleep};
 use tower::{Layer as _, Service as _, ServiceExt as _, service_fn, util::BoxCloneSyncService};
 use tower_test::mock::{self, Handle, Mock};
 
-use super::{layer::RateLimitLayer, policy::Rate, service::RateLimit};
+use super::{
+    layer::RateLimitLayer,
+    policy::Rate,
+    service::RateLimit,
+    shared_limits::{LimitKey, LimitScope, SharedLimits, SharedLimitsError},
+};
 use crate::{
-    client::{ApiRequest, ApiResponse, Error},
+    client::{ApiRequest, ApiResponse, Error, ErrorKind},
     methods::{EditMessageText, GetMe, SendMessage},
+    task::Deadline,
     types::ChatId,
 };
 
@@ -435,6 +444,64 @@ async fn f7_a_refused_call_without_a_chat_pauses_its_method_and_no_chat() {
     for method in ["editMessageText", "EDITMESSAGETEXT"] {
         assert_eq!(answer(&mut calls).await.method(), method);
         assert_eq!(began.elapsed().as_secs(), 20);
+    }
+}
+
+/// Limits that replicas share, which take half a second to respond and allow all calls.
+#[derive(Clone, Default)]
+struct SlowLimits {
+    counted: Arc<AtomicUsize>,
+}
+
+impl SharedLimits for SlowLimits {
+    async fn take(
+        &self,
+        scopes: &[LimitScope],
+        messages: usize,
+    ) -> Result<Vec<Duration>, SharedLimitsError> {
+        sleep(SECOND / 2).await;
+        self.counted.fetch_add(messages, Ordering::Relaxed);
+        Ok(vec![Duration::ZERO; scopes.len()])
+    }
+
+    async fn give_back(&self, _: &[LimitScope], messages: usize) -> Result<(), SharedLimitsError> {
+        self.counted.fetch_sub(messages, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn pause(&self, _: &LimitKey, _: Duration) -> Result<(), SharedLimitsError> {
+        Ok(())
+    }
+}
+
+/// While the shared limits were asked for the second call, Telegram refused the first one.
+#[tokio::test(start_paused = true)]
+async fn f13_a_call_that_shared_limits_have_counted_and_that_is_not_made_does_not_count() {
+    for deadline in [Some(5), None] {
+        let limits = SlowLimits::default();
+        let (service, mut calls) = mocked(&RateLimitLayer::new().shared(limits.clone()));
+        tokio::spawn(service.clone().oneshot(to_chat(1)));
+        let (_, respond) = calls.next_request().await.unwrap();
+        let mut second = to_chat(1);
+        if let Some(seconds) = deadline {
+            let due = Instant::now() + SECOND * seconds;
+            second.extensions_mut().insert(Deadline::at(due));
+        }
+        let second = tokio::spawn(service.oneshot(second));
+        // The second of the chat is over, and the shared limits are being asked.
+        sleep(SECOND + SECOND / 4).await;
+        assert_eq!(limits.counted.load(Ordering::Relaxed), 1);
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        respond.send_error(Error::api(status, "".into(), Some(30 * SECOND), None));
+        sleep(SECOND).await;
+        assert_eq!(limits.counted.load(Ordering::Relaxed), 1, "{deadline:?}");
+        if deadline.is_some() {
+            let error = second.await.unwrap().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::DeadlineExceeded);
+        } else {
+            answer(&mut calls).await;
+            assert_eq!(limits.counted.load(Ordering::Relaxed), 2);
+        }
     }
 }
 
