@@ -7,6 +7,7 @@ use std::{
 
 use http::{Request, Response};
 use http_body::Body;
+use tower::BoxError;
 use tower_service::Service;
 
 use super::{enqueue::Enqueue, writer::QueueWriter};
@@ -26,14 +27,14 @@ impl<U> Webhook<U> {
     }
 }
 
-/// The service of [`Webhook::queue`]: a `Service<http::Request<B>>` for any body `B`, whose error is
-/// [`Infallible`].
+/// The service of [`Webhook::queue`]: a `Service<http::Request<B>>` for any body `B` with an error that converts into a
+/// boxed one. The service's own error is [`Infallible`].
 #[derive(Clone, Debug)]
 pub struct QueueWebhook {
     stack: Admission<Enqueue>,
 }
 
-impl<B: Body> Service<Request<B>> for QueueWebhook {
+impl<B: Body<Error: Into<BoxError>>> Service<Request<B>> for QueueWebhook {
     type Response = Response<ReplyBody>;
     type Error = Infallible;
     type Future = WebhookFuture<<Admission<Enqueue> as Service<Request<B>>>::Future>;

@@ -261,8 +261,8 @@ type WebhookStack<S, U> = AroundUpdates<Parsing<S, U>>;
 type UpdateStack<S, U> = allowed_updates::FilterUpdates<DeliveryStack<Parsing<S, U>>>;
 type Parsing<S, U> = parse::Parse<reply::EncodeReply<S>, U>;
 
-/// The service of [`Webhook`]: a `Service<http::Request<B>>` for any body `B`, whose error is
-/// [`Infallible`].
+/// The service of [`Webhook`]: a `Service<http::Request<B>>` for any body `B` with an error that converts into a boxed
+/// one. The service's own error is [`Infallible`].
 pub struct WebhookService<S, U = Update> {
     stack: WebhookStack<S, U>,
 }
@@ -298,7 +298,7 @@ where
     S::Error: Into<Box<dyn Error + Send + Sync>>,
     S::Future: Send + 'static,
     U: DeserializeOwned + 'static,
-    B: Body,
+    B: Body<Error: Into<Box<dyn Error + Send + Sync>>>,
 {
     type Response = Response<ReplyBody>;
     type Error = Infallible;

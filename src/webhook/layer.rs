@@ -92,7 +92,7 @@ where
     S: Service<Request<BytesBody>, Response = Response<R>> + Clone + Send + 'static,
     S::Error: Into<Box<dyn Error + Send + Sync>> + Send,
     S::Future: Send + 'static,
-    B: Body,
+    B: Body<Error: Into<Box<dyn Error + Send + Sync>>>,
     R: Body + 'static,
 {
     type Response = Response<ReplyBody>;

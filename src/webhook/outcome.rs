@@ -358,7 +358,7 @@ mod tests {
         for (rejection, expected) in [
             (Rejection::SecretToken, "deferred"),
             (Rejection::SourceAddress, "deferred"),
-            (Rejection::TooLarge { limit: 1 }, "deferred"),
+            (Rejection::TooLarge { limit: Some(1) }, "deferred"),
             (Rejection::Timeout, "deferred"),
             (Rejection::DeadlineExceeded, "deferred"),
             (Rejection::HandledElsewhere, "deferred"),

@@ -36,8 +36,9 @@ pub enum Rejection {
     ContentEncoding,
     /// 413: the body is over the limit.
     TooLarge {
-        /// The limit in bytes.
-        limit: usize,
+        /// The limit in bytes. `None` if it is that of a layer further out, such as tower-http's
+        /// `RequestBodyLimitLayer`.
+        limit: Option<usize>,
     },
     /// 408: the body wasn't there by the deadline.
     Timeout,
@@ -178,7 +179,8 @@ impl fmt::Display for Rejection {
             Self::Method => f.write_str("not a POST"),
             Self::ContentType => f.write_str("not JSON by its content type"),
             Self::ContentEncoding => f.write_str("a compressed body"),
-            Self::TooLarge { limit } => write!(f, "a body over {limit} bytes"),
+            Self::TooLarge { limit: Some(limit) } => write!(f, "a body over {limit} bytes"),
+            Self::TooLarge { limit: None } => f.write_str("a body over the limit of another layer"),
             Self::Timeout => f.write_str("the body wasn't there in time"),
             Self::DeadlineExceeded => f.write_str("the handler needs longer than the deadline"),
             Self::HandledElsewhere => f.write_str("another replica handles the update"),

@@ -1,9 +1,17 @@
 //! B1–B4, B10: what kind of request it is, how long, how slow, and how it comes.
 
-use tower_telegram::webhook::{UpdateLayer, Webhook};
+use std::io;
+
+use http::Request;
+use http_body_util::{BodyExt as _, Limited};
+use tower::{ServiceExt as _, util::BoxCloneSyncService};
+use tower_telegram::{
+    types::Update,
+    webhook::{UpdateLayer, Webhook},
+};
 
 use crate::support::{
-    adapter::{Bot, bots, bots_with, nothing, secret},
+    adapter::{AnyBody, Bot, Handler, bots, bots_with, nothing, secret},
     servers::{Server, rows},
     wire::{Call, MESSAGE, SECRET},
 };
@@ -14,6 +22,7 @@ rows! {
     b2_parameters_and_case_make_no_difference
     b3_a_body_over_the_limit_is_too_large_and_one_of_the_limit_isnt
     b3_the_default_limit_is_a_mebibyte
+    b3_a_body_over_the_limit_of_a_layer_in_front_is_too_large
     b10_compressed_bodies_are_rejected_unread
 }
 
@@ -179,6 +188,39 @@ async fn b4_a_body_that_breaks_off_isnt_handled(server: Server) {
         drop(connection);
         assert_eq!(bot.send(&Call::new(MESSAGE)).await.status, 200, "{bot}");
         assert_eq!(bot.handled().len(), 1, "{bot}");
+    }
+}
+
+/// Such as tower-http's `RequestBodyLimitLayer` and axum's `DefaultBodyLimit`, whose error another layer may wrap.
+async fn b3_a_body_over_the_limit_of_a_layer_in_front_is_too_large(server: Server) {
+    let longer = format!("{MESSAGE} ");
+    for wraps_error in [false, true] {
+        let handler = Handler::<Update>::new(nothing);
+        let webhook = Webhook::new(secret(SECRET)).without_delivery();
+        let webhook = webhook.service(handler.clone());
+        let limited = webhook.map_request(move |request: Request<AnyBody>| {
+            request.map(|body| {
+                let body = Limited::new(body, MESSAGE.len());
+                let wrapped = body.map_err(move |error| {
+                    if wraps_error {
+                        return io::Error::other(error).into();
+                    }
+                    error
+                });
+                wrapped.boxed_unsync()
+            })
+        });
+        let endpoint = server.serve_any(BoxCloneSyncService::new(limited)).await;
+        for (call, status) in [
+            (Call::new(MESSAGE).chunked(10), 200),
+            (Call::new(&*longer).chunked(longer.len()), 413),
+            (Call::new(&*longer).chunked(1), 413),
+        ] {
+            let answer = endpoint.send(&call).await;
+            assert_eq!(answer.status, status, "{server:?}: {call:?}");
+            let updates = std::mem::take(&mut *handler.handled.lock().expect("not poisoned"));
+            assert_eq!(updates.len(), usize::from(status == 200), "{server:?}");
+        }
     }
 }
 

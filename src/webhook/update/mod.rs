@@ -4,7 +4,8 @@
 //! 2. Not `application/json`, or compressed: 415. With a decompression layer further out, compressed bodies are
 //!    accepted.
 //! 3. A body over [`max_bytes`](UpdateLayer::max_bytes) (default: 1 MiB), by its declared length or by the bytes
-//!    that arrive: 413, and no more is read.
+//!    that arrive: 413, and no more is read. So is one over the limit of a layer further out that wraps the body in
+//!    http-body-util's `Limited`, such as tower-http's `RequestBodyLimitLayer` and axum's `DefaultBodyLimit`.
 //! 4. A body that hasn't arrived within the [`read_timeout`](UpdateLayer::read_timeout) (default: 10 seconds): 408.
 //! 5. A body that isn't an update, by its first two keys, or by its whole outer object if they aren't the usual ones:
 //!    400.
@@ -54,8 +55,9 @@ mod age;
 mod raw_update;
 
 use std::{
+    error::Error,
     future::Future,
-    mem,
+    io, mem,
     num::IntErrorKind,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -63,7 +65,9 @@ use std::{
 
 use http::{HeaderMap, Method, Request, Response, request};
 use http_body::Body;
+use http_body_util::LengthLimitError;
 use pin_project_lite::pin_project;
+use tower::BoxError;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -72,6 +76,7 @@ pub use self::raw_update::RawUpdate;
 use super::{Rejection, outcome::log_unlogged};
 use crate::{
     body::collect::{CollectError, CollectLimited, CollectLimits},
+    client::causes,
     task::polled_after_completion,
 };
 
@@ -136,14 +141,17 @@ impl UpdateLayer {
         }
         let limit = self.limits.max_bytes;
         if declared.length.max(request.body().size_hint().lower()) > limit as u64 {
-            return Err(Rejection::TooLarge { limit });
+            return Err(Rejection::TooLarge { limit: Some(limit) });
         }
         Ok(())
     }
 
     /// Reads an update without a service behind: what the extractors do.
     #[cfg(feature = "axum")]
-    pub(crate) async fn read<B: Body>(self, request: Request<B>) -> Result<RawUpdate, Rejection> {
+    pub(crate) async fn read<B>(self, request: Request<B>) -> Result<RawUpdate, Rejection>
+    where
+        B: Body<Error: Into<BoxError>>,
+    {
         self.check(&request)?;
         let body = std::pin::pin!(CollectLimited::new(request.into_body(), self.limits));
         RawUpdate::from_bytes(body.await?).map_err(Rejection::Malformed)
@@ -223,7 +231,7 @@ impl<S> ReadUpdate<S> {
 impl<S, B, R> Service<Request<B>> for ReadUpdate<S>
 where
     S: Service<Request<RawUpdate>, Response = Response<R>> + Clone,
-    B: Body,
+    B: Body<Error: Into<BoxError>>,
     R: Default,
 {
     type Response = Response<R>;
@@ -283,7 +291,7 @@ pin_project! {
 impl<S, B, R> Future for ResponseFuture<S, S::Future, B>
 where
     S: Service<Request<RawUpdate>, Response = Response<R>>,
-    B: Body,
+    B: Body<Error: Into<BoxError>>,
     R: Default,
 {
     type Output = Result<Response<R>, S::Error>;
@@ -326,14 +334,33 @@ where
     }
 }
 
-impl<E> From<CollectError<E>> for Rejection {
+impl<E: Into<BoxError>> From<CollectError<E>> for Rejection {
     fn from(error: CollectError<E>) -> Self {
         match error {
-            CollectError::TooLarge { limit } => Self::TooLarge { limit },
+            CollectError::TooLarge { limit } => Self::TooLarge { limit: Some(limit) },
             CollectError::Timeout => Self::Timeout,
-            CollectError::Body(_) => Self::Interrupted,
+            CollectError::Body(error) => {
+                let error: BoxError = error.into();
+                if is_over_limit(&*error) {
+                    Self::TooLarge { limit: None }
+                } else {
+                    Self::Interrupted
+                }
+            }
         }
     }
+}
+
+/// Whether a layer further out has limited the body, as tower-http's `RequestBodyLimitLayer` and axum's
+/// `DefaultBodyLimit` do.
+fn is_over_limit(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|cause| {
+        // The source of an I/O error is that of the error within.
+        let within = cause
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        cause.is::<LengthLimitError>() || within.is_some_and(|error| is_over_limit(error))
+    })
 }
 
 #[cfg(test)]
@@ -376,7 +403,7 @@ mod tests {
     #[test]
     fn b1_b2_b3_method_type_encoding_and_length_are_checked_before_reading() {
         const JSON: (&str, &str) = ("content-type", "application/json");
-        let too_large = Rejection::TooLarge { limit: 10 };
+        let too_large = Rejection::TooLarge { limit: Some(10) };
         for (method, headers, body, why) in [
             ("POST", &[JSON][..], "", None),
             ("POST", &[JSON], "0123456789", None),
