@@ -33,7 +33,7 @@ pub(crate) const ALL: &[Limit] = &[
     Limit::new("routes/router", 1_500.0, 1.0),
     Limit::new("spans/update, no subscriber", 150.0, 0.0),
     // One more service by which the call is passed on by value.
-    Limit::new("spans/call, no subscriber", 312.0, 0.0),
+    Limit::new("spans/call, no subscriber", 280.0, 0.0),
     Limit::new("spans/update, INFO", 4_850.0, 4.0),
     Limit::new("spans/call, INFO", 4_910.0, 8.0),
 ];
