@@ -45,6 +45,7 @@ mod admission {
 /// Rows B and C: reading and filtering updates.
 mod reading {
     mod containers;
+    mod doubles;
     pub(crate) mod envelope;
     mod foreign_errors;
     pub(crate) mod gzip;

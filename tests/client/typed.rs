@@ -21,6 +21,8 @@ pub(crate) struct Typed {
     pub(crate) returned: fn(&ApiResponse) -> Value,
     /// Whether a result can be read as the type that the method returns.
     pub(crate) decode: fn(&str) -> Result<(), ParseError>,
+    /// Whether parameters can be read as the type.
+    pub(crate) can_be_read: fn(&str) -> bool,
     /// The same call with a file in each place for one.
     pub(crate) uploading: Option<fn(&Value, &mut Files) -> ApiRequest>,
     /// The same as a reply.
@@ -41,6 +43,7 @@ impl Typed {
                 serde_json::to_value(output).expect("it can be written")
             },
             decode: |result| M::decode(result).map(drop),
+            can_be_read: |parameters| serde_json::from_str::<M>(parameters).is_ok(),
             uploading: None,
             reply: None,
         }

@@ -296,7 +296,33 @@ async fn b6_duplicate_keys_further_down_are_refused(server: Server) {
             assert_eq!(bot.send(&call).await.status, 400, "{bot}: {twice}");
             assert_eq!(bot.handled(), [], "{bot}: {twice}");
         }
+        // The tag that tells the types of a union apart.
+        for tags in [
+            r#""status":"left","status":"kicked""#,
+            r#""status":"left","status":"left""#,
+            r#""status":"left","status":null"#,
+            r#""status":null,"status":"left""#,
+            r#""status":"newer","st\u0061tus":"left""#,
+            r#""status":"newer","a":{"status":1},"status":"newest""#,
+        ] {
+            let call = Call::new(with_new_member(tags));
+            assert_eq!(bot.send(&call).await.status, 400, "{bot}: {tags}");
+            assert_eq!(bot.handled(), [], "{bot}: {tags}");
+        }
+        let call = Call::new(with_new_member(r#""a":{"status":1},"status":"left""#));
+        assert_eq!(bot.send(&call).await.status, 200, "{bot}");
+        assert_eq!(bot.one().update_type(), UpdateType::MyChatMember, "{bot}");
     }
+}
+
+/// An update about a chat's member, with these members in its object.
+fn with_new_member(members: &str) -> String {
+    const USER: &str = r#"{"id":7,"is_bot":false,"first_name":"A"}"#;
+    format!(
+        r#"{{"update_id":9,"my_chat_member":{{"chat":{{"id":7,"type":"private"}},"from":{USER},"date":1,
+        "old_chat_member":{{"status":"member","user":{USER}}},
+        "new_chat_member":{{{members},"user":{USER}}}}}}}"#
+    )
 }
 
 async fn b7_an_unknown_type_gets_to_the_handler_raw(server: Server) {

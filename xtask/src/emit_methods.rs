@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::{
     emit_parts::{Member, deprecated, item_doc, members},
     emit_types::{
-        Constructor, constructors, fields, read_object, required_first, setters, uploading,
+        Constructor, ReadObject, constructors, fields, required_first, setters, uploading,
         write_map,
     },
     model::{self, Model, Shape, parse_shape, pascal},
@@ -62,7 +62,14 @@ fn emit(model: &Model, method: &Method, out: &mut String) {
         );
     }
     write_map(&name, &[], &members, "", out);
-    read_object(model, &name, &members, false, unsent, out);
+    let object = ReadObject {
+        name: &name,
+        members: &members,
+        tag: None,
+        received: false,
+        unsent,
+    };
+    object.emit(model, out);
     let _ = writeln!(
         out,
         "impl Method for {name} {{\ntype Output = {};\nconst NAME: &'static str = \"{}\";\nconst IDEMPOTENT: bool = {};\n",

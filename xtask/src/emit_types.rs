@@ -55,7 +55,15 @@ fn object(model: &Model, t: &Type, out: &mut String) {
     if sent {
         new_and_setters(model, name, &members, out);
     }
-    read_object(model, name, &members, received, None, out);
+    let constants = t.fields.iter().filter(|f| f.constant.is_some());
+    let object = ReadObject {
+        name,
+        members: &members,
+        tag: constants.map(|f| &*f.name).next(),
+        received,
+        unsent: None,
+    };
+    object.emit(model, out);
     write_object(t, &members, gate(sent), out);
     if sent && model.uploading.contains(name) {
         collect(name, &uploading(model, &members), out);
@@ -218,46 +226,60 @@ fn set_unsent(unsent: Option<&str>, out: &mut String) {
 }
 
 /// The reading of an object. A received one is read although members are missing or don't fit, as far as possible.
-/// `unsent` is a field that is no parameter, if there is one.
-pub(crate) fn read_object(
-    model: &Model,
-    name: &str,
-    members: &[Member<'_>],
-    received: bool,
-    unsent: Option<&str>,
-    out: &mut String,
-) {
-    let gate = gate(received);
-    let _ = writeln!(out, "{gate}impl FromJson for {name} {{");
-    if received {
-        out.push_str("const LEFT_OUT_OF_LISTS: bool = true;\n\n");
+pub(crate) struct ReadObject<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) members: &'a [Member<'a>],
+    /// The field whose constant value tells the types of a union apart. It is no member.
+    pub(crate) tag: Option<&'a str>,
+    pub(crate) received: bool,
+    /// A field that is no parameter, if there is one.
+    pub(crate) unsent: Option<&'a str>,
+}
+
+impl ReadObject<'_> {
+    pub(crate) fn emit(&self, model: &Model, out: &mut String) {
+        let (name, gate) = (self.name, gate(self.received));
+        let _ = writeln!(out, "{gate}impl FromJson for {name} {{");
+        if self.received {
+            out.push_str("const LEFT_OUT_OF_LISTS: bool = true;\n\n");
+        }
+        out.push_str("fn from_json(r: &mut Reader<'_>) -> Result<Self> {\n");
+        if self.members.is_empty() && self.tag.is_none() {
+            out.push_str("r.peek_object()?;\nr.skip()?;\nOk(Self {})\n");
+        } else {
+            self.members(model, out);
+            out.push_str("Ok(Self {\n");
+            for m in self.members {
+                let _ = writeln!(out, "{},", m.value_from_slot(model, self.received));
+            }
+            set_unsent(self.unsent, out);
+            out.push_str("})\n");
+        }
+        let _ = writeln!(out, "}}\n}}\n\n{gate}impl_deserialize!({name});\n");
     }
-    out.push_str("fn from_json(r: &mut Reader<'_>) -> Result<Self> {\n");
-    if members.is_empty() {
-        out.push_str("r.peek_object()?;\nr.skip()?;\nOk(Self {})\n}\n}\n\n");
-    } else {
-        for m in members {
+
+    /// The slots of the members, and the loop that fills them.
+    fn members(&self, model: &Model, out: &mut String) {
+        let mut arms: Vec<(&str, String)> = Vec::new();
+        for m in self.members {
             let _ = writeln!(out, "let mut {} = None;", m.name);
+            arms.push((&m.field.name, m.read(model, self.received)));
+        }
+        if let Some(tag) = self.tag {
+            out.push_str("let mut has_tag = false;\n");
+            arms.push((tag, format!("r.tag(&mut has_tag, \"{tag}\")?")));
         }
         out.push_str("let mut more = r.open_object()?;\nwhile more {\n");
-        let keys: Vec<(&str, String)> = members
-            .iter()
-            .enumerate()
-            .map(|(i, m)| (m.field.name.as_str(), i.to_string()))
+        let numbered = arms.iter().enumerate();
+        let keys: Vec<_> = numbered
+            .map(|(i, (key, _))| (*key, i.to_string()))
             .collect();
         let _ = writeln!(out, "match r.field_key(|key| {})? {{", lookup(&keys));
-        for (i, m) in members.iter().enumerate() {
-            let _ = writeln!(out, "{i} => {},", m.read(model, received));
+        for (i, (_, read)) in arms.iter().enumerate() {
+            let _ = writeln!(out, "{i} => {read},");
         }
         out.push_str("_ => r.skip()?,\n}\nmore = r.next_member()?;\n}\n");
-        out.push_str("Ok(Self {\n");
-        for m in members {
-            let _ = writeln!(out, "{},", m.value_from_slot(model, received));
-        }
-        set_unsent(unsent, out);
-        out.push_str("})\n}\n}\n\n");
     }
-    let _ = writeln!(out, "{gate}impl_deserialize!({name});\n");
 }
 
 fn write_object(t: &Type, members: &[Member<'_>], gate: &str, out: &mut String) {
@@ -561,7 +583,7 @@ fn read_tagged(model: &Model, tag: &str, variants: &[Variant], out: &mut String)
             let _ = writeln!(out, "\"{value}\" => first_that_fits(r, &[{tries}]),");
         }
     }
-    out.push_str("_ => r.mismatch(\"a known tag\"),\n}\n})\n");
+    let _ = writeln!(out, "_ => r.unknown_tag(\"{tag}\"),\n}}\n}})");
 }
 
 fn string_enum(e: &StringEnum, out: &mut String) {

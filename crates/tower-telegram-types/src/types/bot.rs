@@ -346,7 +346,7 @@ impl FromJson for BotCommandScope {
             "chat" => FromJson::from_json(r).map(Self::Chat),
             "chat_administrators" => FromJson::from_json(r).map(Self::ChatAdministrators),
             "chat_member" => FromJson::from_json(r).map(Self::ChatMember),
-            _ => r.mismatch("a known tag"),
+            _ => r.unknown_tag("type"),
         })
     }
 }
@@ -385,8 +385,18 @@ impl BotCommandScopeDefault {
 #[cfg(feature = "serde-all")]
 impl FromJson for BotCommandScopeDefault {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        r.peek_object()?;
-        r.skip()?;
+        let mut has_tag = false;
+        let mut more = r.open_object()?;
+        while more {
+            match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 0,
+                _ => NO_FIELD,
+            })? {
+                0 => r.tag(&mut has_tag, "type")?,
+                _ => r.skip()?,
+            }
+            more = r.next_member()?;
+        }
         Ok(Self {})
     }
 }
@@ -418,8 +428,18 @@ impl BotCommandScopeAllPrivateChats {
 #[cfg(feature = "serde-all")]
 impl FromJson for BotCommandScopeAllPrivateChats {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        r.peek_object()?;
-        r.skip()?;
+        let mut has_tag = false;
+        let mut more = r.open_object()?;
+        while more {
+            match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 0,
+                _ => NO_FIELD,
+            })? {
+                0 => r.tag(&mut has_tag, "type")?,
+                _ => r.skip()?,
+            }
+            more = r.next_member()?;
+        }
         Ok(Self {})
     }
 }
@@ -451,8 +471,18 @@ impl BotCommandScopeAllGroupChats {
 #[cfg(feature = "serde-all")]
 impl FromJson for BotCommandScopeAllGroupChats {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        r.peek_object()?;
-        r.skip()?;
+        let mut has_tag = false;
+        let mut more = r.open_object()?;
+        while more {
+            match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 0,
+                _ => NO_FIELD,
+            })? {
+                0 => r.tag(&mut has_tag, "type")?,
+                _ => r.skip()?,
+            }
+            more = r.next_member()?;
+        }
         Ok(Self {})
     }
 }
@@ -484,8 +514,18 @@ impl BotCommandScopeAllChatAdministrators {
 #[cfg(feature = "serde-all")]
 impl FromJson for BotCommandScopeAllChatAdministrators {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        r.peek_object()?;
-        r.skip()?;
+        let mut has_tag = false;
+        let mut more = r.open_object()?;
+        while more {
+            match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 0,
+                _ => NO_FIELD,
+            })? {
+                0 => r.tag(&mut has_tag, "type")?,
+                _ => r.skip()?,
+            }
+            more = r.next_member()?;
+        }
         Ok(Self {})
     }
 }
@@ -523,13 +563,16 @@ impl BotCommandScopeChat {
 impl FromJson for BotCommandScopeChat {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut chat_id = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 1,
                 7 if key == b"chat_id" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -574,13 +617,16 @@ impl BotCommandScopeChatAdministrators {
 impl FromJson for BotCommandScopeChatAdministrators {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut chat_id = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 1,
                 7 if key == b"chat_id" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -629,15 +675,18 @@ impl FromJson for BotCommandScopeChatMember {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut chat_id = None;
         let mut user_id = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 2,
                 7 if key == b"chat_id" => 0,
                 7 if key == b"user_id" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut user_id, "user_id")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

@@ -1141,7 +1141,7 @@ impl FromJson for BackgroundFill {
             "solid" => FromJson::from_json(r).map(Self::Solid),
             "gradient" => FromJson::from_json(r).map(Self::Gradient),
             "freeform_gradient" => FromJson::from_json(r).map(Self::FreeformGradient),
-            _ => r.mismatch("a known tag"),
+            _ => r.unknown_tag("type"),
         })
     }
 }
@@ -1173,13 +1173,16 @@ impl FromJson for BackgroundFillSolid {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut color = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 1,
                 5 if key == b"color" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut color, "color")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1221,9 +1224,11 @@ impl FromJson for BackgroundFillGradient {
         let mut top_color = None;
         let mut bottom_color = None;
         let mut rotation_angle = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 3,
                 9 if key == b"top_color" => 0,
                 12 if key == b"bottom_color" => 1,
                 14 if key == b"rotation_angle" => 2,
@@ -1232,6 +1237,7 @@ impl FromJson for BackgroundFillGradient {
                 0 => r.field(&mut top_color, "top_color")?,
                 1 => r.field(&mut bottom_color, "bottom_color")?,
                 2 => r.field(&mut rotation_angle, "rotation_angle")?,
+                3 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1271,13 +1277,16 @@ impl FromJson for BackgroundFillFreeformGradient {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut colors = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 1,
                 6 if key == b"colors" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut colors, "colors")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1347,7 +1356,7 @@ impl FromJson for BackgroundType {
             "wallpaper" => FromJson::from_json(r).map(Self::Wallpaper),
             "pattern" => FromJson::from_json(r).map(Self::Pattern),
             "chat_theme" => FromJson::from_json(r).map(Self::ChatTheme),
-            _ => r.mismatch("a known tag"),
+            _ => r.unknown_tag("type"),
         })
     }
 }
@@ -1383,15 +1392,18 @@ impl FromJson for BackgroundTypeFill {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut fill = None;
         let mut dark_theme_dimming = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"fill" => 0,
+                4 if key == b"type" => 2,
                 18 if key == b"dark_theme_dimming" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut fill, "fill")?,
                 1 => r.field(&mut dark_theme_dimming, "dark_theme_dimming")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1438,9 +1450,11 @@ impl FromJson for BackgroundTypeWallpaper {
         let mut dark_theme_dimming = None;
         let mut is_blurred = None;
         let mut is_moving = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 4,
                 8 if key == b"document" => 0,
                 9 if key == b"is_moving" => 3,
                 10 if key == b"is_blurred" => 2,
@@ -1451,6 +1465,7 @@ impl FromJson for BackgroundTypeWallpaper {
                 1 => r.field(&mut dark_theme_dimming, "dark_theme_dimming")?,
                 2 => r.optional(&mut is_blurred, "is_blurred")?,
                 3 => r.optional(&mut is_moving, "is_moving")?,
+                4 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1508,10 +1523,12 @@ impl FromJson for BackgroundTypePattern {
         let mut intensity = None;
         let mut is_inverted = None;
         let mut is_moving = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"fill" => 1,
+                4 if key == b"type" => 5,
                 8 if key == b"document" => 0,
                 9 if key == b"intensity" => 2,
                 9 if key == b"is_moving" => 4,
@@ -1523,6 +1540,7 @@ impl FromJson for BackgroundTypePattern {
                 2 => r.field(&mut intensity, "intensity")?,
                 3 => r.optional(&mut is_inverted, "is_inverted")?,
                 4 => r.optional(&mut is_moving, "is_moving")?,
+                5 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1570,13 +1588,16 @@ impl FromJson for BackgroundTypeChatTheme {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut theme_name = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 1,
                 10 if key == b"theme_name" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut theme_name, "theme_name")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2844,7 +2865,7 @@ impl FromJson for ChatMember {
             "restricted" => FromJson::from_json(r).map(Self::Restricted),
             "left" => FromJson::from_json(r).map(Self::Left),
             "kicked" => FromJson::from_json(r).map(Self::Banned),
-            _ => r.mismatch("a known tag"),
+            _ => r.unknown_tag("status"),
         })
     }
 }
@@ -2887,10 +2908,12 @@ impl FromJson for ChatMemberOwner {
         let mut user = None;
         let mut is_anonymous = None;
         let mut custom_title = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"user" => 0,
+                6 if key == b"status" => 3,
                 12 if key == b"is_anonymous" => 1,
                 12 if key == b"custom_title" => 2,
                 _ => NO_FIELD,
@@ -2898,6 +2921,7 @@ impl FromJson for ChatMemberOwner {
                 0 => r.field(&mut user, "user")?,
                 1 => r.field(&mut is_anonymous, "is_anonymous")?,
                 2 => r.optional(&mut custom_title, "custom_title")?,
+                3 => r.tag(&mut has_tag, "status")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3001,10 +3025,12 @@ impl FromJson for ChatMemberAdministrator {
         let mut can_manage_tags = None;
         let mut can_send_welcome_messages = None;
         let mut custom_title = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"user" => 0,
+                6 if key == b"status" => 21,
                 12 if key == b"is_anonymous" => 2,
                 12 if key == b"custom_title" => 20,
                 13 if key == b"can_be_edited" => 1,
@@ -3051,6 +3077,7 @@ impl FromJson for ChatMemberAdministrator {
                 18 => r.optional(&mut can_manage_tags, "can_manage_tags")?,
                 19 => r.field(&mut can_send_welcome_messages, "can_send_welcome_messages")?,
                 20 => r.optional(&mut custom_title, "custom_title")?,
+                21 => r.tag(&mut has_tag, "status")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3148,17 +3175,20 @@ impl FromJson for ChatMemberMember {
         let mut tag = None;
         let mut user = None;
         let mut until_date = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 3 if key == b"tag" => 0,
                 4 if key == b"user" => 1,
+                6 if key == b"status" => 3,
                 10 if key == b"until_date" => 2,
                 _ => NO_FIELD,
             })? {
                 0 => r.optional(&mut tag, "tag")?,
                 1 => r.field(&mut user, "user")?,
                 2 => r.optional(&mut until_date, "until_date")?,
+                3 => r.tag(&mut has_tag, "status")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3261,11 +3291,13 @@ impl FromJson for ChatMemberRestricted {
         let mut can_pin_messages = None;
         let mut can_manage_topics = None;
         let mut until_date = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 3 if key == b"tag" => 0,
                 4 if key == b"user" => 1,
+                6 if key == b"status" => 20,
                 9 if key == b"is_member" => 2,
                 10 if key == b"until_date" => 19,
                 12 if key == b"can_edit_tag" => 14,
@@ -3306,6 +3338,7 @@ impl FromJson for ChatMemberRestricted {
                 17 => r.field(&mut can_pin_messages, "can_pin_messages")?,
                 18 => r.field(&mut can_manage_topics, "can_manage_topics")?,
                 19 => r.field(&mut until_date, "until_date")?,
+                20 => r.tag(&mut has_tag, "status")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3383,13 +3416,16 @@ impl FromJson for ChatMemberLeft {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut user = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"user" => 0,
+                6 if key == b"status" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut user, "user")?,
+                1 => r.tag(&mut has_tag, "status")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3430,15 +3466,18 @@ impl FromJson for ChatMemberBanned {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut user = None;
         let mut until_date = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"user" => 0,
+                6 if key == b"status" => 2,
                 10 if key == b"until_date" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut user, "user")?,
                 1 => r.field(&mut until_date, "until_date")?,
+                2 => r.tag(&mut has_tag, "status")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4059,7 +4098,7 @@ impl FromJson for ChatBoostSource {
             "premium" => FromJson::from_json(r).map(Self::Premium),
             "gift_code" => FromJson::from_json(r).map(Self::GiftCode),
             "giveaway" => FromJson::from_json(r).map(Self::Giveaway),
-            _ => r.mismatch("a known tag"),
+            _ => r.unknown_tag("source"),
         })
     }
 }
@@ -4091,13 +4130,16 @@ impl FromJson for ChatBoostSourcePremium {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut user = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"user" => 0,
+                6 if key == b"source" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut user, "user")?,
+                1 => r.tag(&mut has_tag, "source")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

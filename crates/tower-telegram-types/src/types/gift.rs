@@ -23,13 +23,16 @@ impl StoryAreaTypeUniqueGift {
 impl FromJson for StoryAreaTypeUniqueGift {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut name = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 0,
+                4 if key == b"type" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut name, "name")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1007,7 +1010,7 @@ impl FromJson for OwnedGift {
         read_or_raw(r, Self::Unknown, |r| match &*r.peek_tag("type")? {
             "regular" => FromJson::from_json(r).map(Self::Regular),
             "unique" => FromJson::from_json(r).map(Self::Unique),
-            _ => r.mismatch("a known tag"),
+            _ => r.unknown_tag("type"),
         })
     }
 }
@@ -1077,11 +1080,13 @@ impl FromJson for OwnedGiftRegular {
         let mut prepaid_upgrade_star_count = None;
         let mut is_upgrade_separate = None;
         let mut unique_gift_number = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"gift" => 0,
                 4 if key == b"text" => 4,
+                4 if key == b"type" => 14,
                 8 if key == b"entities" => 5,
                 8 if key == b"is_saved" => 7,
                 9 if key == b"send_date" => 3,
@@ -1113,6 +1118,7 @@ impl FromJson for OwnedGiftRegular {
                 )?,
                 12 => r.optional(&mut is_upgrade_separate, "is_upgrade_separate")?,
                 13 => r.optional(&mut unique_gift_number, "unique_gift_number")?,
+                14 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1219,10 +1225,12 @@ impl FromJson for OwnedGiftUnique {
         let mut can_be_transferred = None;
         let mut transfer_star_count = None;
         let mut next_transfer_date = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"gift" => 0,
+                4 if key == b"type" => 8,
                 8 if key == b"is_saved" => 4,
                 9 if key == b"send_date" => 3,
                 11 if key == b"sender_user" => 2,
@@ -1240,6 +1248,7 @@ impl FromJson for OwnedGiftUnique {
                 5 => r.optional(&mut can_be_transferred, "can_be_transferred")?,
                 6 => r.optional(&mut transfer_star_count, "transfer_star_count")?,
                 7 => r.optional(&mut next_transfer_date, "next_transfer_date")?,
+                8 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1446,13 +1455,16 @@ impl FromJson for ChatBoostSourceGiftCode {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut user = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"user" => 0,
+                6 if key == b"source" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut user, "user")?,
+                1 => r.tag(&mut has_tag, "source")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

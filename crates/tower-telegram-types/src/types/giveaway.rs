@@ -381,10 +381,12 @@ impl FromJson for ChatBoostSourceGiveaway {
         let mut user = None;
         let mut prize_star_count = None;
         let mut is_unclaimed = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"user" => 1,
+                6 if key == b"source" => 4,
                 12 if key == b"is_unclaimed" => 3,
                 16 if key == b"prize_star_count" => 2,
                 19 if key == b"giveaway_message_id" => 0,
@@ -394,6 +396,7 @@ impl FromJson for ChatBoostSourceGiveaway {
                 1 => r.optional(&mut user, "user")?,
                 2 => r.optional(&mut prize_star_count, "prize_star_count")?,
                 3 => r.optional(&mut is_unclaimed, "is_unclaimed")?,
+                4 => r.tag(&mut has_tag, "source")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

@@ -423,7 +423,7 @@ impl FromJson for InlineQueryResult {
             "game" => FromJson::from_json(r).map(Self::Game),
             "location" => FromJson::from_json(r).map(Self::Location),
             "venue" => FromJson::from_json(r).map(Self::Venue),
-            _ => r.mismatch("a known tag"),
+            _ => r.unknown_tag("type"),
         })
     }
 }
@@ -580,11 +580,13 @@ impl FromJson for InlineQueryResultArticle {
         let mut thumbnail_url = None;
         let mut thumbnail_width = None;
         let mut thumbnail_height = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
                 3 if key == b"url" => 4,
+                4 if key == b"type" => 9,
                 5 if key == b"title" => 1,
                 11 if key == b"description" => 5,
                 12 if key == b"reply_markup" => 3,
@@ -603,6 +605,7 @@ impl FromJson for InlineQueryResultArticle {
                 6 => r.field(&mut thumbnail_url, "thumbnail_url")?,
                 7 => r.field(&mut thumbnail_width, "thumbnail_width")?,
                 8 => r.field(&mut thumbnail_height, "thumbnail_height")?,
+                9 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -796,10 +799,12 @@ impl FromJson for InlineQueryResultPhoto {
         let mut show_caption_above_media = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
+                4 if key == b"type" => 13,
                 5 if key == b"title" => 5,
                 7 if key == b"caption" => 7,
                 9 if key == b"photo_url" => 1,
@@ -827,6 +832,7 @@ impl FromJson for InlineQueryResultPhoto {
                 10 => r.field(&mut show_caption_above_media, "show_caption_above_media")?,
                 11 => r.field(&mut reply_markup, "reply_markup")?,
                 12 => r.field(&mut input_message_content, "input_message_content")?,
+                13 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1045,10 +1051,12 @@ impl FromJson for InlineQueryResultGif {
         let mut show_caption_above_media = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
+                4 if key == b"type" => 14,
                 5 if key == b"title" => 7,
                 7 if key == b"gif_url" => 1,
                 7 if key == b"caption" => 8,
@@ -1078,6 +1086,7 @@ impl FromJson for InlineQueryResultGif {
                 11 => r.field(&mut show_caption_above_media, "show_caption_above_media")?,
                 12 => r.field(&mut reply_markup, "reply_markup")?,
                 13 => r.field(&mut input_message_content, "input_message_content")?,
+                14 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1304,10 +1313,12 @@ impl FromJson for InlineQueryResultMpeg4Gif {
         let mut show_caption_above_media = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
+                4 if key == b"type" => 14,
                 5 if key == b"title" => 7,
                 7 if key == b"caption" => 8,
                 9 if key == b"mpeg4_url" => 1,
@@ -1337,6 +1348,7 @@ impl FromJson for InlineQueryResultMpeg4Gif {
                 11 => r.field(&mut show_caption_above_media, "show_caption_above_media")?,
                 12 => r.field(&mut reply_markup, "reply_markup")?,
                 13 => r.field(&mut input_message_content, "input_message_content")?,
+                14 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1560,10 +1572,12 @@ impl FromJson for InlineQueryResultVideo {
         let mut description = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
+                4 if key == b"type" => 15,
                 5 if key == b"title" => 4,
                 7 if key == b"caption" => 5,
                 9 if key == b"video_url" => 1,
@@ -1595,6 +1609,7 @@ impl FromJson for InlineQueryResultVideo {
                 12 => r.field(&mut description, "description")?,
                 13 => r.field(&mut reply_markup, "reply_markup")?,
                 14 => r.field(&mut input_message_content, "input_message_content")?,
+                15 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1774,10 +1789,12 @@ impl FromJson for InlineQueryResultAudio {
         let mut audio_duration = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
+                4 if key == b"type" => 10,
                 5 if key == b"title" => 2,
                 7 if key == b"caption" => 3,
                 9 if key == b"audio_url" => 1,
@@ -1799,6 +1816,7 @@ impl FromJson for InlineQueryResultAudio {
                 7 => r.field(&mut audio_duration, "audio_duration")?,
                 8 => r.field(&mut reply_markup, "reply_markup")?,
                 9 => r.field(&mut input_message_content, "input_message_content")?,
+                10 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1952,10 +1970,12 @@ impl FromJson for InlineQueryResultVoice {
         let mut voice_duration = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
+                4 if key == b"type" => 9,
                 5 if key == b"title" => 2,
                 7 if key == b"caption" => 3,
                 9 if key == b"voice_url" => 1,
@@ -1975,6 +1995,7 @@ impl FromJson for InlineQueryResultVoice {
                 6 => r.field(&mut voice_duration, "voice_duration")?,
                 7 => r.field(&mut reply_markup, "reply_markup")?,
                 8 => r.field(&mut input_message_content, "input_message_content")?,
+                9 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2163,10 +2184,12 @@ impl FromJson for InlineQueryResultDocument {
         let mut thumbnail_url = None;
         let mut thumbnail_width = None;
         let mut thumbnail_height = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
+                4 if key == b"type" => 13,
                 5 if key == b"title" => 1,
                 7 if key == b"caption" => 2,
                 9 if key == b"mime_type" => 6,
@@ -2194,6 +2217,7 @@ impl FromJson for InlineQueryResultDocument {
                 10 => r.field(&mut thumbnail_url, "thumbnail_url")?,
                 11 => r.field(&mut thumbnail_width, "thumbnail_width")?,
                 12 => r.field(&mut thumbnail_height, "thumbnail_height")?,
+                13 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2391,10 +2415,12 @@ impl FromJson for InlineQueryResultLocation {
         let mut thumbnail_url = None;
         let mut thumbnail_width = None;
         let mut thumbnail_height = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
+                4 if key == b"type" => 13,
                 5 if key == b"title" => 3,
                 7 if key == b"heading" => 6,
                 8 if key == b"latitude" => 1,
@@ -2422,6 +2448,7 @@ impl FromJson for InlineQueryResultLocation {
                 10 => r.field(&mut thumbnail_url, "thumbnail_url")?,
                 11 => r.field(&mut thumbnail_width, "thumbnail_width")?,
                 12 => r.field(&mut thumbnail_height, "thumbnail_height")?,
+                13 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2629,10 +2656,12 @@ impl FromJson for InlineQueryResultVenue {
         let mut thumbnail_url = None;
         let mut thumbnail_width = None;
         let mut thumbnail_height = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
+                4 if key == b"type" => 14,
                 5 if key == b"title" => 3,
                 7 if key == b"address" => 4,
                 8 if key == b"latitude" => 1,
@@ -2662,6 +2691,7 @@ impl FromJson for InlineQueryResultVenue {
                 11 => r.field(&mut thumbnail_url, "thumbnail_url")?,
                 12 => r.field(&mut thumbnail_width, "thumbnail_width")?,
                 13 => r.field(&mut thumbnail_height, "thumbnail_height")?,
+                14 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2841,10 +2871,12 @@ impl FromJson for InlineQueryResultContact {
         let mut thumbnail_url = None;
         let mut thumbnail_width = None;
         let mut thumbnail_height = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
+                4 if key == b"type" => 10,
                 5 if key == b"vcard" => 4,
                 9 if key == b"last_name" => 3,
                 10 if key == b"first_name" => 2,
@@ -2866,6 +2898,7 @@ impl FromJson for InlineQueryResultContact {
                 7 => r.field(&mut thumbnail_url, "thumbnail_url")?,
                 8 => r.field(&mut thumbnail_width, "thumbnail_width")?,
                 9 => r.field(&mut thumbnail_height, "thumbnail_height")?,
+                10 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2962,10 +2995,12 @@ impl FromJson for InlineQueryResultGame {
         let mut id = None;
         let mut game_short_name = None;
         let mut reply_markup = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
+                4 if key == b"type" => 3,
                 12 if key == b"reply_markup" => 2,
                 15 if key == b"game_short_name" => 1,
                 _ => NO_FIELD,
@@ -2973,6 +3008,7 @@ impl FromJson for InlineQueryResultGame {
                 0 => r.field(&mut id, "id")?,
                 1 => r.field(&mut game_short_name, "game_short_name")?,
                 2 => r.field(&mut reply_markup, "reply_markup")?,
+                3 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3110,10 +3146,12 @@ impl FromJson for InlineQueryResultCachedPhoto {
         let mut show_caption_above_media = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
+                4 if key == b"type" => 10,
                 5 if key == b"title" => 2,
                 7 if key == b"caption" => 4,
                 10 if key == b"parse_mode" => 5,
@@ -3135,6 +3173,7 @@ impl FromJson for InlineQueryResultCachedPhoto {
                 7 => r.field(&mut show_caption_above_media, "show_caption_above_media")?,
                 8 => r.field(&mut reply_markup, "reply_markup")?,
                 9 => r.field(&mut input_message_content, "input_message_content")?,
+                10 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3296,10 +3335,12 @@ impl FromJson for InlineQueryResultCachedGif {
         let mut show_caption_above_media = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
+                4 if key == b"type" => 9,
                 5 if key == b"title" => 2,
                 7 if key == b"caption" => 3,
                 10 if key == b"parse_mode" => 4,
@@ -3319,6 +3360,7 @@ impl FromJson for InlineQueryResultCachedGif {
                 6 => r.field(&mut show_caption_above_media, "show_caption_above_media")?,
                 7 => r.field(&mut reply_markup, "reply_markup")?,
                 8 => r.field(&mut input_message_content, "input_message_content")?,
+                9 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3476,10 +3518,12 @@ impl FromJson for InlineQueryResultCachedMpeg4Gif {
         let mut show_caption_above_media = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
+                4 if key == b"type" => 9,
                 5 if key == b"title" => 2,
                 7 if key == b"caption" => 3,
                 10 if key == b"parse_mode" => 4,
@@ -3499,6 +3543,7 @@ impl FromJson for InlineQueryResultCachedMpeg4Gif {
                 6 => r.field(&mut show_caption_above_media, "show_caption_above_media")?,
                 7 => r.field(&mut reply_markup, "reply_markup")?,
                 8 => r.field(&mut input_message_content, "input_message_content")?,
+                9 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3606,10 +3651,12 @@ impl FromJson for InlineQueryResultCachedSticker {
         let mut sticker_file_id = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
+                4 if key == b"type" => 4,
                 12 if key == b"reply_markup" => 2,
                 15 if key == b"sticker_file_id" => 1,
                 21 if key == b"input_message_content" => 3,
@@ -3619,6 +3666,7 @@ impl FromJson for InlineQueryResultCachedSticker {
                 1 => r.field(&mut sticker_file_id, "sticker_file_id")?,
                 2 => r.field(&mut reply_markup, "reply_markup")?,
                 3 => r.field(&mut input_message_content, "input_message_content")?,
+                4 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3754,10 +3802,12 @@ impl FromJson for InlineQueryResultCachedDocument {
         let mut caption_entities = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
+                4 if key == b"type" => 9,
                 5 if key == b"title" => 1,
                 7 if key == b"caption" => 4,
                 10 if key == b"parse_mode" => 5,
@@ -3777,6 +3827,7 @@ impl FromJson for InlineQueryResultCachedDocument {
                 6 => r.field(&mut caption_entities, "caption_entities")?,
                 7 => r.field(&mut reply_markup, "reply_markup")?,
                 8 => r.field(&mut input_message_content, "input_message_content")?,
+                9 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3936,10 +3987,12 @@ impl FromJson for InlineQueryResultCachedVideo {
         let mut show_caption_above_media = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
+                4 if key == b"type" => 10,
                 5 if key == b"title" => 2,
                 7 if key == b"caption" => 4,
                 10 if key == b"parse_mode" => 5,
@@ -3961,6 +4014,7 @@ impl FromJson for InlineQueryResultCachedVideo {
                 7 => r.field(&mut show_caption_above_media, "show_caption_above_media")?,
                 8 => r.field(&mut reply_markup, "reply_markup")?,
                 9 => r.field(&mut input_message_content, "input_message_content")?,
+                10 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4104,10 +4158,12 @@ impl FromJson for InlineQueryResultCachedVoice {
         let mut caption_entities = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
+                4 if key == b"type" => 8,
                 5 if key == b"title" => 2,
                 7 if key == b"caption" => 3,
                 10 if key == b"parse_mode" => 4,
@@ -4125,6 +4181,7 @@ impl FromJson for InlineQueryResultCachedVoice {
                 5 => r.field(&mut caption_entities, "caption_entities")?,
                 6 => r.field(&mut reply_markup, "reply_markup")?,
                 7 => r.field(&mut input_message_content, "input_message_content")?,
+                8 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4256,10 +4313,12 @@ impl FromJson for InlineQueryResultCachedAudio {
         let mut caption_entities = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 2 if key == b"id" => 0,
+                4 if key == b"type" => 7,
                 7 if key == b"caption" => 2,
                 10 if key == b"parse_mode" => 3,
                 12 if key == b"reply_markup" => 5,
@@ -4275,6 +4334,7 @@ impl FromJson for InlineQueryResultCachedAudio {
                 4 => r.field(&mut caption_entities, "caption_entities")?,
                 5 => r.field(&mut reply_markup, "reply_markup")?,
                 6 => r.field(&mut input_message_content, "input_message_content")?,
+                7 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

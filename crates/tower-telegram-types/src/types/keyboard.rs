@@ -1736,7 +1736,7 @@ impl FromJson for MenuButton {
             "commands" => FromJson::from_json(r).map(Self::Commands),
             "web_app" => FromJson::from_json(r).map(Self::WebApp),
             "default" => FromJson::from_json(r).map(Self::Default),
-            _ => r.mismatch("a known tag"),
+            _ => r.unknown_tag("type"),
         })
     }
 }
@@ -1771,8 +1771,18 @@ impl FromJson for MenuButtonCommands {
     const LEFT_OUT_OF_LISTS: bool = true;
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        r.peek_object()?;
-        r.skip()?;
+        let mut has_tag = false;
+        let mut more = r.open_object()?;
+        while more {
+            match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 0,
+                _ => NO_FIELD,
+            })? {
+                0 => r.tag(&mut has_tag, "type")?,
+                _ => r.skip()?,
+            }
+            more = r.next_member()?;
+        }
         Ok(Self {})
     }
 }
@@ -1814,15 +1824,18 @@ impl FromJson for MenuButtonWebApp {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut web_app = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 2,
                 7 if key == b"web_app" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut web_app, "web_app")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1863,8 +1876,18 @@ impl FromJson for MenuButtonDefault {
     const LEFT_OUT_OF_LISTS: bool = true;
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        r.peek_object()?;
-        r.skip()?;
+        let mut has_tag = false;
+        let mut more = r.open_object()?;
+        while more {
+            match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 0,
+                _ => NO_FIELD,
+            })? {
+                0 => r.tag(&mut has_tag, "type")?,
+                _ => r.skip()?,
+            }
+            more = r.next_member()?;
+        }
         Ok(Self {})
     }
 }

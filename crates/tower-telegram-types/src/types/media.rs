@@ -928,7 +928,7 @@ impl FromJson for PaidMedia {
             "photo" => FromJson::from_json(r).map(Self::Photo),
             "preview" => FromJson::from_json(r).map(Self::Preview),
             "video" => FromJson::from_json(r).map(Self::Video),
-            _ => r.mismatch("a known tag"),
+            _ => r.unknown_tag("type"),
         })
     }
 }
@@ -961,13 +961,16 @@ impl FromJson for PaidMediaLivePhoto {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut live_photo = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 1,
                 10 if key == b"live_photo" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut live_photo, "live_photo")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1003,13 +1006,16 @@ impl FromJson for PaidMediaPhoto {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut photo = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 1,
                 5 if key == b"photo" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut photo, "photo")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1051,9 +1057,11 @@ impl FromJson for PaidMediaPreview {
         let mut width = None;
         let mut height = None;
         let mut duration = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 3,
                 5 if key == b"width" => 0,
                 6 if key == b"height" => 1,
                 8 if key == b"duration" => 2,
@@ -1062,6 +1070,7 @@ impl FromJson for PaidMediaPreview {
                 0 => r.optional(&mut width, "width")?,
                 1 => r.optional(&mut height, "height")?,
                 2 => r.optional(&mut duration, "duration")?,
+                3 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1107,13 +1116,16 @@ impl FromJson for PaidMediaVideo {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut video = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 1,
                 5 if key == b"video" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut video, "video")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2057,7 +2069,7 @@ impl FromJson for InputMedia {
             "live_photo" => FromJson::from_json(r).map(Self::LivePhoto),
             "photo" => FromJson::from_json(r).map(Self::Photo),
             "video" => FromJson::from_json(r).map(Self::Video),
-            _ => r.mismatch("a known tag"),
+            _ => r.unknown_tag("type"),
         })
     }
 }
@@ -2205,9 +2217,11 @@ impl FromJson for InputMediaAnimation {
         let mut height = None;
         let mut duration = None;
         let mut has_spoiler = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 10,
                 5 if key == b"media" => 0,
                 5 if key == b"width" => 6,
                 6 if key == b"height" => 7,
@@ -2230,6 +2244,7 @@ impl FromJson for InputMediaAnimation {
                 7 => r.field(&mut height, "height")?,
                 8 => r.field(&mut duration, "duration")?,
                 9 => r.field(&mut has_spoiler, "has_spoiler")?,
+                10 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2387,9 +2402,11 @@ impl FromJson for InputMediaAudio {
         let mut duration = None;
         let mut performer = None;
         let mut title = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 8,
                 5 if key == b"media" => 0,
                 5 if key == b"title" => 7,
                 7 if key == b"caption" => 2,
@@ -2408,6 +2425,7 @@ impl FromJson for InputMediaAudio {
                 5 => r.field(&mut duration, "duration")?,
                 6 => r.field(&mut performer, "performer")?,
                 7 => r.field(&mut title, "title")?,
+                8 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2537,9 +2555,11 @@ impl FromJson for InputMediaDocument {
         let mut parse_mode = None;
         let mut caption_entities = None;
         let mut disable_content_type_detection = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 6,
                 5 if key == b"media" => 0,
                 7 if key == b"caption" => 2,
                 9 if key == b"thumbnail" => 1,
@@ -2557,6 +2577,7 @@ impl FromJson for InputMediaDocument {
                     &mut disable_content_type_detection,
                     "disable_content_type_detection",
                 )?,
+                6 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2626,13 +2647,16 @@ impl InputMediaLink {
 impl FromJson for InputMediaLink {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut url = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 3 if key == b"url" => 0,
+                4 if key == b"type" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut url, "url")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2731,9 +2755,11 @@ impl FromJson for InputMediaLivePhoto {
         let mut caption_entities = None;
         let mut show_caption_above_media = None;
         let mut has_spoiler = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 7,
                 5 if key == b"media" => 0,
                 5 if key == b"photo" => 1,
                 7 if key == b"caption" => 2,
@@ -2750,6 +2776,7 @@ impl FromJson for InputMediaLivePhoto {
                 4 => r.field(&mut caption_entities, "caption_entities")?,
                 5 => r.field(&mut show_caption_above_media, "show_caption_above_media")?,
                 6 => r.field(&mut has_spoiler, "has_spoiler")?,
+                7 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2837,9 +2864,11 @@ impl FromJson for InputMediaLocation {
         let mut latitude = None;
         let mut longitude = None;
         let mut horizontal_accuracy = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 3,
                 8 if key == b"latitude" => 0,
                 9 if key == b"longitude" => 1,
                 19 if key == b"horizontal_accuracy" => 2,
@@ -2848,6 +2877,7 @@ impl FromJson for InputMediaLocation {
                 0 => r.field(&mut latitude, "latitude")?,
                 1 => r.field(&mut longitude, "longitude")?,
                 2 => r.field(&mut horizontal_accuracy, "horizontal_accuracy")?,
+                3 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2948,9 +2978,11 @@ impl FromJson for InputMediaPhoto {
         let mut caption_entities = None;
         let mut show_caption_above_media = None;
         let mut has_spoiler = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 6,
                 5 if key == b"media" => 0,
                 7 if key == b"caption" => 1,
                 10 if key == b"parse_mode" => 2,
@@ -2965,6 +2997,7 @@ impl FromJson for InputMediaPhoto {
                 3 => r.field(&mut caption_entities, "caption_entities")?,
                 4 => r.field(&mut show_caption_above_media, "show_caption_above_media")?,
                 5 => r.field(&mut has_spoiler, "has_spoiler")?,
+                6 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3045,15 +3078,18 @@ impl FromJson for InputMediaSticker {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut media = None;
         let mut emoji = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 2,
                 5 if key == b"media" => 0,
                 5 if key == b"emoji" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut media, "media")?,
                 1 => r.field(&mut emoji, "emoji")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3165,9 +3201,11 @@ impl FromJson for InputMediaVenue {
         let mut foursquare_type = None;
         let mut google_place_id = None;
         let mut google_place_type = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 8,
                 5 if key == b"title" => 2,
                 7 if key == b"address" => 3,
                 8 if key == b"latitude" => 0,
@@ -3186,6 +3224,7 @@ impl FromJson for InputMediaVenue {
                 5 => r.field(&mut foursquare_type, "foursquare_type")?,
                 6 => r.field(&mut google_place_id, "google_place_id")?,
                 7 => r.field(&mut google_place_type, "google_place_type")?,
+                8 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3372,9 +3411,11 @@ impl FromJson for InputMediaVideo {
         let mut duration = None;
         let mut supports_streaming = None;
         let mut has_spoiler = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 13,
                 5 if key == b"media" => 0,
                 5 if key == b"cover" => 2,
                 5 if key == b"width" => 8,
@@ -3403,6 +3444,7 @@ impl FromJson for InputMediaVideo {
                 10 => r.field(&mut duration, "duration")?,
                 11 => r.field(&mut supports_streaming, "supports_streaming")?,
                 12 => r.field(&mut has_spoiler, "has_spoiler")?,
+                13 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3543,9 +3585,11 @@ impl FromJson for InputMediaVoiceNote {
         let mut parse_mode = None;
         let mut caption_entities = None;
         let mut duration = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 5,
                 5 if key == b"media" => 0,
                 7 if key == b"caption" => 1,
                 8 if key == b"duration" => 4,
@@ -3558,6 +3602,7 @@ impl FromJson for InputMediaVoiceNote {
                 2 => r.field(&mut parse_mode, "parse_mode")?,
                 3 => r.field(&mut caption_entities, "caption_entities")?,
                 4 => r.field(&mut duration, "duration")?,
+                5 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3641,7 +3686,7 @@ impl FromJson for InputPaidMedia {
             "live_photo" => FromJson::from_json(r).map(Self::LivePhoto),
             "photo" => FromJson::from_json(r).map(Self::Photo),
             "video" => FromJson::from_json(r).map(Self::Video),
-            _ => r.mismatch("a known tag"),
+            _ => r.unknown_tag("type"),
         })
     }
 }
@@ -3697,15 +3742,18 @@ impl FromJson for InputPaidMediaLivePhoto {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut media = None;
         let mut photo = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 2,
                 5 if key == b"media" => 0,
                 5 if key == b"photo" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut media, "media")?,
                 1 => r.field(&mut photo, "photo")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3759,13 +3807,16 @@ impl InputPaidMediaPhoto {
 impl FromJson for InputPaidMediaPhoto {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut media = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 1,
                 5 if key == b"media" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut media, "media")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3886,9 +3937,11 @@ impl FromJson for InputPaidMediaVideo {
         let mut height = None;
         let mut duration = None;
         let mut supports_streaming = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 8,
                 5 if key == b"media" => 0,
                 5 if key == b"cover" => 2,
                 5 if key == b"width" => 4,
@@ -3907,6 +3960,7 @@ impl FromJson for InputPaidMediaVideo {
                 5 => r.field(&mut height, "height")?,
                 6 => r.field(&mut duration, "duration")?,
                 7 => r.field(&mut supports_streaming, "supports_streaming")?,
+                8 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3995,7 +4049,7 @@ impl FromJson for InputProfilePhoto {
         read_or_raw(r, Self::Unknown, |r| match &*r.peek_tag("type")? {
             "static" => FromJson::from_json(r).map(Self::Static),
             "animated" => FromJson::from_json(r).map(Self::Animated),
-            _ => r.mismatch("a known tag"),
+            _ => r.unknown_tag("type"),
         })
     }
 }
@@ -4045,13 +4099,16 @@ impl InputProfilePhotoStatic {
 impl FromJson for InputProfilePhotoStatic {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut photo = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 1,
                 5 if key == b"photo" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut photo, "photo")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4112,15 +4169,18 @@ impl FromJson for InputProfilePhotoAnimated {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut animation = None;
         let mut main_frame_timestamp = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 2,
                 9 if key == b"animation" => 0,
                 20 if key == b"main_frame_timestamp" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut animation, "animation")?,
                 1 => r.field(&mut main_frame_timestamp, "main_frame_timestamp")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4210,7 +4270,7 @@ impl FromJson for MediaGroupItem {
             "live_photo" => FromJson::from_json(r).map(Self::LivePhoto),
             "photo" => FromJson::from_json(r).map(Self::Photo),
             "video" => FromJson::from_json(r).map(Self::Video),
-            _ => r.mismatch("a known tag"),
+            _ => r.unknown_tag("type"),
         })
     }
 }
@@ -4310,7 +4370,7 @@ impl FromJson for RichMessageMedia {
             "photo" => FromJson::from_json(r).map(Self::Photo),
             "video" => FromJson::from_json(r).map(Self::Video),
             "voice_note" => FromJson::from_json(r).map(Self::VoiceNote),
-            _ => r.mismatch("a known tag"),
+            _ => r.unknown_tag("type"),
         })
     }
 }

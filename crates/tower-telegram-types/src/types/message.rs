@@ -2133,7 +2133,7 @@ impl FromJson for MessageOrigin {
             "hidden_user" => FromJson::from_json(r).map(Self::HiddenUser),
             "chat" => FromJson::from_json(r).map(Self::Chat),
             "channel" => FromJson::from_json(r).map(Self::Channel),
-            _ => r.mismatch("a known tag"),
+            _ => r.unknown_tag("type"),
         })
     }
 }
@@ -2169,15 +2169,18 @@ impl FromJson for MessageOriginUser {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut date = None;
         let mut sender_user = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"date" => 0,
+                4 if key == b"type" => 2,
                 11 if key == b"sender_user" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut date, "date")?,
                 1 => r.field(&mut sender_user, "sender_user")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2218,15 +2221,18 @@ impl FromJson for MessageOriginHiddenUser {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut date = None;
         let mut sender_user_name = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"date" => 0,
+                4 if key == b"type" => 2,
                 16 if key == b"sender_user_name" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut date, "date")?,
                 1 => r.field(&mut sender_user_name, "sender_user_name")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2270,10 +2276,12 @@ impl FromJson for MessageOriginChat {
         let mut date = None;
         let mut sender_chat = None;
         let mut author_signature = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"date" => 0,
+                4 if key == b"type" => 3,
                 11 if key == b"sender_chat" => 1,
                 16 if key == b"author_signature" => 2,
                 _ => NO_FIELD,
@@ -2281,6 +2289,7 @@ impl FromJson for MessageOriginChat {
                 0 => r.field(&mut date, "date")?,
                 1 => r.field(&mut sender_chat, "sender_chat")?,
                 2 => r.optional(&mut author_signature, "author_signature")?,
+                3 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2331,11 +2340,13 @@ impl FromJson for MessageOriginChannel {
         let mut chat = None;
         let mut message_id = None;
         let mut author_signature = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"date" => 0,
                 4 if key == b"chat" => 1,
+                4 if key == b"type" => 4,
                 10 if key == b"message_id" => 2,
                 16 if key == b"author_signature" => 3,
                 _ => NO_FIELD,
@@ -2344,6 +2355,7 @@ impl FromJson for MessageOriginChannel {
                 1 => r.field(&mut chat, "chat")?,
                 2 => r.field(&mut message_id, "message_id")?,
                 3 => r.optional(&mut author_signature, "author_signature")?,
+                4 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2552,7 +2564,7 @@ impl FromJson for ReactionType {
             "emoji" => FromJson::from_json(r).map(Self::Emoji),
             "custom_emoji" => FromJson::from_json(r).map(Self::CustomEmoji),
             "paid" => FromJson::from_json(r).map(Self::Paid),
-            _ => r.mismatch("a known tag"),
+            _ => r.unknown_tag("type"),
         })
     }
 }
@@ -2593,13 +2605,16 @@ impl FromJson for ReactionTypeEmoji {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut emoji = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 1,
                 5 if key == b"emoji" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut emoji, "emoji")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2644,13 +2659,16 @@ impl FromJson for ReactionTypeCustomEmoji {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut custom_emoji_id = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 1,
                 15 if key == b"custom_emoji_id" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut custom_emoji_id, "custom_emoji_id")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2689,8 +2707,18 @@ impl FromJson for ReactionTypePaid {
     const LEFT_OUT_OF_LISTS: bool = true;
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        r.peek_object()?;
-        r.skip()?;
+        let mut has_tag = false;
+        let mut more = r.open_object()?;
+        while more {
+            match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 0,
+                _ => NO_FIELD,
+            })? {
+                0 => r.tag(&mut has_tag, "type")?,
+                _ => r.skip()?,
+            }
+            more = r.next_member()?;
+        }
         Ok(Self {})
     }
 }

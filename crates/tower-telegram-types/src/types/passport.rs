@@ -381,7 +381,7 @@ impl FromJson for PassportElementError {
             "translation_file" => FromJson::from_json(r).map(Self::TranslationFile),
             "translation_files" => FromJson::from_json(r).map(Self::TranslationFiles),
             "unspecified" => FromJson::from_json(r).map(Self::Unspecified),
-            _ => r.mismatch("a known tag"),
+            _ => r.unknown_tag("source"),
         })
     }
 }
@@ -445,10 +445,12 @@ impl FromJson for PassportElementErrorDataField {
         let mut field_name = None;
         let mut data_hash = None;
         let mut message = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
+                6 if key == b"source" => 4,
                 7 if key == b"message" => 3,
                 9 if key == b"data_hash" => 2,
                 10 if key == b"field_name" => 1,
@@ -458,6 +460,7 @@ impl FromJson for PassportElementErrorDataField {
                 1 => r.field(&mut field_name, "field_name")?,
                 2 => r.field(&mut data_hash, "data_hash")?,
                 3 => r.field(&mut message, "message")?,
+                4 => r.tag(&mut has_tag, "source")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -520,10 +523,12 @@ impl FromJson for PassportElementErrorFrontSide {
         let mut kind = None;
         let mut file_hash = None;
         let mut message = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
+                6 if key == b"source" => 3,
                 7 if key == b"message" => 2,
                 9 if key == b"file_hash" => 1,
                 _ => NO_FIELD,
@@ -531,6 +536,7 @@ impl FromJson for PassportElementErrorFrontSide {
                 0 => r.field(&mut kind, "type")?,
                 1 => r.field(&mut file_hash, "file_hash")?,
                 2 => r.field(&mut message, "message")?,
+                3 => r.tag(&mut has_tag, "source")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -591,10 +597,12 @@ impl FromJson for PassportElementErrorReverseSide {
         let mut kind = None;
         let mut file_hash = None;
         let mut message = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
+                6 if key == b"source" => 3,
                 7 if key == b"message" => 2,
                 9 if key == b"file_hash" => 1,
                 _ => NO_FIELD,
@@ -602,6 +610,7 @@ impl FromJson for PassportElementErrorReverseSide {
                 0 => r.field(&mut kind, "type")?,
                 1 => r.field(&mut file_hash, "file_hash")?,
                 2 => r.field(&mut message, "message")?,
+                3 => r.tag(&mut has_tag, "source")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -662,10 +671,12 @@ impl FromJson for PassportElementErrorSelfie {
         let mut kind = None;
         let mut file_hash = None;
         let mut message = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
+                6 if key == b"source" => 3,
                 7 if key == b"message" => 2,
                 9 if key == b"file_hash" => 1,
                 _ => NO_FIELD,
@@ -673,6 +684,7 @@ impl FromJson for PassportElementErrorSelfie {
                 0 => r.field(&mut kind, "type")?,
                 1 => r.field(&mut file_hash, "file_hash")?,
                 2 => r.field(&mut message, "message")?,
+                3 => r.tag(&mut has_tag, "source")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -733,10 +745,12 @@ impl FromJson for PassportElementErrorFile {
         let mut kind = None;
         let mut file_hash = None;
         let mut message = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
+                6 if key == b"source" => 3,
                 7 if key == b"message" => 2,
                 9 if key == b"file_hash" => 1,
                 _ => NO_FIELD,
@@ -744,6 +758,7 @@ impl FromJson for PassportElementErrorFile {
                 0 => r.field(&mut kind, "type")?,
                 1 => r.field(&mut file_hash, "file_hash")?,
                 2 => r.field(&mut message, "message")?,
+                3 => r.tag(&mut has_tag, "source")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -804,10 +819,12 @@ impl FromJson for PassportElementErrorFiles {
         let mut kind = None;
         let mut file_hashes = None;
         let mut message = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
+                6 if key == b"source" => 3,
                 7 if key == b"message" => 2,
                 11 if key == b"file_hashes" => 1,
                 _ => NO_FIELD,
@@ -815,6 +832,7 @@ impl FromJson for PassportElementErrorFiles {
                 0 => r.field(&mut kind, "type")?,
                 1 => r.field(&mut file_hashes, "file_hashes")?,
                 2 => r.field(&mut message, "message")?,
+                3 => r.tag(&mut has_tag, "source")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -875,10 +893,12 @@ impl FromJson for PassportElementErrorTranslationFile {
         let mut kind = None;
         let mut file_hash = None;
         let mut message = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
+                6 if key == b"source" => 3,
                 7 if key == b"message" => 2,
                 9 if key == b"file_hash" => 1,
                 _ => NO_FIELD,
@@ -886,6 +906,7 @@ impl FromJson for PassportElementErrorTranslationFile {
                 0 => r.field(&mut kind, "type")?,
                 1 => r.field(&mut file_hash, "file_hash")?,
                 2 => r.field(&mut message, "message")?,
+                3 => r.tag(&mut has_tag, "source")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -946,10 +967,12 @@ impl FromJson for PassportElementErrorTranslationFiles {
         let mut kind = None;
         let mut file_hashes = None;
         let mut message = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
+                6 if key == b"source" => 3,
                 7 if key == b"message" => 2,
                 11 if key == b"file_hashes" => 1,
                 _ => NO_FIELD,
@@ -957,6 +980,7 @@ impl FromJson for PassportElementErrorTranslationFiles {
                 0 => r.field(&mut kind, "type")?,
                 1 => r.field(&mut file_hashes, "file_hashes")?,
                 2 => r.field(&mut message, "message")?,
+                3 => r.tag(&mut has_tag, "source")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1017,10 +1041,12 @@ impl FromJson for PassportElementErrorUnspecified {
         let mut kind = None;
         let mut element_hash = None;
         let mut message = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
+                6 if key == b"source" => 3,
                 7 if key == b"message" => 2,
                 12 if key == b"element_hash" => 1,
                 _ => NO_FIELD,
@@ -1028,6 +1054,7 @@ impl FromJson for PassportElementErrorUnspecified {
                 0 => r.field(&mut kind, "type")?,
                 1 => r.field(&mut element_hash, "element_hash")?,
                 2 => r.field(&mut message, "message")?,
+                3 => r.tag(&mut has_tag, "source")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

@@ -790,7 +790,7 @@ impl FromJson for RevenueWithdrawalState {
             "pending" => FromJson::from_json(r).map(Self::Pending),
             "succeeded" => FromJson::from_json(r).map(Self::Succeeded),
             "failed" => FromJson::from_json(r).map(Self::Failed),
-            _ => r.mismatch("a known tag"),
+            _ => r.unknown_tag("type"),
         })
     }
 }
@@ -818,8 +818,18 @@ impl FromJson for RevenueWithdrawalStatePending {
     const LEFT_OUT_OF_LISTS: bool = true;
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        r.peek_object()?;
-        r.skip()?;
+        let mut has_tag = false;
+        let mut more = r.open_object()?;
+        while more {
+            match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 0,
+                _ => NO_FIELD,
+            })? {
+                0 => r.tag(&mut has_tag, "type")?,
+                _ => r.skip()?,
+            }
+            more = r.next_member()?;
+        }
         Ok(Self {})
     }
 }
@@ -851,15 +861,18 @@ impl FromJson for RevenueWithdrawalStateSucceeded {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut date = None;
         let mut url = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 3 if key == b"url" => 1,
                 4 if key == b"date" => 0,
+                4 if key == b"type" => 2,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut date, "date")?,
                 1 => r.field(&mut url, "url")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -893,8 +906,18 @@ impl FromJson for RevenueWithdrawalStateFailed {
     const LEFT_OUT_OF_LISTS: bool = true;
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        r.peek_object()?;
-        r.skip()?;
+        let mut has_tag = false;
+        let mut more = r.open_object()?;
+        while more {
+            match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 0,
+                _ => NO_FIELD,
+            })? {
+                0 => r.tag(&mut has_tag, "type")?,
+                _ => r.skip()?,
+            }
+            more = r.next_member()?;
+        }
         Ok(Self {})
     }
 }
@@ -1059,7 +1082,7 @@ impl FromJson for TransactionPartner {
             "telegram_ads" => FromJson::from_json(r).map(Self::TelegramAds),
             "telegram_api" => FromJson::from_json(r).map(Self::TelegramApi),
             "other" => FromJson::from_json(r).map(Self::Other),
-            _ => r.mismatch("a known tag"),
+            _ => r.unknown_tag("type"),
         })
     }
 }
@@ -1119,11 +1142,13 @@ impl FromJson for TransactionPartnerUser {
         let mut paid_media_payload = None;
         let mut gift = None;
         let mut premium_subscription_duration = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"user" => 1,
                 4 if key == b"gift" => 7,
+                4 if key == b"type" => 9,
                 9 if key == b"affiliate" => 2,
                 10 if key == b"paid_media" => 5,
                 15 if key == b"invoice_payload" => 3,
@@ -1145,6 +1170,7 @@ impl FromJson for TransactionPartnerUser {
                     &mut premium_subscription_duration,
                     "premium_subscription_duration",
                 )?,
+                9 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1213,15 +1239,18 @@ impl FromJson for TransactionPartnerChat {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut chat = None;
         let mut gift = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"chat" => 0,
                 4 if key == b"gift" => 1,
+                4 if key == b"type" => 2,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat, "chat")?,
                 1 => r.optional(&mut gift, "gift")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1264,15 +1293,18 @@ impl FromJson for TransactionPartnerAffiliateProgram {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut sponsor_user = None;
         let mut commission_per_mille = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 2,
                 12 if key == b"sponsor_user" => 0,
                 20 if key == b"commission_per_mille" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.optional(&mut sponsor_user, "sponsor_user")?,
                 1 => r.field(&mut commission_per_mille, "commission_per_mille")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1312,13 +1344,16 @@ impl FromJson for TransactionPartnerFragment {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut withdrawal_state = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 1,
                 16 if key == b"withdrawal_state" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut withdrawal_state, "withdrawal_state")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1350,8 +1385,18 @@ impl FromJson for TransactionPartnerTelegramAds {
     const LEFT_OUT_OF_LISTS: bool = true;
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        r.peek_object()?;
-        r.skip()?;
+        let mut has_tag = false;
+        let mut more = r.open_object()?;
+        while more {
+            match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 0,
+                _ => NO_FIELD,
+            })? {
+                0 => r.tag(&mut has_tag, "type")?,
+                _ => r.skip()?,
+            }
+            more = r.next_member()?;
+        }
         Ok(Self {})
     }
 }
@@ -1380,13 +1425,16 @@ impl FromJson for TransactionPartnerTelegramApi {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut request_count = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 1,
                 13 if key == b"request_count" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut request_count, "request_count")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1418,8 +1466,18 @@ impl FromJson for TransactionPartnerOther {
     const LEFT_OUT_OF_LISTS: bool = true;
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        r.peek_object()?;
-        r.skip()?;
+        let mut has_tag = false;
+        let mut more = r.open_object()?;
+        while more {
+            match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 0,
+                _ => NO_FIELD,
+            })? {
+                0 => r.tag(&mut has_tag, "type")?,
+                _ => r.skip()?,
+            }
+            more = r.next_member()?;
+        }
         Ok(Self {})
     }
 }

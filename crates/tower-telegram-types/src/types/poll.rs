@@ -211,7 +211,7 @@ impl FromJson for InputPollMedia {
             "photo" => FromJson::from_json(r).map(Self::Photo),
             "venue" => FromJson::from_json(r).map(Self::Venue),
             "video" => FromJson::from_json(r).map(Self::Video),
-            _ => r.mismatch("a known tag"),
+            _ => r.unknown_tag("type"),
         })
     }
 }
@@ -333,7 +333,7 @@ impl FromJson for InputPollOptionMedia {
             "sticker" => FromJson::from_json(r).map(Self::Sticker),
             "venue" => FromJson::from_json(r).map(Self::Venue),
             "video" => FromJson::from_json(r).map(Self::Video),
-            _ => r.mismatch("a known tag"),
+            _ => r.unknown_tag("type"),
         })
     }
 }

@@ -754,7 +754,7 @@ impl FromJson for RichText {
                 "anchor_link" => FromJson::from_json(r).map(Self::AnchorLink),
                 "reference" => FromJson::from_json(r).map(Self::Reference),
                 "reference_link" => FromJson::from_json(r).map(Self::ReferenceLink),
-                _ => r.mismatch("a known tag"),
+                _ => r.unknown_tag("type"),
             }
         })
     }
@@ -819,13 +819,16 @@ impl FromJson for RichTextBold {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -868,13 +871,16 @@ impl FromJson for RichTextItalic {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -917,13 +923,16 @@ impl FromJson for RichTextUnderline {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -966,13 +975,16 @@ impl FromJson for RichTextStrikethrough {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1015,13 +1027,16 @@ impl FromJson for RichTextSpoiler {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1078,10 +1093,12 @@ impl FromJson for RichTextDateTime {
         let mut text = None;
         let mut unix_time = None;
         let mut date_time_format = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 3,
                 9 if key == b"unix_time" => 1,
                 16 if key == b"date_time_format" => 2,
                 _ => NO_FIELD,
@@ -1089,6 +1106,7 @@ impl FromJson for RichTextDateTime {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut unix_time, "unix_time")?,
                 2 => r.field(&mut date_time_format, "date_time_format")?,
+                3 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1141,15 +1159,18 @@ impl FromJson for RichTextTextMention {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut user = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 4 if key == b"user" => 1,
+                4 if key == b"type" => 2,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut user, "user")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1194,13 +1215,16 @@ impl FromJson for RichTextSubscript {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1243,13 +1267,16 @@ impl FromJson for RichTextSuperscript {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1292,13 +1319,16 @@ impl FromJson for RichTextMarked {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1341,13 +1371,16 @@ impl FromJson for RichTextCode {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1396,15 +1429,18 @@ impl FromJson for RichTextCustomEmoji {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut custom_emoji_id = None;
         let mut alternative_text = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 2,
                 15 if key == b"custom_emoji_id" => 0,
                 16 if key == b"alternative_text" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut custom_emoji_id, "custom_emoji_id")?,
                 1 => r.field(&mut alternative_text, "alternative_text")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1451,13 +1487,16 @@ impl FromJson for RichTextMathematicalExpression {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut expression = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 1,
                 10 if key == b"expression" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut expression, "expression")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1506,15 +1545,18 @@ impl FromJson for RichTextUrl {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut url = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 3 if key == b"url" => 1,
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 2,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut url, "url")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1565,15 +1607,18 @@ impl FromJson for RichTextEmailAddress {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut email_address = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 2,
                 13 if key == b"email_address" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut email_address, "email_address")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1624,15 +1669,18 @@ impl FromJson for RichTextPhoneNumber {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut phone_number = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 2,
                 12 if key == b"phone_number" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut phone_number, "phone_number")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1683,15 +1731,18 @@ impl FromJson for RichTextBankCardNumber {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut bank_card_number = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 2,
                 16 if key == b"bank_card_number" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut bank_card_number, "bank_card_number")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1742,15 +1793,18 @@ impl FromJson for RichTextMention {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut username = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 2,
                 8 if key == b"username" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut username, "username")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1801,15 +1855,18 @@ impl FromJson for RichTextHashtag {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut hashtag = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 2,
                 7 if key == b"hashtag" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut hashtag, "hashtag")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1860,15 +1917,18 @@ impl FromJson for RichTextCashtag {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut cashtag = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 2,
                 7 if key == b"cashtag" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut cashtag, "cashtag")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1919,15 +1979,18 @@ impl FromJson for RichTextBotCommand {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut bot_command = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 2,
                 11 if key == b"bot_command" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut bot_command, "bot_command")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1974,13 +2037,16 @@ impl FromJson for RichTextButton {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut button = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 1,
                 6 if key == b"button" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut button, "button")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2023,13 +2089,16 @@ impl FromJson for RichTextAnchor {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut name = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 0,
+                4 if key == b"type" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut name, "name")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2078,15 +2147,18 @@ impl FromJson for RichTextAnchorLink {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut anchor_name = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 2,
                 11 if key == b"anchor_name" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut anchor_name, "anchor_name")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2137,15 +2209,18 @@ impl FromJson for RichTextReference {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut name = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 4 if key == b"name" => 1,
+                4 if key == b"type" => 2,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut name, "name")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2196,15 +2271,18 @@ impl FromJson for RichTextReferenceLink {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut reference_name = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 2,
                 14 if key == b"reference_name" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut reference_name, "reference_name")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2730,7 +2808,7 @@ impl FromJson for RichBlock {
             "video" => FromJson::from_json(r).map(Self::Video),
             "voice_note" => FromJson::from_json(r).map(Self::VoiceNote),
             "thinking" => FromJson::from_json(r).map(Self::Thinking),
-            _ => r.mismatch("a known tag"),
+            _ => r.unknown_tag("type"),
         })
     }
 }
@@ -2783,13 +2861,16 @@ impl FromJson for RichBlockParagraph {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2828,15 +2909,18 @@ impl FromJson for RichBlockSectionHeading {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut size = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 4 if key == b"size" => 1,
+                4 if key == b"type" => 2,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut size, "size")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2877,15 +2961,18 @@ impl FromJson for RichBlockPreformatted {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut language = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 2,
                 8 if key == b"language" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.optional(&mut language, "language")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2925,13 +3012,16 @@ impl FromJson for RichBlockFooter {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2963,8 +3053,18 @@ impl FromJson for RichBlockDivider {
     const LEFT_OUT_OF_LISTS: bool = true;
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        r.peek_object()?;
-        r.skip()?;
+        let mut has_tag = false;
+        let mut more = r.open_object()?;
+        while more {
+            match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 0,
+                _ => NO_FIELD,
+            })? {
+                0 => r.tag(&mut has_tag, "type")?,
+                _ => r.skip()?,
+            }
+            more = r.next_member()?;
+        }
         Ok(Self {})
     }
 }
@@ -2993,13 +3093,16 @@ impl FromJson for RichBlockMathematicalExpression {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut expression = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 1,
                 10 if key == b"expression" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut expression, "expression")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3035,13 +3138,16 @@ impl FromJson for RichBlockAnchor {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut name = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 0,
+                4 if key == b"type" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut name, "name")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3077,13 +3183,16 @@ impl FromJson for RichBlockList {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut items = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 1,
                 5 if key == b"items" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut items, "items")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3122,15 +3231,18 @@ impl FromJson for RichBlockBlockQuotation {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut blocks = None;
         let mut credit = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 2,
                 6 if key == b"blocks" => 0,
                 6 if key == b"credit" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut blocks, "blocks")?,
                 1 => r.field(&mut credit, "credit")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3173,15 +3285,18 @@ impl FromJson for RichBlockExpandableBlockQuotation {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut credit = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 2,
                 6 if key == b"credit" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut credit, "credit")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3224,15 +3339,18 @@ impl FromJson for RichBlockPullQuotation {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut credit = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 2,
                 6 if key == b"credit" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut credit, "credit")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3275,15 +3393,18 @@ impl FromJson for RichBlockCollage {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut blocks = None;
         let mut caption = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 2,
                 6 if key == b"blocks" => 0,
                 7 if key == b"caption" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut blocks, "blocks")?,
                 1 => r.optional(&mut caption, "caption")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3326,15 +3447,18 @@ impl FromJson for RichBlockSlideshow {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut blocks = None;
         let mut caption = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 2,
                 6 if key == b"blocks" => 0,
                 7 if key == b"caption" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut blocks, "blocks")?,
                 1 => r.optional(&mut caption, "caption")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3386,9 +3510,11 @@ impl FromJson for RichBlockTable {
         let mut is_striped = None;
         let mut is_compact = None;
         let mut caption = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 5,
                 5 if key == b"cells" => 0,
                 7 if key == b"caption" => 4,
                 10 if key == b"is_striped" => 2,
@@ -3401,6 +3527,7 @@ impl FromJson for RichBlockTable {
                 2 => r.optional(&mut is_striped, "is_striped")?,
                 3 => r.optional(&mut is_compact, "is_compact")?,
                 4 => r.field(&mut caption, "caption")?,
+                5 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3458,9 +3585,11 @@ impl FromJson for RichBlockDetails {
         let mut summary = None;
         let mut blocks = None;
         let mut is_open = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 3,
                 6 if key == b"blocks" => 1,
                 7 if key == b"summary" => 0,
                 7 if key == b"is_open" => 2,
@@ -3469,6 +3598,7 @@ impl FromJson for RichBlockDetails {
                 0 => r.field(&mut summary, "summary")?,
                 1 => r.field(&mut blocks, "blocks")?,
                 2 => r.optional(&mut is_open, "is_open")?,
+                3 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3522,10 +3652,12 @@ impl FromJson for RichBlockMap {
         let mut width = None;
         let mut height = None;
         let mut caption = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"zoom" => 1,
+                4 if key == b"type" => 5,
                 5 if key == b"width" => 2,
                 6 if key == b"height" => 3,
                 7 if key == b"caption" => 4,
@@ -3537,6 +3669,7 @@ impl FromJson for RichBlockMap {
                 2 => r.field(&mut width, "width")?,
                 3 => r.field(&mut height, "height")?,
                 4 => r.optional(&mut caption, "caption")?,
+                5 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3585,15 +3718,18 @@ impl FromJson for RichBlockButtons {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut buttons = None;
         let mut align = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 2,
                 5 if key == b"align" => 1,
                 7 if key == b"buttons" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut buttons, "buttons")?,
                 1 => r.optional(&mut align, "align")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3639,9 +3775,11 @@ impl FromJson for RichBlockAnimation {
         let mut animation = None;
         let mut has_spoiler = None;
         let mut caption = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 3,
                 7 if key == b"caption" => 2,
                 9 if key == b"animation" => 0,
                 11 if key == b"has_spoiler" => 1,
@@ -3650,6 +3788,7 @@ impl FromJson for RichBlockAnimation {
                 0 => r.field(&mut animation, "animation")?,
                 1 => r.optional(&mut has_spoiler, "has_spoiler")?,
                 2 => r.optional(&mut caption, "caption")?,
+                3 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3696,15 +3835,18 @@ impl FromJson for RichBlockAudio {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut audio = None;
         let mut caption = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 2,
                 5 if key == b"audio" => 0,
                 7 if key == b"caption" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut audio, "audio")?,
                 1 => r.optional(&mut caption, "caption")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3747,15 +3889,18 @@ impl FromJson for RichBlockDocument {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut document = None;
         let mut caption = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 2,
                 7 if key == b"caption" => 1,
                 8 if key == b"document" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut document, "document")?,
                 1 => r.optional(&mut caption, "caption")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3801,9 +3946,11 @@ impl FromJson for RichBlockPhoto {
         let mut photo = None;
         let mut has_spoiler = None;
         let mut caption = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 3,
                 5 if key == b"photo" => 0,
                 7 if key == b"caption" => 2,
                 11 if key == b"has_spoiler" => 1,
@@ -3812,6 +3959,7 @@ impl FromJson for RichBlockPhoto {
                 0 => r.field(&mut photo, "photo")?,
                 1 => r.optional(&mut has_spoiler, "has_spoiler")?,
                 2 => r.optional(&mut caption, "caption")?,
+                3 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3861,9 +4009,11 @@ impl FromJson for RichBlockVideo {
         let mut video = None;
         let mut has_spoiler = None;
         let mut caption = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 3,
                 5 if key == b"video" => 0,
                 7 if key == b"caption" => 2,
                 11 if key == b"has_spoiler" => 1,
@@ -3872,6 +4022,7 @@ impl FromJson for RichBlockVideo {
                 0 => r.field(&mut video, "video")?,
                 1 => r.optional(&mut has_spoiler, "has_spoiler")?,
                 2 => r.optional(&mut caption, "caption")?,
+                3 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3918,15 +4069,18 @@ impl FromJson for RichBlockVoiceNote {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut voice_note = None;
         let mut caption = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 2,
                 7 if key == b"caption" => 1,
                 10 if key == b"voice_note" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut voice_note, "voice_note")?,
                 1 => r.optional(&mut caption, "caption")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3966,13 +4120,16 @@ impl FromJson for RichBlockThinking {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4343,7 +4500,7 @@ impl FromJson for InputRichBlock {
             "video" => FromJson::from_json(r).map(Self::Video),
             "voice_note" => FromJson::from_json(r).map(Self::VoiceNote),
             "thinking" => FromJson::from_json(r).map(Self::Thinking),
-            _ => r.mismatch("a known tag"),
+            _ => r.unknown_tag("type"),
         })
     }
 }
@@ -4435,13 +4592,16 @@ impl InputRichBlockParagraph {
 impl FromJson for InputRichBlockParagraph {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4490,15 +4650,18 @@ impl FromJson for InputRichBlockSectionHeading {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut size = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
                 4 if key == b"size" => 1,
+                4 if key == b"type" => 2,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut size, "size")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4555,15 +4718,18 @@ impl FromJson for InputRichBlockPreformatted {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut language = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 2,
                 8 if key == b"language" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut language, "language")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4610,13 +4776,16 @@ impl InputRichBlockFooter {
 impl FromJson for InputRichBlockFooter {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4655,8 +4824,18 @@ impl InputRichBlockDivider {
 #[cfg(feature = "serde-all")]
 impl FromJson for InputRichBlockDivider {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        r.peek_object()?;
-        r.skip()?;
+        let mut has_tag = false;
+        let mut more = r.open_object()?;
+        while more {
+            match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 0,
+                _ => NO_FIELD,
+            })? {
+                0 => r.tag(&mut has_tag, "type")?,
+                _ => r.skip()?,
+            }
+            more = r.next_member()?;
+        }
         Ok(Self {})
     }
 }
@@ -4694,13 +4873,16 @@ impl InputRichBlockMathematicalExpression {
 impl FromJson for InputRichBlockMathematicalExpression {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut expression = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 1,
                 10 if key == b"expression" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut expression, "expression")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4743,13 +4925,16 @@ impl InputRichBlockAnchor {
 impl FromJson for InputRichBlockAnchor {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut name = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"name" => 0,
+                4 if key == b"type" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut name, "name")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4794,13 +4979,16 @@ impl InputRichBlockList {
 impl FromJson for InputRichBlockList {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut items = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 1,
                 5 if key == b"items" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut items, "items")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4861,15 +5049,18 @@ impl FromJson for InputRichBlockBlockQuotation {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut blocks = None;
         let mut credit = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 2,
                 6 if key == b"blocks" => 0,
                 6 if key == b"credit" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut blocks, "blocks")?,
                 1 => r.field(&mut credit, "credit")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4934,15 +5125,18 @@ impl FromJson for InputRichBlockExpandableBlockQuotation {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut credit = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 2,
                 6 if key == b"credit" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut credit, "credit")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5001,15 +5195,18 @@ impl FromJson for InputRichBlockPullQuotation {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut credit = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 2,
                 6 if key == b"credit" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut credit, "credit")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5068,15 +5265,18 @@ impl FromJson for InputRichBlockCollage {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut blocks = None;
         let mut caption = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 2,
                 6 if key == b"blocks" => 0,
                 7 if key == b"caption" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut blocks, "blocks")?,
                 1 => r.field(&mut caption, "caption")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5141,15 +5341,18 @@ impl FromJson for InputRichBlockSlideshow {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut blocks = None;
         let mut caption = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 2,
                 6 if key == b"blocks" => 0,
                 7 if key == b"caption" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut blocks, "blocks")?,
                 1 => r.field(&mut caption, "caption")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5244,9 +5447,11 @@ impl FromJson for InputRichBlockTable {
         let mut is_striped = None;
         let mut is_compact = None;
         let mut caption = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 5,
                 5 if key == b"cells" => 0,
                 7 if key == b"caption" => 4,
                 10 if key == b"is_striped" => 2,
@@ -5259,6 +5464,7 @@ impl FromJson for InputRichBlockTable {
                 2 => r.field(&mut is_striped, "is_striped")?,
                 3 => r.field(&mut is_compact, "is_compact")?,
                 4 => r.field(&mut caption, "caption")?,
+                5 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5336,9 +5542,11 @@ impl FromJson for InputRichBlockDetails {
         let mut summary = None;
         let mut blocks = None;
         let mut is_open = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 3,
                 6 if key == b"blocks" => 1,
                 7 if key == b"summary" => 0,
                 7 if key == b"is_open" => 2,
@@ -5347,6 +5555,7 @@ impl FromJson for InputRichBlockDetails {
                 0 => r.field(&mut summary, "summary")?,
                 1 => r.field(&mut blocks, "blocks")?,
                 2 => r.field(&mut is_open, "is_open")?,
+                3 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5443,10 +5652,12 @@ impl FromJson for InputRichBlockMap {
         let mut width = None;
         let mut height = None;
         let mut caption = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"zoom" => 1,
+                4 if key == b"type" => 5,
                 5 if key == b"width" => 2,
                 6 if key == b"height" => 3,
                 7 if key == b"caption" => 4,
@@ -5458,6 +5669,7 @@ impl FromJson for InputRichBlockMap {
                 2 => r.field(&mut width, "width")?,
                 3 => r.field(&mut height, "height")?,
                 4 => r.field(&mut caption, "caption")?,
+                5 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5528,15 +5740,18 @@ impl FromJson for InputRichBlockButtons {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut buttons = None;
         let mut align = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 2,
                 5 if key == b"align" => 1,
                 7 if key == b"buttons" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut buttons, "buttons")?,
                 1 => r.field(&mut align, "align")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5595,15 +5810,18 @@ impl FromJson for InputRichBlockAnimation {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut animation = None;
         let mut caption = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 2,
                 7 if key == b"caption" => 1,
                 9 if key == b"animation" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut animation, "animation")?,
                 1 => r.field(&mut caption, "caption")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5668,15 +5886,18 @@ impl FromJson for InputRichBlockAudio {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut audio = None;
         let mut caption = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 2,
                 5 if key == b"audio" => 0,
                 7 if key == b"caption" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut audio, "audio")?,
                 1 => r.field(&mut caption, "caption")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5741,15 +5962,18 @@ impl FromJson for InputRichBlockDocument {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut document = None;
         let mut caption = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 2,
                 7 if key == b"caption" => 1,
                 8 if key == b"document" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut document, "document")?,
                 1 => r.field(&mut caption, "caption")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5814,15 +6038,18 @@ impl FromJson for InputRichBlockPhoto {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut photo = None;
         let mut caption = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 2,
                 5 if key == b"photo" => 0,
                 7 if key == b"caption" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut photo, "photo")?,
                 1 => r.field(&mut caption, "caption")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5887,15 +6114,18 @@ impl FromJson for InputRichBlockVideo {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut video = None;
         let mut caption = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 2,
                 5 if key == b"video" => 0,
                 7 if key == b"caption" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut video, "video")?,
                 1 => r.field(&mut caption, "caption")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5960,15 +6190,18 @@ impl FromJson for InputRichBlockVoiceNote {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut voice_note = None;
         let mut caption = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 2,
                 7 if key == b"caption" => 1,
                 10 if key == b"voice_note" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut voice_note, "voice_note")?,
                 1 => r.field(&mut caption, "caption")?,
+                2 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -6021,13 +6254,16 @@ impl InputRichBlockThinking {
 impl FromJson for InputRichBlockThinking {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"text" => 0,
+                4 if key == b"type" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

@@ -206,7 +206,7 @@ impl FromJson for StoryAreaType {
             "link" => FromJson::from_json(r).map(Self::Link),
             "weather" => FromJson::from_json(r).map(Self::Weather),
             "unique_gift" => FromJson::from_json(r).map(Self::UniqueGift),
-            _ => r.mismatch("a known tag"),
+            _ => r.unknown_tag("type"),
         })
     }
 }
@@ -263,9 +263,11 @@ impl FromJson for StoryAreaTypeLocation {
         let mut latitude = None;
         let mut longitude = None;
         let mut address = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 3,
                 7 if key == b"address" => 2,
                 8 if key == b"latitude" => 0,
                 9 if key == b"longitude" => 1,
@@ -274,6 +276,7 @@ impl FromJson for StoryAreaTypeLocation {
                 0 => r.field(&mut latitude, "latitude")?,
                 1 => r.field(&mut longitude, "longitude")?,
                 2 => r.field(&mut address, "address")?,
+                3 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -344,9 +347,11 @@ impl FromJson for StoryAreaTypeSuggestedReaction {
         let mut reaction_type = None;
         let mut is_dark = None;
         let mut is_flipped = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 3,
                 7 if key == b"is_dark" => 1,
                 10 if key == b"is_flipped" => 2,
                 13 if key == b"reaction_type" => 0,
@@ -355,6 +360,7 @@ impl FromJson for StoryAreaTypeSuggestedReaction {
                 0 => r.field(&mut reaction_type, "reaction_type")?,
                 1 => r.field(&mut is_dark, "is_dark")?,
                 2 => r.field(&mut is_flipped, "is_flipped")?,
+                3 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -405,13 +411,16 @@ impl StoryAreaTypeLink {
 impl FromJson for StoryAreaTypeLink {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut url = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 3 if key == b"url" => 0,
+                4 if key == b"type" => 1,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut url, "url")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -464,9 +473,11 @@ impl FromJson for StoryAreaTypeWeather {
         let mut temperature = None;
         let mut emoji = None;
         let mut background_color = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 3,
                 5 if key == b"emoji" => 1,
                 11 if key == b"temperature" => 0,
                 16 if key == b"background_color" => 2,
@@ -475,6 +486,7 @@ impl FromJson for StoryAreaTypeWeather {
                 0 => r.field(&mut temperature, "temperature")?,
                 1 => r.field(&mut emoji, "emoji")?,
                 2 => r.field(&mut background_color, "background_color")?,
+                3 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -589,7 +601,7 @@ impl FromJson for InputStoryContent {
         read_or_raw(r, Self::Unknown, |r| match &*r.peek_tag("type")? {
             "photo" => FromJson::from_json(r).map(Self::Photo),
             "video" => FromJson::from_json(r).map(Self::Video),
-            _ => r.mismatch("a known tag"),
+            _ => r.unknown_tag("type"),
         })
     }
 }
@@ -639,13 +651,16 @@ impl InputStoryContentPhoto {
 impl FromJson for InputStoryContentPhoto {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut photo = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 1,
                 5 if key == b"photo" => 0,
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut photo, "photo")?,
+                1 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -726,9 +741,11 @@ impl FromJson for InputStoryContentVideo {
         let mut duration = None;
         let mut cover_frame_timestamp = None;
         let mut is_animation = None;
+        let mut has_tag = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
+                4 if key == b"type" => 4,
                 5 if key == b"video" => 0,
                 8 if key == b"duration" => 1,
                 12 if key == b"is_animation" => 3,
@@ -739,6 +756,7 @@ impl FromJson for InputStoryContentVideo {
                 1 => r.field(&mut duration, "duration")?,
                 2 => r.field(&mut cover_frame_timestamp, "cover_frame_timestamp")?,
                 3 => r.field(&mut is_animation, "is_animation")?,
+                4 => r.tag(&mut has_tag, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

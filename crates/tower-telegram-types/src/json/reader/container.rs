@@ -363,13 +363,48 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the text of the member `tag` of the object that starts here, and stays before it.
-    pub fn peek_tag(&mut self, tag: &str) -> Result<Cow<'a, str>> {
+    pub fn peek_tag(&mut self, tag: &'static str) -> Result<Cow<'a, str>> {
         let mark = self.mark();
         if !self.find(tag)? {
             return self.mismatch("an object with its tag");
         }
+        if self.peek() != Some(b'"') {
+            self.rewind(mark);
+            return self.unknown_tag(tag);
+        }
         let value = self.text()?;
         self.rewind(mark);
         Ok(value)
+    }
+
+    /// Moves past the value of an object's tag, which [`peek_tag`](Self::peek_tag) has read before.
+    ///
+    /// A tag that occurs twice is an error, like every other key.
+    #[inline]
+    pub fn tag(&mut self, has_tag: &mut bool, name: &'static str) -> Result<()> {
+        if *has_tag {
+            return self.duplicate(name);
+        }
+        *has_tag = true;
+        self.skip()
+    }
+
+    /// Fails, because the tag of the object that starts here names no known type: with a mismatch, or with a syntax error
+    /// if the tag occurs twice.
+    #[cold]
+    pub fn unknown_tag<T>(&mut self, tag: &'static str) -> Result<T> {
+        let mark = self.mark();
+        let mut has_tag = false;
+        let mut more = self.open_object()?;
+        while more {
+            if self.key(|key| key == tag.as_bytes())? {
+                self.tag(&mut has_tag, tag)?;
+            } else {
+                self.skip()?;
+            }
+            more = self.next_member()?;
+        }
+        self.rewind(mark);
+        self.mismatch("a known tag")
     }
 }

@@ -1,0 +1,114 @@
+//! B6: a key that comes twice, in any object of any update, result and parameter.
+
+use fastrand::Rng;
+use serde_json::{Map, Value};
+use tower_telegram::types::Update;
+
+use crate::support::{
+    generate::{Fill, Generator, Schema},
+    text::telegram,
+};
+
+/// The paths of the objects in a value.
+fn objects(value: &Value, path: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            found.push(path.to_owned());
+            for (key, member) in members {
+                objects(member, &format!("{path}/{key}"), found);
+            }
+        }
+        Value::Array(items) => {
+            for (at, item) in items.iter().enumerate() {
+                objects(item, &format!("{path}/{at}"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Names for a second member, of which one is written before all others and one behind them.
+const MARKS: [&str; 2] = ["!twice", "~twice"];
+
+/// The value with another member of the same key in one of its objects, as text.
+fn doubled(value: &Value, path: &str, key: &str, rng: &mut Rng) -> String {
+    let mark = MARKS[rng.usize(..2)];
+    let mut value = value.clone();
+    let object = value.pointer_mut(path).and_then(Value::as_object_mut);
+    let object = object.expect("an object");
+    let second = match &object[key] {
+        _ if rng.bool() => Value::Null,
+        Value::String(_) => "another text".into(),
+        other => other.clone(),
+    };
+    let mut members: Map<_, _> = std::mem::take(object);
+    if mark == MARKS[0] {
+        object.insert(mark.into(), second.clone());
+    }
+    object.append(&mut members);
+    object.insert(mark.into(), second);
+    value.to_string().replacen(mark, key, 1)
+}
+
+/// Calls `check` for each object of a value that has a tag, with the tag twice, and for other keys of some objects.
+fn for_each_double(value: &Value, rng: &mut Rng, mut check: impl FnMut(&str)) {
+    let mut paths = Vec::new();
+    objects(value, "", &mut paths);
+    for path in paths {
+        let object = value.pointer(&path).and_then(Value::as_object);
+        let object = object.expect("an object");
+        let keys: Vec<_> = object.keys().collect();
+        let tags = ["type", "status", "source"].iter();
+        let tags = tags.copied().filter(|tag| object.contains_key(*tag));
+        let other = rng.choice(keys).filter(|_| rng.u8(..4) == 0);
+        for key in tags.chain(other.map(|key| &**key)) {
+            check(&doubled(value, &path, key, rng));
+        }
+    }
+}
+
+#[test]
+fn b6_a_key_that_comes_twice_in_any_object_of_an_update_is_an_error() {
+    let schema = Schema::new();
+    let mut generator = Generator::new(&schema, 6);
+    let mut rng = Rng::with_seed(6);
+    let everything = schema.everything();
+    for round in 0..400 {
+        if round > 3 && everything.is_subset(&generator.seen) {
+            break;
+        }
+        generator.fill = if round == 0 { Fill::Full } else { Fill::Random };
+        for kind in schema.kinds() {
+            let update = generator.update(kind);
+            assert!(Update::from_slice(telegram(&update).as_bytes()).is_ok());
+            for_each_double(&update, &mut rng, |text| {
+                let error = Update::from_slice(text.as_bytes()).expect_err(text);
+                assert!(error.is_syntax(), "{error} in {text}");
+            });
+        }
+    }
+    let missing: Vec<_> = everything.difference(&generator.seen).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[cfg(all(feature = "serde-all", feature = "client"))]
+#[test]
+fn b6_a_key_that_comes_twice_in_any_object_of_a_call_is_an_error() {
+    let schema = Schema::new();
+    let mut generator = Generator::new(&schema, 66);
+    let mut rng = Rng::with_seed(66);
+    for round in 0..4 {
+        generator.fill = if round == 0 { Fill::Full } else { Fill::Random };
+        for typed in crate::client::every_method::METHODS {
+            let result = generator.result(typed.name);
+            for_each_double(&result, &mut rng, |text| {
+                let error = (typed.decode)(text).expect_err(text);
+                assert!(error.is_syntax(), "{}: {error} in {text}", typed.name);
+            });
+            let parameters = generator.parameters(typed.name);
+            for_each_double(&parameters, &mut rng, |text| {
+                assert!(!(typed.can_be_read)(text), "{}: {text}", typed.name);
+            });
+        }
+    }
+}
