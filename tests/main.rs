@@ -96,6 +96,8 @@ mod client {
     #[cfg(feature = "client")]
     mod cancelled;
     #[cfg(feature = "client")]
+    mod causes;
+    #[cfg(feature = "client")]
     pub(crate) mod every_method;
     #[cfg(feature = "client")]
     mod files;
@@ -107,6 +109,8 @@ mod client {
     mod local_server;
     #[cfg(feature = "client")]
     mod methods;
+    #[cfg(feature = "client")]
+    mod odd_files;
     #[cfg(feature = "client")]
     mod other_servers;
     #[cfg(feature = "client")]

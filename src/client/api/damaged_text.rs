@@ -1,14 +1,21 @@
 //! Texts with letters that were damaged on their way, or by the program that wrote them.
 
+use std::borrow::Cow;
+
 /// The longest text that is repaired. A refusal of the Bot API has a few hundred bytes.
 const LONGEST: usize = 64 << 10;
 
-const REPLACEMENT: &str = "\\ufffd";
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Returns a JSON object with U+FFFD in the place of bytes that aren't UTF-8, and of the escapes of half surrogate pairs,
-/// and with spaces in the place of control characters, which a string may not have.
+/// Returns a JSON object without its byte order mark, and with
+///
+/// - U+FFFD in the place of bytes that aren't UTF-8, and of the escapes of half surrogate pairs;
+/// - spaces in the place of control characters, which a string may not have;
+/// - `\x27`, which JSON lacks, as `\u0027`, and any other escape that JSON lacks without its backslash.
+///
 /// `None` for a body that can't be an object, or that is too long.
 pub(super) fn repaired(body: &[u8]) -> Option<String> {
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     if body.len() > LONGEST || !body.trim_ascii_start().starts_with(b"{") {
         return None;
     }
@@ -18,30 +25,42 @@ pub(super) fn repaired(body: &[u8]) -> Option<String> {
     while let Some(at) = rest.find('\\') {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        let (escape, length) = match (
-            surrogate(rest),
-            surrogate(rest.get(6..).unwrap_or_default()),
-        ) {
-            (Some(0xD800..0xDC00), Some(0xDC00..0xE000)) => (&rest[..12], 12),
-            (Some(_), _) => (REPLACEMENT, 6),
-            (None, _) => {
-                let length = 1 + rest[1..].chars().next().map_or(0, char::len_utf8);
-                (&rest[..length], length)
-            }
-        };
-        out.push_str(escape);
+        let (escape, length) = escape(rest);
+        out.push_str(&escape);
         rest = &rest[length..];
     }
     out.push_str(rest);
     Some(out)
 }
 
-/// The surrogate whose escape a text begins with.
-fn surrogate(text: &str) -> Option<u32> {
+/// The repaired escape that a text begins with, and the bytes that it takes there.
+fn escape(text: &str) -> (Cow<'_, str>, usize) {
+    match text.as_bytes().get(1) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => (text[..2].into(), 2),
+        Some(b'u') => match (unit(text), unit(text.get(6..).unwrap_or_default())) {
+            (Some(0xD800..0xDC00), Some(0xDC00..0xE000)) => (text[..12].into(), 12),
+            (Some(0xD800..0xE000), _) => ("\\ufffd".into(), 6),
+            (Some(_), _) => (text[..6].into(), 6),
+            (None, _) => ("".into(), 1),
+        },
+        Some(b'x') => match text.get(2..4).filter(|digits| is_hex(digits)) {
+            Some(digits) => (format!("\\u00{digits}").into(), 4),
+            None => ("".into(), 1),
+        },
+        _ => ("".into(), 1),
+    }
+}
+
+/// The UTF-16 code unit whose escape a text begins with.
+fn unit(text: &str) -> Option<u32> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
-    let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let code = u32::from_str_radix(digits, 16).ok().filter(|_| is_hex)?;
-    (0xD800..0xE000).contains(&code).then_some(code)
+    u32::from_str_radix(digits, 16)
+        .ok()
+        .filter(|_| is_hex(digits))
+}
+
+fn is_hex(digits: &str) -> bool {
+    digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]
@@ -59,10 +78,19 @@ mod tests {
                 r#"{"a":"\ufffd\ud83d\ude00"}"#,
             ),
             (br#"{"a":"\\ud83d"}"#, r#"{"a":"\\ud83d"}"#),
-            (br#"{"a":"\u00e9\n\ud83"}"#, r#"{"a":"\u00e9\n\ud83"}"#),
+            (br#"{"a":"\u00e9\n\ud83"}"#, r#"{"a":"\u00e9\nud83"}"#),
+            (br#"{"a":"can\'t"}"#, r#"{"a":"can't"}"#),
+            (br#"{"a":"can\x27t\x2"}"#, r#"{"a":"can\u0027tx2"}"#),
+            (br#"{"a":"\0\e\u{41}\ "}"#, r#"{"a":"0eu{41} "}"#),
+            (
+                br#"{"a":"\"\\\/\b\f\n\r\t"}"#,
+                r#"{"a":"\"\\\/\b\f\n\r\t"}"#,
+            ),
+            (b"{\"a\":\"b\\\n\tc\"}", "{\"a\":\"b  c\"}"),
+            (b"\xef\xbb\xbf{\"a\":\"\xff\"}", "{\"a\":\"\u{fffd}\"}"),
             (b" {\"a\":\"\xff\"}", " {\"a\":\"\u{fffd}\"}"),
-            (b"{\"a\":\"\\", "{\"a\":\"\\"),
-            (b"{\\\xc3", "{\\\u{fffd}"),
+            (b"{\"a\":\"\\", "{\"a\":\""),
+            (b"{\\\xc3", "{\u{fffd}"),
             (b"{", "{"),
         ] {
             assert_eq!(repaired(body).as_deref(), Some(expected));

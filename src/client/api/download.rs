@@ -83,10 +83,9 @@ impl Download {
 
     fn ended_early(&self, missing: u64) -> Error {
         let source = format!("the file ended {missing} bytes before its length");
-        let error = Error::transport(source, true);
         let error = match self.status {
-            Some(status) => error.under(status),
-            None => error,
+            Some(status) => Error::transport(source, true).under(status),
+            None => Error::local_file(source),
         };
         error.with_method(METHOD.into())
     }

@@ -72,7 +72,7 @@ struct ResponseEnvelope<'a> {
     has_ok: bool,
     result: Option<&'a str>,
     error_code: Option<i64>,
-    /// An `error_code` that is a text or has a fraction of zero. Telegram writes an integer.
+    /// An `error_code` that is a text or has a fraction of zero.
     written_code: Option<i64>,
     /// Whether there is an `error_code`, of whatever type.
     has_code: bool,
@@ -113,10 +113,7 @@ impl<'a> ResponseEnvelope<'a> {
                     read_fitting(r, &mut answer.ok)?;
                 }
                 "result" => answer.read_result(r)?,
-                "error_code" => {
-                    answer.has_code = true;
-                    answer.read_code(r)?;
-                }
+                "error_code" => answer.read_code(r)?,
                 "description" => answer.read_description(r)?,
                 "parameters" => answer.read_parameters(r)?,
                 _ => r.skip()?,
@@ -127,15 +124,16 @@ impl<'a> ResponseEnvelope<'a> {
         Ok(answer)
     }
 
+    /// Telegram writes an integer, and other servers a text or a fraction of zero.
     fn read_code(&mut self, r: &mut Reader<'a>) -> Read<()> {
-        let mark = r.mark();
-        read_fitting(r, &mut self.error_code)?;
-        if self.error_code.is_none() {
-            r.rewind(mark);
-            let text = r.raw()?.trim_matches('"');
-            let digits = text.strip_suffix(".0").unwrap_or(text);
-            self.written_code = digits.parse().ok();
+        self.has_code = true;
+        if r.peek() == Some(b'"') {
+            self.written_code = in_digits(&r.text()?);
+            return Ok(());
         }
+        let raw = r.raw()?;
+        self.error_code = raw.parse().ok().or(self.error_code);
+        self.written_code = in_digits(raw);
         Ok(())
     }
 
@@ -208,6 +206,11 @@ impl<'a> ResponseEnvelope<'a> {
     }
 }
 
+/// The number of a text of digits, or of one with a fraction of zero.
+fn in_digits(text: &str) -> Option<i64> {
+    text.strip_suffix(".0").unwrap_or(text).parse().ok()
+}
+
 /// Reads a member that has the expected type, and skips one that hasn't.
 fn read_fitting<T: FromJson>(r: &mut Reader<'_>, slot: &mut Option<T>) -> Read<()> {
     let mark = r.mark();
@@ -225,6 +228,7 @@ fn read_fitting<T: FromJson>(r: &mut Reader<'_>, slot: &mut Option<T>) -> Read<(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::Reason;
 
     const OK: AnswerHead = AnswerHead {
         status: StatusCode::OK,
@@ -274,11 +278,16 @@ mod tests {
         for (code, expected) in [
             ("429", 429),
             ("\"429\"", 429),
+            ("\"42\\u0039\"", 429),
+            ("\"429.0\"", 429),
             ("429.0", 429),
             ("null", 200),
             ("\"many\"", 200),
             ("\"-1\"", 200),
             ("1e400", 200),
+            ("\"\"", 200),
+            ("1000", 200),
+            ("99", 200),
             ("[429]", 200),
         ] {
             let body = format!(r#"{{"ok":false,"error_code":{code},"description":"Too Many"}}"#);
@@ -288,6 +297,56 @@ mod tests {
                 StatusCode::from_u16(expected).ok(),
                 "{code}"
             );
+        }
+    }
+
+    /// A status that is no success says as much as such a code.
+    #[test]
+    fn f16_a_code_that_is_no_integer_counts_under_a_success_alone() {
+        for code in ["403.0", "\"403\""] {
+            let body = format!(r#"{{"ok":false,"error_code":{code},"description":"x"}}"#);
+            for (status, expected) in [(400, 400), (502, 502), (200, 403), (204, 403)] {
+                let head = AnswerHead {
+                    status: StatusCode::from_u16(status).unwrap(),
+                    wait: None,
+                };
+                let error = read_envelope(head, &Bytes::from(body.clone()), "").unwrap_err();
+                let shown = error.status().map(|status| status.as_u16());
+                assert_eq!(shown, Some(expected), "{code} under {status}");
+            }
+        }
+    }
+
+    #[test]
+    fn f16_damaged_letters_in_a_refusal_cost_themselves() {
+        for description in [
+            r"Bad Request: can\'t parse entities",
+            r"Bad Request: can\x27t parse entities",
+            r"Bad Request: can't\x20parse entities",
+            r"Bad Request: can't parse entities: \ud83d",
+            r"Bad Request: can't parse entities: \ude00\ud83d",
+            r"Bad Request: can't parse entities: C:\dir \u12",
+            r"Bad Request: can't parse entities: \u{1f600}\e[0m\v",
+            "Bad Request: can't parse\tentities",
+            "Bad Request: can't parse\\\nentities",
+            "Bad Request: can't parse entities: \0\u{1b}[2J",
+        ] {
+            for (before, behind) in [
+                (r#"{"ok":false,"error_code":400,"description":""#, "\"}"),
+                (r#"{"description":""#, r#"","error_code":"400","ok":false}"#),
+                (
+                    "\u{feff}{\"odd\":\"\\q\",\"ok\":false,\"description\":\"",
+                    r#"","parameters":{"a":"\'"},"error_code":400}"#,
+                ),
+            ] {
+                let body = [before, description, behind].concat();
+                let error = read_envelope(OK, &Bytes::from(body.clone()), "").unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Api, "{body}");
+                assert_eq!(error.status(), Some(StatusCode::BAD_REQUEST), "{body}");
+                assert_eq!(error.reason(), Some(Reason::CantParseEntities), "{body}");
+                let shown = error.description().unwrap();
+                assert!(!shown.contains(char::is_control), "{shown:?}");
+            }
         }
     }
 

@@ -294,12 +294,11 @@ where
                 };
                 let response = response.map_err(|error| transport_error(error, sent))?;
                 let timer = idle.take().unwrap_or_default();
-                if *is_file && response.status().is_success() {
-                    let status = response.status();
+                let status = response.status();
+                if *is_file && is_whole_file(status) {
                     let download = Download::new(response, timer);
                     return Poll::Ready(Ok(ApiResponse::file(download).with_status(status)));
                 }
-                let status = response.status();
                 State::Reading {
                     status,
                     // For every status: a proxy may have rewritten that of a refusal to 200.
@@ -343,6 +342,15 @@ where
         };
         state.set(next);
     }
+}
+
+/// Whether a response with this status has the whole file. Of the other successes none was asked for: a part of it, no
+/// content, or content that comes later.
+fn is_whole_file(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION
+    )
 }
 
 /// The error of a call of this method. If Telegram refused one of several messages, those before it have been sent.
