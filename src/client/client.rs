@@ -9,7 +9,7 @@ use std::{
 use tower_service::Service;
 
 #[cfg(feature = "tokio")]
-use super::deadline;
+use super::{api::CallProgress, deadline};
 use super::{
     api::{ApiRequest, ApiResponse, Download},
     erased::{CallFuture, ErasedService},
@@ -215,6 +215,20 @@ impl Client {
             Some(call) => self.call_once(call).await.map(drop),
             None => Ok(()),
         }
+    }
+
+    /// As [`send_reply`](Self::send_reply), and `progress` says meanwhile whether Telegram may have the reply.
+    #[cfg(feature = "tokio")]
+    pub(crate) async fn send_watched_reply(
+        &self,
+        reply: &Reply,
+        progress: &CallProgress,
+    ) -> Result<(), Error> {
+        let Some(mut call) = ApiRequest::from_reply(reply)? else {
+            return Ok(());
+        };
+        call.extensions_mut().insert(progress.clone());
+        self.call_once(call).await.map(drop)
     }
 
     /// Begins to download a file. It is streamed: none of its chunks is kept in memory.

@@ -58,6 +58,8 @@ mod token;
 pub mod trace;
 mod transport;
 
+#[cfg(feature = "tokio")]
+pub(crate) use self::api::CallProgress;
 pub(crate) use self::error::CallVerdict;
 pub(crate) use self::error_chain::{ErrorChain, causes};
 #[cfg(feature = "reqwest")]

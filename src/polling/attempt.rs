@@ -82,6 +82,11 @@ where
         self.handler.stop_repeats();
     }
 
+    /// The time of the shutdown is over. Returns whether replies are being sent.
+    pub(super) fn cut_off_replies(&self) -> bool {
+        self.handler.cut_off_replies()
+    }
+
     /// Calls the hook for abandoned updates. If it panics, the update is done nevertheless: it has no attempt left.
     fn call_hook(&self, update: &RawUpdate) {
         if let Some(hook) = &self.on_failed

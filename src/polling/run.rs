@@ -10,7 +10,7 @@ use std::{
 };
 
 use http::{Request, Response};
-use tokio::time::{sleep, sleep_until};
+use tokio::time::{sleep, sleep_until, timeout};
 use tower::BoxError;
 use tower_service::Service;
 
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     client::{Error, ErrorChain},
-    runner::{Runner, RunnerEvent, RunnerJob},
+    runner::{RECORD_TIME, Runner, RunnerEvent, RunnerJob},
     webhook::{RawUpdate, ReplyBody, update::age},
 };
 
@@ -261,6 +261,14 @@ where
         }
     }
 
+    /// Waits until no attempt runs.
+    async fn settle(&mut self) {
+        while self.runner.is_running(|_| true) {
+            let event = self.runner.next().await;
+            self.ended(&event);
+        }
+    }
+
     /// Waits for the handlers that run, and has the updates before running and done ones handled, because Telegram
     /// confirms by order alone. Then confirms the done updates.
     pub(super) async fn finish(mut self) {
@@ -277,6 +285,9 @@ where
                 event = self.runner.next() => self.ended(&event),
                 () = &mut end => break,
             }
+        }
+        if self.attempts.cut_off_replies() {
+            drop(timeout(RECORD_TIME, self.settle()).await);
         }
         let cut_off = self.runner.shutdown().await.len();
         if cut_off > 0 {

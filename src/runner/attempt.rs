@@ -1,6 +1,6 @@
 //! One attempt to handle an update, and its verdict.
 
-use std::time::Duration;
+use std::{future, time::Duration};
 
 use http::{Request, Response};
 use tokio::sync::watch;
@@ -11,7 +11,7 @@ use tracing::{Instrument as _, Span};
 use super::Tries;
 use crate::{
     Client, Reply,
-    client::{ErrorChain, causes},
+    client::{self, CallProgress, ErrorChain, causes},
     task::backoff::{bounded_pause, longer_at_random},
     telemetry::update_span::AttemptNumber,
     types::UpdateType,
@@ -28,13 +28,26 @@ use crate::{
 /// chats that are handled at the same time, so a long wait for a limit isn't waited for.
 const REPLY_TIME: Duration = Duration::from_secs(20);
 
+/// For how long a shutdown that cuts off replies waits until the updates of those that may have been sent are recorded.
+pub(crate) const RECORD_TIME: Duration = Duration::from_secs(1);
+
 /// Calls a service with an update and judges its response.
 pub(crate) struct UpdateHandler<S> {
     /// The handler with its layers.
     service: S,
     /// How many failed attempts an update has before it is abandoned.
     pub(crate) max_attempts: u32,
-    is_stopping: watch::Sender<bool>,
+    shutdown: watch::Sender<ShutdownStage>,
+}
+
+/// How far the shutdown is, for the replies that are being sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ShutdownStage {
+    NotBegun,
+    /// No reply is sent again.
+    Draining,
+    /// The time is over.
+    CutOff,
 }
 
 /// The state of an update after an attempt.
@@ -90,13 +103,20 @@ impl<S> UpdateHandler<S> {
         Self {
             service,
             max_attempts,
-            is_stopping: watch::Sender::new(false),
+            shutdown: watch::Sender::new(ShutdownStage::NotBegun),
         }
     }
 
     /// A shutdown has begun: from now on a reply that couldn't be sent isn't sent again.
     pub(crate) fn stop_repeats(&self) {
-        self.is_stopping.send_replace(true);
+        self.shutdown.send_replace(ShutdownStage::Draining);
+    }
+
+    /// The time of the shutdown is over: a reply that Telegram may have counts as sent, so that its update can be recorded as
+    /// done. Others are cut off with their attempts. Returns whether replies are being sent.
+    pub(crate) fn cut_off_replies(&self) -> bool {
+        self.shutdown.send_replace(ShutdownStage::CutOff);
+        self.shutdown.receiver_count() > 0
     }
 
     /// Sends a reply through the client, because no request waits for it. Whatever Telegram responds, the update is done,
@@ -111,13 +131,39 @@ impl<S> UpdateHandler<S> {
         if reply.method().is_none() {
             return;
         }
-        let mut is_stopping = self.is_stopping.subscribe();
-        let stop = async { drop(is_stopping.wait_for(|is_stopping| *is_stopping).await) };
-        let sending = call_reply(client, update_id, reply, REPLY_TIME, stop);
-        if let Err(error) = sending.instrument(span).await {
-            let error = ErrorChain(&error);
-            tracing::error!(%error, update_id, "failed to send reply through client");
+        if *self.shutdown.borrow() == ShutdownStage::CutOff {
+            return until_cut_off().await;
         }
+        let progress = CallProgress::default();
+        let is_over = {
+            let stop = self.shutdown_reaches(ShutdownStage::Draining);
+            let sending = call_reply(client, update_id, reply, &progress, REPLY_TIME, stop);
+            // Dropped at the cut-off, so that it isn't sent after that.
+            tokio::select! {
+                biased;
+                sent = sending.instrument(span) => {
+                    log_unsent(update_id, sent);
+                    true
+                }
+                () = self.shutdown_reaches(ShutdownStage::CutOff) => false,
+            }
+        };
+        if is_over {
+            return;
+        }
+        if !progress.may_have_arrived() {
+            return until_cut_off().await;
+        }
+        tracing::warn!(
+            update_id,
+            "shutdown cut off a reply that may have been sent"
+        );
+    }
+
+    async fn shutdown_reaches(&self, stage: ShutdownStage) {
+        let mut shutdown = self.shutdown.subscribe();
+        let has_reached = |now: &ShutdownStage| *now == stage || *now == ShutdownStage::CutOff;
+        drop(shutdown.wait_for(has_reached).await);
     }
 
     /// Abandons an update whose last attempt ended with its process: another one would do the same.
@@ -161,6 +207,18 @@ impl<S> UpdateHandler<S> {
                 Verdict::Abandoned(failure)
             }
         }
+    }
+}
+
+/// Waits for the end of the attempt, whose update is handled again by the next process.
+async fn until_cut_off() {
+    future::pending().await
+}
+
+fn log_unsent(update_id: i64, sent: Result<(), client::Error>) {
+    if let Err(error) = sent {
+        let error = ErrorChain(&error);
+        tracing::error!(%error, update_id, "failed to send reply through client");
     }
 }
 

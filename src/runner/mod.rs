@@ -11,6 +11,6 @@ mod attempt;
 mod chats;
 
 pub(crate) use self::{
-    attempt::{UpdateHandler, Verdict},
+    attempt::{RECORD_TIME, UpdateHandler, Verdict},
     chats::{AttemptEnd, Runner, RunnerEvent, RunnerJob, Tries},
 };

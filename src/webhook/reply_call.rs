@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     Client, Reply,
-    client::{Error, ErrorChain, ErrorKind},
+    client::{CallProgress, Error, ErrorChain, ErrorKind},
     task::backoff::Backoff,
 };
 
@@ -15,7 +15,8 @@ pub(crate) const TEN_MINUTES: Duration = Duration::from_secs(600);
 
 /// Sends a reply through the client, and again after a pause if Telegram can't have received it: the connection failed
 /// before, or the call was over a limit. Whatever else Telegram responds is the end of it, as with the reply in a
-/// response to Telegram. Once `stop` is ready, no pause is waited for.
+/// response to Telegram. Once `stop` is ready, no pause is waited for. `progress` says meanwhile whether Telegram may
+/// have the reply.
 ///
 /// # Errors
 ///
@@ -24,6 +25,7 @@ pub(crate) async fn call_reply(
     client: &Client,
     update_id: i64,
     reply: &Reply,
+    progress: &CallProgress,
     max_time: Duration,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Error> {
@@ -31,7 +33,7 @@ pub(crate) async fn call_reply(
     let until = Instant::now() + max_time;
     let mut backoff = Backoff::new();
     loop {
-        let Err(error) = client.send_reply(reply).await else {
+        let Err(error) = client.send_watched_reply(reply, progress).await else {
             return Ok(());
         };
         let pause = backoff.next(error.retry_after());
@@ -92,7 +94,8 @@ mod tests {
         }));
         let reply = SendMessage::new(1, "x").into_reply().unwrap();
         let began = Instant::now();
-        let sent = call_reply(&client, 7, &reply, TEN_MINUTES, pending()).await;
+        let progress = CallProgress::default();
+        let sent = call_reply(&client, 7, &reply, &progress, TEN_MINUTES, pending()).await;
         let calls = calls.lock().unwrap().0;
         (calls, began.elapsed(), sent.is_ok())
     }

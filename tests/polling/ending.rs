@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
+use tower::Layer as _;
 use tower_telegram::{
+    Client,
+    client::RetryLayer,
     methods::SendMessage,
     polling::Polling,
     types::Update,
@@ -182,11 +185,9 @@ async fn h5_an_update_that_ends_its_process_each_time_is_abandoned_where_a_store
 
 /// A polling bot that replies to each message with its text, after as many seconds as it says.
 macro_rules! replying_bot {
-    ($events:expr, $store:expr) => {{
+    (@ $events:expr, $webhook:expr) => {{
         let events = $events.clone();
-        let delivery = DeliveryLayer::with_store($store);
-        let webhook = Webhook::without_secret_token().delivery(delivery);
-        let webhook = webhook.handler(move |update: Update| {
+        let webhook = $webhook.handler(move |update: Update| {
             let events = events.clone();
             async move {
                 sleep(SECOND * text_of(&update).parse().unwrap_or(0)).await;
@@ -196,6 +197,13 @@ macro_rules! replying_bot {
         });
         webhook.into_updates()
     }};
+    ($events:expr, $store:expr) => {{
+        let delivery = DeliveryLayer::with_store($store);
+        replying_bot!(@ $events, Webhook::without_secret_token().delivery(delivery))
+    }};
+    ($events:expr) => {
+        replying_bot!(@ $events, Webhook::without_secret_token().without_delivery())
+    };
 }
 
 /// The texts of the replies that were sent.
@@ -295,6 +303,79 @@ async fn h5_an_update_whose_reply_is_being_sent_is_left_alone_by_another_process
     old.end().await.expect("no error");
     until(|| telegram.pending().is_empty(), "it is confirmed").await;
     new.stop().await;
+    assert_eq!(replies(&telegram), ["1"]);
+    assert_eq!(events.count("ends 1"), 2);
+}
+
+/// It was carried out, and a shutdown didn't wait for its response: another process must not send it too.
+#[tokio::test(start_paused = true)]
+async fn h5_a_reply_that_telegram_has_when_a_shutdown_cuts_it_off_is_not_sent_again() {
+    for has_store in [true, false] {
+        let (telegram, events) = (PolledTelegram::default(), Events::new());
+        let store = Arc::new(MemoryStore::new());
+        for chat in 1..=3 {
+            telegram.message(chat, "0");
+            let late = Mishap::Late(SECOND * 60);
+            telegram.state().other_mishaps.push_back(late);
+        }
+        // Its handler is cut off.
+        telegram.message(4, "600");
+        telegram.message(5, "0");
+        let start = || {
+            let polling = Polling::new(telegram.client()).shutdown_timeout(SECOND * 3);
+            if has_store {
+                Running::start(polling, replying_bot!(events, Arc::clone(&store)))
+            } else {
+                Running::start(polling, replying_bot!(events))
+            }
+        };
+        let mut first = start();
+        until(|| replies(&telegram).len() == 4, "all are carried out").await;
+        first.tell();
+        let began = Instant::now();
+        first.end().await.expect("no error");
+        assert!(began.elapsed() < SECOND * 5, "{:?}", began.elapsed());
+        // Telegram confirms by order alone.
+        assert_eq!(telegram.pending(), [4, 5]);
+        let second = start();
+        until(|| telegram.pending().is_empty(), "all are confirmed").await;
+        second.stop().await;
+        for update_id in 1..=3 {
+            assert_eq!(events.count(&format!("ends {update_id}")), 1, "{events:?}");
+        }
+        let mut sent = replies(&telegram);
+        sent.sort();
+        let expected: &[_] = if has_store {
+            &["1", "2", "3", "4", "5"]
+        } else {
+            // Without a store it isn't known that it was handled.
+            &["1", "2", "3", "4", "5", "5"]
+        };
+        assert_eq!(sent, expected);
+    }
+}
+
+/// A reply that waits, for its turn in a limit for example, is sent by the next process.
+#[tokio::test(start_paused = true)]
+async fn h5_a_reply_that_was_not_written_when_a_shutdown_cut_it_off_is_sent_later() {
+    const FLOOD: &str = r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 9","parameters":{"retry_after":9}}"#;
+    let (telegram, events) = (PolledTelegram::default(), Events::new());
+    let flood = Mishap::Answer(429, FLOOD);
+    telegram.state().other_mishaps.push_back(flood);
+    telegram.message(1, "0");
+    let store = Arc::new(MemoryStore::new());
+    // The pause is inside the client, which doesn't know of the shutdown.
+    let client = Client::from_service(RetryLayer::new().layer(telegram.client()));
+    let polling = Polling::new(client).shutdown_timeout(SECOND * 3);
+    let mut first = Running::start(polling.clone(), replying_bot!(events, Arc::clone(&store)));
+    events.until("ends 1").await;
+    sleep(SECOND).await;
+    first.tell();
+    first.end().await.expect("no error");
+    assert_eq!((replies(&telegram).len(), telegram.pending()), (0, vec![1]));
+    let second = Running::start(polling, replying_bot!(events, store));
+    until(|| telegram.pending().is_empty(), "it is confirmed").await;
+    second.stop().await;
     assert_eq!(replies(&telegram), ["1"]);
     assert_eq!(events.count("ends 1"), 2);
 }

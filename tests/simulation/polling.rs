@@ -6,10 +6,13 @@
 //! 1. **Nothing is lost**: each update was handled to its end, or was abandoned after five attempts, before it
 //!    was confirmed to Telegram.
 //! 2. **Nothing is handled twice except by a kill**: without a store in a life that was killed, because it couldn't confirm;
-//!    with a store only where the kill came between the handler's effect and the end of its reply's call.
+//!    with a store only where the kill came between the handler's effect and the end of its reply's call. A shutdown that
+//!    cuts off its handlers counts as a kill where Telegram hadn't received the reply.
 //! 3. **Each reply is carried out once**, except by a kill between the call and the record of it. It is lost only where it
 //!    was refused, and a stop came before it was sent again.
 //! 4. A chat has one handler at a time in a life, and its updates begin in their order.
+//!
+//! In one of the runs lives overlap, as in a rolling restart: the next process begins while the one before it drains.
 //!
 //! `SEED=7` repeats a run, `UPDATES=100000` makes it longer.
 
@@ -24,7 +27,11 @@ use std::{
 };
 
 use serde_json::Value;
-use tokio::{sync::oneshot, task::JoinHandle, time::sleep};
+use tokio::{
+    sync::oneshot,
+    task::{JoinHandle, JoinSet},
+    time::{Instant, sleep, timeout},
+};
 use tower::{BoxError, ServiceExt as _, service_fn};
 use tower_telegram::{
     Client,
@@ -69,18 +76,30 @@ struct Fate {
 #[derive(Debug, Default)]
 struct PollingBook {
     fates: BTreeMap<i64, Fate>,
-    /// Which update a chat's handler has, in the present life, and the last that began.
-    busy: BTreeMap<i64, (i64, bool)>,
-    life: usize,
+    /// The last update that a chat's handler began in a life, and whether it still has it.
+    busy: BTreeMap<(usize, i64), (i64, bool)>,
     /// Lives that were killed.
     killed: Vec<usize>,
+    /// Lives whose handlers were cut off by a shutdown.
+    cut_off: Vec<usize>,
     stopped: usize,
+    /// How often a life began while another one drained.
+    overlaps: usize,
     violations: Vec<String>,
+}
+
+/// The kind of a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Lives {
+    WithoutStore,
+    WithStore,
+    /// With a store, and the next life may begin before the last one has ended.
+    Overlapping,
 }
 
 struct PollingWorld {
     seed: u64,
-    has_store: bool,
+    lives: Lives,
     telegram: PolledTelegram,
     book: Mutex<PollingBook>,
     is_calm: AtomicBool,
@@ -96,8 +115,8 @@ impl PollingWorld {
         Dice::new(self.seed, what, number.cast_unsigned(), turn as u64)
     }
 
-    /// A client whose calls meet with accidents.
-    fn client(self: &Arc<Self>) -> Client {
+    /// A life's client, whose calls meet with accidents.
+    fn client(self: &Arc<Self>, life: usize) -> Client {
         let (world, telegram) = (Arc::clone(self), self.telegram.client());
         Client::from_service(service_fn(move |call: ApiRequest| {
             let (world, telegram) = (Arc::clone(&world), telegram.clone());
@@ -105,7 +124,7 @@ impl PollingWorld {
                 let number = world.calls.fetch_add(1, Ordering::Relaxed);
                 let mut dice = Dice::new(world.seed, For::Attempt, number, 0);
                 if call.method() != "getUpdates" {
-                    return world.carry_out(&telegram, call, dice).await;
+                    return world.carry_out(life, &telegram, call, dice).await;
                 }
                 if world.is_calm.load(Ordering::Relaxed) {
                     return telegram.oneshot(call).await.map_err(BoxError::from);
@@ -133,6 +152,7 @@ impl PollingWorld {
     /// and with a lost response, after which it isn't sent again.
     async fn carry_out(
         &self,
+        life: usize,
         telegram: &Client,
         call: ApiRequest,
         mut dice: Dice,
@@ -160,7 +180,6 @@ impl PollingWorld {
             self.telegram.state().other_mishaps.extend(mishaps);
             telegram.oneshot(call).await
         };
-        let life = self.book().life;
         self.with(id, |fate| {
             if is_carried_out {
                 fate.replies.push(life);
@@ -169,18 +188,24 @@ impl PollingWorld {
             }
         });
         sleep(Duration::from_secs_f64(dice.between(0.005..0.2))).await;
+        // At the instant of a kill its tasks may still run.
+        if self.book().killed.contains(&life) {
+            std::future::pending::<()>().await;
+        }
         self.with(id, |fate| {
-            if let Some(effect) = fate.effects.last_mut() {
+            let effects = fate.effects.iter_mut();
+            if let Some(effect) = effects.rev().find(|effect| effect.0 == life) {
                 effect.1 = is_carried_out;
             }
         });
         answer.map_err(BoxError::from)
     }
 
-    async fn handle(&self, update: &Update) -> Result<SendMessage, BoxError> {
+    async fn handle(&self, life: usize, update: &Update) -> Result<SendMessage, BoxError> {
         let id = update.update_id;
-        let (turn, life) = self.begins(id);
-        let _returned = HandlerEnd { world: self, id };
+        let turn = self.begins(life, id);
+        let world = self;
+        let _returned = HandlerEnd { world, life, id };
         let mut dice = self.dice(For::Handler, id, turn);
         let seconds = match () {
             () if dice.chance(0.002) => dice.between(5.0..40.0),
@@ -218,14 +243,13 @@ impl PollingWorld {
         change(self.book().fates.get_mut(&id).expect("it was sent"));
     }
 
-    /// How often it began before, and in which life it begins.
-    fn begins(&self, id: i64) -> (usize, usize) {
+    /// How often it has begun.
+    fn begins(&self, life: usize, id: i64) -> usize {
         let mut book = self.book();
-        let life = book.life;
         let fate = book.fates.get_mut(&id).expect("it was sent");
         fate.begun += 1;
         let (turn, chat) = (fate.begun, fate.chat);
-        if let Some((other, is_busy)) = book.busy.insert(chat, (id, true)) {
+        if let Some((other, is_busy)) = book.busy.insert((life, chat), (id, true)) {
             if is_busy {
                 let text = format!("{id} begins beside {other} of its chat {chat}");
                 book.violations.push(text);
@@ -235,21 +259,7 @@ impl PollingWorld {
                 book.violations.push(text);
             }
         }
-        (turn, life)
-    }
-
-    /// From now on nothing happens in this life.
-    fn kill(&self) {
-        let mut book = self.book();
-        let life = book.life;
-        book.killed.push(life);
-    }
-
-    fn life_ends(&self, is_killed: bool) {
-        let mut book = self.book();
-        book.stopped += usize::from(!is_killed);
-        book.life += 1;
-        book.busy.clear();
+        turn
     }
 
     async fn send_all(self: Arc<Self>, updates: u32) {
@@ -268,10 +278,15 @@ impl PollingWorld {
 
     /// Lives until all is confirmed.
     async fn live(self: &Arc<Self>, store: &SharedLeased, sent: &JoinHandle<()>) {
+        let mut draining = JoinSet::new();
         for life in 0.. {
             let mut dice = self.dice(For::Blows, life, 0);
-            let bot = Life::start(self, store);
-            let mut left = Duration::from_secs_f64(dice.wait(40.0));
+            let bot = Life::start(self, store, usize::try_from(life).expect("a few"));
+            let average = match self.lives {
+                Lives::Overlapping => 15.0,
+                Lives::WithStore | Lives::WithoutStore => 40.0,
+            };
+            let mut left = Duration::from_secs_f64(dice.wait(average));
             let is_done = || sent.is_finished() && self.telegram.pending().is_empty();
             while !left.is_zero() && !is_done() {
                 let step = left.min(Duration::from_secs(1));
@@ -279,24 +294,36 @@ impl PollingWorld {
                 left -= step;
             }
             let is_killed = dice.chance(0.5) && !is_done();
-            // By the end of a stop its unconfirmed updates are known.
-            self.is_calm.store(!is_killed, Ordering::Relaxed);
-            if is_killed {
-                self.kill();
+            if self.lives == Lives::Overlapping && !is_killed {
+                let killed_after = dice.chance(0.2).then(|| dice.between(0.0..5.0));
+                draining.spawn(bot.drain(killed_after.map(Duration::from_secs_f64)));
+                self.book().overlaps += 1;
+                sleep(Duration::from_secs_f64(dice.between(0.0..1.0))).await;
+            } else {
+                // By the end of a stop its unconfirmed updates are known.
+                self.is_calm.store(!is_killed, Ordering::Relaxed);
+                if is_killed {
+                    bot.kill().await;
+                } else {
+                    bot.drain(None).await;
+                }
+                self.is_calm.store(false, Ordering::Relaxed);
             }
-            bot.end(is_killed).await;
-            self.is_calm.store(false, Ordering::Relaxed);
-            self.life_ends(is_killed);
             if is_done() {
+                draining.join_all().await;
                 return;
             }
-            sleep(Duration::from_secs_f64(dice.between(0.0..3.0))).await;
+            if draining.is_empty() {
+                sleep(Duration::from_secs_f64(dice.between(0.0..3.0))).await;
+            }
+            while draining.try_join_next().is_some() {}
         }
     }
 }
 
 struct HandlerEnd<'a> {
     world: &'a PollingWorld,
+    life: usize,
     id: i64,
 }
 
@@ -304,7 +331,8 @@ impl Drop for HandlerEnd<'_> {
     fn drop(&mut self) {
         let mut book = self.world.book();
         let chat = book.fates[&self.id].chat;
-        if let Some(busy) = book.busy.get_mut(&chat).filter(|busy| busy.0 == self.id) {
+        let busy = book.busy.get_mut(&(self.life, chat));
+        if let Some(busy) = busy.filter(|busy| busy.0 == self.id) {
             busy.1 = false;
         }
     }
@@ -312,6 +340,9 @@ impl Drop for HandlerEnd<'_> {
 
 /// One process of the bot.
 struct Life {
+    world: Arc<PollingWorld>,
+    number: usize,
+    shutdown_timeout: Duration,
     stop: oneshot::Sender<()>,
     running: JoinHandle<()>,
     store: MortalStore<Leased>,
@@ -319,12 +350,13 @@ struct Life {
 }
 
 impl Life {
-    fn start(world: &Arc<PollingWorld>, store: &SharedLeased) -> Self {
+    fn start(world: &Arc<PollingWorld>, store: &SharedLeased, number: usize) -> Self {
         let store = MortalStore::new(store.store());
         let layer = DeliveryLayer::with_store(store.clone());
-        let delivery = world.has_store.then(|| layer.handle());
+        let has_store = world.has_store();
+        let delivery = has_store.then(|| layer.handle());
         let webhook = Webhook::without_secret_token();
-        let webhook = if world.has_store {
+        let webhook = if has_store {
             webhook.delivery(layer)
         } else {
             webhook.without_delivery()
@@ -332,16 +364,24 @@ impl Life {
         let handling = Arc::clone(world);
         let service = webhook.handler(move |update: Update| {
             let world = Arc::clone(&handling);
-            async move { world.handle(&update).await }
+            async move { world.handle(number, &update).await }
         });
         let hook = Arc::clone(world);
-        let polling = Polling::new(world.client())
-            .shutdown_timeout(Duration::from_secs(120))
+        let mut dice = world.dice(For::Blows, i64::try_from(number).expect("a few"), 1);
+        let shutdown_timeout = match world.lives {
+            Lives::Overlapping => Duration::from_secs_f64(dice.between(0.0..10.0)),
+            Lives::WithStore | Lives::WithoutStore => Duration::from_secs(120),
+        };
+        let polling = Polling::new(world.client(number))
+            .shutdown_timeout(shutdown_timeout)
             .on_failed(move |update| hook.with(update.update_id(), |fate| fate.abandoned += 1));
         let (stop, stopped) = oneshot::channel();
         let run = polling.run_until(service.into_updates(), async { drop(stopped.await) });
         let running = tokio::spawn(async move { run.await.expect("nothing refuses it") });
         Self {
+            world: Arc::clone(world),
+            number,
+            shutdown_timeout,
             stop,
             running,
             store,
@@ -349,21 +389,36 @@ impl Life {
         }
     }
 
-    async fn end(self, is_killed: bool) {
-        if is_killed {
-            self.store.die();
-            self.running.abort();
-            assert!(self.running.await.is_err_and(|error| error.is_cancelled()));
-            if let Some(delivery) = self.delivery {
-                delivery.shutdown(Duration::ZERO).await;
-            }
-            // Aborted tasks are gone.
-            for _ in 0..9 {
-                tokio::task::yield_now().await;
-            }
-        } else {
-            self.stop.send(()).expect("it runs");
-            self.running.await.expect("it ends well");
+    /// From now on nothing happens in this life.
+    async fn kill(self) {
+        self.world.book().killed.push(self.number);
+        self.store.die();
+        self.running.abort();
+        assert!(self.running.await.is_err_and(|error| error.is_cancelled()));
+        if let Some(delivery) = self.delivery {
+            delivery.shutdown(Duration::ZERO).await;
+        }
+        // Aborted tasks are gone.
+        for _ in 0..9 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// A shutdown, during which it may be killed.
+    async fn drain(mut self, killed_after: Option<Duration>) {
+        let (stop, _) = oneshot::channel();
+        let stop = std::mem::replace(&mut self.stop, stop);
+        let began = Instant::now();
+        stop.send(()).expect("it runs");
+        let killed_after = killed_after.unwrap_or(Duration::MAX);
+        let Ok(ended) = timeout(killed_after, &mut self.running).await else {
+            return self.kill().await;
+        };
+        ended.expect("it ends well");
+        let mut book = self.world.book();
+        book.stopped += 1;
+        if began.elapsed() >= self.shutdown_timeout {
+            book.cut_off.push(self.number);
         }
     }
 }
@@ -375,11 +430,17 @@ struct PollingSum {
     abandoned: usize,
     killed: usize,
     stopped: usize,
+    cut_off: usize,
+    overlaps: usize,
     calls: usize,
     violations: Vec<String>,
 }
 
 impl PollingWorld {
+    fn has_store(&self) -> bool {
+        self.lives != Lives::WithoutStore
+    }
+
     fn sum(&self) -> PollingSum {
         let mut book = self.book();
         let mut violations = std::mem::take(&mut book.violations);
@@ -409,8 +470,10 @@ impl PollingWorld {
                 }
             }
             for (life, is_sent) in fate.effects.iter().rev().skip(1) {
-                let is_recorded = self.has_store && *is_sent;
-                if !book.killed.contains(life) || is_recorded {
+                let is_recorded = self.has_store() && *is_sent;
+                let is_sent = fate.replies.contains(life);
+                let is_cut_off = book.cut_off.contains(life) && !is_sent;
+                if !(book.killed.contains(life) || is_cut_off) || is_recorded {
                     violations.push(format!("{id} is handled twice: {fate:?}"));
                 }
             }
@@ -421,6 +484,8 @@ impl PollingWorld {
             abandoned,
             killed: book.killed.len(),
             stopped: book.stopped,
+            cut_off: book.cut_off.len(),
+            overlaps: book.overlaps,
             calls: self.telegram.state().calls.len(),
             violations,
         }
@@ -435,25 +500,27 @@ impl fmt::Display for PollingSum {
             abandoned,
             killed,
             stopped,
+            cut_off,
+            overlaps,
             calls,
             violations,
         } = self;
         write!(
             f,
-            "{killed} kills, {stopped} stops, {calls} calls, {abandoned} abandoned, {repeated} repeated by kills and \
+            "{killed} kills, {stopped} stops, {cut_off} of them cut off, {overlaps} overlaps, {calls} calls, {abandoned} abandoned, {repeated} repeated by kills and \
              {replies_repeated} replies, {} violations",
             violations.len()
         )
     }
 }
 
-async fn run(updates: u32, has_store: bool) -> PollingSum {
+async fn run(updates: u32, lives: Lives) -> PollingSum {
     let seed = from_env("SEED").unwrap_or(1);
     let updates = from_env("UPDATES").unwrap_or(updates);
     let began = std::time::Instant::now();
     let world = Arc::new(PollingWorld {
         seed,
-        has_store,
+        lives,
         telegram: PolledTelegram::default(),
         book: Mutex::default(),
         is_calm: false.into(),
@@ -474,7 +541,7 @@ async fn run(updates: u32, has_store: bool) -> PollingSum {
 
 #[tokio::test(start_paused = true)]
 async fn h1_to_h5_a_polling_bot_that_is_killed_loses_nothing_and_a_store_remembers_the_rest() {
-    let sum = run(3_000, true).await;
+    let sum = run(3_000, Lives::WithStore).await;
     // A run in which nothing goes wrong shows nothing.
     assert!(
         sum.killed > 0 && sum.stopped > 1 && sum.abandoned > 0,
@@ -483,8 +550,17 @@ async fn h1_to_h5_a_polling_bot_that_is_killed_loses_nothing_and_a_store_remembe
 }
 
 #[tokio::test(start_paused = true)]
+async fn h1_to_h5_a_rolling_restart_loses_nothing_and_sends_each_reply_once() {
+    let sum = run(3_000, Lives::Overlapping).await;
+    assert!(
+        sum.killed > 0 && sum.overlaps > 1 && sum.cut_off > 0,
+        "{sum}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn h1_to_h5_without_a_store_only_kills_repeat_unconfirmed_updates() {
-    let sum = run(3_000, false).await;
+    let sum = run(3_000, Lives::WithoutStore).await;
     assert!(
         sum.killed > 0 && sum.stopped > 1 && sum.repeated > 0,
         "{sum}"

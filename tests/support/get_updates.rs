@@ -12,7 +12,7 @@ use http_body_util::{BodyExt as _, Full};
 use serde_json::Value;
 use tokio::{
     sync::Notify,
-    time::{Instant, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 use tower::service_fn;
 use tower_telegram::{
@@ -43,6 +43,8 @@ pub(crate) enum Mishap {
     Unsent,
     /// Telegram receives the call, and its response is lost.
     Lost,
+    /// Telegram receives the call, and its response takes this long.
+    Late(Duration),
     /// A proxy responds in place of Telegram.
     Answer(u16, &'static str),
 }
@@ -133,6 +135,11 @@ impl PolledTelegram {
                 self.get_updates(&args).await;
                 Err(Broken)
             }
+            Some(Mishap::Late(delay)) => {
+                let answer = self.get_updates(&args).await;
+                sleep(delay).await;
+                Ok(answer)
+            }
             None => Ok(self.get_updates(&args).await),
         }
     }
@@ -149,18 +156,17 @@ impl PolledTelegram {
         match mishap {
             Some(Mishap::Unsent) => return Err(Broken),
             Some(Mishap::Answer(status, body)) => return Ok(answer(status, body)),
-            Some(Mishap::Lost) | None => {}
+            Some(Mishap::Lost | Mishap::Late(_)) | None => {}
         }
         let body = request.into_body().collect().await.map_err(|_| Broken)?;
-        let mut state = self.state();
-        state.others.push(method);
-        state
-            .arguments
-            .push(serde_json::from_slice(&body.to_bytes()).unwrap_or_default());
+        let arguments = serde_json::from_slice(&body.to_bytes()).unwrap_or_default();
+        self.state().carry_out(method, arguments);
         match mishap {
-            Some(_) => Err(Broken),
-            None => Ok(answer(200, "{\"ok\":true,\"result\":true}")),
+            Some(Mishap::Lost) => return Err(Broken),
+            Some(Mishap::Late(delay)) => sleep(delay).await,
+            _ => {}
         }
+        Ok(answer(200, "{\"ok\":true,\"result\":true}"))
     }
 
     async fn get_updates(&self, args: &Value) -> Response<Full<Bytes>> {
@@ -207,6 +213,11 @@ impl PolledState {
     /// Sets the number of the next update.
     pub(crate) fn begin_at(&mut self, id: i64) {
         self.last_id = id - 1;
+    }
+
+    fn carry_out(&mut self, method: String, arguments: Value) {
+        self.others.push(method);
+        self.arguments.push(arguments);
     }
 
     pub(crate) fn next_id(&self) -> i64 {

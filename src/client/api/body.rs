@@ -101,6 +101,28 @@ struct State {
     failure: Mutex<Option<UploadError>>,
 }
 
+/// In the extensions of a call: how far its last request is, for a caller that may have to stop waiting for the response.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CallProgress(Arc<Mutex<Option<SendProgress>>>);
+
+impl CallProgress {
+    /// Whether Telegram may have the whole call. Not before it was sent, nor after it was refused.
+    #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
+    pub(crate) fn may_have_arrived(&self) -> bool {
+        let sent = self.sent();
+        sent.as_ref().is_some_and(SendProgress::is_complete)
+    }
+
+    /// A request is sent for the call.
+    pub(super) fn begin(&self, sent: SendProgress) {
+        *self.sent() = Some(sent);
+    }
+
+    fn sent(&self) -> std::sync::MutexGuard<'_, Option<SendProgress>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl SendProgress {
     fn add(&self, length: usize, complete: bool) {
         self.0.bytes.fetch_add(length as u64, Ordering::Relaxed);
@@ -121,6 +143,11 @@ impl SendProgress {
 
     pub(super) fn is_complete(&self) -> bool {
         self.0.complete.load(Ordering::Acquire)
+    }
+
+    /// The response shows that the call wasn't carried out.
+    pub(super) fn refused(&self) {
+        self.0.complete.store(false, Ordering::Release);
     }
 
     /// Fails the rest of the body, if there is any: the response has come, and a connection that takes the rest later

@@ -7,6 +7,7 @@ use http::{HeaderValue, Request, Uri, header};
 use super::{
     ApiBody, ApiRequest,
     base_url::{BaseUrl, InvalidBaseUrl},
+    body::CallProgress,
     encoding,
     local_files::LocalFiles,
     url::ApiUrl,
@@ -207,6 +208,9 @@ impl<S> BotApi<S> {
     ) -> Result<Request<ApiBody>, Error> {
         let (content_type, pieces) = body;
         let mut request = Request::new(ApiBody::new(pieces));
+        if let Some(progress) = call.extensions().get::<CallProgress>() {
+            progress.begin(request.body().sent());
+        }
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = self.address.method(call.method_name())?;
         let headers = request.headers_mut();

@@ -17,6 +17,8 @@ mod retry_after;
 mod service;
 mod url;
 
+#[cfg(feature = "tokio")]
+pub(crate) use self::body::CallProgress;
 pub(super) use self::url::leads_to_own_server;
 pub use self::{
     base_url::InvalidBaseUrl, body::ApiBody, bot_api::BotApi, download::Download,

@@ -332,6 +332,9 @@ where
                     wait: *wait,
                 };
                 let done = read.and_then(|body| finish(head, *gzip, body, address.token()));
+                if done.as_ref().is_err_and(|error| !error.may_have_arrived()) {
+                    sent.refused();
+                }
                 let done = done.map(|response| response.dated(date.take()));
                 return Poll::Ready(done.map_err(|error| error.or_retry_after(*wait)));
             }

@@ -262,6 +262,11 @@ where
         self.handler.stop_repeats();
     }
 
+    /// The time of the shutdown is over. Returns whether replies are being sent.
+    pub(super) fn cut_off_replies(&self) -> bool {
+        self.handler.cut_off_replies()
+    }
+
     /// The handler, or the call of its reply, was cut off by a shutdown.
     pub(super) async fn uncount(&self, chat: &QueuedChat, entry: &QueueEntry) {
         let attempt = entry.attempt.load(Ordering::Relaxed);

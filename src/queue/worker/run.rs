@@ -34,7 +34,7 @@ use crate::{
             ErasedReader, HeldPartitions, PartitionClaim, TakenEntries, TakenEntry, WantedEntries,
         },
     },
-    runner::{Runner, RunnerEvent},
+    runner::{RECORD_TIME, Runner, RunnerEvent},
     telemetry::{metric, names},
     webhook::{RawUpdate, ReplyBody},
 };
@@ -154,11 +154,22 @@ where
                 event = self.runner.next() => self.ended(event),
             }
         }
+        if self.attempts.cut_off_replies() {
+            drop(timeout(RECORD_TIME, self.settle()).await);
+        }
         self.cut_off().await;
         // An update that is done but not recorded would be handled again by another worker.
         drop(timeout(UNCOUNT_TIMEOUT, self.attempts.recorder.settled()).await);
         drop(self.tick().await);
         self.recording.abort_all();
+    }
+
+    /// Waits until no attempt runs.
+    async fn settle(&mut self) {
+        while self.runner.is_running(|_| true) {
+            let event = self.runner.next().await;
+            self.ended(event);
+        }
     }
 
     /// A handler that had no time to end hasn't failed: its attempt isn't counted.

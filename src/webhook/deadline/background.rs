@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tower_service::Service;
 use tracing::Instrument as _;
 
-use crate::client::ErrorChain;
+use crate::client::{CallProgress, ErrorChain};
 use crate::{
     Client,
     task::backoff::Backoff,
@@ -44,8 +44,15 @@ where
         for attempt in 1.. {
             let after = match outcome {
                 Outcome::Done { reply, span } => {
-                    let never = future::pending();
-                    let sending = call_reply(&self.client, update_id, &reply, TEN_MINUTES, never);
+                    let (progress, never) = (CallProgress::default(), future::pending());
+                    let sending = call_reply(
+                        &self.client,
+                        update_id,
+                        &reply,
+                        &progress,
+                        TEN_MINUTES,
+                        never,
+                    );
                     if let Err(error) = sending.instrument(span).await {
                         let error = ErrorChain(&error);
                         tracing::error!(%error, update_id, "failed to send late reply");

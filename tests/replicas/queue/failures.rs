@@ -269,6 +269,34 @@ async fn d14_a_shutdown_that_cuts_off_the_call_of_a_reply_doesnt_count_the_attem
     assert_eq!(status(&queue).await.dead_letters, 0);
 }
 
+/// It was carried out, and the shutdown didn't wait for its response: another worker must not send it too.
+#[tokio::test]
+async fn d16_a_reply_that_telegram_has_when_a_shutdown_cuts_it_off_is_not_sent_again() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (queue, log) = (queue(&server), AttemptLog::default());
+    let telegram = PolledTelegram::default();
+    let late = Mishap::Late(SECOND * 60);
+    telegram.state().other_mishaps.push_back(late);
+    fill(&queue, [message(1, 7)]).await;
+    let worker = || queue.worker(telegram.client()).max_attempts(1);
+    let service = || service_fn(replying(&log));
+    let running = serve(|| worker().shutdown_timeout(SECOND / 20), service());
+    until(
+        || telegram.state().others == ["sendDice"],
+        "it is carried out",
+    )
+    .await;
+    running.stop().await;
+    let running = serve(worker, service());
+    until_empty(&queue).await;
+    running.stop().await;
+    assert_eq!(log.succeeded(), [1]);
+    assert_eq!(telegram.state().others, ["sendDice"]);
+    assert_eq!(status(&queue).await.dead_letters, 0);
+}
+
 /// The update was handled, so it is done, though its reply is lost.
 #[tokio::test]
 async fn d14_a_shutdown_ends_the_pause_before_a_reply_is_sent_again() {
