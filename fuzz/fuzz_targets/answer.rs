@@ -67,7 +67,7 @@ fn code_of(json: &Json) -> Option<i64> {
     text.strip_suffix(".0").unwrap_or(text).parse().ok()
 }
 
-/// What holds for every text of an error, whatever the body was.
+/// Checks a text of an error, whatever the body was.
 fn check_text(text: &str) {
     assert!(!text.contains(char::is_control), "{text:?}");
     assert!(!text.contains("1:a"), "{text:?}");

@@ -43,6 +43,7 @@ pub(crate) struct UpdateHandler<S> {
 /// How far the shutdown is, for the replies that are being sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ShutdownStage {
+    /// Replies that Telegram can't have received are sent again.
     NotBegun,
     /// No reply is sent again.
     Draining,
@@ -160,6 +161,7 @@ impl<S> UpdateHandler<S> {
         );
     }
 
+    /// Waits for a stage of the shutdown, or a later one. Without a shutdown it never ends.
     async fn shutdown_reaches(&self, stage: ShutdownStage) {
         let mut shutdown = self.shutdown.subscribe();
         let has_reached = |now: &ShutdownStage| *now == stage || *now == ShutdownStage::CutOff;

@@ -348,7 +348,7 @@ async fn h5_a_reply_that_telegram_has_when_a_shutdown_cuts_it_off_is_not_sent_ag
         let expected: &[_] = if has_store {
             &["1", "2", "3", "4", "5"]
         } else {
-            // Without a store it isn't known that it was handled.
+            // Without a store the next process handles it again.
             &["1", "2", "3", "4", "5", "5"]
         };
         assert_eq!(sent, expected);
