@@ -266,8 +266,8 @@ impl ReadObject<'_> {
             arms.push((&m.field.name, m.read(model, self.received)));
         }
         if let Some(tag) = self.tag {
-            out.push_str("let mut has_tag = false;\n");
-            arms.push((tag, format!("r.tag(&mut has_tag, \"{tag}\")?")));
+            out.push_str("let mut is_tagged = false;\n");
+            arms.push((tag, format!("r.tag(&mut is_tagged, \"{tag}\")?")));
         }
         out.push_str("let mut more = r.open_object()?;\nwhile more {\n");
         let numbered = arms.iter().enumerate();

@@ -385,14 +385,14 @@ impl BotCommandScopeDefault {
 #[cfg(feature = "serde-all")]
 impl FromJson for BotCommandScopeDefault {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.tag(&mut has_tag, "type")?,
+                0 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -428,14 +428,14 @@ impl BotCommandScopeAllPrivateChats {
 #[cfg(feature = "serde-all")]
 impl FromJson for BotCommandScopeAllPrivateChats {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.tag(&mut has_tag, "type")?,
+                0 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -471,14 +471,14 @@ impl BotCommandScopeAllGroupChats {
 #[cfg(feature = "serde-all")]
 impl FromJson for BotCommandScopeAllGroupChats {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.tag(&mut has_tag, "type")?,
+                0 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -514,14 +514,14 @@ impl BotCommandScopeAllChatAdministrators {
 #[cfg(feature = "serde-all")]
 impl FromJson for BotCommandScopeAllChatAdministrators {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.tag(&mut has_tag, "type")?,
+                0 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -563,7 +563,7 @@ impl BotCommandScopeChat {
 impl FromJson for BotCommandScopeChat {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut chat_id = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -572,7 +572,7 @@ impl FromJson for BotCommandScopeChat {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -617,7 +617,7 @@ impl BotCommandScopeChatAdministrators {
 impl FromJson for BotCommandScopeChatAdministrators {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut chat_id = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -626,7 +626,7 @@ impl FromJson for BotCommandScopeChatAdministrators {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -675,7 +675,7 @@ impl FromJson for BotCommandScopeChatMember {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut chat_id = None;
         let mut user_id = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -686,7 +686,7 @@ impl FromJson for BotCommandScopeChatMember {
             })? {
                 0 => r.field(&mut chat_id, "chat_id")?,
                 1 => r.field(&mut user_id, "user_id")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

@@ -1173,7 +1173,7 @@ impl FromJson for BackgroundFillSolid {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut color = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1182,7 +1182,7 @@ impl FromJson for BackgroundFillSolid {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut color, "color")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1224,7 +1224,7 @@ impl FromJson for BackgroundFillGradient {
         let mut top_color = None;
         let mut bottom_color = None;
         let mut rotation_angle = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1237,7 +1237,7 @@ impl FromJson for BackgroundFillGradient {
                 0 => r.field(&mut top_color, "top_color")?,
                 1 => r.field(&mut bottom_color, "bottom_color")?,
                 2 => r.field(&mut rotation_angle, "rotation_angle")?,
-                3 => r.tag(&mut has_tag, "type")?,
+                3 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1277,7 +1277,7 @@ impl FromJson for BackgroundFillFreeformGradient {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut colors = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1286,7 +1286,7 @@ impl FromJson for BackgroundFillFreeformGradient {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut colors, "colors")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1392,7 +1392,7 @@ impl FromJson for BackgroundTypeFill {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut fill = None;
         let mut dark_theme_dimming = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1403,7 +1403,7 @@ impl FromJson for BackgroundTypeFill {
             })? {
                 0 => r.field(&mut fill, "fill")?,
                 1 => r.field(&mut dark_theme_dimming, "dark_theme_dimming")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1450,7 +1450,7 @@ impl FromJson for BackgroundTypeWallpaper {
         let mut dark_theme_dimming = None;
         let mut is_blurred = None;
         let mut is_moving = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1465,7 +1465,7 @@ impl FromJson for BackgroundTypeWallpaper {
                 1 => r.field(&mut dark_theme_dimming, "dark_theme_dimming")?,
                 2 => r.optional(&mut is_blurred, "is_blurred")?,
                 3 => r.optional(&mut is_moving, "is_moving")?,
-                4 => r.tag(&mut has_tag, "type")?,
+                4 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1523,7 +1523,7 @@ impl FromJson for BackgroundTypePattern {
         let mut intensity = None;
         let mut is_inverted = None;
         let mut is_moving = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1540,7 +1540,7 @@ impl FromJson for BackgroundTypePattern {
                 2 => r.field(&mut intensity, "intensity")?,
                 3 => r.optional(&mut is_inverted, "is_inverted")?,
                 4 => r.optional(&mut is_moving, "is_moving")?,
-                5 => r.tag(&mut has_tag, "type")?,
+                5 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1588,7 +1588,7 @@ impl FromJson for BackgroundTypeChatTheme {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut theme_name = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1597,7 +1597,7 @@ impl FromJson for BackgroundTypeChatTheme {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut theme_name, "theme_name")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2908,7 +2908,7 @@ impl FromJson for ChatMemberOwner {
         let mut user = None;
         let mut is_anonymous = None;
         let mut custom_title = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2921,7 +2921,7 @@ impl FromJson for ChatMemberOwner {
                 0 => r.field(&mut user, "user")?,
                 1 => r.field(&mut is_anonymous, "is_anonymous")?,
                 2 => r.optional(&mut custom_title, "custom_title")?,
-                3 => r.tag(&mut has_tag, "status")?,
+                3 => r.tag(&mut is_tagged, "status")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3025,7 +3025,7 @@ impl FromJson for ChatMemberAdministrator {
         let mut can_manage_tags = None;
         let mut can_send_welcome_messages = None;
         let mut custom_title = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3077,7 +3077,7 @@ impl FromJson for ChatMemberAdministrator {
                 18 => r.optional(&mut can_manage_tags, "can_manage_tags")?,
                 19 => r.field(&mut can_send_welcome_messages, "can_send_welcome_messages")?,
                 20 => r.optional(&mut custom_title, "custom_title")?,
-                21 => r.tag(&mut has_tag, "status")?,
+                21 => r.tag(&mut is_tagged, "status")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3175,7 +3175,7 @@ impl FromJson for ChatMemberMember {
         let mut tag = None;
         let mut user = None;
         let mut until_date = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3188,7 +3188,7 @@ impl FromJson for ChatMemberMember {
                 0 => r.optional(&mut tag, "tag")?,
                 1 => r.field(&mut user, "user")?,
                 2 => r.optional(&mut until_date, "until_date")?,
-                3 => r.tag(&mut has_tag, "status")?,
+                3 => r.tag(&mut is_tagged, "status")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3291,7 +3291,7 @@ impl FromJson for ChatMemberRestricted {
         let mut can_pin_messages = None;
         let mut can_manage_topics = None;
         let mut until_date = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3338,7 +3338,7 @@ impl FromJson for ChatMemberRestricted {
                 17 => r.field(&mut can_pin_messages, "can_pin_messages")?,
                 18 => r.field(&mut can_manage_topics, "can_manage_topics")?,
                 19 => r.field(&mut until_date, "until_date")?,
-                20 => r.tag(&mut has_tag, "status")?,
+                20 => r.tag(&mut is_tagged, "status")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3416,7 +3416,7 @@ impl FromJson for ChatMemberLeft {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut user = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3425,7 +3425,7 @@ impl FromJson for ChatMemberLeft {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut user, "user")?,
-                1 => r.tag(&mut has_tag, "status")?,
+                1 => r.tag(&mut is_tagged, "status")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3466,7 +3466,7 @@ impl FromJson for ChatMemberBanned {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut user = None;
         let mut until_date = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3477,7 +3477,7 @@ impl FromJson for ChatMemberBanned {
             })? {
                 0 => r.field(&mut user, "user")?,
                 1 => r.field(&mut until_date, "until_date")?,
-                2 => r.tag(&mut has_tag, "status")?,
+                2 => r.tag(&mut is_tagged, "status")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4130,7 +4130,7 @@ impl FromJson for ChatBoostSourcePremium {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut user = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -4139,7 +4139,7 @@ impl FromJson for ChatBoostSourcePremium {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut user, "user")?,
-                1 => r.tag(&mut has_tag, "source")?,
+                1 => r.tag(&mut is_tagged, "source")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

@@ -23,7 +23,7 @@ impl StoryAreaTypeUniqueGift {
 impl FromJson for StoryAreaTypeUniqueGift {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut name = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -32,7 +32,7 @@ impl FromJson for StoryAreaTypeUniqueGift {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut name, "name")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1080,7 +1080,7 @@ impl FromJson for OwnedGiftRegular {
         let mut prepaid_upgrade_star_count = None;
         let mut is_upgrade_separate = None;
         let mut unique_gift_number = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1118,7 +1118,7 @@ impl FromJson for OwnedGiftRegular {
                 )?,
                 12 => r.optional(&mut is_upgrade_separate, "is_upgrade_separate")?,
                 13 => r.optional(&mut unique_gift_number, "unique_gift_number")?,
-                14 => r.tag(&mut has_tag, "type")?,
+                14 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1225,7 +1225,7 @@ impl FromJson for OwnedGiftUnique {
         let mut can_be_transferred = None;
         let mut transfer_star_count = None;
         let mut next_transfer_date = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1248,7 +1248,7 @@ impl FromJson for OwnedGiftUnique {
                 5 => r.optional(&mut can_be_transferred, "can_be_transferred")?,
                 6 => r.optional(&mut transfer_star_count, "transfer_star_count")?,
                 7 => r.optional(&mut next_transfer_date, "next_transfer_date")?,
-                8 => r.tag(&mut has_tag, "type")?,
+                8 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1455,7 +1455,7 @@ impl FromJson for ChatBoostSourceGiftCode {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut user = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1464,7 +1464,7 @@ impl FromJson for ChatBoostSourceGiftCode {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut user, "user")?,
-                1 => r.tag(&mut has_tag, "source")?,
+                1 => r.tag(&mut is_tagged, "source")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

@@ -381,7 +381,7 @@ impl FromJson for ChatBoostSourceGiveaway {
         let mut user = None;
         let mut prize_star_count = None;
         let mut is_unclaimed = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -396,7 +396,7 @@ impl FromJson for ChatBoostSourceGiveaway {
                 1 => r.optional(&mut user, "user")?,
                 2 => r.optional(&mut prize_star_count, "prize_star_count")?,
                 3 => r.optional(&mut is_unclaimed, "is_unclaimed")?,
-                4 => r.tag(&mut has_tag, "source")?,
+                4 => r.tag(&mut is_tagged, "source")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

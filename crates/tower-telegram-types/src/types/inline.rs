@@ -580,7 +580,7 @@ impl FromJson for InlineQueryResultArticle {
         let mut thumbnail_url = None;
         let mut thumbnail_width = None;
         let mut thumbnail_height = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -605,7 +605,7 @@ impl FromJson for InlineQueryResultArticle {
                 6 => r.field(&mut thumbnail_url, "thumbnail_url")?,
                 7 => r.field(&mut thumbnail_width, "thumbnail_width")?,
                 8 => r.field(&mut thumbnail_height, "thumbnail_height")?,
-                9 => r.tag(&mut has_tag, "type")?,
+                9 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -799,7 +799,7 @@ impl FromJson for InlineQueryResultPhoto {
         let mut show_caption_above_media = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -832,7 +832,7 @@ impl FromJson for InlineQueryResultPhoto {
                 10 => r.field(&mut show_caption_above_media, "show_caption_above_media")?,
                 11 => r.field(&mut reply_markup, "reply_markup")?,
                 12 => r.field(&mut input_message_content, "input_message_content")?,
-                13 => r.tag(&mut has_tag, "type")?,
+                13 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1051,7 +1051,7 @@ impl FromJson for InlineQueryResultGif {
         let mut show_caption_above_media = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1086,7 +1086,7 @@ impl FromJson for InlineQueryResultGif {
                 11 => r.field(&mut show_caption_above_media, "show_caption_above_media")?,
                 12 => r.field(&mut reply_markup, "reply_markup")?,
                 13 => r.field(&mut input_message_content, "input_message_content")?,
-                14 => r.tag(&mut has_tag, "type")?,
+                14 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1313,7 +1313,7 @@ impl FromJson for InlineQueryResultMpeg4Gif {
         let mut show_caption_above_media = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1348,7 +1348,7 @@ impl FromJson for InlineQueryResultMpeg4Gif {
                 11 => r.field(&mut show_caption_above_media, "show_caption_above_media")?,
                 12 => r.field(&mut reply_markup, "reply_markup")?,
                 13 => r.field(&mut input_message_content, "input_message_content")?,
-                14 => r.tag(&mut has_tag, "type")?,
+                14 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1572,7 +1572,7 @@ impl FromJson for InlineQueryResultVideo {
         let mut description = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1609,7 +1609,7 @@ impl FromJson for InlineQueryResultVideo {
                 12 => r.field(&mut description, "description")?,
                 13 => r.field(&mut reply_markup, "reply_markup")?,
                 14 => r.field(&mut input_message_content, "input_message_content")?,
-                15 => r.tag(&mut has_tag, "type")?,
+                15 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1789,7 +1789,7 @@ impl FromJson for InlineQueryResultAudio {
         let mut audio_duration = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1816,7 +1816,7 @@ impl FromJson for InlineQueryResultAudio {
                 7 => r.field(&mut audio_duration, "audio_duration")?,
                 8 => r.field(&mut reply_markup, "reply_markup")?,
                 9 => r.field(&mut input_message_content, "input_message_content")?,
-                10 => r.tag(&mut has_tag, "type")?,
+                10 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1970,7 +1970,7 @@ impl FromJson for InlineQueryResultVoice {
         let mut voice_duration = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1995,7 +1995,7 @@ impl FromJson for InlineQueryResultVoice {
                 6 => r.field(&mut voice_duration, "voice_duration")?,
                 7 => r.field(&mut reply_markup, "reply_markup")?,
                 8 => r.field(&mut input_message_content, "input_message_content")?,
-                9 => r.tag(&mut has_tag, "type")?,
+                9 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2184,7 +2184,7 @@ impl FromJson for InlineQueryResultDocument {
         let mut thumbnail_url = None;
         let mut thumbnail_width = None;
         let mut thumbnail_height = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2217,7 +2217,7 @@ impl FromJson for InlineQueryResultDocument {
                 10 => r.field(&mut thumbnail_url, "thumbnail_url")?,
                 11 => r.field(&mut thumbnail_width, "thumbnail_width")?,
                 12 => r.field(&mut thumbnail_height, "thumbnail_height")?,
-                13 => r.tag(&mut has_tag, "type")?,
+                13 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2415,7 +2415,7 @@ impl FromJson for InlineQueryResultLocation {
         let mut thumbnail_url = None;
         let mut thumbnail_width = None;
         let mut thumbnail_height = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2448,7 +2448,7 @@ impl FromJson for InlineQueryResultLocation {
                 10 => r.field(&mut thumbnail_url, "thumbnail_url")?,
                 11 => r.field(&mut thumbnail_width, "thumbnail_width")?,
                 12 => r.field(&mut thumbnail_height, "thumbnail_height")?,
-                13 => r.tag(&mut has_tag, "type")?,
+                13 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2656,7 +2656,7 @@ impl FromJson for InlineQueryResultVenue {
         let mut thumbnail_url = None;
         let mut thumbnail_width = None;
         let mut thumbnail_height = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2691,7 +2691,7 @@ impl FromJson for InlineQueryResultVenue {
                 11 => r.field(&mut thumbnail_url, "thumbnail_url")?,
                 12 => r.field(&mut thumbnail_width, "thumbnail_width")?,
                 13 => r.field(&mut thumbnail_height, "thumbnail_height")?,
-                14 => r.tag(&mut has_tag, "type")?,
+                14 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2871,7 +2871,7 @@ impl FromJson for InlineQueryResultContact {
         let mut thumbnail_url = None;
         let mut thumbnail_width = None;
         let mut thumbnail_height = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2898,7 +2898,7 @@ impl FromJson for InlineQueryResultContact {
                 7 => r.field(&mut thumbnail_url, "thumbnail_url")?,
                 8 => r.field(&mut thumbnail_width, "thumbnail_width")?,
                 9 => r.field(&mut thumbnail_height, "thumbnail_height")?,
-                10 => r.tag(&mut has_tag, "type")?,
+                10 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2995,7 +2995,7 @@ impl FromJson for InlineQueryResultGame {
         let mut id = None;
         let mut game_short_name = None;
         let mut reply_markup = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3008,7 +3008,7 @@ impl FromJson for InlineQueryResultGame {
                 0 => r.field(&mut id, "id")?,
                 1 => r.field(&mut game_short_name, "game_short_name")?,
                 2 => r.field(&mut reply_markup, "reply_markup")?,
-                3 => r.tag(&mut has_tag, "type")?,
+                3 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3146,7 +3146,7 @@ impl FromJson for InlineQueryResultCachedPhoto {
         let mut show_caption_above_media = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3173,7 +3173,7 @@ impl FromJson for InlineQueryResultCachedPhoto {
                 7 => r.field(&mut show_caption_above_media, "show_caption_above_media")?,
                 8 => r.field(&mut reply_markup, "reply_markup")?,
                 9 => r.field(&mut input_message_content, "input_message_content")?,
-                10 => r.tag(&mut has_tag, "type")?,
+                10 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3335,7 +3335,7 @@ impl FromJson for InlineQueryResultCachedGif {
         let mut show_caption_above_media = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3360,7 +3360,7 @@ impl FromJson for InlineQueryResultCachedGif {
                 6 => r.field(&mut show_caption_above_media, "show_caption_above_media")?,
                 7 => r.field(&mut reply_markup, "reply_markup")?,
                 8 => r.field(&mut input_message_content, "input_message_content")?,
-                9 => r.tag(&mut has_tag, "type")?,
+                9 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3518,7 +3518,7 @@ impl FromJson for InlineQueryResultCachedMpeg4Gif {
         let mut show_caption_above_media = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3543,7 +3543,7 @@ impl FromJson for InlineQueryResultCachedMpeg4Gif {
                 6 => r.field(&mut show_caption_above_media, "show_caption_above_media")?,
                 7 => r.field(&mut reply_markup, "reply_markup")?,
                 8 => r.field(&mut input_message_content, "input_message_content")?,
-                9 => r.tag(&mut has_tag, "type")?,
+                9 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3651,7 +3651,7 @@ impl FromJson for InlineQueryResultCachedSticker {
         let mut sticker_file_id = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3666,7 +3666,7 @@ impl FromJson for InlineQueryResultCachedSticker {
                 1 => r.field(&mut sticker_file_id, "sticker_file_id")?,
                 2 => r.field(&mut reply_markup, "reply_markup")?,
                 3 => r.field(&mut input_message_content, "input_message_content")?,
-                4 => r.tag(&mut has_tag, "type")?,
+                4 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3802,7 +3802,7 @@ impl FromJson for InlineQueryResultCachedDocument {
         let mut caption_entities = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3827,7 +3827,7 @@ impl FromJson for InlineQueryResultCachedDocument {
                 6 => r.field(&mut caption_entities, "caption_entities")?,
                 7 => r.field(&mut reply_markup, "reply_markup")?,
                 8 => r.field(&mut input_message_content, "input_message_content")?,
-                9 => r.tag(&mut has_tag, "type")?,
+                9 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3987,7 +3987,7 @@ impl FromJson for InlineQueryResultCachedVideo {
         let mut show_caption_above_media = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -4014,7 +4014,7 @@ impl FromJson for InlineQueryResultCachedVideo {
                 7 => r.field(&mut show_caption_above_media, "show_caption_above_media")?,
                 8 => r.field(&mut reply_markup, "reply_markup")?,
                 9 => r.field(&mut input_message_content, "input_message_content")?,
-                10 => r.tag(&mut has_tag, "type")?,
+                10 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4158,7 +4158,7 @@ impl FromJson for InlineQueryResultCachedVoice {
         let mut caption_entities = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -4181,7 +4181,7 @@ impl FromJson for InlineQueryResultCachedVoice {
                 5 => r.field(&mut caption_entities, "caption_entities")?,
                 6 => r.field(&mut reply_markup, "reply_markup")?,
                 7 => r.field(&mut input_message_content, "input_message_content")?,
-                8 => r.tag(&mut has_tag, "type")?,
+                8 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4313,7 +4313,7 @@ impl FromJson for InlineQueryResultCachedAudio {
         let mut caption_entities = None;
         let mut reply_markup = None;
         let mut input_message_content = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -4334,7 +4334,7 @@ impl FromJson for InlineQueryResultCachedAudio {
                 4 => r.field(&mut caption_entities, "caption_entities")?,
                 5 => r.field(&mut reply_markup, "reply_markup")?,
                 6 => r.field(&mut input_message_content, "input_message_content")?,
-                7 => r.tag(&mut has_tag, "type")?,
+                7 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

@@ -1771,14 +1771,14 @@ impl FromJson for MenuButtonCommands {
     const LEFT_OUT_OF_LISTS: bool = true;
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.tag(&mut has_tag, "type")?,
+                0 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1824,7 +1824,7 @@ impl FromJson for MenuButtonWebApp {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut web_app = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1835,7 +1835,7 @@ impl FromJson for MenuButtonWebApp {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut web_app, "web_app")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1876,14 +1876,14 @@ impl FromJson for MenuButtonDefault {
     const LEFT_OUT_OF_LISTS: bool = true;
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.tag(&mut has_tag, "type")?,
+                0 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

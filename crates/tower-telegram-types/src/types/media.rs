@@ -961,7 +961,7 @@ impl FromJson for PaidMediaLivePhoto {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut live_photo = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -970,7 +970,7 @@ impl FromJson for PaidMediaLivePhoto {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut live_photo, "live_photo")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1006,7 +1006,7 @@ impl FromJson for PaidMediaPhoto {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut photo = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1015,7 +1015,7 @@ impl FromJson for PaidMediaPhoto {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut photo, "photo")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1057,7 +1057,7 @@ impl FromJson for PaidMediaPreview {
         let mut width = None;
         let mut height = None;
         let mut duration = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1070,7 +1070,7 @@ impl FromJson for PaidMediaPreview {
                 0 => r.optional(&mut width, "width")?,
                 1 => r.optional(&mut height, "height")?,
                 2 => r.optional(&mut duration, "duration")?,
-                3 => r.tag(&mut has_tag, "type")?,
+                3 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1116,7 +1116,7 @@ impl FromJson for PaidMediaVideo {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut video = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1125,7 +1125,7 @@ impl FromJson for PaidMediaVideo {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut video, "video")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2217,7 +2217,7 @@ impl FromJson for InputMediaAnimation {
         let mut height = None;
         let mut duration = None;
         let mut has_spoiler = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2244,7 +2244,7 @@ impl FromJson for InputMediaAnimation {
                 7 => r.field(&mut height, "height")?,
                 8 => r.field(&mut duration, "duration")?,
                 9 => r.field(&mut has_spoiler, "has_spoiler")?,
-                10 => r.tag(&mut has_tag, "type")?,
+                10 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2402,7 +2402,7 @@ impl FromJson for InputMediaAudio {
         let mut duration = None;
         let mut performer = None;
         let mut title = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2425,7 +2425,7 @@ impl FromJson for InputMediaAudio {
                 5 => r.field(&mut duration, "duration")?,
                 6 => r.field(&mut performer, "performer")?,
                 7 => r.field(&mut title, "title")?,
-                8 => r.tag(&mut has_tag, "type")?,
+                8 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2555,7 +2555,7 @@ impl FromJson for InputMediaDocument {
         let mut parse_mode = None;
         let mut caption_entities = None;
         let mut disable_content_type_detection = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2577,7 +2577,7 @@ impl FromJson for InputMediaDocument {
                     &mut disable_content_type_detection,
                     "disable_content_type_detection",
                 )?,
-                6 => r.tag(&mut has_tag, "type")?,
+                6 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2647,7 +2647,7 @@ impl InputMediaLink {
 impl FromJson for InputMediaLink {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut url = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2656,7 +2656,7 @@ impl FromJson for InputMediaLink {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut url, "url")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2755,7 +2755,7 @@ impl FromJson for InputMediaLivePhoto {
         let mut caption_entities = None;
         let mut show_caption_above_media = None;
         let mut has_spoiler = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2776,7 +2776,7 @@ impl FromJson for InputMediaLivePhoto {
                 4 => r.field(&mut caption_entities, "caption_entities")?,
                 5 => r.field(&mut show_caption_above_media, "show_caption_above_media")?,
                 6 => r.field(&mut has_spoiler, "has_spoiler")?,
-                7 => r.tag(&mut has_tag, "type")?,
+                7 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2864,7 +2864,7 @@ impl FromJson for InputMediaLocation {
         let mut latitude = None;
         let mut longitude = None;
         let mut horizontal_accuracy = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2877,7 +2877,7 @@ impl FromJson for InputMediaLocation {
                 0 => r.field(&mut latitude, "latitude")?,
                 1 => r.field(&mut longitude, "longitude")?,
                 2 => r.field(&mut horizontal_accuracy, "horizontal_accuracy")?,
-                3 => r.tag(&mut has_tag, "type")?,
+                3 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2978,7 +2978,7 @@ impl FromJson for InputMediaPhoto {
         let mut caption_entities = None;
         let mut show_caption_above_media = None;
         let mut has_spoiler = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2997,7 +2997,7 @@ impl FromJson for InputMediaPhoto {
                 3 => r.field(&mut caption_entities, "caption_entities")?,
                 4 => r.field(&mut show_caption_above_media, "show_caption_above_media")?,
                 5 => r.field(&mut has_spoiler, "has_spoiler")?,
-                6 => r.tag(&mut has_tag, "type")?,
+                6 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3078,7 +3078,7 @@ impl FromJson for InputMediaSticker {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut media = None;
         let mut emoji = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3089,7 +3089,7 @@ impl FromJson for InputMediaSticker {
             })? {
                 0 => r.field(&mut media, "media")?,
                 1 => r.field(&mut emoji, "emoji")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3201,7 +3201,7 @@ impl FromJson for InputMediaVenue {
         let mut foursquare_type = None;
         let mut google_place_id = None;
         let mut google_place_type = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3224,7 +3224,7 @@ impl FromJson for InputMediaVenue {
                 5 => r.field(&mut foursquare_type, "foursquare_type")?,
                 6 => r.field(&mut google_place_id, "google_place_id")?,
                 7 => r.field(&mut google_place_type, "google_place_type")?,
-                8 => r.tag(&mut has_tag, "type")?,
+                8 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3411,7 +3411,7 @@ impl FromJson for InputMediaVideo {
         let mut duration = None;
         let mut supports_streaming = None;
         let mut has_spoiler = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3444,7 +3444,7 @@ impl FromJson for InputMediaVideo {
                 10 => r.field(&mut duration, "duration")?,
                 11 => r.field(&mut supports_streaming, "supports_streaming")?,
                 12 => r.field(&mut has_spoiler, "has_spoiler")?,
-                13 => r.tag(&mut has_tag, "type")?,
+                13 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3585,7 +3585,7 @@ impl FromJson for InputMediaVoiceNote {
         let mut parse_mode = None;
         let mut caption_entities = None;
         let mut duration = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3602,7 +3602,7 @@ impl FromJson for InputMediaVoiceNote {
                 2 => r.field(&mut parse_mode, "parse_mode")?,
                 3 => r.field(&mut caption_entities, "caption_entities")?,
                 4 => r.field(&mut duration, "duration")?,
-                5 => r.tag(&mut has_tag, "type")?,
+                5 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3742,7 +3742,7 @@ impl FromJson for InputPaidMediaLivePhoto {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut media = None;
         let mut photo = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3753,7 +3753,7 @@ impl FromJson for InputPaidMediaLivePhoto {
             })? {
                 0 => r.field(&mut media, "media")?,
                 1 => r.field(&mut photo, "photo")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3807,7 +3807,7 @@ impl InputPaidMediaPhoto {
 impl FromJson for InputPaidMediaPhoto {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut media = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3816,7 +3816,7 @@ impl FromJson for InputPaidMediaPhoto {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut media, "media")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3937,7 +3937,7 @@ impl FromJson for InputPaidMediaVideo {
         let mut height = None;
         let mut duration = None;
         let mut supports_streaming = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3960,7 +3960,7 @@ impl FromJson for InputPaidMediaVideo {
                 5 => r.field(&mut height, "height")?,
                 6 => r.field(&mut duration, "duration")?,
                 7 => r.field(&mut supports_streaming, "supports_streaming")?,
-                8 => r.tag(&mut has_tag, "type")?,
+                8 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4099,7 +4099,7 @@ impl InputProfilePhotoStatic {
 impl FromJson for InputProfilePhotoStatic {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut photo = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -4108,7 +4108,7 @@ impl FromJson for InputProfilePhotoStatic {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut photo, "photo")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4169,7 +4169,7 @@ impl FromJson for InputProfilePhotoAnimated {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut animation = None;
         let mut main_frame_timestamp = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -4180,7 +4180,7 @@ impl FromJson for InputProfilePhotoAnimated {
             })? {
                 0 => r.field(&mut animation, "animation")?,
                 1 => r.field(&mut main_frame_timestamp, "main_frame_timestamp")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

@@ -2169,7 +2169,7 @@ impl FromJson for MessageOriginUser {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut date = None;
         let mut sender_user = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2180,7 +2180,7 @@ impl FromJson for MessageOriginUser {
             })? {
                 0 => r.field(&mut date, "date")?,
                 1 => r.field(&mut sender_user, "sender_user")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2221,7 +2221,7 @@ impl FromJson for MessageOriginHiddenUser {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut date = None;
         let mut sender_user_name = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2232,7 +2232,7 @@ impl FromJson for MessageOriginHiddenUser {
             })? {
                 0 => r.field(&mut date, "date")?,
                 1 => r.field(&mut sender_user_name, "sender_user_name")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2276,7 +2276,7 @@ impl FromJson for MessageOriginChat {
         let mut date = None;
         let mut sender_chat = None;
         let mut author_signature = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2289,7 +2289,7 @@ impl FromJson for MessageOriginChat {
                 0 => r.field(&mut date, "date")?,
                 1 => r.field(&mut sender_chat, "sender_chat")?,
                 2 => r.optional(&mut author_signature, "author_signature")?,
-                3 => r.tag(&mut has_tag, "type")?,
+                3 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2340,7 +2340,7 @@ impl FromJson for MessageOriginChannel {
         let mut chat = None;
         let mut message_id = None;
         let mut author_signature = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2355,7 +2355,7 @@ impl FromJson for MessageOriginChannel {
                 1 => r.field(&mut chat, "chat")?,
                 2 => r.field(&mut message_id, "message_id")?,
                 3 => r.optional(&mut author_signature, "author_signature")?,
-                4 => r.tag(&mut has_tag, "type")?,
+                4 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2605,7 +2605,7 @@ impl FromJson for ReactionTypeEmoji {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut emoji = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2614,7 +2614,7 @@ impl FromJson for ReactionTypeEmoji {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut emoji, "emoji")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2659,7 +2659,7 @@ impl FromJson for ReactionTypeCustomEmoji {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut custom_emoji_id = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2668,7 +2668,7 @@ impl FromJson for ReactionTypeCustomEmoji {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut custom_emoji_id, "custom_emoji_id")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2707,14 +2707,14 @@ impl FromJson for ReactionTypePaid {
     const LEFT_OUT_OF_LISTS: bool = true;
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.tag(&mut has_tag, "type")?,
+                0 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

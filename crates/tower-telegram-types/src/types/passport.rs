@@ -445,7 +445,7 @@ impl FromJson for PassportElementErrorDataField {
         let mut field_name = None;
         let mut data_hash = None;
         let mut message = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -460,7 +460,7 @@ impl FromJson for PassportElementErrorDataField {
                 1 => r.field(&mut field_name, "field_name")?,
                 2 => r.field(&mut data_hash, "data_hash")?,
                 3 => r.field(&mut message, "message")?,
-                4 => r.tag(&mut has_tag, "source")?,
+                4 => r.tag(&mut is_tagged, "source")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -523,7 +523,7 @@ impl FromJson for PassportElementErrorFrontSide {
         let mut kind = None;
         let mut file_hash = None;
         let mut message = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -536,7 +536,7 @@ impl FromJson for PassportElementErrorFrontSide {
                 0 => r.field(&mut kind, "type")?,
                 1 => r.field(&mut file_hash, "file_hash")?,
                 2 => r.field(&mut message, "message")?,
-                3 => r.tag(&mut has_tag, "source")?,
+                3 => r.tag(&mut is_tagged, "source")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -597,7 +597,7 @@ impl FromJson for PassportElementErrorReverseSide {
         let mut kind = None;
         let mut file_hash = None;
         let mut message = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -610,7 +610,7 @@ impl FromJson for PassportElementErrorReverseSide {
                 0 => r.field(&mut kind, "type")?,
                 1 => r.field(&mut file_hash, "file_hash")?,
                 2 => r.field(&mut message, "message")?,
-                3 => r.tag(&mut has_tag, "source")?,
+                3 => r.tag(&mut is_tagged, "source")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -671,7 +671,7 @@ impl FromJson for PassportElementErrorSelfie {
         let mut kind = None;
         let mut file_hash = None;
         let mut message = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -684,7 +684,7 @@ impl FromJson for PassportElementErrorSelfie {
                 0 => r.field(&mut kind, "type")?,
                 1 => r.field(&mut file_hash, "file_hash")?,
                 2 => r.field(&mut message, "message")?,
-                3 => r.tag(&mut has_tag, "source")?,
+                3 => r.tag(&mut is_tagged, "source")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -745,7 +745,7 @@ impl FromJson for PassportElementErrorFile {
         let mut kind = None;
         let mut file_hash = None;
         let mut message = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -758,7 +758,7 @@ impl FromJson for PassportElementErrorFile {
                 0 => r.field(&mut kind, "type")?,
                 1 => r.field(&mut file_hash, "file_hash")?,
                 2 => r.field(&mut message, "message")?,
-                3 => r.tag(&mut has_tag, "source")?,
+                3 => r.tag(&mut is_tagged, "source")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -819,7 +819,7 @@ impl FromJson for PassportElementErrorFiles {
         let mut kind = None;
         let mut file_hashes = None;
         let mut message = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -832,7 +832,7 @@ impl FromJson for PassportElementErrorFiles {
                 0 => r.field(&mut kind, "type")?,
                 1 => r.field(&mut file_hashes, "file_hashes")?,
                 2 => r.field(&mut message, "message")?,
-                3 => r.tag(&mut has_tag, "source")?,
+                3 => r.tag(&mut is_tagged, "source")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -893,7 +893,7 @@ impl FromJson for PassportElementErrorTranslationFile {
         let mut kind = None;
         let mut file_hash = None;
         let mut message = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -906,7 +906,7 @@ impl FromJson for PassportElementErrorTranslationFile {
                 0 => r.field(&mut kind, "type")?,
                 1 => r.field(&mut file_hash, "file_hash")?,
                 2 => r.field(&mut message, "message")?,
-                3 => r.tag(&mut has_tag, "source")?,
+                3 => r.tag(&mut is_tagged, "source")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -967,7 +967,7 @@ impl FromJson for PassportElementErrorTranslationFiles {
         let mut kind = None;
         let mut file_hashes = None;
         let mut message = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -980,7 +980,7 @@ impl FromJson for PassportElementErrorTranslationFiles {
                 0 => r.field(&mut kind, "type")?,
                 1 => r.field(&mut file_hashes, "file_hashes")?,
                 2 => r.field(&mut message, "message")?,
-                3 => r.tag(&mut has_tag, "source")?,
+                3 => r.tag(&mut is_tagged, "source")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1041,7 +1041,7 @@ impl FromJson for PassportElementErrorUnspecified {
         let mut kind = None;
         let mut element_hash = None;
         let mut message = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1054,7 +1054,7 @@ impl FromJson for PassportElementErrorUnspecified {
                 0 => r.field(&mut kind, "type")?,
                 1 => r.field(&mut element_hash, "element_hash")?,
                 2 => r.field(&mut message, "message")?,
-                3 => r.tag(&mut has_tag, "source")?,
+                3 => r.tag(&mut is_tagged, "source")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

@@ -818,14 +818,14 @@ impl FromJson for RevenueWithdrawalStatePending {
     const LEFT_OUT_OF_LISTS: bool = true;
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.tag(&mut has_tag, "type")?,
+                0 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -861,7 +861,7 @@ impl FromJson for RevenueWithdrawalStateSucceeded {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut date = None;
         let mut url = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -872,7 +872,7 @@ impl FromJson for RevenueWithdrawalStateSucceeded {
             })? {
                 0 => r.field(&mut date, "date")?,
                 1 => r.field(&mut url, "url")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -906,14 +906,14 @@ impl FromJson for RevenueWithdrawalStateFailed {
     const LEFT_OUT_OF_LISTS: bool = true;
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.tag(&mut has_tag, "type")?,
+                0 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1142,7 +1142,7 @@ impl FromJson for TransactionPartnerUser {
         let mut paid_media_payload = None;
         let mut gift = None;
         let mut premium_subscription_duration = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1170,7 +1170,7 @@ impl FromJson for TransactionPartnerUser {
                     &mut premium_subscription_duration,
                     "premium_subscription_duration",
                 )?,
-                9 => r.tag(&mut has_tag, "type")?,
+                9 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1239,7 +1239,7 @@ impl FromJson for TransactionPartnerChat {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut chat = None;
         let mut gift = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1250,7 +1250,7 @@ impl FromJson for TransactionPartnerChat {
             })? {
                 0 => r.field(&mut chat, "chat")?,
                 1 => r.optional(&mut gift, "gift")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1293,7 +1293,7 @@ impl FromJson for TransactionPartnerAffiliateProgram {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut sponsor_user = None;
         let mut commission_per_mille = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1304,7 +1304,7 @@ impl FromJson for TransactionPartnerAffiliateProgram {
             })? {
                 0 => r.optional(&mut sponsor_user, "sponsor_user")?,
                 1 => r.field(&mut commission_per_mille, "commission_per_mille")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1344,7 +1344,7 @@ impl FromJson for TransactionPartnerFragment {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut withdrawal_state = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1353,7 +1353,7 @@ impl FromJson for TransactionPartnerFragment {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut withdrawal_state, "withdrawal_state")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1385,14 +1385,14 @@ impl FromJson for TransactionPartnerTelegramAds {
     const LEFT_OUT_OF_LISTS: bool = true;
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.tag(&mut has_tag, "type")?,
+                0 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1425,7 +1425,7 @@ impl FromJson for TransactionPartnerTelegramApi {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut request_count = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1434,7 +1434,7 @@ impl FromJson for TransactionPartnerTelegramApi {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut request_count, "request_count")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1466,14 +1466,14 @@ impl FromJson for TransactionPartnerOther {
     const LEFT_OUT_OF_LISTS: bool = true;
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.tag(&mut has_tag, "type")?,
+                0 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

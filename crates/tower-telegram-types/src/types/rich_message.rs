@@ -819,7 +819,7 @@ impl FromJson for RichTextBold {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -828,7 +828,7 @@ impl FromJson for RichTextBold {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -871,7 +871,7 @@ impl FromJson for RichTextItalic {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -880,7 +880,7 @@ impl FromJson for RichTextItalic {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -923,7 +923,7 @@ impl FromJson for RichTextUnderline {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -932,7 +932,7 @@ impl FromJson for RichTextUnderline {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -975,7 +975,7 @@ impl FromJson for RichTextStrikethrough {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -984,7 +984,7 @@ impl FromJson for RichTextStrikethrough {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1027,7 +1027,7 @@ impl FromJson for RichTextSpoiler {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1036,7 +1036,7 @@ impl FromJson for RichTextSpoiler {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1093,7 +1093,7 @@ impl FromJson for RichTextDateTime {
         let mut text = None;
         let mut unix_time = None;
         let mut date_time_format = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1106,7 +1106,7 @@ impl FromJson for RichTextDateTime {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut unix_time, "unix_time")?,
                 2 => r.field(&mut date_time_format, "date_time_format")?,
-                3 => r.tag(&mut has_tag, "type")?,
+                3 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1159,7 +1159,7 @@ impl FromJson for RichTextTextMention {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut user = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1170,7 +1170,7 @@ impl FromJson for RichTextTextMention {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut user, "user")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1215,7 +1215,7 @@ impl FromJson for RichTextSubscript {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1224,7 +1224,7 @@ impl FromJson for RichTextSubscript {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1267,7 +1267,7 @@ impl FromJson for RichTextSuperscript {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1276,7 +1276,7 @@ impl FromJson for RichTextSuperscript {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1319,7 +1319,7 @@ impl FromJson for RichTextMarked {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1328,7 +1328,7 @@ impl FromJson for RichTextMarked {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1371,7 +1371,7 @@ impl FromJson for RichTextCode {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1380,7 +1380,7 @@ impl FromJson for RichTextCode {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1429,7 +1429,7 @@ impl FromJson for RichTextCustomEmoji {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut custom_emoji_id = None;
         let mut alternative_text = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1440,7 +1440,7 @@ impl FromJson for RichTextCustomEmoji {
             })? {
                 0 => r.field(&mut custom_emoji_id, "custom_emoji_id")?,
                 1 => r.field(&mut alternative_text, "alternative_text")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1487,7 +1487,7 @@ impl FromJson for RichTextMathematicalExpression {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut expression = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1496,7 +1496,7 @@ impl FromJson for RichTextMathematicalExpression {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut expression, "expression")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1545,7 +1545,7 @@ impl FromJson for RichTextUrl {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut url = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1556,7 +1556,7 @@ impl FromJson for RichTextUrl {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut url, "url")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1607,7 +1607,7 @@ impl FromJson for RichTextEmailAddress {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut email_address = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1618,7 +1618,7 @@ impl FromJson for RichTextEmailAddress {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut email_address, "email_address")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1669,7 +1669,7 @@ impl FromJson for RichTextPhoneNumber {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut phone_number = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1680,7 +1680,7 @@ impl FromJson for RichTextPhoneNumber {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut phone_number, "phone_number")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1731,7 +1731,7 @@ impl FromJson for RichTextBankCardNumber {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut bank_card_number = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1742,7 +1742,7 @@ impl FromJson for RichTextBankCardNumber {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut bank_card_number, "bank_card_number")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1793,7 +1793,7 @@ impl FromJson for RichTextMention {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut username = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1804,7 +1804,7 @@ impl FromJson for RichTextMention {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut username, "username")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1855,7 +1855,7 @@ impl FromJson for RichTextHashtag {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut hashtag = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1866,7 +1866,7 @@ impl FromJson for RichTextHashtag {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut hashtag, "hashtag")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1917,7 +1917,7 @@ impl FromJson for RichTextCashtag {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut cashtag = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1928,7 +1928,7 @@ impl FromJson for RichTextCashtag {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut cashtag, "cashtag")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -1979,7 +1979,7 @@ impl FromJson for RichTextBotCommand {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut bot_command = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -1990,7 +1990,7 @@ impl FromJson for RichTextBotCommand {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut bot_command, "bot_command")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2037,7 +2037,7 @@ impl FromJson for RichTextButton {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut button = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2046,7 +2046,7 @@ impl FromJson for RichTextButton {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut button, "button")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2089,7 +2089,7 @@ impl FromJson for RichTextAnchor {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut name = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2098,7 +2098,7 @@ impl FromJson for RichTextAnchor {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut name, "name")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2147,7 +2147,7 @@ impl FromJson for RichTextAnchorLink {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut anchor_name = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2158,7 +2158,7 @@ impl FromJson for RichTextAnchorLink {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut anchor_name, "anchor_name")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2209,7 +2209,7 @@ impl FromJson for RichTextReference {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut name = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2220,7 +2220,7 @@ impl FromJson for RichTextReference {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut name, "name")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2271,7 +2271,7 @@ impl FromJson for RichTextReferenceLink {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut reference_name = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2282,7 +2282,7 @@ impl FromJson for RichTextReferenceLink {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut reference_name, "reference_name")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2861,7 +2861,7 @@ impl FromJson for RichBlockParagraph {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2870,7 +2870,7 @@ impl FromJson for RichBlockParagraph {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2909,7 +2909,7 @@ impl FromJson for RichBlockSectionHeading {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut size = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2920,7 +2920,7 @@ impl FromJson for RichBlockSectionHeading {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut size, "size")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -2961,7 +2961,7 @@ impl FromJson for RichBlockPreformatted {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut language = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -2972,7 +2972,7 @@ impl FromJson for RichBlockPreformatted {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.optional(&mut language, "language")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3012,7 +3012,7 @@ impl FromJson for RichBlockFooter {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3021,7 +3021,7 @@ impl FromJson for RichBlockFooter {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3053,14 +3053,14 @@ impl FromJson for RichBlockDivider {
     const LEFT_OUT_OF_LISTS: bool = true;
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.tag(&mut has_tag, "type")?,
+                0 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3093,7 +3093,7 @@ impl FromJson for RichBlockMathematicalExpression {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut expression = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3102,7 +3102,7 @@ impl FromJson for RichBlockMathematicalExpression {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut expression, "expression")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3138,7 +3138,7 @@ impl FromJson for RichBlockAnchor {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut name = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3147,7 +3147,7 @@ impl FromJson for RichBlockAnchor {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut name, "name")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3183,7 +3183,7 @@ impl FromJson for RichBlockList {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut items = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3192,7 +3192,7 @@ impl FromJson for RichBlockList {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut items, "items")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3231,7 +3231,7 @@ impl FromJson for RichBlockBlockQuotation {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut blocks = None;
         let mut credit = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3242,7 +3242,7 @@ impl FromJson for RichBlockBlockQuotation {
             })? {
                 0 => r.field(&mut blocks, "blocks")?,
                 1 => r.field(&mut credit, "credit")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3285,7 +3285,7 @@ impl FromJson for RichBlockExpandableBlockQuotation {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut credit = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3296,7 +3296,7 @@ impl FromJson for RichBlockExpandableBlockQuotation {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut credit, "credit")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3339,7 +3339,7 @@ impl FromJson for RichBlockPullQuotation {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut credit = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3350,7 +3350,7 @@ impl FromJson for RichBlockPullQuotation {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut credit, "credit")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3393,7 +3393,7 @@ impl FromJson for RichBlockCollage {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut blocks = None;
         let mut caption = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3404,7 +3404,7 @@ impl FromJson for RichBlockCollage {
             })? {
                 0 => r.field(&mut blocks, "blocks")?,
                 1 => r.optional(&mut caption, "caption")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3447,7 +3447,7 @@ impl FromJson for RichBlockSlideshow {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut blocks = None;
         let mut caption = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3458,7 +3458,7 @@ impl FromJson for RichBlockSlideshow {
             })? {
                 0 => r.field(&mut blocks, "blocks")?,
                 1 => r.optional(&mut caption, "caption")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3510,7 +3510,7 @@ impl FromJson for RichBlockTable {
         let mut is_striped = None;
         let mut is_compact = None;
         let mut caption = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3527,7 +3527,7 @@ impl FromJson for RichBlockTable {
                 2 => r.optional(&mut is_striped, "is_striped")?,
                 3 => r.optional(&mut is_compact, "is_compact")?,
                 4 => r.field(&mut caption, "caption")?,
-                5 => r.tag(&mut has_tag, "type")?,
+                5 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3585,7 +3585,7 @@ impl FromJson for RichBlockDetails {
         let mut summary = None;
         let mut blocks = None;
         let mut is_open = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3598,7 +3598,7 @@ impl FromJson for RichBlockDetails {
                 0 => r.field(&mut summary, "summary")?,
                 1 => r.field(&mut blocks, "blocks")?,
                 2 => r.optional(&mut is_open, "is_open")?,
-                3 => r.tag(&mut has_tag, "type")?,
+                3 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3652,7 +3652,7 @@ impl FromJson for RichBlockMap {
         let mut width = None;
         let mut height = None;
         let mut caption = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3669,7 +3669,7 @@ impl FromJson for RichBlockMap {
                 2 => r.field(&mut width, "width")?,
                 3 => r.field(&mut height, "height")?,
                 4 => r.optional(&mut caption, "caption")?,
-                5 => r.tag(&mut has_tag, "type")?,
+                5 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3718,7 +3718,7 @@ impl FromJson for RichBlockButtons {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut buttons = None;
         let mut align = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3729,7 +3729,7 @@ impl FromJson for RichBlockButtons {
             })? {
                 0 => r.field(&mut buttons, "buttons")?,
                 1 => r.optional(&mut align, "align")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3775,7 +3775,7 @@ impl FromJson for RichBlockAnimation {
         let mut animation = None;
         let mut has_spoiler = None;
         let mut caption = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3788,7 +3788,7 @@ impl FromJson for RichBlockAnimation {
                 0 => r.field(&mut animation, "animation")?,
                 1 => r.optional(&mut has_spoiler, "has_spoiler")?,
                 2 => r.optional(&mut caption, "caption")?,
-                3 => r.tag(&mut has_tag, "type")?,
+                3 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3835,7 +3835,7 @@ impl FromJson for RichBlockAudio {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut audio = None;
         let mut caption = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3846,7 +3846,7 @@ impl FromJson for RichBlockAudio {
             })? {
                 0 => r.field(&mut audio, "audio")?,
                 1 => r.optional(&mut caption, "caption")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3889,7 +3889,7 @@ impl FromJson for RichBlockDocument {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut document = None;
         let mut caption = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3900,7 +3900,7 @@ impl FromJson for RichBlockDocument {
             })? {
                 0 => r.field(&mut document, "document")?,
                 1 => r.optional(&mut caption, "caption")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -3946,7 +3946,7 @@ impl FromJson for RichBlockPhoto {
         let mut photo = None;
         let mut has_spoiler = None;
         let mut caption = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -3959,7 +3959,7 @@ impl FromJson for RichBlockPhoto {
                 0 => r.field(&mut photo, "photo")?,
                 1 => r.optional(&mut has_spoiler, "has_spoiler")?,
                 2 => r.optional(&mut caption, "caption")?,
-                3 => r.tag(&mut has_tag, "type")?,
+                3 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4009,7 +4009,7 @@ impl FromJson for RichBlockVideo {
         let mut video = None;
         let mut has_spoiler = None;
         let mut caption = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -4022,7 +4022,7 @@ impl FromJson for RichBlockVideo {
                 0 => r.field(&mut video, "video")?,
                 1 => r.optional(&mut has_spoiler, "has_spoiler")?,
                 2 => r.optional(&mut caption, "caption")?,
-                3 => r.tag(&mut has_tag, "type")?,
+                3 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4069,7 +4069,7 @@ impl FromJson for RichBlockVoiceNote {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut voice_note = None;
         let mut caption = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -4080,7 +4080,7 @@ impl FromJson for RichBlockVoiceNote {
             })? {
                 0 => r.field(&mut voice_note, "voice_note")?,
                 1 => r.optional(&mut caption, "caption")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4120,7 +4120,7 @@ impl FromJson for RichBlockThinking {
 
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -4129,7 +4129,7 @@ impl FromJson for RichBlockThinking {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4592,7 +4592,7 @@ impl InputRichBlockParagraph {
 impl FromJson for InputRichBlockParagraph {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -4601,7 +4601,7 @@ impl FromJson for InputRichBlockParagraph {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4650,7 +4650,7 @@ impl FromJson for InputRichBlockSectionHeading {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut size = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -4661,7 +4661,7 @@ impl FromJson for InputRichBlockSectionHeading {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut size, "size")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4718,7 +4718,7 @@ impl FromJson for InputRichBlockPreformatted {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut language = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -4729,7 +4729,7 @@ impl FromJson for InputRichBlockPreformatted {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut language, "language")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4776,7 +4776,7 @@ impl InputRichBlockFooter {
 impl FromJson for InputRichBlockFooter {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -4785,7 +4785,7 @@ impl FromJson for InputRichBlockFooter {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4824,14 +4824,14 @@ impl InputRichBlockDivider {
 #[cfg(feature = "serde-all")]
 impl FromJson for InputRichBlockDivider {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
                 4 if key == b"type" => 0,
                 _ => NO_FIELD,
             })? {
-                0 => r.tag(&mut has_tag, "type")?,
+                0 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4873,7 +4873,7 @@ impl InputRichBlockMathematicalExpression {
 impl FromJson for InputRichBlockMathematicalExpression {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut expression = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -4882,7 +4882,7 @@ impl FromJson for InputRichBlockMathematicalExpression {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut expression, "expression")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4925,7 +4925,7 @@ impl InputRichBlockAnchor {
 impl FromJson for InputRichBlockAnchor {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut name = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -4934,7 +4934,7 @@ impl FromJson for InputRichBlockAnchor {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut name, "name")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -4979,7 +4979,7 @@ impl InputRichBlockList {
 impl FromJson for InputRichBlockList {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut items = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -4988,7 +4988,7 @@ impl FromJson for InputRichBlockList {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut items, "items")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5049,7 +5049,7 @@ impl FromJson for InputRichBlockBlockQuotation {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut blocks = None;
         let mut credit = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -5060,7 +5060,7 @@ impl FromJson for InputRichBlockBlockQuotation {
             })? {
                 0 => r.field(&mut blocks, "blocks")?,
                 1 => r.field(&mut credit, "credit")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5125,7 +5125,7 @@ impl FromJson for InputRichBlockExpandableBlockQuotation {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut credit = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -5136,7 +5136,7 @@ impl FromJson for InputRichBlockExpandableBlockQuotation {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut credit, "credit")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5195,7 +5195,7 @@ impl FromJson for InputRichBlockPullQuotation {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
         let mut credit = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -5206,7 +5206,7 @@ impl FromJson for InputRichBlockPullQuotation {
             })? {
                 0 => r.field(&mut text, "text")?,
                 1 => r.field(&mut credit, "credit")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5265,7 +5265,7 @@ impl FromJson for InputRichBlockCollage {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut blocks = None;
         let mut caption = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -5276,7 +5276,7 @@ impl FromJson for InputRichBlockCollage {
             })? {
                 0 => r.field(&mut blocks, "blocks")?,
                 1 => r.field(&mut caption, "caption")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5341,7 +5341,7 @@ impl FromJson for InputRichBlockSlideshow {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut blocks = None;
         let mut caption = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -5352,7 +5352,7 @@ impl FromJson for InputRichBlockSlideshow {
             })? {
                 0 => r.field(&mut blocks, "blocks")?,
                 1 => r.field(&mut caption, "caption")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5447,7 +5447,7 @@ impl FromJson for InputRichBlockTable {
         let mut is_striped = None;
         let mut is_compact = None;
         let mut caption = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -5464,7 +5464,7 @@ impl FromJson for InputRichBlockTable {
                 2 => r.field(&mut is_striped, "is_striped")?,
                 3 => r.field(&mut is_compact, "is_compact")?,
                 4 => r.field(&mut caption, "caption")?,
-                5 => r.tag(&mut has_tag, "type")?,
+                5 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5542,7 +5542,7 @@ impl FromJson for InputRichBlockDetails {
         let mut summary = None;
         let mut blocks = None;
         let mut is_open = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -5555,7 +5555,7 @@ impl FromJson for InputRichBlockDetails {
                 0 => r.field(&mut summary, "summary")?,
                 1 => r.field(&mut blocks, "blocks")?,
                 2 => r.field(&mut is_open, "is_open")?,
-                3 => r.tag(&mut has_tag, "type")?,
+                3 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5652,7 +5652,7 @@ impl FromJson for InputRichBlockMap {
         let mut width = None;
         let mut height = None;
         let mut caption = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -5669,7 +5669,7 @@ impl FromJson for InputRichBlockMap {
                 2 => r.field(&mut width, "width")?,
                 3 => r.field(&mut height, "height")?,
                 4 => r.field(&mut caption, "caption")?,
-                5 => r.tag(&mut has_tag, "type")?,
+                5 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5740,7 +5740,7 @@ impl FromJson for InputRichBlockButtons {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut buttons = None;
         let mut align = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -5751,7 +5751,7 @@ impl FromJson for InputRichBlockButtons {
             })? {
                 0 => r.field(&mut buttons, "buttons")?,
                 1 => r.field(&mut align, "align")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5810,7 +5810,7 @@ impl FromJson for InputRichBlockAnimation {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut animation = None;
         let mut caption = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -5821,7 +5821,7 @@ impl FromJson for InputRichBlockAnimation {
             })? {
                 0 => r.field(&mut animation, "animation")?,
                 1 => r.field(&mut caption, "caption")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5886,7 +5886,7 @@ impl FromJson for InputRichBlockAudio {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut audio = None;
         let mut caption = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -5897,7 +5897,7 @@ impl FromJson for InputRichBlockAudio {
             })? {
                 0 => r.field(&mut audio, "audio")?,
                 1 => r.field(&mut caption, "caption")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -5962,7 +5962,7 @@ impl FromJson for InputRichBlockDocument {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut document = None;
         let mut caption = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -5973,7 +5973,7 @@ impl FromJson for InputRichBlockDocument {
             })? {
                 0 => r.field(&mut document, "document")?,
                 1 => r.field(&mut caption, "caption")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -6038,7 +6038,7 @@ impl FromJson for InputRichBlockPhoto {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut photo = None;
         let mut caption = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -6049,7 +6049,7 @@ impl FromJson for InputRichBlockPhoto {
             })? {
                 0 => r.field(&mut photo, "photo")?,
                 1 => r.field(&mut caption, "caption")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -6114,7 +6114,7 @@ impl FromJson for InputRichBlockVideo {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut video = None;
         let mut caption = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -6125,7 +6125,7 @@ impl FromJson for InputRichBlockVideo {
             })? {
                 0 => r.field(&mut video, "video")?,
                 1 => r.field(&mut caption, "caption")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -6190,7 +6190,7 @@ impl FromJson for InputRichBlockVoiceNote {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut voice_note = None;
         let mut caption = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -6201,7 +6201,7 @@ impl FromJson for InputRichBlockVoiceNote {
             })? {
                 0 => r.field(&mut voice_note, "voice_note")?,
                 1 => r.field(&mut caption, "caption")?,
-                2 => r.tag(&mut has_tag, "type")?,
+                2 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -6254,7 +6254,7 @@ impl InputRichBlockThinking {
 impl FromJson for InputRichBlockThinking {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut text = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -6263,7 +6263,7 @@ impl FromJson for InputRichBlockThinking {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut text, "text")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

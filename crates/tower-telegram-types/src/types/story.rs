@@ -263,7 +263,7 @@ impl FromJson for StoryAreaTypeLocation {
         let mut latitude = None;
         let mut longitude = None;
         let mut address = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -276,7 +276,7 @@ impl FromJson for StoryAreaTypeLocation {
                 0 => r.field(&mut latitude, "latitude")?,
                 1 => r.field(&mut longitude, "longitude")?,
                 2 => r.field(&mut address, "address")?,
-                3 => r.tag(&mut has_tag, "type")?,
+                3 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -347,7 +347,7 @@ impl FromJson for StoryAreaTypeSuggestedReaction {
         let mut reaction_type = None;
         let mut is_dark = None;
         let mut is_flipped = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -360,7 +360,7 @@ impl FromJson for StoryAreaTypeSuggestedReaction {
                 0 => r.field(&mut reaction_type, "reaction_type")?,
                 1 => r.field(&mut is_dark, "is_dark")?,
                 2 => r.field(&mut is_flipped, "is_flipped")?,
-                3 => r.tag(&mut has_tag, "type")?,
+                3 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -411,7 +411,7 @@ impl StoryAreaTypeLink {
 impl FromJson for StoryAreaTypeLink {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut url = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -420,7 +420,7 @@ impl FromJson for StoryAreaTypeLink {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut url, "url")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -473,7 +473,7 @@ impl FromJson for StoryAreaTypeWeather {
         let mut temperature = None;
         let mut emoji = None;
         let mut background_color = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -486,7 +486,7 @@ impl FromJson for StoryAreaTypeWeather {
                 0 => r.field(&mut temperature, "temperature")?,
                 1 => r.field(&mut emoji, "emoji")?,
                 2 => r.field(&mut background_color, "background_color")?,
-                3 => r.tag(&mut has_tag, "type")?,
+                3 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -651,7 +651,7 @@ impl InputStoryContentPhoto {
 impl FromJson for InputStoryContentPhoto {
     fn from_json(r: &mut Reader<'_>) -> Result<Self> {
         let mut photo = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -660,7 +660,7 @@ impl FromJson for InputStoryContentPhoto {
                 _ => NO_FIELD,
             })? {
                 0 => r.field(&mut photo, "photo")?,
-                1 => r.tag(&mut has_tag, "type")?,
+                1 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;
@@ -741,7 +741,7 @@ impl FromJson for InputStoryContentVideo {
         let mut duration = None;
         let mut cover_frame_timestamp = None;
         let mut is_animation = None;
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = r.open_object()?;
         while more {
             match r.field_key(|key| match key.len() {
@@ -756,7 +756,7 @@ impl FromJson for InputStoryContentVideo {
                 1 => r.field(&mut duration, "duration")?,
                 2 => r.field(&mut cover_frame_timestamp, "cover_frame_timestamp")?,
                 3 => r.field(&mut is_animation, "is_animation")?,
-                4 => r.tag(&mut has_tag, "type")?,
+                4 => r.tag(&mut is_tagged, "type")?,
                 _ => r.skip()?,
             }
             more = r.next_member()?;

@@ -381,11 +381,11 @@ impl<'a> Reader<'a> {
     ///
     /// A tag that occurs twice is an error, like every other key.
     #[inline]
-    pub fn tag(&mut self, has_tag: &mut bool, name: &'static str) -> Result<()> {
-        if *has_tag {
+    pub fn tag(&mut self, is_tagged: &mut bool, name: &'static str) -> Result<()> {
+        if *is_tagged {
             return self.duplicate(name);
         }
-        *has_tag = true;
+        *is_tagged = true;
         self.skip()
     }
 
@@ -394,11 +394,11 @@ impl<'a> Reader<'a> {
     #[cold]
     pub fn unknown_tag<T>(&mut self, tag: &'static str) -> Result<T> {
         let mark = self.mark();
-        let mut has_tag = false;
+        let mut is_tagged = false;
         let mut more = self.open_object()?;
         while more {
             if self.key(|key| key == tag.as_bytes())? {
-                self.tag(&mut has_tag, tag)?;
+                self.tag(&mut is_tagged, tag)?;
             } else {
                 self.skip()?;
             }
