@@ -26,7 +26,7 @@ macro_rules! inner_accessors {
 
 /// Defines an error of a backend, such as a database, whose cause is its source.
 macro_rules! backend_error {
-    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+    ($(#[$doc:meta])* pub struct $name:ident; $what:literal) => {
         $(#[$doc])*
         #[derive(Debug)]
         pub struct $name(Box<dyn std::error::Error + Send + Sync>);

@@ -81,6 +81,6 @@ pub use self::{
 };
 #[cfg(feature = "tokio")]
 pub use self::{
-    rate_limit::{layer::RateLimitLayer, policy::Rate},
+    rate_limit::{layer::RateLimitLayer, rate::Rate},
     retry::{layer::RetryLayer, policy::RetryPolicy},
 };

@@ -81,7 +81,7 @@ impl RedisLimits {
         let keys = scopes.iter().map(|scope| self.key("log", &scope.key));
         let mut call = GIVE_BACK.call(keys.collect()).arg(messages);
         for scope in scopes {
-            let counts = scope.rates.iter().map(|(count, _)| *count);
+            let counts = scope.rates.iter().map(|rate| rate.count());
             let most = counts.max().unwrap_or_default();
             call = call.arg(u32::try_from(most).unwrap_or(u32::MAX));
         }

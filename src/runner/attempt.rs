@@ -214,7 +214,7 @@ impl<S> UpdateHandler<S> {
 
 /// Waits for the end of the attempt, whose update is handled again by the next process.
 async fn until_cut_off() {
-    future::pending().await
+    future::pending::<()>().await;
 }
 
 fn log_unsent(update_id: i64, sent: Result<(), client::Error>) {

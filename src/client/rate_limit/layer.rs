@@ -5,12 +5,8 @@ use std::{fmt, sync::Arc};
 use tower_layer::Layer;
 
 use super::{
-    limiter::Limiter,
-    memory::LocalStore,
-    policy::{Rate, RateLimits},
-    service::RateLimit,
-    shared::SharedStore,
-    shared_limits::SharedLimits,
+    limiter::Limiter, memory::LocalStore, policy::RateLimits, rate::Rate, service::RateLimit,
+    shared::SharedStore, shared_limits::SharedLimits,
 };
 
 /// Delays calls, so that the bot stays within Telegram's limits. See the [module](super) for the rules.

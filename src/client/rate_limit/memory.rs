@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use super::{
     call::CountedCall,
-    policy::{CallPool, CallScope, ChatScope, Rate, RateLimits},
+    policy::{CallPool, CallScope, ChatScope, RateLimits},
+    rate::Rate,
     window::Window,
 };
 

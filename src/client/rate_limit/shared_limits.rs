@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::Pin, time::Duration};
 
-use super::policy::Rate;
+use super::rate::Rate;
 
 /// Counts the messages of all replicas of a bot, for
 /// [`RateLimitLayer::shared`](crate::client::RateLimitLayer::shared).
@@ -78,7 +78,8 @@ impl LimitScope {
 
 backend_error! {
     /// An operation of [`SharedLimits`] failed, or its outcome is unknown.
-    SharedLimitsError, "the shared limits failed"
+    pub struct SharedLimitsError;
+    "the shared limits failed"
 }
 
 type LimitStep<'a, T> = Pin<Box<dyn Future<Output = Result<T, SharedLimitsError>> + Send + 'a>>;

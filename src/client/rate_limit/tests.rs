@@ -15,7 +15,7 @@ use tower_test::mock::{self, Handle, Mock};
 
 use super::{
     layer::RateLimitLayer,
-    policy::Rate,
+    rate::Rate,
     service::RateLimit,
     shared_limits::{LimitKey, LimitScope, SharedLimits, SharedLimitsError},
 };

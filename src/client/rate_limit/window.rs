@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use super::policy::Rate;
+use super::rate::Rate;
 
 /// The time until an instant that can't be represented is computed again.
 const FAR: Duration = Duration::from_secs(24 * 60 * 60);

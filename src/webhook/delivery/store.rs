@@ -181,7 +181,8 @@ impl<S: DeliveryStore> DeliveryStore for Arc<S> {
 
 backend_error! {
     /// A store operation failed, or its outcome is unknown.
-    StoreError, "the store of deliveries failed"
+    pub struct StoreError;
+    "the store of deliveries failed"
 }
 
 #[cfg(test)]

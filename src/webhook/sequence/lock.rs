@@ -46,7 +46,8 @@ pub trait LockGuard: Send + 'static {
 
 backend_error! {
     /// A lock operation failed, or its outcome is unknown.
-    LockError, "the sequence lock failed"
+    pub struct LockError;
+    "the sequence lock failed"
 }
 
 type LockFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
