@@ -5,9 +5,7 @@ use std::{
     future::{Future, pending, poll_fn},
     io,
     net::SocketAddr,
-    pin::pin,
     sync::Arc,
-    task::Poll,
     time::Duration,
 };
 
@@ -247,7 +245,8 @@ async fn serve<S, B>(
     // Head and body of a response needn't wait for each other. An error only delays them.
     drop(stream.set_nodelay(true));
     let mut overdue = Overdue::new(Arc::clone(&state), settings.limits);
-    let Some(stream) = shake(stream, &settings.handshake, &mut overdue).await else {
+    let shaken = shake(stream, &settings.handshake, &mut overdue, stop.clone()).await;
+    let Some(stream) = shaken else {
         return;
     };
     let service = ConnectionService {
@@ -258,16 +257,21 @@ async fn serve<S, B>(
     serve_requests(stream, service, overdue, stop).await;
 }
 
-/// The stream after its handshake. `None` if that failed, or took too long.
-async fn shake(stream: TcpStream, with: &Handshake, overdue: &mut Overdue) -> Option<ServedStream> {
-    let mut shaking = pin!(with.shake(stream));
-    let shaken = poll_fn(|cx| {
-        if let Poll::Ready(shaken) = shaking.as_mut().poll(cx) {
-            return Poll::Ready(Some(shaken));
-        }
-        overdue.poll(cx).map(|()| None)
-    });
-    match shaken.await? {
+/// The stream after its handshake. `None` if that failed, took too long, or the server stops.
+async fn shake(
+    stream: TcpStream,
+    with: &Handshake,
+    overdue: &mut Overdue,
+    mut stop: watch::Receiver<bool>,
+) -> Option<ServedStream> {
+    let shaken = tokio::select! {
+        biased;
+        shaken = with.shake(stream) => shaken,
+        () = poll_fn(|cx| overdue.poll(cx)) => return None,
+        // No request has begun.
+        _ = stop.wait_for(|stop| *stop) => return None,
+    };
+    match shaken {
         Ok(stream) => Some(stream),
         Err(error) => {
             let error = ErrorChain(&error);
@@ -329,6 +333,37 @@ mod tests {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    }
+
+    /// A connection in its handshake has no request that could be lost.
+    #[tokio::test]
+    async fn d10_a_handshake_that_has_not_ended_is_not_waited_for() {
+        const HOUR: Duration = Duration::from_secs(3600);
+        /// Whatever takes this long hangs.
+        const PATIENCE: Duration = Duration::from_secs(20);
+
+        let (began, mut shaking) = watch::channel(false);
+        let server = Server::bind("127.0.0.1:0").await.unwrap();
+        let address = server.local_addr().unwrap();
+        let server = server.head_timeout(HOUR).shutdown_timeout(HOUR).handshake(
+            move |mut stream: TcpStream| {
+                began.send_replace(true);
+                async move {
+                    stream.read_exact(&mut [0; 5]).await?;
+                    Ok(stream)
+                }
+            },
+        );
+        let service = service_fn(async |_: Request<RequestBody>| {
+            Ok::<_, Infallible>(Response::new(Full::<&[u8]>::default()))
+        });
+        let serving = tokio::spawn(server.serve_with_shutdown(service, async move {
+            drop(shaking.wait_for(|began| *began).await);
+        }));
+        let mut silent = TcpStream::connect(address).await.unwrap();
+        let ended = tokio::time::timeout(PATIENCE, serving).await;
+        ended.expect("it isn't waited for").unwrap();
+        assert_eq!(silent.read(&mut [0]).await.unwrap(), 0, "it is closed");
     }
 
     #[test]
