@@ -3,10 +3,12 @@
 //! 1. The webhook checks the secret, reads the body within its limits, passes on the allowed types of update, and
 //!    has its deadline, deliveries and sequence.
 //! 2. The handler gets the request with the body as it came, and the [`RawUpdate`] in its extensions.
-//! 3. The status of its response is the result: with a 2xx the update is done, with any other status its attempt
-//!    has failed. The reply is the [`Reply`] in the response's extensions, where `axum::Telegram` of the feature
-//!    `axum` puts it. A body without a `Reply` is dropped with a warning, because redeliveries couldn't get it.
-//! 4. The handler parses the update itself. [`Webhook::on_unreadable`] is called where that was done by
+//! 3. The status of its response is the result: with a 2xx the update is done. With 429 or 503 it is tried again
+//!    later, and the attempt isn't counted. With any other status the attempt has failed.
+//! 4. The reply is the [`Reply`] in the response's extensions, where `axum::Telegram` of the feature `axum` puts it.
+//!    A body without a `Reply` is dropped with a warning, because redeliveries couldn't get it.
+//! 5. Telegram gets a 500 in place of a 1xx, a 3xx or a 410, and none of the headers except `Retry-After`.
+//! 6. The handler parses the update itself. [`Webhook::on_unreadable`] is called where that was done by
 //!    `axum::Telegram`, and wherever the response has [`Rejection::Unreadable`] in its extensions; a handler
 //!    that parses the bytes by other means deals with the error itself.
 //!
@@ -46,7 +48,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Request, Response, header, response};
+use http::{Request, Response, StatusCode, header, response};
 use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -198,9 +200,131 @@ async fn of_http(update_id: i64, mut head: response::Parts, has_body: bool) -> R
     ] {
         head.headers.remove(name);
     }
-    // The handler chose the status, so it counts as a failed attempt; a layer's 503 or 429 would not.
-    if !head.status.is_success() && head.extensions.get::<Rejection>().is_none() {
+    if is_failure(&head) {
         head.extensions.insert(Failure::status(head.status));
     }
+    if !may_be_sent(head.status) {
+        head.status = StatusCode::INTERNAL_SERVER_ERROR;
+        let retry_after = head.headers.remove(header::RETRY_AFTER);
+        head.headers.clear();
+        head.headers
+            .extend(retry_after.map(|value| (header::RETRY_AFTER, value)));
+    }
     Response::from_parts(head, ReplyBody::default())
+}
+
+/// Whether the status says that the attempt failed. With a [`Rejection`], that one says so. A 429 or a 503 may be
+/// that of a layer without room, and also a handler says by it that the update is to be tried later.
+fn is_failure(head: &response::Parts) -> bool {
+    let is_deferral = matches!(
+        head.status,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+    );
+    !head.status.is_success() && !is_deferral && head.extensions.get::<Rejection>().is_none()
+}
+
+/// After a 410 Telegram sends no more updates, and it doesn't expect a 1xx or follow a redirection.
+fn may_be_sent(status: StatusCode) -> bool {
+    !status.is_informational() && !status.is_redirection() && status != StatusCode::GONE
+}
+
+#[cfg(all(test, feature = "tokio"))]
+mod tests {
+    use std::{
+        convert::Infallible,
+        sync::{
+            Arc,
+            atomic::{AtomicU32, Ordering},
+        },
+    };
+
+    use tower::{ServiceExt as _, service_fn};
+
+    use super::*;
+    use crate::webhook::DeliveryLayer;
+
+    fn delivered() -> Request<BytesBody> {
+        let json = r#"{"update_id":1,"message":{"message_id":1,"date":0}}"#;
+        let mut request = Request::new(BytesBody::new(json));
+        *request.method_mut() = http::Method::POST;
+        let json = http::HeaderValue::from_static("application/json");
+        request.headers_mut().insert(header::CONTENT_TYPE, json);
+        request
+    }
+
+    fn webhook(max_attempts: u32) -> Webhook {
+        let deliveries = DeliveryLayer::new().max_attempts(max_attempts);
+        Webhook::without_secret_token().delivery(deliveries)
+    }
+
+    fn response(status: StatusCode) -> Response<BytesBody> {
+        let mut response = Response::new(BytesBody::default());
+        *response.status_mut() = status;
+        response
+    }
+
+    /// After a 410 it would send the bot nothing more.
+    #[tokio::test]
+    async fn e6_a_status_that_telegram_must_not_get_is_a_500() {
+        for status in [100, 103, 301, 302, 304, 308, 410] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let handler = service_fn(move |_: Request<BytesBody>| {
+                let mut response = response(status);
+                for (name, value) in [
+                    (header::LOCATION, "/elsewhere"),
+                    (header::SET_COOKIE, "a=b"),
+                    (header::RETRY_AFTER, "7"),
+                ] {
+                    let value = http::HeaderValue::from_static(value);
+                    response.headers_mut().insert(name, value);
+                }
+                std::future::ready(Ok::<_, Infallible>(response))
+            });
+            let service = webhook(2).layer(handler);
+            let answer = service.clone().oneshot(delivered()).await.unwrap();
+            assert_eq!(
+                answer.status(),
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "{status}"
+            );
+            assert_eq!(answer.headers()[header::RETRY_AFTER], "7", "{status}");
+            for name in [header::LOCATION, header::SET_COOKIE] {
+                assert!(!answer.headers().contains_key(&name), "{status} {name}");
+            }
+            // It counts: after the last attempt the update is abandoned.
+            let answer = service.oneshot(delivered()).await.unwrap();
+            assert_eq!(answer.status(), StatusCode::OK, "{status}");
+        }
+    }
+
+    /// The status of a layer inside can't be told from that of the handler.
+    #[tokio::test]
+    async fn d14_a_handler_of_http_requests_that_has_no_room_is_not_counted() {
+        for (status, is_counted) in [
+            (StatusCode::SERVICE_UNAVAILABLE, false),
+            (StatusCode::TOO_MANY_REQUESTS, false),
+            (StatusCode::REQUEST_TIMEOUT, true),
+            (StatusCode::UNAUTHORIZED, true),
+            (StatusCode::BAD_GATEWAY, true),
+        ] {
+            let calls = Arc::new(AtomicU32::new(0));
+            let count = Arc::clone(&calls);
+            let handler = service_fn(move |_: Request<BytesBody>| {
+                let is_busy = count.fetch_add(1, Ordering::Relaxed) < 3;
+                let status = if is_busy { status } else { StatusCode::OK };
+                std::future::ready(Ok::<_, Infallible>(response(status)))
+            });
+            let service = webhook(1).layer(handler);
+            if !is_counted {
+                for _ in 0..3 {
+                    let answer = service.clone().oneshot(delivered()).await.unwrap();
+                    assert_eq!(answer.status(), status);
+                }
+            }
+            let answer = service.oneshot(delivered()).await.unwrap();
+            assert_eq!(answer.status(), StatusCode::OK, "{status}");
+            let expected = if is_counted { 1 } else { 4 };
+            assert_eq!(calls.load(Ordering::Relaxed), expected, "{status}");
+        }
+    }
 }

@@ -11,7 +11,7 @@ use tower_telegram::{
     axum::Telegram,
     methods::SendMessage,
     types::{Update, UpdateType},
-    webhook::{RawUpdate, Webhook},
+    webhook::{DeliveryLayer, RawUpdate, Webhook},
 };
 
 use crate::support::{
@@ -126,6 +126,71 @@ async fn j14_an_update_that_a_route_cannot_read_is_given_to_the_hook() {
         "once, because the redelivery is answered by the store: {seen:?}"
     );
     assert_eq!(seen[0].0, 1);
+}
+
+/// Telegram drops the webhook's updates after a 410, and a browser's headers are no business of its.
+#[tokio::test]
+async fn e6_a_status_that_telegram_must_not_get_is_a_500() {
+    let statuses = [100, 103, 301, 302, 304, 308, 410].map(StatusCode::from_u16);
+    for status in statuses {
+        let status = status.expect("a status");
+        let headers = [
+            ("location", "/elsewhere"),
+            ("set-cookie", "a=b"),
+            ("retry-after", "7"),
+        ];
+        let handler = async move |_: RawUpdate| (status, headers);
+        let webhook = Webhook::new(secret(SECRET));
+        let router = Router::new()
+            .route("/bot", post(handler))
+            .route_layer(webhook);
+        let bot = serve_axum(router).await;
+        let answer = bot.send(&message(1, "hi")).await;
+        assert_eq!(answer.status, 500, "{status}");
+        assert_eq!(answer.header("retry-after"), Some("7"), "{status}");
+        for name in ["location", "set-cookie"] {
+            assert_eq!(answer.header(name), None, "{status} {name}");
+        }
+    }
+    // Over a socket, and counted: after the last attempt the update is abandoned.
+    let gone = async |_: RawUpdate| StatusCode::GONE;
+    let webhook = Webhook::new(secret(SECRET)).delivery(DeliveryLayer::new().max_attempts(2));
+    let router = Router::new().route("/bot", post(gone)).route_layer(webhook);
+    let bot = serve_axum(router).await;
+    for expected in [500, 200] {
+        assert_eq!(bot.send(&message(1, "hi")).await.status, expected);
+    }
+}
+
+/// The status of a layer can't be told from that of the handler, and both say that it is to be tried later.
+#[tokio::test]
+async fn d14_a_route_of_axums_that_has_no_room_is_not_counted() {
+    for status in [
+        StatusCode::SERVICE_UNAVAILABLE,
+        StatusCode::TOO_MANY_REQUESTS,
+    ] {
+        let calls = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&calls);
+        let handler = async move |_: RawUpdate| {
+            let is_busy = count.fetch_add(1, Ordering::Relaxed) < 3;
+            if is_busy { status } else { StatusCode::OK }
+        };
+        let webhook = Webhook::new(secret(SECRET)).delivery(DeliveryLayer::new().max_attempts(1));
+        let router = Router::new()
+            .route("/bot", post(handler))
+            .route_layer(webhook);
+        let bot = serve_axum(router).await;
+        for expected in [status.as_u16(); 3].into_iter().chain([200]) {
+            assert_eq!(bot.send(&message(1, "hi")).await.status, expected);
+        }
+        assert_eq!(calls.load(Ordering::Relaxed), 4);
+    }
+    // A status that says nothing of the kind is a failure.
+    let slow = async |_: RawUpdate| StatusCode::REQUEST_TIMEOUT;
+    let webhook = Webhook::new(secret(SECRET)).delivery(DeliveryLayer::new().max_attempts(1));
+    let router = Router::new().route("/bot", post(slow)).route_layer(webhook);
+    let bot = serve_axum(router).await;
+    assert_eq!(bot.send(&message(1, "hi")).await.status, 200, "abandoned");
 }
 
 /// A text isn't a reply: it couldn't be given again.
