@@ -25,12 +25,18 @@ impl RouteKey {
     }
 }
 
+/// The types of update in a set, with those of the default, which lists none.
+pub(super) fn types_of(set: AllowedUpdates) -> impl Iterator<Item = UpdateType> {
+    let all = UpdateType::ALL.into_iter().chain([UpdateType::Unknown]);
+    all.filter(move |update_type| set.contains(*update_type))
+}
+
 impl fmt::Display for RouteKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Command(command) => write!(f, "the command /{}", command.name()),
             Self::Callback(name) => write!(f, "the callback data {name:?}"),
-            Self::Predicate(types, _) => write!(f, "{types:?}"),
+            Self::Predicate(types, _) => write!(f, "some updates of the types {types:?}"),
             Self::Type(update_type) => write!(f, "updates of the type {update_type}"),
         }
     }

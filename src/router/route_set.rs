@@ -6,7 +6,7 @@ use super::{
     commands::CommandList,
     condition::Condition,
     endpoint::{Route, RouteMaker},
-    route_key::RouteKey,
+    route_key::{RouteKey, types_of},
     table::RouteTable,
 };
 use crate::types::UpdateType;
@@ -79,7 +79,7 @@ impl<S> RouteSet<S> {
             match &entry.key {
                 RouteKey::Command(_) => types.push(UpdateType::Message),
                 RouteKey::Callback(_) => types.push(UpdateType::CallbackQuery),
-                RouteKey::Predicate(of, _) => types.extend(of.iter()),
+                RouteKey::Predicate(of, _) => types.extend(types_of(*of)),
                 RouteKey::Type(update_type) => types.push(*update_type),
             }
         }

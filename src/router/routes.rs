@@ -17,7 +17,7 @@ use super::{
     endpoint::{Route, RouteMaker},
     error::HandlerError,
     function::{Handler, reply},
-    route_key::RouteKey,
+    route_key::{RouteKey, types_of},
     route_set::RouteSet,
     table::RouteTable,
 };
@@ -401,15 +401,19 @@ impl<S: Send + Sync + 'static> Router<S> {
     }
 
     /// The types of update that the routes match, for `setWebhook`.
-    /// [`Webhook::router`](crate::webhook::Webhook::router) accepts only these. A fallback adds none. For a
-    /// router without routes it is Telegram's own default.
+    /// [`Webhook::router`](crate::webhook::Webhook::router) accepts only these. A fallback adds none. It is
+    /// Telegram's own default for a router without routes, and for one whose routes match just the types of that
+    /// default.
     pub fn allowed_updates(&self) -> AllowedUpdates {
         let mut types = Vec::new();
         self.shared.set.add_types_to(&mut types);
-        if types.is_empty() {
-            return AllowedUpdates::default();
+        let listed: AllowedUpdates = types.into_iter().collect();
+        let default: AllowedUpdates = types_of(AllowedUpdates::DEFAULT).collect();
+        if listed == default {
+            // The empty list, by which Telegram sends types that are newer than this version too.
+            return AllowedUpdates::DEFAULT;
         }
-        types.into_iter().collect()
+        listed
     }
 
     /// The commands that have a description, for

@@ -1,6 +1,10 @@
 //! A table of routes by type and name, in which the route of an update is found.
 
-use super::{condition::Condition, endpoint::Route, route_key::RouteKey};
+use super::{
+    condition::Condition,
+    endpoint::Route,
+    route_key::{RouteKey, types_of},
+};
 use crate::types::{Update, UpdateKind, UpdateType};
 
 /// The routes of a router, sorted.
@@ -49,7 +53,7 @@ impl RouteTable {
             RouteKey::Callback(name) => insert(&mut self.callbacks, name, route),
             RouteKey::Type(update_type) => self.of_type(*update_type).rest = Some(route.clone()),
             RouteKey::Predicate(types, condition) => {
-                for update_type in types.iter() {
+                for update_type in types_of(*types) {
                     let predicates = &mut self.of_type(update_type).predicates;
                     predicates.push((condition.clone(), route.clone()));
                 }

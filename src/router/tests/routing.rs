@@ -10,7 +10,7 @@ use super::support::{answer, message, pressed, result, said, says, update};
 use crate::{
     methods::SendMessage,
     router::{Command, HandlerError, Route, Router, command},
-    types::{BotCommand, Update, UpdateType},
+    types::{AllowedUpdates, BotCommand, Update, UpdateType},
 };
 
 fn many() -> Router {
@@ -178,8 +178,30 @@ fn j7_allowed_updates_are_the_types_of_the_routes() {
         UpdateType::ChatMember,
     ];
     assert_eq!(types(&router), expected);
-    let default = crate::types::AllowedUpdates::default();
+    let default = AllowedUpdates::default();
     assert_eq!(Router::<()>::new().allowed_updates(), default);
+}
+
+/// The default is an empty list, and yet it is most types.
+#[tokio::test]
+async fn j5_j7_a_predicate_for_the_default_types_is_for_each_type_of_the_default() {
+    let router: Router = Router::new().route(AllowedUpdates::DEFAULT, |_| true, says!("predicate"));
+    assert_eq!(answer(&router, said("x")).await.unwrap(), "predicate");
+    let new = update("planet_discovered", &json!({}));
+    assert_eq!(answer(&router, new).await.unwrap(), "predicate");
+    let reactions = json!({"chat": {"id": 1, "type": "group"}, "message_id": 1, "date": 1,
+        "reactions": []});
+    let reactions = update("message_reaction_count", &reactions);
+    assert_eq!(answer(&router, reactions).await, None);
+    assert_eq!(router.allowed_updates(), AllowedUpdates::DEFAULT);
+    let more = router.on(UpdateType::ChatMember, says!("member"));
+    let allowed = more.allowed_updates();
+    assert!(allowed.contains(UpdateType::ChatMember));
+    for update_type in UpdateType::ALL {
+        let is_wanted =
+            AllowedUpdates::DEFAULT.contains(update_type) || update_type == UpdateType::ChatMember;
+        assert_eq!(allowed.contains(update_type), is_wanted, "{update_type}");
+    }
 }
 
 #[test]
