@@ -5,7 +5,10 @@ use std::sync::Arc;
 use http::Request;
 use tower::service_fn;
 
-use super::endpoint::Route;
+use super::{
+    command_scope::{administrators_of, covers},
+    endpoint::Route,
+};
 use crate::{
     Client,
     client::Error,
@@ -80,7 +83,9 @@ impl CommandRoute {
         self
     }
 
-    /// A scope in whose menus the command is. It may be called for more than one. Default: all menus.
+    /// A scope in whose menus the command is, and in those of each narrower scope: with
+    /// [all group chats](crate::types::BotCommandScopeAllGroupChats) also in the menus of administrators and of single
+    /// groups. It may be called for more than one. Default: all menus.
     ///
     /// ```
     /// use tower_telegram::{router::command, types::BotCommandScopeAllChatAdministrators};
@@ -94,8 +99,8 @@ impl CommandRoute {
         self
     }
 
-    fn is_in(&self, scope: Option<&BotCommandScope>) -> bool {
-        self.scopes.is_empty() || scope.is_some_and(|scope| self.scopes.contains(scope))
+    fn is_in(&self, menu: Option<&BotCommandScope>) -> bool {
+        self.scopes.is_empty() || self.scopes.iter().any(|scope| covers(scope, menu))
     }
 
     /// Its entry in a menu, if it has a description.
@@ -151,9 +156,9 @@ impl Usage {
 /// [`Client::ensure_commands`](crate::Client::ensure_commands).
 ///
 /// Telegram shows a user [one menu and merges none](https://core.telegram.org/bots/api#determining-list-of-commands):
-/// that of the narrowest scope, and in it that of the user's language. So each menu has all commands that its
-/// users may have, also those without a scope, and those without a description in the language in their default
-/// one.
+/// that of the narrowest scope, and in it that of the user's language. So each menu has the commands of all wider
+/// scopes too, and those without a description in its language in their default one. A command with more than one
+/// route, as in groups with conditions, is in a menu once: by the route that names the menu's scope, or else the first.
 #[derive(Clone, Debug, Default)]
 pub struct CommandList {
     commands: Vec<Arc<CommandRoute>>,
@@ -174,12 +179,21 @@ pub struct CommandMenu {
 
 impl CommandList {
     /// A menu for each scope of a command, in each language of one of its descriptions.
+    ///
+    /// Where a group has a menu, and there are commands for the administrators of all groups, its administrators have
+    /// a menu too, because they would see that of its members.
     pub fn menus(&self) -> Vec<CommandMenu> {
-        let mut scopes = vec![None];
-        for scope in self.commands.iter().flat_map(|command| &command.scopes) {
-            if !scopes.contains(&Some(scope.clone())) {
-                scopes.push(Some(scope.clone()));
+        let mut scopes: Vec<Option<BotCommandScope>> = vec![None];
+        let mut add = |scope: BotCommandScope| {
+            let is_default = matches!(scope, BotCommandScope::Default(_));
+            if !is_default && !scopes.contains(&Some(scope.clone())) {
+                scopes.push(Some(scope));
             }
+        };
+        let all = || self.commands.iter().flat_map(|command| &command.scopes);
+        all().cloned().for_each(&mut add);
+        if all().any(|scope| matches!(scope, BotCommandScope::AllChatAdministrators(_))) {
+            all().filter_map(administrators_of).for_each(&mut add);
         }
         let menus = scopes
             .iter()
@@ -203,10 +217,7 @@ impl CommandList {
         let menu = |language: Option<&str>| CommandMenu {
             scope: scope.cloned(),
             language: language.map(Into::into),
-            commands: commands
-                .iter()
-                .filter_map(|command| command.entry(language))
-                .collect(),
+            commands: entries(&commands, scope, language),
         };
         languages.into_iter().map(menu).collect()
     }
@@ -214,6 +225,29 @@ impl CommandList {
     pub(super) fn add(&mut self, command: &Arc<CommandRoute>) {
         self.commands.push(Arc::clone(command));
     }
+}
+
+/// The entries of a menu, each name once and in the order in which their routes were added.
+fn entries(
+    commands: &[&Arc<CommandRoute>],
+    scope: Option<&BotCommandScope>,
+    language: Option<&str>,
+) -> Vec<BotCommand> {
+    let names_it = |command: &CommandRoute| scope.is_some_and(|of| command.scopes.contains(of));
+    let mut entries: Vec<(BotCommand, bool)> = Vec::new();
+    for command in commands {
+        let Some(entry) = command.entry(language) else {
+            continue;
+        };
+        let is_named = names_it(command);
+        let mut others = entries.iter_mut();
+        match others.find(|(other, _)| other.command == entry.command) {
+            None => entries.push((entry, is_named)),
+            Some(other) if is_named && !other.1 => *other = (entry, true),
+            Some(_) => {}
+        }
+    }
+    entries.into_iter().map(|(entry, _)| entry).collect()
 }
 
 impl Client {

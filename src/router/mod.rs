@@ -104,6 +104,7 @@
 //! or type, or when a name isn't a command's (1 to 32 characters of `a-z0-9_`).
 
 mod commands;
+mod command_scope;
 mod condition;
 mod endpoint;
 mod error;

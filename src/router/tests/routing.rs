@@ -281,6 +281,131 @@ async fn layers_are_around_the_routes_that_were_there() {
     assert_eq!(*log.lock().unwrap(), [UpdateType::Message]);
 }
 
+/// The scope's JSON, the language and the commands of each menu.
+fn menus(router: &Router) -> Vec<(String, Option<String>, String)> {
+    let menus = router.commands().menus();
+    let described = menus.iter().map(|menu| {
+        let scope = menu.scope.as_ref();
+        let scope = scope.map_or_else(String::new, |scope| serde_json::to_string(scope).unwrap());
+        let entry = |entry: &BotCommand| format!("{}={}", entry.command, entry.description);
+        let entries: Vec<_> = menu.commands.iter().map(entry).collect();
+        let language = menu.language.as_deref().map(Into::into);
+        (scope, language, entries.join(" "))
+    });
+    described.collect()
+}
+
+/// Telegram shows the narrowest menu alone.
+#[test]
+fn j15_a_menu_has_the_commands_of_each_wider_scope() {
+    use crate::types::{
+        BotCommandScopeAllChatAdministrators, BotCommandScopeAllGroupChats,
+        BotCommandScopeAllPrivateChats, BotCommandScopeChat, BotCommandScopeChatAdministrators,
+        BotCommandScopeChatMember, BotCommandScopeDefault,
+    };
+
+    let menu_command = |name: &str| command(name).description(name);
+    let router: Router = Router::new()
+        .command(menu_command("all"), says!(""))
+        .command(
+            menu_command("default").scope(BotCommandScopeDefault::new()),
+            says!(""),
+        )
+        .command(
+            menu_command("private").scope(BotCommandScopeAllPrivateChats::new()),
+            says!(""),
+        )
+        .command(
+            menu_command("groups").scope(BotCommandScopeAllGroupChats::new()),
+            says!(""),
+        )
+        .command(
+            menu_command("admins").scope(BotCommandScopeAllChatAdministrators::new()),
+            says!(""),
+        )
+        .command(
+            menu_command("user").scope(BotCommandScopeChat::new(5)),
+            says!(""),
+        )
+        .command(
+            menu_command("chat").scope(BotCommandScopeChat::new(-5)),
+            says!(""),
+        )
+        .command(
+            menu_command("head").scope(BotCommandScopeChatAdministrators::new("@group")),
+            says!(""),
+        )
+        .command(
+            menu_command("member").scope(BotCommandScopeChatMember::new(-5, 7)),
+            says!(""),
+        );
+    let names = |text: &str| {
+        text.split(' ')
+            .map(|name| format!("{name}={name}"))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let expected = [
+        ("", "all default"),
+        (r#"{"type":"all_private_chats"}"#, "all default private"),
+        (r#"{"type":"all_group_chats"}"#, "all default groups"),
+        (
+            r#"{"type":"all_chat_administrators"}"#,
+            "all default groups admins",
+        ),
+        (r#"{"type":"chat","chat_id":5}"#, "all default private user"),
+        (r#"{"type":"chat","chat_id":-5}"#, "all default groups chat"),
+        (
+            r#"{"type":"chat_administrators","chat_id":"@group"}"#,
+            "all default groups admins head",
+        ),
+        (
+            r#"{"type":"chat_member","chat_id":-5,"user_id":7}"#,
+            "all default groups chat member",
+        ),
+        // Without it, the administrators of this chat would see the menu of its members.
+        (
+            r#"{"type":"chat_administrators","chat_id":-5}"#,
+            "all default groups admins chat",
+        ),
+    ];
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|(scope, commands)| ((*scope).to_owned(), None, names(commands)))
+        .collect();
+    assert_eq!(menus(&router), expected);
+}
+
+#[test]
+fn j15_a_menu_has_a_name_once() {
+    use crate::types::BotCommandScopeAllChatAdministrators;
+
+    let admins = Router::new()
+        .command(
+            command("start")
+                .description("Begin, admin")
+                .scope(BotCommandScopeAllChatAdministrators::new()),
+            says!(""),
+        )
+        .only_if(|_| true);
+    let private = Router::new()
+        .command(command("start").description("Begin here"), says!(""))
+        .private();
+    let router: Router = Router::new()
+        .command(command("start").description("Begin"), says!(""))
+        .merge(private)
+        .merge(admins);
+    let expected = [
+        (String::new(), None, "start=Begin".to_owned()),
+        (
+            r#"{"type":"all_chat_administrators"}"#.to_owned(),
+            None,
+            "start=Begin, admin".to_owned(),
+        ),
+    ];
+    assert_eq!(menus(&router), expected);
+}
+
 #[test]
 fn commands_are_listed_by_scope_and_language() {
     use crate::types::BotCommandScopeAllPrivateChats;
