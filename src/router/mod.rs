@@ -61,7 +61,8 @@
 //! | [`User`](crate::types::User) | the user who caused the update |
 //! | `Session<T>` | the bot's memory of the chat or user (feature `tokio`) |
 //! | [`RawUpdate`](crate::webhook::RawUpdate) | the update's bytes |
-//! | [`BotId`](crate::webhook::BotId), `Deadline`, [`Extension<T>`](Extension) | values that layers have put into the extensions |
+//! | [`BotId`](crate::webhook::BotId), [`Extension<T>`](Extension) | values that layers have put into the extensions |
+//! | `Deadline` | the time by which Telegram gets its response (feature `tokio`) |
 //! | `Option<E>`, `Result<E, E::Rejection>` | another argument, or `None` or its error |
 //! | [`Update`](crate::types::Update), [`NewMessage`], [`Message`](crate::types::Message), [`CallbackQuery`](crate::types::CallbackQuery), [`InlineQuery`](crate::types::InlineQuery) and each other payload | the update or its payload, by value; only as the last argument |
 //!

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// No longer, because clocks of some systems can't represent a time that is much further away.
+const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+
 /// The instant by which a response is due. `DeadlineLayer` puts it into the extensions of a request.
 ///
 /// A handler can read it to skip work that wouldn't end in time.
@@ -25,6 +28,11 @@ impl Deadline {
     /// A deadline at this instant.
     pub fn at(instant: Instant) -> Self {
         Self(instant)
+    }
+
+    /// A deadline that limits no response: it is 30 years away.
+    pub fn never() -> Self {
+        Self(Instant::now() + NEVER)
     }
 
     /// The instant of the deadline.

@@ -152,15 +152,44 @@ impl<S: Sync> FromUpdateParts<S> for RawUpdate {
     }
 }
 
+/// The time at which Telegram gets its response at the latest, by a
+/// [`DeadlineLayer`](crate::webhook::DeadlineLayer).
+///
+/// Where no response has to be in time, it [never](crate::webhook::Deadline::never) comes: without that layer, behind
+/// `Polling` and the queue, and for an attempt that follows an early acknowledgement. An `Option<Extension<Deadline>>`
+/// is `None` then.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use tower_telegram::{methods::SendMessage, router::Router, types::ChatId, webhook::Deadline};
+///
+/// async fn search(deadline: Deadline, chat: ChatId) -> SendMessage {
+///     let time = deadline.remaining().min(Duration::from_secs(20));
+///     SendMessage::new(chat, format!("Searching for {} s", time.as_secs()))
+/// }
+///
+/// let router: Router = Router::new().command("search", search);
+/// ```
 #[cfg(feature = "tokio")]
-impl_by_extension! {
-    /// The time at which Telegram gets its response at the latest, by a
-    /// [`DeadlineLayer`](crate::webhook::DeadlineLayer).
-    crate::webhook::Deadline, "a deadline";
+impl<S: Sync> FromUpdateParts<S> for crate::webhook::Deadline {
+    type Rejection = Infallible;
+
+    fn from_update_parts(
+        parts: &mut UpdateParts,
+        _: &S,
+    ) -> impl Future<Output = Result<Self, Infallible>> + Send {
+        let deadline = parts.head.extensions.get().copied();
+        ready(Ok(deadline.unwrap_or_else(Self::never)))
+    }
 }
 
 /// The number of the chat that the update is from: of the message, also of that of a pressed button. Inline
 /// queries have none.
+///
+/// It isn't enough for a reply to a message of a business account, which needs the
+/// [connection](crate::types::Update::business_connection_id) too: [`Message::reply`](crate::types::Message::reply)
+/// has both.
 impl<S: Sync> FromUpdateParts<S> for ChatId {
     type Rejection = MissingFromUpdate;
 

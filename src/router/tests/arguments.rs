@@ -130,6 +130,74 @@ async fn j11_the_raw_update_is_kept_where_a_handler_takes_it() {
     assert_eq!(without.unwrap(), "false");
 }
 
+/// Fails at its first attempt, and then says how much time there is.
+#[cfg(feature = "tokio")]
+#[tokio::test(start_paused = true)]
+async fn j17_a_deadline_is_that_of_the_response_or_never_ends() {
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering},
+        },
+        time::Duration,
+    };
+
+    use crate::{
+        Client,
+        webhook::{Deadline, DeadlineLayer},
+    };
+
+    const LONG: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+    async fn time(deadline: Deadline, given: Option<Extension<Deadline>>) -> SendMessage {
+        let left = deadline.remaining();
+        assert_eq!(given.is_some(), left < LONG, "{left:?}");
+        let left = (left < LONG).then_some(left.as_secs());
+        SendMessage::new(1, format!("{left:?}"))
+    }
+    let router: Router = Router::new().message(time);
+    let webhook = Webhook::without_secret_token;
+    for (webhook, expected) in [
+        (webhook(), "Some(50)"),
+        (webhook().without_deadline(), "None"),
+        (
+            webhook().deadline(DeadlineLayer::new(Duration::MAX)),
+            "None",
+        ),
+    ] {
+        let answer = served(webhook.router(router.clone())).await;
+        assert_eq!(answer.as_deref(), Some(expected));
+    }
+    // Polling and the queue hand over the update alone.
+    assert_eq!(answer(&router, said("x")).await.unwrap(), "None");
+
+    // After an early acknowledgement, the attempt that repeats the first one has no response to be late for.
+    let (sent, mut calls) = tokio::sync::mpsc::unbounded_channel();
+    let server = tower::service_fn(move |call: crate::client::ApiRequest| {
+        sent.send(call).unwrap();
+        std::future::ready(Err(crate::client::Error::transport("no server", false)))
+    });
+    let ack = DeadlineLayer::ack_after(Duration::from_secs(1), Client::from_service(server));
+    let has_failed = Arc::new(AtomicBool::new(false));
+    let second = async move |deadline: Deadline| {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        if !has_failed.swap(true, Ordering::Relaxed) {
+            return Err("the first attempt");
+        }
+        Ok(SendMessage::new(
+            1,
+            format!("{}", deadline.remaining() > LONG),
+        ))
+    };
+    let service = webhook()
+        .deadline(ack)
+        .router(Router::new().message(second));
+    assert_eq!(served(service).await, None, "acknowledged");
+    let call = calls.recv().await.unwrap();
+    let json: Value = serde_json::from_slice(call.json()).unwrap();
+    assert_eq!(json["text"], "true");
+}
+
 #[tokio::test]
 async fn a_handler_has_up_to_16_arguments() {
     #[allow(clippy::too_many_arguments)]
