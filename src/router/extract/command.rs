@@ -20,6 +20,7 @@ use crate::{
     client::ErrorChain,
     methods::SendMessage,
     text::{MAX_MESSAGE, split_plain},
+    types::UpdateKind,
     webhook::Failure,
 };
 
@@ -27,7 +28,8 @@ use crate::{
 ///
 /// When the arguments can't be read, or there are too many, the handler isn't called: the bot replies to the chat
 /// with the command's [usage](super::super::CommandRoute::usage), or with the reason if it has none, and the
-/// update is done. To decide yourself, take a `Result<Command<A>, InvalidCommand>`.
+/// update is done. In a guest message, to whose chat the bot can't reply, the update has failed permanently. To decide
+/// yourself, take a `Result<Command<A>, InvalidCommand>`.
 ///
 /// ```
 /// use tower_telegram::{
@@ -68,7 +70,12 @@ where
 }
 
 fn read<A: FromArguments>(parts: &UpdateParts) -> Result<A, InvalidCommand> {
-    let Some(message) = parts.update.any_message() else {
+    let message = match &parts.update.kind {
+        // The message under the button is the bot's own.
+        UpdateKind::CallbackQuery(_) => None,
+        _ => parts.update.any_message(),
+    };
+    let Some(message) = message else {
         return Err(InvalidCommand::missing());
     };
     let Some(command) = message.bot_command() else {
@@ -80,7 +87,8 @@ fn read<A: FromArguments>(parts: &UpdateParts) -> Result<A, InvalidCommand> {
         Some(word) => Err(InvalidArguments::too_many(word)),
     });
     read.map_err(|error| InvalidCommand {
-        reply: Some(Box::new(message.reply(""))),
+        // The bot isn't in the chat of a guest message.
+        reply: (message.guest_query_id.is_none()).then(|| Box::new(message.reply(""))),
         usage: parts.head.extensions.get::<Usage>().map(Usage::text),
         error: Some(error),
     })
@@ -89,7 +97,7 @@ fn read<A: FromArguments>(parts: &UpdateParts) -> Result<A, InvalidCommand> {
 /// The message doesn't begin with a command, or the command's arguments can't be read.
 #[derive(Debug)]
 pub struct InvalidCommand {
-    /// To where the command was given, still without its text.
+    /// To where the command was given, still without its text. `None` if the bot can't reply there.
     reply: Option<Box<SendMessage>>,
     usage: Option<String>,
     error: Option<InvalidArguments>,
