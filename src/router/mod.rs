@@ -104,8 +104,8 @@
 //! A router panics while it is built, as axum's does, when two routes match the same command, callback data
 //! or type, or when a name isn't a command's (1 to 32 characters of `a-z0-9_`).
 
-mod commands;
 mod command_scope;
+mod commands;
 mod condition;
 mod endpoint;
 mod error;

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     IntoReply,
     types::{AllowedUpdates, Update, UpdateType},
-    webhook::HandlerOutput,
+    webhook::{HandlerOutput, outcome::is_overloaded},
 };
 
 /// Routes updates to handlers. See the [module](super).
@@ -334,14 +334,13 @@ impl<S: Send + Sync + 'static> Router<S> {
     /// reply, or `()`, the update is done; with an error it has failed as the error says.
     ///
     /// Layers that are added later see the hook's result. Arguments that can't be taken are errors too, except
-    /// those that reply by themselves.
+    /// those that reply by themselves. A [deferral](crate::webhook::Failure::deferral) isn't one: where another
+    /// update changed the session first, a store is down, or tower's `LoadShed` had no room, the hook isn't called
+    /// and the update is handled again.
     ///
     /// ```
     /// use tower::BoxError;
-    /// use tower_telegram::{
-    ///     methods::SendMessage,
-    ///     router::{HandlerError, Router},
-    /// };
+    /// use tower_telegram::router::{HandlerError, Router};
     ///
     /// async fn fail() -> Result<(), BoxError> {
     ///     Err("out of coffee".into())
@@ -349,9 +348,9 @@ impl<S: Send + Sync + 'static> Router<S> {
     ///
     /// let router: Router = Router::new()
     ///     .command("brew", fail)
-    ///     .on_error(async |failed: HandlerError| match failed.chat_id {
-    ///         Some(chat) => Ok(SendMessage::new(chat, "That didn't work.")),
-    ///         None => Err(failed.error),
+    ///     .on_error(async |failed: HandlerError| {
+    ///         let reply = failed.reply("That didn't work.");
+    ///         reply.ok_or(failed.error)
     ///     });
     /// ```
     pub fn on_error<F, Fut>(self, hook: F) -> Self
@@ -367,6 +366,8 @@ impl<S: Send + Sync + 'static> Router<S> {
                 let handling = route.oneshot(request);
                 async move {
                     match handling.await {
+                        // The hook's reply would end an update that hasn't been handled.
+                        Err(error) if is_overloaded(&*error) => Err(error),
                         Err(error) => reply(hook(failed(error)).await),
                         done => done,
                     }

@@ -71,7 +71,8 @@ impl Failure {
         }
     }
 
-    pub(crate) fn is_deferral(&self) -> bool {
+    /// Whether it only defers the update: see [`deferral`](Self::deferral).
+    pub fn is_deferral(&self) -> bool {
         self.is_deferral
     }
 

@@ -267,7 +267,7 @@ fn pause_of(failure: &Failure) -> Option<Duration> {
 
 /// Whether tower's `LoadShed` had no room for the update, or another layer deferred it. If a call that the handler
 /// made was shed, the handler has failed.
-fn is_overloaded(error: &(dyn Error + 'static)) -> bool {
+pub(crate) fn is_overloaded(error: &(dyn Error + 'static)) -> bool {
     let mut of_the_update = causes(error).take_while(|cause| CallVerdict::of(*cause).is_none());
     of_the_update.any(|cause| {
         let failure = cause.downcast_ref::<Failure>();

@@ -281,6 +281,72 @@ async fn layers_are_around_the_routes_that_were_there() {
     assert_eq!(*log.lock().unwrap(), [UpdateType::Message]);
 }
 
+#[tokio::test]
+async fn j18_the_reply_of_an_error_hook_goes_to_where_the_update_is_from() {
+    let router: Router = Router::new()
+        .fallback(async || Err::<(), _>("on purpose"))
+        .on_error(async |failed: HandlerError| {
+            let reply = failed.reply("That didn't work.");
+            reply.ok_or(failed.error)
+        });
+    let reply = async |kind: &str, more: serde_json::Value| {
+        let mut message = message("x");
+        let members = message.as_object_mut().unwrap();
+        members.extend(more.as_object().unwrap().clone());
+        if kind == "callback_query" {
+            // With a date of zero, the bot couldn't see it.
+            message["date"] = 1.into();
+            message = json!({"id": "1", "chat_instance": "1", "message": message,
+                "from": {"id": 5, "is_bot": false, "first_name": "Ada"}});
+        }
+        let reply = result(&router, update(kind, &message)).await.ok()?;
+        serde_json::from_slice::<serde_json::Value>(reply.json()?).ok()
+    };
+    let text = "That didn't work.";
+    let plain = json!({"method": "sendMessage", "chat_id": 42, "text": text});
+    assert_eq!(reply("message", json!({})).await, Some(plain));
+    let business = json!({"method": "sendMessage", "chat_id": 42, "text": text,
+        "business_connection_id": "b1"});
+    for kind in [
+        "business_message",
+        "edited_business_message",
+        "callback_query",
+    ] {
+        let reply = reply(kind, json!({"business_connection_id": "b1"})).await;
+        assert_eq!(reply.as_ref(), Some(&business), "{kind}");
+    }
+    let topic = reply(
+        "message",
+        json!({"message_thread_id": 9, "is_topic_message": true}),
+    );
+    assert_eq!(topic.await.unwrap()["message_thread_id"], 9);
+    let chain = reply("message", json!({"message_thread_id": 9}));
+    assert_eq!(chain.await.unwrap().get("message_thread_id"), None);
+    let direct = reply("message", json!({"direct_messages_topic": {"topic_id": 8}}));
+    assert_eq!(direct.await.unwrap()["direct_messages_topic_id"], 8);
+    let secret = reply("message", json!({"ephemeral_message_id": 3}));
+    let user = &secret.await.unwrap()["ephemeral_message_parameters"];
+    assert_eq!(user["receiver_user_id"], 5);
+    let deleted = json!({"business_connection_id": "b1", "message_ids": [1],
+        "chat": {"id": 42, "type": "private"}});
+    let deleted = result(&router, update("deleted_business_messages", &deleted));
+    let deleted: serde_json::Value =
+        serde_json::from_slice(deleted.await.unwrap().json().unwrap()).unwrap();
+    assert_eq!(deleted, business);
+    // A guest message is in no chat of the bot's.
+    let guest = reply("guest_message", json!({"guest_query_id": "1"}));
+    assert_eq!(guest.await, None);
+    let error = result(&router, pressed_inline()).await.unwrap_err();
+    assert_eq!(error.to_string(), "on purpose");
+}
+
+/// A press under a message that was sent by an inline query, which has no chat.
+fn pressed_inline() -> Update {
+    let query = json!({"id": "1", "chat_instance": "1", "inline_message_id": "i", "data": "x",
+        "from": {"id": 5, "is_bot": false, "first_name": "Ada"}});
+    update("callback_query", &query)
+}
+
 /// The scope's JSON, the language and the commands of each menu.
 fn menus(router: &Router) -> Vec<(String, Option<String>, String)> {
     let menus = router.commands().menus();

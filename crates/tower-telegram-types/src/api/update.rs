@@ -114,6 +114,30 @@ impl Update {
         self.kind.chat()
     }
 
+    /// The [connection](https://core.telegram.org/bots/api#businessconnection) to a business account by which the update
+    /// came: of a message, also of the one under a pressed button, of deleted messages, or of the connection itself.
+    /// `None` for the bot's own chats.
+    ///
+    /// A chat with a business account has the number of the customer, as has the bot's own chat with them. Only the
+    /// connection tells the two apart.
+    ///
+    /// ```
+    /// use tower_telegram::types::Update;
+    ///
+    /// let update = br#"{"update_id":7,"business_message":{"message_id":1,"date":1,
+    ///     "business_connection_id":"b1","chat":{"id":3,"type":"private"},"text":"hi"}}"#;
+    /// let update = Update::from_slice(update)?;
+    /// assert_eq!(update.business_connection_id(), Some("b1"));
+    /// # Ok::<_, tower_telegram::types::ParseError>(())
+    /// ```
+    pub fn business_connection_id(&self) -> Option<&str> {
+        match &self.kind {
+            UpdateKind::BusinessConnection(connection) => Some(&connection.id),
+            UpdateKind::DeletedBusinessMessages(deleted) => Some(&deleted.business_connection_id),
+            kind => kind.message()?.business_connection_id.as_deref(),
+        }
+    }
+
     /// The user who caused the update; `None` where no user did, as for a channel's post or a poll's new count.
     pub fn from(&self) -> Option<&User> {
         self.kind.user()
