@@ -252,7 +252,7 @@ fn is_final(cause: &(dyn Error + 'static)) -> bool {
 }
 
 /// The failure of a handler whose reply can't be sent. A file that can't be read now may be there later.
-fn unsent(error: &ReplyError) -> Failure {
+pub(crate) fn unsent(error: &ReplyError) -> Failure {
     let rejection = Rejection::Reply(error.clone());
     match error {
         ReplyError::Upload(_) => Failure::error(rejection.into()),

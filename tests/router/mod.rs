@@ -7,4 +7,5 @@ mod bot;
 mod commands;
 mod conversations;
 mod errors;
+mod sessions;
 mod ways;

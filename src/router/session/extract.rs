@@ -20,6 +20,9 @@ use crate::{Reply, webhook::Failure};
 /// It derefs to the `T`. A mutable reference, [`take`](Self::take) and [`remove`](Self::remove) mark it as
 /// changed; the change is stored once the handler has dropped the session and has succeeded.
 ///
+/// It may be taken again once it was dropped, as by a second argument, or by the next attempt of a retry layer below
+/// the `SessionLayer`. It is read from the store then, so that an earlier change that wasn't stored is dropped.
+///
 /// ```
 /// use serde::{Deserialize, Serialize};
 /// use tower_telegram::{methods::SendMessage, router::session::Session, types::ChatId};
@@ -123,7 +126,7 @@ pub enum SessionRejection {
     /// There is no `SessionLayer` for the type around the route, or the update belongs to no chat or user. The
     /// update has failed permanently; an `Option` of the session is `None`.
     Missing,
-    /// The handler takes the session twice. The update has failed permanently.
+    /// The handler takes the session twice at once. The update has failed permanently.
     Twice,
     /// The store can't read it. The update is tried again, and this doesn't count as an attempt.
     Store(SessionError),
@@ -135,7 +138,7 @@ impl fmt::Display for SessionRejection {
             Self::Missing => {
                 "there is no `SessionLayer` of this type around the route, or the update has no chat or user"
             }
-            Self::Twice => "the handler takes the session twice",
+            Self::Twice => "the handler takes the session twice at once",
             Self::Store(_) => "the session can't be read",
         })
     }

@@ -23,7 +23,11 @@ use super::{
     store::{SessionError, SessionStore},
     text::{SessionText, VersionedJson},
 };
-use crate::{types::Update, webhook::Failure};
+use crate::{
+    IntoReply, Reply, ReplyError,
+    types::Update,
+    webhook::{Failure, ReplyBody, outcome::unsent},
+};
 
 /// Gives handlers their [`Session`](super::Session), and stores those that they change. See the [module](super).
 ///
@@ -200,13 +204,13 @@ impl<S: Clone, T, St: Clone> Clone for WithSession<S, T, St> {
 impl<S, T, St> Service<Request<Update>> for WithSession<S, T, St>
 where
     S: Service<Request<Update>, Error: Into<BoxError>, Future: Send + 'static>,
-    S::Response: Send,
+    S::Response: IntoReply,
     T: Serialize + DeserializeOwned + Send + 'static,
     St: SessionStore,
 {
-    type Response = S::Response;
+    type Response = Reply;
     type Error = BoxError;
-    type Future = SessionFuture<S::Response>;
+    type Future = SessionFuture;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
@@ -217,7 +221,7 @@ where
         let key = self.layer.settings.key.of(bot, request.body());
         let Some(key) = key else {
             let handling = self.inner.call(request);
-            return SessionFuture::new(async move { handling.await.map_err(Into::into) });
+            return SessionFuture::new(async move { reply(handling.await) });
         };
         let stored = StoredAt {
             layer: self.layer.clone(),
@@ -233,13 +237,30 @@ where
         request.extensions_mut().insert(slot.clone());
         let handling = self.inner.call(request);
         SessionFuture::new(async move {
-            let response = handling.await.map_err(Into::into)?;
+            let reply = reply(handling.await)?;
             if let Some((change, basis)) = slot.change() {
+                // After a reply that can't be sent, the handler runs again.
+                check(&reply).await.map_err(|error| unsent(&error))?;
                 stored.save(change, basis).await.map_err(failure)?;
             }
-            Ok(response)
+            Ok(reply)
         })
     }
+}
+
+/// The reply of a route.
+fn reply<R: IntoReply, E: Into<BoxError>>(response: Result<R, E>) -> Result<Reply, BoxError> {
+    let reply = response.map_err(Into::into)?.into_reply();
+    // A reply that can't be written now can't be written at the next attempt.
+    reply.map_err(|error| Failure::permanent(error).into())
+}
+
+/// Whether a reply isn't too long, and the files at its paths can be opened.
+async fn check(reply: &Reply) -> Result<(), ReplyError> {
+    if ReplyBody::needs_opening(reply) {
+        return ReplyBody::open_and_respond(reply.clone()).await.map(drop);
+    }
+    reply.check_size()
 }
 
 /// A session that can't be encoded never can be, so the handler doesn't run again for it. A store that is down,
@@ -283,6 +304,10 @@ where
         let text = stored
             .as_ref()
             .and_then(|stored| SessionText::read(&stored.value));
+        if stored.is_some() && text.is_none() {
+            let update_id = self.update_id;
+            tracing::warn!(update_id, "stored session can't be read, and begins anew");
+        }
         let found = text.and_then(|text| text.for_update(self.update_id));
         Ok(LoadedSession {
             session: found.and_then(|found| self.read(found)),
@@ -341,22 +366,22 @@ where
 }
 
 /// The response future of [`WithSession`].
-pub struct SessionFuture<R>(Pin<Box<dyn Future<Output = Result<R, BoxError>> + Send>>);
+pub struct SessionFuture(Pin<Box<dyn Future<Output = Result<Reply, BoxError>> + Send>>);
 
-impl<R> SessionFuture<R> {
-    fn new(future: impl Future<Output = Result<R, BoxError>> + Send + 'static) -> Self {
+impl SessionFuture {
+    fn new(future: impl Future<Output = Result<Reply, BoxError>> + Send + 'static) -> Self {
         Self(Box::pin(future))
     }
 }
 
-impl<R> fmt::Debug for SessionFuture<R> {
+impl fmt::Debug for SessionFuture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SessionFuture")
     }
 }
 
-impl<R> Future for SessionFuture<R> {
-    type Output = Result<R, BoxError>;
+impl Future for SessionFuture {
+    type Output = Result<Reply, BoxError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.as_mut().poll(cx)

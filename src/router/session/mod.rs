@@ -3,13 +3,15 @@
 //! 1. A [`SessionLayer`] around routes gives their handlers a [`Session<T>`](Session) as an argument. It is read
 //!    from the store when the handler takes it. Where nothing is stored yet, it is `T::default()`.
 //! 2. A session that the handler changed is stored once the handler has succeeded, before Telegram gets the
-//!    reply. A handler that fails stores nothing, so that the next attempt finds the session unchanged.
+//!    reply. A handler that fails stores nothing, so that the next attempt finds the session unchanged. Nor does
+//!    one whose reply can't be sent, because it is over 1 MiB or has a file that can't be opened.
 //!    Call [`Router::on_error`](super::Router::on_error), and `layer` with a layer that turns errors into replies,
 //!    after the `layer` call with the `SessionLayer`.
-//! 3. A session belongs to a chat, to a user, or to a user in a chat: [`SessionKey`]. Default: to a chat.
+//! 3. A session belongs to a chat, to a user, or to a user in a chat: [`SessionKey`]. Default: to a chat. A business
+//!    account's chat with a customer isn't the bot's own chat with them, and has a session of its own.
 //! 4. Two updates that change one session at the same time don't lose each other's change: the second one's
-//!    handler runs again, with the first one's change, and so do its calls to Telegram. So does a handler whose session can't be read or
-//!    written because the store is down. Neither counts as a failed attempt.
+//!    handler runs again, with the first one's change, and so do its calls to Telegram. So does a handler whose
+//!    session can't be read or written because the store is down. Neither counts as a failed attempt.
 //!    A [`SequenceLayer`](crate::webhook::SequenceLayer) on the webhook makes the second wait instead, and with
 //!    a lock over replicas too.
 //! 5. Telegram sends an update again if its process ended, or the store's response was lost, after a change was stored

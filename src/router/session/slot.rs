@@ -72,8 +72,10 @@ impl<T> SessionSlot<T> {
     }
 
     /// The session for a handler; `None` if another argument has it.
+    ///
+    /// One that was given back is read again: an earlier change may be that of an attempt that failed.
     pub(super) async fn take(&self) -> Result<Option<Option<T>>, SessionError> {
-        if !matches!(*self.state(), SlotState::Unread) {
+        if matches!(*self.state(), SlotState::Taken { .. }) {
             return Ok(None);
         }
         let LoadedSession { session, basis } = (self.0.load)().await?;

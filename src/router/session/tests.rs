@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use http::Request;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,9 +16,9 @@ use tower::{BoxError, ServiceExt as _};
 
 use super::*;
 use crate::{
-    methods::SendMessage,
-    router::{NewMessage, Router},
-    types::Update,
+    methods::{SendDocument, SendMessage},
+    router::{FromUpdateParts, HandlerError, NewMessage, Router, UpdateParts},
+    types::{InputFile, Update},
     webhook::Failure,
 };
 
@@ -211,7 +212,7 @@ impl SessionStore for Broken {
         &self,
         _: &str,
         _: Option<u64>,
-        _: Option<bytes::Bytes>,
+        _: Option<Bytes>,
         _: Duration,
     ) -> Result<bool, SessionError> {
         Err(SessionError::store("unreachable"))
@@ -295,4 +296,212 @@ async fn j10_a_store_that_fails_has_the_update_tried_again_and_a_missing_layer_d
         .message(other)
         .layer(SessionLayer::<Count, _>::new(Broken));
     assert_eq!(answer(&router, said(1, 7, "x")).await.unwrap(), "fine");
+}
+
+/// Counts any update.
+async fn count_any(mut count: Session<Count>) -> SendMessage {
+    count.n += 1;
+    SendMessage::new(1, count.n.to_string())
+}
+
+fn of_kind(kind: &str, payload: &Value) -> Update {
+    static NEXT: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(1000);
+    let update_id = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let json = json!({"update_id": update_id, kind: payload});
+    Update::from_slice(json.to_string().as_bytes()).unwrap()
+}
+
+/// A customer's private chat with a business account has the number of the customer's private chat with the bot.
+#[tokio::test]
+async fn j10_a_chat_of_a_business_account_or_of_a_guest_shares_no_session_with_the_bots_own_chat() {
+    let mut message = json!({
+        "message_id": 1, "date": 1, "text": "x",
+        "chat": {"id": 5, "type": "private", "first_name": "Eve"},
+        "from": {"id": 5, "is_bot": false, "first_name": "Eve"},
+    });
+    let own = message.clone();
+    message["business_connection_id"] = "a".into();
+    let deleted = json!({
+        "business_connection_id": "a", "message_ids": [1],
+        "chat": {"id": 5, "type": "private", "first_name": "Eve"},
+    });
+    let pressed = json!({
+        "id": "1", "chat_instance": "1", "data": "x", "message": message,
+        "from": {"id": 5, "is_bot": false, "first_name": "Eve"},
+    });
+    let mut other = message.clone();
+    other["business_connection_id"] = "b".into();
+    let mut guest = own.clone();
+    guest["guest_query_id"] = "1".into();
+    let updates = [
+        ("message", &own, "1"),
+        ("business_message", &message, "1"),
+        ("edited_business_message", &message, "2"),
+        ("deleted_business_messages", &deleted, "3"),
+        ("callback_query", &pressed, "4"),
+        ("business_message", &other, "1"),
+        ("guest_message", &guest, "1"),
+        ("message", &own, "2"),
+    ];
+    for key in [SessionKey::Chat, SessionKey::UserInChat] {
+        let router: Router = Router::new()
+            .fallback(count_any)
+            .layer(SessionLayer::<Count, _>::new(MemorySessions::new()).key(key));
+        let updates = updates.iter().filter(|(kind, ..)| {
+            // It has no user.
+            key == SessionKey::Chat || *kind != "deleted_business_messages"
+        });
+        let mut of_connection = 0;
+        for (kind, payload, expected) in updates {
+            let answer = answer(&router, of_kind(kind, payload)).await.unwrap();
+            if payload["business_connection_id"] == "a" || *kind == "callback_query" {
+                of_connection += 1;
+                assert_eq!(answer, of_connection.to_string(), "{key:?} {kind}");
+            } else {
+                assert_eq!(answer, *expected, "{key:?} {kind}");
+            }
+        }
+    }
+}
+
+/// Else the update would be done, with the hook's reply, and its change lost.
+#[tokio::test]
+async fn d14_an_error_hook_does_not_get_what_only_defers_the_update() {
+    let layer = SessionLayer::<Count, _>::new(MemorySessions::new());
+    let hook = async |failed: HandlerError| {
+        Ok::<_, BoxError>(SendMessage::new(1, format!("hook: {}", failed.error)))
+    };
+    let down: Router = Router::new()
+        .message(count)
+        .layer(SessionLayer::<Count, _>::new(Broken))
+        .on_error(hook);
+    let no_worker = async || Err::<(), _>(Failure::deferral("no worker is free"));
+    let shed = async || Err::<(), _>(tower::load_shed::error::Overloaded::new());
+    let other = layer.clone();
+    let changed_meanwhile = async move |mut count: Session<Count>| {
+        count.n += 1;
+        let router: Router = Router::new().message(count_any).layer(other);
+        answer(&router, said(1, 7, "x")).await.map(drop)
+    };
+    let routers = [
+        down,
+        Router::new().message(no_worker).on_error(hook),
+        Router::new().message(shed).on_error(hook),
+        Router::new()
+            .message(changed_meanwhile)
+            .layer(layer)
+            .on_error(hook),
+    ];
+    for (at, router) in routers.into_iter().enumerate() {
+        let error = answer(&router, said(1, 7, "x"))
+            .await
+            .expect_err("deferred");
+        let failure = error.downcast_ref::<Failure>();
+        let is_deferral = failure.is_some_and(Failure::is_deferral);
+        assert!(
+            is_deferral || error.is::<tower::load_shed::error::Overloaded>(),
+            "router {at}: {error:?}"
+        );
+    }
+    let failing: Router = Router::new()
+        .message(async || Err::<(), _>("a failure"))
+        .on_error(hook);
+    assert_eq!(
+        answer(&failing, said(1, 7, "x")).await.unwrap(),
+        "hook: a failure"
+    );
+}
+
+/// The count when the argument was taken, without the session.
+struct Before(u32);
+
+impl<S: Sync> FromUpdateParts<S> for Before {
+    type Rejection = SessionRejection;
+
+    async fn from_update_parts(
+        parts: &mut UpdateParts,
+        state: &S,
+    ) -> Result<Self, SessionRejection> {
+        let count = Session::<Count>::from_update_parts(parts, state).await?;
+        Ok(Self(count.n))
+    }
+}
+
+#[derive(Clone)]
+struct TwoAttempts;
+
+impl tower::retry::Policy<Request<Update>, crate::Reply, BoxError> for TwoAttempts {
+    type Future = std::future::Ready<()>;
+
+    fn retry(
+        &mut self,
+        _: &mut Request<Update>,
+        result: &mut Result<crate::Reply, BoxError>,
+    ) -> Option<Self::Future> {
+        result.is_err().then(|| std::future::ready(()))
+    }
+
+    fn clone_request(&mut self, request: &Request<Update>) -> Option<Request<Update>> {
+        Some(request.clone())
+    }
+}
+
+#[tokio::test]
+async fn j10_a_session_that_was_given_back_can_be_taken_again() {
+    let twice = async |Before(before): Before, mut count: Session<Count>| {
+        assert_eq!(before, count.n);
+        count.n += 1;
+        SendMessage::new(1, count.n.to_string())
+    };
+    let layer = SessionLayer::<Count, _>::new(MemorySessions::new());
+    let router: Router = Router::new().message(twice).layer(layer.clone());
+    assert_eq!(answer(&router, said(1, 7, "x")).await.unwrap(), "1");
+    // An attempt that fails changes nothing for the one after it.
+    let failed_before = Arc::new(Mutex::new(false));
+    let second = async move |mut count: Session<Count>| {
+        count.n += 1;
+        let has_failed = std::mem::replace(&mut *failed_before.lock().unwrap(), true);
+        has_failed
+            .then(|| SendMessage::new(1, count.n.to_string()))
+            .ok_or("the first attempt")
+    };
+    let router: Router = Router::new()
+        .message(second)
+        .layer(tower::retry::RetryLayer::new(TwoAttempts))
+        .layer(layer);
+    assert_eq!(answer(&router, said(1, 7, "x")).await.unwrap(), "2");
+}
+
+#[tokio::test]
+async fn j10_a_reply_that_cannot_be_sent_leaves_the_session_as_it_was() {
+    let layer = SessionLayer::<Count, _>::new(MemorySessions::new());
+    let missing = async |mut count: Session<Count>| {
+        count.n += 1;
+        SendDocument::new(1, InputFile::path("/not/yet/there"))
+    };
+    let long = async |mut count: Session<Count>| {
+        count.n += 1;
+        SendMessage::new(1, "x".repeat(crate::MAX_REPLY_ARGUMENTS))
+    };
+    let unread = async |_: Session<Count>| SendDocument::new(1, InputFile::path("/not/yet/there"));
+    let here = async |mut count: Session<Count>| {
+        count.n += 1;
+        SendDocument::new(1, InputFile::path(file!()))
+    };
+    let on_message = |router: Router| router.layer(layer.clone());
+    let missing = on_message(Router::new().message(missing));
+    let error = answer(&missing, said(1, 7, "x")).await.unwrap_err();
+    let failure = error.downcast::<Failure>().unwrap();
+    assert!(!failure.is_permanent() && !failure.is_deferral());
+    let long = on_message(Router::new().message(long));
+    let error = answer(&long, said(1, 7, "x")).await.unwrap_err();
+    assert!(error.downcast::<Failure>().unwrap().is_permanent());
+    let ask = |router: Router| router.oneshot(Request::new(said(1, 7, "x")));
+    // Where there is no change, the file is opened by the webhook alone.
+    ask(on_message(Router::new().message(unread)))
+        .await
+        .unwrap();
+    ask(on_message(Router::new().message(here))).await.unwrap();
+    let router = counting(layer.clone());
+    assert_eq!(answer(&router, said(1, 7, "look")).await.unwrap(), "1");
 }
