@@ -297,7 +297,7 @@ mod tests {
         }
     }
 
-    /// The status of a layer inside can't be told from that of the handler.
+    /// A layer inside and the handler respond with the same status.
     #[tokio::test]
     async fn d14_a_handler_of_http_requests_that_has_no_room_is_not_counted() {
         for (status, is_counted) in [

@@ -162,7 +162,7 @@ async fn e6_a_status_that_telegram_must_not_get_is_a_500() {
     }
 }
 
-/// The status of a layer can't be told from that of the handler, and both say that it is to be tried later.
+/// A layer and the handler respond with the same status, and both mean that it is to be tried later.
 #[tokio::test]
 async fn d14_a_route_of_axums_that_has_no_room_is_not_counted() {
     for status in [

@@ -72,7 +72,7 @@ async fn j6_a_merged_router_has_the_name_of_the_bot_that_it_is_merged_into() {
     }
 }
 
-/// Bots see these, and nobody has sent them the command.
+/// Other updates only show a command, or are for another bot.
 #[tokio::test]
 async fn j2_only_a_new_message_of_the_bots_own_chats_is_routed_by_its_command() {
     let router = Router::new()
