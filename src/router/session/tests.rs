@@ -305,8 +305,8 @@ async fn count_any(mut count: Session<Count>) -> SendMessage {
 }
 
 fn of_kind(kind: &str, payload: &Value) -> Update {
-    static NEXT: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(1000);
-    let update_id = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    static NEXT: AtomicI64 = AtomicI64::new(1000);
+    let update_id = NEXT.fetch_add(1, Ordering::Relaxed);
     let json = json!({"update_id": update_id, kind: payload});
     Update::from_slice(json.to_string().as_bytes()).unwrap()
 }
