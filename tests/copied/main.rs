@@ -76,9 +76,10 @@ fn each_example_has_60_to_180_lines_and_is_run_by_one_command() {
         let package = example.name.replace('_', "-");
         // The others are examples of the package in that folder.
         let is_packaged = example.file.parent() != Some(&*root.join("examples"));
-        let command = match is_packaged {
-            true => format!("cargo run -p {package}-example"),
-            false => format!("cargo run --example {}", example.name),
+        let command = if is_packaged {
+            format!("cargo run -p {package}-example")
+        } else {
+            format!("cargo run --example {}", example.name)
         };
         let line = format!("//! {command}");
         assert!(text.lines().any(|written| written == line), "{line}");

@@ -235,7 +235,7 @@ impl SessionStore for LosesResponse {
         &self,
         key: &str,
         revision: Option<u64>,
-        value: Option<bytes::Bytes>,
+        value: Option<Bytes>,
         expires_after: Duration,
     ) -> Result<bool, SessionError> {
         let saving = self.sessions.save(key, revision, value, expires_after);

@@ -134,7 +134,7 @@ fn longest_of_map(ids: usize) -> Duration {
     longest
 }
 
-/// Each in a block of 64 of its own, as those of many bots would be.
+/// Each in a block of 64 of its own, like those of many bots.
 fn scattered(ids: usize) -> impl Iterator<Item = i64> {
     (0..i64::try_from(ids).unwrap_or(i64::MAX)).map(|id| id * 64)
 }
