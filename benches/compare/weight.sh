@@ -18,14 +18,20 @@ tokio=$(dependency tokio)
 ours="tower-telegram = { path = \"$here\" }"
 bare="tower-telegram = { path = \"$here\", default-features = false }"
 with_axum="tower-telegram = { path = \"$here\", default-features = false, features = [\"axum\"] }"
-http1="tower-telegram = { path = \"$here\", default-features = false, features = [\"client\"] }"
+http2="tower-telegram = { path = \"$here\", features = [\"http2\"] }"
 axum=$(dependency axum)
 teloxide=$(dependency teloxide)
 
 # Of what the folder's project builds, without the project itself.
 crates() { (cd "$1" && cargo tree -e normal --prefix none | sed 's/ (\*)$//' | sort -u | tail -n +2 | wc -l); }
 
-measure() { # name, profile, source, dependency lines
+# What a bot's author can set for a smaller program.
+small='[profile.release]
+codegen-units = 1
+lto = "thin"
+opt-level = "s"'
+
+measure() { # name, profile, source, lines after [dependencies]
   local name=$1 profile=$2 source=$3 folder="$work/measured" seconds size=''
   shift 3
   if [ ${#wanted[@]} -gt 0 ] && [[ " ${wanted[*]} " != *" $name "* ]]; then return; fi
@@ -49,5 +55,7 @@ measure ours dev '' "$bare"
 measure ours-axum dev '' "$with_axum" "$axum"
 measure teloxide dev '' "$teloxide"
 measure ours-bot release ours.rs "$ours" "$axum" "$tokio"
-measure ours-bot-http1 release ours.rs "$http1" "$axum" "$tokio"
 measure teloxide-bot release teloxide.rs "$teloxide" "$tokio"
+measure ours-bot-http2 release ours.rs "$http2" "$axum" "$tokio"
+measure ours-bot-small release ours.rs "$ours" "$axum" "$tokio" "$small"
+measure teloxide-bot-small release teloxide.rs "$teloxide" "$tokio" "$small"
