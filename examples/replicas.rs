@@ -57,7 +57,7 @@ async fn main() -> Result<(), BoxError> {
     let settings = WebhookEnv::from_env()?;
     let url = env::var("REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1".to_owned());
     let redis = connect(&url).await;
-    let redis = redis.map_err(|error| format!("no Redis at REDIS_URL: {error}"))?;
+    let redis = redis.map_err(|error| format!("can't connect to REDIS_URL: {error}"))?;
 
     let client = Client::builder_from_env()?
         .layer(RetryLayer::new())

@@ -25,6 +25,7 @@ macro_rules! inner_accessors {
 }
 
 /// Defines an error of a backend, such as a database, whose cause is its source.
+#[cfg(feature = "tokio")]
 macro_rules! backend_error {
     ($(#[$doc:meta])* pub struct $name:ident; $what:literal) => {
         $(#[$doc])*

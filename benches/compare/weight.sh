@@ -25,7 +25,7 @@ teloxide=$(dependency teloxide)
 # Of what the folder's project builds, without the project itself.
 crates() { (cd "$1" && cargo tree -e normal --prefix none | sed 's/ (\*)$//' | sort -u | tail -n +2 | wc -l); }
 
-# What a bot's author can set for a smaller program.
+# The profile with which a bot's author gets a smaller program.
 small='[profile.release]
 codegen-units = 1
 lto = "thin"

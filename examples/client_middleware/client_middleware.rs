@@ -1,11 +1,10 @@
-//! The client behind tower's and one's own middleware, over hyper or reqwest: trace, retries by an own policy, a limit, a
-//! timeout.
+//! A client with tower's middleware and your own, over hyper or reqwest: tracing, retries, a limit, a timeout.
 //!
 //! ```sh
 //! cargo run -p client-middleware-example
 //! ```
 //!
-//! calls a Telegram on this machine, once over each, which fails two of the calls. With `TELEGRAM_BOT_TOKEN` set,
+//! runs once over each against a local test server that fails two of the calls. With `TELEGRAM_BOT_TOKEN` set,
 //! `cargo run -p client-middleware-example CHAT reqwest` sends a message to that chat, by its number or `@name`. Without
 //! `reqwest`, it goes over hyper.
 

@@ -54,7 +54,7 @@ const HANDLER_TIMEOUT: Duration = Duration::from_secs(25);
 /// A user waits for the result of a query. Telegram accepts the answer to a pre-checkout query for 10 seconds.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// The end of the function's own time limit, in which it responds.
+/// Time before the function's limit that is kept for the response.
 const TIME_TO_RESPOND: Duration = Duration::from_secs(1);
 
 /// The prefix of the keys in Redis. Bots that share a Redis need one each.
@@ -79,7 +79,7 @@ async fn main() -> Result<(), BoxError> {
         return Ok(());
     }
     let delivery = delivery().await;
-    let delivery = delivery.map_err(|error| format!("no Redis at REDIS_URL: {error}"))?;
+    let delivery = delivery.map_err(|error| format!("can't connect to REDIS_URL: {error}"))?;
     let deliveries = delivery.handle();
     let webhook = Webhook::new(settings.secret())
         .delivery(delivery)

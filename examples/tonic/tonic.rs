@@ -26,16 +26,13 @@ use futures_util::stream::{self, Stream};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     sync::broadcast::{self, Sender},
-    time::sleep,
 };
 use tokio_util::sync::CancellationToken;
 use tonic::{Response, Status, server::Grpc, service::Routes, transport::server::Connected};
-use tonic_health::ServingStatus;
 use tonic_prost::ProstCodec;
 use tower::service_fn;
 use tower_telegram::{
     Client,
-    health::{Readiness, Readyz},
     methods::SendMessage,
     router::{Router, State},
     server::{LimitedListener, LimitedStream},
@@ -49,9 +46,6 @@ type BoxError = Box<dyn Error + Send + Sync>;
 
 /// A subscriber that is this many updates behind loses its subscription. Their bytes are in memory once for all.
 const CAPACITY: usize = 64;
-
-/// How long a load balancer has to notice that the bot is about to stop.
-const NOTICE: Duration = Duration::from_secs(3);
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
@@ -88,24 +82,7 @@ async fn main() -> Result<(), BoxError> {
         let mut grpc = Grpc::new(ProstCodec::<Bytes, ()>::default());
         grpc.server_streaming(service_fn(subscribe), request).await
     };
-    // Not ready before the webhook is set, and at a shutdown: gRPC's health protocol says what `/readyz` would.
-    let readyz = Readyz::new();
-    let ready = readyz.handle();
-    let (mut reporter, health) = tonic_health::server::health_reporter();
-    // At first it would be that the bot serves.
-    let status = ServingStatus::NotServing;
-    reporter.set_service_status("", status).await;
-    let mut readiness = readyz.watch(Duration::from_secs(1));
-    let stopped = stopping.clone();
-    tokio::spawn(async move {
-        while let Some(readiness) = readiness.next().await {
-            let status = serving_status(&readiness);
-            reporter.set_service_status("", status).await;
-        }
-        stopped.cancelled().await;
-        // The server waits for those that watch the status, too.
-        reporter.clear_service_status("").await;
-    });
+    let (_, health) = tonic_health::server::health_reporter();
     // tonic's routes are axum's, so the webhook is beside the gRPC services.
     let routes = Routes::new(health)
         .into_axum_router()
@@ -114,9 +91,9 @@ async fn main() -> Result<(), BoxError> {
 
     // tonic limits neither how many connections there are nor how long one may be silent.
     let listener = LimitedListener::bind(settings.listen()).await?;
+    client.ensure_webhook(&wanted).await?;
     let stop = shutdown_signal()?;
-    let (draining, stopped) = (ready.clone(), stopping.clone());
-    let server = tonic::transport::Server::builder()
+    tonic::transport::Server::builder()
         // gRPC needs HTTP/2, and Telegram speaks HTTP/1.1.
         .accept_http1(true)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
@@ -125,29 +102,12 @@ async fn main() -> Result<(), BoxError> {
         .add_routes(Routes::from(routes))
         .serve_with_incoming_shutdown(listener.into_stream(Connection), async move {
             stop.await;
-            draining.drain();
-            sleep(NOTICE).await;
             // The server waits for all responses, also for the subscribers' streams.
             stopping.cancel();
-        });
-    let server = tokio::spawn(server);
-    tokio::select! {
-        set = client.ensure_webhook(&wanted).into_future() => drop(set?),
-        () = stopped.cancelled() => {}
-    }
-    ready.started();
-    server.await??;
+        })
+        .await?;
     deliveries.shutdown(Duration::from_secs(30)).await;
     Ok(())
-}
-
-/// The serving status of gRPC's health protocol.
-fn serving_status(readiness: &Readiness) -> ServingStatus {
-    if readiness.is_ready() {
-        ServingStatus::Serving
-    } else {
-        ServingStatus::NotServing
-    }
 }
 
 async fn start(chat: ChatId) -> SendMessage {

@@ -28,7 +28,8 @@ impl fmt::Display for ErrorChain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut said = String::new();
         for cause in causes(self.0) {
-            let words = cause.to_string();
+            // A cause may contain line breaks, and a text may have it redacted.
+            let words = redacted(&cause.to_string(), "");
             if said.contains(&words) {
                 continue;
             }
@@ -37,8 +38,7 @@ impl fmt::Display for ErrorChain<'_> {
             }
             said.push_str(&words);
         }
-        // A cause may contain line breaks.
-        f.write_str(&redacted(&said, ""))
+        f.write_str(&said)
     }
 }
 
@@ -73,5 +73,18 @@ mod tests {
             ErrorChain(&outer).to_string(),
             "while saving: getMe: no response: connection refused"
         );
+    }
+
+    #[test]
+    fn a_cause_that_is_said_already_is_known_by_its_redacted_words() {
+        for words in [
+            "query failed\nat line 3",
+            "GET /bot123456:AAEhBOweik6ad9r_QXMENQjcrGbqCr4K-bc/getMe",
+        ] {
+            let cause = Level(words, None);
+            let shown = redacted(&format!("the handler failed: {words}"), "");
+            let outer = Level(shown.clone().leak(), Some(Box::new(cause)));
+            assert_eq!(ErrorChain(&outer).to_string(), shown);
+        }
     }
 }

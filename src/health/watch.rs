@@ -10,10 +10,18 @@ use super::{
 };
 
 impl Readyz {
-    /// Watches the readiness: the checks run every so often, and whenever the process has started or drains.
+    /// Watches the readiness: the checks run at the interval `every`, and whenever the process has started or drains.
     ///
-    /// For servers that aren't probed by HTTP. The repository's example `tonic` keeps gRPC's health service in step with
-    /// `/readyz` by it.
+    /// For servers that aren't probed by HTTP. A bot with tonic keeps the status of gRPC's health service in step with
+    /// `/readyz` by a task that sets it after each change, and clears it at the end:
+    ///
+    /// ```ignore
+    /// while let Some(readiness) = watch.next().await {
+    ///     let status = if readiness.is_ready() { ServingStatus::Serving } else { ServingStatus::NotServing };
+    ///     reporter.set_service_status("", status).await;
+    /// }
+    /// reporter.clear_service_status("").await;
+    /// ```
     ///
     /// ```
     /// use std::time::Duration;

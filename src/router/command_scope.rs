@@ -20,7 +20,7 @@ pub(super) fn covers(command: &Scope, menu: Option<&Scope>) -> bool {
             Scope::ChatMember(of) => of.chat_id == chat.chat_id,
             _ => false,
         },
-        // A member of the chat may be no administrator of it.
+        // A member of the chat may not be an administrator.
         _ => false,
     }
 }
@@ -50,7 +50,7 @@ fn is_of_groups(scope: &Scope) -> bool {
     }
 }
 
-/// Menus take the public names of groups alone, and users have positive numbers.
+/// In a scope, a public name is a group's; the ids of users are positive.
 fn is_group(chat: &ChatId) -> bool {
     !matches!(chat, ChatId::Id(1..))
 }

@@ -111,8 +111,8 @@ impl HandlerError {
         }
     }
 
-    /// A text to where the update is from: to its chat and topic, for the same business account, and only to the
-    /// user where the message was for one user alone.
+    /// A message with this text to the chat and topic that the update came from, through the same business account; to
+    /// one user alone if the message was for that user alone.
     ///
     /// `None` for an update without a chat, and for a guest message, because the bot isn't in its chat.
     ///

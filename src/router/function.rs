@@ -13,7 +13,7 @@ use tower::BoxError;
 
 use super::parts::{ExtractorRejection as _, FromUpdate, FromUpdateParts, UpdateParts};
 use crate::{
-    IntoReply as _, Reply,
+    IntoReply, Reply,
     task::polled_after_completion,
     webhook::{Failure, HandlerOutput},
 };
@@ -165,11 +165,14 @@ pub(super) fn reply<O>(output: O) -> Result<Reply, BoxError>
 where
     O: HandlerOutput<Error: Into<BoxError>>,
 {
-    let reply = output.into_result().map_err(Into::into)?;
-    // A reply that can't be written now can't be written at the next attempt.
-    reply
-        .into_reply()
-        .map_err(|error| Failure::permanent(error).into())
+    written(output.into_result().map_err(Into::into)?)
+}
+
+/// The reply that a route responds with. One that can't be written now can't be written at the next attempt.
+#[inline]
+pub(super) fn written(reply: impl IntoReply) -> Result<Reply, BoxError> {
+    let reply = reply.into_reply();
+    reply.map_err(|error| Failure::permanent(error).into())
 }
 
 impl<S: Send + Sync> HandlerArguments<S, ()> for () {

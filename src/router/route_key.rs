@@ -25,7 +25,7 @@ impl RouteKey {
     }
 }
 
-/// The types of update in a set, with those of the default, which lists none.
+/// The types in a set, expanded if it is the default, whose list is empty.
 pub(super) fn types_of(set: AllowedUpdates) -> impl Iterator<Item = UpdateType> {
     let all = UpdateType::ALL.into_iter().chain([UpdateType::Unknown]);
     all.filter(move |update_type| set.contains(*update_type))

@@ -41,7 +41,7 @@ pub(crate) struct UpdateHandler<S> {
 }
 
 /// How far the shutdown is, for the replies that are being sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum ShutdownStage {
     /// Replies that Telegram can't have received are sent again.
     NotBegun,
@@ -164,8 +164,7 @@ impl<S> UpdateHandler<S> {
     /// Waits for a stage of the shutdown, or a later one. Without a shutdown it never ends.
     async fn shutdown_reaches(&self, stage: ShutdownStage) {
         let mut shutdown = self.shutdown.subscribe();
-        let has_reached = |now: &ShutdownStage| *now == stage || *now == ShutdownStage::CutOff;
-        drop(shutdown.wait_for(has_reached).await);
+        drop(shutdown.wait_for(|now| *now >= stage).await);
     }
 
     /// Abandons an update whose last attempt ended with its process: another one would do the same.

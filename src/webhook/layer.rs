@@ -213,8 +213,8 @@ async fn of_http(update_id: i64, mut head: response::Parts, has_body: bool) -> R
     Response::from_parts(head, ReplyBody::default())
 }
 
-/// Whether the status says that the attempt failed. With a [`Rejection`], that one says so. A 429 or a 503 may be
-/// that of a layer without room, and also a handler says by it that the update is to be tried later.
+/// Whether the status counts as a failed attempt. A response with a [`Rejection`] is judged by that. 429 and 503 defer
+/// the update, whether a layer or the handler responds with them.
 fn is_failure(head: &response::Parts) -> bool {
     let is_deferral = matches!(
         head.status,
@@ -223,7 +223,8 @@ fn is_failure(head: &response::Parts) -> bool {
     !head.status.is_success() && !is_deferral && head.extensions.get::<Rejection>().is_none()
 }
 
-/// After a 410 Telegram sends no more updates, and it doesn't expect a 1xx or follow a redirection.
+/// Telegram deletes a webhook that responds only with 410 for about a day; it doesn't expect a 1xx, and follows no
+/// redirection.
 fn may_be_sent(status: StatusCode) -> bool {
     !status.is_informational() && !status.is_redirection() && status != StatusCode::GONE
 }
@@ -263,7 +264,7 @@ mod tests {
         response
     }
 
-    /// After a 410 it would send the bot nothing more.
+    /// Telegram deletes a webhook that responds only with 410 for about a day.
     #[tokio::test]
     async fn e6_a_status_that_telegram_must_not_get_is_a_500() {
         for status in [100, 103, 301, 302, 304, 308, 410] {

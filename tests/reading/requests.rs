@@ -191,7 +191,7 @@ async fn b4_a_body_that_breaks_off_isnt_handled(server: Server) {
     }
 }
 
-/// Such as tower-http's `RequestBodyLimitLayer` and axum's `DefaultBodyLimit`, whose error another layer may wrap.
+/// Such as tower-http's `RequestBodyLimitLayer`, whose error another layer may wrap.
 async fn b3_a_body_over_the_limit_of_a_layer_in_front_is_too_large(server: Server) {
     let longer = format!("{MESSAGE} ");
     for wraps_error in [false, true] {

@@ -54,7 +54,7 @@ async fn j10_a_stored_session_that_cannot_be_read_begins_anew_with_a_warning() {
         let reply: serde_json::Value = serde_json::from_slice(reply.json().unwrap()).unwrap();
         assert_eq!(reply["text"], "1", "{broken:?} {at}");
         let warned = recorder.events().into_iter().any(|event| {
-            event.message() == "stored session can't be read, and begins anew"
+            event.message() == "stored session unreadable, using the default"
                 && event.fields.get("update_id") == Some(&chat.to_string())
         });
         assert!(warned, "{at}: {}", recorder.text());

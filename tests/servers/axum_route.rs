@@ -128,7 +128,7 @@ async fn j14_an_update_that_a_route_cannot_read_is_given_to_the_hook() {
     assert_eq!(seen[0].0, 1);
 }
 
-/// Telegram drops the webhook's updates after a 410, and a browser's headers are no business of its.
+/// Telegram deletes a webhook that responds only with 410 for about a day; headers for browsers are removed.
 #[tokio::test]
 async fn e6_a_status_that_telegram_must_not_get_is_a_500() {
     let statuses = [100, 103, 301, 302, 304, 308, 410].map(StatusCode::from_u16);

@@ -9,11 +9,7 @@ use std::{env, net::SocketAddr, process::Stdio};
 use bytes::Bytes;
 use program::{PATIENCE, free_address, in_production, program, start, terminate};
 use serde_json::Value;
-use tokio::{
-    net::TcpStream,
-    process::{Child, Command},
-    time::timeout,
-};
+use tokio::{process::Child, time::timeout};
 use tonic::{
     Code, Request, Status, Streaming,
     client::Grpc,
@@ -21,11 +17,10 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 use tonic_health::pb::{
-    HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus,
-    health_client::HealthClient,
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 use tonic_prost::ProstCodec;
-use tower_telegram_test::{Answer, Telegram, update};
+use tower_telegram_test::{Telegram, update};
 
 struct Bot {
     program: Child,
@@ -33,37 +28,16 @@ struct Bot {
     address: SocketAddr,
 }
 
-/// The program of a bot, and the address at which it will listen.
-fn tonic(telegram: &Telegram) -> (Command, SocketAddr) {
-    let address = free_address();
-    let url = format!("http://{address}/telegram");
-    let mut bot = program(env!("CARGO_BIN_EXE_tonic"));
-    bot.stdout(Stdio::null()).stderr(Stdio::inherit());
-    (in_production(bot, telegram, &url, address), address)
-}
-
 impl Bot {
     /// A bot that has set its webhook.
     async fn start() -> Self {
         let telegram = Telegram::start().await.unwrap();
-        let (bot, address) = tonic(&telegram);
+        let address = free_address();
+        let url = format!("http://{address}/telegram");
+        let mut bot = program(env!("CARGO_BIN_EXE_tonic"));
+        bot.stdout(Stdio::null()).stderr(Stdio::inherit());
+        let bot = in_production(bot, &telegram, &url, address);
         let program = start(bot, &telegram).await;
-        Self {
-            program,
-            telegram,
-            address,
-        }
-    }
-
-    /// A bot that can't set its webhook, and listens.
-    async fn start_without_webhook() -> Self {
-        let telegram = Telegram::start().await.unwrap();
-        telegram.answer("setWebhook", Answer::error(500, "Internal Server Error"));
-        let (mut bot, address) = tonic(&telegram);
-        let program = bot.spawn().unwrap();
-        while TcpStream::connect(address).await.is_err() {
-            tokio::task::yield_now().await;
-        }
         Self {
             program,
             telegram,
@@ -133,44 +107,10 @@ async fn subscribers_get_each_update_beside_the_health_service() {
     }
 
     let mut health = HealthClient::new(bot.channel().await);
-    while status(&mut health).await != ServingStatus::Serving {}
+    let checked = health.check(HealthCheckRequest::default()).await.unwrap();
+    assert_eq!(checked.into_inner().status(), ServingStatus::Serving);
     drop((first, health));
     bot.terminate().await;
-}
-
-async fn status(health: &mut HealthClient<Channel>) -> ServingStatus {
-    let checked = health.check(HealthCheckRequest::default()).await.unwrap();
-    checked.into_inner().status()
-}
-
-/// The next status of those that a client watches; `None` once there is no more.
-async fn next_status(watched: &mut Streaming<HealthCheckResponse>) -> Option<ServingStatus> {
-    let next = timeout(PATIENCE, watched.message()).await;
-    let next = next.expect("a status, or the end").unwrap()?;
-    Some(next.status())
-}
-
-#[tokio::test]
-async fn l7_grpcs_health_service_serves_from_the_start_until_the_bot_drains() {
-    let bot = Bot::start_without_webhook().await;
-    let mut health = HealthClient::new(bot.channel().await);
-    let watched = health.watch(HealthCheckRequest::default()).await;
-    let mut watched = watched.unwrap().into_inner();
-    let (serving, not_serving) = (ServingStatus::Serving, ServingStatus::NotServing);
-    assert_eq!(next_status(&mut watched).await, Some(not_serving));
-    assert_eq!(status(&mut health).await, not_serving);
-
-    bot.telegram.answer_as_usual("setWebhook");
-    assert_eq!(next_status(&mut watched).await, Some(serving));
-    assert_eq!(status(&mut health).await, serving);
-
-    let watching = async {
-        assert_eq!(next_status(&mut watched).await, Some(not_serving));
-        assert_eq!(status(&mut health).await, not_serving);
-        // A stream without an end would keep the bot from its end.
-        assert_eq!(next_status(&mut watched).await, None);
-    };
-    tokio::join!(bot.terminate(), watching);
 }
 
 #[tokio::test]

@@ -25,8 +25,8 @@ pub(super) fn repaired(body: &[u8]) -> Option<String> {
     while let Some(at) = rest.find('\\') {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        let (escape, length) = escape(rest);
-        out.push_str(&escape);
+        let (repaired, length) = repaired_escape(rest);
+        out.push_str(&repaired);
         rest = &rest[length..];
     }
     out.push_str(rest);
@@ -34,10 +34,13 @@ pub(super) fn repaired(body: &[u8]) -> Option<String> {
 }
 
 /// The repaired escape that a text begins with, and the bytes that it takes there.
-fn escape(text: &str) -> (Cow<'_, str>, usize) {
+fn repaired_escape(text: &str) -> (Cow<'_, str>, usize) {
     match text.as_bytes().get(1) {
         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => (text[..2].into(), 2),
-        Some(b'u') => match (unit(text), unit(text.get(6..).unwrap_or_default())) {
+        Some(b'u') => match (
+            code_unit(text),
+            code_unit(text.get(6..).unwrap_or_default()),
+        ) {
             (Some(0xD800..0xDC00), Some(0xDC00..0xE000)) => (text[..12].into(), 12),
             (Some(0xD800..0xE000), _) => ("\\ufffd".into(), 6),
             (Some(_), _) => (text[..6].into(), 6),
@@ -52,7 +55,7 @@ fn escape(text: &str) -> (Cow<'_, str>, usize) {
 }
 
 /// The UTF-16 code unit whose escape a text begins with.
-fn unit(text: &str) -> Option<u32> {
+fn code_unit(text: &str) -> Option<u32> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     u32::from_str_radix(digits, 16)
         .ok()

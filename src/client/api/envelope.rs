@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn f16_damaged_letters_in_a_refusal_cost_themselves() {
+    fn f16_a_refusal_with_invalid_escapes_keeps_its_code_and_reason() {
         for description in [
             r"Bad Request: can\'t parse entities",
             r"Bad Request: can\x27t parse entities",

@@ -233,8 +233,8 @@ where
     type Output = Result<ApiResponse, Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let done = ready!(poll_state(this.state, this.address, cx));
+        let mut this = self.project();
+        let done = ready!(poll_state(this.state.as_mut(), this.address, cx));
         if metric::IS_ON {
             let status = match &done {
                 Ok(response) => Some(response.status()),
@@ -252,7 +252,13 @@ where
                 ],
             );
         }
-        Poll::Ready(done.map_err(|error| of_method(error, this.method.clone())))
+        let done = done.map_err(|error| of_method(error, this.method.clone()));
+        if done.as_ref().is_err_and(|error| !error.may_have_arrived())
+            && let StateProj::Reading { sent, .. } = this.state.project()
+        {
+            sent.refused();
+        }
+        Poll::Ready(done)
     }
 }
 
@@ -332,9 +338,6 @@ where
                     wait: *wait,
                 };
                 let done = read.and_then(|body| finish(head, *gzip, body, address.token()));
-                if done.as_ref().is_err_and(|error| !error.may_have_arrived()) {
-                    sent.refused();
-                }
                 let done = done.map(|response| response.dated(date.take()));
                 return Poll::Ready(done.map_err(|error| error.or_retry_after(*wait)));
             }

@@ -1,11 +1,9 @@
 //! Entries that are read before their turn, so that a chat's attempts don't each wait for a round trip.
 //!
-//! An attempt that was read ahead begins at once, and is counted a moment later. Should its update end the process in
-//! that moment, it isn't counted. The next worker notices that: the first attempt in a chat always waits until it is
-//! counted, and if it isn't its update's first one, a worker has died there. The updates that follow within the
-//! distance of reading ahead then each wait until they are counted. So such an update ends one worker more than
-//! others that end their worker, as a rule. It may be two or three, if the record that an update is done was made and
-//! the record that the next one has begun wasn't, and the process ended between the two.
+//! An attempt that was read ahead begins at once, and is counted a moment later. If its update ends the process before
+//! that, the next worker notices: the first attempt in a chat is always counted before it begins, and if it isn't that
+//! update's first one, a worker died there. The next 31 updates of the chat are then counted before they begin. So the
+//! update ends one worker more than its attempts allow, and two or three more if a process ends between two records.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,6 +16,9 @@ pub(super) const MOST_AHEAD: usize = 31;
 
 /// The memory of an entry besides its update, in bytes.
 const OVERHEAD: usize = 256;
+
+/// The memory of a message of a few words, in bytes.
+pub(super) const SMALL_ENTRY: usize = 2 * OVERHEAD;
 
 /// An entry that was read ahead, or none.
 #[derive(Debug, Default)]

@@ -35,7 +35,7 @@ use crate::{
     webhook::{BotId, RawUpdate, ReplyBody},
 };
 
-/// The shortest limit for a call: in less, none would ever succeed.
+/// The shortest limit for a call: below it, every call would fail.
 const MIN_CALL_TIMEOUT: Duration = Duration::from_millis(10);
 
 /// Takes updates out of a queue and calls the handler with them. See the [module](super).

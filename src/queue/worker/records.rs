@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{
-    ahead::EntryAhead,
+    ahead::{EntryAhead, SMALL_ENTRY},
     failed_call::{CALL_PAUSE, log_failed_call},
 };
 use crate::{
@@ -100,9 +100,9 @@ impl Recorder {
         }
     }
 
-    /// Whether there is memory for an entry that is read ahead.
+    /// Whether there is memory for a small entry, so that reading ahead succeeds.
     pub(super) fn can_read_ahead(&self) -> bool {
-        self.ahead.available_permits() > 0
+        self.ahead.available_permits() >= SMALL_ENTRY
     }
 
     /// Records that an attempt begins, and reads the entries that follow it in its chat, with the same round trip.

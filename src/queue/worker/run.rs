@@ -11,7 +11,7 @@ use std::{
 use http::{Request, Response};
 use tokio::{
     task::JoinSet,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until, timeout, timeout_at},
 };
 use tower::BoxError;
 use tower_service::Service;
@@ -150,7 +150,7 @@ where
             tokio::select! {
                 biased;
                 () = &mut end => break,
-                () = sleep_until(self.next_tick) => drop(self.tick().await),
+                () = sleep_until(self.next_tick) => drop(timeout_at(end.deadline(), self.tick()).await),
                 event = self.runner.next() => self.ended(event),
             }
         }
@@ -160,7 +160,7 @@ where
         self.cut_off().await;
         // An update that is done but not recorded would be handled again by another worker.
         drop(timeout(UNCOUNT_TIMEOUT, self.attempts.recorder.settled()).await);
-        drop(self.tick().await);
+        drop(timeout(UNCOUNT_TIMEOUT, self.tick()).await);
         self.recording.abort_all();
     }
 

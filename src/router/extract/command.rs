@@ -97,7 +97,7 @@ fn read<A: FromArguments>(parts: &UpdateParts) -> Result<A, InvalidCommand> {
 /// The message doesn't begin with a command, or the command's arguments can't be read.
 #[derive(Debug)]
 pub struct InvalidCommand {
-    /// To where the command was given, still without its text. `None` if the bot can't reply there.
+    /// The reply to the command's chat, without its text. `None` if the bot can't reply there.
     reply: Option<Box<SendMessage>>,
     usage: Option<String>,
     error: Option<InvalidArguments>,

@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     IntoReply, Reply, ReplyError,
+    router::function::written,
     types::Update,
     webhook::{Failure, ReplyBody, outcome::unsent},
 };
@@ -221,7 +222,7 @@ where
         let key = self.layer.settings.key.of(bot, request.body());
         let Some(key) = key else {
             let handling = self.inner.call(request);
-            return SessionFuture::new(async move { reply(handling.await) });
+            return SessionFuture::new(async move { written(handling.await.map_err(Into::into)?) });
         };
         let stored = StoredAt {
             layer: self.layer.clone(),
@@ -237,7 +238,7 @@ where
         request.extensions_mut().insert(slot.clone());
         let handling = self.inner.call(request);
         SessionFuture::new(async move {
-            let reply = reply(handling.await)?;
+            let reply = written(handling.await.map_err(Into::into)?)?;
             if let Some((change, basis)) = slot.change() {
                 // After a reply that can't be sent, the handler runs again.
                 check(&reply).await.map_err(|error| unsent(&error))?;
@@ -246,13 +247,6 @@ where
             Ok(reply)
         })
     }
-}
-
-/// The reply of a route.
-fn reply<R: IntoReply, E: Into<BoxError>>(response: Result<R, E>) -> Result<Reply, BoxError> {
-    let reply = response.map_err(Into::into)?.into_reply();
-    // A reply that can't be written now can't be written at the next attempt.
-    reply.map_err(|error| Failure::permanent(error).into())
 }
 
 /// Whether a reply isn't too long, and the files at its paths can be opened.
@@ -306,7 +300,7 @@ where
             .and_then(|stored| SessionText::read(&stored.value));
         if stored.is_some() && text.is_none() {
             let update_id = self.update_id;
-            tracing::warn!(update_id, "stored session can't be read, and begins anew");
+            tracing::warn!(update_id, "stored session unreadable, using the default");
         }
         let found = text.and_then(|text| text.for_update(self.update_id));
         Ok(LoadedSession {
@@ -328,7 +322,7 @@ where
         let read = serde_json::from_str(json);
         if let Err(error) = &read {
             let update_id = self.update_id;
-            tracing::warn!(%error, update_id, version, "stored session can't be read, and begins anew");
+            tracing::warn!(%error, update_id, version, "stored session unreadable, using the default");
         }
         read.ok()
     }

@@ -75,8 +75,13 @@ impl<T> SessionSlot<T> {
     ///
     /// One that was given back is read again: an earlier change may be that of an attempt that failed.
     pub(super) async fn take(&self) -> Result<Option<Option<T>>, SessionError> {
-        if matches!(*self.state(), SlotState::Taken { .. }) {
-            return Ok(None);
+        {
+            let mut state = self.state();
+            if matches!(*state, SlotState::Taken { .. }) {
+                return Ok(None);
+            }
+            // Nothing of an earlier attempt is stored, even if the session can't be read now.
+            *state = SlotState::Unread;
         }
         let LoadedSession { session, basis } = (self.0.load)().await?;
         *self.state() = SlotState::Taken { basis };

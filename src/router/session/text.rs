@@ -1,7 +1,8 @@
 //! The text of a stored session.
 //!
 //! Its lines are the version and the JSON of the session; then the number of the update that stored it; and then the
-//! version and the JSON that it had before that update, if there was a session. JSON in a line has no line's end.
+//! version and the JSON that it had before that update, if there was a session. In the JSON, a line end is
+//! written as a space: valid JSON has one only between its tokens.
 
 /// A stored session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +53,8 @@ impl<'a> VersionedJson<'a> {
 
     /// The text of a session that this update has changed to this.
     pub(super) fn stored_by(self, update_id: i64, before: Option<&str>) -> String {
-        let Self { version, json } = self;
+        let Self { version, .. } = self;
+        let json = self.in_one_line();
         match before {
             Some(before) => format!("{version}\n{json}\n{update_id}\n{before}"),
             None => format!("{version}\n{json}\n{update_id}"),
@@ -61,8 +63,11 @@ impl<'a> VersionedJson<'a> {
 
     /// The lines in which a later text has it as the session before.
     pub(super) fn lines(self) -> Box<str> {
-        let Self { version, json } = self;
-        format!("{version}\n{json}").into()
+        format!("{}\n{}", self.version, self.in_one_line()).into()
+    }
+
+    fn in_one_line(self) -> String {
+        self.json.replace('\n', " ")
     }
 }
 
@@ -72,6 +77,13 @@ mod tests {
 
     const fn versioned(version: u32, json: &str) -> VersionedJson<'_> {
         VersionedJson { version, json }
+    }
+
+    #[test]
+    fn j10_line_ends_between_the_tokens_of_a_session_are_spaces() {
+        let stored = versioned(1, "{\n\"a\": \r\n1}").stored_by(7, None);
+        let read = SessionText::read(stored.as_bytes()).unwrap();
+        assert_eq!(read.for_update(8), Some(versioned(1, "{ \"a\": \r 1}")));
     }
 
     #[test]

@@ -11,13 +11,13 @@ const SHARD_ENTRIES: usize = 1 << 14;
 /// The most shards, which hold 64 million entries before they get larger.
 const MOST_SHARDS: usize = 1 << 12;
 
-/// A key that says by itself which shard it is in.
+/// A key of a [`ShardedMap`].
 pub(super) trait ShardKey: Copy + Eq + Hash {
-    /// A number that differs between keys that differ.
+    /// A number from which the shard is computed. Keys that differ should mostly have different numbers.
     fn to_number(self) -> u64;
 }
 
-/// One map would move all of its entries whenever it grows. Here one of its shards does, and the others wait for their turn.
+/// A single map moves all of its entries when it grows. Here only one shard does.
 #[derive(Debug)]
 pub(super) struct ShardedMap<K, V> {
     /// Two to the power of `bits`.
@@ -26,7 +26,7 @@ pub(super) struct ShardedMap<K, V> {
 }
 
 impl<K: ShardKey, V> ShardedMap<K, V> {
-    /// A map for so many entries at most. More fit, in larger shards.
+    /// A map for about `most` entries. If there are more, the shards grow.
     pub(super) fn for_entries(most: usize) -> Self {
         let shards = most.div_ceil(SHARD_ENTRIES).clamp(1, MOST_SHARDS);
         let shards = shards.next_power_of_two();

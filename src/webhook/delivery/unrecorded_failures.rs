@@ -8,11 +8,11 @@ use crate::{
     webhook::Failure,
 };
 
-/// More updates at once fail for ever and have a dead-letter hook or a store that fails too.
+/// A bound for the memory, in case the hook or the store fails for a long time.
 const MAX_FAILURES: usize = 1000;
 
-/// Why updates have failed for the last time whose dead-letter hook, or whose store, has failed too. Telegram sends them
-/// again, and the next dead letter has this failure. The oldest are dropped beyond a thousand.
+/// Failures of updates on their last attempt whose dead-letter hook, or whose record in the store, failed too. At the
+/// redelivery the hook gets this failure. Beyond 1000, the oldest are dropped.
 #[derive(Debug, Default)]
 pub(super) struct UnrecordedFailures(Mutex<VecDeque<(DeliveryKey, Failure)>>);
 

@@ -31,7 +31,6 @@ mod ensure;
 mod env;
 mod health;
 #[cfg(feature = "tokio")]
-#[cfg(feature = "tokio")]
 mod watch;
 
 pub use tower_telegram_types::set_webhook::{InvalidWebhook, WebhookProblem};

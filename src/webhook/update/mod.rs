@@ -5,7 +5,7 @@
 //!    accepted.
 //! 3. A body over [`max_bytes`](UpdateLayer::max_bytes) (default: 1 MiB), by its declared length or by the bytes
 //!    that arrive: 413, and no more is read. So is one over the limit of a layer further out that wraps the body in
-//!    http-body-util's `Limited`, such as tower-http's `RequestBodyLimitLayer` and axum's `DefaultBodyLimit`.
+//!    http-body-util's `Limited`, such as tower-http's `RequestBodyLimitLayer`. axum's `DefaultBodyLimit` has no effect.
 //! 4. A body that hasn't arrived within the [`read_timeout`](UpdateLayer::read_timeout) (default: 10 seconds): 408.
 //! 5. A body that isn't an update, by its first two keys, or by its whole outer object if they aren't the usual ones:
 //!    400.
@@ -351,8 +351,7 @@ impl<E: Into<BoxError>> From<CollectError<E>> for Rejection {
     }
 }
 
-/// Whether a layer further out has limited the body, as tower-http's `RequestBodyLimitLayer` and axum's
-/// `DefaultBodyLimit` do.
+/// Whether a layer further out has limited the body, as tower-http's `RequestBodyLimitLayer` does.
 fn is_over_limit(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|cause| {
         // The source of an I/O error is that of the error within.
