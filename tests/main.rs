@@ -25,6 +25,8 @@ mod support {
     #[cfg(feature = "tokio")]
     #[cfg_attr(not(feature = "metrics"), allow(dead_code))]
     pub(crate) mod recorder;
+    #[cfg(feature = "reqwest")]
+    pub(crate) mod reqwest_client;
     #[cfg(feature = "client")]
     pub(crate) mod scripted;
     pub(crate) mod servers;

@@ -125,7 +125,11 @@ impl SequenceLock for RedisLocks {
         loop {
             let asked = Instant::now();
             match waiting.waiter.acquire().await.map_err(LockError::new)? {
-                LockAnswer::Granted { fence } => return Ok(waiting.granted(fence, asked)),
+                LockAnswer::Granted { fence } if asked.elapsed() < self.lease => {
+                    return Ok(waiting.granted(fence, asked));
+                }
+                // A process that was paused reads the response late. Another one may have the lock since.
+                LockAnswer::Granted { .. } => {}
                 LockAnswer::Waits { ahead, at_most } => {
                     if wake_up.is_subscribed() {
                         pause = pause_for_wake_up(ahead, at_most);

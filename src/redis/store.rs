@@ -9,6 +9,7 @@ use std::{
 
 use ::redis::{FromRedisValue, Value, aio::ConnectionLike};
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::{
     connection::{Error, RedisConnection, Script, ScriptCall, script},
@@ -171,8 +172,14 @@ impl RedisStore {
 impl DeliveryStore for RedisStore {
     async fn claim(&self, key: DeliveryKey) -> Result<Claim, StoreError> {
         let call = self.call("claim", key).arg(micros(self.lease));
+        let asked = Instant::now();
         let answer = self.run(call).await?;
-        read_claim(key, answer).map_err(StoreError::new)
+        let claim = read_claim(key, answer).map_err(StoreError::new)?;
+        // A process that was paused reads the response late. Another one may have claimed the update since.
+        if matches!(claim, Claim::Acquired(_)) && asked.elapsed() >= self.lease {
+            return Err(StoreError::new(Error::Late));
+        }
+        Ok(claim)
     }
 
     fn renew_every(&self) -> Option<Duration> {

@@ -461,7 +461,7 @@ async fn f18_a_reader_with_another_length_than_it_declares_is_an_error() {
 fn reqwest_client_of(server: &Scripted) -> Client {
     use tower_telegram::client::ReqwestTransport;
 
-    let http = ReqwestTransport::new(reqwest::Client::builder).expect("a transport");
+    let http = ReqwestTransport::new(crate::support::reqwest_client::builder).expect("a transport");
     let client = builder(http).base_url(&server.url());
     client.expect("a URL").build()
 }

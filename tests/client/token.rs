@@ -333,7 +333,8 @@ async fn a6_no_call_over_reqwest_shows_the_token() {
     let shown = Shown::default();
     let elsewhere = Scripted::start([], ME).await;
     let server = Scripted::start(scripts(&elsewhere.url()), ME).await;
-    let transport = ReqwestTransport::new(reqwest::Client::builder).expect("a client");
+    let transport =
+        ReqwestTransport::new(crate::support::reqwest_client::builder).expect("a client");
     shown.debug(&transport);
     call_about(transport.clone(), &server.url(), 12, &shown).await;
     let url = server.url();

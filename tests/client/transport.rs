@@ -84,8 +84,10 @@ async fn a6_reqwest_follows_no_redirect() {
         let place = format!("Location: {}/x\r\n", elsewhere.url());
         let script = vec![Step::Read, Step::Write(answer(status, &place, b""))];
         let server = Scripted::start([script], "true").await;
-        let settings =
-            || reqwest::Client::builder().redirect(reqwest::redirect::Policy::limited(9));
+        let settings = || {
+            crate::support::reqwest_client::builder()
+                .redirect(reqwest::redirect::Policy::limited(9))
+        };
         let http = ReqwestTransport::new(settings).expect("a client");
         let token = BotToken::new("1:secret").expect("a token");
         let api = BotApi::new(http, &token, &server.url()).expect("a URL");
@@ -217,7 +219,7 @@ async fn a_reqwest_client_is_a_transport() {
 
     let telegram = Telegram::start().await.expect("a port");
     let token = telegram.token().parse().expect("a token");
-    let http = ReqwestTransport::new(reqwest::Client::builder).expect("a client");
+    let http = ReqwestTransport::new(crate::support::reqwest_client::builder).expect("a client");
     let api = BotApi::new(http, &token, telegram.api_url()).expect("a URL");
     let client = Client::from_service(api);
     let sent = client.send(SendMessage::new(7, "hi")).await.expect("sent");

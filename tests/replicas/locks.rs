@@ -23,7 +23,10 @@ use tower_telegram::{
     },
 };
 
-use super::server::{SECOND, Server};
+use super::{
+    late::Late,
+    server::{SECOND, Server},
+};
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -364,6 +367,16 @@ async fn d12_a_turn_that_cant_be_renewed_in_time_is_lost() {
     server.start_again().await;
     sleep(SECOND).await;
     assert!(!lease.is_held(), "what is lost stays so");
+}
+
+#[tokio::test]
+async fn d12_a_lock_whose_lease_was_over_when_it_was_read_is_acquired_again() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let late = RedisLocks::new(Late::first(&server, 2 * SHORT), "bot").lease(SHORT);
+    let turn = turn(&late).await;
+    assert!(turn.lease().unwrap().is_held());
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 
 mod delivery;
 mod full;
+mod late;
 mod limits;
 mod locks;
 mod polling;

@@ -15,7 +15,10 @@ use tower_telegram::{
     },
 };
 
-use super::server::{SECOND, Server};
+use super::{
+    late::Late,
+    server::{SECOND, Server},
+};
 use crate::delivery::stores::{done, granted, is_busy, json_of, key, reply, suite};
 
 suite!(Server);
@@ -337,6 +340,19 @@ async fn d11_a_cluster_does_too() {
     for _ in 0..2 {
         assert_eq!(done(&store, key(1)).await, Some(json_of(&reply("x"))));
     }
+}
+
+#[tokio::test]
+async fn d12_a_claim_that_is_read_after_its_end_is_none() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let late = Late::first(&server, 2 * SHORT);
+    let late = RedisStore::new(late, "bot").lease(SHORT);
+    assert!(late.claim(key(1)).await.is_err());
+    // Another replica may have claimed the update meanwhile.
+    let attempt = granted(&server.store(), key(1)).await.attempt;
+    assert_eq!(attempt, 2);
 }
 
 #[tokio::test]

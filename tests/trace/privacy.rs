@@ -138,7 +138,8 @@ async fn l8_no_log_of_a_bot_over_reqwest_and_axum_shows_token_or_secret() {
     let log = Log::default();
     let _guard = tracing::subscriber::set_default(log.clone());
     let telegram = telegram().await;
-    let transport = tower_telegram::client::ReqwestTransport::new(reqwest::Client::builder);
+    let transport =
+        tower_telegram::client::ReqwestTransport::new(crate::support::reqwest_client::builder);
     run(Server::Axum, layered(transport.unwrap(), &telegram.url())).await;
     assert_private(&log, &HEARD);
 }

@@ -19,7 +19,7 @@ use crate::client::ApiBody;
 /// A [`reqwest::Client`] under [`BotApi`](crate::client::BotApi), with its proxies, certificates and
 /// resolvers.
 ///
-/// ```
+/// ```no_run
 /// use tower_telegram::client::{BotApi, Client, ReqwestTransport};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
