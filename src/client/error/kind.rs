@@ -1,6 +1,6 @@
 //! The categories of errors.
 
-/// The category of an [`Error`].
+/// The category of an [`Error`](super::Error).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
