@@ -43,7 +43,7 @@ mod deadline;
 pub(crate) mod env;
 mod erased;
 mod error;
-pub(crate) mod error_chain;
+mod error_chain;
 pub(crate) mod http_date;
 mod into_error;
 pub mod migrate_chat;

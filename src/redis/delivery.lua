@@ -11,8 +11,8 @@
 -- ARGV[2]  how long the record is kept, in milliseconds
 -- ARGV[3…] the operation's arguments
 --
---
--- Most updates are claimed once and then done. Those two runs define no functions, which cost Redis as much as a write.
+-- Most updates are claimed once and then done. Those two runs define no functions: a definition costs Redis as much as
+-- a write.
 
 local key, reply_key, operation, life = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
 

@@ -21,9 +21,9 @@ const LONGEST: u64 = 1 << 50;
 
 /// A [`SessionStore`] in Redis, for all replicas of a bot.
 ///
-/// A session takes its own length, its length before its last change and about 150 bytes of Redis' memory. With replicas, two updates of one chat
-/// are handled one after the other by [`RedisLocks`](super::RedisLocks); without, the second to change the
-/// session is tried again.
+/// A session takes its own length, its length before its last change and about 150 bytes of Redis' memory. With
+/// [`RedisLocks`](super::RedisLocks), two updates of one chat are handled one after the other, over all replicas;
+/// without, the second to change the session is tried again.
 ///
 /// A Redis that drops keys to make room (any `maxmemory-policy` but `noeviction`) ends sessions early. One that is
 /// out of memory and drops none refuses to save a session, and still removes it: an update whose session can't

@@ -2,7 +2,7 @@
 
 use std::{any::Any, error, fmt, sync::Arc};
 
-use crate::client::error_chain::ErrorChain;
+use crate::client::ErrorChain;
 
 /// Why an update wasn't handled. It is in the extensions of the 500 after which Telegram sends the update again,
 /// and in a `DeadLetter`.

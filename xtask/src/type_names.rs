@@ -24,7 +24,8 @@ pub(crate) fn run(root: &Path) -> Result<String, String> {
     if twice > 0 { Err(lines) } else { Ok(lines) }
 }
 
-/// The report, and the number of names that more than one type has. A file that has the same name twice, in two of its modules or functions, counts once.
+/// The report, and the number of names that more than one type has. A file that has the same name twice, in two of its
+/// modules or functions, counts once.
 fn report(source: &Source) -> (String, usize) {
     let mut files: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for found in &source.types {
