@@ -1,6 +1,6 @@
 //! J: the routes of updates, and the arguments of handlers.
 
 mod arguments;
-mod odd;
+mod edge_cases;
 mod routing;
 mod support;

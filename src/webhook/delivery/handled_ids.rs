@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     segmented_queue::SegmentedQueue,
-    sharded_map::{ShardKey, ShardedMap},
+    sharded_map::{ShardKey, ShardedMap, number_of},
     store::DeliveryKey,
 };
 
@@ -35,10 +35,7 @@ struct BlockKey {
 
 impl ShardKey for BlockKey {
     fn to_number(self) -> u64 {
-        self.bot
-            .rotate_left(32)
-            .wrapping_add(self.number)
-            .cast_unsigned()
+        number_of(self.bot, self.number)
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     handled_ids::HandledIds,
     kept_replies::KeptReplies,
     segmented_queue::SegmentedQueue,
-    sharded_map::{ShardKey, ShardedMap},
+    sharded_map::{ShardKey, ShardedMap, number_of},
     store::{Claim, ClaimToken, DeliveryKey, DeliveryStore, StoreError},
 };
 use crate::{
@@ -74,10 +74,7 @@ struct PendingClaim {
 
 impl ShardKey for DeliveryKey {
     fn to_number(self) -> u64 {
-        let bot = self.bot.map_or(0, |bot| bot.0);
-        bot.rotate_left(32)
-            .wrapping_add(self.update_id)
-            .cast_unsigned()
+        number_of(self.bot.map_or(0, |bot| bot.0), self.update_id)
     }
 }
 

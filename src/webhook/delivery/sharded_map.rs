@@ -17,6 +17,11 @@ pub(super) trait ShardKey: Copy + Eq + Hash {
     fn to_number(self) -> u64;
 }
 
+/// The number of a key with a bot and a number.
+pub(super) fn number_of(bot: i64, number: i64) -> u64 {
+    bot.rotate_left(32).wrapping_add(number).cast_unsigned()
+}
+
 /// A single map moves all of its entries when it grows. Here only one shard does.
 #[derive(Debug)]
 pub(super) struct ShardedMap<K, V> {

@@ -19,7 +19,7 @@ use crate::{
     types::WebhookInfo,
 };
 
-/// How long one look may take.
+/// How long one check may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The longest `retry_after` that is waited out.

@@ -1,4 +1,4 @@
-//! J1, J2, J4, J6, J8: odd routers and odd updates.
+//! Routers and updates at the edges of the rules J2, J4, J6 and J8.
 
 use serde_json::{Value, json};
 
