@@ -74,7 +74,7 @@ fn over(name: &str) -> Result<Transport, BoxError> {
     match name {
         "hyper" => Ok(BoxCloneSyncService::new(HttpTransport::new())),
         "reqwest" => {
-            // For HTTPS. The error means that the process has another provider already, which does as well.
+            // For HTTPS. The error means that the process has another provider already, which works too.
             drop(rustls::crypto::ring::default_provider().install_default());
             // The settings of reqwest go here. By default it uses the proxy that is in the environment.
             let reqwest = ReqwestTransport::new(reqwest::Client::builder)?;

@@ -97,8 +97,9 @@ impl Error {
         self.0.migrate_to_chat_id
     }
 
-    /// Whether the same call might succeed later: it was over a limit (429), the server or a proxy had trouble
-    /// (5xx) or not the time (408, 425), or the connection failed.
+    /// Whether the same call might succeed later: it was over a limit (429), the server or a proxy had trouble (5xx) or
+    /// asks for the call once more (408, 425), the connection failed, the response or the deadline came too late, or a
+    /// layer rejected the call.
     ///
     /// Repeating it may still do it twice: see [`may_have_arrived`](Self::may_have_arrived).
     /// [`RetryLayer`](super::RetryLayer) looks at both.
