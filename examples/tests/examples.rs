@@ -238,6 +238,23 @@ async fn a_token_without_an_address_is_refused_in_a_line() {
     assert_refused(axum, "the environment variable WEBHOOK_URL isn't set").await;
 }
 
+/// A container or unit whose file of secrets is missing: the bot may not talk to a Telegram of its own instead.
+#[tokio::test]
+async fn a_deployment_without_a_token_is_refused_in_a_line() {
+    for (name, value) in [
+        ("LISTEN", "0.0.0.0:8080"),
+        ("WEBHOOK_SECRET", "secret"),
+        ("WEBHOOK_URL", "https://bot.example/"),
+        ("TELEGRAM_API_URL", "http://localhost:8081"),
+        // Compose gives a variable that isn't set an empty value.
+        ("TELEGRAM_BOT_TOKEN", ""),
+    ] {
+        let mut polling = example("polling");
+        polling.env(name, value);
+        assert_refused(polling, "the environment variable TELEGRAM_BOT_TOKEN isn't set").await;
+    }
+}
+
 #[tokio::test]
 async fn a_redis_without_an_address_is_refused_by_its_name() {
     let telegram = Telegram::start().await.unwrap();

@@ -8,7 +8,7 @@
 //! # async fn run_the_bot() -> Result<(), Failure> { Ok(()) }
 //! #[tokio::main(flavor = "current_thread")]
 //! async fn main() -> Result<(), Failure> {
-//!     // Without `TELEGRAM_BOT_TOKEN`: try the bot against a Telegram on this machine.
+//!     // Without any settings: try the bot against a Telegram on this machine.
 //!     if tower_telegram_test::playground().await? {
 //!         return Ok(());
 //!     }
@@ -16,7 +16,9 @@
 //! }
 //! ```
 //!
-//! Where `TELEGRAM_BOT_TOKEN` or `WEBHOOK_URL` is set, [`playground`] does nothing and returns `false`. Otherwise it
+//! Where one of `TELEGRAM_BOT_TOKEN`, `TELEGRAM_API_URL`, `WEBHOOK_URL`, `WEBHOOK_SECRET` and `LISTEN` is set, even to
+//! an empty value, [`playground`] does nothing and returns `false`. So a deployment that sets only `LISTEN`, because its
+//! file of secrets is missing, ends with an error of the bot's own. Otherwise `playground`
 //!
 //! 1. starts a [`Telegram`] on loopback,
 //! 2. starts the program a second time, with the environment of a bot in production: `TELEGRAM_BOT_TOKEN`,
@@ -50,8 +52,8 @@ use self::{
 use crate::{Telegram, update};
 use serde_json::Value;
 
-/// Tries this program against a Telegram on this machine, unless `TELEGRAM_BOT_TOKEN` is set: see the
-/// [module](self). Returns whether it did; the program should end then.
+/// Tries this program against a Telegram on this machine, unless the environment has settings of a bot in production:
+/// see the [module](self). Returns whether it did; the program should end then.
 ///
 /// # Errors
 ///
@@ -148,18 +150,14 @@ impl Playground {
         self
     }
 
-    /// Plays it, unless `TELEGRAM_BOT_TOKEN` is set. Returns whether it did.
+    /// Plays it, unless the environment has settings of a bot in production: see the [module](self). Returns whether it
+    /// did.
     ///
     /// # Errors
     ///
     /// As [`playground`], and when there is no button to press.
     pub async fn play(self) -> Result<bool, PlaygroundError> {
-        // With one of the two, it is to be a bot in production, and the other is an error of its own if it is missing.
-        let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-        if ["TELEGRAM_BOT_TOKEN", "WEBHOOK_URL"]
-            .into_iter()
-            .any(is_set)
-        {
+        if is_deployed() {
             return Ok(false);
         }
         let telegram = match self.telegram {
@@ -185,6 +183,19 @@ impl Playground {
         program.stop().await?;
         Ok(true)
     }
+}
+
+/// Whether the environment has a setting of a bot in production. An empty one counts: Compose gives a variable that
+/// isn't set an empty value. A setting that is missing beside it is for the bot to report.
+fn is_deployed() -> bool {
+    let settings = [
+        "TELEGRAM_BOT_TOKEN",
+        "TELEGRAM_API_URL",
+        "WEBHOOK_URL",
+        "WEBHOOK_SECRET",
+        "LISTEN",
+    ];
+    settings.iter().any(|name| env::var_os(name).is_some())
 }
 
 /// The usual conversation: a command, a button, texts, a photo, a file, an edit, an inline query, an update of a
