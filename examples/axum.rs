@@ -24,6 +24,7 @@ use std::{error::Error, time::Duration};
 use serde::{Deserialize, Serialize};
 use tower_telegram::{
     Client,
+    client::RetryLayer,
     health::Livez,
     methods::{AnswerCallbackQuery, SendDocument, SendMessage},
     router::{CallbackData, Command, NewMessage, Router, State, command},
@@ -33,7 +34,7 @@ use tower_telegram::{
         CallbackPayload, CallbackQuery, ChatId, InlineKeyboardButton, InlineKeyboardMarkup,
         InputFile,
     },
-    webhook::{DeliveryLayer, Webhook, registration::WebhookEnv},
+    webhook::{Webhook, registration::WebhookEnv},
 };
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -45,17 +46,15 @@ async fn main() -> Result<(), BoxError> {
     }
     tracing_subscriber::fmt().init();
     let settings = WebhookEnv::from_env()?;
-    let client = Client::from_env()?;
+    let client = Client::builder_from_env()?.layer(RetryLayer::new()).build();
 
     let bot = bot(client.clone());
-    let allowed_updates = bot.allowed_updates();
     client.ensure_commands(&bot.commands()).await?;
-
-    let delivery = DeliveryLayer::new();
-    let deliveries = delivery.handle();
-    let webhook = Webhook::new(settings.secret())
-        .delivery(delivery)
-        .router(bot);
+    let webhook = Webhook::new(settings.secret()).router(bot);
+    let deliveries = webhook.deliveries();
+    let wanted = settings
+        .set_webhook()
+        .allowed_updates(webhook.allowed_updates());
     let app = axum::Router::new()
         .route_service(&settings.axum_route()?, webhook)
         .route_service("/livez", Livez);
@@ -63,7 +62,6 @@ async fn main() -> Result<(), BoxError> {
     // First listen, then ask Telegram for updates. `axum::serve` does as well behind a proxy; this server has
     // limits for connections, so that strangers on the internet can't use them all up.
     let server = Server::bind(settings.listen()).await?;
-    let wanted = settings.set_webhook().allowed_updates(allowed_updates);
     client.ensure_webhook(&wanted).await?;
     let stop = shutdown_signal()?;
     server.serve_with_shutdown(app, stop).await;
@@ -136,14 +134,14 @@ async fn call(
     Ok(())
 }
 
-/// The response waits for the handler. If that takes longer than 50 seconds, Telegram sends the update again, and the
-/// second request gets the first one's reply.
+/// The response waits for the handler, here for a minute at most. If that takes longer than 50 seconds, Telegram sends the
+/// update again, and the second request gets the first one's reply.
 async fn slow(Command(seconds): Command<u64>, chat: ChatId) -> SendMessage {
-    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    tokio::time::sleep(Duration::from_secs(seconds.min(60))).await;
     SendMessage::new(chat, "done")
 }
 
-/// An update that fails is sent again, up to five times.
+/// Telegram sends an update that has failed again, for up to five attempts in all.
 async fn fail() -> Result<(), BoxError> {
     Err("failed as asked".into())
 }

@@ -23,6 +23,7 @@ use std::{error::Error, time::Duration};
 use serde::{Deserialize, Serialize};
 use tower_telegram::{
     Client,
+    client::RetryLayer,
     methods::SendMessage,
     router::{
         NewMessage, Router, command,
@@ -31,7 +32,7 @@ use tower_telegram::{
     server::Server,
     shutdown_signal,
     types::ChatId,
-    webhook::{DeliveryLayer, SequenceLayer, Webhook, registration::WebhookEnv},
+    webhook::{SequenceLayer, Webhook, registration::WebhookEnv},
 };
 use tower_telegram_test::Playground;
 
@@ -79,32 +80,31 @@ async fn main() -> Result<(), BoxError> {
     }
     tracing_subscriber::fmt().init();
     let settings = WebhookEnv::from_env()?;
-    let client = Client::from_env()?;
+    let client = Client::builder_from_env()?.layer(RetryLayer::new()).build();
 
     // In memory, for one process. `redis::RedisSessions` keeps them for any number.
     let sessions = SessionLayer::<Order, _>::new(MemorySessions::new())
         // An order without an answer for an hour is forgotten.
         .expires_after(Duration::from_secs(60 * 60))
-        // Another number when `Order` changes its shape.
+        // Increase this when `Order` changes its shape.
         .version(1);
     let bot: Router = Router::new()
         .command(command("order").description("Order a dish"), begin)
         .command(command("cancel").description("Forget the order"), cancel)
         .message(answer)
         .layer(sessions);
-    let allowed_updates = bot.allowed_updates();
     client.ensure_commands(&bot.commands()).await?;
 
-    let delivery = DeliveryLayer::new();
-    let deliveries = delivery.handle();
     let webhook = Webhook::new(settings.secret())
-        .delivery(delivery)
         // Two messages of a chat are handled one after the other, so that each finds the step before it.
         .sequence(SequenceLayer::new())
         .router(bot);
+    let deliveries = webhook.deliveries();
+    let wanted = settings
+        .set_webhook()
+        .allowed_updates(webhook.allowed_updates());
     let app = axum::Router::new().route_service(&settings.axum_route()?, webhook);
     let server = Server::bind(settings.listen()).await?;
-    let wanted = settings.set_webhook().allowed_updates(allowed_updates);
     client.ensure_webhook(&wanted).await?;
     let stop = shutdown_signal()?;
     server.serve_with_shutdown(app, stop).await;

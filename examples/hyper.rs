@@ -46,7 +46,7 @@ use tower_telegram::{
     server::Server,
     shutdown_signal,
     types::{ChatId, InputFile},
-    webhook::{DeliveryLayer, ReplyBody, Webhook, registration::WebhookEnv},
+    webhook::{ReplyBody, Webhook, registration::WebhookEnv},
 };
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -65,12 +65,9 @@ async fn main() -> Result<(), BoxError> {
     let client = Client::from_env()?;
 
     let bot: Router = Router::new().command("start", start).message(echo);
-    let allowed_updates = bot.allowed_updates();
-    let delivery = DeliveryLayer::new();
-    let deliveries = delivery.handle();
-    let webhook = Webhook::new(settings.secret())
-        .delivery(delivery)
-        .router(bot);
+    let webhook = Webhook::new(settings.secret()).router(bot);
+    let deliveries = webhook.deliveries();
+    let allowed_updates = webhook.allowed_updates();
 
     if let Some(path) = settings.listen().strip_prefix("unix:") {
         // A killed process leaves its socket behind.

@@ -16,6 +16,7 @@
 //! tower-http = { version = "0.7", features = ["request-id", "trace"] }
 //! tower-telegram = { version = "0.1", features = ["server"] }
 //! tower-telegram-test = "0.1"
+//! tracing = { version = "0.1.41", default-features = false, features = ["std"] }
 //! tracing-subscriber = { version = "0.3", default-features = false, features = ["fmt", "std"] }
 //! ```
 
@@ -24,7 +25,7 @@ use std::{error::Error, time::Duration};
 use tower::ServiceBuilder;
 use tower_http::{
     request_id::{MakeRequestUuid, SetRequestIdLayer},
-    trace::TraceLayer,
+    trace::{DefaultMakeSpan, DefaultOnResponse, TraceLayer},
 };
 use tower_telegram::{
     Client,
@@ -39,6 +40,7 @@ use tower_telegram::{
         registration::WebhookEnv,
     },
 };
+use tracing::Level;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -63,7 +65,11 @@ async fn main() -> Result<(), BoxError> {
     let webhook = ServiceBuilder::new()
         // Layers for HTTP go around all of it. The request's line doesn't have the secret; its headers do.
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-        .layer(TraceLayer::new_for_http())
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(DefaultMakeSpan::new().level(Level::INFO))
+                .on_response(DefaultOnResponse::new().level(Level::INFO)),
+        )
         // First the secret, before a byte of the body is read.
         .layer(SecretTokenLayer::new(settings.secret()))
         // Then the body, up to 1 MiB. From here on, a request's body is a `RawUpdate`.
@@ -79,7 +85,7 @@ async fn main() -> Result<(), BoxError> {
         .layer(TraceUpdatesLayer::new())
         // One update of a chat at a time. Below the deliveries, so that a redelivery of a handled update doesn't wait.
         .layer(SequenceLayer::new())
-        // An attempt ends. Below the sequence, so that waiting for a turn doesn't count.
+        // Limits how long an attempt may run. Below the sequence, so that waiting for a turn doesn't count.
         .layer(HandlerTimeoutLayer::new(Duration::from_secs(600)))
         // From here on, a request's body is an `Update`.
         .layer(ParseLayer::<Update>::new())

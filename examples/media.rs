@@ -46,7 +46,7 @@ async fn main() -> Result<(), BoxError> {
     ];
     let album = SendMediaGroup::new(chat, album.map(with_progress).to_vec());
     let sent = client.send(album).await;
-    fs::remove_file(&path)?;
+    let removed = fs::remove_file(&path);
     for message in sent? {
         println!(
             "message {}: {}",
@@ -54,7 +54,7 @@ async fn main() -> Result<(), BoxError> {
             message.caption.unwrap_or_default()
         );
     }
-    Ok(())
+    Ok(removed?)
 }
 
 /// The file as a part of the album. It prints how far it has come at each MiB and at its end.

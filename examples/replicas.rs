@@ -66,23 +66,24 @@ async fn main() -> Result<(), BoxError> {
 
     let sessions = SessionLayer::<Count, _>::new(RedisSessions::new(redis.clone(), BOT));
     let bot: Router = Router::new().message(count).layer(sessions);
-    let allowed_updates = bot.allowed_updates();
 
     // A replica that handles an update has a claim in Redis, which it renews. If it dies, another has the update after
     // the claim's end.
     let delivery = DeliveryLayer::with_store(RedisStore::new(redis.clone(), BOT));
-    let deliveries = delivery.handle();
     // Telegram sends two updates of a chat to two replicas if it likes.
     let sequence = SequenceLayer::new().with_lock(RedisLocks::new(redis, BOT));
     let webhook = Webhook::new(settings.secret())
         .delivery(delivery)
         .sequence(sequence)
         .router(bot);
+    let deliveries = webhook.deliveries();
+    let wanted = settings
+        .set_webhook()
+        .allowed_updates(webhook.allowed_updates());
 
     let app = axum::Router::new().route_service(&settings.axum_route()?, webhook);
     let server = Server::bind(settings.listen()).await?;
     // All replicas may do so at the same time.
-    let wanted = settings.set_webhook().allowed_updates(allowed_updates);
     client.ensure_webhook(&wanted).await?;
     let stop = shutdown_signal()?;
     server.serve_with_shutdown(app, stop).await;

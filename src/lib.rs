@@ -12,8 +12,8 @@
 //! - [`trace`] records a span for each update and each call, and metrics. `health` serves `/livez` and `/readyz`.
 //! - [`types`] and [`methods`] are all of Bot API 10.3. Values that Telegram adds later are kept.
 //! - [`text`] formats, splits and escapes text for messages.
-//! - `guide` describes [each layer](guide::layers), [delivery guarantees](guide::delivery),
-//!   [spans and metrics](guide::observability) and [performance](guide::performance).
+//! - [`guide`] has a cookbook, and pages on each layer, delivery guarantees, deploying, security, testing, spans and metrics,
+//!   performance, and on moving a bot from another framework.
 //!
 //! # Example
 //!

@@ -11,12 +11,7 @@
 
 use std::{env, error::Error, time::Duration};
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-    routing::get,
-};
+use axum::{Json, extract::State, http::StatusCode, routing::get};
 use deadpool_sqlite::{
     Config, Pool, Runtime,
     rusqlite::{self, Connection},
@@ -27,7 +22,7 @@ use tower_http::{
     limit::RequestBodyLimitLayer,
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
     timeout::TimeoutLayer,
-    trace::TraceLayer,
+    trace::{DefaultMakeSpan, DefaultOnResponse, TraceLayer},
 };
 use tower_telegram::{
     Client,
@@ -36,9 +31,10 @@ use tower_telegram::{
     server::Server,
     shutdown_signal,
     types::ChatId,
-    webhook::{DeliveryLayer, Webhook, registration::WebhookEnv},
+    webhook::{Webhook, registration::WebhookEnv},
 };
 use tower_telegram_test::Playground;
+use tracing::Level;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -57,14 +53,11 @@ async fn main() -> Result<(), BoxError> {
     let settings = WebhookEnv::from_env()?;
     let client = Client::from_env()?;
     let bot = bot(database.clone());
+    let webhook = Webhook::new(settings.secret()).router(bot);
+    let deliveries = webhook.deliveries();
     let wanted = settings
         .set_webhook()
-        .allowed_updates(bot.allowed_updates());
-    let delivery = DeliveryLayer::new();
-    let deliveries = delivery.handle();
-    let webhook = Webhook::new(settings.secret())
-        .delivery(delivery)
-        .router(bot);
+        .allowed_updates(webhook.allowed_updates());
 
     let app = axum::Router::new()
         .nest("/api", api())
@@ -75,7 +68,11 @@ async fn main() -> Result<(), BoxError> {
         .layer(
             ServiceBuilder::new()
                 .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-                .layer(TraceLayer::new_for_http())
+                .layer(
+                    TraceLayer::new_for_http()
+                        .make_span_with(DefaultMakeSpan::new().level(Level::INFO))
+                        .on_response(DefaultOnResponse::new().level(Level::INFO)),
+                )
                 .layer(PropagateRequestIdLayer::x_request_id())
                 // Telegram reads gzip, and neither Brotli nor Zstandard.
                 .layer(CompressionLayer::new().gzip(true))
@@ -124,26 +121,30 @@ async fn list(
     router::State(database): router::State<Database>,
     NewMessage(message): NewMessage,
 ) -> Result<SendMessage, BoxError> {
-    let notes = database.notes(message.chat.id).await?;
+    let mut notes = database.notes(message.chat.id).await?;
+    if notes.is_empty() {
+        notes.push("No notes yet.".to_owned());
+    }
     Ok(SendMessage::new(message.chat.id, notes.join("\n")))
 }
 
 /// Takes longer than a request may, if it is asked to.
 async fn slow(Command(seconds): Command<u64>, chat: ChatId) -> SendMessage {
-    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    tokio::time::sleep(Duration::from_secs(seconds.min(30))).await;
     SendMessage::new(chat, "done")
 }
 
 fn api() -> axum::Router<Database> {
-    axum::Router::new().route("/notes/{chat}", get(notes))
+    axum::Router::new().route("/notes/count", get(count))
 }
 
-async fn notes(
-    State(database): State<Database>,
-    Path(chat): Path<i64>,
-) -> Result<Json<Vec<String>>, StatusCode> {
-    let notes = database.notes(chat).await;
-    notes.map(Json).map_err(|_| StatusCode::SERVICE_UNAVAILABLE)
+/// Anyone may know how many notes there are. The notes themselves are for their chats alone.
+async fn count(State(database): State<Database>) -> Result<Json<i64>, StatusCode> {
+    let count = |db: &Connection| db.query_row("SELECT COUNT(*) FROM notes", (), |row| row.get(0));
+    database.with(count).await.map(Json).map_err(|error| {
+        tracing::error!(%error, "notes couldn't be counted");
+        StatusCode::SERVICE_UNAVAILABLE
+    })
 }
 
 /// A pool of connections.

@@ -21,7 +21,7 @@ use tower_telegram::{
     server::Server,
     shutdown_signal,
     types::UpdateType,
-    webhook::{DeliveryLayer, Webhook, registration::WebhookEnv},
+    webhook::{Webhook, registration::WebhookEnv},
 };
 use tower_telegram_test::Playground;
 
@@ -37,12 +37,9 @@ async fn main() -> Result<(), BoxError> {
     let settings = WebhookEnv::from_env()?;
     let client = Client::from_env()?;
 
-    let delivery = DeliveryLayer::new();
-    let deliveries = delivery.handle();
     let calling = client.clone();
     let webhook = Webhook::new(settings.secret())
         .allowed_updates([UpdateType::Message])
-        .delivery(delivery)
         // Any type that implements `Deserialize`: teloxide's `Update`, or a struct with the fields that you read.
         .parse_as::<Update>()
         // frankenstein has no types for newer kinds of update. Such an update isn't sent again, so log it.
@@ -50,12 +47,13 @@ async fn main() -> Result<(), BoxError> {
             tracing::warn!(update_id = raw.update_id(), %error, "update doesn't fit");
         })
         .handler(move |update| handle(calling.clone(), update));
+    let deliveries = webhook.deliveries();
+    let wanted = settings
+        .set_webhook()
+        .allowed_updates(webhook.allowed_updates());
 
     let app = axum::Router::new().route_service(&settings.axum_route()?, webhook);
     let server = Server::bind(settings.listen()).await?;
-    let wanted = settings
-        .set_webhook()
-        .allowed_updates([UpdateType::Message]);
     client.ensure_webhook(&wanted).await?;
     let stop = shutdown_signal()?;
     server.serve_with_shutdown(app, stop).await;

@@ -26,7 +26,7 @@ use tower_telegram::{
     server::{LimitedListener, LimitedStream},
     shutdown_signal,
     types::ChatId,
-    webhook::{DeliveryLayer, ReplyBody, Webhook, registration::WebhookEnv},
+    webhook::{ReplyBody, Webhook, registration::WebhookEnv},
 };
 use tower_telegram_test::Playground;
 
@@ -43,14 +43,11 @@ async fn main() -> Result<(), BoxError> {
     let client = Client::from_env()?;
 
     let bot: Router = Router::new().command("start", start).message(echo);
+    let webhook = Webhook::new(settings.secret()).router(bot);
+    let deliveries = webhook.deliveries();
     let wanted = settings
         .set_webhook()
-        .allowed_updates(bot.allowed_updates());
-    let delivery = DeliveryLayer::new();
-    let deliveries = delivery.handle();
-    let webhook = Webhook::new(settings.secret())
-        .delivery(delivery)
-        .router(bot);
+        .allowed_updates(webhook.allowed_updates());
     let webhook = ServiceBuilder::new()
         .map_response(with_length)
         .service(webhook);

@@ -10,11 +10,8 @@ use std::{
     process::{Output, Stdio},
 };
 
-use program::free_address;
-use tokio::{
-    net::TcpStream,
-    process::{Child, Command},
-};
+use program::{free_address, wait_until_it_listens};
+use tokio::process::{Child, Command};
 use tower_telegram_test::{RawRequest, Telegram, update};
 
 fn deploy(name: &str) -> PathBuf {
@@ -121,9 +118,7 @@ async fn nginx_takes_the_location_and_passes_updates_to_a_bot() {
 
     let mut nginx = nginx(&folder, public, listen);
     let _nginx = nginx.stderr(Stdio::null()).spawn().unwrap();
-    while TcpStream::connect(public).await.is_err() {
-        tokio::task::yield_now().await;
-    }
+    wait_until_it_listens(public).await;
     let telegram = Telegram::start().await.unwrap();
     let _bot = bot(&telegram, public, listen);
     let set = telegram.wait_for_call("setWebhook").await.unwrap();
@@ -174,10 +169,10 @@ async fn systemd_takes_the_unit_and_finds_little_exposed() {
 async fn hadolint_takes_the_dockerfile_and_its_example_exists() {
     let dockerfile = fs::read_to_string(deploy("Dockerfile")).unwrap();
     let (_, example) = dockerfile.split_once("--example ").unwrap();
-    let (example, _) = example.split_once('\n').unwrap();
+    let (example, _) = example.split_once('"').unwrap();
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("{example}.rs"));
     assert!(file.exists(), "{example}");
-    let copied = format!("/src/target/release/examples/{example} ");
+    let copied = format!("ARG PROGRAM=examples/{example}\n");
     assert!(dockerfile.contains(&copied), "{dockerfile}");
     let package = concat!("--package ", env!("CARGO_PKG_NAME"), " ");
     assert!(dockerfile.contains(package), "{dockerfile}");

@@ -3,14 +3,17 @@
 
 mod program;
 
-use std::{env, path::PathBuf};
+use std::{env, path::PathBuf, time::Duration};
 
 use program::{
-    assert_refused, beside_routes, free_address, in_production, prints, program, redis, stdout,
-    terminate,
+    assert_refused, beside_routes, free_address, in_production, prints, program, redis, start,
+    stdout, terminate,
 };
-use tokio::process::Command;
-use tower_telegram_test::{Telegram, Via, update};
+use tokio::{
+    process::{Child, Command},
+    task::JoinHandle,
+};
+use tower_telegram_test::{Exchange, Faults, Telegram, Via, update};
 
 /// Cargo builds the examples beside the tests' own folder.
 fn path(name: &str) -> PathBuf {
@@ -136,18 +139,60 @@ async fn serves(command: Command, scheme: &str, path: &str) {
 }
 
 #[tokio::test]
-async fn d10_axum_serves_until_sigterm() {
+async fn axum_serves_until_sigterm() {
     serves_in_production("axum", "http").await;
 }
 
 #[tokio::test]
-async fn d10_layers_by_hand_serves_until_sigterm() {
+async fn layers_by_hand_serves_until_sigterm() {
     serves_in_production("layers_by_hand", "http").await;
 }
 
 #[tokio::test]
-async fn d10_conversation_serves_until_sigterm() {
+async fn conversation_serves_until_sigterm() {
     serves_in_production("conversation", "http").await;
+}
+
+/// A bot whose handler waits for a call, and the update.
+async fn waits_for_a_call(telegram: &Telegram) -> (Child, JoinHandle<Exchange>) {
+    let slow = Faults::new().slow_answers(1.0, Duration::from_secs(2));
+    telegram.faults(slow.methods(["sendMessage"]));
+    let listen = free_address();
+    let url = format!("http://{listen}/telegram");
+    let bot = in_production(example("axum"), telegram, &url, listen);
+    let bot = start(bot, telegram).await;
+    let sender = telegram.clone();
+    let call = update::command(7, "/call made in time");
+    let exchange = tokio::spawn(async move { sender.deliver(call).await });
+    telegram.wait_for_call("sendMessage").await.unwrap();
+    (bot, exchange)
+}
+
+#[tokio::test]
+async fn d10_axum_responds_to_what_it_handles_at_sigterm() {
+    let telegram = Telegram::start().await.unwrap();
+    let (bot, exchange) = waits_for_a_call(&telegram).await;
+    terminate(bot).await;
+    let exchange = exchange.await.unwrap();
+    let statuses: Vec<_> = exchange
+        .attempts
+        .iter()
+        .map(|attempt| attempt.status)
+        .collect();
+    assert_eq!(statuses, [Some(200)], "{exchange:?}");
+}
+
+/// Telegram has hung up: only the deliveries know of the handler.
+#[tokio::test]
+async fn d10_axum_waits_for_a_handler_without_a_request_at_sigterm() {
+    let builder = Telegram::builder().response_timeout(Duration::from_secs(1));
+    let telegram = builder.max_attempts(1).start().await.unwrap();
+    let (bot, exchange) = waits_for_a_call(&telegram).await;
+    let exchange = exchange.await.unwrap();
+    assert!(!exchange.is_delivered(), "{exchange:?}");
+    // What the handler logs after its call.
+    let printed = terminate(bot).await;
+    assert!(printed.contains("sent message.message_id="), "{printed}");
 }
 
 #[tokio::test]
@@ -222,7 +267,7 @@ async fn replicas_share_a_redis() {
 }
 
 #[tokio::test]
-async fn d10_replicas_serve_until_sigterm() {
+async fn replicas_serve_until_sigterm() {
     let Some((_redis, url)) = redis().await else {
         return;
     };
@@ -251,7 +296,11 @@ async fn a_deployment_without_a_token_is_refused_in_a_line() {
     ] {
         let mut polling = example("polling");
         polling.env(name, value);
-        assert_refused(polling, "the environment variable TELEGRAM_BOT_TOKEN isn't set").await;
+        assert_refused(
+            polling,
+            "the environment variable TELEGRAM_BOT_TOKEN isn't set",
+        )
+        .await;
     }
 }
 

@@ -26,6 +26,7 @@ use futures_util::stream::{self, Stream};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     sync::broadcast::{self, Sender},
+    time::sleep,
 };
 use tokio_util::sync::CancellationToken;
 use tonic::{Response, Status, server::Grpc, service::Routes, transport::server::Connected};
@@ -38,7 +39,7 @@ use tower_telegram::{
     server::{LimitedListener, LimitedStream},
     shutdown_signal,
     types::ChatId,
-    webhook::{DeliveryLayer, RawUpdate, Webhook, registration::WebhookEnv},
+    webhook::{RawUpdate, Webhook, registration::WebhookEnv},
 };
 use tower_telegram_test::Playground;
 
@@ -62,18 +63,14 @@ async fn main() -> Result<(), BoxError> {
         .command("start", start)
         .message(publish)
         .with_state(updates.clone());
-    let wanted = settings
-        .set_webhook()
-        .allowed_updates(bot.allowed_updates());
-    let delivery = DeliveryLayer::new();
-    let deliveries = delivery.handle();
-    let webhook = Webhook::new(settings.secret())
-        .delivery(delivery)
-        .router(bot);
+    let webhook = Webhook::new(settings.secret()).router(bot);
+    let deliveries = webhook.deliveries();
+    let wanted = settings.set_webhook();
+    let wanted = wanted.allowed_updates(webhook.allowed_updates());
 
     let stopping = CancellationToken::new();
-    let stopped = stopping.clone();
-    // A method as tonic's code generator makes it, as a route instead of a service.
+    let (stopped, all_stopped) = (stopping.clone(), stopping.clone());
+    // A method as tonic's code generator makes it, but a route.
     let subscribe = async move |request: Request| {
         let subscribe = |_: tonic::Request<()>| {
             let stream = subscribe(&updates, stopped.clone());
@@ -82,7 +79,7 @@ async fn main() -> Result<(), BoxError> {
         let mut grpc = Grpc::new(ProstCodec::<Bytes, ()>::default());
         grpc.server_streaming(service_fn(subscribe), request).await
     };
-    let (_, health) = tonic_health::server::health_reporter();
+    let (mut reporter, health) = tonic_health::server::health_reporter();
     // tonic's routes are axum's, so the webhook is beside the gRPC services.
     let routes = Routes::new(health)
         .into_axum_router()
@@ -93,19 +90,23 @@ async fn main() -> Result<(), BoxError> {
     let listener = LimitedListener::bind(settings.listen()).await?;
     client.ensure_webhook(&wanted).await?;
     let stop = shutdown_signal()?;
-    tonic::transport::Server::builder()
-        // gRPC needs HTTP/2, and Telegram speaks HTTP/1.1.
-        .accept_http1(true)
+    let serving = tonic::transport::Server::builder()
+        .accept_http1(true) // Telegram's. gRPC needs HTTP/2.
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .max_concurrent_streams(64)
         .timeout(Duration::from_secs(60))
         .add_routes(Routes::from(routes))
         .serve_with_incoming_shutdown(listener.into_stream(Connection), async move {
             stop.await;
-            // The server waits for all responses, also for the subscribers' streams.
+            // The server waits for all responses: end the streams of health and of updates.
+            reporter.clear_service_status("").await;
             stopping.cancel();
-        })
-        .await?;
+        });
+    tokio::select! {
+        served = serving => served?,
+        // A subscriber that reads nothing would hold up the end.
+        () = async { all_stopped.cancelled().await; sleep(Duration::from_secs(60)).await } => {}
+    }
     deliveries.shutdown(Duration::from_secs(30)).await;
     Ok(())
 }
@@ -147,7 +148,6 @@ struct Connection(LimitedStream);
 
 impl Connected for Connection {
     type ConnectInfo = ();
-
     fn connect_info(&self) {}
 }
 

@@ -21,7 +21,7 @@ use tower_telegram::{
     server::{RequestBody, Server},
     shutdown_signal,
     types::ChatId,
-    webhook::{DeliveryLayer, Webhook, registration::WebhookEnv},
+    webhook::{Webhook, registration::WebhookEnv},
 };
 use tower_telegram_test::Playground;
 use warp::{Filter as _, http::Request};
@@ -39,14 +39,11 @@ async fn main() -> Result<(), BoxError> {
     let client = Client::from_env()?;
 
     let bot: Router = Router::new().command("start", start).message(echo);
+    let webhook = Webhook::new(settings.secret()).router(bot);
+    let deliveries = webhook.deliveries();
     let wanted = settings
         .set_webhook()
-        .allowed_updates(bot.allowed_updates());
-    let delivery = DeliveryLayer::new();
-    let deliveries = delivery.handle();
-    let webhook = Webhook::new(settings.secret())
-        .delivery(delivery)
-        .router(bot);
+        .allowed_updates(webhook.allowed_updates());
 
     let routes = warp::service(warp::path!("health").map(|| String::from("ok")).boxed());
     let path: Arc<str> = settings.path().into();

@@ -5,7 +5,7 @@ use std::{
     error, fmt,
 };
 
-use tower_telegram_types::InvalidSecretToken;
+use tower_telegram_types::{InvalidSecretToken, set_webhook::InvalidWebhook};
 
 use super::{
     api::{InvalidBaseUrl, leads_to_own_server},
@@ -150,6 +150,8 @@ enum EnvFault {
     NotUnicode(&'static str),
     Token(InvalidBotToken),
     Url(&'static str),
+    Webhook(&'static str, InvalidWebhook),
+    Address(&'static str),
     AxumRoute(&'static str),
     Secret(&'static str, InvalidSecretToken),
     ApiUrl(InvalidBaseUrl),
@@ -158,6 +160,14 @@ enum EnvFault {
 impl EnvError {
     pub(crate) fn not_a_url(name: &'static str) -> Self {
         Self(EnvFault::Url(name))
+    }
+
+    pub(crate) fn not_a_webhook(name: &'static str, source: InvalidWebhook) -> Self {
+        Self(EnvFault::Webhook(name, source))
+    }
+
+    pub(crate) fn not_an_address(name: &'static str) -> Self {
+        Self(EnvFault::Address(name))
     }
 
     pub(crate) fn not_an_axum_route(name: &'static str) -> Self {
@@ -174,6 +184,8 @@ impl EnvError {
             EnvFault::Missing(name)
             | EnvFault::NotUnicode(name)
             | EnvFault::Url(name)
+            | EnvFault::Webhook(name, _)
+            | EnvFault::Address(name)
             | EnvFault::AxumRoute(name)
             | EnvFault::Secret(name, _) => name,
             EnvFault::Token(_) => TOKEN,
@@ -194,6 +206,8 @@ impl fmt::Display for EnvError {
             EnvFault::NotUnicode(_) => "isn't unicode",
             EnvFault::Token(_) => "isn't a bot token",
             EnvFault::Url(_) => "isn't an absolute url",
+            EnvFault::Webhook(..) => "isn't a url that Telegram takes",
+            EnvFault::Address(_) => "isn't an address with a port, such as 0.0.0.0:8080",
             EnvFault::AxumRoute(_) => {
                 "has a path that axum refuses: a segment of it begins with `:` or `*`"
             }
@@ -221,7 +235,9 @@ impl error::Error for EnvError {
             EnvFault::Missing(_)
             | EnvFault::NotUnicode(_)
             | EnvFault::Url(_)
+            | EnvFault::Address(_)
             | EnvFault::AxumRoute(_) => None,
+            EnvFault::Webhook(_, source) => Some(source),
             EnvFault::Secret(_, source) => Some(source),
             EnvFault::Token(source) => Some(source),
             EnvFault::ApiUrl(source) => Some(source),

@@ -175,6 +175,9 @@ impl Server {
         B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
         F: Future<Output = ()>,
     {
+        if let Ok(address) = self.local_addr() {
+            tracing::info!(%address, "serving");
+        }
         run(self.listener, &self.settings, service, signal).await;
     }
 }
@@ -221,6 +224,7 @@ where
         () = signal => {}
         () = accepting => {}
     }
+    tracing::info!("stopping once running requests have ended");
     // Telegram's next connection is refused, or reaches the process that listens next.
     drop(listener);
     let cut_off = connections.shut_down(settings.shutdown_timeout).await;

@@ -82,6 +82,10 @@ pub struct FilterUpdates<S> {
 
 impl<S> FilterUpdates<S> {
     inner_accessors!();
+
+    pub(super) fn allowed(&self) -> AllowedUpdates {
+        self.allowed
+    }
 }
 
 impl<S, R> Service<Request<RawUpdate>> for FilterUpdates<S>

@@ -28,7 +28,10 @@ use super::{
     reply, secret_token, update,
 };
 #[cfg(feature = "tokio")]
-use super::{DeadlineLayer, DeliveryLayer, HandlerTimeoutLayer, SequenceLayer};
+use super::{
+    DeadlineLayer, DeliveryLayer, HandlerTimeoutLayer, SequenceLayer, delivery::DeliveryHandle,
+    delivery_stack::handle_of,
+};
 use crate::{
     IntoReply,
     types::{AllowedUpdates, ParseError, Update},
@@ -268,6 +271,39 @@ pub struct WebhookService<S, U = Update> {
 }
 
 impl<S, U> WebhookService<S, U> {
+    /// The types of update that are passed to the handler, for `setWebhook`.
+    ///
+    /// ```
+    /// use tower_telegram::{
+    ///     methods::SetWebhook,
+    ///     router::Router,
+    ///     types::ChatId,
+    ///     webhook::{SecretToken, Webhook},
+    /// };
+    ///
+    /// async fn start(chat: ChatId) {}
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let webhook = Webhook::new(SecretToken::new("swordfish")?)
+    ///     .router(Router::new().command("start", start));
+    /// let wanted = SetWebhook::new("https://bot.example/telegram")
+    ///     .allowed_updates(webhook.allowed_updates());
+    /// # let _ = wanted;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn allowed_updates(&self) -> AllowedUpdates {
+        self.stack.get_ref().get_ref().allowed()
+    }
+
+    /// A handle for the graceful shutdown of the deliveries. Handlers go on after their request has ended, so a process
+    /// that stops waits for them by [`DeliveryHandle::shutdown`]. Without deliveries none do, and the handle has nothing
+    /// to wait for.
+    #[cfg(feature = "tokio")]
+    pub fn deliveries(&self) -> DeliveryHandle {
+        handle_of(self.stack.get_ref().get_ref().get_ref())
+    }
+
     /// The same stack without the layers for HTTP requests: a `Service<http::Request<RawUpdate>>`, for updates that
     /// arrive another way, such as by `polling`.
     pub fn into_updates(self) -> UpdateService<S, U> {
@@ -400,6 +436,7 @@ mod tests {
             Arc,
             atomic::{AtomicUsize, Ordering},
         },
+        task::Waker,
         time::Duration,
     };
 
@@ -407,7 +444,10 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
-    use crate::webhook::{SECRET_TOKEN_HEADER, SecretToken};
+    use crate::{
+        types::UpdateType,
+        webhook::{SECRET_TOKEN_HEADER, SecretToken},
+    };
 
     fn update(number: u8) -> Request<String> {
         let message = r#""message":{"chat":{"id":7}}"#;
@@ -473,6 +513,39 @@ mod tests {
         assert_eq!(stuck, (500, 60), "its attempt has failed after an hour");
         assert_eq!(next, (200, 60));
         assert_eq!(handled.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d10_the_deliveries_of_a_service_are_waited_for_in_each_form_of_it() {
+        let webhook = || Webhook::without_secret_token().sequence(SequenceLayer::new());
+        for (webhook, running) in [
+            (webhook(), 1),
+            (webhook().without_deadline(), 1),
+            (webhook().without_delivery(), 0),
+        ] {
+            let service = webhook.handler(async |_: Update| {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            });
+            let deliveries = service.deliveries();
+            let mut request = Box::pin(service.oneshot(update(1)));
+            let first_poll = request
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()));
+            assert!(first_poll.is_pending());
+            assert_eq!(deliveries.running(), running);
+            // Telegram hangs up.
+            drop(request);
+            assert!(deliveries.shutdown(Duration::from_secs(2)).await.is_clean());
+            assert_eq!(deliveries.running(), 0);
+        }
+    }
+
+    #[test]
+    fn a_service_has_the_types_that_it_passes_on() {
+        let webhook = Webhook::without_secret_token().allowed_updates([UpdateType::Poll]);
+        let service = webhook.handler(async |_: Update| {});
+        assert!(service.allowed_updates().contains(UpdateType::Poll));
+        assert!(!service.allowed_updates().contains(UpdateType::Message));
     }
 
     #[tokio::test(start_paused = true)]

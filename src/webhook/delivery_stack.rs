@@ -4,7 +4,7 @@
 //! All but the spans need tasks and a timer, so there are none of them without the feature `tokio`.
 
 #[cfg(feature = "tokio")]
-pub(super) use self::with_tokio::{DeliverySettings, DeliveryStack};
+pub(super) use self::with_tokio::{DeliverySettings, DeliveryStack, handle_of};
 #[cfg(not(feature = "tokio"))]
 pub(super) use self::without_tokio::{DeliverySettings, DeliveryStack};
 
@@ -21,7 +21,7 @@ mod with_tokio {
 
     use crate::webhook::{
         deadline::{DeadlineLayer, EnforceDeadline},
-        delivery::{Deduplicate, DeliveryLayer},
+        delivery::{Deduplicate, DeliveryHandle, DeliveryLayer},
         handler_timeout::{HandlerTimeout, HandlerTimeoutLayer},
         sequence::{Sequence, SequenceLayer},
         trace::{TraceUpdates, TraceUpdatesLayer},
@@ -83,6 +83,18 @@ mod with_tokio {
                 None => Either::Right(BoxedFutures { inner: service }),
             };
             tower::util::option_layer(self.deadline.clone()).layer(service)
+        }
+    }
+
+    /// The handle of a stack's deliveries; of none if it has no `DeliveryLayer`.
+    pub(in crate::webhook) fn handle_of<S>(stack: &DeliveryStack<S>) -> DeliveryHandle {
+        let deduplicated = match stack {
+            Either::Left(with_deadline) => with_deadline.get_ref(),
+            Either::Right(without_deadline) => without_deadline,
+        };
+        match deduplicated {
+            Either::Left(deliveries) => deliveries.handle(),
+            Either::Right(_) => DeliveryLayer::new().handle(),
         }
     }
 

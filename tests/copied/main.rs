@@ -10,6 +10,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::Stdio,
+    time::Duration,
 };
 
 use tokio::{
@@ -41,9 +42,13 @@ async fn redis() -> Option<(Child, String)> {
             return None;
         }
     };
-    while TcpStream::connect(address).await.is_err() {
-        tokio::task::yield_now().await;
-    }
+    let listens = async {
+        while TcpStream::connect(address).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let listens = tokio::time::timeout(Duration::from_secs(20), listens).await;
+    listens.expect("redis-server listens");
     Some((server, format!("redis://{address}")))
 }
 

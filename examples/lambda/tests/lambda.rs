@@ -318,7 +318,7 @@ async fn two_instances_with_a_redis_handle_an_update_once() {
 /// Elsewhere it is a server like any other.
 #[cfg(unix)]
 #[tokio::test]
-async fn d10_outside_of_lambda_it_serves_until_sigterm() {
+async fn outside_of_lambda_it_serves_until_sigterm() {
     let telegram = Telegram::start().await.unwrap();
     let listen = free_address();
     let url = format!("http://{listen}/telegram");

@@ -27,7 +27,7 @@ use tower_telegram::{
     trace::describe_metrics,
     types::{Update, UpdateType},
     webhook::{
-        DeliveryLayer, SequenceLayer, Webhook,
+        SequenceLayer, Webhook,
         registration::{WebhookEnv, WebhookHealth},
     },
 };
@@ -59,19 +59,17 @@ async fn main() -> Result<(), AnyError> {
         .build();
 
     // Handlers. `Webhook` makes the spans of updates.
-    let deliveries = DeliveryLayer::new();
-    let running = deliveries.handle();
     let calling = client.clone();
     let webhook = Webhook::new(settings.secret())
         .allowed_updates([UpdateType::Message])
-        .delivery(deliveries)
         .sequence(SequenceLayer::new())
         .handler(move |update| handle(calling.clone(), update));
+    let deliveries = webhook.deliveries();
 
     // Server.
     let wanted = settings
         .set_webhook()
-        .allowed_updates([UpdateType::Message]);
+        .allowed_updates(webhook.allowed_updates());
     let watch = WebhookHealth::new(client.clone(), &wanted).interval(Duration::from_secs(30));
     let readyz = Readyz::new().webhook(watch.handle());
     let ready = readyz.handle();
@@ -95,7 +93,7 @@ async fn main() -> Result<(), AnyError> {
         ready.drain();
     };
     server.serve_with_shutdown(app, stop).await;
-    running.shutdown(Duration::from_secs(20)).await;
+    deliveries.shutdown(Duration::from_secs(20)).await;
     if let Some(spans) = spans {
         tokio::task::spawn_blocking(move || spans.shutdown()).await??;
     }

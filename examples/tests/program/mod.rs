@@ -66,7 +66,8 @@ pub(crate) fn stdout(output: &Output) -> String {
 
 /// Runs a program to its end, and looks for the lines in their order.
 pub(crate) async fn prints(mut program: Command, lines: &[&str]) {
-    let text = stdout(&program.output().await.unwrap());
+    let ended = timeout(3 * PATIENCE, program.output()).await;
+    let text = stdout(&ended.expect("it ends").unwrap());
     let mut rest = &*text;
     for line in lines {
         let Some(at) = rest.find(line) else {
@@ -98,10 +99,18 @@ pub(crate) async fn redis() -> Option<(Child, String)> {
             return None;
         }
     };
-    while TcpStream::connect(listen).await.is_err() {
-        tokio::task::yield_now().await;
-    }
+    wait_until_it_listens(listen).await;
     Some((started, format!("redis://{listen}")))
+}
+
+/// Waits until a program that was started accepts connections.
+pub(crate) async fn wait_until_it_listens(address: SocketAddr) {
+    let listens = async {
+        while TcpStream::connect(address).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, listens).await.expect("it listens");
 }
 
 /// Sets the variables with which a program is a bot of this Telegram.

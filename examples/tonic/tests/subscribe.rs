@@ -114,6 +114,20 @@ async fn subscribers_get_each_update_beside_the_health_service() {
 }
 
 #[tokio::test]
+async fn open_streams_do_not_hold_up_the_end() {
+    let bot = Bot::start().await;
+    let mut subscriber = bot.subscribe().await;
+    let mut health = HealthClient::new(bot.channel().await);
+    let watched = health.watch(HealthCheckRequest::default()).await.unwrap();
+    let mut watched = watched.into_inner();
+    let first = watched.message().await.unwrap().unwrap();
+    assert_eq!(first.status(), ServingStatus::Serving);
+    bot.terminate().await;
+    let ended = next(&mut subscriber).await.unwrap_err();
+    assert_eq!(ended.code(), Code::Unavailable, "{ended:?}");
+}
+
+#[tokio::test]
 async fn a_slow_subscriber_loses_its_subscription_and_holds_up_no_update() {
     let bot = Bot::start().await;
     let mut slow = bot.subscribe().await;

@@ -14,7 +14,7 @@ async fn it_plays_the_conversation() {
 }
 
 #[tokio::test]
-async fn d10_it_serves_beside_its_other_routes_until_sigterm() {
+async fn it_serves_beside_its_other_routes_until_sigterm() {
     beside_routes::serves_until_sigterm(PROGRAM).await;
 }
 

@@ -15,6 +15,7 @@ use super::{
     in_flight::Joined,
     lazy_call::LazyCall,
     running_update::{DeliveryState, InFlightGuard, UpdateSummary, handle_update},
+    shutdown::DeliveryHandle,
     store::DeliveryKey,
 };
 use crate::{
@@ -38,6 +39,13 @@ impl<S> Deduplicate<S> {
     }
 
     inner_accessors!();
+
+    /// As [`DeliveryLayer::handle`](super::DeliveryLayer::handle).
+    pub fn handle(&self) -> DeliveryHandle {
+        DeliveryHandle {
+            in_flight: Arc::clone(&self.state.in_flight),
+        }
+    }
 }
 
 impl<S> Service<Request<RawUpdate>> for Deduplicate<S>

@@ -7,25 +7,26 @@ use super::{in_flight::InFlight, store::DeliveryKey};
 /// How long a shutdown waits for the store to release the claims of the cancelled handlers.
 const GIVING_BACK: Duration = Duration::from_secs(2);
 
-/// A handle for the graceful shutdown of a [`DeliveryLayer`](super::DeliveryLayer). Cheap to clone.
+/// A handle for the graceful shutdown of a [`DeliveryLayer`](super::DeliveryLayer), from
+/// [`WebhookService::deliveries`](crate::webhook::WebhookService::deliveries) or
+/// [`DeliveryLayer::handle`](super::DeliveryLayer::handle). Cheap to clone.
 ///
 /// ```
 /// use std::time::Duration;
 ///
-/// use tower_telegram::webhook::{DeliveryLayer, SecretToken, Webhook};
-/// use tower_telegram::types::Update;
+/// use tower_telegram::{
+///     types::Update,
+///     webhook::{SecretToken, Webhook},
+/// };
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let deliveries = DeliveryLayer::new();
-/// let handle = deliveries.handle();
 /// let webhook = Webhook::new(SecretToken::new("swordfish")?)
-///     .delivery(deliveries)
 ///     .handler(async |_: Update| {});
-/// // Once the process has to stop, beside the server's own shutdown:
-/// let report = handle.shutdown(Duration::from_secs(30)).await;
+/// let deliveries = webhook.deliveries();
+/// // Once the server's own shutdown has ended:
+/// let report = deliveries.shutdown(Duration::from_secs(30)).await;
 /// assert!(report.is_clean());
-/// # let _ = webhook;
 /// # Ok(())
 /// # }
 /// ```
@@ -53,10 +54,14 @@ impl DeliveryHandle {
 
     /// Rejects new updates, waits for running ones, and cancels those that still run after `limit`.
     ///
-    /// Call it when the process has to stop, beside the server's own graceful shutdown: that waits for the
-    /// connections, and this one also for the handlers whose connections are gone.
+    /// Call it when the process has to stop, after the server's own graceful shutdown: that waits for the
+    /// connections, and this one for the handlers whose connections are gone. It takes `limit` at most, and up to 2 seconds
+    /// more to release the claims of handlers that it cancelled.
     pub async fn shutdown(&self, limit: Duration) -> ShutdownReport {
         self.close();
+        if self.running() > 0 {
+            tracing::info!(running = self.running(), "waiting for running handlers");
+        }
         let drained = tokio::time::timeout(limit, self.in_flight.drained()).await;
         let cancelled = match drained {
             Ok(()) => Vec::new(),

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::drift::{Drift, drift, drift_once_set};
 use crate::{
     Client,
-    client::{ApiRequest, Error, ErrorKind},
+    client::{ApiRequest, Error, ErrorChain, ErrorKind},
     methods::{GetWebhookInfo, SetWebhook},
     task::random::random_fraction,
     types::WebhookInfo,
@@ -219,6 +219,11 @@ impl EnsureWebhook {
             let failure = match self.attempt(progress).await {
                 Ok((info, drift)) if drift.is_empty() => {
                     let was_set = progress.was_set;
+                    tracing::info!(
+                        was_set,
+                        pending = info.pending_update_count,
+                        "webhook is set"
+                    );
                     return Ok(EnsuredWebhook { was_set, info });
                 }
                 Ok((_, drift)) => EnsureFailure::Drift(drift),
@@ -227,8 +232,19 @@ impl EnsureWebhook {
             let Some(pause) = self.pause_after(&failure, progress) else {
                 return Err(failure.into());
             };
-            if let EnsureFailure::Call(error) = failure {
-                progress.last = Some(error);
+            match failure {
+                EnsureFailure::Call(error) => {
+                    let chain = ErrorChain(&error);
+                    tracing::warn!(error = %chain, ?pause, "failed to set webhook, trying again");
+                    progress.last = Some(error);
+                }
+                EnsureFailure::Drift(drift) => {
+                    tracing::warn!(
+                        ?drift,
+                        ?pause,
+                        "webhook differs after it was set, trying again"
+                    );
+                }
             }
             sleep(pause).await;
         }

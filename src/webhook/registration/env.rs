@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tower_telegram_types::set_webhook::host_and_path;
+use tower_telegram_types::set_webhook::{InvalidWebhook, host_and_path};
 
 use crate::{
     client::{
@@ -31,7 +31,7 @@ const LISTEN: &str = "LISTEN";
 /// | `TELEGRAM_API_URL` | the base URL of a Bot API server of your own. Default: Telegram's |
 /// | `WEBHOOK_URL` | the public URL that Telegram sends updates to; required. Its path is the route |
 /// | `WEBHOOK_SECRET` | the secret token: 1 to 256 of `A-Z`, `a-z`, `0-9`, `_` and `-`. Default: derived from the bot's token, so that all replicas have the same |
-/// | `LISTEN` | the address to listen on. Default: `127.0.0.1:8080` |
+/// | `LISTEN` | the address and port to listen on, or `unix:` and the path of a socket. Default: `127.0.0.1:8080` |
 ///
 /// An empty variable counts as unset.
 ///
@@ -77,7 +77,8 @@ impl WebhookEnv {
     ///
     /// # Errors
     ///
-    /// When a variable is missing or malformed. The error names it and doesn't show its value.
+    /// When a variable is missing or malformed, or Telegram wouldn't take the URL (see
+    /// [`SetWebhook::check`](crate::methods::SetWebhook::check)). The error names the variable and doesn't show its value.
     pub fn from_env() -> Result<Self, EnvError> {
         Self::read(&env::environment)
     }
@@ -94,15 +95,31 @@ impl WebhookEnv {
             None => SecretToken::derive(token.expose().as_bytes(), token.bot_id()),
         };
         let listen = env::variable(read, LISTEN)?;
-        Ok(Self {
+        let listen = listen.unwrap_or_else(|| "127.0.0.1:8080".to_owned());
+        if !is_address(&listen) {
+            return Err(EnvError::not_an_address(LISTEN));
+        }
+        let settings = Self {
             host,
             path,
             secret,
-            listen: listen.unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
+            listen,
             is_local: env::has_own_server(read)?,
             token,
             url,
-        })
+        };
+        settings.check_url()?;
+        Ok(settings)
+    }
+
+    /// A host that isn't public is left to `setWebhook`: with a certificate and an `ip_address`, Telegram takes it.
+    fn check_url(&self) -> Result<(), EnvError> {
+        match self.set_webhook().check() {
+            Ok(()) | Err(InvalidWebhook::SingleLabel | InvalidWebhook::ReservedName { .. }) => {
+                Ok(())
+            }
+            Err(refusal) => Err(EnvError::not_a_webhook(URL, refusal)),
+        }
     }
 
     /// The public URL that Telegram sends updates to.
@@ -189,6 +206,15 @@ impl WebhookEnv {
     }
 }
 
+/// Whether it has a host and a port, or is the path of a Unix socket after `unix:`.
+fn is_address(listen: &str) -> bool {
+    if let Some(path) = listen.strip_prefix("unix:") {
+        return !path.is_empty();
+    }
+    let parts = listen.rsplit_once(':');
+    parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+}
+
 /// Without the token, and without the URL, which may have a password.
 impl fmt::Debug for WebhookEnv {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -238,12 +264,32 @@ mod tests {
             (&[][..], "WEBHOOK_URL"),
             (&[("WEBHOOK_URL", "/c")], "WEBHOOK_URL"),
             (&[url, ("WEBHOOK_SECRET", "!")], "WEBHOOK_SECRET"),
+            (&[("WEBHOOK_URL", "https://a.example:81/c")], "WEBHOOK_URL"),
+            (&[("WEBHOOK_URL", "https://192.168.0.1/c")], "WEBHOOK_URL"),
+            (&[url, ("LISTEN", "8080")], "LISTEN"),
+            (&[url, ("LISTEN", ":8080")], "LISTEN"),
+            (&[url, ("LISTEN", "0.0.0.0:http")], "LISTEN"),
+            (&[url, ("LISTEN", "unix:")], "LISTEN"),
         ] {
             let error = read(variables).unwrap_err();
             assert_eq!(error.variable(), name);
         }
         let error = WebhookEnv::read(&reads(&[url])).unwrap_err();
         assert_eq!(error.variable(), "TELEGRAM_BOT_TOKEN");
+    }
+
+    #[test]
+    fn an_address_may_be_of_any_family() {
+        let url = ("WEBHOOK_URL", "https://a.example/c");
+        for listen in [
+            "0.0.0.0:8080",
+            "[::]:80",
+            "localhost:1",
+            "unix:/run/bot.sock",
+        ] {
+            let settings = read(&[url, ("LISTEN", listen)]).unwrap();
+            assert_eq!(settings.listen(), listen);
+        }
     }
 
     #[test]
@@ -272,18 +318,20 @@ mod tests {
     #[test]
     fn only_a_server_of_ones_own_takes_a_local_url() {
         let check = |api_url: &str| {
-            let settings = read(&[
+            read(&[
                 ("WEBHOOK_URL", "http://127.0.0.1:4711/c"),
                 ("TELEGRAM_API_URL", api_url),
-            ]);
-            settings.unwrap().set_webhook().check()
+            ])
         };
         for url in [
             "",
             "https://api.telegram.org/",
             "https://API.telegram.org:443",
         ] {
-            assert!(check(url).is_err(), "{url}");
+            let refused = check(url).unwrap_err();
+            assert_eq!(refused.variable(), "WEBHOOK_URL");
+            let shown = format!("{refused:?}");
+            assert!(shown.contains("must be https"), "{shown}");
         }
         for url in ["http://127.0.0.1:8081", "https://telegram.org"] {
             assert!(check(url).is_ok(), "{url}");
