@@ -190,7 +190,7 @@ async fn d10_axum_waits_for_a_handler_without_a_request_at_sigterm() {
     let (bot, exchange) = waits_for_a_call(&telegram).await;
     let exchange = exchange.await.unwrap();
     assert!(!exchange.is_delivered(), "{exchange:?}");
-    // What the handler logs after its call.
+    // The handler logs this after its call.
     let printed = terminate(bot).await;
     assert!(printed.contains("sent message.message_id="), "{printed}");
 }
