@@ -132,7 +132,7 @@ pub use self::{
     extract::{
         arguments::{Arguments, FromArguments, InvalidArguments},
         callback::CallbackData,
-        command::{Command, InvalidCommand, InvalidStartPayload, StartPayload, deep_link},
+        command::{Command, InvalidCommand, InvalidDeepLink, StartPayload, deep_link},
         payload::NewMessage,
         values::{Extension, State},
     },

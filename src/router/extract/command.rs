@@ -164,33 +164,50 @@ impl ExtractorRejection for InvalidCommand {
 ///
 /// assert_eq!(deep_link("my_bot", "ref_7")?, "https://t.me/my_bot?start=ref_7");
 /// assert!(deep_link("my_bot", "no spaces").is_err());
-/// # Ok::<_, tower_telegram::router::InvalidStartPayload>(())
+/// # Ok::<_, tower_telegram::router::InvalidDeepLink>(())
 /// ```
 ///
 /// # Errors
 ///
-/// When the payload isn't 1 to 64 characters of `A-Za-z0-9_-`.
-pub fn deep_link(username: &str, payload: &str) -> Result<String, InvalidStartPayload> {
-    let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    if !(1..=64).contains(&payload.len()) || !payload.bytes().all(is_valid) {
-        return Err(InvalidStartPayload);
-    }
+/// When the user name, behind an `@` or without, isn't 5 to 32 characters of `A-Za-z0-9_`, or the payload isn't 1 to 64
+/// characters of `A-Za-z0-9_-`.
+pub fn deep_link(username: &str, payload: &str) -> Result<String, InvalidDeepLink> {
     let username = username.strip_prefix('@').unwrap_or(username);
+    let in_username = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let in_payload = |byte: u8| in_username(byte) || byte == b'-';
+    if !(5..=32).contains(&username.len()) || !username.bytes().all(in_username) {
+        return Err(InvalidDeepLink::Username);
+    }
+    if !(1..=64).contains(&payload.len()) || !payload.bytes().all(in_payload) {
+        return Err(InvalidDeepLink::Payload);
+    }
     Ok(format!("https://t.me/{username}?start={payload}"))
 }
 
-/// The payload can't be in a deep link: it isn't 1 to 64 characters of `A-Za-z0-9_-`.
+/// A [`deep_link`] can't be made of this user name or this payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct InvalidStartPayload;
+pub enum InvalidDeepLink {
+    /// The bot's user name isn't 5 to 32 characters of `A-Za-z0-9_`.
+    Username,
+    /// The payload isn't 1 to 64 characters of `A-Za-z0-9_-`.
+    Payload,
+}
 
-impl fmt::Display for InvalidStartPayload {
+impl fmt::Display for InvalidDeepLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the payload of a deep link has 1 to 64 characters of A-Z, a-z, 0-9, _ and -")
+        f.write_str(match self {
+            Self::Username => {
+                "the user name of a bot has 5 to 32 characters of A-Z, a-z, 0-9 and _"
+            }
+            Self::Payload => {
+                "the payload of a deep link has 1 to 64 characters of A-Z, a-z, 0-9, _ and -"
+            }
+        })
     }
 }
 
-impl Error for InvalidStartPayload {}
+impl Error for InvalidDeepLink {}
 
 /// The payload of the [deep link](https://core.telegram.org/bots/features#deep-linking) by which `/start` was
 /// sent. `None` for a `/start` without one.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::support::{answer, message, pressed, result, said, says, update};
 use crate::{
     methods::SendMessage,
-    router::{Command, Router, deep_link},
+    router::{Command, InvalidDeepLink, Router, deep_link},
     types::{Update, UpdateType},
     webhook::Failure,
 };
@@ -192,7 +192,36 @@ fn j4_a_deep_link_has_a_payload_of_1_to_64_characters() {
         "a\n",
     ] {
         let error = deep_link("my_bot", invalid).unwrap_err();
+        assert_eq!(error, InvalidDeepLink::Payload, "{invalid:?}");
         assert!(error.to_string().contains("1 to 64"), "{invalid:?}");
+    }
+}
+
+#[test]
+fn j4_a_deep_link_names_a_bot_by_5_to_32_characters() {
+    let longest = "aZ09_".repeat(7);
+    let longest = &longest[..32];
+    for valid in ["abcde", "A_Bot", longest] {
+        let link = format!("https://t.me/{valid}?start=x");
+        assert_eq!(deep_link(valid, "x"), Ok(link), "{valid:?}");
+    }
+    for invalid in [
+        "",
+        "@",
+        "abcd",
+        &format!("{longest}x"),
+        "@@my_bot",
+        "my-bot",
+        "my bot",
+        "my_bot?start=y&",
+        "my_bot/app",
+        "https://t.me/my_bot",
+        "bötbot",
+        "my_bot\n",
+    ] {
+        let error = deep_link(invalid, "x").unwrap_err();
+        assert_eq!(error, InvalidDeepLink::Username, "{invalid:?}");
+        assert!(error.to_string().contains("5 to 32"), "{invalid:?}");
     }
 }
 
