@@ -8,6 +8,9 @@
 //! 4. The reply is the [`Reply`] in the response's extensions, where `axum::Telegram` of the feature `axum` puts it.
 //!    A body without a `Reply` is dropped with a warning, because redeliveries couldn't get it.
 //! 5. Telegram gets a 500 in place of a 1xx, a 3xx or a 410, and none of the headers except `Retry-After`.
+//!    A `Retry-After` of the handler is limited to a tenth of the time for which Telegram keeps the update, and to 60 s,
+//!    because Telegram drops an update that would be too old by then. A response that defers the update and has none
+//!    in whole seconds gets one of 1 s.
 //! 6. The handler parses the update itself. [`Webhook::on_unreadable`] is called where that was done by
 //!    `axum::Telegram`, and wherever the response has [`Rejection::Unreadable`] in its extensions; a handler
 //!    that parses the bytes by other means deals with the error itself.
@@ -57,11 +60,13 @@ use super::{
     Failure, RawUpdate, Rejection, ReplyBody, Webhook, WebhookFuture,
     allowed_updates::FilterUpdates,
     delivery_stack::DeliveryStack,
+    outcome::{Outcome, set_retry_after},
     parse::UnreadableHook,
+    retry_after::pause_within_life,
     secret_token::RequireSecretToken,
     update::{self, ReadUpdate},
 };
-use crate::{Reply, body::bytes::BytesBody};
+use crate::{Reply, body::bytes::BytesBody, types::UpdateType};
 
 impl<S, U> Layer<S> for Webhook<U> {
     type Service = WebhookMiddleware<S>;
@@ -142,7 +147,8 @@ where
 
     fn call(&mut self, request: Request<RawUpdate>) -> Self::Future {
         let (mut head, raw) = request.into_parts();
-        let (update_id, body) = (raw.update_id(), BytesBody::new(raw.bytes().clone()));
+        let (update_id, update_type) = (raw.update_id(), raw.update_type());
+        let body = BytesBody::new(raw.bytes().clone());
         let hook = self.on_unreadable.clone().map(|hook| (hook, raw.clone()));
         head.extensions.insert(raw);
         let handling = self.inner.call(Request::from_parts(head, body));
@@ -156,7 +162,9 @@ where
             {
                 hook(&raw, error);
             }
-            Ok(of_http(update_id, head, has_body).await)
+            let mut response = of_http(update_id, head, has_body).await;
+            limit_pause(&mut response, update_type);
+            Ok(response)
         }))
     }
 }
@@ -211,6 +219,20 @@ async fn of_http(update_id: i64, mut head: response::Parts, has_body: bool) -> R
             .extend(retry_after.map(|value| (header::RETRY_AFTER, value)));
     }
     Response::from_parts(head, ReplyBody::default())
+}
+
+/// Telegram reads `Retry-After` as whole seconds, and drops an update whose life is over by then. A deferral always has
+/// a pause, because without one Telegram sends the update again at once.
+fn limit_pause(response: &mut Response<ReplyBody>, update_type: UpdateType) {
+    let asked = match Outcome::of(response) {
+        Outcome::Deferred { after } => after,
+        Outcome::Failed {
+            after: Some(after), ..
+        } => Some(after),
+        _ => return,
+    };
+    let pause = pause_within_life(update_type, 1, asked);
+    set_retry_after(response, pause);
 }
 
 /// Whether the status counts as a failed attempt. A response with a [`Rejection`] is judged by that. 429 and 503 defer
@@ -320,12 +342,46 @@ mod tests {
                 for _ in 0..3 {
                     let answer = service.clone().oneshot(delivered()).await.unwrap();
                     assert_eq!(answer.status(), status);
+                    assert_eq!(answer.headers()[header::RETRY_AFTER], "1", "{status}");
                 }
             }
             let answer = service.oneshot(delivered()).await.unwrap();
             assert_eq!(answer.status(), StatusCode::OK, "{status}");
             let expected = if is_counted { 1 } else { 4 };
             assert_eq!(calls.load(Ordering::Relaxed), expected, "{status}");
+        }
+    }
+
+    /// Telegram reads whole seconds, and drops an update whose life is over by then.
+    #[tokio::test]
+    async fn d14_a_handlers_own_pause_is_kept_within_the_updates_life() {
+        for status in [
+            StatusCode::SERVICE_UNAVAILABLE,
+            StatusCode::TOO_MANY_REQUESTS,
+        ] {
+            for (asked, sent) in [
+                (None, "1"),
+                (Some("7"), "7"),
+                (Some("0"), "1"),
+                (Some("3600"), "60"),
+                (Some("Fri, 31 Dec 1999 23:59:59 GMT"), "1"),
+            ] {
+                let handler = service_fn(move |_: Request<BytesBody>| {
+                    let mut response = response(status);
+                    if let Some(asked) = asked {
+                        let asked = http::HeaderValue::from_static(asked);
+                        response.headers_mut().insert(header::RETRY_AFTER, asked);
+                    }
+                    std::future::ready(Ok::<_, Infallible>(response))
+                });
+                for webhook in [webhook(1), webhook(1).without_delivery()] {
+                    let service = webhook.layer(handler.clone());
+                    let answer = service.oneshot(delivered()).await.unwrap();
+                    assert_eq!(answer.status(), status);
+                    let pause = &answer.headers()[header::RETRY_AFTER];
+                    assert_eq!(pause, sent, "{status} {asked:?}");
+                }
+            }
         }
     }
 }

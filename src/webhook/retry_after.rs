@@ -23,6 +23,18 @@ pub(crate) fn retry_after(update_type: UpdateType, failed: u32) -> Duration {
     doubled.clamp(Duration::from_secs(1), longest)
 }
 
+/// The pause that was asked for, or else the one after so many failures: no shorter than that, and no longer than the
+/// longest for this type of update.
+pub(crate) fn pause_within_life(
+    update_type: UpdateType,
+    failed: u32,
+    asked: Option<Duration>,
+) -> Duration {
+    let shortest = retry_after(update_type, failed);
+    let longest = retry_after(update_type, u32::MAX);
+    asked.map_or(shortest, |asked| asked.clamp(shortest, longest))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -33,7 +33,7 @@ use crate::{
             log_failure, set_retry_after,
         },
         rejection::empty_response,
-        retry_after::retry_after,
+        retry_after::{pause_within_life, retry_after},
     },
 };
 
@@ -398,23 +398,22 @@ impl DeliveryState {
                     log_failure(token.key.update_id, token.attempt, &failure);
                 }
                 self.fail(&token).await;
-                let pause = retry_after(summary.update_type, token.attempt);
-                // No longer than a small part of the time for which Telegram keeps the update.
-                let longest = retry_after(summary.update_type, u32::MAX);
-                let after = after.map_or(pause, |after| after.clamp(pause, longest));
-                set_retry_after(&mut answer, after);
+                let pause = pause_within_life(summary.update_type, token.attempt, after);
+                set_retry_after(&mut answer, pause);
                 answer.extensions_mut().insert(FailureLogged);
                 answer
             }
             Outcome::Failed { failure, .. } | Outcome::FailedForGood(failure) => {
                 self.bury(&token, summary, failure).await
             }
-            Outcome::Done { .. } | Outcome::Deferred { .. } => {
+            Outcome::Deferred { after } => {
                 self.release(&token).await;
-                let is_unavailable = answer.status() == StatusCode::SERVICE_UNAVAILABLE;
-                if is_unavailable && !answer.headers().contains_key(header::RETRY_AFTER) {
-                    set_retry_after(&mut answer, retry_after(summary.update_type, 1));
-                }
+                let pause = pause_within_life(summary.update_type, 1, after);
+                set_retry_after(&mut answer, pause);
+                answer
+            }
+            Outcome::Done { .. } => {
+                self.release(&token).await;
                 answer
             }
         }
