@@ -31,9 +31,10 @@ pub(crate) const ALL: &[Limit] = &[
     Limit::new("client/send", 16_500.0, 8.0),
     // The box of the handler's future, and the moves into it. Without it a router's type would name each handler.
     Limit::new("routes/router", 1_500.0, 1.0),
-    Limit::new("spans/update, no subscriber", 150.0, 0.0),
-    // One more service by which the call is passed on by value.
-    Limit::new("spans/call, no subscriber", 280.0, 0.0),
+    // One more move of the handler's future.
+    Limit::new("spans/update, no subscriber", 90.0, 0.0),
+    // Two moves of the call's future, and one more type of service to clone, poll and drop.
+    Limit::new("spans/call, no subscriber", 148.0, 0.0),
     Limit::new("spans/update, INFO", 4_850.0, 4.0),
     Limit::new("spans/call, INFO", 4_910.0, 8.0),
 ];

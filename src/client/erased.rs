@@ -2,15 +2,15 @@
 
 use std::{
     error,
-    future::Future,
+    future::{Future, ready},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use tower::ServiceExt as _;
 use tower_service::Service;
 
-use super::{ApiRequest, ApiResponse, Error};
+use super::{ApiRequest, ApiResponse, Error, into_error::MapToClientError};
 
 pub(super) type CallFuture = Pin<Box<dyn Future<Output = Result<ApiResponse, Error>> + Send>>;
 
@@ -25,8 +25,7 @@ impl ErasedService {
         S::Error: Into<Box<dyn error::Error + Send + Sync>>,
         S::Future: Send + 'static,
     {
-        let service = service.map_err(|error: S::Error| Error::from(error.into()));
-        Self(Box::new(service))
+        Self(Box::new(MapToClientError { inner: service }))
     }
 
     /// Makes a call with a clone of the service, once that is ready.
@@ -66,7 +65,14 @@ where
     }
 
     fn call_once(&self, call: ApiRequest) -> CallFuture {
-        Box::pin(self.clone().oneshot(call))
+        let mut service = self.clone();
+        // Nearly every service is ready at once. Then the box has the call's future alone, and the call isn't moved
+        // into a future that waits for the service. One that isn't ready is polled again by that future.
+        match Service::poll_ready(&mut service, &mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => Box::pin(Service::call(&mut service, call)),
+            Poll::Ready(Err(error)) => Box::pin(ready(Err(error))),
+            Poll::Pending => Box::pin(service.oneshot(call)),
+        }
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

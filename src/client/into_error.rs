@@ -32,6 +32,8 @@ where
         self.inner.poll_ready(cx).map_err(to_client_error)
     }
 
+    // Inlined, so that the future is made in its place and not moved.
+    #[inline]
     fn call(&mut self, call: ApiRequest) -> Self::Future {
         IntoErrorFuture {
             future: self.inner.call(call),
@@ -58,6 +60,7 @@ where
 {
     type Output = Result<ApiResponse, Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.project().future.poll(cx).map_err(to_client_error)
     }

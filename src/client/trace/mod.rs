@@ -12,7 +12,7 @@
 //! 4. Neither parameters nor results are recorded. The chat is, [if asked for](TraceCallsLayer::with_chat).
 //! 5. Closures as those of tower-http's `TraceLayer` replace the span or add to it.
 //!
-//! A call through the client in which nothing records spans costs about 270 instructions more.
+//! A call through the client in which nothing records spans costs less than 150 instructions more.
 //!
 //! # Example
 //!

@@ -17,7 +17,7 @@ use crate::{
     client::{
         ApiRequest, ApiResponse, Error, error_chain::ErrorChain, into_error::MapToClientError,
     },
-    task::clock::Instant,
+    task::{clock::Instant, polled_after_completion},
     telemetry::call_span::CallSpan,
 };
 
@@ -63,21 +63,27 @@ where
         let Some(trace) = begin(self.hooks.as_ref(), &mut call) else {
             // Made in its place: a move of the future is most of what a call costs that isn't recorded.
             return ResponseFuture {
-                future: Some(self.inner.inner.call(call)),
-                trace: None,
+                state: CallState::Plain {
+                    future: self.inner.inner.call(call),
+                },
             };
         };
         let future = trace.span.in_scope(|| self.inner.inner.call(call));
-        ResponseFuture {
+        let traced = Box::pin(TracedCallFuture {
             future: Some(future),
-            trace: Some(trace),
+            trace,
+        });
+        ResponseFuture {
+            state: CallState::Traced {
+                traced: Some(traced),
+            },
         }
     }
 }
 
 /// `None` if nothing records the call. Without a subscriber that takes one comparison.
 #[inline]
-fn begin(hooks: Option<&Arc<CallHooks>>, call: &mut ApiRequest) -> Option<Box<TracedCall>> {
+fn begin(hooks: Option<&Arc<CallHooks>>, call: &mut ApiRequest) -> Option<TracedCall> {
     if hooks.is_none() && LevelFilter::current() < LevelFilter::INFO {
         return None;
     }
@@ -85,10 +91,7 @@ fn begin(hooks: Option<&Arc<CallHooks>>, call: &mut ApiRequest) -> Option<Box<Tr
 }
 
 #[inline(never)]
-fn begin_recording(
-    hooks: Option<&Arc<CallHooks>>,
-    call: &mut ApiRequest,
-) -> Option<Box<TracedCall>> {
+fn begin_recording(hooks: Option<&Arc<CallHooks>>, call: &mut ApiRequest) -> Option<TracedCall> {
     let span = match hooks {
         None => call_span(call),
         Some(hooks) => hooks.make_span(call),
@@ -107,19 +110,16 @@ struct TracedCall {
 }
 
 impl TracedCall {
-    // A pointer in the future, for which most calls have no use.
-    #[allow(clippy::unnecessary_box_returns)]
-    #[cold]
-    fn new(span: Span, hooks: Option<Arc<CallHooks>>, call: &mut ApiRequest) -> Box<Self> {
+    fn new(span: Span, hooks: Option<Arc<CallHooks>>, call: &mut ApiRequest) -> Self {
         call.extensions_mut().insert(CallSpan::new(span.clone()));
         if let Some(on_request) = hooks.as_ref().and_then(|hooks| hooks.on_request.as_ref()) {
             span.in_scope(|| on_request(call, &span));
         }
-        Box::new(Self {
+        Self {
             span,
             hooks,
             began: Instant::now(),
-        })
+        }
     }
 
     /// Within the span.
@@ -149,22 +149,65 @@ impl TracedCall {
 }
 
 pin_project! {
-    /// The response future of [`TraceCalls`].
-    pub struct ResponseFuture<F> {
+    /// A call that is recorded, with its future.
+    struct TracedCallFuture<F> {
         // Dropped within the span.
         #[pin]
         future: Option<F>,
-        trace: Option<Box<TracedCall>>,
+        trace: TracedCall,
     }
 
-    impl<F> PinnedDrop for ResponseFuture<F> {
+    impl<F> PinnedDrop for TracedCallFuture<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if let Some(trace) = this.trace {
-                let _entered = trace.span.enter();
+            if this.future.is_some() {
+                let _entered = this.trace.span.enter();
                 this.future.set(None);
             }
         }
+    }
+}
+
+impl<F, E> Future for TracedCallFuture<F>
+where
+    F: Future<Output = Result<ApiResponse, E>>,
+    E: Into<Box<dyn error::Error + Send + Sync>>,
+{
+    type Output = Result<ApiResponse, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let Some(future) = this.future.as_mut().as_pin_mut() else {
+            polled_after_completion()
+        };
+        let _entered = this.trace.span.enter();
+        let done = ready!(future.poll(cx)).map_err(|error| Error::from(error.into()));
+        this.future.set(None);
+        this.trace.end(&done);
+        Poll::Ready(done)
+    }
+}
+
+pin_project! {
+    // A call that isn't recorded costs no more than its own future, and needs no code to drop it.
+    #[project = CallStateProjection]
+    enum CallState<F> {
+        Plain {
+            #[pin]
+            future: F,
+        },
+        Traced {
+            // `None` when the call has ended.
+            traced: Option<Pin<Box<TracedCallFuture<F>>>>,
+        },
+    }
+}
+
+pin_project! {
+    /// The response future of [`TraceCalls`].
+    pub struct ResponseFuture<F> {
+        #[pin]
+        state: CallState<F>,
     }
 }
 
@@ -175,23 +218,22 @@ where
 {
     type Output = Result<ApiResponse, Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let Some(future) = this.future.as_mut().as_pin_mut() else {
-            crate::task::polled_after_completion()
-        };
-        let Some(trace) = this.trace else {
-            let done = ready!(future.poll(cx));
-            return Poll::Ready(done.map_err(|error| Error::from(error.into())));
-        };
-        let entered = trace.span.enter();
-        let done = ready!(future.poll(cx)).map_err(|error| Error::from(error.into()));
-        this.future.set(None);
-        trace.end(&done);
-        drop(entered);
-        // The call has ended, however long this is kept.
-        *this.trace = None;
-        Poll::Ready(done)
+        match self.project().state.project() {
+            CallStateProjection::Plain { future } => {
+                future.poll(cx).map_err(|error| Error::from(error.into()))
+            }
+            CallStateProjection::Traced { traced } => {
+                let Some(future) = traced else {
+                    polled_after_completion()
+                };
+                let done = ready!(future.as_mut().poll(cx));
+                // The call has ended, however long this is kept.
+                *traced = None;
+                Poll::Ready(done)
+            }
+        }
     }
 }
 

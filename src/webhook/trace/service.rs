@@ -12,7 +12,7 @@ use std::{
 use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
-use tracing::{Span, field::display};
+use tracing::{Span, field::display, level_filters::LevelFilter};
 
 use super::{
     UpdateOutcome,
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     client::ErrorChain,
-    task::clock::Instant,
+    task::{clock::Instant, polled_after_completion},
     telemetry::{
         metric, names,
         update_span::{AttemptNumber, CreationContext, UpdateSpan},
@@ -67,24 +67,43 @@ where
 
     #[inline]
     fn call(&mut self, mut request: Request<RawUpdate>) -> Self::Future {
-        let mut trace = begin(self.hooks.as_ref(), &mut request);
-        let future = match &mut trace {
-            None => self.inner.call(request),
-            Some(trace) => trace.within(|| self.inner.call(request)),
+        let Some(mut trace) = begin(self.hooks.as_ref(), &mut request) else {
+            return ResponseFuture {
+                state: UpdateState::Plain {
+                    future: self.inner.call(request),
+                },
+            };
         };
-        ResponseFuture {
+        let future = trace.within(|| self.inner.call(request));
+        let traced = Box::pin(TracedUpdateFuture {
             future: Some(future),
             trace,
+        });
+        ResponseFuture {
+            state: UpdateState::Traced {
+                traced: Some(traced),
+            },
         }
     }
 }
 
-/// `None` if nothing records the update.
+/// `None` if nothing records the update. Without a subscriber that takes one comparison.
 #[inline]
 fn begin(
     hooks: Option<&Arc<UpdateHooks>>,
     request: &mut Request<RawUpdate>,
-) -> Option<Box<TracedUpdate>> {
+) -> Option<TracedUpdate> {
+    if hooks.is_none() && !metric::IS_ON && LevelFilter::current() < LevelFilter::INFO {
+        return None;
+    }
+    begin_recording(hooks, request)
+}
+
+#[inline(never)]
+fn begin_recording(
+    hooks: Option<&Arc<UpdateHooks>>,
+    request: &mut Request<RawUpdate>,
+) -> Option<TracedUpdate> {
     let span = match hooks {
         None => update_span(request),
         Some(hooks) => hooks.make_span(request),
@@ -107,13 +126,7 @@ struct TracedUpdate {
 }
 
 impl TracedUpdate {
-    // A pointer in the future, for which most updates have no use.
-    #[allow(clippy::unnecessary_box_returns)]
-    fn new(
-        span: Span,
-        hooks: Option<Arc<UpdateHooks>>,
-        request: &mut Request<RawUpdate>,
-    ) -> Box<Self> {
+    fn new(span: Span, hooks: Option<Arc<UpdateHooks>>, request: &mut Request<RawUpdate>) -> Self {
         let update_type = request.body().update_type();
         let attempt = AttemptNumber::of(request.extensions());
         let is_handled = !is_producer(hooks.as_ref());
@@ -136,7 +149,7 @@ impl TracedUpdate {
         if let Some(on_request) = hooks.as_ref().and_then(|hooks| hooks.on_request.as_ref()) {
             span.in_scope(|| on_request(request, &span));
         }
-        Box::new(Self {
+        Self {
             span,
             hooks,
             began: Instant::now(),
@@ -144,7 +157,7 @@ impl TracedUpdate {
             update_type,
             attempt,
             has_ended: false,
-        })
+        }
     }
 
     /// Runs a step of the attempt within the span. One that panics has failed.
@@ -237,23 +250,64 @@ impl Drop for EndOnPanic<'_> {
 }
 
 pin_project! {
-    /// The response future of [`TraceUpdates`].
-    pub struct ResponseFuture<F> {
+    /// An attempt that is recorded, with its future.
+    struct TracedUpdateFuture<F> {
         // Dropped within the span.
         #[pin]
         future: Option<F>,
-        trace: Option<Box<TracedUpdate>>,
+        trace: TracedUpdate,
     }
 
-    impl<F> PinnedDrop for ResponseFuture<F> {
+    impl<F> PinnedDrop for TracedUpdateFuture<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if let Some(trace) = this.trace {
-                trace.within(|| this.future.set(None));
-                let span = trace.span.clone();
-                span.in_scope(|| trace.end(&JudgedAttempt::new(UpdateOutcome::Cancelled)));
+            if this.future.is_some() {
+                this.trace.within(|| this.future.set(None));
+                let span = this.trace.span.clone();
+                span.in_scope(|| this.trace.end(&JudgedAttempt::new(UpdateOutcome::Cancelled)));
             }
         }
+    }
+}
+
+impl<F, E> Future for TracedUpdateFuture<F>
+where
+    F: Future<Output = Result<Response<ReplyBody>, E>>,
+{
+    type Output = Result<Response<ReplyBody>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let Some(future) = this.future.as_mut().as_pin_mut() else {
+            polled_after_completion()
+        };
+        let mut done = ready!(this.trace.within(|| future.poll(cx)));
+        this.trace.within(|| this.future.set(None));
+        this.trace.ended(&mut done);
+        Poll::Ready(done)
+    }
+}
+
+pin_project! {
+    // An attempt that isn't recorded costs no more than its own future, and needs no code to drop it.
+    #[project = UpdateStateProjection]
+    enum UpdateState<F> {
+        Plain {
+            #[pin]
+            future: F,
+        },
+        Traced {
+            // `None` when the attempt has ended.
+            traced: Option<Pin<Box<TracedUpdateFuture<F>>>>,
+        },
+    }
+}
+
+pin_project! {
+    /// The response future of [`TraceUpdates`].
+    pub struct ResponseFuture<F> {
+        #[pin]
+        state: UpdateState<F>,
     }
 }
 
@@ -265,19 +319,18 @@ where
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let Some(future) = this.future.as_mut().as_pin_mut() else {
-            crate::task::polled_after_completion()
-        };
-        let Some(trace) = this.trace else {
-            return future.poll(cx);
-        };
-        let mut done = ready!(trace.within(|| future.poll(cx)));
-        trace.within(|| this.future.set(None));
-        trace.ended(&mut done);
-        // The attempt has ended, however long this is kept.
-        *this.trace = None;
-        Poll::Ready(done)
+        match self.project().state.project() {
+            UpdateStateProjection::Plain { future } => future.poll(cx),
+            UpdateStateProjection::Traced { traced } => {
+                let Some(future) = traced else {
+                    polled_after_completion()
+                };
+                let done = ready!(future.as_mut().poll(cx));
+                // The attempt has ended, however long this is kept.
+                *traced = None;
+                Poll::Ready(done)
+            }
+        }
     }
 }
 
