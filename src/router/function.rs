@@ -140,20 +140,21 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
-            let running = match self.as_mut().project() {
+            let (handler, arguments) = match self.as_mut().project() {
                 HandlerCallProjection::Running { running } => {
                     return running.poll_handler(cx).map(reply);
                 }
                 HandlerCallProjection::Taking {
                     taking, handler, ..
                 } => match ready!(taking.poll(cx)) {
-                    Ok(arguments) => handler.take().map(|handler| handler.call(arguments)),
+                    Ok(arguments) => (handler.take(), arguments),
                     Err(rejected) => return Poll::Ready(rejected),
                 },
             };
-            let Some(running) = running else {
+            let Some(handler) = handler else {
                 polled_after_completion();
             };
+            let running = handler.call(arguments);
             self.set(Self::Running { running });
         }
     }
