@@ -24,26 +24,32 @@ struct PanelLine {
 }
 
 impl Panel {
-    /// Of the series of a range query.
-    pub(crate) fn new(title: String, unit: String, series: &[Value]) -> Self {
-        let lines = series.iter().map(|series| {
-            let labels = series["metric"].as_object().unwrap().values();
-            let names: Vec<_> = labels.filter_map(Value::as_str).collect();
+    /// A panel without lines.
+    pub(crate) fn new(title: &str, unit: &str) -> Self {
+        Self {
+            title: title.to_owned(),
+            unit: unit.to_owned(),
+            lines: Vec::new(),
+        }
+    }
+
+    /// Adds the series of a range query, whose names are made as Grafana makes them from this format.
+    pub(crate) fn add(&mut self, legend: &str, series: &[Value]) {
+        self.lines.extend(series.iter().map(|series| {
+            let labels = series["metric"].as_object().unwrap().iter();
+            let name = labels.fold(legend.to_owned(), |name, (label, value)| {
+                name.replace(&format!("{{{{{label}}}}}"), value.as_str().unwrap())
+            });
             let points = series["values"].as_array().unwrap().iter();
             let points = points.map(|point| {
                 let value: f64 = point[1].as_str().unwrap().parse().unwrap();
                 (point[0].as_f64().unwrap(), value)
             });
             PanelLine {
-                name: names.join(" "),
+                name,
                 points: points.filter(|(_, value)| value.is_finite()).collect(),
             }
-        });
-        Self {
-            lines: lines.collect(),
-            title,
-            unit,
-        }
+        }));
     }
 
     fn draw(&self, svg: &mut String, x: f64, y: f64) {
