@@ -49,6 +49,8 @@ const REST: &[Step] = &[
         "programs",
         Run::Cargo("build --workspace --examples --bins --all-features"),
     ),
+    // For seconds only; by hand it runs for minutes or hours.
+    step("stress", Run::Built("stress --minutes 0.2")),
     step("testbots", Run::Script("testbots/run.sh")),
     step(
         "docs",
@@ -98,6 +100,8 @@ enum Run {
     Cargo(&'static str),
     /// A program and its arguments.
     Script(&'static str),
+    /// A program that the step `programs` has built, in the folder of this one, and its arguments.
+    Built(&'static str),
     /// The line of README.md that begins like this, so that the two can't differ.
     Readme(&'static str),
     /// A function of this program.
@@ -148,6 +152,14 @@ impl Step {
                 command
             }
             Run::Script(line) => self.program(line),
+            Run::Built(line) => {
+                print(&format!("\n== {}: {line}", self.name));
+                let here = env::current_exe().map_err(|error| error.to_string())?;
+                let (name, arguments) = line.split_once(' ').unwrap_or((line, ""));
+                let mut command = Command::new(here.with_file_name(name));
+                command.args(arguments.split_whitespace());
+                command
+            }
             Run::Readme(start) => self.program(&readme(root, start)?),
         };
         command.current_dir(root);

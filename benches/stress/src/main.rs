@@ -1,12 +1,19 @@
-//! A webhook over real sockets, for minutes or hours, with a Telegram that hangs up and sends again, and a
-//! handler that fails and panics:
+//! A webhook over real sockets, for minutes or hours, with a Telegram that loses responses and sends updates again, and
+//! a handler that fails and panics:
 //!
 //! ```sh
 //! cargo run --release -p stress -- --minutes 10
 //! ```
 //!
-//! It ends with 1 if an update was lost or handled to success twice, a reply was given out twice, the
-//! memory grew, or a task was left behind. It needs Linux, whose `/proc` has the memory of a process.
+//! The process ends with 1 if
+//!
+//! - an update was lost, or handled to success more than once,
+//! - a response that Telegram took has another reply than the handler's, or none,
+//! - an update that was redelivered after its end was handled again, or got another reply than before,
+//! - the bot closed a connection,
+//! - the memory grew, or a task was left behind.
+//!
+//! It needs Linux, whose `/proc` has the memory of a process.
 //!
 //! With `-- queue` it measures the queue and the locks over a Redis of its own instead: see [`queue`].
 
@@ -31,8 +38,9 @@ use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::{
     net::TcpListener,
     runtime::Handle,
+    sync::watch,
     task::JoinSet,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tower_telegram::webhook::{
     DeliveryLayer, SecretToken, Webhook,
@@ -48,10 +56,20 @@ use crate::{
 /// As many as Telegram opens by default.
 const CONNECTIONS: usize = 40;
 
-/// So many ids are remembered before the measuring begins, that from then on each takes another's place.
+/// How many updates the bot remembers.
 const REMEMBERED: usize = 100_000;
 
-const EVERY: Duration = Duration::from_secs(10);
+/// How many bytes of replies the bot keeps: those of about 13,000 updates.
+const REPLY_BYTES: usize = 2 << 20;
+
+/// How many updates are handled before the memory is measured. From then on, each kept reply takes the place of
+/// another.
+const WARM_UP: u64 = 20_000;
+
+const WARM_UP_LIMIT: Duration = Duration::from_secs(300);
+
+/// The longest time between two samples of the memory.
+const SAMPLE_EVERY: Duration = Duration::from_secs(10);
 
 fn main() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     if env::args().nth(1).as_deref() == Some("queue") {
@@ -60,7 +78,7 @@ fn main() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
         return Ok(ExitCode::SUCCESS);
     }
     let minutes = minutes()?;
-    // One in a hundred calls panics, and that is no news.
+    // One in a hundred runs of the handler panics. Those panics aren't printed.
     std::panic::set_hook(Box::new(|_| {}));
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(2).enable_all().build()?;
@@ -75,7 +93,7 @@ fn main() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     })
 }
 
-/// From `--minutes 10`.
+/// The number of `--minutes 10`: for how long the memory is measured. Default: 10.
 fn minutes() -> Result<f64, Box<dyn Error + Send + Sync>> {
     let mut arguments = env::args().skip_while(|argument| argument != "--minutes");
     let minutes = arguments.nth(1).map_or(Ok(10.0), |text| text.parse())?;
@@ -86,29 +104,28 @@ async fn soak(minutes: f64) -> Result<Vec<String>, Box<dyn Error + Send + Sync>>
     let ledger = Arc::new(Ledger::default());
     let (address, deliveries) = serve(Arc::clone(&ledger)).await?;
     let tasks_before = alive_tasks();
-    let time = Duration::from_secs_f64(60.0 * minutes);
-    let (began, warm_up) = (Instant::now(), time / 6);
+    let (stop, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();
     let ids = Arc::new(AtomicI64::new(1_000_000));
     for _ in 0..CONNECTIONS {
         let (ledger, ids) = (Arc::clone(&ledger), Arc::clone(&ids));
-        connections.spawn(telegram::deliver(address, ledger, ids, began + time));
+        connections.spawn(telegram::deliver(address, ledger, ids, stopped.clone()));
     }
-    sleep(warm_up).await;
-    let samples = measure(&deliveries, time.saturating_sub(warm_up)).await;
+    drop(stopped);
+    timeout(WARM_UP_LIMIT, ledger.taken(WARM_UP)).await?;
+    let samples = measure(&deliveries, Duration::from_secs_f64(60.0 * minutes)).await;
+    stop.send(true)?;
     let mut count = Count::default();
     while let Some(done) = connections.join_next().await {
         count += done?;
     }
     let shutdown = deliveries.shutdown(Duration::from_secs(30)).await;
-    // The server sees that the connections are gone.
-    sleep(Duration::from_secs(2)).await;
-    println!("{count}\n{ledger}\n{samples}");
+    let tasks = tasks_down_to(tasks_before).await;
+    println!("{count}\n{ledger}\n{samples}\ntasks: {tasks_before} before, {tasks} after");
 
     let mut problems = ledger.problems();
+    problems.extend(count.problem());
     problems.extend(samples.problem());
-    let tasks = alive_tasks();
-    println!("tasks: {tasks_before} before, {tasks} after");
     if tasks > tasks_before {
         problems.push(format!("{} tasks are left", tasks - tasks_before));
     }
@@ -118,11 +135,20 @@ async fn soak(minutes: f64) -> Result<Vec<String>, Box<dyn Error + Send + Sync>>
     Ok(problems)
 }
 
+/// The number of tasks, once the server has seen that the connections are gone, or after 10 s.
+async fn tasks_down_to(expected: usize) -> usize {
+    let ends = Instant::now() + Duration::from_secs(10);
+    while alive_tasks() > expected && Instant::now() < ends {
+        sleep(Duration::from_millis(20)).await;
+    }
+    alive_tasks()
+}
+
 async fn serve(
     ledger: Arc<Ledger>,
 ) -> Result<(SocketAddr, DeliveryHandle), Box<dyn Error + Send + Sync>> {
     let abandoned = Arc::clone(&ledger);
-    let store = MemoryStore::with_capacity(REMEMBERED);
+    let store = MemoryStore::with_capacity(REMEMBERED).max_reply_bytes(REPLY_BYTES);
     let delivery = DeliveryLayer::with_store(store).dead_letter(move |letter| {
         abandoned.abandoned(letter.update.update_id());
         std::future::ready(())
@@ -146,7 +172,7 @@ async fn serve(
 async fn measure(deliveries: &DeliveryHandle, time: Duration) -> Samples {
     let mut samples = Samples::default();
     let (began, ends) = (Instant::now(), Instant::now() + time);
-    let every = EVERY.min(time / 10);
+    let every = SAMPLE_EVERY.min(time / 10);
     while Instant::now() + every <= ends {
         sleep_until(Instant::now() + every).await;
         samples.take(began.elapsed(), alive_tasks(), deliveries.running());

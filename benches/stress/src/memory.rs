@@ -53,7 +53,7 @@ impl Samples {
         self.slope() * (seconds(self.0.last()) - seconds(self.0.first()))
     }
 
-    /// It grew, or can't be known.
+    /// Set if the memory grew, or couldn't be read.
     pub(crate) fn problem(&self) -> Option<String> {
         let growth = self.growth();
         let is_flat = growth <= MAX_GROWTH;

@@ -1,7 +1,7 @@
-//! The sender: one update after the other on each connection, each repeated until it gets a 2xx.
+//! A sender of updates that behaves like Telegram: on each connection one update after the other, each sent until it
+//! has taken a response of status 200. Requests break off, and responses are lost.
 
 use std::{
-    collections::VecDeque,
     fmt, io,
     net::SocketAddr,
     ops::AddAssign,
@@ -15,37 +15,49 @@ use std::{
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    time::{Instant, sleep},
+    sync::watch,
+    task::JoinSet,
+    time::{sleep, timeout},
 };
 
 use crate::bot::Ledger;
 
 pub(crate) const SECRET: &str = "a-soaked_Secret";
 
-/// How many of a connection's updates that are over may be sent again.
-const OVER: usize = 64;
+/// The longest time, in milliseconds, between a response that was read and lost, and the next delivery. The bot
+/// remembers its updates and replies for longer.
+const LONGEST_REDELIVERY: u64 = 200;
 
-/// And until when, from when they were sent first. The bot forgets the oldest of 100,000, by the order in
-/// which they came: at 2000 a second those of fifty seconds ago.
-const STILL_KNOWN: Duration = Duration::from_secs(20);
+/// How long Telegram waits for a response.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
 pub(crate) struct Count {
     requests: u64,
-    hang_ups: u64,
+    /// Requests that broke off, and responses that were cut off or not waited for.
+    faults: u64,
+    /// Redeliveries after a response of status 200 was read and lost.
     redelivered: u64,
+    /// Responses of another status than 200.
     failed: u64,
-    /// Connections that broke without our doing.
-    broken: u64,
+    /// Connections that the bot closed, or on which it didn't respond in time.
+    closed: u64,
+}
+
+impl Count {
+    pub(crate) fn problem(&self) -> Option<String> {
+        let closed = self.closed;
+        (closed > 0).then(|| format!("the bot closed {closed} connections"))
+    }
 }
 
 impl AddAssign for Count {
     fn add_assign(&mut self, other: Self) {
         self.requests += other.requests;
-        self.hang_ups += other.hang_ups;
+        self.faults += other.faults;
         self.redelivered += other.redelivered;
         self.failed += other.failed;
-        self.broken += other.broken;
+        self.closed += other.closed;
     }
 }
 
@@ -53,16 +65,58 @@ impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "Telegram: {} requests, {} hang-ups, {} redelivered, {} failed, {} connections broken",
-            self.requests, self.hang_ups, self.redelivered, self.failed, self.broken
+            "Telegram: {} requests, {} broken off or not waited for, {} redelivered after a lost response, \
+             {} answered by an error, {} connections closed by the bot",
+            self.requests, self.faults, self.redelivered, self.failed, self.closed
         )
     }
 }
 
-struct Answer {
+/// How a request goes wrong. Telegram sends the update again after each.
+#[derive(Clone, Copy, Debug)]
+enum RequestFault {
+    /// The connection is closed within the request's body.
+    HalfRequest,
+    /// The connection is closed while the handler runs, or shortly after.
+    Closed,
+    /// The response isn't waited for, and the connection stays open.
+    TimedOut,
+    /// The connection is closed within the response's head.
+    HalfResponse,
+}
+
+impl RequestFault {
+    /// 4 % of the requests. A later request of an update may join the handler's run, so the fault that waits for a
+    /// call of the handler needs the first.
+    fn random(is_first: bool) -> Option<Self> {
+        match fastrand::u32(..100) {
+            0 => Some(Self::HalfRequest),
+            1 => Some(Self::HalfResponse),
+            2 if is_first => Some(Self::Closed),
+            3 if is_first => Some(Self::TimedOut),
+            _ => None,
+        }
+    }
+}
+
+struct Response {
     status: u16,
     retry_after: u64,
-    has_reply: bool,
+    body: Vec<u8>,
+}
+
+fn request(id: i64) -> Vec<u8> {
+    let chat = id % 1000;
+    let body = format!(
+        "{{\"update_id\":{id},\n\"message\":{{\"message_id\":1,\"date\":1,\"chat\":{{\"id\":{chat},\
+         \"type\":\"private\"}},\"text\":\"hello\"}}}}"
+    );
+    let request = format!(
+        "POST /bot HTTP/1.1\r\nHost: bot\r\nX-Telegram-Bot-Api-Secret-Token: {SECRET}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\nConnection: keep-alive\r\n\r\n{body}",
+        body.len()
+    );
+    request.into_bytes()
 }
 
 /// A connection that is opened when it is needed.
@@ -81,47 +135,31 @@ impl Connection {
         }
     }
 
-    async fn write(&mut self, id: i64) -> io::Result<&mut TcpStream> {
+    async fn write(&mut self, bytes: &[u8]) -> io::Result<&mut TcpStream> {
         if self.stream.is_none() {
             let stream = TcpStream::connect(self.address).await?;
             stream.set_nodelay(true)?;
             self.stream = Some(stream);
         }
-        let chat = id % 1000;
-        let body = format!(
-            "{{\"update_id\":{id},\n\"message\":{{\"message_id\":1,\"date\":1,\"chat\":{{\"id\":{chat},\
-             \"type\":\"private\"}},\"text\":\"hello\"}}}}"
-        );
-        let request = format!(
-            "POST /bot HTTP/1.1\r\nHost: bot\r\nX-Telegram-Bot-Api-Secret-Token: {SECRET}\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\nConnection: keep-alive\r\n\r\n{body}",
-            body.len()
-        );
         let stream = self.stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
-        stream.write_all(request.as_bytes()).await?;
+        stream.write_all(bytes).await?;
         Ok(stream)
     }
 
-    /// Leaves before the response.
-    async fn hang_up(&mut self, id: i64) -> io::Result<()> {
-        self.write(id).await?;
-        sleep(Duration::from_millis(fastrand::u64(0..25))).await;
-        self.stream = None;
-        Ok(())
-    }
-
-    async fn ask(&mut self, id: i64) -> io::Result<Answer> {
-        let answer = self.try_ask(id).await;
-        if answer.is_err() {
+    /// Sends an update and reads the response.
+    async fn send(&mut self, id: i64) -> io::Result<Response> {
+        let response = timeout(TIME_LIMIT, self.write_and_read(id)).await;
+        let response = response.unwrap_or_else(|late| Err(late.into()));
+        if response.is_err() {
             self.stream = None;
         }
-        answer
+        response
     }
 
-    async fn try_ask(&mut self, id: i64) -> io::Result<Answer> {
+    async fn write_and_read(&mut self, id: i64) -> io::Result<Response> {
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
-        let stream = self.write(id).await?;
+        let stream = self.write(&request(id)).await?;
         let head = loop {
             if let Some(at) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
                 break at + 4;
@@ -137,107 +175,133 @@ impl Connection {
             value.parse::<usize>().ok()
         };
         let status = text.get(9..12).and_then(|digits| digits.parse().ok());
+        let status = status.ok_or(io::ErrorKind::InvalidData)?;
         let length = header("content-length").ok_or(io::ErrorKind::InvalidData)?;
-        let answer = Answer {
-            status: status.ok_or(io::ErrorKind::InvalidData)?,
-            retry_after: header("retry-after").unwrap_or(0) as u64,
-            has_reply: length > 0,
-        };
+        let retry_after = header("retry-after").unwrap_or(0) as u64;
         while buffer.len() < head + length {
             if stream.read_buf(&mut buffer).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
+        let body = buffer[head..].to_vec();
         self.buffer = buffer;
-        Ok(answer)
+        Ok(Response {
+            status,
+            retry_after,
+            body,
+        })
+    }
+
+    /// Sends an update in vain.
+    async fn fail(&mut self, fault: RequestFault, id: i64, ledger: &Ledger) -> io::Result<()> {
+        let request = request(id);
+        match fault {
+            RequestFault::HalfRequest => {
+                let length = request.len() - fastrand::usize(1..100);
+                self.write(&request[..length]).await?;
+            }
+            RequestFault::Closed | RequestFault::TimedOut => {
+                self.write(&request).await?;
+                // Then the bot has this request before the next.
+                timeout(TIME_LIMIT, ledger.called(id)).await?;
+                sleep(Duration::from_millis(fastrand::u64(0..25))).await;
+            }
+            RequestFault::HalfResponse => {
+                self.write(&request).await?.read_u8().await?;
+            }
+        }
+        Ok(())
     }
 }
 
-/// Sends updates until `ends`: 1 % of the requests are hung up on, 5 % of the updates are redelivered, at the
-/// same time, at once or later.
+/// Sends updates until `stop` is true, and waits until each has been taken.
 pub(crate) async fn deliver(
     address: SocketAddr,
     ledger: Arc<Ledger>,
     ids: Arc<AtomicI64>,
-    ends: Instant,
+    stop: watch::Receiver<bool>,
 ) -> Count {
     let mut count = Count::default();
     let mut connection = Connection::new(address);
-    let mut over: VecDeque<(Instant, i64)> = VecDeque::with_capacity(OVER);
-    while Instant::now() < ends {
+    let mut redeliveries = JoinSet::new();
+    while !*stop.borrow() {
         let id = ids.fetch_add(1, Ordering::Relaxed);
-        let came = Instant::now();
-        let comes_again = fastrand::u32(..100) < 5;
-        let at_once = comes_again && fastrand::bool();
-        until_taken(&mut connection, &ledger, id, at_once, &mut count).await;
-        ledger.over(id);
-        while over
-            .front()
-            .is_some_and(|(came, _)| came.elapsed() > STILL_KNOWN)
-        {
-            over.pop_front();
+        let body = until_ok(&mut connection, &ledger, id, &mut count).await;
+        ledger.read_ok(id, &body);
+        if is_lost() {
+            redeliveries.spawn(redeliver(address, Arc::clone(&ledger), id));
+        } else {
+            ledger.take(id);
         }
-        if comes_again && !at_once && !over.is_empty() {
-            let (_, old) = over[fastrand::usize(..over.len())];
-            count.redelivered += 1;
-            count.requests += 1;
-            match connection.ask(old).await {
-                Ok(answer) => ledger.again(old, answer.has_reply),
-                Err(_) => count.broken += 1,
-            }
+        while let Some(Ok(redelivered)) = redeliveries.try_join_next() {
+            count += redelivered;
         }
-        if over.len() == OVER {
-            over.pop_front();
-        }
-        over.push_back((came, id));
+    }
+    while let Some(Ok(redelivered)) = redeliveries.join_next().await {
+        count += redelivered;
     }
     count
 }
 
-async fn until_taken(
+/// Whether a response that was read is lost: 5 % of them.
+fn is_lost() -> bool {
+    fastrand::u32(..100) < 5
+}
+
+/// Sends an update until a response of status 200 was read, and returns its body.
+async fn until_ok(
     connection: &mut Connection,
-    ledger: &Arc<Ledger>,
+    ledger: &Ledger,
     id: i64,
-    twice: bool,
     count: &mut Count,
-) {
-    if fastrand::u32(..100) == 0 {
-        count.hang_ups += 1;
+) -> Vec<u8> {
+    // Kept open until the update has its response.
+    let mut timed_out = None;
+    let mut is_first = true;
+    loop {
         count.requests += 1;
-        // An error is a hang-up as well.
-        drop(connection.hang_up(id).await);
-    }
-    let mut other = Connection::new(connection.address);
-    let beside = async {
-        if !twice {
-            return;
+        if let Some(fault) = RequestFault::random(is_first) {
+            is_first = false;
+            count.faults += 1;
+            count.closed += u64::from(connection.fail(fault, id, ledger).await.is_err());
+            let stream = connection.stream.take();
+            if matches!(fault, RequestFault::TimedOut) {
+                timed_out = stream;
+            }
+            continue;
         }
-        sleep(Duration::from_millis(fastrand::u64(0..10))).await;
-        if let Ok(answer) = other.ask(id).await
-            && answer.status == 200
-        {
-            ledger.acked(id, answer.has_reply);
-        }
-    };
-    count.requests += u64::from(twice);
-    count.redelivered += u64::from(twice);
-    let taken = async {
-        loop {
-            count.requests += 1;
-            match connection.ask(id).await {
-                Ok(answer) if answer.status == 200 => {
-                    return ledger.acked(id, answer.has_reply);
-                }
-                Ok(answer) => {
-                    count.failed += 1;
-                    sleep(Duration::from_secs(answer.retry_after)).await;
-                }
-                Err(_) => {
-                    count.broken += 1;
-                    sleep(Duration::from_millis(10)).await;
-                }
+        is_first = false;
+        match connection.send(id).await {
+            Ok(response) if response.status == 200 => {
+                drop(timed_out);
+                return response.body;
+            }
+            Ok(response) => {
+                count.failed += 1;
+                sleep(Duration::from_secs(response.retry_after)).await;
+            }
+            Err(_) => {
+                count.closed += 1;
+                sleep(Duration::from_millis(10)).await;
             }
         }
-    };
-    tokio::join!(taken, beside);
+    }
+}
+
+/// Sends an update again whose response was lost, on a connection of its own, until its response isn't lost.
+async fn redeliver(address: SocketAddr, ledger: Arc<Ledger>, id: i64) -> Count {
+    let mut count = Count::default();
+    loop {
+        sleep(Duration::from_millis(fastrand::u64(..LONGEST_REDELIVERY))).await;
+        count.requests += 1;
+        count.redelivered += 1;
+        match Connection::new(address).send(id).await {
+            Ok(response) => ledger.read_again(id, response.status, &response.body),
+            Err(_) => count.closed += 1,
+        }
+        if !is_lost() {
+            ledger.take(id);
+            return count;
+        }
+    }
 }
