@@ -37,6 +37,31 @@
 //! handler again. A [`Webhook`](crate::webhook::Webhook) [around the route](crate::webhook::layer) has both,
 //! and checks the secret: `.route("/bot", post(echo)).route_layer(webhook)`.
 //!
+//! # Errors
+//!
+//! A handler's error can be a [`Failure`], into which `?` turns the client's errors. It is a 500, or a 503 for
+//! [`Failure::deferral`]. A `Webhook` around the route abandons the update after one attempt where another can't help: a
+//! [`Failure::permanent`], or a refusal of the Bot API such as that of a user who has blocked the bot.
+//!
+//! ```
+//! # #[cfg(feature = "client")] {
+//! use axum::extract::State;
+//! use tower_telegram::{
+//!     Client, axum::Telegram, methods::SendMessage, types::Update, webhook::Failure,
+//! };
+//!
+//! async fn greet(
+//!     State(client): State<Client>,
+//!     Telegram(update): Telegram<Update>,
+//! ) -> Result<(), Failure> {
+//!     let chat = update.chat().ok_or_else(|| Failure::permanent("no chat"))?;
+//!     client.send(SendMessage::new(chat.id, "hi")).await?;
+//!     Ok(())
+//! }
+//! # let _ = greet;
+//! # }
+//! ```
+//!
 //! # Security
 //!
 //! The extractors read the body as [`UpdateLayer`] does, with its defaults, and reject with the same
@@ -56,7 +81,10 @@ use serde_core::de::DeserializeOwned;
 use crate::{
     IntoReply,
     types::ParseError,
-    webhook::{RawUpdate, Rejection, ReplyBody, UpdateLayer, parse::log_unreadable},
+    webhook::{
+        Failure, RawUpdate, Rejection, ReplyBody, UpdateLayer, outcome::error_response,
+        parse::log_unreadable,
+    },
 };
 
 /// An update as an argument of an axum handler, without the check of the secret, deliveries and deadlines that a
@@ -102,6 +130,14 @@ impl<R: IntoReply> IntoResponse for Telegram<R> {
             }
             Err(error) => Rejection::Reply(error).into_response(),
         }
+    }
+}
+
+/// An error of an axum handler: 500, or 503 if it only defers the update. A [`Webhook`](crate::webhook::Webhook) around
+/// the route finds it in the response's extensions.
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        error_response(self.into()).map(Body::new)
     }
 }
 

@@ -3,8 +3,10 @@
 //! 1. The webhook checks the secret, reads the body within its limits, passes on the allowed types of update, and
 //!    has its deadline, deliveries and sequence.
 //! 2. The handler gets the request with the body as it came, and the [`RawUpdate`] in its extensions.
-//! 3. The status of its response is the result: with a 2xx the update is done. With 429 or 503 it is tried again
-//!    later, and the attempt isn't counted. With any other status the attempt has failed.
+//! 3. The status of its response is the result: with a 2xx the update is done. With 401, 429 or 503 it is tried
+//!    again later, and the attempt isn't counted: a layer between the webhook and the handler rejected the request, or
+//!    had no room for it. With any other status the attempt has failed. A [`Failure`] in the response's extensions says
+//!    whether another attempt can help; with the feature `axum` it is a response, and so an error of a handler's.
 //! 4. The reply is the [`Reply`] in the response's extensions, where `axum::Telegram` of the feature `axum` puts it.
 //!    A body without a `Reply` is dropped with a warning, because redeliveries couldn't get it.
 //! 5. Telegram gets a 500 in place of a 1xx, a 3xx or a 410, and none of the headers except `Retry-After`.
@@ -209,7 +211,9 @@ async fn of_http(update_id: i64, mut head: response::Parts, has_body: bool) -> R
         head.headers.remove(name);
     }
     if is_failure(&head) {
-        head.extensions.insert(Failure::status(head.status));
+        let status = head.status;
+        head.extensions
+            .get_or_insert_with(|| Failure::status(status));
     }
     if !may_be_sent(head.status) {
         head.status = StatusCode::INTERNAL_SERVER_ERROR;
@@ -235,12 +239,13 @@ fn limit_pause(response: &mut Response<ReplyBody>, update_type: UpdateType) {
     set_retry_after(response, pause);
 }
 
-/// Whether the status counts as a failed attempt. A response with a [`Rejection`] is judged by that. 429 and 503 defer
-/// the update, whether a layer or the handler responds with them.
+/// Whether the status counts as a failed attempt. A response with a [`Rejection`] is judged by that. 401, 429 and 503
+/// defer the update, whether a layer or the handler responds with them: if requests with a wrong secret were counted,
+/// strangers could have an update abandoned before Telegram sends it.
 fn is_failure(head: &response::Parts) -> bool {
     let is_deferral = matches!(
         head.status,
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+        StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
     );
     !head.status.is_success() && !is_deferral && head.extensions.get::<Rejection>().is_none()
 }
@@ -327,7 +332,8 @@ mod tests {
             (StatusCode::SERVICE_UNAVAILABLE, false),
             (StatusCode::TOO_MANY_REQUESTS, false),
             (StatusCode::REQUEST_TIMEOUT, true),
-            (StatusCode::UNAUTHORIZED, true),
+            (StatusCode::UNAUTHORIZED, false),
+            (StatusCode::FORBIDDEN, true),
             (StatusCode::BAD_GATEWAY, true),
         ] {
             let calls = Arc::new(AtomicU32::new(0));

@@ -25,7 +25,7 @@ use tracing::Span;
 use super::{Failure, RawUpdate, Rejection, ReplyBody, failure::ErrorCause};
 use crate::{
     Reply, ReplyError,
-    client::{CallVerdict, ErrorChain, ErrorKind, causes},
+    client::{self, CallVerdict, ErrorChain, ErrorKind, causes},
     telemetry::{names, update_span::UpdateSpan},
     types::UpdateType,
 };
@@ -84,7 +84,7 @@ impl Outcome {
         let after = retry_after(response.headers());
         let is_deferred = match (rejection, response.extensions().get::<Failure>()) {
             (Some(rejection), _) => !rejection.is_about_the_update(),
-            (None, Some(_)) => false,
+            (None, Some(failure)) => failure.is_deferral(),
             // Layers of others, and ours for a wrong secret, have only the status.
             (None, None) => matches!(
                 response.status(),
@@ -222,6 +222,13 @@ pub(crate) fn failure(error: BoxError) -> Failure {
     }
 }
 
+/// Permanent where another attempt can't change it: see [`Failure::permanent`].
+impl From<client::Error> for Failure {
+    fn from(error: client::Error) -> Self {
+        failure(error.into())
+    }
+}
+
 /// Whether another attempt can't change it.
 fn is_final(cause: &(dyn Error + 'static)) -> bool {
     if let Some(failure) = cause.downcast_ref::<Failure>() {
@@ -341,7 +348,6 @@ pub(crate) fn set_retry_after<B>(response: &mut Response<B>, after: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client;
 
     fn name(outcome: &Outcome) -> &'static str {
         match outcome {
@@ -563,6 +569,11 @@ mod tests {
         assert_eq!(name(&Outcome::of_error(deferral().into())), "deferred");
         let response = error_response(deferral().into());
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(name(&Outcome::of(&response)), "deferred");
+        // Put there by a layer or a handler of HTTP requests, with a status of its own.
+        let mut response = Response::<ReplyBody>::default();
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        response.extensions_mut().insert(deferral());
         assert_eq!(name(&Outcome::of(&response)), "deferred");
     }
 

@@ -5,13 +5,22 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use axum::{Router, extract::State, http::StatusCode, routing::post};
-use serde_json::Value;
+use axum::{
+    Router,
+    extract::State,
+    http::{Request, StatusCode},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use serde_json::{Value, json};
+use tower::service_fn;
 use tower_telegram::{
+    Client, MAX_REPLY_ARGUMENTS,
     axum::Telegram,
-    methods::SendMessage,
-    types::{Update, UpdateType},
-    webhook::{DeliveryLayer, RawUpdate, Webhook},
+    client::{ApiBody, BotApi, Error},
+    methods::{SendDocument, SendMessage},
+    types::{InputFile, Update, UpdateType},
+    webhook::{DeliveryLayer, Failure, RawUpdate, SecretTokenLayer, Webhook},
 };
 
 use crate::support::{
@@ -190,6 +199,135 @@ async fn d14_a_route_of_axums_that_has_no_room_is_not_counted() {
     let router = Router::new().route("/bot", post(slow)).route_layer(webhook);
     let bot = serve_axum(router).await;
     assert_eq!(bot.send(&message(1, "hi")).await.status, 200, "abandoned");
+}
+
+/// A secret that is checked below the deliveries. Otherwise five guesses would have the update abandoned before
+/// Telegram sends it.
+#[tokio::test]
+async fn d14_a_wrong_secret_behind_the_webhook_is_no_attempt() {
+    let app = App::default();
+    let router = Router::new()
+        .route("/bot", post(greet))
+        .route_layer(SecretTokenLayer::new(secret(SECRET)))
+        .route_layer(Webhook::without_secret_token())
+        .with_state(app.clone());
+    let bot = serve_axum(router).await;
+    let guess = message(1, "hi").with(SECRET_HEADER, "guess");
+    for _ in 0..6 {
+        assert_eq!(bot.send(&guess).await.status, 401);
+    }
+    let answer = bot.send(&message(1, "hi")).await;
+    assert_eq!(text(&answer).as_deref(), Some("call 1"));
+    assert_eq!(app.calls.load(Ordering::Relaxed), 1);
+}
+
+/// Sends updates to a route whose handler has this result, until its webhook responds with 200, six times at most.
+/// Returns the statuses, the number of calls, and the failures of abandoned updates.
+async fn until_ok<F, R>(result: F) -> (Vec<u16>, u32, Vec<Failure>)
+where
+    F: Fn() -> R + Clone + Send + Sync + 'static,
+    R: IntoResponse + 'static,
+{
+    let (calls, letters) = (
+        Arc::new(AtomicU32::new(0)),
+        Arc::new(Mutex::new(Vec::new())),
+    );
+    let (count, buried) = (Arc::clone(&calls), Arc::clone(&letters));
+    let delivery = DeliveryLayer::new().dead_letter(move |letter| {
+        buried.lock().expect("no panic").push(letter.failure);
+        std::future::ready(())
+    });
+    let handler = async move |_: RawUpdate| {
+        count.fetch_add(1, Ordering::Relaxed);
+        result()
+    };
+    let router = Router::new()
+        .route("/bot", post(handler))
+        .route_layer(Webhook::new(secret(SECRET)).delivery(delivery));
+    let bot = serve_axum(router).await;
+    let mut statuses = Vec::new();
+    while statuses.len() < 6 && statuses.last() != Some(&200) {
+        statuses.push(bot.send(&message(1, "hi")).await.status);
+    }
+    let letters = letters.lock().expect("no panic").clone();
+    (statuses, calls.load(Ordering::Relaxed), letters)
+}
+
+/// The client's error for a refusal of the Bot API.
+async fn refusal(status: u16, words: &str) -> Error {
+    let body = json!({"ok": false, "error_code": status, "description": words}).to_string();
+    let http = service_fn(move |_: Request<ApiBody>| {
+        let response = Response::builder().status(status).body(body.clone());
+        std::future::ready(Ok::<_, std::convert::Infallible>(
+            response.expect("a response"),
+        ))
+    });
+    let token = "123456:a-Secret_One".parse().expect("a token");
+    let client = Client::from_service(BotApi::telegram(http, &token));
+    let sent = client.send(SendMessage::new(7, "hello")).await;
+    sent.expect_err("it is refused")
+}
+
+#[tokio::test]
+async fn d15_a_route_of_axums_says_whether_another_attempt_can_help() {
+    let refused = async |status, words| Failure::from(refusal(status, words).await);
+    for (failure, statuses) in [
+        (Failure::permanent("no such order"), &[200][..]),
+        (
+            refused(403, "Forbidden: bot was blocked by the user").await,
+            &[200],
+        ),
+        (refused(400, "Bad Request: chat not found").await, &[200]),
+        (
+            refused(500, "Internal Server Error").await,
+            &[500, 500, 500, 500, 200],
+        ),
+        (
+            refused(401, "Unauthorized").await,
+            &[500, 500, 500, 500, 200],
+        ),
+    ] {
+        let shown = failure.to_string();
+        let (seen, calls, letters) = until_ok(move || failure.clone()).await;
+        assert_eq!(seen, statuses, "{shown}");
+        assert_eq!(calls as usize, statuses.len(), "{shown}");
+        assert_eq!(letters.len(), 1, "{shown}");
+        assert_eq!(letters[0].to_string(), shown);
+    }
+    // One that a layer or handler of another crate puts there.
+    let foreign = || {
+        let mut response = StatusCode::CONFLICT.into_response();
+        let failure = Failure::permanent("no such order");
+        response.extensions_mut().insert(failure);
+        response
+    };
+    let (seen, calls, letters) = until_ok(foreign).await;
+    assert_eq!((seen, calls, letters.len()), (vec![200], 1, 1));
+}
+
+#[tokio::test]
+async fn d14_a_route_of_axums_that_defers_is_not_counted() {
+    let (seen, calls, letters) = until_ok(|| Failure::deferral("no worker is free")).await;
+    assert_eq!((seen, calls, letters.len()), (vec![503; 6], 6, 0));
+}
+
+/// A reply of a route that can never be sent: the handler runs once.
+#[tokio::test]
+async fn e7_a_route_of_axums_whose_reply_is_too_long_is_called_once() {
+    let long = || Telegram(SendMessage::new(42, "x".repeat(MAX_REPLY_ARGUMENTS)));
+    let (seen, calls, letters) = until_ok(long).await;
+    assert_eq!((seen, calls, letters.len()), (vec![200], 1, 1));
+    assert!(letters[0].is_permanent(), "{}", letters[0]);
+    let unreadable = || {
+        let file = InputFile::path("/no/such/file");
+        Telegram(SendDocument::new(42, file))
+    };
+    let (seen, calls, _) = until_ok(unreadable).await;
+    assert_eq!(
+        (seen.len(), calls),
+        (5, 5),
+        "it may be there later: {seen:?}"
+    );
 }
 
 /// A text isn't a reply: it couldn't be given again.
