@@ -1,6 +1,7 @@
 //! D1–D7, D9, D10: each update once and in time, over every server.
 
 use std::{
+    convert::Infallible,
     fmt,
     future::ready,
     sync::{
@@ -10,19 +11,20 @@ use std::{
     time::Duration,
 };
 
+use http::Request;
 use serde_json::{Value, json};
 use tokio::{
     sync::{Semaphore, mpsc},
     task::yield_now,
     time::timeout,
 };
-use tower::util::BoxCloneSyncService;
+use tower::{service_fn, util::BoxCloneSyncService};
 use tower_telegram::{
     Client, IntoReply as _, Reply,
     methods::SendMessage,
     types::Update,
     webhook::{
-        DeadlineLayer, DeliveryLayer, Webhook,
+        BotId, DeadlineLayer, DeliveryLayer, SecretTokens, Webhook,
         delivery::{
             Claim, ClaimToken, DeadLetter, DeliveryHandle, DeliveryKey, DeliveryStore, MemoryStore,
             StoreError,
@@ -34,7 +36,7 @@ use tower_telegram_test::{Telegram, Via, update};
 use crate::support::{
     adapter::{BoxError, Endpoint, secret},
     servers::{Server, rows},
-    wire::{Answer, Call, SECRET},
+    wire::{Answer, Call, SECRET, SECRET_HEADER},
 };
 
 rows! {
@@ -55,6 +57,7 @@ rows! {
     d10_shutdown_rejects_new_updates_and_waits_for_running_ones
     d10_what_does_not_end_is_cut_off_and_named
     d16_an_answer_that_is_lost_is_given_again_with_its_reply
+    d16_bots_on_one_endpoint_have_replies_of_their_own
 }
 
 rows! { sockets:
@@ -243,6 +246,27 @@ async fn d16_an_answer_that_is_lost_is_given_again_with_its_reply(server: Server
         assert_eq!(sent(&answer).as_deref(), Some("1"), "{hosted}");
     }
     assert_eq!(hosted.bot.calls(), 1, "{hosted}");
+}
+
+/// Two bots get updates of the same number, because each bot has numbers of its own.
+async fn d16_bots_on_one_endpoint_have_replies_of_their_own(server: Server) {
+    let secrets = ["one", "two"].map(secret);
+    let tokens: SecretTokens = (1..).map(BotId).zip(secrets).collect();
+    let calls = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&calls);
+    let handler = service_fn(move |request: Request<Update>| {
+        count.fetch_add(1, Ordering::Relaxed);
+        let bot = request.extensions().get().map_or(0, |&BotId(bot)| bot);
+        ready(Ok::<_, Infallible>(SendMessage::new(7, bot.to_string())))
+    });
+    let endpoint = server.serve(Webhook::new(tokens).service(handler)).await;
+    for _ in 0..3 {
+        for (text, bot) in [("one", "1"), ("two", "2")] {
+            let answer = endpoint.send(&call(1).with(SECRET_HEADER, text)).await;
+            assert_eq!(sent(&answer).as_deref(), Some(bot), "{}", server.name());
+        }
+    }
+    assert_eq!(calls.load(Ordering::Relaxed), 2, "{}", server.name());
 }
 
 async fn d4_numbers_that_come_in_another_order_are_all_handled(server: Server) {

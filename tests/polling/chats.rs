@@ -1,12 +1,14 @@
 //! A chat that is slow or fails holds up itself alone.
 
-use std::{future::pending, time::Duration};
+use std::{convert::Infallible, future::pending, time::Duration};
 
+use http::{Request, Response};
 use tokio::time::sleep;
+use tower::service_fn;
 use tower_telegram::{
     polling::Polling,
     types::Update,
-    webhook::{SequenceLayer, Webhook},
+    webhook::{DeadlineLayer, RawUpdate, ReplyBody, SequenceLayer, Webhook},
 };
 
 use super::support::{Events, Running, text_of, until};
@@ -52,6 +54,103 @@ async fn h1_other_chats_are_fetched_and_handled_while_one_is_slow() {
     until(|| telegram.pending().is_empty(), "all are confirmed").await;
     running.stop().await;
     assert_eq!(events.names().len(), 6, "each ran once: {events:?}");
+}
+
+/// One update of each way in which Telegram names its chat or user, and of none. A private chat has its user's number.
+const KINDS: [(&str, &str, bool); 13] = [
+    ("edited_message", r#"{"chat":{"id":1}}"#, true),
+    (
+        "callback_query",
+        r#"{"from":{"id":9},"message":{"chat":{"id":1}}}"#,
+        true,
+    ),
+    ("inline_query", r#"{"from":{"id":1}}"#, true),
+    ("message", r#"{"chat":{"id":2}}"#, false),
+    (
+        "callback_query",
+        r#"{"from":{"id":1},"message":{"chat":{"id":3}}}"#,
+        false,
+    ),
+    (
+        "callback_query",
+        r#"{"from":{"id":4},"inline_message_id":"1"}"#,
+        false,
+    ),
+    ("pre_checkout_query", r#"{"from":{"id":5}}"#, false),
+    ("poll", r#"{"id":"1"}"#, false),
+    ("poll_answer", r#"{"poll_id":"1","user":{"id":6}}"#, false),
+    (
+        "my_chat_member",
+        r#"{"chat":{"id":7},"from":{"id":1}}"#,
+        false,
+    ),
+    (
+        "message_reaction",
+        r#"{"chat":{"id":-8},"user":{"id":1}}"#,
+        false,
+    ),
+    ("deleted_business_messages", r#"{"chat":{"id":10}}"#, false),
+    ("from_the_future", r#"{"chat":{"id":11}}"#, false),
+];
+
+#[tokio::test(start_paused = true)]
+async fn h1_updates_of_every_kind_go_on_beside_a_slow_chat_unless_they_are_its_own() {
+    let (telegram, events) = (PolledTelegram::default(), Events::new());
+    telegram.message(1, "60");
+    let log = events.clone();
+    let service = service_fn(move |request: Request<RawUpdate>| {
+        let events = log.clone();
+        async move {
+            let id = request.body().update_id();
+            events.add(format!("begins {id}"));
+            if id == 1 {
+                sleep(SECOND * 60).await;
+            }
+            Ok::<_, Infallible>(Response::<ReplyBody>::default())
+        }
+    });
+    let running = Running::start(Polling::new(telegram.client()), service);
+    events.until("begins 1").await;
+    for (id, (kind, payload, _)) in (2..).zip(KINDS) {
+        telegram.push(format!(r#"{{"update_id":{id},"{kind}":{payload}}}"#));
+    }
+    until(|| telegram.pending().is_empty(), "all are confirmed").await;
+    for (id, (kind, payload, waits)) in (2..).zip(KINDS) {
+        let at = events.at(&format!("begins {id}"));
+        assert_eq!(at >= SECOND * 60, waits, "{kind} {payload}: {events:?}");
+    }
+    assert_eq!(events.names().len(), 14, "each ran once");
+    running.stop().await;
+}
+
+/// An element that can't be read is behind a slow chat's update: it is reported at once and only once, however often
+/// Telegram returns it, and confirmed in its turn.
+#[tokio::test(start_paused = true)]
+async fn h1_h3_elements_that_cannot_be_read_hold_up_no_chat_behind_a_slow_one() {
+    for broken in [
+        r#"{"update_id":2}"#,
+        r#"{"update_id":2,"message":{"text":"a\ud83d"}}"#,
+        r#"{"message":{}}"#,
+        "nonsense",
+    ] {
+        let (telegram, events) = (PolledTelegram::default(), Events::new());
+        telegram.message(1, "60");
+        telegram.push(broken);
+        telegram.message(3, "0");
+        telegram.message(1, "0");
+        let log = events.clone();
+        let polling = Polling::new(telegram.client()).on_unreadable(move |_| log.add("unreadable"));
+        let running = Running::start(polling, bot!(events).into_updates());
+        events.until("ends 3").await;
+        assert!(events.at("unreadable") < SECOND, "{broken}: {events:?}");
+        sleep(SECOND * 30).await;
+        assert_eq!(telegram.pending(), [1, 2, 3, 4], "{broken}");
+        events.until("ends 4").await;
+        until(|| telegram.pending().is_empty(), broken).await;
+        assert_eq!(events.count("unreadable"), 1, "{broken}: {events:?}");
+        assert_eq!(events.names().len(), 7, "{broken}: {events:?}");
+        running.stop().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -230,6 +329,49 @@ async fn h2_a_handler_of_ten_minutes_is_no_failed_attempt() {
     running.stop().await;
 }
 
+/// The webhook's deadlines, those of queries too, have no effect in polling, and an early acknowledgement neither.
+#[tokio::test(start_paused = true)]
+async fn h2_a_deadline_of_the_webhook_makes_no_failed_attempt() {
+    let queries = [
+        ("pre_checkout_query", r#"{"id":"1","from":{"id":1}}"#),
+        ("inline_query", r#"{"id":"1","from":{"id":1}}"#),
+        ("callback_query", r#"{"id":"1","from":{"id":1}}"#),
+    ];
+    let client = PolledTelegram::default().client();
+    for deadline in [
+        DeadlineLayer::default(),
+        DeadlineLayer::new(SECOND),
+        DeadlineLayer::ack_after(SECOND, client),
+    ] {
+        let (telegram, events) = (PolledTelegram::default(), Events::new());
+        let (log, ran) = (events.clone(), events.clone());
+        let webhook =
+            Webhook::without_secret_token()
+                .deadline(deadline)
+                .handler(move |update: Update| {
+                    let events = ran.clone();
+                    async move {
+                        events.add(format!("begins {}", update.update_id));
+                        sleep(SECOND * 60).await;
+                        events.add(format!("ends {}", update.update_id));
+                    }
+                });
+        for (id, (kind, payload)) in (1..).zip(queries) {
+            telegram.push(format!(r#"{{"update_id":{id},"{kind}":{payload}}}"#));
+        }
+        let polling = Polling::new(telegram.client())
+            .max_attempts(1)
+            .on_failed(move |_| log.add("abandoned"));
+        let running = Running::start(polling, webhook.into_updates());
+        until(|| telegram.pending().is_empty(), "all are confirmed").await;
+        let expected = [
+            "begins 1", "ends 1", "begins 2", "ends 2", "begins 3", "ends 3",
+        ];
+        assert_eq!(events.names(), expected);
+        running.stop().await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn d14_an_update_that_waits_for_its_turn_is_never_counted_in_polling() {
     let (telegram, events) = (PolledTelegram::default(), Events::new());
@@ -237,7 +379,7 @@ async fn d14_an_update_that_waits_for_its_turn_is_never_counted_in_polling() {
     telegram.message(2, "0");
     let log = events.clone();
     // Two chats in one line, and a wait that is cancelled a hundred times.
-    let sequence = SequenceLayer::by(|_: &tower_telegram::webhook::RawUpdate| Some(0));
+    let sequence = SequenceLayer::by(|_: &RawUpdate| Some(0));
     let webhook = {
         let events = events.clone();
         Webhook::without_secret_token()

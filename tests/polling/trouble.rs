@@ -45,6 +45,50 @@ async fn h4_a_page_that_is_not_the_bot_apis_is_waited_out_whatever_its_status() 
     }
 }
 
+/// Also in place of the responses to the first calls, which drop what waits or delete the webhook.
+#[tokio::test(start_paused = true)]
+async fn h4_a_page_in_place_of_the_first_responses_is_waited_out() {
+    const ACTIVE: &str = r#"{"ok":false,"error_code":409,"description":"Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"}"#;
+    for status in [200, 302, 401, 403, 404, 409, 421, 502] {
+        let (telegram, events) = (PolledTelegram::default(), Events::new());
+        telegram.message(1, "old");
+        let page = Mishap::Answer(status, PAGE);
+        telegram
+            .state()
+            .mishaps
+            .extend([page.clone(), page.clone()]);
+        let polling = Polling::new(telegram.client()).drop_pending();
+        let running = Running::start(polling, echo!(events));
+        until(
+            || telegram.pending().is_empty() || running.is_finished(),
+            "it is dropped",
+        )
+        .await;
+        telegram.message(1, "good");
+        events.until("good").await;
+        assert_eq!(events.names(), ["good"], "{status}");
+        running.stop().await;
+
+        let (telegram, events) = (PolledTelegram::default(), Events::new());
+        telegram.message(1, "good");
+        telegram
+            .state()
+            .mishaps
+            .push_back(Mishap::Answer(409, ACTIVE));
+        telegram.state().other_mishaps.extend([page.clone(), page]);
+        let polling = Polling::new(telegram.client()).delete_webhook();
+        let running = Running::start(polling, echo!(events));
+        until(
+            || events.count("good") == 1 || running.is_finished(),
+            "it is deleted",
+        )
+        .await;
+        assert!(!running.is_finished(), "{status}");
+        assert_eq!(telegram.state().others, ["deleteWebhook"], "{status}");
+        running.stop().await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn h4_only_a_refusal_in_the_bot_apis_own_words_ends_it() {
     for (status, body) in [

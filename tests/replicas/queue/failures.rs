@@ -11,9 +11,10 @@ use std::{
 
 use http::Response;
 use tokio::sync::Semaphore;
-use tower::{Layer as _, ServiceExt as _, service_fn};
+use tower::{BoxError, Layer as _, ServiceExt as _, service_fn};
 use tower_telegram::{
-    Reply,
+    IntoReply as _, MAX_REPLY_ARGUMENTS, Reply,
+    methods::SendMessage,
     webhook::{Failure, RawUpdate, ReplyBody, SequenceLayer},
 };
 
@@ -349,4 +350,49 @@ async fn d15_a_permanent_failure_is_a_dead_letter_after_one_attempt() {
     let letters = queue.dead_letters(None, 10).await.unwrap();
     assert_eq!((letters.len(), letters[0].attempts), (1, 1));
     assert!(letters[0].failure.contains("no such order"), "{letters:?}");
+}
+
+/// A refusal of the Bot API to a handler's call, and a reply that is too long.
+#[tokio::test]
+async fn d15_e7_what_a_repeat_cant_change_is_a_dead_letter_after_one_attempt() {
+    const BLOCKED: &str =
+        r#"{"ok":false,"error_code":403,"description":"Forbidden: bot was blocked by the user"}"#;
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let (queue, log) = (queue(&server), AttemptLog::default());
+    let telegram = PolledTelegram::default();
+    let blocked = Mishap::Answer(403, BLOCKED);
+    telegram.state().other_mishaps.push_back(blocked);
+    let handler = {
+        let (log, client) = (log.clone(), telegram.client());
+        move |asked: Asked| {
+            let (log, client) = (log.clone(), client.clone());
+            async move {
+                let id = asked.body().update_id();
+                log.begin(id);
+                let text = if id == 1 { 1 } else { MAX_REPLY_ARGUMENTS };
+                let hello = SendMessage::new(7, "x".repeat(text));
+                if id == 1 {
+                    client.send(hello.clone()).await?;
+                }
+                Ok::<_, BoxError>(replied(hello.into_reply()?).await)
+            }
+        }
+    };
+    fill(&queue, [message(1, 7), message(2, 7)]).await;
+    let worker = queue.worker(telegram.client());
+    let running = start_with(|| worker, handler);
+    until_empty(&queue).await;
+    running.stop().await;
+    assert_eq!((log.begun(1), log.begun(2)), (1, 1));
+    let letters = queue.dead_letters(None, 10).await.unwrap();
+    let failures: Vec<_> = letters.iter().map(|letter| &*letter.failure).collect();
+    assert_eq!(failures.len(), 2, "{failures:?}");
+    assert!(failures[0].contains("bot was blocked"), "{failures:?}");
+    assert!(
+        failures[1].contains("at most 1048576 bytes"),
+        "{failures:?}"
+    );
+    assert_eq!(telegram.state().others, [""; 0], "no reply is called");
 }
