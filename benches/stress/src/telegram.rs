@@ -192,7 +192,7 @@ impl Connection {
         })
     }
 
-    /// Sends an update in vain.
+    /// Sends an update whose response Telegram will not have.
     async fn fail(&mut self, fault: RequestFault, id: i64, ledger: &Ledger) -> io::Result<()> {
         let request = request(id);
         match fault {
