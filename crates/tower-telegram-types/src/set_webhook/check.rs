@@ -520,6 +520,47 @@ mod tests {
         assert_eq!(longest_path("https://xn--90a0am.xn--p1ai", None), 3914 - 4);
     }
 
+    /// Each part of the URL counts as it is sent, wherever it is.
+    #[test]
+    fn g6_a_part_of_the_url_counts_as_it_is_sent() {
+        let fits = |start: &str, length: usize, secret: &str| {
+            let end = "x".repeat(length - start.len());
+            let mut settings = SetWebhook::new(format!("{start}{end}"));
+            if !secret.is_empty() {
+                settings = settings.secret_token(SecretToken::new(secret).unwrap());
+            }
+            settings.for_local_server().check() == Ok(())
+        };
+        // The longest URL of this host, without a secret.
+        let all = "https://bot.example.com/".len() + 3914;
+        for (start, longest, secret) in [
+            ("https://bot.example.com/?a=", all, ""),
+            // Sent as `/?a=`.
+            ("https://bot.example.com?a=", all - 1, ""),
+            ("https://bot.example.com/%20%D0%B6", all, ""),
+            ("https://BOT.EXAMPLE.COM/", all, ""),
+            // The name with its dot.
+            ("https://bot.example.com./", all, ""),
+            ("https://149.154.167.220/", all, ""),
+            // Each scheme has a default port of its own.
+            ("http://bot.example.com/", all - 1, ""),
+            ("http://bot.example.com:80/", all - 1 + 3, ""),
+            ("http://bot.example.com:443/", all - 1, ""),
+            ("https://bot.example.com:80/", all, ""),
+            ("https://bot.example.com:00080/", all + 3, ""),
+            ("http://[2001:db8::1]:8081/", all - 1, ""),
+            ("https://bot.example.com/", all - 36, "s"),
+            ("https://bot.example.com/", all - 291, &"s".repeat(256)),
+            // 5 bytes are 8 of base64, with 23 around them; the `@` isn't sent.
+            ("https://ж:ж@bot.example.com/", all - 31 + 6, ""),
+            // `xn--90a0am.xn--p1ai` has 19 bytes, the name as it is 11.
+            ("https://бот.рф:8443/", all - 8, ""),
+        ] {
+            assert!(fits(start, longest, secret), "{start} {longest}");
+            assert!(!fits(start, longest + 1, secret), "{start} {longest}");
+        }
+    }
+
     #[test]
     fn a_refusal_shows_neither_password_nor_path() {
         for url in [
