@@ -1,7 +1,9 @@
 //! B6: a key that comes twice, in any object of any update, result and parameter.
 
+use std::mem::discriminant;
+
 use fastrand::Rng;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tower_telegram::types::Update;
 
 use crate::support::{
@@ -67,6 +69,71 @@ fn for_each_double(value: &Value, rng: &mut Rng, mut check: impl FnMut(&str)) {
     }
 }
 
+/// The paths of the values inside a value.
+fn values(value: &Value, path: &str, found: &mut Vec<String>) {
+    let members: Vec<_> = match value {
+        Value::Object(members) => members
+            .iter()
+            .map(|(key, value)| (key.clone(), value))
+            .collect(),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .map(|(at, value)| (at.to_string(), value))
+            .collect(),
+        _ => return,
+    };
+    for (name, value) in members {
+        let path = format!("{path}/{name}");
+        values(value, &path, found);
+        found.push(path);
+    }
+}
+
+/// The value with one of another type somewhere in it.
+fn misfit(value: &Value, rng: &mut Rng) -> Value {
+    let mut paths = Vec::new();
+    values(value, "", &mut paths);
+    let mut value = value.clone();
+    let path = rng.choice(&paths).map_or("", |path| path);
+    if let Some(place) = value.pointer_mut(path) {
+        let others = [
+            json!(true),
+            json!(1.5),
+            json!("text"),
+            json!([{"a": 1}]),
+            json!({"a": {"b": 1}}),
+        ];
+        let others = others.iter();
+        let others = others.filter(|other| discriminant(*other) != discriminant(place));
+        let others: Vec<_> = others.cloned().collect();
+        *place = rng.choice(others).expect("five types");
+    }
+    value
+}
+
+/// The rest of an object isn't read by its type then.
+#[test]
+fn b6_a_key_that_comes_twice_beside_a_value_of_another_type_is_an_error() {
+    let schema = Schema::new();
+    let mut generator = Generator::new(&schema, 67);
+    let mut rng = Rng::with_seed(67);
+    for _ in 0..20 {
+        for kind in schema.kinds() {
+            let mut update = generator.update(kind);
+            update[kind] = misfit(&update[kind], &mut rng);
+            assert!(
+                Update::from_slice(telegram(&update).as_bytes()).is_ok(),
+                "{update}"
+            );
+            for_each_double(&update, &mut rng, |text| {
+                let error = Update::from_slice(text.as_bytes()).expect_err(text);
+                assert!(error.is_syntax(), "{error} in {text}");
+            });
+        }
+    }
+}
+
 #[test]
 fn b6_a_key_that_comes_twice_in_any_object_of_an_update_is_an_error() {
     let schema = Schema::new();
@@ -102,6 +169,10 @@ fn b6_a_key_that_comes_twice_in_any_object_of_a_call_is_an_error() {
         for typed in crate::client::every_method::METHODS {
             let result = generator.result(typed.name);
             for_each_double(&result, &mut rng, |text| {
+                let error = (typed.decode)(text).expect_err(text);
+                assert!(error.is_syntax(), "{}: {error} in {text}", typed.name);
+            });
+            for_each_double(&misfit(&result, &mut rng), &mut rng, |text| {
                 let error = (typed.decode)(text).expect_err(text);
                 assert!(error.is_syntax(), "{}: {error} in {text}", typed.name);
             });

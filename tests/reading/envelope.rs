@@ -290,6 +290,14 @@ async fn b6_duplicate_keys_further_down_are_refused(server: Server) {
                 "\"type\":\"private\"",
                 "\"type\":\"private\",\"t\\u0079pe\":\"group\"",
             ),
+            // Behind a value of another type, and unknown ones.
+            ("\"date\":1700000000", "\"date\":\"x\",\"date\":1700000000"),
+            ("\"is_bot\":false", "\"is_bot\":7,\"is_bot\":false"),
+            ("\"is_bot\":false", "\"is_bot\":false,\"new\":1,\"new\":1"),
+            (
+                "\"is_bot\":false",
+                "\"is_bot\":false,\"new\":[{\"a\":1,\"a\":1}]",
+            ),
         ] {
             assert!(MESSAGE.contains(once));
             let call = Call::new(MESSAGE.replace(once, twice));

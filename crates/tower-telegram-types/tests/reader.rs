@@ -7,7 +7,8 @@ use serde_json::Value;
 use tower_telegram_types::{
     json::{FromJson, MAX_DEPTH, Reader, check, from_slice, from_str},
     types::{
-        ChatMember, MaybeInaccessibleMessage, Message, RichText, Str, Update, UpdateKind, User,
+        ChatMember, MaybeInaccessibleMessage, Message, RawJson, RichText, Str, Update, UpdateKind,
+        User,
     },
 };
 
@@ -224,6 +225,102 @@ fn b6_b13_a_nested_key_that_comes_twice_is_malformed_null_or_not() {
             "{text}"
         );
     }
+}
+
+/// Behind a value that doesn't fit, inside one, and in what no type knows, where the rest of an object isn't read by its
+/// type.
+#[test]
+fn b6_a_key_that_comes_twice_is_malformed_whatever_is_read_by_its_type() {
+    let chat = r#""chat":{"id":1,"type":"private"}"#;
+    for message in [
+        // Behind a required member that doesn't fit: the same key, another one, one further down.
+        format!(r#"{{"message_id":"1","message_id":1,"date":1,{chat}}}"#),
+        format!(r#"{{"message_id":"1","date":1,"date":1,{chat}}}"#),
+        format!(r#"{{"message_id":1.5,"date":1,{chat},"text":"a","text":"a"}}"#),
+        format!(r#"{{"message_id":[],"date":1,{chat},"from":{{"id":1,"id":1}}}}"#),
+        format!(r#"{{"date":1,"date":1,{chat}}}"#),
+        r#"{"message_id":1,"date":1,"chat":7,"chat":{"id":1,"type":"private"}}"#.to_owned(),
+        r#"{"message_id":1,"date":1,"chat":{"id":"@a","type":"private","type":"group"}}"#
+            .to_owned(),
+        // Inside a value of another type.
+        format!(r#"{{"message_id":1,"date":1,{chat},"text":{{"a":1,"a":1}}}}"#),
+        format!(r#"{{"message_id":1,"date":1,{chat},"text":[[{{"a":1,"a":null}}]]}}"#),
+        format!(
+            r#"{{"message_id":1,"date":1,{chat},"from":{{"first_name":"A","first_name":"A"}}}}"#
+        ),
+        format!(
+            r#"{{"message_id":1,"date":1,{chat},"entities":[{{"type":5,"offset":"x","offset":1}}]}}"#
+        ),
+        format!(r#"{{"message_id":1,"date":1,{chat},"photo":{{"a":{{"b":1,"b":1}}}}}}"#),
+        // Unknown keys, and their values.
+        format!(r#"{{"message_id":1,"date":1,{chat},"new":1,"new":1}}"#),
+        format!(r#"{{"new":1,"message_id":1,"date":1,{chat},"n\u0065w":null}}"#),
+        format!(r#"{{"message_id":1,"date":1,{chat},"new":{{"a":1,"b":{{}},"a":1}}}}"#),
+        format!(r#"{{"message_id":1,"date":1,{chat},"new":[{{"a":[],"\u0061":[]}}]}}"#),
+        r#"{"message_id":1,"date":1,"chat":{"id":1,"new":1,"type":"private","new":2}}"#.to_owned(),
+        // Unions of a known, an unknown and an unfitting variant.
+        format!(
+            r#"{{"message_id":1,"date":1,{chat},"forward_origin":{{"type":"user","date":1,"new":1,"new":1}}}}"#
+        ),
+        format!(
+            r#"{{"message_id":1,"date":1,{chat},"forward_origin":{{"type":"planet","a":1,"a":1}}}}"#
+        ),
+        format!(
+            r#"{{"message_id":1,"date":1,{chat},"forward_origin":{{"type":"planet","type":"user"}}}}"#
+        ),
+        format!(
+            r#"{{"message_id":1,"date":1,{chat},"forward_origin":{{"type":"user","date":"x","date":1}}}}"#
+        ),
+        format!(
+            r#"{{"message_id":1,"date":1,{chat},"forward_origin":{{"type":7,"type":"user"}}}}"#
+        ),
+        format!(r#"{{"message_id":1,"date":1,{chat},"forward_origin":{{"a":7,"a":"user"}}}}"#),
+        // Objects without members.
+        format!(r#"{{"message_id":1,"date":1,{chat},"forum_topic_closed":{{"new":1,"new":1}}}}"#),
+    ] {
+        for text in [
+            format!(r#"{{"update_id":1,"message":{message}}}"#),
+            format!(r#"{{"message":{message},"update_id":1}}"#),
+            format!(r#"{{"update_id":1,"brand_new":{message}}}"#),
+            format!(r#"{{"update_id":1,"brand_new":[{message}],"message":{{}}}}"#),
+            format!(r#"{{"update_id":1,"callback_query":{{"id":7,"message":{message}}}}}"#),
+            format!(r#"{{"update_id":1,"poll":{message}}}"#),
+        ] {
+            let error = from_str::<Update>(&text).expect_err(&text);
+            assert!(error.is_syntax(), "{text}: {error}");
+            assert!(error.to_string().contains("a key comes twice"), "{error}");
+            let error = serde_json::from_str::<Update>(&text).expect_err(&text);
+            assert!(error.to_string().contains("a key comes twice"), "{error}");
+        }
+        let error = from_str::<Message>(&message).expect_err(&message);
+        assert!(error.is_syntax(), "{message}: {error}");
+        let text = format!("[{message}]");
+        assert!(from_str::<Vec<Message>>(&text).is_err_and(|error| error.is_syntax()));
+        assert!(serde_json::from_str::<RawJson>(&text).is_err(), "{text}");
+    }
+}
+
+/// The same key in another object isn't the same member, of whatever type the objects are.
+#[test]
+fn b6_an_unknown_key_in_two_objects_comes_once_in_each() {
+    let new = r#""new":{"new":[{"new":1},{"new":{"new":null}}]},"newer":null"#;
+    let chat = format!(r#"{{"id":1,{new},"type":"private"}}"#);
+    let message = |inner: &str| {
+        format!(
+            r#"{{{new},"message_id":1,"date":1,"chat":{chat},"text":{{{new}}},{inner}"newest":0}}"#
+        )
+    };
+    let deep = message(&format!(
+        r#""reply_to_message":{},"from":{{{new}}},"entities":[{{{new}}},{{{new}}}],"#,
+        message("")
+    ));
+    let read: Message = from_str(&deep).unwrap();
+    assert!(read.reply_to_message.is_some());
+    let misfit: Update = from_str(&format!(
+        r#"{{"update_id":1,"message":{{"date":"x",{new}}}}}"#
+    ))
+    .unwrap();
+    assert_eq!(misfit.kind.name(), "message");
 }
 
 /// The same key in another object isn't the same member.

@@ -122,7 +122,7 @@ impl ParseError {
         write!(f, ", in field `{field}`")
     }
 
-    /// Whether the text isn't JSON, so that no type can be read from it.
+    /// Whether the text isn't JSON, or has a key twice in one object, so that no type can be read from it.
     pub fn is_syntax(&self) -> bool {
         self.fault.kind == FaultKind::Syntax
     }

@@ -8,9 +8,10 @@ use super::{FromJson, Reader, Result, impl_deserialize};
 
 /// A JSON value that this crate has no type for, as Telegram sent it.
 ///
-/// The text is well-formed: it was checked when it was read. A value that was read from another format, or from one of
-/// serde's buffers (`#[serde(flatten)]`, untagged and internally tagged enums), is written anew: without white space,
-/// and with numbers as `serde_json` writes them. In a binary format such as CBOR it is written as a value, not as text.
+/// The text is well-formed, and no object in it has a key twice: it was checked when it was read. A value that was read
+/// from another format, or from one of serde's buffers (`#[serde(flatten)]`, untagged and internally tagged enums), is
+/// written anew: without white space, and with numbers as `serde_json` writes them. In a binary format such as CBOR it
+/// is written as a value, not as text.
 ///
 /// ```
 /// use tower_telegram::types::{Update, UpdateKind};

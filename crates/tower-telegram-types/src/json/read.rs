@@ -17,8 +17,8 @@ use super::{
 ///
 /// # Errors
 ///
-/// If the text isn't JSON, or doesn't fit the type. A text that is neither counts as not being JSON, wherever the
-/// faults are: this decides whether a webhook responds with 400.
+/// If the text isn't JSON, has a key twice in any object, or doesn't fit the type. If it is malformed and unfitting, it
+/// counts as malformed, wherever the faults are: this decides whether a webhook responds with 400.
 pub fn from_str<T: FromJson>(text: &str) -> Result<T, ParseError> {
     read_whole(text, true)
 }
@@ -37,14 +37,29 @@ fn read_whole<T: FromJson>(text: &str, leaves_out: bool) -> Result<T, ParseError
     r.leave_out_misfits(leaves_out);
     let read = T::from_json(&mut r).and_then(|value| r.finish().map(|()| value));
     match read {
-        Ok(value) => Ok(value),
+        Ok(value) if !r.has_skipped() => Ok(value),
+        // No type has compared the keys in the skipped values.
+        Ok(value) => check_keys(text).map(|()| value),
         // The type stopped half-way. Whether the rest is JSON decides which kind of error this is, and so whether the
         // response is 400 or the update goes on raw.
         Err(_) if r.is_mismatch() => {
             let error = r.into_error();
-            check(text)?;
+            check_keys(text)?;
             Err(error)
         }
+        Err(_) => Err(r.into_error()),
+    }
+}
+
+/// Checks that the text is one JSON value, and that no key occurs twice in any object.
+///
+/// It is a reading of its own, once for a text: parts that don't fit may be inside one another, and would each be read
+/// again.
+#[cold]
+fn check_keys(text: &str) -> Result<(), ParseError> {
+    let mut r = Reader::new(text);
+    match r.compare_keys().and_then(|()| r.finish()) {
+        Ok(()) => Ok(()),
         Err(_) => Err(r.into_error()),
     }
 }
@@ -63,7 +78,8 @@ pub fn utf8(bytes: &[u8]) -> Result<&str, ParseError> {
     std::str::from_utf8(bytes).map_err(|e| ParseError::syntax("not UTF-8", e.valid_up_to()))
 }
 
-/// Checks that the text is one JSON value, within the limits of [`Reader`].
+/// Checks that the text is one JSON value, within the limits of [`Reader`]. Keys that occur twice are left to the type
+/// that reads it.
 ///
 /// # Errors
 ///

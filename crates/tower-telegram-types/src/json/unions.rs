@@ -70,7 +70,7 @@ fn has_members(r: &mut Reader<'_>, keys: &[&str]) -> Result<bool> {
         let key = r.key_text()?;
         missing.retain(|name| *name != key);
         drop(key);
-        r.skip()?;
+        r.pass_over()?;
         more = r.next_member()?;
     }
     Ok(missing.is_empty())

@@ -356,7 +356,7 @@ impl<'a> Reader<'a> {
             if self.key(|key| key == name.as_bytes())? {
                 return Ok(true);
             }
-            self.skip()?;
+            self.pass_over()?;
             more = self.next_member()?;
         }
         Ok(false)
@@ -386,7 +386,7 @@ impl<'a> Reader<'a> {
             return self.duplicate(name);
         }
         *is_tagged = true;
-        self.skip()
+        self.pass_over()
     }
 
     /// Fails, because the tag of the object that starts here names no known type: with a mismatch, or with a syntax error

@@ -34,6 +34,8 @@ pub struct Reader<'a> {
     pub(super) leaves_out: bool,
     /// The number of the update inside which the reader is, for its events.
     pub(super) update_id: Option<i64>,
+    /// Whether a value was skipped, so that the keys in it, or its own, weren't compared with others.
+    pub(super) has_skipped: bool,
 }
 
 /// A member that was null, or was left out, so that its empty slot doesn't show that its key was read.
@@ -64,7 +66,14 @@ impl<'a> Reader<'a> {
             empty_members: Vec::new(),
             leaves_out: true,
             update_id: None,
+            has_skipped: false,
         }
+    }
+
+    /// Whether a part of the text wasn't read by its type, so that a key in it may occur twice.
+    #[inline]
+    pub(crate) fn has_skipped(&self) -> bool {
+        self.has_skipped
     }
 
     /// Whether a part that doesn't fit is left out of an optional field or a list, or is an error. Default: left out.

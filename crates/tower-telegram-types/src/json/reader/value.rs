@@ -1,5 +1,7 @@
 //! Literals, and values that are passed over as a whole.
 
+use std::collections::BTreeSet;
+
 use super::cursor::{Reader, Result};
 
 impl<'a> Reader<'a> {
@@ -23,8 +25,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Moves past a value, and checks it as strictly as if it were read.
+    /// Moves past a value that isn't read by its type, and checks that it is JSON. Its keys aren't compared; the reader
+    /// records that there is such a value.
+    #[inline]
     pub fn skip(&mut self) -> Result<()> {
+        self.has_skipped = true;
+        self.pass_over()
+    }
+
+    /// Moves past a value that is read by its type as well, and checks that it is JSON.
+    pub(crate) fn pass_over(&mut self) -> Result<()> {
         match self.peek() {
             Some(b'"') => self.skip_string(),
             Some(b'{') => {
@@ -38,7 +48,7 @@ impl<'a> Reader<'a> {
                         return self.syntax("a colon must follow the key");
                     }
                     self.at += 1;
-                    self.skip()?;
+                    self.pass_over()?;
                     more = self.next_member()?;
                 }
                 Ok(())
@@ -46,7 +56,7 @@ impl<'a> Reader<'a> {
             Some(b'[') => {
                 let mut more = self.open_array()?;
                 while more {
-                    self.skip()?;
+                    self.pass_over()?;
                     more = self.next_element()?;
                 }
                 Ok(())
@@ -57,6 +67,33 @@ impl<'a> Reader<'a> {
             Some(b'n') => self.literal("null"),
             Some(_) => self.syntax("not a value"),
             None => self.syntax("the text ends early"),
+        }
+    }
+
+    /// Moves past a value, and checks that it is JSON and that no key occurs twice in any of its objects.
+    pub(crate) fn compare_keys(&mut self) -> Result<()> {
+        match self.peek() {
+            Some(b'{') => {
+                let mut names = BTreeSet::new();
+                let mut more = self.open_object()?;
+                while more {
+                    if !names.insert(self.key_text()?) {
+                        return self.duplicate("");
+                    }
+                    self.compare_keys()?;
+                    more = self.next_member()?;
+                }
+                Ok(())
+            }
+            Some(b'[') => {
+                let mut more = self.open_array()?;
+                while more {
+                    self.compare_keys()?;
+                    more = self.next_element()?;
+                }
+                Ok(())
+            }
+            _ => self.pass_over(),
         }
     }
 
