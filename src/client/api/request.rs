@@ -10,7 +10,7 @@ use super::{download, limits};
 use crate::{
     Method, Reply,
     client::Error,
-    json::{Reader, Result as Read, utf8, write_exact},
+    json::{self, Reader, Result as Read, utf8, write_exact},
     methods::GetUpdates,
     types::{ChatId, InputFile, Upload},
 };
@@ -337,19 +337,17 @@ fn raw_member<'a>(object: &'a [u8], name: &str) -> Option<&'a str> {
 }
 
 fn chat_id(object: &[u8]) -> Option<ChatId> {
-    let raw = raw_member(object, "chat_id")?;
-    raw.parse::<i64>().map_or_else(
-        |_| serde_json::from_str::<String>(raw).ok().map(Into::into),
-        |id| Some(id.into()),
-    )
+    let chat: ChatId = json::from_str(raw_member(object, "chat_id")?).ok()?;
+    // Telegram takes an id in quotes, too.
+    chat.to_string().parse().ok()
 }
 
-/// How long Telegram may wait before it responds to a call by name.
+/// How long Telegram may wait before it responds to a call by name. It takes numbers in quotes, too.
 fn server_wait(method: &str, json: &[u8]) -> Duration {
     if !method.eq_ignore_ascii_case(GetUpdates::NAME) {
         return Duration::ZERO;
     }
-    let timeout = raw_member(json, "timeout").and_then(|seconds| seconds.parse().ok());
+    let timeout = raw_member(json, "timeout").and_then(|raw| raw.trim_matches('"').parse().ok());
     Duration::from_secs(timeout.unwrap_or(0))
 }
 
@@ -438,6 +436,8 @@ mod tests {
         assert_eq!(call("getUpdates").server_wait(), Duration::from_secs(90));
         assert_eq!(call("GETUPDATES").server_wait(), Duration::from_secs(90));
         assert_eq!(call("sendMessage").server_wait(), Duration::ZERO);
+        let in_quotes = ApiRequest::raw("getUpdates", &json!({"timeout": "90"})).unwrap();
+        assert_eq!(in_quotes.server_wait(), Duration::from_secs(90));
     }
 
     #[test]
@@ -449,5 +449,7 @@ mod tests {
         let call = ApiRequest::raw("a", &serde_json::json!({"chat_id": "@x"})).unwrap();
         assert_eq!(call.chat_id(), Some(&"@x".into()));
         assert!(!call.is_idempotent());
+        let call = ApiRequest::raw("a", &serde_json::json!({"chat_id": "-5"})).unwrap();
+        assert_eq!(call.chat_id(), Some(&(-5).into()), "Telegram takes it too");
     }
 }
