@@ -14,6 +14,7 @@ const BAD_REQUEST: &Phrases = &[
     ("can be set up only on ports", Reason::WebhookPort),
     ("failed to resolve host", Reason::WebhookHostNotFound),
     ("name or service not known", Reason::WebhookHostNotFound),
+    ("getaddrinfo", Reason::WebhookHostNotFound),
     ("ipv6-only addresses", Reason::WebhookIpv6Only),
     ("invalid ip address", Reason::WebhookIpAddress),
     ("custom certificate", Reason::WebhookCertificate),
@@ -31,16 +32,24 @@ const BAD_REQUEST: &Phrases = &[
     ("unknown topic", Reason::ThreadNotFound),
     ("can't access the topic", Reason::ThreadNotFound),
     ("topic not found", Reason::ThreadNotFound),
+    ("invalid topic specified", Reason::ThreadNotFound),
+    ("chat is not a forum", Reason::ThreadNotFound),
+    ("doesn't have topics", Reason::ThreadNotFound),
+    ("doesn't have threads", Reason::ThreadNotFound),
+    ("can't have message threads", Reason::ThreadNotFound),
     ("topic_closed", Reason::ThreadClosed),
     ("chat not found", Reason::ChatNotFound),
     ("group not found", Reason::ChatNotFound),
     ("peer_id_invalid", Reason::ChatNotFound),
     ("chat_id_invalid", Reason::ChatNotFound),
     ("channel_invalid", Reason::ChatNotFound),
+    ("username_not_occupied", Reason::ChatNotFound),
     ("channel_private", Reason::NotAMember),
     ("no access to the chat", Reason::NotAMember),
     ("can't access the chat", Reason::NotAMember),
     ("chat is not accessible", Reason::NotAMember),
+    ("not in the chat", Reason::NotAMember),
+    ("chat_forbidden", Reason::NotAMember),
     ("user not found", Reason::UserNotFound),
     ("member not found", Reason::UserNotFound),
     ("no access to the user", Reason::UserNotFound),
@@ -53,6 +62,11 @@ const BAD_REQUEST: &Phrases = &[
     ("user_deactivated", Reason::UserDeactivated),
     ("user_is_blocked", Reason::BlockedByUser),
     ("user_is_bot", Reason::RecipientIsBot),
+    ("user is deactivated", Reason::UserDeactivated),
+    // Of a group: by older servers, or before the server has noticed that it was deleted.
+    ("group is deactivated", Reason::ChatDeleted),
+    ("chat is deactivated", Reason::ChatDeleted),
+    ("chat was deactivated", Reason::ChatDeleted),
     ("message is not modified", Reason::MessageNotModified),
     ("message_not_modified", Reason::MessageNotModified),
     ("message can't be edited", Reason::MessageCantBeEdited),
@@ -62,6 +76,10 @@ const BAD_REQUEST: &Phrases = &[
     ("message_delete_forbidden", Reason::MessageCantBeDeleted),
     ("message_id_invalid", Reason::MessageNotFound),
     ("msg_id_invalid", Reason::MessageNotFound),
+    ("message_not_found", Reason::MessageNotFound),
+    ("reply message not found", Reason::MessageNotFound),
+    ("suggested post not found", Reason::MessageNotFound),
+    ("can't find message to copy", Reason::MessageNotFound),
     ("text is empty", Reason::TextEmpty),
     ("message_empty", Reason::TextEmpty),
     ("message is too long", Reason::TextTooLong),
@@ -73,12 +91,14 @@ const BAD_REQUEST: &Phrases = &[
     ("query id is invalid", Reason::QueryTooOld),
     ("query_id_invalid", Reason::QueryTooOld),
     ("file is too big", Reason::TooLarge),
+    ("bytes is too big", Reason::TooLarge),
     ("entity too large", Reason::TooLarge),
     ("wrong file identifier", Reason::FileNotFound),
     ("wrong file_id", Reason::FileNotFound),
     ("wrong remote file", Reason::FileNotFound),
+    ("wrong persistent file_id", Reason::FileNotFound),
     ("invalid file_id", Reason::FileNotFound),
-    ("invalid file identifier", Reason::FileNotFound),
+    ("invalid file id", Reason::FileNotFound),
     ("invalid remote file", Reason::FileNotFound),
     ("unknown file identifier", Reason::FileNotFound),
     ("file_id is invalid", Reason::FileNotFound),
@@ -86,6 +106,9 @@ const BAD_REQUEST: &Phrases = &[
     ("file_reference_", Reason::FileNotFound),
     ("http url content", Reason::FileNotFetched),
     ("wrong http url", Reason::FileNotFetched),
+    ("invalid file http url", Reason::FileNotFetched),
+    ("wc_convert_url_invalid", Reason::FileNotFetched),
+    ("external_url_invalid", Reason::FileNotFetched),
     ("wrong type of the web page", Reason::FileNotFetched),
     ("upload file by url", Reason::FileNotFetched),
     ("webpage_", Reason::FileNotFetched),
@@ -120,6 +143,12 @@ const RIGHTS: &Phrases = &[
     ("chat_admin_required", Reason::NotEnoughRights),
     ("chat_admin_invite_required", Reason::NotEnoughRights),
     ("chat_restricted", Reason::NotEnoughRights),
+    ("user_banned_in_channel", Reason::NotEnoughRights),
+    ("need owner rights", Reason::NotEnoughRights),
+    ("need creator rights", Reason::NotEnoughRights),
+    ("need to be inviter", Reason::NotEnoughRights),
+    ("only the creator of", Reason::NotEnoughRights),
+    ("only the owner can", Reason::NotEnoughRights),
 ];
 
 /// With status 409.
@@ -161,8 +190,8 @@ fn bad_request(text: &str) -> Option<Reason> {
     if between("ip address ", " is reserved") {
         return Some(Reason::WebhookAddressReserved);
     }
-    // The text of a button is another one.
-    if text == "text must be non-empty" {
+    // Longer ones are about the text of a button, or an inline message.
+    if matches!(text, "text must be non-empty" | "message must be non-empty") {
         return Some(Reason::TextEmpty);
     }
     let found = find(BAD_REQUEST, text).or_else(|| rights(text));
@@ -176,12 +205,13 @@ fn bad_request(text: &str) -> Option<Reason> {
 }
 
 /// Whether a text's HTML or Markdown is malformed. In an album or an inline result, the description says before
-/// which part of it: `can't parse inputmedia: can't parse entities: …`. Servers before Bot API 4.5 say where in the
-/// same part: `can't parse entities in message text: …`.
+/// which part of it: `can't parse inputmedia: can't parse entities: …`, or `failed to parse …`. Servers before Bot
+/// API 4.5 say where in the same part: `can't parse entities in message text: …`.
 fn cant_parse_entities(text: &str) -> bool {
+    let begins = ["can't parse ", "failed to parse "];
     let mut parts = text
         .split(": ")
-        .take_while(|part| part.starts_with("can't parse "));
+        .take_while(|part| begins.iter().any(|begin| part.starts_with(begin)));
     parts.any(|part| {
         let rest = part.strip_prefix("can't parse entities");
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" in "))

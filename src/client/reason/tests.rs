@@ -258,7 +258,7 @@ fn descriptions_of_the_server_have_their_reason_in_upper_and_lower_case() {
 #[allow(clippy::too_many_lines)] // a table
 #[test]
 fn f5_each_description_of_the_server_has_its_reason() {
-    let all: [(Reason, &[&str]); 17] = [
+    let all: [(Reason, &[&str]); 19] = [
         (
             Reason::CantParseEntities,
             &[
@@ -269,6 +269,8 @@ fn f5_each_description_of_the_server_has_its_reason() {
                 "can't parse entities",
                 "can't parse entities in message text: Can't find end of the entity starting at byte offset 5",
                 "can't parse entities in caption: Unsupported start tag \"a\" at byte offset 0",
+                "can't parse InputChecklistTask: Can't parse entities: Can't find end of Bold entity",
+                "failed to parse poll option media: Can't parse entities: Can't find end tag",
                 "failed to send message #1 with the error message \"Can't parse entities: x\"",
             ],
         ),
@@ -285,6 +287,12 @@ fn f5_each_description_of_the_server_has_its_reason() {
                 "CHAT_ADMIN_INVITE_REQUIRED",
                 "CHAT_RESTRICTED",
                 "RIGHT_FORBIDDEN",
+                "USER_BANNED_IN_CHANNEL",
+                "need owner rights in the group chat",
+                "need creator rights in the chat",
+                "need to be inviter of a user to kick it from a basic group",
+                "only the creator of a basic group can kick group administrators",
+                "only the owner can edit their custom title",
                 "not enough rights to send photos to the chat",
                 "not enough rights to change custom title of the user",
                 "have no rights to send a message",
@@ -311,6 +319,7 @@ fn f5_each_description_of_the_server_has_its_reason() {
             &[
                 "message text is empty",
                 "text must be non-empty",
+                "message must be non-empty",
                 "MESSAGE_EMPTY",
             ],
         ),
@@ -322,6 +331,8 @@ fn f5_each_description_of_the_server_has_its_reason() {
                 "supergroup not found",
                 "chat to forward messages to not found",
                 "PEER_ID_INVALID",
+                "chat to boost not found",
+                "USERNAME_NOT_OCCUPIED",
             ],
         ),
         (
@@ -342,6 +353,8 @@ fn f5_each_description_of_the_server_has_its_reason() {
                 "have no access to the chat",
                 "can't access the chat to copy message from",
                 "chat is not accessible",
+                "not in the chat",
+                "CHAT_FORBIDDEN",
             ],
         ),
         (
@@ -355,6 +368,12 @@ fn f5_each_description_of_the_server_has_its_reason() {
                 "message poll not found",
                 "MESSAGE_ID_INVALID",
                 "REPLY_MESSAGE_ID_INVALID",
+                "MESSAGE_NOT_FOUND",
+                "reply message not found",
+                "message to react not found",
+                "message to set game score not found",
+                "suggested post not found",
+                "can't find message to copy",
             ],
         ),
         (
@@ -376,6 +395,11 @@ fn f5_each_description_of_the_server_has_its_reason() {
                 "invalid topic identifier specified",
                 "unknown topic specified",
                 "can't access the topic",
+                "invalid topic specified",
+                "the chat is not a forum",
+                "chat doesn't have topics",
+                "chat doesn't have threads",
+                "chat can't have message threads",
             ],
         ),
         (
@@ -385,6 +409,8 @@ fn f5_each_description_of_the_server_has_its_reason() {
                 "wrong file_id or the file is temporarily unavailable",
                 "wrong remote file identifier specified: can't unserialize it. Wrong last symbol",
                 "invalid file_id",
+                "wrong persistent file_id specified: contains wrong characters or have wrong length",
+                "invalid file id",
                 "FILE_REFERENCE_EXPIRED",
             ],
         ),
@@ -396,9 +422,30 @@ fn f5_each_description_of_the_server_has_its_reason() {
                 "wrong HTTP URL specified",
                 "can't upload file by URL",
                 "WEBPAGE_CURL_FAILED",
+                "WC_CONVERT_URL_INVALID",
+                "EXTERNAL_URL_INVALID",
+                "invalid file HTTP URL specified: Unsupported URL protocol",
             ],
         ),
-        (Reason::TooLarge, &["file is too big"]),
+        (
+            Reason::TooLarge,
+            &[
+                "file is too big",
+                "file of size 20000000 bytes is too big for a photo; the maximum size is 10485760 bytes",
+            ],
+        ),
+        (
+            Reason::ChatDeleted,
+            &[
+                "chat is deactivated",
+                "group is deactivated",
+                "group chat was deactivated",
+            ],
+        ),
+        (
+            Reason::WebhookHostNotFound,
+            &["bad webhook: getaddrinfo: Temporary failure in name resolution"],
+        ),
         (
             Reason::QueryTooOld,
             &[
@@ -409,7 +456,11 @@ fn f5_each_description_of_the_server_has_its_reason() {
         (Reason::RecipientIsBot, &["USER_IS_BOT"]),
         (
             Reason::UserDeactivated,
-            &["INPUT_USER_DEACTIVATED", "USER_DELETED"],
+            &[
+                "INPUT_USER_DEACTIVATED",
+                "USER_DELETED",
+                "user is deactivated",
+            ],
         ),
         (Reason::BlockedByUser, &["USER_IS_BLOCKED"]),
     ];
@@ -506,6 +557,13 @@ fn f5_similar_descriptions_have_no_reason() {
         "invalid chat username specified",
         "invalid message identifier specified",
         "too many messages to send as an album",
+        "inline message must be non-empty",
+        "rich message must be non-empty",
+        "inline keyboard button URL 'ftp://a' is invalid: Unsupported URL protocol",
+        "can't edit chat owner",
+        "chat is too big",
+        "file must be non-empty",
+        "message has wrong type",
         "",
         "bad request: ",
     ] {
