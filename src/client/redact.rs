@@ -1,9 +1,13 @@
 //! Removes the bot's token and control characters from texts of other programs.
 
+/// A shorter secret may be a usual word. Those of Telegram's tokens have 35 characters.
+const SHORTEST_SECRET: usize = 20;
+
 /// Returns the text in one line, with `bot123456:..` in the place of a bot's token.
 ///
 /// The token may be in the error of an HTTP client, as a part of the URL, and in the description of a server, as a
-/// part of its folder. `token` is removed anywhere in the text; an empty one is ignored.
+/// part of its folder. `token` is removed anywhere in the text, and so is its secret half if it is long; an empty one is
+/// ignored.
 pub(crate) fn redacted(text: &str, token: &str) -> String {
     let text: String = text
         .chars()
@@ -13,6 +17,9 @@ pub(crate) fn redacted(text: &str, token: &str) -> String {
     if let Some((number, secret)) = token.split_once(':') {
         for colon in [":", "%3A", "%3a"] {
             text = text.replace(&format!("{number}{colon}{secret}"), &format!("{number}:.."));
+        }
+        if secret.len() >= SHORTEST_SECRET {
+            text = text.replace(secret, "..");
         }
     }
     text
@@ -92,6 +99,26 @@ mod tests {
             ("7: secret", "7: secret"),
         ] {
             assert_eq!(redacted(text, "7:secret"), shown);
+        }
+    }
+
+    /// With the number of the bot, which isn't secret, it is the token.
+    #[test]
+    fn a6_the_secret_half_of_the_token_is_left_out_alone() {
+        let secret = "AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw";
+        let token = format!("7:{secret}");
+        for (text, shown) in [
+            (
+                format!("the secret {secret} is wrong"),
+                "the secret .. is wrong",
+            ),
+            (format!("7%253A{secret}"), "7%253A.."),
+            (
+                format!("/bot7:{secret} and 7 : {secret}"),
+                "/bot7:.. and 7 : ..",
+            ),
+        ] {
+            assert_eq!(redacted(&text, &token), shown);
         }
     }
 
