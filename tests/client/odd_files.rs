@@ -126,6 +126,36 @@ async fn f18_a_part_of_a_file_is_an_error() {
     }
 }
 
+/// Its bytes would be others than those of the file.
+#[tokio::test]
+async fn f18_a_compressed_file_is_not_asked_for_and_is_an_error() {
+    for (coding, is_file) in [
+        (None, true),
+        (Some("identity"), true),
+        (Some(""), true),
+        (Some("gzip"), false),
+        (Some("br"), false),
+        (Some("identity, GZIP"), false),
+    ] {
+        let http = service_fn(move |request: Request<ApiBody>| {
+            assert_eq!(request.headers()["accept-encoding"], "identity");
+            let mut answer = Response::builder();
+            if let Some(coding) = coding {
+                answer = answer.header("content-encoding", coding);
+            }
+            ready(answer.body("0123456789".to_owned()))
+        });
+        let client = builder(http).build();
+        let download = client.download(&file("videos/a", None)).await;
+        assert_eq!(download.is_ok(), is_file, "{coding:?}: {download:?}");
+        if let Err(error) = download {
+            assert_eq!(error.kind(), ErrorKind::Decode, "{error}");
+            assert!(!error.is_retryable(), "{error}");
+            assert!(error.to_string().contains("encoding"), "{error}");
+        }
+    }
+}
+
 /// The path is asked for by getFile, for which such a server takes minutes.
 #[tokio::test(start_paused = true)]
 async fn f11_a_download_without_a_path_is_waited_for() {

@@ -228,10 +228,14 @@ impl<S> BotApi<S> {
     pub(super) fn fetch(uri: Uri, authorization: Option<HeaderValue>) -> Request<ApiBody> {
         let mut request = Request::new(ApiBody::new(Chunks::default()));
         *request.uri_mut() = uri;
+        let headers = request.headers_mut();
+        // Without it, a server may compress the file: https://www.rfc-editor.org/rfc/rfc9110#section-12.5.3
+        headers.insert(
+            header::ACCEPT_ENCODING,
+            HeaderValue::from_static("identity"),
+        );
         if let Some(authorization) = authorization {
-            request
-                .headers_mut()
-                .insert(header::AUTHORIZATION, authorization);
+            headers.insert(header::AUTHORIZATION, authorization);
         }
         request
     }

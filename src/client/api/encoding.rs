@@ -20,6 +20,13 @@ pub(super) fn is_gzip(headers: &HeaderMap) -> bool {
         })
 }
 
+/// The coding with which a body was sent, other than none at all.
+pub(super) fn coding(headers: &HeaderMap) -> Option<&str> {
+    let values = headers.get_all(header::CONTENT_ENCODING).iter();
+    let mut values = values.map(|value| value.to_str().unwrap_or("unknown").trim());
+    values.find(|name| !name.is_empty() && !name.eq_ignore_ascii_case("identity"))
+}
+
 /// Returns the decompressed text, if it is whole and has at most `limit` bytes.
 #[cfg(feature = "gzip")]
 pub(super) fn gunzip(body: &[u8], limit: usize) -> Option<bytes::Bytes> {

@@ -302,6 +302,10 @@ where
                 let timer = idle.take().unwrap_or_default();
                 let status = response.status();
                 if *is_file && is_whole_file(status) {
+                    if let Some(coding) = encoding::coding(response.headers()) {
+                        let why = format!("the file was sent with the encoding {coding}");
+                        return Poll::Ready(Err(Error::decode(why).under(status)));
+                    }
                     let download = Download::new(response, timer);
                     return Poll::Ready(Ok(ApiResponse::file(download).with_status(status)));
                 }
