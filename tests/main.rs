@@ -118,6 +118,8 @@ mod client {
     #[cfg(feature = "client")]
     mod refusals;
     #[cfg(feature = "client")]
+    mod refusals_in_layers;
+    #[cfg(feature = "client")]
     mod texts;
     #[cfg(feature = "client")]
     pub(crate) mod token;
