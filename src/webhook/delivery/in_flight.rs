@@ -122,9 +122,9 @@ impl InFlight {
         }
     }
 
-    /// Whether the reply may be recorded for redeliveries. `false` if one of the requests was acknowledged
-    /// early: the client then sends the reply, and a redelivery would send it again.
-    pub(super) fn may_record_reply(&self, key: DeliveryKey) -> bool {
+    /// Keeps requests from being acknowledged early, so that the reply can be recorded for redeliveries. `false` if one of
+    /// them was acknowledged already: the client then sends the reply, and a redelivery would send it again.
+    pub(super) fn claim_reply(&self, key: DeliveryKey) -> bool {
         let mut running = self.running();
         let Some(entry) = running.get_mut(&key) else {
             return true;
@@ -413,7 +413,7 @@ mod tests {
             assert!(matches!(joined, Joined::Running(_)));
             assert!(!first || acks[0].acknowledge());
             assert!(!second || acks[1].acknowledge());
-            assert_eq!(in_flight.may_record_reply(KEY), expected);
+            assert_eq!(in_flight.claim_reply(KEY), expected);
             let late = EarlyAck::default();
             let joined = in_flight.join_or_start(KEY, Some(&late));
             assert!(matches!(joined, Joined::Running(_)));

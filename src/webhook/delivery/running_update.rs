@@ -88,7 +88,7 @@ impl InFlightGuard {
         }
         let finished = state.store.finish(&token, None).await;
         // If another process has the update now, that process handles it too: this one has done its part.
-        state.is_finished(token, finished, None);
+        state.check_finish(token, finished, None);
         self.claim = None;
     }
 }
@@ -234,10 +234,9 @@ pub(super) fn handle_update(
                         is_unrecorded = true;
                     }
                     Outcome::Done { reply, .. } => {
-                        let is_recorded = state.is_recorded(key, &reply, &summary);
-                        let reply = is_recorded.then_some(reply);
+                        let reply = state.claim_reply(key, &reply, &summary).then_some(reply);
                         let finished = state.store.finish(&token, reply.as_ref()).await;
-                        if !state.is_finished(token, finished, reply) {
+                        if !state.check_finish(token, finished, reply) {
                             // The owner of the claim responds.
                             let after = Duration::from_secs(1);
                             answer = reject(Rejection::HandledElsewhere, after);
@@ -254,19 +253,29 @@ pub(super) fn handle_update(
             }
             other => answer = Box::pin(state.not_acquired(key, other, &summary)).await,
         }
-        let mut first = if state.in_flight.complete_if_sole(key) {
-            Some(answer)
-        } else {
-            state.complete_and_share(key, answer)
-        };
-        guard.complete();
-        if is_unrecorded && let Some(answer) = &mut first {
-            let unrecorded = UnrecordedUpdate::new(guard);
-            answer.extensions_mut().insert(unrecorded);
-        }
-        first
+        give_response(guard, answer, is_unrecorded)
     };
     Box::pin(in_flight.run_until_cancelled(update))
+}
+
+/// Gives the response to the requests that wait for it. Returns it if the first request is among them.
+fn give_response(
+    mut guard: InFlightGuard,
+    answer: BoxedResponse,
+    is_unrecorded: bool,
+) -> Option<BoxedResponse> {
+    let (state, key) = (&guard.state, guard.key);
+    let mut first = if state.in_flight.complete_if_sole(key) {
+        Some(answer)
+    } else {
+        state.complete_and_share(key, answer)
+    };
+    guard.complete();
+    if is_unrecorded && let Some(answer) = &mut first {
+        let unrecorded = UnrecordedUpdate::new(guard);
+        answer.extensions_mut().insert(unrecorded);
+    }
+    first
 }
 
 impl DeliveryState {
@@ -336,17 +345,17 @@ impl DeliveryState {
         }
     }
 
-    /// Whether the store has to keep the reply for redeliveries. A file that can be read only once can't be sent
-    /// again.
-    fn is_recorded(&self, key: DeliveryKey, reply: &Reply, summary: &UpdateSummary) -> bool {
+    /// Has the store keep the reply for redeliveries, if that is possible: from then on no request is acknowledged early.
+    /// `false` if the client sends the reply, or it has a file that can be read only once and can't be sent again.
+    fn claim_reply(&self, key: DeliveryKey, reply: &Reply, summary: &UpdateSummary) -> bool {
         reply.method().is_some()
             && reply.uploads().iter().all(Upload::is_replayable)
-            && (summary.ack.is_none() || self.in_flight.may_record_reply(key))
+            && (summary.ack.is_none() || self.in_flight.claim_reply(key))
     }
 
-    /// Whether an update that was handled is this caller's, by the result of recording it. If that failed, it is tried
-    /// again in the background. `false` if the claim has expired.
-    fn is_finished(
+    /// Logs the result of recording that an update was handled. If that failed, it is tried again in the background.
+    /// `false` if the claim has expired, so that another caller may have the update.
+    fn check_finish(
         &self,
         token: ClaimToken,
         finished: Result<bool, StoreError>,
