@@ -3,8 +3,8 @@
 use std::{error, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use ::redis::{
-    Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, ToRedisArgs, Value,
-    aio::ConnectionLike,
+    Arg, Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, ToRedisArgs,
+    Value, aio::ConnectionLike,
 };
 use tokio::time::timeout;
 
@@ -31,8 +31,8 @@ impl RedisConnection {
     /// Runs a script: one round trip, and a second one if Redis doesn't know the script yet.
     pub(super) async fn run<T: FromRedisValue>(&self, call: ScriptCall) -> Result<T, Error> {
         let asking = async {
-            match self.inner.ask(call.by_hash()).await {
-                Err(error) if is_unknown(&error) => self.inner.ask(call.in_full()).await,
+            match self.inner.ask(&call.command).await {
+                Err(error) if is_unknown(&error) => self.inner.ask(&call.in_full()).await,
                 answer => answer,
             }
         };
@@ -49,7 +49,7 @@ impl RedisConnection {
         for key in keys {
             command.arg(&**key);
         }
-        let answer = timeout(self.timeout.max(MIN_TIMEOUT), self.inner.ask(command)).await;
+        let answer = timeout(self.timeout.max(MIN_TIMEOUT), self.inner.ask(&command)).await;
         answer.map_err(|_| Error::Late)?.map_err(Error::Redis)?;
         Ok(())
     }
@@ -59,17 +59,17 @@ fn is_unknown(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
-type QueryFuture = Pin<Box<dyn Future<Output = RedisResult<Value>> + Send>>;
+type QueryFuture<'a> = Pin<Box<dyn Future<Output = RedisResult<Value>> + Send + 'a>>;
 
 trait ErasedConnection: Send + Sync {
-    fn ask(&self, command: Cmd) -> QueryFuture;
+    fn ask<'a>(&self, command: &'a Cmd) -> QueryFuture<'a>;
 }
 
 impl<C> ErasedConnection for C
 where
     C: ConnectionLike + Clone + Send + Sync + 'static,
 {
-    fn ask(&self, command: Cmd) -> QueryFuture {
+    fn ask<'a>(&self, command: &'a Cmd) -> QueryFuture<'a> {
         let mut connection = self.clone();
         // The command's own method turns an error among the replies into an error.
         Box::pin(async move { command.query_async(&mut connection).await })
@@ -101,10 +101,14 @@ impl Script {
 
     /// A call with these keys. In a cluster, all of them have to be in one slot.
     pub(super) fn call(&'static self, keys: Vec<Box<str>>) -> ScriptCall {
+        let mut command = ::redis::cmd("EVALSHA");
+        command.arg(&*self.hash).arg(keys.len());
+        for key in keys {
+            command.arg(&*key);
+        }
         ScriptCall {
             script: self,
-            keys,
-            arguments: Vec::new(),
+            command,
         }
     }
 }
@@ -112,37 +116,32 @@ impl Script {
 /// A script with its keys and arguments.
 pub(super) struct ScriptCall {
     script: &'static Script,
-    keys: Vec<Box<str>>,
-    arguments: Vec<Vec<u8>>,
+    /// By the script's hash.
+    command: Cmd,
 }
 
 impl ScriptCall {
     pub(super) fn arg(mut self, argument: impl ToRedisArgs) -> Self {
-        argument.write_redis_args(&mut self.arguments);
+        self.command.arg(argument);
         self
     }
 
-    fn by_hash(&self) -> Cmd {
-        self.command("EVALSHA", &self.script.hash)
-    }
-
+    /// The same call with the script's code in the place of its hash.
     fn in_full(&self) -> Cmd {
-        self.command("EVAL", self.script.code)
-    }
-
-    fn command(&self, name: &str, script: &str) -> Cmd {
-        let mut command = ::redis::cmd(name);
-        command.arg(script).arg(self.keys.len());
-        for key in &self.keys {
-            command.arg(&**key);
+        let mut command = ::redis::cmd("EVAL");
+        command.arg(self.script.code);
+        // Behind the command's name and the hash.
+        for argument in self.command.args_iter().skip(2) {
+            if let Arg::Simple(bytes) = argument {
+                command.arg(bytes);
+            }
         }
-        command.arg(&self.arguments);
         command
     }
 }
 
 /// A failed call of Redis. It may have been carried out nevertheless, if its reply was late or lost.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Error {
     Late,
     Redis(RedisError),

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use tokio::{sync::Semaphore, time::sleep};
+use tokio::{sync::Semaphore, task::JoinSet, time::sleep};
 use tower_telegram::{
     Client,
-    queue::{QueuedDeadLetter, Worker},
+    queue::{Enqueued, QueuedDeadLetter, Worker, chat_key, partition},
     redis::{UpdateQueue, WakeUps},
+    webhook::RawUpdate,
 };
 
 use crate::{
@@ -138,4 +139,38 @@ async fn d31_updates_that_a_worker_has_begin_once_when_their_stream_is_written_a
     worker.stop().await;
     let begun: Vec<_> = (1..=7).map(|id| log.begun(id)).collect();
     assert_eq!(begun, [1; 7]);
+}
+
+/// They may be added with the same call.
+#[tokio::test]
+async fn updates_of_a_partition_whose_key_is_no_stream_fail_and_others_are_added() {
+    let options = Options {
+        partitions: 4,
+        ..Options::default()
+    };
+    let engine = Redis::start(options).await;
+    let queue = engine.writer().await;
+    let key_of = |update: &RawUpdate| partition(&chat_key(None, update), 4);
+    let broken = key_of(&message(1, 1));
+    let mut set = redis::cmd("SET");
+    set.arg(format!("{{bot:queue}}:updates:{broken}")).arg("x");
+    let setting = set.query_async::<()>(&mut engine.connection()).await;
+    setting.unwrap();
+    let mut adding = JoinSet::new();
+    for id in 1..=40 {
+        let queue = queue.clone();
+        adding.spawn(async move { (id, queue.enqueue(None, &message(id, id)).await) });
+    }
+    for (id, added) in adding.join_all().await {
+        let is_broken = key_of(&message(id, id)) == broken;
+        assert_eq!(added.is_err(), is_broken, "{id}: {added:?}");
+    }
+    let mut delete = redis::cmd("DEL");
+    delete.arg(format!("{{bot:queue}}:updates:{broken}"));
+    let deleting = delete.query_async::<i64>(&mut engine.connection()).await;
+    assert_eq!(deleting.unwrap(), 1);
+    assert_eq!(
+        queue.enqueue(None, &message(1, 1)).await.unwrap(),
+        Enqueued::Added
+    );
 }

@@ -51,9 +51,10 @@
 //! a Redis that died may lack the last writes.
 //!
 //! Each update is remembered for 24 hours, in about 150 bytes. It takes a round trip to add it, and at most two around
-//! its handler, which a busy worker shares among many updates: records that are needed while a call is under way go
-//! together into the next. In a cluster, all of a queue is in one slot.
+//! its handler. Many updates share these: those that a process adds while a call is under way go together into the next,
+//! up to 128 of them, and so do the records of a worker. In a cluster, all of a queue is in one slot.
 
+mod additions;
 mod dead_letters;
 mod entry_id;
 mod error;

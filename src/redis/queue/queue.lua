@@ -47,6 +47,19 @@ local function is_held(partition, fence)
   return claim[1] == fence and claim[2]
 end
 
+-- Which of some claims are held: `claims` has pairs of a partition and the number of the claim.
+local function held_claims(claims)
+  local fields, held = {}, {}
+  for n = 1, #claims, 2 do
+    fields[n], fields[n + 1] = 'fence:' .. claims[n], 'ends:' .. claims[n]
+  end
+  local found = redis.call('HMGET', partitions, unpack(fields))
+  for n = 1, #claims, 2 do
+    held[#held + 1] = found[n] == claims[n + 1] and found[n + 1] and true
+  end
+  return held
+end
+
 local function hold(partition, fence, ends, worker)
   redis.call(
     'HSET', partitions, 'fence:' .. partition, fence, 'ends:' .. partition, digits(ends),
@@ -62,17 +75,21 @@ local function by_name(fields)
   return values
 end
 
+-- The chat's key of an entry, which is the second field of those that `enqueue` adds.
+local function chat_key_of(fields)
+  local is_ours = fields[1] == 'bot' and fields[3] == 'lane' and fields[5] == 'json'
+  if is_ours and (#fields == 6 or #fields == 8 and fields[7] == 'traceparent') then
+    return fields[4]
+  end
+  return by_name(fields).lane or ''
+end
+
 -- The fields of an entry as a list and by their names.
 local function entry(stream, id)
   local found = redis.call('XRANGE', stream, id, id)[1]
   if found then
     return found[2], by_name(found[2])
   end
-end
-
-local function remove(stream, attempts, partition, id)
-  redis.call('XDEL', stream, id)
-  redis.call('HDEL', attempts, partition .. ':' .. id)
 end
 
 -- The fields with which an entry is written once more. Of an entry with too many, those that are read; without an
@@ -134,29 +151,93 @@ local function wake_worker(partition, waiter, process)
   return ''
 end
 
+-- Since Redis 7 an error is a table.
+local function words(failure)
+  return type(failure) == 'table' and failure.err or tostring(failure)
+end
+
+local function failed(failure)
+  return { 'failed', words(failure) }
+end
+
+-- Whether Redis refuses all writes, and not those of one key.
+local function is_refusal_of_all(failure)
+  for _, code in ipairs({ 'OOM ', 'READONLY ', 'MISCONF ', 'NOREPLICAS ' }) do
+    if string.find(words(failure), code, 1, true) then
+      return true
+    end
+  end
+  return false
+end
+
 local operations = {}
 
--- KEYS: stream, seen
-function operations.enqueue(max_length, life, process, partition, bot, chat_key, json, context)
-  local stream, seen = KEYS[2], KEYS[3]
-  local record = redis.call('HMGET', partitions, 'partitions', 'idle:' .. partition)
+-- Answers `added`, `known` or `full`. `lengths` has those of the streams that are known.
+local function add_new(stream, seen, max_length, life, lengths, ...)
+  local length = lengths[stream] or redis.call('XLEN', stream)
+  if length >= max_length then
+    lengths[stream] = length
+    return redis.call('EXISTS', seen) == 1 and 'known' or 'full'
+  end
+  if not redis.call('SET', seen, '', 'NX', 'PX', life) then
+    return 'known'
+  end
+  local added, failure = pcall(add, stream, '*', ...)
+  if not added then
+    redis.call('DEL', seen)
+    error(failure, 0)
+  end
+  lengths[stream] = length + 1
+  return 'added'
+end
+
+-- Adds updates, each with five arguments: the partition, the bot, the chat's key, the JSON, and the trace context or an
+-- empty text. One that fails leaves the others alone. Answers two texts for each: `added` and the waiter that the caller
+-- wakes by itself, if there is one; `known`; `full`; or `failed` and why.
+-- KEYS: for each update its stream, and its `seen`
+function operations.enqueue(max_length, life, process)
+  local fields, places, lengths, answer = { 'partitions' }, {}, {}, {}
+  for n = 6, #ARGV, 5 do
+    local partition = ARGV[n]
+    if not places[partition] then
+      fields[#fields + 1] = 'idle:' .. partition
+      places[partition] = #fields
+    end
+  end
+  local record = redis.call('HMGET', partitions, unpack(fields))
   local other = other_number(record[1])
   if other then
     return other
   end
-  if redis.call('EXISTS', seen) == 1 then
-    return { 'known' }
+  max_length = tonumber(max_length)
+  local key = 2
+  for n = 6, #ARGV, 5 do
+    local partition, bot, chat_key, json, context = unpack(ARGV, n, n + 4)
+    local is_asked, what
+    if context == '' then
+      is_asked, what = pcall(
+        add_new, KEYS[key], KEYS[key + 1], max_length, life, lengths, 'bot', bot, 'lane', chat_key, 'json', json
+      )
+    else
+      is_asked, what = pcall(
+        add_new, KEYS[key], KEYS[key + 1], max_length, life, lengths, 'bot', bot, 'lane', chat_key, 'json', json,
+        'traceparent', context
+      )
+    end
+    local more = ''
+    if not is_asked and is_refusal_of_all(what) then
+      error(what, 0)
+    elseif not is_asked then
+      what, more = 'failed', words(what)
+    elseif what == 'added' then
+      more = wake_worker(partition, record[places[partition]], process)
+      record[places[partition]] = false
+    end
+    answer[#answer + 1] = what
+    answer[#answer + 1] = more
+    key = key + 2
   end
-  if redis.call('XLEN', stream) >= tonumber(max_length) then
-    return { 'full' }
-  end
-  if context == '' then
-    add(stream, '*', 'bot', bot, 'lane', chat_key, 'json', json)
-  else
-    add(stream, '*', 'bot', bot, 'lane', chat_key, 'json', json, 'traceparent', context)
-  end
-  redis.call('SET', seen, '', 'PX', life)
-  return { 'added', wake_worker(partition, record[2], process) }
+  return answer
 end
 
 -- Keeps the partitions that are held, and claims free ones up to a fair share, unless the worker leaves.
@@ -253,7 +334,7 @@ local function read(stream, partition, after, from, count, waiter)
   local answer = { 'read', 'more' }
   for _, each in ipairs(entries) do
     answer[#answer + 1] = each[1]
-    answer[#answer + 1] = by_name(each[2]).lane or ''
+    answer[#answer + 1] = chat_key_of(each[2])
   end
   if #entries < tonumber(count) then
     answer[2] = 'end'
@@ -265,11 +346,15 @@ end
 -- KEYS: streams
 function operations.fetch(waiter, ...)
   write_without_memory()
-  local wanted, answer = { ... }, {}
+  local wanted, claims, answer = { ... }, {}, {}
+  for at = 0, #wanted - 1, 5 do
+    claims[#claims + 1], claims[#claims + 2] = wanted[at + 1], wanted[at + 2]
+  end
+  local held = held_claims(claims)
   for n = 2, #KEYS do
     local at = 5 * (n - 2)
-    local partition, fence = wanted[at + 1], wanted[at + 2]
-    if is_held(partition, fence) then
+    local partition = wanted[at + 1]
+    if held[n - 1] then
       local found = read(KEYS[n], partition, wanted[at + 3], wanted[at + 4], wanted[at + 5], waiter)
       -- A key that is no stream leaves the other partitions alone.
       answer[#answer + 1] = found.err and { 'failed', found.err } or found
@@ -280,8 +365,45 @@ function operations.fetch(waiter, ...)
   return answer
 end
 
--- The records about an entry, by their names.
+-- The records about an entry, by their names. Each gets the counts of attempts, the entry's stream and id, its field
+-- among the counts, and what the record says.
 local records = {}
+
+-- How many arguments a record of this name has.
+local RECORD_LENGTHS = { look = 3, finish = 3, begin = 4, forget = 4, bury = 5 }
+
+-- The counts of attempts at the entries of a call's records, read and written together.
+local function read_counts(fields)
+  local counts = { changed = {} }
+  if #fields > 0 then
+    local values = redis.call('HMGET', KEYS[2], unpack(fields))
+    for n, field in ipairs(fields) do
+      counts[field] = values[n]
+    end
+  end
+  return counts
+end
+
+local function write_counts(counts)
+  local changed = {}
+  for field in pairs(counts.changed) do
+    changed[#changed + 1] = field
+    changed[#changed + 1] = counts[field]
+  end
+  if #changed > 0 then
+    redis.call('HSET', KEYS[2], unpack(changed))
+  end
+end
+
+local function set_count(counts, field, value)
+  counts[field], counts.changed[field] = value, true
+end
+
+local function remove(counts, stream, id, field)
+  redis.call('XDEL', stream, id)
+  redis.call('HDEL', KEYS[2], field)
+  counts[field], counts.changed[field] = nil, nil
+end
 
 -- An entry with its number of attempts, after `what`.
 local function entry_as(what, attempt, values)
@@ -291,40 +413,37 @@ local function entry_as(what, attempt, values)
 end
 
 -- Reads an entry before its turn.
-function records.look(stream, partition, id)
+function records.look(counts, stream, id, field)
   local fields, values = entry(stream, id)
   if not fields then
     return { 'gone' }
   end
-  local last = redis.call('HGET', KEYS[2], partition .. ':' .. id) or ''
-  return entry_as('read', tonumber(string.match(last, '^%d+')) or 0, values)
+  return entry_as('read', tonumber(string.match(counts[field] or '', '^%d+')) or 0, values)
 end
 
 -- Counts an attempt. Asked for again by the same name, because its answer got lost, it is the same attempt.
-function records.begin(stream, partition, id, name)
-  local attempts, field = KEYS[2], partition .. ':' .. id
+function records.begin(counts, stream, id, field, name)
   local fields, values = entry(stream, id)
   if not fields then
-    remove(stream, attempts, partition, id)
+    remove(counts, stream, id, field)
     return { 'gone' }
   end
-  local last = redis.call('HGET', attempts, field) or ''
-  local attempt, by = string.match(last, '^(%d+) ?(.*)$')
+  local attempt, by = string.match(counts[field] or '', '^(%d+) ?(.*)$')
   attempt = tonumber(attempt) or 0
   if by ~= name then
     attempt = attempt + 1
-    redis.call('HSET', attempts, field, digits(attempt) .. ' ' .. name)
+    set_count(counts, field, digits(attempt) .. ' ' .. name)
   end
   return entry_as('begun', attempt, values)
 end
 
 -- The attempt doesn't count. Set, not counted down, so that it may be asked for twice.
-function records.forget(_, partition, id, attempts)
-  redis.call('HSET', KEYS[2], partition .. ':' .. id, attempts)
-  return { 'forgotten' }
+function records.forget(counts, _, _, field, attempts)
+  set_count(counts, field, attempts)
+  return 'done'
 end
 
-function records.bury(stream, partition, id, attempts, failure)
+function records.bury(counts, stream, id, field, attempts, failure)
   local fields, values = entry(stream, id)
   if fields then
     add(
@@ -333,63 +452,64 @@ function records.bury(stream, partition, id, attempts, failure)
       'json', values.json or cjson.encode(fields), 'attempts', attempts, 'failure', failure
     )
   end
-  remove(stream, KEYS[2], partition, id)
-  return { 'finished' }
+  remove(counts, stream, id, field)
+  return 'done'
 end
 
 -- Removes the entries that are done, those of one stream together.
-local function finish(stream, partition, entries, answers)
-  local ids, fields = {}, {}
-  for n, each in ipairs(entries) do
-    ids[n], fields[n] = each.id, partition .. ':' .. each.id
-  end
+local function finish(counts, stream, entries, answers)
   local removed, failure = pcall(function()
-    redis.call('XDEL', stream, unpack(ids))
-    redis.call('HDEL', KEYS[2], unpack(fields))
+    redis.call('XDEL', stream, unpack(entries.ids))
+    redis.call('HDEL', KEYS[2], unpack(entries.fields))
   end)
-  for _, each in ipairs(entries) do
-    answers[each.at] = removed and { 'finished' } or failure
+  for n, field in ipairs(entries.fields) do
+    if removed then
+      counts[field], counts.changed[field] = nil, nil
+    else
+      answers[entries.places[n]] = failed(failure)
+    end
   end
 end
 
--- Since Redis 7 an error is a table.
-local function failed(failure)
-  return { 'failed', type(failure) == 'table' and failure.err or tostring(failure) }
-end
-
--- Makes records about entries, in order. Each has seven arguments: its name, the partition, the number of the claim on
--- it, which of KEYS is its stream, the entry's id, and two more. A record that fails leaves the others alone.
--- KEYS: attempts, dead, streams
+-- Makes records about entries, in order. ARGV has the number of claims, for each its partition and number, and for each
+-- record its name, which of the claims it is under, the entry's id, and up to two more. A record that fails leaves the
+-- others alone.
+-- KEYS: attempts, dead, for each claim its stream
 function operations.record()
   write_without_memory()
-  local answers, held, done = {}, {}, {}
-  for n = 4, #ARGV, 7 do
-    local what, partition, fence = ARGV[n], ARGV[n + 1], ARGV[n + 2]
-    local stream, id = KEYS[tonumber(ARGV[n + 3])], ARGV[n + 4]
-    local at = #answers + 1
-    local claim = partition .. ' ' .. fence
-    if held[claim] == nil then
-      held[claim] = is_held(partition, fence) or false
+  local first = 5 + 2 * tonumber(ARGV[4])
+  local claims = { unpack(ARGV, 5, first - 1) }
+  local held = held_claims(claims)
+  local fields, n = {}, first
+  while ARGV[n] do
+    local claim = tonumber(ARGV[n + 1])
+    if held[claim] and (ARGV[n] == 'begin' or ARGV[n] == 'look') then
+      fields[#fields + 1] = claims[2 * claim - 1] .. ':' .. ARGV[n + 2]
     end
+    n = n + RECORD_LENGTHS[ARGV[n]]
+  end
+  local counts, answers, done = read_counts(fields), {}, {}
+  n = first
+  while ARGV[n] do
+    local what, claim, id = ARGV[n], tonumber(ARGV[n + 1]), ARGV[n + 2]
+    local stream, field, at = KEYS[3 + claim], claims[2 * claim - 1] .. ':' .. id, #answers + 1
     if not held[claim] then
-      answers[at] = { 'lost' }
+      answers[at] = 'lost'
     elseif what == 'finish' then
-      answers[at] = { 'finished' }
-      done[stream] = done[stream] or { partition = partition }
-      table.insert(done[stream], { id = id, at = at })
+      local entries = done[stream] or { ids = {}, fields = {}, places = {} }
+      local number = #entries.ids + 1
+      entries.ids[number], entries.fields[number], entries.places[number] = id, field, at
+      done[stream], answers[at] = entries, 'done'
     else
-      local is_recorded, answer = pcall(records[what], stream, partition, id, ARGV[n + 5], ARGV[n + 6])
+      local is_recorded, answer = pcall(records[what], counts, stream, id, field, ARGV[n + 3], ARGV[n + 4])
       answers[at] = is_recorded and answer or failed(answer)
     end
+    n = n + RECORD_LENGTHS[what]
   end
   for stream, entries in pairs(done) do
-    finish(stream, entries.partition, entries, answers)
+    finish(counts, stream, entries, answers)
   end
-  for at, answer in ipairs(answers) do
-    if type(answer) ~= 'table' or answer.err then
-      answers[at] = failed(answer)
-    end
-  end
+  write_counts(counts)
   return answers
 end
 

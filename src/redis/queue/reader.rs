@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ::redis::Value;
 use bytes::Bytes;
 use tokio::sync::Mutex;
 
@@ -18,15 +19,13 @@ use crate::{
         bot_of,
     },
     redis::{
+        connection::ScriptCall,
         values::{micros, number},
         wake_ups::{WakeUp, WakeUpWaiter},
     },
     task::random::random_u64,
     webhook::{BotId, Failure, RawUpdate},
 };
-
-/// The keys before those of streams in a call of `record`, whose numbers begin with 1 in Lua.
-const FIRST_STREAM: usize = 4;
 
 impl UpdateQueue {
     /// A worker that takes updates out of the queue. Replies are sent through `client`, because no webhook waits for
@@ -126,29 +125,24 @@ impl QueueReader for RedisQueueReader {
     }
 
     async fn record(&self, records: &[EntryRecord]) -> Result<Vec<RecordResult>, QueueError> {
-        let mut streams: Vec<u16> = records.iter().map(|each| each.claim.partition).collect();
-        streams.sort_unstable();
-        streams.dedup();
+        let mut claims: Vec<_> = records.iter().map(|each| each.claim).collect();
+        claims.sort_unstable_by_key(|claim| (claim.partition, claim.fencing_token));
+        claims.dedup();
         let keys = [QueueKey::Attempts, QueueKey::Dead].into_iter();
-        let keys = keys.chain(streams.iter().map(|&number| QueueKey::Stream(number)));
-        let mut call = self.queue.call("record", keys);
-        call = call.arg(self.queue.max_dead_letters);
-        for EntryRecord { claim, id, kind } in records {
-            let stream = streams.binary_search(&claim.partition).unwrap_or_default() + FIRST_STREAM;
-            let (what, first, second) = match kind {
-                RecordKind::Begin { attempt_name } => ("begin", attempt_name.to_string(), ""),
-                RecordKind::ReadAhead => ("look", String::new(), ""),
-                RecordKind::Settle => ("finish", String::new(), ""),
-                RecordKind::Uncount { attempts } => ("forget", attempts.to_string(), ""),
-                RecordKind::Bury { attempts, failure } => {
-                    ("bury", attempts.to_string(), &**failure)
-                }
-            };
-            call = call.arg(what).arg(claim.partition).arg(claim.fencing_token);
-            call = call.arg(stream).arg(&**id).arg(first).arg(second);
+        let streams = claims.iter().map(|claim| QueueKey::Stream(claim.partition));
+        let mut call = self.queue.call("record", keys.chain(streams));
+        call = call.arg(self.queue.max_dead_letters).arg(claims.len());
+        for claim in &claims {
+            call = call.arg(claim.partition).arg(claim.fencing_token);
         }
-        let answers: Vec<Vec<Bytes>> = self.queue.connection.run(call).await?;
-        answers.iter().map(|answer| read_result(answer)).collect()
+        for EntryRecord { claim, id, kind } in records {
+            let number = claims.iter().position(|each| each == claim);
+            // Numbers begin with 1 in Lua.
+            let number = number.map_or(1, |number| number + 1);
+            call = add_record(call, kind, number, id);
+        }
+        let answers: Vec<Value> = self.queue.connection.run(call).await?;
+        answers.into_iter().map(read_result).collect()
     }
 
     async fn wait(&self) -> Option<u16> {
@@ -193,7 +187,39 @@ fn read_taken(answer: &[Bytes]) -> TakenEntries {
     }
 }
 
-fn read_result(answer: &[Bytes]) -> Result<RecordResult, QueueError> {
+/// Adds the arguments of a record under the claim with this number.
+fn add_record(call: ScriptCall, kind: &RecordKind, claim: usize, id: &str) -> ScriptCall {
+    let record = |what: &str| call.arg(what).arg(claim).arg(id);
+    match kind {
+        RecordKind::Begin { attempt_name } => record("begin").arg(&**attempt_name),
+        RecordKind::ReadAhead => record("look"),
+        RecordKind::Settle => record("finish"),
+        RecordKind::Uncount { attempts } => record("forget").arg(attempts),
+        RecordKind::Bury { attempts, failure } => record("bury").arg(attempts).arg(&**failure),
+    }
+}
+
+/// A record's result: a word, or a list that begins with one.
+fn read_result(answer: Value) -> Result<RecordResult, QueueError> {
+    match answer {
+        Value::BulkString(word) => match &word[..] {
+            b"done" => Ok(RecordResult::Recorded),
+            b"lost" => Ok(RecordResult::Lost),
+            _ => Err(unreadable()),
+        },
+        Value::Array(parts) => {
+            let bytes = |part| match part {
+                Value::BulkString(bytes) => Ok(Bytes::from(bytes)),
+                _ => Err(unreadable()),
+            };
+            let parts: Result<Vec<_>, _> = parts.into_iter().map(bytes).collect();
+            read_entry_result(&parts?)
+        }
+        _ => Err(unreadable()),
+    }
+}
+
+fn read_entry_result(answer: &[Bytes]) -> Result<RecordResult, QueueError> {
     Ok(match answer {
         [what, attempt, bot, chat_key, json, context]
             if [&b"begun"[..], b"read"].contains(&&**what) =>
@@ -208,9 +234,7 @@ fn read_result(answer: &[Bytes]) -> Result<RecordResult, QueueError> {
             }
         }
         [what] if &**what == b"gone" => RecordResult::Gone,
-        [what] if &**what == b"lost" => RecordResult::Lost,
         [what, error] if &**what == b"failed" => RecordResult::Failed(refused(error)),
-        [what] if [&b"finished"[..], b"forgotten"].contains(&&**what) => RecordResult::Recorded,
         _ => return Err(unreadable()),
     })
 }

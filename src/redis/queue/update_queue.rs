@@ -9,7 +9,7 @@ use std::{
 use ::redis::aio::ConnectionLike;
 use bytes::Bytes;
 
-use super::error::unreadable;
+use super::{additions::Additions, error::unreadable};
 use crate::{
     queue::{QueueError, QueueStatus, trace_context::TraceContextHook},
     redis::{
@@ -38,6 +38,8 @@ pub struct UpdateQueue {
     pub(super) lease: Duration,
     pub(super) wake_ups: WakeUps,
     pub(super) context: Option<TraceContextHook>,
+    /// Shared by the clones that have the same settings.
+    pub(super) additions: Arc<Additions>,
 }
 
 /// The keys of a queue in Redis.
@@ -71,6 +73,7 @@ impl UpdateQueue {
             lease: Duration::from_secs(10),
             wake_ups: WakeUps::local(),
             context: None,
+            additions: Arc::default(),
         }
     }
 
@@ -79,7 +82,7 @@ impl UpdateQueue {
     /// of their own queue.
     pub fn wake_ups(mut self, wake_ups: &WakeUps) -> Self {
         self.wake_ups = wake_ups.clone();
-        self
+        self.changed()
     }
 
     /// Over how many partitions chats are spread, and how many workers can share the work at most. Default: 16; 1 to
@@ -90,7 +93,7 @@ impl UpdateQueue {
     /// the key that ends in `:partitions`.
     pub fn partitions(mut self, number: u16) -> Self {
         self.partitions = number.clamp(1, 1024);
-        self
+        self.changed()
     }
 
     /// How many updates may wait, including those that are being handled. Default: 100,000. 0 counts as 1.
@@ -98,7 +101,7 @@ impl UpdateQueue {
     /// one chat keep out only the chats that share its partition.
     pub fn max_backlog(mut self, updates: usize) -> Self {
         self.max_backlog = updates.max(1);
-        self
+        self.changed()
     }
 
     /// How many dead letters are kept: the latest. Default: 10,000. With 0 none is kept.
@@ -115,11 +118,11 @@ impl UpdateQueue {
         self
     }
 
-    /// How long Redis may take to respond. Default: two seconds; at least 10 milliseconds. It should be well
-    /// under the lease.
+    /// How long Redis may take to respond, and for how long an update waits to be added. Default: two seconds; at least
+    /// 10 milliseconds. It should be well under the lease.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.connection.timeout = limit.max(MIN_TIMEOUT);
-        self
+        self.changed()
     }
 
     /// A function that returns the trace context to store with an update in the queue. Default: none.
@@ -145,6 +148,12 @@ impl UpdateQueue {
         context: impl Fn() -> Option<String> + Send + Sync + 'static,
     ) -> Self {
         self.context = Some(Arc::new(context));
+        self
+    }
+
+    /// Its updates don't share calls with those of clones that have other settings.
+    fn changed(mut self) -> Self {
+        self.additions = Arc::default();
         self
     }
 
