@@ -10,7 +10,7 @@ use std::{
 };
 
 use http::{Request, Response};
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{sleep, sleep_until};
 use tower::BoxError;
 use tower_service::Service;
 
@@ -261,14 +261,6 @@ where
         }
     }
 
-    /// Waits until no attempt runs.
-    async fn settle(&mut self) {
-        while self.runner.is_running(|_| true) {
-            let event = self.runner.next().await;
-            self.ended(&event);
-        }
-    }
-
     /// Waits for the handlers that run, and has the updates before running and done ones handled, because Telegram
     /// confirms by order alone. Then confirms the done updates.
     pub(super) async fn finish(mut self) {
@@ -287,7 +279,9 @@ where
             }
         }
         if self.attempts.cut_off_replies() {
-            drop(timeout(RECORD_TIME, self.settle()).await);
+            for event in self.runner.settle(RECORD_TIME).await {
+                self.ended(&event);
+            }
         }
         let cut_off = self.runner.shutdown().await.len();
         if cut_off > 0 {

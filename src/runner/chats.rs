@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{
     task::{AbortHandle, Id, JoinError, JoinSet},
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout_at},
 };
 
 /// The pause after an attempt that panicked outside its handler, in a destructor for example.
@@ -172,6 +172,30 @@ where
                 }
             }
         }
+    }
+
+    /// An attempt that has ended already, if there is one.
+    #[cfg(feature = "queue")]
+    pub(crate) fn try_next(&mut self) -> Option<RunnerEvent<K, J>> {
+        loop {
+            let ended = self.running.try_join_next_with_id()?;
+            let event = self.ended(ended);
+            if event.is_some() {
+                return event;
+            }
+        }
+    }
+
+    /// Waits until no attempt runs, for at most `limit`. Returns the events of that time.
+    pub(crate) async fn settle(&mut self, limit: Duration) -> Vec<RunnerEvent<K, J>> {
+        let end = Instant::now() + limit;
+        let mut events = Vec::new();
+        while !self.keys.is_empty()
+            && let Ok(event) = timeout_at(end, self.next()).await
+        {
+            events.push(event);
+        }
+        events
     }
 
     /// `None` for an attempt that was cut off.
@@ -432,6 +456,21 @@ mod tests {
         };
         let names = ["runs", "kept", "gone", "gone too", "kept too"];
         assert_eq!(names.map(begun), [1, 1, 0, 1, 2]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn settling_ends_with_the_last_attempt_or_its_time() {
+        for (limit, expected) in [(3, 1), (9, 2)] {
+            let (mut runner, log) = (Runner::new(9), Log::default());
+            runner.push(1, ("short", 0, 1));
+            runner.push(2, ("long", 0, 5));
+            runner.start(|_, &job, tries| attempt(&log, job, tries));
+            let began = Instant::now();
+            let events = runner.settle(SECOND * limit).await;
+            assert_eq!(events.len(), expected, "{events:?}");
+            assert_eq!(began.elapsed(), SECOND * limit.min(5));
+            assert_eq!(runner.is_running(|_| true), expected == 1);
+        }
     }
 
     #[tokio::test(start_paused = true)]

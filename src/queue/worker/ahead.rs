@@ -133,6 +133,8 @@ mod tests {
         buried: Vec<i64>,
         /// How many were read ahead.
         read_ahead: usize,
+        /// How many records said that an attempt begins.
+        begun: usize,
         claims: u64,
     }
 
@@ -168,6 +170,7 @@ mod tests {
             let update = update.map(|update| (None, update));
             match &record.kind {
                 RecordKind::Begin { attempt_name } => {
+                    self.begun += 1;
                     if attempts.last_name.replace(attempt_name.clone()).as_ref()
                         != Some(attempt_name)
                     {
@@ -263,6 +266,22 @@ mod tests {
     async fn d8_the_updates_of_a_chat_share_a_round_trip_before_their_attempts() {
         let (seconds, read_ahead) = time_with(|worker| worker).await;
         assert_eq!((seconds, read_ahead), (1, MOST_AHEAD));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_that_has_ended_already_is_recorded_as_done_alone() {
+        let queue = SlowQueue::new(UPDATES);
+        let service = service_fn(|_: Request<RawUpdate>| async {
+            Ok::<_, Infallible>(Response::new(ReplyBody::default()))
+        });
+        let reader = queue.clone();
+        let worker = Worker::new(move || reader.clone(), client());
+        let worker = tokio::spawn(worker.run(service));
+        while !queue.state().waiting.is_empty() {
+            sleep(SECOND).await;
+        }
+        worker.abort();
+        assert_eq!(queue.state().begun, 1, "the first one's");
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,12 +1,6 @@
 //! One attempt to handle an entry of the queue.
 
-use std::{
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use http::{Request, Response};
 use tokio::time::sleep;
@@ -14,8 +8,8 @@ use tower::BoxError;
 use tower_service::Service;
 
 use super::{
-    ahead::EntryAhead,
     claims_time::ClaimsTime,
+    entry::QueueEntry,
     failed_call::{CALL_PAUSE, log_failed_call},
     queued_chat::QueuedChat,
     records::Recorder,
@@ -25,56 +19,15 @@ use crate::{
     client::ErrorChain,
     queue::{
         error::QueueError,
-        reader::{BegunEntry, RecordKind, RecordResult},
+        reader::{RecordKind, RecordResult},
     },
-    runner::{AttemptEnd, RunnerJob, Tries, UpdateHandler, Verdict},
+    runner::{AttemptEnd, Tries, UpdateHandler, Verdict},
     telemetry::update_span::CreationContext,
-    webhook::{Failure, RawUpdate, ReplyBody, outcome::FromRunner},
+    webhook::{BotId, Failure, RawUpdate, ReplyBody, outcome::FromRunner},
 };
 
 /// The longest text of a failure that is kept, in bytes.
 const LONGEST_FAILURE: usize = 1000;
-
-/// An entry of a partition.
-#[derive(Clone, Debug)]
-pub(super) struct QueueEntry {
-    id: Arc<str>,
-    /// The number of the attempt that runs, or 0.
-    attempt: Arc<AtomicU32>,
-    /// How many attempts were confirmed to this worker.
-    begun: Arc<AtomicU32>,
-    ahead: Arc<EntryAhead>,
-    /// The number of its update, once that was read.
-    update_id: Arc<OnceLock<i64>>,
-}
-
-impl RunnerJob for QueueEntry {
-    fn log_panic(&self) {
-        let (update_id, entry) = (self.update_id(), &*self.id);
-        tracing::error!(update_id, entry, "attempt panicked outside its handler");
-    }
-}
-
-impl QueueEntry {
-    pub(super) fn new(id: Arc<str>) -> Self {
-        Self {
-            id,
-            attempt: Arc::default(),
-            begun: Arc::default(),
-            ahead: Arc::default(),
-            update_id: Arc::default(),
-        }
-    }
-
-    fn update_id(&self) -> Option<i64> {
-        self.update_id.get().copied()
-    }
-
-    /// Whether its attempt needs no round trip before it begins.
-    pub(super) fn is_read_ahead(&self) -> bool {
-        self.ahead.is_there()
-    }
-}
 
 /// The handler, settings and recorder that all attempts share.
 pub(super) struct QueueAttempts<S> {
@@ -121,19 +74,16 @@ where
                 };
             }
         };
-        let BegunEntry {
-            attempt,
-            update,
-            trace_context,
-        } = begun;
-        let (bot, update) = match update {
+        let attempt = begun.attempt;
+        let (bot, update) = match begun.update {
             Ok(update) => update,
             Err(failure) => {
                 log_unreadable(&entry, &failure);
                 return self.bury(&chat, &entry, None, attempt, &failure).await;
             }
         };
-        entry.update_id.get_or_init(|| update.update_id());
+        let update_id = update.update_id();
+        entry.set_update_id(update_id);
         let verdict = if attempt > self.worker.max_attempts {
             self.handler.abandon_vanished(&update)
         } else {
@@ -141,15 +91,10 @@ where
                 failed: attempt.saturating_sub(1),
                 ..tries
             };
-            entry.attempt.store(attempt, Ordering::Relaxed);
-            let mut request = Request::new(update.clone());
-            let extensions = request.extensions_mut();
-            extensions.insert(FromRunner::Queue);
-            bot.map(|bot| extensions.insert(bot));
-            creation_context(trace_context).map(|context| extensions.insert(context));
+            entry.set_attempt(attempt);
+            let request = queued_request(bot, update, begun.trace_context);
             self.handler.handle(request, tries).await
         };
-        let update_id = update.update_id();
         if let Verdict::Done { reply, span, .. } = &verdict {
             let client = self.worker.client_for(bot);
             let sending = self
@@ -158,7 +103,19 @@ where
             sending.await;
         }
         // Until here a shutdown may have cut it off, so that it isn't counted.
-        entry.attempt.store(0, Ordering::Relaxed);
+        entry.set_attempt(0);
+        self.end(&chat, &entry, update_id, attempt, verdict).await
+    }
+
+    /// Records the end of an attempt, and says when the next one begins.
+    async fn end(
+        &self,
+        chat: &QueuedChat,
+        entry: &QueueEntry,
+        update_id: i64,
+        attempt: u32,
+        verdict: Verdict,
+    ) -> AttemptEnd {
         match verdict {
             Verdict::Done { .. } => {
                 // Not waited for: the record of the chat's next attempt is made after it.
@@ -170,10 +127,8 @@ where
                 has_failed: true,
             },
             Verdict::Deferred { after } => {
-                match self
-                    .uncount_attempt(&chat, &entry, Some(update_id), attempt)
-                    .await
-                {
+                let end = self.uncount_attempt(chat, entry, Some(update_id), attempt);
+                match end.await {
                     AttemptEnd::Done => AttemptEnd::Again {
                         after,
                         has_failed: false,
@@ -183,7 +138,7 @@ where
             }
             Verdict::Abandoned(failure) => {
                 let attempts = attempt.min(self.worker.max_attempts);
-                self.bury(&chat, &entry, Some(update_id), attempts, &failure)
+                self.bury(chat, entry, Some(update_id), attempts, &failure)
                     .await
             }
         }
@@ -199,33 +154,31 @@ where
     ) -> Result<RecordResult, QueueError> {
         // The same until an answer arrives, so that no attempt is counted twice while the queue is slow.
         let token = chat.claim.fencing_token;
-        let name = format!("{token}:{}", entry.begun.load(Ordering::Relaxed));
+        let name = format!("{token}:{}", entry.begun());
         let kind = RecordKind::Begin {
             attempt_name: name.into(),
         };
-        if let Some(mut begun) = entry.ahead.take()
+        if let Some(mut begun) = entry.ahead().take()
             && self.claims.are_certain()
         {
             self.recorder.begun(kind, chat.claim, &entry.id);
-            entry.begun.fetch_add(1, Ordering::Relaxed);
+            entry.confirm_attempt();
             begun.attempt = 1;
             return Ok(RecordResult::Begun(begun));
         }
-        let reads = entry.ahead.is_allowed() && self.recorder.can_read_ahead();
+        let reads = entry.ahead().is_allowed() && self.recorder.can_read_ahead();
         let ahead = following.iter().filter(|next| {
-            next.ahead.clear();
-            reads && next.ahead.is_allowed()
+            next.ahead().clear();
+            reads && next.ahead().is_allowed()
         });
-        let ahead = ahead.map(|next| (Arc::clone(&next.id), Arc::clone(&next.ahead)));
-        let beginning = self
-            .recorder
-            .begin(kind, chat.claim, &entry.id, ahead.collect());
+        let ahead = ahead.cloned().collect();
+        let beginning = self.recorder.begin(kind, chat.claim, &entry.id, ahead);
         let result = beginning.await?;
-        entry.begun.fetch_add(1, Ordering::Relaxed);
+        entry.confirm_attempt();
         if !matches!(&result, RecordResult::Begun(begun) if begun.attempt == 1) {
             // A worker may have died at any of those that it had read ahead: each is counted before it begins.
             for next in &following {
-                next.ahead.forbid();
+                next.ahead().forbid();
             }
         }
         Ok(result)
@@ -269,7 +222,7 @@ where
 
     /// The handler, or the call of its reply, was cut off by a shutdown.
     pub(super) async fn uncount(&self, chat: &QueuedChat, entry: &QueueEntry) {
-        let attempt = entry.attempt.load(Ordering::Relaxed);
+        let attempt = entry.attempt();
         if attempt > 0 {
             let update_id = entry.update_id();
             self.uncount_attempt(chat, entry, update_id, attempt).await;
@@ -303,6 +256,20 @@ where
             }
         }
     }
+}
+
+/// The request of an attempt, for the handler with its layers.
+fn queued_request(
+    bot: Option<BotId>,
+    update: RawUpdate,
+    trace_context: Option<Box<str>>,
+) -> Request<RawUpdate> {
+    let mut request = Request::new(update);
+    let extensions = request.extensions_mut();
+    extensions.insert(FromRunner::Queue);
+    bot.map(|bot| extensions.insert(bot));
+    creation_context(trace_context).map(|context| extensions.insert(context));
+    request
 }
 
 /// An entry's trace context, if it is a `traceparent` of W3C's form: version, trace, parent and flags in lower-case

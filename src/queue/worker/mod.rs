@@ -4,6 +4,7 @@ mod ahead;
 mod attempt;
 mod claims_time;
 mod depth;
+mod entry;
 mod failed_call;
 mod partition;
 mod queued_chat;

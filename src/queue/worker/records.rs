@@ -2,18 +2,19 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio::{
     sync::{Notify, Semaphore, oneshot},
+    task::yield_now,
     time::{Instant, sleep, sleep_until},
 };
 
 use super::{
-    ahead::{EntryAhead, SMALL_ENTRY},
+    ahead::SMALL_ENTRY,
+    entry::QueueEntry,
     failed_call::{CALL_PAUSE, log_failed_call},
 };
 use crate::{
@@ -47,6 +48,8 @@ pub(super) struct Recorder {
 #[derive(Default)]
 struct RecorderState {
     waiting: VecDeque<Record>,
+    /// Whether a caller waits for the result of one of these.
+    is_urgent: bool,
     /// Finished updates whose record failed by itself, in the order of time.
     delayed: VecDeque<(Instant, Record)>,
     /// How many finished updates of each partition aren't recorded yet.
@@ -58,6 +61,13 @@ struct Record {
     end: RecordEnd,
 }
 
+impl Record {
+    /// Whether a caller waits for its result.
+    fn has_caller(&self) -> bool {
+        matches!(self.end, RecordEnd::Answer(_))
+    }
+}
+
 /// The consequence of a record's result.
 enum RecordEnd {
     /// A caller waits for the result.
@@ -65,7 +75,7 @@ enum RecordEnd {
     /// This update is done, and no caller waits for that.
     Settled { update_id: i64 },
     /// The entry is kept there until its turn.
-    Ahead(Arc<EntryAhead>),
+    Ahead(QueueEntry),
     /// An attempt has begun that doesn't wait for it.
     Begun,
 }
@@ -111,12 +121,13 @@ impl Recorder {
         kind: RecordKind,
         claim: PartitionClaim,
         id: &Arc<str>,
-        following: Vec<(Arc<str>, Arc<EntryAhead>)>,
+        following: Vec<QueueEntry>,
     ) -> Result<RecordResult, QueueError> {
         // Before the attempt, so that they are there when its result is.
-        for (id, ahead) in following {
+        for entry in following {
+            let id = Arc::clone(&entry.id);
             let record = EntryRecord::new(claim, id, RecordKind::ReadAhead);
-            let end = RecordEnd::Ahead(ahead);
+            let end = RecordEnd::Ahead(entry);
             self.push(Record { record, end });
         }
         self.record(kind, claim, id).await
@@ -131,15 +142,20 @@ impl Recorder {
 
     /// Has it recorded that an update is done, before any later record of its chat.
     pub(super) fn settle(&self, update_id: i64, claim: PartitionClaim, id: &Arc<str>) {
-        *self.state().unsettled.entry(claim.partition).or_default() += 1;
+        let mut state = self.state();
+        *state.unsettled.entry(claim.partition).or_default() += 1;
+        state.forget_begun(id);
+        drop(state);
         let record = EntryRecord::new(claim, Arc::clone(id), RecordKind::Settle);
         let end = RecordEnd::Settled { update_id };
         self.push(Record { record, end });
     }
 
     fn push(&self, record: Record) {
-        self.state().waiting.push_back(record);
-        self.changed.notify_one();
+        let is_news = self.state().push(record);
+        if is_news {
+            self.changed.notify_one();
+        }
     }
 
     /// Whether all finished updates of a partition are recorded.
@@ -166,18 +182,22 @@ impl Recorder {
     pub(super) async fn run(self: Arc<Self>, reader: Arc<dyn ErasedReader>) {
         loop {
             self.until_due().await;
-            let batch = self.state().take_batch();
-            if batch.is_empty() {
+            // Attempts that are ready to run have their records in the same call.
+            yield_now().await;
+            let (records, ends) = self.state().take_batch();
+            if records.is_empty() {
                 continue;
             }
-            let records: Vec<_> = batch.iter().map(|each| each.record.clone()).collect();
-            match reader.record(&records).await {
+            let result = reader.record(&records).await;
+            let batch = records.into_iter().zip(ends);
+            let batch = batch.map(|(record, end)| Record { record, end });
+            match result {
                 Ok(results) if results.len() == batch.len() => self.answered(batch, results),
                 failed => {
                     let wrong_number = || QueueError::new("wrong number of results");
                     let error = failed.err().unwrap_or_else(wrong_number);
                     log_failed_call(&error, "failed to record attempts, trying again");
-                    self.put_back(batch);
+                    self.state().put_back(batch);
                     sleep(CALL_PAUSE).await;
                 }
             }
@@ -194,7 +214,7 @@ impl Recorder {
                 state.take_delayed();
                 if state.waiting.is_empty() {
                     state.delayed.front().map(|&(until, _)| until)
-                } else if state.is_urgent() {
+                } else if state.is_due() {
                     return;
                 } else {
                     Some(*company_until.get_or_insert_with(|| Instant::now() + COMPANY))
@@ -214,20 +234,13 @@ impl Recorder {
         }
     }
 
-    fn put_back(&self, batch: Vec<Record>) {
-        let mut state = self.state();
-        for record in batch.into_iter().rev() {
-            state.waiting.push_front(record);
-        }
-    }
-
-    fn answered(&self, batch: Vec<Record>, results: Vec<RecordResult>) {
-        for (Record { record, end }, result) in batch.into_iter().zip(results) {
+    fn answered(&self, batch: impl Iterator<Item = Record>, results: Vec<RecordResult>) {
+        for (Record { record, end }, result) in batch.zip(results) {
             match end {
                 // Its attempt may have been cut off.
                 RecordEnd::Answer(waiting) => drop(waiting.send(result)),
                 RecordEnd::Settled { update_id } => self.settled_as(update_id, record, &result),
-                RecordEnd::Ahead(ahead) => ahead.put(result, &self.ahead),
+                RecordEnd::Ahead(entry) => entry.ahead().put(result, &self.ahead),
                 // If the claim was lost, the next record of the entry says so.
                 RecordEnd::Begun => {}
             }
@@ -261,10 +274,27 @@ impl Recorder {
 }
 
 impl RecorderState {
+    /// Returns whether it changes the time of the next call.
+    fn push(&mut self, record: Record) -> bool {
+        let was_due = self.is_due();
+        self.is_urgent |= record.has_caller();
+        self.waiting.push_back(record);
+        self.waiting.len() == 1 || self.is_due() != was_due
+    }
+
     /// A caller waits, or there are enough for a call.
-    fn is_urgent(&self) -> bool {
-        let waits = |record: &Record| matches!(record.end, RecordEnd::Answer(_));
-        self.waiting.len() >= BATCH || self.waiting.iter().any(waits)
+    fn is_due(&self) -> bool {
+        self.is_urgent || self.waiting.len() >= BATCH
+    }
+
+    /// An entry is done: that its attempt has begun needs no record any more, unless a call is making it.
+    fn forget_begun(&mut self, id: &Arc<str>) {
+        let is_its_own = |each: &Record| {
+            matches!(each.end, RecordEnd::Begun) && Arc::ptr_eq(&each.record.id, id)
+        };
+        if let Some(place) = self.waiting.iter().rposition(is_its_own) {
+            self.waiting.remove(place);
+        }
     }
 
     fn take_delayed(&mut self) {
@@ -276,18 +306,25 @@ impl RecorderState {
     }
 
     /// The next records, without those whose attempt was cut off before they were made.
-    fn take_batch(&mut self) -> Vec<Record> {
+    fn take_batch(&mut self) -> (Vec<EntryRecord>, Vec<RecordEnd>) {
         let count = self.waiting.len().min(BATCH);
-        let mut batch: Vec<_> = if count == self.waiting.len() {
-            mem::take(&mut self.waiting).into()
-        } else {
-            self.waiting.drain(..count).collect()
-        };
-        batch.retain(|record| match &record.end {
+        let batch = self.waiting.drain(..count);
+        let is_wanted = |record: &Record| match &record.end {
             RecordEnd::Answer(answer) => !answer.is_closed(),
             RecordEnd::Settled { .. } | RecordEnd::Ahead(_) | RecordEnd::Begun => true,
-        });
+        };
+        let batch = batch.filter(is_wanted);
+        let batch = batch.map(|record| (record.record, record.end)).unzip();
+        self.is_urgent = self.waiting.iter().any(Record::has_caller);
         batch
+    }
+
+    /// These go into the next call, before all others.
+    fn put_back(&mut self, batch: impl DoubleEndedIterator<Item = Record>) {
+        for record in batch.rev() {
+            self.is_urgent |= record.has_caller();
+            self.waiting.push_front(record);
+        }
     }
 
     fn settle(&mut self, partition: u16) {

@@ -18,8 +18,9 @@ use tower_service::Service;
 
 use super::{
     ahead::MOST_AHEAD,
-    attempt::{QueueAttempts, QueueEntry},
+    attempt::QueueAttempts,
     depth,
+    entry::QueueEntry,
     failed_call::{CALL_PAUSE, log_failed_call},
     partition::Partition,
     queued_chat::QueuedChat,
@@ -131,7 +132,7 @@ where
                 fetched = fetched(&mut self.fetching) => self.fetched(fetched),
                 partition = self.reader.wait() => self.wake(partition),
                 () = sleep_until(self.next_look) => self.look(),
-                event = self.runner.next() => self.ended(event),
+                event = self.runner.next() => self.all_ended(event),
             }
         }
     }
@@ -155,21 +156,15 @@ where
             }
         }
         if self.attempts.cut_off_replies() {
-            drop(timeout(RECORD_TIME, self.settle()).await);
+            for event in self.runner.settle(RECORD_TIME).await {
+                self.ended(event);
+            }
         }
         self.cut_off().await;
         // An update that is done but not recorded would be handled again by another worker.
         drop(timeout(UNCOUNT_TIMEOUT, self.attempts.recorder.settled()).await);
         drop(timeout(UNCOUNT_TIMEOUT, self.tick()).await);
         self.recording.abort_all();
-    }
-
-    /// Waits until no attempt runs.
-    async fn settle(&mut self) {
-        while self.runner.is_running(|_| true) {
-            let event = self.runner.next().await;
-            self.ended(event);
-        }
     }
 
     /// A handler that had no time to end hasn't failed: its attempt isn't counted.
@@ -204,6 +199,14 @@ where
             let following = following.take(count).cloned().collect();
             attempts.attempt(chat.clone(), entry.clone(), following, tries)
         });
+    }
+
+    /// This event, and those that are there already.
+    fn all_ended(&mut self, event: RunnerEvent<QueuedChat, QueueEntry>) {
+        self.ended(event);
+        while let Some(event) = self.runner.try_next() {
+            self.ended(event);
+        }
     }
 
     fn ended(&mut self, event: RunnerEvent<QueuedChat, QueueEntry>) {
