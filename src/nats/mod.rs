@@ -30,7 +30,8 @@
 //!    too.
 //! 4. **A connection that breaks** may lose messages on their way. A worker that notices it begins no more in those
 //!    partitions until its handlers there have ended, and then reads them again from the oldest message on.
-//! 5. **Round trips.** Each attempt waits until the server confirms the claim, also in a chat with many updates.
+//! 5. **Round trips.** How often an update was begun is read by a round trip of its own if the update was in the queue when
+//!    the worker claimed its partition. Each update is acknowledged by itself; those of a call share their waiting time.
 //! 6. **Deleted while it is read**: a message that other programs delete is handled nevertheless if a worker has
 //!    it already.
 //!

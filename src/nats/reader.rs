@@ -27,7 +27,7 @@ use tower::BoxError;
 use super::{
     call::{failed, in_time},
     claimed::ClaimedPartition,
-    message::ReceivedMessage,
+    message::{CountedAttempts, ReceivedMessage},
     queue::NatsQueue,
     workers::KnownWorkers,
 };
@@ -189,8 +189,11 @@ impl NatsQueueReader {
             RecordKind::Begin { attempt_name } => {
                 return self.begin(&partition, &message, attempt_name).await;
             }
-            // Only the server knows whether a claim is still valid: each attempt waits for its confirmation.
-            RecordKind::ReadAhead => return Ok(RecordResult::Gone),
+            RecordKind::ReadAhead => {
+                let mut attempts = message.attempts.lock().await;
+                let count = self.attempts_before(&message, &mut attempts).await?;
+                return Ok(RecordResult::Read(message.entry(count)));
+            }
             RecordKind::Uncount { .. } | RecordKind::Bury { .. }
                 if !self
                     .confirm(&partition, &message, AckKind::Progress)
@@ -227,10 +230,7 @@ impl NatsQueueReader {
             return Ok(RecordResult::Lost);
         }
         let mut attempts = message.attempts.lock().await;
-        let before = match attempts.count {
-            Some(count) => count,
-            None => self.queue.read_attempts(message.sequence).await?,
-        };
+        let before = self.attempts_before(message, &mut attempts).await?;
         let is_new = attempts.last.as_ref() != Some(name);
         let count = before.saturating_add(u32::from(is_new));
         if is_new && (message.is_inherited || count > 1) {
@@ -240,6 +240,20 @@ impl NatsQueueReader {
         attempts.count = Some(count);
         attempts.last = Some(Arc::clone(name));
         Ok(RecordResult::Begun(message.entry(count)))
+    }
+
+    /// How many attempts counted until now.
+    async fn attempts_before(
+        &self,
+        message: &ReceivedMessage,
+        attempts: &mut CountedAttempts,
+    ) -> Result<u32, QueueError> {
+        let count = match attempts.count {
+            Some(count) => count,
+            None => self.queue.read_attempts(message.sequence).await?,
+        };
+        attempts.count = Some(count);
+        Ok(count)
     }
 
     async fn uncount(&self, message: &ReceivedMessage, count: u32) -> Result<(), QueueError> {
