@@ -62,7 +62,7 @@ fn request(n: u32) -> Result<Request<Full<Bytes>>, BoxError> {
         format_args!(r#""message_id":{id},"from":{from},"chat":{chat},"date":1700000000"#);
     // All at once: what it costs to grow a string depends on what else is on the heap.
     let mut body = String::with_capacity(640);
-    write!(body, "{{\"update_id\":{id},\n")?;
+    writeln!(body, "{{\"update_id\":{id},")?;
     match n % 4 {
         0 => write!(
             body,

@@ -381,7 +381,7 @@ mod tests {
                     std::future::ready(Ok::<_, Infallible>(response))
                 });
                 for webhook in [webhook(1), webhook(1).without_delivery()] {
-                    let service = webhook.layer(handler.clone());
+                    let service = webhook.layer(handler);
                     let answer = service.oneshot(delivered()).await.unwrap();
                     assert_eq!(answer.status(), status);
                     let pause = &answer.headers()[header::RETRY_AFTER];

@@ -1,4 +1,12 @@
 //! B14: the types inside the containers of serde and of the standard library.
+// The containers are as users write them, boxes or not.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::large_enum_variant,
+    clippy::option_option
+)]
 
 use std::{
     borrow::Cow,
