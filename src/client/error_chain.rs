@@ -3,7 +3,7 @@
 //! Crates for this print every level. Here a cause that is part of the text so far isn't repeated, because
 //! [`Error`](super::Error) displays its own cause.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, io, sync::Arc};
 
 use super::redact::redacted;
 
@@ -11,7 +11,16 @@ use super::redact::redacted;
 pub(crate) fn causes<'a>(
     error: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
+    std::iter::successors(Some(error), |&error| cause(error))
+}
+
+/// The source of an I/O error that was made from another error is the other's source, and never the other itself.
+fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    let shared = error.downcast_ref::<Arc<io::Error>>();
+    match shared.map(Arc::as_ref).or_else(|| error.downcast_ref()) {
+        Some(error) => io::Error::get_ref(error).map(|inner| inner as _),
+        None => error.source(),
+    }
 }
 
 /// Shows an error with its causes: `while saving: the database is down`.

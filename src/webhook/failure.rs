@@ -1,6 +1,6 @@
 //! Why an update wasn't handled.
 
-use std::{any::Any, error, fmt, sync::Arc};
+use std::{any::Any, error, fmt, sync::Arc, time::Duration};
 
 use crate::client::ErrorChain;
 
@@ -21,8 +21,15 @@ use crate::client::ErrorChain;
 #[derive(Clone)]
 pub struct Failure {
     kind: FailureKind,
+    next: NextAttempt,
+}
+
+/// The facts about another attempt.
+#[derive(Clone, Copy, Default)]
+struct NextAttempt {
     is_permanent: bool,
     is_deferral: bool,
+    retry_after: Option<Duration>,
 }
 
 #[derive(Clone)]
@@ -37,17 +44,14 @@ enum FailureKind {
 impl Failure {
     /// The handler returned an error.
     pub(crate) fn error(error: Box<dyn error::Error + Send + Sync>) -> Self {
-        Self::of_error(error, false)
+        Self::of_error(error, NextAttempt::default())
     }
 
-    fn of_error(error: Box<dyn error::Error + Send + Sync>, is_permanent: bool) -> Self {
+    fn of_error(error: Box<dyn error::Error + Send + Sync>, next: NextAttempt) -> Self {
+        let error = error.into();
         Self {
-            kind: FailureKind::Error(ErrorCause {
-                error: error.into(),
-                is_permanent,
-            }),
-            is_permanent,
-            is_deferral: false,
+            kind: FailureKind::Error(ErrorCause { error, next }),
+            next,
         }
     }
 
@@ -65,28 +69,61 @@ impl Failure {
     /// # let _ = handler;
     /// ```
     pub fn deferral(error: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
-        Self {
+        let next = NextAttempt {
             is_deferral: true,
-            ..Self::error(error.into())
-        }
+            ..<_>::default()
+        };
+        Self::of_error(error.into(), next)
     }
 
     /// Whether it only defers the update: see [`deferral`](Self::deferral).
     pub fn is_deferral(&self) -> bool {
-        self.is_deferral
+        self.next.is_deferral
     }
 
     /// An error that a repeat can't change: with a `DeliveryLayer`, polling or a queue the update is
     /// abandoned after this attempt.
     pub fn permanent(error: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
-        Self::of_error(error.into(), true)
+        let next = NextAttempt {
+            is_permanent: true,
+            ..<_>::default()
+        };
+        Self::of_error(error.into(), next)
+    }
+
+    /// The same failure, with a pause before the next attempt, as after a response with `Retry-After`.
+    ///
+    /// The pause is a wish, because the caller of the webhook, a runner or a queue makes the next attempt: it is rounded
+    /// down to whole seconds, and is neither shorter than the pause that the number of the attempt gives nor so long
+    /// that the update would be dropped meanwhile. Default: the `retry_after` of the refusal of the Bot API that is the
+    /// error's cause, if there is one. A permanent failure has no next attempt.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use tower_telegram::webhook::Failure;
+    ///
+    /// let failure = Failure::deferral("the shop opens in a minute").with_retry_after(Duration::from_secs(60));
+    /// assert_eq!(failure.retry_after(), Some(Duration::from_secs(60)));
+    /// ```
+    #[must_use]
+    pub fn with_retry_after(mut self, pause: Duration) -> Self {
+        self.next.retry_after = Some(pause);
+        if let FailureKind::Error(cause) = &mut self.kind {
+            cause.next = self.next;
+        }
+        self
+    }
+
+    /// The pause before the next attempt, if [`with_retry_after`](Self::with_retry_after) has set one.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.next.retry_after
     }
 
     fn new(kind: FailureKind) -> Self {
         Self {
             kind,
-            is_permanent: false,
-            is_deferral: false,
+            next: NextAttempt::default(),
         }
     }
 
@@ -121,7 +158,7 @@ impl Failure {
 
     /// Whether a repeat can't change it: see [`permanent`](Self::permanent).
     pub fn is_permanent(&self) -> bool {
-        self.is_permanent
+        self.next.is_permanent
     }
 
     /// Whether it was a panic.
@@ -138,17 +175,25 @@ impl Failure {
     }
 }
 
-/// A handler's error, and whether it is permanent. Crates such as anyhow hide the type of the outermost error, and
-/// this is how a [`Failure`] inside is recognised.
+/// A handler's error, and the facts about another attempt. Crates such as anyhow hide the type of the outermost error,
+/// and this is how a [`Failure`] inside is recognised.
 #[derive(Clone)]
 pub(crate) struct ErrorCause {
     error: Arc<dyn error::Error + Send + Sync>,
-    is_permanent: bool,
+    next: NextAttempt,
 }
 
 impl ErrorCause {
     pub(crate) fn is_permanent(&self) -> bool {
-        self.is_permanent
+        self.next.is_permanent
+    }
+
+    pub(crate) fn is_deferral(&self) -> bool {
+        self.next.is_deferral
+    }
+
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.next.retry_after
     }
 }
 

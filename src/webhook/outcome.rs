@@ -114,7 +114,8 @@ impl Outcome {
     /// The outcome by the error of a service.
     pub(crate) fn of_error(error: BoxError) -> Self {
         if is_overloaded(&*error) {
-            return Self::Deferred { after: None };
+            let after = pause_of(&*error);
+            return Self::Deferred { after };
         }
         Self::failed(failure(error), None)
     }
@@ -197,7 +198,11 @@ where
 /// extensions.
 pub(crate) fn error_response(error: BoxError) -> Response<ReplyBody> {
     if is_overloaded(&*error) {
-        return Rejection::Overloaded.into_response();
+        let mut response = Rejection::Overloaded.into_response();
+        if let Some(after) = pause_of(&*error) {
+            set_retry_after(&mut response, after);
+        }
+        return response;
     }
     failed_response(failure(error))
 }
@@ -229,6 +234,58 @@ impl From<client::Error> for Failure {
     }
 }
 
+impl Failure {
+    /// A failure with this error, where another one, its cause, decides about the next attempt as if the handler had
+    /// returned it: whether there is one, whether this one counts, and after which pause.
+    ///
+    /// For code between a handler and the webhook that has the handler's error only by reference, or shows another.
+    ///
+    /// ```
+    /// use tower_telegram::webhook::Failure;
+    ///
+    /// let permanent = Failure::permanent("no such order");
+    /// let failure = Failure::caused_by(&permanent, "the shop's handler failed");
+    /// assert!(failure.is_permanent());
+    /// assert_eq!(failure.as_error().unwrap().to_string(), "the shop's handler failed");
+    /// ```
+    pub fn caused_by(cause: &(dyn Error + 'static), error: impl Into<BoxError>) -> Self {
+        let failure = if is_overloaded(cause) {
+            Self::deferral(error)
+        } else if causes(cause).any(is_final) {
+            Self::permanent(error)
+        } else {
+            Self::error(error.into())
+        };
+        match pause_of(cause) {
+            Some(pause) => failure.with_retry_after(pause),
+            None => failure,
+        }
+    }
+
+    /// The failure of a handler one of whose calls the Bot API refused with this `error_code`. It is
+    /// [permanent](Self::permanent) if the same call would be refused again: for 4xx other than 401, 404 and 409, which
+    /// are about the bot, and 429.
+    ///
+    /// For calls through other clients: the errors of [`Client`](crate::Client) are recognised wherever they are.
+    ///
+    /// See [making requests](https://core.telegram.org/bots/api#making-requests).
+    ///
+    /// ```
+    /// use http::StatusCode;
+    /// use tower_telegram::webhook::Failure;
+    ///
+    /// assert!(Failure::refused_call(StatusCode::FORBIDDEN, "blocked by the user").is_permanent());
+    /// assert!(!Failure::refused_call(StatusCode::TOO_MANY_REQUESTS, "slow down").is_permanent());
+    /// ```
+    pub fn refused_call(status: StatusCode, error: impl Into<BoxError>) -> Self {
+        if is_final_refusal(status) {
+            Self::permanent(error)
+        } else {
+            Self::error(error.into())
+        }
+    }
+}
+
 /// Whether another attempt can't change it.
 fn is_final(cause: &(dyn Error + 'static)) -> bool {
     if let Some(failure) = cause.downcast_ref::<Failure>() {
@@ -243,19 +300,21 @@ fn is_final(cause: &(dyn Error + 'static)) -> bool {
     match verdict.kind {
         // In the last case Telegram has executed the call, and another attempt would execute it twice.
         ErrorKind::Invalid | ErrorKind::Encode | ErrorKind::Decode => true,
-        // 401, 404 and 409 are about the bot, not about what it was asked to do.
-        ErrorKind::Api => verdict.status.is_some_and(|status| {
-            status.is_client_error()
-                && !matches!(
-                    status,
-                    StatusCode::UNAUTHORIZED
-                        | StatusCode::NOT_FOUND
-                        | StatusCode::CONFLICT
-                        | StatusCode::TOO_MANY_REQUESTS
-                )
-        }),
+        ErrorKind::Api => verdict.status.is_some_and(is_final_refusal),
         _ => false,
     }
+}
+
+/// Whether the Bot API refuses the same call again. 401, 404 and 409 are about the bot, and not about the call.
+fn is_final_refusal(status: StatusCode) -> bool {
+    status.is_client_error()
+        && !matches!(
+            status,
+            StatusCode::UNAUTHORIZED
+                | StatusCode::NOT_FOUND
+                | StatusCode::CONFLICT
+                | StatusCode::TOO_MANY_REQUESTS
+        )
 }
 
 /// The failure of a handler whose reply can't be sent. A file that can't be read now may be there later.
@@ -267,9 +326,17 @@ pub(crate) fn unsent(error: &ReplyError) -> Failure {
     }
 }
 
-/// The pause that the Bot API asked for, where one of its refusals is the cause.
-fn pause_of(failure: &Failure) -> Option<Duration> {
-    causes(failure).find_map(|cause| CallVerdict::of(cause)?.retry_after)
+/// The pause that the handler asked for, or the Bot API, where one of its refusals is the cause.
+fn pause_of(error: &(dyn Error + 'static)) -> Option<Duration> {
+    causes(error).find_map(|cause| {
+        if let Some(failure) = cause.downcast_ref::<Failure>() {
+            return failure.retry_after();
+        }
+        if let Some(error) = cause.downcast_ref::<ErrorCause>() {
+            return error.retry_after();
+        }
+        CallVerdict::of(cause)?.retry_after
+    })
 }
 
 /// Whether tower's `LoadShed` had no room for the update, or another layer deferred it. If a call that the handler
@@ -278,8 +345,10 @@ pub(crate) fn is_overloaded(error: &(dyn Error + 'static)) -> bool {
     let mut of_the_update = causes(error).take_while(|cause| CallVerdict::of(*cause).is_none());
     of_the_update.any(|cause| {
         let failure = cause.downcast_ref::<Failure>();
+        let hidden = cause.downcast_ref::<ErrorCause>();
         cause.is::<tower::load_shed::error::Overloaded>()
             || failure.is_some_and(Failure::is_deferral)
+            || hidden.is_some_and(ErrorCause::is_deferral)
     })
 }
 
@@ -575,6 +644,92 @@ mod tests {
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         response.extensions_mut().insert(deferral());
         assert_eq!(name(&Outcome::of(&response)), "deferred");
+    }
+
+    #[test]
+    fn d14_a_deferral_is_known_in_an_error_that_hides_it() {
+        let hidden = || Hiding(Failure::deferral("no worker is free"));
+        assert_eq!(name(&Outcome::of_error(hidden().into())), "deferred");
+        let response = error_response(hidden().into());
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    #[test]
+    fn d14_d15_a_handler_can_ask_for_a_pause() {
+        let pause = Duration::from_secs(9);
+        let failed = || Failure::error("busy".into()).with_retry_after(pause);
+        let deferred = || Failure::deferral("no worker is free").with_retry_after(pause);
+        for error in [
+            BoxError::from(failed()),
+            Hiding(failed()).into(),
+            Context(failed()).into(),
+            deferred().into(),
+            Hiding(deferred()).into(),
+        ] {
+            let judged = Failure::caused_by(&*error, "words");
+            assert_eq!(judged.retry_after(), Some(pause), "{error:?}");
+            let response = error_response(error);
+            let (Outcome::Failed { after, .. } | Outcome::Deferred { after }) =
+                Outcome::of(&response)
+            else {
+                panic!("it may pass");
+            };
+            assert_eq!(after, Some(pause));
+        }
+        let (Outcome::Failed { after, .. } | Outcome::Deferred { after }) =
+            Outcome::of_error(deferred().into())
+        else {
+            panic!("it may pass");
+        };
+        assert_eq!(after, Some(pause));
+    }
+
+    #[test]
+    fn d14_d15_a_failure_is_judged_by_its_cause() {
+        let api = |status: u16| {
+            let status = StatusCode::from_u16(status).unwrap();
+            client::Error::api(status, "words".into(), None, None)
+        };
+        let io = |error: client::Error| std::io::Error::other(error);
+        let causes: [BoxError; 9] = [
+            api(403).into(),
+            api(401).into(),
+            client::Error::invalid("no").into(),
+            client::Error::transport("broken", true).into(),
+            io(client::Error::encode("no")).into(),
+            std::sync::Arc::new(io(client::Error::invalid("no"))).into(),
+            Failure::permanent("no such order").into(),
+            Failure::deferral("no worker is free").into(),
+            shed(),
+        ];
+        let expected = [
+            "failed for good",
+            "failed",
+            "failed for good",
+            "failed",
+            "failed for good",
+            "failed for good",
+            "failed for good",
+            "deferred",
+            "deferred",
+        ];
+        for (cause, expected) in causes.into_iter().zip(expected) {
+            let judged = Failure::caused_by(&*cause, "words");
+            assert_eq!(judged.as_error().unwrap().to_string(), "words");
+            assert_eq!(name(&Outcome::of_error(judged.into())), expected);
+            // As if it were returned itself.
+            assert_eq!(name(&Outcome::of_error(cause)), expected);
+        }
+    }
+
+    #[test]
+    fn d15_a_refusal_of_another_client_is_judged_like_ours() {
+        for status in (400..600).map(|code| StatusCode::from_u16(code).unwrap()) {
+            let ours = client::Error::api(status, "words".into(), None, None);
+            let expected = failure(ours.into()).is_permanent();
+            let theirs = Failure::refused_call(status, "words");
+            assert_eq!(theirs.is_permanent(), expected, "{status}");
+        }
     }
 
     #[test]
