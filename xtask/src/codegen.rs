@@ -176,10 +176,32 @@ fn methods_mod(model: &Model, files: impl IntoIterator<Item = &'static str>) -> 
          {ALLOWED}{}\n\n{}\n\
          /// The imports of each file of this folder.\nmod prelude {{\n#![allow(unused_imports)]\npub(super) use serde_core::{{Serialize, Serializer, ser::SerializeMap}};\n\n\
          #[allow(clippy::wildcard_imports)]\npub(super) use crate::types::*;\n\
-         pub(super) use crate::{{api::CollectUploads, json::{{FromJson, NO_FIELD, Reader, Result, impl_deserialize}}, method::{{InlineMethod, Method}}, secret_token::SecretToken}};\npub(super) use std::time::Duration;\n}}\n",
+         pub(super) use crate::{{api::CollectUploads, json::{{FromJson, NO_FIELD, Reader, Result, impl_deserialize}}, method::{{InlineMethod, Method}}, secret_token::SecretToken}};\npub(super) use std::time::Duration;\n}}\n\n{idempotent}",
         allow_deprecated(model),
         modules(files.into_iter()),
         v = model.schema.bot_api,
+        idempotent = idempotent_by_name(model),
+    )
+}
+
+/// The constants `Method::IDEMPOTENT` as a function, for methods that are known by their name alone.
+fn idempotent_by_name(model: &Model) -> String {
+    let names = model.schema.methods.iter().map(|method| &*method.name);
+    let names: Vec<_> = names
+        .filter(|name| crate::model::is_idempotent(name))
+        .map(|name| format!("\"{name}\""))
+        .collect();
+    format!(
+        "/// Whether a call of the method with this name has the same effect when it is made twice, as\n\
+         /// [`Method::IDEMPOTENT`](crate::Method::IDEMPOTENT) of its struct says. `false` for a name that isn't a\n\
+         /// method's, or has another case.\n///\n\
+         /// ```\n\
+         /// use tower_telegram::methods::is_idempotent;\n///\n\
+         /// assert!(is_idempotent(\"deleteMessage\"));\n\
+         /// assert!(!is_idempotent(\"sendMessage\"));\n\
+         /// ```\n\
+         pub fn is_idempotent(method: &str) -> bool {{\nmatches!(method, {})\n}}\n",
+        names.join(" | ")
     )
 }
 

@@ -17,8 +17,8 @@ use crate::{error::Error, files};
 ///
 /// It has the methods of [`AsyncTelegramApi`], in place of `frankenstein::client_reqwest::Bot`. Cheap to clone.
 ///
-/// A call may be repeated by a [`RetryLayer`](tower_telegram::client::RetryLayer) when it may have arrived only if its name
-/// begins with `get`.
+/// A call that may have arrived is repeated by a [`RetryLayer`](tower_telegram::client::RetryLayer) only if its method is
+/// [idempotent](tower_telegram::methods::is_idempotent).
 ///
 /// ```no_run
 /// use frankenstein::{AsyncTelegramApi as _, methods::SendMessageParams};
@@ -65,9 +65,8 @@ impl Bot {
         &self,
         call: Result<ApiRequest, client::Error>,
     ) -> Result<Output, Error> {
-        let mut call = call?;
+        let call = call?;
         let method = call.method().to_owned();
-        call.set_idempotent(method.starts_with("get"));
         let response = self.client.clone().oneshot(call).await?;
         let result = response.result().map_or(&b"null"[..], |result| result);
         // The trait reads the response around the result.

@@ -8,6 +8,7 @@ use serde_core::Serialize;
 use crate::{
     json::write_exact,
     method::InlineMethod,
+    methods,
     types::{Upload, UploadError},
 };
 
@@ -78,11 +79,11 @@ impl Payload {
             Ok(())
         })?;
         Ok(Self {
+            is_idempotent: methods::is_idempotent(&method),
             method,
             json,
             parameters_at,
             uploads,
-            is_idempotent: false,
             error: None,
         })
     }
@@ -145,7 +146,7 @@ impl Reply {
             parameters_at: json.len() - rest.len(),
             json,
             uploads: Vec::new(),
-            is_idempotent: false,
+            is_idempotent: methods::is_idempotent(method),
             error: None,
         }))
     }

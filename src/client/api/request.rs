@@ -11,7 +11,7 @@ use crate::{
     Method, Reply,
     client::Error,
     json::{self, Reader, Result as Read, utf8, write_exact},
-    methods::GetUpdates,
+    methods::{self, GetUpdates},
     types::{ChatId, InputFile, Upload},
 };
 
@@ -71,9 +71,12 @@ impl ApiRequest {
         })
     }
 
-    /// Encodes a call of a method that this crate doesn't have. The parameters can be anything that serializes to an
-    /// object. The call isn't repeated when it may have arrived, unless
-    /// [`set_idempotent`](Self::set_idempotent) says that it can be.
+    /// Encodes a call of a method by its name, such as one that this crate doesn't have. The parameters can be anything
+    /// that serializes to an object.
+    ///
+    /// The call is idempotent if the method is ([`is_idempotent`](crate::methods::is_idempotent)). One that this crate
+    /// doesn't have isn't repeated when it may have arrived, unless [`set_idempotent`](Self::set_idempotent) says that it
+    /// can be.
     ///
     /// ```
     /// use serde_json::json;
@@ -162,10 +165,10 @@ impl ApiRequest {
         let chat_id = chat_id(&json);
         let server_wait = server_wait(&method, &json);
         Ok(Self {
+            idempotent: methods::is_idempotent(&method),
             method,
             target: Target::Method { json, uploads },
             chat_id,
-            idempotent: false,
             server_wait,
             extensions: Extensions::new(),
         })
@@ -405,6 +408,26 @@ mod tests {
         assert!(call(AnswerCallbackQuery::new("1").into()).is_idempotent());
         assert!(!call(SendMessage::new(7, "hi").into()).is_idempotent());
         assert!(!call(Reply::raw("sendConfetti", &json!({})).unwrap()).is_idempotent());
+        assert!(call(Reply::raw("deleteMessage", &json!({})).unwrap()).is_idempotent());
+        let kept = Reply::from(AnswerCallbackQuery::new("1"));
+        let json = kept.json().unwrap().clone();
+        let restored = Reply::from_parts("answerCallbackQuery", json).unwrap();
+        assert!(call(restored).is_idempotent());
+    }
+
+    #[test]
+    fn f4_a_call_by_its_methods_name_may_be_repeated_like_the_method() {
+        for (name, expected) in [
+            ("getMe", true),
+            ("deleteMessage", true),
+            ("setMyCommands", true),
+            ("sendMessage", false),
+            ("setGameScore", false),
+            ("getConfetti", false),
+        ] {
+            let call = ApiRequest::raw(name, &json!({})).unwrap();
+            assert_eq!(call.is_idempotent(), expected, "{name}");
+        }
     }
 
     #[test]
