@@ -56,10 +56,11 @@ where
 {
     /// A bridge to a tree of handlers. An update whose handler returns an error has failed.
     ///
-    /// The failure is permanent, so that there is no other attempt, when the error is a refusal of the Bot API that a
-    /// repeat can't change (400 and 403), or a [`Failure::permanent`](tower_telegram::webhook::Failure::permanent). Both
-    /// are known as teloxide's [`RequestError`](teloxide::RequestError), and in the causes of a
-    /// `Box<dyn Error + Send + Sync>`. Each other error can be judged by [`with_errors`](Self::with_errors).
+    /// Whether there is another attempt, and when, is decided as by [`failure_of`](crate::failure_of), if the error is
+    /// teloxide's [`RequestError`](teloxide::RequestError), tower-telegram's
+    /// [`client::Error`](tower_telegram::client::Error) or [`Failure`](tower_telegram::webhook::Failure), or a
+    /// `Box<dyn Error + Send + Sync>` with one of them among its causes. For each other type of error,
+    /// [`with_errors`](Self::with_errors) decides.
     pub fn new(handler: UpdateHandler<Err>) -> Self {
         Self::with_errors(handler, error::failed)
     }

@@ -6,8 +6,9 @@ use std::{
     fmt::{self, Debug},
 };
 
+use http::StatusCode;
 use teloxide::{ApiError, RequestError};
-use tower_telegram::webhook::Failure;
+use tower_telegram::{client, webhook::Failure};
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -46,51 +47,118 @@ impl fmt::Display for DispatcherStopped {
 
 impl Error for DispatcherStopped {}
 
+/// The failure of a handler that returned this error, or one that was caused by it: whether there is another attempt, and
+/// after which pause. Its text is the error's `Debug` text.
+///
+/// A refusal of the Bot API that a repeat can't change is permanent, such as 400 and 403, and so is a call that Telegram
+/// has carried out and whose result teloxide can't read. After [`RequestError::RetryAfter`] there is the pause that
+/// Telegram asks for. Errors of tower-telegram's [`Client`](tower_telegram::Client) count as everywhere, and so does a
+/// [`Failure`].
+///
+/// [`Bridge::new`](crate::Bridge::new) does so with the types of error that it knows. For a type of one's own:
+///
+/// ```
+/// use std::{error::Error, fmt};
+///
+/// use teloxide::{ApiError, RequestError, prelude::*};
+/// use tower_telegram_teloxide::{Bridge, failure_of};
+///
+/// #[derive(Debug)]
+/// struct OrderError(RequestError);
+///
+/// impl fmt::Display for OrderError {
+///     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+///         f.write_str("the order failed")
+///     }
+/// }
+///
+/// impl Error for OrderError {
+///     fn source(&self) -> Option<&(dyn Error + 'static)> {
+///         Some(&self.0)
+///     }
+/// }
+///
+/// # async fn order() -> Result<(), OrderError> { Ok(()) }
+/// let tree = Update::filter_message().endpoint(order);
+/// let bridge = Bridge::with_errors(tree, |error| Err(failure_of(error).into()));
+/// # let _ = bridge;
+///
+/// let blocked = OrderError(RequestError::Api(ApiError::BotBlocked));
+/// assert!(failure_of(&blocked).is_permanent());
+/// ```
+pub fn failure_of(error: &(dyn Error + 'static)) -> Failure {
+    judged(error, TeloxideError::new(&error))
+}
+
 /// The default meaning of a handler's error: the update has failed.
 pub(crate) fn failed<Err: Debug + 'static>(error: &Err) -> Result<(), BoxError> {
     let text = TeloxideError::new(error);
-    if is_permanent(error) {
-        return Err(Failure::permanent(text).into());
-    }
-    Err(text.into())
-}
-
-/// Whether another attempt can't change it: it is, or is caused by, a refusal of the Bot API or a
-/// [`Failure::permanent`]. Known are the types that teloxide's handlers usually return.
-fn is_permanent(error: &dyn Any) -> bool {
-    if let Some(error) = error.downcast_ref::<RequestError>() {
-        return is_final(error);
-    }
-    if let Some(failure) = error.downcast_ref::<Failure>() {
-        return failure.is_permanent();
-    }
-    let boxed = error.downcast_ref::<BoxError>();
-    let first: Option<&(dyn Error + 'static)> = boxed.map(|error| &**error as _);
-    let mut chain = std::iter::successors(first, |cause| (*cause).source());
-    chain.any(|cause| {
-        cause.downcast_ref::<RequestError>().is_some_and(is_final)
-            || cause
-                .downcast_ref::<Failure>()
-                .is_some_and(Failure::is_permanent)
+    Err(match as_error(error) {
+        Some(cause) => judged(cause, text).into(),
+        None => text.into(),
     })
 }
 
-/// Whether Telegram refuses the same call each time. teloxide keeps the description of a refusal and not its code;
-/// descriptions begin with the name of the code.
-fn is_final(error: &RequestError) -> bool {
-    match error {
-        RequestError::Api(ApiError::Unknown(description)) => is_refusal(description),
-        RequestError::Api(error) => is_refusal(&error.to_string()),
-        RequestError::MigrateToChatId(_) => true,
-        _ => false,
+/// The error as one with causes, if its type is one that handlers usually return.
+fn as_error(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
+    fn is<E: Error + 'static>(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
+        error.downcast_ref::<E>().map(|error| error as _)
     }
+    let boxed = error.downcast_ref::<BoxError>().map(|boxed| &**boxed as _);
+    boxed
+        .or_else(|| is::<RequestError>(error))
+        .or_else(|| is::<client::Error>(error))
+        .or_else(|| is::<Failure>(error))
 }
 
-/// 400 or 403. The other codes are about the bot, or may pass.
-fn is_refusal(description: &str) -> bool {
-    ["Bad Request", "Forbidden"]
-        .iter()
-        .any(|code| description.starts_with(code))
+/// tower-telegram judges its own errors. Where there are none, teloxide's decide.
+fn judged(error: &(dyn Error + 'static), text: TeloxideError) -> Failure {
+    let failure = Failure::caused_by(error, text.clone());
+    if failure.is_permanent() || failure.is_deferral() || failure.retry_after().is_some() {
+        return failure;
+    }
+    let mut chain = std::iter::successors(Some(error), |&error| error.source());
+    let request = chain.find_map(|cause| cause.downcast_ref::<RequestError>());
+    request
+        .and_then(|error| of_request(error, text))
+        .unwrap_or(failure)
+}
+
+/// The failure, if the error is about a response of the Bot API.
+fn of_request(error: &RequestError, text: TeloxideError) -> Option<Failure> {
+    Some(match error {
+        RequestError::Api(error) => Failure::refused_call(status(error)?, text),
+        RequestError::MigrateToChatId(_) => Failure::refused_call(StatusCode::BAD_REQUEST, text),
+        RequestError::RetryAfter(wait) => {
+            Failure::refused_call(StatusCode::TOO_MANY_REQUESTS, text)
+                .with_retry_after(wait.duration())
+        }
+        // Another attempt would make the call twice.
+        RequestError::InvalidJson { raw, .. } if is_success(raw) => Failure::permanent(text),
+        _ => return None,
+    })
+}
+
+/// The code of a refusal. teloxide keeps the description alone, which begins with the code's name.
+fn status(error: &ApiError) -> Option<StatusCode> {
+    let description = match error {
+        ApiError::Unknown(description) => description.clone(),
+        known => known.to_string(),
+    };
+    // An older name, which Telegram has kept.
+    if description.starts_with("Request Entity Too Large") {
+        return Some(StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    let mut codes = (400..600).filter_map(|code| StatusCode::from_u16(code).ok());
+    codes.find(|code| {
+        let name = code.canonical_reason();
+        name.is_some_and(|name| description.starts_with(name))
+    })
+}
+
+/// Whether it is the Bot API's response to a call that was carried out. A proxy's page isn't.
+fn is_success(raw: &str) -> bool {
+    serde_json::from_str::<serde_json::Value>(raw).is_ok_and(|response| response["ok"] == true)
 }
 
 #[cfg(test)]
@@ -122,6 +190,9 @@ mod tests {
             (unknown("Bad Request: new words"), true),
             (unknown("Forbidden: new words"), true),
             (unknown("Internal Server Error"), false),
+            (unknown("no code"), false),
+            (api(ApiError::RequestEntityTooLarge), true),
+            (unknown("Payload Too Large"), true),
             (RequestError::MigrateToChatId(ChatId(7)), true),
             (RequestError::RetryAfter(Seconds::from_seconds(7)), false),
             (RequestError::Io(Arc::new(broken)), false),
@@ -134,6 +205,34 @@ mod tests {
         }
         assert!(!permanent(&"a text"));
         assert!(permanent(&Failure::permanent("no such order")));
+    }
+
+    #[test]
+    fn m3_a_deferral_stays_one() {
+        let deferral = Failure::deferral("no worker is free");
+        let boxed: BoxError = deferral.clone().into();
+        for error in [failed(&deferral), failed(&boxed)] {
+            let error = error.unwrap_err();
+            assert!(error.downcast_ref::<Failure>().unwrap().is_deferral());
+        }
+    }
+
+    #[test]
+    fn m3_a_result_that_teloxide_cant_read_means_that_the_call_was_carried_out() {
+        let invalid = |raw: &str| RequestError::InvalidJson {
+            source: Arc::new(serde_json::from_str::<u8>("x").unwrap_err()),
+            raw: raw.into(),
+        };
+        for (raw, expected) in [
+            (r#"{"ok":true,"result":"a text"}"#, true),
+            (r#"{"ok":false}"#, false),
+            (r#"{"ok":true,"result":{"message_"#, false),
+            ("<html>Bad Gateway</html>", false),
+            ("true", false),
+            ("", false),
+        ] {
+            assert_eq!(permanent(&invalid(raw)), expected, "{raw}");
+        }
     }
 
     #[test]

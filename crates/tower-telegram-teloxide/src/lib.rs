@@ -4,8 +4,8 @@
 //! its dependencies stay as they are; only `main` changes. The bot then has
 //!
 //! - **deliveries:** an update is answered with 200 when its handler has ended, and not when it is taken. A redelivery
-//!   joins the handler that is still running. An update whose handler fails or panics is sent again, up to five times,
-//!   and then goes to a dead-letter hook: see [`DeliveryLayer`](tower_telegram::webhook::DeliveryLayer);
+//!   joins the handler that is still running. An update whose handler fails or panics is sent again; after five attempts
+//!   in all it goes to a dead-letter hook: see [`DeliveryLayer`](tower_telegram::webhook::DeliveryLayer);
 //! - **deadlines:** a slow handler costs no second run: see [`DeadlineLayer`](tower_telegram::webhook::DeadlineLayer);
 //! - **replicas** that share their deliveries through Redis, or take updates from one queue (the feature `redis` of
 //!   tower-telegram);
@@ -114,7 +114,7 @@ mod update;
 
 pub use self::{
     bridge::{Bridge, plain_listener},
-    error::{DispatcherStopped, TeloxideError},
+    error::{DispatcherStopped, TeloxideError, failure_of},
     listener::{Listener, ListenerStream},
     requester::{ClientBot, ClientRequest, ClientUpload, SendFuture},
     service::{DispatchFuture, DispatchUpdate},

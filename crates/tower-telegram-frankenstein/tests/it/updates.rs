@@ -68,9 +68,12 @@ async fn start() -> Counted {
 
 async fn answer(bot: Bot, update: Update) -> Result<(), Error> {
     if let UpdateContent::Message(message) = update.content {
+        // More than the client sends, which is 1 MiB of parameters.
+        let is_long = message.text.as_deref() == Some("long");
+        let length = if is_long { 2 << 20 } else { 5 };
         let reply = SendMessageParams::builder()
             .chat_id(message.chat.id)
-            .text("hello")
+            .text("x".repeat(length))
             .build();
         bot.send_message(&reply).await?;
     }
@@ -118,6 +121,35 @@ async fn m8_a_handlers_refusal_ends_its_update_and_a_passing_error_doesnt() {
     let abandoned = bot.abandoned.recv().await.unwrap();
     assert_eq!(u64::try_from(abandoned).unwrap(), exchange.update_id);
     assert_eq!(bot.handled.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test]
+async fn m8_the_next_attempt_is_as_for_the_clients_own_errors() {
+    let mut bot = start().await;
+    let telegram = &bot.telegram;
+    telegram.answer_once("sendMessage", Answer::too_many_requests(30));
+    let exchange = telegram.deliver(update::text(7, "hi")).await;
+    assert_eq!(statuses(&exchange), [500, 200]);
+    assert_eq!(exchange.attempts[0].header("retry-after"), Some("30"));
+
+    let page = Answer::raw(200, "text/html", "<html>One moment, please</html>");
+    telegram.answer_once("sendMessage", page);
+    let exchange = telegram.deliver(update::text(7, "hi")).await;
+    assert_eq!(statuses(&exchange), [500, 200], "a proxy's page");
+    assert!(bot.abandoned.try_recv().is_err());
+
+    for permanent in [
+        Answer::ok("not a message"),
+        Answer::error(413, "Request Entity Too Large"),
+    ] {
+        bot.telegram.answer_once("sendMessage", permanent);
+        let exchange = bot.telegram.deliver(update::text(7, "hi")).await;
+        assert_eq!(statuses(&exchange), [200]);
+        bot.abandoned.try_recv().unwrap();
+    }
+    let exchange = bot.telegram.deliver(update::text(7, "long")).await;
+    assert_eq!(statuses(&exchange), [200], "a call that isn't sent");
+    bot.abandoned.try_recv().unwrap();
 }
 
 #[tokio::test]

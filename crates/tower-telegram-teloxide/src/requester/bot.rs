@@ -40,11 +40,11 @@ use tower_telegram::Client;
 /// # Errors
 ///
 /// - A refusal is `Api`, `RetryAfter` or `MigrateToChatId`, as with teloxide's own bot.
-/// - A result that doesn't fit is `InvalidJson`.
+/// - A result that doesn't fit is `InvalidJson`, with the whole response. Telegram has carried the call out.
 /// - Each other error of the client, such as a broken connection, is an `Io` with the
 ///   [`client::Error`](tower_telegram::client::Error) in it, because `Network` is made for reqwest.
 ///
-/// A call may be repeated by a `RetryLayer` when it may have arrived only if its name begins with `get`.
+/// A call that may have arrived is repeated by a `RetryLayer` only if its method is idempotent.
 #[derive(Clone, Debug)]
 pub struct ClientBot {
     client: Client,

@@ -49,16 +49,19 @@ where
         let result = response.result().map_or(&b"null"[..], |result| result);
         serde_json::from_slice(result).map_err(|error| RequestError::InvalidJson {
             source: Arc::new(error),
-            raw: String::from_utf8_lossy(result).into(),
+            raw: whole_response(result),
         })
     })
 }
 
+/// The response around a result, which teloxide's own bot has in its error.
+fn whole_response(result: &[u8]) -> Box<str> {
+    let result = String::from_utf8_lossy(result);
+    format!(r#"{{"ok":true,"result":{result}}}"#).into()
+}
+
 fn encode<P: Payload + Serialize>(payload: &P) -> Result<ApiRequest, Error> {
-    let method = method_name(P::NAME);
-    let mut call = ApiRequest::raw(&method, payload)?;
-    call.set_idempotent(method.starts_with("get"));
-    Ok(call)
+    ApiRequest::raw(&method_name(P::NAME), payload)
 }
 
 /// teloxide's names begin with a capital, and methods for inline messages have names of their own.

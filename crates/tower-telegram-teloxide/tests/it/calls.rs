@@ -126,7 +126,8 @@ async fn m7_a_refusal_is_teloxides_error() {
         RequestError::MigrateToChatId(ChatId(-100))
     ));
     let error = refused(Answer::ok("a text")).await;
-    assert!(matches!(&error, RequestError::InvalidJson { raw, .. } if &**raw == "\"a text\""));
+    let whole = r#"{"ok":true,"result":"a text"}"#;
+    assert!(matches!(&error, RequestError::InvalidJson { raw, .. } if &**raw == whole));
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 mod calls;
 mod ends;
+mod errors;
 mod example;
 mod many;
 mod registration;
