@@ -5,7 +5,7 @@
 //!   retries, Telegram's limits, spans and metrics, and one pool of connections. Files are streamed.
 //! - **Updates:** the webhook reads frankenstein's `Update` by
 //!   [`parse_as`](tower_telegram::webhook::Webhook::parse_as). Each update is handled once, and answered when its handler
-//!   has ended; so by polling, and by the workers of a queue.
+//!   has ended. Polling and a queue's workers do the same.
 //!
 //! # Example
 //!

@@ -16,13 +16,16 @@
 //! A bot of teloxide, behind the webhook. The server here sends one message, as Telegram would.
 //!
 //! ```
-//! use teloxide::{error_handlers::LoggingErrorHandler, prelude::*, types::Message};
+//! use std::time::Duration;
+//!
+//! use teloxide::{error_handlers::IgnoringErrorHandlerSafe, prelude::*, types::Message};
 //! use tower_telegram::{
 //!     Client,
 //!     methods::SetWebhook,
 //!     server::Server,
+//!     shutdown_signal,
 //!     types::AllowedUpdates,
-//!     webhook::{SecretToken, Webhook},
+//!     webhook::{DeliveryLayer, SecretToken, Webhook},
 //! };
 //! use tower_telegram_teloxide::{Bridge, TeloxideUpdate};
 //!
@@ -39,21 +42,25 @@
 //! let client = Client::with_base_url(&token.parse()?, api_url)?;
 //! let secret = SecretToken::generate()?;
 //!
+//! let delivery = DeliveryLayer::new();
+//! let deliveries = delivery.handle();
 //! let bridge = Bridge::new(Update::filter_message().endpoint(echo));
 //! // The dispatcher's tree is the filter, and Telegram sends what it has handlers for.
 //! let webhook = Webhook::new(secret.clone())
+//!     .delivery(delivery)
 //!     .allowed_updates(AllowedUpdates::ALL)
 //!     .parse_as::<TeloxideUpdate>()
 //!     .service(bridge.service);
 //! let server = Server::bind("127.0.0.1:0").await?;
 //! let url = format!("http://{}", server.local_addr()?);
 //! let wanted = SetWebhook::new(url).secret_token(secret).for_local_server();
-//! let listener = bridge.listener.ensure_webhook(client, wanted);
+//! let listener = bridge.listener.with_shutdown(shutdown_signal()?);
+//! let (listener, registered) = listener.ensure_webhook(client, wanted);
 //!
 //! let serve = server.serve_with_shutdown(webhook, listener.stopped());
 //! let mut dispatcher = Dispatcher::builder(bot, bridge.handler).build();
 //! # let stop = dispatcher.shutdown_token();
-//! let dispatch = dispatcher.dispatch_with_listener(listener, LoggingErrorHandler::new());
+//! let dispatch = dispatcher.dispatch_with_listener(listener, IgnoringErrorHandlerSafe::new());
 //! # let test = async move {
 //! #     telegram.wait_for_call("setWebhook").await?;
 //! #     while telegram.webhook().is_none() { tokio::task::yield_now().await; }
@@ -67,6 +74,11 @@
 //! # tested?;
 //! # #[cfg(any())]
 //! tokio::join!(serve, dispatch);
+//!
+//! // At SIGTERM and Ctrl-C. Handlers go on after their request has ended, so wait for them, too.
+//! deliveries.shutdown(Duration::from_secs(30)).await;
+//! // If the webhook couldn't be set, dispatching has ended as well.
+//! registered.await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -81,7 +93,7 @@
 //! | the handler | the attempt | Telegram's response |
 //! |---|---|---|
 //! | returns `Ok` | has succeeded | 200 |
-//! | returns an error | has failed: [`Bridge::with_errors`] decides otherwise | 500, and the update is sent again |
+//! | returns an error | has failed: see [`failure_of`]; [`Bridge::with_errors`] decides otherwise | 500, and the update is sent again; 200 if that can't help |
 //! | panics | has failed | 500, and the update is sent again |
 //! | isn't found, and the dispatcher's default handler ends | has succeeded | 200 |
 //! | hasn't begun when the dispatcher stops | isn't counted | 503, and the update is sent again |

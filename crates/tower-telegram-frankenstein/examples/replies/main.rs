@@ -5,8 +5,8 @@
 //! cargo run -p tower-telegram-frankenstein --example replies
 //! ```
 //!
-//! `WebhookEnv` lists what else is read from the environment. The page `from_frankenstein` of tower-telegram's guide has
-//! the function `main` that this one replaces.
+//! `WebhookEnv` lists what else is read from the environment. `frankenstein.rs` is the function `main` that this one
+//! replaces.
 
 mod bot;
 
@@ -17,30 +17,37 @@ use tower_telegram::{
     Client,
     server::Server,
     shutdown_signal,
+    types::{AllowedUpdates, UpdateType},
     webhook::{DeliveryLayer, Webhook, registration::WebhookEnv},
 };
 use tower_telegram_frankenstein::Bot;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt().init();
     let settings = WebhookEnv::from_env()?;
     let client = Client::from_env()?;
     let bot = Bot::new(client.clone());
 
+    // The types of update that the bot handles.
+    let allowed_updates = AllowedUpdates::from([UpdateType::Message]);
     let delivery = DeliveryLayer::new();
     let deliveries = delivery.handle();
     let webhook = Webhook::new(settings.secret())
         .delivery(delivery)
+        .allowed_updates(allowed_updates)
         .parse_as::<Update>()
         .handler(move |update| {
             let bot = bot.clone();
             async move { bot::handle(&bot, update).await }
         });
     let server = Server::bind(settings.listen()).await?;
-    client.ensure_webhook(&settings.set_webhook()).await?;
-    server
-        .serve_with_shutdown(webhook, shutdown_signal()?)
-        .await;
+    let wanted = settings.set_webhook().allowed_updates(allowed_updates);
+    client.ensure_webhook(&wanted).await?;
+    let stop = shutdown_signal()?;
+    server.serve_with_shutdown(webhook, stop).await;
+
+    // Handlers go on after their request has ended. Wait for them, too.
     deliveries.shutdown(Duration::from_secs(30)).await;
     Ok(())
 }

@@ -5,10 +5,11 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::Stdio,
+    time::Duration,
 };
 
 use tokio::process::{Child, Command};
-use tower_telegram_test::Telegram;
+use tower_telegram_test::{Answer, Faults, Telegram};
 
 /// Cargo builds the examples beside the tests' own folder.
 fn example(name: &str) -> PathBuf {
@@ -17,11 +18,12 @@ fn example(name: &str) -> PathBuf {
     path.with_file_name("examples").join(name)
 }
 
-fn run(name: &str, telegram: &Telegram) -> Child {
+fn command(name: &str, telegram: &Telegram) -> Command {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = free.local_addr().unwrap().to_string();
     drop(free);
-    Command::new(example(name))
+    let mut command = Command::new(example(name));
+    command
         .env("TELOXIDE_TOKEN", telegram.token())
         .env("TELOXIDE_API_URL", telegram.api_url())
         .env("TELEGRAM_BOT_TOKEN", telegram.token())
@@ -30,9 +32,12 @@ fn run(name: &str, telegram: &Telegram) -> Child {
         .env("LISTEN", listen)
         .env_remove("WEBHOOK_SECRET")
         .stdout(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap()
+        .kill_on_drop(true);
+    command
+}
+
+fn run(name: &str, telegram: &Telegram) -> Child {
+    command(name, telegram).spawn().unwrap()
 }
 
 async fn reserves_a_table(name: &str, first_call: &str) {
@@ -56,6 +61,47 @@ async fn reserves_a_table(name: &str, first_call: &str) {
 async fn m9_a_teloxide_bot_runs_unchanged_under_another_main() {
     reserves_a_table("dialogue_teloxide", "getUpdates").await;
     reserves_a_table("dialogue", "getWebhookInfo").await;
+}
+
+/// As a service manager does, and not as Ctrl-C.
+async fn terminate(process: &Child) {
+    let id = process.id().unwrap().to_string();
+    let mut kill = Command::new("kill");
+    let sent = kill.args(["-TERM", &id]).status().await.unwrap();
+    assert!(sent.success());
+}
+
+#[tokio::test]
+async fn m9_at_sigterm_a_teloxide_bot_ends_what_its_handlers_have_begun() {
+    let telegram = Telegram::start().await.unwrap();
+    // The handler waits for the result of its call when the signal comes.
+    let slow = Faults::new().slow_answers(1.0, Duration::from_secs(1));
+    telegram.faults(slow.methods(["sendMessage"]));
+    let mut bot = run("dialogue", &telegram);
+    telegram.wait_for_call("setWebhook").await.unwrap();
+    let ada = telegram.user("Ada");
+    let sent = ada.sends("hello").await.unwrap();
+    telegram.wait_for_call("sendMessage").await.unwrap();
+    terminate(&bot).await;
+
+    let status = bot.wait().await.unwrap();
+    assert_eq!(status.code(), Some(0), "{status}");
+    sent.handled().await.unwrap();
+    let reply = ada.waits_for_message().await.unwrap();
+    assert_eq!(reply.text.as_deref(), Some("A table for how many?"));
+    assert_eq!(telegram.pending_updates(), 0);
+}
+
+#[tokio::test]
+async fn m9_a_teloxide_bot_whose_webhook_cant_be_set_ends_with_the_reason() {
+    let telegram = Telegram::start().await.unwrap();
+    let refusal = Answer::error(400, "Bad Request: no such host");
+    telegram.answer("setWebhook", refusal);
+    let output = command("dialogue", &telegram).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    let mut lines = errors.lines();
+    assert!(lines.any(|line| line.contains("no such host")), "{errors}");
 }
 
 /// The lines of `main` and of the imports: without module docs and blank lines.
