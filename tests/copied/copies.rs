@@ -12,8 +12,8 @@ use tokio::{process::Command, time::timeout};
 
 use crate::example::{Example, PublishedCrates};
 
-/// The folder of the copies. Cargo makes it for this test.
-const FOLDER: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/copied-examples");
+/// The folder of the copies and their builds. Cargo makes it for these tests.
+const FOLDER: &str = env!("CARGO_TARGET_TMPDIR");
 
 /// Longer than any example takes to play its conversation.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -21,26 +21,27 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// A workspace of the copies and nothing else, so that they share the versions and the builds of other crates.
 pub(crate) struct Copies {
     published: PublishedCrates,
+    folder: PathBuf,
 }
 
 impl Copies {
-    /// Makes the folder anew, with the versions that the repository has of other crates.
-    pub(crate) fn make(root: &Path, published: PublishedCrates) -> io::Result<Self> {
-        let folder = Path::new(FOLDER);
-        match fs::remove_dir_all(folder) {
+    /// Makes the folder of this name anew, with the versions that the repository has of other crates.
+    pub(crate) fn make(root: &Path, published: PublishedCrates, name: &str) -> io::Result<Self> {
+        let folder = Path::new(FOLDER).join(name);
+        match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => fs::create_dir_all(folder)?,
+            _ => fs::create_dir_all(&folder)?,
         }
         fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock"))?;
         let workspace = "[workspace]\nmembers = [\"*\"]\nresolver = \"3\"\n";
         fs::write(folder.join("Cargo.toml"), workspace)?;
-        Ok(Self { published })
+        Ok(Self { published, folder })
     }
 
     /// A copy: the example's file, and a `Cargo.toml` with the dependencies that it names.
     pub(crate) fn add(&self, example: &Example) -> Result<(), String> {
         let manifest = example.manifest(&self.published)?;
-        let folder = Path::new(FOLDER).join(example.package());
+        let folder = self.folder.join(example.package());
         let copy = || {
             fs::create_dir(&folder)?;
             fs::copy(&example.file, folder.join("main.rs"))?;
@@ -79,16 +80,21 @@ impl Copies {
             ])
             .arg(target())
             .args(examples.iter().flat_map(|e| ["-p".to_owned(), e.package()]))
-            .current_dir(FOLDER)
+            .current_dir(&self.folder)
             .env("CARGO_PROFILE_DEV_DEBUG", "0")
             .env("CARGO_INCREMENTAL", "0");
         let output = cargo.output().await.map_err(|error| error.to_string())?;
         success(&output).map(drop)
     }
 
+    /// The program of a copy that was built.
+    pub(crate) fn program(&self, example: &Example) -> PathBuf {
+        target().join("debug").join(example.package())
+    }
+
     /// Runs a copy without a token, until it has played its conversation. Returns its standard output.
     pub(crate) async fn run(&self, example: &Example, redis: &str) -> Result<String, String> {
-        let mut program = Command::new(target().join("debug").join(example.package()));
+        let mut program = Command::new(self.program(example));
         for (name, _) in env::vars() {
             if ["TELEGRAM_", "WEBHOOK_"]
                 .iter()
@@ -98,7 +104,7 @@ impl Copies {
             }
         }
         program
-            .current_dir(Path::new(FOLDER).join(example.package()))
+            .current_dir(self.folder.join(example.package()))
             .env("REDIS_URL", redis)
             // Whatever port is free, where an example has one by default.
             .env("ADMIN_LISTEN", "127.0.0.1:0")
@@ -110,9 +116,9 @@ impl Copies {
     }
 }
 
+/// One for all copies, beside their folders, which are made anew.
 fn target() -> PathBuf {
-    // Beside the folder, which is made anew.
-    Path::new(FOLDER).with_extension("target")
+    Path::new(FOLDER).join("copied-examples.target")
 }
 
 /// The standard output of a program that succeeded, and both outputs of one that failed.

@@ -68,7 +68,8 @@ fn of_file(path: &Path) -> Result<Example, String> {
     })
 }
 
-fn named_dependencies(text: &str) -> Result<Table, String> {
+/// The dependencies in the `toml` block of a file's head comment.
+pub(crate) fn named_dependencies(text: &str) -> Result<Table, String> {
     let mut block = text
         .lines()
         .map_while(|line| line.strip_prefix("//!"))

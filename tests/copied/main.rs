@@ -4,6 +4,7 @@
 
 mod copies;
 mod example;
+mod upstream;
 
 use std::{
     env, fs,
@@ -120,7 +121,7 @@ async fn each_example_builds_and_runs_in_an_empty_folder() {
         assert!(examples.iter().any(|example| example.name == name));
     }
     let published = example::published_crates(&root).unwrap();
-    let copies = Copies::make(&root, published).unwrap();
+    let copies = Copies::make(&root, published, "copied-examples").unwrap();
     let mut failures = Vec::new();
     for example in &examples {
         let added = copies.add(example);
