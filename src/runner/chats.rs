@@ -317,6 +317,7 @@ where
     }
 
     /// Whether an attempt runs in one of these chats.
+    #[cfg_attr(not(feature = "queue"), allow(dead_code))]
     pub(crate) fn is_running(&self, of: impl Fn(&K) -> bool) -> bool {
         self.keys.values().any(of)
     }

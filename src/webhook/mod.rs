@@ -83,7 +83,6 @@ pub mod reply;
 #[cfg(feature = "tokio")]
 pub(crate) mod reply_call;
 mod response_future;
-#[cfg(feature = "tokio")]
 pub(crate) mod retry_after;
 pub mod secret_token;
 #[cfg(feature = "tokio")]

@@ -22,6 +22,7 @@ pub(crate) struct Typed {
     /// Whether a result can be read as the type that the method returns.
     pub(crate) decode: fn(&str) -> Result<(), ParseError>,
     /// Whether parameters can be read as the type.
+    #[cfg_attr(not(feature = "serde-all"), allow(dead_code))]
     pub(crate) can_be_read: fn(&str) -> bool,
     /// The same call with a file in each place for one.
     pub(crate) uploading: Option<fn(&Value, &mut Files) -> ApiRequest>,

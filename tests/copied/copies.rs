@@ -88,13 +88,13 @@ impl Copies {
     }
 
     /// The program of a copy that was built.
-    pub(crate) fn program(&self, example: &Example) -> PathBuf {
+    pub(crate) fn program(example: &Example) -> PathBuf {
         target().join("debug").join(example.package())
     }
 
     /// Runs a copy without a token, until it has played its conversation. Returns its standard output.
     pub(crate) async fn run(&self, example: &Example, redis: &str) -> Result<String, String> {
-        let mut program = Command::new(self.program(example));
+        let mut program = Command::new(Self::program(example));
         for (name, _) in env::vars() {
             if ["TELEGRAM_", "WEBHOOK_"]
                 .iter()

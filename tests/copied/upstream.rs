@@ -79,7 +79,7 @@ fn diff_of(page: &str, heading: &str) -> String {
 }
 
 /// A published example under the function `main` in this file of the folder `upstream`, as a package of its own.
-async fn build(name: &str, example: &str) -> (Copies, Example) {
+async fn build(name: &str, example: &str) -> Example {
     let root = root();
     let main = root.join(format!("tests/copied/upstream/{name}.rs"));
     let main = fs::read_to_string(main).unwrap();
@@ -95,14 +95,14 @@ async fn build(name: &str, example: &str) -> (Copies, Example) {
     copies.add(&example).unwrap();
     let built = copies.build(&[&example]).await;
     assert_eq!(built, Ok(()));
-    (copies, example)
+    example
 }
 
-fn run(copies: &Copies, example: &Example, telegram: &Telegram) -> Child {
+fn run(example: &Example, telegram: &Telegram) -> Child {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = free.local_addr().unwrap().to_string();
     drop(free);
-    Command::new(copies.program(example))
+    Command::new(Copies::program(example))
         .env("TELOXIDE_TOKEN", telegram.token())
         .env("TELOXIDE_API_URL", telegram.api_url())
         .env("TELEGRAM_BOT_TOKEN", telegram.token())
@@ -119,10 +119,10 @@ fn run(copies: &Copies, example: &Example, telegram: &Telegram) -> Child {
 #[tokio::test]
 async fn m10_an_example_of_teloxides_own_runs_under_another_main() {
     let example = fs::read_to_string(published_file("teloxide", "examples/purchase.rs")).unwrap();
-    let (copies, example) = build("teloxide_purchase", &example).await;
+    let example = build("teloxide_purchase", &example).await;
 
     let telegram = Telegram::start().await.unwrap();
-    let _bot = run(&copies, &example, &telegram);
+    let _bot = run(&example, &telegram);
     telegram.wait_for_call("setWebhook").await.unwrap();
     let ada = telegram.user("Ada");
     ada.sends("/start").await.unwrap();
@@ -146,10 +146,10 @@ async fn m10_an_example_of_frankensteins_own_runs_with_another_main_and_one_othe
     let file = published_file("frankenstein", "examples/async_reply_to_message_updates.rs");
     let example = fs::read_to_string(file).unwrap();
     let diff = diff_of("from_frankenstein.md", "An example of frankenstein's own");
-    let (copies, example) = build("frankenstein_reply", &with_diff(&example, &diff)).await;
+    let example = build("frankenstein_reply", &with_diff(&example, &diff)).await;
 
     let telegram = Telegram::start().await.unwrap();
-    let _bot = run(&copies, &example, &telegram);
+    let _bot = run(&example, &telegram);
     telegram.wait_for_call("setWebhook").await.unwrap();
     let ada = telegram.user("Ada");
     let sent = ada.sends("Good morning").await.unwrap();
