@@ -1,26 +1,28 @@
 //! One attempt to handle an update that was fetched.
 
-use std::{
-    panic::{self, AssertUnwindSafe},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use http::{Request, Response};
 use tower::BoxError;
 use tower_service::Service;
 
-use super::settings::{FailedHook, PollingSettings};
+use super::settings::PollingSettings;
 use crate::{
     Client,
+    client::ErrorChain,
     runner::{AttemptEnd, Tries, UpdateHandler, Verdict},
-    webhook::{RawUpdate, ReplyBody, outcome::FromRunner},
+    webhook::{
+        Failure, RawUpdate, ReplyBody,
+        delivery::{DeadLetter, dead_letter::DeadLetterHook},
+        outcome::FromRunner,
+    },
 };
 
 /// The handler and hooks that all attempts share.
 pub(super) struct PolledAttempts<S> {
     handler: UpdateHandler<S>,
     client: Client,
-    on_failed: Option<FailedHook>,
+    dead_letter: Option<DeadLetterHook>,
 }
 
 impl<S> PolledAttempts<S>
@@ -34,7 +36,7 @@ where
         Arc::new(Self {
             handler: UpdateHandler::new(service, settings.max_attempts),
             client: settings.client.clone(),
-            on_failed: settings.on_failed.clone(),
+            dead_letter: settings.dead_letter.clone(),
         })
     }
 
@@ -70,8 +72,9 @@ where
                 after,
                 has_failed: false,
             },
-            Verdict::Abandoned(_) => {
-                self.call_hook(&update);
+            Verdict::Abandoned(failure) => {
+                let attempts = tries.failed.saturating_add(1).min(max_attempts);
+                self.hand_over(update, failure, attempts).await;
                 AttemptEnd::Done
             }
         }
@@ -87,12 +90,20 @@ where
         self.handler.cut_off_replies()
     }
 
-    /// Calls the hook for abandoned updates. If it panics, the update is done nevertheless: it has no attempt left.
-    fn call_hook(&self, update: &RawUpdate) {
-        if let Some(hook) = &self.on_failed
-            && panic::catch_unwind(AssertUnwindSafe(|| hook(update))).is_err()
-        {
-            tracing::error!(update_id = update.update_id(), "on_failed hook panicked");
+    /// Calls the hook for abandoned updates. If it fails, the update is done nevertheless: it has no attempt left.
+    async fn hand_over(&self, update: RawUpdate, failure: Failure, attempts: u32) {
+        let Some(hook) = &self.dead_letter else {
+            return;
+        };
+        let update_id = update.update_id();
+        let letter = DeadLetter {
+            update,
+            failure,
+            attempts,
+        };
+        if let Err(failure) = hook.call(letter).await {
+            let error = ErrorChain(&failure);
+            tracing::error!(%error, update_id, "dead-letter hook failed");
         }
     }
 }

@@ -12,7 +12,7 @@
 //!    was over a limit, is sent again after a pause, for up to 20 s and until a shutdown; then it is lost, which is
 //!    logged as an error, and its update is done. One that was refused, or that may have arrived, isn't sent again.
 //! 3. An update whose handler fails is tried again after a pause (`Retry-After`, or 1 s doubled up to 60 s), five
-//!    times by default; then [`on_failed`](Polling::on_failed) is called, and it is done. A failure that a repeat
+//!    times by default; then the [dead-letter hook](Polling::dead_letter) gets it, and it is done. A failure that a repeat
 //!    can't change abandons the update at once. A response that says a layer had no room, lock, store or time is
 //!    followed by another attempt for as long as it takes, and never counted. A handler that still runs has not
 //!    failed: `DeadlineLayer` does nothing here. One that hangs is ended by
@@ -24,8 +24,8 @@
 //!    process leaves the update alone while the first sends the reply; and after a crash before the record, the next
 //!    process runs the handler again, and sends its reply, which Telegram may have received before. The store also
 //!    counts attempts, so that an update that ends its process each time is abandoned. Set
-//!    [`max_attempts`](Polling::max_attempts) here and not on the layer; the layer's dead-letter hook is called as well
-//!    as `on_failed`.
+//!    [`max_attempts`](Polling::max_attempts) and the dead-letter hook here and not on the layer, whose own hook would be
+//!    called as well.
 //! 5. An element that can't be read (it isn't JSON or UTF-8, or has no payload) is skipped and logged, and
 //!    [`on_unreadable`](Polling::on_unreadable) gets its bytes. It is confirmed by its number if it has one.
 //! 6. A response that isn't the Bot API's, whatever its status, and an error that may pass (the network's, 429, 5xx)
@@ -103,7 +103,10 @@ use crate::{
     Client,
     client::Error,
     types::AllowedUpdates,
-    webhook::{RawUpdate, ReplyBody},
+    webhook::{
+        RawUpdate, ReplyBody,
+        delivery::{DeadLetter, dead_letter::DeadLetterHook},
+    },
 };
 
 /// Fetches updates and has them handled. See the [module](self).
@@ -129,7 +132,7 @@ impl Polling {
                 shutdown_timeout: Duration::from_secs(30),
                 delete_webhook: false,
                 drop_pending: false,
-                on_failed: None,
+                dead_letter: None,
                 on_unreadable: None,
             },
         }
@@ -198,9 +201,23 @@ impl Polling {
         self
     }
 
-    /// A hook that is called with each update that was abandoned. It should return quickly; a panic in it is logged.
-    pub fn on_failed(mut self, hook: impl Fn(&RawUpdate) + Send + Sync + 'static) -> Self {
-        self.settings.on_failed = Some(Arc::new(hook));
+    /// A hook that takes each update that was abandoned, with the failure of its last attempt. Its chat waits for the hook,
+    /// for five minutes at most. A hook that takes longer or panics is logged, and the update is done nevertheless.
+    ///
+    /// ```
+    /// # use tower_telegram::{Client, polling::Polling};
+    /// # fn polling(client: Client) -> Polling {
+    /// Polling::new(client).dead_letter(|letter| async move {
+    ///     eprintln!("update {} failed: {}", letter.update.update_id(), letter.failure);
+    /// })
+    /// # }
+    /// ```
+    pub fn dead_letter<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(DeadLetter) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.settings.dead_letter = Some(DeadLetterHook::new(hook));
         self
     }
 

@@ -3,10 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::page::UnreadableUpdate;
-use crate::{Client, types::AllowedUpdates, webhook::RawUpdate};
+use crate::{Client, types::AllowedUpdates, webhook::delivery::dead_letter::DeadLetterHook};
 
-/// Called with each update that was abandoned.
-pub(super) type FailedHook = Arc<dyn Fn(&RawUpdate) + Send + Sync>;
 /// Called with each element that is no update.
 pub(super) type UnreadableUpdateHook = Arc<dyn Fn(&UnreadableUpdate) + Send + Sync>;
 
@@ -22,6 +20,6 @@ pub(super) struct PollingSettings {
     pub(super) shutdown_timeout: Duration,
     pub(super) delete_webhook: bool,
     pub(super) drop_pending: bool,
-    pub(super) on_failed: Option<FailedHook>,
+    pub(super) dead_letter: Option<DeadLetterHook>,
     pub(super) on_unreadable: Option<UnreadableUpdateHook>,
 }

@@ -62,7 +62,7 @@ use super::{
     Failure, RawUpdate, Rejection, ReplyBody, Webhook, WebhookFuture,
     allowed_updates::FilterUpdates,
     delivery_stack::DeliveryStack,
-    outcome::{Outcome, set_retry_after},
+    outcome::{Outcome, defers, set_retry_after},
     parse::UnreadableHook,
     retry_after::pause_within_life,
     secret_token::RequireSecretToken,
@@ -239,15 +239,10 @@ fn limit_pause(response: &mut Response<ReplyBody>, update_type: UpdateType) {
     set_retry_after(response, pause);
 }
 
-/// Whether the status counts as a failed attempt. A response with a [`Rejection`] is judged by that. 401, 429 and 503
-/// defer the update, whether a layer or the handler responds with them: if requests with a wrong secret were counted,
-/// strangers could have an update abandoned before Telegram sends it.
+/// Whether the status counts as a failed attempt. A response with a [`Rejection`] is judged by that.
 fn is_failure(head: &response::Parts) -> bool {
-    let is_deferral = matches!(
-        head.status,
-        StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-    );
-    !head.status.is_success() && !is_deferral && head.extensions.get::<Rejection>().is_none()
+    let has_rejection = head.extensions.get::<Rejection>().is_some();
+    !head.status.is_success() && !defers(head.status) && !has_rejection
 }
 
 /// Telegram deletes a webhook that responds only with 410 for about a day; it doesn't expect a 1xx, and follows no

@@ -85,14 +85,11 @@ impl Outcome {
         let is_deferred = match (rejection, response.extensions().get::<Failure>()) {
             (Some(rejection), _) => !rejection.is_about_the_update(),
             (None, Some(failure)) => failure.is_deferral(),
-            // Layers of others, and ours for a wrong secret, have only the status.
-            (None, None) => matches!(
-                response.status(),
-                StatusCode::UNAUTHORIZED
-                    | StatusCode::REQUEST_TIMEOUT
-                    | StatusCode::TOO_MANY_REQUESTS
-                    | StatusCode::SERVICE_UNAVAILABLE
-            ),
+            // Layers of others, and ours for a wrong secret, have only the status. A 408 is the response of a time limit
+            // around the deliveries, under which the handler goes on.
+            (None, None) => {
+                defers(response.status()) || response.status() == StatusCode::REQUEST_TIMEOUT
+            }
         };
         if is_deferred {
             return Self::Deferred { after };
@@ -303,6 +300,16 @@ fn is_final(cause: &(dyn Error + 'static)) -> bool {
         ErrorKind::Api => verdict.status.is_some_and(is_final_refusal),
         _ => false,
     }
+}
+
+/// Whether a status alone says that the update wasn't handled and its attempt doesn't count, whether a layer or a handler
+/// responds with it. If requests with a wrong secret were counted, strangers could have an update abandoned before
+/// Telegram sends it.
+pub(crate) fn defers(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+    )
 }
 
 /// Whether the Bot API refuses the same call again. 401, 404 and 409 are about the bot, and not about the call.

@@ -371,11 +371,12 @@ where
     let (failed, mut failures) = mpsc::unbounded_channel();
     let polling = Polling::new(client)
         .max_attempts(max_attempts)
-        .on_failed(move |update| {
+        .dead_letter(move |letter| {
             let last = i64::try_from(last).expect("small");
             failed
-                .send(update.update_id() - last)
+                .send(letter.update.update_id() - last)
                 .expect("it is awaited");
+            ready(())
         });
     let run = tokio::spawn(polling.run(service));
     telegram.wait_until_confirmed(last).await.expect("taken");
@@ -434,7 +435,7 @@ async fn polling_goes_on_when_the_hook_for_abandoned_updates_panics() {
         count.run();
         Fault::Permanent.result()
     });
-    let polling = Polling::new(client).on_failed(|_| panic!("the hook fails"));
+    let polling = Polling::new(client).dead_letter(async |_| panic!("the hook fails"));
     let run = tokio::spawn(polling.run(service.into_updates()));
     telegram.wait_until_confirmed(ids[1]).await.expect("taken");
     run.abort();

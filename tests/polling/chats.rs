@@ -158,8 +158,10 @@ async fn h1_other_chats_go_on_while_one_fails_and_is_tried_again() {
     let (telegram, events) = (PolledTelegram::default(), Events::new());
     telegram.message(1, "fail");
     let log = events.clone();
-    let polling = Polling::new(telegram.client())
-        .on_failed(move |update| log.add(format!("abandoned {}", update.update_id())));
+    let polling = Polling::new(telegram.client()).dead_letter(move |letter| {
+        log.add(format!("abandoned {}", letter.update.update_id()));
+        std::future::ready(())
+    });
     let running = Running::start(polling, bot!(events).into_updates());
     events.until("begins 1").await;
     sleep(SECOND * 3 / 10).await;
@@ -316,8 +318,10 @@ async fn h2_a_handler_of_ten_minutes_is_no_failed_attempt() {
     telegram.message(1, "600");
     telegram.message(1, "0");
     let log = events.clone();
-    let polling = Polling::new(telegram.client())
-        .on_failed(move |update| log.add(format!("abandoned {}", update.update_id())));
+    let polling = Polling::new(telegram.client()).dead_letter(move |letter| {
+        log.add(format!("abandoned {}", letter.update.update_id()));
+        std::future::ready(())
+    });
     let running = Running::start(polling, bot!(events).into_updates());
     events.until("begins 1").await;
     sleep(SECOND * 590).await;
@@ -361,7 +365,10 @@ async fn h2_a_deadline_of_the_webhook_makes_no_failed_attempt() {
         }
         let polling = Polling::new(telegram.client())
             .max_attempts(1)
-            .on_failed(move |_| log.add("abandoned"));
+            .dead_letter(move |_| {
+                log.add("abandoned");
+                std::future::ready(())
+            });
         let running = Running::start(polling, webhook.into_updates());
         until(|| telegram.pending().is_empty(), "all are confirmed").await;
         let expected = [
@@ -395,7 +402,10 @@ async fn d14_an_update_that_waits_for_its_turn_is_never_counted_in_polling() {
     };
     let polling = Polling::new(telegram.client())
         .max_attempts(1)
-        .on_failed(move |update| log.add(format!("abandoned {}", update.update_id())));
+        .dead_letter(move |letter| {
+            log.add(format!("abandoned {}", letter.update.update_id()));
+            std::future::ready(())
+        });
     let running = Running::start(polling, webhook.into_updates());
     events.until("ends 2").await;
     assert_eq!(events.names(), ["ends 1", "ends 2"]);
@@ -413,7 +423,10 @@ async fn d15_a_refusal_that_a_repeat_cannot_change_is_one_run_in_polling() {
         ran.add("ran");
         async { Err::<(), _>(Failure::permanent("no such order")) }
     });
-    let polling = Polling::new(telegram.client()).on_failed(move |_| log.add("abandoned"));
+    let polling = Polling::new(telegram.client()).dead_letter(move |_| {
+        log.add("abandoned");
+        std::future::ready(())
+    });
     let running = Running::start(polling, webhook.into_updates());
     until(|| telegram.pending().is_empty(), "it is confirmed").await;
     assert_eq!(events.names(), ["ran", "abandoned"]);
@@ -442,7 +455,10 @@ async fn polling_counts_the_attempts_and_both_hooks_are_called_once() {
         });
     let polling = Polling::new(telegram.client())
         .max_attempts(3)
-        .on_failed(move |_| log.add("abandoned"));
+        .dead_letter(move |_| {
+            log.add("abandoned");
+            std::future::ready(())
+        });
     let running = Running::start(polling, webhook.into_updates());
     until(|| telegram.pending().is_empty(), "it is confirmed").await;
     assert_eq!(

@@ -175,7 +175,10 @@ async fn h5_an_update_that_ends_its_process_each_time_is_abandoned_where_a_store
     let webhook = Webhook::without_secret_token().delivery(delivery);
     let polling = Polling::new(telegram.client())
         .max_attempts(3)
-        .on_failed(move |update| log.add(format!("abandoned {}", update.update_id())));
+        .dead_letter(move |letter| {
+            log.add(format!("abandoned {}", letter.update.update_id()));
+            std::future::ready(())
+        });
     let running = Running::start(polling, bot!(events, webhook));
     events.until("ends 2").await;
     assert_eq!(events.count("begins 1"), 3);

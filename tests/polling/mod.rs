@@ -110,7 +110,11 @@ async fn an_update_is_tried_again_and_then_abandoned_without_holding_up_the_rest
     });
     let polling = Polling::new(client)
         .max_attempts(3)
-        .on_failed(move |update| failed.send(update.update_id()).expect("the test listens"));
+        .dead_letter(move |letter| {
+            let id = letter.update.update_id();
+            failed.send(id).expect("the test listens");
+            ready(())
+        });
     let running = run!(polling, service);
     let bad = telegram.enqueue(in_chat(1, "bad")).expect("queued");
     let good = telegram.enqueue(in_chat(2, "good")).expect("queued");

@@ -222,7 +222,10 @@ async fn h3_elements_of_other_types_cost_themselves() {
         // An update that only the parser finds malformed is abandoned after one attempt.
         let polling = Polling::new(telegram.client())
             .on_unreadable(move |_| *count.lock().expect("no panic") += 1)
-            .on_failed(move |_| *failed.lock().expect("no panic") += 1);
+            .dead_letter(move |_| {
+                *failed.lock().expect("no panic") += 1;
+                std::future::ready(())
+            });
         let running = Running::start(polling, bot!(events));
         until(|| telegram.pending().is_empty(), element).await;
         assert_eq!(events.count("ends 1"), 1, "{element}");

@@ -78,6 +78,8 @@ struct PollingBook {
     fates: BTreeMap<i64, Fate>,
     /// The last update that a chat's handler began in a life, and whether it still has it.
     busy: BTreeMap<(usize, i64), (i64, bool)>,
+    /// Lives whose shutdown has begun. A reply that was refused isn't sent again from then on, and is lost.
+    draining: Vec<usize>,
     /// Lives that were killed.
     killed: Vec<usize>,
     /// Lives whose handlers were cut off by a shutdown.
@@ -374,7 +376,10 @@ impl Life {
         };
         let polling = Polling::new(world.client(number))
             .shutdown_timeout(shutdown_timeout)
-            .on_failed(move |update| hook.with(update.update_id(), |fate| fate.abandoned += 1));
+            .dead_letter(move |letter| {
+                hook.with(letter.update.update_id(), |fate| fate.abandoned += 1);
+                std::future::ready(())
+            });
         let (stop, stopped) = oneshot::channel();
         let run = polling.run_until(service.into_updates(), async { drop(stopped.await) });
         let running = tokio::spawn(async move { run.await.expect("nothing refuses it") });
@@ -409,6 +414,7 @@ impl Life {
         let (stop, _) = oneshot::channel();
         let stop = std::mem::replace(&mut self.stop, stop);
         let began = Instant::now();
+        self.world.book().draining.push(self.number);
         stop.send(()).expect("it runs");
         let killed_after = killed_after.unwrap_or(Duration::MAX);
         let Ok(ended) = timeout(killed_after, &mut self.running).await else {
@@ -458,7 +464,7 @@ impl PollingWorld {
             repeated += ends.saturating_sub(1);
             let is_refused = fate
                 .refused
-                .is_some_and(|life| !book.killed.contains(&life));
+                .is_some_and(|life| !book.killed.contains(&life) || book.draining.contains(&life));
             if fate.replies.is_empty() && fate.abandoned == 0 && !is_refused {
                 violations.push(format!("the reply of {id} is lost: {fate:?}"));
             }

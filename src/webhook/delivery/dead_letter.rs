@@ -25,10 +25,10 @@ const MAX_TIME: Duration = Duration::from_secs(5 * 60);
 
 /// The hook that takes abandoned updates.
 #[derive(Clone)]
-pub(super) struct DeadLetterHook(Arc<dyn Fn(DeadLetter) -> HookFuture + Send + Sync>);
+pub(crate) struct DeadLetterHook(Arc<dyn Fn(DeadLetter) -> HookFuture + Send + Sync>);
 
 impl DeadLetterHook {
-    pub(super) fn new<F, Fut>(hook: F) -> Self
+    pub(crate) fn new<F, Fut>(hook: F) -> Self
     where
         F: Fn(DeadLetter) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
@@ -41,7 +41,7 @@ impl DeadLetterHook {
     /// # Errors
     ///
     /// When the hook panics, or doesn't end.
-    pub(super) async fn call(&self, letter: DeadLetter) -> Result<(), Failure> {
+    pub(crate) async fn call(&self, letter: DeadLetter) -> Result<(), Failure> {
         let taken = AssertUnwindSafe(async { (self.0)(letter).await });
         match tokio::time::timeout(MAX_TIME, taken.catch_unwind()).await {
             Ok(taken) => taken.map_err(|panic| Failure::panic(&*panic)),

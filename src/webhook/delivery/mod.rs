@@ -95,7 +95,7 @@
 //! be dropped anywhere.
 
 mod backend;
-mod dead_letter;
+pub(crate) mod dead_letter;
 mod future;
 mod handled_ids;
 mod in_flight;
