@@ -58,6 +58,10 @@ const CHATS: usize = 60;
 const RATE: f64 = 10.0;
 const MAX_ATTEMPTS: usize = 5;
 
+/// After so many refusals in 20 s, with pauses from 1 s doubled, a reply is lost. Its update is done, also if its process
+/// is killed after that.
+const REFUSALS: u32 = 4;
+
 /// The events of an update.
 #[derive(Debug, Default)]
 struct Fate {
@@ -66,8 +70,8 @@ struct Fate {
     failed: usize,
     /// The lives in which it took effect, and whether the call of its reply ended after that.
     effects: Vec<(usize, bool)>,
-    /// The life in which its reply was last refused.
-    refused: Option<usize>,
+    /// The life in which its reply was last refused, and how often in that life.
+    refused: Option<(usize, u32)>,
     /// The lives in which Telegram carried its reply out.
     replies: Vec<usize>,
     abandoned: usize,
@@ -186,7 +190,8 @@ impl PollingWorld {
             if is_carried_out {
                 fate.replies.push(life);
             } else {
-                fate.refused = Some(life);
+                let earlier = fate.refused.filter(|(refused_in, _)| *refused_in == life);
+                fate.refused = Some((life, earlier.map_or(1, |(_, times)| times + 1)));
             }
         });
         sleep(Duration::from_secs_f64(dice.between(0.005..0.2))).await;
@@ -462,9 +467,10 @@ impl PollingWorld {
             }
             let ends = fate.effects.len() + fate.abandoned;
             repeated += ends.saturating_sub(1);
-            let is_refused = fate
-                .refused
-                .is_some_and(|life| !book.killed.contains(&life) || book.draining.contains(&life));
+            let is_refused = fate.refused.is_some_and(|(life, times)| {
+                let is_killed = book.killed.contains(&life) && !book.draining.contains(&life);
+                !is_killed || times >= REFUSALS
+            });
             if fate.replies.is_empty() && fate.abandoned == 0 && !is_refused {
                 violations.push(format!("the reply of {id} is lost: {fate:?}"));
             }
