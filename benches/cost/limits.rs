@@ -31,7 +31,7 @@ pub(crate) const ALL: &[Limit] = &[
     Limit::new("client/send", 16_500.0, 8.0),
     // Moves of the update, its request's head and the arguments, and the box of the handler's future. Without the box a
     // router's type would name each handler.
-    Limit::new("routes/router", 790.0, 1.0),
+    Limit::new("routes/router", 860.0, 1.0),
     // One more move of the handler's future.
     Limit::new("spans/update, no subscriber", 90.0, 0.0),
     // Two moves of the call's future, and one more type of service to clone, poll and drop.
