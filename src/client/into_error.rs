@@ -41,7 +41,7 @@ where
     }
 }
 
-fn to_client_error(error: impl Into<Box<dyn error::Error + Send + Sync>>) -> Error {
+pub(super) fn to_client_error(error: impl Into<Box<dyn error::Error + Send + Sync>>) -> Error {
     Error::from(error.into())
 }
 

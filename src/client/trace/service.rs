@@ -15,7 +15,7 @@ use tracing::{Span, level_filters::LevelFilter};
 use super::hooks::{CallHooks, call_span};
 use crate::{
     client::{
-        ApiRequest, ApiResponse, Error, error_chain::ErrorChain, into_error::MapToClientError,
+        ApiRequest, ApiResponse, Error, error_chain::ErrorChain, into_error::to_client_error,
     },
     task::{clock::Instant, polled_after_completion},
     telemetry::call_span::CallSpan,
@@ -24,23 +24,20 @@ use crate::{
 /// The service of [`TraceCallsLayer`](super::TraceCallsLayer).
 #[derive(Clone)]
 pub struct TraceCalls<S> {
-    inner: MapToClientError<S>,
+    inner: S,
     hooks: Option<Arc<CallHooks>>,
 }
 
 impl<S> TraceCalls<S> {
     pub(super) fn new(inner: S, hooks: Option<Arc<CallHooks>>) -> Self {
-        Self {
-            inner: MapToClientError { inner },
-            hooks,
-        }
+        Self { inner, hooks }
     }
 }
 
 impl<S: fmt::Debug> fmt::Debug for TraceCalls<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TraceCalls")
-            .field("inner", &self.inner.inner)
+            .field("inner", &self.inner)
             .finish_non_exhaustive()
     }
 }
@@ -55,7 +52,7 @@ where
     type Future = ResponseFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.inner.poll_ready(cx)
+        self.inner.poll_ready(cx).map_err(to_client_error)
     }
 
     #[inline]
@@ -64,11 +61,11 @@ where
             // Made in its place: a move of the future is most of what a call costs that isn't recorded.
             return ResponseFuture {
                 state: CallState::Plain {
-                    future: self.inner.inner.call(call),
+                    future: self.inner.call(call),
                 },
             };
         };
-        let future = trace.span.in_scope(|| self.inner.inner.call(call));
+        let future = trace.span.in_scope(|| self.inner.call(call));
         let traced = Box::pin(TracedCallFuture {
             future: Some(future),
             trace,
@@ -181,7 +178,7 @@ where
             polled_after_completion()
         };
         let _entered = this.trace.span.enter();
-        let done = ready!(future.poll(cx)).map_err(|error| Error::from(error.into()));
+        let done = ready!(future.poll(cx)).map_err(to_client_error);
         this.future.set(None);
         this.trace.end(&done);
         Poll::Ready(done)
@@ -221,9 +218,7 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            CallStateProjection::Plain { future } => {
-                future.poll(cx).map_err(|error| Error::from(error.into()))
-            }
+            CallStateProjection::Plain { future } => future.poll(cx).map_err(to_client_error),
             CallStateProjection::Traced { traced } => {
                 let Some(future) = traced else {
                     polled_after_completion()
