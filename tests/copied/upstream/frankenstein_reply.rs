@@ -17,7 +17,7 @@ use tower_telegram::{
     server::Server,
     shutdown_signal,
     types::{AllowedUpdates, UpdateType},
-    webhook::{DeliveryLayer, Webhook, registration::WebhookEnv},
+    webhook::{Webhook, registration::WebhookEnv},
 };
 
 #[tokio::main]
@@ -28,10 +28,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let bot = Bot::new(client.clone());
 
     let allowed_updates = AllowedUpdates::from([UpdateType::Message]);
-    let delivery = DeliveryLayer::new();
-    let deliveries = delivery.handle();
     let webhook = Webhook::new(settings.secret())
-        .delivery(delivery)
         .allowed_updates(allowed_updates)
         .parse_as::<Update>()
         .handler(move |update: Update| {
@@ -42,6 +39,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 }
             }
         });
+    let deliveries = webhook.deliveries();
     let server = Server::bind(settings.listen()).await?;
     let wanted = settings.set_webhook().allowed_updates(allowed_updates);
     client.ensure_webhook(&wanted).await?;

@@ -18,7 +18,7 @@ use tower_telegram::{
     server::Server,
     shutdown_signal,
     types::{AllowedUpdates, UpdateType},
-    webhook::{DeliveryLayer, Webhook, registration::WebhookEnv},
+    webhook::{Webhook, registration::WebhookEnv},
 };
 use tower_telegram_frankenstein::Bot;
 
@@ -31,16 +31,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // The types of update that the bot handles.
     let allowed_updates = AllowedUpdates::from([UpdateType::Message]);
-    let delivery = DeliveryLayer::new();
-    let deliveries = delivery.handle();
     let webhook = Webhook::new(settings.secret())
-        .delivery(delivery)
         .allowed_updates(allowed_updates)
         .parse_as::<Update>()
         .handler(move |update| {
             let bot = bot.clone();
             async move { bot::handle(&bot, update).await }
         });
+    let deliveries = webhook.deliveries();
     let server = Server::bind(settings.listen()).await?;
     let wanted = settings.set_webhook().allowed_updates(allowed_updates);
     client.ensure_webhook(&wanted).await?;

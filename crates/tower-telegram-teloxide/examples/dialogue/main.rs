@@ -20,7 +20,7 @@ use tower_telegram::{
     server::Server,
     shutdown_signal,
     types::AllowedUpdates,
-    webhook::{DeliveryLayer, Webhook, registration::WebhookEnv},
+    webhook::{Webhook, registration::WebhookEnv},
 };
 use tower_telegram_teloxide::{Bridge, TeloxideUpdate};
 
@@ -31,15 +31,13 @@ async fn main() -> Result<(), bot::BoxError> {
     let client = Client::from_env()?;
     let settings = WebhookEnv::from_env()?;
 
-    let delivery = DeliveryLayer::new();
-    let deliveries = delivery.handle();
     let bridge = Bridge::new(bot::tree());
     // The dispatcher's tree is the filter. The listener asks Telegram for what the tree has handlers for.
     let webhook = Webhook::new(settings.secret())
-        .delivery(delivery)
         .allowed_updates(AllowedUpdates::ALL)
         .parse_as::<TeloxideUpdate>()
         .service(bridge.service);
+    let deliveries = webhook.deliveries();
     let listener = bridge.listener.with_shutdown(shutdown_signal()?);
     let (listener, registered) = listener.ensure_webhook(client, settings.set_webhook());
     let server = Server::bind(settings.listen()).await?;
