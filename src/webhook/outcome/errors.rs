@@ -1,4 +1,4 @@
-//! What the error of a handler says about the next attempt.
+//! The verdict of a handler's error on the next attempt: whether there is one, whether this one counts, and the pause.
 
 use std::{error::Error, time::Duration};
 
