@@ -27,9 +27,11 @@ use tower_service::Service;
 use tracing::Span;
 
 use self::errors::pause_of;
+#[cfg(feature = "tokio")]
+pub(crate) use self::log::{FailureLogged, log_abandoned, log_failure};
 pub(crate) use self::{
     errors::{failure, is_overloaded, unsent},
-    log::{FailureLogged, log_abandoned, log_failure, log_unlogged},
+    log::log_unlogged,
 };
 use super::{Failure, RawUpdate, Rejection, ReplyBody};
 use crate::{Reply, telemetry::update_span::UpdateSpan};
