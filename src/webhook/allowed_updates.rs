@@ -63,10 +63,10 @@ impl AllowedUpdatesLayer {
 }
 
 impl<S> Layer<S> for AllowedUpdatesLayer {
-    type Service = FilterUpdates<S>;
+    type Service = AllowedUpdatesService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        FilterUpdates {
+        AllowedUpdatesService {
             inner,
             allowed: self.allowed,
         }
@@ -75,12 +75,12 @@ impl<S> Layer<S> for AllowedUpdatesLayer {
 
 /// The service of [`AllowedUpdatesLayer`].
 #[derive(Clone, Copy, Debug)]
-pub struct FilterUpdates<S> {
+pub struct AllowedUpdatesService<S> {
     inner: S,
     allowed: AllowedUpdates,
 }
 
-impl<S> FilterUpdates<S> {
+impl<S> AllowedUpdatesService<S> {
     inner_accessors!();
 
     pub(super) fn allowed(&self) -> AllowedUpdates {
@@ -88,7 +88,7 @@ impl<S> FilterUpdates<S> {
     }
 }
 
-impl<S, R> Service<Request<RawUpdate>> for FilterUpdates<S>
+impl<S, R> Service<Request<RawUpdate>> for AllowedUpdatesService<S>
 where
     S: Service<Request<RawUpdate>, Response = Response<R>>,
     R: Default,

@@ -253,16 +253,16 @@ impl<U> Webhook<U> {
 
 /// A webhook up to where a handler's stack begins.
 #[cfg(feature = "queue")]
-pub(crate) type Admission<S> = secret_token::RequireSecretToken<
-    update::ReadUpdate<allowed_updates::FilterUpdates<TraceUpdates<S>>>,
+pub(crate) type Admission<S> = secret_token::SecretTokenService<
+    update::UpdateService<allowed_updates::AllowedUpdatesService<TraceUpdates<S>>>,
 >;
 
-type AroundUpdates<S> = secret_token::RequireSecretToken<
-    update::ReadUpdate<allowed_updates::FilterUpdates<DeliveryStack<S>>>,
+type AroundUpdates<S> = secret_token::SecretTokenService<
+    update::UpdateService<allowed_updates::AllowedUpdatesService<DeliveryStack<S>>>,
 >;
 type WebhookStack<S, U> = AroundUpdates<Parsing<S, U>>;
-type UpdateStack<S, U> = allowed_updates::FilterUpdates<DeliveryStack<Parsing<S, U>>>;
-type Parsing<S, U> = parse::Parse<reply::EncodeReply<S>, U>;
+type UpdateStack<S, U> = allowed_updates::AllowedUpdatesService<DeliveryStack<Parsing<S, U>>>;
+type Parsing<S, U> = parse::Parse<reply::ReplyService<S>, U>;
 
 /// The service of [`Webhook`]: a `Service<http::Request<B>>` for any body `B` with an error that converts into a boxed
 /// one. The service's own error is [`Infallible`].
@@ -306,8 +306,8 @@ impl<S, U> WebhookService<S, U> {
 
     /// The same stack without the layers for HTTP requests: a `Service<http::Request<RawUpdate>>`, for updates that
     /// arrive another way, such as by `polling`.
-    pub fn into_updates(self) -> UpdateService<S, U> {
-        UpdateService {
+    pub fn into_updates(self) -> RawUpdateService<S, U> {
+        RawUpdateService {
             stack: self.stack.into_inner().into_inner(),
         }
     }
@@ -357,7 +357,7 @@ type StackFuture<S, U, B> =
     super::ResponseFuture<update::ResponseFuture<UpdateStack<S, U>, InnerFuture<S, U>, B>>;
 
 pin_project! {
-    /// The response future of [`WebhookService`] and of [`UpdateService`].
+    /// The response future of [`WebhookService`] and of [`RawUpdateService`].
     pub struct WebhookFuture<F> {
         #[pin]
         future: F,
@@ -387,11 +387,11 @@ impl<F: Future> Future for WebhookFuture<F> {
 
 /// The layers of a webhook below the HTTP request, from [`WebhookService::into_updates`]: a
 /// `Service<http::Request<RawUpdate>>` whose error is [`Infallible`].
-pub struct UpdateService<S, U = Update> {
+pub struct RawUpdateService<S, U = Update> {
     stack: UpdateStack<S, U>,
 }
 
-impl<S: Clone, U> Clone for UpdateService<S, U> {
+impl<S: Clone, U> Clone for RawUpdateService<S, U> {
     fn clone(&self) -> Self {
         Self {
             stack: self.stack.clone(),
@@ -399,13 +399,15 @@ impl<S: Clone, U> Clone for UpdateService<S, U> {
     }
 }
 
-impl<S: fmt::Debug, U> fmt::Debug for UpdateService<S, U> {
+impl<S: fmt::Debug, U> fmt::Debug for RawUpdateService<S, U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("UpdateService").field(&self.stack).finish()
+        f.debug_tuple("RawUpdateService")
+            .field(&self.stack)
+            .finish()
     }
 }
 
-impl<S, U> Service<Request<RawUpdate>> for UpdateService<S, U>
+impl<S, U> Service<Request<RawUpdate>> for RawUpdateService<S, U>
 where
     S: Handles<U> + Clone + Send + 'static,
     S::Response: IntoReply,

@@ -20,8 +20,8 @@ mod with_tokio {
     use tower_service::Service;
 
     use crate::webhook::{
-        deadline::{DeadlineLayer, EnforceDeadline},
-        delivery::{Deduplicate, DeliveryHandle, DeliveryLayer},
+        deadline::{DeadlineLayer, DeadlineService},
+        delivery::{DeliveryHandle, DeliveryLayer, DeliveryService},
         handler_timeout::{HandlerTimeout, HandlerTimeoutLayer},
         sequence::{Sequence, SequenceLayer},
         trace::{TraceUpdates, TraceUpdatesLayer},
@@ -41,11 +41,11 @@ mod with_tokio {
 
     type Traced<S> = TraceUpdates<InTurn<S>>;
     type InTurn<S> = Either<BoxedFutures<Sequence<HandlerTimeout<S>>>, HandlerTimeout<S>>;
-    type Deduplicated<S> = Either<Deduplicate<Traced<S>>, BoxedFutures<Traced<S>>>;
+    type Deduplicated<S> = Either<DeliveryService<Traced<S>>, BoxedFutures<Traced<S>>>;
 
     /// A service with any of them.
     pub(in crate::webhook) type DeliveryStack<S> =
-        Either<EnforceDeadline<Deduplicated<S>>, Deduplicated<S>>;
+        Either<DeadlineService<Deduplicated<S>>, Deduplicated<S>>;
 
     impl DeliverySettings {
         pub(in crate::webhook) fn new() -> Self {

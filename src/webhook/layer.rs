@@ -60,13 +60,13 @@ use tower_service::Service;
 
 use super::{
     Failure, RawUpdate, Rejection, ReplyBody, Webhook, WebhookFuture,
-    allowed_updates::FilterUpdates,
+    allowed_updates::AllowedUpdatesService,
     delivery_stack::DeliveryStack,
     outcome::{Outcome, defers, set_retry_after},
     parse::UnreadableHook,
     retry_after::pause_within_life,
-    secret_token::RequireSecretToken,
-    update::{self, ReadUpdate},
+    secret_token::SecretTokenService,
+    update::{self, UpdateService},
 };
 use crate::{Reply, body::bytes::BytesBody, types::UpdateType};
 
@@ -83,8 +83,8 @@ impl<S, U> Layer<S> for Webhook<U> {
     }
 }
 
-type Updates<S> = FilterUpdates<DeliveryStack<HttpHandler<S>>>;
-type Stack<S> = RequireSecretToken<ReadUpdate<Updates<S>>>;
+type Updates<S> = AllowedUpdatesService<DeliveryStack<HttpHandler<S>>>;
+type Stack<S> = SecretTokenService<UpdateService<Updates<S>>>;
 
 /// The service of a [`Webhook`] as a layer. See the [module](self).
 #[derive(Clone, Debug)]

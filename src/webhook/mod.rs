@@ -104,7 +104,7 @@ pub use self::sequence::{SequenceKey, SequenceLayer};
 #[doc(inline)]
 pub use self::{
     allowed_updates::AllowedUpdatesLayer,
-    builder::{UpdateService, Webhook, WebhookFuture, WebhookService},
+    builder::{RawUpdateService, Webhook, WebhookFuture, WebhookService},
     failure::Failure,
     handler::{HandlerFn, HandlerFuture, handler_fn},
     layer::WebhookMiddleware,

@@ -172,10 +172,10 @@ impl<T, St: SessionStore> SessionLayer<T, St> {
 }
 
 impl<S, T, St: Clone> Layer<S> for SessionLayer<T, St> {
-    type Service = WithSession<S, T, St>;
+    type Service = SessionService<S, T, St>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        WithSession {
+        SessionService {
             inner,
             layer: self.clone(),
         }
@@ -184,16 +184,16 @@ impl<S, T, St: Clone> Layer<S> for SessionLayer<T, St> {
 
 /// The service of [`SessionLayer`].
 #[derive(Debug)]
-pub struct WithSession<S, T, St> {
+pub struct SessionService<S, T, St> {
     inner: S,
     layer: SessionLayer<T, St>,
 }
 
-impl<S, T, St> WithSession<S, T, St> {
+impl<S, T, St> SessionService<S, T, St> {
     inner_accessors!();
 }
 
-impl<S: Clone, T, St: Clone> Clone for WithSession<S, T, St> {
+impl<S: Clone, T, St: Clone> Clone for SessionService<S, T, St> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
@@ -202,7 +202,7 @@ impl<S: Clone, T, St: Clone> Clone for WithSession<S, T, St> {
     }
 }
 
-impl<S, T, St> Service<Request<Update>> for WithSession<S, T, St>
+impl<S, T, St> Service<Request<Update>> for SessionService<S, T, St>
 where
     S: Service<Request<Update>, Error: Into<BoxError>, Future: Send + 'static>,
     S::Response: IntoReply,
@@ -359,7 +359,7 @@ where
     }
 }
 
-/// The response future of [`WithSession`].
+/// The response future of [`SessionService`].
 pub struct SessionFuture(Pin<Box<dyn Future<Output = Result<Reply, BoxError>> + Send>>);
 
 impl SessionFuture {

@@ -121,7 +121,7 @@ mod text;
 pub use self::{
     extract::{Session, SessionRejection},
     key::SessionKey,
-    layer::{SessionFuture, SessionLayer, WithSession},
+    layer::{SessionFuture, SessionLayer, SessionService},
     memory::MemorySessions,
     store::{SessionError, SessionStore, StoredSession},
 };

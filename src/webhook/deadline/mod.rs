@@ -181,10 +181,10 @@ impl Default for DeadlineLayer {
 }
 
 impl<S> Layer<S> for DeadlineLayer {
-    type Service = EnforceDeadline<S>;
+    type Service = DeadlineService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        EnforceDeadline {
+        DeadlineService {
             inner,
             deadline: Arc::new(SharedDeadline {
                 layer: self.clone(),
@@ -196,7 +196,7 @@ impl<S> Layer<S> for DeadlineLayer {
 
 /// The service of [`DeadlineLayer`].
 #[derive(Clone, Debug)]
-pub struct EnforceDeadline<S> {
+pub struct DeadlineService<S> {
     inner: S,
     deadline: Arc<SharedDeadline>,
 }
@@ -226,11 +226,11 @@ impl SharedDeadline {
     }
 }
 
-impl<S> EnforceDeadline<S> {
+impl<S> DeadlineService<S> {
     inner_accessors!();
 }
 
-impl<S> Service<Request<RawUpdate>> for EnforceDeadline<S>
+impl<S> Service<Request<RawUpdate>> for DeadlineService<S>
 where
     S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
     S: Clone + Send + 'static,
@@ -291,7 +291,7 @@ fn without_deadline(extensions: &Extensions) -> Extensions {
 }
 
 pin_project! {
-    /// The response future of [`EnforceDeadline`].
+    /// The response future of [`DeadlineService`].
     pub struct ResponseFuture<S: Service<Request<RawUpdate>>> {
         #[pin]
         handling: Handling<S>,

@@ -1,4 +1,4 @@
-//! The response future of [`Deduplicate`](super::Deduplicate).
+//! The response future of [`DeliveryService`](super::DeliveryService).
 
 use std::{
     fmt,
@@ -23,7 +23,7 @@ use crate::{
     webhook::{Rejection, ReplyBody},
 };
 
-/// The response future of [`Deduplicate`](super::Deduplicate). The handler runs in that of the first
+/// The response future of [`DeliveryService`](super::DeliveryService). The handler runs in that of the first
 /// request; dropped before it is done, the handler goes on, on a task of its own.
 pub struct ResponseFuture<E> {
     state: State<E>,

@@ -10,7 +10,7 @@ use super::{
     in_flight::InFlight,
     memory_store::MemoryStore,
     running_update::DeliveryState,
-    service::Deduplicate,
+    service::DeliveryService,
     shutdown::DeliveryHandle,
     store::DeliveryStore,
     unrecorded_failures::UnrecordedFailures,
@@ -103,10 +103,10 @@ impl Default for DeliveryLayer {
 }
 
 impl<S> Layer<S> for DeliveryLayer {
-    type Service = Deduplicate<S>;
+    type Service = DeliveryService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Deduplicate::new(
+        DeliveryService::new(
             inner,
             DeliveryState {
                 store: self.store.clone(),

@@ -118,7 +118,7 @@ pub use self::{
     future::ResponseFuture,
     layer::DeliveryLayer,
     memory_store::MemoryStore,
-    service::Deduplicate,
+    service::DeliveryService,
     shutdown::{DeliveryHandle, ShutdownReport},
     store::{Claim, ClaimToken, DeliveryKey, DeliveryStore, StoreError},
 };

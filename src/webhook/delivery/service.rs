@@ -1,4 +1,4 @@
-//! [`Deduplicate`], the service of `DeliveryLayer`.
+//! [`DeliveryService`], the service of `DeliveryLayer`.
 
 use std::{
     error::Error,
@@ -25,12 +25,12 @@ use crate::{
 
 /// The service of [`DeliveryLayer`](super::DeliveryLayer).
 #[derive(Clone, Debug)]
-pub struct Deduplicate<S> {
+pub struct DeliveryService<S> {
     inner: S,
     state: Arc<DeliveryState>,
 }
 
-impl<S> Deduplicate<S> {
+impl<S> DeliveryService<S> {
     pub(super) fn new(inner: S, state: DeliveryState) -> Self {
         Self {
             inner,
@@ -48,7 +48,7 @@ impl<S> Deduplicate<S> {
     }
 }
 
-impl<S> Service<Request<RawUpdate>> for Deduplicate<S>
+impl<S> Service<Request<RawUpdate>> for DeliveryService<S>
 where
     S: Service<Request<RawUpdate>, Response = Response<ReplyBody>>,
     S: Clone + Send + 'static,

@@ -110,10 +110,10 @@ impl ReplyLayer {
 }
 
 impl<S, E> Layer<S> for ReplyLayer<E> {
-    type Service = EncodeReply<S, E>;
+    type Service = ReplyService<S, E>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        EncodeReply {
+        ReplyService {
             inner,
             broken: None,
             errors: self.errors,
@@ -123,14 +123,14 @@ impl<S, E> Layer<S> for ReplyLayer<E> {
 
 /// The service of [`ReplyLayer`].
 #[derive(Clone, Debug)]
-pub struct EncodeReply<S, E = ErrorsAsResponses> {
+pub struct ReplyService<S, E = ErrorsAsResponses> {
     inner: S,
     /// Why the inner service won't become ready again.
     broken: Option<Failure>,
     errors: PhantomData<fn() -> E>,
 }
 
-impl<S, E> EncodeReply<S, E> {
+impl<S, E> ReplyService<S, E> {
     inner_accessors!();
 }
 
@@ -165,7 +165,7 @@ fn rejected(error: ReplyError) -> Response<ReplyBody> {
     Rejection::Reply(error).into_response()
 }
 
-impl<S, T> Service<Request<T>> for EncodeReply<S, PassErrors>
+impl<S, T> Service<Request<T>> for ReplyService<S, PassErrors>
 where
     S: Handles<T>,
     S::Response: IntoReply,
@@ -223,7 +223,7 @@ where
 }
 
 pin_project! {
-    /// The response future of [`EncodeReply`] that passes errors.
+    /// The response future of [`ReplyService`] that passes errors.
     pub struct ResponseFuture<F> {
         #[pin]
         answer: ReplyState<F>,
@@ -249,7 +249,7 @@ where
     }
 }
 
-impl<S, T> Service<Request<T>> for EncodeReply<S, ErrorsAsResponses>
+impl<S, T> Service<Request<T>> for ReplyService<S, ErrorsAsResponses>
 where
     S: Handles<T>,
     S::Response: IntoReply,
@@ -289,7 +289,7 @@ where
 }
 
 pin_project! {
-    /// The response future of [`EncodeReply`] that makes responses of errors.
+    /// The response future of [`ReplyService`] that makes responses of errors.
     pub struct AnsweredFuture<F> {
         #[pin]
         answer: ReplyState<F>,

@@ -72,10 +72,10 @@ impl SecretTokenLayer {
 }
 
 impl<S> Layer<S> for SecretTokenLayer {
-    type Service = RequireSecretToken<S>;
+    type Service = SecretTokenService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        RequireSecretToken {
+        SecretTokenService {
             inner,
             tokens: self.tokens.clone(),
         }
@@ -84,16 +84,16 @@ impl<S> Layer<S> for SecretTokenLayer {
 
 /// The service of [`SecretTokenLayer`].
 #[derive(Clone, Debug)]
-pub struct RequireSecretToken<S> {
+pub struct SecretTokenService<S> {
     inner: S,
     tokens: Option<SecretTokens>,
 }
 
-impl<S> RequireSecretToken<S> {
+impl<S> SecretTokenService<S> {
     inner_accessors!();
 }
 
-impl<S, B, R> Service<Request<B>> for RequireSecretToken<S>
+impl<S, B, R> Service<Request<B>> for SecretTokenService<S>
 where
     B: UnreadBody,
     S: Service<Request<B>, Response = Response<R>>,

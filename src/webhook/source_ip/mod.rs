@@ -207,10 +207,10 @@ impl fmt::Debug for SourceIpLayer {
 }
 
 impl<S> Layer<S> for SourceIpLayer {
-    type Service = RequireSourceIp<S>;
+    type Service = SourceIpService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        RequireSourceIp {
+        SourceIpService {
             inner,
             layer: self.clone(),
         }
@@ -219,16 +219,16 @@ impl<S> Layer<S> for SourceIpLayer {
 
 /// The service of [`SourceIpLayer`].
 #[derive(Clone, Debug)]
-pub struct RequireSourceIp<S> {
+pub struct SourceIpService<S> {
     inner: S,
     layer: SourceIpLayer,
 }
 
-impl<S> RequireSourceIp<S> {
+impl<S> SourceIpService<S> {
     inner_accessors!();
 }
 
-impl<S, B, R> Service<Request<B>> for RequireSourceIp<S>
+impl<S, B, R> Service<Request<B>> for SourceIpService<S>
 where
     B: UnreadBody,
     S: Service<Request<B>, Response = Response<R>>,

@@ -207,10 +207,10 @@ fn number(text: &[u8]) -> u64 {
 }
 
 impl<S> Layer<S> for UpdateLayer {
-    type Service = ReadUpdate<S>;
+    type Service = UpdateService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ReadUpdate {
+        UpdateService {
             inner,
             layer: *self,
         }
@@ -219,16 +219,16 @@ impl<S> Layer<S> for UpdateLayer {
 
 /// The service of [`UpdateLayer`].
 #[derive(Clone, Copy, Debug)]
-pub struct ReadUpdate<S> {
+pub struct UpdateService<S> {
     inner: S,
     layer: UpdateLayer,
 }
 
-impl<S> ReadUpdate<S> {
+impl<S> UpdateService<S> {
     inner_accessors!();
 }
 
-impl<S, B, R> Service<Request<B>> for ReadUpdate<S>
+impl<S, B, R> Service<Request<B>> for UpdateService<S>
 where
     S: Service<Request<RawUpdate>, Response = Response<R>> + Clone,
     B: Body<Error: Into<BoxError>>,
@@ -262,7 +262,7 @@ where
 }
 
 pin_project! {
-    /// The response future of [`ReadUpdate`].
+    /// The response future of [`UpdateService`].
     pub struct ResponseFuture<S, F, B> {
         #[pin]
         state: State<S, F, B>,
