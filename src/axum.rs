@@ -34,7 +34,7 @@
 //! # Deliveries
 //!
 //! The extractor alone has no deliveries and no deadline: an update that Telegram sends again reaches the
-//! handler again. A [`Webhook`](crate::webhook::Webhook) [around the route](crate::webhook::layer) has both,
+//! handler again. A [`Webhook`](crate::webhook::Webhook) [around the route](crate::webhook::middleware) has both,
 //! and checks the secret: `.route("/bot", post(echo)).route_layer(webhook)`.
 //!
 //! # Errors

@@ -38,7 +38,7 @@ enum PolledChat {
 
 impl PolledChat {
     fn of(update: &RawUpdate) -> Self {
-        match update.chat_id().or_else(|| update.user_id()) {
+        match update.chat_or_user_id() {
             Some(id) => Self::ChatOrUser(id),
             None => Self::Update(update.update_id()),
         }

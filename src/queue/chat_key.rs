@@ -19,7 +19,7 @@ use crate::webhook::{BotId, RawUpdate};
 pub fn chat_key(bot: Option<BotId>, update: &RawUpdate) -> String {
     let bot = number_of(bot);
     // A private chat has its user's number, so the two keys may meet.
-    match update.chat_id().or_else(|| update.user_id()) {
+    match update.chat_or_user_id() {
         Some(chat) => format!("{bot}:{chat}"),
         None => format!("{bot}:update:{}", update.update_id()),
     }

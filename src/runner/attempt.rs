@@ -11,14 +11,14 @@ use tracing::{Instrument as _, Span};
 use super::Tries;
 use crate::{
     Client, Reply,
-    client::{self, CallProgress, ErrorChain, causes},
+    client::{self, CallProgress, ErrorChain},
     task::backoff::{bounded_pause, longer_at_random},
     telemetry::update_span::AttemptNumber,
     types::UpdateType,
     webhook::{
-        Failure, RawUpdate, Rejection, ReplyBody,
+        Failure, RawUpdate, ReplyBody,
         delivery::UnrecordedUpdate,
-        outcome::{Outcome, log_abandoned, log_failure, respond_once},
+        outcome::{Outcome, is_malformed, log_abandoned, log_failure, respond_once},
         reply_call::call_reply,
         retry_after::retry_after,
     },
@@ -203,7 +203,7 @@ impl<S> UpdateHandler<S> {
                     after: longer_at_random(pause),
                 }
             }
-            Outcome::Failed { failure, .. } | Outcome::FailedForGood(failure) => {
+            Outcome::Failed { failure, .. } | Outcome::FailedPermanently(failure) => {
                 log_abandoned(update_id, update_type, attempt, &failure);
                 Verdict::Abandoned(failure)
             }
@@ -233,16 +233,10 @@ fn deferral(update_type: UpdateType, deferred: u32, asked_for: Option<Duration>)
     longer_at_random(pause)
 }
 
-/// Whether the update isn't JSON. A webhook gets an update again that was damaged on its way; here it stays damaged.
-fn is_malformed(failure: &Failure) -> bool {
-    let is = |rejection: &Rejection| matches!(rejection, Rejection::Malformed(_));
-    causes(failure).any(|cause| cause.downcast_ref().is_some_and(is))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::ParseError;
+    use crate::{types::ParseError, webhook::Rejection};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -283,7 +277,7 @@ mod tests {
 
     #[test]
     fn d15_what_is_final_or_malformed_is_tried_once() {
-        let final_one = Outcome::FailedForGood(Failure::permanent("no"));
+        let final_one = Outcome::FailedPermanently(Failure::permanent("no"));
         assert!(matches!(judged(final_one, 0), Verdict::Abandoned(_)));
         let rejection = Rejection::Malformed(ParseError::syntax("a test", 3));
         let malformed = Outcome::of(&rejection.into_response());

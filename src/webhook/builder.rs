@@ -21,7 +21,7 @@ use super::trace::TraceUpdates;
 use super::{
     AllowedUpdatesLayer, HandlerFn, HandlerOutput, ParseLayer, RawUpdate, ReplyBody, ReplyLayer,
     SecretTokenLayer, SecretTokens, TraceUpdatesLayer, UpdateLayer, allowed_updates,
-    delivery_stack::{DeliverySettings, DeliveryStack},
+    delivery_stack::{DeliveryStack, StackSettings},
     handler_fn,
     missing_layer::Handles,
     parse::{self, UnreadableHook},
@@ -68,7 +68,7 @@ pub struct Webhook<U = Update> {
     secret: SecretTokenLayer,
     update: UpdateLayer,
     allowed: AllowedUpdatesLayer,
-    deliveries: DeliverySettings,
+    deliveries: StackSettings,
     parse: ParseLayer<U>,
     reply: ReplyLayer,
 }
@@ -103,7 +103,7 @@ impl Webhook {
             secret,
             update: UpdateLayer::new(),
             allowed: AllowedUpdatesLayer::default(),
-            deliveries: DeliverySettings::new(),
+            deliveries: StackSettings::new(),
             parse: ParseLayer::new(),
             reply: ReplyLayer::new(),
         }

@@ -4,9 +4,9 @@
 //! All but the spans need tasks and a timer, so there are none of them without the feature `tokio`.
 
 #[cfg(feature = "tokio")]
-pub(super) use self::with_tokio::{DeliverySettings, DeliveryStack, handle_of};
+pub(super) use self::with_tokio::{DeliveryStack, StackSettings, handle_of};
 #[cfg(not(feature = "tokio"))]
-pub(super) use self::without_tokio::{DeliverySettings, DeliveryStack};
+pub(super) use self::without_tokio::{DeliveryStack, StackSettings};
 
 #[cfg(feature = "tokio")]
 mod with_tokio {
@@ -28,7 +28,7 @@ mod with_tokio {
     };
 
     #[derive(Clone, Debug)]
-    pub(in crate::webhook) struct DeliverySettings {
+    pub(in crate::webhook) struct StackSettings {
         pub(in crate::webhook) deadline: Option<DeadlineLayer>,
         pub(in crate::webhook) delivery: Option<DeliveryLayer>,
         /// Below the deliveries, because a turn ends with the handler and not with a hang-up.
@@ -47,7 +47,7 @@ mod with_tokio {
     pub(in crate::webhook) type DeliveryStack<S> =
         Either<DeadlineService<Deduplicated<S>>, Deduplicated<S>>;
 
-    impl DeliverySettings {
+    impl StackSettings {
         pub(in crate::webhook) fn new() -> Self {
             Self {
                 deadline: Some(DeadlineLayer::default()),
@@ -132,14 +132,14 @@ mod without_tokio {
     use crate::webhook::trace::{TraceUpdates, TraceUpdatesLayer};
 
     #[derive(Clone, Debug)]
-    pub(in crate::webhook) struct DeliverySettings {
+    pub(in crate::webhook) struct StackSettings {
         pub(in crate::webhook) trace: TraceUpdatesLayer,
     }
 
     /// The service with its spans.
     pub(in crate::webhook) type DeliveryStack<S> = TraceUpdates<S>;
 
-    impl DeliverySettings {
+    impl StackSettings {
         pub(in crate::webhook) fn new() -> Self {
             Self {
                 trace: TraceUpdatesLayer::new(),

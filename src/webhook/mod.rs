@@ -72,7 +72,7 @@ mod failure;
 mod handler;
 #[cfg(feature = "tokio")]
 pub mod handler_timeout;
-pub mod layer;
+pub mod middleware;
 mod missing_layer;
 #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
 pub(crate) mod outcome;
@@ -107,7 +107,7 @@ pub use self::{
     builder::{RawUpdateService, Webhook, WebhookFuture, WebhookService},
     failure::Failure,
     handler::{HandlerFn, HandlerFuture, handler_fn},
-    layer::WebhookMiddleware,
+    middleware::WebhookMiddleware,
     parse::ParseLayer,
     rejection::Rejection,
     reply::{ErrorsAsResponses, PassErrors, ReplyBody, ReplyLayer},

@@ -122,7 +122,7 @@ impl Fault {
     }
 }
 
-const FOR_GOOD: [Fault; 4] = [
+const PERMANENT: [Fault; 4] = [
     Fault::Blocked,
     Fault::Permanent,
     Fault::Invalid,
@@ -171,7 +171,7 @@ impl Seen {
 }
 
 async fn d15_a_refusal_that_a_repeat_cant_change_is_a_dead_letter_at_once(server: Server) {
-    for fault in FOR_GOOD {
+    for fault in PERMANENT {
         let seen = Seen::default();
         let runs = seen.clone();
         let webhook = Webhook::new(secret(SECRET)).delivery(seen.deliveries());
@@ -319,7 +319,7 @@ async fn d14_a_wrong_secret_below_the_deliveries_is_no_attempt(server: Server) {
 /// Deliveries stand below; the handler is only run once more where that can help.
 #[tokio::test(start_paused = true)]
 async fn d14_d15_acked_early_an_update_is_tried_again_only_where_that_can_help() {
-    for (fault, runs) in FOR_GOOD
+    for (fault, runs) in PERMANENT
         .map(|fault| (fault, 1))
         .into_iter()
         .chain(FOR_NOW.map(|fault| (fault, 5)))
@@ -407,7 +407,7 @@ async fn d14_polling_counts_nothing_that_is_not_about_the_update() {
 
 #[tokio::test]
 async fn d15_polling_abandons_at_once_what_a_repeat_cant_change() {
-    for fault in FOR_GOOD {
+    for fault in PERMANENT {
         let seen = Seen::default();
         let count = seen.clone();
         let webhook = Webhook::without_secret_token().allowed_updates(UpdateType::ALL);

@@ -59,7 +59,7 @@ where
                     }
                     return;
                 }
-                Outcome::FailedForGood(failure) => {
+                Outcome::FailedPermanently(failure) => {
                     let error = ErrorChain(&failure);
                     tracing::error!(%error, update_id, attempt, "acknowledged update abandoned");
                     return;

@@ -179,7 +179,7 @@ impl InFlight {
     }
 
     /// Ends an update without a response, which the requests that wait are notified of.
-    pub(super) fn abandon(&self, key: DeliveryKey) {
+    pub(super) fn remove(&self, key: DeliveryKey) {
         let mut running = self.running();
         let entry = running.remove(&key);
         self.notify_if_drained(&running);
@@ -454,7 +454,7 @@ mod tests {
         let ends: [fn(&InFlight); 3] = [
             |in_flight| assert!(in_flight.complete_if_sole(KEY)),
             |in_flight| drop(complete(in_flight)),
-            |in_flight| in_flight.abandon(KEY),
+            |in_flight| in_flight.remove(KEY),
         ];
         for end in ends {
             let in_flight = InFlight::new(9);
@@ -466,7 +466,7 @@ mod tests {
             let mut all = tokio_test::task::spawn(in_flight.drained());
             in_flight.close();
             assert!(all.poll().is_pending());
-            in_flight.abandon(other);
+            in_flight.remove(other);
             assert!(all.poll().is_pending(), "one runs");
             end(&in_flight);
             assert!(all.is_woken());

@@ -134,7 +134,7 @@ impl Drop for InFlightGuard {
         let in_flight = &self.state.in_flight;
         names::IN_FLIGHT.add(-1.0, []);
         if !self.is_complete {
-            in_flight.abandon(self.key);
+            in_flight.remove(self.key);
         }
         // A panic is a failed attempt; a cancelled handler isn't.
         let has_failed = std::thread::panicking();
@@ -412,8 +412,8 @@ impl DeliveryState {
                 answer.extensions_mut().insert(FailureLogged);
                 answer
             }
-            Outcome::Failed { failure, .. } | Outcome::FailedForGood(failure) => {
-                self.bury(&token, summary, failure).await
+            Outcome::Failed { failure, .. } | Outcome::FailedPermanently(failure) => {
+                self.abandon(&token, summary, failure).await
             }
             Outcome::Deferred { after } => {
                 self.release(&token).await;
@@ -446,7 +446,7 @@ impl DeliveryState {
 
     /// Abandons the update: it mustn't hold up its chat for a day, so it ends in a 200, unless the
     /// dead-letter hook couldn't take it.
-    async fn bury(
+    async fn abandon(
         &self,
         token: &ClaimToken,
         summary: &UpdateSummary,

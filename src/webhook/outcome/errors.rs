@@ -123,6 +123,14 @@ pub(crate) fn unsent(error: &ReplyError) -> Failure {
     }
 }
 
+/// Whether the update isn't JSON. A webhook gets an update again that was damaged on its way; one that a runner has stays
+/// damaged, so that another attempt can't help.
+#[cfg(feature = "tokio")]
+pub(crate) fn is_malformed(failure: &Failure) -> bool {
+    let is = |rejection: &Rejection| matches!(rejection, Rejection::Malformed(_));
+    causes(failure).any(|cause| cause.downcast_ref().is_some_and(is))
+}
+
 /// The pause that the handler asked for, or the Bot API, where one of its refusals is the cause.
 pub(super) fn pause_of(error: &(dyn Error + 'static)) -> Option<Duration> {
     causes(error).find_map(|cause| {

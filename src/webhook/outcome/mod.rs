@@ -28,7 +28,10 @@ use tracing::Span;
 
 use self::errors::pause_of;
 #[cfg(feature = "tokio")]
-pub(crate) use self::log::{FailureLogged, log_abandoned, log_failure};
+pub(crate) use self::{
+    errors::is_malformed,
+    log::{FailureLogged, log_abandoned, log_failure},
+};
 pub(crate) use self::{
     errors::{failure, is_overloaded, unsent},
     log::log_unlogged,
@@ -71,7 +74,7 @@ pub(crate) enum Outcome {
         /// The pause that was asked for.
         after: Option<Duration>,
     },
-    FailedForGood(Failure),
+    FailedPermanently(Failure),
 }
 
 impl Outcome {
@@ -79,7 +82,7 @@ impl Outcome {
     pub(crate) fn of(response: &Response<ReplyBody>) -> Self {
         if response.status().is_success() {
             return match response.extensions().get::<Abandoned>() {
-                Some(Abandoned(failure)) => Self::FailedForGood(failure.clone()),
+                Some(Abandoned(failure)) => Self::FailedPermanently(failure.clone()),
                 None => Self::Done {
                     reply: response.body().reply().clone(),
                     span: UpdateSpan::of(response.extensions()),
@@ -129,7 +132,7 @@ impl Outcome {
 
     fn failed(failure: Failure, after: Option<Duration>) -> Self {
         if failure.is_permanent() {
-            return Self::FailedForGood(failure);
+            return Self::FailedPermanently(failure);
         }
         let after = after.or_else(|| pause_of(&failure));
         Self::Failed { failure, after }

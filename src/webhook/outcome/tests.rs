@@ -8,7 +8,7 @@ fn name(outcome: &Outcome) -> &'static str {
         Outcome::Done { .. } => "done",
         Outcome::Deferred { .. } => "deferred",
         Outcome::Failed { .. } => "failed",
-        Outcome::FailedForGood(_) => "failed for good",
+        Outcome::FailedPermanently(_) => "failed permanently",
     }
 }
 
@@ -28,7 +28,7 @@ fn d14_a_rejection_says_whether_it_is_about_the_update() {
         (Rejection::ShuttingDown, "deferred"),
         (Rejection::StoreUnavailable, "deferred"),
         (Rejection::Failed, "failed"),
-        (Rejection::Reply(text), "failed for good"),
+        (Rejection::Reply(text), "failed permanently"),
     ] {
         let response = rejection.clone().into_response();
         assert_eq!(name(&Outcome::of(&response)), expected, "{rejection}");
@@ -89,16 +89,16 @@ fn d15_only_a_refusal_that_stays_one_is_permanent() {
         client::Error::api(status, "words".into(), after.map(Duration::from_secs), None)
     };
     for (error, expected) in [
-        (api(400, None), "failed for good"),
-        (api(403, None), "failed for good"),
+        (api(400, None), "failed permanently"),
+        (api(403, None), "failed permanently"),
         (api(401, None), "failed"),
         (api(409, None), "failed"),
         (api(429, Some(7)), "failed"),
         (api(500, None), "failed"),
-        (client::Error::invalid("no"), "failed for good"),
+        (client::Error::invalid("no"), "failed permanently"),
         (client::Error::transport("broken", true), "failed"),
         (api(404, None), "failed"),
-        (client::Error::decode("odd"), "failed for good"),
+        (client::Error::decode("odd"), "failed permanently"),
         (client::Error::from(shed()), "failed"),
     ] {
         let text = error.to_string();
@@ -126,8 +126,8 @@ impl<E: Error> Error for Hiding<E> {
 fn d15_a_refusal_is_known_in_an_error_that_hides_what_it_was_made_from() {
     let api = |status| client::Error::api(status, "words".into(), None, None);
     for (error, expected) in [
-        (api(StatusCode::FORBIDDEN), "failed for good"),
-        (api(StatusCode::BAD_REQUEST), "failed for good"),
+        (api(StatusCode::FORBIDDEN), "failed permanently"),
+        (api(StatusCode::BAD_REQUEST), "failed permanently"),
         (api(StatusCode::UNAUTHORIZED), "failed"),
         (client::Error::transport("broken", true), "failed"),
     ] {
@@ -141,7 +141,7 @@ fn d15_a_refusal_is_known_in_an_error_that_hides_what_it_was_made_from() {
     let permanent = Hiding(Failure::permanent("no such order"));
     assert_eq!(
         name(&Outcome::of_error(permanent.into())),
-        "failed for good"
+        "failed permanently"
     );
     let after = Some(Duration::from_secs(7));
     let status = StatusCode::TOO_MANY_REQUESTS;
@@ -193,9 +193,9 @@ fn d15_a_refusal_is_known_however_it_is_wrapped() {
     ];
     for (how, wrap) in wraps {
         for (status, expected) in [
-            (400, "failed for good"),
-            (403, "failed for good"),
-            (413, "failed for good"),
+            (400, "failed permanently"),
+            (403, "failed permanently"),
+            (413, "failed permanently"),
             (401, "failed"),
             (404, "failed"),
             (409, "failed"),
@@ -287,13 +287,13 @@ fn d14_d15_a_failure_is_judged_by_its_cause() {
         shed(),
     ];
     let expected = [
-        "failed for good",
+        "failed permanently",
         "failed",
-        "failed for good",
+        "failed permanently",
         "failed",
-        "failed for good",
-        "failed for good",
-        "failed for good",
+        "failed permanently",
+        "failed permanently",
+        "failed permanently",
         "deferred",
         "deferred",
     ];

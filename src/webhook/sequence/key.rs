@@ -81,7 +81,7 @@ impl KeyExtractor {
 
     /// A private chat has its user's number, so that what a user does elsewhere is in line with it.
     pub(super) fn chat() -> Self {
-        Self::new(|update| update.chat_id().or_else(|| update.user_id()))
+        Self::new(RawUpdate::chat_or_user_id)
     }
 
     pub(super) fn user() -> Self {

@@ -75,7 +75,7 @@ impl JudgedAttempt {
             Outcome::Failed { failure, .. } if !attempt.is_last() => {
                 Self::failed(UpdateOutcome::Failed, failure)
             }
-            Outcome::Failed { failure, .. } | Outcome::FailedForGood(failure) => {
+            Outcome::Failed { failure, .. } | Outcome::FailedPermanently(failure) => {
                 Self::failed(UpdateOutcome::Abandoned, failure)
             }
         }

@@ -133,6 +133,12 @@ impl RawUpdate {
         self.find(self.update_type.user_id_path())
     }
 
+    /// The chat in which it happened, or else the user who caused it. Updates with the same one are handled in order.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn chat_or_user_id(&self) -> Option<i64> {
+        self.chat_id().or_else(|| self.user_id())
+    }
+
     /// The number to which the keys lead. `None` if there are no keys.
     fn find(&self, path: &[&str]) -> Option<i64> {
         if path.is_empty() {
