@@ -12,21 +12,20 @@ use bytes::Bytes;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::{
-    api,
-    call_log::CallLog,
-    certificate::{self, Trusted},
+use crate::{
+    bot_api::{call_log::CallLog, files::Files, overrides::Overrides, server},
     chats::Chats,
     clock::Clock,
-    delivery,
     error::Error,
     faults::Chance,
-    files::Files,
-    overrides::Overrides,
     state::State,
     telegram::Telegram,
-    webhook::WebhookState,
-    webhook_request::ResponseLimits,
+    webhook::{
+        certificate::{self, Trusted},
+        delivery,
+        methods::WebhookState,
+        request::ResponseLimits,
+    },
 };
 
 /// Settings for a [`Telegram`].
@@ -267,7 +266,7 @@ impl TelegramBuilder {
             ),
         });
         let servers = [
-            tokio::spawn(api::serve(listener, Arc::clone(&state))).abort_handle(),
+            tokio::spawn(server::serve(listener, Arc::clone(&state))).abort_handle(),
             tokio::spawn(delivery::serve(Arc::clone(&state))).abort_handle(),
         ];
         Ok(Telegram::new(state, api_url, servers))

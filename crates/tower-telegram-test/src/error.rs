@@ -5,7 +5,7 @@
 
 use std::{fmt, io, time::Duration};
 
-use super::{attempt::Attempt, call::Call};
+use crate::{bot_api::call::Call, webhook::attempt::Attempt};
 use tower_telegram_types::types::ParseError;
 
 /// The delivery of one update: every attempt, and the outcome.

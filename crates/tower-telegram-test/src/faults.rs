@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::answer::Answer;
+use crate::bot_api::answer::Answer;
 
 /// The failures between Telegram and the bot, each with a probability from 0 (never) to 1 (always).
 /// Default: 0 for all.

@@ -214,76 +214,50 @@
 //!
 //! The program `telegram-test-server` is the same server for bots in any language.
 
-mod allowed_updates;
-mod answer;
-mod api;
-mod args;
-mod attempt;
-mod backoff;
+mod bot_api;
 mod builder;
-mod call;
-mod call_log;
-mod certificate;
-mod certificate_names;
-mod chat;
 mod chats;
 mod clock;
-mod connection;
-mod connection_ramp;
-mod delivered;
-mod delivery;
 mod error;
 mod faults;
-mod files;
 mod format;
 mod http1;
 mod json;
-mod overrides;
-mod pending_update;
-mod people;
 #[cfg(feature = "playground")]
 pub mod playground;
-mod poll_queue;
 mod polling;
-mod punycode;
-mod raw_request;
-mod route;
 mod schema;
-mod sender;
-mod session;
-mod sha256;
 mod state;
 mod telegram;
 #[cfg(test)]
 mod tests;
-mod tls;
-mod typed;
-mod typed_calls;
 pub mod update;
-mod uploaded_file;
-mod user;
+mod users;
 mod webhook;
-mod webhook_reply;
-mod webhook_request;
-mod webhook_settings;
-mod webhook_url;
 
 pub use self::{
-    answer::Answer,
-    attempt::{Attempt, AttemptError},
+    bot_api::{
+        answer::Answer,
+        call::{Call, Via},
+        files::{FileDownload, generated_bytes, generated_sha256},
+        uploaded_file::UploadedFile,
+    },
     builder::TelegramBuilder,
-    call::{Call, Via},
-    chat::Chat,
-    delivered::{Delivered, Sent},
     error::{Error, Exchange, ExchangeOutcome},
     faults::Faults,
-    files::{FileDownload, generated_bytes, generated_sha256},
-    raw_request::RawRequest,
     telegram::Telegram,
-    tls::TlsError,
-    uploaded_file::UploadedFile,
-    user::{InlineQuery, Press, User},
-    webhook_settings::WebhookSettings,
+    users::{
+        chat::Chat,
+        delivered::{Delivered, Sent},
+        person::User,
+        queries::{InlineQuery, Press},
+    },
+    webhook::{
+        attempt::{Attempt, AttemptError},
+        raw_request::RawRequest,
+        settings::WebhookSettings,
+        tls::TlsError,
+    },
 };
 
 #[cfg(feature = "playground")]

@@ -4,10 +4,16 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{
-    answer::Answer, args::Args, call::Call, call_log::CallLog, chats::Chats, faults::Chance,
-    files::Files, overrides::Overrides, polling::GetUpdatesReply, schema, webhook::WebhookState,
-    webhook_request::ResponseLimits,
+use crate::{
+    bot_api::{
+        answer::Answer, args::Args, call::Call, call_log::CallLog, files::Files,
+        overrides::Overrides,
+    },
+    chats::Chats,
+    faults::Chance,
+    polling::get_updates::GetUpdatesReply,
+    schema,
+    webhook::{methods::WebhookState, request::ResponseLimits},
 };
 
 /// All state of one Telegram. Each part has its own lock.

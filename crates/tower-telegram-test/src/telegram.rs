@@ -6,17 +6,17 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 use tokio::{task::AbortHandle, time::timeout};
 
-use super::{
-    answer::Answer,
-    args::Args,
-    attempt::Attempt,
-    call::Call,
+use crate::{
+    bot_api::{
+        answer::Answer,
+        args::Args,
+        call::Call,
+        files::{FileContent, FileDownload},
+    },
     error::{Error, Exchange, ExchangeOutcome},
     faults::Faults,
-    files::{FileContent, FileDownload},
-    raw_request::RawRequest,
     state::State,
-    webhook_settings::WebhookSettings,
+    webhook::{attempt::Attempt, raw_request::RawRequest, settings::WebhookSettings},
 };
 
 /// A Telegram server on loopback. Clones are handles of the same server, which ends with the last of them.

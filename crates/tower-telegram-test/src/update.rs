@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde_json::{Value, json};
 
-use super::{clock::unix_now, format};
+use crate::{clock::unix_now, format};
 
 /// A text that a user sends to the bot in a private chat.
 pub fn text(user_id: i64, text: &str) -> Value {

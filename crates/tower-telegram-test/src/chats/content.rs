@@ -8,7 +8,7 @@ use super::{
     poll,
     text::{put, put_caption, put_text},
 };
-use crate::{answer::Answer, schema};
+use crate::{bot_api::answer::Answer, schema};
 
 /// Whether the method sends one message.
 pub(super) fn is_sent(method: &str) -> bool {

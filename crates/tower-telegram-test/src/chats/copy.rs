@@ -9,7 +9,7 @@ use super::{
     people::People,
     text,
 };
-use crate::answer::Answer;
+use crate::bot_api::answer::Answer;
 
 impl People {
     /// Executes `forwardMessage` and `forwardMessages`.

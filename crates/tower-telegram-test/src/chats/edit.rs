@@ -10,7 +10,7 @@ use super::{
     people::People,
     text,
 };
-use crate::answer::Answer;
+use crate::bot_api::answer::Answer;
 
 const NOT_MODIFIED: &str = "message is not modified: specified new message content and reply markup are exactly \
     the same as a current content and reply markup of the message";

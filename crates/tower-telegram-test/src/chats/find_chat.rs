@@ -8,7 +8,7 @@ use super::{
     method_call::{MethodCall, bad, forbidden},
     people::People,
 };
-use crate::answer::Answer;
+use crate::bot_api::answer::Answer;
 
 /// How many chats are made up before the oldest is dropped.
 const MAX_MADE_UP: usize = 10_000;

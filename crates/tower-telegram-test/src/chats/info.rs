@@ -9,7 +9,7 @@ use super::{
     method_call::{MethodCall, MethodResult, bad},
     people::People,
 };
-use crate::{answer::Answer, schema};
+use crate::{bot_api::answer::Answer, schema};
 
 impl People {
     /// Executes `getChat` and the methods that change a chat.

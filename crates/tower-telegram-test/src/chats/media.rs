@@ -8,7 +8,7 @@ use super::{
     text,
 };
 use crate::{
-    answer::Answer,
+    bot_api::answer::Answer,
     schema::{self, files::FileArgument},
 };
 

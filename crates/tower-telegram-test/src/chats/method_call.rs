@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    answer::Answer, args::Args, files::Files, schema::MethodSchema, uploaded_file::UploadedFile,
+    bot_api::{answer::Answer, args::Args, files::Files, uploaded_file::UploadedFile},
+    schema::MethodSchema,
 };
 
 /// The result of a call, or the answer that refuses it.

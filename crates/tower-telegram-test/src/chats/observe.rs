@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use tower_telegram_types::types::Message;
 
 use super::{chat_state::ChatState, message_entry::MessageEntry, people::People};
-use crate::typed;
+use crate::bot_api::typed;
 
 impl People {
     /// Remembers the messages and queries of an update, so that the bot's calls find them.

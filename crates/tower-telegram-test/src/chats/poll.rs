@@ -6,7 +6,7 @@ use super::{
     method_call::{MethodCall, MethodResult, bad},
     people::People,
 };
-use crate::answer::Answer;
+use crate::bot_api::answer::Answer;
 
 /// The poll of `sendPoll`.
 pub(super) fn new(r: &MethodCall<'_>) -> Result<Value, Answer> {

@@ -59,7 +59,7 @@ fn life(kind: &str) -> Duration {
 }
 
 /// Checks the arguments of an answer.
-fn check(r: &MethodCall<'_>) -> Result<(), crate::answer::Answer> {
+fn check(r: &MethodCall<'_>) -> Result<(), crate::bot_api::answer::Answer> {
     match r.method.name {
         "answerCallbackQuery" if r.text("text").chars().count() > 200 => {
             Err(bad("MESSAGE_TOO_LONG"))

@@ -7,7 +7,7 @@ use super::{
     method_call::{MethodCall, MethodResult, bad},
     people::People,
 };
-use crate::answer::Answer;
+use crate::bot_api::answer::Answer;
 
 impl People {
     /// Executes a method that sends one message.

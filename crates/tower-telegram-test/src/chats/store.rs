@@ -11,10 +11,8 @@ use super::{
     people::People,
 };
 use crate::{
-    answer::Answer,
-    args::Args,
+    bot_api::{answer::Answer, args::Args, files::Files},
     clock::Clock,
-    files::Files,
     schema::{self, MethodSchema},
 };
 

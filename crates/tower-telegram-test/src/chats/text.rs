@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::method_call::{MethodCall, bad};
 use crate::{
-    answer::Answer,
+    bot_api::answer::Answer,
     format::{self, Formatted},
 };
 

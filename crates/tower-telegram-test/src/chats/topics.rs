@@ -11,7 +11,7 @@ use super::{
     people::People,
     topic::{COLOR, Topic},
 };
-use crate::answer::Answer;
+use crate::bot_api::answer::Answer;
 
 /// The topic of every forum, which messages don't mention.
 const GENERAL: i64 = 1;

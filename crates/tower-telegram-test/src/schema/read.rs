@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{FieldSchema, MethodSchema, Schema, list_of};
-use crate::{args, uploaded_file::UploadedFile};
+use crate::bot_api::{args, uploaded_file::UploadedFile};
 
 /// The server's description of a wrong value.
 type Problem = String;

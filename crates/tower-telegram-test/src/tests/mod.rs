@@ -29,7 +29,8 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{args::Args, *};
+use super::*;
+use crate::bot_api::args::Args;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 const SECOND: Duration = Duration::from_secs(1);

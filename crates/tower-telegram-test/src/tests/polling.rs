@@ -1,7 +1,7 @@
 use tokio::time::Instant;
 
 use super::*;
-use crate::{answer::Answer, args::Args};
+use crate::bot_api::{answer::Answer, args::Args};
 
 const CONFLICT: &str = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running";
 

@@ -28,7 +28,7 @@ async fn the_request_is_telegrams_byte_for_byte() {
 
 #[tokio::test]
 async fn head_and_body_are_written_apart() {
-    let session = session::WebhookSession::new(
+    let session = webhook::session::WebhookSession::new(
         WebhookSettings {
             url: "http://h/".into(),
             secret_token: None,
@@ -37,7 +37,7 @@ async fn head_and_body_are_written_apart() {
             allowed_updates: None,
             certificate: None,
         },
-        webhook_url::WebhookUrl::parse("http://h/").unwrap(),
+        webhook::url::WebhookUrl::parse("http://h/").unwrap(),
         None,
         Arc::default(),
         clock::Clock::default(),
