@@ -114,33 +114,33 @@ fuzz_target!(|input: Input<'_>| {
     // An empty set exists only after its secrets have been removed.
     let first = SecretToken::new("first").unwrap();
     let tokens = SecretTokens::new(first.clone());
-    assert!(tokens.retire(&first));
+    assert!(tokens.remove(&first));
     let mut named = Vec::new();
     for change in &input.changes {
         match *change {
             Change::Accept(text) => {
                 if let Some(secret) = secret(text) {
                     accepted.accept(text, None);
-                    tokens.accept(secret);
+                    tokens.add(secret);
                     named.push(text);
                 }
             }
             Change::AcceptFor(bot, text) => {
                 if let Some(secret) = secret(text) {
                     accepted.accept(text, Some(BotId(bot)));
-                    tokens.accept_for(BotId(bot), secret);
+                    tokens.add_for(BotId(bot), secret);
                     named.push(text);
                 }
             }
             Change::Retire(text) => {
                 if let Some(secret) = secret(text) {
-                    assert_eq!(tokens.retire(&secret), accepted.retire(text));
+                    assert_eq!(tokens.remove(&secret), accepted.retire(text));
                 }
             }
             Change::RetireAgain(at) => {
                 if let Some(text) = named.get(usize::from(at)) {
                     let secret = SecretToken::new(text).unwrap();
-                    assert_eq!(tokens.retire(&secret), accepted.retire(text));
+                    assert_eq!(tokens.remove(&secret), accepted.retire(text));
                 }
             }
         }

@@ -72,7 +72,7 @@ impl<T> ClientBuilder<T> {
 
 impl<T, L> ClientBuilder<T, L> {
     /// Sets the base URL of a server of your own, such as `http://localhost:8081`. A name and password in it are sent
-    /// as basic authorization. Default: [`TELEGRAM_API`](super::TELEGRAM_API). See
+    /// as basic authorization. Default: [`TELEGRAM_API_URL`](super::TELEGRAM_API_URL). See
     /// [Using a Local Bot API Server](https://core.telegram.org/bots/api#using-a-local-bot-api-server).
     ///
     /// # Errors

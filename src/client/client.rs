@@ -24,7 +24,7 @@ use super::{
 use crate::{Method, Reply, methods::GetFile, types::File};
 
 /// The base URL of Telegram's own servers.
-pub const TELEGRAM_API: &str = "https://api.telegram.org";
+pub const TELEGRAM_API_URL: &str = "https://api.telegram.org";
 
 /// A client of the Bot API.
 ///

@@ -9,7 +9,7 @@ use tower_telegram_types::{InvalidSecretToken, set_webhook::InvalidWebhook};
 
 use super::{
     api::{InvalidBaseUrl, leads_to_own_server},
-    client::TELEGRAM_API,
+    client::TELEGRAM_API_URL,
     token::{BotToken, InvalidBotToken},
 };
 #[cfg(feature = "client")]
@@ -49,7 +49,7 @@ impl Client {
     /// | variable | |
     /// |---|---|
     /// | `TELEGRAM_BOT_TOKEN` | the bot's token; required |
-    /// | `TELEGRAM_API_URL` | the base URL of a [Bot API server of your own](https://core.telegram.org/bots/api#using-a-local-bot-api-server), such as `http://localhost:8081`. Default: [`TELEGRAM_API`] |
+    /// | `TELEGRAM_API_URL` | the base URL of a [Bot API server of your own](https://core.telegram.org/bots/api#using-a-local-bot-api-server), such as `http://localhost:8081`. Default: [`TELEGRAM_API_URL`] |
     ///
     /// An empty variable counts as unset. [`builder_from_env`](Self::builder_from_env) reads the same variables
     /// for a client with layers or settings.
@@ -119,7 +119,7 @@ pub(crate) fn token(read: ReadVariable<'_>) -> Result<BotToken, EnvError> {
 
 /// The base URL of the Bot API server, unchecked.
 pub(crate) fn api_url(read: ReadVariable<'_>) -> Result<String, EnvError> {
-    Ok(variable(read, API_URL)?.unwrap_or_else(|| TELEGRAM_API.to_owned()))
+    Ok(variable(read, API_URL)?.unwrap_or_else(|| TELEGRAM_API_URL.to_owned()))
 }
 
 pub(crate) fn required(read: ReadVariable<'_>, name: &'static str) -> Result<String, EnvError> {

@@ -71,7 +71,7 @@ pub use self::transport::{TransportBody, TransportError, TransportFuture};
 pub use self::{
     api::{ApiBody, ApiRequest, ApiResponse, BotApi, Download, InvalidBaseUrl, ResponseFuture},
     builder::ClientBuilder,
-    client::{Client, TELEGRAM_API},
+    client::{Client, TELEGRAM_API_URL},
     env::EnvError,
     error::{Error, ErrorKind},
     migrate_chat::layer::MigrateChatLayer,

@@ -108,9 +108,9 @@ impl RedisLocks {
 }
 
 impl SequenceLock for RedisLocks {
-    type Guard = RedisTurn;
+    type Guard = RedisLockGuard;
 
-    async fn acquire(&self, key: &str) -> Result<RedisTurn, LockError> {
+    async fn acquire(&self, key: &str) -> Result<RedisLockGuard, LockError> {
         let mut wake_up = self.wake_ups.waiter();
         let waiter = LockWaiter {
             locks: self.clone(),
@@ -261,13 +261,13 @@ struct WaitingForLock {
 }
 
 impl WaitingForLock {
-    fn granted(mut self, fence: u64, asked: Instant) -> RedisTurn {
+    fn granted(mut self, fence: u64, asked: Instant) -> RedisLockGuard {
         self.is_granted = true;
         let until = asked + self.waiter.locks.lease;
         let (lease, keeper) = Lease::new(fence, until.into_std());
         let (kept, waiter) = (lease.clone(), Arc::clone(&self.waiter));
         let renewing = tokio::spawn(async move { waiter.keep(kept, keeper).await });
-        RedisTurn {
+        RedisLockGuard {
             holder: Arc::clone(&self.waiter),
             lease,
             renewing,
@@ -288,13 +288,13 @@ impl Drop for WaitingForLock {
 }
 
 /// A lock of [`RedisLocks`] that is held.
-pub struct RedisTurn {
+pub struct RedisLockGuard {
     holder: Arc<LockWaiter>,
     lease: Lease,
     renewing: JoinHandle<()>,
 }
 
-impl LockGuard for RedisTurn {
+impl LockGuard for RedisLockGuard {
     fn lease(&self) -> Option<Lease> {
         Some(self.lease.clone())
     }
@@ -310,15 +310,15 @@ impl LockGuard for RedisTurn {
     }
 }
 
-impl Drop for RedisTurn {
+impl Drop for RedisLockGuard {
     fn drop(&mut self) {
         self.renewing.abort();
     }
 }
 
-impl fmt::Debug for RedisTurn {
+impl fmt::Debug for RedisLockGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisTurn")
+        f.debug_struct("RedisLockGuard")
             .field("lease", &self.lease)
             .finish_non_exhaustive()
     }

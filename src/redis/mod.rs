@@ -99,7 +99,7 @@ mod wake_ups;
 pub use self::queue::{QueueError, UpdateQueue};
 pub use self::{
     limits::RedisLimits,
-    locks::{RedisLocks, RedisTurn},
+    locks::{RedisLockGuard, RedisLocks},
     sessions::RedisSessions,
     store::RedisStore,
     wake_ups::WakeUps,

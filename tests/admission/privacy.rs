@@ -134,7 +134,7 @@ async fn a6_a_request_that_was_let_in_doesnt_print_its_secret() {
 async fn a6_no_public_type_prints_a_secret() {
     let token = secret(SECRET);
     let tokens = SecretTokens::new(token.clone());
-    tokens.accept_for(BotId(1), SecretToken::derive(TOKEN.as_bytes(), BotId(1)));
+    tokens.add_for(BotId(1), SecretToken::derive(TOKEN.as_bytes(), BotId(1)));
     let layer = SecretTokenLayer::new(tokens.clone());
     let bots = SecretTokenLayer::bots([(BotId(7), token.clone())]);
     let webhook = Webhook::new(tokens.clone());

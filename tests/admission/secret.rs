@@ -137,12 +137,12 @@ async fn a3_both_get_in_while_rotating_and_only_the_new_one_afterwards(server: S
         statuses
     };
     assert_eq!(statuses().await, [[200, 401]]);
-    tokens.accept(new.clone());
+    tokens.add(new.clone());
     assert_eq!(statuses().await, [[200, 200]]);
-    assert!(tokens.retire(&old));
+    assert!(tokens.remove(&old));
     assert_eq!(statuses().await, [[401, 200]]);
-    assert!(!tokens.retire(&old));
-    assert!(tokens.retire(&new));
+    assert!(!tokens.remove(&old));
+    assert!(tokens.remove(&new));
     assert_eq!(statuses().await, [[401, 401]]);
     for bot in bots {
         assert_eq!(bot.handled().len(), 4, "{bot}");
@@ -174,7 +174,7 @@ async fn a4_a_bots_secret_can_be_rotated_too(server: Server) {
         .into_iter()
         .collect();
     for bot in bots_admitting(server, &tokens, nothing).await {
-        tokens.accept_for(BotId(1), secret("one-new"));
+        tokens.add_for(BotId(1), secret("one-new"));
         for (text, id) in [("one", 1), ("one-new", 1), ("two", 2)] {
             let call = Call::new(MESSAGE).with(SECRET_HEADER, text);
             assert_eq!(bot.send(&call).await.status, 200, "{bot}");

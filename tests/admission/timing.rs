@@ -40,8 +40,8 @@ fn a8_counted(call: &mut dyn FnMut() -> u16) -> u16 {
 /// Refuses it a hundred times, counted.
 fn refuse(shown: &str) {
     let tokens = SecretTokens::new(secret("another"));
-    tokens.accept(secret(&accepted()));
-    tokens.accept_for(BotId(1), SecretToken::derive(b"key", BotId(1)));
+    tokens.add(secret(&accepted()));
+    tokens.add_for(BotId(1), SecretToken::derive(b"key", BotId(1)));
     let inner = service_fn(|_: Request<String>| ready(Ok::<_, Infallible>(Response::new(()))));
     let mut service = SecretTokenLayer::new(tokens).layer(inner);
     let requests = (0..101).map(|_| {

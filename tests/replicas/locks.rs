@@ -16,7 +16,7 @@ use tokio::{
 };
 use tower::{Layer as _, ServiceExt as _, service_fn, util::BoxCloneSyncService};
 use tower_telegram::{
-    redis::{RedisLocks, RedisTurn},
+    redis::{RedisLockGuard, RedisLocks},
     webhook::{
         BotId, RawUpdate, Rejection, SequenceLayer,
         sequence::{Lease, LockGuard as _, SequenceLock as _},
@@ -63,7 +63,7 @@ async fn send(bot: &Bot, update: Request<RawUpdate>) -> Answer {
     answer.expect("it is answered").expect("errors are answers")
 }
 
-async fn turn(locks: &RedisLocks) -> RedisTurn {
+async fn turn(locks: &RedisLocks) -> RedisLockGuard {
     let turn = timeout(20 * SECOND, locks.acquire("0:7")).await;
     turn.expect("the turn comes").unwrap()
 }
@@ -75,7 +75,7 @@ async fn is_kept(server: &Server, time: Duration) {
     assert!(other.is_err(), "two have it");
 }
 
-fn fence(turn: &RedisTurn) -> u64 {
+fn fence(turn: &RedisLockGuard) -> u64 {
     turn.lease().expect("it has one").fencing_token()
 }
 

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::client::{BotToken, Error};
 
-/// The host of Telegram's own servers, as in [`TELEGRAM_API`](crate::client::TELEGRAM_API).
+/// The host of Telegram's own servers, as in [`TELEGRAM_API_URL`](crate::client::TELEGRAM_API_URL).
 const TELEGRAM_HOST: &str = "api.telegram.org";
 
 /// The number of methods whose URLs are cached. Few bots call more.
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn telegrams_own_servers_have_the_url_of_the_constant() {
         let short = ApiUrl::telegram(&token()).method("getMe".into()).unwrap();
-        let long = ApiUrl::new(crate::client::TELEGRAM_API, &token()).unwrap();
+        let long = ApiUrl::new(crate::client::TELEGRAM_API_URL, &token()).unwrap();
         assert_eq!(short, long.method("getMe".into()).unwrap());
     }
 

@@ -74,7 +74,7 @@ pub(super) fn drift_once_set(wanted: &SetWebhook, info: &WebhookInfo) -> Vec<Dri
         // An older server passes over the types that it doesn't know.
         Drift::AllowedUpdates => wanted
             .allowed_updates
-            .is_some_and(|wanted| sent(info).any(|sent| !wanted.contains(sent))),
+            .is_some_and(|wanted| known_types(info).any(|kind| !wanted.contains(kind))),
         _ => true,
     });
     drift
@@ -96,16 +96,16 @@ fn are_allowed(wanted: &SetWebhook, info: &WebhookInfo) -> bool {
     let Some(wanted) = wanted.allowed_updates else {
         return true;
     };
-    let (wanted, shown) = (told(wanted), shown(info));
+    let (wanted, actual) = (delivered_types(wanted), actual_types(info));
     let mut known = UpdateType::ALL.into_iter();
     // A newer version of the bot may have asked for more than this one has names for.
-    let has_more = shown.iter().any(|kind| kind == UpdateType::Unknown);
-    known.all(|kind| wanted.contains(kind) == shown.contains(kind))
+    let has_more = actual.iter().any(|kind| kind == UpdateType::Unknown);
+    known.all(|kind| wanted.contains(kind) == actual.contains(kind))
         && (!has_more || wanted.contains(UpdateType::Unknown))
 }
 
 /// The types that Telegram sends for a list: unknown types have no name, and an empty list is the default.
-fn told(wanted: AllowedUpdates) -> AllowedUpdates {
+fn delivered_types(wanted: AllowedUpdates) -> AllowedUpdates {
     let has_name = |kind: &UpdateType| *kind != UpdateType::Unknown;
     if wanted.iter().any(|kind| has_name(&kind)) {
         wanted
@@ -114,15 +114,16 @@ fn told(wanted: AllowedUpdates) -> AllowedUpdates {
     }
 }
 
-/// Telegram leaves out the default.
-fn shown(info: &WebhookInfo) -> AllowedUpdates {
+/// The types that the webhook gets now. Telegram leaves out the default.
+fn actual_types(info: &WebhookInfo) -> AllowedUpdates {
     info.allowed_updates.unwrap_or(AllowedUpdates::DEFAULT)
 }
 
-fn sent(info: &WebhookInfo) -> impl Iterator<Item = UpdateType> {
-    let shown = shown(info);
+/// Those of them that this version has names for.
+fn known_types(info: &WebhookInfo) -> impl Iterator<Item = UpdateType> {
+    let actual = actual_types(info);
     let known = UpdateType::ALL.into_iter();
-    known.filter(move |kind| shown.contains(*kind))
+    known.filter(move |kind| actual.contains(*kind))
 }
 
 impl fmt::Display for Drift {

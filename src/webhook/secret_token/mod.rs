@@ -110,7 +110,7 @@ where
     #[inline]
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         if let Some(tokens) = &self.tokens {
-            match tokens.admit(request.headers_mut()) {
+            match tokens.authenticate(request.headers_mut()) {
                 Err(why) => return ResponseFuture::early(why),
                 Ok(Some(bot)) => drop(request.extensions_mut().insert(bot)),
                 Ok(None) => {}

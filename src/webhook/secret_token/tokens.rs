@@ -6,15 +6,14 @@ use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 use subtle::ConstantTimeEq as _;
 
 use crate::webhook::{BotId, Rejection, SecretToken};
 
 /// The header in which Telegram sends the secret token.
-pub const SECRET_TOKEN_HEADER: HeaderName = HeaderName::from_static(HEADER);
-
-const HEADER: &str = "x-telegram-bot-api-secret-token";
+pub const SECRET_TOKEN_HEADER: HeaderName =
+    HeaderName::from_static("x-telegram-bot-api-secret-token");
 
 /// The secrets that an endpoint accepts, as a handle that can be changed while it serves.
 ///
@@ -24,8 +23,8 @@ const HEADER: &str = "x-telegram-bot-api-secret-token";
 /// let old = SecretToken::new("old")?;
 /// let tokens = SecretTokens::new(old.clone());
 /// // Rotate: accept the new one, tell Telegram, and once its updates carry it drop the old one.
-/// tokens.accept(SecretToken::new("new")?);
-/// assert!(tokens.retire(&old));
+/// tokens.add(SecretToken::new("new")?);
+/// assert!(tokens.remove(&old));
 /// # Ok::<(), tower_telegram::webhook::InvalidSecretToken>(())
 /// ```
 #[derive(Clone)]
@@ -68,17 +67,17 @@ impl SecretTokens {
     }
 
     /// Accepts another secret.
-    pub fn accept(&self, token: SecretToken) {
+    pub fn add(&self, token: SecretToken) {
         self.insert(token, None);
     }
 
     /// Accepts another secret, which belongs to a bot.
-    pub fn accept_for(&self, bot: BotId, token: SecretToken) {
+    pub fn add_for(&self, bot: BotId, token: SecretToken) {
         self.insert(token, Some(bot));
     }
 
     /// Removes a secret. `false` if it wasn't accepted. Without any secret, every request is rejected.
-    pub fn retire(&self, token: &SecretToken) -> bool {
+    pub fn remove(&self, token: &SecretToken) -> bool {
         let mut entries = self.0.write();
         let before = entries.len();
         entries.retain(|entry| entry.token != *token);
@@ -94,21 +93,19 @@ impl SecretTokens {
 
     /// The bot of the request's secret, if that is accepted. The header is marked as sensitive, because the request
     /// is passed on and may be logged.
-    pub(in crate::webhook) fn admit(
+    pub(in crate::webhook) fn authenticate(
         &self,
         headers: &mut HeaderMap,
     ) -> Result<Option<BotId>, Rejection> {
-        let mut shown: Option<&HeaderValue> = None;
-        for (name, value) in headers.iter_mut() {
-            if name.as_str() == HEADER {
-                value.set_sensitive(true);
-                // With two headers, a proxy could check the one and pass on the other.
-                if shown.replace(value).is_some() {
-                    return Err(Rejection::SecretToken);
-                }
-            }
-        }
-        let shown = shown.ok_or(Rejection::SecretToken)?;
+        let mut values = headers.get_all(SECRET_TOKEN_HEADER).iter();
+        // With two headers, a proxy could check the one and pass on the other.
+        let (Some(_), None) = (values.next(), values.next()) else {
+            return Err(Rejection::SecretToken);
+        };
+        let shown = headers
+            .get_mut(SECRET_TOKEN_HEADER)
+            .ok_or(Rejection::SecretToken)?;
+        shown.set_sensitive(true);
         self.find(shown.as_bytes())
     }
 
@@ -177,22 +174,22 @@ mod tests {
         let secret = |text| SecretToken::new(text).unwrap();
         let (old, new, other) = (secret("old"), secret("new"), secret("other"));
         let tokens = SecretTokens::new(old.clone());
-        let admit = |secrets: &[&SecretToken]| tokens.admit(&mut shown(secrets));
-        assert_eq!(admit(&[&old]), Ok(None));
+        let authenticate = |secrets: &[&SecretToken]| tokens.authenticate(&mut shown(secrets));
+        assert_eq!(authenticate(&[&old]), Ok(None));
         for wrong in [&[][..], &[&new], &[&old, &old], &[&old, &new]] {
-            assert_eq!(admit(wrong), Err(Rejection::SecretToken));
+            assert_eq!(authenticate(wrong), Err(Rejection::SecretToken));
         }
-        tokens.accept(new.clone());
-        tokens.accept_for(BotId(7), other.clone());
-        assert_eq!(admit(&[&old]), Ok(None));
-        assert_eq!(admit(&[&new]), Ok(None));
-        assert_eq!(admit(&[&other]), Ok(Some(BotId(7))));
-        assert!(tokens.retire(&old) && !tokens.retire(&old));
-        assert_eq!(admit(&[&old]), Err(Rejection::SecretToken));
-        assert_eq!(admit(&[&new]), Ok(None));
+        tokens.add(new.clone());
+        tokens.add_for(BotId(7), other.clone());
+        assert_eq!(authenticate(&[&old]), Ok(None));
+        assert_eq!(authenticate(&[&new]), Ok(None));
+        assert_eq!(authenticate(&[&other]), Ok(Some(BotId(7))));
+        assert!(tokens.remove(&old) && !tokens.remove(&old));
+        assert_eq!(authenticate(&[&old]), Err(Rejection::SecretToken));
+        assert_eq!(authenticate(&[&new]), Ok(None));
         // The last word counts.
-        tokens.accept_for(BotId(8), new.clone());
-        assert_eq!(admit(&[&new]), Ok(Some(BotId(8))));
+        tokens.add_for(BotId(8), new.clone());
+        assert_eq!(authenticate(&[&new]), Ok(Some(BotId(8))));
         assert_eq!(format!("{tokens:?} {}", BotId(8)), "SecretTokens(2) 8");
     }
 }

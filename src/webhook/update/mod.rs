@@ -63,7 +63,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{HeaderMap, Method, Request, Response, request};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request};
 use http_body::Body;
 use http_body_util::LengthLimitError;
 use pin_project_lite::pin_project;
@@ -132,11 +132,11 @@ impl UpdateLayer {
         if request.method() != Method::POST {
             return Err(Rejection::Method);
         }
-        let declared = Declared::by(request.headers());
-        if !declared.json {
+        let declared = ContentHeaders::read(request.headers());
+        if !declared.is_json {
             return Err(Rejection::ContentType);
         }
-        if declared.encoded {
+        if declared.is_encoded {
             return Err(Rejection::ContentEncoding);
         }
         let limit = self.limits.max_bytes;
@@ -159,38 +159,28 @@ impl UpdateLayer {
 }
 
 /// The properties of a body, by the headers.
-struct Declared {
-    json: bool,
-    encoded: bool,
+struct ContentHeaders {
+    is_json: bool,
+    is_encoded: bool,
     length: u64,
 }
 
-impl Declared {
-    /// One pass over the headers, of which Telegram sends few.
-    fn by(headers: &HeaderMap) -> Self {
-        let mut content_type: Option<&[u8]> = None;
-        let mut content_length: Option<&[u8]> = None;
-        let mut encoded = false;
-        for (name, value) in headers {
-            let value = value.as_bytes();
-            match name.as_str() {
-                "content-type" => _ = content_type.get_or_insert(value),
-                "content-length" => _ = content_length.get_or_insert(value),
-                "content-encoding" => {
-                    encoded |= !value.trim_ascii().eq_ignore_ascii_case(b"identity");
-                }
-                _ => {}
-            }
-        }
+impl ContentHeaders {
+    fn read(headers: &HeaderMap) -> Self {
+        let bytes = |name| headers.get(name).map(HeaderValue::as_bytes);
+        let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
         Self {
-            json: content_type.is_some_and(is_json),
-            encoded,
-            length: content_length.map_or(0, number),
+            is_json: bytes(header::CONTENT_TYPE).is_some_and(is_json),
+            is_encoded: encodings.any(|value| {
+                let value = value.as_bytes().trim_ascii();
+                !value.eq_ignore_ascii_case(b"identity")
+            }),
+            length: bytes(header::CONTENT_LENGTH).map_or(0, content_length),
         }
     }
 }
 
-/// `application/json`, with whatever parameters.
+/// `application/json`, with any parameters.
 fn is_json(content_type: &[u8]) -> bool {
     const JSON: &[u8] = b"application/json";
     let essence = || content_type.split(|b| *b == b';').next();
@@ -198,7 +188,7 @@ fn is_json(content_type: &[u8]) -> bool {
 }
 
 /// The declared length. 0 if it isn't a number, and `u64::MAX` if the number is too large.
-fn number(text: &[u8]) -> u64 {
+fn content_length(text: &[u8]) -> u64 {
     match str::from_utf8(text).map(str::parse) {
         Ok(Ok(number)) => number,
         Ok(Err(error)) if *error.kind() == IntErrorKind::PosOverflow => u64::MAX,
