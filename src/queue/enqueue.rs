@@ -23,7 +23,7 @@ use crate::{
     client::ErrorChain,
     webhook::{
         BotId, RawUpdate, Rejection, ReplyBody, outcome::set_retry_after,
-        rejection::empty_response, retry_after::retry_after,
+        redelivery::redelivery_pause, rejection::empty_response,
     },
 };
 
@@ -97,7 +97,7 @@ async fn answer(
         }
     };
     let mut answer: Response<ReplyBody> = why.into_response();
-    set_retry_after(&mut answer, retry_after(update.update_type(), 2));
+    set_retry_after(&mut answer, redelivery_pause(update.update_type(), 2));
     answer
 }
 

@@ -19,8 +19,8 @@ use crate::{
         Failure, RawUpdate, ReplyBody,
         delivery::UnrecordedUpdate,
         outcome::{Outcome, is_malformed, log_abandoned, log_failure, respond_once},
+        redelivery::redelivery_pause,
         reply_call::call_reply,
-        retry_after::retry_after,
     },
 };
 
@@ -198,7 +198,8 @@ impl<S> UpdateHandler<S> {
                 if attempt < self.max_attempts && !is_malformed(&failure) =>
             {
                 log_failure(update_id, attempt, &failure);
-                let pause = after.map_or_else(|| retry_after(update_type, attempt), bounded_pause);
+                let pause =
+                    after.map_or_else(|| redelivery_pause(update_type, attempt), bounded_pause);
                 Verdict::Failed {
                     after: longer_at_random(pause),
                 }
@@ -227,7 +228,7 @@ fn log_unsent(update_id: i64, sent: Result<(), client::Error>) {
 /// pause after a failure.
 fn deferral(update_type: UpdateType, deferred: u32, asked_for: Option<Duration>) -> Duration {
     let pause = asked_for.map_or_else(
-        || retry_after(update_type, deferred.saturating_add(1)) / 4,
+        || redelivery_pause(update_type, deferred.saturating_add(1)) / 4,
         bounded_pause,
     );
     longer_at_random(pause)

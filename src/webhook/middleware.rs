@@ -64,7 +64,7 @@ use super::{
     delivery_stack::DeliveryStack,
     outcome::{Outcome, defers, set_retry_after},
     parse::UnreadableHook,
-    retry_after::pause_within_life,
+    redelivery::pause_within_life,
     secret_token::SecretTokenService,
     update::{self, UpdateService},
 };

@@ -77,13 +77,13 @@ mod missing_layer;
 #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
 pub(crate) mod outcome;
 pub mod parse;
+pub(crate) mod redelivery;
 pub mod registration;
 pub(crate) mod rejection;
 pub mod reply;
 #[cfg(feature = "tokio")]
 pub(crate) mod reply_call;
 mod response_future;
-pub(crate) mod retry_after;
 pub mod secret_token;
 #[cfg(feature = "tokio")]
 pub mod sequence;

@@ -87,8 +87,8 @@ use super::{
     RawUpdate, Rejection, ReplyBody,
     early_ack::EarlyAck,
     outcome::{FromRunner, set_retry_after},
+    redelivery::redelivery_pause,
     rejection::empty_response,
-    retry_after::retry_after,
 };
 pub use crate::task::Deadline;
 use crate::task::polled_after_completion;
@@ -378,7 +378,7 @@ where
 
 fn late_answer(update_type: UpdateType) -> Response<ReplyBody> {
     let mut answer: Response<ReplyBody> = Rejection::DeadlineExceeded.into_response();
-    set_retry_after(&mut answer, retry_after(update_type, 1));
+    set_retry_after(&mut answer, redelivery_pause(update_type, 1));
     answer
 }
 

@@ -32,8 +32,8 @@ use crate::{
             Abandoned, FailureLogged, FromRunner, Outcome, failed_response, log_abandoned,
             log_failure, set_retry_after,
         },
+        redelivery::{pause_within_life, redelivery_pause},
         rejection::empty_response,
-        retry_after::{pause_within_life, retry_after},
     },
 };
 
@@ -298,7 +298,7 @@ impl DeliveryState {
             }
             Ok(Claim::Done { .. } | Claim::Acquired(_)) => empty(),
             Ok(Claim::Busy { lease }) => {
-                let longest = retry_after(summary.update_type, u32::MAX);
+                let longest = redelivery_pause(summary.update_type, u32::MAX);
                 let seconds = lease.clamp(Duration::from_secs(1), longest);
                 reject(Rejection::HandledElsewhere, seconds)
             }
@@ -469,11 +469,14 @@ impl DeliveryState {
                 self.fail(token).await;
                 if summary.is_polled {
                     // The runner would count a failure, and abandon the update without the hook.
-                    return reject(Rejection::StoreUnavailable, retry_after(update_type, 5));
+                    return reject(
+                        Rejection::StoreUnavailable,
+                        redelivery_pause(update_type, 5),
+                    );
                 }
                 let mut answer: BoxedResponse = Box::new(failed_response(hook_failure));
                 answer.extensions_mut().insert(FailureLogged);
-                set_retry_after(&mut answer, retry_after(update_type, 5));
+                set_retry_after(&mut answer, redelivery_pause(update_type, 5));
                 return answer;
             }
         }
@@ -555,7 +558,10 @@ fn store_failed(key: DeliveryKey, error: &StoreError, update_type: UpdateType) -
         update_id = key.update_id,
         "delivery store unavailable"
     );
-    reject(Rejection::StoreUnavailable, retry_after(update_type, 2))
+    reject(
+        Rejection::StoreUnavailable,
+        redelivery_pause(update_type, 2),
+    )
 }
 
 #[cfg(test)]

@@ -92,7 +92,7 @@ use self::{
     key::{BotKey, KeyExtractor},
     permit::{Permit, TurnError, WaitForTurn, WaitPolicy},
 };
-use super::{RawUpdate, Rejection, outcome::set_retry_after, retry_after::retry_after};
+use super::{RawUpdate, Rejection, outcome::set_retry_after, redelivery::redelivery_pause};
 use crate::client::ErrorChain;
 use crate::task::{
     keyed_queue::{Capacity, KeyedQueue, Ticket},
@@ -397,7 +397,7 @@ fn without_turn<B: Default>(why: &TurnError, update: &RawUpdate) -> Response<B> 
             tracing::error!(%error, update_id, "sequence lock unavailable");
             rejected(
                 Rejection::LockUnavailable,
-                retry_after(update.update_type(), 2),
+                redelivery_pause(update.update_type(), 2),
             )
         }
     }

@@ -17,7 +17,7 @@ pub(crate) fn life(update_type: UpdateType) -> Duration {
 
 /// When Telegram should send an update again: after 1 s, doubled with each failure up to a minute. At most a tenth of
 /// the update's life, because Telegram drops an update that would be too old by then.
-pub(crate) fn retry_after(update_type: UpdateType, failed: u32) -> Duration {
+pub(crate) fn redelivery_pause(update_type: UpdateType, failed: u32) -> Duration {
     let doubled = Duration::from_secs(1 << failed.saturating_sub(1).min(6));
     let longest = (life(update_type) / 10).min(Duration::from_secs(60));
     doubled.clamp(Duration::from_secs(1), longest)
@@ -30,8 +30,8 @@ pub(crate) fn pause_within_life(
     failed: u32,
     asked: Option<Duration>,
 ) -> Duration {
-    let shortest = retry_after(update_type, failed);
-    let longest = retry_after(update_type, u32::MAX);
+    let shortest = redelivery_pause(update_type, failed);
+    let longest = redelivery_pause(update_type, u32::MAX);
     asked.map_or(shortest, |asked| asked.clamp(shortest, longest))
 }
 
@@ -59,7 +59,7 @@ mod tests {
     fn d5_the_pause_grows_inside_the_updates_life() {
         let seconds = |update_type| -> Vec<u64> {
             (0..9)
-                .map(|n| retry_after(update_type, n).as_secs())
+                .map(|n| redelivery_pause(update_type, n).as_secs())
                 .collect()
         };
         assert_eq!(
