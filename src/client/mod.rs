@@ -53,6 +53,7 @@ mod reason;
 mod redact;
 #[cfg(feature = "tokio")]
 pub mod retry;
+pub(crate) mod retry_after;
 mod several;
 mod token;
 pub mod trace;

@@ -10,9 +10,9 @@
 //! 4. The reply is the [`Reply`] in the response's extensions, where `axum::Telegram` of the feature `axum` puts it.
 //!    A body without a `Reply` is dropped with a warning, because redeliveries couldn't get it.
 //! 5. Telegram gets a 500 in place of a 1xx, a 3xx or a 410, and none of the headers except `Retry-After`.
-//!    A `Retry-After` of the handler is limited to a tenth of the time for which Telegram keeps the update, and to 60 s,
-//!    because Telegram drops an update that would be too old by then. A response that defers the update and has none
-//!    in whole seconds gets one of 1 s.
+//!    A `Retry-After` of the handler, in seconds or a date, is sent in seconds. It is limited to a tenth of the time
+//!    for which Telegram keeps the update, and to 60 s, because Telegram drops an update that would be too old by
+//!    then. A response that defers the update and has none that can be read gets one of 1 s.
 //! 6. The handler parses the update itself. [`Webhook::on_unreadable`] is called where that was done by
 //!    `axum::Telegram`, and wherever the response has [`Rejection::Unreadable`] in its extensions; a handler
 //!    that parses the bytes by other means deals with the error itself.
@@ -365,10 +365,15 @@ mod tests {
                 (Some("7"), "7"),
                 (Some("0"), "1"),
                 (Some("3600"), "60"),
-                (Some("Fri, 31 Dec 1999 23:59:59 GMT"), "1"),
+                (Some("6.2"), "7"),
+                (Some("Fri, 31 Dec 1999 23:59:29 GMT"), "30"),
+                (Some("Fri, 31 Dec 1999 23:58:00 GMT"), "1"),
+                (Some("Sat, 01 Jan 2000 23:59:59 GMT"), "60"),
             ] {
                 let handler = service_fn(move |_: Request<BytesBody>| {
                     let mut response = response(status);
+                    let date = http::HeaderValue::from_static("Fri, 31 Dec 1999 23:58:59 GMT");
+                    response.headers_mut().insert(header::DATE, date);
                     if let Some(asked) = asked {
                         let asked = http::HeaderValue::from_static(asked);
                         response.headers_mut().insert(header::RETRY_AFTER, asked);

@@ -39,6 +39,7 @@ use crate::support::{
 rows! {
     d14_what_a_layer_had_no_room_for_is_never_counted_against_the_update
     d14_a_wrong_secret_below_the_deliveries_is_no_attempt
+    d14_a_pause_that_a_layer_names_as_a_date_is_kept
     d15_a_refusal_that_a_repeat_cant_change_is_a_dead_letter_at_once
     d15_an_error_that_may_pass_is_tried_again
     d15_telegrams_own_pause_is_passed_on
@@ -284,6 +285,31 @@ async fn d14_what_a_layer_had_no_room_for_is_never_counted_against_the_update(se
         assert_eq!(endpoint.send(&call(1)).await.status, 200, "{why}");
         assert_eq!((seen.runs(), seen.letters()), (11, vec![]), "{why}");
     }
+}
+
+/// As a gateway names it, whose response a layer passes on.
+async fn d14_a_pause_that_a_layer_names_as_a_date_is_kept(server: Server) {
+    let seen = Seen::default();
+    let busy = service_fn(move |_: Request<RawUpdate>| {
+        let response = Response::builder()
+            .status(503)
+            .header("date", "Sun, 06 Nov 1994 08:49:37 GMT")
+            .header("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT")
+            .body(ReplyBody::default());
+        ready(Ok::<_, Infallible>(response.expect("a response")))
+    });
+    let stack = ServiceBuilder::new()
+        .secret_token(secret(SECRET))
+        .update()
+        .layer(seen.deliveries())
+        .service(busy);
+    let endpoint = server.serve_any(BoxCloneSyncService::new(stack)).await;
+    for _ in 0..6 {
+        let answer = endpoint.send(&call(1)).await;
+        assert_eq!(answer.status, 503);
+        assert_eq!(answer.header("retry-after"), Some("30"));
+    }
+    assert_eq!(seen.letters(), vec![]);
 }
 
 /// The layers in the wrong order, as their types alone can't forbid it where they are boxed.

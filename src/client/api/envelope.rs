@@ -5,9 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::{broken_array, damaged_text, retry_after};
+use super::{broken_array, damaged_text};
 use crate::{
-    client::{Error, ErrorKind, redact::redacted},
+    client::{Error, ErrorKind, redact::redacted, retry_after},
     json::{self, FromJson, Reader, Result as Read},
 };
 

@@ -13,7 +13,6 @@ mod limits;
 mod local_files;
 mod request;
 mod response;
-mod retry_after;
 mod service;
 mod url;
 

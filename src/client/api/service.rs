@@ -27,7 +27,6 @@ use super::{
     idle::IdleTimeout,
     local_files::FilePlace,
     request::Target,
-    retry_after,
     url::ApiUrl,
 };
 use crate::{
@@ -36,7 +35,7 @@ use crate::{
         collect::{CollectError, CollectLimited, CollectLimits},
         multipart::{self, OpenError},
     },
-    client::{BotToken, Error, several::list_of_messages},
+    client::{BotToken, Error, retry_after, several::list_of_messages},
     task::polled_after_completion,
     telemetry::{
         call_span,

@@ -21,7 +21,7 @@ use std::{
 };
 
 use futures_util::FutureExt as _;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use tower::{BoxError, ServiceExt as _};
 use tower_service::Service;
 use tracing::Span;
@@ -37,7 +37,7 @@ pub(crate) use self::{
     log::log_unlogged,
 };
 use super::{Failure, RawUpdate, Rejection, ReplyBody};
-use crate::{Reply, telemetry::update_span::UpdateSpan};
+use crate::{Reply, client::retry_after, telemetry::update_span::UpdateSpan};
 
 /// In the extensions of a request that comes from a runner, which counts attempts by itself and waits as long
 /// as it takes. `DeadlineLayer` steps aside.
@@ -90,7 +90,7 @@ impl Outcome {
             };
         }
         let rejection = response.extensions().get::<Rejection>();
-        let after = retry_after(response.headers());
+        let after = retry_after::in_header(response.headers());
         let is_deferred = match (rejection, response.extensions().get::<Failure>()) {
             (Some(rejection), _) => !rejection.is_about_the_update(),
             (None, Some(failure)) => failure.is_deferral(),
@@ -230,14 +230,10 @@ pub(crate) fn defers(status: StatusCode) -> bool {
     )
 }
 
-/// The whole seconds of `Retry-After`.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(header::RETRY_AFTER)?;
-    value.to_str().ok()?.parse().ok().map(Duration::from_secs)
-}
-
-/// Asks for a pause, in whole seconds and at least one.
+/// Asks for a pause in whole seconds, because Telegram reads no other form: rounded up, and at least one.
 pub(crate) fn set_retry_after<B>(response: &mut Response<B>, after: Duration) {
-    let seconds = HeaderValue::from(after.as_secs().max(1));
+    let part = u64::from(after.subsec_nanos() > 0);
+    let seconds = after.as_secs().saturating_add(part).max(1);
+    let seconds = HeaderValue::from(seconds);
     response.headers_mut().insert(header::RETRY_AFTER, seconds);
 }

@@ -82,6 +82,50 @@ fn d14_d15_the_pause_that_was_asked_for_is_kept() {
     }
 }
 
+/// The webhook read whole seconds alone, where the client also reads dates and joined headers.
+#[test]
+fn d14_d15_a_pause_is_read_in_each_form_of_its_header() {
+    for (asked, millis) in [
+        ("7", Some(7000)),
+        ("0", Some(0)),
+        ("1.5", Some(1500)),
+        ("0, 30", Some(30_000)),
+        ("Sun, 06 Nov 1994 08:50:07 GMT", Some(30_000)),
+        ("Sunday, 06-Nov-94 08:50:07 GMT", Some(30_000)),
+        ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
+        ("soon", None),
+    ] {
+        for status in [500, 503] {
+            let response = Response::builder()
+                .status(status)
+                .header(header::DATE, "Sun, 06 Nov 1994 08:49:37 GMT")
+                .header(header::RETRY_AFTER, asked)
+                .body(ReplyBody::default());
+            let (Outcome::Failed { after, .. } | Outcome::Deferred { after }) =
+                Outcome::of(&response.unwrap())
+            else {
+                panic!("it may pass");
+            };
+            assert_eq!(after, millis.map(Duration::from_millis), "{asked}");
+        }
+    }
+}
+
+#[test]
+fn d5_a_part_of_a_second_is_no_shorter_pause() {
+    for (millis, seconds) in [(0, "1"), (900, "1"), (1000, "1"), (1001, "2"), (6900, "7")] {
+        let mut response = Response::new(());
+        set_retry_after(&mut response, Duration::from_millis(millis));
+        assert_eq!(response.headers()[header::RETRY_AFTER], seconds, "{millis}");
+    }
+    let mut response = Response::new(());
+    set_retry_after(&mut response, Duration::MAX);
+    assert_eq!(
+        response.headers()[header::RETRY_AFTER],
+        u64::MAX.to_string()
+    );
+}
+
 #[test]
 fn d15_only_a_refusal_that_stays_one_is_permanent() {
     let api = |status: u16, after: Option<u64>| {

@@ -1,10 +1,10 @@
-//! The wait that a refusal asks for.
+//! The wait that a server asks for, in the header `Retry-After` or in the body of a refusal.
 
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, header};
 
-use crate::client::http_date::parse_unix_seconds;
+use super::http_date::parse_unix_seconds;
 
 /// The words of a description before the seconds.
 const PREFIX: &str = "retry after ";
@@ -13,7 +13,7 @@ const PREFIX: &str = "retry after ";
 ///
 /// The first one that isn't zero counts, because a server that writes 0 where it means nothing may still name
 /// the real wait elsewhere.
-pub(super) fn choose(
+pub(in crate::client) fn choose(
     parameter: Option<Duration>,
     header: Option<Duration>,
     description: &str,
@@ -22,8 +22,13 @@ pub(super) fn choose(
     first_above_zero(candidates.into_iter().flatten())
 }
 
-/// The wait in the header `Retry-After`: seconds, or a date by the server's own clock.
-pub(super) fn in_header(headers: &HeaderMap) -> Option<Duration> {
+/// The wait in the header [`Retry-After`](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3): seconds, or a date.
+/// `None` without the header, or with another text in it. Of several waits, the first that isn't zero; zero for a date
+/// that has passed.
+///
+/// A date is compared with the header `Date`, so that the clocks of both machines needn't agree, or else with the clock
+/// of this machine.
+pub(crate) fn in_header(headers: &HeaderMap) -> Option<Duration> {
     let values = headers.get_all(header::RETRY_AFTER).iter();
     first_above_zero(values.filter_map(|value| in_header_value(value, headers)))
 }
@@ -59,8 +64,7 @@ fn local_time() -> Option<i64> {
     i64::try_from(since.ok()?.as_secs()).ok()
 }
 
-/// Seconds in digits, with a fraction or without. [RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)
-/// has none, and some gateways write one.
+/// Seconds in digits. The RFC has no fractions, but some gateways write them.
 fn decimal(text: &str) -> Option<Duration> {
     let is_decimal = text.starts_with(|c: char| c.is_ascii_digit())
         && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
@@ -86,7 +90,7 @@ fn first_decimal(text: &str) -> Option<Duration> {
 }
 
 /// The wait that a JSON value names. Telegram writes an integer; other servers write a fraction or a string.
-pub(super) fn in_json(raw: &str) -> Option<Duration> {
+pub(in crate::client) fn in_json(raw: &str) -> Option<Duration> {
     let seconds: f64 = raw.trim_matches('"').parse().ok()?;
     if seconds.is_nan() || seconds < 0.0 {
         return None;
