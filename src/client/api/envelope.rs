@@ -13,7 +13,7 @@ use crate::{
 
 /// The parts of the HTTP response's head that the envelope is read with.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct AnswerHead {
+pub(super) struct ResponseHead {
     pub(super) status: StatusCode,
     /// The header `Retry-After`.
     pub(super) wait: Option<Duration>,
@@ -23,7 +23,7 @@ pub(super) struct AnswerHead {
 ///
 /// Members that are null or of another type than Telegram's count as absent, so that the other members are still
 /// read. Servers other than Telegram's write such members.
-pub(super) fn read_envelope(head: AnswerHead, body: &Bytes, token: &str) -> Result<Bytes, Error> {
+pub(super) fn read_envelope(head: ResponseHead, body: &Bytes, token: &str) -> Result<Bytes, Error> {
     let text = json::utf8(body).ok();
     let text = text.map(|text| text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text));
     let read = text.and_then(ResponseEnvelope::of_text);
@@ -42,7 +42,7 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 /// Reads an envelope that isn't JSON throughout. Of a success only an array is found, because any other result may have
 /// lost anything. Damaged letters of a refusal cost themselves.
 #[cold]
-fn read_damaged(head: AnswerHead, body: &Bytes, token: &str) -> Result<Bytes, Error> {
+fn read_damaged(head: ResponseHead, body: &Bytes, token: &str) -> Result<Bytes, Error> {
     let result = broken_array::find(body).filter(|_| head.status.is_success());
     if let Some(result) = result {
         return Ok(body.slice(result));
@@ -88,7 +88,7 @@ impl<'a> ResponseEnvelope<'a> {
     }
 
     /// The JSON of the result, or the error that the response reports.
-    fn into_result(self, head: AnswerHead, token: &str) -> Result<&'a str, Error> {
+    fn into_result(self, head: ResponseHead, token: &str) -> Result<&'a str, Error> {
         match (self.ok, self.result) {
             (Some(true), Some(result)) => Ok(result),
             // An `ok` of another type, such as null or 1, hides neither the result nor the refusal beside it.
@@ -185,7 +185,7 @@ impl<'a> ResponseEnvelope<'a> {
         Ok(())
     }
 
-    fn into_error(self, head: AnswerHead, token: &str) -> Error {
+    fn into_error(self, head: ResponseHead, token: &str) -> Error {
         // Under the status of a success, a code that isn't Telegram's integer still says more than the status.
         let written = self.written_code.filter(|_| head.status.is_success());
         let code = self.error_code.or(written);
@@ -230,7 +230,7 @@ mod tests {
     use super::*;
     use crate::client::Reason;
 
-    const OK: AnswerHead = AnswerHead {
+    const OK: ResponseHead = ResponseHead {
         status: StatusCode::OK,
         wait: None,
     };
@@ -306,7 +306,7 @@ mod tests {
         for code in ["403.0", "\"403\""] {
             let body = format!(r#"{{"ok":false,"error_code":{code},"description":"x"}}"#);
             for (status, expected) in [(400, 400), (502, 502), (200, 403), (204, 403)] {
-                let head = AnswerHead {
+                let head = ResponseHead {
                     status: StatusCode::from_u16(status).unwrap(),
                     wait: None,
                 };

@@ -4,13 +4,17 @@ mod base_url;
 mod body;
 mod bot_api;
 mod broken_array;
+mod calling;
 mod damaged_text;
 mod download;
 mod encoding;
 mod envelope;
+mod future;
 mod idle;
 mod limits;
 mod local_files;
+mod opening;
+mod reading;
 mod request;
 mod response;
 mod service;
@@ -21,5 +25,5 @@ pub(crate) use self::body::CallProgress;
 pub(super) use self::url::leads_to_own_server;
 pub use self::{
     base_url::InvalidBaseUrl, body::ApiBody, bot_api::BotApi, download::Download,
-    request::ApiRequest, response::ApiResponse, service::ResponseFuture,
+    future::ResponseFuture, request::ApiRequest, response::ApiResponse,
 };
