@@ -29,9 +29,9 @@ pub(crate) const ALL: &[Limit] = &[
     // The envelope is read by the one JSON reader. While the request is written, the connection is watched for a
     // response, and `Retry-After` counts with any status.
     Limit::new("client/send", 16_500.0, 8.0),
-    // Moves of the update, its request's head and the arguments, and the box of the handler's future. Without the box a
-    // router's type would name each handler.
-    Limit::new("routes/router", 860.0, 1.0),
+    // The search in the tables, three moves of the update with its request's head, and the box of the handler's future.
+    // Without the box a router's type would name each handler.
+    Limit::new("routes/router", 475.0, 1.0),
     // One more move of the handler's future.
     Limit::new("spans/update, no subscriber", 90.0, 0.0),
     // Two moves of the call's future, and one more type of service to clone, poll and drop.

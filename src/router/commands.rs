@@ -136,7 +136,7 @@ impl CommandRoute {
         let usage = Usage(Arc::clone(self));
         Route::of_service(service_fn(move |mut request: Request<Update>| {
             request.extensions_mut().insert(usage.clone());
-            route.oneshot(request)
+            route.handle(request)
         }))
     }
 }

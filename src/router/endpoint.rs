@@ -39,7 +39,7 @@ impl Route {
     }
 
     /// Handles one update.
-    pub(super) fn oneshot(&self, request: Request<Update>) -> RouteFuture {
+    pub(super) fn handle(&self, request: Request<Update>) -> RouteFuture {
         self.0.call(request)
     }
 }
@@ -54,7 +54,7 @@ impl Service<Request<Update>> for Route {
     }
 
     fn call(&mut self, request: Request<Update>) -> RouteFuture {
-        self.0.call(request)
+        self.handle(request)
     }
 }
 
@@ -78,8 +78,7 @@ where
     Via: 'static,
 {
     fn call(&self, request: Request<Update>) -> RouteFuture {
-        let (handler, state) = (self.handler.clone(), Arc::clone(&self.state));
-        RouteFuture::new(handler.handle(request.into(), state))
+        self.handler.clone().handle(request.into(), &self.state)
     }
 }
 

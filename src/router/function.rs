@@ -1,20 +1,21 @@
 //! Functions as handlers, with their arguments and results.
 
 use std::{
-    future::Future,
-    marker::PhantomData,
+    future::{Future, ready},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use pin_project_lite::pin_project;
 use tower::BoxError;
 
-use super::parts::{ExtractorRejection as _, FromUpdate, FromUpdateParts, UpdateParts};
+use super::{
+    parts::{ExtractorRejection, FromUpdate, FromUpdateParts, UpdateParts, at_once},
+    route_future::RouteFuture,
+};
 use crate::{
     IntoReply, Reply,
-    task::polled_after_completion,
     webhook::{Failure, HandlerOutput},
 };
 
@@ -60,12 +61,25 @@ pub trait HandlerArguments<S, Via>: Sized + Send {
     /// Whether one of them is the [`RawUpdate`](crate::webhook::RawUpdate).
     const TAKES_RAW: bool;
 
-    /// Takes them one after the other. The state is shared, so that the future can be kept beside it.
+    /// Whether none of them waits for anything.
+    const NEVER_WAIT: bool;
+
+    /// Takes them one after the other.
     fn take(
         parts: UpdateParts,
         state: Arc<S>,
-    ) -> impl Future<Output = Result<Self, Result<Reply, BoxError>>> + Send;
+    ) -> impl Future<Output = Result<Self, HandlerResult>> + Send;
+
+    /// Takes them one after the other. Only where they [never wait](Self::NEVER_WAIT).
+    ///
+    /// # Errors
+    ///
+    /// When one of them can't be taken: the handler's result in that case.
+    fn take_at_once(parts: UpdateParts, state: &S) -> Result<Self, HandlerResult>;
 }
+
+/// The result of a handler for its route.
+type HandlerResult = Result<Reply, BoxError>;
 
 /// A handler of a router with the state `S`: an `async fn` or a closure, with the arguments `A`.
 ///
@@ -80,89 +94,69 @@ pub trait Handler<A, S, Via>: HandlerFunction<A> {
     const TAKES_RAW: bool;
 
     #[doc(hidden)]
-    fn handle(
-        self,
-        parts: UpdateParts,
-        state: Arc<S>,
-    ) -> impl Future<Output = Result<Reply, BoxError>> + Send;
+    fn handle(self, parts: UpdateParts, state: &Arc<S>) -> RouteFuture;
 }
 
 impl<F, A, S, Via, Fut> Handler<A, S, Via> for F
 where
     F: HandlerFunction<A, Future = Fut>,
-    Fut: RunningHandler + Send,
+    Fut: RunningHandler + Send + 'static,
     Fut::Output: HandlerOutput<Error: Into<BoxError>>,
-    A: HandlerArguments<S, Via>,
-    S: Send + Sync,
+    A: HandlerArguments<S, Via> + 'static,
+    S: Send + Sync + 'static,
 {
     const TAKES_RAW: bool = A::TAKES_RAW;
 
-    fn handle(
-        self,
-        parts: UpdateParts,
-        state: Arc<S>,
-    ) -> impl Future<Output = Result<Reply, BoxError>> + Send {
-        HandlerCall::Taking {
-            taking: A::take(parts, state),
-            handler: Some(self),
-            arguments: PhantomData,
+    #[inline]
+    fn handle(self, parts: UpdateParts, state: &Arc<S>) -> RouteFuture {
+        if A::NEVER_WAIT {
+            // So the future that goes into a box is the handler's own, without the update and the request's head.
+            return match A::take_at_once(parts, state) {
+                Ok(arguments) => RouteFuture::new(HandlerCall::of(self, arguments)),
+                Err(rejected) => RouteFuture::new(ready(rejected)),
+            };
         }
+        let state = Arc::clone(state);
+        RouteFuture::new(async move {
+            match A::take(parts, state).await {
+                Ok(arguments) => HandlerCall::of(self, arguments).await,
+                Err(rejected) => rejected,
+            }
+        })
     }
 }
 
 pin_project! {
-    /// The future of a handler: first that of its arguments, then its own, in the same place.
-    ///
-    /// Written by hand, because an `async` block would hold both at once, and the update several times. The
-    /// allocator is quickest with small blocks.
-    #[project = HandlerCallProjection]
-    enum HandlerCall<T, H, A, F> {
-        Taking {
-            #[pin]
-            taking: T,
-            handler: Option<H>,
-            arguments: PhantomData<fn(A)>,
-        },
-        Running {
-            #[pin]
-            running: F,
-        },
+    /// The future of a handler that has its arguments. Its output is that of the route.
+    struct HandlerCall<F> {
+        #[pin]
+        running: F,
     }
 }
 
-impl<T, H, A, F> Future for HandlerCall<T, H, A, F>
+impl<F> HandlerCall<F> {
+    #[inline]
+    fn of<A>(handler: impl HandlerFunction<A, Future = F>, arguments: A) -> Self {
+        Self {
+            running: handler.call(arguments),
+        }
+    }
+}
+
+impl<F> Future for HandlerCall<F>
 where
-    T: Future<Output = Result<A, Result<Reply, BoxError>>>,
-    H: HandlerFunction<A, Future = F>,
     F: RunningHandler<Output: HandlerOutput<Error: Into<BoxError>>>,
 {
-    type Output = Result<Reply, BoxError>;
+    type Output = HandlerResult;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        loop {
-            let (handler, arguments) = match self.as_mut().project() {
-                HandlerCallProjection::Running { running } => {
-                    return running.poll_handler(cx).map(reply);
-                }
-                HandlerCallProjection::Taking {
-                    taking, handler, ..
-                } => match ready!(taking.poll(cx)) {
-                    Ok(arguments) => (handler.take(), arguments),
-                    Err(rejected) => return Poll::Ready(rejected),
-                },
-            };
-            let Some(handler) = handler else {
-                polled_after_completion();
-            };
-            let running = handler.call(arguments);
-            self.set(Self::Running { running });
-        }
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<HandlerResult> {
+        self.project().running.poll_handler(cx).map(reply)
     }
 }
 
 /// The reply in a handler's output.
 #[inline]
-pub(super) fn reply<O>(output: O) -> Result<Reply, BoxError>
+pub(super) fn reply<O>(output: O) -> HandlerResult
 where
     O: HandlerOutput<Error: Into<BoxError>>,
 {
@@ -179,11 +173,17 @@ pub(super) fn written(reply: impl IntoReply) -> Result<Reply, BoxError> {
 impl<S: Send + Sync> HandlerArguments<S, ()> for () {
     const TAKES_RAW: bool = false;
 
+    const NEVER_WAIT: bool = true;
+
     fn take(
-        _: UpdateParts,
-        _: Arc<S>,
-    ) -> impl Future<Output = Result<Self, Result<Reply, BoxError>>> + Send {
-        std::future::ready(Ok(()))
+        parts: UpdateParts,
+        state: Arc<S>,
+    ) -> impl Future<Output = Result<Self, HandlerResult>> + Send {
+        ready(Self::take_at_once(parts, &state))
+    }
+
+    fn take_at_once(_: UpdateParts, _: &S) -> Result<Self, HandlerResult> {
+        Ok(())
     }
 }
 
@@ -209,21 +209,27 @@ macro_rules! impl_for_functions {
         {
             const TAKES_RAW: bool = $($argument::TAKES_RAW ||)* $last::TAKES_RAW;
 
-            // An `async fn` would hold the parts twice.
-            #[allow(clippy::manual_async_fn)]
-            fn take(
-                mut parts: UpdateParts,
-                state: Arc<S>,
-            ) -> impl Future<Output = Result<Self, Result<Reply, BoxError>>> + Send {
-                async move {
-                    $(
-                        let $argument = $argument::from_update_parts(&mut parts, &state).await;
-                        let $argument = $argument.map_err(|rejection| rejection.into_result())?;
-                    )*
-                    let $last = $last::from_update(parts, &state).await;
-                    let $last = $last.map_err(|rejection| rejection.into_result())?;
-                    Ok(($($argument,)* $last,))
-                }
+            const NEVER_WAIT: bool = $($argument::NEVER_WAITS &&)* $last::NEVER_WAITS;
+
+            async fn take(mut parts: UpdateParts, state: Arc<S>) -> Result<Self, HandlerResult> {
+                $(
+                    let $argument = $argument::from_update_parts(&mut parts, &state).await;
+                    let $argument = $argument.map_err(ExtractorRejection::into_result)?;
+                )*
+                let $last = $last::from_update(parts, &state).await;
+                let $last = $last.map_err(ExtractorRejection::into_result)?;
+                Ok(($($argument,)* $last,))
+            }
+
+            #[inline]
+            fn take_at_once(mut parts: UpdateParts, state: &S) -> Result<Self, HandlerResult> {
+                $(
+                    let $argument = at_once($argument::from_update_parts(&mut parts, state));
+                    let $argument = $argument.map_err(ExtractorRejection::into_result)?;
+                )*
+                let $last = $last::at_once(parts, state);
+                let $last = $last.map_err(ExtractorRejection::into_result)?;
+                Ok(($($argument,)* $last,))
             }
         }
 

@@ -6,6 +6,7 @@ use std::{
     future::{Future, ready},
 };
 
+use futures_util::FutureExt as _;
 use http::{Request, request};
 use tower::BoxError;
 
@@ -34,8 +35,6 @@ impl From<Request<Update>> for UpdateParts {
 /// Copy or clone what the argument needs. An argument that takes the update by value is a [`FromUpdate`].
 ///
 /// ```
-/// use std::future::{Future, ready};
-///
 /// use tower_telegram::router::{FromUpdateParts, MissingFromUpdate, UpdateParts};
 ///
 /// /// The language of the user who caused the update.
@@ -44,14 +43,14 @@ impl From<Request<Update>> for UpdateParts {
 /// impl<S: Sync> FromUpdateParts<S> for Language {
 ///     type Rejection = MissingFromUpdate;
 ///
-///     fn from_update_parts(
+///     async fn from_update_parts(
 ///         parts: &mut UpdateParts,
 ///         _: &S,
-///     ) -> impl Future<Output = Result<Self, MissingFromUpdate>> + Send {
+///     ) -> Result<Self, MissingFromUpdate> {
 ///         let user = parts.update.from();
 ///         let language = user.and_then(|user| user.language_code.as_deref());
 ///         let language = language.map(|language| Self(language.into()));
-///         ready(language.ok_or(MissingFromUpdate::new("a language")))
+///         language.ok_or(MissingFromUpdate::new("a language"))
 ///     }
 /// }
 /// ```
@@ -69,6 +68,10 @@ pub trait FromUpdateParts<S>: Sized {
     /// [`Webhook::router`](crate::webhook::Webhook::router) keeps that. Default: no. An argument of your own
     /// that is taken with `RawUpdate::from_update_parts` sets it.
     const TAKES_RAW: bool = false;
+
+    /// Whether the future is ready when it is first polled. Then the router needs no place to keep it.
+    #[doc(hidden)]
+    const NEVER_WAITS: bool = false;
 
     /// Takes it from the update, its request, or the router's state.
     fn from_update_parts(
@@ -92,8 +95,6 @@ pub enum ViaUpdate {}
 /// Every [`FromUpdateParts`] is one too.
 ///
 /// ```
-/// use std::future::{Future, ready};
-///
 /// use tower_telegram::{
 ///     router::{FromUpdate, MissingFromUpdate, Router, UpdateParts},
 ///     types::{PhotoSize, UpdateKind},
@@ -105,15 +106,12 @@ pub enum ViaUpdate {}
 /// impl<S: Sync> FromUpdate<S> for Photo {
 ///     type Rejection = MissingFromUpdate;
 ///
-///     fn from_update(
-///         parts: UpdateParts,
-///         _: &S,
-///     ) -> impl Future<Output = Result<Self, MissingFromUpdate>> + Send {
+///     async fn from_update(parts: UpdateParts, _: &S) -> Result<Self, MissingFromUpdate> {
 ///         let photo = match parts.update.kind {
 ///             UpdateKind::Message(message) => message.photo,
 ///             _ => None,
 ///         };
-///         ready(photo.map(Self).ok_or(MissingFromUpdate::new("a photo")))
+///         photo.map(Self).ok_or(MissingFromUpdate::new("a photo"))
 ///     }
 /// }
 ///
@@ -137,11 +135,30 @@ pub trait FromUpdate<S, Via = ViaUpdate>: Sized {
     /// As [`FromUpdateParts::TAKES_RAW`].
     const TAKES_RAW: bool = false;
 
+    /// As `FromUpdateParts::NEVER_WAITS`.
+    #[doc(hidden)]
+    const NEVER_WAITS: bool = false;
+
     /// Takes it from the update, its request, or the router's state.
     fn from_update(
         parts: UpdateParts,
         state: &S,
     ) -> impl Future<Output = Result<Self, Self::Rejection>> + Send;
+
+    /// The output of the future, where that never waits.
+    #[doc(hidden)]
+    #[inline]
+    fn at_once(parts: UpdateParts, state: &S) -> Result<Self, Self::Rejection> {
+        at_once(Self::from_update(parts, state))
+    }
+}
+
+/// The output of a future that never waits.
+// Each extractor says by itself whether it waits.
+#[allow(clippy::expect_used)]
+#[inline]
+pub(super) fn at_once<T>(future: impl Future<Output = T>) -> T {
+    future.now_or_never().expect("it never waits")
 }
 
 #[diagnostic::do_not_recommend]
@@ -154,13 +171,15 @@ where
 
     const TAKES_RAW: bool = T::TAKES_RAW;
 
-    // An `async fn` would hold the parts twice.
-    #[allow(clippy::manual_async_fn)]
-    fn from_update(
-        mut parts: UpdateParts,
-        state: &S,
-    ) -> impl Future<Output = Result<Self, T::Rejection>> + Send {
-        async move { T::from_update_parts(&mut parts, state).await }
+    const NEVER_WAITS: bool = T::NEVER_WAITS;
+
+    async fn from_update(mut parts: UpdateParts, state: &S) -> Result<Self, T::Rejection> {
+        T::from_update_parts(&mut parts, state).await
+    }
+
+    #[inline]
+    fn at_once(mut parts: UpdateParts, state: &S) -> Result<Self, T::Rejection> {
+        at_once(T::from_update_parts(&mut parts, state))
     }
 }
 
@@ -211,6 +230,8 @@ impl<T: FromUpdateParts<S>, S: Sync> FromUpdateParts<S> for Option<T> {
 
     const TAKES_RAW: bool = T::TAKES_RAW;
 
+    const NEVER_WAITS: bool = T::NEVER_WAITS;
+
     async fn from_update_parts(parts: &mut UpdateParts, state: &S) -> Result<Self, T::Rejection> {
         none_if_missing(T::from_update_parts(parts, state).await)
     }
@@ -222,6 +243,8 @@ impl<T: FromUpdateParts<S>, S: Sync> FromUpdateParts<S> for Result<T, T::Rejecti
 
     const TAKES_RAW: bool = T::TAKES_RAW;
 
+    const NEVER_WAITS: bool = T::NEVER_WAITS;
+
     async fn from_update_parts(parts: &mut UpdateParts, state: &S) -> Result<Self, Infallible> {
         Ok(T::from_update_parts(parts, state).await)
     }
@@ -232,6 +255,8 @@ impl<T: FromUpdate<S>, S: Sync> FromUpdate<S> for Option<T> {
     type Rejection = T::Rejection;
 
     const TAKES_RAW: bool = T::TAKES_RAW;
+
+    const NEVER_WAITS: bool = T::NEVER_WAITS;
 
     async fn from_update(parts: UpdateParts, state: &S) -> Result<Self, T::Rejection> {
         none_if_missing(T::from_update(parts, state).await)
@@ -252,6 +277,8 @@ impl<T: FromUpdate<S>, S: Sync> FromUpdate<S> for Result<T, T::Rejection> {
 
     const TAKES_RAW: bool = T::TAKES_RAW;
 
+    const NEVER_WAITS: bool = T::NEVER_WAITS;
+
     async fn from_update(parts: UpdateParts, state: &S) -> Result<Self, Infallible> {
         Ok(T::from_update(parts, state).await)
     }
@@ -259,6 +286,8 @@ impl<T: FromUpdate<S>, S: Sync> FromUpdate<S> for Result<T, T::Rejection> {
 
 impl<S> FromUpdate<S> for Update {
     type Rejection = Infallible;
+
+    const NEVER_WAITS: bool = true;
 
     fn from_update(
         parts: UpdateParts,

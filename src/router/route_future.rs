@@ -9,18 +9,16 @@ use std::{
 
 use tower::BoxError;
 
-use crate::{Reply, task::polled_after_completion};
-
-type BoxedFuture = Pin<Box<dyn Future<Output = Result<Reply, BoxError>> + Send>>;
+use crate::Reply;
 
 /// The response future of a [`Router`](super::Router).
-pub struct RouteFuture(Option<BoxedFuture>);
+pub struct RouteFuture(Pin<Box<dyn Future<Output = Result<Reply, BoxError>> + Send>>);
 
 impl RouteFuture {
     pub(super) fn new(
         future: impl Future<Output = Result<Reply, BoxError>> + Send + 'static,
     ) -> Self {
-        Self(Some(Box::pin(future)))
+        Self(Box::pin(future))
     }
 
     /// For an update that no route matches.
@@ -38,14 +36,8 @@ impl fmt::Debug for RouteFuture {
 impl Future for RouteFuture {
     type Output = Result<Reply, BoxError>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(future) = &mut self.0 else {
-            polled_after_completion();
-        };
-        let polled = future.as_mut().poll(cx);
-        if polled.is_ready() {
-            self.0 = None;
-        }
-        polled
+        self.0.as_mut().poll(cx)
     }
 }

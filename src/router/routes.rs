@@ -363,7 +363,7 @@ impl<S: Send + Sync + 'static> Router<S> {
             let hook = hook.clone();
             Route::of_service(service_fn(move |request: Request<Update>| {
                 let (failed, hook) = (HandlerError::of(request.body()), hook.clone());
-                let handling = route.oneshot(request);
+                let handling = route.handle(request);
                 async move {
                     match handling.await {
                         // The hook's reply would end an update that hasn't been handled.

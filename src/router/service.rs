@@ -14,13 +14,14 @@ impl Service<Request<Update>> for Router {
     type Error = BoxError;
     type Future = RouteFuture;
 
+    #[inline]
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<Update>) -> RouteFuture {
         match self.table().find(request.body()) {
-            Some(route) => route.oneshot(request),
+            Some(route) => route.handle(request),
             None => RouteFuture::nothing(),
         }
     }

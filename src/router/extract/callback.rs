@@ -46,6 +46,8 @@ where
 {
     type Rejection = InvalidCallbackData;
 
+    const NEVER_WAITS: bool = true;
+
     fn from_update_parts(
         parts: &mut UpdateParts,
         _: &S,

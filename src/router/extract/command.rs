@@ -61,6 +61,8 @@ where
 {
     type Rejection = InvalidCommand;
 
+    const NEVER_WAITS: bool = true;
+
     fn from_update_parts(
         parts: &mut UpdateParts,
         _: &S,
@@ -233,6 +235,8 @@ pub struct StartPayload(pub Option<Box<str>>);
 
 impl<S: Sync> FromUpdateParts<S> for StartPayload {
     type Rejection = InvalidCommand;
+
+    const NEVER_WAITS: bool = true;
 
     fn from_update_parts(
         parts: &mut UpdateParts,

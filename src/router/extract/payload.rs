@@ -35,14 +35,21 @@ pub struct NewMessage(pub Box<Message>);
 impl<S: Sync> FromUpdate<S> for NewMessage {
     type Rejection = MissingFromUpdate;
 
+    const NEVER_WAITS: bool = true;
+
     fn from_update(
         parts: UpdateParts,
-        _: &S,
+        state: &S,
     ) -> impl Future<Output = Result<Self, MissingFromUpdate>> + Send {
-        ready(match parts.update.kind {
+        ready(Self::at_once(parts, state))
+    }
+
+    #[inline]
+    fn at_once(parts: UpdateParts, _: &S) -> Result<Self, MissingFromUpdate> {
+        match parts.update.kind {
             UpdateKind::Message(message) => Ok(Self(message)),
             _ => Err(MissingFromUpdate::new("a new message")),
-        })
+        }
     }
 }
 
@@ -52,28 +59,42 @@ macro_rules! impl_for_payloads {
         impl<S: Sync> FromUpdate<S> for Box<$payload> {
             type Rejection = MissingFromUpdate;
 
+            const NEVER_WAITS: bool = true;
+
             fn from_update(
                 parts: UpdateParts,
-                _: &S,
+                state: &S,
             ) -> impl Future<Output = Result<Self, MissingFromUpdate>> + Send {
-                ready(match parts.update.kind {
+                ready(Self::at_once(parts, state))
+            }
+
+            #[inline]
+            fn at_once(parts: UpdateParts, _: &S) -> Result<Self, MissingFromUpdate> {
+                match parts.update.kind {
                     $(UpdateKind::$kind(payload))|+ => Ok(payload),
                     _ => Err(MissingFromUpdate::new($what)),
-                })
+                }
             }
         }
 
         impl<S: Sync> FromUpdate<S> for $payload {
             type Rejection = MissingFromUpdate;
 
+            const NEVER_WAITS: bool = true;
+
             fn from_update(
                 parts: UpdateParts,
-                _: &S,
+                state: &S,
             ) -> impl Future<Output = Result<Self, MissingFromUpdate>> + Send {
-                ready(match parts.update.kind {
+                ready(Self::at_once(parts, state))
+            }
+
+            #[inline]
+            fn at_once(parts: UpdateParts, _: &S) -> Result<Self, MissingFromUpdate> {
+                match parts.update.kind {
                     $(UpdateKind::$kind(payload))|+ => Ok(*payload),
                     _ => Err(MissingFromUpdate::new($what)),
-                })
+                }
             }
         }
     )*

@@ -41,6 +41,8 @@ where
 {
     type Rejection = Infallible;
 
+    const NEVER_WAITS: bool = true;
+
     fn from_update_parts(
         _: &mut UpdateParts,
         state: &S,
@@ -70,6 +72,8 @@ where
 {
     type Rejection = Infallible;
 
+    const NEVER_WAITS: bool = true;
+
     fn from_update_parts(
         _: &mut UpdateParts,
         state: &S,
@@ -89,6 +93,8 @@ where
     S: Sync,
 {
     type Rejection = MissingFromUpdate;
+
+    const NEVER_WAITS: bool = true;
 
     fn from_update_parts(
         parts: &mut UpdateParts,
@@ -111,6 +117,8 @@ macro_rules! impl_by_extension {
         $(#[$doc])*
         impl<S: Sync> FromUpdateParts<S> for $type {
             type Rejection = MissingFromUpdate;
+
+            const NEVER_WAITS: bool = true;
 
             fn from_update_parts(
                 parts: &mut UpdateParts,
@@ -144,6 +152,8 @@ impl<S: Sync> FromUpdateParts<S> for RawUpdate {
 
     const TAKES_RAW: bool = true;
 
+    const NEVER_WAITS: bool = true;
+
     fn from_update_parts(
         parts: &mut UpdateParts,
         _: &S,
@@ -175,6 +185,8 @@ impl<S: Sync> FromUpdateParts<S> for RawUpdate {
 impl<S: Sync> FromUpdateParts<S> for crate::webhook::Deadline {
     type Rejection = Infallible;
 
+    const NEVER_WAITS: bool = true;
+
     fn from_update_parts(
         parts: &mut UpdateParts,
         _: &S,
@@ -192,6 +204,8 @@ impl<S: Sync> FromUpdateParts<S> for crate::webhook::Deadline {
 /// has both.
 impl<S: Sync> FromUpdateParts<S> for ChatId {
     type Rejection = MissingFromUpdate;
+
+    const NEVER_WAITS: bool = true;
 
     fn from_update_parts(
         parts: &mut UpdateParts,
@@ -228,6 +242,8 @@ impl<S: Sync> FromUpdateParts<S> for ChatId {
 impl<S: Sync> FromUpdateParts<S> for Chat {
     type Rejection = MissingFromUpdate;
 
+    const NEVER_WAITS: bool = true;
+
     fn from_update_parts(
         parts: &mut UpdateParts,
         _: &S,
@@ -240,6 +256,8 @@ impl<S: Sync> FromUpdateParts<S> for Chat {
 /// The user who caused the update, cloned. Posts in channels have none.
 impl<S: Sync> FromUpdateParts<S> for User {
     type Rejection = MissingFromUpdate;
+
+    const NEVER_WAITS: bool = true;
 
     fn from_update_parts(
         parts: &mut UpdateParts,

@@ -1,4 +1,4 @@
-//! J4, J11: the arguments that handlers take.
+//! J4, J11, J17, J20: the arguments that handlers take.
 
 use http::Request;
 use http_body_util::BodyExt as _;
@@ -11,8 +11,9 @@ use crate::{
     Reply,
     methods::{SendDice, SendMessage},
     router::{
-        CallbackData, Command, Extension, FromRef, InvalidCommand, MissingFromUpdate, NewMessage,
-        Router, StartPayload, State, command,
+        CallbackData, Command, Extension, FromRef, FromUpdate, FromUpdateParts, HandlerError,
+        InvalidCommand, MissingFromUpdate, NewMessage, Router, StartPayload, State, UpdateParts,
+        command,
     },
     types::{
         CallbackPayload, CallbackQuery, ChatId, ChatType, InlineKeyboardButton, InlineQuery,
@@ -196,6 +197,84 @@ async fn j17_a_deadline_is_that_of_the_response_or_never_ends() {
     let call = calls.recv().await.unwrap();
     let json: Value = serde_json::from_slice(call.json()).unwrap();
     assert_eq!(json["text"], "true");
+}
+
+/// The user's number. Its future is pending once.
+#[derive(Debug)]
+struct SlowUser(i64);
+
+impl<S: Sync> FromUpdateParts<S> for SlowUser {
+    type Rejection = MissingFromUpdate;
+
+    async fn from_update_parts(parts: &mut UpdateParts, _: &S) -> Result<Self, MissingFromUpdate> {
+        tokio::task::yield_now().await;
+        let user = parts.update.from().map(|user| Self(user.id));
+        user.ok_or(MissingFromUpdate::new("a user"))
+    }
+}
+
+/// The text of a message, by value. Its future is pending once.
+#[derive(Debug)]
+struct SlowText(String);
+
+impl<S: Sync> FromUpdate<S> for SlowText {
+    type Rejection = MissingFromUpdate;
+
+    async fn from_update(parts: UpdateParts, _: &S) -> Result<Self, MissingFromUpdate> {
+        tokio::task::yield_now().await;
+        let message = parts.update.any_message();
+        let text = message.and_then(|message| message.text.as_deref());
+        let text = text.map(|text| Self(text.into()));
+        text.ok_or(MissingFromUpdate::new("a text"))
+    }
+}
+
+#[tokio::test]
+async fn j20_an_argument_that_waits_may_be_at_any_place() {
+    fn say(text: String) -> SendMessage {
+        SendMessage::new(1, text)
+    }
+    let routers: [(Router, &str); 6] = [
+        (
+            Router::new().message(async |user: SlowUser, message: NewMessage| {
+                say(format!("{} {}", user.0, message.0.chat.id))
+            }),
+            "5 42",
+        ),
+        (
+            Router::new()
+                .message(async |chat: ChatId, user: SlowUser| say(format!("{chat} {}", user.0))),
+            "42 5",
+        ),
+        (
+            Router::new().message(async |text: SlowText| say(text.0)),
+            "x",
+        ),
+        (
+            Router::new().message(
+                async |user: Option<SlowUser>, text: Result<SlowText, MissingFromUpdate>| {
+                    say(format!("{user:?} {text:?}"))
+                },
+            ),
+            "Some(SlowUser(5)) Ok(SlowText(\"x\"))",
+        ),
+        // It waits before the argument that isn't there.
+        (
+            Router::new()
+                .message(async |_: SlowUser, _: CallbackQuery| {})
+                .on_error(async |failed: HandlerError| say(failed.error.to_string())),
+            "the handler failed: the handler takes a callback query and the update has none",
+        ),
+        (
+            Router::new().message(async |_: ChatId, _: SlowText| {}),
+            "no reply",
+        ),
+    ];
+    for (router, expected) in routers {
+        let answer = answer(&router, said("x")).await;
+        let answer = answer.unwrap_or_else(|| "no reply".into());
+        assert_eq!(answer, expected);
+    }
 }
 
 #[tokio::test]
