@@ -102,7 +102,8 @@
 //! # Panics
 //!
 //! A router panics while it is built, as axum's does, when two routes match the same command, callback data
-//! or type, or when a name isn't a command's (1 to 32 characters of `a-z0-9_`).
+//! or type, or when a name isn't a command's (1 to 32 characters of `a-z0-9_`). Only the bot's own
+//! [name](Router::username) comes from outside the program, and an invalid one is an error.
 
 mod command_scope;
 mod commands;
@@ -123,6 +124,7 @@ pub mod session;
 mod table;
 #[cfg(test)]
 mod tests;
+mod username;
 mod webhook;
 
 pub use self::{
@@ -132,7 +134,8 @@ pub use self::{
     extract::{
         arguments::{Arguments, FromArguments, InvalidArguments},
         callback::CallbackData,
-        command::{Command, InvalidCommand, InvalidDeepLink, StartPayload, deep_link},
+        command::{Command, InvalidCommand},
+        deep_link::{InvalidDeepLink, StartPayload, deep_link},
         payload::NewMessage,
         values::{Extension, State},
     },
@@ -141,4 +144,5 @@ pub use self::{
     parts::{ExtractorRejection, FromUpdate, FromUpdateParts, UpdateParts},
     route_future::RouteFuture,
     routes::Router,
+    username::InvalidUsername,
 };

@@ -20,6 +20,7 @@ use super::{
     route_key::{RouteKey, types_of},
     route_set::RouteSet,
     table::RouteTable,
+    username::{InvalidUsername, checked_username},
 };
 use crate::{
     IntoReply,
@@ -288,9 +289,24 @@ impl<S: Send + Sync + 'static> Router<S> {
 
     /// The bot's own user name, with or without an `@`, so that commands for another bot, such as
     /// `/start@other_bot`, don't match. Without it, commands match whatever bot they name.
-    pub fn username(self, username: &str) -> Self {
-        let username = username.strip_prefix('@').unwrap_or(username);
-        self.changed(|set| set.set_username(username))
+    ///
+    /// [`getMe`](https://core.telegram.org/bots/api#getme) returns it.
+    ///
+    /// ```
+    /// use tower_telegram::router::Router;
+    ///
+    /// async fn start() {}
+    ///
+    /// let router: Router = Router::new().command("start", start).username("@my_bot")?;
+    /// # Ok::<_, tower_telegram::router::InvalidUsername>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the name isn't a letter and up to 31 more characters of `A-Za-z0-9_`: no command would name it.
+    pub fn username(self, username: &str) -> Result<Self, InvalidUsername> {
+        let username = checked_username(username)?;
+        Ok(self.changed(|set| set.set_username(username)))
     }
 
     /// Puts a layer around each route, and the fallback, that were added before.

@@ -3,5 +3,6 @@
 pub(super) mod arguments;
 pub(super) mod callback;
 pub(super) mod command;
+pub(super) mod deep_link;
 pub(super) mod payload;
 pub(super) mod values;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::support::{answer, message, pressed, result, said, says, update};
 use crate::{
     methods::SendMessage,
-    router::{Command, InvalidDeepLink, Router, deep_link},
+    router::{Command, InvalidDeepLink, InvalidUsername, Router, deep_link},
     types::{Update, UpdateType},
     webhook::Failure,
 };
@@ -51,10 +51,15 @@ async fn j6_a_merged_router_has_the_name_of_the_bot_that_it_is_merged_into() {
             .merge(Router::new().command("x", says!("deep")).private())
             .in_chats([42])
     };
-    let before = Router::new().username("@this_bot").merge(group());
+    let before = Router::new()
+        .username("@this_bot")
+        .map(|named| named.merge(group()));
     let after = Router::new().merge(group()).username("This_Bot");
-    let within = Router::new().merge(Router::new().username("this_bot").merge(group()));
+    let within = Router::new()
+        .username("this_bot")
+        .map(|named| Router::new().merge(named.merge(group())));
     for router in [before, after, within] {
+        let router = router.unwrap();
         let router = router.message(says!("message"));
         for (text, expected) in [
             ("/x", "deep"),
@@ -197,31 +202,66 @@ fn j4_a_deep_link_has_a_payload_of_1_to_64_characters() {
     }
 }
 
+/// Names of 1 to 32 characters; a few bots, such as @gif, have less than the 5 that a new bot's name has.
+const USERNAMES: &[&str] = &[
+    "a",
+    "gif",
+    "abcde",
+    "A_Bot",
+    "z01234567890123456789012345678_z",
+];
+
+const NO_USERNAMES: &[&str] = &[
+    "",
+    "@",
+    "z01234567890123456789012345678_zz",
+    "@@my_bot",
+    "my-bot",
+    "my bot",
+    " my_bot",
+    "my_bot?start=y&",
+    "my_bot/app",
+    "https://t.me/my_bot",
+    "bötbot",
+    "my_bot\n",
+    // The number of a bot, and its token.
+    "123456789",
+    "123456789:AbCdEf",
+    "_bot",
+];
+
 #[test]
-fn j4_a_deep_link_names_a_bot_by_5_to_32_characters() {
-    let longest = "aZ09_".repeat(7);
-    let longest = &longest[..32];
-    for valid in ["abcde", "A_Bot", longest] {
+fn j4_a_deep_link_names_a_bot_by_a_user_name() {
+    for valid in USERNAMES {
         let link = format!("https://t.me/{valid}?start=x");
-        assert_eq!(deep_link(valid, "x"), Ok(link), "{valid:?}");
+        assert_eq!(deep_link(valid, "x"), Ok(link.clone()), "{valid:?}");
+        assert_eq!(deep_link(&format!("@{valid}"), "x"), Ok(link), "{valid:?}");
     }
-    for invalid in [
-        "",
-        "@",
-        "abcd",
-        &format!("{longest}x"),
-        "@@my_bot",
-        "my-bot",
-        "my bot",
-        "my_bot?start=y&",
-        "my_bot/app",
-        "https://t.me/my_bot",
-        "bötbot",
-        "my_bot\n",
-    ] {
+    for invalid in NO_USERNAMES {
         let error = deep_link(invalid, "x").unwrap_err();
         assert_eq!(error, InvalidDeepLink::Username, "{invalid:?}");
-        assert!(error.to_string().contains("5 to 32"), "{invalid:?}");
+        assert_eq!(error.to_string(), InvalidUsername.to_string());
+    }
+}
+
+#[tokio::test]
+async fn j19_a_router_has_a_user_name_or_is_not_built() {
+    for valid in USERNAMES {
+        for name in [(*valid).to_owned(), format!("@{valid}")] {
+            let named = Router::new().command("x", says!("command")).username(&name);
+            let router = named.unwrap().message(says!("message"));
+            let for_this_bot = answer(&router, said(&format!("/x@{valid}"))).await;
+            assert_eq!(for_this_bot.unwrap(), "command", "{name}");
+            let for_another = answer(&router, said(&format!("/x@{valid}x"))).await;
+            assert_eq!(for_another.unwrap(), "message", "{name}");
+        }
+    }
+    for invalid in NO_USERNAMES {
+        let error = Router::<()>::new().username(invalid).unwrap_err();
+        assert_eq!(error, InvalidUsername, "{invalid:?}");
+        let reason = error.to_string();
+        assert!(reason.contains("1 to 32"), "{reason}");
+        assert!(!reason.contains("AbCdEf"), "{reason}");
     }
 }
 

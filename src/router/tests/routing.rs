@@ -16,6 +16,7 @@ use crate::{
 fn many() -> Router {
     Router::new()
         .username("this_bot")
+        .unwrap()
         .command("start", says!("start"))
         .command("help", says!("help"))
         .callback("vote", says!("vote"))
