@@ -1,9 +1,7 @@
 //! [`Telegram`], an extractor of updates and a response with a reply, for handlers of axum's own.
 //!
 //! It is to updates what axum's `Json` is to JSON: among the arguments it is the update, in the result the
-//! reply. A reply needs it, as JSON needs `Json`: Rust doesn't allow this crate to implement axum's
-//! `IntoResponse` for an `Option<SendMessage>`, which is the result of many handlers, and axum has no
-//! implementation for options of responses.
+//! reply.
 //!
 //! ```
 //! use axum::{Router, routing::post};
@@ -14,18 +12,51 @@
 //!     webhook::{SecretToken, SecretTokenLayer},
 //! };
 //!
-//! async fn echo(Telegram(update): Telegram<Update>) -> Telegram<Option<SendMessage>> {
+//! async fn greet(Telegram(update): Telegram<Update>) -> Telegram<Option<SendMessage>> {
 //!     let message = update.new_message();
 //!     Telegram(message.map(|message| SendMessage::new(message.chat.id, "hi")))
 //! }
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let app: Router = Router::new()
-//!     .route("/bot", post(echo))
+//!     .route("/bot", post(greet))
 //!     .layer(SecretTokenLayer::new(SecretToken::new("swordfish")?));
 //! # let _ = app;
 //! # Ok(())
 //! # }
+//! ```
+//!
+//! # Replies
+//!
+//! `Telegram(…)` makes a response of any [`IntoReply`]: of a method, of an `Option` of one, of a
+//! [`Reply`](crate::Reply). Where `?` should end the handler without a reply, call a function that returns the
+//! `Option`:
+//!
+//! ```
+//! # use tower_telegram::{axum::Telegram, methods::SendMessage, types::Update};
+//! fn echo(update: &Update) -> Option<SendMessage> {
+//!     let message = update.new_message()?;
+//!     Some(SendMessage::new(message.chat.id, message.text.as_deref()?))
+//! }
+//!
+//! async fn handle(Telegram(update): Telegram<Update>) -> Telegram<Option<SendMessage>> {
+//!     Telegram(echo(&update))
+//! }
+//! # let _: axum::Router = axum::Router::new().route("/bot", axum::routing::post(handle));
+//! ```
+//!
+//! Without it, axum says of the handler that "the trait `Handler<_, _>` is not implemented", and its
+//! `#[debug_handler]` that `Option<SendMessage>` isn't an `IntoResponse`. That trait is axum's, which doesn't
+//! implement it for options of responses, and Rust doesn't allow this crate to do so.
+//!
+//! ```compile_fail,E0277
+//! # use axum::{Router, routing::post};
+//! # use tower_telegram::{axum::Telegram, methods::SendMessage, types::Update};
+//! async fn silent(Telegram(_): Telegram<Update>) -> Option<SendMessage> {
+//!     None
+//! }
+//!
+//! let app: Router = Router::new().route("/bot", post(silent));
 //! ```
 //!
 //! A reply's file that is given by its path is opened while the response is made, which blocks the thread for
@@ -53,12 +84,14 @@
 //! async fn greet(
 //!     State(client): State<Client>,
 //!     Telegram(update): Telegram<Update>,
-//! ) -> Result<(), Failure> {
+//! ) -> Result<Telegram<SendMessage>, Failure> {
 //!     let chat = update.chat().ok_or_else(|| Failure::permanent("no chat"))?;
-//!     client.send(SendMessage::new(chat.id, "hi")).await?;
-//!     Ok(())
+//!     client.send(SendMessage::new(chat.id, "once")).await?;
+//!     Ok(Telegram(SendMessage::new(chat.id, "twice")))
 //! }
-//! # let _ = greet;
+//! # fn app(client: Client) -> axum::Router {
+//! #     axum::Router::new().route("/bot", axum::routing::post(greet)).with_state(client)
+//! # }
 //! # }
 //! ```
 //!
