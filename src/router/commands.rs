@@ -128,8 +128,9 @@ impl CommandRoute {
         );
     }
 
-    /// Puts the usage into the extensions, for the arguments of the handler.
-    pub(super) fn announced_to(self: &Arc<Self>, route: Route) -> Route {
+    /// The route with a layer that puts the usage into the request's extensions, where a [`Command`](super::Command)
+    /// finds it. The route itself if there is no usage.
+    pub(super) fn route_with_usage(self: &Arc<Self>, route: Route) -> Route {
         if self.usage.is_none() {
             return route;
         }

@@ -92,7 +92,7 @@ impl ReplyPlace {
 }
 
 impl HandlerError {
-    /// Copies the numbers out of the update, which the handler takes, for when there is an error.
+    /// Copies what an error needs out of the update, because the handler consumes that.
     pub(super) fn of(update: &Update) -> impl FnOnce(BoxError) -> Self + Send + use<> {
         let (update_id, update_type) = (update.update_id, update.update_type());
         let chat_id = update.chat().map(|chat| chat.id);

@@ -39,10 +39,10 @@ pub trait HandlerFunction<A>: Clone + Send + Sync + 'static {
     label = "not `async`: it returns `{Self}`, which isn't a future"
 )]
 pub trait RunningHandler {
-    /// As the future's.
+    /// The output of the future.
     type Output;
 
-    /// As the future's `poll`.
+    /// Polls the future.
     fn poll_handler(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output>;
 }
 

@@ -116,7 +116,7 @@ impl<S: Send + Sync + 'static> Router<S> {
         command.assert_is_valid();
         let usage = Arc::clone(&command);
         let route = RouteMaker::of_handler(handler);
-        let route = route.map(move |route| usage.announced_to(route));
+        let route = route.map(move |route| usage.route_with_usage(route));
         self.with_route(RouteKey::Command(command), route)
     }
 
@@ -267,8 +267,8 @@ impl<S: Send + Sync + 'static> Router<S> {
         self.changed(|set| set.merge(other.into_set()))
     }
 
-    /// A condition for all routes of this router: the predicate is true for the update. Of more conditions, each
-    /// has to be met.
+    /// A condition for all routes of this router: the predicate is true for the update. An update has to meet all
+    /// conditions of a router.
     pub fn only_if(self, predicate: impl Fn(&Update) -> bool + Send + Sync + 'static) -> Self {
         self.with_condition(Condition::new(predicate))
     }
@@ -288,7 +288,7 @@ impl<S: Send + Sync + 'static> Router<S> {
     }
 
     /// The bot's own user name, with or without an `@`, so that commands for another bot, such as
-    /// `/start@other_bot`, don't match. Without it, commands match whatever bot they name.
+    /// `/start@other_bot`, don't match. Without it, a command matches no matter which bot it names.
     ///
     /// [`getMe`](https://core.telegram.org/bots/api#getme) returns it.
     ///

@@ -124,9 +124,7 @@ impl State {
             self.changes.pop_front();
         }
     }
-}
 
-impl State {
     /// Drops all entries of replaced changes.
     fn drop_replaced(&mut self) {
         let sessions = &self.sessions;
@@ -185,7 +183,11 @@ mod tests {
         assert!(store.save("a", second, None, HOUR).await.unwrap());
         assert_eq!(revision(&store, "a").await, None);
         assert!(set(&store, "a", None, "1").await);
-        assert_ne!(revision(&store, "a").await, first, "none comes again");
+        assert_ne!(
+            revision(&store, "a").await,
+            first,
+            "each change has a new one"
+        );
     }
 
     #[tokio::test(start_paused = true)]

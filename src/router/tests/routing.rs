@@ -136,7 +136,7 @@ async fn j5_by_predicate_then_by_type_then_the_fallback() {
 }
 
 #[tokio::test]
-async fn j6_a_merged_router_with_conditions_is_asked_first_and_only_where_they_are_met() {
+async fn j6_a_merged_router_with_conditions_is_tried_first_and_only_where_they_are_met() {
     let admin = Router::new()
         .command("start", says!("admin"))
         .in_chats([42]);
