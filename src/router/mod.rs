@@ -133,7 +133,7 @@ pub use self::{
     error::{HandlerError, MissingFromUpdate},
     extract::{
         arguments::{Arguments, FromArguments, InvalidArguments},
-        callback::CallbackData,
+        callback::{CallbackData, InvalidCallback},
         command::{Command, InvalidCommand},
         deep_link::{InvalidDeepLink, StartPayload, deep_link},
         payload::NewMessage,

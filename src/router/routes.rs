@@ -17,7 +17,7 @@ use super::{
     endpoint::{Route, RouteMaker},
     error::HandlerError,
     function::{Handler, reply},
-    route_key::{RouteKey, types_of},
+    route_key::RouteKey,
     route_set::RouteSet,
     table::RouteTable,
     username::{InvalidUsername, checked_username},
@@ -171,7 +171,8 @@ impl<S: Send + Sync + 'static> Router<S> {
         self.on(UpdateType::Message, handler)
     }
 
-    /// Routes all updates of a type. [`UpdateType::Unknown`] is any type that this version doesn't know.
+    /// Routes all updates of a type. [`UpdateType::Unknown`] is any type that this version doesn't know; see
+    /// [`allowed_updates`](Self::allowed_updates) for when Telegram sends such.
     ///
     /// ```
     /// use tower_telegram::{
@@ -233,7 +234,7 @@ impl<S: Send + Sync + 'static> Router<S> {
     /// Routes the updates that no other route matches.
     ///
     /// It adds no type to [`allowed_updates`](Self::allowed_updates), so it gets updates of the other routes'
-    /// types only, unless the webhook is set to more.
+    /// types only, unless [`Webhook::allowed_updates`](crate::webhook::Webhook::allowed_updates) adds some.
     ///
     /// # Panics
     ///
@@ -418,16 +419,20 @@ impl<S: Send + Sync + 'static> Router<S> {
     }
 
     /// The types of update that the routes match, for `setWebhook`.
-    /// [`Webhook::router`](crate::webhook::Webhook::router) accepts only these. A fallback adds none. It is
-    /// Telegram's own default for a router without routes, and for one whose routes match just the types of that
-    /// default.
+    /// [`Webhook::router`](crate::webhook::Webhook::router) accepts only these, and those that the webhook is set to. A
+    /// fallback adds none.
+    ///
+    /// It is Telegram's own default for a router without routes, and for one with a route for
+    /// [`UpdateType::Unknown`]: Telegram sends types that are newer than this version only by its default. The fallback
+    /// then gets all other types of that. With a route for a type that isn't in the default, such as `chat_member`,
+    /// Telegram sends no unknown types.
     pub fn allowed_updates(&self) -> AllowedUpdates {
         let mut types = Vec::new();
         self.shared.set.add_types_to(&mut types);
-        let listed: AllowedUpdates = types.into_iter().collect();
-        let default: AllowedUpdates = types_of(AllowedUpdates::DEFAULT).collect();
-        if listed == default {
-            // The empty list, by which Telegram sends types that are newer than this version too.
+        let listed: AllowedUpdates = types.iter().copied().collect();
+        let asks_for_unknown = types.contains(&UpdateType::Unknown);
+        if asks_for_unknown && types.iter().all(|of| AllowedUpdates::DEFAULT.contains(*of)) {
+            // The empty list, by which alone Telegram sends types that are newer than this version.
             return AllowedUpdates::DEFAULT;
         }
         listed

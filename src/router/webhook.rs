@@ -6,8 +6,8 @@ use crate::webhook::{Webhook, WebhookService};
 impl Webhook {
     /// Serves with a [`Router`].
     ///
-    /// Only the types of update that its routes are for reach it, by
-    /// [`Router::allowed_updates`], whatever [`allowed_updates`](Self::allowed_updates) was given before. Where a
+    /// Only the types of update that its routes are for reach it, by [`Router::allowed_updates`], and those that
+    /// [`allowed_updates`](Self::allowed_updates) was given before, for its fallback. Where a
     /// handler takes the [`RawUpdate`](crate::webhook::RawUpdate), requests [keep](Self::keep_raw) it; otherwise
     /// that costs nothing. [`service`](Self::service) takes a router too, and sets neither.
     ///
@@ -33,7 +33,6 @@ impl Webhook {
         if router.takes_raw() {
             self = self.keep_raw(true);
         }
-        self.allowed_updates(router.allowed_updates())
-            .service(router)
+        self.also_allowing(router.allowed_updates()).service(router)
     }
 }

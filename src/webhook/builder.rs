@@ -67,7 +67,8 @@ use crate::{
 pub struct Webhook<U = Update> {
     secret: SecretTokenLayer,
     update: UpdateLayer,
-    allowed: AllowedUpdatesLayer,
+    /// `None` if they weren't set.
+    allowed: Option<AllowedUpdates>,
     deliveries: StackSettings,
     parse: ParseLayer<U>,
     reply: ReplyLayer,
@@ -102,7 +103,7 @@ impl Webhook {
         Self {
             secret,
             update: UpdateLayer::new(),
-            allowed: AllowedUpdatesLayer::default(),
+            allowed: None,
             deliveries: StackSettings::new(),
             parse: ParseLayer::new(),
             reply: ReplyLayer::new(),
@@ -114,8 +115,19 @@ impl<U> Webhook<U> {
     /// The types of update that the handler gets; give `setWebhook` the same. Default: the types that Telegram
     /// sends by default.
     pub fn allowed_updates(mut self, allowed: impl Into<AllowedUpdates>) -> Self {
-        self.allowed = AllowedUpdatesLayer::new(allowed);
+        self.allowed = Some(allowed.into());
         self
+    }
+
+    /// Adds the types of a router's routes to those that were set, if any were.
+    pub(crate) fn also_allowing(mut self, of_routes: AllowedUpdates) -> Self {
+        let set = self.allowed.unwrap_or(of_routes);
+        self.allowed = Some(set.union(of_routes));
+        self
+    }
+
+    fn allowed_updates_layer(&self) -> AllowedUpdatesLayer {
+        AllowedUpdatesLayer::new(self.allowed.unwrap_or_default())
     }
 
     /// How a request's body is read: its limit and its deadline.
@@ -236,7 +248,7 @@ impl<U> Webhook<U> {
     #[cfg(feature = "queue")]
     pub(crate) fn admission<S>(&self, service: S) -> Admission<S> {
         let trace = self.deliveries.trace.clone().producer();
-        let service = self.allowed.layer(trace.layer(service));
+        let service = self.allowed_updates_layer().layer(trace.layer(service));
         self.secret.layer(self.update.layer(service))
     }
 
@@ -246,7 +258,9 @@ impl<U> Webhook<U> {
 
     /// All layers except `ParseLayer` and `ReplyLayer`.
     pub(super) fn around_updates<S>(&self, service: S) -> AroundUpdates<S> {
-        let service = self.allowed.layer(self.deliveries.layer(service));
+        let service = self
+            .allowed_updates_layer()
+            .layer(self.deliveries.layer(service));
         self.secret.layer(self.update.layer(service))
     }
 }

@@ -12,8 +12,8 @@ use crate::{
     methods::{SendDice, SendMessage},
     router::{
         CallbackData, Command, Extension, FromRef, FromUpdate, FromUpdateParts, HandlerError,
-        InvalidCommand, MissingFromUpdate, NewMessage, Router, StartPayload, State, UpdateParts,
-        command,
+        InvalidCallback, InvalidCommand, MissingFromUpdate, NewMessage, Router, StartPayload,
+        State, UpdateParts, command,
     },
     types::{
         CallbackPayload, CallbackQuery, ChatId, ChatType, InlineKeyboardButton, InlineQuery,
@@ -425,10 +425,28 @@ async fn j4_callback_data_is_typed_and_has_at_most_64_bytes() {
     assert!(InlineKeyboardButton::data("Yes", &name(&longest)).is_ok());
     let error = InlineKeyboardButton::data("Yes", &name(&(longest + "x"))).unwrap_err();
     assert_eq!(error.to_string(), "callback data has 1 to 64 bytes, not 65");
-    for broken in ["vote", "vote:7", "vote:x:0:", "vote:7:0::1", "vote:7:9:"] {
-        let error = result(&router, pressed(broken)).await.unwrap_err();
-        assert!(error.is::<crate::webhook::Failure>(), "{broken}");
+}
+
+/// Buttons outlive the version of the bot that has sent them, and a changed client sends any data.
+#[tokio::test]
+async fn j4_a_button_whose_data_is_of_another_form_is_answered() {
+    async fn vote(CallbackData(_): CallbackData<Vote>) {}
+    async fn explain(vote: Result<CallbackData<Vote>, InvalidCallback>) -> SendMessage {
+        let error = vote.unwrap_err();
+        SendMessage::new(1, format!("{:?}: {}", error.query_id(), error.error()))
     }
+    let router = Router::new().callback(Vote::NAME, vote);
+    let explains = Router::new().callback(Vote::NAME, explain);
+    for broken in ["vote", "vote:7", "vote:x:0:", "vote:7:0::1", "vote:7:9:"] {
+        let reply = result(&router, pressed(broken)).await.unwrap();
+        assert_eq!(reply.method(), Some("answerCallbackQuery"), "{broken}");
+        let text = answer(&explains, pressed(broken)).await.unwrap();
+        assert!(text.starts_with("Some(\"1\"): "), "{text}");
+    }
+    // Its route isn't for such data, so it is the program that is wrong.
+    let any = Router::new().on(UpdateType::CallbackQuery, vote);
+    let error = result(&any, pressed("other:7")).await.unwrap_err();
+    assert!(error.is::<crate::webhook::Failure>());
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use crate::{
     methods::SendMessage,
     router::{Command, HandlerError, Route, Router, command},
     types::{AllowedUpdates, BotCommand, Update, UpdateType},
+    webhook::Webhook,
 };
 
 fn many() -> Router {
@@ -181,6 +182,36 @@ fn j7_allowed_updates_are_the_types_of_the_routes() {
     assert_eq!(types(&router), expected);
     let default = AllowedUpdates::default();
     assert_eq!(Router::<()>::new().allowed_updates(), default);
+}
+
+/// Telegram sends types that are newer than this version only by its default list.
+#[test]
+fn j7_a_route_for_unknown_types_is_not_dead() {
+    let unknown = || Router::<()>::new().on(UpdateType::Unknown, says!(""));
+    assert_eq!(unknown().allowed_updates(), AllowedUpdates::DEFAULT);
+    let beside = unknown().message(says!(""));
+    assert_eq!(beside.allowed_updates(), AllowedUpdates::DEFAULT);
+    let requested = beside.on(UpdateType::ChatMember, says!(""));
+    let expected = [
+        UpdateType::Message,
+        UpdateType::ChatMember,
+        UpdateType::Unknown,
+    ];
+    assert_eq!(requested.allowed_updates(), expected.into());
+}
+
+#[test]
+fn j7_a_webhook_adds_types_for_the_fallback() {
+    let router = || Router::<()>::new().message(says!("")).fallback(says!(""));
+    let webhook = Webhook::without_secret_token;
+    let alone = webhook().router(router()).allowed_updates();
+    assert_eq!(alone, [UpdateType::Message].into());
+    let set = webhook().allowed_updates([UpdateType::Poll]);
+    let more = set.router(router()).allowed_updates();
+    assert_eq!(more, [UpdateType::Message, UpdateType::Poll].into());
+    let default = webhook().allowed_updates(AllowedUpdates::DEFAULT);
+    let all = default.router(router()).allowed_updates();
+    assert_eq!(all, AllowedUpdates::DEFAULT);
 }
 
 /// The default is an empty list, and yet it is most types.

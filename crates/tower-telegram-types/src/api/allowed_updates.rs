@@ -64,6 +64,32 @@ impl AllowedUpdates {
         Self(self.0 | bit(update_type))
     }
 
+    /// All types that one of both contains. It is the default if both are within that and one of them is the default.
+    ///
+    /// ```
+    /// use tower_telegram_types::types::{AllowedUpdates, UpdateType};
+    ///
+    /// let all = AllowedUpdates::from([UpdateType::Message]).union([UpdateType::Poll].into());
+    /// assert_eq!(all, [UpdateType::Message, UpdateType::Poll].into());
+    ///
+    /// assert_eq!(AllowedUpdates::DEFAULT.union(all), AllowedUpdates::DEFAULT);
+    /// let more = AllowedUpdates::DEFAULT.union([UpdateType::ChatMember].into());
+    /// assert!(more.contains(UpdateType::ChatMember) && more.contains(UpdateType::Message));
+    /// ```
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        if self != Self::DEFAULT && other != Self::DEFAULT {
+            return Self(self.0 | other.0);
+        }
+        let contained = |of: &UpdateType| self.contains(*of) || other.contains(*of);
+        let known = UpdateType::ALL.into_iter().chain([UpdateType::Unknown]);
+        let types = known.filter(contained);
+        if types.clone().all(|of| Self::DEFAULT.contains(of)) {
+            return Self::DEFAULT;
+        }
+        types.collect()
+    }
+
     /// The types that are listed; none for [`DEFAULT`](Self::DEFAULT).
     pub fn iter(self) -> impl Iterator<Item = UpdateType> {
         UpdateType::ALL
