@@ -2,7 +2,8 @@
 //! with a part of a path's name behind `--` for some of them only. Needs valgrind.
 //!
 //! Each line is a stack, and what a layer costs is what a stack with it costs more than one without.
-//! With `--check` behind `--`, only the paths that have limits are counted, and one that is over fails.
+//! With `--check` behind `--`, only the paths that have limits are counted, and one that is over fails. With `scale`, the
+//! paths that may not cost more while more is held are counted; `--check` counts these too.
 
 // The table is what it is for.
 #![allow(clippy::print_stdout)]
@@ -12,6 +13,7 @@ mod limits;
 mod paths;
 mod reading;
 mod routes;
+mod scale;
 mod spans;
 
 use tower_telegram_benches::count::{self, BoxError, Cost};
@@ -20,12 +22,19 @@ use self::paths::Path;
 
 fn main() -> Result<(), BoxError> {
     if let Some((name, rounds)) = count::asked_for() {
+        if let Some(result) = scale::run(&name, rounds) {
+            return result;
+        }
         let path = all().find(|path| path.name == name);
         return (path.ok_or("there is no such path")?.run)(rounds);
     }
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     if arguments.iter().any(|argument| argument == "--check") {
-        return check();
+        check()?;
+        return scale::check();
+    }
+    if arguments.iter().any(|argument| argument == "scale") {
+        return scale::check();
     }
     let wanted: Vec<_> = arguments
         .iter()

@@ -4,11 +4,16 @@
 //! of the rounds, without start and end of the program. It needs only valgrind, and counting doesn't change
 //! the code that is counted.
 
+// The counts are billions at most.
+#![allow(clippy::cast_precision_loss)]
+
 use std::{
     env,
     error::Error,
+    fs,
+    hint::black_box,
     ops::Sub,
-    process::{Command, Stdio},
+    process::{self, Command, Stdio},
 };
 
 /// An error while counting.
@@ -55,8 +60,6 @@ pub fn asked_for() -> Option<(String, u32)> {
 ///
 /// If valgrind isn't installed, or the run fails.
 pub fn cost(path: &str) -> Result<Cost, BoxError> {
-    // At most some billions.
-    #[allow(clippy::cast_precision_loss)]
     let per_round = |few: u64, many: u64| (many as f64 - few as f64) / f64::from(MANY - FEW);
     let instructions = |rounds| -> Result<u64, BoxError> {
         let report = valgrind(
@@ -83,6 +86,73 @@ pub fn cost(path: &str) -> Result<Cost, BoxError> {
         allocations: per_round(few.0, many.0),
         bytes: per_round(few.1, many.1),
     })
+}
+
+/// The cost of one round that is counted alone.
+#[derive(Clone, Copy, Debug)]
+pub struct RoundCost {
+    /// Instructions in user space.
+    pub instructions: f64,
+    /// Calls of `malloc` and similar functions.
+    pub allocations: f64,
+}
+
+/// Runs the rounds that [`counted_cost`] counts. A run has one call of it.
+// Callgrind knows it by its name.
+#[inline(never)]
+pub fn counted(rounds: &mut dyn FnMut()) {
+    rounds();
+    // Not a tail call, because the count would then end at the start of this function.
+    black_box(());
+}
+
+/// Counts a round of a path: the part of a run that is in [`counted`].
+///
+/// # Errors
+///
+/// If valgrind isn't installed, or the run fails.
+pub fn counted_cost(path: &str, rounds: u32) -> Result<RoundCost, BoxError> {
+    const COUNTED: &str = "tower_telegram_benches::count::counted";
+    let file = env::temp_dir().join(format!("{}-{path}", process::id()));
+    let tool = [
+        "--tool=callgrind",
+        &format!("--callgrind-out-file={}", file.display()),
+        &format!("--zero-before={COUNTED}"),
+        &format!("--dump-after={COUNTED}"),
+    ];
+    valgrind(&tool, path, rounds)?;
+    // The file without a number is that of the end of the program.
+    let counts = env::temp_dir().join(format!("{}-{path}.1", process::id()));
+    let output = fs::read_to_string(&counts)?;
+    fs::remove_file(&counts)?;
+    fs::remove_file(&file)?;
+    let rounds = f64::from(rounds);
+    Ok(RoundCost {
+        instructions: number_after(&output, "\ntotals:")? as f64 / rounds,
+        allocations: allocations(&output)? as f64 / rounds,
+    })
+}
+
+/// The calls of the C library's allocator in callgrind's output, where the line `cfn=` of a called function is followed by
+/// one with the number of calls. Only the first line of a function has its name, the others its number.
+fn allocations(output: &str) -> Result<u64, BoxError> {
+    const NAMES: [&str; 4] = ["malloc", "calloc", "realloc", "posix_memalign"];
+    let mut ids = Vec::new();
+    let mut calls_allocator = false;
+    let mut sum = 0;
+    for line in output.lines() {
+        let called = line.strip_prefix("cfn=");
+        if let Some(function) = called.or_else(|| line.strip_prefix("fn=")) {
+            let (id, name) = function.split_once(' ').unwrap_or((function, ""));
+            if NAMES.contains(&name) {
+                ids.push(id);
+            }
+            calls_allocator = called.is_some() && ids.contains(&id);
+        } else if calls_allocator && line.starts_with("calls=") {
+            sum += number_after(line, "calls=")?;
+        }
+    }
+    Ok(sum)
 }
 
 /// The report of valgrind for a run.
@@ -126,5 +196,13 @@ mod tests {
         assert_eq!(number("total heap usage:"), 12_345);
         assert_eq!(number("frees,"), 6_789_012);
         assert!(number_after(report, "nowhere").is_err());
+    }
+
+    #[test]
+    fn calls_of_the_allocator_are_read_from_callgrinds_file() {
+        let output = "fn=(1) work\n10 5\ncfi=(3) malloc.c\ncfn=(2) malloc\ncalls=3 1\n10 60\n\
+            cfn=(4) other\ncalls=9 1\n10 9\nfn=(2)\n11 60\nfn=(5) realloc\n12 1\n\
+            fn=(6) more\ncfn=(2)\ncalls=4 1\n13 80\ncfn=(5)\ncalls=2 1\n";
+        assert_eq!(allocations(output).unwrap(), 9);
     }
 }
