@@ -1,7 +1,8 @@
 -- The lock of one key, a chat's for example. Each run is one step: Redis does nothing else meanwhile.
 --
 -- KEYS[1]  the lock's hash, which is deleted when it is neither held nor waited for:
---            holder     the waiter that has the lock, or had it last and didn't release it
+--            holder     the waiter that has the lock, or had it last and didn't release it. It may not know yet
+--                       that the lock was handed over to it
 --            ends       when that claim ends, in microseconds
 --            fence      the number of the last claim
 --            line:<id>  a waiter: its position in the queue, a blank, and when it is taken for dead unless it
@@ -57,16 +58,31 @@ local function first_of(waiters)
   return first
 end
 
+-- Gives the lock to a waiter. Returns the claim's number.
+local function grant(waiter, lock, waiters, time, ends)
+  -- The time, so that no number is used twice though the last one is forgotten; one more, if the clock
+  -- was set back.
+  local fence = digits(math.max((tonumber(lock.fence) or 0) + 1, time))
+  waiters[waiter] = nil
+  redis.call('HDEL', key, 'line:' .. waiter)
+  redis.call('HSET', key, 'holder', waiter, 'ends', digits(ends), 'fence', fence)
+  keep_key(time, ends, waiters)
+  return fence
+end
+
 local operations = {}
 
--- Answers the claim's number; or how many waiters are before this one, and in how many microseconds the lock is
--- free at the latest unless its holder renews it.
+-- Answers the claim's number; or how many waiters are before this one, in how many microseconds the lock is
+-- free at the latest unless its holder renews it, and the number of the last claim.
 function operations.acquire(lease, patience)
   write_without_memory()
   local time = now()
   local lock, waiters = read(time)
   local ends = tonumber(lock.ends) or 0
   if lock.holder == id and ends > time then
+    -- It was handed over, or an answer got lost.
+    redis.call('HSET', key, 'ends', digits(time + lease))
+    keep_key(time, time + lease, waiters)
     return { 'granted', lock.fence }
   end
   local own, last, ahead = waiters[id], 0, 0
@@ -81,16 +97,9 @@ function operations.acquire(lease, patience)
     waiters[id] = waiter
     redis.call('HSET', key, 'line:' .. id, digits(waiter.position) .. ' ' .. digits(waiter.ends))
     keep_key(time, ends, waiters)
-    return { 'waits', digits(ahead), digits(math.max(ends - time, 0)) }
+    return { 'waits', digits(ahead), digits(math.max(ends - time, 0)), lock.fence or '0' }
   end
-  -- The time, so that no number is used twice though the last one is forgotten; one more, if the clock
-  -- was set back.
-  local fence = digits(math.max((tonumber(lock.fence) or 0) + 1, time))
-  waiters[id] = nil
-  redis.call('HDEL', key, 'line:' .. id)
-  redis.call('HSET', key, 'holder', id, 'ends', digits(time + lease), 'fence', fence)
-  keep_key(time, time + lease, waiters)
-  return { 'granted', fence }
+  return { 'granted', grant(id, lock, waiters, time, time + lease) }
 end
 
 -- A hash that is missing was lost, because the caller knows that its claim hasn't ended: then no other replica
@@ -107,8 +116,9 @@ function operations.renew(lease, fence)
   return 1
 end
 
--- Releases the lock, or stops to wait, and wakes the next waiter. Answers the name of the waiter to wake, if it
--- is in the caller's own process.
+-- Releases the lock, or stops to wait. A free lock is handed over to the first waiter, who then needs no call of its
+-- own: it has the lock until the time at which it is taken for dead unless it asks again. Answers that waiter's name and
+-- the claim's number if the waiter is in the caller's own process.
 function operations.release(process)
   local time = now()
   redis.call('HDEL', key, 'line:' .. id)
@@ -120,18 +130,19 @@ function operations.release(process)
   local first = first_of(waiters)
   if not lock.holder and not first then
     redis.call('DEL', key)
-    return ''
+    return {}
   end
   local ends = tonumber(lock.ends) or 0
-  keep_key(time, ends, waiters)
   if not first or ends > time then
-    return ''
+    keep_key(time, ends, waiters)
+    return {}
   end
+  local fence = grant(first, lock, waiters, time, waiters[first].ends)
   if is_in(first, process) then
-    return first
+    return { first, fence }
   end
-  wake(first, '')
-  return ''
+  wake(first, fence)
+  return {}
 end
 
 return operations[ARGV[1]](unpack(ARGV, 3))

@@ -44,10 +44,11 @@ const LONGEST_PAUSE_OF_ALL: Duration = Duration::from_millis(500);
 /// Locks in Redis for the [`SequenceLayer`](crate::webhook::SequenceLayer::with_lock)s of all replicas of a bot.
 ///
 /// 1. An update costs two more round trips: one before its handler is called, one after its response.
-/// 2. Replicas that wait for a chat get its lock in the order in which they first asked. Releasing it wakes the
-///    next waiter of the same process and, with [`wake_ups`](Self::wake_ups), of any process. Without, a waiter
-///    of another process asks again after 5 milliseconds, and then less and less often: the next in the
-///    queue up to ten times a second, others down to twice a second.
+/// 2. Replicas that wait for a chat get its lock in the order in which they first asked. Releasing it hands it over to
+///    the next waiter, which needs no further round trip if it is in the same process or, with
+///    [`wake_ups`](Self::wake_ups), in any process. Without, a waiter of another process asks again after 5
+///    milliseconds, and then less and less often: the next in the queue up to ten times a second, others down to twice
+///    a second.
 /// 3. A lock is held for a lease of 15 seconds by default, which is renewed while the handler runs. If its
 ///    replica dies, the next one gets the lock when the lease ends. A replica that died while it waited is
 ///    skipped a second after Redis' time to respond.
@@ -105,6 +106,16 @@ impl RedisLocks {
         self.connection.timeout = limit;
         self
     }
+
+    /// How long after its last call a waiter keeps its position, and how long it holds a lock that was handed over to it
+    /// before it renews it: it asks again within a second, if Redis responds in time.
+    fn patience(&self) -> Duration {
+        let pauses = Duration::from_secs(1);
+        self.connection
+            .timeout
+            .saturating_add(pauses)
+            .min(MAX_LEASE)
+    }
 }
 
 impl SequenceLock for RedisLocks {
@@ -124,25 +135,41 @@ impl SequenceLock for RedisLocks {
         let mut pause = FIRST_PAUSE;
         loop {
             let asked = Instant::now();
-            match waiting.waiter.acquire().await.map_err(LockError::new)? {
-                LockAnswer::Granted { fence } if asked.elapsed() < self.lease => {
-                    return Ok(waiting.granted(fence, asked));
-                }
-                // A process that was paused reads the response late. Another one may have the lock since.
-                LockAnswer::Granted { .. } => {}
-                LockAnswer::Waits { ahead, at_most } => {
+            let (fence, until) = match waiting.waiter.acquire().await.map_err(LockError::new)? {
+                LockAnswer::Granted { fence } => (fence, asked + self.lease),
+                LockAnswer::Waits {
+                    ahead,
+                    at_most,
+                    last_fence,
+                } => {
                     if wake_up.is_subscribed() {
                         pause = pause_for_wake_up(ahead, at_most);
                     }
-                    tokio::select! {
-                        _ = wake_up.next() => {}
-                        () = sleep(longer_at_random(pause)) => {}
-                    }
+                    let handed_over = tokio::select! {
+                        woken = wake_up.next() => handed_over(woken, last_fence),
+                        () = sleep(longer_at_random(pause)) => None,
+                    };
                     let longest = LONGEST_PAUSE.saturating_mul(ahead.saturating_add(1));
                     pause = (pause * 3 / 2).min(longest.min(LONGEST_PAUSE_OF_ALL));
+                    let Some(fence) = handed_over else { continue };
+                    // Redis keeps it for at least as long after this waiter's last call.
+                    (fence, asked + self.patience().min(self.lease))
                 }
+            };
+            // A process that was paused reads the response late. Another one may have the lock since.
+            if Instant::now() < until {
+                return Ok(waiting.granted(fence, until));
             }
         }
+    }
+}
+
+/// The number of the claim of a lock that was handed over. An older one than the last claim that this waiter has heard of
+/// is from a message that arrived late: the lock has changed hands since.
+fn handed_over(woken: WakeUp, last_fence: u64) -> Option<u64> {
+    match woken {
+        WakeUp::Number(fence) if fence > last_fence => Some(fence),
+        _ => None,
     }
 }
 
@@ -179,6 +206,8 @@ enum LockAnswer {
         ahead: u32,
         /// When the lock is free at the latest, unless its holder renews its lease.
         at_most: Duration,
+        /// The number of the last claim.
+        last_fence: u64,
     },
 }
 
@@ -193,18 +222,17 @@ impl LockWaiter {
     }
 
     async fn acquire(&self) -> Result<LockAnswer, Error> {
-        let pauses = Duration::from_secs(1);
-        let limit = self.locks.connection.timeout.saturating_add(pauses);
         let call = self.call("acquire").arg(micros(self.locks.lease));
-        let call = call.arg(micros(limit.min(MAX_LEASE)));
+        let call = call.arg(micros(self.locks.patience()));
         let answer: Vec<Bytes> = self.run(call).await?;
         match &answer[..] {
             [what, fence] if what == "granted" => Ok(LockAnswer::Granted {
                 fence: number(fence)?,
             }),
-            [what, ahead, at_most] if what == "waits" => Ok(LockAnswer::Waits {
+            [what, ahead, at_most, last_fence] if what == "waits" => Ok(LockAnswer::Waits {
                 ahead: number(ahead)?,
                 at_most: Duration::from_micros(number(at_most)?),
+                last_fence: number(last_fence)?,
             }),
             _ => Err(Error::Unreadable),
         }
@@ -215,20 +243,22 @@ impl LockWaiter {
         self.run(call.arg(fence)).await
     }
 
-    /// Releases the lock or stops to wait for it, and wakes the next waiter.
+    /// Releases the lock or stops to wait for it, and hands it over to the next waiter.
     async fn release(&self) -> Result<(), Error> {
         let wake_ups = &self.locks.wake_ups;
         let call = self.call("release").arg(wake_ups.process());
-        let next: String = self.run(call).await?;
-        wake_ups.wake(&next, WakeUp::Any);
+        let next: Vec<String> = self.run(call).await?;
+        if let [waiter, fence] = &next[..] {
+            wake_ups.wake(waiter, WakeUp::Number(number(fence.as_bytes())?));
+        }
         Ok(())
     }
 
     /// Renews the lease until the lock is lost.
-    async fn keep(&self, lease: Lease, keeper: LeaseKeeper) {
+    async fn keep(&self, lease: Lease, until: Instant, keeper: LeaseKeeper) {
         tokio::select! {
             () = lease.lost() => {}
-            () = self.keep_renewing(lease.fencing_token(), &keeper) => {}
+            () = self.keep_renewing(lease.fencing_token(), until, &keeper) => {}
         }
         tracing::warn!(
             fencing_token = lease.fencing_token(),
@@ -237,9 +267,11 @@ impl LockWaiter {
         );
     }
 
-    async fn keep_renewing(&self, fence: u64, keeper: &LeaseKeeper) {
+    async fn keep_renewing(&self, fence: u64, until: Instant, keeper: &LeaseKeeper) {
+        let mut pause = until.saturating_duration_since(Instant::now()) / 3;
         loop {
-            sleep(self.locks.lease / 3).await;
+            sleep(pause).await;
+            pause = self.locks.lease / 3;
             let asked = Instant::now();
             match self.renew(fence).await {
                 Ok(true) if keeper.renew((asked + self.locks.lease).into_std()) => {}
@@ -261,12 +293,11 @@ struct WaitingForLock {
 }
 
 impl WaitingForLock {
-    fn granted(mut self, fence: u64, asked: Instant) -> RedisLockGuard {
+    fn granted(mut self, fence: u64, until: Instant) -> RedisLockGuard {
         self.is_granted = true;
-        let until = asked + self.waiter.locks.lease;
         let (lease, keeper) = Lease::new(fence, until.into_std());
         let (kept, waiter) = (lease.clone(), Arc::clone(&self.waiter));
-        let renewing = tokio::spawn(async move { waiter.keep(kept, keeper).await });
+        let renewing = tokio::spawn(async move { waiter.keep(kept, until, keeper).await });
         RedisLockGuard {
             holder: Arc::clone(&self.waiter),
             lease,

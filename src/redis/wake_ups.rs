@@ -85,8 +85,8 @@ struct WakeUpState {
 pub(super) enum WakeUp {
     /// Anything: messages may have been lost.
     Any,
-    /// The number that the message has, which is a partition's for a worker.
-    Number(u16),
+    /// The number that the message has: for a worker that of a partition, for the waiter of a lock that of its claim.
+    Number(u64),
 }
 
 impl WakeUps {
@@ -296,13 +296,13 @@ mod tests {
         let (mut first, mut second) = (wake_ups.waiter(), wake_ups.waiter());
         assert!(first.name().starts_with(&wake_ups.process()));
         let number = second.number;
-        wake_ups.hub.receive(&format!("{number} 65535"));
+        wake_ups.hub.receive(&format!("{number} 1784000000000000"));
         wake_ups.hub.receive(&format!("{number} what"));
         for lost in ["", "x 1", "-1 2", "99 3"] {
             wake_ups.hub.receive(lost);
         }
         wake_ups.wake(&first.name(), WakeUp::Number(4));
-        assert_eq!(second.next().await, WakeUp::Number(65535));
+        assert_eq!(second.next().await, WakeUp::Number(1784000000000000));
         assert_eq!(second.next().await, WakeUp::Any);
         assert_eq!(first.next().await, WakeUp::Number(4));
         drop(first);

@@ -4,9 +4,10 @@ use std::{
     collections::HashMap,
     convert::Infallible,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use futures_util::StreamExt as _;
 use http::{Request, Response, StatusCode, header};
 use tokio::{
     runtime::Builder,
@@ -16,7 +17,7 @@ use tokio::{
 };
 use tower::{Layer as _, ServiceExt as _, service_fn, util::BoxCloneSyncService};
 use tower_telegram::{
-    redis::{RedisLockGuard, RedisLocks},
+    redis::{RedisLockGuard, RedisLocks, WakeUps},
     webhook::{
         BotId, RawUpdate, Rejection, SequenceLayer,
         sequence::{Lease, LockGuard as _, SequenceLock as _},
@@ -207,6 +208,68 @@ async fn d8_replicas_have_a_chat_in_the_order_in_which_they_asked() {
         last = fence;
     }
     until_no_keys(&server).await;
+}
+
+/// The name of a waiter of another process.
+const WAITER: &str = "00c0ffee00c0ffee-7";
+
+#[tokio::test]
+async fn d32_a_lock_that_is_released_belongs_to_the_next_waiter_before_it_asks() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let held = turn(&server.locks()).await;
+    let mut messages = server.client().get_async_pubsub().await.unwrap();
+    let channel = "tower-telegram:wake:00c0ffee00c0ffee";
+    messages.subscribe(channel).await.unwrap();
+    let line = format!("line:{WAITER}");
+    let until = SystemTime::now() + 60 * SECOND;
+    let until = until.duration_since(UNIX_EPOCH).unwrap().as_micros();
+    let waits = format!("1 {until}");
+    let _: i64 = server.ask(&["HSET", KEY, &line, &waits]).await;
+    let before = fence(&held);
+    held.release().await;
+    let lock: HashMap<String, String> = server.ask(&["HGETALL", KEY]).await;
+    assert_eq!(lock["holder"], WAITER);
+    assert_eq!(
+        lock["ends"],
+        until.to_string(),
+        "until it is taken for dead"
+    );
+    assert!(!lock.contains_key(&line), "it doesn't wait any more");
+    assert!(lock["fence"].parse::<u64>().unwrap() > before);
+    let message = messages.on_message().next().await.unwrap();
+    let text: String = message.get_payload().unwrap();
+    assert_eq!(text, format!("7 {}", lock["fence"]));
+    is_kept(&server, SHORT).await;
+}
+
+/// A message may arrive when the lock has another holder by now.
+#[tokio::test]
+async fn d32_a_late_message_hands_no_lock_over() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let held = turn(&server.locks()).await;
+    let waiting = {
+        let locks = server.locks().wake_ups(&WakeUps::new(server.client()));
+        tokio::spawn(async move { turn(&locks).await })
+    };
+    until_waiting(&server, 1).await;
+    let fields: Vec<String> = server.ask(&["HKEYS", KEY]).await;
+    let name = fields.iter().find_map(|field| field.strip_prefix("line:"));
+    let (process, number) = name.unwrap().split_once('-').unwrap();
+    let channel = format!("tower-telegram:wake:{process}");
+    let late = format!("{number} {}", fence(&held));
+    let reached = async {
+        while server.ask::<i64>(&["PUBLISH", &channel, &late]).await == 0 {
+            sleep(SECOND / 100).await;
+        }
+    };
+    timeout(20 * SECOND, reached).await.expect("it subscribes");
+    let waiting = timeout(SECOND, waiting);
+    assert!(waiting.await.is_err(), "two have it");
+    held.release().await;
 }
 
 /// The chat's next update here asks when the turn before was given back, and not at the same time.

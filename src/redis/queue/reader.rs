@@ -148,7 +148,8 @@ impl QueueReader for RedisQueueReader {
     async fn wait(&self) -> Option<u16> {
         match self.waiter.lock().await.next().await {
             WakeUp::Any => None,
-            WakeUp::Number(partition) => Some(partition),
+            // A number that is no partition's means any of them.
+            WakeUp::Number(partition) => partition.try_into().ok(),
         }
     }
 

@@ -181,7 +181,7 @@ impl UpdateQueue {
         if let [_, waiter] = answer
             && let Ok(waiter) = text(waiter)
         {
-            self.wake_ups.wake(waiter, WakeUp::Number(partition));
+            self.wake_ups.wake(waiter, WakeUp::Number(partition.into()));
         }
     }
 
