@@ -20,6 +20,7 @@ use crate::{
 };
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(script!("queue/queue.lua")));
+static ADD_SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(script!("queue/add.lua")));
 
 /// The shortest time-out: in less, no call would ever succeed.
 const MIN_TIMEOUT: Duration = Duration::from_millis(10);
@@ -212,6 +213,17 @@ impl UpdateQueue {
         let keys = std::iter::once(QueueKey::Partitions).chain(keys);
         let call = SCRIPT.call(keys.map(|key| self.key(key)).collect());
         call.arg(operation).arg(self.partitions)
+    }
+
+    /// A call that adds one update, as long as that isn't rare.
+    pub(super) fn add_call(&self, partition: u16, seen: &str) -> ScriptCall {
+        let keys = [
+            QueueKey::Partitions,
+            QueueKey::Stream(partition),
+            QueueKey::Seen(seen),
+        ];
+        let call = ADD_SCRIPT.call(keys.map(|key| self.key(key)).into());
+        call.arg(self.partitions)
     }
 
     pub(super) async fn ask(&self, call: ScriptCall) -> Result<Vec<Bytes>, QueueError> {
